@@ -166,7 +166,7 @@ def test_a_table_is_judged_by_a_reading(tmp_path: Path) -> None:
     table.write_text("x,y,z,timestep,c\n" + "\n".join(lines))
     code, text = certify(table, "--test", "one sink", "--reading", "zero-order")
     assert code == 0
-    assert "at time 1: between 0.333333 and 0.333333 from the steady field" in text
+    assert "at time 1\nbetween 0.333333 and 0.333333 from the steady field" in text
 
 
 def edited(path: Path, old: str, new: str) -> None:

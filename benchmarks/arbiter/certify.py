@@ -82,7 +82,8 @@ def judge(field: OtherField, problem: dk.Problem, factor: float = 1.0) -> str:
     mean = float((certificate.field - exact.field).mean()) * factor
     when = "" if field.time is None else f" at time {field.time:g}"
     return (
-        f"{field.source}{when}: between {max(least, 0.0):.6g} and "
+        f"{field.source}{when}\n"
+        f"between {max(least, 0.0):.6g} and "
         f"{certificate.error_bound * factor:.6g} from the steady field, proven\n"
         f"furthest at {place}: {field.values[worst]:.6g}, steady "
         f"{exact.field[worst] * factor:.6g}\n"
