@@ -85,7 +85,8 @@ def tool_row(published: Published, steady: Steady) -> list[str]:
     reading = readings.reading_of(published.test, published.reading)
     value, _ = reading.value(steady[reading])
     own = with_time_step(published)
-    row += [published.reading, f"{value:.5f}", f"{published.value - value:+.5f}"]
+    difference = round(published.value - value, 5)
+    row += [published.reading, f"{value:.5f}", f"{difference:+.5f}" if difference else "0"]
     return [*row, "" if own is None else f"{own:.5f}", published.why]
 
 
