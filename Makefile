@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TEST_PROCESSES ?= 2
 STUDY_JOBS ?= 2
 
-.PHONY: help quickstart studies test test-slow test-wheel test-frameworks lint format docs pictures findings check clean
+.PHONY: help quickstart studies test test-slow test-wheel test-frameworks test-clients lint format docs pictures findings check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,10 @@ test-wheel: $(STAMP)  ## build what is released, and try it in bare environments
 test-frameworks: $(STAMP)  ## install PyTorch and JAX as well (up to 3 GB), and test fields in them
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[frameworks]'
 	$(BIN)/python -m pytest tests/frameworks
+
+test-clients: $(STAMP)  ## install AnnData as well, and test the examples for other programs
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[clients]'
+	$(BIN)/python -m pytest tests/test_clients.py
 
 lint: $(STAMP)  ## check style, format, types and import rules
 	$(BIN)/ruff check .

@@ -2,11 +2,10 @@
 Ten parameters by gradients, and by ABC
 =======================================
 
-Three types of cells lie in a gel. The model has 10 parameters, each known to a factor of 4 only:
-each type's maximal uptake and the concentration of half of it; decay; what some cells release;
-diffusivity in cells and in gel. Approximate Bayesian computation (ABC) draws them at random and
-takes the mean of the 50 draws whose fields are nearest to the measured one. An optimizer follows
-gradients (`vjp`). How many solutions of the model does each need for the same error?
+Three types of cells lie in a gel. Ten parameters are known to a factor of 4 only: each type's
+maximal uptake and its constant, decay, what some cells release, diffusivity in cells and in gel.
+Approximate Bayesian computation (ABC) takes the mean of the 50 random draws whose fields are
+nearest to the measured one, an optimizer follows gradients (`vjp`). Which needs fewer solutions?
 """
 
 import matplotlib.pyplot as plt

@@ -4,9 +4,8 @@ A map of diffusivity from noisy fields
 
 In a region of a tissue, a drug diffuses 5 times more slowly. Where? We let the drug enter from the
 left, then from above, and measure both fields. Every node has its own diffusivity, so there are
-2304 unknowns. A penalty on differences between neighbours makes the map smooth, also at edges; its
-weight is such that the misfit equals the noise. One adjoint solution for each field (`vjp`) gives
-all derivatives.
+2304 unknowns. A penalty on differences between neighbours, weighted so that the misfit equals the
+noise, makes the map smooth. One adjoint solution for each field (`vjp`) gives all derivatives.
 """
 
 import matplotlib.pyplot as plt

@@ -4,7 +4,6 @@ Positions and strengths of sources
 
 Three cells release a signal. We see its field, with noise, and don't know where the cells are and
 how much each releases. We start from guesses that are 14 to 18 nodes off.
-
 A source is a small Gaussian spot of production. The adjoint solution (`vjp`) says how the misfit
 changes with the production of each node. The chain rule makes from it how the misfit changes when a
 spot moves down, moves right, or releases more. The standard errors follow from `jvp`.

@@ -2,10 +2,9 @@
 Uptake of each cell from a noisy field
 ======================================
 
-30 cells lie between 3 vessels. Each takes up oxygen at its own rate, which we want to know from a
-noisy field. We minimise the squared misfit, and a penalty on rates far from a usual one; each
-gradient takes one adjoint solution (`vjp`). Error bars follow from how much each rate changes the
-field (`jvp`): Laplace's approximation. They are wide for cells that lie mostly in a vessel.
+30 cells take up oxygen at rates that we want to know from a noisy field. We minimise its squared
+misfit and a penalty on unusual rates, with one adjoint solution (`vjp`) for each gradient. Error
+bars follow from `jvp` (Laplace's approximation), and are wide for cells that lie in a vessel.
 """
 
 import matplotlib.pyplot as plt
