@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TEST_PROCESSES ?= 2
 STUDY_JOBS ?= 2
 
-.PHONY: help quickstart studies test test-slow test-frameworks lint format docs pictures findings check clean
+.PHONY: help quickstart studies test test-slow test-frameworks test-playground lint format docs pictures findings check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,11 @@ test-slow: $(STAMP)  ## run the long and large tests as well
 test-frameworks: $(STAMP)  ## install PyTorch and JAX as well (up to 3 GB), and test fields in them
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[frameworks]'
 	$(BIN)/python -m pytest tests/frameworks
+
+test-playground: $(STAMP)  ## draw on the playground in headless Chromium, and take pictures of it
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[browser]'
+	$(BIN)/python -m pytest -m 'slow or not slow' --basetemp docs/_build/playground tests/test_playground.py tests/test_playground_page.py
+	@ls docs/_build/playground/*/*.png 2>/dev/null || echo "no pictures: Chromium isn't installed (Debian: apt-get install chromium)"
 
 lint: $(STAMP)  ## check style, format, types and import rules
 	$(BIN)/ruff check .

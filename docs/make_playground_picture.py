@@ -104,6 +104,7 @@ def settle(view: "Page") -> None:
 def draw(view: "Page", kind: str, lines: Sequence[Sequence[Point]]) -> Iterator[None]:
     """Draw lines on the first map with the mouse, and yield after each short move."""
     view.locator(f"input[value={kind}]").evaluate("(one) => one.click()")
+    view.locator("[data-part=exact]").scroll_into_view_if_needed()
     box = view.locator("[data-part=exact]").bounding_box()
     assert box is not None
     for first, *others in lines:

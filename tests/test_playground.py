@@ -44,7 +44,9 @@ def random_parts(rng: np.random.Generator, largest: int) -> Parts:
     """A problem of any kind that the JavaScript takes, with jumps of the diffusivity up to 1e6."""
     lattice = tuple(int(side) for side in rng.integers(1, largest, 2))
     jumps = rng.choice([0.0, 1.0, 6.0])
-    blocks = rng.uniform(-jumps, 0, (3, 3)) if rng.random() < 0.5 else rng.uniform(-jumps, 0, lattice)
+    blocks = (
+        rng.uniform(-jumps, 0, (3, 3)) if rng.random() < 0.5 else rng.uniform(-jumps, 0, lattice)
+    )
     rows, columns = (np.arange(side) * blocks.shape[k] // side for k, side in enumerate(lattice))
     parts: Parts = {
         "image": rng.uniform(0, 1, lattice) * (rng.random(lattice) < rng.choice([0.02, 0.2])),

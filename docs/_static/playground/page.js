@@ -173,6 +173,7 @@
         this.point(this.nodeAt(canvas, event));
         if (event.button || !(isFirst || event.pointerType === "mouse")) return;
         canvas.setPointerCapture(event.pointerId);
+        this.pen = event.pointerId; // every finger is captured, wherever it went down
         this.drawing.begin();
         this.penAt = null;
         this.drawTo(this.cursor);
@@ -180,9 +181,10 @@
       on("pointermove", (event) => {
         const node = this.nodeAt(canvas, event);
         this.point(node);
-        if (!canvas.hasPointerCapture(event.pointerId)) return;
+        if (event.pointerId !== this.pen) return;
         if (node) this.drawTo(node); else this.penAt = null;
       });
+      for (const event of ["pointerup", "pointercancel"]) on(event, () => { this.pen = null; });
       on("pointerleave", () => this.point(null));
     }
 
@@ -218,8 +220,7 @@
     move([rows, columns], nodes) {
       const within = (place) => Math.max(0, Math.min(this.side - 1, place));
       this.point([within(this.cursor[0] + nodes * rows), within(this.cursor[1] + nodes * columns)]);
-      if (this.isDrawing) this.drawTo(this.cursor);
-      this.parts.heard.textContent = this.reading();
+      if (this.isDrawing) this.drawTo(this.cursor); else this.announce();
     }
 
     drawTo(node) {
@@ -272,6 +273,12 @@
       this.milliseconds = times.slice(1).map((time, k) => time - times[k]);
       this.showVerdict();
       this.point(this.pointed);
+      if (this.isDrawing) this.announce();
+    }
+
+    /* What a screen reader says of the node that the keyboard is at. */
+    announce() {
+      this.parts.heard.textContent = this.reading();
     }
 
     paint() {

@@ -22,7 +22,7 @@
   }
   const FIELD = table(VIRIDIS), ERROR = table(MAGMA);
 
-  const clamped = (index) => Math.max(0, Math.min(255, index | 0));
+  const clamped = (index) => Math.max(0, Math.min(255, index)) | 0; // infinite ones, too
 
   /* Shades of an array with ghost nodes; `size` is the largest value of the exact field. */
   function paintField(shape, values, size, image) {
