@@ -46,8 +46,9 @@ test-frameworks: $(STAMP)  ## install PyTorch and JAX as well (up to 3 GB), and 
 
 test-playground: $(STAMP)  ## draw on the playground in headless Chromium, and take pictures of it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[browser]'
+	@mkdir -p docs/_build
 	$(BIN)/python -m pytest -m 'slow or not slow' --basetemp docs/_build/playground tests/test_playground.py tests/test_playground_page.py
-	@ls docs/_build/playground/*/*.png 2>/dev/null || echo "no pictures: Chromium isn't installed (Debian: apt-get install chromium)"
+	@ls docs/_build/playground/*[0-9]/*.png 2>/dev/null || echo "no pictures: Chromium isn't installed (Debian: apt-get install chromium)"
 
 lint: $(STAMP)  ## check style, format, types and import rules
 	$(BIN)/ruff check .

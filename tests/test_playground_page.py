@@ -165,6 +165,7 @@ def test_words_where_nothing_is_proven(opened: Opened) -> None:
     with opened(1300) as view:
         choose = SCRIPT["choose"]
         choose(view, "preset", "empty")
+        settle(view)
         assert field(view).max() == 0
         assert "proven to be 0" in view.inner_text("[data-part=verdict]")
         choose(view, "decay", "0")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -43,22 +42,30 @@ var certified = (parts, values) => {
   const { nodeBound } = diffkeras.certify(problem, field);
   return toJson(diffkeras.withoutGhosts(problem.equations, nodeBound));
 };
-var drawn = (side, preset, strokes, settings) => {
-  const drawing = diffkeras.drawPreset(side, preset);
+var drawingOf = (side, preset, strokes) => {
+  const drawing = new diffkeras.Drawing(side);
+  drawing.drawPreset(preset);
   for (const stroke of strokes) {
     drawing.begin();
     drawing.add(...stroke);
   }
+  return drawing;
+};
+var drawn = (side, preset, strokes, settings) => {
+  const drawing = drawingOf(side, preset, strokes);
   return toJson({ parts: drawing.parts(settings), python: drawing.python(settings) });
 };
-var undone = (side, preset, strokes) => {
-  const drawing = diffkeras.drawPreset(side, preset), before = toJson(drawing.vessel);
-  drawing.begin();
-  for (const stroke of strokes) drawing.add(...stroke);
-  const after = toJson(drawing.vessel);
+var arrays = ({ vessel, cell, producer, diffusivity }) => [vessel, cell, producer, diffusivity];
+// the arrays before a change, after it, and after it was undone
+var undone = (side, preset, strokes, change) => {
+  const drawing = drawingOf(side, preset, strokes), before = toJson(arrays(drawing));
+  if (change === "clear") drawing.clear(); else drawing.drawPreset(change);
+  const after = toJson(arrays(drawing));
   drawing.undo();
-  return toJson([before !== after, before === toJson(drawing.vessel)]);
+  return toJson([before, after, toJson(arrays(drawing))]);
 };
+var resized = (side, preset, strokes, other) =>
+  toJson(arrays(drawingOf(side, preset, strokes).resized(other)));
 """
 
 
@@ -66,8 +73,9 @@ class Engine:
     """The scripts, without the page. Problems are dictionaries of arrays, as in JavaScript."""
 
     def __init__(self) -> None:
-        racer = pytest.importorskip("py_mini_racer")
-        self._context = racer.MiniRacer()
+        from py_mini_racer import MiniRacer
+
+        self._context = MiniRacer()
         for name in SCRIPTS:
             path = DOCS / "_static" / "playground" / f"{name}.js"
             self._context.eval(path.read_text(encoding="utf-8") + ";0")

@@ -94,7 +94,36 @@
     /* As a step, so that it can be undone. */
     clear() {
       this.begin();
-      this.add("erase", this.side >> 1, this.side >> 1, this.side, 0);
+      if (this.steps.length > 1) this.add("erase", this.side >> 1, this.side >> 1, this.side, 0);
+    }
+
+    /* Clears the lattice and draws a preset, as one step. */
+    drawPreset(name) {
+      this.clear();
+      PRESETS[name](this);
+    }
+
+    /* The same drawing on a lattice of another side. */
+    resized(side) {
+      const result = new Drawing(side), factor = side / this.side;
+      const moved = (place) => Math.round((place + 0.5) * factor - 0.5);
+      for (const strokes of this.steps) {
+        result.begin();
+        for (const { kind, radius, amount, centres } of strokes) {
+          for (const [row, column] of centres) {
+            result.add(kind, moved(row), moved(column), radius * factor, amount);
+          }
+        }
+      }
+      return result;
+    }
+
+    /* The strokes since everything was erased. */
+    strokes() {
+      const strokes = this.steps.flat();
+      const erased = strokes.findLastIndex(({ kind, radius }) =>
+        kind === "erase" && radius === this.side);
+      return strokes.slice(erased + 1);
     }
 
     /* The parts of a `Problem`. settings: {surrogate, decay, boundary}. */
@@ -125,7 +154,7 @@
     /* A program that solves the same problem with diffkeras. */
     python(settings) {
       const { surrogate, decay, boundary } = settings;
-      const strokes = this.steps.flat().map(({ kind, radius, amount, centres }) => {
+      const strokes = this.strokes().map(({ kind, radius, amount, centres }) => {
         const points = centres.map(([row, column]) => `(${row}, ${column})`);
         return `    ("${kind}", ${radius}, ${amount}, [${folded(points)}]),\n`;
       });
@@ -231,15 +260,7 @@ for kind, radius, amount, centres in strokes:
     empty: () => {},
   };
 
-  /* The lattice of a preset, with its strokes as one step. */
-  function drawPreset(side, name) {
-    const drawing = new Drawing(side);
-    drawing.begin();
-    PRESETS[name](drawing);
-    return drawing;
-  }
-
   Object.assign(globalThis.diffkeras, {
-    Drawing, drawPreset, KINDS, PRESETS: Object.keys(PRESETS), SURROGATES, BOUNDARIES, DECAY,
+    Drawing, KINDS, PRESETS: Object.keys(PRESETS), SURROGATES, BOUNDARIES, DECAY,
   });
 })();

@@ -3,7 +3,7 @@
 (function () {
   "use strict";
   const {
-    Problem, solve, predict, certify, weights, drawPreset, KINDS, PRESETS, SURROGATES, BOUNDARIES,
+    Problem, solve, predict, certify, weights, Drawing, KINDS, PRESETS, SURROGATES, BOUNDARIES,
     DECAY, paintField, paintError, paintRims, paintScale, inWords, rimColour,
   } = globalThis.diffkeras;
 
@@ -51,7 +51,7 @@
       ${slider("radius", "radius", 'min="0" max="12" step="1"', 3)}
     </div>
     <div class="tools">
-      ${choice("preset", "start from", PRESETS.map((name) => option(name)))}
+      ${choice("preset", "start from", ["", ...PRESETS].map((name) => option(name, name || "…")))}
       ${button("undo", "Undo")}${button("clear", "Clear")}${button("code", "Copy as Python")}
     </div>
     <details data-part="more" open><summary>Surrogate and medium</summary>
@@ -93,7 +93,9 @@
       const isSmall = Math.min(globalThis.innerWidth, globalThis.innerHeight) < SMALL_SCREEN;
       this.parts.side.value = isSmall ? SIDES[0] : SIDES[1];
       this.parts.more.open = !isSmall;
-      this.start();
+      this.drawing = new Drawing(Number(this.parts.side.value));
+      this.resize();
+      this.drawPreset(PRESETS[0]);
     }
 
     get kind() {
@@ -112,11 +114,17 @@
       };
     }
 
-    /* A preset on a lattice of the chosen side. */
-    start() {
+    drawPreset(name) {
+      if (!name) return;
+      this.drawing.drawPreset(name);
+      this.parts.preset.value = ""; // so that the same one can be chosen again
+      this.forget();
+    }
+
+    /* The drawing on a lattice of the chosen side. */
+    resize() {
       this.side = Number(this.parts.side.value);
-      this.drawing = drawPreset(this.side, this.parts.preset.value);
-      this.last = null;
+      this.drawing = this.drawing.resized(this.side);
       this.cursor = [this.side >> 1, this.side >> 1];
       this.images = {};
       for (const name of Object.keys(MAPS)) {
@@ -124,13 +132,13 @@
         canvas.width = canvas.height = this.side;
         this.images[name] = canvas.getContext("2d").createImageData(this.side, this.side);
       }
-      this.showTools();
-      this.updateSoon();
+      this.forget();
     }
 
     listenToTools() {
       const { parts } = this, on = (name, event, act) => parts[name].addEventListener(event, act);
-      for (const name of ["preset", "side"]) on(name, "change", () => this.start());
+      on("preset", "change", () => this.drawPreset(parts.preset.value));
+      on("side", "change", () => this.resize());
       on("undo", "click", () => this.undo());
       on("clear", "click", () => { this.drawing.clear(); this.updateSoon(); });
       on("code", "click", () => this.copyProgram());
