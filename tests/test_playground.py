@@ -247,6 +247,17 @@ def test_extremes_are_solved_and_bounded(parts: Parts) -> None:
     assert ((wrong >= 0.1 - bound - 1e-12) & (wrong < 0.2)).all()
 
 
+@pytest.mark.parametrize("uptake", [0.0, 0.5])
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_nothing_is_proven_of_a_prediction_that_is_not_finite(number: float, uptake: float) -> None:
+    ones = np.ones((6, 6))
+    parts = plain(image=CORNER, uptake=uptake * ones, saturation=ones)
+    field = 0.5 * ones
+    field[3, 3] = number
+    free = CORNER == 0
+    assert (engine().certify(parts, field)[free] == np.inf).all()
+
+
 @pytest.mark.parametrize("limit", [None, 0.5])
 @pytest.mark.parametrize("boundary", ["reflecting", "periodic"])
 def test_nothing_is_proven_where_there_is_no_steady_state(

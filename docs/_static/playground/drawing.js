@@ -1,5 +1,5 @@
-/* What a visitor draws: strokes of discs on a square lattice. They make the arrays of a problem, and
-   Python code of the same problem. */
+/* What a visitor draws: strokes of discs on a square lattice. They make the arrays of a problem,
+   and Python code of the same problem. */
 (function () {
   "use strict";
 
@@ -22,7 +22,8 @@
   class Drawing {
     constructor(side) {
       this.side = side;
-      this.steps = []; // each is a list of strokes {kind, radius, amount, centres}, and is undone at once
+      // each step is a list of strokes {kind, radius, amount, centres}, and is undone at once
+      this.steps = [];
       this.clearArrays();
     }
 
@@ -163,7 +164,8 @@
         `uptake=dk.MichaelisMenten(${SATURATING.factor} * cells, ${SATURATING.constant}),`,
       ];
       const outside = this.isOutside(settings);
-      const predict = outside ? [`# no prediction: "${surrogate}" was not trained for ${outside}`] : [
+      const refused = `# no prediction: "${surrogate}" was not trained for ${outside}`;
+      const predict = outside ? [refused] : [
         `prediction = dk.load_surrogate("${surrogate}").predict(problem)`,
         "print(prediction.field.max(), prediction.error_bound)",
       ];

@@ -38,8 +38,8 @@
     return result;
   }
 
-  /* Gives the ghost nodes of a periodic lattice the values of the opposite side. Otherwise they stay
-     0, and no coupling reaches them. */
+  /* Gives the ghost nodes of a periodic lattice the values of the opposite side. Otherwise they
+     stay 0, and no coupling reaches them. */
   function wrap(shape, array) {
     if (!shape.periodic) return;
     const { rows, columns } = shape, stride = columns + 2, last = rows * stride;

@@ -1,5 +1,5 @@
-/* The page: draw a tissue, and see its exact field, a surrogate's prediction, the true error and the
-   proven bound. */
+/* The page: draw a tissue, and see its exact field, a surrogate's prediction, the true error and
+   the proven bound. */
 (function () {
   "use strict";
   const {
@@ -16,8 +16,8 @@
   const MAPS = {
     exact: "Exact field", predicted: "Prediction", error: "True error", bound: "Proven bound",
   };
-  const HELP = "Draw with the mouse, or with a finger on the first map. With the keyboard: arrow keys "
-    + "move (with Shift by 5 nodes), Space draws, Ctrl+Z undoes.";
+  const HELP = "Draw with the mouse, or with a finger on the first map. With the keyboard: "
+    + "arrow keys move (with Shift by 5 nodes), Space draws, Ctrl+Z undoes.";
 
   const option = (value, text = value, chosen = false) =>
     `<option value="${value}"${chosen ? " selected" : ""}>${text}</option>`;
@@ -32,11 +32,13 @@
     `<label><input type="radio" name="playground-kind" value="${kind}"${k ? "" : " checked"}>`
     + `<span class="swatch" style="border-color: ${rimColour(kind)}"></span>${label}</label>`);
 
+  const RIMS = '<canvas class="rims" data-part="rims" aria-hidden="true"></canvas>';
+
   const figure = (name, label, isError) => `
     <figure>
       <figcaption><b>${label}</b> <span data-part="${name}Number"></span></figcaption>
       <div class="map"><canvas data-part="${name}" role="img" aria-label="${label}"></canvas>
-        ${name === "exact" ? '<canvas class="rims" data-part="rims" aria-hidden="true"></canvas>' : ""}
+        ${name === "exact" ? RIMS : ""}
         <i class="marker" hidden></i></div>
       <canvas class="scale" data-part="${name}Scale" aria-hidden="true"></canvas>
       <div class="ends">${isError
@@ -331,12 +333,12 @@
       }
       const outside = this.drawing.isOutside(settings);
       if (outside) {
-        sentences.push(`${settings.surrogate} was not trained for ${outside}; the bound holds there, `
-          + "too.");
+        const trained = `${settings.surrogate} was not trained for ${outside}`;
+        sentences.push(`${trained}; the bound holds there, too.`);
       }
       sentences.push(`${this.side} × ${this.side} nodes in ${total.toFixed(0)} ms: exact field `
-        + `${solving.toFixed(0)}, prediction ${predicting.toFixed(0)}, proof ${proving.toFixed(0)}, `
-        + `colours ${painting.toFixed(0)}.`);
+        + `${solving.toFixed(0)}, prediction ${predicting.toFixed(0)}, `
+        + `proof ${proving.toFixed(0)}, colours ${painting.toFixed(0)}.`);
       this.parts.verdict.textContent = sentences.join(" ");
     }
 

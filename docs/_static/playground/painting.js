@@ -11,7 +11,8 @@
   const RIM_WIDTH = 1.25; // in pixels of the page
 
   function table(colours) {
-    const anchors = colours.split(" ").map((c) => [0, 2, 4].map((k) => parseInt(c.substr(k, 2), 16)));
+    const parts = (colour) => [0, 2, 4].map((k) => parseInt(colour.slice(k, k + 2), 16));
+    const anchors = colours.split(" ").map(parts);
     const result = new Uint8ClampedArray(4 * 256);
     for (let i = 0; i < 256; i++) {
       const at = i / 255 * (anchors.length - 1), k = Math.min(Math.floor(at), anchors.length - 2);

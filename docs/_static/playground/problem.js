@@ -19,8 +19,8 @@
     /* parts: {rows, columns, image, fixed, production, diffusivity, decay, uptake, saturation,
        boundary}, arrays row by row. `fixed` says which nodes hold the value of `image`; by default
        those where it isn't 0. `uptake` is v and `saturation` K. `fixed`, `production` and `uptake`
-       may be left out. The boundary is "reflecting", "absorbing" or "periodic" on all sides, and the
-       unit of length is the lattice step. */
+       may be left out. The boundary is "reflecting", "absorbing" or "periodic" on all sides, and
+       the unit of length is the lattice step. */
     constructor(parts) {
       const { rows, columns } = parts;
       this.parts = parts;

@@ -31,7 +31,7 @@
       for (let i = 0; i < free.length; i++) {
         if (!free[i]) continue;
         supply[i] -= ROUNDING * sizes[i];
-        if (!(supply[i] >= least)) least = supply[i];
+        least = Math.min(least, supply[i]); // NaN if there is one
       }
       if (attempt ? least >= LEAST_SUPPLY : largest(lacking) <= ROUGH) return { height, supply };
       const added = problem.solveLinear(operator, lacking, ROUGH);
@@ -52,7 +52,7 @@
     for (let i = 0; i < free.length; i++) {
       if (!free[i]) continue;
       const needed = (residual[i] - (applied[i] - ROUNDING * sizes[i])) * SLACK / barrier.supply[i];
-      if (!(needed <= share)) share = needed; // NaN, too
+      share = Math.max(share, needed); // NaN if there is one
     }
     return problem.onFree((i) => ((first ? first[i] : 0) + share * barrier.height[i]) * SLACK);
   }
@@ -113,7 +113,7 @@
   }
 
   /* How wrong a field is at most, without the exact one: {nodeBound, errorBound}, of each node and
-     of all. The field is corrected; a bound of what is left, and the correction, bound its error. */
+     of all. The field is corrected. The correction and a bound of what is left bound its error. */
   function certify(problem, prediction) {
     const { free } = problem, corrected = problem.withFixedValues(prediction);
     wrap(problem.equations, prediction); // ghost nodes are those of the opposite side here, too
