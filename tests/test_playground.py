@@ -1,5 +1,6 @@
 """The playground's JavaScript computes what diffkeras does, and its bounds hold."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playground_engine import engine
+from playground_engine import DOCS, engine
 
 import diffkeras as dk
 
@@ -201,6 +202,14 @@ def test_a_drawing_keeps_its_places_on_a_finer_lattice() -> None:
         blocks = np.reshape(two, (32, 2, 32, 2)).mean((1, 3))
         alike = np.isclose(blocks, np.reshape(one, (32, 32)), atol=1e-12)
         assert alike.mean() > 0.85  # all but the rims
+
+
+def test_scripts_name_files_of_the_package_that_exist() -> None:
+    scripts = (DOCS / "_static" / "playground").glob("*.js")
+    text = "".join(script.read_text(encoding="utf-8") for script in scripts)
+    named = set(re.findall(r"diffkeras/[a-z_/]+\.py", text))
+    assert len(named) > 3
+    assert [name for name in named if not (DOCS.parent / name).is_file()] == []
 
 
 def test_a_program_has_no_strokes_that_were_erased() -> None:
