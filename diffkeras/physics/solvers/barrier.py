@@ -93,11 +93,8 @@ class Barrier:
 
     def _applied(self, volumes: FiniteVolumes) -> NDArray[np.float32]:
         """Less than A w on the free nodes, and infinite on the fixed ones."""
-        applied = volumes.apply(self.field)
-        applied -= volumes.rounding(self.field)
-        applied -= EPSILON * np.abs(applied)  # the rounding of this difference
-        np.minimum(applied, HIGHEST, out=applied)
-        single = applied.astype(np.float32)
+        applied = volumes.apply_rounded_down(self.field)
+        single = np.minimum(applied, HIGHEST).astype(np.float32)
         single -= np.float32(SINGLE) * np.abs(single) + np.float32(TINY)
         np.copyto(single, np.inf, where=~self.free)
         return single
