@@ -21,7 +21,6 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
-from diffkeras.physics.equations.rounding import EPSILON
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 LOOKED_AT = 1000  # nodes at most, to choose a barrier
