@@ -90,8 +90,8 @@ class SharedEquations(Equations):
         return self._uptake.similar(parts)
 
     def of(self, field: NDArray) -> NDArray:
-        """See `Equations`; in double precision."""
-        if not self.shares:
+        """See `Equations`."""
+        if not self.shares or field.dtype != np.float64:  # a matrix has double precision only
             return super().of(field)
         result = (self._shared.matrix @ field.ravel()).reshape(field.shape)
         result += self.change * field
@@ -126,12 +126,11 @@ class SharedEquations(Equations):
 
     def least_slope(self, field: NDArray, radius: NDArray | float) -> NDArray | float:
         """See `Equations`."""
-        if self.law is None or self.nodes is None or not np.isscalar(radius):
+        if self.law is None or self.nodes is None or isinstance(radius, np.ndarray):
             return super().least_slope(field, radius)
-        near = field.take(self.nodes)
-        return self._on_lattice(least_slope(self.law, near, radius))
+        return self._on_lattice(least_slope(self.law, field.take(self.nodes), radius))
 
-    def _on_lattice(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _on_lattice(self, values: NDArray | float) -> NDArray[np.float64]:
         result = np.zeros(self.lattice)
         result.reshape(-1)[self.nodes] = values
         return result

@@ -102,7 +102,8 @@ class Galerkin:
             size = max(1, rows.shape[1] // (GROUPS * len(self._unknown)))
             starts = np.arange(0, rows.shape[1], size)
             sizes = np.diff(np.append(starts, rows.shape[1])).astype(np.float32)
-            means = np.add.reduceat(rows[self._unknown], starts, axis=1) / sizes
+            means = np.add.reduceat(rows[self._unknown], starts, axis=1)
+            means /= sizes
             self._last = _OnNodes(nodes, rows, starts, means)
         return self._last
 

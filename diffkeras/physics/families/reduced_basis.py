@@ -395,8 +395,8 @@ class ReducedBasis:
         if tolerance is not None and not self._is_provable(tolerance):
             coefficients = self._predictor.coefficients(points)
             return [
-                self._corrected(problem, self._solved(*each, problem), tolerance)
-                for problem, *each in zip(problems, coefficients, points, strict=True)
+                self._corrected(problem, self._solved(row, point, problem), tolerance)
+                for row, point, problem in zip(coefficients, points, problems, strict=True)
             ]
         fields = self._predictor.fields(points)
         pairs = zip(problems, fields, strict=True)
