@@ -18,6 +18,7 @@ setup(
     package_data={
         "diffkeras": ["py.typed", "reporting/templates/*"],
         "diffkeras.configs": ["*.yaml", "models/*.yaml", "studies/*.yaml"],
+        "diffkeras.evaluation.benchmark_data": ["hashes.json"],
         "diffkeras.surrogates": ["shipped_models/*/*"],
         "tfds_builders.diffusion_fields": ["README.md", "CITATIONS.bib", "TAGS.txt"],
     },

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import Result
+from diffkeras.evaluation.test_sets.problems import get_problem
+from diffkeras.evaluation.test_sets.test_set import TEST_SETS, TestSet, add_to_digest, new_digest
 
 from diffkeras.errors import OutputError
 from diffkeras.evaluation.images import draw_images
 from diffkeras.evaluation.scoreboard.scores import ProblemScores, Protocol
-from diffkeras.evaluation.test_sets.problems import get_problem
-from diffkeras.evaluation.test_sets.test_set import TEST_SETS, TestSet, add_to_digest, new_digest
 from diffkeras.workflows import benchmark, comparisons, write_test_set
 
 

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from diffkeras.evaluation.test_sets.problems import PROBLEMS, get_problem
+from diffkeras.evaluation.test_sets.test_set import TEST_SETS, TestSet, get_test_set, write_archive
 
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.images import draw_images
-from diffkeras.evaluation.test_sets.problems import PROBLEMS, get_problem
-from diffkeras.evaluation.test_sets.test_set import TEST_SETS, TestSet, get_test_set, write_archive
 
 
 def tiny_test_set(problem: str) -> TestSet:
