@@ -190,9 +190,13 @@ def markdown(rows: pd.DataFrame, submissions: list[Submission]) -> str:
         ]
         for model, values in scores.iterrows():
             cells = [_with_spread(values[error, "mean"], values[error, "std"]) for error in ERRORS]
-            lines.append(f"| {model} | {' | '.join(cells)} |")
+            lines.append(_row([str(model), *cells]))
         parts.append("\n".join(lines))
     return "\n\n".join([*parts, _models(submissions)]) + "\n"
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
 def _with_spread(mean: float, deviation: float) -> str:
@@ -220,7 +224,7 @@ def _models(submissions: list[Submission]) -> str:
             each.hardware,
             each.tuning,
         ]
-        lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+        lines.append(_row(cells))
     return "\n".join(lines)
 
 

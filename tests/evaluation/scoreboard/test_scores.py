@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from diffkeras.evaluation.test_sets.problems import PROBLEMS
+from diffkeras.evaluation.benchmark_data.problems import PROBLEMS
 
 from diffkeras.config import Config
 from diffkeras.evaluation import classical_methods
