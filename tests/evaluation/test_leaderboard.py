@@ -112,9 +112,7 @@ def test_missing_and_unknown_predictions_are_named(split: BenchmarkSplit, tmp_pa
     ("model", "solve", "fields"),
     [(1.0, 3.0, 5000), (3.0, 1.0, np.inf), (None, 1.0, np.nan)],
 )
-def test_a_model_pays_from_so_many_fields(
-    model: float | None, solve: float, fields: float
-) -> None:
+def test_a_model_pays_from_so_many_fields(model: float | None, solve: float, fields: float) -> None:
     times = {"milliseconds_per_field": model, "solve_milliseconds_per_field": solve}
     manifest = Manifest.model_validate(MANIFEST | times)
     np.testing.assert_equal(manifest.pays_from, fields)

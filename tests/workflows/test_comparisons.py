@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import Result
+
+from diffkeras.errors import OutputError
 from diffkeras.evaluation.benchmark_data.problems import SHIFTS, get_problem
 from diffkeras.evaluation.benchmark_data.splits import (
     BENCHMARKS,
@@ -15,8 +17,6 @@ from diffkeras.evaluation.benchmark_data.splits import (
     PublicSplit,
     public_split,
 )
-
-from diffkeras.errors import OutputError
 from diffkeras.evaluation.images import draw_images
 from diffkeras.evaluation.scoreboard.scores import ProblemScores, Protocol
 from diffkeras.workflows import benchmark, comparisons, write_public_split

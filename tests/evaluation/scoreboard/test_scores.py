@@ -5,10 +5,10 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from diffkeras.evaluation.benchmark_data.problems import PROBLEMS
 
 from diffkeras.config import Config
 from diffkeras.evaluation import classical_methods
+from diffkeras.evaluation.benchmark_data.problems import PROBLEMS
 from diffkeras.evaluation.scoreboard.scores import Entry, ProblemScores, Protocol
 from diffkeras.evaluation.scoreboard.tables import problem_figure, scoreboard_markdown
 from diffkeras.evaluation.subject import different_physics
