@@ -107,7 +107,8 @@ def write_manifest(path: Path, **values: Any) -> None:
 @click.option("-o", "--output", default="leaderboard", type=click.Path(path_type=Path))
 def main(benchmark: str, seconds: float, seeds: int, data_dir: Path, output: Path) -> None:
     splits = {
-        split: load_benchmark(benchmark, split, data_dir=data_dir) for split in ("train", *SPLITS)
+        split: load_benchmark(benchmark, split, data_dir=data_dir)
+        for split in ("train", "validation", *SPLITS)
     }
     train, test = splits["train"], splits["test"]
     solve_time = time_of(lambda image: solve(test.problem(image)))
@@ -136,6 +137,9 @@ def main(benchmark: str, seconds: float, seeds: int, data_dir: Path, output: Pat
         (path / benchmark).mkdir(parents=True, exist_ok=True)
         for seed in range(seeds):
             files = {split: path / benchmark / f"{split}_{seed}.npz" for split in SPLITS}
+            # for benchmarks.intervals; the validation split has no row in the table
+            files["validation"] = output / "validation" / benchmark / f"{path.name}_{seed}.npz"
+            files["validation"].parent.mkdir(parents=True, exist_ok=True)
             if all(file.exists() for file in files.values()):
                 continue
             print(f"training {network.name}, seed {seed}", flush=True)

@@ -1,7 +1,7 @@
 """Public splits as files: drawn, solved, verified, and read for any program."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,11 @@ class BenchmarkSplit:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    def part(self, images: Sequence[int] | NDArray[np.integer]) -> "BenchmarkSplit":
+        """Some of the images, in memory only: their predictions can't be submitted."""
+        arrays = ("inputs", "fields", "bounds", "counts")
+        return replace(self, **{name: getattr(self, name)[images] for name in arrays})
 
     def problem(self, image: int) -> Problem:
         """The problem of an image, for `solve` and `certify`."""
