@@ -63,7 +63,7 @@ class CertifiedFamily(tf.Module):
         problem = family.problem
         parts = {parameter.part for parameter in family.parameters}
         names = ["decay"]
-        if "diffusivity" in parts or np.ndim(problem.medium.diffusivity):
+        if "diffusivity" in parts or isinstance(problem.medium.diffusivity, np.ndarray):
             names.append("diffusivity")
         if problem.uptake is not None:
             names += ["uptake", "saturation"]
