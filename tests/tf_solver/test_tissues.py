@@ -1,5 +1,7 @@
 """Tissues in a graph: bounds near the true errors, and tolerances that are met or refused."""
 
+import gc
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -80,6 +82,24 @@ def test_a_problem_is_solved_in_its_medium_with_its_uptake():
         TensorSolver(LATTICE, like=problems[0])
     with pytest.raises(PhysicsError, match="CappedUptake"):
         TensorSolver(like=dk.Problem(image, uptake=dk.physics.CappedUptake(0.2, 0.1)))
+
+
+def test_traced_graphs_go_with_their_solver_and_stay_in_functions_that_call_them():
+    images = np.zeros((2, 3, 4), np.float32)
+    images[:, 1, 1] = 1.0
+    solvers, diffusivity = [], np.linspace(1, 2, 12).reshape(3, 4)
+
+    def field(images):
+        solvers.append(TensorSolver((3, 4), diffusivity=diffusivity))
+        return solvers[-1].solve(images, tolerance=1e-5).field
+
+    graph = tf.function(field, autograph=False).get_concrete_function(tf.TensorSpec((None, 3, 4)))
+    traced = [weakref.ref(solvers.pop()._steps)]
+    exact = field(images)
+    traced.append(weakref.ref(solvers.pop()._steps))
+    gc.collect()
+    assert [steps() for steps in traced] == [None, None]
+    np.testing.assert_allclose(graph(tf.constant(images)), exact, atol=2e-5)
 
 
 def test_nothing_is_proven_where_nothing_is_lost():
