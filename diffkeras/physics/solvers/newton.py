@@ -219,14 +219,11 @@ class NewtonRun:
             move = self._step(Goal(self._reduction(), near, share, provable=True))
             before, estimate = move.first_estimate, move.estimate
             stopped = 0 if before < best / 2 else stopped + 1
+            is_near = (is_linear and share > 0) or estimate <= self._near(aim * needed())
             # a step of a problem that isn't linear leaves more than its solution is off
-            if is_linear:
-                ends = share > 0 or stopped > STOPPED_LINEAR
-            else:
-                ends = stopped > STOPPED
-            is_last = is_linear or not move.iterations
-            ends |= is_last and estimate <= self._near(aim * needed())
-            if ends or self.steps >= MOST_STEPS:
+            is_near &= is_linear or not move.iterations
+            stops = stopped > (STOPPED_LINEAR if is_linear else STOPPED)
+            if is_near or stops or self.steps >= MOST_STEPS:
                 return estimate
             best, share = min(best, before), 0.0
 
