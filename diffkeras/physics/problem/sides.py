@@ -29,6 +29,8 @@ ALIASES: dict[str, BoundaryName] = {
     "neumann": "reflecting",
     "noflux": "reflecting",
     "zeroflux": "reflecting",
+    "zerogradient": "reflecting",
+    "insulated": "reflecting",
 }
 # (low, high) of each axis; in two dimensions of the last two
 SIDES = (("front", "back"), ("top", "bottom"), ("left", "right"))
@@ -328,7 +330,7 @@ def _side(name: str, value: Any) -> Side:
         what = name if name == "boundary" else f"boundary {name}"
         raise PhysicsError(
             f"{what} {value!r:.60} is unknown; choose absorbing (dirichlet), reflecting (neumann, "
-            "no-flux) or periodic, or give a value or a flux"
+            "no-flux, zero-flux, zero-gradient, insulated) or periodic, or give a value or a flux"
         )
     return side
 
