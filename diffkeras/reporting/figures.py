@@ -101,6 +101,49 @@ def tissue_figure(examples: Sequence[tuple[str, Example]]) -> Figure:
     return figure
 
 
+def family_figure(names: Sequence[str], examples: Sequence[Example]) -> Figure:
+    """Fields of examples of a family in one colour scale, each with its parameters."""
+    across = min(3, len(examples))
+    down = -(-len(examples) // across)
+    figure = new_figure(3.4 * across + 1, (2.9 + 0.19 * len(names)) * down)
+    grid = figure.subplots(down, across, squeeze=False)
+    largest = max(float(example.field.max()) for example in examples)
+    least = min(0.0, *(float(example.field.min()) for example in examples))
+    for axis in grid.flat[len(examples) :]:
+        axis.set_axis_off()
+    for axis, example in zip(grid.flat, examples, strict=False):
+        picture = axis.imshow(example.field, cmap="viridis", vmin=least, vmax=largest)
+        if example.problem.fixed.any():
+            outline(axis, example.problem.fixed)
+        axis.set(xticks=[], yticks=[])
+        assert example.parameters is not None
+        numbers = zip(names, example.parameters, strict=True)
+        axis.set_xlabel("\n".join(f"{name} {value:.3g}" for name, value in numbers), fontsize=9)
+    figure.colorbar(picture, ax=grid, fraction=0.02, label="field u")
+    return figure
+
+
+def draws_figure(names: Sequence[str], points: NDArray) -> Figure:
+    """Where points (n, p) lie: each parameter against the next one."""
+    pairs = [(k, (k + 1) % len(names)) for k in range(len(names) - (len(names) < 3))]
+    pairs = pairs or [(0, 0)]
+    across = min(3, len(pairs))
+    down = -(-len(pairs) // across)
+    figure = new_figure(3.3 * across, 3.1 * down)
+    grid = figure.subplots(down, across, squeeze=False)
+    for axis in grid.flat[len(pairs) :]:
+        axis.set_axis_off()
+    for axis, pair in zip(grid.flat, pairs, strict=False):
+        axis.plot(points[:, pair[0]], points[:, pair[1]], ".", color="#0b6e99", markersize=3)
+        for along, number in zip("xy", pair, strict=True):
+            values = points[:, number]
+            getattr(axis, f"set_{along}label")(names[number])
+            if values.min() > 0 and values.max() > 3 * values.min():
+                getattr(axis, f"set_{along}scale")("log")
+        axis.grid(alpha=0.3)
+    return figure
+
+
 def tissue_panels(problem: Problem) -> list[tuple[str, NDArray]]:
     """Titles and maps of a tissue: diffusivity, decay or saturating uptake, and any production."""
     medium, uptake, production = problem.medium, problem.uptake, problem.production

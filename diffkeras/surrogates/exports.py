@@ -47,6 +47,7 @@ ELEMENTARY = SimpleNamespace(
 )
 OPSET = 18  # ONNX Runtime 1.14 (early 2023) and all later versions read it
 DIMENSIONS = {"source_images": ("batch", "rows", "columns"), "diffusion_length": ("batch",)}
+DIMENSIONS["parameters"] = ("batch",)
 DIMENSIONS |= dict.fromkeys(("fields", *MAPS), DIMENSIONS["source_images"])
 KEY = "diffkeras"  # the metadata of an ONNX file hold the description under it
 
@@ -294,7 +295,7 @@ def fields_function(surrogate: Surrogate, lattice: Lattice | None = None) -> Any
         (batch, rows, columns, 1).
     """
 
-    def fields(source_images: tf.Tensor, media: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def fields(source_images: Any, media: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         result = predicted_fields(
             surrogate.config,
             lambda x: surrogate.model(x, training=False),

@@ -14,7 +14,7 @@ from PIL import Image
 from diffkeras.errors import PhysicsError
 from diffkeras.reporting.figures import field_figure, to_png
 from diffkeras.system.atomic_files import check_file, write_bytes
-from diffkeras.workflows.source_files import ARRAYS, PICTURES
+from diffkeras.system.image_files import ARRAYS, PICTURES
 
 FULL_SCALE = 65535.0  # of a PNG's 16 bits, stands for 1
 ANY = (-math.inf, math.inf)
