@@ -108,8 +108,13 @@ class DataConfig(Section):
         return () if self.tissue is None else self.tissue.varying_maps
 
     def examples(self, split: Split) -> int:
-        """Examples per source count of a split on the disk, where a stream needs no training."""
-        return 0 if self.stream and split == "train" else int(getattr(self, f"{split}_examples"))
+        """Examples per source count of a split on the disk.
+
+        A stream needs no training examples, and those beyond the ranges of a family are for tests.
+        """
+        beyond = self.family is not None and self.family.beyond > 0
+        absent = beyond and split != "test" or self.stream and split == "train"
+        return 0 if absent else int(getattr(self, f"{split}_examples"))
 
     @property
     def train_examples_used(self) -> int:

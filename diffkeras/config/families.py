@@ -38,7 +38,9 @@ def _mask(name: Any, file: Any) -> Any:
     path = Path(file)
     if path.suffix.lower() not in ARRAYS + PICTURES:
         kinds = ", ".join(ARRAYS + PICTURES)
-        raise ValueError(f"regions.{name}: {short(file)} is of an unknown kind; choose one of {kinds}")
+        raise ValueError(
+            f"regions.{name}: {short(file)} is of an unknown kind; choose one of {kinds}"
+        )
     try:
         return text_of_mask(str(name), read_numbers(path, "mask", mask=True))
     except PhysicsError as error:
@@ -47,9 +49,9 @@ def _mask(name: Any, file: Any) -> Any:
 
 def beside(raw: Any, folder: Path) -> Any:
     """The content of a configuration file, with the files of masks beside it by their paths."""
-    data = raw.get("data") if isinstance(raw, Mapping) else None
-    family = data.get("family") if isinstance(data, Mapping) else None
-    regions = family.get("regions") if isinstance(family, Mapping) else None
+    data: Any = raw.get("data") if isinstance(raw, Mapping) else None
+    family: Any = data.get("family") if isinstance(data, Mapping) else None
+    regions: Any = family.get("regions") if isinstance(family, Mapping) else None
     if not isinstance(regions, Mapping):
         return raw
     own = {

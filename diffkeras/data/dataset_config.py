@@ -184,10 +184,19 @@ def paper_dataset(count: int, *, production: bool = False) -> DatasetConfig:
 
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """The keys in which two identities differ, with the value found and the one wanted."""
-    found, wanted = {**DEFAULTS, **found}, {**DEFAULTS, **wanted}
+    found, wanted = (_flat({**DEFAULTS, **identity}) for identity in (found, wanted))
     keys = {**wanted, **found}
     pairs = {key: (found.get(key), wanted.get(key)) for key in keys}
     return {key: (there, here) for key, (there, here) in pairs.items() if there != here}
+
+
+def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """An identity with the keys of a family, such as "family.draws", in place of the family."""
+    family = identity.get("family")
+    if not isinstance(family, Mapping):
+        return dict(identity)
+    others = {key: value for key, value in identity.items() if key != "family"}
+    return others | {f"family.{key}": value for key, value in family.items()}
 
 
 def cut(value: Any) -> str:

@@ -129,7 +129,8 @@ def check_identity(dataset: DatasetConfig, path: Path) -> None:
         raise DataError(
             f"{path} has a dataset of other physics than the configuration: "
             + ", ".join(
-                f"{key} {cut(there)} instead of {cut(here)}" for key, (there, here) in different.items()
+                f"{key} {cut(there)} instead of {cut(here)}"
+                for key, (there, here) in different.items()
             )
             + "; use another --data-dir"
         )

@@ -103,7 +103,7 @@ class _FamilyLayer(layers.Layer):
         return ops.concatenate(columns, axis=1)
 
     def factors(self, coefficients: Any, parameters: Any) -> Any:
-        """What rows are multiplied by: of the modes, their mean, fixed values; (batch, r + p + 2)."""
+        """What rows are multiplied by: of modes, their mean, fixed values; (batch, r + p + 2)."""
         scale, ones = self.scale_of(parameters), ops.ones_like(parameters[:, :1])
         return ops.concatenate([scale * coefficients, scale, parameters, ones], axis=1)
 
@@ -144,7 +144,9 @@ class DimensionlessInputs(_FamilyLayer):
 
     def call(self, inputs: Any) -> Any:
         """See the class."""
-        return (self.dimensionless(ops.cast(inputs, self.compute_dtype)) - self.centre) / self.spread
+        return (
+            self.dimensionless(ops.cast(inputs, self.compute_dtype)) - self.centre
+        ) / self.spread
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
         """(batch, k)."""

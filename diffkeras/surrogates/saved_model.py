@@ -41,8 +41,8 @@ def export_saved_model(
     `tf.errors.InvalidArgumentError`. Fields are those of `Surrogate.predict`. `diffkeras.json` in
     the same directory names the physics that the surrogate was trained for.
 
-    If the surrogate takes the parameters of a family, so does `serve`, as "parameters" (batch, p) in
-    the order of its names, and there are no other functions. Parameters out of the ranges are
+    If the surrogate takes the parameters of a family, so does `serve`, as "parameters" (batch, p)
+    in the order of its names, and there are no other functions. Parameters out of the ranges are
     refused, too.
 
     The functions and signatures `certified` and `refined` are those of `TensorSolver.export`, with
@@ -98,7 +98,9 @@ def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dic
         ranges = zip(family.low.tolist(), family.high.tolist(), strict=True)
         physics["parameters"] = dict(zip(family.names, map(list, ranges), strict=True))
         if config.takes_parameters:
-            inputs = f"parameters, float32 (batch, {len(family.names)}), within the ranges in physics"
+            inputs = (
+                f"parameters, float32 (batch, {len(family.names)}), within the ranges in physics"
+            )
     names = [spec.name for spec in input_specs(surrogate)]
     network = config.model.model_dump(mode="json", include={*config.model.keys_used})
     return describe_export(

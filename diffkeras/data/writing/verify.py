@@ -94,8 +94,8 @@ def run_checks(
 def check_shard(check: Check, tick: Callable[[], None] = lambda: None) -> list[str]:
     """Read a file and compare the chosen examples with newly solved ones.
 
-    For the first example of the file, sources or parameters are drawn again too, which needs no solve. So a
-    file with other examples than its name says is found, whichever examples are chosen.
+    For the first example of the file, sources or parameters are drawn again too, which needs no
+    solve. So a file with other examples than its name says is found, whichever examples are chosen.
 
     Returns:
         A line for each error.

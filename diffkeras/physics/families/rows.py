@@ -41,7 +41,7 @@ def maps_by_parameters(family: Family, names: Sequence[str]) -> dict[str, NDArra
 
 
 def _only_last(part: NDArray[np.float64], family: Family) -> None:
-    """Have each node set by one number: that of its region, or else of the whole part, or else 1."""
+    """Have one number set each node: that of its region, or that of the whole part, or 1."""
     regional = np.array([parameter.nodes is not None for parameter in family.parameters])
     by_region = part[:-1][regional].any(axis=0)
     part[:-1][np.ix_(~regional, by_region)] = 0.0

@@ -81,7 +81,10 @@ class FamilyRecipe:
         They are rounded to float32 before anything is solved, so that what is stored is what was
         solved.
         """
-        split_key, k = SPLIT_KEYS[check_split(split)], check_whole("an example's number", k, 0, LAST)
+        split_key, k = (
+            SPLIT_KEYS[check_split(split)],
+            check_whole("an example's number", k, 0, LAST),
+        )
         family = self._drawn_from
         if not self.sampler.beyond:
             unit = _block(len(family.names), self.sampler.draws, self.seed, split_key, k // BLOCK)
@@ -125,9 +128,7 @@ def _rounded(family: Family, point: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 @lru_cache(16)
-def _block(
-    size: int, method: str, seed: int, split_key: int, number: int
-) -> NDArray[np.float64]:
+def _block(size: int, method: str, seed: int, split_key: int, number: int) -> NDArray[np.float64]:
     """The points `number` · 256 and further of a sequence in the unit cube, (256, size)."""
     if method == "latin_hypercube":  # has no end only as one hypercube after another
         keys = np.random.SeedSequence(seed, spawn_key=(split_key, number + 1))

@@ -18,7 +18,7 @@ from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.parts import parts_of, with_parts
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.uptake import MichaelisMenten
-from diffkeras.physics.sampling.masks import is_text_of_mask, mask_of_text, text_of_mask
+from diffkeras.physics.sampling.masks import mask_of_text, text_of_mask
 from diffkeras.physics.sampling.random_regions import RandomRegions
 
 # parts → the maps of `physics.maps_of` that they change
@@ -168,7 +168,7 @@ class FamilySampler:
             return family
         ranges = {p.name: _widened(p, self.beyond) for p in family.parameters}
         used = {name.partition("[")[2].removesuffix("]") for name in ranges} - {""}
-        masks = self._masks(family.problem.lattice)
+        masks = self._masks(check_lattice(family.problem.lattice))
         regions = {name: mask for name, mask in masks.items() if name in used}
         linear = [p.name for p in family.parameters if not p.is_logarithmic]
         try:
@@ -303,14 +303,18 @@ def _of_maps(
     maps: dict[str, Any], fixed: NDArray[np.bool_], medium: Medium, named: set[str]
 ) -> Problem:
     if ("uptake.maximum" in named) != ("uptake.constant" in named):
-        one, other = ("maximum", "constant") if "uptake.maximum" in named else ("constant", "maximum")
+        one, other = (
+            ("maximum", "constant") if "uptake.maximum" in named else ("constant", "maximum")
+        )
         raise PhysicsError(
             f"parts have uptake.{one}, and no uptake.{other}: give both, v and K of "
             "Michaelis–Menten uptake v u/(K + u)"
         )
     uptake = None
     if "uptake.maximum" in named:
-        uptake = MichaelisMenten(np.where(fixed, 0.0, maps["uptake.maximum"]), maps["uptake.constant"])
+        uptake = MichaelisMenten(
+            np.where(fixed, 0.0, maps["uptake.maximum"]), maps["uptake.constant"]
+        )
     varying: Any = {name: maps[name] for name in ("diffusivity", "decay") if name in named}
     production = np.where(fixed, 0.0, maps["production"]) if "production" in named else None
     return Problem(
