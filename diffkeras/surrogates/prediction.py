@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics import Certificate, Problem, certify, solve
+from diffkeras.physics import Certificate, Equations, Problem, certify, solve
 from diffkeras.physics.arguments import largest
 
 
@@ -80,19 +80,20 @@ def _within(
     tolerance: float, field: NDArray, problem: Problem
 ) -> tuple[NDArray, NDArray[np.float64], bool]:
     """A field of one image, its bound node by node, and whether it was solved."""
-    proof = certify(field, problem)
+    equations = Equations(problem)
+    proof = certify(field, equations)
     better = proof.corrected
     for candidate, bound in ((field, proof.node_bound), (better.field, better.node_bound)):
         error = float(bound.max())
-        if error <= tolerance * _least_size(candidate, error, problem):
+        if error <= tolerance * _least_size(candidate, error, equations):
             return candidate, bound, False
-    solution = solve(problem, initial=better.field, tolerance=tolerance)
+    solution = solve(equations, initial=better.field, tolerance=tolerance)
     return solution.field, np.full(field.shape, solution.error_bound), True
 
 
-def _least_size(field: NDArray, error: float, problem: Problem) -> float:
+def _least_size(field: NDArray, error: float, equations: Equations) -> float:
     """At least the number that tolerances are relative to: the largest |value| of free nodes and
     of fixed nodes next to one.
     """
-    plain = problem.homogeneous
-    return max(largest(plain.values[plain.ring.nodes]), largest(field[~problem.fixed]) - error)
+    on_ring = largest(equations.values[equations.ring.nodes])
+    return max(on_ring, largest(field[equations.free]) - error)

@@ -30,7 +30,7 @@ from diffkeras.nn.equation.equations import (
 )
 from diffkeras.nn.equation.multigrid import FACTOR, Level, hierarchy
 from diffkeras.physics import Medium
-from diffkeras.physics.equations.axis import both_sides
+from diffkeras.physics.problem.sides import both_sides
 from diffkeras.tf_solver.problem import ProblemTensors
 
 ETA = float(np.finfo(np.float64).eps) / 2

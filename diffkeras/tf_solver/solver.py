@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_lattice
-from diffkeras.physics.equations.side_terms import without_sides
 from diffkeras.physics.problem.keywords import MediumKeywords, as_medium, show_keywords
 from diffkeras.physics.problem.maps import maps_of
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.side_terms import without_sides
 from diffkeras.tf_solver.checks import real_numbers
 from diffkeras.tf_solver.newton import TensorNewtonRun
 from diffkeras.tf_solver.operator import Precision, TensorOperator

@@ -10,9 +10,10 @@ from random_problems import any_prediction, random_problem
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, sample_sources, solve
-from diffkeras.physics.equations.axis import BOUNDARIES
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.sides import BOUNDARIES
 from diffkeras.physics.proofs.rounding import inverse_norm_bound
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.equations import LatticeEquations
@@ -129,7 +130,7 @@ def test_the_norm_of_the_inverse_is_bounded_as_in_the_physics(boundary, decay):
     solver = TensorSolver((24, 31), medium, "float32")
     run = solver._run(solver._problem(images, None, None, {}, proven=True))
     result = np.broadcast_to(run._inverse_norm, (2, 1, 1)).ravel()
-    expected = [inverse_norm_bound(Problem(image, medium=medium)) for image in images]
+    expected = [inverse_norm_bound(Equations(Problem(image, medium=medium))) for image in images]
     # the physics takes fixed nodes inside of sources for free ones
     np.testing.assert_allclose(result, expected, rtol=0.02)
 

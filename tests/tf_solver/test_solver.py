@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, sample_sources, solve
-from diffkeras.physics.equations.axis import BOUNDARIES
+from diffkeras.physics.problem.sides import BOUNDARIES
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver import solver as tensor_solver
 

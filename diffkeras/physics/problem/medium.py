@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number, real_array
-from diffkeras.physics.equations.axis import AxisBoundary, BoundaryName, both_sides
 from diffkeras.physics.problem.limits import (
     FASTEST,
     MOST_ANISOTROPIC,
@@ -28,8 +27,11 @@ from diffkeras.physics.problem.limits import (
     positive,
 )
 from diffkeras.physics.problem.sides import (
+    AxisBoundary,
     AxisSides,
+    BoundaryName,
     BoundarySpec,
+    both_sides,
     canonical_boundary,
     homogeneous,
     sides_in_words,

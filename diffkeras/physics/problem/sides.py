@@ -4,26 +4,23 @@ A side absorbs, reflects or continues on the opposite side (periodic). Or it has
 ghost nodes have a value, which is an absorbing side whose ghost nodes are not 0; a flux comes in
 through it, or one in proportion to the field goes out, and both are reflecting sides but for that
 flux. Such a side adds to the decay and the production of the nodes next to it
-(`equations.side_terms`), and everything else sees sides that absorb or reflect.
+(`problem.side_terms`), and everything else sees sides that absorb or reflect.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number, real_array
-from diffkeras.physics.equations.axis import (
-    BOUNDARIES,
-    AxisBoundary,
-    BoundaryName,
-    both_sides,
-)
 from diffkeras.physics.short_repr import ShortRepr
 
+BoundaryName = Literal["absorbing", "reflecting", "periodic"]
+AxisBoundary = BoundaryName | tuple[BoundaryName, BoundaryName]  # of both sides, or (low, high)
+BOUNDARIES: tuple[BoundaryName, ...] = ("absorbing", "reflecting", "periodic")
 Values = float | NDArray[np.float64]  # a number for a side, or one for each of its nodes
 DEFAULT: BoundaryName = "absorbing"
 # other names, read without hyphens, underscores and spaces
@@ -367,3 +364,8 @@ def homogeneous(sides: AxisSides) -> AxisBoundary:
         for side in cast(tuple[Side, Side], both_sides(sides))
     )
     return low if low == high else (low, high)
+
+
+def both_sides(boundary: Any) -> tuple[Any, Any]:
+    """(low, high) of what is given for an axis: one for both sides, or a pair."""
+    return boundary if isinstance(boundary, tuple) else (boundary, boundary)

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, FiniteVolumes
-from diffkeras.physics.equations.nonlinear import Equations
+from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.finite_volumes import FiniteVolumes
+from diffkeras.physics.equations.rounding import EPSILON, SLACK
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 LOOKED_AT = 2000  # nodes at most, to choose a barrier

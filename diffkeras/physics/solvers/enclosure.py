@@ -5,7 +5,7 @@ between û − b and û + b. If (A + d) b ≥ |F(û)| on the free nodes, then
 
     F(û + b) = F(û) + A b + φ(û + b) − φ(û) ≥ F(û) + (A + d) b ≥ 0,    F(û − b) ≤ 0 likewise,
 
-so û − b is a subsolution, û + b a supersolution, and |û − u| ≤ b node by node (`nonlinear`). The
+so û − b is a subsolution, û + b a supersolution, and |û − u| ≤ b node by node (`equations`). The
 inequality is checked on every node, with the rounding of the check; how b was found plays no part.
 Conjugate gradients find it: they solve (A + d) y = |F(û)| + ε, with a small ε > 0. Where y ≥ 0
 fails the inequality, a constant helps: A + d takes c to at least σ c, with its row sums σ, so that
@@ -25,8 +25,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.finite_volumes import EPSILON, ROUNDINGS, SLACK, FiniteVolumes
-from diffkeras.physics.equations.nonlinear import Equations
+from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.finite_volumes import FiniteVolumes
+from diffkeras.physics.equations.rounding import EPSILON, SLACK, STENCIL, rounding_of
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 SURPLUS = 0.5  # ε as a share of the mean |F|
@@ -115,7 +116,7 @@ class Enclosure:
                 return None
             np.maximum(bound, 0.0, out=bound)
             applied, sizes = operator.apply_with_sizes(bound.astype(precision))
-            sizes *= ROUNDINGS * (np.finfo(precision).eps / 2)
+            sizes *= rounding_of(STENCIL, precision)
             applied -= sizes
             remainder = np.subtract(residual, applied, out=applied)
             remainder *= free

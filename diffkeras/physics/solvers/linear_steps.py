@@ -8,7 +8,6 @@ The callers correct what single precision leaves.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,10 +16,10 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
+from diffkeras.physics.equations.block_cycles import SINGLE, BlockCycle
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
-from diffkeras.physics.equations.nonlinear import Equations
 from diffkeras.physics.solvers.algebraic_multigrid import ruge_stuben_hierarchy
-from diffkeras.physics.solvers.block_cycles import SINGLE, BlockCycle
 from diffkeras.physics.solvers.conjugate_gradients import Function, Iterate, conjugate_gradients
 
 MOST_CYCLES = 25  # of one solution; algebraic multigrid takes over beyond this
@@ -56,15 +55,6 @@ class Move(NamedTuple):
     estimate: float = 0.0
     first_estimate: float = 0.0
     iterations: int = 0
-
-
-@lru_cache(maxsize=1)
-def cycle_of(equations: Equations) -> BlockCycle:
-    """The multigrid cycle of A on the free nodes; that of the last equations is kept.
-
-    So a certificate and the solution that follows it share it (`equations_of`).
-    """
-    return BlockCycle(equations.volumes.on(equations.free))
 
 
 class NearbyCycle(NamedTuple):
@@ -139,7 +129,7 @@ class LinearSteps:
     def _new_cycle(self, slope: NDArray | float) -> BlockCycle:
         equations, near = self._equations, self._near
         if near is None:
-            cycle = cycle_of(equations)
+            cycle = equations.cycle
             if not np.any(slope):
                 return cycle
             return cycle.plus((slope * equations.free).astype(np.float64))

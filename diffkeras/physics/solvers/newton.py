@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.finite_volumes import EPSILON
-from diffkeras.physics.equations.nonlinear import equations_of
-from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.rounding import EPSILON
 from diffkeras.physics.solvers.enclosure import Enclosure
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps, Move
 from diffkeras.physics.solvers.statistics import SolveStatistics
@@ -47,19 +46,14 @@ FINAL_ROUNDING = 2 * EPSILON
 
 
 def solve_by_newton(
-    problem: Problem,
-    *,
-    tolerance: float,
-    precision: np.dtype,
-    threads: int | None,
-    initial: NDArray[np.float64] | None = None,
+    equations: Equations, tolerance: float, initial: NDArray[np.float64] | None = None
 ) -> tuple[NDArray[np.floating], SolveStatistics, NDArray[np.float64]]:
     """See `table.Solver`; on one thread.
 
     The statistics hold all iterations of conjugate gradients, and for the residual the proven bound
     of the error, relative to the largest |value|.
     """
-    run = NewtonRun(problem, None if initial is None else initial / problem.scale)
+    run = NewtonRun(equations, None if initial is None else initial / equations.scale)
     run.iterate(tolerance)
     statistics = SolveStatistics(
         "newton-cg", 0, run.iterations, run.relative_bound, newton_steps=run.newton_steps
@@ -81,17 +75,17 @@ class NewtonRun:
 
     field: NDArray[np.floating]
 
-    def __init__(self, problem: Problem, start: NDArray[np.float64] | None = None) -> None:
+    def __init__(self, equations: Equations, start: NDArray[np.float64] | None = None) -> None:
         """Begin with `start`, (rows, columns), or with 0."""
-        self._equations = equations_of(problem)
+        self._equations = equations
         self._linear = LinearSteps(self._equations)
         self._enclosure = Enclosure(self._equations, self._linear)
         self._precision: np.dtype = np.dtype(np.float64)
-        self._fixed_values = np.zeros(problem.lattice)
-        self._fixed_values[problem.ring.nodes] = problem.ring_values
-        self._ring_size = largest(problem.ring_values)
+        self._fixed_values = np.zeros(equations.lattice)
+        self._fixed_values[equations.ring.nodes] = equations.ring_values
+        self._ring_size = largest(equations.ring_values)
         # of the fixed values, by division: no field is changed by more (maximum principle)
-        self._fixed_rounding = 0.0 if problem.scale == 1 else FINAL_ROUNDING * self._ring_size
+        self._fixed_rounding = 0.0 if equations.scale == 1 else FINAL_ROUNDING * self._ring_size
         self.bound, self.steps = np.inf, 0
         self.node_bound: NDArray[np.float64] | None = None
         self._last_norm = np.inf
@@ -211,7 +205,7 @@ class NewtonRun:
     @property
     def _obstacle(self) -> str:
         """Why proofs fail, and what helps."""
-        decay = PROVABLE * self._equations.problem.medium.unit
+        decay = PROVABLE * self._equations.unit
         return (
             "diffusivity or uptake vary too much, or decay is too weak; a decay of "
             f"{decay:.0e} or more helps as a rule, and so does more uptake or less production"
@@ -337,7 +331,7 @@ class NewtonRun:
         field = field.astype(self._precision)
         if equations.is_positive:
             np.maximum(field, 0.0, out=field)
-        np.copyto(field, self._fixed_values, where=equations.problem.fixed)
+        np.copyto(field, self._fixed_values, where=equations.fixed)
         self.field = field
         self._slope = equations.slope(field)
         self._residual_at: NDArray | None = None
