@@ -25,8 +25,8 @@ from diffkeras.cli.options import (
     "parameters",
     metavar="NAME=VALUE",
     multiple=True,
-    help="A parameter of the family that the surrogate was trained on, in place of SOURCE_FILE, such "
-    "as --parameter decay=0.001. Repeatable: all are needed.",
+    help="A parameter of the family that the surrogate was trained on, in place of SOURCE_FILE, "
+    "such as --parameter decay=0.001. Repeatable: all are needed.",
 )
 @click.option(
     "--diffusion-length",

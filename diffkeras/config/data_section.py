@@ -113,7 +113,7 @@ class DataConfig(Section):
         A stream needs no training examples, and those beyond the ranges of a family are for tests.
         """
         beyond = self.family is not None and self.family.beyond > 0
-        absent = beyond and split != "test" or self.stream and split == "train"
+        absent = (beyond and split != "test") or (self.stream and split == "train")
         return 0 if absent else int(getattr(self, f"{split}_examples"))
 
     @property

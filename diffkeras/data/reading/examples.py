@@ -58,7 +58,7 @@ def raw_dataset(
         A dataset of {"source_image": (H, W, 1), "field": (H, W, 1), "sources": {…}}, float32 on the
         linear scale. Where the diffusion length varies, it has "diffusion_length" () [length] too,
         and with tissues the maps of `DatasetConfig.maps`, (H, W, 1) float32 each. Of a family, it
-        has "parameters" (p,) and the maps of `config.data.maps`, and no sources.
+        has "parameters" (p,) and the maps of `DataConfig.maps`, and no sources.
 
     Raises:
         ConfigurationError: training examples of a stream, which are not stored.

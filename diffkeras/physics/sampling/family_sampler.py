@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any
 
@@ -64,7 +64,7 @@ class FamilySampler:
         ('decay',)
     """
 
-    parts: Mapping[str, Any]
+    parts: Mapping[str, Any] = field(default_factory=dict)
     regions: Mapping[str, str] | None = None
     random: RandomRegions | None = None
     linear: tuple[str, ...] = ()
