@@ -20,6 +20,7 @@ from diffkeras.reporting.figures import (
     ROUNDING,
     new_axis,
     new_figure,
+    parameter_axis,
     to_png,
     write_out_numbers,
 )
@@ -115,10 +116,8 @@ def error_per_parameter_figure(measured: Measurement) -> Figure:
         axis.set_axis_off()
     for axis, name in zip(grid.flat, names, strict=False):
         axis.plot(own[name], _drawable(own["mae"]), ".", color=BLUE, alpha=0.6, markersize=4)
-        axis.set(yscale="log", xlabel=name)
-        if own[name].min() > 0 and own[name].max() > 3 * own[name].min():
-            axis.set_xscale("log")
-            write_out_numbers(axis)
+        axis.set_yscale("log")
+        parameter_axis(axis.xaxis, name, own[name].to_numpy())
         axis.grid(alpha=0.3)
     for row in grid:
         row[0].set_ylabel("lattice MAE")

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from diffkeras.physics import Example, MichaelisMenten, Problem
@@ -21,6 +22,7 @@ from diffkeras.physics import Example, MichaelisMenten, Problem
 Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
 
 ROUNDING = 1e-7  # smaller errors are rounding in single precision, and are not drawn
+WIDE, FAR = 3.0, 50.0  # factors between values above which an axis is logarithmic, and in decades
 POINTS = 512  # along a side, of which outlines are drawn
 STYLE: Any = {
     "font.size": 12,  # at the width of a page, 10 inches shrink to 7.5: 9 pt
@@ -135,13 +137,24 @@ def draws_figure(names: Sequence[str], points: NDArray) -> Figure:
         axis.set_axis_off()
     for axis, pair in zip(grid.flat, pairs, strict=False):
         axis.plot(points[:, pair[0]], points[:, pair[1]], ".", color="#0b6e99", markersize=3)
-        for along, number in zip("xy", pair, strict=True):
-            values = points[:, number]
-            getattr(axis, f"set_{along}label")(names[number])
-            if values.min() > 0 and values.max() > 3 * values.min():
-                getattr(axis, f"set_{along}scale")("log")
+        parameter_axis(axis.xaxis, names[pair[0]], points[:, pair[0]])
+        parameter_axis(axis.yaxis, names[pair[1]], points[:, pair[1]])
         axis.grid(alpha=0.3)
     return figure
+
+
+def parameter_axis(axis: Axis, name: str, values: NDArray) -> None:
+    """The axis of a parameter: logarithmic if its values span a factor of some."""
+    axis.set_label_text(name)
+    if not (values.min() > 0 and values.max() > WIDE * values.min()):
+        axis.set_major_locator(MaxNLocator(4))
+        return
+    {"x": axis.axes.set_xscale, "y": axis.axes.set_yscale}[axis.axis_name]("log")
+    # 1, 2 and 5 of up to a decade and a half, or only powers of ten
+    few = values.max() > FAR * values.min()
+    axis.set_major_locator(LogLocator(subs=(1.0,) if few else (1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def tissue_panels(problem: Problem) -> list[tuple[str, NDArray]]:

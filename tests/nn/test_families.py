@@ -100,6 +100,8 @@ def test_a_network_sees_inputs_without_units_and_trains_its_dense_layers_alone()
     np.testing.assert_allclose(inputs(point), family.scaling.inputs(point), rtol=1e-5)
     scaled = point * np.array([2.0, 2.0, 2.0, 1.0, 2.0])  # concentrations in another unit
     np.testing.assert_allclose(inputs(scaled), inputs(point), rtol=1e-5)
+    own = np.random.default_rng(0).random((7, 256))
+    model.get_layer("basis").set_weights([np.concatenate([own, family.rows_of_values()])])
     twice = np.asarray(model(scaled.astype("f")))
     np.testing.assert_allclose(twice, 2 * np.asarray(model(point.astype("f"))), rtol=1e-4)
 

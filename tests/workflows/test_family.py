@@ -186,7 +186,7 @@ def test_problems_of_another_family_are_refused(surrogate: Surrogate) -> None:
     assert surrogate.family is not None
     problem = surrogate.family.problem
     other = dk.with_parts(problem, {"diffusivity": 2.0})
-    with pytest.raises(PhysicsError, match="one family: .* another diffusivity than this family"):
+    with pytest.raises(PhysicsError, match=r"one family: .* another diffusivity than this family"):
         surrogate.predict(other)
     with pytest.raises(PhysicsError, match="this family has no parameter 'decoy'"):
         surrogate.predict({"decoy": 1.0})

@@ -35,7 +35,7 @@ def test_texts_hold_masks(shape: tuple[int, int]) -> None:
     text = text_of_mask("a", 3.0 * mask)
     np.testing.assert_array_equal(mask_of_text("a", text), mask)
     other = text.replace(f"{shape[0]}x{shape[1]}", f"{shape[0] + 8}x{shape[1]}")
-    with pytest.raises(PhysicsError, match="'a' is damaged: .*number of nodes"):
+    with pytest.raises(PhysicsError, match=r"'a' is damaged: .*number of nodes"):
         mask_of_text("a", other)
     with pytest.raises(PhysicsError, match="'a' is damaged"):
         mask_of_text("a", text[:-4] + "AAAA")
