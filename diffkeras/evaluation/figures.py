@@ -117,7 +117,7 @@ def error_per_parameter_figure(measured: Measurement) -> Figure:
     for axis, name in zip(grid.flat, names, strict=False):
         axis.plot(own[name], _drawable(own["mae"]), ".", color=BLUE, alpha=0.6, markersize=4)
         axis.set_yscale("log")
-        parameter_axis(axis.xaxis, name, own[name].to_numpy())
+        parameter_axis(axis, "x", name, own[name].to_numpy())
         axis.grid(alpha=0.3)
     for row in grid:
         row[0].set_ylabel("lattice MAE")

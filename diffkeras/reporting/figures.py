@@ -6,12 +6,11 @@ They don't use pyplot, so drawing keeps no global state and needs no display.
 import io
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator, MaxNLocator, NullFormatter
@@ -137,19 +136,20 @@ def draws_figure(names: Sequence[str], points: NDArray) -> Figure:
         axis.set_axis_off()
     for axis, pair in zip(grid.flat, pairs, strict=False):
         axis.plot(points[:, pair[0]], points[:, pair[1]], ".", color="#0b6e99", markersize=3)
-        parameter_axis(axis.xaxis, names[pair[0]], points[:, pair[0]])
-        parameter_axis(axis.yaxis, names[pair[1]], points[:, pair[1]])
+        parameter_axis(axis, "x", names[pair[0]], points[:, pair[0]])
+        parameter_axis(axis, "y", names[pair[1]], points[:, pair[1]])
         axis.grid(alpha=0.3)
     return figure
 
 
-def parameter_axis(axis: Axis, name: str, values: NDArray) -> None:
-    """The axis of a parameter: logarithmic if its values span a factor of some."""
+def parameter_axis(axes: Axes, along: Literal["x", "y"], name: str, values: NDArray) -> None:
+    """Make one of two axes that of a parameter: logarithmic if its values span a wide range."""
+    axis = {"x": axes.xaxis, "y": axes.yaxis}[along]
     axis.set_label_text(name)
     if not (values.min() > 0 and values.max() > WIDE * values.min()):
         axis.set_major_locator(MaxNLocator(4))
         return
-    {"x": axis.axes.set_xscale, "y": axis.axes.set_yscale}[axis.axis_name]("log")
+    {"x": axes.set_xscale, "y": axes.set_yscale}[along]("log")
     # 1, 2 and 5 of up to a decade and a half, or only powers of ten
     few = values.max() > FAR * values.min()
     axis.set_major_locator(LogLocator(subs=(1.0,) if few else (1.0, 2.0, 5.0)))

@@ -46,11 +46,10 @@ def _outside_family(family: Family, points: NDArray[np.float32]) -> Iterator[str
     outside = (points < family.low - slack) | (points > family.high + slack)
     for number, name in enumerate(family.names):
         if outside[:, number].any():
-            value = points[outside[:, number], number][0]
             yield (
                 f"the surrogate was trained with {name} from {family.low[number]:g} to "
-                f"{family.high[number]:g}, and here it is {value:g}; bounds hold there, too, but "
-                "the errors may be larger"
+                f"{family.high[number]:g}, and here it is out of this range; bounds hold there, "
+                "too, but the errors may be larger"
             )
 
 

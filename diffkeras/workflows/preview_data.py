@@ -30,6 +30,7 @@ SHOWN_COUNTS = 5
 SHOWN_EXAMPLES = 3  # Of each shown source count.
 MAX_EXAMPLES = 20  # Per source count, for the statistics.
 FAMILY_EXAMPLES = 9  # of a family
+ALL = 0  # in place of a source count
 MOST_DRAWS = 500  # of a family, whose places in the ranges are drawn
 
 logger = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ def _preview_family(config: Config, path: Path) -> Path:
         "examples": family_figure(family.names, samples),
         "geometry": tissue_figure([("example 0", samples[0])]),
         "draws": draws_figure(family.names, points),
-        "values": _values_figure({len(samples): samples}),
+        "values": _values_figure({ALL: samples}),
     }
     rows, columns = config.physics.lattice
     place = "with a parameter out of its range" if data.family.beyond else "within its ranges"
@@ -113,7 +114,6 @@ def _preview_family(config: Config, path: Path) -> Path:
         production=False,
         pictures={name: to_png(figure) for name, figure in pictures.items()},
         configuration=config.to_yaml(),
-        shares=_shares_table({number: samples}),
         ranges=_ranges_table(family),
         draws=data.family.draws.replace("_", " ").replace("sobol", "Sobol'"),
     )
@@ -180,7 +180,8 @@ def _values_figure(samples: dict[int, list[Example]]) -> Figure:
         levels = np.geomspace(1e-4, max(1, values[-1]), 200)
         share = 1 - np.searchsorted(values, levels) / values.size
         axis.plot(levels, np.where(share > 0, share, np.nan), label=f"n = {count}")
-    axis.legend()
+    if ALL not in samples:
+        axis.legend()
     return figure
 
 

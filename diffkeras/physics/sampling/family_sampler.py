@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -117,6 +117,10 @@ class FamilySampler:
         return {"regions": texts}
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         return hash(repr(self))
 
     @property
@@ -131,7 +135,7 @@ class FamilySampler:
         named = [MAPS_OF_PARTS[kind] for kind in MAPS_OF_PARTS if kind in kinds]
         return tuple(dict.fromkeys(name for names in named for name in names))
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """A hash of the geometry, the parts and the ranges."""
         return hashlib.sha256(repr(self.of_whole_family).encode()).hexdigest()
@@ -142,7 +146,7 @@ class FamilySampler:
         seen = (*MAPS_OF_PARTS, "values")
         return tuple(name for name in self.ranges if name.partition("[")[0] not in seen)
 
-    @property
+    @cached_property
     def of_whole_family(self) -> "FamilySampler":
         """The same family, whatever is drawn from it."""
         return replace(self, draws=METHODS[0], beyond=0.0)
