@@ -43,7 +43,8 @@ class FamilySampler:
     Attributes:
         parts: a number or a range (low, high) of each part, by name, such as "decay" or
             "uptake.maximum[tumour]", see `Family`. Uptake is Michaelis–Menten's.
-        regions: masks (rows, columns) by name, as arrays or as texts of `text_of_mask`.
+        regions: masks (rows, columns) by name: arrays, or texts of them. In a configuration they
+            are the names of image files, in place of which it keeps the texts.
         random: random regions in place of these masks.
         linear: the parameters whose draws are even in the number itself, see `Family`.
         draws: "sobol", Sobol' points with Owen's scrambling, or "latin_hypercube".
