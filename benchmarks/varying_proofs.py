@@ -6,9 +6,10 @@ The media are tissues on 512² nodes with 1,600 cells that take up, of one diffu
 regions that differ in it; 20 discs are vessels. "Own conjugate gradients" are those of `solve`,
 with the equations and the multigrid cycle set up, and without a proof; they end, like those of
 PyAMG, when the residual is 1e-6 of the first one. Starts and certified fields are the exact field
-with an error of 1e-2, smooth or noise from node to node. "Again" means with `Equations` that have
-been used before, so that they are set up. All times are CPU times, medians of
-rounds in one process and on one thread, in which every method has its turn.
+with an error of 1e-2, smooth or noise from node to node. Iterations are those of conjugate
+gradients for field and bound together, each with a multigrid cycle. "Again" means with `Equations`
+that have been used before, so that they are set up. All times are CPU times, medians of rounds in
+one process and on one thread, in which every method has its turn.
 """
 
 import statistics
@@ -24,7 +25,15 @@ from scipy.ndimage import gaussian_filter
 from threadpoolctl import threadpool_limits
 
 from benchmarks.tables import describe_machine, write_table
-from diffkeras.physics import Medium, Problem, TissueSampler, certify, sample_sources, solve
+from diffkeras.physics import (
+    Certificate,
+    Medium,
+    Problem,
+    TissueSampler,
+    certify,
+    sample_sources,
+    solve,
+)
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.solvers.conjugate_gradients import conjugate_gradients
@@ -32,7 +41,7 @@ from diffkeras.physics.solvers.conjugate_gradients import conjugate_gradients
 CELLS, REGIONS, VESSELS = 1600, 20, 20
 BASE = Medium(decay=1e-3, boundary="reflecting")
 TOLERANCE, LOOSE, WRONG = 1e-6, 1e-3, 1e-2
-COLUMNS = ["medium", "method", "error", "proven bound", "CPU [ms]", "ratio"]
+COLUMNS = ["medium", "method", "iterations", "error", "proven bound", "CPU [ms]", "ratio"]
 
 
 def tissue(side: int, regions: int) -> tuple[np.ndarray, Medium]:
@@ -102,11 +111,15 @@ def rows_of(name: str, side: int, regions: int, rounds: int) -> list[list[str]]:
     rows = []
     for method, call in calls.items():
         found = call()
-        field = found if isinstance(found, np.ndarray) else found.field
-        bound = "" if isinstance(found, np.ndarray) else f"{found.error_bound:.1e}"
+        field, bound, iterations = found, "", ""
+        if not isinstance(found, np.ndarray):
+            solution = found.corrected if isinstance(found, Certificate) else found
+            field, bound = found.field, f"{found.error_bound:.1e}"
+            iterations = str(solution.stats.iterations)
         took = medians[method]
         wrong = f"{abs(field - exact).max():.1e}"
-        rows.append([name, method, wrong, bound, f"{1e3 * took:.0f}", f"{took / first:.2f}"])
+        times_of = [f"{1e3 * took:.0f}", f"{took / first:.2f}"]
+        rows.append([name, method, iterations, wrong, bound, *times_of])
         click.echo("  ".join(rows[-1]))
     return rows
 

@@ -93,15 +93,17 @@ def joined(
     return replace(batches[0], **values)
 
 
-def draw_images(config: Config, count: int, numbers: Sequence[int]) -> ImageBatch:
-    """Images of the test split of one source count, without solving anything."""
+def draw_images(
+    config: Config, count: int, numbers: Sequence[int], split: str = "test"
+) -> ImageBatch:
+    """Images of a split of one source count, without solving anything."""
     if config.data.family is not None:
-        return _draw_family(config, count, numbers)
+        return _draw_family(config, count, numbers, split)
     recipe = DatasetConfig.of(count, config).disc_recipe()
-    sources = [recipe.sources("test", k) for k in numbers]
+    sources = [recipe.sources(split, k) for k in numbers]
     images = [discs.image(recipe.lattice) for discs in sources]
     problems = [
-        recipe.problem(image, recipe.length_of("test", k), recipe.maps_of("test", k))
+        recipe.problem(image, recipe.length_of(split, k), recipe.maps_of(split, k))
         for image, k in zip(images, numbers, strict=True)
     ]
     return ImageBatch(
@@ -112,9 +114,9 @@ def draw_images(config: Config, count: int, numbers: Sequence[int]) -> ImageBatc
     )
 
 
-def _draw_family(config: Config, count: int, numbers: Sequence[int]) -> ImageBatch:
+def _draw_family(config: Config, count: int, numbers: Sequence[int], split: str) -> ImageBatch:
     recipe = DatasetConfig.of(count, config).family_recipe()
-    points = np.stack([recipe.point("test", k) for k in numbers])
+    points = np.stack([recipe.point(split, k) for k in numbers])
     problem = recipe.problem_of(points)
     return ImageBatch(
         problem=problem,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,7 @@ from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import Proof
 from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.system.packages import needs_packages
 
 ROUGH = 0.01  # relative error of a field, from which slopes of uptake may be those of another one
 
@@ -153,6 +155,40 @@ class Solution(ShortRepr):
         with blas_threads():
             quantity = Quantity.of(self._equations, self._exact, self.node_bound, values)
         return replace(quantity, of_field=float((values * self.field).sum()))
+
+    def plot(
+        self,
+        *,
+        unit: str | None = None,
+        slices: Mapping[str, int | Sequence[int]] | None = None,
+    ) -> Any:
+        """A picture of the sources and the field; of a batch, of its first image with sources.
+
+        It needs matplotlib. The axes show numbers of nodes where the lattice step is 1 and no unit
+        is given, otherwise lengths.
+
+        Args:
+            unit: of lengths, such as "µm".
+            slices: in three dimensions, the numbers of the "plane", "row" and "column" to draw. By
+                default, one of each: those through the node where the field is steepest.
+
+        Returns:
+            A `matplotlib.figure.Figure`: notebooks show it, and `figure.savefig` writes it.
+
+        Raises:
+            PhysicsError: a slice that the lattice doesn't have.
+            MissingPackageError: there is no matplotlib.
+
+        Example:
+            >>> import numpy as np, diffkeras as dk
+            >>> volume = np.zeros((8, 9, 10))
+            >>> volume[4, 4, 4] = 1.0
+            >>> solution = dk.solve(volume, dimensions=3, step=2.0, decay=0.01)
+            >>> figure = solution.plot(unit="µm", slices={"plane": [3, 4], "row": 4})
+        """
+        with needs_packages("Solution.plot"):
+            from diffkeras.reporting.fields import solution_figure
+        return solution_figure(self.problem, self.field, unit=unit, slices=slices)
 
     @property
     def _equations(self) -> Equations:

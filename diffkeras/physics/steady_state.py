@@ -18,8 +18,8 @@ from diffkeras.physics.problem.limits import LARGEST, SMALLEST
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import KnownBounds, Proof, RingProof
 from diffkeras.physics.solution import Solution
-from diffkeras.physics.solvers.statistics import SolveStatistics
-from diffkeras.physics.solvers.table import SOLVERS, Options, cheapest, check_method
+from diffkeras.physics.solvers.statistics import Options, SolveStatistics
+from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
 
 SINGLE_PRECISION = 1e-6  # fields are float32 from this tolerance on
 SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # of a field of size 1

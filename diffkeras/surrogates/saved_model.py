@@ -1,6 +1,6 @@
 """SavedModels: surrogates for TensorFlow programs that don't have diffkeras."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -10,14 +10,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.representation.network_input import MAPS
 from diffkeras.surrogates.inputs import ROUNDING, inputs_of
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import named_function, replacing_saved_model
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.checks import check_range, checked
-from diffkeras.tf_solver.saved_model import SourceMeaning, describe_export, proof_functions
+from diffkeras.tf_solver.saved_model import (
+    SourceMeaning,
+    describe_export,
+    image_spec,
+    names_of_inputs,
+    proof_functions,
+)
 
 NOT_FINITE = (
     "the surrogate predicts values that are not finite: the source images and the medium leave the "
@@ -67,19 +72,23 @@ def replacing_by_saved_model(
         if not surrogate.maps:
             solver, servable.arrays = solver.with_shared_arrays()
         sources: SourceMeaning = "production" if surrogate.production else "fixed_value"
-        _, *media = input_specs(surrogate)
-        functions |= proof_functions(serve, solver, sources, media)
+        functions |= proof_functions(serve, solver, sources, serve.input_signature)
     for name, function in functions.items():
         setattr(servable, name, function)
     signatures = {"serving_default": serve, **functions}
     del signatures["serve"]
-    description = describe(surrogate, [*functions])
+    description = describe(surrogate, functions)
     with replacing_saved_model(path, servable, signatures, description) as partial:
         yield partial
 
 
-def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dict[str, Any]:
-    """The description of an export, for people and programs without diffkeras."""
+def describe(surrogate: Surrogate, functions: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The description of an export, for people and programs without diffkeras.
+
+    Args:
+        surrogate: what is exported.
+        functions: of the export, by name; None for `serve` alone.
+    """
     config, limits = surrogate.config, surrogate.config.data.diffusion_length
     physics = {**config.physics.model_dump(mode="json"), "lattice": surrogate.lattice}
     images, further = "float32 (batch, rows, columns, 1), linear scale", ""
@@ -93,22 +102,21 @@ def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dic
         for name in surrogate.maps:
             physics.pop(name, None)  # each node has its own
         further = f"; {' and '.join(surrogate.maps)}, of the shape of the source images"
-    inputs = f"source images, {images}{further}"
+    content = f"source images, {images}{further}"
     if family := surrogate.family:
         ranges = zip(family.low.tolist(), family.high.tolist(), strict=True)
         physics["parameters"] = dict(zip(family.names, map(list, ranges), strict=True))
         if config.takes_parameters:
-            inputs = (
-                f"parameters, float32 (batch, {len(family.names)}), within the ranges in physics"
-            )
-    names = [spec.name for spec in input_specs(surrogate)]
+            size = len(family.names)
+            content = f"parameters, float32 (batch, {size}), within the ranges in physics"
+    inputs = {"serve": [spec.name for spec in input_specs(surrogate)]}
     network = config.model.model_dump(mode="json", include={*config.model.keys_used})
     return describe_export(
         "surrogate",
         physics=physics,
         equation=_equation(surrogate),
-        functions={f: [*names, "tolerance"] if f == "refined" else names for f in functions},
-        input=inputs,
+        functions=inputs if functions is None else names_of_inputs(functions),
+        input=content,
         output=f"fields, {images}",
         model={**network, "numbers": surrogate.model.count_params()},
         trained_on={
@@ -205,9 +213,12 @@ def input_specs(
         assert surrogate.family is not None
         shape = (None, len(surrogate.family.names))
         return [tf.TensorSpec(shape, tf.float32, name="parameters")]
-    image, names = (None, *sides, 1), inputs_of(surrogate.config)
-    shapes = {"source_images": image} | {n: image if n in MAPS else (None,) for n in names}
-    return [tf.TensorSpec(shape, tf.float32, name=name) for name, shape in shapes.items()]
+    return [
+        image_spec(name, sides)
+        if name != "diffusion_length"
+        else tf.TensorSpec((None,), tf.float32, name=name)
+        for name in ("source_images", *inputs_of(surrogate.config))
+    ]
 
 
 def with_named_inputs(

@@ -7,6 +7,8 @@ nor Keras.
 from importlib import import_module
 from typing import Any
 
+from diffkeras.system.packages import needs_packages
+
 # function → its module and its name there. Modules have other names than functions, because
 # importing a module `train` would put it in the place of the function `train`.
 _FUNCTIONS = {
@@ -15,7 +17,9 @@ _FUNCTIONS = {
     "evaluate_foreign": ("evaluate_run", "evaluate_foreign"),
     "export": ("export_run", "export"),
     "generate": ("generate_datasets", "generate"),
-    "generate_test_set": ("comparisons", "generate_test_set"),
+    "generate_test_set": ("public_data", "generate_test_set"),
+    "load_benchmark": ("public_data", "load_benchmark"),
+    "make_leaderboard": ("public_data", "make_leaderboard"),
     "predict": ("predict_files", "predict_files"),
     "preview": ("preview_data", "preview"),
     "search_worst_cases": ("search_run", "search_worst_cases"),
@@ -23,7 +27,7 @@ _FUNCTIONS = {
     "study": ("study_runs.run_study", "run_study"),
     "train": ("train_run", "train"),
     "verify": ("generate_datasets", "verify"),
-    "write_test_set": ("comparisons", "write_test_set"),
+    "write_public_split": ("public_data", "write_public_split"),
 }
 
 __all__ = [*_FUNCTIONS]
@@ -33,7 +37,8 @@ def __getattr__(name: str) -> Any:
     if name not in _FUNCTIONS:
         raise AttributeError(f"module 'diffkeras.workflows' has no attribute {name!r}")
     module, function = _FUNCTIONS[name]
-    return getattr(import_module(f"diffkeras.workflows.{module}"), function)
+    with needs_packages(f"diffkeras.workflows.{name}"):
+        return getattr(import_module(f"diffkeras.workflows.{module}"), function)
 
 
 def __dir__() -> list[str]:

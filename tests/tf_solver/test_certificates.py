@@ -18,7 +18,7 @@ from diffkeras.physics.proofs.rounding import inverse_norm_bound
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.equations import LatticeEquations
 from diffkeras.tf_solver.problem import ProblemTensors
-from diffkeras.tf_solver.proofs import rounded_up
+from diffkeras.tf_solver.results import rounded_up
 
 PAIRS = list(itertools.product(BOUNDARIES, BOUNDARIES))
 REFERENCE = 1e-14  # relative error of `RandomProblem.exact`, and of float64 differences from it
@@ -73,8 +73,8 @@ def test_no_bound_is_violated():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", range(1000, 20_000, 1000))
-def test_no_bound_is_violated_in_ten_thousand_problems(start):
+@pytest.mark.parametrize("start", range(1000, 3000, 1000))
+def test_no_bound_is_violated_in_many_problems(start):
     assert_no_violation(range(start, start + 1000))
 
 

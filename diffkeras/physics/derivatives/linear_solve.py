@@ -14,7 +14,8 @@ from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
-from diffkeras.physics.solvers.table import SOLVERS, Options, cheapest
+from diffkeras.physics.solvers.statistics import Options
+from diffkeras.physics.solvers.table import SOLVERS, cheapest
 
 REDUCTION = 1e-4  # of a residual in one step: single precision gives no more digits
 STALLED = 2  # corrections without progress, which is then due to rounding

@@ -66,6 +66,13 @@ class FiniteVolumes:
             sizes[other] += flow
         return result, sizes
 
+    def apply_rounded_down(self, field: NDArray) -> NDArray:
+        """At most A u, computed in the field's precision."""
+        result, sizes = self.apply_with_sizes(field)
+        sizes *= rounding_of(STENCIL + 2, field.dtype)  # two more of this difference
+        result -= sizes
+        return result
+
     def rounding(self, field: NDArray) -> NDArray:
         """At least the error of `apply` on each node, computed in the field's precision."""
         _, sizes = self.apply_with_sizes(field)
@@ -104,7 +111,9 @@ class FiniteVolumes:
             return self
         drain, couplings = self.drain.copy(), []
         for axis, coupling in enumerate(self.couplings):
-            kept = coupling * (free & np.roll(free, -1, axis))
+            kept = coupling.copy()
+            kept *= free
+            kept *= np.roll(free, -1, axis)
             # what flows to a fixed node is a drain of its neighbour
             lost = coupling - kept
             drain += lost
@@ -191,13 +200,14 @@ def _couplings(
     couplings = []
     for axis, (part, name) in enumerate(zip(medium.diffusivities, medium.boundaries, strict=True)):
         rate = np.asarray(part) / medium.step**2
-        mean = rate  # harmonic
         if rate.ndim:
             following = np.roll(rate, -1, axis)
-            mean = 2 * rate * following
-            mean /= rate + following
-        coupling = np.empty(lattice)
-        coupling[...] = mean
+            coupling = rate * following
+            coupling *= 2
+            following += rate
+            coupling /= following  # the harmonic mean
+        else:
+            coupling = np.full(lattice, rate)
         if name != "periodic":
             np.moveaxis(coupling, axis, 0)[-1] = 0.0
         if unit != 1:

@@ -29,6 +29,8 @@ ALIASES: dict[str, BoundaryName] = {
     "neumann": "reflecting",
     "noflux": "reflecting",
     "zeroflux": "reflecting",
+    "zerogradient": "reflecting",
+    "insulated": "reflecting",
 }
 # (low, high) of each axis; in two dimensions of the last two
 SIDES = (("front", "back"), ("top", "bottom"), ("left", "right"))
@@ -59,7 +61,7 @@ class GivenSide(ShortRepr):
         """What the side adds to the decay [1/time] and the production of the nodes next to it.
 
         Args:
-            diffusivity: D of these nodes, a number or an array of the side's shape.
+            diffusivity: D of these nodes, a number, or an array of the side's shape of any library.
             step: h.
         """
         raise NotImplementedError
@@ -122,7 +124,7 @@ class FixedValue(GivenSide):
 
     def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
         """See `GivenSide`: the ghost nodes' share of the five-point equation, D/h² times value."""
-        return 0.0, diffusivity / step**2 * np.asarray(self.value)
+        return 0.0, diffusivity / step**2 * self.parts["value"]
 
     def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
         """See `GivenSide`."""
@@ -159,7 +161,7 @@ class FixedFlux(GivenSide):
 
     def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
         """See `GivenSide`: the flux through one face of a volume of width h."""
-        return 0.0, np.asarray(self.flux) / step
+        return 0.0, self.parts["flux"] / step
 
     def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
         """See `GivenSide`."""
@@ -205,9 +207,9 @@ class Robin(GivenSide):
 
     def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
         """See the class."""
-        coefficient = np.asarray(self.coefficient)
+        coefficient, value = self.parts.values()
         rate = coefficient / (1 + coefficient * step / (2 * diffusivity)) / step
-        return rate, rate * np.asarray(self.value)
+        return rate, rate * value
 
     def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
         """See `GivenSide`."""
@@ -223,6 +225,10 @@ class Robin(GivenSide):
         return {**slopes, "value": (0.0, rate)}
 
 
+# by the names of their numbers
+GIVEN: dict[frozenset[str], type[GivenSide]] = {
+    frozenset(field.name for field in fields(kind)): kind for kind in (FixedValue, FixedFlux, Robin)
+}
 Side = BoundaryName | GivenSide
 AxisSides = Side | tuple[Side, Side]  # both sides of an axis, or (low, high)
 BoundarySpec = AxisSides | tuple[AxisSides, ...] | Mapping[str, Side]
@@ -324,7 +330,7 @@ def _side(name: str, value: Any) -> Side:
         what = name if name == "boundary" else f"boundary {name}"
         raise PhysicsError(
             f"{what} {value!r:.60} is unknown; choose absorbing (dirichlet), reflecting (neumann, "
-            "no-flux) or periodic, or give a value or a flux"
+            "no-flux, zero-flux, zero-gradient, insulated) or periodic, or give a value or a flux"
         )
     return side
 

@@ -14,8 +14,7 @@ from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.rounding import SLACK
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.results import Bounds
-from diffkeras.physics.proofs.ring import certify_ring
+from diffkeras.physics.proofs.ring import Bounds, certify_ring
 from diffkeras.physics.proofs.rounding import inverse_norm_bound, rounding_allowance
 from diffkeras.physics.solvers.newton import NewtonRun
 from diffkeras.physics.solvers.statistics import SolveStatistics
@@ -105,16 +104,16 @@ def _certify_enclosed(equations: Equations, field: NDArray[np.float64]) -> Bound
         exact = np.where(fixed, values, 0.0)
         stats = SolveStatistics("newton-cg", 0)
         return Bounds(np.abs(field - exact) * SLACK, exact, np.zeros(field.shape), stats)
-    run = NewtonRun(equations, field / scale)
-    bound = run.certify(field / scale) * scale * SLACK
+    prediction = field / scale
+    run = NewtonRun(equations, prediction)
+    bound = run.certify(prediction)
+    bound *= scale * SLACK
     # the rounding of this product is in the bound already
-    corrected = run.rounded() * scale
+    corrected = run.rounded()
+    corrected *= scale
     np.copyto(corrected, values, where=fixed)
-    stats = SolveStatistics(
-        "newton-cg",
-        0,
-        run.iterations,
-        float(bound.max()) / scale,
-        newton_steps=run.newton_steps,
-    )
-    return Bounds((np.abs(field - corrected) + bound) * SLACK, corrected, bound, stats)
+    node_bound = np.subtract(field, corrected, out=prediction)
+    np.abs(node_bound, out=node_bound)
+    node_bound += bound
+    node_bound *= SLACK
+    return Bounds(node_bound, corrected, bound, run.statistics(float(bound.max()) / scale))

@@ -34,7 +34,7 @@ bounds are about the lattice's solution, not about its distance from the continu
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import scipy.ndimage
@@ -44,7 +44,6 @@ from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.rounding import EPSILON, SLACK, STENCIL
 from diffkeras.physics.equations.spectral import SpectralOperator
-from diffkeras.physics.proofs.results import Bounds
 from diffkeras.physics.proofs.rounding import (
     inverse_norm_bound,
     operator_diagonal,
@@ -54,12 +53,31 @@ from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 from diffkeras.physics.solvers.production import particular_field
 from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import field_of_values
-from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.statistics import Options, SolveStatistics
 
 # Share of the error that may remain in a corrected prediction; with more, the ring system is solved
 SHARP = 0.5
 MOST_SOLUTIONS = 3
 AVERAGINGS = 2  # a pass of the stencil each; more hardly sharpen the bound
+
+
+class Bounds(NamedTuple):
+    """What a proof finds for one image.
+
+    Attributes:
+        field: (rows, columns), at least |field − u| of the field that it was asked about.
+        corrected: (rows, columns), a better field; its fixed nodes have their values.
+        corrected_bound: (rows, columns), at least |corrected − u|.
+        stats: how it was corrected.
+        allowance: what the bounds include for the rounding of transforms; 0 for enclosures, which
+            include it node by node.
+    """
+
+    field: NDArray[np.float64]
+    corrected: NDArray[np.float64]
+    corrected_bound: NDArray[np.float64]
+    stats: SolveStatistics
+    allowance: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,10 +246,8 @@ def _field_on_ring(
     much. `least` is what a bound needs to be.
     """
     system = RingIteration(equations.operator, equations.ring)
-    tolerance = max(least / 4, EPSILON * largest(values))
-    double = np.dtype(np.float64)
-    options: dict[str, Any] = {"tolerance": tolerance, "precision": double, "threads": None}
-    field, _, _ = field_of_values(equations, system, values, **options)
+    options = Options(max(least / 4, EPSILON * largest(values)))
+    field, _, _ = field_of_values(equations, system, values, options)
     return field.astype(np.float64, copy=False)
 
 

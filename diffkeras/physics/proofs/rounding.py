@@ -107,7 +107,7 @@ def _drained_barrier(operator: SpectralOperator, ring: Ring) -> float:
     lowest = float(barrier[ring.nodes].min())
     # adding a constant K adds γK and what leaves through absorbing sides: no harm where K ≥ 0
     barrier -= lowest if operator.singular else min(lowest, 0.0)
-    applied = operator.apply(barrier) - operator.volumes.rounding(barrier)
+    applied = operator.volumes.apply_rounded_down(barrier)
     applied[ring.nodes] = np.inf
     least = float(applied.min())
     # fixed nodes inside the sources count as free here, which only makes the barrier larger

@@ -35,12 +35,15 @@ class Goal(NamedTuple):
         near: the largest |value| of a correction, an estimate of the error.
         share: the same, as a share of the largest |x|.
         of_both: a condition for x and its residual, (n,) each.
+        provable: whether a correction that is near must also leave a residual of which a bound of
+            this size can be proven: about the mean |residual| times the largest of A⁻¹1.
     """
 
     reduction: float = 0.0
     near: float = 0.0
     share: float = 0.0
     of_both: Callable[[NDArray, NDArray], bool] | None = None
+    provable: bool = False
 
 
 class Move(NamedTuple):
@@ -106,10 +109,10 @@ class LinearSteps:
         result: Iterate | None = None
         if self._by_blocks:
             cycle = self._cycle_of(slope)
-            scaled = np.divide(right_hand_side, size, dtype=right_hand_side.dtype)
-            result = _iterate(
-                cycle.matrix.dot, cycle, scaled.astype(SINGLE).ravel(), goal, size, MOST_CYCLES
-            )
+            single = np.empty(right_hand_side.shape, SINGLE)
+            single = np.divide(right_hand_side, size, out=single, casting="same_kind").ravel()
+            height = cycle.height if goal.provable else 0.0
+            result = _iterate(cycle.matrix.dot, cycle, single, goal, size, MOST_CYCLES, height)
             self.iterations += result.iterations
             self._by_blocks = result.is_met
         if result is None or not result.is_met:
@@ -189,9 +192,18 @@ class LinearSteps:
 
 
 def _iterate(
-    apply: Function, precondition: Function, scaled: NDArray, goal: Goal, size: float, most: int
+    apply: Function,
+    precondition: Function,
+    scaled: NDArray,
+    goal: Goal,
+    size: float,
+    most: int,
+    height: float = 0.0,
 ) -> Iterate:
-    """Conjugate gradients to within a goal, for b that is divided by its size."""
+    """Conjugate gradients to within a goal, for b that is divided by its size.
+
+    `height` is about the largest of A⁻¹1, for goals that are provable.
+    """
     least = goal.reduction * float(np.sqrt(np.vdot(scaled, scaled)))
 
     def is_met(solution: NDArray, residual: NDArray) -> bool:
@@ -199,11 +211,13 @@ def _iterate(
             return goal.of_both(solution, residual)
         return float(np.sqrt(np.vdot(residual, residual))) <= least
 
-    def is_near(solution: NDArray, estimate: float) -> bool:
+    def is_near(solution: NDArray, residual: NDArray, estimate: float) -> bool:
         wanted = goal.near / size
         if goal.share:
             wanted = max(wanted, goal.share * largest(solution))
-        return estimate <= wanted
+        return estimate <= wanted and (
+            not height or height * float(np.abs(residual).mean()) <= wanted
+        )
 
     looks = goal.near or goal.share
     return conjugate_gradients(

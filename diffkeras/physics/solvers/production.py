@@ -17,7 +17,6 @@ a correction is within the tolerance.
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +30,7 @@ from diffkeras.physics.solvers.ring_field import (
     field_of_values,
     statistics_of,
 )
-from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.statistics import Options, Solved
 
 # Of a pair of transforms on N × N nodes, as a share of max A⁻¹|s| and divided by 1 + √N. No
 # larger one was seen, in 400 problems of every kind with up to 1024 nodes a side. (The largest come
@@ -39,21 +38,9 @@ from diffkeras.physics.solvers.statistics import SolveStatistics
 ROUNDING = 4 * EPSILON
 
 
-def field_of_production(
-    equations: Equations,
-    system: RingSystem,
-    *,
-    tolerance: float,
-    precision: np.dtype,
-    threads: int | None,
-) -> tuple[NDArray[np.floating], SolveStatistics]:
-    """The field divided by `equations.scale`, always in float64.
-
-    The tolerance is relative to the field's largest |value|.
-
-    Raises:
-        ConvergenceError: the tolerance was not met.
-    """
+def field_of_production(equations: Equations, system: RingSystem, options: Options) -> Solved:
+    """See `table.Solver`; always in float64."""
+    tolerance, threads = options.tolerance, options.threads
     ring = equations.ring
     field: NDArray = np.zeros(())
     source, values = equations.supply, equations.ring_values
@@ -70,10 +57,8 @@ def field_of_production(
             values = values - correction[ring.nodes]
             # before the field is known, its size is guessed
             size = size or max(largest(values), largest_step)
-            options: dict[str, Any] = {"precision": np.dtype(np.float64), "threads": threads}
-            rest, mismatch, _ = field_of_values(
-                equations, system, values, tolerance=tolerance * size / 2, **options
-            )
+            half = Options(tolerance * size / 2, threads=threads)
+            rest, mismatch, _ = field_of_values(equations, system, values, half)
             correction += rest
             largest_step = largest(correction)
         field = field + correction if step else correction
@@ -90,7 +75,7 @@ def field_of_production(
     statistics = statistics_of(equations, system, residual, tolerance, np.dtype(np.float64))
     if not ring.size:
         statistics = replace(statistics, method="transform")
-    return field.astype(np.float64, copy=False), statistics
+    return Solved(field.astype(np.float64, copy=False), statistics)
 
 
 def particular_field(

@@ -10,7 +10,7 @@ This is the discrete single-layer potential, an exact "capacitance matrix" metho
 George & Golub 1971; Proskurowski & Widlund 1976).
 """
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.spectral import SpectralOperator
-from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.statistics import Options, Solved, SolveStatistics
 
 CORRECTIONS = 3  # each takes the digits that rounding took from the one before
 
@@ -55,39 +55,26 @@ def eliminate_constant(
     return of_values - constant * of_ones, float(constant)
 
 
-def field_of_ring(
-    equations: Equations,
-    system: RingSystem,
-    *,
-    tolerance: float,
-    precision: np.dtype,
-    threads: int | None,
-) -> tuple[NDArray[np.floating], SolveStatistics]:
-    """The field divided by `equations.scale`, in `precision` if that meets the tolerance."""
-    options: dict[str, Any] = {"tolerance": tolerance, "precision": precision, "threads": threads}
-    field, residual, used = field_of_values(equations, system, equations.ring_values, **options)
-    return field, statistics_of(equations, system, residual, tolerance, used)
+def field_of_ring(equations: Equations, system: RingSystem, options: Options) -> Solved:
+    """See `table.Solver`; in the precision of the options if that meets the tolerance."""
+    values, tolerance = equations.ring_values, options.tolerance
+    field, residual, used = field_of_values(equations, system, values, options)
+    return Solved(field, statistics_of(equations, system, residual, tolerance, used))
 
 
 def field_of_values(
-    equations: Equations,
-    system: RingSystem,
-    values: NDArray[np.float64],
-    *,
-    tolerance: float,
-    precision: np.dtype,
-    threads: int | None,
+    equations: Equations, system: RingSystem, values: NDArray[np.float64], options: Options
 ) -> tuple[NDArray[np.floating], float, np.dtype]:
     """The field that satisfies A u = 0 on the free nodes and has values (m,) on the ring.
 
-    It is computed in `precision` if that meets the tolerance, an absolute one here.
+    It is computed in the precision of the options if that meets the tolerance, which is absolute.
 
     Returns:
         The field, (rows, columns), its residual on the ring, and the precision used.
     """
-    for dtype in dict.fromkeys((precision, np.dtype(np.float64))):
-        field, residual = _correct(equations, system, values, tolerance, dtype, threads)
-        if residual <= tolerance:
+    for dtype in dict.fromkeys((options.precision, np.dtype(np.float64))):
+        field, residual = _correct(equations, system, values, options._replace(precision=dtype))
+        if residual <= options.tolerance:
             break
     return field, residual, dtype
 
@@ -111,12 +98,7 @@ def statistics_of(
 
 
 def _correct(
-    equations: Equations,
-    system: RingSystem,
-    targets: NDArray[np.float64],
-    tolerance: float,
-    dtype: np.dtype,
-    threads: int | None,
+    equations: Equations, system: RingSystem, targets: NDArray[np.float64], options: Options
 ) -> tuple[NDArray[np.floating], float]:
     """The field before its sources are put in, and its residual on the ring.
 
@@ -126,6 +108,7 @@ def _correct(
     single precision, these transforms are in double precision.
     """
     operator, ring = equations.operator, equations.ring
+    tolerance, dtype, threads, _ = options
     field: NDArray | None = None
     residual, mismatch = np.inf, targets
     for _ in range(1 + CORRECTIONS):

@@ -1,9 +1,6 @@
 """The table of solvers: how each one solves a problem, and the time that it is likely to take."""
 
-from typing import NamedTuple, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Protocol
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.equations.equations import Equations
@@ -13,37 +10,7 @@ from diffkeras.physics.solvers.production import field_of_production
 from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import RingSystem, field_of_ring
-from diffkeras.physics.solvers.statistics import SolveStatistics
-
-
-class Options(NamedTuple):
-    """What is asked of a solver.
-
-    Attributes:
-        tolerance: largest error, relative to the largest |value| of the field.
-        precision: the least one of the field.
-        threads: of transforms.
-        initial: a field to start from, on the lattice; a solver may ignore it.
-    """
-
-    tolerance: float
-    precision: np.dtype = np.dtype(np.float64)
-    threads: int = 1
-    initial: NDArray[np.float64] | None = None
-
-
-class Solved(NamedTuple):
-    """What a solver returns.
-
-    Attributes:
-        field: divided by `Equations.scale`, right on the free nodes.
-        statistics: how it was solved.
-        bound: of its error on each free node, proven; None if it isn't yet.
-    """
-
-    field: NDArray[np.floating]
-    statistics: SolveStatistics
-    bound: NDArray[np.float64] | None = None
+from diffkeras.physics.solvers.statistics import Options, Solved
 
 
 class Solver(Protocol):
@@ -79,16 +46,7 @@ class RingSolver:
     def solve(self, equations: Equations, options: Options) -> Solved:
         """See `Solver`."""
         solve = field_of_ring if equations.supply is None else field_of_production
-        tolerance, precision, threads, _ = options
-        return Solved(
-            *solve(
-                equations,
-                self._system(equations, threads),
-                tolerance=tolerance,
-                precision=precision,
-                threads=threads,
-            )
-        )
+        return solve(equations, self._system(equations, options.threads), options)
 
     def _system(self, equations: Equations, threads: int) -> RingSystem:
         return DenseRing(equations.operator, equations.ring)
@@ -119,7 +77,7 @@ class NewtonSolver:
 
     def solve(self, equations: Equations, options: Options) -> Solved:
         """See `Solver`."""
-        return Solved(*solve_by_newton(equations, options.tolerance, options.initial))
+        return solve_by_newton(equations, options)
 
 
 SOLVERS: dict[str, Solver] = {
