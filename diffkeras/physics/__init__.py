@@ -19,7 +19,10 @@ from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.problem.uptake import CappedUptake, MichaelisMenten
 from diffkeras.physics.sampling.discs import sample_sources
 from diffkeras.physics.sampling.examples import Example, ExampleRecipe
+from diffkeras.physics.sampling.family_recipe import FamilyRecipe
+from diffkeras.physics.sampling.family_sampler import FamilySampler
 from diffkeras.physics.sampling.placement import Placement
+from diffkeras.physics.sampling.random_regions import RandomRegions
 from diffkeras.physics.sampling.tissue import Tissue
 from diffkeras.physics.sampling.tissue_sampler import TissueSampler
 from diffkeras.physics.solution import BatchSolution, Solution
@@ -37,6 +40,8 @@ __all__ = [
     "Example",
     "ExampleRecipe",
     "Family",
+    "FamilyRecipe",
+    "FamilySampler",
     "FixedFlux",
     "FixedValue",
     "Medium",
@@ -44,6 +49,7 @@ __all__ = [
     "Placement",
     "Problem",
     "Quantity",
+    "RandomRegions",
     "ReducedBasis",
     "Robin",
     "Solution",
