@@ -10,6 +10,7 @@ from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.reduced_basis import ReducedBasis
+from diffkeras.physics.families.shipped import load_family
 from diffkeras.physics.problem.maps import maps_of, problem_of_maps
 from diffkeras.physics.problem.medium import Medium, production_of
 from diffkeras.physics.problem.parts import parts_of, with_parts
@@ -59,6 +60,7 @@ __all__ = [
     "TissueSampler",
     "certify",
     "effective_strengths",
+    "load_family",
     "maps_of",
     "parts_of",
     "problem_of_maps",

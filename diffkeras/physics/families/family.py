@@ -212,7 +212,7 @@ class Family:
         fixed = self.problem.fixed.ravel()
         rows = np.zeros((len(self.parameters) + 1, fixed.size))
         rows[-1] = self.problem.values.ravel() * fixed
-        for row, parameter, nodes in zip(rows, self.parameters, self._own_nodes, strict=False):
+        for row, parameter, nodes in zip(rows, self.parameters, self.own_nodes, strict=False):
             if parameter.part == "values":
                 row[slice(None) if nodes is None else nodes] = 1.0
                 row *= fixed
@@ -241,6 +241,13 @@ class Family:
             # a power of 2 keeps the points balanced; the first ones of a sequence are one, too
             unit = qmc.Sobol(size, rng=rng).random_base2((count - 1).bit_length())[:count]
         return self.from_unit(unit)
+
+    @property
+    def lowest_point(self) -> NDArray[np.float64]:
+        """The point (p,) of slowest decay and least uptake, with all else in the middle."""
+        return np.array(
+            [p.low if p.part.startswith(REMOVING) else p.middle for p in self.parameters]
+        )
 
     def pull_back(self, derivatives: Mapping[str, Any]) -> NDArray[np.float64]:
         """The derivatives by the parameters, (p,), from those by the parts of a problem.
@@ -271,7 +278,7 @@ class Family:
                     "of this family's problems"
                 )
             each = np.asarray(derivatives[parameter.part])
-            nodes = self._own_nodes[number]
+            nodes = self.own_nodes[number]
             result[number] = (
                 each.sum() if nodes is None or each.ndim == 0 else each.flat[nodes].sum()
             )
@@ -294,8 +301,8 @@ class Family:
         return digest.hexdigest()
 
     @cached_property
-    def _own_nodes(self) -> list[NDArray[np.intp] | None]:
-        """The nodes of each parameter; those of a whole part are the ones that no region has."""
+    def own_nodes(self) -> list[NDArray[np.intp] | None]:
+        """The nodes of each parameter: of a whole part, None or those that no region has."""
         nodes: list[NDArray[np.intp] | None] = []
         for parameter in self.parameters:
             others = [
