@@ -15,8 +15,10 @@ from pathlib import Path
 
 from diffkeras.config import load_config
 from diffkeras.errors import DiffkerasError
+from diffkeras.reporting.text import value_text
 from diffkeras.studies import verdicts as rules_of
 from diffkeras.studies.study_data import MARK, StudyData, names_damaged, read_study, read_table
+from diffkeras.studies.study_directory import recipe_of
 from diffkeras.studies.study_file import load_study
 from diffkeras.studies.verdicts import OPEN, Verdict
 from diffkeras.studies.verdicts.comparisons import joint_against_single, weighted_losses
@@ -75,7 +77,7 @@ CLAIMS = (
     Claim(
         "7a. Which of several random subsets is trained on matters",
         rules_of.subsets_differ,
-        _of("disjoint_subsets"),
+        _of("disjoint_subsets") | {"production, paper's recipe, 64²": "subsets_production_64"},
     ),
     Claim(
         "7b. Where the sources lie in training matters (not of the paper)",
@@ -96,11 +98,6 @@ SPEED = "10. A surrogate is faster by several orders of magnitude"
 # of benchmarks/solver.py, solvers of at least the accuracy of a float32 network
 TABLES = {"fixed values": "solver.csv", "production": "solver_production.csv"}
 BARE = "transform pair"  # solves nothing
-RECIPE = (
-    *("training.optimizer", "training.learning_rate", "training.schedule", "training.warmup"),
-    *("training.batch_size", "training.steps_per_epoch", "training.epochs"),
-    *("training.rollback_factor", "model.initial_weights", "model.width", "model.depth"),
-)
 VERDICTS = ("claim", "study", "verdict", "with one size left out", "measured")
 
 
@@ -182,9 +179,9 @@ def recipe(studies: Path) -> Iterator[list[str]]:
         bases.setdefault(base.name, base)
     shown = {"paper_production": load_config("paper_production"), **bases}
     yield ["", *(f"`{name}`" for name in shown)]
-    for key in RECIPE:
-        section, name = key.split(".")
-        yield [f"`{key}`", *(str(getattr(getattr(c, section), name)) for c in shown.values())]
+    recipes = [recipe_of(config) for config in shown.values()]
+    for key in recipes[0]:
+        yield [f"`{key}`", *(value_text(found[key]) for found in recipes)]
 
 
 def identities(studies: Path) -> Iterator[list[str]]:

@@ -16,10 +16,11 @@ from diffkeras.errors import DiffkerasError, RunError
 from diffkeras.evaluation.errors import ERRORS, MAES
 from diffkeras.reporting.text import value_text
 from diffkeras.representation.regions import REGIONS
-from diffkeras.system.atomic_files import read_json, write_bytes
+from diffkeras.system.atomic_files import read_json, replacing, write_bytes
 
 MARK = "study.json"  # file that identifies the directory of a study
 EXAMPLES = "examples.csv.gz"
+ROWS_AT_ONCE = 100_000  # of them that are text at the same time
 SIZE = "training_examples"
 SIZE_KEYS = ("data.train_fraction", "data.train_examples")  # factors that change SIZE
 LOSS = "training.loss"
@@ -152,8 +153,8 @@ def label_of(values: Mapping[str, Any]) -> str:
 
 
 def name_of(factor: str) -> str:
-    """The last part of a key, in words."""
-    return factor.split(".")[-1].replace("_", " ")
+    """The last part of a key, in words; of the seed of the examples, what it changes."""
+    return "draw" if factor == DRAW else factor.split(".")[-1].replace("_", " ")
 
 
 def with_seed(runs: pd.DataFrame) -> pd.DataFrame:
@@ -175,8 +176,18 @@ def write_tables(directory: Path, data: StudyData) -> None:
     if data.searches is not None:
         write_table(directory / "searches.csv", data.searches)
     if data.examples is not None:
-        # without a date, so that the same table is the same file
-        write_bytes(directory / EXAMPLES, gzip.compress(_to_csv(data.examples), mtime=0))
+        _write_examples(directory / EXAMPLES, data.examples)
+
+
+def _write_examples(path: Path, table: pd.DataFrame) -> None:
+    """A compressed CSV file, written piece by piece: full-scale studies have millions of rows."""
+    # without a name and a date, so that the same table is the same file
+    with (
+        replacing(path) as partial,
+        partial.open("wb") as file,
+        gzip.GzipFile("", "wb", fileobj=file, mtime=0) as compressed,
+    ):
+        table.to_csv(compressed, index=False, lineterminator="\n", chunksize=ROWS_AT_ONCE)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

@@ -34,6 +34,12 @@ COLUMNS = (
 )
 
 
+def unweighted(loss: str) -> str:
+    """The name of the same error without its weight; "" for a loss without one."""
+    error, _, weight = loss.partition(WEIGHTED)
+    return OF_THE_WEIGHT.sub("", error).replace("(, ", "(").replace("()", "") if weight else ""
+
+
 def reference_loss(data: StudyData, loss: str = "") -> str:
     """The loss that a loss is compared with.
 
@@ -41,10 +47,9 @@ def reference_loss(data: StudyData, loss: str = "") -> str:
     plain absolute error, or else the study's first loss.
     """
     losses = data.factors[LOSS]
-    error, _, weight = loss.partition(WEIGHTED)
-    unweighted = OF_THE_WEIGHT.sub("", error).replace("(, ", "(").replace("()", "")
-    if weight and unweighted in losses:
-        return unweighted
+    plain = unweighted(loss)
+    if plain in losses:
+        return plain
     return PLAIN if PLAIN in losses else losses[0]
 
 

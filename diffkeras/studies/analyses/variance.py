@@ -144,8 +144,8 @@ def _shares(data: StudyData, rows: pd.DataFrame, region: str) -> _Shares:
         "high": high,
         "eta_squared": sums / sums[[*range(number), -1]].sum(),
         "df": degrees.astype(int),
-        "F": [*ratios, np.nan],
-        "p": [*p_values, np.nan],
+        "F": np.append(ratios, np.nan),
+        "p": np.append(p_values, np.nan),
     }
     order = [*range(number), len(sums) - 1, *range(number, len(sums) - 1)]
     parts = dict(zip([*names, WITHIN], drawn[[*range(number), -1]], strict=True))

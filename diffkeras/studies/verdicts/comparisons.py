@@ -6,15 +6,19 @@ from dataclasses import dataclass
 import pandas as pd
 
 from diffkeras.studies.analyses import variance_components
-from diffkeras.studies.analyses.loss_comparisons import WEIGHTED, reference_loss
+from diffkeras.studies.analyses.loss_comparisons import unweighted
+from diffkeras.studies.analysis import grouped
 from diffkeras.studies.statistics.comparison import holm
 from diffkeras.studies.study_data import (
     ALL,
     LOSS,
     REGION_ERRORS,
+    SIZE,
+    SIZE_KEYS,
     TRAINED_SOURCES,
     VARIANT,
     StudyData,
+    label_of,
 )
 from diffkeras.studies.verdicts.verdict import (
     HOLDS,
@@ -45,20 +49,14 @@ class Weighted:
 
 def weighted_losses(data: StudyData) -> list[Weighted]:
     """Each weighted loss of the largest size whose error the study has without the weight, too."""
-    runs = data.overall[data.overall["training_examples"] == data.sizes[-1]]
-    found = []
-    for loss in data.factors[LOSS]:
-        reference = reference_loss(data, loss)
-        if WEIGHTED in loss and not loss.startswith(f"{reference}{WEIGHTED}"):
-            plain = loss.partition(WEIGHTED)[0].partition("(")[0]
-            if reference.partition("(")[0] != plain:
-                continue  # the study has the error with the weight only
-        if WEIGHTED in loss:
-            pair = [runs[runs[LOSS] == name] for name in (loss, reference)]
-            found += [
-                (loss, reference, region, error_ratio(*pair, column))
-                for region, column in REGION_ERRORS.items()
-            ]
+    runs = data.overall[data.overall[SIZE] == data.sizes[-1]]
+    losses = data.factors[LOSS]
+    pairs = [(loss, unweighted(loss)) for loss in losses if unweighted(loss) in losses]
+    found = [
+        (*pair, region, error_ratio(*(runs[runs[LOSS] == loss] for loss in pair), error=column))
+        for pair in pairs
+        for region, column in REGION_ERRORS.items()
+    ]
     corrected = holm(pd.Series([ratio.p for *_, ratio in found]))
     return [Weighted(*each, p) for each, p in zip(found, corrected, strict=True)]
 
@@ -109,7 +107,8 @@ def best_for_each_count(data: StudyData) -> Verdict:
 
 def _by_count(data: StudyData) -> Iterator[tuple[int, pd.DataFrame]]:
     runs = data.runs[(data.runs["sources"] != ALL) & (data.runs["test_set"] == data.test_sets[0])]
-    yield from runs.astype({"sources": int}).groupby("sources")
+    for count in sorted(map(int, runs["sources"].unique())):
+        yield count, runs[runs["sources"] == str(count)]
 
 
 def _best(rows: pd.DataFrame) -> list[str]:
@@ -139,24 +138,26 @@ def _span(text: str) -> range:
 
 def subsets_differ(data: StudyData) -> Verdict:
     """Disjoint subsets of equal size, drawn alike, as in the paper: the standard deviation of the
-    error between subsets, relative to the error. Holds if it is not 0 (p < 0.05), does not hold if
-    p ≥ 0.05 and its upper limit lies below 5 % of the error."""
+    error between subsets, relative to the error. Holds if it is not 0 (p < 0.05) for one of the
+    sizes, does not hold if p ≥ 0.05 and its upper limit lies below 5 % of the error for all."""
     table = variance_components.disjoint_subsets(data)
-    rows = table[table["error"] == "mae"].set_index("component")
-    subset = rows.loc["subset"]
-    outcome = decide(
-        holds=subset["p"] < LEVEL, fails=subset["p"] >= LEVEL and subset["high"] < MARGIN
-    )
-    spreads = (
-        f"{name} {rows.loc[name, 'sd']:.1%} [{rows.loc[name, 'low']:.1%}, "
-        f"{rows.loc[name, 'high']:.1%}]"
-        for name in ("subset", "seed")
-    )
-    examples = data.sizes[-1]
+    sizes = [name for name in SIZE_KEYS if name in table]
+    outcomes, words = [], []
+    for place, rows in grouped(table[table["error"] == "mae"], sizes):
+        parts = {str(row["component"]): row for row in rows.to_dict("records")}
+        p, high = float(parts["subset"]["p"]), float(parts["subset"]["high"])
+        outcomes.append(decide(holds=p < LEVEL, fails=p >= LEVEL and high < MARGIN))
+        spreads = (
+            f"{name} {parts[name]['sd']:.1%} [{parts[name]['low']:.1%}, {parts[name]['high']:.1%}]"
+            for name in ("subset", "seed")
+        )
+        where = f" ({label_of(place)})" if place else ""
+        words.append(f"{', '.join(spreads)}, subset p = {p:.2g}{where}")
+    outcome = HOLDS if HOLDS in outcomes else OPEN if OPEN in outcomes else NOT
+    number = " to ".join(dict.fromkeys(f"{size:,}" for size in (data.sizes[0], data.sizes[-1])))
     return Verdict(
         outcome,
-        f"standard deviation, relative to the error, with {examples} examples: "
-        f"{', '.join(spreads)}; subset p = {subset['p']:.2g}",
+        f"standard deviation, relative to the error, with {number} examples: {'; '.join(words)}",
     )
 
 

@@ -86,7 +86,7 @@ class Ratio:
         return Ratio(one / self.value, one / self.high, one / self.low, self.p)
 
 
-def error_ratio(first: pd.DataFrame, second: pd.DataFrame, error: str = "mae") -> Ratio:
+def error_ratio(first: pd.DataFrame, second: pd.DataFrame, *, error: str = "mae") -> Ratio:
     """The ratio of an error of two settings, paired by seed.
 
     Where examples were drawn several times, the pairs are the draws, each with its mean over the
