@@ -115,7 +115,9 @@ def verdicts(studies: Path, benchmarks: Path) -> Iterator[list[str]]:
 def _judged(claim: Claim, studies: Path) -> Iterator[list[str]]:
     for label, name in claim.studies.items():
         if (data := read(studies, name)) is not None:
-            with names_damaged([studies / name / MARK, studies / name / "runs.csv"]):
+            with names_damaged(
+                [studies / name / file for file in (MARK, "runs.csv", "searches.csv")]
+            ):
                 yield _row(claim.words, label, claim.rule(data))
 
 
