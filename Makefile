@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TEST_PROCESSES ?= 2
 STUDY_JOBS ?= 2
 
-.PHONY: help quickstart studies test test-slow test-frameworks lint format docs pictures findings check clean
+.PHONY: help quickstart studies test test-slow test-wheel test-frameworks test-clients test-playground lint format docs pictures findings check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,11 +38,25 @@ test: $(STAMP)  ## run the tests, in two processes
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test-slow: $(STAMP)  ## run the long and large tests as well
-	$(BIN)/python -m pytest -m 'slow or not slow' -n $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest -m 'not wheel' -n $(TEST_PROCESSES) --dist loadfile
+
+test-wheel: $(STAMP)  ## build what is released, and try it in bare environments (up to 9 GB, minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine
+	$(BIN)/python -m pytest -m wheel tests/test_setup.py
 
 test-frameworks: $(STAMP)  ## install PyTorch and JAX as well (up to 3 GB), and test fields in them
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[frameworks]'
 	$(BIN)/python -m pytest tests/frameworks
+
+test-clients: $(STAMP)  ## install AnnData as well, and test the examples for other programs
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[clients]'
+	$(BIN)/python -m pytest tests/test_clients.py
+
+test-playground: $(STAMP)  ## draw on the playground in headless Chromium, and take pictures of it
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[browser]'
+	@mkdir -p docs/_build
+	$(BIN)/python -m pytest -m 'slow or not slow' --basetemp docs/_build/playground tests/test_playground.py tests/test_playground_page.py
+	@ls docs/_build/playground/*[0-9]/*.png 2>/dev/null || echo "no pictures: Chromium isn't installed (Debian: apt-get install chromium)"
 
 lint: $(STAMP)  ## check style, format, types and import rules
 	$(BIN)/ruff check .

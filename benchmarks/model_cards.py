@@ -116,7 +116,7 @@ SUBJECTS = {
             "The log warns of maps beyond the trained ranges; errors may be larger there. "
             "The bound of a prediction holds for any map.",
             "Whether it pays, with and without a proof: "
-            "[Should I use a surrogate?](should_i_use_a_surrogate.md#saturating-tissue)",
+            "[Should I use a surrogate?](should_i_use_a_surrogate.md#proven-errors)",
         ),
         "models/saturating_tissue",
         (1, 3, 5),

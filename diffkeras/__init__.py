@@ -9,6 +9,7 @@ from typing import Any
 
 from diffkeras._version import __version__
 from diffkeras.errors import DiffkerasError
+from diffkeras.system.packages import needs_packages
 
 _HOMES = {
     "Certificate": "diffkeras.physics",
@@ -38,21 +39,11 @@ __all__ = ["DiffkerasError", "__version__", *_HOMES, *_SUBPACKAGES]
 
 
 def __getattr__(name: str) -> Any:
-    try:
+    with needs_packages(f"diffkeras.{name}"):
         if name in _HOMES:
             return getattr(import_module(_HOMES[name]), name)
         if name in _SUBPACKAGES + _OTHER_FRAMEWORKS:
             return import_module(f"diffkeras.{name}")
-    except ModuleNotFoundError as missing:
-        if str(missing.name).startswith("diffkeras"):
-            raise
-        how = "`pip install diffkeras` without --no-deps installs all that it needs"
-        if name in _OTHER_FRAMEWORKS:
-            how = f"install it: `pip install {missing.name}`"
-        raise ModuleNotFoundError(
-            f"diffkeras.{name} needs {missing.name}, which is not installed; {how}",
-            name=missing.name,
-        ) from None
     raise AttributeError(f"module 'diffkeras' has no attribute {name!r}")
 
 

@@ -45,6 +45,10 @@ class ExportError(DiffkerasError):
     """A surrogate that a file format can't hold, or a file that doesn't compute its fields."""
 
 
+class MissingPackageError(DiffkerasError, ModuleNotFoundError):
+    """A package that is not installed; the message says how to install it."""
+
+
 class WorkerError(DiffkerasError):
     """A process of a distributed training run that doesn't answer."""
 

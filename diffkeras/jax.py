@@ -7,13 +7,16 @@ under `jit` and `vmap`. diffkeras doesn't install JAX.
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.derivatives.field_function import FieldFunction
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.system.packages import needs_packages
+
+with needs_packages("diffkeras.jax"):
+    import jax
+    import jax.numpy as jnp
 
 
 def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-10) -> jax.Array:

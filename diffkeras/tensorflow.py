@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.derivatives.field_function import NO_SECOND, FieldFunction
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.system.packages import needs_packages
+
+with needs_packages("diffkeras.tensorflow"):
+    import tensorflow as tf
 
 
 def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-10) -> tf.Tensor:

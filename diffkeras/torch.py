@@ -9,11 +9,14 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-import torch
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.derivatives.field_function import NO_SECOND, FieldFunction
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.system.packages import needs_packages
+
+with needs_packages("diffkeras.torch"):
+    import torch
 
 
 def solve(

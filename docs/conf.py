@@ -23,6 +23,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "markdown_docstrings",
     "mathml",
+    "playground",
     "tables_from_code",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}  # the gallery writes the latter

@@ -214,6 +214,7 @@ def bounds_figure(truth: NDArray, prediction: NDArray, certificate: dk.Certifica
         ("corrected field", abs(corrected.field - truth), corrected.node_bound),
     )
     low, high = 1e-5, 1.0
+    sizes = [40, 3]  # of dots, so that the second ones don't hide the first
     for axis, (name, error, bound) in zip(maps, shown, strict=True):
         drawn = np.where(bound > 0, bound, np.nan)
         limits = {"vmin": high / 1e3, "vmax": high}
@@ -221,13 +222,13 @@ def bounds_figure(truth: NDArray, prediction: NDArray, certificate: dk.Certifica
         last_row, last_column = (side - 1 for side in truth.shape)
         axis.set(xlabel="column", ylabel="row", xticks=[0, last_column], yticks=[0, last_row])
         axis.set(title=f"{name}: bound", facecolor="#f2f2f2")
-        scatter.scatter(error[bound > 0], bound[bound > 0], 3, label=name)
+        scatter.scatter(error[bound > 0], bound[bound > 0], sizes.pop(0), label=name)
     figure.colorbar(picture, ax=maps, fraction=0.03, pad=0.03, extend="min")
     scatter.axline((1, 1), slope=1, color="0.4", linewidth=1, zorder=0)
     scatter.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
     scatter.set(title="each node", xlabel="true error", ylabel="proven bound")
     scatter.grid(alpha=0.3)
-    scatter.legend(markerscale=3, fontsize=9, loc="upper left")
+    scatter.legend(fontsize=9, loc="upper left")
     return figure
 
 

@@ -33,23 +33,26 @@ def test_tensorflow_stays_out(python: Callable[..., object], code: str) -> None:
     python(f"{code}\n{CHECK}")
 
 
-def test_solving_needs_four_packages_alone(tmp_path: Path, python: Callable[..., object]) -> None:
-    """Those that docs/physics.md names for an installation without the others."""
-    page = (ROOT / "docs" / "physics.md").read_text(encoding="utf-8")
-    [named] = re.findall(r"^pip install (numpy [a-z ]+)$", page, re.MULTILINE)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    required = {re.split(r"[^\w-]", line)[0] for line in project["dependencies"]}
-    absent = {name.replace("ruamel.yaml", "ruamel").replace("-", "_") for name in required} - {
-        *named.split()
+def test_solving_needs_what_diffkeras_solver_installs(
+    tmp_path: Path, python: Callable[..., object]
+) -> None:
+    """`test_setup.py` installs it in bare environments, where a test takes minutes."""
+    files = (ROOT / "pyproject.toml", ROOT / "distributions" / "solver" / "pyproject.toml")
+    full, solver = (tomllib.loads(file.read_text(encoding="utf-8")) for file in files)
+    required = {re.split(r"[^\w.-]", line)[0] for line in full["project"]["dependencies"]}
+    absent = {
+        name.replace("-", "_") for name in required - {*solver["tool"]["diffkeras"]["requires"]}
     }
-    assert {"psutil", "tqdm", "tensorflow_datasets"} <= absent
+    assert {"keras", "matplotlib", "tensorflow", "tensorflow_datasets"} <= absent
     script = tmp_path / "solve_without.py"
     script.write_text(
         f"""
 import sys
 sys.modules.update(dict.fromkeys({sorted(absent)}))  # to import one of them raises ImportError
 import numpy as np
+from click.testing import CliRunner
 import diffkeras as dk
+from diffkeras.cli import main
 
 if __name__ == "__main__":
     image = np.zeros((32, 32))
@@ -60,6 +63,27 @@ if __name__ == "__main__":
     dk.solve(np.stack([image] * 4), processes=2)
     list(dk.physics.ExampleRecipe(2, (32, 32)).examples("train", range(2)))
     assert "pyamg" in sys.modules
+    family = dk.Family(dk.Problem(image), {{"decay": (0.01, 0.1)}})
+    dk.ReducedBasis.train(family, snapshots=8).predict([0.05], tolerance=1e-3)
+    np.save({str(tmp_path / "image.npy")!r}, image)
+    words = ["image.npy", "-o", "field.npy"]
+    words = [{str(tmp_path)!r} + "/" + word if ".npy" in word else word for word in words]
+    for command, status, last in (
+        (["solve", *words], 0, ""),
+        (["solve", *words, "--plot", "p.png"], 1, "`pip install matplotlib` installs it"),
+        (["predict", "default", *words], 1, "`pip install diffkeras` installs all that it needs"),
+    ):
+        result = CliRunner().invoke(main, command)
+        assert result.exit_code == status, result.output
+        assert last in result.output.splitlines()[-1], result.output
+    for name in "load_surrogate", "tf_solver", "tensorflow", "torch", "jax":
+        try:
+            getattr(dk, name)
+        except dk.DiffkerasError as error:
+            assert f"diffkeras.{{name}} needs " in str(error)
+            assert isinstance(error, ModuleNotFoundError)
+        else:
+            assert name in ("torch", "jax")
 """
     )
     python(f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')")

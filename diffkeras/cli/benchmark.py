@@ -56,13 +56,21 @@ _number = partial(click.option, metavar="N", show_default=True)
     "--images",
     type=SIZES,
     default=100,
-    help="Test images on which errors are measured.",
+    help="Test images on which errors are measured, rounded up to as many for each number of "
+    "sources.",
 )
 @_number(
     "--rounds",
     type=SIZES,
     default=9,
     help="How often each time is measured.",
+)
+@_number(
+    "--latency",
+    type=WholeRange(0, 1_000_000),
+    default=0,
+    help="Single calls of each method whose first, p50 and p99 times and memory are reported, at "
+    "least some hundreds for p99; 0 for none.",
 )
 @processes_option("Processes of solve, for batches")
 @threads_option("of TensorFlow")
@@ -94,7 +102,9 @@ def benchmark(output: Path, **options: Any) -> None:
     from diffkeras.evaluation.scoreboard.scores import Protocol
     from diffkeras.workflows import benchmark
 
-    protocol = Protocol(*(options.pop(key) for key in ("batch_sizes", "images", "rounds")))
+    protocol = Protocol(
+        *(options.pop(key) for key in ("batch_sizes", "images", "rounds", "latency"))
+    )
     if not options["problems"]:
         del options["problems"]
     found = benchmark(output, protocol=protocol, **options, show_progress=True)

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from diffkeras.errors import DiffkerasError
+from diffkeras.system.packages import missing_package
 
 UNEXPECTED = 70  # exit status of an error that diffkeras didn't foresee, EX_SOFTWARE of BSD
 INTERRUPTED = 130  # what shells expect after Ctrl-C
@@ -117,6 +118,9 @@ class DiffkerasCommand(click.Command):
     def _explain(self, error: Exception, ctx: click.Context) -> tuple[str, int]:
         """The line and the exit status for an error."""
         words = " ".join(str(error).split())
+        if isinstance(error, ModuleNotFoundError):
+            error = missing_package(f"`{ctx.command_path}`", error)
+            words = str(error)
         if isinstance(error, DiffkerasError):
             return words, getattr(error, "exit_code", 1)
         if isinstance(error, MemoryError):

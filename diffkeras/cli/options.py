@@ -257,10 +257,11 @@ def problem_options(command: Command, *, required: bool = True, space: bool = Fa
             type=LatticeType(space),
             help="Lattice for a list of discs that names none.",
         ),
-        file_option("--plot", "Picture of sources and field, .png."),
+        file_option("--plot", "Picture of sources and field: .png, .pdf or .svg."),
         file_option(
             "-o --output",
-            "The field: .npy, .npz, .tif (32-bit floats) or .png (16 bits, 1 at full scale).",
+            "The field: .npy, .npz, .tif (32-bit floats; volumes and batches in pages), .png (16 "
+            "bits, 1 at full scale), .csv (x, y and u of each node) or .vti (for ParaView).",
             required=True,
         ),
         click.argument("source_file", type=INPUT, required=required),
@@ -275,8 +276,9 @@ boundary_option = click.option(
     callback=lambda ctx, param, value: tuple(value.split(",")) if "," in value else value,
     default="absorbing",
     show_default=True,
-    help="absorbing (dirichlet), reflecting (neumann, no-flux, noflux, zero-flux) or periodic; a "
-    "pair for the ends of rows and columns, or three in three dimensions.",
+    help="absorbing (dirichlet), reflecting (neumann, no-flux, zero-flux, zero-gradient, "
+    "insulated) or periodic; a pair for the ends of rows and columns, or three in three "
+    "dimensions.",
 )
 
 

@@ -1,5 +1,6 @@
 """`diffkeras solve`."""
 
+import json
 import logging
 from functools import partial
 from pathlib import Path
@@ -48,6 +49,19 @@ class SideType(click.ParamType):
                 ctx,
             )
         return side, kind, tuple(NumberOrMap().convert(part, param, ctx) for part in parts)
+
+
+class SliceType(click.ParamType):
+    """A plane, row or column of a volume."""
+
+    name = "slice"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, int]:
+        """(the axis, the number)."""
+        axis, _, number = str(value).partition("=")
+        if not (axis and number.isascii() and number.isdecimal() and len(number) < 10):
+            self.fail(f"{value!r} is no slice; write e.g. plane=12", param, ctx)
+        return axis, int(number)
 
 
 class MethodType(click.ParamType):
@@ -108,9 +122,36 @@ class MethodType(click.ParamType):
     default=1e-10,
     help="Largest error relative to the largest |value|; from 1e-6 on in single precision.",
 )
+@click.option(
+    "--slice",
+    "slices",
+    metavar="AXIS=N",
+    type=SliceType(),
+    multiple=True,
+    help="Plane, row or column of a volume that --plot draws, e.g. plane=12; may be repeated.  "
+    "[default: one of each, through the node where the field is steepest]",
+)
+@click.option(
+    "--unit",
+    metavar="TEXT",
+    help="Unit of lengths in the picture, e.g. um.  [default: numbers of nodes if --step is 1]",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print a summary as JSON on standard output: files, lattice, method, proven error, range.",
+)
 @processes_option("Processes that solve a batch", default="1")
 @threads_option("of the transforms and of BLAS", default="1")
-def solve(output: Path, plot: Path | None, **options: Any) -> None:
+def solve(
+    output: Path,
+    plot: Path | None,
+    slices: tuple[tuple[str, int], ...],
+    unit: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Solve the field of sources exactly.
 
     SOURCE_FILE has the values at which sources hold the field, --production FILE what sources
@@ -138,10 +179,14 @@ def solve(output: Path, plot: Path | None, **options: Any) -> None:
     """
     from diffkeras.workflows.field_files import FieldFiles, described
     from diffkeras.workflows.problem_files import ProblemFiles
-    from diffkeras.workflows.solve_files import solve_files
+    from diffkeras.workflows.solve_files import solve_files, summary
 
     how = {name: options.pop(name) for name in ("method", "tolerance", "processes", "threads")}
-    solution = solve_files(ProblemFiles(**options), FieldFiles(output, plot=plot), **how)
+    chosen: dict[str, list[int]] = {}
+    for axis, number in slices:
+        chosen.setdefault(axis, []).append(number)
+    files = FieldFiles(output, plot=plot, unit=unit, slices=chosen or None)
+    solution = solve_files(ProblemFiles(**options), files, **how)
     logger.info(_how(solution))
     least = float(solution.field.min(initial=0.0))
     if least < -NEGLIGIBLE * float(abs(solution.field).max(initial=0.0)):
@@ -149,6 +194,9 @@ def solve(output: Path, plot: Path | None, **options: Any) -> None:
             f"the field falls to {least:.3g}, which no concentration does; check negative values, "
             "productions and fluxes"
         )
+    if as_json:
+        click.echo(json.dumps(summary(solution, files), indent=2))
+        return
     axes = len(solution.problem.lattice)
     click.echo(f"wrote {output} ({described(solution.field, output, axes)})")
     if plot:

@@ -1,21 +1,15 @@
 """`boundary` of `physics`: what the sides of the lattice do, as YAML has it."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
 
 from diffkeras.config.validation_messages import short
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import FixedFlux, FixedValue, Robin
 from diffkeras.physics.arguments import check_number
-from diffkeras.physics.problem.sides import GivenSide, canonical_boundary
+from diffkeras.physics.problem.sides import GIVEN, GivenSide, canonical_boundary
 
-# by the names of their numbers
-GIVEN: dict[frozenset[str], type[GivenSide]] = {
-    frozenset(field.name for field in fields(kind)): kind for kind in (FixedValue, FixedFlux, Robin)
-}
 AXES = 2
 
 

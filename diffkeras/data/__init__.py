@@ -7,6 +7,8 @@ not load TensorFlow.
 from importlib import import_module
 from typing import Any
 
+from diffkeras.system.packages import needs_packages
+
 _HOMES = {
     "DatasetConfig": "diffkeras.data.dataset_config",
     "DatasetStatus": "diffkeras.data.storage",
@@ -26,5 +28,6 @@ __all__ = ["check_dataset", "dataset_status", "mixed_dataset", "raw_dataset"]
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        with needs_packages(f"diffkeras.data.{name}"):
+            return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'diffkeras.data' has no attribute {name!r}")

@@ -86,7 +86,10 @@ def check_dataset(
         "and --data-dir"
     )
     if config_name:
-        remedy = f"run `diffkeras generate --config {config_name}` with the same --data-dir"
+        remedy = (
+            f"give the --data-dir that has it, or run `diffkeras generate --config {config_name}` "
+            "with the same --data-dir"
+        )
     if not status.examples:
         raise DataError(
             f"{data_dir} has no dataset of {count} source(s) of this physics (looked for "

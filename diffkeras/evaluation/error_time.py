@@ -12,6 +12,7 @@ from diffkeras.reporting.figures import new_figure
 from diffkeras.reporting.labels import label_points
 
 CLASSICAL, LEARNED, FRONT = "#1f5a80", "#c25510", "#9aa5ad"
+FEW = 10  # methods
 SMALLEST = 1e-11  # smaller errors are rounding, and are drawn at this height
 
 
@@ -43,7 +44,8 @@ def pareto_front(points: Iterable[Point]) -> list[Point]:
 def error_time_figure(panels: Mapping[str, Sequence[Point]], error: str) -> Figure:
     """Mean error against time per image, in one or more panels.
 
-    Points have numbers, by rising error, and a list beside the panels names the methods.
+    Up to `FEW` points have their names beside them. More have numbers, by rising error, and a list
+    beside the panels names the methods.
 
     Args:
         panels: title → the same methods, with the same errors.
@@ -56,9 +58,10 @@ def error_time_figure(panels: Mapping[str, Sequence[Point]], error: str) -> Figu
         _draw(axis, own)
         axis.set(title=title, ylabel=error)
     axes[-1].set_xlabel("wall-clock time per image [ms]")
+    few = len(points) <= FEW
     names = [
         Line2D([], [], linestyle="none", label=f"{place}  {point.name}")
-        for place, point in enumerate(points, 1)
+        for place, point in enumerate(() if few else points, 1)
     ]
     legend = figure.legend(
         handles=[*_marks(), *names],
@@ -67,10 +70,12 @@ def error_time_figure(panels: Mapping[str, Sequence[Point]], error: str) -> Figu
         handlelength=1.2,
         labelspacing=0.35,
     )
-    for text, point in zip(legend.get_texts()[3:], points, strict=True):
+    for text, point in zip(legend.get_texts()[3:], points, strict=False):
         text.set_color(_color(point))
     figure.draw_without_rendering()  # the legend takes room from the panels
-    numbers = {point.name: str(place) for place, point in enumerate(points, 1)}
+    numbers = {
+        point.name: point.name if few else str(place) for place, point in enumerate(points, 1)
+    }
     for axis, own in zip(axes, panels.values(), strict=True):
         labels = [numbers[point.name] for point in own]
         label_points(axis, labels, [_place(p) for p in own], [_color(p) for p in own])
@@ -91,7 +96,7 @@ def _draw(axis: Axes, points: Sequence[Point]) -> None:
     axis.set(
         xscale="log",
         yscale="log",
-        xlim=(min(times) / 1.6, max(times) * 1.6),
+        xlim=(min(times) / 1.6, max(times) * (4 if len(points) <= FEW else 1.6)),
         ylim=(lowest, max(errors) * 10),
     )
     axis.grid(alpha=0.3)

@@ -147,7 +147,7 @@ def baselines(config: Config) -> list[Method]:
 def describe_methods(config: Config) -> dict[str, str]:
     """Name and description of each method of an evaluation, in the order of display."""
     own = {
-        SURROGATE: "the output of the trained network",
+        SURROGATE: "the output of the trained surrogate",
         SOURCES_SET: "the same, with the known source values written back onto the source nodes",
     }
     if config.physics.sources == "production":

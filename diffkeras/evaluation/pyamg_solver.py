@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
@@ -31,16 +32,15 @@ def pyamg_field(problem: Problem, tolerance: float) -> NDArray[np.float64]:
     Returns:
         (rows, columns), float64.
     """
-    medium = problem.homogeneous.medium
-    free = ~problem.fixed
+    equations = Equations(problem)
+    medium, free = equations.problem.medium, equations.free
     if medium.is_uniform and free.all():
         hierarchy, sides = _shared_hierarchy(problem.lattice, medium), np.zeros(free.size)
     else:
-        volumes = finite_volumes(problem.lattice, medium.normalised())
-        matrix, sides = volumes.free_system(problem.values, problem.fixed)
+        matrix, sides = equations.volumes.free_system(problem.values, problem.fixed)
         hierarchy = ruge_stuben_hierarchy(matrix)
-    if problem.supply is not None:
-        sides = sides + problem.supply[free]
+    if equations.supply is not None:
+        sides = sides + equations.supply[free]
     field = np.array(problem.values)
     field[free] = hierarchy.solve(sides, tol=tolerance, maxiter=MOST_ITERATIONS, accel="cg")
     return field

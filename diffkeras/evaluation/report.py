@@ -8,13 +8,19 @@ from diffkeras.config import Config, format_counts
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.field_metrics import EXPLANATIONS, METRICS
 from diffkeras.evaluation.measurement import ALL, Measurement, describe_clock
-from diffkeras.evaluation.methods import EXACT, SOURCES_SET, SURROGATE, describe_methods
+from diffkeras.evaluation.methods import (
+    EXACT,
+    SOURCES_SET,
+    SURROGATE,
+    baselines,
+    describe_methods,
+)
 from diffkeras.evaluation.subject import Subject
 from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.surrogates.run_identity import run_identity
-from diffkeras.system.atomic_files import write_bytes, write_csv, write_json
+from diffkeras.system.atomic_files import write_bytes, write_csv, write_json, write_text
 
-FILES = ("metrics.json", "examples.csv", "figures/*.png", "report.html")
+FILES = ("metrics.json", "examples.csv", "errors.tex", "figures/*.png", "report.html")
 OWN = (SURROGATE, SOURCES_SET)  # methods that are no baselines
 # of the columns in `ERRORS`
 HEADINGS = ("lattice MAE", "sources", "field", "R1", "R2", "R3", "relative L2", "maximum error")
@@ -70,6 +76,8 @@ def _write_pages(
     for name, png in pictures.items():
         write_bytes(path / "figures" / f"{name}.png", png)
     own = {SURROGATE: description} if description else {}
+    overall = overall_table(metrics)
+    write_text(path / "errors.tex", overall.to_latex())
     write_report(
         path / "report.html",
         "evaluation.html.j2",
@@ -81,10 +89,10 @@ def _write_pages(
         configuration=(learned or tested).to_yaml(without=() if learned else ("model", "training")),
         methods=describe_methods(tested) | own,
         scale=_scale_in_words(tested),
-        overall=overall_table(metrics),
+        overall=overall,
+        ahead=" ".join(filter(None, (_ahead_in_words(metrics), _left_out_in_words(tested)))),
         of_field=_field_table(metrics),
         explanations=EXPLANATIONS,
-        ahead=_ahead_in_words(metrics),
         clock=describe_clock(),
         batch_size=tested.evaluation.batch_size,
         per_count=_per_count_table(metrics),
@@ -161,6 +169,16 @@ def _ahead_in_words(metrics: Mapping[str, Any]) -> str:
     if ahead:
         return f"Baselines with a smaller lattice MAE than the surrogate: {', '.join(ahead)}."
     return "No baseline here has a smaller lattice MAE than the surrogate." if others else ""
+
+
+def _left_out_in_words(tested: Config) -> str:
+    """The baselines that a configuration doesn't ask for, in a sentence."""
+    every = tested.with_overrides({"evaluation.baselines": None})
+    asked = {method.name for method in baselines(tested)}
+    left = [method.name for method in baselines(every) if method.name not in asked]
+    if not left:
+        return ""
+    return f"Not measured here, by evaluation.baselines of the configuration: {', '.join(left)}."
 
 
 def _bounds_table(proven: Mapping[str, Any]) -> Table:

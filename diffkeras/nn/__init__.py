@@ -7,6 +7,8 @@ The public names are loaded when they are first used: configurations read the ta
 from importlib import import_module
 from typing import Any
 
+from diffkeras.system.packages import needs_packages
+
 _HOMES = {
     "AlternateLosses": "diffkeras.nn.losses",
     "ConvolutionalMuon": "diffkeras.system.keras_compat",
@@ -32,10 +34,11 @@ __all__ = [*_HOMES, *_SUBMODULES]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    if name in _SUBMODULES:
-        return import_module(f"diffkeras.nn.{name}")
+    with needs_packages(f"diffkeras.nn.{name}"):
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name]), name)
+        if name in _SUBMODULES:
+            return import_module(f"diffkeras.nn.{name}")
     raise AttributeError(f"module 'diffkeras.nn' has no attribute {name!r}")
 
 

@@ -7,6 +7,7 @@ from diffkeras.physics.baselines import effective_strengths, superpose
 from diffkeras.physics.certificate import BatchCertificate, Certificate, certify
 from diffkeras.physics.derivatives.adjoint import Derivatives
 from diffkeras.physics.derivatives.quantity import Quantity
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.reduced_basis import ReducedBasis
 from diffkeras.physics.problem.maps import maps_of, problem_of_maps
@@ -31,6 +32,7 @@ __all__ = [
     "CappedUptake",
     "Certificate",
     "Derivatives",
+    "Equations",
     "Example",
     "ExampleRecipe",
     "Family",

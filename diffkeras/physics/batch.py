@@ -104,6 +104,7 @@ def _solve_slot(
             image = Problem.of_parts(medium, values, fixed != 0, production, uptake)
             solution = solve(image, start)
             slots[slot, place, VALUES] = solution.field
+            assert solution.proof is not None
             each.append((solution.stats, solution.proof))
         return slot, solution.field.dtype, each
     finally:

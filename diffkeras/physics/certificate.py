@@ -14,9 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from diffkeras.physics.arguments import real_values
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.derivatives.quantity import Quantity
-from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK
+from diffkeras.physics.equations.equations import Equations, as_equations
+from diffkeras.physics.equations.rounding import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
-from diffkeras.physics.problem.problem import Problem, as_problem
+from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import KnownBounds, bounds_of
 from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solution import BatchSolution, Solution
@@ -88,7 +89,7 @@ class BatchCertificate(Certificate):
 @blas_threads()
 def certify(
     field: ArrayLike,
-    problem: "Problem | ArrayLike | None" = None,
+    problem: "Problem | Equations | ArrayLike | None" = None,
     **keywords: Unpack[ProblemKeywords],
 ) -> Certificate:
     """Prove how far a field is from the exact one, and correct it.
@@ -101,7 +102,8 @@ def certify(
     Args:
         field: (rows, columns), any finite numbers of any precision, however wrong; or a batch,
             (batch, rows, columns), for which a `BatchCertificate` is returned.
-        problem: the `Problem` that it should solve, or its source image, as for `solve`.
+        problem: the `Problem` that it should solve, its `Equations`, or its source image, as for
+            `solve`.
         **keywords: those of `Problem`, as for `solve`.
 
     Raises:
@@ -120,26 +122,28 @@ def certify(
         >>> certificate.corrected.error_bound < certificate.error_bound
         True
     """
-    problem = as_problem(problem, keywords)
+    problem, equations = as_equations(problem, keywords)
     rounded = problem.check_field("field", field)
     roundings = _rounding(field, rounded)
     if not problem.is_batch:
-        return _certificate(rounded, roundings, problem)
+        return _certificate(rounded, roundings, problem, equations)
     each = zip(rounded, np.broadcast_to(roundings, rounded.shape), problem.images, strict=True)
     return BatchCertificate.of(rounded, problem, [_certificate(*parts) for parts in each])
 
 
 def _certificate(
-    field: NDArray[np.float64], rounding: NDArray[np.float64] | float, problem: Problem
+    field: NDArray[np.float64],
+    rounding: NDArray[np.float64] | float,
+    problem: Problem,
+    equations: Equations | None = None,
 ) -> Certificate:
     """The certificate of one image; `rounding` is how far the field is from that asked about."""
-    bounds = bounds_of(field, problem)
+    bounds = bounds_of(field, equations or Equations(problem))
     node_bound = bounds.field
     if np.any(rounding):
-        node_bound = (node_bound + rounding) * (1 + EPSILON)
-    corrected = Solution(
-        bounds.corrected, problem, bounds.stats, KnownBounds(bounds.corrected_bound)
-    )
+        node_bound = (node_bound + rounding) * SLACK
+    proof = KnownBounds(bounds.corrected_bound)
+    corrected = Solution(bounds.corrected, problem, bounds.stats, proof, equations)
     error_bound = float(node_bound.max())
     return Certificate(field, problem, error_bound, node_bound, corrected, bounds.allowance)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from functools import cached_property, partial
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,11 +15,13 @@ from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.derivatives.adjoint import BatchDerivatives, Derivatives
 from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.derivatives.tangent import tangent
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.parts import parts_of_images
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import Proof
 from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.system.packages import needs_packages
 
 ROUGH = 0.01  # relative error of a field, from which slopes of uptake may be those of another one
 
@@ -34,13 +36,16 @@ class Solution(ShortRepr):
             it where another one is needed.
         problem: what it solves.
         stats: how it was solved.
-        proof: what proves its bounds, used by the two properties below.
+        proof: what proves its bounds, used by the two properties below; None for a batch.
+        equations: those that `solve` was given in place of the problem, which derivatives use; None
+            if it was given none.
     """
 
     field: NDArray[np.floating]
     problem: Problem = dataclass_field(repr=False)
     stats: SolveStatistics
-    proof: Proof = dataclass_field(repr=False)
+    proof: Proof | None = dataclass_field(repr=False)
+    equations: Equations | None = dataclass_field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.field.setflags(write=False)
@@ -53,6 +58,7 @@ class Solution(ShortRepr):
         when it is first read, which takes less time than the solution in double precision, and a
         few times as long in single precision.
         """
+        assert self.proof is not None
         return self.proof.error_bound(self.field, self.problem)
 
     @cached_property
@@ -62,6 +68,7 @@ class Solution(ShortRepr):
         It is proven with the field by the method "newton-cg", and otherwise by `certify` when it is
         first read.
         """
+        assert self.proof is not None
         return self.proof.node_bound(self.field, self.problem)
 
     def vjp(self, cotangent: ArrayLike, tolerance: float = 1e-10) -> Derivatives:
@@ -97,8 +104,8 @@ class Solution(ShortRepr):
         tolerance = check_relative_tolerance(tolerance)
         self._warn_of_rough_field()
         with blas_threads():
-            return Derivatives.at(
-                self.problem, self.field, values, tolerance, partial(getattr, self, "node_bound")
+            return Derivatives(
+                self._equations, self.field, values, tolerance, partial(getattr, self, "node_bound")
             )
 
     def jvp(
@@ -123,7 +130,7 @@ class Solution(ShortRepr):
         tolerance = check_relative_tolerance(tolerance)
         self._warn_of_rough_field()
         with blas_threads():
-            return tangent(self.problem, self._exact, direction, tolerance)
+            return tangent(self._equations, self._exact, direction, tolerance)
 
     def quantity(self, weights: ArrayLike) -> Quantity:
         """The sum of weights times the field, with a proven bound of its error.
@@ -146,8 +153,46 @@ class Solution(ShortRepr):
         """
         values = self.problem.check_field("array of weights", weights)
         with blas_threads():
-            quantity = Quantity.of(self.problem, self._exact, self.node_bound, values)
+            quantity = Quantity.of(self._equations, self._exact, self.node_bound, values)
         return replace(quantity, of_field=float((values * self.field).sum()))
+
+    def plot(
+        self,
+        *,
+        unit: str | None = None,
+        slices: Mapping[str, int | Sequence[int]] | None = None,
+    ) -> Any:
+        """A picture of the sources and the field; of a batch, of its first image with sources.
+
+        It needs matplotlib. The axes show numbers of nodes where the lattice step is 1 and no unit
+        is given, otherwise lengths.
+
+        Args:
+            unit: of lengths, such as "µm".
+            slices: in three dimensions, the numbers of the "plane", "row" and "column" to draw. By
+                default, one of each: those through the node where the field is steepest.
+
+        Returns:
+            A `matplotlib.figure.Figure`: notebooks show it, and `figure.savefig` writes it.
+
+        Raises:
+            PhysicsError: a slice that the lattice doesn't have.
+            MissingPackageError: there is no matplotlib.
+
+        Example:
+            >>> import numpy as np, diffkeras as dk
+            >>> volume = np.zeros((8, 9, 10))
+            >>> volume[4, 4, 4] = 1.0
+            >>> solution = dk.solve(volume, dimensions=3, step=2.0, decay=0.01)
+            >>> figure = solution.plot(unit="µm", slices={"plane": [3, 4], "row": 4})
+        """
+        with needs_packages("Solution.plot"):
+            from diffkeras.reporting.fields import solution_figure
+        return solution_figure(self.problem, self.field, unit=unit, slices=slices)
+
+    @property
+    def _equations(self) -> Equations:
+        return self.equations or Equations(self.problem)
 
     @property
     def _exact(self) -> NDArray[np.float64]:
@@ -164,20 +209,6 @@ class Solution(ShortRepr):
             )
 
 
-class ProofOfImages(NamedTuple):
-    """Of a batch, by the proofs of its images."""
-
-    images: tuple[Solution, ...]
-
-    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
-        """The largest one of the images'."""
-        return max(image.error_bound for image in self.images)
-
-    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
-        """Those of the images, (batch, rows, columns)."""
-        return np.stack([image.node_bound for image in self.images])
-
-
 @dataclass(frozen=True, repr=False)
 class BatchSolution(Solution):
     """The fields of a batch.
@@ -191,6 +222,16 @@ class BatchSolution(Solution):
     """
 
     images: tuple[Solution, ...] = dataclass_field(default=(), repr=False)
+
+    @cached_property
+    def error_bound(self) -> float:
+        """The largest one of the images'."""
+        return max(image.error_bound for image in self.images)
+
+    @cached_property
+    def node_bound(self) -> NDArray[np.float64]:
+        """Those of the images, (batch, rows, columns)."""
+        return np.stack([image.node_bound for image in self.images])
 
     def vjp(self, cotangent: ArrayLike, tolerance: float = 1e-10) -> BatchDerivatives:
         """See `Solution.vjp`."""
@@ -227,4 +268,4 @@ class BatchSolution(Solution):
             each[0].precision,
             sum(image.newton_steps for image in each),
         )
-        return cls(field, problem, stats, ProofOfImages(images), images)
+        return cls(field, problem, stats, proof=None, images=images)

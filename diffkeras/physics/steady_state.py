@@ -11,13 +11,14 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_count, check_relative_tolerance, largest
 from diffkeras.physics.batch import solve_batch
 from diffkeras.physics.blas_threads import blas_threads
-from diffkeras.physics.equations.finite_volumes import SLACK
+from diffkeras.physics.equations.equations import Equations, as_equations
+from diffkeras.physics.equations.rounding import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.limits import LARGEST, SMALLEST
-from diffkeras.physics.problem.problem import Problem, as_problem
-from diffkeras.physics.proofs.bounds import EnclosureProof, Proof, RingProof, fixed_error
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.proofs.bounds import KnownBounds, Proof, RingProof
 from diffkeras.physics.solution import Solution
-from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.statistics import Options, SolveStatistics
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
 
 SINGLE_PRECISION = 1e-6  # fields are float32 from this tolerance on
@@ -26,7 +27,7 @@ SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # of a field of size 1
 
 @show_keywords
 def solve(
-    problem: "Problem | ArrayLike | None" = None,
+    problem: "Problem | Equations | ArrayLike | None" = None,
     *,
     tolerance: float = 1e-10,
     initial: ArrayLike | None = None,
@@ -47,7 +48,8 @@ def solve(
     Args:
         problem: a `Problem`; or, as its short form, a source image, to which the keywords belong:
             `solve(image, decay=0.01)` is `solve(Problem(image, decay=0.01))`. For a batch, a
-            `BatchSolution` is returned.
+            `BatchSolution` is returned. Or the `Equations` of a Problem, to which the caller keeps
+            what is set up for solutions, certificates and derivatives.
         tolerance: largest error of the field, relative to its largest |value|; without production
             that is the one of a fixed node next to a free one. From 1e-6 on the field is float32.
             Where D varies by many orders, tolerances below 1e-11 may not be provable. A field is
@@ -82,7 +84,7 @@ def solve(
     """
     processes, threads = check_count("processes", processes), check_count("threads", threads)
     tolerance = check_relative_tolerance(tolerance)
-    problem = as_problem(problem, keywords)
+    problem, equations = as_equations(problem, keywords)
     for image in problem.images:
         check_method(method, image)
     start = None
@@ -94,7 +96,7 @@ def solve(
         with blas_threads(threads):
             return solve_batch(image_solver, problem, starts, processes)
     with blas_threads(threads):
-        return image_solver(problem, start)
+        return image_solver(problem, start, equations=equations)
 
 
 def _solve_image(
@@ -104,65 +106,43 @@ def _solve_image(
     method: str,
     tolerance: float,
     threads: int,
+    equations: Equations | None = None,
 ) -> Solution:
-    plain = problem.homogeneous
-    name = cheapest(plain) if method == "auto" else method
+    given, equations = equations, equations or Equations(problem)
+    scale, nodes = equations.scale, equations.ring.nodes
+    name = cheapest(equations) if method == "auto" else method
     # float32 can't hold the field of ring values that are far below those inside a source
-    single = tolerance >= SINGLE_PRECISION and not 0 < plain.scale < SMALLEST
+    single = tolerance >= SINGLE_PRECISION and not 0 < scale < SMALLEST
     dtype = np.dtype(np.float32 if single else np.float64)
     rounding = SINGLE_ROUNDING if dtype == np.float32 else 0.0
-    if plain.scale:
-        options = {"initial": initial} if SOLVERS[name].takes_initial else {}
-        field, statistics, bound = SOLVERS[name].solve(
-            plain, tolerance=tolerance - rounding, precision=dtype, threads=threads, **options
-        )
+    if scale:
+        options = Options(tolerance - rounding, dtype, threads, initial)
+        field, statistics, bound = SOLVERS[name].solve(equations, options)
         statistics = replace(statistics, residual=statistics.residual + rounding)
-        if plain.production is not None and dtype == np.float32:
+        if equations.supply is not None and dtype == np.float32:
             _check_single(field)
-        if plain.scale != 1.0:
-            field *= plain.scale
-            bound = None if bound is None else bound * (plain.scale * SLACK)
+        if scale != 1.0:
+            field *= scale
+            bound = None if bound is None else bound * (scale * SLACK)
     else:
         # every fixed node next to a free one is 0, and so are the free ones
         field = np.zeros(problem.lattice)
-        size = 0 if name == "newton-cg" else plain.ring.size
+        size = 0 if name == "newton-cg" else nodes[0].size
         statistics = SolveStatistics(name, size, residual=rounding, precision=dtype.name)
         bound = np.zeros(problem.lattice)
     exact, field = field, field.astype(dtype, copy=False)
-    on_ring = field[plain.ring.nodes]
+    on_ring = field[nodes]
     if problem.fixed.any():
         np.copyto(field, problem.values, where=problem.fixed, casting="same_kind")
     proof: Proof
-    if bound is not None and statistics.method == "newton-cg":
-        error_bound = _bound_of(plain, field, statistics.residual)
-        proof = EnclosureProof(error_bound, _node_bound_of(plain, field, exact, bound))
-    else:
-        shown = on_ring if plain.production is None else field
+    if bound is None:
+        shown = on_ring if equations.supply is None else field
         proof = RingProof(on_ring, tolerance * largest(shown))
-    return Solution(field, problem, statistics, proof)
-
-
-def _bound_of(problem: Problem, field: NDArray[np.floating], relative: float) -> float:
-    """The bound of the error of a field whose relative error is bounded on the free nodes."""
-    size = float(np.abs(field).max(where=~problem.fixed, initial=0.0))
-    size = max(size, largest(problem.values[problem.ring.nodes]))
-    return max(relative * size, fixed_error(field, problem)) * (
-        1 + 4 * float(np.finfo(field.dtype).eps)
-    )
-
-
-def _node_bound_of(
-    problem: Problem,
-    field: NDArray[np.floating],
-    exact: NDArray[np.floating],
-    bound: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """The bound of the error node by node of a field, the rounded `exact` with its fixed values.
-
-    `bound` is that of `exact` on the free nodes.
-    """
-    rounded_from = np.where(problem.fixed, problem.values, exact)
-    return (np.abs(rounded_from - field) + np.where(problem.fixed, 0.0, bound)) * SLACK
+    else:
+        # fixed nodes and others: what rounding to the field's precision adds
+        rounded_from = np.where(problem.fixed, problem.values, exact)
+        proof = KnownBounds((np.abs(rounded_from - field) + bound) * SLACK)
+    return Solution(field, problem, statistics, proof, given)
 
 
 def _check_single(field: NDArray[np.floating]) -> None:

@@ -4,9 +4,8 @@ They don't use pyplot, so drawing keeps no global state and needs no display.
 """
 
 import io
-import itertools
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -17,6 +16,7 @@ from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from diffkeras.physics import Example, MichaelisMenten, Problem
+from diffkeras.physics.problem.sides import sides_in_words
 
 Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
 
@@ -48,11 +48,24 @@ def new_axis(width: float = 6.5, height: float = 4.0, **settings: Any) -> tuple[
     return figure, axis
 
 
+# without dates, so that the same figure is the same file
+METADATA: dict[str, dict[str, str | None]] = {
+    "png": {"Software": "diffkeras"},
+    "pdf": {"Creator": "diffkeras", "CreationDate": None},
+    "svg": {"Creator": "diffkeras", "Date": None},
+}
+
+
 def to_png(figure: Figure, dpi: int = 120) -> bytes:
     """The figure as a PNG image."""
+    return to_image(figure, "png", dpi)
+
+
+def to_image(figure: Figure, kind: str, dpi: int = 120) -> bytes:
+    """The figure as a file of a kind in `METADATA`."""
     buffer = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": "diffkeras"})
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": "diffkeras"}):
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=METADATA[kind])
     return buffer.getvalue()
 
 
@@ -98,6 +111,9 @@ def tissue_figure(examples: Sequence[tuple[str, Example]]) -> Figure:
             axis.set(title=name, xticks=[], yticks=[])
             figure.colorbar(picture, ax=axis, fraction=0.046)
         axes[0].set_ylabel(title)
+    sides = {sides_in_words(example.problem.medium.sides) for _, example, _ in rows}
+    if len(sides) == 1:
+        figure.supxlabel(f"sides: {sides.pop()}", fontsize=10)
     return figure
 
 
@@ -126,78 +142,3 @@ def write_out_numbers(axis: Axes) -> None:
     """Have 5 and 20 on a logarithmic x axis in place of 5×10⁰ and 2×10¹."""
     axis.xaxis.set_major_formatter(LogFormatter(minor_thresholds=(1.5, 1)))
     axis.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 1)))
-
-
-SOURCES = {
-    "u": "fixed values",
-    "s": "production",
-    "v": "uptake",
-    "x": "sources",
-}  # by the symbol of the values
-
-
-def field_figure(
-    sources: Mapping[str, NDArray],
-    field: NDArray,
-    title: str = "steady-state field",
-    notes: str = "",
-) -> Figure:
-    """Sources and field side by side, with a line of notes below.
-
-    `sources` has one array a panel (NaN where there are none), by the symbols of `SOURCES`. Those
-    named "u" share the colour scale of the field. Arrays of three axes are drawn as three slices
-    through the node where the |field| is largest, below each other; of several such nodes, the one
-    next to their middle.
-    """
-    shared = np.concatenate([field.ravel(), sources.get("u", np.zeros(0)).ravel()])
-    known = "s" not in sources and {"u", "x"} & sources.keys()
-    unit = " [unit of the source values]" if known else ""
-    panels = [(values, SOURCES[symbol], symbol) for symbol, values in sources.items()]
-    panels.append((field, title, "u"))
-    slices = _slices(field)
-    figure = new_figure(5 * len(panels), 4.6 * len(slices))
-    grid = figure.subplots(len(slices), len(panels), squeeze=False)
-    for axis, (part, (values, name, symbol)) in zip(
-        grid.flat, itertools.product(slices, panels), strict=True
-    ):
-        shown = shared if symbol == "u" else values
-        shown = shown[np.isfinite(shown)]
-        shown = shown if shown.size else np.zeros(1)
-        low, high = float(min(shown.min(), 0)), float(shown.max()) or 1.0
-        picture = axis.imshow(
-            values[part.nodes], cmap="viridis", vmin=low, vmax=high, interpolation="nearest"
-        )
-        axis.set(title=name + part.title, xlabel=part.axes[1], ylabel=part.axes[0])
-        axis.locator_params(integer=True)
-        axis.set_facecolor("#f2f2f2")
-        labels = {"s": "production s", "v": "rate of uptake", "x": "source value x"}
-        label = labels.get(symbol, f"field u{unit}")
-        figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03, label=label)
-    if notes:
-        figure.supxlabel(notes, fontsize=9)
-    return figure
-
-
-class _Slice(NamedTuple):
-    """A picture of a lattice: its nodes, its title, and the names of its axes."""
-
-    nodes: tuple[int | slice, ...]
-    title: str
-    axes: tuple[str, str]
-
-
-def _slices(field: NDArray) -> list[_Slice]:
-    """The whole of a lattice of two axes; three slices of one of three."""
-    names = ("plane", "row", "column")
-    if field.ndim == 2:
-        return [_Slice((slice(None),) * 2, "", names[1:])]
-    size = np.abs(field)
-    nodes = np.argwhere(size == size.max())
-    centre = nodes[np.square(nodes - nodes.mean(axis=0)).sum(axis=1).argmin()].tolist()
-    found = []
-    for axis, (name, number) in enumerate(zip(names, centre, strict=True)):
-        cut: list[int | slice] = [slice(None)] * 3
-        cut[axis] = number
-        first, second = (other for other in names if other != name)
-        found.append(_Slice(tuple(cut), f", {name} {number}", (first, second)))
-    return found

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 from markupsafe import Markup, escape
 
 from diffkeras.system.atomic_files import write_text
@@ -36,6 +37,21 @@ class Table:
             for row in grid
         ]
         return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+    def to_latex(self) -> str:
+        """The table for LaTeX with the package booktabs; the best of a column is bold."""
+        import pandas as pd
+
+        texts = [[c.text if isinstance(c, Cell) else str(c) for c in row] for row in self.rows]
+        bold = [[isinstance(c, Cell) and c.best for c in row] for row in self.rows]
+        styles = pd.DataFrame(np.where(bold, "textbf:--rwrap;", ""), columns=list(self.columns))
+        style = pd.DataFrame(texts, columns=list(self.columns)).style.hide(axis="index")
+        style = style.format(escape="latex").format_index(escape="latex", axis="columns")
+        columns = "l" + "r" * (len(self.columns) - 1)
+        latex: str = style.apply(lambda _: styles, axis=None).to_latex(
+            column_format=columns, hrules=True
+        )
+        return latex
 
 
 @dataclass(frozen=True)

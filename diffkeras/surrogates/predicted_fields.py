@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from diffkeras.config import Config
-from diffkeras.physics.equations.axis import AxisBoundary, both_sides
+from diffkeras.physics.problem.sides import AxisBoundary, both_sides
 from diffkeras.representation.network_input import network_input, value_scale
 
 LEAST = 0.1  # nodes below this share of the maximum don't count in the mass balance

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics import Certificate, Problem, certify, solve
+from diffkeras.physics import Certificate, Equations, Problem, certify, solve
 from diffkeras.physics.arguments import largest
 
 
@@ -14,8 +14,8 @@ from diffkeras.physics.arguments import largest
 class Prediction:
     """The field that a surrogate predicts for a problem, of one image or a batch.
 
-    Bounds are proofs, not estimates (see `diffkeras.certify`). They are computed when they are
-    first read, so a prediction whose bounds nobody reads costs no more than the network.
+    Bounds are proofs, not estimates (see `diffkeras.certify`). The certificate is computed when it
+    is first read, so a prediction whose bounds nobody reads costs no more than the network.
 
     Attributes:
         field: (rows, columns) or (batch, rows, columns), float32 or float64, in the unit of the
@@ -23,24 +23,29 @@ class Prediction:
         problem: the problem that it should solve.
         solved: number of images whose field is that of the exact solver, because neither the
             network's field nor the certificate's was proven to be within the tolerance.
+        proven: a bound of the field's error node by node that is known already, of its shape; None
+            if that of the certificate is.
     """
 
     field: NDArray
     problem: Problem
     solved: int = 0
+    proven: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        self.field.setflags(write=False)  # the bounds are of this field
+        for array in (self.field, self.proven):
+            if array is not None:
+                array.setflags(write=False)  # bounds are of this field
 
     @property
     def error_bound(self) -> float:
         """At least max |field − exact solution| over all nodes and images, in the field's unit."""
         return float(self.node_bound.max())
 
-    @cached_property
+    @property
     def node_bound(self) -> NDArray[np.float64]:
         """At least |field − exact solution| node by node, of the field's shape and unit."""
-        return self.certificate.node_bound
+        return self.certificate.node_bound if self.proven is None else self.proven
 
     @cached_property
     def certificate(self) -> Certificate:
@@ -64,14 +69,15 @@ class Prediction:
         parts = [_within(tolerance, field, image) for field, image in images]
         field, bound, solved = (np.stack(values) for values in zip(*parts, strict=True))
         shape = self.field.shape
-        prediction = Prediction(field.reshape(shape), self.problem, int(solved.sum()))
-        vars(prediction)["node_bound"] = bound.reshape(shape)  # the cached property
-        return prediction
+        return Prediction(
+            field.reshape(shape), self.problem, int(solved.sum()), bound.reshape(shape)
+        )
 
     def __repr__(self) -> str:
         """One line: shape and type of the field, and the bound if it is known."""
         shape = "×".join(map(str, self.field.shape))
-        known = f", error_bound={self.error_bound:.3g}" if "node_bound" in vars(self) else ""
+        is_known = self.proven is not None or "certificate" in vars(self)
+        known = f", error_bound={self.error_bound:.3g}" if is_known else ""
         solved = ", solved" if self.solved else ""
         return f"Prediction(field={shape} {self.field.dtype}{known}{solved})"
 
@@ -80,19 +86,20 @@ def _within(
     tolerance: float, field: NDArray, problem: Problem
 ) -> tuple[NDArray, NDArray[np.float64], bool]:
     """A field of one image, its bound node by node, and whether it was solved."""
-    proof = certify(field, problem)
+    equations = Equations(problem)
+    proof = certify(field, equations)
     better = proof.corrected
     for candidate, bound in ((field, proof.node_bound), (better.field, better.node_bound)):
         error = float(bound.max())
-        if error <= tolerance * _least_size(candidate, error, problem):
+        if error <= tolerance * _least_size(candidate, error, equations):
             return candidate, bound, False
-    solution = solve(problem, initial=better.field, tolerance=tolerance)
+    solution = solve(equations, initial=better.field, tolerance=tolerance)
     return solution.field, np.full(field.shape, solution.error_bound), True
 
 
-def _least_size(field: NDArray, error: float, problem: Problem) -> float:
+def _least_size(field: NDArray, error: float, equations: Equations) -> float:
     """At least the number that tolerances are relative to: the largest |value| of free nodes and
     of fixed nodes next to one.
     """
-    plain = problem.homogeneous
-    return max(largest(plain.values[plain.ring.nodes]), largest(field[~problem.fixed]) - error)
+    on_ring = largest(equations.values[equations.ring.nodes])
+    return max(on_ring, largest(field[equations.free]) - error)

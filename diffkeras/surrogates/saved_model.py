@@ -1,6 +1,6 @@
 """SavedModels: surrogates for TensorFlow programs that don't have diffkeras."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -10,14 +10,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.representation.network_input import MAPS
 from diffkeras.surrogates.inputs import inputs_of
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import named_function, replacing_saved_model
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.checks import check_range, checked
-from diffkeras.tf_solver.saved_model import SourceMeaning, describe_export, proof_functions
+from diffkeras.tf_solver.saved_model import (
+    SourceMeaning,
+    describe_export,
+    image_spec,
+    names_of_inputs,
+    proof_functions,
+)
 
 NOT_FINITE = (
     "the surrogate predicts values that are not finite: the source images and the medium leave the "
@@ -61,19 +66,24 @@ def replacing_by_saved_model(
     if not surrogate.maps:
         solver, servable.arrays = solver.with_shared_arrays()
     sources: SourceMeaning = "production" if surrogate.production else "fixed_value"
-    _, *media = input_specs(surrogate)
-    functions = {"serve": serve, **proof_functions(serve, solver, sources, media)}
+    functions = {"serve": serve}
+    functions |= proof_functions(serve, solver, sources, serve.input_signature)
     for name, function in functions.items():
         setattr(servable, name, function)
     signatures = {"serving_default": serve, **functions}
     del signatures["serve"]
-    description = describe(surrogate, [*functions])
+    description = describe(surrogate, functions)
     with replacing_saved_model(path, servable, signatures, description) as partial:
         yield partial
 
 
-def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dict[str, Any]:
-    """The description of an export, for people and programs without diffkeras."""
+def describe(surrogate: Surrogate, functions: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The description of an export, for people and programs without diffkeras.
+
+    Args:
+        surrogate: what is exported.
+        functions: of the export, by name; None for `serve` alone.
+    """
     config, limits = surrogate.config, surrogate.config.data.diffusion_length
     physics = {**config.physics.model_dump(mode="json"), "lattice": surrogate.lattice}
     images, further = "float32 (batch, rows, columns, 1), linear scale", ""
@@ -87,13 +97,13 @@ def describe(surrogate: Surrogate, functions: Sequence[str] = ("serve",)) -> dic
         for name in surrogate.maps:
             physics.pop(name, None)  # each node has its own
         further = f"; {' and '.join(surrogate.maps)}, of the shape of the source images"
-    names = [spec.name for spec in input_specs(surrogate)]
+    inputs = {"serve": [spec.name for spec in input_specs(surrogate)]}
     network = config.model.model_dump(mode="json", include={*config.model.keys_used})
     return describe_export(
         "surrogate",
         physics=physics,
         equation=_equation(surrogate),
-        functions={f: [*names, "tolerance"] if f == "refined" else names for f in functions},
+        functions=inputs if functions is None else names_of_inputs(functions),
         input=f"source images, {images}{further}",
         output=f"fields, {images}",
         model={**network, "numbers": surrogate.model.count_params()},
@@ -162,9 +172,12 @@ def input_specs(
     `source_images` (batch, rows, columns, 1); then `diffusion_length`, (batch,) [length], or maps
     of the shape of the images. `sides` are those of all images; None leaves them open.
     """
-    image, names = (None, *sides, 1), inputs_of(surrogate.config)
-    shapes = {"source_images": image} | {n: image if n in MAPS else (None,) for n in names}
-    return [tf.TensorSpec(shape, tf.float32, name=name) for name, shape in shapes.items()]
+    return [
+        image_spec(name, sides)
+        if name != "diffusion_length"
+        else tf.TensorSpec((None,), tf.float32, name=name)
+        for name in ("source_images", *inputs_of(surrogate.config))
+    ]
 
 
 def with_named_inputs(

@@ -1,6 +1,5 @@
 """A surrogate: a trained Keras model, its transform, and the physics that it was trained on."""
 
-import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import Any, Unpack
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
 import diffkeras.nn.layers  # noqa: F401 - Keras finds the layers of saved models by registration
@@ -25,14 +23,12 @@ from diffkeras.surrogates.inputs import (
     problem_of,
     trained_for,
 )
-from diffkeras.surrogates.predicted_fields import predicted_fields
+from diffkeras.surrogates.network import Network
 from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.shipped import shipped_surrogates
-from diffkeras.surrogates.trained_ranges import outside_training
+from diffkeras.surrogates.trained_ranges import RangeWarnings
 from diffkeras.system.keras_compat import load_error
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, repr=False)
@@ -165,11 +161,11 @@ class Surrogate:
         if tolerance is not None:
             tolerance = check_tolerance(tolerance)
         inputs = network_inputs(self.config, problem)
-        field = self._fields(*inputs, batch_size).reshape(problem.shape)
+        field = self._network.fields(*inputs, batch_size).reshape(problem.shape)
         prediction = Prediction(field, problem)
         if tolerance is not None:
             prediction = prediction.within(tolerance)
-        self._warn(*inputs)  # only now that nothing is refused any more
+        self._warnings.log(*inputs)  # only now that nothing is refused any more
         return prediction
 
     def network_fields(
@@ -188,8 +184,8 @@ class Surrogate:
         """
         problem = self._as_problem(problem, keywords)
         inputs = network_inputs(self.config, problem)
-        fields = self._fields(*inputs, batch_size, divided=True)
-        self._warn(*inputs)
+        fields = self._network.fields(*inputs, batch_size, divided=True)
+        self._warnings.log(*inputs)
         return fields.reshape(problem.shape)
 
     def certify(
@@ -222,49 +218,13 @@ class Surrogate:
             raise PhysicsError(str(error)) from None
         return problem
 
-    def _fields(
-        self,
-        images: NDArray[np.float32],
-        media: dict[str, NDArray[np.float32]],
-        batch_size: int | None,
-        *,
-        divided: bool = False,
-    ) -> NDArray[np.float32]:
-        """The network's fields of its inputs; `divided` as of `predicted_fields`."""
-        size = self.config.evaluation.batch_size if batch_size is None else batch_size
-        if type(size) is not int or size < 1:
-            raise PhysicsError(f"batch_size must be a whole number from 1 on, not {size!r}")
-
-        def network(x: NDArray) -> NDArray:
-            parts = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
-            return np.concatenate(parts)
-
-        fields = predicted_fields(self.config, network, images, media, divided=divided)
-        if not np.isfinite(fields).all():
-            raise RunError(
-                "the surrogate predicts values that are not finite: its training diverged, or the "
-                f"images, with values up to {images.max():.3g}, and the medium leave the range of "
-                "float32; train it again, or choose units in which sources have values of about 1"
-            )
-        return fields
-
-    def _warn(self, images: NDArray[np.float32], media: dict[str, NDArray[np.float32]]) -> None:
-        """Log each warning once, so that loops stay quiet."""
-        for sentence in outside_training(self.config, images, media):
-            if sentence not in self._warned:
-                self._warned.add(sentence)
-                logger.warning(sentence)
+    @cached_property
+    def _network(self) -> Network:
+        return Network(self.model, self.config)
 
     @cached_property
-    def _warned(self) -> set[str]:
-        return set()
-
-    @cached_property
-    def _forward(self) -> Any:
-        # not predict_on_batch: under MirroredStrategy it gives the batch once for each replica
-        return tf.function(
-            lambda x: self.model(x, training=False), autograph=False, reduce_retracing=True
-        )
+    def _warnings(self) -> RangeWarnings:
+        return RangeWarnings(self.config)
 
 
 def load_surrogate(run_dir: str | Path) -> Surrogate:

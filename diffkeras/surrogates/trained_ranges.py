@@ -1,5 +1,6 @@
 """Warnings of images and media outside the ranges of a surrogate's training."""
 
+import logging
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,9 +14,30 @@ from diffkeras.physics import Sources
 from diffkeras.physics.sampling.discs import check_radius
 from diffkeras.surrogates.predicted_fields import CONCENTRATIONS, scaled_inputs
 
+logger = logging.getLogger(__name__)
+
 # nodes of one image are neighbours along rows and columns, and those of different images never
 NEIGHBOURS = ndimage.generate_binary_structure(3, 1) & [[[False]], [[True]], [[False]]]
 ROUNDING = 1e-6  # datasets hold maps as float32
+
+
+class RangeWarnings:
+    """Logs what lies outside the ranges of a training, each sentence once: loops stay quiet.
+
+    Args:
+        config: the configuration that the network was trained with.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._logged: set[str] = set()
+
+    def log(self, images: NDArray[np.float32], media: Mapping[str, NDArray[np.float32]]) -> None:
+        """Log the sentences of `outside_training` that weren't logged before."""
+        for sentence in outside_training(self._config, images, media):
+            if sentence not in self._logged:
+                self._logged.add(sentence)
+                logger.warning(sentence)
 
 
 def outside_training(

@@ -1,7 +1,10 @@
 """The exact solver in a TensorFlow graph: batched, differentiable, for CPU and GPU."""
 
-from diffkeras.tf_solver.layers import CertifiedField
-from diffkeras.tf_solver.proofs import TensorCertificate, TensorSolution
-from diffkeras.tf_solver.solver import TensorSolver
+from diffkeras.system.packages import needs_packages
+
+with needs_packages("diffkeras.tf_solver"):
+    from diffkeras.tf_solver.layers import CertifiedField
+    from diffkeras.tf_solver.results import TensorCertificate, TensorSolution
+    from diffkeras.tf_solver.solver import TensorSolver
 
 __all__ = ["CertifiedField", "TensorCertificate", "TensorSolution", "TensorSolver"]

@@ -16,7 +16,6 @@ from diffkeras.tf_solver.problem import largest
 MOST_ITERATIONS = 60
 
 Levels = Sequence[Level]
-_GRAPHS: dict[Any, Callable[..., tf.Tensor]] = {}
 
 
 class _Iterate(NamedTuple):
@@ -28,50 +27,49 @@ class _Iterate(NamedTuple):
     product: tf.Tensor
 
 
-def conjugate_gradients(
-    levels: Levels, right: tf.Tensor, aim: tf.Tensor, is_differentiable: bool = False
-) -> tf.Tensor:
-    """About A⁻¹b on the free nodes, of b (batch, rows, columns) float64.
+class LinearSteps:
+    """Solutions of linear steps on one lattice, in graphs that are traced once.
 
-    The largest residual falls to about `aim`, (batch, 1, 1), where MOST_ITERATIONS suffice. Unless
-    it is differentiable, no gradient flows through it, and no tape traces one.
+    Each of the two graphs takes batches of any size. They aren't inlined, so that graphs of a
+    solver hold them once and start fast. They go when this object goes, which a solver owns.
     """
-    if not is_differentiable:
-        levels, right, aim = tf.nest.map_structure(tf.stop_gradient, (levels, right, aim))
-    return _call(_conjugate_gradients, levels, right, aim)
 
+    def __init__(self) -> None:
+        self._graphs: dict[Any, Callable[..., tf.Tensor]] = {}
 
-def one_cycle(levels: Levels, right: tf.Tensor) -> tf.Tensor:
-    """Roughly A⁻¹b, by one multigrid cycle, without gradients."""
-    levels, right = tf.nest.map_structure(tf.stop_gradient, (levels, right))
-    return _call(_one_cycle, levels, right)
+    def solve(
+        self, levels: Levels, right: tf.Tensor, aim: tf.Tensor, *, is_differentiable: bool = False
+    ) -> tf.Tensor:
+        """About A⁻¹b on the free nodes by conjugate gradients, of b (batch, rows, columns) float64.
 
+        The largest residual falls to about `aim`, (batch, 1, 1), where MOST_ITERATIONS suffice.
+        Unless it is differentiable, no gradient flows through it, and no tape traces one.
+        """
+        if not is_differentiable:
+            levels, right, aim = tf.nest.map_structure(tf.stop_gradient, (levels, right, aim))
+        return self._call(_conjugate_gradients, levels, right, aim)
 
-def _call(function: Callable[..., tf.Tensor], levels: Levels, right: tf.Tensor, *more: Any) -> Any:
-    size = largest(right)
-    size = tf.where(size > 0, size, 1.0)
-    scaled = tf.cast(right / size, tf.float32)
-    inputs = (levels, scaled, *(tf.cast(part / size, tf.float32) for part in more))
-    solution = _graph_of(function, tuple(right.shape[1:]), inputs)(*inputs)
-    return size * tf.cast(tf.ensure_shape(solution, right.shape), tf.float64)
+    def cycle(self, levels: Levels, right: tf.Tensor) -> tf.Tensor:
+        """Roughly A⁻¹b, by one multigrid cycle, without gradients."""
+        levels, right = tf.nest.map_structure(tf.stop_gradient, (levels, right))
+        return self._call(_one_cycle, levels, right)
 
-
-def _graph_of(
-    function: Callable[..., tf.Tensor], lattice: tuple[int, int], inputs: Any
-) -> Callable[..., tf.Tensor]:
-    """A function for batches of any size of a lattice, traced once.
-
-    It is not inlined, so that graphs hold it once and start fast.
-    """
-    if (function, lattice) not in _GRAPHS:
-        _GRAPHS[function, lattice] = tf.function(
-            function,
-            # a cycle needs the sides of the lattice
-            tf.nest.map_structure(lambda part: tf.TensorSpec((None, *part.shape[1:])), inputs),
-            autograph=False,
-            experimental_attributes={"_noinline": True},
-        )
-    return _GRAPHS[function, lattice]
+    def _call(
+        self, function: Callable[..., tf.Tensor], levels: Levels, right: tf.Tensor, *more: tf.Tensor
+    ) -> tf.Tensor:
+        size = largest(right)
+        size = tf.where(size > 0, size, 1.0)
+        inputs = (levels, *(tf.cast(part / size, tf.float32) for part in (right, *more)))
+        if function not in self._graphs:
+            self._graphs[function] = tf.function(
+                function,
+                # a cycle needs the sides of the lattice
+                tf.nest.map_structure(lambda part: tf.TensorSpec((None, *part.shape[1:])), inputs),
+                autograph=False,
+                experimental_attributes={"_noinline": True},
+            )
+        solution = self._graphs[function](*inputs)
+        return size * tf.cast(tf.ensure_shape(solution, right.shape), tf.float64)
 
 
 def _one_cycle(levels: Levels, right: tf.Tensor) -> tf.Tensor:

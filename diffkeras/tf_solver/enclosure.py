@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.tf_solver.checks import LATTICE
-from diffkeras.tf_solver.conjugate_gradients import conjugate_gradients, one_cycle
+from diffkeras.tf_solver.conjugate_gradients import LinearSteps
 from diffkeras.tf_solver.equations import LatticeEquations
 from diffkeras.tf_solver.problem import FixedNodes, all_finite, largest
 
@@ -36,8 +36,8 @@ SLACK = 1 + 8 * float(np.finfo(np.float64).eps)
 class TensorEnclosure:
     """The proofs for a batch of problems."""
 
-    def __init__(self, equations: LatticeEquations, nodes: FixedNodes) -> None:
-        self._equations, self._nodes = equations, nodes
+    def __init__(self, equations: LatticeEquations, nodes: FixedNodes, steps: LinearSteps) -> None:
+        self._equations, self._nodes, self._steps = equations, nodes, steps
 
     def bound(self, field: tf.Tensor) -> tf.Tensor:
         """b, (batch, rows, columns), at least |field − u| on the free nodes; infinite if none."""
@@ -54,7 +54,7 @@ class TensorEnclosure:
             slope = equations.least_slope(field + radius)
             remainder = wanted - equations.apply(barrier, slope)[0]
             levels = equations.levels(slope)
-            barrier += conjugate_gradients(levels, remainder, PRECISE * surplus)
+            barrier += self._steps.solve(levels, remainder, PRECISE * surplus)
             barrier = tf.maximum(barrier, 0.0)
             applied, rounding = equations.apply(barrier, slope)
             # comparisons with NaN are false
@@ -80,4 +80,4 @@ class TensorEnclosure:
         if not self._equations.saturates:
             return tf.zeros_like(largest(residual)) + np.inf
         levels = self._equations.levels(self._equations.slope(field))
-        return ENCLOSED * largest(one_cycle(levels, residual))
+        return ENCLOSED * largest(self._steps.cycle(levels, residual))

@@ -15,22 +15,19 @@ and so is m itself, relatively. 24η times the computed m covers all of this, an
 the sum of the two.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import tensorflow as tf
 
 from diffkeras.nn.equation.equations import (
     LinearEquations,
     Uptake,
-    edges,
     equations_of,
     following,
+    given_terms,
     previous,
 )
 from diffkeras.nn.equation.multigrid import FACTOR, Level, hierarchy
 from diffkeras.physics import Medium
-from diffkeras.physics.equations.axis import both_sides
 from diffkeras.tf_solver.problem import ProblemTensors
 
 ETA = float(np.finfo(np.float64).eps) / 2
@@ -54,9 +51,9 @@ class LatticeEquations:
         ]
         decay = media.get("decay", tf.constant(medium.decay / medium.unit, tf.float64))
         parts = [] if problem.production is None else [problem.production]
-        for drained, supplied in _side_terms(medium, diffusivities, ones):
-            decay += drained
-            parts.append(supplied)
+        for drained, supplied in given_terms(medium.sides, diffusivities, medium.step, ones):
+            decay += drained / medium.unit
+            parts.append(supplied / medium.unit)
         rate = 1 / (medium.step * medium.step * medium.unit)
         rates = [part * rate for part in diffusivities]
         self._all = equations_of(rates, decay, medium.boundaries, ones)
@@ -131,23 +128,3 @@ def _apply_with_sizes(equations: LinearEquations, field: tf.Tensor) -> tuple[tf.
         result += flow - back
         magnitude += tf.abs(flow) + tf.abs(back)
     return result, magnitude
-
-
-def _side_terms(
-    medium: Medium, diffusivities: list[tf.Tensor], ones: tf.Tensor
-) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-    """What each side with given numbers adds to the decay and the production, in the medium's unit.
-
-    See `GivenSide.terms`.
-    """
-    for axis, (sides, diffusivity) in enumerate(zip(medium.sides, diffusivities, strict=True), 1):
-        values = diffusivity * ones
-        ends = zip(both_sides(sides), (0, -1), edges(ones, axis), strict=True)
-        for side, end, edge in ends:
-            if not isinstance(side, str):
-                beside = values[:, end] if axis == 1 else values[:, :, end]
-                drained, supplied = (
-                    tf.expand_dims(term + tf.zeros_like(beside), axis) / medium.unit * edge
-                    for term in side.terms(beside, medium.step)
-                )
-                yield drained, supplied

@@ -13,64 +13,65 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from diffkeras.physics import Medium
-from diffkeras.tf_solver.conjugate_gradients import conjugate_gradients, one_cycle
+from diffkeras.tf_solver.conjugate_gradients import LinearSteps
 from diffkeras.tf_solver.enclosure import TensorEnclosure
 from diffkeras.tf_solver.equations import LatticeEquations
 from diffkeras.tf_solver.problem import FixedNodes, ProblemTensors, largest
+from diffkeras.tf_solver.results import TensorSolution, proof_type
+from diffkeras.tf_solver.run import TensorRun
 
+TOLERANCE = 1e-6  # where none is given
 MOST_STEPS = 8
 # a step reduces the residual to a share between these; float32 gives no more digits
 LEAST_REDUCTION, MOST_REDUCTION = 1e-4, 0.1
 # the least share where uptake saturates: a step leaves more in any case
 NONLINEAR = 1e-2
 CORRECTION = 1e-2  # the first correction of an initial field reduces its residual to this share
-SHARP = 0.5  # a field is corrected until its error is this share of the initial one's
+SHARP = 0.5  # a field is corrected until its bound is this share of the error of the given one
 MARGIN = 0.12  # a proof is tried once the estimated error is this share of the tolerance
 SETTLED = 0.1  # steps end once one leaves at most this share of |F|: convergence is quadratic
 STALLED = 0.5  # linear steps end once one leaves more than this share of the error: rounding
 
 
-class TensorNewtonRun:
-    """Fields of a batch of problems and their proofs.
-
-    Attributes:
-        margin: factor between the proven tolerance and the one that a message promises; the latter
-            takes other steps.
-        nodes: the fixed nodes.
-        produces: whether there is a production, also of sides.
-    """
+class TensorNewtonRun(TensorRun):
+    """See `TensorRun`."""
 
     margin = 4.0
 
-    def __init__(self, lattice: tuple[int, int], medium: Medium, problem: ProblemTensors) -> None:
+    def __init__(
+        self, lattice: tuple[int, int], medium: Medium, problem: ProblemTensors, steps: LinearSteps
+    ) -> None:
         self.nodes = FixedNodes(problem, medium.boundaries)
-        self._equations = LatticeEquations(lattice, medium, problem)
+        self._steps, self._equations = steps, LatticeEquations(lattice, medium, problem)
         self._equations.levels(0.0)  # outside of loops, which share them
-        self._enclosure = TensorEnclosure(self._equations, self.nodes)
+        self._enclosure = TensorEnclosure(self._equations, self.nodes, steps)
         self.produces = self._equations.production is not None
 
+    def solution(self, dtype: tf.DType) -> TensorSolution:
+        """See `TensorRun`: to `TOLERANCE` if rounding permits."""
+        return self.solve(None, TOLERANCE, proof_type(dtype), raises=False)
+
     def start(self, initial: tf.Tensor | None, tolerance: tf.Tensor) -> tf.Tensor:
-        """A field whose error is likely to meet the tolerance, (batch, 1, 1)."""
+        """See `TensorRun`: a field whose error is likely to meet the tolerance."""
         field, estimate = self._nearer(initial)
         return self._descend(
             field, estimate, lambda field: MARGIN * tolerance * self.nodes.size(field)
         )
 
-    def corrected(self, initial: tf.Tensor) -> tf.Tensor:
-        """A field whose error is likely to be a small share of the initial one's."""
-        initial = tf.stop_gradient(initial)
-        field, estimate = self._nearer(initial)
-        if not self._equations.saturates:
-            return self._step(field, tf.constant(CORRECTION, tf.float64))
-        return self._descend(field, estimate, lambda field: SHARP / 2 * self.change(initial, field))
-
-    def change(self, initial: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
-        """The largest finite |initial − field|, and at most the largest |field|, (batch, 1, 1)."""
-        change = tf.where(self.nodes.free & tf.math.is_finite(initial), initial - field, 0.0)
-        return tf.minimum(largest(change), self.nodes.size(field))
+    def corrected(self, prediction: tf.Tensor, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `TensorRun`: improved until the bound is a small share of the prediction's error."""
+        prediction = tf.stop_gradient(prediction)
+        field, estimate = self._nearer(prediction)
+        if self._equations.saturates:
+            field = self._descend(
+                field, estimate, lambda field: SHARP / 2 * self._change(prediction, field)
+            )
+        else:
+            field = self._step(field, tf.constant(CORRECTION, tf.float64))
+        return self.improve(field, lambda f, _: SHARP * self._change(prediction, f), dtype)
 
     def improver(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-        """What reduces the error of a field to a share that is needed, (batch, 1, 1)."""
+        """See `TensorRun`: by a step that reduces the residual to that share."""
 
         def improved(field: tf.Tensor, needed: tf.Tensor) -> tf.Tensor:
             reduction = tf.clip_by_value(needed / 4, LEAST_REDUCTION, MOST_REDUCTION)
@@ -79,11 +80,11 @@ class TensorNewtonRun:
         return improved
 
     def node_bound(self, field: tf.Tensor) -> tf.Tensor:
-        """At least |field − u|, (batch, rows, columns), of a field with the fixed values."""
+        """See `TensorRun`."""
         return self.nodes.extend(self._enclosure.bound(self.nodes.insert(field)))
 
     def differentiable(self, field: tf.Tensor) -> tf.Tensor:
-        """The same field, with its derivatives."""
+        """See `TensorRun`."""
         field = tf.stop_gradient(field)
         residual, _ = self._equations.residual(self.nodes.insert(field))
 
@@ -93,7 +94,7 @@ class TensorNewtonRun:
                 upstream = tf.where(self.nodes.free, upstream, 0.0)
                 levels = self._equations.levels(self._equations.slope(field))
                 aim = LEAST_REDUCTION * largest(upstream)
-                return conjugate_gradients(levels, upstream, aim, is_differentiable=True)
+                return self._steps.solve(levels, upstream, aim, is_differentiable=True)
 
             return tf.zeros_like(residual), gradient
 
@@ -140,6 +141,11 @@ class TensorNewtonRun:
         )
         return field
 
+    def _change(self, initial: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
+        """The largest finite |initial − field|, and at most the largest |field|, (batch, 1, 1)."""
+        change = tf.where(self.nodes.free & tf.math.is_finite(initial), initial - field, 0.0)
+        return tf.minimum(largest(change), self.nodes.size(field))
+
     def _residual(self, field: tf.Tensor) -> tf.Tensor:
         """The largest |F|, (batch, 1, 1)."""
         return largest(self._equations.residual(field)[0])
@@ -151,11 +157,11 @@ class TensorNewtonRun:
         residual, _ = self._equations.residual(field)
         levels = self._equations.levels(self._equations.slope(field))
         aim = tf.where(chosen, reduction, tf.ones_like(reduction)) * largest(residual)
-        return field - conjugate_gradients(levels, residual, aim)
+        return field - self._steps.solve(levels, residual, aim)
 
     def _estimate(self, field: tf.Tensor) -> tf.Tensor:
         """About the largest error, (batch, 1, 1)."""
         residual, _ = self._equations.residual(field)
         levels = self._equations.levels(self._equations.slope(field))
         # of a bound, whose right-hand side is |F|
-        return largest(one_cycle(levels, tf.abs(residual)))
+        return largest(self._steps.cycle(levels, tf.abs(residual)))

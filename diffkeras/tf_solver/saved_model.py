@@ -23,27 +23,36 @@ SourceMeaning = Literal["fixed_value", "production"]
 
 FORMAT = 1  # of `diffkeras.json`; counts up when a key gets another meaning, or goes
 
-# sides are left open, so that the graph itself compares them and says what it expects
-SHAPE = (None, None, None, 1)
-SOURCE_IMAGES = tf.TensorSpec(SHAPE, tf.float32, name="source_images")
 TOLERANCE = tf.TensorSpec((), tf.float32, name="tolerance")
-INPUTS = {
-    "source_images": SOURCE_IMAGES,
-    "fixed": tf.TensorSpec(SHAPE, tf.bool, name="fixed"),
-    "production": tf.TensorSpec(SHAPE, tf.float32, name="production"),
-}
 FUNCTIONS = {
     "serve": ["source_images"],
     "serve_fixed": ["source_images", "fixed"],
     "serve_production": ["production"],
     "serve_general": ["source_images", "fixed", "production"],
 }
-PROOFS = {"certified": ["source_images"], "refined": ["source_images", "tolerance"]}
 EQUATION = "D∇²u − γu + production = 0 on the free nodes, u = source image on the fixed ones"
 MEANING = {
     "fixed_value": "the nodes of source_images whose value is not 0 are fixed",
     "production": "serve, certified and refined have the production γx of source_images x",
 }
+
+
+def image_spec(
+    name: str, sides: tuple[int | None, int | None] = (None, None), dtype: tf.DType = tf.float32
+) -> tf.TensorSpec:
+    """Images (batch, rows, columns, 1) as an input of a function.
+
+    Sides are left open by default, so that the graph itself compares them and says what it expects.
+    """
+    return tf.TensorSpec((None, *sides, 1), dtype, name=name)
+
+
+def names_of_inputs(functions: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The names of the inputs of each function, for descriptions."""
+    return {
+        name: [spec.name for spec in function.input_signature]
+        for name, function in functions.items()
+    }
 
 
 def check_sources(sources: SourceMeaning, medium: Medium) -> None:
@@ -116,7 +125,7 @@ def proof_functions(
     predict: Callable[..., tf.Tensor],
     solver: Any,
     sources: SourceMeaning,
-    media: Sequence[tf.TensorSpec] = (),
+    inputs: Sequence[tf.TensorSpec],
 ) -> dict[str, Any]:
     """The functions `certified` and `refined` of a SavedModel, by their names.
 
@@ -124,11 +133,10 @@ def proof_functions(
     to a tolerance.
 
     Args:
-        predict: turns source images (batch, rows, columns, 1), and what else `media` lists, into
-            fields of the same shape, and checks its arguments.
+        predict: turns its inputs into fields (batch, rows, columns, 1), and checks them.
         solver: the `TensorSolver` of the equation, which gives the proofs.
         sources: what source images stand for.
-        media: the inputs that say how the media of images differ, for `problem_of`.
+        inputs: of `predict`, which are source images and the `media` of `problem_of`.
     """
 
     def prepared(
@@ -137,7 +145,8 @@ def proof_functions(
         source_images = on_lattice(source_images, solver.lattice)
         prediction = predict(source_images, *values)
         with tf.control_dependencies([prediction]):  # what it checks must not fail elsewhere first
-            differing = {spec.name: tf.identity(v) for spec, v in zip(media, values, strict=True)}
+            names = [spec.name for spec in inputs[1:]]
+            differing = {name: tf.identity(v) for name, v in zip(names, values, strict=True)}
         return prediction[..., 0], problem_of(source_images, sources, solver.medium, differing)
 
     def certified(source_images: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -149,7 +158,6 @@ def proof_functions(
         prediction, problem = prepared(source_images, values)
         return solution_outputs(solver.solve(**problem, initial=prediction, tolerance=tolerance))
 
-    inputs = [SOURCE_IMAGES, *media]
     return {
         "certified": named_function(certified, inputs),
         "refined": named_function(solved, [*inputs, TOLERANCE]),
@@ -165,10 +173,11 @@ def write_solver(path: Path, solver: Any, sources: SourceMeaning, arrays: list[t
     module = tf.Module()
     module.arrays = arrays
     functions = _field_functions(solver, sources)
-    functions |= proof_functions(functions["serve"], solver, sources)
+    serve = functions["serve"]
+    functions |= proof_functions(serve, solver, sources, serve.input_signature)
     for name, function in functions.items():
         setattr(module, name, function)
-    signatures = {**functions, "serving_default": functions["serve"]}
+    signatures = {**functions, "serving_default": serve}
     rows, columns = solver.lattice
     numbers = f"float32 (batch, {rows}, {columns}, 1)"
     physics = {"lattice": solver.lattice, **asdict(solver.medium), "sources": sources}
@@ -177,7 +186,7 @@ def write_solver(path: Path, solver: Any, sources: SourceMeaning, arrays: list[t
         "solver",
         physics=physics,
         equation=EQUATION,
-        functions={**FUNCTIONS, **PROOFS},
+        functions=names_of_inputs(functions),
         input=f"source images, {numbers}, linear scale; fixed, bool, of the same shape or with "
         f"a batch of 1; production, {numbers}, linear scale, per unit of time; {MEANING[sources]}",
         output=f"fields, {numbers}, linear scale",
@@ -213,8 +222,11 @@ def _field_functions(solver: Any, sources: SourceMeaning) -> dict[str, Any]:
         "serve_production": produced,
         "serve_general": general,
     }
+    types = {"fixed": tf.bool}
     return {
-        name: named_function(functions[name], [INPUTS[one] for one in inputs])
+        name: named_function(
+            functions[name], [image_spec(one, dtype=types.get(one, tf.float32)) for one in inputs]
+        )
         for name, inputs in FUNCTIONS.items()
     }
 

@@ -12,28 +12,22 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_lattice
-from diffkeras.physics.equations.side_terms import without_sides
 from diffkeras.physics.problem.keywords import MediumKeywords, as_medium, show_keywords
 from diffkeras.physics.problem.maps import maps_of
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.side_terms import without_sides
 from diffkeras.tf_solver.checks import real_numbers
-from diffkeras.tf_solver.newton import TensorNewtonRun
+from diffkeras.tf_solver.conjugate_gradients import LinearSteps
+from diffkeras.tf_solver.newton import TOLERANCE, TensorNewtonRun
 from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.problem import MediumTensors, ProblemTensors, same_shape
-from diffkeras.tf_solver.proofs import (
-    TensorCertificate,
-    TensorRun,
-    TensorSolution,
-    certify,
-    solve_within,
-)
-from diffkeras.tf_solver.ring import direct_field
+from diffkeras.tf_solver.results import TensorCertificate, TensorSolution, proof_type
+from diffkeras.tf_solver.run import TensorRun
 from diffkeras.tf_solver.saved_model import SourceMeaning, check_sources, write_solver
 from diffkeras.tf_solver.uniform import UniformRun
 
 ANISOTROPIC = 10.0  # float32 loses digits where diffusivities differ by a larger factor
 MOST_NODES = 16384  # longer sides have matrices of more than 0.5 GB in float32
-TOLERANCE = 1e-6  # the default in media that vary
 UPTAKE = ("uptake", "saturation")
 
 
@@ -123,6 +117,7 @@ class TensorSolver:
                 f"{MOST_NODES} nodes, not {max(self.lattice)}; use diffkeras.solve"
             )
         self.precision = _checked_precision(self.medium, precision)
+        self._steps = LinearSteps()
 
     def solve(
         self,
@@ -188,16 +183,12 @@ class TensorSolver:
         proven = initial is not None or tolerance is not None
         problem = self._problem(source_images, fixed, production, media, proven)
         run, dtype = self._run(problem), problem.dtype or tf.as_dtype(self.precision)
-        if isinstance(run, UniformRun) and not proven:
-            field = tf.cast(self._direct(problem), dtype)
-            proof = certify(run, tf.cast(field, tf.float64), _proof_type(dtype))
-            return TensorSolution(field, proof.error_bound, proof.node_bound)
+        if not proven:
+            return run.solution(dtype)
         if initial is not None:
             initial, _ = self._field(initial, problem, "the initial field")
-        elif isinstance(run, UniformRun):
-            initial = self._direct(problem)
         wanted = TOLERANCE if tolerance is None else tolerance
-        return solve_within(run, initial, wanted, _proof_type(dtype), tolerance is not None)
+        return run.solve(initial, wanted, proof_type(dtype), raises=tolerance is not None)
 
     def certify(
         self,
@@ -246,7 +237,7 @@ class TensorSolver:
         """
         problem = self._problem(source_images, fixed, production, media, proven=True)
         prediction, dtype = self._field(field, problem, "the field")
-        return certify(self._run(problem), prediction, _proof_type(dtype))
+        return self._run(problem).certify(prediction, proof_type(dtype))
 
     def export(self, path: Path | str, *, sources: SourceMeaning = "fixed_value") -> None:
         """Write the solver as a SavedModel, which TensorFlow loads and runs without diffkeras.
@@ -312,14 +303,7 @@ class TensorSolver:
     def _run(self, problem: ProblemTensors) -> TensorRun:
         if _has_transforms(self.medium) and not problem.has_maps:
             return UniformRun(self._operator, problem)
-        return TensorNewtonRun(self.lattice, self.medium, problem)
-
-    def _direct(self, problem: ProblemTensors) -> tf.Tensor:
-        """The field in a uniform medium in float64, computed in the precision of transforms."""
-        field = direct_field(self._operator, problem)
-        if problem.images is not None:
-            field = tf.where(problem.fixed, problem.images, field)
-        return tf.ensure_shape(field, (None, *self.lattice))
+        return TensorNewtonRun(self.lattice, self.medium, problem, self._steps)
 
     def _field(
         self, field: Any, problem: ProblemTensors, name: str
@@ -332,10 +316,6 @@ class TensorSolver:
 
 def _has_transforms(medium: Medium) -> bool:
     return medium.is_uniform and medium.has_equal_sides
-
-
-def _proof_type(dtype: tf.DType | None) -> tf.DType:
-    return tf.float64 if dtype == tf.float64 else tf.float32
 
 
 def _checked_precision(medium: Medium, precision: Precision | None) -> Precision:

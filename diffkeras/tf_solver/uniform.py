@@ -34,11 +34,13 @@ from diffkeras.tf_solver.checks import LATTICE
 from diffkeras.tf_solver.equations import LatticeEquations
 from diffkeras.tf_solver.operator import TensorOperator
 from diffkeras.tf_solver.problem import FixedNodes, ProblemTensors, all_finite, largest
-from diffkeras.tf_solver.ring import TensorRingSystem, find_rings
+from diffkeras.tf_solver.results import TensorSolution, proof_type
+from diffkeras.tf_solver.ring import TensorRingSystem, direct_field, find_rings
+from diffkeras.tf_solver.run import TensorRun
 
 
-class UniformRun:
-    """Fields of a batch of problems and their proofs; attributes as of `TensorNewtonRun`."""
+class UniformRun(TensorRun):
+    """See `TensorRun`."""
 
     margin = 1.01
 
@@ -53,23 +55,23 @@ class UniformRun:
             tf.reduce_any(self.nodes.free, LATTICE, keepdims=True), self._bound_inverse(), 0.0
         )
 
-    def start(self, initial: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
-        """The corrected field."""
-        return self.corrected(initial)
+    def solution(self, dtype: tf.DType) -> TensorSolution:
+        """See `TensorRun`: the direct fields, of the precision of the transforms."""
+        field = tf.cast(self._direct(), dtype)
+        proof = self.certify(tf.cast(field, tf.float64), proof_type(dtype))
+        return TensorSolution(field, proof.error_bound, proof.node_bound)
 
-    def corrected(self, initial: tf.Tensor) -> tf.Tensor:
-        """The corrected field f of an initial one û, which may hold any numbers, also NaN.
+    def start(self, initial: tf.Tensor | None, tolerance: tf.Tensor) -> tf.Tensor:
+        """See `TensorRun`: corrected once, or where need be twice, whatever the tolerance is."""
+        return self._corrected(self._direct() if initial is None else initial)
 
-        Without a ring f doesn't depend on û.
-        """
-        field = tf.where(self.nodes.any_ring, self._plausible(initial), 0.0)
-        twice = self.produces or self._operator.deflated
-        for _ in range(2 if twice else 1):
-            field = self._without_residual(self._centred(field))
-        return self._centred(field) if self._singular else field
+    def corrected(self, prediction: tf.Tensor, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `TensorRun`: XLA can compile it, as it needs no ring system."""
+        field = self._corrected(prediction)
+        return field, self.node_bound(field)
 
     def improver(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-        """What reduces a field's residuals, by ring systems that are factorised once."""
+        """See `TensorRun`: by ring systems, which are factorised once."""
         operator = self._operator
         if self._problem.fixed is None:
             return lambda field, _: self._without_residual(field)
@@ -90,7 +92,7 @@ class UniformRun:
         return improved
 
     def node_bound(self, field: tf.Tensor) -> tf.Tensor:
-        """At least |f − u| of the field with the fixed values in it, (batch, rows, columns)."""
+        """See `TensorRun`."""
         residual, rounding = self._equations.residual(field)
         bound = largest(self._mismatch(field))
         bound += tf.math.multiply_no_nan(self._inverse_norm, largest(tf.abs(residual) + rounding))
@@ -98,9 +100,21 @@ class UniformRun:
         bound = tf.where(all_finite(residual) & (bound >= 0), bound, np.inf)
         return self.nodes.extend(bound)
 
-    def differentiable(self, field: tf.Tensor) -> tf.Tensor:
-        """The same field: all operations that led to it have derivatives."""
-        return field
+    def _direct(self) -> tf.Tensor:
+        """The field by ring systems in float64, computed in the precision of the transforms."""
+        problem = self._problem
+        field = direct_field(self._operator, problem)
+        if problem.images is not None:
+            field = tf.where(problem.fixed, problem.images, field)
+        return tf.ensure_shape(field, (None, *self._operator.lattice))
+
+    def _corrected(self, initial: tf.Tensor) -> tf.Tensor:
+        """The corrected field f of an initial one û. Without a ring f doesn't depend on û."""
+        field = tf.where(self.nodes.any_ring, self._plausible(initial), 0.0)
+        twice = self.produces or self._operator.deflated
+        for _ in range(2 if twice else 1):
+            field = self._without_residual(self._centred(field))
+        return self._centred(field) if self._singular else field
 
     def _plausible(self, initial: tf.Tensor) -> tf.Tensor:
         """A field that may hold any numbers, also NaN, with 0 in place of those far from u.

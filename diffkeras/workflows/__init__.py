@@ -7,6 +7,8 @@ nor Keras.
 from importlib import import_module
 from typing import Any
 
+from diffkeras.system.packages import needs_packages
+
 # function → its module and its name there. Modules have other names than functions, because
 # importing a module `train` would put it in the place of the function `train`.
 _FUNCTIONS = {
@@ -33,7 +35,8 @@ def __getattr__(name: str) -> Any:
     if name not in _FUNCTIONS:
         raise AttributeError(f"module 'diffkeras.workflows' has no attribute {name!r}")
     module, function = _FUNCTIONS[name]
-    return getattr(import_module(f"diffkeras.workflows.{module}"), function)
+    with needs_packages(f"diffkeras.workflows.{name}"):
+        return getattr(import_module(f"diffkeras.workflows.{module}"), function)
 
 
 def __dir__() -> list[str]:

@@ -1,24 +1,25 @@
-"""Fields in files, and pictures of them."""
+"""The files that commands write: fields, and pictures of them."""
 
-import io
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from diffkeras.errors import PhysicsError
-from diffkeras.reporting.figures import field_figure, to_png
+from diffkeras.physics import Problem
+from diffkeras.physics.problem.limits import PLANE
 from diffkeras.system.atomic_files import check_file, write_bytes
-from diffkeras.workflows.source_files import ARRAYS, PICTURES
+from diffkeras.workflows.field_formats import FORMATS
+from diffkeras.workflows.source_files import PICTURES
 
-FULL_SCALE = 65535.0  # of a PNG's 16 bits, stands for 1
 ANY = (-math.inf, math.inf)
 SINGLE = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))  # of a TIFF's values
+LIMITS = {".png": (0.0, 1.0), ".tif": SINGLE, ".tiff": SINGLE}
+PLOTS = (".png", ".pdf", ".svg")
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,22 @@ class FieldFiles:
     """The files that `solve` and `predict` write.
 
     Attributes:
-        field: the field, as `.npy`; `.npz`, under the name "field"; `.tif`, 32-bit floats; or
-            `.png`, 16 bits with 1 at full scale.
+        field: the field, as `.npy`; `.npz`, under the name "field"; `.tif`, 32-bit floats, with a
+            page for each plane of a volume or each image of a batch; `.png`, 16 bits with 1 at full
+            scale; `.csv`, a line of coordinates and value for each node; or `.vti` for ParaView.
         bound: the proven bound of the prediction's error, node by node.
         corrected: the corrected field, which the proof yields.
-        plot: a picture of sources and field, `.png`.
+        plot: a picture of sources and field, `.png`, `.pdf` or `.svg`.
+        unit: of lengths in the picture, such as "µm".
+        slices: of a volume, those in the picture, by the names of `Solution.plot`.
     """
 
     field: Path
     bound: Path | None = None
     corrected: Path | None = None
     plot: Path | None = None
+    unit: str | None = None
+    slices: Mapping[str, Sequence[int]] | None = None
 
     @classmethod
     def of(cls, files: "FieldFiles | str | Path") -> "FieldFiles":
@@ -52,45 +58,55 @@ class FieldFiles:
             if other != name and not {name, other} <= set(inputs):
                 raise PhysicsError(f"{name} and {other} are the same file, {file}")
         for file in filter(None, fields.values()):
-            if file.suffix.lower() not in ARRAYS + PICTURES:
-                known = ", ".join(ARRAYS + PICTURES)
+            if file.suffix.lower() not in FORMATS:
+                known = ", ".join(FORMATS)
                 raise PhysicsError(f"{file} is of an unknown kind; fields are written to {known}")
-        if self.plot and self.plot.suffix.lower() != ".png":
-            raise PhysicsError(f"a plot is a .png, not {self.plot.suffix or self.plot}")
+        if self.plot and self.plot.suffix.lower() not in PLOTS:
+            raise PhysicsError(
+                f"a plot is a {', '.join(PLOTS[:-1])} or {PLOTS[-1]}, not "
+                f"{self.plot.suffix or self.plot}"
+            )
+        if not self.plot and (self.unit is not None or self.slices):
+            raise PhysicsError("--unit and --slice are for the picture; give --plot FILE, too")
         for file in filter(None, (*fields.values(), self.plot)):
             check_file(file)
 
 
-def write_fields(fields: Mapping[Path, NDArray]) -> None:
-    """Write fields, or batches of them, into files of the kinds that `FieldFiles` lists."""
+def write_fields(
+    fields: Mapping[Path, NDArray], problem: Problem | None = None, *, batch: bool = False
+) -> None:
+    """Write fields, or batches of them, into files of the kinds in `FORMATS`.
+
+    Args:
+        fields: by the files' names.
+        problem: that the fields solve; it has their lattice step and says whether they are a batch.
+        batch: whether they are one, without a problem.
+    """
+    batch = batch if problem is None else problem.is_batch
+    step = 1.0 if problem is None else problem.medium.step
     for path, field in fields.items():
         suffix = path.suffix.lower()
-        check_axes_of_file(path, field.ndim)
-        low, high = {".npy": ANY, ".npz": ANY, ".png": (0.0, 1.0)}.get(suffix, SINGLE)
+        check_axes_of_file(path, field.ndim - batch, batch)
+        low, high = LIMITS.get(suffix, ANY)
         if field.min() < low or field.max() > high:
             raise PhysicsError(
                 f"a {suffix} holds values of {low:.3g} to {high:.3g}, and {path} would hold "
                 f"{field.min():.3g} to {field.max():.3g}; write to .npy or .npz"
             )
     for path, field in fields.items():
-        suffix = path.suffix.lower()
         # not into the file itself, where NumPy and Pillow overlook that a disk is full
-        stream = io.BytesIO()
-        if suffix == ".npy":
-            np.save(stream, field)
-        elif suffix == ".npz":
-            np.savez_compressed(stream, field=field)
-        elif suffix == ".png":
-            Image.fromarray(np.rint(field * FULL_SCALE).astype(np.uint16)).save(stream, "PNG")
-        else:
-            Image.fromarray(field.astype(np.float32)).save(stream, "TIFF")
-        write_bytes(path, stream.getbuffer())
+        write_bytes(path, FORMATS[path.suffix.lower()](field, step))
 
 
-def check_axes_of_file(path: Path, axes: int) -> None:
-    """Raise a PhysicsError for a picture file that shall hold an array of other than two axes."""
-    if path.suffix.lower() in PICTURES and axes != 2:
-        raise PhysicsError(f"{path} can't hold more than one image; write to .npy or .npz")
+def check_axes_of_file(path: Path, axes: int, batch: bool = False) -> None:
+    """Raise a PhysicsError for a file that can't hold a field of so many axes, or a batch."""
+    suffix = path.suffix.lower()
+    if suffix == ".png" and (axes != PLANE or batch):
+        raise PhysicsError(f"{path} can't hold more than one image; write to .npy, .npz or .tif")
+    if suffix in PICTURES and axes != PLANE and batch:
+        raise PhysicsError(f"{path} can't hold several volumes; write to .npy or .npz")
+    if suffix in (".csv", ".vti") and batch:
+        raise PhysicsError(f"{path} can't hold a batch; write to .npy, .npz or .tif")
 
 
 def described(field: NDArray, path: Path, dimensions: int = 2) -> str:
@@ -101,20 +117,22 @@ def described(field: NDArray, path: Path, dimensions: int = 2) -> str:
     return f"{images}{sides} {kinds.get(path.suffix.lower(), field.dtype)}"
 
 
+def check_plot(files: FieldFiles, problem: Problem) -> None:
+    """Raise an error for a picture of a problem that can't be drawn, before the work."""
+    if files.plot:
+        from diffkeras.reporting.fields import chosen_slices
+
+        if files.slices:
+            chosen_slices(problem.lattice, files.slices)
+
+
 def write_plot(
-    path: Path,
-    sources: Mapping[str, NDArray],
-    field: NDArray,
-    title: str,
-    notes: str = "",
-    dimensions: int = 2,
+    files: FieldFiles, problem: Problem, field: NDArray, title: str, notes: str | None = None
 ) -> None:
-    """Write a picture of sources and field, as for `field_figure`; of a batch, the first."""
-    if field.ndim > dimensions:
-        flat = [values.reshape(len(values), -1) for values in sources.values()]
-        finite = [np.isfinite(values).any(axis=1) for values in flat]
-        shown = int(np.any(finite, axis=0).argmax())  # with sources
-        title = f"{title}, image {shown} of 0 to {len(field) - 1}"
-        sources = {symbol: values[shown] for symbol, values in sources.items()}
-        field = field[shown]
-    write_bytes(path, to_png(field_figure(sources, field, title, notes)))
+    """Write the picture of a problem's sources and its field, as for `solution_figure`."""
+    from diffkeras.reporting.fields import solution_figure
+    from diffkeras.reporting.figures import to_image
+
+    assert files.plot is not None
+    figure = solution_figure(problem, field, title, notes, unit=files.unit, slices=files.slices)
+    write_bytes(files.plot, to_image(figure, files.plot.suffix.lower()[1:]))

@@ -10,7 +10,6 @@ from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows.field_files import FieldFiles, write_fields, write_plot
 from diffkeras.workflows.problem_files import ProblemFiles
-from diffkeras.workflows.solve_files import shown
 
 logger = logging.getLogger(__name__)
 
@@ -59,11 +58,11 @@ def predict_files(
         fields[output.bound] = prediction.node_bound
     if output.corrected:
         fields[output.corrected] = prediction.certificate.corrected.field
-    write_fields(fields)
+    write_fields(fields, problem)
     produce, hold = "produce the decay rate times their value", "hold the field at their value"
     logger.info(f"sources {produce if surrogate.production else hold}")
     if output.plot:
         title = "solved field" if prediction.solved else "prediction"
         notes = f"proven: off by at most {bound:.3g}"
-        write_plot(output.plot, shown(problem), prediction.field, title, notes)
+        write_plot(output, problem, prediction.field, title, notes)
     return prediction

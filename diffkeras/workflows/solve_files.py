@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from diffkeras.physics import Problem, Solution, solve
+from diffkeras._version import __version__
+from diffkeras.physics import Solution, solve
 from diffkeras.physics.problem.sides import sides_in_words
 from diffkeras.workflows.field_files import (
     FieldFiles,
     check_axes_of_file,
+    check_plot,
     write_fields,
     write_plot,
 )
@@ -31,41 +32,32 @@ def solve_files(files: ProblemFiles, output: FieldFiles | str | Path, **options:
     """
     output = FieldFiles.of(output)
     output.check(files.inputs)
-    check_axes_of_file(output.field, files.axes + files.batch)
+    check_axes_of_file(output.field, files.axes, files.batch)
     problem = files.read()
+    check_plot(output, problem)
     solution = solve(problem, **options)
-    write_fields({output.field: solution.field})
+    write_fields({output.field: solution.field}, problem)
     if output.plot:
-        notes = "" if problem.is_batch else _in_words(problem)
-        field, axes = solution.field, len(problem.lattice)
-        write_plot(output.plot, shown(problem), field, "field u", notes, dimensions=axes)
+        write_plot(output, problem, solution.field, "field u")
     return solution
 
 
-def shown(problem: Problem) -> dict[str, NDArray]:
-    """What is drawn beside the field, by the symbols of `field_figure`; NaN where there is none."""
-    arrays = {}
-    if problem.fixed.any():
-        arrays["u"] = np.where(problem.fixed, problem.values, np.nan)
-    if problem.production is not None:
-        arrays["s"] = np.where(problem.production != 0, problem.production, np.nan)
-    if not problem.is_batch and problem.uptake is not None:
-        rate = np.broadcast_to(problem.uptake.capacity, problem.lattice)
-        if np.ndim(problem.uptake.capacity):
-            arrays["v"] = np.where(rate != 0, rate, np.nan)
-    return arrays
-
-
-def _in_words(problem: Problem) -> str:
-    medium, uptake = problem.medium, problem.uptake
-    parts = {"D": medium.diffusivity, "γ": medium.decay, "h": medium.step}
-    numbers = [f"{symbol} = {_range(part)}" for symbol, part in parts.items()]
-    law = "" if uptake is None else f", {uptake}"
-    return f"{', '.join(numbers)}, {sides_in_words(medium.sides)}{law}"
-
-
-def _range(part: Any) -> str:
-    """A number, or the smallest and the largest of an array."""
-    if isinstance(part, tuple) or np.ndim(part) == 0:
-        return f"{part}" if isinstance(part, tuple) else f"{part:g}"
-    return f"{np.min(part):g} to {np.max(part):g}"
+def summary(solution: Solution, files: FieldFiles) -> dict[str, Any]:
+    """What `diffkeras solve --json` prints: numbers and words alone, of a batch over all images."""
+    field, problem, stats = solution.field, solution.problem, solution.stats
+    return {
+        "diffkeras": __version__,
+        "output": str(files.field),
+        "plot": str(files.plot) if files.plot else None,
+        "lattice": list(problem.lattice),
+        "images": len(field) if problem.is_batch else 1,
+        "type": str(field.dtype),
+        "step": problem.medium.step,
+        "boundary": sides_in_words(problem.medium.sides),
+        "method": stats.method,
+        "iterations": stats.iterations,
+        "error_bound": solution.error_bound,
+        "minimum": float(field.min()),
+        "maximum": float(field.max()),
+        "mean": float(field.mean(dtype=np.float64)),
+    }

@@ -2,11 +2,10 @@
 Ten parameters by gradients, and by ABC
 =======================================
 
-Three types of cells lie in a gel. The model has 10 parameters, each known to a factor of 4 only:
-each type's maximal uptake and the concentration of half of it; decay; what some cells release;
-diffusivity in cells and in gel. Approximate Bayesian computation (ABC) draws them at random and
-takes the mean of the 50 draws whose fields are nearest to the measured one. An optimizer follows
-gradients (`vjp`). How many solutions of the model does each need for the same error?
+Three types of cells lie in a gel. Ten parameters are known to a factor of 4 only: each type's
+maximal uptake and its constant, decay, what some cells release, diffusivity in cells and in gel.
+Approximate Bayesian computation (ABC) takes the mean of the 50 random draws whose fields are
+nearest to the measured one, an optimizer follows gradients (`vjp`). Which needs fewer solutions?
 """
 
 import matplotlib.pyplot as plt
@@ -52,9 +51,9 @@ equal = work[np.flatnonzero(errors > by_abc.min())[-1] + 1]  # from here on they
 print(f"ABC: error {by_abc.min():.2f} at best, with {sizes[by_abc.argmin()]} solutions")
 print(f"gradients: as good with {equal}, error {errors[-1]:.2f} in the end, with {work[-1]}")
 assert max(10 * equal / sizes[by_abc.argmin()], 3 * errors[-1] / by_abc.min()) < 1
-
 plt.loglog(sizes, by_abc, ".-", label="ABC")
 plt.loglog(work, errors, ".-", label="gradients")
 plt.axhline(errors[0], color="0.6", zorder=0, label="middle of the ranges")
 plt.title("Error of ten parameters against the number of solutions"), plt.legend()
 plt.xlabel("solutions of the model"), plt.ylabel("error of the logarithms (0.1: about 10 %)")
+plt.show()

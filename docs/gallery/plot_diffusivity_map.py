@@ -4,9 +4,8 @@ A map of diffusivity from noisy fields
 
 In a region of a tissue, a drug diffuses 5 times more slowly. Where? We let the drug enter from the
 left, then from above, and measure both fields. Every node has its own diffusivity, so there are
-2304 unknowns. A penalty on differences between neighbours makes the map smooth, also at edges; its
-weight is such that the misfit equals the noise. One adjoint solution for each field (`vjp`) gives
-all derivatives.
+2304 unknowns. A penalty on differences between neighbours, weighted so that the misfit equals the
+noise, makes the map smooth. One adjoint solution for each field (`vjp`) gives all derivatives.
 """
 
 import matplotlib.pyplot as plt
@@ -50,7 +49,6 @@ print(f"diffusivity in the slow region {inside:.2f} (true 0.2), elsewhere {outsi
 agreement = np.mean((found < 0.45) == slow)
 print(f"{100 * agreement:.1f} % of nodes are recognised as slow or not")
 assert np.allclose([inside, outside, agreement], [0.2, 1.0, 1.0], atol=0.06)
-
 axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")[1]
 plt.colorbar(axes[0].imshow(measured[0]), ax=axes[0], label="drug [concentration]")
 for axis, values in zip(axes[1:], (true, found), strict=True):
@@ -58,3 +56,4 @@ for axis, values in zip(axes[1:], (true, found), strict=True):
 plt.colorbar(picture, ax=axes[1:], label="diffusivity [nodes²/time]")
 for axis, title in zip(axes, ("Measured, from the left", "True", "Found"), strict=True):
     axis.set(title=title, xlabel="column", ylabel="row")
+plt.show()

@@ -4,7 +4,6 @@ Positions and strengths of sources
 
 Three cells release a signal. We see its field, with noise, and don't know where the cells are and
 how much each releases. We start from guesses that are 14 to 18 nodes off.
-
 A source is a small Gaussian spot of production. The adjoint solution (`vjp`) says how the misfit
 changes with the production of each node. The chain rule makes from it how the misfit changes when a
 spot moves down, moves right, or releases more. The standard errors follow from `jvp`.
@@ -50,7 +49,6 @@ errors = NOISE * np.sqrt(np.diag(np.linalg.inv(np.inner(slopes, slopes))))
 for name, at in ("row", 0), ("column", 1), ("strength", 2):
     print(f"{name}: wrong by {(fit.x - true)[at::3].round(3)}, expected ±{errors[at::3].round(3)}")
 assert (np.abs(fit.x - true) < 4 * errors).all()
-
 axes = plt.subplots(figsize=(6, 5), layout="constrained")[1]
 plt.colorbar(axes.imshow(measured), label="signal [concentration]")
 axes.set(title="From wrong guesses to the sources", xlabel="column", ylabel="row")
@@ -58,3 +56,4 @@ axes.plot(steps[..., 1], steps[..., 0], "w.-", linewidth=1)
 axes.plot(*steps[0, :, 1::-1].T, "ws", label="start")
 axes.plot(true[1::3], true[::3], "r+", markersize=12, label="true")
 axes.legend(facecolor="0.4", labelcolor="w")
+plt.show()

@@ -2,10 +2,9 @@
 Uptake of each cell from a noisy field
 ======================================
 
-30 cells lie between 3 vessels. Each takes up oxygen at its own rate, which we want to know from a
-noisy field. We minimise the squared misfit, and a penalty on rates far from a usual one; each
-gradient takes one adjoint solution (`vjp`). Error bars follow from how much each rate changes the
-field (`jvp`): Laplace's approximation. They are wide for cells that lie mostly in a vessel.
+30 cells take up oxygen at rates that we want to know from a noisy field. We minimise its squared
+misfit and a penalty on unusual rates, with one adjoint solution (`vjp`) for each gradient. Error
+bars follow from `jvp` (Laplace's approximation), and are wide for cells that lie in a vessel.
 """
 
 import matplotlib.pyplot as plt
@@ -49,7 +48,6 @@ hits = np.sum(np.abs(fit.x - true) < bars)
 print(f"{hits} of {CELLS} rates lie within two standard errors; 28 or 29 are expected")
 print(f"misfit {(best.field - measured).std():.2f} mmHg, noise {NOISE} mmHg")
 assert hits >= 26
-
 left, right = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")[1]
 plt.colorbar(left.imshow(measured), ax=left, label="oxygen [mmHg]")
 for cell in cells:
@@ -58,3 +56,4 @@ left.set(title="Measured oxygen, and the cells", xlabel="column, 2 µm each", yl
 right.errorbar(rates, found, found * np.abs(np.exp([-bars, bars]) - 1), fmt=".")
 right.axline((15, 15), slope=1, color="0.6", zorder=0)
 right.set(title="Uptake [mmHg/s], ±2 standard errors", xlabel="true rate", ylabel="fitted rate")
+plt.show()

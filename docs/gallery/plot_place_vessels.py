@@ -57,3 +57,4 @@ for axis, name, centres in zip(axes, ("Before", "After"), (start, fit.x), strict
 plt.suptitle("Tumour (white), and 5 mmHg of oxygen (red)")
 plt.colorbar(picture, ax=axes, label="oxygen [mmHg]")
 assert shares[1] < shares[0] / 5
+plt.show()

@@ -3,9 +3,9 @@ A network trained through the solver
 ====================================
 
 How much does tissue take up if its cells lie more or less densely? We see images of density and
-noisy fields, no uptake. A small Keras network makes a map of uptake from a density, the solver
-makes a field from the map, and the error of the *field* trains the network:
-`dk.tensorflow.solve` passes gradients on. In the end the network knows the law of uptake.
+noisy fields, no uptake. A small Keras network makes a map of uptake from a density, the solver a
+field from the map, and the error of the *field* trains the network, as `dk.tensorflow.solve` passes
+gradients on. In the end the network knows the law of uptake.
 """
 
 import keras
@@ -53,8 +53,7 @@ found, true = network.predict(new[..., None], verbose=0)[..., 0], true_uptake(ne
 error = 100 * np.abs(found - true).mean() / true.mean()
 print(f"error of fields {errors[-1] ** 0.5:.3f}, noise 0.01; of uptake in new images {error:.0f} %")
 assert error < 10
-
 plt.plot(np.linspace(0, 1), true_uptake(np.linspace(0, 1)), label="true")
 plt.plot(new.ravel(), found.ravel(), ".", markersize=2, label="learned from fields")
 plt.gca().set(xlabel="density of cells", ylabel="uptake [1/time]", title="The law, in new images")
-plt.legend()
+plt.legend(), plt.show()

@@ -1,12 +1,13 @@
 """A stand-in for the few methods of CompuCell3D's steppables that a page of the documentation uses.
 
-Their names and meaning are those of `SteppableBasePy` in CompuCell3D's cc3d/core/PySteppables.py:
-`dim`, `field`, `cell_list_by_type`, `get_cell_pixel_list`, and the ids of cell types as attributes.
-A field takes and gives one number at [x, y, z], as CompuCell3D's fields do.
+Their names and meaning are those of CompuCell3D 4.7 and later (commit 808676d): `field` and
+`copy_cell_attribute_field_values_to` of `SteppableBasePy` in cc3d/core/PySteppables.py, the ids of
+cell types as attributes, and the fields of core/pyinterface/FieldExtender/FieldExtender.i. There, a
+field of a solver gives one number at [x, y, z], takes one number at a place or for a slice, and
+`as_numpy` gives a copy. A field of FieldManager is an array that Python and C++ share.
 """
 
 import sys
-from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -15,18 +16,25 @@ from numpy.typing import NDArray
 
 
 class Field:
-    """A concentration field."""
+    """A concentration field of a solver, in single precision."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
-        self.values = np.full((*shape, 1), np.nan)
+        self.values = np.zeros((*shape, 1), np.float32)
 
     def __getitem__(self, index: tuple[int, int, int]) -> float:
         return float(self.values[index])
 
-    def __setitem__(self, index: tuple[int, int, int], value: float) -> None:
-        x, y, z = index
-        assert type(value) is float
-        self.values[x, y, z] = value
+    def __setitem__(
+        self, index: tuple[int | slice, int | slice, int | slice], value: float
+    ) -> None:
+        assert len(index) == 3
+        assert type(value) is float  # SWIG converts nothing else, so no number or array of NumPy
+        self.values[index] = value
+
+    def as_numpy(self, copy: bool = True) -> NDArray[np.float32]:
+        """(x, y, z), a copy."""
+        assert copy, "views are not supported"
+        return self.values.copy()
 
 
 class SteppableBasePy:
@@ -38,20 +46,25 @@ class SteppableBasePy:
         self.frequency = frequency
 
     def put(self, cells: list[tuple[int, NDArray[np.bool_]]]) -> None:
-        """Fill the lattice."""
+        """Fill the lattice, whose fields are `Oxygen` of a solver and `types` of FieldManager."""
         shape = cells[0][1].shape
         self.dim = SimpleNamespace(x=shape[0], y=shape[1], z=1)
-        self.field = SimpleNamespace(Oxygen=Field(shape))
+        types = np.zeros((*shape, 1), np.uint8)
+        self.field = SimpleNamespace(Oxygen=Field(shape), types=types)
         self.cells = [SimpleNamespace(type=kind, mask=mask) for kind, mask in cells]
 
-    def cell_list_by_type(self, *kinds: int) -> Iterator[SimpleNamespace]:
-        """The cells of some types."""
-        return (cell for cell in self.cells if cell.type in kinds)
-
-    def get_cell_pixel_list(self, cell: SimpleNamespace) -> Iterator[SimpleNamespace]:
-        """What the plugin PixelTracker knows."""
-        for x, y in np.argwhere(cell.mask).tolist():
-            yield SimpleNamespace(pixel=SimpleNamespace(x=x, y=y, z=0))
+    def copy_cell_attribute_field_values_to(
+        self, field_name: str, cell_attribute_name: str
+    ) -> None:
+        """Fill an array of FieldManager with an attribute of the cells, and 0 where none is."""
+        if cell_attribute_name not in ("id", "type", "volume"):
+            raise ValueError(
+                f"cell_attribute_name={cell_attribute_name} not in available_attributes"
+            )
+        field = getattr(self.field, field_name)
+        field[...] = 0
+        for cell in self.cells:
+            field[cell.mask, 0] = getattr(cell, cell_attribute_name)
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from diffkeras.physics import (
     Problem,
     Robin,
 )
-from diffkeras.physics.equations.axis import both_sides
+from diffkeras.physics.problem.sides import both_sides
 
 SIDES = ("absorbing", "reflecting", "periodic")
 

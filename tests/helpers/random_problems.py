@@ -10,11 +10,11 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from diffkeras.physics import FixedFlux, FixedValue, Medium, Robin
-from diffkeras.physics.equations.axis import both_sides
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.problem.limits import LARGEST
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.problem.sides import AxisSides
+from diffkeras.physics.problem.sides import AxisSides, both_sides
 
 BOUNDARIES = ("absorbing", "reflecting", "periodic")
 REFINEMENTS = 60
@@ -88,17 +88,17 @@ def random_problem(
     closed = medium.is_closed and not np.any(medium.decay)
     if closed and not fixed.any():
         return None
-    problem = Problem(image, medium=medium, fixed=fixed, production=production)
-    if not problem.scale or fixed.all():
+    equations = Equations(Problem(image, medium=medium, fixed=fixed, production=production))
+    if not equations.scale or fixed.all():
         return None
-    exact = _exact(problem)
+    exact = _exact(equations)
     if exact is None:
         return None
     largest = np.abs(exact).max(where=~fixed, initial=0.0)
-    largest = max(largest, np.abs(problem.ring_values).max(initial=0.0))
+    largest = max(largest, np.abs(equations.ring_values).max(initial=0.0))
     given = (image, fixed) if fixed.any() or production is None else (None, None)
-    size = float(largest * problem.scale)
-    exact = exact * np.longdouble(problem.scale) / np.longdouble(size)
+    size = float(largest * equations.scale)
+    exact = exact * np.longdouble(equations.scale) / np.longdouble(size)
     return RandomProblem(medium, *given, production, size, exact)
 
 
@@ -214,22 +214,22 @@ def _mask(rng: np.random.Generator, lattice: tuple[int, ...]) -> NDArray[np.bool
     return fixed
 
 
-def _exact(problem: Problem) -> NDArray[np.longdouble] | None:
-    """The field over `problem.scale` by a sparse direct solve, refined in extended precision."""
-    medium = problem.homogeneous.medium.normalised()
-    volumes = finite_volumes(problem.lattice, medium)
-    free = ~problem.fixed
-    values = problem.values.astype(np.longdouble) / np.longdouble(problem.scale)
+def _exact(equations: Equations) -> NDArray[np.longdouble] | None:
+    """The field over `equations.scale` by a sparse direct solve, refined in extended precision."""
+    medium = equations.problem.medium.normalised()
+    volumes = finite_volumes(equations.lattice, medium)
+    free = ~equations.fixed
+    values = equations.values.astype(np.longdouble) / np.longdouble(equations.scale)
     field = np.where(free, 0.0, values)
-    matrix, _ = volumes.free_system(problem.values, problem.fixed)
+    matrix, _ = volumes.free_system(equations.values, equations.fixed)
     try:
         factors = scipy.sparse.linalg.splu(matrix.tocsc())
     except RuntimeError:  # singular to rounding
         return None
     sizes = []  # of the corrections, as shares of the field
-    supply = np.longdouble(0.0) if problem.supply is None else problem.supply / problem.scale
-    supply = np.broadcast_to(supply, problem.lattice)[free]
-    decay = np.broadcast_to(medium.decay, problem.lattice)
+    supply = np.longdouble(0.0) if equations.supply is None else equations.supply / equations.scale
+    supply = np.broadcast_to(supply, equations.lattice)[free]
+    decay = np.broadcast_to(medium.decay, equations.lattice)
     for _ in range(REFINEMENTS):
         residual = supply - volumes.apply(field)[free]
         largest = np.abs(residual).max() or np.longdouble(1.0)
@@ -239,7 +239,7 @@ def _exact(problem: Problem) -> NDArray[np.longdouble] | None:
             lost = (decay * (field + correction.reshape(field.shape))).sum()
             correction += (math.fsum(supply.tolist()) - lost) / decay.sum(dtype=np.longdouble)
         field[free] += correction
-        size = max(np.abs(field[free]).max(), np.abs(problem.ring_values).max(initial=0.0))
+        size = max(np.abs(field[free]).max(), np.abs(equations.ring_values).max(initial=0.0))
         sizes.append(float(np.abs(correction).max() / (size or 1.0)))
         if sizes[-1] < EXACT / 100:
             break

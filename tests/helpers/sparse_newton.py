@@ -9,11 +9,11 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from diffkeras.physics import FixedValue, Robin
-from diffkeras.physics.equations.axis import both_sides
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.problem.keywords import MediumKeywords, as_medium
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.sides import both_sides
 from diffkeras.physics.problem.uptake import SaturatingUptake
 
 

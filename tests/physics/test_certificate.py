@@ -12,6 +12,7 @@ from sparse_operator import free_system
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, sample_sources, solve
 from diffkeras.physics.certificate import certify
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.spectral import spectral_operator
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.rounding import inverse_norm_bound, rounding_allowance
@@ -61,8 +62,8 @@ def test_bounds_hold_for_random_problems_and_predictions(random_problem):
     medium, image, fixed, exact, prediction = random_problem
     certificate = certify(prediction, image, medium=medium, fixed=fixed)
     # the reference rounds as well; its own residual bounds by how much
-    problem = Problem(image, medium=medium, fixed=fixed)
-    own = rounding_allowance(problem, inverse_norm_bound(problem), exact)
+    equations = Equations(Problem(image, medium=medium, fixed=fixed))
+    own = rounding_allowance(equations, inverse_norm_bound(equations), exact)
     assert_bounds_hold(certificate, prediction, exact, fixed, own)
 
 
@@ -121,8 +122,8 @@ def test_inverse_norm_is_bounded_by_every_barrier(medium):
     fixed[10, 13] = True
     matrix, _ = free_system(np.zeros(lattice), fixed, medium)
     true = np.linalg.inv(matrix.toarray()).sum(axis=1).max()
-    problem = Problem(np.zeros(lattice), medium=medium, fixed=fixed)
-    bound = inverse_norm_bound(problem) / medium.unit
+    equations = Equations(Problem(np.zeros(lattice), medium=medium, fixed=fixed))
+    bound = inverse_norm_bound(equations) / medium.unit
     assert true <= bound * (1 + 1e-12)
     assert bound <= 60 * true
 

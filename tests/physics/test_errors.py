@@ -196,6 +196,7 @@ def test_batches_are_checked_as_single_images_are(image, function, processes):
     [
         *(("dirichlet", "absorbing"), ("Neumann", "reflecting"), ("no-flux", "reflecting")),
         *(("noflux", "reflecting"), ("no_flux", "reflecting"), ("Zero-Flux", "reflecting")),
+        *(("zero gradient", "reflecting"), ("Insulated", "reflecting")),
     ],
 )
 def test_aliases_of_boundaries_are_stored_by_their_names(alias, name):

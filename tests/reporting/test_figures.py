@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from diffkeras.reporting.figures import field_figure
+import diffkeras as dk
+from diffkeras.reporting.fields import field_figure
+from diffkeras.reporting.figures import METADATA, new_axis, to_image
 
 
 @pytest.mark.parametrize(
@@ -27,13 +29,51 @@ def test_a_picture_without_sources_can_be_drawn() -> None:
     assert [axis.images[0].get_clim() for axis in figure.axes if axis.images] == [(0, 1), (0, 1)]
 
 
-def test_three_slices_go_through_the_middle_of_the_largest_values() -> None:
+def test_three_slices_go_through_the_largest_gradient() -> None:
     field = np.random.default_rng(0).random((6, 7, 8))
-    field[1:4, 2:5, 3:6] = 2.0
-    figure = field_figure({"u": np.where(field == 2, field, np.nan)}, field)
+    field[2, 4, 4], field[2, 2, 4] = 9.0, -9.0  # steepest between them
+    figure = field_figure({"u": np.where(field == 9, field, np.nan)}, field)
     panels = [axis for axis in figure.axes if axis.images]
     titles = [axis.get_title() for axis in panels[1::2]]
     assert [title.split(", ")[1] for title in titles] == ["plane 2", "row 3", "column 4"]
     for axis, expected in zip(panels[1::2], (field[2], field[:, 3], field[:, :, 4]), strict=True):
         np.testing.assert_array_equal(axis.images[0].get_array(), expected)
     assert [axis.get_ylabel() for axis in panels[::2]] == ["row", "plane", "plane"]
+
+
+def test_chosen_slices_are_drawn_in_lengths() -> None:
+    field = np.random.default_rng(0).random((6, 7, 8))
+    solution = dk.solve(fixed=field > 0.9, source_image=field, dimensions=3, step=2.5, decay=0.1)
+    figure = solution.plot(unit="µm", slices={"column": 7, "plane": [0, 5]})
+    panels = [axis for axis in figure.axes if axis.images][1::2]
+    u = solution.field
+    for axis, expected in zip(panels, (u[..., 7], u[0], u[5]), strict=True):
+        np.testing.assert_array_equal(axis.images[0].get_array(), expected)
+    assert panels[2].get_title() == "field u, plane 5 (z = 12.5 µm)"
+    assert [axis.get_xlabel() for axis in panels] == ["y [µm]", "x [µm]", "x [µm]"]
+    assert [axis.get_ylabel() for axis in panels] == ["z [µm]", "y [µm]", "y [µm]"]
+    assert panels[1].images[0].get_extent() == [-1.25, 18.75, 16.25, -1.25]
+
+
+@pytest.mark.parametrize(
+    ("lattice", "slices", "message"),
+    [
+        ((4, 5, 6), {"plane": 4}, "there is no plane 4; the lattice has planes 0 to 3"),
+        ((4, 5, 6), {"row": 1.5}, "there is no row 1.5"),
+        ((4, 5, 6), {"z": 1}, "slices are of plane, row, column, not of 'z'"),
+        ((4, 5), {"row": 1}, "this lattice has two dimensions"),
+    ],
+)
+def test_slices_that_are_none_are_refused(lattice: tuple, slices: dict, message: str) -> None:
+    with pytest.raises(dk.DiffkerasError, match=message):
+        field_figure({}, np.zeros(lattice), slices=slices)
+
+
+@pytest.mark.parametrize("kind", METADATA)
+def test_the_same_figure_is_the_same_file(kind: str) -> None:
+    def drawn() -> bytes:
+        figure, axis = new_axis(2, 2)
+        axis.plot([1, 2])
+        return to_image(figure, kind, dpi=30)
+
+    assert drawn() == drawn()

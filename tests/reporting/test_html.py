@@ -27,6 +27,18 @@ def test_columns_of_text_are_aligned() -> None:
     ]
 
 
+def test_tables_are_latex_too() -> None:
+    table = Table(["method", "error_%"], [["zero & field", Cell("–")], ["x_1", Cell("12.2", True)]])
+    lines = table.to_latex().splitlines()
+    assert lines[:2] == [r"\begin{tabular}{lr}", r"\toprule"]
+    assert lines[2:6] == [
+        r"method & error\_\% \\",
+        r"\midrule",
+        r"zero \& field & – \\",
+        r"x\_1 & \textbf{12.2} \\",
+    ]
+
+
 def test_numbers_have_three_digits() -> None:
     assert [number(v) for v in (0.0123456, 0, None, 1234.5)] == ["0.0123", "0", "–", "1.23e+03"]
 

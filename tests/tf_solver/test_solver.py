@@ -2,43 +2,29 @@
 
 import doctest
 import itertools
-import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from graph_inputs import (
+    KINDS,
+    error,
+    images_of,
+    problem_of,
+    random_production,
+)
 from numpy.typing import NDArray
 
-from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, sample_sources, solve
-from diffkeras.physics.equations.axis import BOUNDARIES
+from diffkeras.physics.problem.sides import BOUNDARIES
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver import solver as tensor_solver
 
 NEAR = 2e-6
+
+
 # each boundary on an axis with an even and one with an odd number of nodes
 PAIRS = [*zip(BOUNDARIES, BOUNDARIES, strict=True), *itertools.pairwise((*BOUNDARIES, "absorbing"))]
-# what a problem consists of, by the arguments of `solve`
-KINDS = [("source_images",), ("production",), ("source_images", "production")]
-
-
-def images_of(lattice: tuple[int, int], counts: tuple[int, ...] = (1, 3, 2)) -> NDArray:
-    drawn = [sample_sources(n, lattice, radius=(1, 4), rng=n) for n in counts]
-    return np.stack([sources.image(lattice) for sources in drawn])
-
-
-def random_production(lattice: tuple[int, int], batch: int = 3) -> NDArray[np.float32]:
-    """Of any sign on a fifth of the nodes; the first image's has sum 0, the last's one sign."""
-    rng = np.random.default_rng(3)
-    values = rng.integers(-8, 9, (batch, *lattice)) * (rng.random((batch, *lattice)) < 0.2)
-    values[0, 0, 0] -= values[0].sum()
-    values[-1] = np.abs(values[-1])
-    return values.astype(np.float32)
-
-
-def problem_of(kind: tuple[str, ...], lattice: tuple[int, int] = (24, 24)) -> dict[str, NDArray]:
-    parts = {"source_images": images_of(lattice), "production": random_production(lattice)}
-    return {name: parts[name] for name in kind}
 
 
 def exact(
@@ -48,11 +34,6 @@ def exact(
     fixed: NDArray | None = None,
 ) -> NDArray:
     return solve(source_images, fixed=fixed, production=production, medium=medium).field
-
-
-def error(fields: tf.Tensor, truth: NDArray) -> float:
-    """The largest error, relative to the largest value of each field."""
-    return (np.abs(fields - truth).max((1, 2)) / np.abs(truth).max((1, 2))).max()
 
 
 @pytest.mark.parametrize("boundary", PAIRS, ids="-".join)
@@ -120,21 +101,6 @@ def test_values_of_any_size_and_sign(diffusivity, boundary):
         assert np.abs(solver.solve(images * scale).field / scale - truth).max() < 2 * NEAR
 
 
-@pytest.mark.parametrize(
-    ("kind", "medium", "size"),
-    [
-        ("source_images", {}, 1e-35),
-        ("production", {"diffusivity": 1e-15, "decay": 0.0}, 1e-35),
-        ("production", {"diffusivity": 1e15, "decay": 0.0}, 1e-20),
-    ],
-)
-def test_values_whose_field_would_underflow_raise(kind, medium, size):
-    problem = {name: np.float32(size) * v for name, v in problem_of((kind,)).items()}
-    solver = TensorSolver(24, **medium, precision="float32")
-    with pytest.raises(tf.errors.InvalidArgumentError, match="scale the image"):
-        solver.solve(**problem)
-
-
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("factor", [2.0**-40])
 def test_a_power_of_two_changes_no_bit(kind, factor):
@@ -143,30 +109,6 @@ def test_a_power_of_two_changes_no_bit(kind, factor):
     scaled = {name: np.float32(factor) * values for name, values in problem.items()}
     field = solver.solve(**scaled).field / np.float32(factor)
     np.testing.assert_array_equal(field, solver.solve(**problem).field)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_values_that_are_not_finite_raise(kind):
-    problem, solver = problem_of(kind), TensorSolver(24)
-    problem[kind[-1]][1][np.unravel_index(np.argmax(problem[kind[0]][1] == 0), (24, 24))] = np.inf
-    name = kind[-1].replace("_", " ")
-    for solve_graph in (solver.solve, tf.function(solver.solve, autograph=False)):
-        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"{name} must be finite.*\[1 "):
-            solve_graph(**problem)
-
-
-def test_without_checks_values_that_are_not_finite_spoil_their_own_image():
-    """XLA drops the checks, and its maxima ignore NaN."""
-    production, solver = problem_of(("production",))["production"], TensorSolver(24)
-    production[:2, 3, 3] = np.nan, np.inf
-    production[2] = 1e-40
-    solve_graph = tf.function(solver.solve, autograph=False, jit_compile=True)
-    solution = solve_graph(
-        production=tf.constant(np.append(production, np.ones_like(production[:1]), 0))
-    )
-    assert np.isnan(solution.field[:3]).all()
-    assert np.isfinite(solution.field[3]).all()
-    np.testing.assert_array_equal(np.isinf(solution.error_bound), [True, True, True, False])
 
 
 def test_subnormal_values_are_fixed():
@@ -181,32 +123,6 @@ def test_subnormal_values_are_fixed():
     for inputs in ({"source_images": tiny}, {"production": tiny}):
         with pytest.raises(tf.errors.InvalidArgumentError, match="below 1e-32"):
             solver.solve(**inputs)
-
-
-def test_fields_are_differentiable_with_respect_to_decays():
-    images, production = images_of((12, 15), (1,)).astype(np.float64), np.full((1, 12, 15), 0.01)
-    solver, decays = TensorSolver((12, 15), decay=0.05, precision="float64"), tf.constant([0.1])
-    for inputs in ((images,), (images, None, production), (None, None, production)):
-
-        def total(decays: tf.Tensor, inputs: tuple = inputs) -> tf.Tensor:
-            return tf.reduce_sum(solver.solve(*inputs, decay=decays).field ** 2)
-
-        with tf.GradientTape() as tape:
-            tape.watch(decays)
-            value = total(decays)
-        slope = (total(decays + 1e-4) - total(decays - 1e-4)) / 2e-4
-        np.testing.assert_allclose(tape.gradient(value, decays)[0], slope, rtol=1e-3)
-
-
-def test_xla_says_what_it_cannot_compile():
-    images, solver = images_of((24, 24)), TensorSolver(24)
-    functions = [
-        lambda: solver.solve(images).field,
-        lambda: solver.solve(images, initial=images, tolerance=1e-3),
-    ]
-    for function in functions:
-        with pytest.raises(tf.errors.InvalidArgumentError, match="XLA_cannot_compile_ring_systems"):
-            tf.function(function, jit_compile=True, autograph=False)()
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
@@ -312,22 +228,6 @@ def test_production_on_fixed_nodes_is_ignored():
     assert (solution.error_bound.numpy() < 1e-37).all()
 
 
-def test_a_problem_without_a_unique_solution_raises():
-    solver = TensorSolver(8, decay=0.0, boundary="periodic", precision="float32")
-    production = np.ones((2, 8, 8), np.float32)
-    images = np.zeros_like(production)
-    images[0, 2, 2] = 1.0
-    for inputs in ([images], [images, None, production], [None, None, production]):
-        with pytest.raises(tf.errors.InvalidArgumentError, match="no node is fixed"):
-            solver.solve(*inputs)
-    in_graph = tf.function(solver.solve, autograph=False)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="no node is fixed"):
-        in_graph(images, None, production)
-    # a decay of the images' own is a loss
-    field = solver.solve(production=production, decay=np.array([0.5, 0.25])).field
-    np.testing.assert_allclose(field[:, 3, 3], [2.0, 4.0], rtol=1e-6)
-
-
 def test_each_image_may_have_a_medium_of_its_own():
     decays = np.array([1e-3, 0.2, 0.9], np.float32)
     for boundary, kind in itertools.product(("absorbing", "reflecting"), KINDS):
@@ -338,50 +238,6 @@ def test_each_image_may_have_a_medium_of_its_own():
             medium, one = Medium(decay=decay, boundary=boundary), slice(k, k + 1)
             truth = exact(medium, **{name: values[one] for name, values in problem.items()})
             assert error(fields[one], truth) < NEAR, (boundary, kind)
-
-
-@pytest.mark.parametrize("boundary", BOUNDARIES)
-def test_gradients_with_respect_to_source_values(boundary):
-    lattice, decay = (15, 18), 0.0 if boundary == "absorbing" else 1e-3
-    solver = TensorSolver(lattice, Medium(decay=decay, boundary=boundary), "float64")
-    rng = np.random.default_rng(0)
-    image = tf.constant(images_of(lattice, (3,)).astype(np.float64))
-    weights = tf.constant(rng.normal(size=image.shape))
-    with tf.GradientTape() as tape:
-        tape.watch(image)
-        loss = tf.reduce_sum(weights * solver.solve(image).field)
-    gradient = tape.gradient(loss, image).numpy()
-    fixed = image.numpy() != 0
-    assert not gradient[~fixed].any()
-    # the field is linear in the values of the fixed nodes, so a difference is a derivative
-    change = np.where(fixed, rng.normal(size=image.shape), 0.0)
-    moved = tf.reduce_sum(weights * solver.solve(image + change, tf.constant(fixed)).field)
-    assert float(moved - loss) == pytest.approx(float((gradient * change).sum()), rel=1e-10)
-
-
-@pytest.mark.parametrize("boundary", BOUNDARIES)
-def test_gradients_are_fields_of_the_weights(boundary):
-    """Green's function is symmetric, so d Σwu / ds is the field that production w has."""
-    lattice = (15, 18)
-    production = tf.constant(random_production(lattice), tf.float64)
-    images = tf.constant(images_of(lattice), tf.float64)
-    weights = tf.constant(np.random.default_rng(1).normal(size=images.shape))
-    fixed = images != 0
-    for decay in (1e-4, 0.1):
-        solver = TensorSolver(lattice, Medium(decay=decay, boundary=boundary), "float64")
-        with tf.GradientTape(persistent=True) as tape:
-            tape.watch([production, images])
-            alone = tf.reduce_sum(weights * solver.solve(production=production).field)
-            both = tf.reduce_sum(weights * solver.solve(images, production=production).field)
-            values = tf.reduce_sum(weights * solver.solve(images).field)
-        gradient = tape.gradient(alone, production)
-        assert error(gradient, solver.solve(production=weights).field.numpy()) < 1e-9
-        gradient = tape.gradient(both, production)
-        at_zero = solver.solve(tf.zeros_like(images), fixed, production=weights).field
-        assert error(gradient, at_zero.numpy()) < 1e-9
-        # production doesn't change what the source values add
-        gradient = tape.gradient(both, images)
-        assert error(gradient, tape.gradient(values, images).numpy()) < 1e-9
 
 
 def test_without_fixed_nodes_a_field_is_one_transform_pair():
@@ -408,69 +264,6 @@ def test_fields_have_the_type_of_the_inputs():
         double = production.astype(np.float64)
         assert solver.solve(production=double).field.dtype == tf.float64
         assert solver.solve(images, production=double).field.dtype == field.dtype
-
-
-@pytest.mark.parametrize(
-    ("arguments", "options", "named"),
-    [
-        ((16, Medium(dimensions=3)), {}, "TensorSolver needs a medium of 2 dimensions"),
-        ((16, Medium()), {"decay": 0.1}, "decay"),
-        ((16, 0.1), {}, "float"),
-        ((0,), {}, "0"),
-        ((2.5,), {}, "2.5"),
-        (((4, 5, 6),), {}, "(4, 5, 6)"),
-        (("16",), {}, "'16'"),
-        ((16, None, "float16"), {}, "float16"),
-    ],
-)
-def test_bad_arguments(arguments, options, named):
-    with pytest.raises(PhysicsError, match=re.escape(named)):
-        TensorSolver(*arguments, **options)
-
-
-@pytest.mark.parametrize(
-    ("images", "named"),
-    [
-        (np.zeros((8, 8), np.float32), "(8, 8)"),
-        (np.zeros((1, 8, 9), np.float32), "(1, 8, 9)"),
-        (np.zeros((1, 8, 8, 1), np.float32), "(1, 8, 8, 1)"),
-        (np.zeros((1, 8, 8), np.complex64), "complex64"),
-        ("image", "()"),
-        ([[[0.0, 1.0], [2.0]]], "array of real numbers"),
-        (np.ma.masked_equal(np.zeros((1, 8, 8)), 1.0), "masked"),
-    ],
-)
-def test_bad_source_images(images, named):
-    with pytest.raises(PhysicsError, match=re.escape(named)):
-        TensorSolver(8).solve(images)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "named"),
-    [
-        ({}, "production"),
-        ({"fixed": np.ones((1, 8, 8), bool), "production": np.zeros((1, 8, 8))}, "source images"),
-        ({"production": np.zeros((8, 8))}, "production must have shape (batch, 8, 8), not (8, 8)"),
-        ({"production": "image"}, "production must"),
-        ({"production": np.zeros((1, 8, 8), np.complex64)}, "complex64"),
-        ({"source_images": np.zeros((2, 8, 8)), "production": np.zeros((1, 8, 8))}, "(1, 8, 8)"),
-        ({"source_images": np.zeros((2, 8, 8)), "fixed": np.zeros((1, 8, 8), bool)}, "mask"),
-    ],
-)
-def test_bad_combinations(arguments, named):
-    with pytest.raises(PhysicsError, match=re.escape(named)):
-        TensorSolver(8, decay=0.1).solve(**arguments)
-
-
-def test_production_and_images_must_be_equally_many_in_a_graph():
-    solver = TensorSolver(8, decay=0.1)
-    specification = tf.TensorSpec((None, 8, 8))
-    solve = tf.function(
-        lambda images, production: solver.solve(images, production=production).field,
-        [specification, specification],
-    )
-    with pytest.raises(tf.errors.InvalidArgumentError, match="different shapes"):
-        solve(tf.ones((1, 8, 8)), tf.ones((2, 8, 8)))
 
 
 def test_the_examples_in_the_docstrings():

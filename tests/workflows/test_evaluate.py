@@ -118,11 +118,12 @@ def test_chosen_baselines_and_pictures(
     assert "–</td></tr>" in html, "no time of the exact solver"
     assert "over the first image of" in html
     assert "No baseline here has a smaller lattice MAE" in html
+    assert "Not measured here, by evaluation.baselines of the configuration: superposition" in html
 
 
 def test_the_files_are_complete(evaluation: Any) -> None:
     names = {file.name for file in evaluation.path.iterdir()}
-    assert names == {"metrics.json", "examples.csv", "figures", "report.html"}
+    assert names == {"metrics.json", "examples.csv", "errors.tex", "figures", "report.html"}
     stored = json.loads((evaluation.path / "metrics.json").read_text())
     assert stored["test_examples"] == 10
     assert tuple(stored["methods"]) == METHODS

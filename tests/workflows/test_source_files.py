@@ -33,22 +33,17 @@ def test_a_volume_is_no_batch_unless_it_is_called_one(
     assert "not a batch" in refused(*words, "--batch")
 
 
-def test_the_plot_shows_the_first_image_with_sources(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from diffkeras.workflows import field_files
+def test_the_plot_shows_the_first_image_with_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    from diffkeras.reporting import fields
 
     drawn = []
-    monkeypatch.setattr(field_files, "field_figure", lambda *args, **_: drawn.append(args))
-    monkeypatch.setattr(field_files, "to_png", lambda figure: b"")
-    sources = np.full((3, 4, 4), np.nan)
-    sources[1:, 2, 2] = [1, 2]
+    monkeypatch.setattr(fields, "field_figure", lambda *args, **_: drawn.append(args))
+    production = np.zeros((3, 4, 4))
+    production[1:, 2, 2] = [1, 2]
     field = np.arange(48.0).reshape(3, 4, 4)
-    nothing = np.full((3, 4, 4), np.nan)
-    panels = {"u": nothing, "s": sources}
-    field_files.write_plot(tmp_path / "a.png", panels, field, "field u", "D = 1")
+    fields.solution_figure(dk.Problem(production=production), field, notes="D = 1")
     shown, its_field, title, notes = drawn[0]
-    np.testing.assert_array_equal(shown["s"], sources[1])
+    np.testing.assert_array_equal(shown["s"], np.where(production[1], production[1], np.nan))
     np.testing.assert_array_equal(its_field, field[1])
     assert (title, notes) == ("field u, image 1 of 0 to 2", "D = 1")
 
@@ -75,7 +70,7 @@ def test_an_array_of_three_axes_is_one_image_in_three_dimensions(
     np.save(tmp_path / "vol.npy", volume)
     words = ["solve", tmp_path / "vol.npy", "-o", tmp_path / "field.npy"]
     assert "--dimensions 3" in refused(*words)
-    picture = refused("solve", words[1], "-o", tmp_path / "field.tif", "--dimensions", 3)
+    picture = refused("solve", words[1], "-o", tmp_path / "field.png", "--dimensions", 3)
     assert "can't hold more than one image" in picture
     result = diffkeras(*words, "--dimensions", 3, "--plot", tmp_path / "plot.png")
     assert result.exit_code == 0, result.output

@@ -13,7 +13,7 @@ from diffkeras.evaluation.classical_methods import classical_methods
 from diffkeras.evaluation.error_time import pareto_front
 from diffkeras.evaluation.errors import image_errors
 from diffkeras.evaluation.images import ImageBatch, draw_images, joined
-from diffkeras.evaluation.measurement import measure_times
+from diffkeras.evaluation.measurement import measure_latency, measure_times
 from diffkeras.evaluation.methods import EXACT, Method, learned_methods
 from diffkeras.evaluation.scoreboard.verdicts import milliseconds, points_of, verdict
 from diffkeras.evaluation.subject import different_physics
@@ -32,11 +32,13 @@ class Protocol:
         batch_sizes: images that are computed at once.
         images: about how many images errors are measured on.
         rounds: how often each time is measured.
+        latency: single calls whose percentiles are measured; 0 for none.
     """
 
     batch_sizes: tuple[int, ...] = (1, 64)
     images: int = 100
     rounds: int = 9
+    latency: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ class ProblemScores:
     def steps(self) -> int:
         """Steps of `measure` that a progress bar counts."""
         calls = len(self.protocol.batch_sizes) * (self.protocol.rounds + 1)
+        if self.protocol.latency:
+            calls += self.protocol.latency + 1
         return len(self.methods) * (self.images + calls)
 
     def measure(self, tick: Callable[[int], object]) -> dict[str, Any]:
@@ -111,7 +115,8 @@ class ProblemScores:
         `tick` is called with numbers of steps that are done.
         """
         sizes, rounds = self.protocol.batch_sizes, self.protocol.rounds
-        images, methods = self._draw(), self.methods
+        images, methods, calls = self._draw(), self.methods, self.protocol.latency
+        latency = measure_latency(methods, images, calls, tick) if calls else {}
         errors = {method.name: measure_errors(method, images, tick) for method in methods}
         times = {str(size): measure_times(methods, images, size, rounds, tick) for size in sizes}
         rows: list[dict[str, Any]] = [
@@ -121,6 +126,7 @@ class ProblemScores:
                 "together": method.together,
                 "error": errors[method.name],
                 "times": {size: of_size[method.name] for size, of_size in times.items()},
+                **({"latency": latency[method.name]} if latency else {}),
             }
             for method in methods
         ]

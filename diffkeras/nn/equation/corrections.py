@@ -1,5 +1,6 @@
 """Layers that correct a network's field by the equation, and networks that end with them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -204,7 +205,8 @@ class MultigridCorrections(Corrections):
     inexact step of Newton's method: r = s − Aû − φ(û), A + φ'(û) stands for A, and p is conjugate
     to the last direction only. The damping of each level before and after the coarser ones is
     learned, for each round of its own, and so are the factors of coarser couplings, for all rounds
-    together: 10 numbers a round and 4 more.
+    together: 10 numbers a round and 4 more. Rounds are one loop of the graph, so the time of tracing
+    doesn't grow with their number.
 
     Source: Notay (2000) for conjugate gradients with a preconditioner that varies.
     """
@@ -234,32 +236,54 @@ class MultigridCorrections(Corrections):
         among = equations.among(free)
         levels = hierarchy(among, self.factors, LEVELS)
         field = ops.where(fixed, source_image, 0.0 if field is None else field)
-        earlier: list[tuple[Any, Any]] = []  # p and Ap of each round
-        slope: Any = 0.0
-        for damping in self.dampings:
-            residual = free * (production - equations.apply(field))
+        if not self.rounds:
+            return field
+        dampings = ops.stack([damping[...] for damping in self.dampings])
+        # where slopes change, those before the last one are conjugate to others and would disturb
+        kept = self.rounds if uptake is None else 1
+        nothing = ops.stack([ops.zeros_like(field)] * kept)
+
+        def one_round(k: Any, field: Any, earlier: Any, of_earlier: Any) -> tuple[Any, ...]:
+            residual, slope = free * (production - equations.apply(field)), 0.0
+            own = levels
             if uptake is not None:
                 residual, slope = residual - free * uptake.rate(field), free * uptake.slope(field)
-                levels = hierarchy(among._replace(drain=among.drain + slope), self.factors, LEVELS)
-            direction = cycle(levels, damping, residual)
-            # those before the last one are conjugate to other slopes, and would only disturb
-            for other, of_other in earlier if uptake is None else earlier[-1:]:
-                steeper = of_other + slope * other
-                share = inner_product(direction, steeper) / ops.maximum(
-                    inner_product(other, steeper), TINY
-                )
-                direction = direction - other * share
+                own = hierarchy(among._replace(drain=among.drain + slope), self.factors, LEVELS)
+            direction = cycle(own, dampings[k], residual)
+            steeper = of_earlier + slope * earlier
+            shares = inner_product(direction, steeper) / ops.maximum(
+                inner_product(earlier, steeper), TINY
+            )
+            direction = direction - ops.sum(shares * earlier, axis=0)
             of_direction = among.apply(direction)
             curvature = inner_product(direction, of_direction + slope * direction)
             step = inner_product(residual, direction) / ops.maximum(curvature, TINY)
-            field = field + direction * step
-            earlier.append((direction, of_direction))
+            return (
+                field + direction * step,
+                ops.concatenate([direction[None], earlier[:-1]]),
+                ops.concatenate([of_direction[None], of_earlier[:-1]]),
+            )
+
+        field, *_ = repeat(one_round, self.rounds, (field, nothing, nothing))
         return field
 
 
+def repeat(step: Callable[..., tuple[Any, ...]], times: int, state: tuple[Any, ...]) -> Any:
+    """The state after `step(k, *state)` for k = 0 … times − 1, as one loop of a graph."""
+    if keras.config.backend() == "tensorflow":  # XLA has no gradient of its loops without a limit
+        _, *state = ops.while_loop(
+            lambda k, *_: k < times,
+            lambda k, *state: (k + 1, *step(k, *state)),
+            (0, *state),
+            maximum_iterations=times,
+        )
+        return state
+    return ops.fori_loop(0, times, lambda k, state: step(k, *state), state)
+
+
 def inner_product(a: Any, b: Any) -> Any:
-    """⟨a, b⟩ of each image, (batch, 1, 1)."""
-    return ops.sum(a * b, axis=(1, 2), keepdims=True)
+    """⟨a, b⟩ of each image, (…, 1, 1)."""
+    return ops.sum(a * b, axis=(-2, -1), keepdims=True)
 
 
 def _places(reach: int) -> np.ndarray:

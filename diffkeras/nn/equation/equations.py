@@ -3,10 +3,13 @@
 They are those of `physics.equations.finite_volumes`, to the rounding of the arrays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from keras import ops
+
+from diffkeras.physics.problem.sides import AxisSides, both_sides
+from diffkeras.physics.problem.uptake import michaelis_menten_rate, michaelis_menten_slope
 
 
 class LinearEquations(NamedTuple):
@@ -58,11 +61,11 @@ class Uptake(NamedTuple):
 
     def rate(self, field: Any) -> Any:
         """φ(u)."""
-        return self.maximum * field / (self.constant + ops.maximum(field, 0.0))
+        return michaelis_menten_rate(self.maximum, self.constant, field, ops)
 
     def slope(self, field: Any) -> Any:
         """dφ/du."""
-        return self.maximum * self.constant / (self.constant + ops.maximum(field, 0.0)) ** 2
+        return michaelis_menten_slope(self.maximum, self.constant, field, ops)
 
 
 def equations_of(
@@ -77,8 +80,8 @@ def equations_of(
         rates: D/h² along the rows and along the columns, each (batch, rows, columns), or with
             sides of 1 where it doesn't vary. So are the couplings.
         decay: γ, likewise.
-        boundaries: those of `LatticeOperator`; their values and fluxes belong to the right-hand
-            side.
+        boundaries: of both axes: absorbing, reflecting or periodic, or a pair (low, high). What
+            sides with given numbers add comes from `given_terms`.
         ones: (batch, rows, columns).
     """
     drain, couplings = decay, []
@@ -88,30 +91,35 @@ def equations_of(
         coupling = 2 * rate * beyond / (rate + beyond)
         wraps = boundary == "periodic" and ones.shape[axis] != 1  # no node is next to itself
         couplings.append(coupling if wraps else coupling * (1 - high))
-        for side, edge in zip(both(boundary), (low, high), strict=True):
-            drained, _ = side_terms(side, rate)
-            drain = drain + drained * edge
+        for side, edge in zip(both_sides(boundary), (low, high), strict=True):
+            if side == "absorbing":
+                drain = drain + rate * edge
     return LinearEquations((couplings[0], couplings[1]), drain)
 
 
-def side_terms(side: Any, diffusivity: Any) -> tuple[Any, Any]:
-    """What a side adds to the drain and the production of the nodes next to it.
+def given_terms(
+    sides: Sequence[AxisSides], diffusivities: Sequence[Any], step: float, ones: Any
+) -> Iterator[tuple[Any, Any]]:
+    """What each side with given numbers adds to the decay and the production of all nodes.
 
-    Sides are those of `LatticeOperator`; see `physics.problem.sides.GivenSide.terms`.
+    Both are (batch, rows, columns), and 0 on nodes that are not next to the side.
+
+    Args:
+        sides: of both axes, see `GivenSide.terms`.
+        diffusivities: D along the rows and along the columns, of shapes that `ones` broadcasts.
+        step: h.
+        ones: (batch, rows, columns).
     """
-    if isinstance(side, str):
-        return (diffusivity if side == "absorbing" else 0.0), 0.0
-    if "flux" in side:
-        return 0.0, side["flux"]
-    rate = diffusivity
-    if "coefficient" in side:
-        rate = side["coefficient"] / (1 + side["coefficient"] / (2 * diffusivity))
-    return rate, rate * side["value"]
-
-
-def both(boundary: Any) -> tuple[Any, Any]:
-    """The low and the high side of an axis."""
-    return boundary if isinstance(boundary, tuple) else (boundary, boundary)
+    for axis, (pair, diffusivity) in enumerate(zip(sides, diffusivities, strict=True), 1):
+        for side, end, edge in zip(both_sides(pair), (0, -1), edges(ones, axis), strict=True):
+            if not isinstance(side, str):
+                values = diffusivity * ones
+                beside = values[:, end] if axis == 1 else values[:, :, end]
+                drained, supplied = (
+                    ops.expand_dims(term + ops.zeros_like(beside), axis) * edge
+                    for term in side.terms(beside, step)
+                )
+                yield drained, supplied
 
 
 def edges(ones: Any, axis: int) -> tuple[Any, Any]:

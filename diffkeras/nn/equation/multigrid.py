@@ -54,16 +54,41 @@ def hierarchy(equations: LinearEquations, factors: Any, levels: int) -> list[Lev
     result = [Level.of(equations)]
     for k in range(levels - 1):
         (along, across), drain = result[-1].equations
-        rows, columns = even(along)[:, 1::2], even(across)[:, :, 1::2]
         couplings = (
-            factors[k] * (rows[:, :, ::2] + rows[:, :, 1::2]),
-            factors[k] * (columns[:, ::2] + columns[:, 1::2]),
+            factors[k] * pairs(between_blocks(along, 1), 2),
+            factors[k] * pairs(between_blocks(across, 2), 1),
         )
-        drain = even(drain)
-        drain = drain[:, ::2] + drain[:, 1::2]
-        drain = drain[:, :, ::2] + drain[:, :, 1::2]
-        result.append(Level.of(LinearEquations(couplings, drain)))
+        result.append(Level.of(LinearEquations(couplings, pairs(pairs(drain, 1), 2))))
     return result
+
+
+def between_blocks(coupling: Any, axis: int) -> Any:
+    """The couplings across the sides of blocks, those along axis 1 or 2 of the second node of each.
+
+    An odd number of nodes leaves the last block one, which is next to the first one of a periodic
+    axis. A single block isn't next to itself.
+    """
+    cut, nodes = (slice(None),) * axis, ops.shape(coupling)[axis]
+    is_known = isinstance(nodes, int)  # then no part is empty, of which XLA has no gradient
+    if is_known and nodes <= 2:
+        return ops.zeros_like(coupling[(*cut, slice(None, 1))])
+    result = coupling[(*cut, slice(1, None, 2))]
+    if is_known and nodes % 2 == 0:
+        return result
+    last = coupling[(*cut, slice(-1, None))]
+    if not is_known:
+        last = last[(*cut, slice(None, nodes % 2))]
+    result = ops.concatenate([result, last], axis)
+    return result if is_known else result * ops.cast(nodes > 2, result.dtype)
+
+
+def pairs(values: Any, axis: int) -> Any:
+    """The sums of two nodes each along axis 1 or 2; an odd last one is alone."""
+    cut, nodes = (slice(None),) * axis, ops.shape(values)[axis]
+    padding = [[0, 0], [0, 0], [0, 0]]
+    padding[axis] = [0, nodes % 2]
+    values = ops.pad(values, padding)
+    return values[(*cut, slice(None, None, 2))] + values[(*cut, slice(1, None, 2))]
 
 
 def cycle(levels: Sequence[Level], damping: Any, residual: Any) -> Any:

@@ -12,14 +12,8 @@ from typing import Any
 from keras import ops
 
 from diffkeras.nn.arguments import one_of, positive
-from diffkeras.nn.equation.equations import (
-    LinearEquations,
-    Uptake,
-    both,
-    edges,
-    equations_of,
-    side_terms,
-)
+from diffkeras.nn.equation.equations import LinearEquations, Uptake, equations_of, given_terms
+from diffkeras.physics.problem.sides import GIVEN, GivenSide, homogeneous
 from diffkeras.representation.network_input import MAPS, maps_of_channels
 
 BOUNDARIES = ("absorbing", "reflecting", "periodic")
@@ -77,10 +71,14 @@ class LatticeOperator:
 
     def equations(self, network_input: Any) -> LinearEquations:
         """The equations of all nodes, from the input of the network, (batch, rows, columns, …)."""
-        maps = maps_of_channels(network_input, self.maps, ops)
-        ones = ops.ones_like(network_input[..., 0])
-        decay = maps.get("decay", self.uniform_decay(network_input) * ones)
-        return equations_of([maps.get("diffusivity", ones)] * 2, decay, self.boundaries, ones)
+        ones, diffusivity = self._diffusivity(network_input)
+        decay = maps_of_channels(network_input, self.maps, ops).get("decay")
+        if decay is None:
+            decay = self.uniform_decay(network_input) * ones
+        for drained, _ in given_terms(self.boundaries, [diffusivity] * 2, 1.0, ones):
+            decay = decay + drained
+        kinds = [homogeneous(sides) for sides in self.boundaries]
+        return equations_of([diffusivity] * 2, decay, kinds, ones)
 
     def uniform_decay(self, network_input: Any) -> Any:
         """γh²/D of each image (batch, 1, 1), or the number that all have.
@@ -100,14 +98,16 @@ class LatticeOperator:
 
     def production(self, network_input: Any) -> Any:
         """What cells release and sides add, of a shape that (batch, rows, columns) broadcasts."""
-        maps = maps_of_channels(network_input, self.maps, ops)
-        ones, total = ops.ones_like(network_input[..., 0]), maps.get("production", 0.0)
-        for axis, boundary in enumerate(self.boundaries, 1):
-            for side, edge in zip(both(boundary), edges(ones, axis), strict=True):
-                if isinstance(side, Mapping):
-                    _, supplied = side_terms(side, maps.get("diffusivity", ones))
-                    total = total + supplied * edge
+        ones, diffusivity = self._diffusivity(network_input)
+        total = maps_of_channels(network_input, self.maps, ops).get("production", 0.0)
+        for _, supplied in given_terms(self.boundaries, [diffusivity] * 2, 1.0, ones):
+            total = total + supplied
         return total
+
+    def _diffusivity(self, network_input: Any) -> tuple[Any, Any]:
+        """1 on all nodes, (batch, rows, columns), and D/D₀ there."""
+        ones = ops.ones_like(network_input[..., 0])
+        return ones, maps_of_channels(network_input, self.maps, ops).get("diffusivity", ones)
 
 
 def _checked(boundary: Any) -> Any:
@@ -115,8 +115,12 @@ def _checked(boundary: Any) -> Any:
     if isinstance(boundary, list | tuple):
         return tuple(map(_checked, boundary))
     if isinstance(boundary, Mapping):
-        numbers = ("value", "flux", "coefficient")
-        return {one_of("boundary", name, numbers): float(v) for name, v in boundary.items()}
+        if frozenset(boundary) not in GIVEN:
+            known = "; ".join(" and ".join(sorted(names)) for names in GIVEN)
+            raise ValueError(f"a side has numbers of these names: {known}; got {dict(boundary)}")
+        return GIVEN[frozenset(boundary)](**boundary)
+    if isinstance(boundary, GivenSide):
+        return boundary
     return one_of("boundary", boundary, BOUNDARIES)
 
 

@@ -10,7 +10,7 @@ a linear problem with the same operator, as A is symmetric. Then dJ/dp = −λ�
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.derivatives.linear_solve import solve_linearised
 from diffkeras.physics.derivatives.linearisation import PullBack
 from diffkeras.physics.derivatives.remainder import adjoint_bound
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.parts import names_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import bounds_of
@@ -32,6 +33,14 @@ class Derivatives(Mapping[str, Any]):
     when it is read. Where an uptake with a cap is at its corner, they are those of an uptake at its
     maximum.
 
+    Args:
+        equations: of a problem of one image.
+        field: on the lattice, near the solution; its fixed nodes get their values.
+        cotangent: ∂J/∂u on the lattice.
+        tolerance: of λ, relative to its largest |value|.
+        node_bound: gives the bound of the field, if `adjoint_bound` is asked for; by default it is
+            proven then.
+
     Attributes:
         problem: whose parts.
         adjoint: λ on the lattice, dJ/ds of the production.
@@ -39,48 +48,26 @@ class Derivatives(Mapping[str, Any]):
 
     def __init__(
         self,
-        problem: Problem,
-        field: NDArray[np.float64],
-        cotangent: NDArray[np.float64],
-        tolerance: float,
-        node_bound: Callable[[], NDArray[np.float64]],
-    ) -> None:
-        self.problem = problem
-        self._field = field
-        self._cotangent = cotangent
-        self._node_bound = node_bound  # of the field; proven when it is called
-        self.adjoint = solve_linearised(problem.homogeneous, field, cotangent, tolerance)
-        self.adjoint.setflags(write=False)
-        self._pull_back = PullBack(problem, field, self.adjoint)
-
-    @classmethod
-    def at(
-        cls,
-        problem: Problem,
+        equations: Equations,
         field: NDArray[np.floating],
         cotangent: NDArray[np.float64],
         tolerance: float,
         node_bound: Callable[[], NDArray[np.float64]] | None = None,
-    ) -> "Derivatives":
-        """Those at any field of one image, whose fixed nodes get their values.
-
-        Args:
-            problem: one image.
-            field: on the lattice, near the solution.
-            cotangent: ∂J/∂u on the lattice.
-            tolerance: of λ, relative to its largest |value|.
-            node_bound: gives the bound of the field, if `adjoint_bound` is asked for; by default it
-                is proven then.
-        """
-        exact = np.where(problem.fixed, problem.values, field)
-        prove = node_bound or partial(_proven, exact, problem)
-        return cls(problem, exact, cotangent, tolerance, prove)
+    ) -> None:
+        self.problem = equations.asked
+        self._equations = equations
+        self._field = np.where(equations.fixed, equations.values, field)
+        self._cotangent = cotangent
+        self._node_bound = node_bound
+        self.adjoint = solve_linearised(equations, self._field, cotangent, tolerance)
+        self.adjoint.setflags(write=False)
+        self._pull_back = PullBack(equations, self._field, self.adjoint)
 
     def __getitem__(self, name: str) -> Any:
         if name == "values":
             if not self.problem.fixed.any():
                 return np.zeros(self.problem.lattice)
-            applied = self._pull_back.volumes.apply(self.adjoint) * self.problem.medium.unit
+            applied = self._equations.volumes.apply(self.adjoint) * self._equations.unit
             return np.where(self.problem.fixed, self._cotangent - applied, 0.0)
         if name not in (names := names_of(self.problem)):
             raise KeyError(f"{name!r:.60}; the parts are {', '.join(names)}")
@@ -105,18 +92,11 @@ class Derivatives(Mapping[str, Any]):
         Raises:
             ConvergenceError: no bound was found.
         """
-        return adjoint_bound(
-            self.problem.homogeneous,
-            self._field,
-            self._node_bound(),
-            self.adjoint,
-            self._cotangent,
-        )
+        prove = self._node_bound or self._prove
+        return adjoint_bound(self._equations, self._field, prove(), self.adjoint, self._cotangent)
 
-
-def _proven(field: NDArray[np.float64], problem: Problem) -> NDArray[np.float64]:
-    """At least |field − u|."""
-    return bounds_of(field, problem).field
+    def _prove(self) -> NDArray[np.float64]:
+        return bounds_of(self._field, self._equations).field
 
 
 class BatchDerivatives(Derivatives):

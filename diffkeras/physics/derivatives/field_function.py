@@ -10,6 +10,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_relative_tolerance
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.derivatives.adjoint import Derivatives
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.parts import check_names, is_per_image, with_parts
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.steady_state import solve
@@ -63,8 +64,8 @@ class FieldFunction:
         )
         with blas_threads():
             images = [
-                Derivatives.at(*each, self.tolerance)
-                for each in zip(problem.images, fields, cotangents, strict=True)
+                Derivatives(Equations(image), each, cotangent, self.tolerance)
+                for image, each, cotangent in zip(problem.images, fields, cotangents, strict=True)
             ]
         results = []
         for name, part in zip(self.names, parts, strict=True):

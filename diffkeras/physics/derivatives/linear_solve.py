@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.nonlinear import equations_of
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
+from diffkeras.physics.solvers.statistics import Options
 from diffkeras.physics.solvers.table import SOLVERS, cheapest
 
 REDUCTION = 1e-4  # of a residual in one step: single precision gives no more digits
@@ -23,7 +24,7 @@ MARGIN = 0.7  # share of the tolerance that the estimated error may have
 
 
 def solve_linearised(
-    problem: Problem,
+    equations: Equations,
     field: NDArray[np.float64],
     right_hand_side: NDArray[np.float64],
     tolerance: float,
@@ -32,7 +33,7 @@ def solve_linearised(
     """x on the lattice, right to about the tolerance times its largest |value|.
 
     Args:
-        problem: one image without given sides (`Problem.homogeneous`).
+        equations: of the problem.
         field: at which d is taken.
         right_hand_side: b on the lattice; it has no effect on fixed nodes.
         tolerance: relative.
@@ -41,49 +42,48 @@ def solve_linearised(
     Raises:
         ConvergenceError: the tolerance was not met.
     """
-    free, unit = ~problem.fixed, problem.medium.unit
-    supply = np.where(free, right_hand_side, 0.0)
-    fixed_values = np.zeros(problem.lattice)
+    unit, fixed = equations.unit, equations.fixed
+    supply = np.where(fixed, 0.0, right_hand_side)
+    fixed_values = np.zeros(equations.lattice)
     if values is not None:
-        fixed_values[problem.fixed] = values[problem.fixed]
+        fixed_values[fixed] = values[fixed]
     size = max(largest(supply) / unit, largest(fixed_values))
     if not size:
         return fixed_values
     supply /= size
     fixed_values /= size
-    if problem.is_uniform:
-        result = _by_transforms(problem, supply, fixed_values, tolerance)
+    if equations.problem.is_uniform:
+        result = _by_transforms(equations, supply, fixed_values, tolerance)
     else:
-        result = _by_corrections(problem, field, supply / unit, fixed_values, tolerance)
+        result = _by_corrections(equations, field, supply / unit, fixed_values, tolerance)
     result *= size
     return result
 
 
 def _by_transforms(
-    problem: Problem,
+    equations: Equations,
     supply: NDArray[np.float64],
     values: NDArray[np.float64],
     tolerance: float,
 ) -> NDArray[np.float64]:
     production = supply if supply.any() else None
-    linear = Problem.of_parts(problem.medium, values, problem.fixed, production, None)
+    medium, fixed = equations.problem.medium, equations.fixed
+    linear = Equations(Problem.of_parts(medium, values, fixed, production, None), equations)
     if not linear.scale:
         return values.copy()
-    options = {"tolerance": tolerance, "precision": np.dtype(np.float64), "threads": 1}
-    field, _, _ = SOLVERS[cheapest(linear)].solve(linear, **options)
+    field = SOLVERS[cheapest(linear)].solve(linear, Options(tolerance)).field
     result = np.multiply(field, linear.scale, dtype=np.float64)
-    np.copyto(result, values, where=problem.fixed)
+    np.copyto(result, values, where=fixed)
     return result
 
 
 def _by_corrections(
-    problem: Problem,
+    equations: Equations,
     field: NDArray[np.float64],
     supply: NDArray[np.float64],
     values: NDArray[np.float64],
     tolerance: float,
 ) -> NDArray[np.float64]:
-    equations = equations_of(problem)
     steps, slope = LinearSteps(equations), equations.slope(field)
     result: NDArray = values.copy()
     aim, best, stalled = MARGIN * tolerance, np.inf, 0

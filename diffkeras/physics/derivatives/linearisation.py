@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.equations.axis import both_sides
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
-from diffkeras.physics.equations.nonlinear import equations_of
 from diffkeras.physics.problem.parts import given_sides, parts_of
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.problem.sides import SIDES, GivenSide
+from diffkeras.physics.problem.sides import SIDES, GivenSide, both_sides
 
 Index = tuple[Any, ...]
 
@@ -31,11 +30,13 @@ class Linearisation:
 
     Attributes:
         problem: of one image, with its given sides.
+        equations: its equations, A divided by the medium's unit.
         field: u, float64, with the values of the fixed nodes.
     """
 
-    def __init__(self, problem: Problem, field: NDArray[np.float64]) -> None:
-        self.problem = problem
+    def __init__(self, equations: Equations, field: NDArray[np.float64]) -> None:
+        self.problem = equations.asked
+        self.equations = equations
         self.field = field
 
     def change(self, direction: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -93,16 +94,10 @@ class Linearisation:
         rate = np.asarray(medium.diffusivities[axis]) / medium.step**2
         return np.broadcast_to(rate, self.problem.lattice)
 
-    @cached_property
-    def volumes(self) -> FiniteVolumes:
-        """A, divided by the medium's unit."""
-        plain = self.problem.homogeneous
-        return plain.operator.volumes if plain.is_uniform else equations_of(plain).volumes
-
     def _shares(self, axis: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """dκ/dr of a face's node and of the next one."""
-        rate = self._rate(axis) / self.problem.medium.unit
-        coupling = self.volumes.couplings[axis]
+        rate = self._rate(axis) / self.equations.unit
+        coupling = self.equations.volumes.couplings[axis]
         return (coupling / rate) ** 2 / 2, (coupling / np.roll(rate, -1, axis)) ** 2 / 2
 
     def _walls(self, axis: int) -> Iterator[Index]:
@@ -127,9 +122,9 @@ class PullBack(Linearisation):
     """−λᵀF_p of each part, for one λ, which is 0 on the fixed nodes."""
 
     def __init__(
-        self, problem: Problem, field: NDArray[np.float64], adjoint: NDArray[np.float64]
+        self, equations: Equations, field: NDArray[np.float64], adjoint: NDArray[np.float64]
     ) -> None:
-        super().__init__(problem, field)
+        super().__init__(equations, field)
         self.adjoint = adjoint
 
     def of(self, name: str) -> Any:
@@ -177,7 +172,10 @@ class PullBack(Linearisation):
         if np.ndim(medium.diffusivities[axis]):
             products = _differences(self.adjoint, axis)
             products *= _differences(self.field, axis)
-            return float(np.vdot(products, self.volumes.couplings[axis])) * medium.unit
+            return (
+                float(np.vdot(products, self.equations.volumes.couplings[axis]))
+                * self.equations.unit
+            )
         each = [self.adjoint, self.field]
         if medium.boundaries[axis] == "periodic":
             first = (slice(None),) * axis + (slice(0, 1),)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.derivatives.linear_solve import solve_linearised
 from diffkeras.physics.derivatives.remainder import quantity_of
-from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.equations.equations import Equations
 
 TOLERANCE = 1e-6  # of the adjoint; what it leaves is multiplied by the field's error
 
@@ -40,7 +40,7 @@ class Quantity:
     @classmethod
     def of(
         cls,
-        problem: Problem,
+        equations: Equations,
         field: NDArray[np.float64],
         node_bound: NDArray[np.float64],
         weights: NDArray[np.float64],
@@ -48,17 +48,16 @@ class Quantity:
         """That of one image's field, which has the fixed values to the bit.
 
         Args:
-            problem: which the field should solve.
+            equations: which the field should solve.
             field: on the lattice.
             node_bound: at least |field − u| on the free nodes, proven.
             weights: w on the lattice.
         """
-        plain = problem.homogeneous
         try:
-            adjoint = solve_linearised(plain, field, weights, TOLERANCE)
+            adjoint = solve_linearised(equations, field, weights, TOLERANCE)
         except ConvergenceError:  # without a correction, the bound is that of the nodes
-            adjoint = np.zeros(plain.lattice)
-        value, bound = quantity_of(plain, field, node_bound, adjoint, weights)
+            adjoint = np.zeros(equations.lattice)
+        value, bound = quantity_of(equations, field, node_bound, adjoint, weights)
         return cls(value, bound, float((weights * field).sum()))
 
     @classmethod

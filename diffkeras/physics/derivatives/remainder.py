@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.finite_volumes import EPSILON, ROUNDINGS, SLACK
-from diffkeras.physics.equations.nonlinear import equations_of
+from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.rounding import EPSILON, SLACK, STENCIL
 from diffkeras.physics.problem.limits import FASTEST, SLOWEST
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import bounds_of
@@ -31,50 +31,49 @@ EXTENDED = np.dtype(np.longdouble)
 
 
 def adjoint_bound(
-    problem: Problem,
+    equations: Equations,
     field: NDArray[np.float64],
     node_bound: NDArray[np.float64],
     adjoint: NDArray[np.float64],
     weights: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """At least |λ − λ*| on the lattice, of one image without given sides.
+    """At least |λ − λ*| on the lattice, of one image.
 
     Raises:
         ConvergenceError: no bound was found.
     """
-    equations, unit = equations_of(problem), problem.medium.unit
-    source = _residual(problem, field, adjoint, weights)
+    medium, unit = equations.problem.medium, equations.unit
+    source = _residual(equations, field, adjoint, weights)
     source += equations.change_of_slope(field, node_bound) * np.abs(adjoint)
     source *= equations.free
     size = largest(source)
     if not size:
-        return np.zeros(problem.lattice)
+        return np.zeros(equations.lattice)
     least = equations.least_slope(field, node_bound)
     # a decay that is too slow for a medium is none
-    medium = problem.medium
     fastest = np.maximum(FASTEST / 4 - np.asarray(medium.decay) / unit, 0.0)
     least = np.where(np.less(least, 2 * SLOWEST), 0.0, np.minimum(least, fastest)) * unit
     if np.any(least):
-        medium = replace(medium, decay=medium.decay + least * (1 - 4 * EPSILON))
-    values = np.zeros(problem.lattice)
-    upper = Problem.of_parts(medium, values, problem.fixed, source * (unit / size), None)
-    return bounds_of(values, upper).field * (size * SLACK)
+        medium = replace(medium, decay=medium.decay + least / SLACK)
+    values = np.zeros(equations.lattice)
+    upper = Problem.of_parts(medium, values, equations.fixed, source * (unit / size), None)
+    return bounds_of(values, Equations(upper, equations)).field * (size * SLACK)
 
 
 def quantity_of(
-    problem: Problem,
+    equations: Equations,
     field: NDArray[np.float64],
     node_bound: NDArray[np.float64],
     adjoint: NDArray[np.float64],
     weights: NDArray[np.float64],
 ) -> tuple[float, float]:
-    """J(û) − Σ λ F(û), and at least its error, of one image without given sides."""
-    equations, unit = equations_of(problem), problem.medium.unit
+    """J(û) − Σ λ F(û), and at least its error, of one image."""
+    unit = equations.unit
     residual = equations.of(field.astype(EXTENDED))
     # in double precision, so that it covers the coefficients' own rounding
     _, rounding = equations.of_with_rounding(field, np.float64)
     change = equations.change_of_slope(field, node_bound)
-    remainder = _residual(problem, field, adjoint, weights) + change * np.abs(adjoint)
+    remainder = _residual(equations, field, adjoint, weights) + change * np.abs(adjoint)
     remainder *= node_bound
     remainder += np.abs(adjoint) * rounding
     remainder *= equations.free
@@ -89,16 +88,16 @@ def quantity_of(
 
 
 def _residual(
-    problem: Problem,
+    equations: Equations,
     field: NDArray[np.float64],
     adjoint: NDArray[np.float64],
     weights: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """At least |w − (A + d) λ| on the lattice, in the units of the normalised medium."""
-    equations, unit = equations_of(problem), problem.medium.unit
+    unit = equations.unit
     applied, sizes = equations.volumes.apply_with_sizes(adjoint)
     slope = equations.slope(field) * adjoint
     residual = np.abs(weights / unit - applied - slope)
     sizes += np.abs(weights) / unit + np.abs(slope)
-    residual += (ROUNDINGS + 8) * EPSILON * sizes
+    residual += (STENCIL + 8) * EPSILON * sizes
     return residual

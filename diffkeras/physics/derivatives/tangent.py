@@ -14,13 +14,14 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import real_array
 from diffkeras.physics.derivatives.linear_solve import solve_linearised
 from diffkeras.physics.derivatives.linearisation import Linearisation
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.arrays import check_finite
 from diffkeras.physics.problem.parts import check_names, parts_of
 from diffkeras.physics.problem.problem import Problem
 
 
 def tangent(
-    problem: Problem,
+    equations: Equations,
     field: NDArray[np.float64],
     direction: Mapping[str, ArrayLike],
     tolerance: float,
@@ -32,10 +33,9 @@ def tangent(
             is not finite.
         ConvergenceError: the tolerance was not met.
     """
-    changes = _checked(problem, direction)
-    right_hand_side = -Linearisation(problem, field).change(changes)
-    values = changes.get("values")
-    return solve_linearised(problem.homogeneous, field, right_hand_side, tolerance, values)
+    changes = _checked(equations.asked, direction)
+    right_hand_side = -Linearisation(equations, field).change(changes)
+    return solve_linearised(equations, field, right_hand_side, tolerance, changes.get("values"))
 
 
 def _checked(problem: Problem, direction: Mapping[str, ArrayLike]) -> dict[str, Any]:

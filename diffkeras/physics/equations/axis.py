@@ -21,7 +21,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -35,10 +35,8 @@ from diffkeras.physics.equations.matrix_transforms import (
     product_is_faster,
 )
 from diffkeras.physics.equations.mixed_transforms import mixed_forward, mixed_inverse
+from diffkeras.physics.problem.sides import AxisBoundary, BoundaryName, both_sides
 
-BoundaryName = Literal["absorbing", "reflecting", "periodic"]
-AxisBoundary = BoundaryName | tuple[BoundaryName, BoundaryName]  # of both sides, or (low, high)
-BOUNDARIES: tuple[BoundaryName, ...] = ("absorbing", "reflecting", "periodic")
 # The fast transforms and their inverses
 FAST: dict[str, tuple[Callable[..., NDArray], Callable[..., NDArray]]] = {
     "sine": (partial(scipy.fft.dst, type=1), partial(scipy.fft.idst, type=1)),
@@ -219,11 +217,6 @@ def sum_of_images(terms: Iterable[tuple[float, Any]]) -> Any:
         else:
             total -= term
     return total
-
-
-def both_sides(boundary: Any) -> tuple[Any, Any]:
-    """(low, high) of what is given for an axis: one for both sides, or a pair."""
-    return boundary if isinstance(boundary, tuple) else (boundary, boundary)
 
 
 def lattice_axes(

@@ -22,15 +22,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from diffkeras.physics.equations.axis import both_sides
+from diffkeras.physics.equations.rounding import STENCIL, rounding_of
 from diffkeras.physics.problem.medium import Medium
-
-EPSILON = float(np.finfo(np.float64).eps)  # two unit roundoffs
-# Bounds are multiplied by this for the rounding of their last operations, which is less than eight
-# unit roundoffs: five in an enclosure (a difference, a ratio, to float64, and two products), and a
-# few sums and a product in the bounds of rounding
-SLACK = 1 + 4 * EPSILON
-ROUNDINGS = 16  # unit roundoffs, see `FiniteVolumes.apply_with_sizes`
+from diffkeras.physics.problem.sides import both_sides
 
 Index = tuple[Any, ...]
 
@@ -61,14 +55,7 @@ class FiniteVolumes:
         return result
 
     def apply_with_sizes(self, field: NDArray) -> tuple[NDArray, NDArray]:
-        """A u, and the sum of its terms' absolute values, σ |u_i| + Σ κ |u_i − u_k|.
-
-        Each term σ u_i and κ (u_i − u_k) goes through at most eight roundings: difference, product,
-        and the sums of up to six neighbours. In a uniform medium, κ = D/h² has two more, and σ,
-        whose term has no difference, up to six of the sides. With the unit roundoff η, A u is wrong
-        by at most 14η / (1 − 14η) of the sizes (Higham 2002, §3.1), and these by 8η, relatively.
-        `ROUNDINGS`, 16η of the computed sizes, covers both.
-        """
+        """A u, and the sum of its terms' absolute values, σ |u_i| + Σ κ |u_i − u_k|."""
         result = self.drain * field
         sizes = np.abs(result)
         for one, other, flow in self._flows(field):
@@ -79,10 +66,17 @@ class FiniteVolumes:
             sizes[other] += flow
         return result, sizes
 
+    def apply_rounded_down(self, field: NDArray) -> NDArray:
+        """At most A u, computed in the field's precision."""
+        result, sizes = self.apply_with_sizes(field)
+        sizes *= rounding_of(STENCIL + 2, field.dtype)  # two more of this difference
+        result -= sizes
+        return result
+
     def rounding(self, field: NDArray) -> NDArray:
         """At least the error of `apply` on each node, computed in the field's precision."""
         _, sizes = self.apply_with_sizes(field)
-        sizes *= ROUNDINGS * (np.finfo(field.dtype).eps / 2)
+        sizes *= rounding_of(STENCIL, field.dtype)
         return sizes
 
     def _flows(self, field: NDArray) -> Iterator[tuple[Index, Index, NDArray]]:
@@ -117,7 +111,9 @@ class FiniteVolumes:
             return self
         drain, couplings = self.drain.copy(), []
         for axis, coupling in enumerate(self.couplings):
-            kept = coupling * (free & np.roll(free, -1, axis))
+            kept = coupling.copy()
+            kept *= free
+            kept *= np.roll(free, -1, axis)
             # what flows to a fixed node is a drain of its neighbour
             lost = coupling - kept
             drain += lost
@@ -204,13 +200,14 @@ def _couplings(
     couplings = []
     for axis, (part, name) in enumerate(zip(medium.diffusivities, medium.boundaries, strict=True)):
         rate = np.asarray(part) / medium.step**2
-        mean = rate  # harmonic
         if rate.ndim:
             following = np.roll(rate, -1, axis)
-            mean = 2 * rate * following
-            mean /= rate + following
-        coupling = np.empty(lattice)
-        coupling[...] = mean
+            coupling = rate * following
+            coupling *= 2
+            following += rate
+            coupling /= following  # the harmonic mean
+        else:
+            coupling = np.full(lattice, rate)
         if name != "periodic":
             np.moveaxis(coupling, axis, 0)[-1] = 0.0
         if unit != 1:

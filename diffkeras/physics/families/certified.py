@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.finite_volumes import SLACK
-from diffkeras.physics.equations.nonlinear import Equations
+from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.rounding import SLACK
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import bounds_of
 from diffkeras.physics.solvers.barrier import Barrier, BarrierChoice
-from diffkeras.physics.solvers.block_cycles import BlockCycle
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps, NearbyCycle
 
 MOST_CORRECTIONS = 3  # before the solver takes over
@@ -70,9 +69,9 @@ class FamilyProofs:
     def __init__(self, lowest: Problem, barriers: Barriers | None = None) -> None:
         """`lowest` is the family's problem with the slowest decay and the least uptake."""
         self.barriers = barriers
-        self.equations = Equations(lowest.homogeneous)
+        self.equations = Equations(lowest)
         volumes, free = self.equations.volumes, self.equations.free
-        self._near = NearbyCycle(BlockCycle(volumes.on(free)), volumes.drain, [])
+        self._near = NearbyCycle(self.equations.cycle, volumes.drain, [])
         self._choices = [
             BarrierChoice(
                 [Barrier(field * free.astype(np.float64), self.equations) for field in each]
@@ -81,13 +80,8 @@ class FamilyProofs:
         ]
 
     def equations_of(self, problem: Problem) -> Equations:
-        """The equations of a problem of the family, with the couplings that all share."""
-        medium, own = problem.medium, self.equations.problem.medium
-        pairs = zip(medium.diffusivities, own.diffusivities, strict=True)
-        same = all(one is other or np.array_equal(one, other) for one, other in pairs)
-        if same and medium.step == own.step:
-            return Equations(problem.homogeneous, self.equations.volumes.couplings)
-        return Equations(problem.homogeneous)
+        """The equations of a problem of the family, with what all share."""
+        return Equations(problem, self.equations)
 
     def steps_of(self, equations: Equations) -> LinearSteps:
         """The solver of linear steps, with the cycle that all share, if the couplings are."""
@@ -161,7 +155,7 @@ class FamilyProofs:
         """At least |field − u| node by node, of a prediction as it is."""
         enclosed = self.enclose(problem, field)
         if enclosed is None:
-            return bounds_of(field, problem).field
+            return bounds_of(field, self.equations_of(problem)).field
         bound = np.abs(field - enclosed.field)
         bound += enclosed.bound
         bound *= SLACK
@@ -203,6 +197,5 @@ def corrected(
     field = field - correction
     if equations.is_positive:
         np.maximum(field, 0.0, out=field)
-        problem = equations.problem
-        np.copyto(field, problem.values, where=problem.fixed)
+        np.copyto(field, equations.values, where=equations.fixed)
     return field

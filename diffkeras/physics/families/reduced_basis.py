@@ -26,6 +26,7 @@ from diffkeras.physics.arguments import (
     largest,
 )
 from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.equations.ring import Ring
 from diffkeras.physics.families.barriers import family_proofs
 from diffkeras.physics.families.certified import Barriers, FamilyProofs, PredictionProof
 from diffkeras.physics.families.family import MOST_DRAWN, REMOVING, Family
@@ -351,11 +352,12 @@ class ReducedBasis:
         if tolerance is None:
             stats = SolveStatistics("reduced-basis", 0, residual=float(np.median(self.errors)))
             return Solution(prediction, problem, stats, PredictionProof(self._proofs))
-        size = _size(prediction, problem)
+        ring = self._proofs.equations.ring  # all problems have the same fixed nodes
+        size = _size(prediction, problem, ring)
         enclosed = self._proofs.enclose(problem, prediction, NEEDED * tolerance * size)
         if enclosed is not None:
             bound = enclosed.bound
-            relative = float(bound.max()) / (_size(enclosed.field, problem) or 1.0)
+            relative = float(bound.max()) / (_size(enclosed.field, problem, ring) or 1.0)
             if relative <= tolerance / (1 + tolerance):  # of the exact field's size, too
                 stats = SolveStatistics("reduced-basis", 0, enclosed.iterations, relative)
                 return Solution(enclosed.field, problem, stats, KnownBounds(bound))
@@ -364,13 +366,13 @@ class ReducedBasis:
     def _relative_bound(self, point: NDArray[np.float64]) -> float:
         """The proven error of the prediction at a point, relative to the field's largest value."""
         solution = self.predict(point)
-        size = _size(solution.field, solution.problem)
+        size = _size(solution.field, solution.problem, self._proofs.equations.ring)
         return solution.error_bound / size if size > 0 else np.inf
 
 
-def _size(field: NDArray[np.floating], problem: Problem) -> float:
+def _size(field: NDArray[np.floating], problem: Problem, ring: Ring) -> float:
     """The largest |value| on free nodes and on the fixed ones next to them."""
-    size = largest(field[problem.ring.nodes]) if problem.ring.size else 0.0
+    size = largest(field[ring.nodes])
     if size >= largest(field):
         return size
     return max(size, largest(np.where(problem.fixed, 0.0, field)))

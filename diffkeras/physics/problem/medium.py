@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number, real_array
-from diffkeras.physics.equations.axis import AxisBoundary, BoundaryName, both_sides
 from diffkeras.physics.problem.limits import (
     FASTEST,
     MOST_ANISOTROPIC,
@@ -28,8 +27,11 @@ from diffkeras.physics.problem.limits import (
     positive,
 )
 from diffkeras.physics.problem.sides import (
+    AxisBoundary,
     AxisSides,
+    BoundaryName,
     BoundarySpec,
+    both_sides,
     canonical_boundary,
     homogeneous,
     sides_in_words,
@@ -62,7 +64,7 @@ class Medium(ShortRepr):
             mapping with some of "top", "bottom" (first and last row), "left", "right" (first and
             last column), and in three dimensions "front", "back" (first and last plane), where
             sides that are not named absorb. Other names are dirichlet for absorbing; neumann,
-            no-flux (noflux, no_flux) and zero-flux for reflecting.
+            no-flux (noflux, no_flux), zero-flux, zero-gradient and insulated for reflecting.
         dimensions: 2 or 3, the number of the lattice's axes. By default 3 if diffusivity or
             boundary has one entry for each of three axes or names front or back, and otherwise 2.
             In two dimensions an array of three axes is a batch of images, and in three dimensions

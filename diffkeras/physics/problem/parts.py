@@ -173,8 +173,6 @@ def _image_with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Probl
 def similar_problem(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
     """One image as `with_parts` gives it, for parts that are known to make a problem.
 
-    What depends on the fixed nodes only is shared.
-
     Args:
         problem: one image.
         parts: of the lattice's shape where they are arrays; "values" only differ on fixed nodes.
@@ -182,9 +180,7 @@ def similar_problem(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem
     medium, values, production, uptake = _changed(problem, parts)
     if uptake is not None:
         uptake = uptake.similar(_numbers_of_uptake(parts))
-    made = Problem.of_parts(medium, values, problem.fixed, production, uptake)
-    vars(made)["ring"] = problem.ring  # what the cached property would find
-    return made
+    return Problem.of_parts(medium, values, problem.fixed, production, uptake)
 
 
 def _changed(

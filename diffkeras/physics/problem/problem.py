@@ -10,10 +10,6 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import largest, real_array
-from diffkeras.physics.equations.axis import Axis, lattice_axes
-from diffkeras.physics.equations.ring import Ring, find_ring
-from diffkeras.physics.equations.side_terms import without_sides
-from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem.arrays import (
     Arrays,
     check_balance,
@@ -30,6 +26,7 @@ from diffkeras.physics.problem.keywords import (
 )
 from diffkeras.physics.problem.limits import LARGEST, SLOWEST
 from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.side_terms import without_sides
 from diffkeras.physics.problem.uptake import (
     SaturatingUptake,
     check_capacity,
@@ -46,7 +43,8 @@ PARTS = ("medium", "values", "fixed", "production", "uptake")
 class Problem(ShortRepr):
     """Find u with ∇·(D∇u) − γu − φ(u) + s = 0 on the free nodes and u = c on the fixed ones.
 
-    One image, or a batch of images of one lattice. It copies its arrays, and they can't be changed.
+    One image, or a batch of images of one lattice, which is a `BatchProblem`. It copies its arrays,
+    and they can't be changed.
 
     Args:
         source_image: (rows, columns), the values c of the fixed nodes; or a batch of such images,
@@ -96,8 +94,8 @@ class Problem(ShortRepr):
     uptake: SaturatingUptake | None
 
     @show_keywords
-    def __init__(
-        self,
+    def __new__(
+        cls,
         source_image: Any = None,
         *,
         production: Any = None,
@@ -105,29 +103,25 @@ class Problem(ShortRepr):
         fixed: Any = None,
         medium: Medium | None = None,
         **parts: Unpack[MediumKeywords],
-    ) -> None:
+    ) -> "Problem":
+        """See the class."""
         medium = as_medium(medium, parts, source_image)
         arrays = Arrays.of(source_image, fixed, production, medium.dimensions)
         medium, law = medium_with_uptake(medium, uptake, arrays.lattice)
         if not arrays.is_batch:
-            self._check(arrays, medium, law)
-            return
+            return _checked(arrays, medium, law)
         if not (medium.states_dimensions or law):
             arrays.warn_of_volume()
-        images = []
-        for image in arrays.images():
-            images.append(Problem.__new__(Problem))
-            images[-1]._check(image, medium, law)
-        self._set_images(images)
+        return cls.batch([_checked(image, medium, law) for image in arrays.images()])
 
     @classmethod
-    def batch(cls, problems: "Sequence[Problem]") -> "Problem":
+    def batch(cls, problems: "Sequence[Problem]") -> "BatchProblem":
         """One problem of several images of one lattice, each with its own medium and uptake.
 
         Raises:
             PhysicsError: no problem, one that is a batch itself, or different lattices.
         """
-        problems = list(problems)
+        problems = tuple(problems)
         for problem in problems:
             if not isinstance(problem, Problem) or problem.is_batch:
                 raise PhysicsError(
@@ -136,8 +130,8 @@ class Problem(ShortRepr):
         if len({problem.lattice for problem in problems}) != 1:
             shapes = " and ".join(sorted({str(problem.lattice) for problem in problems}))
             raise PhysicsError(f"the problems of a batch have one lattice, not {shapes or 'none'}")
-        made = cls.__new__(cls)
-        made._set_images(problems)
+        made = object.__new__(BatchProblem)
+        object.__setattr__(made, "_images", problems)
         return made
 
     @classmethod
@@ -150,78 +144,26 @@ class Problem(ShortRepr):
         uptake: SaturatingUptake | None,
     ) -> "Problem":
         """One image of parts that are checked already."""
-        made = cls.__new__(cls)
-        made._set(medium, values, fixed, production, uptake)
-        return made
-
-    def _set(self, *parts: Any) -> None:
-        for name, part in zip(PARTS, parts, strict=True):
+        made = object.__new__(Problem)
+        for name, part in zip(PARTS, (medium, values, fixed, production, uptake), strict=True):
             if isinstance(part, np.ndarray):
                 part.setflags(write=False)
-            object.__setattr__(self, name, part)
+            object.__setattr__(made, name, part)
+        return made
 
-    def _check(self, arrays: Arrays, medium: Medium, uptake: SaturatingUptake | None) -> None:
-        """Set the parts of one image, checked."""
-        values, fixed = fixed_values(arrays)
-        if medium.lattice not in (None, values.shape):
-            raise PhysicsError(
-                f"the medium has arrays of shape {medium.lattice}, the {arrays.leading} "
-                f"{values.shape}"
-            )
-        production = checked_production(arrays.production, fixed)
-        if uptake is not None:
-            uptake = check_uptake(uptake, fixed, medium)
-        self._set(medium, values, fixed, production, uptake)
-        plain = self.homogeneous
-        check_production_size(plain.production, plain.medium)
-        if plain.medium.is_closed and not np.any(plain.medium.decay) and not fixed.any():
-            if uptake is not None:
-                check_capacity(uptake, plain.production, values.shape)
-            else:
-                check_balance(plain.production)
-
-    def _set_images(self, images: "Sequence[Problem]") -> None:
-        object.__setattr__(self, "_images", tuple(images))
-
-    def __getattr__(self, name: str) -> Any:
-        """A part of a batch: arrays of all images, and the medium and uptake that they share."""
-        images = self.__dict__.get("_images")
-        if images is None or name not in PARTS:
-            raise AttributeError(f"'Problem' object has no attribute {name!r}")
-        parts = [getattr(image, name) for image in images]
-        if name in ("medium", "uptake"):
-            if any(part is not parts[0] and part != parts[0] for part in parts):
-                raise PhysicsError(
-                    f"the images of this batch have no {name} in common; read that of "
-                    "problem.images[0], and so on"
-                )
-            return parts[0]
-        if all(part is None for part in parts):
-            return None
-        whole = np.stack([np.zeros(self.lattice) if part is None else part for part in parts])
-        whole.setflags(write=False)
-        object.__setattr__(self, name, whole)
-        return whole
-
-    def __getstate__(self) -> dict[str, Any]:
+    def __reduce__(self) -> tuple[Any, ...]:
         """Without what was computed from the parts."""
-        return {name: part for name, part in self.__dict__.items() if name in (*PARTS, "_images")}
-
-    def __repr__(self) -> str:
-        """One line, with shapes and ranges of arrays; of a batch, its first image."""
-        if not self.is_batch:
-            return super().__repr__()
-        return f"Problem.batch(<{len(self.images)} × {self.images[0]!r}>)"
+        return Problem.of_parts, tuple(getattr(self, name) for name in PARTS)
 
     @property
     def is_batch(self) -> bool:
         """Whether it has several images, or a batch of one."""
-        return "_images" in self.__dict__
+        return isinstance(self, BatchProblem)
 
     @property
     def images(self) -> "tuple[Problem, ...]":
         """The problems of a batch, one for each image; of one image, itself."""
-        return self.__dict__.get("_images", (self,))
+        return (self,)
 
     @property
     def lattice(self) -> tuple[int, ...]:
@@ -259,7 +201,7 @@ class Problem(ShortRepr):
     def homogeneous(self) -> "Problem":
         """The same without given numbers of sides and without production on fixed nodes.
 
-        Sides add to its production and decay (`equations.side_terms`). It has the same field, and
+        Sides add to its production and decay (`problem.side_terms`). It has the same field, and
         is what the solvers see.
         """
         medium, production = without_sides(self.medium, self.production, self.lattice)
@@ -278,49 +220,93 @@ class Problem(ShortRepr):
         """Whether transforms solve it: a uniform medium without saturating uptake."""
         return self.homogeneous.medium.is_uniform and self.uptake is None
 
-    @cached_property
-    def axes(self) -> tuple[Axis, ...]:
-        """The lattice's axes with their boundaries."""
-        return lattice_axes(self.lattice, self.medium.boundaries)
+
+class BatchProblem(Problem):
+    """The problems of several images of one lattice.
+
+    Attributes:
+        images: the problem of each.
+        values, fixed, production: those of all, (batch, rows, columns); a production of 0 where an
+            image has none.
+        medium, uptake: what all images have in common; a PhysicsError if they differ.
+    """
+
+    _images: tuple[Problem, ...]
+
+    @property
+    def images(self) -> tuple[Problem, ...]:
+        """See the attributes."""
+        return self._images
 
     @cached_property
-    def ring(self) -> Ring:
-        """The fixed nodes that have a free neighbour: no other value plays a part."""
-        return find_ring(self.fixed, self.axes)
+    def values(self) -> NDArray[np.float64]:
+        """See the attributes."""
+        return self._stacked([image.values for image in self.images])
 
     @cached_property
-    def scale(self) -> float:
-        """What solvers divide the field by; 0 if the field is 0.
-
-        Without production it is the largest |value| on the ring, to which tolerances are relative.
-        With production, the field's largest |value| is not known before; the scale is 1. It is also
-        1 with saturating uptake, which is not linear.
-        """
-        if self.homogeneous.production is not None:
-            return 1.0
-        size = largest(self.values[self.ring.nodes])
-        return 1.0 if size and self.uptake else size
+    def fixed(self) -> NDArray[np.bool_]:
+        """See the attributes."""
+        return self._stacked([image.fixed for image in self.images])
 
     @cached_property
-    def ring_values(self) -> NDArray[np.float64]:
-        """The ring's values divided by `scale`, (m,)."""
-        return self.values[self.ring.nodes] / (self.scale or 1.0)
+    def production(self) -> NDArray[np.float64] | None:
+        """See the attributes."""
+        each = [image.production for image in self.images]
+        if all(one is None for one in each):
+            return None
+        return self._stacked([np.zeros(self.lattice) if one is None else one for one in each])
 
-    @cached_property
-    def supply(self) -> NDArray[np.float64] | None:
-        """A u on the free nodes: the production in the units of the normalised medium."""
-        unit, production = self.medium.unit, self.homogeneous.production
-        return production if production is None or unit == 1 else production / unit
+    @property
+    def medium(self) -> Medium:
+        """See the attributes."""
+        return self._common("medium")
 
-    @cached_property
-    def largest_supply(self) -> float:
-        """The largest |value| of `supply`, 0 without production."""
-        return 0.0 if self.supply is None else largest(self.supply)
+    @property
+    def uptake(self) -> SaturatingUptake | None:
+        """See the attributes."""
+        return self._common("uptake")
 
-    @cached_property
-    def operator(self) -> SpectralOperator:
-        """A of the normalised medium, which must be uniform."""
-        return spectral_operator(self.lattice, self.homogeneous.medium.normalised())
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Problem.batch, (self.images,)
+
+    def __repr__(self) -> str:
+        """One line, with shapes and ranges of arrays of its first image."""
+        return f"Problem.batch(<{len(self.images)} × {self.images[0]!r}>)"
+
+    def _stacked(self, arrays: list[NDArray]) -> NDArray:
+        whole = np.stack(arrays)
+        whole.setflags(write=False)
+        return whole
+
+    def _common(self, name: str) -> Any:
+        first, *others = (getattr(image, name) for image in self.images)
+        if any(part is not first and part != first for part in others):
+            raise PhysicsError(
+                f"the images of this batch have no {name} in common; read that of "
+                "problem.images[0], and so on"
+            )
+        return first
+
+
+def _checked(arrays: Arrays, medium: Medium, uptake: SaturatingUptake | None) -> Problem:
+    """The problem of one image, checked."""
+    values, fixed = fixed_values(arrays)
+    if medium.lattice not in (None, values.shape):
+        raise PhysicsError(
+            f"the medium has arrays of shape {medium.lattice}, the {arrays.leading} {values.shape}"
+        )
+    production = checked_production(arrays.production, fixed)
+    if uptake is not None:
+        uptake = check_uptake(uptake, fixed, medium)
+    problem = Problem.of_parts(medium, values, fixed, production, uptake)
+    plain = problem.homogeneous
+    check_production_size(plain.production, plain.medium)
+    if plain.medium.is_closed and not np.any(plain.medium.decay) and not fixed.any():
+        if uptake is not None:
+            check_capacity(uptake, plain.production, values.shape)
+        else:
+            check_balance(plain.production)
+    return problem
 
 
 def as_problem(problem: Any, keywords: ProblemKeywords) -> Problem:

@@ -4,26 +4,23 @@ A side absorbs, reflects or continues on the opposite side (periodic). Or it has
 ghost nodes have a value, which is an absorbing side whose ghost nodes are not 0; a flux comes in
 through it, or one in proportion to the field goes out, and both are reflecting sides but for that
 flux. Such a side adds to the decay and the production of the nodes next to it
-(`equations.side_terms`), and everything else sees sides that absorb or reflect.
+(`problem.side_terms`), and everything else sees sides that absorb or reflect.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number, real_array
-from diffkeras.physics.equations.axis import (
-    BOUNDARIES,
-    AxisBoundary,
-    BoundaryName,
-    both_sides,
-)
 from diffkeras.physics.short_repr import ShortRepr
 
+BoundaryName = Literal["absorbing", "reflecting", "periodic"]
+AxisBoundary = BoundaryName | tuple[BoundaryName, BoundaryName]  # of both sides, or (low, high)
+BOUNDARIES: tuple[BoundaryName, ...] = ("absorbing", "reflecting", "periodic")
 Values = float | NDArray[np.float64]  # a number for a side, or one for each of its nodes
 DEFAULT: BoundaryName = "absorbing"
 # other names, read without hyphens, underscores and spaces
@@ -32,6 +29,8 @@ ALIASES: dict[str, BoundaryName] = {
     "neumann": "reflecting",
     "noflux": "reflecting",
     "zeroflux": "reflecting",
+    "zerogradient": "reflecting",
+    "insulated": "reflecting",
 }
 # (low, high) of each axis; in two dimensions of the last two
 SIDES = (("front", "back"), ("top", "bottom"), ("left", "right"))
@@ -62,7 +61,7 @@ class GivenSide(ShortRepr):
         """What the side adds to the decay [1/time] and the production of the nodes next to it.
 
         Args:
-            diffusivity: D of these nodes, a number or an array of the side's shape.
+            diffusivity: D of these nodes, a number, or an array of the side's shape of any library.
             step: h.
         """
         raise NotImplementedError
@@ -125,7 +124,7 @@ class FixedValue(GivenSide):
 
     def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
         """See `GivenSide`: the ghost nodes' share of the five-point equation, D/h² times value."""
-        return 0.0, diffusivity / step**2 * np.asarray(self.value)
+        return 0.0, diffusivity / step**2 * self.parts["value"]
 
     def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
         """See `GivenSide`."""
@@ -162,7 +161,7 @@ class FixedFlux(GivenSide):
 
     def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
         """See `GivenSide`: the flux through one face of a volume of width h."""
-        return 0.0, np.asarray(self.flux) / step
+        return 0.0, self.parts["flux"] / step
 
     def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
         """See `GivenSide`."""
@@ -208,9 +207,9 @@ class Robin(GivenSide):
 
     def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
         """See the class."""
-        coefficient = np.asarray(self.coefficient)
+        coefficient, value = self.parts.values()
         rate = coefficient / (1 + coefficient * step / (2 * diffusivity)) / step
-        return rate, rate * np.asarray(self.value)
+        return rate, rate * value
 
     def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
         """See `GivenSide`."""
@@ -226,6 +225,10 @@ class Robin(GivenSide):
         return {**slopes, "value": (0.0, rate)}
 
 
+# by the names of their numbers
+GIVEN: dict[frozenset[str], type[GivenSide]] = {
+    frozenset(field.name for field in fields(kind)): kind for kind in (FixedValue, FixedFlux, Robin)
+}
 Side = BoundaryName | GivenSide
 AxisSides = Side | tuple[Side, Side]  # both sides of an axis, or (low, high)
 BoundarySpec = AxisSides | tuple[AxisSides, ...] | Mapping[str, Side]
@@ -327,7 +330,7 @@ def _side(name: str, value: Any) -> Side:
         what = name if name == "boundary" else f"boundary {name}"
         raise PhysicsError(
             f"{what} {value!r:.60} is unknown; choose absorbing (dirichlet), reflecting (neumann, "
-            "no-flux) or periodic, or give a value or a flux"
+            "no-flux, zero-flux, zero-gradient, insulated) or periodic, or give a value or a flux"
         )
     return side
 
@@ -367,3 +370,8 @@ def homogeneous(sides: AxisSides) -> AxisBoundary:
         for side in cast(tuple[Side, Side], both_sides(sides))
     )
     return low if low == high else (low, high)
+
+
+def both_sides(boundary: Any) -> tuple[Any, Any]:
+    """(low, high) of what is given for an axis: one for both sides, or a pair."""
+    return boundary if isinstance(boundary, tuple) else (boundary, boundary)

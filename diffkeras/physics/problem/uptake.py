@@ -92,6 +92,17 @@ class SaturatingUptake(ShortRepr):
         raise NotImplementedError
 
 
+def michaelis_menten_rate(maximum: Any, constant: Any, field: Any, xp: Any = np) -> Any:
+    """v u/(K + u), continued by its tangent at 0 below, of arrays of the namespace `xp`."""
+    return maximum * (field / (constant + xp.maximum(field, 0)))
+
+
+def michaelis_menten_slope(maximum: Any, constant: Any, field: Any, xp: Any = np) -> Any:
+    """The derivative of `michaelis_menten_rate` by the field."""
+    share = constant / (constant + xp.maximum(field, 0))
+    return maximum / constant * share**2
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class MichaelisMenten(SaturatingUptake):
     """Michaelis–Menten uptake, φ(u) = v u/(K + u).
@@ -138,12 +149,11 @@ class MichaelisMenten(SaturatingUptake):
 
     def rate(self, field: NDArray) -> NDArray:
         """See `SaturatingUptake`."""
-        return self.maximum * (field / (self.constant + np.maximum(field, 0)))
+        return michaelis_menten_rate(self.maximum, self.constant, field)
 
     def slope(self, field: NDArray) -> NDArray:
         """See `SaturatingUptake`."""
-        share = self.constant / (self.constant + np.maximum(field, 0))
-        return self.maximum / self.constant * share**2
+        return michaelis_menten_slope(self.maximum, self.constant, field)
 
     def partial(self, name: str, field: NDArray) -> NDArray:
         """See `SaturatingUptake`."""

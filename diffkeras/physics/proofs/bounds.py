@@ -11,23 +11,28 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.blas_threads import blas_threads
-from diffkeras.physics.equations.finite_volumes import SLACK
+from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.rounding import SLACK
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.results import Bounds
-from diffkeras.physics.proofs.ring import certify_ring
+from diffkeras.physics.proofs.ring import Bounds, certify_ring
 from diffkeras.physics.proofs.rounding import inverse_norm_bound, rounding_allowance
 from diffkeras.physics.solvers.newton import NewtonRun
 from diffkeras.physics.solvers.statistics import SolveStatistics
 
 
-def bounds_of(field: NDArray[np.float64], problem: Problem) -> Bounds:
+def bounds_of(field: NDArray[np.float64], equations: Equations) -> Bounds:
     """The bounds of any field of one image, and a corrected field with its own."""
-    plain = problem.homogeneous
-    return (certify_ring if plain.is_uniform else _certify_enclosed)(plain, field)
+    is_uniform = equations.problem.is_uniform
+    return (certify_ring if is_uniform else _certify_enclosed)(equations, field)
 
 
 class Proof(Protocol):
-    """What proves bounds of the error of a field of one image, when they are asked for."""
+    """What proves bounds of the error of a field, when they are asked for.
+
+    A `Solution` holds one and gives it its field and its problem, both of one image. So a proof has
+    what it knows of the run that made the field and nothing else, and can go from one process to
+    another.
+    """
 
     def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
         """At least the largest |field − u|."""
@@ -37,7 +42,7 @@ class Proof(Protocol):
 
 
 class KnownBounds(NamedTuple):
-    """Bounds that were proven together with their field."""
+    """Bounds that were proven together with their field, as enclosures are."""
 
     bound: NDArray[np.float64]
 
@@ -68,48 +73,25 @@ class RingProof(NamedTuple):
     @blas_threads()
     def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
         """See `Proof`."""
-        plain = problem.homogeneous
-        nodes = plain.ring.nodes
+        equations = Equations(problem)
+        nodes = equations.ring.nodes
         before = field.astype(np.float64)
         before[nodes] = self.on_ring
-        mismatch = largest(before[nodes] - plain.values[nodes])
-        bound = mismatch + rounding_allowance(plain, inverse_norm_bound(plain), before)
-        bound = max(bound, fixed_error(field, plain)) * SLACK
+        mismatch = largest(before[nodes] - equations.values[nodes])
+        bound = mismatch + rounding_allowance(equations, inverse_norm_bound(equations), before)
+        # on the fixed nodes, whose values are rounded
+        off = np.abs(equations.values - field).max(where=equations.fixed, initial=0.0)
+        bound = max(bound, float(off)) * SLACK
         if bound <= self.enough:
             return bound
         return min(bound, float(self.node_bound(field, problem).max()))
 
     def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
         """See `Proof`."""
-        return bounds_of(field.astype(np.float64, copy=False), problem).field
+        return bounds_of(field.astype(np.float64, copy=False), Equations(problem)).field
 
 
-class EnclosureProof(NamedTuple):
-    """Of a field that was enclosed when it was solved.
-
-    Attributes:
-        bound: of its error.
-        each: (rows, columns), of its error node by node.
-    """
-
-    bound: float
-    each: NDArray[np.float64]
-
-    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
-        """See `Proof`."""
-        return self.bound
-
-    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
-        """See `Proof`."""
-        return np.minimum(self.each, self.bound)
-
-
-def fixed_error(field: NDArray[np.floating], problem: Problem) -> float:
-    """The largest |field − u| on the fixed nodes: the rounding of their values."""
-    return float(np.abs(problem.values - field).max(where=problem.fixed, initial=0.0))
-
-
-def _certify_enclosed(problem: Problem, field: NDArray[np.float64]) -> Bounds:
+def _certify_enclosed(equations: Equations, field: NDArray[np.float64]) -> Bounds:
     """The corrected field, and the bounds of both.
 
     Newton steps, of which a linear problem is one, correct the field, and `enclosure` proves node
@@ -117,20 +99,21 @@ def _certify_enclosed(problem: Problem, field: NDArray[np.float64]) -> Bounds:
     error is a small share of what they corrected, so that the bound says how wrong the field is,
     and not how rough the proof.
     """
-    if not problem.scale:  # nothing reaches a free node: 0 there
-        exact = np.where(problem.fixed, problem.values, 0.0)
+    scale, fixed, values = equations.scale, equations.fixed, equations.values
+    if not scale:  # nothing reaches a free node: 0 there
+        exact = np.where(fixed, values, 0.0)
         stats = SolveStatistics("newton-cg", 0)
-        return Bounds(np.abs(field - exact) * SLACK, exact, np.zeros(problem.lattice), stats)
-    run = NewtonRun(problem, field / problem.scale)
-    bound = run.certify(field / problem.scale) * problem.scale * SLACK
+        return Bounds(np.abs(field - exact) * SLACK, exact, np.zeros(field.shape), stats)
+    prediction = field / scale
+    run = NewtonRun(equations, prediction)
+    bound = run.certify(prediction)
+    bound *= scale * SLACK
     # the rounding of this product is in the bound already
-    corrected = run.rounded() * problem.scale
-    np.copyto(corrected, problem.values, where=problem.fixed)
-    stats = SolveStatistics(
-        "newton-cg",
-        0,
-        run.iterations,
-        float(bound.max()) / problem.scale,
-        newton_steps=run.steps if problem.uptake else 0,
-    )
-    return Bounds((np.abs(field - corrected) + bound) * SLACK, corrected, bound, stats)
+    corrected = run.rounded()
+    corrected *= scale
+    np.copyto(corrected, values, where=fixed)
+    node_bound = np.subtract(field, corrected, out=prediction)
+    np.abs(node_bound, out=node_bound)
+    node_bound += bound
+    node_bound *= SLACK
+    return Bounds(node_bound, corrected, bound, run.statistics(float(bound.max()) / scale))

@@ -34,17 +34,16 @@ bounds are about the lattice's solution, not about its distance from the continu
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.finite_volumes import EPSILON, ROUNDINGS
+from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.rounding import EPSILON, SLACK, STENCIL
 from diffkeras.physics.equations.spectral import SpectralOperator
-from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.results import Bounds
 from diffkeras.physics.proofs.rounding import (
     inverse_norm_bound,
     operator_diagonal,
@@ -54,7 +53,7 @@ from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 from diffkeras.physics.solvers.production import particular_field
 from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import field_of_values
-from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.statistics import Options, SolveStatistics
 
 # Share of the error that may remain in a corrected prediction; with more, the ring system is solved
 SHARP = 0.5
@@ -62,22 +61,41 @@ MOST_SOLUTIONS = 3
 AVERAGINGS = 2  # a pass of the stencil each; more hardly sharpen the bound
 
 
+class Bounds(NamedTuple):
+    """What a proof finds for one image.
+
+    Attributes:
+        field: (rows, columns), at least |field − u| of the field that it was asked about.
+        corrected: (rows, columns), a better field; its fixed nodes have their values.
+        corrected_bound: (rows, columns), at least |corrected − u|.
+        stats: how it was corrected.
+        allowance: what the bounds include for the rounding of transforms; 0 for enclosures, which
+            include it node by node.
+    """
+
+    field: NDArray[np.float64]
+    corrected: NDArray[np.float64]
+    corrected_bound: NDArray[np.float64]
+    stats: SolveStatistics
+    allowance: float = 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class RingCorrection:
     """The correction of a predicted field by the densities on its ring.
 
     Attributes:
-        problem: in a uniform medium.
+        equations: in a uniform medium.
         prediction: û, (rows, columns) float64.
     """
 
-    problem: Problem
+    equations: Equations
     prediction: NDArray[np.float64]
 
     @property
     def operator(self) -> SpectralOperator:
         """A of the normalised medium, so that no unit over- or underflows."""
-        return self.problem.operator
+        return self.equations.operator
 
     def corrected(self) -> NDArray[np.float64]:
         """û' = A⁻¹(q̂ + s) of the densities q̂ = Aû on the fixed nodes, (rows, columns).
@@ -95,23 +113,23 @@ class RingCorrection:
         the computed sum over that is subtracted evenly from the ring. Where A is deflated, A₀⁻¹
         gives only γ/κ of the mean, and the constant is the rest.
         """
-        problem, operator, supply = self.problem, self.operator, self.problem.supply
-        if supply is not None and not problem.ring.size:
-            return particular_field(problem, supply)
+        equations, operator, supply = self.equations, self.operator, self.equations.supply
+        if supply is not None and not equations.ring.size:
+            return particular_field(equations, supply)
         low, high = self.limits
         # numbers far outside only add rounding, but clipping a slight excess would make jumps as
         # described
         span = high - low
         clipped = self.prediction.clip(low - span, high + span)
-        inside = problem.fixed.copy()
-        inside[problem.ring.nodes] = False
-        np.copyto(clipped, problem.values.clip(*self.ring_limits), where=inside)
+        inside = equations.fixed.copy()
+        inside[equations.ring.nodes] = False
+        np.copyto(clipped, equations.values.clip(*self.ring_limits), where=inside)
         density = operator.apply(clipped)
-        np.copyto(density, 0.0 if supply is None else supply, where=~problem.fixed)
+        np.copyto(density, 0.0 if supply is None else supply, where=~equations.fixed)
         constant = 0.0
-        if operator.closed and problem.ring.size:
+        if operator.closed and equations.ring.size:
             excess = density.sum() - operator.decay * clipped.sum()
-            density[problem.ring.nodes] -= excess / problem.ring.size
+            density[equations.ring.nodes] -= excess / equations.ring.size
         if operator.deflated:
             constant = (1 - operator.decay / operator.constant_eigenvalue) * clipped.mean()
         return operator.inverse(density) + constant
@@ -119,21 +137,21 @@ class RingCorrection:
     @cached_property
     def inverse_norm(self) -> float:
         """A bound of ‖A_ff⁻¹‖∞, see `rounding`."""
-        return inverse_norm_bound(self.problem)
+        return inverse_norm_bound(self.equations)
 
     @cached_property
     def ring_limits(self) -> tuple[float, float]:
         """The smallest and the largest of 0 and the values on the ring."""
-        values = self.problem.values[self.problem.ring.nodes]
+        values = self.equations.values[self.equations.ring.nodes]
         return min(values.min(initial=0.0), 0.0), max(values.max(initial=0.0), 0.0)
 
     @cached_property
     def limits(self) -> tuple[float, float]:
         """Between them lies u: by the maximum principle, and |A_ff⁻¹s| ≤ ‖A_ff⁻¹‖∞ max|s|."""
         low, high = self.ring_limits
-        if self.problem.supply is None:
+        if self.equations.supply is None:
             return low, high
-        most = self.inverse_norm * self.problem.largest_supply
+        most = self.inverse_norm * self.equations.largest_supply
         return low - most, high + most
 
     def mismatch(
@@ -144,8 +162,8 @@ class RingCorrection:
         Where A is deflated, the constant is the least certain part of a field. So much of
         `unit_field` is added to the field in place that positive and negative mismatch are alike.
         """
-        nodes = self.problem.ring.nodes
-        values = self.problem.values[nodes] if values is None else values
+        nodes = self.equations.ring.nodes
+        values = self.equations.values[nodes] if values is None else values
         error = values - field[nodes]
         if self.operator.deflated and error.size:
             field += self.unit_field * (float(error.max() + error.min()) / 2)
@@ -161,43 +179,41 @@ class RingCorrection:
         """
         if self.operator.singular:
             return 1.0
-        ring = self.problem.ring
+        ring = self.equations.ring
         each = np.full(ring.size, self.operator.inverse_weight / ring.size)
         field = self.operator.spread(ring.nodes, each) + 1.0
         return field / field[ring.nodes].mean()
 
 
-def certify_ring(problem: Problem, prediction: NDArray[np.float64]) -> Bounds:
+def certify_ring(equations: Equations, prediction: NDArray[np.float64]) -> Bounds:
     """The corrected field of a prediction in a uniform medium, and the bounds of both."""
-    predicted = RingCorrection(problem, prediction)
+    predicted = RingCorrection(equations, prediction)
     field = predicted.corrected()
     error = predicted.mismatch(field)
     mismatch = float(abs(error).max(initial=0.0))
 
-    precondition = RingPreconditioner(predicted.operator, problem.ring)
-    answer = predicted.operator.spread(problem.ring.nodes, precondition(error))
+    precondition = RingPreconditioner(predicted.operator, equations.ring)
+    answer = predicted.operator.spread(equations.ring.nodes, precondition(error))
     rest = predicted.mismatch(answer, error)
     for solutions in range(1 + MOST_SOLUTIONS):
         # the differences that gave error and rest are rounded
         sizes = abs(rest) * (1 + EPSILON) + EPSILON * abs(error)
         bound, allowance = _remaining(predicted, precondition, field, answer, sizes)
         wrong = abs(predicted.prediction - field - answer)
-        least = SHARP * float(wrong.max(where=~problem.fixed, initial=0.0))
-        sharp = float(bound.max(where=~problem.fixed, initial=0.0)) <= least
+        least = SHARP * float(wrong.max(where=~equations.fixed, initial=0.0))
+        sharp = float(bound.max(where=~equations.fixed, initial=0.0)) <= least
         if sharp or solutions == MOST_SOLUTIONS or largest(rest) <= least / 4:
             break
-        answer += _field_on_ring(problem, rest, least)
+        answer += _field_on_ring(equations, rest, least)
         rest = predicted.mismatch(answer, error)
-    # the last roundings are relative: of ratios, products, differences and sums
-    slack = 1 + 8 * EPSILON
-    node_bound = (wrong + bound) * slack
-    field_bound = np.minimum(abs(answer) + bound, mismatch + allowance) * slack
-    field_bound[problem.fixed] = 0.0
-    np.copyto(field, problem.values, where=problem.fixed)
-    at_fixed = abs(predicted.prediction - problem.values) * slack
-    np.copyto(node_bound, at_fixed, where=problem.fixed)
-    residual = mismatch / (largest(problem.values[problem.ring.nodes]) or 1.0)
-    stats = SolveStatistics("correction", problem.ring.size, residual=residual)
+    node_bound = (wrong + bound) * SLACK
+    field_bound = np.minimum(abs(answer) + bound, mismatch + allowance) * SLACK
+    field_bound[equations.fixed] = 0.0
+    np.copyto(field, equations.values, where=equations.fixed)
+    at_fixed = abs(predicted.prediction - equations.values) * SLACK
+    np.copyto(node_bound, at_fixed, where=equations.fixed)
+    residual = mismatch / (largest(equations.values[equations.ring.nodes]) or 1.0)
+    stats = SolveStatistics("correction", equations.ring.size, residual=residual)
     return Bounds(node_bound, field, field_bound, stats, allowance)
 
 
@@ -212,45 +228,45 @@ def _remaining(
 
     `sizes` are at least |c − field − answer| on the ring.
     """
-    problem = predicted.problem
-    barrier = _barrier(problem, precondition, sizes)
-    bound = _average(problem, np.minimum(barrier, sizes.max(initial=0.0)), sizes)
+    equations = predicted.equations
+    barrier = _barrier(equations, precondition, sizes)
+    bound = _average(equations, np.minimum(barrier, sizes.max(initial=0.0)), sizes)
     # each averaging adds the residual once more, divided by A's diagonal
     norm = predicted.inverse_norm + AVERAGINGS / operator_diagonal(predicted.operator)
-    allowance = rounding_allowance(problem, norm, field, answer, barrier=barrier)
+    allowance = rounding_allowance(equations, norm, field, answer, barrier=barrier)
     return bound + allowance, allowance
 
 
 def _field_on_ring(
-    problem: Problem, values: NDArray[np.float64], least: float
+    equations: Equations, values: NDArray[np.float64], least: float
 ) -> NDArray[np.float64]:
     """The field of the equation without production that has values (m,) on the ring, nearly.
 
     Where many fixed nodes lie close together, one application of the preconditioner leaves too
     much. `least` is what a bound needs to be.
     """
-    system = RingIteration(problem.operator, problem.ring)
-    tolerance = max(least / 4, EPSILON * largest(values))
-    double = np.dtype(np.float64)
-    options: dict[str, Any] = {"tolerance": tolerance, "precision": double, "threads": None}
-    field, _, _ = field_of_values(problem, system, values, **options)
+    system = RingIteration(equations.operator, equations.ring)
+    options = Options(max(least / 4, EPSILON * largest(values)))
+    field, _, _ = field_of_values(equations, system, values, options)
     return field.astype(np.float64, copy=False)
 
 
 def _barrier(
-    problem: Problem, precondition: RingPreconditioner, error: NDArray[np.float64]
+    equations: Equations, precondition: RingPreconditioner, error: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """A field that is at least `error` on the ring and satisfies the equation on the free nodes.
 
     Each source's largest error, spread over its ring, is turned into densities. Those that come out
     negative are set to 0.
     """
-    operator, ring = problem.operator, problem.ring
+    operator, ring = equations.operator, equations.ring
     constant = np.full(operator.lattice, error.max(initial=0.0))
     if not error.any() or operator.deflated:
         # constants serve for any operator, and a deflated one has no barrier that falls off
         return constant
-    labels, count = scipy.ndimage.label(problem.fixed, structure=np.ones((3,) * problem.fixed.ndim))
+    labels, count = scipy.ndimage.label(
+        equations.fixed, structure=np.ones((3,) * equations.fixed.ndim)
+    )
     source = labels[ring.nodes]
     largest = np.zeros(count + 1)
     np.maximum.at(largest, source, error)
@@ -264,18 +280,18 @@ def _barrier(
 
 
 def _average(
-    problem: Problem, bound: NDArray[np.float64], error: NDArray[np.float64]
+    equations: Equations, bound: NDArray[np.float64], error: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """A sharper bound of |e| next to the ring, where |e| = `error` is known node by node.
 
     With a ≥ A's diagonal, I − A/a has no negative entries, and as A e = 0 on the free nodes,
     |e| = |(I − A/a) e| ≤ (I − A/a) b there.
     """
-    diagonal = operator_diagonal(problem.operator)
+    diagonal = operator_diagonal(equations.operator)
     for _ in range(AVERAGINGS):
-        bound[problem.ring.nodes] = error
-        averaged = bound - problem.operator.apply(bound) / diagonal
+        bound[equations.ring.nodes] = error
+        averaged = bound - equations.operator.apply(bound) / diagonal
         # rounding of the stencil, of the quotient and of the difference
-        averaged = np.maximum(averaged, 0.0) + 4 * ROUNDINGS * EPSILON * largest(bound)
-        np.minimum(bound, averaged, out=bound, where=~problem.fixed)
+        averaged = np.maximum(averaged, 0.0) + 4 * STENCIL * EPSILON * largest(bound)
+        np.minimum(bound, averaged, out=bound, where=~equations.fixed)
     return bound

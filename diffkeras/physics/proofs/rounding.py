@@ -21,14 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.finite_volumes import EPSILON, ROUNDINGS, SLACK
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.ring import Ring
+from diffkeras.physics.equations.rounding import EPSILON, SLACK, STENCIL
 from diffkeras.physics.equations.spectral import SpectralOperator
-from diffkeras.physics.problem.problem import Problem
 
 
 def rounding_allowance(
-    problem: Problem,
+    equations: Equations,
     inverse_norm: float,
     *fields: NDArray[np.float64],
     barrier: NDArray[np.float64] | None = None,
@@ -38,10 +38,10 @@ def rounding_allowance(
     The first one should satisfy it with the problem's production, the others without. The barrier
     should satisfy A f ≥ 0: only less than 0 counts.
     """
-    operator, free = problem.operator, ~problem.fixed
+    operator, free = equations.operator, equations.free
     if operator.deflated and free.all():
-        return _allowance_of_balance(problem, fields[0])
-    supply = 0.0 if problem.supply is None else problem.supply
+        return _allowance_of_balance(equations, fields[0])
+    supply = 0.0 if equations.supply is None else equations.supply
     residual = float(_residual(operator, fields[0], supply).max(where=free, initial=0.0))
     # the others are small as a rule, so a rough bound of their rounding will do
     for field in fields[1:]:
@@ -60,10 +60,10 @@ def _residual(
     return np.abs(operator.apply(field) - supply) + operator.volumes.rounding(field)
 
 
-def _allowance_of_balance(problem: Problem, field: NDArray[np.float64]) -> float:
+def _allowance_of_balance(equations: Equations, field: NDArray[np.float64]) -> float:
     """The bound of |A⁻¹ρ| of a deflated operator where no node is fixed, so that γ > 0."""
-    operator = problem.operator
-    supply = np.zeros(field.shape) if problem.supply is None else problem.supply
+    operator = equations.operator
+    supply = np.zeros(field.shape) if equations.supply is None else equations.supply
     residual = float(_residual(operator, field, supply).max()) * SLACK
     spread = math.sqrt(field.size) * residual / operator.constant_eigenvalue
     produced = math.fsum(supply.ravel().tolist())
@@ -77,7 +77,7 @@ def _allowance_of_balance(problem: Problem, field: NDArray[np.float64]) -> float
 def _most_rounding(operator: SpectralOperator, size: float) -> float:
     """At least the rounding of the stencil on any node, of a field with values of up to a size."""
     # its terms are at most 2a·size together, in absolute value
-    return ROUNDINGS * EPSILON * operator_diagonal(operator) * size
+    return STENCIL * EPSILON * operator_diagonal(operator) * size
 
 
 def operator_diagonal(operator: SpectralOperator) -> float:
@@ -85,11 +85,11 @@ def operator_diagonal(operator: SpectralOperator) -> float:
     return 2 * sum(operator.couplings) + operator.decay
 
 
-def inverse_norm_bound(problem: Problem) -> float:
+def inverse_norm_bound(equations: Equations) -> float:
     """A bound of ‖A_ff⁻¹‖∞ [time], the least that the three barriers give; 0 without free nodes."""
-    if problem.fixed.all():
+    if equations.fixed.all():
         return 0.0
-    operator, ring = problem.operator, problem.ring
+    operator, ring = equations.operator, equations.ring
     bound = operator.inverse_norm
     longest = max(
         (axis.nodes + 1) ** 2 / (8 * coupling)
@@ -107,7 +107,7 @@ def _drained_barrier(operator: SpectralOperator, ring: Ring) -> float:
     lowest = float(barrier[ring.nodes].min())
     # adding a constant K adds γK and what leaves through absorbing sides: no harm where K ≥ 0
     barrier -= lowest if operator.singular else min(lowest, 0.0)
-    applied = operator.apply(barrier) - operator.volumes.rounding(barrier)
+    applied = operator.volumes.apply_rounded_down(barrier)
     applied[ring.nodes] = np.inf
     least = float(applied.min())
     # fixed nodes inside the sources count as free here, which only makes the barrier larger

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, FiniteVolumes
-from diffkeras.physics.equations.nonlinear import Equations
+from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.finite_volumes import FiniteVolumes
+from diffkeras.physics.equations.rounding import EPSILON, SLACK
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 LOOKED_AT = 2000  # nodes at most, to choose a barrier
@@ -43,7 +44,7 @@ class Barrier:
         self.field = field
         self.highest = largest(field)
         self.volumes, self.free = equations.volumes, equations.free
-        self.applied = _applied(self.volumes, field)
+        self.applied = self.volumes.apply_rounded_down(field)
         self._size = largest(self.applied)
 
     def bound(self, operator: FiniteVolumes, residual: NDArray, rounding: float) -> float:
@@ -68,7 +69,7 @@ class Barrier:
     def _supply(self, operator: FiniteVolumes) -> NDArray[np.float64]:
         """At most (A + d) w on the lattice, for the operator A + d of any problem."""
         if operator.couplings is not self.volumes.couplings:
-            return _applied(operator, self.field)
+            return operator.apply_rounded_down(self.field)
         # the couplings are the same, so that the drains make all the difference
         result = operator.drain - self.volumes.drain
         result *= self.field
@@ -116,13 +117,6 @@ class BarrierChoice:
             if np.isfinite(constant):
                 break
         return constant, barrier
-
-
-def _applied(volumes: FiniteVolumes, field: NDArray[np.float64]) -> NDArray[np.float64]:
-    """At most A w, as it is computed."""
-    result = volumes.apply(field)
-    result -= volumes.rounding(field)
-    return result - EPSILON * np.abs(result)  # the rounding of this difference
 
 
 def barrier_of(

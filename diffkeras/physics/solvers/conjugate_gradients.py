@@ -37,7 +37,7 @@ def conjugate_gradients(
     right_hand_side: NDArray,
     is_met: Callable[[NDArray, NDArray], bool],
     most: int,
-    is_near: Callable[[NDArray, float], bool] | None = None,
+    is_near: Callable[[NDArray, NDArray, float], bool] | None = None,
 ) -> Iterate:
     """Solve A x = b for vectors b in their precision, from x = 0.
 
@@ -50,9 +50,9 @@ def conjugate_gradients(
         right_hand_side: b, (n,).
         is_met: a goal for solution and residual.
         most: products with A.
-        is_near: a goal for the solution and the largest |value| of the correction M r that follows
-            it, an estimate of its error. This correction is added to the solution then: it costs
-            no product any more, and leaves a smooth residual.
+        is_near: a goal for solution, residual and the largest |value| of the correction M r that
+            follows, an estimate of the solution's error. This correction is added to the solution
+            then: it costs no product any more, and leaves a smooth residual.
     """
     residual, direction = right_hand_side.copy(), np.zeros_like(right_hand_side)
     solution, energy = np.zeros_like(right_hand_side), 1.0
@@ -68,7 +68,7 @@ def conjugate_gradients(
         if is_near is not None:
             estimate = max(float(corrected.max()), -float(corrected.min()))
             first_estimate = first_estimate or estimate
-            if is_near(solution, estimate):
+            if is_near(solution, residual, estimate):
                 solution += corrected
                 return Iterate(solution, residual, iterations, True, estimate, first_estimate)
         energy, last = float(np.vdot(residual, corrected)), energy

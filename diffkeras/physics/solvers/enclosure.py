@@ -5,15 +5,15 @@ between û − b and û + b. If (A + d) b ≥ |F(û)| on the free nodes, then
 
     F(û + b) = F(û) + A b + φ(û + b) − φ(û) ≥ F(û) + (A + d) b ≥ 0,    F(û − b) ≤ 0 likewise,
 
-so û − b is a subsolution, û + b a supersolution, and |û − u| ≤ b node by node (`nonlinear`). The
+so û − b is a subsolution, û + b a supersolution, and |û − u| ≤ b node by node (`equations`). The
 inequality is checked on every node, with the rounding of the check; how b was found plays no part.
-Conjugate gradients find it: they solve (A + d) y = |F(û)| + ε, with a small ε > 0. Where y ≥ 0
-fails the inequality, a constant helps: A + d takes c to at least σ c, with its row sums σ, so that
-b = y + c passes for
+Conjugate gradients find it: they solve (A + d) y = |F(û)| + ε, where ε is the root mean square of
+F: the larger the peaks of F, which take most iterations, the larger it is beside the mean |F|. As
+soon as (A + d) y is positive on every free node, b = t y passes for
 
-    c ≥ max (|F(û)| − (A + d) y) / σ.
+    t = max |F(û)| / ((A + d) y).
 
-The iterations go on until c is small or b is as small as it is needed.
+The iterations go on until t is little more than 1 or b is as small as it is needed.
 
 The slopes are taken on û ± radius, and the bound holds if no b is above the radius. With an
 infinite radius d = 0, and it holds always, but there is none if A alone loses nothing. Once |û − u|
@@ -25,15 +25,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.finite_volumes import EPSILON, ROUNDINGS, SLACK, FiniteVolumes
-from diffkeras.physics.equations.nonlinear import Equations
+from diffkeras.physics.equations.block_cycles import SINGLE
+from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.rounding import EPSILON, SLACK
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
-SURPLUS = 0.5  # ε as a share of the mean |F|
-SMALL = 0.1  # share of a bound that c may be
+SHARP = 1.25  # t, from which iterations hardly sharpen the bound
 ATTEMPTS = 10  # single precision may take one digit each where D varies by orders
 NEGLIGIBLE = EPSILON**2  # share of the terms of A û, far below their rounding
-LARGE = 1e30  # for 1/0
 
 
 class Enclosure:
@@ -46,7 +45,6 @@ class Enclosure:
     def __init__(self, equations: Equations, steps: LinearSteps) -> None:
         self._equations = equations
         self._steps = steps
-        self._of_drain: NDArray[np.float32] | None = None
         self.is_too_wide = False
 
     def within(
@@ -88,7 +86,6 @@ class Enclosure:
     ) -> NDArray[np.float64] | None:
         """b ≥ 0 with (A + d) b ≥ |F|, d on û ± radius."""
         equations, free = self._equations, self._equations.free
-        self.is_too_wide = False
         slope = equations.least_slope(field, radius)
         operator = equations.steeper(slope)
         residual, rounding = equations.of_with_rounding(field, precision)
@@ -98,47 +95,33 @@ class Enclosure:
         if not size:
             size = self._negligible(field)
             residual = np.where(free, size, 0.0).astype(precision)
-        surplus = SURPLUS * float(residual.mean())
-        remainder = residual + surplus
-        remainder *= free
+        residual /= size
+        target = residual + float(np.sqrt(np.vdot(residual, residual) / residual.size))
+        target *= free
+        test = _Test(residual, target, free, needed / size, most / size)
         bound: NDArray[np.float64] = np.zeros(field.shape)
-        constant = np.inf
-        test = _Test(self._inverse_drain(operator), surplus, needed, most)
+        remainder = target
         for _ in range(ATTEMPTS):
-            test.begin(largest(remainder))
+            test.begin(largest(remainder), largest(bound))
             try:
                 bound += self._steps.solve(slope, remainder, Goal(of_both=test)).solution
             except ConvergenceError:  # A + d is singular, for example
                 return None
-            if test.is_too_wide:
-                self.is_too_wide = True
+            self.is_too_wide = test.is_too_wide
+            if self.is_too_wide:
                 return None
             np.maximum(bound, 0.0, out=bound)
-            applied, sizes = operator.apply_with_sizes(bound.astype(precision))
-            sizes *= ROUNDINGS * (np.finfo(precision).eps / 2)
-            applied -= sizes
-            remainder = np.subtract(residual, applied, out=applied)
-            remainder *= free
-            constant = _constant(remainder, operator.drain)
-            if constant <= SMALL * largest(bound) or largest(bound) + constant <= needed:
+            applied = operator.apply_rounded_down(bound.astype(precision))
+            np.copyto(applied, 1.0, where=equations.fixed)
+            factor = _factor(residual, applied)
+            if test.is_enough(factor, largest(bound)):
                 break
-            remainder += surplus
+            remainder = np.subtract(target, applied, out=applied)
             remainder *= free
-            test = _Test(test.inverse_drain, surplus)
-        if not np.isfinite(constant):
+        if not np.isfinite(factor):
             return None
-        bound += constant
-        bound *= free
-        bound *= SLACK
+        bound *= factor * size * SLACK
         return bound
-
-    def _inverse_drain(self, operator: FiniteVolumes) -> NDArray[np.float32]:
-        """1/σ, (n,); some large number where σ = 0."""
-        if operator is not self._equations.volumes:
-            return _inverse(operator.drain)
-        if self._of_drain is None:
-            self._of_drain = _inverse(operator.drain)
-        return self._of_drain
 
     def _negligible(self, field: NDArray) -> float:
         """|F| in place of an exact 0: far below the rounding of A û."""
@@ -150,54 +133,44 @@ class _Test:
     """Whether conjugate gradients have come far enough.
 
     Attributes:
-        inverse_drain: 1/σ, (n,).
         is_too_wide: whether they have ended as b is larger than `most`.
     """
 
     def __init__(
-        self,
-        inverse_drain: NDArray[np.float32],
-        surplus: float,
-        needed: float = 0.0,
-        most: float = np.inf,
+        self, residual: NDArray, target: NDArray, free: NDArray, needed: float, most: float
     ) -> None:
-        self.inverse_drain = inverse_drain
-        self._limits = surplus, needed, most
+        """Of |F| and |F| + ε, and a bound that is enough, and the largest one."""
+        self._residual = residual.astype(SINGLE).ravel()
+        self._target = target.astype(SINGLE)
+        np.copyto(self._target, 1.0, where=~free)  # where nothing is needed
+        self._target = self._target.ravel()
+        self._needed, self._most = needed, most
         self.is_too_wide = False
 
-    def begin(self, size: float) -> None:
-        """The next right-hand side is divided by its size."""
-        self._surplus, self._needed, self._most = (limit / size for limit in self._limits)
-        self._is_first = True
+    def begin(self, size: float, height: float) -> None:
+        """The next y is divided by a size, and added to one that is so high."""
+        self._size, self._height, self._is_first = size, height, True
+
+    def is_enough(self, factor: float, highest: float) -> bool:
+        """Whether t and the largest y are small enough."""
+        return factor <= SHARP or factor * highest <= self._needed
 
     def __call__(self, solution: NDArray, residual: NDArray) -> bool:
         """Of y and the residual of (A + d) y = |F| + ε."""
         if self._is_first:
             self._is_first = False
             return False
-        remainder = residual - self._surplus
-        remainder *= self.inverse_drain
-        constant = max(float(remainder.max()), 0.0)
-        highest = float(solution.max())
+        highest = self._height + self._size * float(solution.max())
         self.is_too_wide = highest > self._most
-        small = constant <= SMALL * highest or highest + constant <= self._needed
-        return self.is_too_wide or small
+        if self.is_too_wide:
+            return True
+        applied = residual * SINGLE.type(-self._size)
+        applied += self._target
+        return self.is_enough(_factor(self._residual, applied), highest)
 
 
-def _constant(remainder: NDArray, drain: NDArray[np.float64]) -> float:
-    """The least c with σ c ≥ the remainder, (rows, columns); infinite if there is none."""
-    where = np.flatnonzero(remainder > 0)
-    if not where.size:
-        return 0.0
-    drains = drain.ravel()[where]
-    if not drains.all():
+def _factor(residual: NDArray, applied: NDArray) -> float:
+    """The least t with t (A + d) y ≥ |F|; infinite if there is none."""
+    if not applied.min() > 0:
         return np.inf
-    return float((remainder.ravel()[where] / drains).max()) * SLACK
-
-
-def _inverse(drain: NDArray[np.float64]) -> NDArray[np.float32]:
-    return (
-        np.divide(1.0, drain, out=np.full(drain.shape, LARGE), where=drain > 0)
-        .ravel()
-        .astype(np.float32)
-    )
+    return float((residual / applied).max()) * SLACK

@@ -8,7 +8,6 @@ The callers correct what single precision leaves.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,10 +16,10 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
+from diffkeras.physics.equations.block_cycles import SINGLE, BlockCycle
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
-from diffkeras.physics.equations.nonlinear import Equations
 from diffkeras.physics.solvers.algebraic_multigrid import ruge_stuben_hierarchy
-from diffkeras.physics.solvers.block_cycles import SINGLE, BlockCycle
 from diffkeras.physics.solvers.conjugate_gradients import Function, Iterate, conjugate_gradients
 
 MOST_CYCLES = 25  # of one solution; algebraic multigrid takes over beyond this
@@ -36,12 +35,15 @@ class Goal(NamedTuple):
         near: the largest |value| of a correction, an estimate of the error.
         share: the same, as a share of the largest |x|.
         of_both: a condition for x and its residual, (n,) each.
+        provable: whether a correction that is near must also leave a residual of which a bound of
+            this size can be proven: about the mean |residual| times the largest of A⁻¹1.
     """
 
     reduction: float = 0.0
     near: float = 0.0
     share: float = 0.0
     of_both: Callable[[NDArray, NDArray], bool] | None = None
+    provable: bool = False
 
 
 class Move(NamedTuple):
@@ -56,15 +58,6 @@ class Move(NamedTuple):
     estimate: float = 0.0
     first_estimate: float = 0.0
     iterations: int = 0
-
-
-@lru_cache(maxsize=1)
-def cycle_of(equations: Equations) -> BlockCycle:
-    """The multigrid cycle of A on the free nodes; that of the last equations is kept.
-
-    So a certificate and the solution that follows it share it (`equations_of`).
-    """
-    return BlockCycle(equations.volumes.on(equations.free))
 
 
 class NearbyCycle(NamedTuple):
@@ -116,10 +109,10 @@ class LinearSteps:
         result: Iterate | None = None
         if self._by_blocks:
             cycle = self._cycle_of(slope)
-            scaled = np.divide(right_hand_side, size, dtype=right_hand_side.dtype)
-            result = _iterate(
-                cycle.matrix.dot, cycle, scaled.astype(SINGLE).ravel(), goal, size, MOST_CYCLES
-            )
+            single = np.empty(right_hand_side.shape, SINGLE)
+            single = np.divide(right_hand_side, size, out=single, casting="same_kind").ravel()
+            height = cycle.height if goal.provable else 0.0
+            result = _iterate(cycle.matrix.dot, cycle, single, goal, size, MOST_CYCLES, height)
             self.iterations += result.iterations
             self._by_blocks = result.is_met
         if result is None or not result.is_met:
@@ -139,7 +132,7 @@ class LinearSteps:
     def _new_cycle(self, slope: NDArray | float) -> BlockCycle:
         equations, near = self._equations, self._near
         if near is None:
-            cycle = cycle_of(equations)
+            cycle = equations.cycle
             if not np.any(slope):
                 return cycle
             return cycle.plus((slope * equations.free).astype(np.float64))
@@ -199,9 +192,18 @@ class LinearSteps:
 
 
 def _iterate(
-    apply: Function, precondition: Function, scaled: NDArray, goal: Goal, size: float, most: int
+    apply: Function,
+    precondition: Function,
+    scaled: NDArray,
+    goal: Goal,
+    size: float,
+    most: int,
+    height: float = 0.0,
 ) -> Iterate:
-    """Conjugate gradients to within a goal, for b that is divided by its size."""
+    """Conjugate gradients to within a goal, for b that is divided by its size.
+
+    `height` is about the largest of A⁻¹1, for goals that are provable.
+    """
     least = goal.reduction * float(np.sqrt(np.vdot(scaled, scaled)))
 
     def is_met(solution: NDArray, residual: NDArray) -> bool:
@@ -209,11 +211,13 @@ def _iterate(
             return goal.of_both(solution, residual)
         return float(np.sqrt(np.vdot(residual, residual))) <= least
 
-    def is_near(solution: NDArray, estimate: float) -> bool:
+    def is_near(solution: NDArray, residual: NDArray, estimate: float) -> bool:
         wanted = goal.near / size
         if goal.share:
             wanted = max(wanted, goal.share * largest(solution))
-        return estimate <= wanted
+        return estimate <= wanted and (
+            not height or height * float(np.abs(residual).mean()) <= wanted
+        )
 
     looks = goal.near or goal.share
     return conjugate_gradients(

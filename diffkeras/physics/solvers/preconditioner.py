@@ -212,36 +212,58 @@ def _blocks(
     But a connected source of up to `whole` nodes stays in one block: its nodes screen each other
     most.
     """
-    mask = np.zeros(lattice, dtype=bool)
-    mask[ring.nodes] = True
-    labels, count = scipy.ndimage.label(mask, structure=np.ones((3,) * mask.ndim))
-    part = labels[ring.nodes]
-    sizes = np.bincount(part, minlength=count + 1)
-    points = np.stack(ring.nodes).astype(np.float64)
-    small = sizes[part] <= whole
-    for coordinates in points:
-        centres = np.bincount(part, coordinates, minlength=count + 1) / np.maximum(sizes, 1)
-        coordinates[small] = centres[part[small]]
-    # numbered apart, so that a large source may be cut anywhere
-    part[~small] = count + 1 + np.arange(np.count_nonzero(~small))
+    source, points = _sources(ring, lattice, whole)
     blocks: list[NDArray[np.intp]] = []
     waiting = [np.arange(ring.size)]
     while waiting:
         nodes = waiting.pop()
         extents = np.ptp(points.take(nodes, axis=1), axis=1)
-        if nodes.size <= most and extents.max() <= reach:
+        halves = None
+        if nodes.size > most or extents.max() > reach:
+            halves = _halves(nodes, source, points[extents.argmax()])
+        if halves is None:
             blocks.append(nodes)
-            continue
-        along = points[extents.argmax(), nodes]
-        nodes = nodes[np.lexsort((part[nodes], along))]
-        cuts = np.flatnonzero(np.diff(part[nodes])) + 1
-        if cuts.size == 0:
-            blocks.append(nodes)
-            continue
-        cut = cuts[np.abs(cuts - nodes.size // 2).argmin()]
-        waiting += [nodes[:cut], nodes[cut:]]
-    # depth first, the blocks lie along a curve; reversed bits of their numbers go along it from
-    # coarse to fine
+        else:
+            waiting += halves
+    return _from_coarse_to_fine(blocks)
+
+
+def _sources(
+    ring: Ring, lattice: tuple[int, ...], whole: int
+) -> tuple[NDArray[np.integer], NDArray[np.float64]]:
+    """The source of each ring node, (m,), and where it is taken to be, (dimensions, m).
+
+    That is the centre of its source, but of a source of more than `whole` nodes, each counts for
+    itself.
+    """
+    mask = np.zeros(lattice, dtype=bool)
+    mask[ring.nodes] = True
+    labels, count = scipy.ndimage.label(mask, structure=np.ones((3,) * mask.ndim))
+    source = labels[ring.nodes]
+    sizes = np.bincount(source, minlength=count + 1)
+    small = sizes[source] <= whole
+    points = np.stack(ring.nodes).astype(np.float64)
+    for coordinates in points:
+        centres = np.bincount(source, coordinates, minlength=count + 1) / np.maximum(sizes, 1)
+        coordinates[small] = centres[source[small]]
+    source[~small] = count + 1 + np.arange(np.count_nonzero(~small))
+    return source, points
+
+
+def _halves(
+    nodes: NDArray[np.intp], source: NDArray[np.integer], along: NDArray[np.float64]
+) -> list[NDArray[np.intp]] | None:
+    """The nodes, cut between two sources near the middle of an axis; None if there is one only."""
+    nodes = nodes[np.lexsort((source[nodes], along[nodes]))]
+    cuts = np.flatnonzero(np.diff(source[nodes])) + 1
+    if cuts.size == 0:
+        return None
+    cut = cuts[np.abs(cuts - nodes.size // 2).argmin()]
+    return [nodes[:cut], nodes[cut:]]
+
+
+def _from_coarse_to_fine(blocks: list[NDArray[np.intp]]) -> list[NDArray[np.intp]]:
+    """Blocks that lie along a curve, as bisection depth first gives them, by reversed bits."""
     bits = max(len(blocks) - 1, 1).bit_length()
     order = (int(f"{number:0{bits}b}"[::-1], 2) for number in range(1 << bits))
     return [blocks[number] for number in order if number < len(blocks)]

@@ -17,21 +17,20 @@ a correction is within the tolerance.
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.finite_volumes import EPSILON
-from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.rounding import EPSILON
 from diffkeras.physics.solvers.ring_field import (
     CORRECTIONS,
     RingSystem,
     field_of_values,
     statistics_of,
 )
-from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.statistics import Options, Solved
 
 # Of a pair of transforms on N × N nodes, as a share of max A⁻¹|s| and divided by 1 + √N. No
 # larger one was seen, in 400 problems of every kind with up to 1024 nodes a side. (The largest come
@@ -39,46 +38,32 @@ from diffkeras.physics.solvers.statistics import SolveStatistics
 ROUNDING = 4 * EPSILON
 
 
-def field_of_production(
-    problem: Problem,
-    system: RingSystem,
-    *,
-    tolerance: float,
-    precision: np.dtype,
-    threads: int | None,
-) -> tuple[NDArray[np.floating], SolveStatistics]:
-    """The field divided by `problem.scale`, always in float64.
-
-    The tolerance is relative to the field's largest |value|.
-
-    Raises:
-        ConvergenceError: the tolerance was not met.
-    """
-    ring = problem.ring
+def field_of_production(equations: Equations, system: RingSystem, options: Options) -> Solved:
+    """See `table.Solver`; always in float64."""
+    tolerance, threads = options.tolerance, options.threads
+    ring = equations.ring
     field: NDArray = np.zeros(())
-    source, values = problem.supply, problem.ring_values
+    source, values = equations.supply, equations.ring_values
     assert source is not None
     size, residual, best = 0.0, np.inf, np.inf
     for step in range(1 + CORRECTIONS):
-        correction = particular_field(problem, source, correct=step > 0, threads=threads)
+        correction = particular_field(equations, source, correct=step > 0, threads=threads)
         # the rounding of the transforms: first an estimate, then what the last step left of it
         largest_step = rounding = largest(correction)
         if step == 0:
-            rounding = _rounding(problem, largest_step) + ROUNDING * largest_step
+            rounding = _rounding(equations, largest_step) + ROUNDING * largest_step
         mismatch = 0.0  # on the ring
         if ring.size:
             values = values - correction[ring.nodes]
             # before the field is known, its size is guessed
             size = size or max(largest(values), largest_step)
-            options: dict[str, Any] = {"precision": np.dtype(np.float64), "threads": threads}
-            rest, mismatch, _ = field_of_values(
-                problem, system, values, tolerance=tolerance * size / 2, **options
-            )
+            half = Options(tolerance * size / 2, threads=threads)
+            rest, mismatch, _ = field_of_values(equations, system, values, half)
             correction += rest
             largest_step = largest(correction)
         field = field + correction if step else correction
         size = largest(field) if step else largest_step
-        size = max(size, largest(problem.ring_values))
+        size = max(size, largest(equations.ring_values))
         # a correction was the error of the field before it
         error = min(mismatch + rounding, largest_step) if step else mismatch + rounding
         residual = error / size
@@ -86,15 +71,15 @@ def field_of_production(
             break
         best = residual if step else np.inf
         field = field.astype(np.longdouble)
-        source, values = _residuals(problem, field)
-    statistics = statistics_of(problem, system, residual, tolerance, np.dtype(np.float64))
+        source, values = _residuals(equations, field)
+    statistics = statistics_of(equations, system, residual, tolerance, np.dtype(np.float64))
     if not ring.size:
         statistics = replace(statistics, method="transform")
-    return field.astype(np.float64, copy=False), statistics
+    return Solved(field.astype(np.float64, copy=False), statistics)
 
 
 def particular_field(
-    problem: Problem,
+    equations: Equations,
     source: NDArray[np.float64],
     *,
     correct: bool = False,
@@ -105,7 +90,7 @@ def particular_field(
     A field that corrects another one has the mean 0 if A is deflated and no node is fixed: the mean
     of the first one was exact, and that of a residual is rounding.
     """
-    operator, ring = problem.operator, problem.ring
+    operator, ring = equations.operator, equations.ring
     if not operator.deflated:
         return operator.inverse(source, threads=threads)
     if ring.size:
@@ -120,28 +105,28 @@ def particular_field(
     return field
 
 
-def _rounding(problem: Problem, size: float) -> float:
+def _rounding(equations: Equations, size: float) -> float:
     """About the largest rounding in the field of the production, which isn't proven.
 
     No entry of A⁻¹ is negative. So max A⁻¹|s| is the `size` of the field if no two productions have
     opposite signs, and otherwise at most ‖A⁻¹‖∞ max|s|.
     """
-    operator, supply = problem.operator, problem.supply
+    operator, supply = equations.operator, equations.supply
     assert supply is not None
     if operator.deflated:
-        most = 2 / operator.constant_eigenvalue * problem.largest_supply
+        most = 2 / operator.constant_eigenvalue * equations.largest_supply
     elif supply.min() >= 0 or supply.max() <= 0:
         most = size
     else:
-        most = operator.inverse_norm * problem.largest_supply
-    pairs = len(problem.lattice) / 2  # each axis adds as much
-    return pairs * ROUNDING * (1 + math.sqrt(max(problem.lattice))) * most
+        most = operator.inverse_norm * equations.largest_supply
+    pairs = len(equations.lattice) / 2  # each axis adds as much
+    return pairs * ROUNDING * (1 + math.sqrt(max(equations.lattice))) * most
 
 
 def _residuals(
-    problem: Problem, field: NDArray[np.longdouble]
+    equations: Equations, field: NDArray[np.longdouble]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """s − A u, (rows, columns), 0 on the fixed nodes, and c − u on the ring, (m,)."""
-    missing = np.where(problem.fixed, 0.0, problem.supply - problem.operator.apply(field))
-    off = problem.ring_values - field[problem.ring.nodes]
+    missing = np.where(equations.fixed, 0.0, equations.supply - equations.operator.apply(field))
+    off = equations.ring_values - field[equations.ring.nodes]
     return missing.astype(np.float64), off.astype(np.float64)

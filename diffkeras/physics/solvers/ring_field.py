@@ -10,15 +10,15 @@ This is the discrete single-layer potential, an exact "capacitance matrix" metho
 George & Golub 1971; Proskurowski & Widlund 1976).
 """
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.spectral import SpectralOperator
-from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.statistics import Options, Solved, SolveStatistics
 
 CORRECTIONS = 3  # each takes the digits that rounding took from the one before
 
@@ -55,50 +55,37 @@ def eliminate_constant(
     return of_values - constant * of_ones, float(constant)
 
 
-def field_of_ring(
-    problem: Problem,
-    system: RingSystem,
-    *,
-    tolerance: float,
-    precision: np.dtype,
-    threads: int | None,
-) -> tuple[NDArray[np.floating], SolveStatistics]:
-    """The field divided by `problem.scale`, in `precision` if that meets the tolerance."""
-    options: dict[str, Any] = {"tolerance": tolerance, "precision": precision, "threads": threads}
-    field, residual, used = field_of_values(problem, system, problem.ring_values, **options)
-    return field, statistics_of(problem, system, residual, tolerance, used)
+def field_of_ring(equations: Equations, system: RingSystem, options: Options) -> Solved:
+    """See `table.Solver`; in the precision of the options if that meets the tolerance."""
+    values, tolerance = equations.ring_values, options.tolerance
+    field, residual, used = field_of_values(equations, system, values, options)
+    return Solved(field, statistics_of(equations, system, residual, tolerance, used))
 
 
 def field_of_values(
-    problem: Problem,
-    system: RingSystem,
-    values: NDArray[np.float64],
-    *,
-    tolerance: float,
-    precision: np.dtype,
-    threads: int | None,
+    equations: Equations, system: RingSystem, values: NDArray[np.float64], options: Options
 ) -> tuple[NDArray[np.floating], float, np.dtype]:
     """The field that satisfies A u = 0 on the free nodes and has values (m,) on the ring.
 
-    It is computed in `precision` if that meets the tolerance, an absolute one here.
+    It is computed in the precision of the options if that meets the tolerance, which is absolute.
 
     Returns:
         The field, (rows, columns), its residual on the ring, and the precision used.
     """
-    for dtype in dict.fromkeys((precision, np.dtype(np.float64))):
-        field, residual = _correct(problem, system, values, tolerance, dtype, threads)
-        if residual <= tolerance:
+    for dtype in dict.fromkeys((options.precision, np.dtype(np.float64))):
+        field, residual = _correct(equations, system, values, options._replace(precision=dtype))
+        if residual <= options.tolerance:
             break
     return field, residual, dtype
 
 
 def statistics_of(
-    problem: Problem, system: RingSystem, residual: float, tolerance: float, precision: np.dtype
+    equations: Equations, system: RingSystem, residual: float, tolerance: float, precision: np.dtype
 ) -> SolveStatistics:
     """How a field was solved, or a ConvergenceError if its residual is above the tolerance."""
     if residual <= tolerance:
         return SolveStatistics(
-            system.method, problem.ring.size, system.iterations, residual, precision.name
+            system.method, equations.ring.size, system.iterations, residual, precision.name
         )
     if 10 * residual < 1:
         way_out = f"ask for a tolerance of {10 * residual:.0e} or more"
@@ -111,12 +98,7 @@ def statistics_of(
 
 
 def _correct(
-    problem: Problem,
-    system: RingSystem,
-    targets: NDArray[np.float64],
-    tolerance: float,
-    dtype: np.dtype,
-    threads: int | None,
+    equations: Equations, system: RingSystem, targets: NDArray[np.float64], options: Options
 ) -> tuple[NDArray[np.floating], float]:
     """The field before its sources are put in, and its residual on the ring.
 
@@ -125,7 +107,8 @@ def _correct(
     the last transforms violates A u = 0, which the ring doesn't show. Where that could matter in
     single precision, these transforms are in double precision.
     """
-    operator, ring = problem.operator, problem.ring
+    operator, ring = equations.operator, equations.ring
+    tolerance, dtype, threads, _ = options
     field: NDArray | None = None
     residual, mismatch = np.inf, targets
     for _ in range(1 + CORRECTIONS):
@@ -133,7 +116,7 @@ def _correct(
         single = dtype == np.float32 and not operator.deflated
         if single and rounding_of_field(operator, density) > tolerance / 2:
             density = density.astype(np.float64)
-        correction = spread(problem, density, constant, threads)
+        correction = spread(equations, density, constant, threads)
         corrected = correction if field is None else field + correction
         mismatch = targets - corrected[ring.nodes]
         reached = float(np.abs(mismatch).max())
@@ -147,10 +130,10 @@ def _correct(
 
 
 def spread(
-    problem: Problem, density: NDArray[np.floating], constant: float, threads: int | None = None
+    equations: Equations, density: NDArray[np.floating], constant: float, threads: int | None = None
 ) -> NDArray:
     """The field, (rows, columns), of densities (m,) and the constant that belongs to them."""
-    operator, ring = problem.operator, problem.ring
+    operator, ring = equations.operator, equations.ring
     if operator.deflated:
         # any difference between their sum and μ/s would be a residual on every free node
         density = density.astype(np.float64)

@@ -1,6 +1,10 @@
-"""How a field was solved."""
+"""What is asked of a solver, and what it returns."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -31,3 +35,33 @@ class SolveStatistics:
     residual: float = 0.0
     precision: str = "float64"
     newton_steps: int = 0
+
+
+class Options(NamedTuple):
+    """What is asked of a solver.
+
+    Attributes:
+        tolerance: largest error, relative to the largest |value| of the field.
+        precision: the least one of the field.
+        threads: of transforms.
+        initial: a field to start from, on the lattice; a solver may ignore it.
+    """
+
+    tolerance: float
+    precision: np.dtype = np.dtype(np.float64)
+    threads: int = 1
+    initial: NDArray[np.float64] | None = None
+
+
+class Solved(NamedTuple):
+    """What a solver returns.
+
+    Attributes:
+        field: divided by `Equations.scale`, right on the free nodes.
+        statistics: how it was solved.
+        bound: of its error on each free node, proven; None if it isn't yet.
+    """
+
+    field: NDArray[np.floating]
+    statistics: SolveStatistics
+    bound: NDArray[np.float64] | None = None

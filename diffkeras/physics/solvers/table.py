@@ -1,124 +1,110 @@
 """The table of solvers: how each one solves a problem, and the time that it is likely to take."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Protocol
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solvers.newton import solve_by_newton
 from diffkeras.physics.solvers.production import field_of_production
 from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import RingSystem, field_of_ring
-from diffkeras.physics.solvers.statistics import SolveStatistics
-
-Solved = tuple[NDArray[np.floating], SolveStatistics, NDArray[np.float64] | None]
+from diffkeras.physics.solvers.statistics import Options, Solved
 
 
-class Solver(NamedTuple):
-    """A way to solve a problem with a fixed value or a production that is not 0.
+class Solver(Protocol):
+    """A way to solve equations with a fixed value or a production that is not 0."""
 
-    Attributes:
-        solve: takes the problem and, as keywords, the `tolerance`, the least `precision` of the
-            field and the `threads` of transforms; returns the field divided by `problem.scale`,
-            right on the free nodes, how it was solved, and the bound of its error on each of them,
-            or None if that isn't proven yet.
-        cost: the seconds that it is likely to take, of one core.
-        any_medium: whether it solves in a medium that varies, too.
-        any_uptake: whether it solves with saturating uptake, too.
-        takes_initial: whether `solve` takes the keyword `initial`, a field to start from.
-    """
+    def needs(self, problem: Problem) -> str:
+        """What a problem lacks for it, in words; empty if it solves the problem."""
 
-    solve: Callable[..., Solved]
-    cost: Callable[[Problem], float]
-    any_medium: bool = False
-    any_uptake: bool = False
-    takes_initial: bool = False
+    def cost(self, equations: Equations) -> float:
+        """The seconds that it is likely to take, of one core; only ratios matter."""
+
+    def solve(self, equations: Equations, options: Options) -> Solved:
+        """The field; a ConvergenceError if the tolerance was not met."""
 
 
-def _solve_dense(problem: Problem, **options: Any) -> Solved:
-    return _solve_ring(problem, DenseRing(problem.operator, problem.ring), **options)
+class RingSolver:
+    """Transforms and the ring system, directly."""
+
+    def needs(self, problem: Problem) -> str:
+        """See `Solver`."""
+        if not problem.homogeneous.medium.is_uniform:
+            return (
+                "a uniform medium, and diffusivity, decay or uptake vary over the lattice here, or "
+                "a side is a Robin side"
+            )
+        return "a linear problem, and uptake saturates here" if problem.uptake else ""
+
+    def cost(self, equations: Equations) -> float:
+        """See `Solver`: the entries of the ring matrix, and Cholesky's method."""
+        ring_nodes = equations.ring.size
+        return 6e-9 * ring_nodes**2 + 7e-12 * ring_nodes**3
+
+    def solve(self, equations: Equations, options: Options) -> Solved:
+        """See `Solver`."""
+        solve = field_of_ring if equations.supply is None else field_of_production
+        return solve(equations, self._system(equations, options.threads), options)
+
+    def _system(self, equations: Equations, threads: int) -> RingSystem:
+        return DenseRing(equations.operator, equations.ring)
 
 
-def _solve_iteratively(problem: Problem, *, threads: int | None, **options: Any) -> Solved:
-    system = RingIteration(problem.operator, problem.ring, threads, len(problem.lattice) == 3)
-    return _solve_ring(problem, system, threads=threads, **options)
+class IterativeRingSolver(RingSolver):
+    """Transforms and the ring system, by conjugate gradients."""
+
+    def cost(self, equations: Equations) -> float:
+        """See `Solver`: the preconditioner, and five products as a rule, each transform pairs."""
+        return 1.5e-5 * equations.ring.size + 5 * 2.7e-8 * equations.values.size
+
+    def _system(self, equations: Equations, threads: int) -> RingSystem:
+        in_single = len(equations.lattice) == 3
+        return RingIteration(equations.operator, equations.ring, threads, in_single)
 
 
-def _solve_ring(problem: Problem, system: RingSystem, **options: Any) -> Solved:
-    solve = field_of_ring if problem.production is None else field_of_production
-    return *solve(problem, system, **options), None
+class NewtonSolver:
+    """Newton's method with conjugate gradients and multigrid, and a proof."""
+
+    def needs(self, problem: Problem) -> str:
+        """See `Solver`: nothing."""
+        return ""
+
+    def cost(self, equations: Equations) -> float:
+        """See `Solver`: Newton's steps, and conjugate gradients for each and for the bound."""
+        return 4e-6 * equations.values.size
+
+    def solve(self, equations: Equations, options: Options) -> Solved:
+        """See `Solver`."""
+        return solve_by_newton(equations, options)
 
 
-# Costs are seconds measured on one core; only their ratios matter.
-
-
-def _dense_ring_cost(ring_nodes: int) -> float:
-    """The entries of the ring matrix, and Cholesky's method."""
-    return 6e-9 * ring_nodes**2 + 7e-12 * ring_nodes**3
-
-
-def _ring_iteration_cost(ring_nodes: int, nodes: int) -> float:
-    """The preconditioner of the ring system, and five products, as a rule: transform pairs."""
-    return 1.5e-5 * ring_nodes + 5 * 2.7e-8 * nodes
-
-
-def _newton_cost(nodes: int) -> float:
-    """Newton's steps, and conjugate gradients for each and for the bound."""
-    return 4e-6 * nodes
-
-
-SOLVERS = {
-    "ring": Solver(_solve_dense, lambda problem: _dense_ring_cost(problem.ring.size)),
-    "ring-cg": Solver(
-        _solve_iteratively,
-        lambda problem: _ring_iteration_cost(problem.ring.size, problem.values.size),
-    ),
-    "newton-cg": Solver(
-        solve_by_newton,
-        lambda problem: _newton_cost(problem.values.size),
-        any_medium=True,
-        any_uptake=True,
-        takes_initial=True,
-    ),
+SOLVERS: dict[str, Solver] = {
+    "ring": RingSolver(),
+    "ring-cg": IterativeRingSolver(),
+    "newton-cg": NewtonSolver(),
 }
 METHODS = ("auto", *SOLVERS)
 
 
-def _able(problem: Problem, *, linear: bool = False) -> list[str]:
-    """The methods that solve a problem; with `linear`, if its uptake didn't saturate."""
-    uniform = problem.homogeneous.medium.is_uniform
-    saturating = problem.uptake is not None and not linear
-    return [
-        name
-        for name, solver in SOLVERS.items()
-        if (solver.any_medium or uniform) and (solver.any_uptake or not saturating)
-    ]
+def _able(problem: Problem) -> list[str]:
+    """The methods that solve a problem."""
+    return [name for name, solver in SOLVERS.items() if not solver.needs(problem)]
 
 
 def check_method(method: str, problem: Problem) -> None:
     """Raise an error for an unknown method, or one that can't solve such a problem."""
     if method not in METHODS:
         raise PhysicsError(f"method {method!r:.60} is unknown; choose one of {', '.join(METHODS)}")
-    able = ["auto", *_able(problem)]
-    if method in able:
-        return
-    if method in _able(problem, linear=True):
+    if method != "auto" and (needs := SOLVERS[method].needs(problem)):
         raise PhysicsError(
-            f"method {method!r} needs a linear problem, and uptake saturates here; choose one of "
-            f"{', '.join(able)}"
+            f"method {method!r} needs {needs}; choose one of {', '.join(['auto', *_able(problem)])}"
         )
-    raise PhysicsError(
-        f"method {method!r} needs a uniform medium, and diffusivity, decay or uptake vary "
-        f"over the lattice here, or a side is a Robin side; choose one of {', '.join(able)}"
-    )
 
 
-def cheapest(problem: Problem) -> str:
+def cheapest(equations: Equations) -> str:
     """The name of the solver that is likely to take the least time."""
-    if problem.is_uniform and not problem.ring.size:
+    if equations.problem.is_uniform and not equations.ring.size:
         return "ring"  # of no nodes: one pair of transforms
-    return min(_able(problem), key=lambda name: SOLVERS[name].cost(problem))
+    return min(_able(equations.problem), key=lambda name: SOLVERS[name].cost(equations))

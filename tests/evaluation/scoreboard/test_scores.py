@@ -36,7 +36,7 @@ def half_surrogate(config: Config, name: str = "half") -> Entry:
 def measured(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The scores of one problem on 16×16 nodes."""
     config = PROBLEMS[request.param].config(16)
-    entries, protocol = [half_surrogate(config)], Protocol(SIZES[request.param], 2, 1)
+    entries, protocol = [half_surrogate(config)], Protocol(SIZES[request.param], 2, 1, 3)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(classical_methods, "ROUNDS", ROUNDS)
         patch.setattr(classical_methods, "CYCLES", CYCLES)
@@ -85,6 +85,10 @@ def test_times_verdicts_and_tables_cover_every_method(measured: dict[str, Any]) 
     for row in measured["methods"]:
         for size in map(str, SIZES[measured["problem"]]):
             assert row["times"][size]["median"] > 0
+        latency = row["latency"]
+        assert 0 < latency["p50"] <= latency["p99"]
+        assert latency["first"] > 0
+        assert latency["memory"] >= 0
     board = {
         "problems": [measured],
         "machine": "a machine",
@@ -98,6 +102,7 @@ def test_times_verdicts_and_tables_cover_every_method(measured: dict[str, Any]) 
     for row in measured["methods"]:
         name = f"*{row['name']}*" if row["surrogate"] else row["name"]
         assert f"| {name} |" in text
+        assert f"| {row['name']} | {row['latency']['first']:.3g} |" in text
     for found in measured["surrogates"]:
         assert found["examples"] == 50
         assert found["data_seconds"] > 0

@@ -94,7 +94,10 @@ def test_the_equations_of_free_nodes_are_those_of_physics(boundary):
         ({"maps": ("decay", "uptake")}, "uptake together with saturation"),
         ({"maps": ("depth",)}, "map must be one of diffusivity, .*, got 'depth'"),
         ({"boundaries": ("open", "absorbing")}, "boundary must be one of .*, got 'open'"),
-        ({"boundaries": ({"given": 1}, "absorbing")}, "boundary must be one of value, flux"),
+        (
+            {"boundaries": ({"given": 1}, "absorbing")},
+            "a side has numbers of these names: value; flux",
+        ),
         ({"decay": float("nan")}, "decay must be a finite number above 0, got nan"),
         ({"decay": 0.0, "boundaries": ("periodic", "reflecting")}, "decay must be .* above 0"),
         ({"lengths": (1.0, float("inf"))}, "length must be a finite number above 0"),

@@ -6,9 +6,10 @@ import scipy.fft
 from sparse_operator import second_difference
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.equations.axis import BOUNDARIES as NAMES
-from diffkeras.physics.equations.axis import Axis, AxisBoundary
+from diffkeras.physics.equations.axis import Axis
 from diffkeras.physics.equations.matrix_transforms import FoldedBasis, Kind, product_is_faster
+from diffkeras.physics.problem.sides import BOUNDARIES as NAMES
+from diffkeras.physics.problem.sides import AxisBoundary
 
 MIXED: list[AxisBoundary] = [("absorbing", "reflecting"), ("reflecting", "absorbing")]
 BOUNDARIES: list[AxisBoundary] = [*NAMES, *MIXED]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import diffkeras as dk
-from diffkeras.physics.equations.nonlinear import Equations
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.solvers.barrier import Barrier, barrier_of
 from tests.helpers.plain_equations import random_general_problem
 
@@ -49,8 +49,9 @@ def test_a_barrier_serves_other_decays_and_diffusivities():
         decay = problem.medium.decay * np.where(rng.random(problem.lattice) < 0.5, 1.0, 3.0)
         for parts in ({"decay": decay}, {"step": 1.5 * problem.medium.step}):
             other = dk.with_parts(problem, parts)
-            shares = "decay" in parts and other.medium.unit == problem.medium.unit
-            others = Equations(other, equations.volumes.couplings if shares else ())
+            others = Equations(other, equations)
+            shares = others.volumes.couplings is equations.volumes.couplings
+            assert shares == ("decay" in parts), seed
             residual = rng.normal(size=problem.lattice) * others.free
             constant = barrier.bound(others.volumes, residual, 0.0)
             supply = dense(others, 0.0) @ barrier.field[others.free]

@@ -7,6 +7,7 @@ from sparse_operator import green_matrix, solve_reference
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics import Medium, solve
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.spectral import spectral_operator
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.sampling.discs import sample_sources
@@ -83,16 +84,18 @@ def test_the_screening_is_the_exact_inverse_if_its_pattern_is_full(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(preconditioner, "NEAR_BLOCKS", 10_000)
-    problem = Problem(_mask("discs", np.random.default_rng(5)))
-    operator, ring = problem.operator, problem.ring
+    equations = Equations(Problem(_mask("discs", np.random.default_rng(5))))
+    operator, ring = equations.operator, equations.ring
     vector = np.random.default_rng(6).standard_normal(ring.size)
     product = green_matrix(operator, ring) @ SparseInverse(operator, ring).apply(vector)
     assert np.abs(product - vector).max() < 1e-4  # the factor is kept in single precision
 
 
 def test_the_screening_is_symmetric_positive_definite() -> None:
-    problem = Problem(_mask("vessels", np.random.default_rng(7)), decay=0.0, boundary="reflecting")
-    operator, ring = problem.operator, problem.ring
+    equations = Equations(
+        Problem(_mask("vessels", np.random.default_rng(7)), decay=0.0, boundary="reflecting")
+    )
+    operator, ring = equations.operator, equations.ring
     apply = SparseInverse(operator, ring).apply
     matrix = np.stack([apply(row) for row in np.eye(ring.size)])
     assert np.abs(matrix - matrix.T).max() < 1e-5 * np.abs(matrix).max()
@@ -102,7 +105,7 @@ def test_the_screening_is_symmetric_positive_definite() -> None:
 def test_auto_takes_the_dense_system_for_few_nodes_and_the_iteration_for_many() -> None:
     many = _mask("single nodes", np.random.default_rng(8))
     many = np.tile(many, (3, 3))
-    assert cheapest(Problem(many)) == "ring-cg"
+    assert cheapest(Equations(Problem(many))) == "ring-cg"
     assert solve(many).stats.method == "ring-cg"
     assert solve(_mask("discs", np.random.default_rng(8))).stats.method == "ring"
 

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.equations.axis import both_sides
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.problem.sides import SIDES, GivenSide
+from diffkeras.physics.problem.sides import SIDES, GivenSide, both_sides
 
 
 def without_sides(

@@ -49,9 +49,11 @@ class BlockCycle:
     def __init__(self, volumes: FiniteVolumes) -> None:
         """Set the levels up for equations that `FiniteVolumes.on` gives."""
         self._levels = [_Level(volumes, FINEST)]
+        nodes = self._levels[0].free.reshape(volumes.drain.shape)
         while volumes.drain.size > COARSEST:
-            volumes = _blocks_of(volumes)
+            volumes, nodes = _blocks_of(volumes), _sums(nodes)
             self._levels.append(_Level(volumes, COARSER))
+        self._nodes = nodes.ravel()  # how many free ones the coarsest blocks have
         # in double precision: a slow decay is a small share of the diagonal
         self._dense = volumes.matrix(np.dtype(np.float64)).toarray()
         self._inverse = _inverse(self._dense)
@@ -75,6 +77,11 @@ class BlockCycle:
     def matrix(self) -> sp.dia_array:
         """A, sparse (n, n) in single precision."""
         return self._levels[0].matrix
+
+    @property
+    def height(self) -> float:
+        """About the largest of A⁻¹1 [time], by the coarsest level."""
+        return max(float((self._inverse @ self._nodes).max()), 0.0)
 
     @np.errstate(over="ignore", invalid="ignore")
     def __call__(self, residual: NDArray) -> NDArray:

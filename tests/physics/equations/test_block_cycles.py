@@ -5,8 +5,8 @@ import pytest
 import scipy.sparse.linalg
 
 from diffkeras.physics import Medium, solve
+from diffkeras.physics.equations.block_cycles import FINEST, SINGLE, BlockCycle, _Level
 from diffkeras.physics.equations.finite_volumes import finite_volumes
-from diffkeras.physics.solvers.block_cycles import FINEST, SINGLE, BlockCycle, _Level
 from diffkeras.physics.solvers.conjugate_gradients import conjugate_gradients
 
 LATTICE = (22, 27)

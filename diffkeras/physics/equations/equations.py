@@ -1,0 +1,236 @@
+"""The equations of a problem, F(u) = A u + φ(u) − s = 0 on the free nodes.
+
+φ increases, so F is the gradient of a strictly convex function, and an M-function (Rheinboldt
+1970; Ortega & Rheinboldt 1970, §13.5): F(v) ≥ F(u) on the free nodes and v ≥ u on the fixed ones
+give v ≥ u everywhere. The operator A is that of the normalised medium (`finite_volumes`).
+"""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import largest
+from diffkeras.physics.equations.axis import lattice_axes
+from diffkeras.physics.equations.block_cycles import BlockCycle
+from diffkeras.physics.equations.finite_volumes import FiniteVolumes, finite_volumes
+from diffkeras.physics.equations.ring import Ring, find_ring
+from diffkeras.physics.equations.rounding import EPSILON, EQUATION, SLACK, rounding_of
+from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
+from diffkeras.physics.problem.keywords import ProblemKeywords
+from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.problem import Problem, as_problem
+
+
+class Equations:
+    """What solvers make of a problem of one image: its equations, and what solves them.
+
+    Each attribute is computed when it is first read, and kept as long as this object. `solve` and
+    `certify` make one for each call and drop it. A program that calls them several times for one
+    problem makes one itself and gives it in place of the problem.
+
+    Args:
+        problem: of one image, without saturating uptake or with it: then φ = 0.
+        like: the equations of a similar problem, whose ring these share if the same nodes are
+            fixed, and whose couplings if the diffusivity, the step and the boundaries are the same.
+
+    Attributes:
+        asked: the problem as it was given.
+        problem: the same without given numbers of sides (`Problem.homogeneous`).
+        values, fixed, free: its values, its fixed nodes and the others, on the lattice.
+        is_linear: whether φ = 0.
+
+    Raises:
+        PhysicsError: a batch.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> image = np.eye(64)
+        >>> equations = dk.physics.Equations(dk.Problem(image, decay=0.01 + 0.1 * image))
+        >>> rough = dk.solve(equations, tolerance=1e-3).field
+        >>> dk.certify(rough, equations).error_bound < 2e-3
+        True
+    """
+
+    def __init__(self, problem: Problem, like: "Equations | None" = None) -> None:
+        if problem.is_batch:
+            raise PhysicsError(
+                "equations are those of one image: make them of each of problem.images"
+            )
+        self.asked = problem
+        self.problem = problem.homogeneous
+        self.values, self.fixed, self.free = problem.values, problem.fixed, ~problem.fixed
+        self.lattice = problem.lattice
+        uptake = problem.uptake
+        self.is_linear = uptake is None
+        self._uptake = uptake.in_unit(problem.medium.unit) if uptake else None
+        self._couplings: tuple[NDArray[np.float64], ...] = ()
+        if like is not None:
+            if _same(problem.fixed, like.fixed):
+                vars(self)["ring"] = like.ring
+            if _same_diffusivity(self.problem.medium, like.problem.medium):
+                self._couplings = like.volumes.couplings
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without what was computed."""
+        return Equations, (self.asked,)
+
+    @property
+    def unit(self) -> float:
+        """[1/time], by which A is divided (`Medium.unit`)."""
+        return self.problem.medium.unit
+
+    @cached_property
+    def ring(self) -> Ring:
+        """The fixed nodes that have a free neighbour: no other value plays a part."""
+        return find_ring(self.fixed, lattice_axes(self.lattice, self.problem.medium.boundaries))
+
+    @cached_property
+    def scale(self) -> float:
+        """What solvers divide the field by; 0 if the field is 0.
+
+        Without production it is the largest |value| on the ring, to which tolerances are relative.
+        With production, the field's largest |value| is not known before; the scale is 1. It is also
+        1 with saturating uptake, which is not linear.
+        """
+        if self.problem.production is not None:
+            return 1.0
+        size = largest(self.values[self.ring.nodes])
+        return 1.0 if size and not self.is_linear else size
+
+    @cached_property
+    def ring_values(self) -> NDArray[np.float64]:
+        """The ring's values divided by `scale`, (m,)."""
+        return self.values[self.ring.nodes] / (self.scale or 1.0)
+
+    @cached_property
+    def supply(self) -> NDArray[np.float64] | None:
+        """A u on the free nodes: the production in the units of the normalised medium."""
+        production = self.problem.production
+        return production if production is None or self.unit == 1 else production / self.unit
+
+    @cached_property
+    def largest_supply(self) -> float:
+        """The largest |value| of `supply`, 0 without production."""
+        return 0.0 if self.supply is None else largest(self.supply)
+
+    @cached_property
+    def operator(self) -> SpectralOperator:
+        """A by transforms; the medium must be uniform."""
+        return spectral_operator(self.lattice, self.problem.medium.normalised())
+
+    @cached_property
+    def volumes(self) -> FiniteVolumes:
+        """A by its stencil."""
+        if self.problem.is_uniform and not self._couplings:
+            return self.operator.volumes
+        return finite_volumes(self.lattice, self.problem.medium, self.unit, self._couplings)
+
+    @cached_property
+    def cycle(self) -> BlockCycle:
+        """The multigrid cycle of A on the free nodes."""
+        return BlockCycle(self.volumes.on(self.free))
+
+    @cached_property
+    def is_positive(self) -> bool:
+        """Whether fixed values and productions are ≥ 0, so that u is, too."""
+        lowest = self.ring_values.min(initial=0.0)
+        return bool(lowest >= 0 and (self.supply is None or self.supply.min() >= 0))
+
+    def of(self, field: NDArray) -> NDArray:
+        """F(u) in the field's precision, (rows, columns); 0 on the fixed nodes."""
+        return self._complete(self.volumes.apply(field), field)
+
+    def of_with_rounding(self, field: NDArray, precision: DTypeLike) -> tuple[NDArray, NDArray]:
+        """F(u), and at least its error, computed in that precision; both 0 on the fixed nodes.
+
+        It is the number of roundings that a term goes through, times the unit roundoff, times the
+        sum of all |terms| (Higham 2002, §3.1).
+        """
+        field = field.astype(precision, copy=False)
+        result, sizes = self.volumes.apply_with_sizes(field)
+        if self.supply is not None:
+            sizes += np.abs(self.supply)
+        if self._uptake:
+            sizes += np.abs(self._uptake.rate(field))
+        sizes *= self.free
+        sizes *= rounding_of(self._roundings, precision)
+        return self._complete(result, field), sizes
+
+    def of_with_most_rounding(self, field: NDArray[np.float64]) -> tuple[NDArray, float]:
+        """F(u) in double precision, and at least its error on any node.
+
+        It is that of `of_with_rounding` for the largest terms that a field of this size can have,
+        so much larger as a rule, and takes less time.
+        """
+        terms = largest(field) * self._most_slopes + self.largest_supply
+        return self.of(field), self._roundings * EPSILON * terms  # twice what is needed
+
+    @property
+    def _roundings(self) -> float:
+        """Unit roundoffs of F."""
+        return EQUATION + (self._uptake.rounding if self._uptake else 0.0)
+
+    @cached_property
+    def _most_slopes(self) -> float:
+        """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
+        most = float(self.volumes.drain.max()) + 2 * self.volumes.reach
+        # φ is concave, so that it is below its tangent at 0
+        return most + self._uptake.steepest if self._uptake else most
+
+    def _complete(self, result: NDArray, field: NDArray) -> NDArray:
+        if self.supply is not None:
+            result -= self.supply
+        if self._uptake:
+            result += self._uptake.rate(field)
+        np.copyto(result, 0.0, where=self.fixed)
+        return result
+
+    def slope(self, field: NDArray) -> NDArray | float:
+        """dφ/du, (rows, columns)."""
+        return self._uptake.slope(field) if self._uptake else 0.0
+
+    def least_slope(self, field: NDArray, radius: NDArray | float) -> NDArray | float:
+        """At most the slopes of φ between u − radius and u + radius, node by node.
+
+        As φ is concave, the least one is that at u + radius. It is 0 if the radius is infinite.
+        """
+        if self._uptake is None or not np.isfinite(radius).all():
+            return 0.0
+        # the rounding of u + radius is relative, and so is that of the slope
+        slack = 1 - 2 * (self._uptake.rounding + 8) * EPSILON
+        return self._uptake.slope(field + radius) * slack
+
+    def change_of_slope(self, field: NDArray, radius: NDArray) -> NDArray | float:
+        """At least |φ'(v) − φ'(u)| for all v between u − radius and u + radius, node by node."""
+        if self._uptake is None:
+            return 0.0
+        slope, slack = self._uptake.slope(field), 4 * (self._uptake.rounding + 8) * EPSILON
+        most = self._uptake.slope(field - radius) * (1 + slack)
+        return np.maximum(most - slope, slope - self.least_slope(field, radius)) + slack * slope
+
+    def steeper(self, slope: NDArray | float) -> FiniteVolumes:
+        """The operator A + d of slopes d, (rows, columns), rounded down."""
+        if not np.any(slope):
+            return self.volumes
+        drain = (self.volumes.drain + slope) / SLACK
+        return FiniteVolumes(self.volumes.couplings, drain)
+
+
+def as_equations(problem: Any, keywords: ProblemKeywords) -> tuple[Problem, Equations | None]:
+    """The problem of a function that takes one, its equations or its parts; and given equations."""
+    if isinstance(problem, Equations):
+        return as_problem(problem.asked, keywords), problem
+    return as_problem(problem, keywords), None
+
+
+def _same_diffusivity(one: Medium, other: Medium) -> bool:
+    pairs = zip(one.diffusivities, other.diffusivities, strict=True)
+    steps = (one.step, one.boundaries) == (other.step, other.boundaries)
+    return steps and all(_same(*pair) for pair in pairs)
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one is other or np.array_equal(one, other)

@@ -1,0 +1,237 @@
+"""Pictures of a problem's sources and of its field: `Solution.plot`, `--plot` of the commands."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Problem
+from diffkeras.physics.problem.limits import PLANE
+from diffkeras.physics.problem.sides import sides_in_words
+from diffkeras.reporting.figures import new_figure
+
+SOURCES = {
+    "u": "fixed values",
+    "s": "production",
+    "v": "uptake",
+    "x": "sources",
+}  # by the symbol of the values
+AXES = {"plane": "z", "row": "y", "column": "x"}  # of a lattice, and their coordinates
+TALLEST = 12.0  # inches of a row of panels
+ALIKE = 1e-6  # gradients that differ by less, relative to the largest, are the same one
+
+Slices = Mapping[str, int | Sequence[int]]
+
+
+def sources_of(problem: Problem) -> dict[str, NDArray]:
+    """What is drawn beside the field, by the symbols of `SOURCES`; NaN where there is none."""
+    arrays = {}
+    if problem.fixed.any():
+        arrays["u"] = np.where(problem.fixed, problem.values, np.nan)
+    if problem.production is not None:
+        arrays["s"] = np.where(problem.production != 0, problem.production, np.nan)
+    if not problem.is_batch and problem.uptake is not None:
+        rate = np.broadcast_to(problem.uptake.capacity, problem.lattice)
+        if np.ndim(problem.uptake.capacity):
+            arrays["v"] = np.where(rate != 0, rate, np.nan)
+    return arrays
+
+
+def problem_in_words(problem: Problem) -> str:
+    """Medium, sides and uptake in one line, for a picture."""
+    medium, uptake = problem.medium, problem.uptake
+    parts = {"D": medium.diffusivity, "γ": medium.decay, "h": medium.step}
+    numbers = [f"{symbol} = {_range(part)}" for symbol, part in parts.items()]
+    law = "" if uptake is None else f", {uptake}"
+    return f"{', '.join(numbers)}, {sides_in_words(medium.sides)}{law}"
+
+
+def _range(part: Any) -> str:
+    """A number, or the smallest and the largest of an array."""
+    if isinstance(part, tuple) or np.ndim(part) == 0:
+        return f"{part}" if isinstance(part, tuple) else f"{part:g}"
+    return f"{np.min(part):g} to {np.max(part):g}"
+
+
+def solution_figure(
+    problem: Problem,
+    field: NDArray,
+    title: str = "field u",
+    notes: str | None = None,
+    *,
+    unit: str | None = None,
+    slices: Slices | None = None,
+) -> Figure:
+    """A problem's sources and its field, as `field_figure` draws them.
+
+    Of a batch, the first image that has sources is drawn. By default, the line below it has the
+    numbers of the medium.
+    """
+    sources = sources_of(problem)
+    if notes is None:
+        notes = "" if problem.is_batch else problem_in_words(problem)
+    if problem.is_batch:
+        flat = [values.reshape(len(values), -1) for values in sources.values()]
+        finite = [np.isfinite(values).any(axis=1) for values in flat]
+        shown = int(np.any(finite, axis=0).argmax()) if finite else 0
+        title = f"{title}, image {shown} of 0 to {len(field) - 1}"
+        sources = {symbol: values[shown] for symbol, values in sources.items()}
+        field = field[shown]
+    step = problem.medium.step
+    return field_figure(sources, field, title, notes, step=step, unit=unit, slices=slices)
+
+
+def field_figure(
+    sources: Mapping[str, NDArray],
+    field: NDArray,
+    title: str = "steady-state field",
+    notes: str = "",
+    *,
+    step: float = 1.0,
+    unit: str | None = None,
+    slices: Slices | None = None,
+) -> Figure:
+    """Sources and field side by side, with a line of notes below.
+
+    Args:
+        sources: one array a panel (NaN where there are none), by the symbols of `SOURCES`. Those
+            named "u" share the colour scale of the field.
+        field: (rows, columns) or (planes, rows, columns).
+        title: of the panel of the field.
+        notes: a line below the panels.
+        step: h [length]. The axes show lengths unless it is 1 and no unit is given, and then
+            numbers of nodes.
+        unit: of lengths, such as "µm".
+        slices: of a field of three axes, the numbers of planes, rows and columns that are drawn
+            below each other, by the names in `AXES`. By default three slices through the node
+            where the |gradient| of the field is largest; of several such nodes, the one next to
+            their middle.
+
+    Raises:
+        PhysicsError: a slice that the lattice doesn't have.
+    """
+    shared = np.concatenate([field.ravel(), sources.get("u", np.zeros(0)).ravel()])
+    known = "s" not in sources and {"u", "x"} & sources.keys()
+    of_values = " [unit of the source values]" if known else ""
+    panels = [(values, SOURCES[symbol], symbol) for symbol, values in sources.items()]
+    panels.append((field, title, "u"))
+    parts = _slices(field, slices)
+    in_nodes = step == 1 and unit is None
+    heights = [min(_height(field[part.nodes].shape), TALLEST) for part in parts]
+    figure = new_figure(5 * len(panels), sum(heights) + (0.3 if notes else 0))
+    grid = figure.subplots(len(parts), len(panels), squeeze=False, height_ratios=heights)
+    for axis, (part, (values, name, symbol)) in zip(
+        grid.flat, itertools.product(parts, panels), strict=True
+    ):
+        shown = shared if symbol == "u" else values
+        shown = shown[np.isfinite(shown)]
+        shown = shown if shown.size else np.zeros(1)
+        low, high = float(min(shown.min(), 0)), float(shown.max()) or 1.0
+        cut = values[part.nodes]
+        length = 1.0 if in_nodes else step
+        bottom, right = ((side - 0.5) * length for side in cut.shape)
+        picture = axis.imshow(
+            cut,
+            cmap="viridis",
+            vmin=low,
+            vmax=high,
+            interpolation="nearest",
+            extent=(-length / 2, right, bottom, -length / 2),
+        )
+        across, down = (_label(name, in_nodes, unit) for name in reversed(part.axes))
+        place = "" if in_nodes or not part.axis else f" ({_place(part, length, unit)})"
+        axis.set(title=name + part.title + place, xlabel=across, ylabel=down)
+        axis.locator_params(integer=in_nodes)
+        axis.set_facecolor("#f2f2f2")
+        labels = {"s": "production s", "v": "rate of uptake", "x": "source value x"}
+        label = labels.get(symbol, f"field u{of_values}")
+        figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03, label=label)
+    if notes:
+        figure.supxlabel(notes, fontsize=9)
+    return figure
+
+
+def _label(name: str, in_nodes: bool, unit: str | None) -> str:
+    return name if in_nodes else f"{AXES[name]} [{unit or 'length'}]"
+
+
+def _place(part: "_Slice", step: float, unit: str | None) -> str:
+    """Where a slice is, as a length."""
+    return f"{AXES[part.axis]} = {part.number * step:g}{f' {unit}' if unit else ''}"
+
+
+def _height(shape: tuple[int, ...]) -> float:
+    """Inches of a row of panels, of which each is 5 wide with its colour bar."""
+    rows, columns = shape
+    return 3.7 * rows / columns + 0.9
+
+
+class _Slice(NamedTuple):
+    """A picture of a lattice: its nodes, the names of its axes, and what the slice is across."""
+
+    nodes: tuple[int | slice, ...]
+    axes: tuple[str, str]
+    axis: str = ""
+    number: int = 0
+
+    @property
+    def title(self) -> str:
+        """For example ", plane 3"."""
+        return f", {self.axis} {self.number}" if self.axis else ""
+
+    @classmethod
+    def of(cls, name: str, number: int) -> "_Slice":
+        """One plane, row or column of a lattice of three axes."""
+        names = tuple(AXES)
+        cut: list[int | slice] = [slice(None)] * 3
+        cut[names.index(name)] = number
+        first, second = (other for other in names if other != name)
+        return cls(tuple(cut), (first, second), name, number)
+
+
+def chosen_slices(lattice: Sequence[int], chosen: Slices) -> list[tuple[str, int]]:
+    """The axis and the number of each slice.
+
+    Raises:
+        PhysicsError: a slice that the lattice doesn't have.
+    """
+    if len(lattice) == PLANE:
+        raise PhysicsError(
+            "slices are of volumes, and this lattice has two dimensions; leave out the slices"
+        )
+    sides = dict(zip(AXES, lattice, strict=True))
+    found = []
+    for name, numbers in chosen.items():
+        if name not in sides:
+            raise PhysicsError(f"slices are of {', '.join(AXES)}, not of {name!r:.60}")
+        for number in np.atleast_1d(np.asarray(numbers)).tolist():
+            if not isinstance(number, int) or not 0 <= number < sides[name]:
+                raise PhysicsError(
+                    f"there is no {name} {number!r:.60}; the lattice has {name}s 0 to "
+                    f"{sides[name] - 1}"
+                )
+            found.append((name, number))
+    return found
+
+
+def _slices(field: NDArray, chosen: Slices | None) -> list[_Slice]:
+    """The whole of a lattice of two axes; the chosen slices of one of three, or three of it."""
+    if chosen:
+        return [_Slice.of(*one) for one in chosen_slices(field.shape, chosen)]
+    if field.ndim == PLANE:
+        return [_Slice((slice(None),) * 2, ("row", "column"))]
+    return [_Slice.of(*one) for one in zip(AXES, _steepest(field), strict=True)]
+
+
+def _steepest(field: NDArray) -> list[int]:
+    """The node where the |gradient| of a field is largest, next to the middle of all such nodes."""
+    along = [k for k, side in enumerate(field.shape) if side > 1]
+    gradients = np.gradient(field.astype(np.float64), axis=along) if along else np.zeros(1)
+    size = np.sum(np.square(np.reshape(gradients, (-1, *field.shape))), axis=0) if along else field
+    nodes = np.argwhere(size >= size.max() * (1 - ALIKE))
+    nearest = np.square(nodes - nodes.mean(axis=0)).sum(axis=1).argmin()
+    return [int(number) for number in nodes[nearest]]

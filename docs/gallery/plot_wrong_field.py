@@ -1,0 +1,43 @@
+"""
+Certify a wrong field
+=====================
+
+A field may come from anywhere: a network, another program, a colleague. `dk.certify` says how wrong
+it is at most at each node, without the exact solution. Here are three wrong fields: noisy, too
+smooth, and with an error that no picture shows, a rate that is 3 % off.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+import diffkeras as dk
+
+rng = np.random.default_rng(4)
+sources = dk.sample_sources(6, (96, 96), radius=4, rng=rng).image()
+problem = dk.Problem(sources, decay=1 / 400, boundary="reflecting")
+exact = dk.solve(problem).field
+wrong = {
+    "noise": exact + rng.normal(0, 0.01, exact.shape),
+    "smoothed": np.where(sources > 0, sources, gaussian_filter(exact, 2)),
+    "decay 3 % off": dk.solve(sources, decay=1.03 / 400, boundary="reflecting").field,
+}
+
+figure, axes = plt.subplots(3, 4, figsize=(12, 8.4), layout="constrained")
+for row, (name, field) in zip(axes, wrong.items(), strict=True):
+    certificate = dk.certify(field, problem)
+    true, bound = np.abs(field - exact), certificate.node_bound
+    print(f"{name}: up to {true.max():.4f} wrong, proven at most {certificate.error_bound:.4f}")
+    assert (true <= bound + 1e-12).all()
+    assert certificate.error_bound < 3 * true.max()
+    row[0].imshow(field, vmin=0, vmax=1)
+    row[0].set_ylabel(name, fontsize=12)
+    for axis, values in zip(row[1:3], (true, bound), strict=True):
+        picture = axis.imshow(values, vmin=0, vmax=bound.max(), cmap="magma")
+    figure.colorbar(picture, ax=row[2])
+    row[3].loglog(true.ravel() + 1e-9, bound.ravel() + 1e-9, ".", ms=1)
+    row[3].axline((1e-3, 1e-3), (1e-2, 1e-2), color="k", linewidth=0.8)
+    row[3].set(xlabel="true error", ylabel="bound", xlim=(1e-6, None), ylim=(1e-6, None))
+for axis, title in zip(axes[0], ("Field", "True error", "Proven bound", "Each node"), strict=True):
+    axis.set_title(title)
+plt.show()

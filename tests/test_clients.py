@@ -1,0 +1,169 @@
+"""Programs of others with our fields: the examples for pyphysicell and for AnnData."""
+
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import diffkeras as dk
+
+EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
+
+
+def example(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    return __import__(name)
+
+
+class TestPhysiCell:
+    """docs/examples/physicell_in_python.py."""
+
+    @pytest.fixture
+    def physicell(self, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+        pytest.importorskip("pyphysicell")
+        return example("physicell_in_python", monkeypatch)
+
+    def test_its_own_steps_tend_to_the_steady_field(
+        self, physicell: ModuleType, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(physicell, "MINUTES", 1.5)
+        simulation = physicell.tumour(0.1)
+        physicell.use_steady_fields(simulation, tolerance=1e-8)
+        steady = simulation.microenvironment["oxygen"][0]
+        coarse, fine = physicell.rest(0.002), physicell.rest(0.001)
+        ratio = np.abs(coarse - steady).max() / np.abs(fine - steady).max()
+        assert 1.8 < ratio < 2.05  # first order in the step
+        assert np.abs(2 * fine - coarse - steady).max() < 0.05 < np.abs(fine - steady).max()
+
+    def test_uptake_is_counted_once(self, physicell: ModuleType) -> None:
+        simulation = physicell.tumour(0.01)
+        simulation.model.track_internalized_substrates = True
+        physicell.use_steady_fields(simulation)
+        environment, cells = simulation.microenvironment, simulation.cells
+        before = environment.density
+        simulation.step()
+        assert np.array_equal(environment.density, before)
+        rates = np.asarray(environment.problem(0).medium.decay) - 0.1  # 1/min, of the cells
+        expected = (rates * before[0, ..., 0]).sum() * environment.voxel_volume * 0.01
+        # by PhysiCell's implicit step, which counts less the longer it is
+        assert 0.9 * expected < cells.view("internalized").sum() < expected
+
+    def test_fields_are_found_anew_when_they_are_due_and_start_from_the_last(
+        self, physicell: ModuleType, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        starts = []
+        solve = dk.solve
+
+        def recorded(problem: dk.Problem, **options: object) -> dk.Solution:
+            starts.append(options["initial"])
+            return solve(problem, **options)
+
+        monkeypatch.setattr(dk, "solve", recorded)
+        simulation = physicell.tumour(0.1)
+        physicell.use_steady_fields(simulation, every=1.0)
+        first = simulation.microenvironment.density[0, ..., 0]
+        simulation.run(until=2.05)
+        assert len(starts) == 3  # at 0, 1 and 2 min
+        assert starts[0] is None
+        assert np.array_equal(starts[1], first)
+
+    def test_voxels_must_be_cubes(self, physicell: ModuleType) -> None:
+        simulation = physicell.tumour(0.1)
+        simulation.model.domain.dy = 10.0
+        with pytest.raises(dk.DiffkerasError, match=r"voxels must be cubes, not 20\.0 × 10\.0"):
+            physicell.use_steady_fields(simulation)
+
+
+class TestSections:
+    """docs/examples/ligand_fields.py."""
+
+    @pytest.fixture
+    def ligands(self, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+        pytest.importorskip("anndata")
+        return example("ligand_fields", monkeypatch)
+
+    @pytest.fixture
+    def section(self):  # type: ignore[no-untyped-def]  # anndata may be missing
+        anndata = pytest.importorskip("anndata")
+        import pandas as pd
+
+        places = np.stack(np.meshgrid(np.arange(20.0), np.arange(15.0)), -1).reshape(-1, 2) * 50
+        expressed = np.zeros((300, 3), np.float32)
+        expressed[150, 0], expressed[:, 1] = 100.0, 2.0
+        made = anndata.AnnData(expressed, var=pd.DataFrame(index=["A", "B", "C"]))
+        made.obsm["spatial"] = places
+        return made
+
+    def test_nothing_is_lost_and_all_ligands_are_one_batch(
+        self, ligands: ModuleType, section: object
+    ) -> None:
+        fields = ligands.ligand_fields(section, ["A", "B"], length=80.0, step=25.0)
+        assert fields.shape[0] == 2
+        np.testing.assert_allclose(fields.sum(axis=(1, 2)), [100.0, 600.0], rtol=1e-5)
+        received = section.obsm["ligand_fields"]  # type: ignore[attr-defined]
+        assert received.shape == (300, 2)
+        assert received[:, 0].argmax() == 150
+        middle = received[:, 1].reshape(15, 20)[5:10, 5:15]  # a node has a quarter of a spot
+        np.testing.assert_allclose(middle, 2.0 / 4, rtol=0.2)
+
+    def test_further_reaching_ligands_reach_more_spots(
+        self, ligands: ModuleType, section: object
+    ) -> None:
+        reached = []
+        for length in (30.0, 60.0, 120.0):
+            ligands.ligand_fields(section, ["A"], length=length, step=25.0)
+            reached.append((section.obsm["ligand_fields"] > 0.02).sum())  # type: ignore[attr-defined]
+        assert reached == sorted(set(reached))
+
+    @pytest.mark.parametrize(
+        ("options", "places", "message"),
+        [
+            ({"key": "X_pca"}, None, r"no coordinates: obsm has no 'X_pca', but spatial"),
+            ({"ligands": ["A", "Z"]}, None, "no gene 'Z' among its 3"),
+            ({"step": 0.01}, None, "are coordinates and step in one unit"),
+            ({}, np.zeros((300, 3)), r"has the shape \(300, 3\); \(spots, 2\) is needed"),
+            ({}, np.full((300, 2), np.nan), "no finite numbers"),
+        ],
+    )
+    def test_a_section_without_what_is_needed(
+        self,
+        ligands: ModuleType,
+        section: object,
+        options: dict[str, object],
+        places: np.ndarray | None,
+        message: str,
+    ) -> None:
+        if places is not None:
+            section.obsm["spatial"] = places  # type: ignore[attr-defined]
+        asked = {"ligands": ["A"], "length": 80.0, "step": 25.0} | options
+        with pytest.raises(ligands.SectionError, match=message):
+            ligands.ligand_fields(section, asked.pop("ligands"), **asked)
+
+    def test_the_command_prints_a_scan(
+        self,
+        ligands: ModuleType,
+        section: object,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        # anndata 0.12 can't write a file with pandas 3
+        monkeypatch.setattr(ligands.anndata, "read_h5ad", lambda path: section)
+        file = tmp_path / "section.h5ad"
+        file.touch()
+        run = CliRunner().invoke(
+            ligands.main, [str(file), "--ligands", "A,B", "--lengths", "50,99"]
+        )
+        assert run.exit_code == 0
+        assert [line.split(":")[0] for line in run.output.splitlines()] == ["50", "50", "99", "99"]
+        run = CliRunner().invoke(ligands.main, [str(file), "--ligands", "Z"])
+        assert run.exit_code == 1
+        assert run.output == "Error: the section has no gene 'Z' among its 3\n"
+
+
+def test_fields_of_another_size_are_refused() -> None:
+    """A simulator whose field is larger than ours."""
+    problem = dk.Problem(np.eye(8), decay=0.1)
+    with pytest.raises(dk.DiffkerasError, match=r"initial field has shape \(10, 10\), the problem"):
+        dk.solve(problem, initial=np.zeros((10, 10)))

@@ -1,0 +1,192 @@
+"""What the solver in a graph refuses, and what comes of it without checks."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from graph_inputs import KINDS, LATTICE, MEDIUM, images_of, problem_of, tissues_of
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Medium
+from diffkeras.tf_solver import TensorSolver
+
+
+@pytest.mark.parametrize(
+    ("kind", "medium", "size"),
+    [
+        ("source_images", {}, 1e-35),
+        ("production", {"diffusivity": 1e-15, "decay": 0.0}, 1e-35),
+        ("production", {"diffusivity": 1e15, "decay": 0.0}, 1e-20),
+    ],
+)
+def test_values_whose_field_would_underflow_raise(kind, medium, size):
+    problem = {name: np.float32(size) * v for name, v in problem_of((kind,)).items()}
+    solver = TensorSolver(24, **medium, precision="float32")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="scale the image"):
+        solver.solve(**problem)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_values_that_are_not_finite_raise(kind):
+    problem, solver = problem_of(kind), TensorSolver(24)
+    problem[kind[-1]][1][np.unravel_index(np.argmax(problem[kind[0]][1] == 0), (24, 24))] = np.inf
+    name = kind[-1].replace("_", " ")
+    for solve_graph in (solver.solve, tf.function(solver.solve, autograph=False)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"{name} must be finite.*\[1 "):
+            solve_graph(**problem)
+
+
+def test_without_checks_values_that_are_not_finite_spoil_their_own_image():
+    """XLA drops the checks, and its maxima ignore NaN."""
+    production, solver = problem_of(("production",))["production"], TensorSolver(24)
+    production[:2, 3, 3] = np.nan, np.inf
+    production[2] = 1e-40
+    solve_graph = tf.function(solver.solve, autograph=False, jit_compile=True)
+    solution = solve_graph(
+        production=tf.constant(np.append(production, np.ones_like(production[:1]), 0))
+    )
+    assert np.isnan(solution.field[:3]).all()
+    assert np.isfinite(solution.field[3]).all()
+    np.testing.assert_array_equal(np.isinf(solution.error_bound), [True, True, True, False])
+
+
+def test_xla_says_what_it_cannot_compile():
+    images, solver = images_of((24, 24)), TensorSolver(24)
+    functions = [
+        lambda: solver.solve(images).field,
+        lambda: solver.solve(images, initial=images, tolerance=1e-3),
+    ]
+    for function in functions:
+        with pytest.raises(tf.errors.InvalidArgumentError, match="XLA_cannot_compile_ring_systems"):
+            tf.function(function, jit_compile=True, autograph=False)()
+
+
+def test_a_problem_without_a_unique_solution_raises():
+    solver = TensorSolver(8, decay=0.0, boundary="periodic", precision="float32")
+    production = np.ones((2, 8, 8), np.float32)
+    images = np.zeros_like(production)
+    images[0, 2, 2] = 1.0
+    for inputs in ([images], [images, None, production], [None, None, production]):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="no node is fixed"):
+            solver.solve(*inputs)
+    in_graph = tf.function(solver.solve, autograph=False)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="no node is fixed"):
+        in_graph(images, None, production)
+    # a decay of the images' own is a loss
+    field = solver.solve(production=production, decay=np.array([0.5, 0.25])).field
+    np.testing.assert_allclose(field[:, 3, 3], [2.0, 4.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "named"),
+    [
+        ((16, Medium(dimensions=3)), {}, "TensorSolver needs a medium of 2 dimensions"),
+        ((16, Medium()), {"decay": 0.1}, "decay"),
+        ((16, 0.1), {}, "float"),
+        ((0,), {}, "0"),
+        ((2.5,), {}, "2.5"),
+        (((4, 5, 6),), {}, "(4, 5, 6)"),
+        (("16",), {}, "'16'"),
+        ((16, None, "float16"), {}, "float16"),
+    ],
+)
+def test_bad_arguments(arguments, options, named):
+    with pytest.raises(PhysicsError, match=re.escape(named)):
+        TensorSolver(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("images", "named"),
+    [
+        (np.zeros((8, 8), np.float32), "(8, 8)"),
+        (np.zeros((1, 8, 9), np.float32), "(1, 8, 9)"),
+        (np.zeros((1, 8, 8, 1), np.float32), "(1, 8, 8, 1)"),
+        (np.zeros((1, 8, 8), np.complex64), "complex64"),
+        ("image", "()"),
+        ([[[0.0, 1.0], [2.0]]], "array of real numbers"),
+        (np.ma.masked_equal(np.zeros((1, 8, 8)), 1.0), "masked"),
+    ],
+)
+def test_bad_source_images(images, named):
+    with pytest.raises(PhysicsError, match=re.escape(named)):
+        TensorSolver(8).solve(images)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({}, "production"),
+        ({"fixed": np.ones((1, 8, 8), bool), "production": np.zeros((1, 8, 8))}, "source images"),
+        ({"production": np.zeros((8, 8))}, "production must have shape (batch, 8, 8), not (8, 8)"),
+        ({"production": "image"}, "production must"),
+        ({"production": np.zeros((1, 8, 8), np.complex64)}, "complex64"),
+        ({"source_images": np.zeros((2, 8, 8)), "production": np.zeros((1, 8, 8))}, "(1, 8, 8)"),
+        ({"source_images": np.zeros((2, 8, 8)), "fixed": np.zeros((1, 8, 8), bool)}, "mask"),
+    ],
+)
+def test_bad_combinations(arguments, named):
+    with pytest.raises(PhysicsError, match=re.escape(named)):
+        TensorSolver(8, decay=0.1).solve(**arguments)
+
+
+def test_production_and_images_must_be_equally_many_in_a_graph():
+    solver = TensorSolver(8, decay=0.1)
+    specification = tf.TensorSpec((None, 8, 8))
+    solve = tf.function(
+        lambda images, production: solver.solve(images, production=production).field,
+        [specification, specification],
+    )
+    with pytest.raises(tf.errors.InvalidArgumentError, match="different shapes"):
+        solve(tf.ones((1, 8, 8)), tf.ones((2, 8, 8)))
+
+
+WRONG = {"uptake": -1.0, "saturation": 0.0, "diffusivity": 0.0, "decay": -1.0, "production": np.nan}
+
+
+def test_values_that_no_tissue_has_raise():
+    images, media, exact = tissues_of(saturating=True)
+    solver = TensorSolver(LATTICE, MEDIUM)
+    for name, value in WRONG.items():
+        wrong = {"decay": np.full_like(images, 0.1), **media}
+        wrong[name] = wrong[name].copy()
+        wrong[name][2, 5, 7] = value
+        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"{name} must .*\[2 5 7\]"):
+            solver.certify(exact, images, **wrong)
+    with pytest.raises(PhysicsError, match="together"):
+        solver.certify(exact, images, uptake=media["uptake"])
+    with pytest.raises(PhysicsError, match="decay must have shape"):
+        solver.certify(exact, images, decay=np.ones((3, 2, 2)))
+    with pytest.raises(TypeError, match="'decays'"):
+        solver.certify(exact, images, decays=[1.0])
+    with pytest.raises(PhysicsError, match="the medium has arrays"):
+        TensorSolver((24, 30), decay=np.ones(LATTICE))
+
+
+@pytest.mark.slow  # XLA compiles for long
+def test_without_checks_nothing_is_proven_of_values_that_no_tissue_has():
+    images, media, exact = tissues_of(saturating=True)
+    solver = TensorSolver(LATTICE, MEDIUM)
+    certify = tf.function(solver.certify, autograph=False, jit_compile=True)
+    wrong: dict[str, Any] = {"decay": np.full_like(images, 0.1), **media}
+    for k, name in enumerate(("uptake", "saturation")):
+        wrong[name] = wrong[name].copy()
+        wrong[name][k, 5, 7] = WRONG[name]
+    wrong |= {"field": exact, "source_images": images}
+    proof = certify(**{name: tf.constant(values) for name, values in wrong.items()})
+    np.testing.assert_array_equal(np.isinf(proof.error_bound), [True, True, False])
+
+
+def test_source_values_that_prove_nothing_raise():
+    images, media, _ = tissues_of(saturating=False)
+    solver = TensorSolver(LATTICE, MEDIUM)
+    for value in (np.nan, 1e-40):
+        wrong = np.where(images != 0, np.float32(value), 0)
+        for call in (
+            lambda w: solver.certify(images, w, **media),
+            lambda w: solver.solve(w, **media, tolerance=0.1),
+        ):
+            with pytest.raises(tf.errors.InvalidArgumentError, match=r"must be finite"):
+                call(wrong)
+    assert solver.certify(images[:0], images[:0], **{n: v[:0] for n, v in media.items()})
