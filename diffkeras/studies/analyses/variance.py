@@ -62,7 +62,7 @@ def of_region(data: StudyData, rows: pd.DataFrame, region: str) -> pd.DataFrame:
 
     Args:
         data: the study.
-        rows: `data.regions`.
+        rows: `StudyData.regions` of it.
         region: the name of the region.
 
     Raises:
