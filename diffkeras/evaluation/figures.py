@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.evaluation.cases import draw_cases
 from diffkeras.evaluation.error_time import Point, error_time_figure
-from diffkeras.evaluation.measurement import ALL, Measurement
+from diffkeras.evaluation.measurement import ALL, TRUE, Measurement
 from diffkeras.evaluation.methods import EXACT, SOURCES_SET, SURROGATE
 from diffkeras.evaluation.subject import Subject
 from diffkeras.reporting.figures import (
@@ -60,6 +60,7 @@ def draw_figures(
         **by,
         "cost": _cost_figure(measured.metrics()),
         "distribution": distribution_figure(errors),
+        "spectrum": spectrum_figure(measured.spectra()),
         **draw_cases(measured, subject.methods[0], config, data_dir),
     }
     if config.data.diffusion_length:
@@ -166,6 +167,31 @@ def distribution_figure(errors: pd.DataFrame) -> Figure:
         if drawn.any():
             style = {key: part for key, part in _style(str(name)).items() if key != "marker"}
             axis.step(ordered[drawn], share[drawn], where="post", **style)
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
+    return figure
+
+
+def spectrum_figure(spectra: Mapping[str, NDArray[np.float64]]) -> Figure:
+    """The radial spectrum of the true fields, and of the errors of each method.
+
+    Errors of the level of rounding are not drawn.
+    """
+    figure, axis = new_axis(
+        8.0,
+        4.6,
+        xscale="log",
+        yscale="log",
+        xlabel="wavenumber [periods a side]",
+        ylabel="root of the spectrum",
+    )
+    for name, spectrum in spectra.items():
+        if name != SOURCES_SET:
+            values = _drawable(np.sqrt(spectrum[1:]))
+            style: dict[str, Any] = {"color": "0.2", "linestyle": "--", "label": name}
+            if name != TRUE:
+                style = {key: part for key, part in _style(name).items() if key != "marker"}
+            if np.isfinite(values).any():
+                axis.plot(np.arange(1, len(spectrum)), values, **style)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
     return figure
 

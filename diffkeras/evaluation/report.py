@@ -6,6 +6,7 @@ from typing import Any
 
 from diffkeras.config import Config, format_counts
 from diffkeras.evaluation.errors import ERRORS
+from diffkeras.evaluation.field_metrics import EXPLANATIONS, METRICS
 from diffkeras.evaluation.measurement import ALL, Measurement, describe_clock
 from diffkeras.evaluation.methods import (
     EXACT,
@@ -91,6 +92,8 @@ def _write_pages(
         scale=_scale_in_words(tested),
         overall=overall,
         ahead=" ".join(filter(None, (_ahead_in_words(metrics), _left_out_in_words(tested)))),
+        of_field=_field_table(metrics),
+        explanations=EXPLANATIONS,
         clock=describe_clock(),
         batch_size=tested.evaluation.batch_size,
         per_count=_per_count_table(metrics),
@@ -137,6 +140,14 @@ def overall_table(metrics: Mapping[str, Any]) -> Table:
         time = by_count[ALL]["milliseconds"]
         row += [number(time), number(time / exact if exact and time is not None else None)]
     return Table(["method", *HEADINGS, "ms per image", "of the exact solver's"], rows)
+
+
+def _field_table(metrics: Mapping[str, Any]) -> Table:
+    """The metrics of `field_metrics` over all test images, the smallest of each column marked."""
+    rows = [
+        (method, [by_count[ALL][name] for name in METRICS]) for method, by_count in metrics.items()
+    ]
+    return Table(["method", *METRICS.values()], mark_best(rows))
 
 
 def _per_count_table(metrics: Mapping[str, Any]) -> Table:
