@@ -179,7 +179,7 @@ class Family:
             raise PhysicsError("the problem has other sides, or another uptake, than this family")
         values = np.empty(len(self.parameters))
         for number, parameter in enumerate(self.parameters):
-            nodes = self._own_nodes[number]
+            nodes = self.own_nodes[number]
             if parameter.part == "values" and nodes is None:
                 nodes = np.flatnonzero(own.fixed)
             part = np.asarray(given[parameter.part], np.float64)
