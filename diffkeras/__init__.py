@@ -25,6 +25,7 @@ _HOMES = {
     "Solution": "diffkeras.physics",
     "Sources": "diffkeras.physics",
     "certify": "diffkeras.physics",
+    "load_benchmark": "diffkeras.workflows",
     "load_config": "diffkeras.config",
     "load_surrogate": "diffkeras.surrogates.surrogate",
     "parts_of": "diffkeras.physics",

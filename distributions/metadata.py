@@ -19,6 +19,7 @@ CONFIGS = "diffkeras.configs"
 PACKAGE_DATA = {
     "diffkeras": ["py.typed", "reporting/templates/*"],
     CONFIGS: ["*.yaml", "models/*.yaml", "studies/*.yaml"],
+    "diffkeras.evaluation.benchmark_data": ["hashes.json"],
     "diffkeras.surrogates": ["shipped_models/*/*"],
     "tfds_builders.diffusion_fields": ["README.md", "CITATIONS.bib", "TAGS.txt"],
 }

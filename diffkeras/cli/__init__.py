@@ -12,6 +12,7 @@ except ModuleNotFoundError:
 
 from diffkeras._version import __version__
 from diffkeras.cli.benchmark import benchmark
+from diffkeras.cli.benchmark_data import benchmark_data, leaderboard
 from diffkeras.cli.command import DiffkerasGroup
 from diffkeras.cli.evaluate import evaluate
 from diffkeras.cli.export import export
@@ -19,7 +20,6 @@ from diffkeras.cli.generate import generate
 from diffkeras.cli.predict import predict
 from diffkeras.cli.solve import solve
 from diffkeras.cli.study import study
-from diffkeras.cli.test_set import test_set
 from diffkeras.cli.train import train
 
 
@@ -28,7 +28,7 @@ from diffkeras.cli.train import train
     headings={
         "Fields": [solve, predict],
         "Surrogates": [generate, train, evaluate, study, export],
-        "Comparisons": [benchmark, test_set],
+        "Comparisons": [benchmark, benchmark_data, leaderboard],
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

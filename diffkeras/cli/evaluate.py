@@ -32,8 +32,8 @@ PARTS = ("data.sources", TEST_EXAMPLES)  # they choose a part of a test set
 @click.option(
     "--test-set",
     metavar="NAME",
-    help="Instead of --config: a public test set, which is generated if needed. `diffkeras "
-    "test-set` lists them.",
+    help="Instead of --config: a public test set, such as tissue_64, or tissue_64/edges for a "
+    "shifted one. It is generated if needed. `diffkeras benchmark-data` lists them.",
 )
 @override_options("sources", "test_examples")
 @data_dir_option
@@ -141,9 +141,9 @@ def _test_set_config(
     for key in overrides:
         if not key.startswith("evaluation.") and key not in PARTS:
             raise click.UsageError(f"{key} would change the test set; leave it out.")
-    from diffkeras.evaluation.test_sets.test_set import get_test_set
+    from diffkeras.evaluation.benchmark_data.splits import public_test_set
 
-    whole = get_test_set(name).config()
+    whole = public_test_set(name).test_config()
     part = whole.with_overrides(overrides)
     wanted, held = part.data.test_examples, whole.data.test_examples
     if wanted > held:

@@ -90,13 +90,15 @@ def joined(
     return replace(batches[0], **values)
 
 
-def draw_images(config: Config, count: int, numbers: Sequence[int]) -> ImageBatch:
-    """Images of the test split of one source count, without solving anything."""
+def draw_images(
+    config: Config, count: int, numbers: Sequence[int], split: str = "test"
+) -> ImageBatch:
+    """Images of a split of one source count, without solving anything."""
     recipe = DatasetConfig.of(count, config).recipe()
-    sources = [recipe.sources("test", k) for k in numbers]
+    sources = [recipe.sources(split, k) for k in numbers]
     images = [discs.image(recipe.lattice) for discs in sources]
     problems = [
-        recipe.problem(image, recipe.length_of("test", k), recipe.maps_of("test", k))
+        recipe.problem(image, recipe.length_of(split, k), recipe.maps_of(split, k))
         for image, k in zip(images, numbers, strict=True)
     ]
     return ImageBatch(

@@ -1,6 +1,6 @@
 """What is evaluated: a surrogate, or predictions that another program left in a file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config, short
 from diffkeras.errors import ConfigurationError, RunError
+from diffkeras.evaluation.array_files import read_arrays
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods import (
     SOURCES_SET,
@@ -23,7 +24,6 @@ from diffkeras.surrogates.predicted_fields import balanced_maximum
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import differences
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.atomic_files import check_regular
 
 
 @dataclass(frozen=True)
@@ -90,14 +90,15 @@ def of_predictions(path: Path, config: Config) -> Subject:
         config: of the test data.
 
     Raises:
-        RunError: a missing, damaged or incomplete file, or arrays of another shape.
+        DataError: a missing or damaged file.
+        RunError: a missing array, or one of another shape.
         ConfigurationError: the test data have a range of diffusion lengths.
     """
     if config.data.diffusion_length is not None:
         raise ConfigurationError(
             "data.diffusion_length: models of other programs are judged on one medium; leave it out"
         )
-    content = _read(path)
+    content = read_arrays(path, "predictions")
     stored: dict[int, NDArray[np.float32]] = {}
     for count in config.data.sources:
         name = f"sources_{count:02d}"
@@ -127,22 +128,6 @@ def _methods(method: Method, config: Config) -> list[Method]:
     if config.physics.sources == "production":
         return [method]
     return [method, with_sources_set(method, SOURCES_SET)]
-
-
-def _read(path: Path) -> Mapping[str, NDArray]:
-    if path.suffix.lower() != ".npz":
-        raise RunError(f"{path} is of an unknown kind; predictions are a .npz")
-    try:
-        check_regular(path)
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except Exception as error:  # of damaged files, NumPy raises any type
-        reason = "it is no .npz file of numbers" if "pickle" in str(error) else error
-        raise RunError(f"{path} can't be read: {reason}") from error
-    for name, array in arrays.items():  # NumPy returns the bytes of members that are no arrays
-        if not isinstance(array, np.ndarray):
-            raise RunError(f"{path} can't be read: {name} is no array")
-    return arrays
 
 
 def _as_fields(array: NDArray, shape: tuple[int, ...], name: str) -> NDArray[np.float32]:

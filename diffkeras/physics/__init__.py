@@ -13,7 +13,7 @@ from diffkeras.physics.families.reduced_basis import ReducedBasis
 from diffkeras.physics.problem.maps import maps_of, problem_of_maps
 from diffkeras.physics.problem.medium import Medium, production_of
 from diffkeras.physics.problem.parts import parts_of, with_parts
-from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.problem import BatchProblem, Problem
 from diffkeras.physics.problem.sides import FixedFlux, FixedValue, Robin
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.problem.uptake import CappedUptake, MichaelisMenten
@@ -28,6 +28,7 @@ from diffkeras.physics.steady_state import solve
 
 __all__ = [
     "BatchCertificate",
+    "BatchProblem",
     "BatchSolution",
     "CappedUptake",
     "Certificate",

@@ -17,7 +17,9 @@ _FUNCTIONS = {
     "evaluate_foreign": ("evaluate_run", "evaluate_foreign"),
     "export": ("export_run", "export"),
     "generate": ("generate_datasets", "generate"),
-    "generate_test_set": ("comparisons", "generate_test_set"),
+    "generate_test_set": ("public_data", "generate_test_set"),
+    "load_benchmark": ("public_data", "load_benchmark"),
+    "make_leaderboard": ("public_data", "make_leaderboard"),
     "predict": ("predict_files", "predict_files"),
     "preview": ("preview_data", "preview"),
     "search_worst_cases": ("search_run", "search_worst_cases"),
@@ -25,7 +27,7 @@ _FUNCTIONS = {
     "study": ("study_runs.run_study", "run_study"),
     "train": ("train_run", "train"),
     "verify": ("generate_datasets", "verify"),
-    "write_test_set": ("comparisons", "write_test_set"),
+    "write_public_split": ("public_data", "write_public_split"),
 }
 
 __all__ = [*_FUNCTIONS]

@@ -1,4 +1,4 @@
-"""What everybody can be compared by: the scoreboard, and public test sets as files."""
+"""The scoreboard: surrogates and classical methods on the same problems."""
 
 import logging
 import os
@@ -8,20 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras._version import __version__
-from diffkeras.config import Config
-from diffkeras.errors import ConfigurationError, DataError, OutputError
+from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.evaluation.benchmark_data.problems import PROBLEMS, get_problem
 from diffkeras.evaluation.measurement import describe_device
 from diffkeras.evaluation.scoreboard.scores import Entry, ProblemScores, Protocol
 from diffkeras.evaluation.scoreboard.tables import problem_figure, scoreboard_markdown
 from diffkeras.evaluation.subject import different_physics
-from diffkeras.evaluation.test_sets.problems import PROBLEMS, get_problem
-from diffkeras.evaluation.test_sets.test_set import get_test_set, write_archive
 from diffkeras.reporting.figures import to_png
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.atomic_files import (
-    check_file,
     check_replaceable,
     read_json,
     replacing_files,
@@ -32,7 +29,6 @@ from diffkeras.system.atomic_files import (
 from diffkeras.system.environment import available_cores, machine
 from diffkeras.system.progress import progress_bar
 from diffkeras.system.tensorflow_setup import limit_threads
-from diffkeras.workflows.generate_datasets import generate
 
 logger = logging.getLogger(__name__)
 
@@ -189,62 +185,3 @@ def _check_fit(entries: Sequence[Entry], scores: Sequence[ProblemScores]) -> Non
                 f"{', '.join(PROBLEMS)}. "
                 + ". ".join(f"{name}: {'; '.join(reasons)}" for name, reasons in different.items())
             )
-
-
-def write_test_set(name: str, output: str | Path, *, show_progress: bool = False) -> Path:
-    """Draw a public test set, solve it, and write it as a `.npz` for any program.
-
-    The images are checked against the set's hash, and the fields are verified by their residuals.
-
-    Args:
-        name: of the test set, e.g. "fixed_values_64".
-        output: the file.
-        show_progress: whether to draw a progress bar.
-
-    Returns:
-        The file.
-
-    Raises:
-        ConfigurationError: there is no such test set.
-        DataError: this machine draws other images, or a field isn't verified.
-        OutputError: the file can't be written, or isn't named `.npz`.
-    """
-    test_set, path = get_test_set(name), Path(output)
-    if path.suffix.lower() != ".npz":
-        raise OutputError(f"{path} is of an unknown kind; a test set is written to a .npz")
-    check_file(path)
-    data = test_set.config().data
-    total = data.test_examples * len(data.sources)
-    with progress_bar(total, "Solving", "images", shown=show_progress) as bar:
-        largest = write_archive(test_set, path, bar.update)
-    logger.info(
-        f"{test_set.name}: {total} images, SHA-256 {test_set.sha256}; the fields are proven to be "
-        f"right within {largest:.1e} of the largest value"
-    )
-    return path
-
-
-def generate_test_set(
-    name: str, data_dir: str | Path, *, processes: int = 1, show_progress: bool = False
-) -> Config:
-    """Generate the datasets of a public test set where they are missing.
-
-    Args:
-        name: of the test set, e.g. "fixed_values_64".
-        data_dir: where datasets are.
-        processes: how many solve.
-        show_progress: whether to draw a progress bar.
-
-    Returns:
-        Its configuration, for `evaluate` and `evaluate_foreign`.
-
-    Raises:
-        ConfigurationError: there is no such test set.
-        DataError: this machine draws other images.
-        OutputError: `data_dir` can't be written.
-    """
-    test_set = get_test_set(name)
-    test_set.check()
-    config = test_set.config()
-    generate(config, data_dir, processes=processes, show_progress=show_progress)
-    return config

@@ -10,11 +10,16 @@ import pytest
 from click.testing import Result
 
 from diffkeras.errors import OutputError
+from diffkeras.evaluation.benchmark_data.problems import SHIFTS, get_problem
+from diffkeras.evaluation.benchmark_data.splits import (
+    BENCHMARKS,
+    Digest,
+    PublicSplit,
+    public_split,
+)
 from diffkeras.evaluation.images import draw_images
 from diffkeras.evaluation.scoreboard.scores import ProblemScores, Protocol
-from diffkeras.evaluation.test_sets.problems import get_problem
-from diffkeras.evaluation.test_sets.test_set import TEST_SETS, TestSet, add_to_digest, new_digest
-from diffkeras.workflows import benchmark, comparisons, write_test_set
+from diffkeras.workflows import benchmark, comparisons, write_public_split
 
 
 def test_a_scoreboard_without_surrogates(diffkeras: Callable[..., Result], tmp_path: Path) -> None:
@@ -76,29 +81,32 @@ def test_what_cannot_be_compared_is_refused(
     assert "holds other files" in refused("benchmark", *output)
 
 
-def test_the_command_lists_test_sets_with_their_hashes(diffkeras: Callable[..., Result]) -> None:
-    output = diffkeras("test-set").output
-    for name, test_set in TEST_SETS.items():
-        assert f"{name}: 500 images" in output
-        assert test_set.sha256 in output
+def test_the_command_lists_benchmarks_with_their_hashes(diffkeras: Callable[..., Result]) -> None:
+    output = diffkeras("benchmark-data").output
+    for name in BENCHMARKS:
+        assert f"{name}: " in output
+        assert public_split(name).sha256 in output
+    assert all(f"  {shift}: " in output for shift in SHIFTS)
 
 
 @pytest.mark.usefixtures("quick_figures")
+@pytest.mark.parametrize("shift", ["", "/more_sources"])
 def test_predictions_of_a_public_test_set_are_judged(
-    diffkeras: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shift: str, diffkeras: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = get_problem("fixed_values").config(32, images=4)
-    monkeypatch.setattr(TestSet, "config", lambda self: few)
-    digest = new_digest(few)
-    add_to_digest(digest, few, draw_images(few, 1, range(4)))
-    tiny = TestSet("fixed_values", 32, digest.hexdigest())
-    monkeypatch.setitem(TEST_SETS, tiny.name, tiny)
+    monkeypatch.setattr(PublicSplit, "config", lambda self: few)
+    monkeypatch.setattr(PublicSplit, "test_config", lambda self: few)
+    digest = Digest(few)
+    digest.add(draw_images(few, 1, range(4)))
+    monkeypatch.setattr(PublicSplit, "sha256", digest.hexdigest())
 
     file = tmp_path / "set.npz"
-    assert diffkeras("test-set", tiny.name, "-o", file).exit_code == 0
+    names = f"fixed_values_64{shift}".split("/")
+    assert diffkeras("benchmark-data", *names, "-o", file).exit_code == 0
     with np.load(file) as stored:
         np.savez(tmp_path / "mine.npz", sources_01=0.5 * stored["fields_01"])
-    words = ["--test-set", tiny.name, "--predictions", tmp_path / "mine.npz"]
+    words = ["--test-set", "/".join(names), "--predictions", tmp_path / "mine.npz"]
     words += ["--output", tmp_path / "out", "--data-dir", tmp_path / "data"]
     words += ["--set", "evaluation.baselines=[zero_field]", "--set", "evaluation.bounds=1"]
     result = diffkeras("evaluate", *words)
@@ -123,7 +131,7 @@ def test_files_that_cannot_be_written_are_refused(
     refused: Callable[..., str], tmp_path: Path
 ) -> None:
     with pytest.raises(OutputError, match=r"written to a \.npz"):
-        write_test_set("fixed_values_64", tmp_path / "set.csv")
-    assert "Missing option '-o'" in refused("test-set", "fixed_values_64")
-    assert "Missing argument 'NAME'" in refused("test-set", "-o", tmp_path / "set.npz")
-    assert "no test set 'x'" in refused("test-set", "x", "-o", tmp_path / "set.npz")
+        write_public_split("fixed_values_64", "test", tmp_path / "set.csv")
+    assert "Missing option '-o'" in refused("benchmark-data", "fixed_values_64")
+    assert "Missing argument 'NAME'" in refused("benchmark-data", "-o", tmp_path / "set.npz")
+    assert "no benchmark 'x'" in refused("benchmark-data", "x", "-o", tmp_path / "set.npz")

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from diffkeras.errors import RunError
+from diffkeras.evaluation.benchmark_data.problems import PROBLEMS
+from diffkeras.evaluation.benchmark_data.splits import BENCHMARKS, public_split
 from diffkeras.evaluation.classical_methods import classical_methods
 from diffkeras.evaluation.error_time import pareto_front
 from diffkeras.evaluation.errors import image_errors
@@ -17,8 +19,6 @@ from diffkeras.evaluation.measurement import measure_latency, measure_times
 from diffkeras.evaluation.methods import EXACT, Method, learned_methods
 from diffkeras.evaluation.scoreboard.verdicts import milliseconds, points_of, verdict
 from diffkeras.evaluation.subject import different_physics
-from diffkeras.evaluation.test_sets.problems import PROBLEMS
-from diffkeras.evaluation.test_sets.test_set import TEST_SETS
 from diffkeras.surrogates.surrogate import Surrogate
 
 CHUNK = 32  # images whose errors are computed at once
@@ -130,13 +130,14 @@ class ProblemScores:
             }
             for method in methods
         ]
-        test_set = TEST_SETS.get(f"{self.name}_{self.side}")
+        name = f"{self.name}_{self.side}"
+        test = public_split(name) if name in BENCHMARKS else None
         return {
             "problem": self.name,
             "description": PROBLEMS[self.name].description,
             "side": self.side,
-            "test_set": None if test_set is None else test_set.name,
-            "sha256": None if test_set is None else test_set.sha256,
+            "test_set": None if test is None else name,
+            "sha256": None if test is None else test.sha256,
             "images": self.images,
             "sources": [self.config.data.sources[0], self.config.data.sources[-1]],
             "rounds": rounds,

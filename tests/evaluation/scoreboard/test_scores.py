@@ -8,10 +8,10 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.evaluation import classical_methods
+from diffkeras.evaluation.benchmark_data.problems import PROBLEMS
 from diffkeras.evaluation.scoreboard.scores import Entry, ProblemScores, Protocol
 from diffkeras.evaluation.scoreboard.tables import problem_figure, scoreboard_markdown
 from diffkeras.evaluation.subject import different_physics
-from diffkeras.evaluation.test_sets.problems import PROBLEMS
 from diffkeras.surrogates.surrogate import Surrogate
 
 # rounds; each number is a graph, which takes seconds to build

@@ -1,4 +1,8 @@
-"""The problems of the public test sets and of the scoreboard: a configuration for each lattice."""
+"""The problems of the benchmark and of the scoreboard: a configuration for each lattice and split.
+
+The splits `train`, `validation` and `test` have the same distribution. Each shifted split differs
+from them in one respect, and is for tests only.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,9 +11,21 @@ from typing import Any
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
 
-SEED = 20_261_126  # of the test images; no shipped configuration trains with it
-IMAGES = 500  # of all source counts
+SEED = 20_261_126  # no shipped configuration trains with it
+IMAGES = 500  # of a test or validation split, all source counts together
+SHIFTED_IMAGES = 200
+TRAINING_IMAGES = {64: 5000, 128: 2000, 256: 1000}  # of a side; fewer where nodes are many
 AREA, MOST_DISCS = 64 * 64, 5  # nodes, and the largest number of discs on them
+
+SPLITS = ("train", "validation", "test")
+SHIFTS = {  # by name: what differs from the test split
+    "more_sources": "twice the largest number of discs",
+    "larger_radius": "discs of radius 8 in place of 5, and 5 in place of 3",
+    "clusters": "discs in a cluster on each 64×64 nodes, normally distributed by 8 lattice steps",
+    "edges": "discs within 10 lattice steps of the edge",
+    "shorter_length": "four times the decay, that is half of the diffusion length",
+    "larger_lattice": "twice the rows and columns, with as many discs on each part",
+}
 
 
 @dataclass(frozen=True)
@@ -28,27 +44,30 @@ class TestProblem:
     settings: Mapping[str, Any] = field(default_factory=dict)
     per_area: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
-    def config(self, side: int, images: int = IMAGES) -> Config:
-        """The configuration of its test images.
+    def config(self, side: int, images: int = IMAGES, training_images: int = 1) -> Config:
+        """The configuration of its images.
 
         There are 1 to 5 discs on 64×64 nodes, and as many on as large a part of other lattices.
 
         Args:
             side: rows and columns of the lattice.
-            images: about the number of all source counts together.
+            images: about the number of test images, all source counts together.
+            training_images: the same of the training split; with more than 1, there are as many
+                validation images as test images.
 
         Raises:
             ConfigurationError: a lattice that is out of range.
         """
-        most = max(MOST_DISCS * side * side // AREA, 1)
+        most = most_discs(side)
+        each, of_training = max(images // most, 1), max(training_images // most, 1)
         values: dict[str, Any] = {
             "name": f"{self.name}_{side}",
             "physics.lattice": side,
             "data.sources": f"1-{most}",
             "data.seed": SEED,
-            "data.train_examples": 1,  # a dataset has all three splits
-            "data.validation_examples": 1,
-            "data.test_examples": max(images // most, 1),
+            "data.train_examples": of_training,
+            "data.validation_examples": each if training_images > 1 else 1,
+            "data.test_examples": each,
             "model.depth": 1,  # no network is built; the default depth would limit the lattices
             "model.pad": True,
             **self.settings,
@@ -59,6 +78,36 @@ class TestProblem:
         }
         return Config().with_overrides(values)
 
+    def shifted(self, side: int, shift: str, images: int = SHIFTED_IMAGES) -> Config:
+        """The configuration of the images of a shifted split.
+
+        Args:
+            side: rows and columns of the lattice of the benchmark.
+            shift: a name of `SHIFTS`.
+            images: about the number of images, all source counts together.
+        """
+        if shift == "larger_lattice":
+            return self.config(2 * side, images)
+        config, most = self.config(side, images), most_discs(side)
+        radius = {5.0: 8.0, 3.0: 5.0}[float(config.data.radius)]  # type: ignore[arg-type]
+        changes: dict[str, dict[str, Any]] = {
+            "more_sources": {"data.sources": f"{most + 1}-{2 * most}"},
+            "larger_radius": {"data.radius": radius},
+            "clusters": {
+                "data.placement.kind": "clustered",
+                "data.placement.clusters": max(side * side // AREA, 1),
+                "data.placement.spread": 8.0,
+            },
+            "edges": {"data.placement.kind": "edge", "data.placement.margin": 10.0},
+            "shorter_length": {"physics.decay": 4 * config.physics.decay},
+        }
+        return config.with_overrides(changes[shift])
+
+
+def most_discs(side: int) -> int:
+    """The largest number of discs on a lattice of so many rows and columns."""
+    return max(MOST_DISCS * side * side // AREA, 1)
+
 
 TISSUE = {
     "physics.decay": 1e-3,
@@ -68,6 +117,7 @@ TISSUE = {
     "data.tissue.regions": [1, 5],
     "data.tissue.diffusivity": [0.1, 1],
 }
+WALLS = {"top": {"value": 0.8}, "bottom": {"flux": 0.01}, "left": "reflecting"}
 CELLS = {"data.tissue.cells": (50, 200)}
 PROBLEMS = {
     problem.name: problem
@@ -105,6 +155,12 @@ PROBLEMS = {
                 "data.tissue.secretion": [0.002, 0.02],
             },
             {**CELLS, "data.tissue.secreting_cells": (3, 12)},
+        ),
+        TestProblem(
+            "mixed_walls",
+            "Discs of radius 5 hold their values between a wall that holds 0.8, one with an "
+            "influx, one that lets nothing through, and one that absorbs.",
+            {"physics.boundary": WALLS},
         ),
     )
 }

@@ -1,0 +1,128 @@
+"""Proven bounds beside statistical intervals, of the same networks on the same images.
+
+    python -m benchmarks.leaderboard    # trains the networks
+    python -m benchmarks.intervals
+
+Of each network of the leaderboard, on the test split and each shifted split:
+
+- split conformal: the 90 % quantile of the largest errors on the validation split, with the
+  correction for its finite size (Vovk et al., 2005). It promises that 90 % of the images of the
+  same distribution have no larger error.
+- ensemble: twice the standard deviation between the networks of all seeds, at each node.
+- ensemble, conformal: the standard deviation times the 90 % quantile of the validation images'
+  largest ratio of error to standard deviation.
+- proven bound: `certify` of the prediction, at each node.
+
+Covered are the images in which no node's error exceeds its interval. The width is the mean of the
+interval over all nodes. Intervals are around the prediction of seed 0, or around the mean of the
+ensemble.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.leaderboard import SPLITS
+from benchmarks.tables import describe_machine
+from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit, predictions_of
+from diffkeras.evaluation.leaderboard import Submission
+from diffkeras.physics import certify
+from diffkeras.workflows import load_benchmark
+
+RESULTS = Path(__file__).parent / "results" / "intervals.md"
+COVERAGE, SMALLEST_DEVIATION = 0.9, 1e-6
+
+
+def quantile(scores: NDArray) -> float:
+    """The score that a new image exceeds with a probability of at most 1 - COVERAGE."""
+    rank = int(np.ceil((len(scores) + 1) * COVERAGE))
+    return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else np.inf
+
+
+def largest(values: NDArray) -> NDArray:
+    return values.max(axis=(1, 2))
+
+
+def deviation(ensemble: NDArray) -> NDArray:
+    return np.maximum(ensemble.std(axis=0, ddof=1), SMALLEST_DEVIATION)
+
+
+def row(interval: NDArray, error: NDArray, **names: Any) -> dict[str, Any]:
+    covered = (error <= interval).all(axis=(1, 2))
+    return {**names, "covered": covered.mean(), "width": interval.mean()}
+
+
+def rows_of(
+    network: str, split: BenchmarkSplit, ensemble: NDArray, validation: NDArray, truth: NDArray
+) -> list[dict[str, Any]]:
+    """All intervals of a network on a split.
+
+    Args:
+        ensemble: (seeds, images, rows, columns), predictions of the split.
+        validation: the same of the validation split, whose exact fields are `truth`.
+    """
+    names = {"network": network, "split": split.name.partition("/")[2]}
+    exact = split.fields[..., 0]
+    single, mean = np.abs(ensemble[0] - exact), np.abs(ensemble.mean(axis=0) - exact)
+    spread, learned = deviation(ensemble), deviation(validation)
+    conformal = quantile(largest(np.abs(validation[0] - truth)))
+    factor = quantile(largest(np.abs(validation.mean(axis=0) - truth) / learned))
+    proven = np.stack(
+        [certify(field, split.problem(k)).node_bound for k, field in enumerate(ensemble[0])]
+    )
+    return [
+        row(np.full_like(single, conformal), single, method="split conformal, 90 %", **names),
+        row(2 * spread, mean, method="ensemble, 2 standard deviations", **names),
+        row(factor * spread, mean, method="ensemble, conformal, 90 %", **names),
+        # the exact fields are in single precision
+        row(proven + split.bounds[:, None, None], single, method="proven bound", **names),
+        row(single, single, method="(true error)", **names),
+    ]
+
+
+@click.command()
+@click.option("--benchmark", default="fixed_values_64", show_default=True)
+@click.option("--images", default=200, show_default=True, help="Of each split.")
+@click.option("--data-dir", default="data", show_default=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", default="leaderboard", type=click.Path(path_type=Path))
+def main(benchmark: str, images: int, data_dir: Path, output: Path) -> None:
+    validation = load_benchmark(benchmark, "validation", data_dir=data_dir)
+    rows: list[dict[str, Any]] = []
+    for path in sorted((output / "submissions").iterdir()):
+        submission = Submission.read(path)
+        seeds = submission.manifest.seeds
+        if len(seeds) < 2:
+            continue
+        folder = output / "validation" / benchmark
+        learned = [predictions_of(folder / f"{path.name}_{s}.npz", validation) for s in seeds]
+        for name in SPLITS:
+            split = load_benchmark(benchmark, name, data_dir=data_dir)
+            files = [submission.file(benchmark, name, seed) for seed in seeds]
+            chosen = np.linspace(0, len(split) - 1, min(images, len(split))).astype(int)
+            part = split.part(chosen)
+            ensemble = np.stack([predictions_of(file, split)[chosen] for file in files])
+            truth = validation.fields[..., 0]
+            rows += rows_of(submission.manifest.model, part, ensemble, np.stack(learned), truth)
+    table = pd.DataFrame(rows)
+    text = [f"{describe_machine()}; {images} images of each split of {benchmark}.", ""]
+    for network, of_network in table.groupby("network", sort=False):
+        wide = of_network.pivot_table(
+            index="method", columns="split", values=["covered", "width"], sort=False
+        )
+        splits = list(of_network["split"].unique())
+        text += [f"**{network}**: images covered, and mean width of the interval", ""]
+        text += [f"| method | {' | '.join(splits)} |", f"| --- |{' ---: |' * len(splits)}"]
+        for method, values in wide.iterrows():
+            cells = [f"{values['covered', s]:.0%}, {values['width', s]:.2g}" for s in splits]
+            text.append(f"| {method} | {' | '.join(cells)} |")
+        text.append("")
+    RESULTS.write_text("\n".join(text))
+    print("\n".join(text))
+
+
+if __name__ == "__main__":
+    main()

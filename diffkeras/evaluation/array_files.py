@@ -1,0 +1,35 @@
+"""Files of arrays, `.npz`, that other programs or people may have written."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.errors import DataError
+from diffkeras.system.atomic_files import check_regular
+
+
+def read_arrays(path: Path, what: str) -> dict[str, NDArray]:
+    """The arrays of a `.npz`, by name.
+
+    Args:
+        path: the file.
+        what: it holds, for the error's text.
+
+    Raises:
+        DataError: a missing or damaged file, another kind of file, or one with other things than
+            arrays of numbers and texts.
+    """
+    if path.suffix.lower() != ".npz":
+        raise DataError(f"{path} is of an unknown kind; {what} are a .npz")
+    try:
+        check_regular(path)
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except Exception as error:  # of damaged files, NumPy raises any type
+        reason = "it is no .npz file of numbers" if "pickle" in str(error) else error
+        raise DataError(f"{path} can't be read: {reason}") from error
+    for name, array in arrays.items():  # NumPy returns the bytes of members that are no arrays
+        if not isinstance(array, np.ndarray):
+            raise DataError(f"{path} can't be read: {name} is no array")
+    return arrays

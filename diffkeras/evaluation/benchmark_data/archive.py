@@ -1,0 +1,252 @@
+"""Public splits as files: drawn, solved, verified, and read for any program."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.config import Config, from_yaml, parse_config
+from diffkeras.errors import DataError
+from diffkeras.evaluation.array_files import read_arrays
+from diffkeras.evaluation.benchmark_data.splits import PublicSplit, input_arrays, public_split
+from diffkeras.evaluation.images import ImageBatch
+from diffkeras.physics import Problem, certify
+from diffkeras.system.atomic_files import replacing
+
+COMPARED = 200  # images on which the order of predictions is checked
+LARGEST_BOUND = 1e-6  # of the stored fields, of the largest value; their rounding takes some 1e-7
+
+
+def write_archive(
+    split: PublicSplit, path: Path, on_images: Callable[[int], None] = lambda number: None
+) -> float:
+    """Draw a split, solve it, verify its fields, and write it.
+
+    With NN for each source count, the file holds `source_images_NN` and `fields_NN`, (images, rows,
+    columns) float32, and `bounds_NN`, (images,), at least the largest error of each field. Where
+    fields are divided by their maximum, `maxima_NN` holds it. In tissue, `diffusivity_NN` and so on
+    hold its maps. `name` and `sha256` say what it is, and `configuration` holds the YAML for
+    `--config`.
+
+    Args:
+        split: which.
+        path: the file.
+        on_images: called with numbers of images that are done.
+
+    Returns:
+        The largest of the bounds.
+
+    Raises:
+        DataError: the inputs are not those of the hash, or a field isn't verified.
+        OutputError: the file can't be written.
+    """
+    config, largest = split.config(), 0.0
+    arrays: dict[str, Any] = {
+        "name": np.array(split.name),
+        "sha256": np.array(split.sha256),
+        "configuration": np.array(config.to_yaml(without=("model", "training"))),
+    }
+    for images in split.draw():
+        batch = images.solve(divide_by_maximum=config.data.divide_by_maximum)
+        count, inputs = f"{images.sources[0].count:02d}", input_arrays(config, images)
+        bounds = bounds_of_stored(batch)
+        if not bounds.max() <= LARGEST_BOUND:
+            raise DataError(
+                f"a field of {split.name} is only proven to be right within {bounds.max():.1e}, "
+                f"not {LARGEST_BOUND:g}; nothing was written"
+            )
+        largest = max(largest, float(bounds.max()))
+        arrays |= {f"{name}_{count}": array for name, array in inputs.items()}
+        arrays[f"fields_{count}"] = batch.fields.astype(np.float32)
+        arrays[f"bounds_{count}"] = bounds
+        if batch.maxima is not None:
+            arrays[f"maxima_{count}"] = batch.maxima
+        on_images(len(batch.images))
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+    return largest
+
+
+def bounds_of_stored(batch: ImageBatch) -> NDArray[np.float64]:
+    """(images,), proven bounds of the errors of the fields in single precision, by residuals."""
+    maxima = np.ones(len(batch)) if batch.maxima is None else batch.maxima
+    fields = batch.fields.astype(np.float32) * maxima[:, None, None]
+    certificates: Any = certify(fields, batch.problem)
+    return np.array([one.error_bound for one in certificates.images]) / maxima
+
+
+@dataclass(frozen=True)
+class BenchmarkSplit:
+    """A public split in memory.
+
+    The images are in ascending order of their source counts.
+
+    Attributes:
+        name: of the benchmark and the split, such as `tissue_64/test`.
+        sha256: hash of the physics and the inputs.
+        channels: names of the channels of `inputs`: `source_image`, and in tissue its maps.
+        inputs: (images, rows, columns, channels) float32.
+        fields: (images, rows, columns, 1) float32, the steady states; of production, divided by
+            their maxima.
+        bounds: (images,), proven: no node of a field is further from the exact steady state.
+        counts: (images,), numbers of discs.
+        config: the configuration whose split `train`, `validation` or `test` it is.
+    """
+
+    name: str
+    sha256: str
+    channels: tuple[str, ...]
+    inputs: NDArray[np.float32]
+    fields: NDArray[np.float32]
+    bounds: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    config: Config
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def part(self, images: Sequence[int] | NDArray[np.integer]) -> "BenchmarkSplit":
+        """Some of the images, in memory only: their predictions can't be submitted."""
+        arrays = ("inputs", "fields", "bounds", "counts")
+        return replace(self, **{name: getattr(self, name)[images] for name in arrays})
+
+    def problem(self, image: int) -> Problem:
+        """The problem of an image, for `solve` and `certify`."""
+        from diffkeras.data.dataset_config import DatasetConfig
+
+        recipe = DatasetConfig.of(int(self.counts[image]), self.config).recipe()
+        source_image, *maps = np.moveaxis(self.inputs[image], -1, 0)
+        return recipe.problem(source_image, maps=dict(zip(self.channels[1:], maps, strict=True)))
+
+    def write_predictions(self, path: str | Path, fields: NDArray) -> Path:
+        """Write predicted fields for `diffkeras leaderboard` and `evaluate --predictions`.
+
+        Args:
+            path: the file, .npz.
+            fields: (images, rows, columns) or (images, rows, columns, 1), in the order of `inputs`.
+
+        Returns:
+            The file.
+
+        Raises:
+            DataError: fields of another shape, or values that aren't finite.
+        """
+        fields = np.asarray(fields)
+        shape = self.fields.shape[:-1]
+        if fields.shape not in (shape, (*shape, 1)) or fields.dtype.kind not in "fiu":
+            raise DataError(
+                f"{self.name} takes predictions of shape {shape} of real numbers, not "
+                f"{fields.shape} of {fields.dtype}"
+            )
+        fields = fields.reshape(shape).astype(np.float32)
+        finite = np.isfinite(fields).all(axis=(1, 2))
+        if not finite.all():
+            raise DataError(
+                f"the prediction of image {int(np.argmin(finite))} of {self.name} has values that "
+                "are not finite; leave out NaN and infinite values"
+            )
+        arrays: dict[str, Any] = {
+            f"sources_{count:02d}": fields[self.counts == count] for count in np.unique(self.counts)
+        }
+        with replacing(Path(path)) as partial, partial.open("wb") as file:
+            np.savez_compressed(
+                file, name=np.array(self.name), sha256=np.array(self.sha256), **arrays
+            )
+        return Path(path)
+
+
+def read_archive(path: Path) -> BenchmarkSplit:
+    """A public split from its file.
+
+    Raises:
+        DataError: a missing or damaged file, or one of another hash than the published one.
+    """
+    arrays = read_arrays(path, "public splits")
+    try:
+        return _from_arrays(arrays)
+    except KeyError as error:
+        raise DataError(
+            f"{path} has no array {error}; delete it, and it will be written again"
+        ) from None
+
+
+def _from_arrays(arrays: Mapping[str, NDArray]) -> BenchmarkSplit:
+    name, sha256 = str(arrays["name"]), str(arrays["sha256"])
+    benchmark, _, split = name.partition("/")
+    if sha256 != (published := public_split(benchmark, split).sha256):
+        raise DataError(
+            f"{name} has the hash {sha256}, and the published one is {published}; write it again "
+            "with this version of diffkeras"
+        )
+    counts = sorted(key.removeprefix("fields_") for key in arrays if key.startswith("fields_"))
+    counts.sort(key=int)
+    maps = [key.removesuffix(f"_{counts[0]}") for key in arrays if key.endswith(f"_{counts[0]}")]
+    channels = [m for m in maps if m not in ("source_images", "fields", "bounds", "maxima")]
+
+    def joined(kind: str) -> NDArray:
+        return np.concatenate([arrays[f"{kind}_{count}"] for count in counts])
+
+    fields = joined("fields")[..., None]
+    return BenchmarkSplit(
+        name,
+        sha256,
+        ("source_image", *channels),
+        np.stack([joined(kind) for kind in ("source_images", *channels)], axis=-1),
+        fields,
+        joined("bounds"),
+        np.repeat([int(count) for count in counts], [len(arrays[f"fields_{c}"]) for c in counts]),
+        parse_config(from_yaml(str(arrays["configuration"]))),
+    )
+
+
+def predictions_of(path: Path, split: BenchmarkSplit) -> NDArray[np.float32]:
+    """(images, rows, columns), the predictions in a file that `write_predictions` wrote.
+
+    Raises:
+        DataError: a missing or damaged file, predictions of another split, shape or type, or values
+            that aren't finite; or predictions in another order than the images.
+    """
+    arrays = read_arrays(path, "predictions")
+    try:
+        found = str(arrays["name"]), str(arrays["sha256"])
+        parts = [arrays[f"sources_{count:02d}"] for count in np.unique(split.counts)]
+    except KeyError as error:
+        raise DataError(
+            f"{path} has no array {error}; write it by BenchmarkSplit.write_predictions"
+        ) from None
+    if found != (split.name, split.sha256):
+        raise DataError(
+            f"{path} has predictions of {found[0]!r:.60} with the hash {found[1]!r:.12}, not of "
+            f"{split.name} with the hash {split.sha256!r:.12}"
+        )
+    for count, part in zip(np.unique(split.counts), parts, strict=True):
+        shape = ((split.counts == count).sum(), *split.fields.shape[1:-1])
+        if part.shape != shape or part.dtype != np.float32:
+            raise DataError(
+                f"sources_{count:02d} in {path} has the shape {part.shape} and the type "
+                f"{part.dtype}, not {shape} and float32"
+            )
+    fields = np.concatenate(parts)
+    if not np.isfinite(fields).all():
+        raise DataError(f"{path} has values that are not finite; leave out NaN and infinite values")
+    _check_order(path, fields[:COMPARED], split.fields[:COMPARED])
+    return fields
+
+
+def _check_order(path: Path, predictions: NDArray, exact: NDArray) -> None:
+    """Refuse predictions that match the fields of as many other images.
+
+    Poor predictions are near the fields of a few images only, such as the weakest ones.
+    """
+    number = len(predictions)
+    p, u = (array.reshape(number, -1).astype(np.float64) for array in (predictions, exact))
+    nearest = ((u**2).sum(axis=1) - 2 * p @ u.T).argmin(axis=1)
+    moved = (nearest != np.arange(number)).mean()
+    if moved > 0.5 and len(np.unique(nearest)) > number / 2:
+        raise DataError(
+            f"{path}: {moved:.0%} of the predictions are nearer to the field of another image than "
+            "to their own; keep the images in their order"
+        )

@@ -1,0 +1,234 @@
+"""A table of models from their predictions of public splits, which any program can make.
+
+A submission is a directory:
+
+    my_model/manifest.yaml                     who, what, on which hardware
+    my_model/tissue_64/test_0.npz              predictions of the model that was trained with seed 0
+    my_model/tissue_64/larger_radius_0.npz     those of a shifted split
+
+The predictions are what `BenchmarkSplit.write_predictions` writes. Errors are means over the
+images, then over the seeds, beside the standard deviation between seeds.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, ValidationError
+
+from diffkeras.config import Section, explain, read_yaml
+from diffkeras.config.types import Seed
+from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit, predictions_of
+from diffkeras.evaluation.benchmark_data.problems import SHIFTS, SPLITS
+from diffkeras.evaluation.benchmark_data.splits import BENCHMARKS
+from diffkeras.evaluation.errors import image_errors
+
+MANIFEST = "manifest.yaml"
+KEYS = ["benchmark", "split"]
+ERRORS = ("relative_l2", "max_error", "mae")
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Manifest(Section):
+    """What a submission says of itself."""
+
+    model: Text
+    """Name of the model, as the table shows it."""
+    authors: Text
+    """Who trained it."""
+    parameters: Annotated[int, Field(ge=0)]
+    """Number of trained parameters."""
+    training_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """Wall-clock time of the training of one seed on one benchmark."""
+    hardware: Text
+    """What it was trained on."""
+    training_images: Annotated[int, Field(ge=0)]
+    """Images of the split `train` that were used; 0 for a method that isn't trained."""
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    """Seeds of the trainings, which the files of predictions are named by."""
+    tuning: Text
+    """How hyperparameters were chosen, and how many trainings that took."""
+    milliseconds_per_field: Milliseconds | None = None
+    """Time of one prediction, alone."""
+    solve_milliseconds_per_field: Milliseconds | None = None
+    """Time of `diffkeras.solve` for one such problem on the same hardware."""
+    url: Text | None = None
+    """Where the code is."""
+
+    @property
+    def pays_from(self) -> float:
+        """Fields from which training and predictions take less time than `solve`; inf for never."""
+        model, solve = self.milliseconds_per_field, self.solve_milliseconds_per_field
+        if model is None or solve is None:
+            return np.nan
+        return 1e3 * self.training_seconds / (solve - model) if model < solve else np.inf
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A directory of predictions.
+
+    Attributes:
+        path: its directory.
+        manifest: what it says of itself.
+        splits: the (benchmark, split) pairs that it has predictions of.
+    """
+
+    path: Path
+    manifest: Manifest
+    splits: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def read(cls, path: Path) -> "Submission":
+        """A submission from its directory.
+
+        Raises:
+            ConfigurationError: no manifest, or one with a missing, unknown or wrong field.
+            DataError: no predictions, predictions of an unknown split, or those of a seed missing.
+        """
+        raw = read_yaml(path / MANIFEST)
+        if not isinstance(raw, dict):
+            raise ConfigurationError(f"{path / MANIFEST} must hold a mapping of names to values")
+        try:
+            manifest = Manifest.model_validate(raw)
+        except ValidationError as error:
+            raise ConfigurationError(
+                f"{path / MANIFEST}: {explain(error, Manifest, raw)}"
+            ) from None
+        splits = tuple(dict.fromkeys(cls._splits(path, manifest)))
+        if not splits:
+            raise DataError(
+                f"{path} has no predictions; a file is named BENCHMARK/SPLIT_SEED.npz, such as "
+                f"tissue_64/test_{manifest.seeds[0]}.npz"
+            )
+        submission = cls(path, manifest, splits)
+        for benchmark, split in splits:
+            for seed in manifest.seeds:
+                if not (file := submission.file(benchmark, split, seed)).is_file():
+                    raise DataError(f"{file} is missing; the manifest has the seed {seed}")
+        return submission
+
+    @staticmethod
+    def _splits(path: Path, manifest: Manifest) -> Iterator[tuple[str, str]]:
+        for file in sorted(path.glob("*/*.npz")):
+            split, _, seed = file.stem.rpartition("_")
+            known = file.parent.name in BENCHMARKS and split in (*SPLITS, *SHIFTS)
+            if not known or seed not in map(str, manifest.seeds):
+                raise DataError(
+                    f"{file} is named after no benchmark, split and seed of the manifest; a file "
+                    f"is named BENCHMARK/SPLIT_SEED.npz, such as tissue_64/test_"
+                    f"{manifest.seeds[0]}.npz"
+                )
+            yield file.parent.name, split
+
+    def file(self, benchmark: str, split: str, seed: int) -> Path:
+        """The predictions of a split by the model of a seed."""
+        return self.path / benchmark / f"{split}_{seed}.npz"
+
+
+def score(submission: Submission, split: BenchmarkSplit) -> pd.DataFrame:
+    """A row for each seed, with the means of the errors over the images of a split."""
+    benchmark, _, name = split.name.partition("/")
+    exact, images = split.fields[..., 0], split.inputs[..., 0]
+    rows = []
+    for seed in submission.manifest.seeds:
+        fields = predictions_of(submission.file(benchmark, name, seed), split)
+        errors = image_errors(fields, exact, images)
+        means: dict[str, Any] = {error: float(errors[error].mean()) for error in ERRORS}
+        model = submission.manifest.model
+        rows.append({"benchmark": benchmark, "split": name, "model": model, "seed": seed, **means})
+    return pd.DataFrame(rows)
+
+
+def leaderboard(
+    submissions: list[Submission],
+    split_of: Callable[[str, str], BenchmarkSplit],
+    on_split: Callable[[int], object] = lambda number: None,
+) -> pd.DataFrame:
+    """A row for each submission, benchmark, split and seed.
+
+    Args:
+        submissions: the models, of different names.
+        split_of: (benchmark, split) → its images.
+        on_split: called with 1 for each split of a submission that is done.
+
+    Raises:
+        ConfigurationError: two submissions of one name.
+        DataError: predictions that can't be used.
+    """
+    names = [submission.manifest.model for submission in submissions]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigurationError(f"two submissions have the model {name!r}; rename one of them")
+    wanted = dict.fromkeys(split for submission in submissions for split in submission.splits)
+    tables = []
+    for benchmark, split in wanted:
+        images = split_of(benchmark, split)
+        for submission in submissions:
+            if (benchmark, split) in submission.splits:
+                tables.append(score(submission, images))
+                on_split(1)
+    return pd.concat(tables, ignore_index=True)
+
+
+def markdown(rows: pd.DataFrame, submissions: list[Submission]) -> str:
+    """The tables of the splits, best model first, and the table of the models."""
+    parts = []
+    for (benchmark, split), table in rows.groupby(KEYS, sort=False):
+        scores = table.groupby("model")[list(ERRORS)].agg(["mean", "std"])
+        scores = scores.sort_values((ERRORS[0], "mean"))
+        lines = [
+            f"## {benchmark}, {split}",
+            "",
+            "| model | relative L2 error | largest error of a node | mean error |",
+            "| --- | ---: | ---: | ---: |",
+        ]
+        for model, values in scores.iterrows():
+            cells = [_with_spread(values[error, "mean"], values[error, "std"]) for error in ERRORS]
+            lines.append(_row([str(model), *cells]))
+        parts.append("\n".join(lines))
+    return "\n\n".join([*parts, _models(submissions)]) + "\n"
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _with_spread(mean: float, deviation: float) -> str:
+    return f"{mean:.2g}" if np.isnan(deviation) else f"{mean:.2g} ± {deviation:.1g}"
+
+
+def _models(submissions: list[Submission]) -> str:
+    lines = [
+        "## Models",
+        "",
+        "| model | parameters | training images | training, s | seeds | a field, ms | `solve`, ms "
+        "| pays from, fields | hardware | tuning |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- |",
+    ]
+    for each in (submission.manifest for submission in submissions):
+        times = [each.milliseconds_per_field, each.solve_milliseconds_per_field]
+        cells = [
+            each.model,
+            f"{each.parameters:,}",
+            f"{each.training_images:,}",
+            f"{each.training_seconds:,.0f}",
+            str(len(each.seeds)),
+            *("" if time is None else f"{time:.2g}" for time in times),
+            _count(each.pays_from),
+            each.hardware,
+            each.tuning,
+        ]
+        lines.append(_row(cells))
+    return "\n".join(lines)
+
+
+def _count(number: float) -> str:
+    if np.isnan(number):
+        return ""
+    return "never" if np.isinf(number) else f"{number:,.0f}"

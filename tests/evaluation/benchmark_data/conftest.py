@@ -1,0 +1,29 @@
+from collections.abc import Callable
+
+import pytest
+
+from diffkeras.evaluation.benchmark_data import splits
+from diffkeras.evaluation.benchmark_data.problems import TRAINING_IMAGES, TestProblem
+from diffkeras.evaluation.benchmark_data.splits import Digest, PublicSplit
+from diffkeras.evaluation.images import draw_images
+
+
+@pytest.fixture
+def tiny_split(monkeypatch: pytest.MonkeyPatch) -> Callable[..., PublicSplit]:
+    """Splits of few images on 32×32 nodes, with their hashes."""
+    monkeypatch.setattr(TestProblem.config, "__defaults__", (4, 1))
+    monkeypatch.setattr(TestProblem.shifted, "__defaults__", (4,))
+    monkeypatch.setitem(TRAINING_IMAGES, 32, 6)
+    hashes = dict(splits._hashes())
+    monkeypatch.setattr(splits, "_hashes", lambda: hashes)
+
+    def make(problem: str, split: str = "test") -> PublicSplit:
+        tiny = PublicSplit(problem, 32, split)
+        monkeypatch.setitem(splits.BENCHMARKS, tiny.benchmark, (problem, 32))
+        digest, (counts, each) = Digest(tiny.config()), tiny.numbers
+        for count in counts:
+            digest.add(draw_images(digest.config, count, range(each), tiny.recipe_split))
+        hashes[tiny.name] = digest.hexdigest()
+        return tiny
+
+    return make

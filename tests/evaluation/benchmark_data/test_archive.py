@@ -1,0 +1,130 @@
+"""Splits as files: verified, read back, and predictions of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import diffkeras as dk
+from diffkeras.errors import DataError
+from diffkeras.evaluation.benchmark_data.archive import (
+    BenchmarkSplit,
+    predictions_of,
+    read_archive,
+    write_archive,
+)
+from diffkeras.evaluation.benchmark_data.problems import PROBLEMS
+from diffkeras.evaluation.benchmark_data.splits import PublicSplit
+
+TinySplit = Callable[..., PublicSplit]
+
+
+@pytest.fixture
+def split(tiny_split: TinySplit, tmp_path: Path) -> BenchmarkSplit:
+    """Four images of two sources."""
+    write_archive(tiny_split("fixed_values", "more_sources"), tmp_path / "split.npz")
+    return read_archive(tmp_path / "split.npz")
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_an_archive_holds_verified_fields(
+    problem: str, tiny_split: TinySplit, tmp_path: Path
+) -> None:
+    tiny, done, file = tiny_split(problem), [], tmp_path / "split.npz"
+    largest = write_archive(tiny, file, done.append)
+    assert sum(done) == 4
+    assert 0 < largest < 1e-6
+    with np.load(file) as stored:
+        assert str(stored["sha256"]) == tiny.sha256
+        assert "lattice" in str(stored["configuration"])
+        images, fields = stored["source_images_01"], stored["fields_01"]
+        assert images.dtype == fields.dtype == np.float32
+        assert images.shape == fields.shape == (4, 32, 32)
+        assert (stored["bounds_01"] <= largest).all()
+        if problem == "production":
+            np.testing.assert_allclose(fields.max(axis=(1, 2)), 1, rtol=1e-6)
+            assert (stored["maxima_01"] < 1).all()
+        else:
+            np.testing.assert_array_equal(fields[images != 0], images[images != 0])
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_the_problems_of_a_split_have_its_fields(
+    problem: str, tiny_split: TinySplit, tmp_path: Path
+) -> None:
+    write_archive(tiny_split(problem, "train"), tmp_path / "split.npz")
+    split = read_archive(tmp_path / "split.npz")
+    assert split.name == f"{problem}_32/train"
+    assert len(split) == 6
+    assert split.inputs.shape == (6, 32, 32, len(split.channels))
+    field = dk.solve(split.problem(3)).field
+    if problem == "production":
+        field = field / field.max()
+    np.testing.assert_allclose(split.fields[3, ..., 0], field, atol=split.bounds[3] + 1e-9)
+
+
+def test_a_field_that_is_not_verified_is_not_written(
+    tiny_split: TinySplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "diffkeras.evaluation.images.solve",
+        lambda problem: SimpleNamespace(field=0.99 * problem.values),
+    )
+    with pytest.raises(DataError, match="only proven to be right within"):
+        write_archive(tiny_split("fixed_values"), tmp_path / "split.npz")
+    assert not (tmp_path / "split.npz").exists()
+
+
+def test_damaged_and_other_files_are_refused(
+    split: BenchmarkSplit, tiny_split: TinySplit, tmp_path: Path
+) -> None:
+    file = tmp_path / "split.npz"
+    with np.load(file) as stored:
+        arrays = dict(stored)
+    np.savez(tmp_path / "less.npz", **{k: v for k, v in arrays.items() if k != "sha256"})
+    with pytest.raises(DataError, match=r"less\.npz has no array 'sha256'"):
+        read_archive(tmp_path / "less.npz")
+    np.savez(tmp_path / "other.npz", **arrays | {"sha256": np.array("0" * 64)})
+    with pytest.raises(DataError, match=f"has the hash {'0' * 64}, and the published one is"):
+        read_archive(tmp_path / "other.npz")
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(DataError, match=r"split.npz can't be read"):
+        read_archive(file)
+
+
+def test_predictions_are_read_back(split: BenchmarkSplit, tmp_path: Path) -> None:
+    fields = 0.5 * split.fields
+    file = split.write_predictions(tmp_path / "mine.npz", fields)
+    np.testing.assert_array_equal(predictions_of(file, split), fields[..., 0])
+
+
+def test_predictions_that_cannot_be_used_are_refused(split: BenchmarkSplit, tmp_path: Path) -> None:
+    file, fields = tmp_path / "mine.npz", split.fields.copy()
+    with pytest.raises(DataError, match=r"more_sources takes predictions of shape \(\d+, 32, 32\)"):
+        split.write_predictions(file, fields[:-1])
+    fields[2, 3, 4] = np.nan
+    with pytest.raises(DataError, match=r"the prediction of image 2 of .* not finite"):
+        split.write_predictions(file, fields)
+    assert not file.exists()
+    split.write_predictions(file, split.fields[::-1])
+    with pytest.raises(DataError, match="keep the images in their order"):
+        predictions_of(file, split)
+    zeros = np.zeros_like(split.fields)
+    assert not predictions_of(split.write_predictions(file, zeros), split).any()
+    with np.load(split.write_predictions(file, split.fields)) as stored:
+        arrays = dict(stored)
+    name = next(key for key in arrays if key.startswith("sources_"))
+    for change, message in (
+        ({name: arrays[name].astype(np.float64)}, f"{name} in .* type float64, not"),
+        ({name: arrays[name][1:]}, f"{name} in .* has the shape"),
+        ({name: arrays[name] * np.float32(np.nan)}, "not finite"),
+        ({"name": np.array("x")}, "has predictions of 'x'"),
+    ):
+        np.savez(file, **arrays | change)
+        with pytest.raises(DataError, match=message):
+            predictions_of(file, split)
+    np.savez(file, **{key: value for key, value in arrays.items() if key != name})
+    with pytest.raises(DataError, match=f"no array '{name}'"):
+        predictions_of(file, split)

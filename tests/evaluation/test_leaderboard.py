@@ -1,0 +1,136 @@
+"""Models compared by their predictions."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import Result
+from ruamel.yaml import YAML
+
+from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
+from diffkeras.evaluation.leaderboard import Manifest, Submission, leaderboard, markdown
+
+MANIFEST: dict[str, Any] = {
+    "model": "half",
+    "authors": "nobody",
+    "parameters": 0,
+    "training_seconds": 10,
+    "hardware": "none",
+    "training_images": 0,
+    "seeds": [0, 1],
+    "tuning": "none",
+}
+
+
+@pytest.fixture
+def split() -> BenchmarkSplit:
+    """Two images of made-up fields."""
+    fields = np.random.default_rng(0).random((4, 8, 8, 1)).astype(np.float32)
+    return BenchmarkSplit(
+        "fixed_values_64/edges",
+        "0" * 64,
+        ("source_image",),
+        np.zeros_like(fields),
+        fields,
+        np.zeros(4),
+        np.array([1, 1, 2, 2]),
+        None,  # type: ignore[arg-type]
+    )
+
+
+def submit(path: Path, split: BenchmarkSplit, factors: dict[int, float], **manifest: Any) -> Path:
+    """A submission whose predictions are multiples of the exact fields."""
+    (path / "fixed_values_64").mkdir(parents=True)
+    with (path / "manifest.yaml").open("w") as file:
+        YAML(typ="safe").dump(MANIFEST | {"seeds": list(factors)} | manifest, file)
+    for seed, factor in factors.items():
+        file = path / "fixed_values_64" / f"edges_{seed}.npz"
+        split.write_predictions(file, factor * split.fields)
+    return path
+
+
+def test_models_are_ranked_by_their_errors(split: BenchmarkSplit, tmp_path: Path) -> None:
+    half = submit(tmp_path / "half", split, {0: 0.5, 1: 0.7})
+    near = submit(tmp_path / "near", split, {5: 0.9}, model="near|er")
+    submissions = [Submission.read(path) for path in (half, near)]
+    rows = leaderboard(submissions, lambda benchmark, name: split)
+    errors = rows.set_index(["model", "seed"])["relative_l2"]
+    assert errors["half", 0] == pytest.approx(0.5, rel=1e-5)
+    assert errors["half", 1] == pytest.approx(0.3, rel=1e-5)
+    assert errors["near|er", 5] == pytest.approx(0.1, rel=1e-5)
+    text = markdown(rows, submissions)
+    first, second = text.splitlines()[4:6]
+    assert first.startswith("| near/er | 0.1 |")
+    assert second.startswith("| half | 0.4 ± 0.1 |")
+
+
+def test_two_models_of_one_name_are_refused(split: BenchmarkSplit, tmp_path: Path) -> None:
+    paths = [submit(tmp_path / name, split, {0: 1.0}) for name in "ab"]
+    with pytest.raises(ConfigurationError, match="two submissions have the model 'half'"):
+        leaderboard([Submission.read(path) for path in paths], lambda benchmark, name: split)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"parameters": None}, "parameters is missing"),
+        ({"parameters": -1}, "parameters: must be at least 0"),
+        ({"hardware": ""}, "hardware"),
+        ({"seeds": []}, "seeds"),
+        ({"training_seconds": float("nan")}, "training_seconds"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_wrong_manifest_names_its_field(
+    changes: dict[str, Any], message: str, split: BenchmarkSplit, tmp_path: Path
+) -> None:
+    path = submit(tmp_path / "mine", split, {0: 1.0})
+    values = {key: value for key, value in (MANIFEST | changes).items() if value is not None}
+    with (path / "manifest.yaml").open("w") as file:
+        YAML(typ="safe").dump(values, file)
+    with pytest.raises(ConfigurationError, match=message):
+        Submission.read(path)
+
+
+def test_missing_and_unknown_predictions_are_named(split: BenchmarkSplit, tmp_path: Path) -> None:
+    path = submit(tmp_path / "mine", split, {0: 1.0, 1: 1.0})
+    (path / "fixed_values_64" / "edges_1.npz").rename(path / "fixed_values_64" / "edges_2.npz")
+    with pytest.raises(DataError, match=r"edges_2.npz is named after no benchmark, split and seed"):
+        Submission.read(path)
+    (path / "fixed_values_64" / "edges_2.npz").unlink()
+    with pytest.raises(DataError, match=r"edges_1.npz is missing; the manifest has the seed 1"):
+        Submission.read(path)
+    (path / "fixed_values_64" / "edges_0.npz").unlink()
+    with pytest.raises(DataError, match="has no predictions"):
+        Submission.read(path)
+
+
+@pytest.mark.parametrize(
+    ("model", "solve", "fields"),
+    [(1.0, 3.0, 5000), (3.0, 1.0, np.inf), (None, 1.0, np.nan)],
+)
+def test_a_model_pays_from_so_many_fields(model: float | None, solve: float, fields: float) -> None:
+    times = {"milliseconds_per_field": model, "solve_milliseconds_per_field": solve}
+    manifest = Manifest.model_validate(MANIFEST | times)
+    np.testing.assert_equal(manifest.pays_from, fields)
+
+
+def test_the_command_prints_and_writes_the_table(
+    diffkeras: Callable[..., Result],
+    split: BenchmarkSplit,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "diffkeras.workflows.public_data.load_benchmark", lambda *names, **options: split
+    )
+    path = submit(tmp_path / "mine", split, {0: 0.5})
+    result = diffkeras("leaderboard", path, "-o", tmp_path / "board")
+    assert "| half | 0.5 |" in result.output
+    assert "| half | 0.5 |" in (tmp_path / "board" / "leaderboard.md").read_text()
+    table = (tmp_path / "board" / "leaderboard.csv").read_text().splitlines()
+    assert table[0] == "benchmark,split,model,seed,relative_l2,max_error,mae"
+    assert len(table) == 2
