@@ -76,9 +76,15 @@ def family_proofs(
                     return plain
                 pairs.append(pair)
     none = np.zeros(2)
-    barriers = Barriers(np.stack(pairs, axis=1).astype(np.float32), none, none, none, none)
-    made = FamilyProofs(lowest, barriers)
     tried = np.arange(0, len(inputs), -(-len(inputs) // TRIED))
+    fields, usual = np.stack(pairs, axis=1).astype(np.float32), np.zeros(lowest.lattice)
+    for number in tried:
+        problem, _, field = sample(int(number))
+        equations = plain.equations_of(problem)
+        if equations.shares:
+            usual += (equations.change + equations.slope(field)) * equations.free / len(tried)
+    barriers = Barriers(fields, usual.astype(np.float32), none, none, none, none)
+    made = FamilyProofs(lowest, barriers)
     ratios = np.array([_ratios(made, sample(int(n))) for n in tried])
     # some bounds may be infinite, so that nothing lies between them and the next ones
     plain_bound = np.quantile(ratios[:, 0], NEARLY_ALWAYS, method="higher")
