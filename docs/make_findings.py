@@ -4,7 +4,8 @@
     python docs/make_findings.py --from saved_models/studies
 
 With --from, what is committed of each finished study is first copied from there into
-docs/results/studies/. The script reads only these files, and makes what the pages in docs/ show:
+docs/results/studies/. The script reads only these files. It makes the tables of each study again
+from the rows of its runs, and makes what the pages in docs/ show:
 images/findings/STUDY/ANALYSIS.svg and results/findings/STUDY/ANALYSIS.md,
 results/findings/STUDY/about.md, and results/findings/studies.md, a table of all studies.
 """
@@ -16,22 +17,33 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from diffkeras.errors import DiffkerasError, RunError
 from diffkeras.reporting.html import Cell, Table
 from diffkeras.reporting.text import duration
 from diffkeras.studies.analyses import ANALYSES
 from diffkeras.studies.report import readable_table, summaries
 from diffkeras.studies.study_data import (
+    EXAMPLES,
     MARK,
+    NoImagesError,
     names_damaged,
     read_description,
     read_study,
     read_table,
+    types_of,
+    write_table,
 )
-from diffkeras.system.atomic_files import replacing_files, write_bytes, write_text
+from diffkeras.system.atomic_files import replacing_files, write_bytes, write_json, write_text
 
 DOCS = Path(__file__).parent
-COMMITTED = (MARK, "runs.csv", "baselines.csv", "searches.csv", "tables/*.csv")
+COMMITTED = (MARK, "runs.csv", "baselines.csv", "searches.csv", EXAMPLES, "tables/*.csv")
+KEPT = (
+    "Made when the study was run: it needs the errors of single images, which are not committed. "
+    "Its intervals are of a bootstrap over seeds and images; diffkeras now computes them by the "
+    "delta method. No verdict reads this table.\n"
+)
 LONG = 24  # characters
 SHOWN = re.compile(r"(?:images|results)/findings/[\w.-]+/[\w.-]+\.(?:svg|md)")
 
@@ -41,6 +53,8 @@ def main(docs: Path, source: Path | None) -> list[str]:
     studies = docs / "results" / "studies"
     for directory in finished(source) if source else ():
         copy(directory, studies / directory.name)
+    for directory in finished(studies):
+        remake(directory)
     missing = []
     for shown in sorted(shown_on_pages(docs)):
         if (made := content(studies, shown)) is None:
@@ -65,6 +79,42 @@ def copy(source: Path, target: Path) -> None:
         for pattern in COMMITTED:
             for file in source.glob(pattern):
                 write_bytes(partial / file.relative_to(source), file.read_bytes())
+
+
+def remake(directory: Path) -> None:
+    """Make the tables of a study again from its rows, those that need nothing else."""
+    description = read_description(directory)
+    names = description["tables"]
+    with names_damaged([directory / MARK]):
+        data = read_study(directory)
+        analyses = [each for each in ANALYSES if each.name in names and each.applies(data)]
+    kept = []
+    for analysis in analyses:
+        try:
+            with names_damaged([directory / "runs.csv"]):
+                table = analysis.table(data)
+        except NoImagesError:
+            kept.append(analysis.name)
+        else:
+            file, types = directory / "tables" / f"{analysis.name}.csv", types_of(table)
+            with names_damaged([directory / MARK]):
+                same = _equal(file, names[analysis.name], table)
+            if not same:
+                names[analysis.name] = types
+                write_table(file, table)
+    if kept:
+        description["kept_tables"] = kept
+    write_json(directory / MARK, description)
+
+
+def _equal(file: Path, types: dict[str, str], table: pd.DataFrame) -> bool:
+    """Whether a file has this table, to the digits that are shown, whatever the processor."""
+    try:
+        old = read_table(file, types)
+        pd.testing.assert_frame_equal(old, table, check_dtype=False, rtol=1e-3, atol=1e-9)
+    except (AssertionError, RunError):  # RunError: it is damaged, and is made again
+        return False
+    return True
 
 
 def shown_on_pages(docs: Path) -> set[str]:
@@ -95,7 +145,8 @@ def content(studies: Path, shown: str) -> bytes | None:
         table, data = read_table(file, types), read_study(directory)
         if kind == "md":
             parts = [("", readable_table(table))] if name != "errors" else summaries(table, data)
-            return "\n".join([about, *map(_in_markdown, parts)]).encode()
+            note = [KEPT] if name in description.get("kept_tables", ()) else []
+            return "\n".join([about, *note, *map(_in_markdown, parts)]).encode()
         return analysis.draw(table, data)
 
 

@@ -1,256 +1,238 @@
-"""Write the verdicts of the page "Does the paper hold?", and their rules, from results of studies.
+"""Write the verdicts of the page "Does the paper hold?" from the rows of studies.
 
     python docs/make_verdicts.py     # make findings runs it too
 
-It reads docs/results/studies/STUDY/tables and writes verdicts.md and rules.md into
-docs/results/findings. The rule of a verdict is the docstring of its function. A reading of the
-paper whose study has no results is left out.
+It reads the rows of runs and searches in docs/results/studies/STUDY, and two tables of benchmarks
+for the speed of networks and solvers. It writes verdicts.md, rules.md, weights.md, joint.md and
+recipe.md into docs/results/findings. The rules are in `diffkeras.studies.verdicts`; the rule of a
+verdict in words is the docstring of its function. A study without results is left out.
 """
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
+from diffkeras.config import load_config
 from diffkeras.errors import DiffkerasError
-from diffkeras.studies.study_data import MARK, names_damaged, read_description, read_table
+from diffkeras.reporting.text import value_text
+from diffkeras.studies import verdicts as rules_of
+from diffkeras.studies.study_data import MARK, StudyData, names_damaged, read_study, read_table
+from diffkeras.studies.study_directory import recipe_of
+from diffkeras.studies.study_file import load_study
+from diffkeras.studies.verdicts import OPEN, Verdict
+from diffkeras.studies.verdicts.comparisons import joint_against_single, weighted_losses
+from diffkeras.surrogates.run_identity import run_identity
+from diffkeras.system.atomic_files import write_text
 
 DOCS = Path(__file__).parent
-READINGS = {"fixed values": "", "production": "_production"}
-HOLDS, NOT, OPEN = "holds", "does not hold", "not decided"
-WEIGHTED = ("exponential", "tanh", "step")
-NEAR_SOURCES = ("sources", "r1")
-
-# reads the table of an analysis of a study; None if there is none
-Read = Callable[[str, str], pd.DataFrame | None]
-# verdict and evidence
-Verdict = tuple[str, str]
+SIDE, DISCS = "512", "20"  # of the paper's largest images, where times are compared
 
 
-def size_matters_most(read: Read, reading: str) -> Verdict | None:
-    """Holds if the interval of size's share of the variance lies above those of loss and seed,
-    over the whole lattice."""
-    table = read(f"size_and_loss{reading}_reduced", "variance")
-    if table is None:
-        return None
-    shares = table[table["region"] == "lattice"].set_index("factor")
-    size, loss, seed = (shares.loc[name] for name in ("size", "loss", "seed"))
-    verdict = HOLDS if size["low"] > max(loss["high"], seed["high"]) else NOT
-    found = (f"{name} {_percent(shares.loc[name])}" for name in ("size", "loss", "seed"))
-    return verdict, f"share of the variance: {', '.join(found)}"
+@dataclass(frozen=True)
+class Claim:
+    """What the paper claims, the rule, and the studies that it is applied to: label → name."""
+
+    words: str
+    rule: Callable[..., Verdict]
+    studies: dict[str, str]
 
 
-def logarithm(read: Read, reading: str) -> Verdict | None:
-    """For the absolute loss, over the whole lattice: holds if the AICc of the logarithm is smaller
-    by at least 2 and it fits (p ≥ 0.05 of lack of fit); does not hold if that of the power law is
-    smaller by at least 2, or the logarithm does not fit; otherwise not decided."""
-    table = read(f"size_and_loss{reading}_reduced", "size_laws")
-    if table is None:
-        return None
-    row = table[(table["training.loss"] == "absolute") & (table["region"] == "lattice")].iloc[0]
-    lacks = row["log_lack_of_fit_p"] < 0.05
-    if lacks or row["better"] == "power law":
-        verdict = NOT
-    else:
-        verdict = HOLDS if row["better"] == "logarithm" else OPEN
-    better = table["better"].value_counts()
-    counted = ", ".join(f"{law} {better.get(law, 0)}" for law in ("logarithm", "power law"))
-    return verdict, (
-        f"AICc of the logarithm minus that of the power law {_interval(row, 'aicc_difference')}; "
-        f"lack of fit of the logarithm p = {row['log_lack_of_fit_p']:.2g}; "
-        f"the better law of {len(table)} losses and regions: {counted}"
-    )
+def _of(name: str, designed: str = "") -> dict[str, str]:
+    """The two readings of a reduced study, and the studies that are designed and not yet run."""
+    found = {
+        "fixed values, equal steps": f"{name}_reduced",
+        "production, equal steps": f"{name}_production_reduced",
+    }
+    return found | {
+        f"production, equal {budget}, paper's recipe, {side}²": f"{designed}_{budget}_{side}"
+        for budget in ("epochs", "steps")
+        for side in (64, 128)
+        if designed
+    }
 
 
-def fluctuation_falls(read: Read, reading: str) -> Verdict | None:
-    """Holds if the interval of the exponent of the relative spread lies below 0; holds for the
-    absolute spread only, if only the interval of its exponent does."""
-    table = read(f"size_and_loss{reading}_reduced", "fluctuation")
-    if table is None:
-        return None
-    pooled = table[(table["training.loss"] == "all") & (table["region"] == "lattice")]
-    rows = {q: pooled[pooled["quantity"] == q].iloc[0] for q in ("absolute", "relative")}
-    falls = {quantity: row["exponent_high"] < 0 for quantity, row in rows.items()}
-    absolute_only = "holds for the absolute spread only" if falls["absolute"] else NOT
-    found = (f"{q} spread {_interval(row, 'exponent')}" for q, row in rows.items())
-    return HOLDS if falls["relative"] else absolute_only, f"exponent q of {', '.join(found)}"
+SIZES = _of("size_and_loss", "size_production")
+EPOCHS = {"fixed values, equal epochs": "training_time_reduced"}
+CLAIMS = (
+    Claim("1. Size matters most", rules_of.size_matters_most, SIZES),
+    Claim(
+        "2. The error falls with the logarithm of the size",
+        rules_of.error_falls_with_logarithm,
+        SIZES | EPOCHS,
+    ),
+    Claim("3a. The fluctuation falls with the size", rules_of.spread_falls, SIZES | EPOCHS),
+    Claim(
+        "3b. The same, relative to the error",
+        rules_of.spread_falls_relative_to_the_error,
+        SIZES | EPOCHS,
+    ),
+    Claim("4. The training time is linear in the size", rules_of.time_is_linear, EPOCHS),
+    Claim("5. Weights in the loss help near the sources", rules_of.weights_help, SIZES),
+    Claim(
+        "6. No one surrogate is best for every number of sources",
+        rules_of.best_for_each_count,
+        _of("source_counts"),
+    ),
+    Claim(
+        "7a. Which of several random subsets is trained on matters",
+        rules_of.subsets_differ,
+        _of("disjoint_subsets") | {"production, paper's recipe, 64²": "subsets_production_64"},
+    ),
+    Claim(
+        "7b. Where the sources lie in training matters (not of the paper)",
+        rules_of.loses_outside_its_placement,
+        _of("placements"),
+    ),
+    Claim("8. Edge cases exist", rules_of.edge_cases_exist, _of("worst_cases")),
+    Claim(
+        "9. Encoder-decoders are particularly well suited",
+        rules_of.architecture_is_best,
+        {
+            "production, equal parameters": "architectures_production_parameters_64",
+            "production, equal time": "architectures_production_time_64",
+        },
+    ),
+)
+SPEED = "10. A surrogate is faster by several orders of magnitude"
+# of benchmarks/solver.py, solvers of at least the accuracy of a float32 network
+TABLES = {"fixed values": "solver.csv", "production": "solver_production.csv"}
+BARE = "transform pair"  # solves nothing
+VERDICTS = ("claim", "study", "verdict", "with one size left out", "measured")
 
 
-def time_is_linear(read: Read, reading: str) -> Verdict | None:
-    """Holds if a term that is quadratic in the number of examples is not significant (p ≥ 0.05)."""
-    table = None if reading else read("training_time_reduced", "training_time")
-    if table is None:
-        return None
-    row = table.iloc[0]
-    return HOLDS if row["curvature_p"] >= 0.05 else NOT, (
-        f"{1e3 * row['seconds_per_example']:.1f} ms per example "
-        f"[{1e3 * row['seconds_per_example_low']:.1f}, "
-        f"{1e3 * row['seconds_per_example_high']:.1f}] "
-        f"and {_interval(row, 'start_seconds')} s for any size; curvature "
-        f"p = {row['curvature_p']:.2g}; largest residual {row['largest_residual']:.0%}"
-    )
+def verdicts(studies: Path, benchmarks: Path) -> Iterator[list[str]]:
+    """A row for each claim and study that has results."""
+    for claim in CLAIMS:
+        found = list(_judged(claim, studies))
+        yield from found
+        if not found and claim.rule is rules_of.architecture_is_best:
+            yield [claim.words, "production", f"**{OPEN}**", "", "not run yet"]
+    for reading, solvers in times(benchmarks):
+        yield _row(SPEED, f"{reading}, {SIDE}², CPU", rules_of.orders_of_magnitude_faster(*solvers))
 
 
-def weighted_losses_help(read: Read, reading: str) -> Verdict | None:
-    """With all examples: holds if the error with a weighted loss, divided by that with the absolute
-    one, has an interval below 1 on the sources or in R1, and p < 0.05 after Holm's correction."""
-    table = read(f"size_and_loss{reading}_reduced", "loss_comparisons")
-    if table is None:
-        return None
-    weighted = table["loss"].str.contains("|".join(WEIGHTED))
-    chosen = table[weighted & (table["size"] == table["size"].max())]
-    beyond = (chosen["high"] < 1) & (chosen["p_holm"] < 0.05)
-    near = chosen["region"].isin(NEAR_SOURCES)
-    best = (
-        chosen.loc[part.idxmin()]
-        for region in (*NEAR_SOURCES, "lattice")
-        if (part := chosen[chosen["region"] == region]["ratio"]).notna().any()
-    )
-    found = (f"{row['region']} {_interval(row, 'ratio', '')} ({row['loss']})" for row in best)
-    return HOLDS if (beyond & near).any() else NOT, (
-        f"smallest ratio to the absolute loss: {', '.join(found)}"
-    )
+def _judged(claim: Claim, studies: Path) -> Iterator[list[str]]:
+    for label, name in claim.studies.items():
+        if (data := read(studies, name)) is not None:
+            with names_damaged(
+                [studies / name / file for file in (MARK, "runs.csv", "searches.csv")]
+            ):
+                yield _row(claim.words, label, claim.rule(data))
 
 
-def best_for_each_count(read: Read, reading: str) -> Verdict | None:
-    """Names the surrogate with the smallest error for each number of sources, and the second too if
-    the interval of the ratio of their errors includes 1."""
-    table = read(f"source_counts{reading}_reduced", "trained_counts")
-    if table is None:
-        return None
-    found, best = [], set()
-    for tested, rows in table.groupby("tested"):
-        first, second = (rows[rows["rank"] == rank].iloc[0] for rank in (1, 2))
-        tie = not second["ratio_low"] > 1
-        best.add(first["trained"])
-        found.append(f"{tested}: {first['trained']}" + f" or {second['trained']}" * tie)
-    verdict = "one is best for all" if len(best) == 1 else "no one is best for all"
-    return verdict, f"best for each number of sources: {'; '.join(found)}"
+def _row(words: str, label: str, verdict: Verdict) -> list[str]:
+    others = {
+        outcome: [f"{size:,}" for size, found in verdict.left_out.items() if found == outcome]
+        for outcome in dict.fromkeys(verdict.left_out.values())
+    }
+    most = max(others, key=lambda outcome: len(others[outcome]), default="")
+    parts = [f"{o} without {', '.join(s)}" for o, s in others.items() if o != most]
+    left_out = "; ".join([f"{most} otherwise" if parts else f"{most} without any"] * bool(most))
+    return [words, label, f"**{verdict.outcome}**", "; ".join([*parts, left_out]), verdict.evidence]
 
 
-def subsets_matter(read: Read, reading: str) -> Verdict | None:
-    """Holds if disjoint subsets differ (p < 0.05), or if the error of a placement differs from that
-    of the uniform one (p < 0.05 after Holm's correction); otherwise not decided."""
-    found, probabilities = [], []
-    if (table := read(f"disjoint_subsets{reading}_reduced", "disjoint_subsets")) is not None:
-        rows = table[table["error"] == "mae"].set_index("component")
-        probabilities.append(rows.loc["subset", "p"])
-        spreads = (f"{name} {_spread(rows.loc[name])}" for name in ("subset", "seed"))
-        found.append(f"relative spread: {', '.join(spreads)}")
-    if (table := read(f"placements{reading}_reduced", "variants")) is not None:
-        several = table["test_set"].nunique() > 1
-        for row in _comparisons(table):
-            probabilities.append(row["p_holm"])
-            on = f" on {row['test_set']}" * several
-            ratio = f"{row['ratio']:.3g} [{row['t_low']:.3g}, {row['t_high']:.3g}]"
-            found.append(f"{row['variant']} / {row['reference']}{on}: {ratio}")
-    if not found:
-        return None
-    return HOLDS if min(probabilities) < 0.05 else OPEN, "; ".join(found)
+def read(studies: Path, name: str) -> StudyData | None:
+    """The rows of a study; None if it has no results."""
+    directory = studies / name
+    return read_study(directory) if (directory / MARK).is_file() else None
 
 
-def edge_cases_exist(read: Read, reading: str) -> Verdict | None:
-    """Holds if a search finds a larger error than any on the test set, for every surrogate."""
-    table = read(f"worst_cases{reading}_reduced", "worst_cases")
-    if table is None:
-        return None
-    row = table[table["search"] == "all"].iloc[0]
-    singles = table[table["search"] != "all"]
-    largest = singles.groupby("run")[["ratio", "random_ratio"]].max()
-    each = ", ".join(f"{ratio:.2f}" for ratio in largest["ratio"])
-    return HOLDS if (largest["ratio"] > 1).all() else NOT, (
-        f"for each surrogate, {each} times the largest error of the test set (as many random "
-        f"images: {', '.join(f'{ratio:.2f}' for ratio in largest['random_ratio'])}); median of "
-        f"{len(singles)} searches {row['ratio']:.2f}; the proven bounds failed for "
-        f"{row['violations']} of {row['certified_images']} images"
-    )
+def times(benchmarks: Path) -> Iterator[tuple[str, tuple[float, dict[str, float]]]]:
+    """Each reading with the seconds of an image, of the paper's network and of the solvers."""
+    file = benchmarks / "training.csv"
+    if not file.is_file():
+        return
+    networks = read_table(file, {})
+    with names_damaged([file]):
+        rows = networks[(networks["nodes"] == f"{SIDE}²") & (networks["PyTorch"] == "inference")]
+        network = 1 / float(rows["diffkeras [1/s]"].max())
+    for reading, name in TABLES.items():
+        table = read_table(benchmarks / name, {"side": "str", "discs": "str"})
+        with names_damaged([benchmarks / name]):
+            rows = table[(table["side"] == SIDE) & (table["discs"] == DISCS)]
+            rows = rows[rows["method"] != BARE]
+            solvers = dict(zip(rows["method"], rows["time [ms]"] / 1e3, strict=True))
+        yield reading, (network, solvers)
 
 
-FINDINGS = {
-    "Size matters most": size_matters_most,
-    "The error falls with the logarithm of the size": logarithm,
-    "The fluctuation falls with the size": fluctuation_falls,
-    "The training time is linear in the size": time_is_linear,
-    "Weighted losses help near the sources": weighted_losses_help,
-    "Which surrogate is best for each number of sources": best_for_each_count,
-    "Subsets of the data matter": subsets_matter,
-    "Edge cases exist": edge_cases_exist,
-}
+def weights(studies: Path) -> Iterator[list[str]]:
+    """A row for each weighted loss and region: the ratio to the same error without the weight."""
+    for label, name in SIZES.items():
+        if (data := read(studies, name)) is not None:
+            for each in weighted_losses(data):
+                p = f"{each.p_holm:.2g}"
+                yield [label, each.loss, each.reference, each.region, str(each.ratio), p]
 
 
-def verdicts(studies: Path) -> Iterator[list[str]]:
-    """A row for each finding and reading that has results."""
-    for number, (finding, judge) in enumerate(FINDINGS.items(), 1):
-        for reading, suffix in READINGS.items():
-            files: list[Path] = []
-            with names_damaged(files):
-                judged = judge(reader(studies, files), suffix)
-            if judged:
-                verdict, evidence = judged
-                yield [f"{number}. {finding}", reading, f"**{verdict}**", evidence]
+def joint(studies: Path) -> Iterator[list[str]]:
+    """A row for each number of sources: the surrogate of all numbers against that of this one."""
+    for label, name in _of("source_counts").items():
+        if (data := read(studies, name)) is not None:
+            for count, ratio in joint_against_single(data).items():
+                yield [label, str(count), str(ratio), f"{ratio.p:.2g}"]
 
 
-def reader(studies: Path, files: list[Path]) -> Read:
-    """Reads the tables in a directory of studies, and notes what it reads in `files`."""
+def recipe(studies: Path) -> Iterator[list[str]]:
+    """A row for each setting of the recipe: that of the authors, then that of each base."""
+    bases = {}
+    for path in sorted(studies.glob(f"*/{MARK}")):
+        base = load_study(f"studies/{path.parent.name}").base
+        bases.setdefault(base.name, base)
+    shown = {"paper_production": load_config("paper_production"), **bases}
+    yield ["", *(f"`{name}`" for name in shown)]
+    recipes = [recipe_of(config) for config in shown.values()]
+    for key in recipes[0]:
+        yield [f"`{key}`", *(value_text(found[key]) for found in recipes)]
 
-    def read(study: str, analysis: str) -> pd.DataFrame | None:
-        directory = studies / study
-        if not (directory / MARK).is_file():
-            return None
-        description = read_description(directory)
-        with names_damaged([directory / MARK]):
-            types = description["tables"].get(analysis)
-            if types is None:
-                return None  # too few runs
-            files.append(directory / "tables" / f"{analysis}.csv")
-            return read_table(files[-1], types)
 
-    return read
+def identities(studies: Path) -> Iterator[list[str]]:
+    """A row for each study: how many of its runs are those of the present configuration."""
+    for path in sorted(studies.glob(f"*/{MARK}")):
+        name = path.parent.name
+        runs = set(read_study(path.parent).runs["run"])
+        now = {run_identity(config) for _, config in load_study(f"studies/{name}").combinations}
+        yield [f"`{name}`", f"{len(runs & now)} of {len(runs)}"]
 
 
 def rules() -> Iterator[list[str]]:
-    """A row for each finding: when it holds."""
-    for number, (finding, judge) in enumerate(FINDINGS.items(), 1):
-        yield [f"{number}. {finding}", " ".join(str(judge.__doc__).split())]
+    """A row for each claim: its rule."""
+    for claim in CLAIMS:
+        yield [claim.words, _in_one_line(claim.rule)]
+    yield [SPEED, _in_one_line(rules_of.orders_of_magnitude_faster)]
 
 
-def main(docs: Path) -> None:
+def main(docs: Path, benchmarks: Path) -> None:
     """Write the tables."""
-    found = verdicts(docs / "results" / "studies")
+    studies = docs / "results" / "studies"
     directory = docs / "results" / "findings"
-    _write(directory / "verdicts.md", ["finding", "reading", "verdict", "measured"], found)
-    _write(directory / "rules.md", ["finding", "rule of the verdict"], rules())
+    of_bases = list(recipe(studies)) or [["setting"]]
+    loss = ("study", "loss", "reference", "region", "error / error without the weight", "p (Holm)")
+    ratio = "error of the joint surrogate / of that of this number"
+    for name, head, rows in (
+        ("verdicts", VERDICTS, verdicts(studies, benchmarks)),
+        ("rules", ("claim", "rule of the verdict"), rules()),
+        ("weights", loss, weights(studies)),
+        ("joint", ("study", "sources", ratio, "p"), joint(studies)),
+        ("recipe", of_bases[0], of_bases[1:]),
+        ("identities", ("study", "runs of the present configuration"), identities(studies)),
+    ):
+        write_text(directory / f"{name}.md", _table(head, rows))
 
 
-def _write(path: Path, columns: list[str], rows: Iterable[list[str]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table = [columns, ["---"] * len(columns), *rows]
-    lines = (f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in table)
-    path.write_text("".join(lines), encoding="utf-8")
+def _table(head: Iterable[str], rows: Iterable[list[str]]) -> str:
+    head = list(head)
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(x.replace('|', '/') for x in line)} |\n" for line in lines)
 
 
-def _comparisons(table: pd.DataFrame) -> Iterator[pd.Series]:
-    """The rows of the lattice MAE that compare a variant with the first one."""
-    rows = table[(table["error"] == "mae") & (table["variant"] != table["reference"])]
-    yield from (row for _, row in rows.iterrows())
-
-
-def _interval(row: pd.Series, name: str, prefix: str | None = None) -> str:
-    ends = f"{name}_" if prefix is None else prefix
-    return f"{row[name]:.3g} [{row[f'{ends}low']:.3g}, {row[f'{ends}high']:.3g}]"
-
-
-def _percent(row: pd.Series) -> str:
-    return f"{row['share']:.0%} [{row['low']:.0%}, {row['high']:.0%}]"
-
-
-def _spread(row: pd.Series) -> str:
-    return f"{row['sd']:.1%} [{row['low']:.1%}, {row['high']:.1%}]"
+def _in_one_line(rule: Callable[..., Verdict]) -> str:
+    summary = str(rule.__doc__).split("\n\n    Args:")[0]
+    return " ".join(summary.split())
 
 
 if __name__ == "__main__":
     try:
-        main(DOCS)
+        main(DOCS, DOCS.parent / "benchmarks" / "results")
     except DiffkerasError as error:
         sys.exit(f"error: {error}")

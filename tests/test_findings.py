@@ -12,7 +12,7 @@ from synthetic_study import synthetic_study
 
 from diffkeras.errors import RunError
 from diffkeras.studies import report as writing
-from diffkeras.studies.analyses import errors
+from diffkeras.studies.analyses import errors, loss_comparisons
 from diffkeras.studies.report import write_study
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "make_findings.py"
@@ -63,8 +63,8 @@ def test_figures_are_those_of_the_study_and_made_from_committed_files(
     names = {path.relative_to(committed).as_posix() for path in committed.rglob("*.*")}
     assert names == {
         f"synthetic/{name}"
-        for name in ("study.json", "runs.csv", "baselines.csv", "tables/errors.csv")
-    } | {"synthetic/tables/source_counts.csv"}
+        for name in ("study.json", "runs.csv", "baselines.csv", "examples.csv.gz")
+    } | {f"synthetic/tables/{name}.csv" for name in ("errors", "source_counts")}
     drawn = docs / name
     of_study = studies / "synthetic" / "figures" / "source_counts.svg"
     assert drawn.read_bytes() == of_study.read_bytes()
@@ -103,7 +103,7 @@ def test_what_no_study_has_is_named(make: Callable[..., Any], docs: Path, studie
     [
         ("study.json", "{", "["),
         ("study.json", '"errors": {', '"errors": [], "other": {'),
-        ("tables/errors.csv", "test_set", "test"),
+        ("runs.csv", "training_examples", "examples"),
     ],
 )
 def test_damaged_files_are_named(
@@ -116,3 +116,39 @@ def test_damaged_files_are_named(
     file.write_text(text.replace(old, new, 1))
     with pytest.raises(RunError, match=f"{re.escape(str(file))} .*damaged"):
         make(docs, None)
+
+
+def test_tables_are_made_again_from_rows(
+    make: Callable[..., Any], docs: Path, studies: Path
+) -> None:
+    make(docs, studies)
+    file = docs / "results" / "studies" / "synthetic" / "tables" / "errors.csv"
+    before = file.read_bytes()
+    # another processor rounds otherwise, which is no reason to write a file
+    file.write_bytes(before.replace(b",3,", b",4,"))
+    make(docs, None)
+    assert file.read_bytes() == before
+    file.write_bytes(before[:-9])
+    make(docs, None)
+    assert file.read_bytes() == before
+
+
+def test_tables_that_need_single_images_are_kept_and_say_so(
+    make: Callable[..., Any], docs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root = tmp_path_factory.mktemp("with_losses")
+    data = synthetic_study(fractions=(1.0,), losses={"absolute": 1, "squared": 2})
+    study, runs, _ = synthetic_runs(data, root / "runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writing, "ANALYSES", (errors.IN_REGIONS, loss_comparisons.ANALYSIS))
+        write_study(root / "synthetic", study, data, runs, planned=6)
+    (docs / "page.md").write_text("results/findings/synthetic/loss_comparisons.md")
+    shown = docs / "results" / "findings" / "synthetic" / "loss_comparisons.md"
+    make(docs, root)
+    assert "are not committed" not in shown.read_text()
+    committed = docs / "results" / "studies" / "synthetic"
+    (committed / "examples.csv.gz").unlink()
+    before = (committed / "tables" / "loss_comparisons.csv").read_bytes()
+    make(docs, None)
+    assert "are not committed" in shown.read_text()
+    assert (committed / "tables" / "loss_comparisons.csv").read_bytes() == before

@@ -45,8 +45,8 @@ class ShardType(click.ParamType):
     "--config",
     "config_file",
     metavar="FILE",
-    required=True,
-    help="Study file, or the name of a shipped one, e.g. studies/seeds_reduced.",
+    help="Study file, or the name of a shipped one, e.g. studies/seeds_reduced. "
+    "--dry-run takes all shipped ones by default.",
 )
 @override_options(*OVERRIDES)
 @data_dir_option
@@ -75,13 +75,26 @@ class ShardType(click.ParamType):
     type=ShardType(),
     help="Do only every N-th run, from number K on, e.g. 1/8 to 8/8 on eight machines.",
 )
-@click.option("--dry-run", is_flag=True, help="Only list the runs, and which of them are finished.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only list the runs, which of them are finished, and what the others cost.",
+)
+@click.option(
+    "--tflops",
+    metavar="RATE",
+    type=click.FloatRange(0, min_open=True, max=1e6),
+    default=100.0,
+    show_default=True,
+    help="Speed of a GPU in TFLOP/s, for the hours that --dry-run prints.",
+)
 def study(
-    config_file: str,
+    config_file: str | None,
     data_dir: Path,
     run_dir: Path | None,
     runs_dir: Path,
     dry_run: bool,
+    tflops: float,
     **flags: Any,
 ) -> None:
     """Train and compare all variants of a study.
@@ -95,6 +108,7 @@ def study(
     Examples:
       diffkeras study --config studies/seeds_reduced --dry-run
       diffkeras study --config studies/seeds_reduced --jobs 2
+      diffkeras study --dry-run
 
     \b
     On eight machines, of which this is the second:
@@ -102,36 +116,67 @@ def study(
     Then copy the folders in --runs-dir of all machines into one, and run it without --shard.
     """
     overrides = collect_overrides(flags)
+    if config_file is None and not dry_run:
+        raise click.UsageError("name a study with --config; only --dry-run can do without")
     start_tensorflow(flags["threads"])
     from diffkeras.studies.study_file import load_study
 
+    if config_file is None:
+        _list_studies(runs_dir, overrides, tflops)
+        return
     loaded = load_study(config_file, overrides)
     directory = run_dir or Path("saved_models") / "studies" / loaded.name
     if dry_run:
-        _list_runs(loaded, directory, runs_dir, flags["shard"], flags["jobs"])
+        _list_runs(loaded, directory, runs_dir, flags["shard"], flags["jobs"], tflops)
         return
     # only here: it loads statsmodels and Matplotlib, which a list of runs doesn't need
     from diffkeras.system.environment import available_cores
-    from diffkeras.workflows.study_runs.run_study import run_study
+    from diffkeras.workflows.study_runs.run_study import Work, run_study
 
     result = run_study(
         loaded,
         data_dir,
         directory,
         runs_dir=runs_dir,
-        jobs=flags["jobs"],
-        shard=flags["shard"],
-        processes=flags["processes"] or available_cores(),
-        threads=flags["threads"],
-        show_progress=True,
+        work=Work(
+            jobs=flags["jobs"],
+            shard=flags["shard"],
+            processes=flags["processes"] or available_cores(),
+            threads=flags["threads"],
+            show_progress=True,
+        ),
     )
     if result:
         click.echo(f"report: {result / 'report.html'}")
 
 
+def _list_studies(runs_dir: Path, overrides: dict[str, Any], tflops: float) -> None:
+    """What all shipped studies cost, each and together."""
+    from diffkeras.studies.cost import CostCounter, cost_in_words
+    from diffkeras.studies.plan import plan
+    from diffkeras.studies.study_file import load_study, shipped_studies
+
+    counter, planned = CostCounter(), []
+    for name in shipped_studies():
+        loaded = load_study(name, overrides)
+        planned.append((loaded, plan(loaded, runs_dir)))
+        click.echo(f"{name}, on {'×'.join(map(str, loaded.base.physics.lattice))} nodes")
+        for line in cost_in_words(counter.cost(planned[-1:]), tflops):
+            click.echo(f"  {line}")
+    click.echo("all together, with runs and data that several need once")
+    for line in cost_in_words(counter.cost(planned), tflops):
+        click.echo(f"  {line}")
+
+
 def _list_runs(
-    study: "Study", directory: Path, runs_dir: Path, shard: tuple[int, int] | None, jobs: int
+    study: "Study",
+    directory: Path,
+    runs_dir: Path,
+    shard: tuple[int, int] | None,
+    jobs: int,
+    tflops: float,
 ) -> None:
+    from diffkeras.studies.cost import CostCounter, cost_in_words
     from diffkeras.studies.plan import plan, time_left
     from diffkeras.studies.study_directory import budget_in_words, check_study_directory, failures
 
@@ -148,6 +193,8 @@ def _list_runs(
         else:
             click.echo(f"{'trained' if run.trained else 'to do':7}  {words}")
     click.echo(budget_in_words([run.config for run in runs]))
+    for line in cost_in_words(CostCounter().cost([(study, own)]), tflops):
+        click.echo(line)
     click.echo(_outlook(time_left(own, jobs), own))
 
 

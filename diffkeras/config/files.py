@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config.config import Config, parse_config, set_key
+from diffkeras.config.families import beside
 from diffkeras.config.validation_messages import short
 from diffkeras.config.yaml_io import read_yaml
 from diffkeras.errors import ConfigurationError
@@ -18,14 +19,20 @@ from diffkeras.errors import ConfigurationError
 MOST_COMPARED = 100  # comparing longer names with the shipped ones takes too long
 
 
+def shipped_configs() -> Path:
+    """The folder of the configurations that diffkeras ships."""
+    shipped = Path(str(resources.files("diffkeras") / "configs"))
+    if not shipped.is_dir():  # an editable install keeps the folder where it stands in the checkout
+        shipped = Path(__file__).resolve().parents[2] / "configs"
+    return shipped
+
+
 def find_config(name: str | Path) -> Path:
     """The file of a configuration: a path, or the name of one that diffkeras ships."""
     path = Path(name)
     if os.path.isfile(path):  # where pathlib raises an error, such as for long names, it says no
         return path
-    shipped = Path(str(resources.files("diffkeras") / "configs"))
-    if not shipped.is_dir():  # an editable install keeps the folder where it stands in the checkout
-        shipped = Path(__file__).resolve().parents[2] / "configs"
+    shipped = shipped_configs()
     candidate = shipped / (f"{name}" if str(name).endswith(".yaml") else f"{name}.yaml")
     if not path.is_absolute() and os.path.isfile(candidate):
         return candidate
@@ -52,7 +59,7 @@ def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
         3
     """
     path = find_config(name)
-    raw = read_yaml(path)
+    raw = beside(read_yaml(path), path.parent)
     if not overrides or not isinstance(raw, dict | None):
         return parse_config(raw, origin=str(path))
     changed = deepcopy(raw) if raw else {}

@@ -13,19 +13,21 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.evaluation.cases import draw_cases
 from diffkeras.evaluation.error_time import Point, error_time_figure
-from diffkeras.evaluation.measurement import ALL, Measurement
+from diffkeras.evaluation.measurement import ALL, TRUE, Measurement
 from diffkeras.evaluation.methods import EXACT, SOURCES_SET, SURROGATE
 from diffkeras.evaluation.subject import Subject
 from diffkeras.reporting.figures import (
     ROUNDING,
     new_axis,
     new_figure,
+    parameter_axis,
     to_png,
     write_out_numbers,
 )
 from diffkeras.reporting.labels import label_lines
 
 LENGTH_BINS = 10
+PANELS = 3  # of a row of panels, one for each parameter
 # method → colour and marker; related ones have shades of one colour
 STYLES = {
     SURROGATE: ("#0b6e99", "o"),
@@ -50,10 +52,15 @@ def draw_figures(
     Those of its training belong to a run, if there is one.
     """
     errors = measured.errors[measured.errors["method"] != SOURCES_SET]
+    if measured.parameters:
+        by: dict[str, Any] = {"error_per_parameter": error_per_parameter_figure(measured)}
+    else:
+        by = {"error_per_count": error_per_count_figure(errors)}
     pictures: dict[str, Any] = {
-        "error_per_count": error_per_count_figure(errors),
+        **by,
         "cost": _cost_figure(measured.metrics()),
         "distribution": distribution_figure(errors),
+        "spectrum": spectrum_figure(measured.spectra()),
         **draw_cases(measured, subject.methods[0], config, data_dir),
     }
     if config.data.diffusion_length:
@@ -95,6 +102,26 @@ def error_per_count_figure(errors: pd.DataFrame) -> Figure:
         axis.plot(means.index, _drawable(means), **_style(str(name)))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     label_lines(axis)
+    return figure
+
+
+def error_per_parameter_figure(measured: Measurement) -> Figure:
+    """The surrogate's errors against each parameter of a family; dots are test problems."""
+    own = measured.errors[measured.errors["method"] == SURROGATE]
+    names = measured.parameters
+    across = min(len(names), PANELS)
+    down = -(-len(names) // across)
+    figure = new_figure(0.6 + 2.9 * across, 0.5 + 2.7 * down)
+    grid = figure.subplots(down, across, squeeze=False, sharey=True)
+    for axis in grid.flat[len(names) :]:
+        axis.set_axis_off()
+    for axis, name in zip(grid.flat, names, strict=False):
+        axis.plot(own[name], _drawable(own["mae"]), ".", color=BLUE, alpha=0.6, markersize=4)
+        axis.set_yscale("log")
+        parameter_axis(axis, "x", name, own[name].to_numpy())
+        axis.grid(alpha=0.3)
+    for row in grid:
+        row[0].set_ylabel("lattice MAE")
     return figure
 
 
@@ -140,6 +167,31 @@ def distribution_figure(errors: pd.DataFrame) -> Figure:
         if drawn.any():
             style = {key: part for key, part in _style(str(name)).items() if key != "marker"}
             axis.step(ordered[drawn], share[drawn], where="post", **style)
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
+    return figure
+
+
+def spectrum_figure(spectra: Mapping[str, NDArray[np.float64]]) -> Figure:
+    """The radial spectrum of the true fields, and of the errors of each method.
+
+    Errors of the level of rounding are not drawn.
+    """
+    figure, axis = new_axis(
+        8.0,
+        4.6,
+        xscale="log",
+        yscale="log",
+        xlabel="wavenumber [periods a side]",
+        ylabel="root of the spectrum",
+    )
+    for name, spectrum in spectra.items():
+        if name != SOURCES_SET:
+            values = _drawable(np.sqrt(spectrum[1:]))
+            style: dict[str, Any] = {"color": "0.2", "linestyle": "--", "label": name}
+            if name != TRUE:
+                style = {key: part for key, part in _style(name).items() if key != "marker"}
+            if np.isfinite(values).any():
+                axis.plot(np.arange(1, len(spectrum)), values, **style)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
     return figure
 

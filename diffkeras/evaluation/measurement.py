@@ -17,12 +17,14 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras.evaluation.errors import image_errors, summarise
+from diffkeras.evaluation.field_metrics import field_metrics, radial_spectrum, summarise_field
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods import Method
 from diffkeras.evaluation.proven_bounds import measure_bounds, summarise_bounds
 from diffkeras.system.environment import available_cores
 
 ALL = "all"  # source counts
+TRUE = "true field"  # in spectra
 LOOPED = 8  # images of a batch that are timed, for methods that take them one by one
 
 
@@ -125,17 +127,20 @@ class Measurement:
 
     Args:
         methods: in the order in which they are shown.
+        parameters: names of those of a family.
 
     Attributes:
         methods: as given.
         milliseconds: of each source count (rows) and timed method (columns).
     """
 
-    def __init__(self, methods: Sequence[Method]) -> None:
-        self.methods = tuple(methods)
+    def __init__(self, methods: Sequence[Method], parameters: Sequence[str] = ()) -> None:
+        self.methods, self.parameters = tuple(methods), tuple(parameters)
         self.milliseconds = pd.DataFrame(dtype=float)
         self._errors: list[pd.DataFrame] = []
         self._bounds: list[pd.DataFrame] = []
+        self._spectra: dict[str, Any] = {}
+        self._numbers: dict[str, int] = {}
 
     def add(self, count: int, batch: ImageBatch) -> None:
         """Add a batch of images of one source count."""
@@ -145,8 +150,26 @@ class Measurement:
             about["example"] = batch.numbers
             if batch.lengths is not None:
                 about["diffusion_length"] = batch.lengths.astype(np.float64)
+            if batch.parameters is not None:
+                columns = batch.parameters.astype(np.float64).T
+                about |= dict(zip(self.parameters, columns, strict=True))
             errors = image_errors(fields, batch.fields, batch.images)
-            self._errors.append(pd.concat([pd.DataFrame(about, errors.index), errors], axis=1))
+            of_field = field_metrics(fields, batch.fields)
+            parts = [pd.DataFrame(about, errors.index), errors, of_field]
+            self._errors.append(pd.concat(parts, axis=1))
+            self._add_spectra(method.name, fields, batch.fields)
+
+    def _add_spectra(self, method: str, fields: NDArray, exact: NDArray) -> None:
+        parts = {TRUE: exact, method: fields - exact.astype(np.float64)}
+        if method != self.methods[0].name:
+            del parts[TRUE]
+        for name, values in parts.items():
+            self._spectra[name] = self._spectra.get(name, 0.0) + radial_spectrum(values).sum(axis=0)
+            self._numbers[name] = self._numbers.get(name, 0) + len(values)
+
+    def spectra(self) -> dict[str, NDArray[np.float64]]:
+        """The mean radial spectra of the true fields (`TRUE`), and of the errors of each method."""
+        return {name: total / self._numbers[name] for name, total in self._spectra.items()}
 
     def add_bounds(self, count: int, batch: ImageBatch, predictions: NDArray) -> None:
         """Add the proven bounds of predictions in the unit of the source values."""
@@ -160,10 +183,12 @@ class Measurement:
 
     @property
     def errors(self) -> pd.DataFrame:
-        """A row for each method and image: `method`, `sources`, `example`, and `image_errors`.
+        """A row for each method and image: `method`, `sources`, `example`, and its errors.
+
+        They are those of `image_errors` and `field_metrics`.
 
         Methods are in their order, and images in that of the test split. If media vary, there is
-        `diffusion_length` too.
+        `diffusion_length` too, and of a family its parameters by name.
         """
         errors = pd.concat(self._errors, ignore_index=True)
         order = {method.name: place for place, method in enumerate(self.methods)}
@@ -177,6 +202,7 @@ class Measurement:
             metrics[str(name)] = {
                 label: {
                     **summarise(part),
+                    **summarise_field(part),
                     "milliseconds": None
                     if times is None
                     else float(times.mean() if label == ALL else times[int(label)]),

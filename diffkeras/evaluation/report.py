@@ -6,6 +6,7 @@ from typing import Any
 
 from diffkeras.config import Config, format_counts
 from diffkeras.evaluation.errors import ERRORS
+from diffkeras.evaluation.field_metrics import EXPLANATIONS, METRICS
 from diffkeras.evaluation.measurement import ALL, Measurement, describe_clock
 from diffkeras.evaluation.methods import (
     EXACT,
@@ -53,7 +54,8 @@ def write_results(
             "clock": describe_clock(),
         },
     )
-    columns = ["method", "sources", "example", "diffusion_length", *ERRORS]
+    parameters = measured.parameters
+    columns = ["method", "sources", "example", "diffusion_length", *parameters, *ERRORS]
     errors = measured.errors
     errors = errors[[name for name in columns if name in errors]]
     rows = errors.itertuples(index=False, name=None)
@@ -90,13 +92,15 @@ def _write_pages(
         scale=_scale_in_words(tested),
         overall=overall,
         ahead=" ".join(filter(None, (_ahead_in_words(metrics), _left_out_in_words(tested)))),
+        of_field=_field_table(metrics),
+        explanations=EXPLANATIONS,
         clock=describe_clock(),
         batch_size=tested.evaluation.batch_size,
         per_count=_per_count_table(metrics),
-        bounds=_bounds_table(proven),
+        bounds=_bounds_table({ALL: proven[ALL]} if data.family and proven else proven),
         bounds_images=min(tested.evaluation.bounds, data.test_examples),
         production=tested.physics.sources == "production",
-        tissue=data.tissue is not None,
+        tissue=bool(data.tissue or data.family),
         divided=data.divide_by_maximum,
     )
 
@@ -104,6 +108,12 @@ def _write_pages(
 def _images_in_words(tested: Config) -> str:
     """What was evaluated, as the beginning of a sentence."""
     data, (rows, columns) = tested.data, tested.physics.lattice
+    if data.family:
+        place = "with a parameter out of its range" if data.family.beyond else "within its ranges"
+        return (
+            f"Evaluated on {data.test_examples} test problems of one family of {rows}×{columns} "
+            f"nodes, {place}"
+        )
     counts = format_counts(data.sources).replace("-", " to ").replace(",", ", ")
     media = ""
     if data.diffusion_length:
@@ -130,6 +140,14 @@ def overall_table(metrics: Mapping[str, Any]) -> Table:
         time = by_count[ALL]["milliseconds"]
         row += [number(time), number(time / exact if exact and time is not None else None)]
     return Table(["method", *HEADINGS, "ms per image", "of the exact solver's"], rows)
+
+
+def _field_table(metrics: Mapping[str, Any]) -> Table:
+    """The metrics of `field_metrics` over all test images, the smallest of each column marked."""
+    rows = [
+        (method, [by_count[ALL][name] for name in METRICS]) for method, by_count in metrics.items()
+    ]
+    return Table(["method", *METRICS.values()], mark_best(rows))
 
 
 def _per_count_table(metrics: Mapping[str, Any]) -> Table:

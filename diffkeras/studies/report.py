@@ -10,7 +10,7 @@ import pandas as pd
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.report import HEADINGS
 from diffkeras.reporting.html import Table, mark_best, number, write_report
-from diffkeras.reporting.text import duration
+from diffkeras.reporting.text import duration, value_text
 from diffkeras.studies.analyses import ANALYSES
 from diffkeras.studies.analysis import Analysis, grouped
 from diffkeras.studies.config import PlannedRun, Study
@@ -120,12 +120,15 @@ def _facts(description: Mapping[str, Any]) -> list[tuple[str, str]]:
         f"{runs['finished']} of {runs['planned']} finished, {runs['failed']} failed; "
         f"training took {duration(description['training_seconds'])} in all"
     )
+    recipe = ", ".join(f"{key} {value_text(value)}" for key, value in description["recipe"].items())
     return [
         ("budget", description["budget"]),
         ("scale", scale),
         ("test images", "; ".join(named)),
         ("runs", finished),
+        ("recipe", recipe),
         ("machine", "; ".join(description["machines"])),
+        ("commit", "; ".join(description["commits"]) or "not known"),
         ("command", description["command"]),
         ("date", description["date"]),
     ]

@@ -3,8 +3,9 @@
 import contextlib
 import gzip
 import io
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from diffkeras.errors import DiffkerasError, RunError
 from diffkeras.evaluation.errors import ERRORS, MAES
 from diffkeras.reporting.text import value_text
 from diffkeras.representation.regions import REGIONS
-from diffkeras.system.atomic_files import read_json, write_bytes
+from diffkeras.system.atomic_files import read_json, replacing, write_bytes
 
 MARK = "study.json"  # file that identifies the directory of a study
+EXAMPLES = "examples.csv.gz"
+ROWS_AT_ONCE = 100_000  # of them that are text at the same time
 SIZE = "training_examples"
 SIZE_KEYS = ("data.train_fraction", "data.train_examples")  # factors that change SIZE
 LOSS = "training.loss"
@@ -25,6 +28,7 @@ SEED = "training.seed"
 ORDER_SEED = "training.order_seed"
 VARIANT = "variant"
 TRAIN_PART = "data.train_part"
+DRAW = "data.seed"  # other training examples, drawn anew
 TRAINED_SOURCES = "trained_sources"
 ALL = "all"
 TEXT = ("run", "test_set", "sources", TRAINED_SOURCES, "method")  # text columns besides factors
@@ -37,6 +41,10 @@ REGION_ERRORS = dict(zip(REGIONS, MAES, strict=True))  # region → column with 
 
 class TooFewRunsError(Exception):
     """A statistic needs more runs than there are. The report repeats its text."""
+
+
+class NoImagesError(TooFewRunsError):
+    """A statistic needs the errors of single images, and there are none."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +63,8 @@ class StudyData:
         baselines: a row for each method, test set and source count: `method`, `test_set`,
             `sources`, and the same errors. Empty if the study measures none.
         examples: a row for each run and test image: `run`, `test_set`, `sources` (int), `example`
-            (int), and the same errors. None where a study was
-            read from its committed tables, which leave it out.
+            (int), and the same errors. None where a study was read from committed tables that
+            leave it out.
         searches: a row for each worst-case search, see `analyses.worst_cases`; None if the study
             makes none.
     """
@@ -82,6 +90,24 @@ class StudyData:
         return [name for name in (SEED, ORDER_SEED) if name in self.factors and self.varies(name)]
 
     @property
+    def draws(self) -> list[str]:
+        """The name of the seed of the training examples, if several were drawn."""
+        return [DRAW] if DRAW in self.factors and self.varies(DRAW) else []
+
+    @property
+    def sizes(self) -> list[int]:
+        """The numbers of training examples, ascending."""
+        return sorted(int(size) for size in self.runs[SIZE].unique())
+
+    def without_size(self, size: int) -> "StudyData":
+        """The study without the runs of one number of training examples."""
+        runs = self.runs[self.runs[SIZE] != size]
+        examples = self.examples
+        if examples is not None:
+            examples = examples[examples["run"].isin(runs["run"])]
+        return replace(self, runs=runs, examples=examples)
+
+    @property
     def test_sets(self) -> list[str]:
         """Labels of the test sets, the main one first."""
         return list(dict.fromkeys(self.runs["test_set"]))
@@ -97,10 +123,14 @@ class StudyData:
         """One row for each region and run: `overall` in long form, without regions without nodes.
 
         The columns with errors are replaced by `region`, its mean absolute `error` and `ln_error`.
-        Runs are in the order of their seeds, whose values are also in `seed`, as one text.
+        Runs are in the order of their seeds, whose values are also in `seed`, as one text. `draw`
+        has the draw of the training examples; "" if all runs have the same.
         """
         seeds = [name for name in (SEED, ORDER_SEED) if name in self.runs]
-        runs = with_seed(self.overall).sort_values(seeds, kind="stable", ignore_index=True)
+        runs = with_seed(self.overall)
+        runs = runs.assign(draw=runs[DRAW] if self.draws else "").sort_values(
+            seeds, kind="stable", ignore_index=True
+        )
         parts = [
             runs.drop(columns=list(ERRORS)).assign(region=region, error=runs[column])
             for region, column in REGION_ERRORS.items()
@@ -109,8 +139,8 @@ class StudyData:
         return rows.assign(ln_error=np.log(rows["error"])).reset_index(drop=True)
 
     def settings(self, *, without: Sequence[str] = ()) -> list[str]:
-        """The varied factors other than seeds, and other than those left out."""
-        hidden = {SEED, ORDER_SEED, *without}
+        """The varied factors other than seeds, of examples too, and other than those left out."""
+        hidden = {SEED, ORDER_SEED, DRAW, *without}
         return [name for name in self.factors if self.varies(name) and name not in hidden]
 
 
@@ -123,8 +153,8 @@ def label_of(values: Mapping[str, Any]) -> str:
 
 
 def name_of(factor: str) -> str:
-    """The last part of a key, in words."""
-    return factor.split(".")[-1].replace("_", " ")
+    """The last part of a key, in words; of the seed of the examples, what it changes."""
+    return "draw" if factor == DRAW else factor.split(".")[-1].replace("_", " ")
 
 
 def with_seed(runs: pd.DataFrame) -> pd.DataFrame:
@@ -146,8 +176,18 @@ def write_tables(directory: Path, data: StudyData) -> None:
     if data.searches is not None:
         write_table(directory / "searches.csv", data.searches)
     if data.examples is not None:
-        # without a date, so that the same table is the same file
-        write_bytes(directory / "examples.csv.gz", gzip.compress(_to_csv(data.examples), mtime=0))
+        _write_examples(directory / EXAMPLES, data.examples)
+
+
+def _write_examples(path: Path, table: pd.DataFrame) -> None:
+    """A compressed CSV file, written piece by piece: full-scale studies have millions of rows."""
+    # without a name and a date, so that the same table is the same file
+    with (
+        replacing(path) as partial,
+        partial.open("wb") as file,
+        gzip.GzipFile("", "wb", fileobj=file, mtime=0) as compressed,
+    ):
+        table.to_csv(compressed, index=False, lineterminator="\n", chunksize=ROWS_AT_ONCE)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -194,7 +234,7 @@ def types_of(table: pd.DataFrame) -> dict[str, str]:
 
 
 def read_study(directory: Path) -> StudyData:
-    """The measurements of a study from its committed tables, without the examples.
+    """The measurements of a study from its tables; `examples` is None if they leave it out.
 
     Raises:
         RunError: study.json or a table is missing or damaged.
@@ -210,7 +250,21 @@ def read_study(directory: Path) -> StudyData:
         if missing := set(needed) - set(table):
             raise RunError(f"{file} is damaged: it has no column {min(missing)}")
     searches = read_table(files["searches"], text) if files["searches"].is_file() else None
-    return StudyData(factors, runs, baselines, None, searches)
+    return StudyData(factors, runs, baselines, _read_examples(directory), searches)
+
+
+def _read_examples(directory: Path) -> pd.DataFrame | None:
+    """The errors of single images; None if there is no such file."""
+    file = directory / EXAMPLES
+    if not file.is_file():
+        return None
+    try:
+        table = pd.read_csv(file, dtype={"run": str, "test_set": str})
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise RunError(f"{file} is damaged: {error}") from None
+    if missing := {"run", "test_set", "sources", "example", *ERRORS} - set(table):
+        raise RunError(f"{file} is damaged: it has no column {min(missing)}")
+    return table
 
 
 @contextlib.contextmanager

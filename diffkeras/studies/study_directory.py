@@ -24,6 +24,13 @@ from diffkeras.system.atomic_files import (
 
 FAILED = "failed.csv"
 DATE = "date"
+# the keys that say how a surrogate is trained, as a paper would report them
+RECIPE = (
+    *("training.loss", "training.optimizer", "training.learning_rate", "training.schedule"),
+    *("training.warmup", "training.batch_size", "training.steps_per_epoch", "training.epochs"),
+    *("training.rollback_factor", "model.architecture", "model.initial_weights"),
+    *("model.transform", "model.width", "model.depth"),
+)
 READINGS = {
     "fixed_value": "sources of fixed value",
     "production": "sources that produce",
@@ -170,8 +177,19 @@ def describe_study(
         "training_seconds": round(sum(state.get("seconds") or 0.0 for state in states), 1),
         "machines": _distinct([state["machine"] for state in states]),
         "versions": _distinct([state["versions"] for state in states]),
+        "commits": _distinct([state["commit"] for state in states if state.get("commit")]),
+        "recipe": recipe_of(study.base),
         "command": command,
     }
+
+
+def recipe_of(config: Config) -> dict[str, Any]:
+    """How the runs of a study are trained where its factors don't say otherwise, by key."""
+    values = {}
+    for key in RECIPE:
+        section, name = key.split(".")
+        values[key] = getattr(config, section).model_dump(mode="json")[name]
+    return values
 
 
 def _distinct(values: Sequence[Any]) -> list[Any]:

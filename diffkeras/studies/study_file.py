@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from diffkeras.config import Config, explain, find_config, load_config, read_yaml
+from diffkeras.config.files import shipped_configs
 from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.worst_cases.certified import check_searchable
 from diffkeras.studies.config import Study, StudyConfig
@@ -15,6 +16,11 @@ from diffkeras.surrogates.build import make_loss
 from diffkeras.surrogates.run_identity import run_identity
 
 BOUNDS = "evaluation.bounds"  # they take long, so a study computes none unless it says so
+
+
+def shipped_studies() -> list[str]:
+    """The names of the studies that diffkeras ships, for `load_study`."""
+    return [f"studies/{path.stem}" for path in sorted(shipped_configs().glob("studies/*.yaml"))]
 
 
 def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:

@@ -23,7 +23,7 @@ from diffkeras.surrogates.run_state import (
 )
 from diffkeras.surrogates.shipped import SHIPPED, find_run, shipped_surrogates
 from diffkeras.system.atomic_files import names_unwritable, write_json, write_text
-from diffkeras.system.environment import machine, versions
+from diffkeras.system.environment import machine, source_commit, versions
 
 OWN = (
     MARK,
@@ -189,7 +189,7 @@ class Run:
         return read_run_state(self.path / MARK)
 
     def write_state(self, state: str, **details: Any) -> None:
-        """Write `run.json`: the state, the details, the versions of the libraries, the machine.
+        """Write `run.json`: state, details, versions of the libraries, machine, and commit.
 
         Of a finished run also the hashes of its files, which are checked whenever it is used.
         """
@@ -199,6 +199,7 @@ class Run:
             **details,
             "versions": versions(),
             "machine": machine(),
+            "commit": source_commit(),
         }
         if state == "finished":
             content["sha256"] = file_hashes(self.path)

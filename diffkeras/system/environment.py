@@ -5,8 +5,10 @@ import importlib.metadata
 import os
 import platform
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from diffkeras._version import __version__
@@ -18,6 +20,25 @@ def versions() -> dict[str, str]:
     """Versions of diffkeras, Python and the packages that results depend on."""
     packages = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {"diffkeras": __version__, "python": platform.python_version(), **packages}
+
+
+@cache
+def source_commit() -> str | None:
+    """The Git commit of the checkout that this package is in, with "-dirty" if files differ.
+
+    None if it is not in one, or Git is missing.
+    """
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    command = ("git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40")
+    try:
+        done = subprocess.run(
+            [*command, "--exclude=*"], capture_output=True, text=True, check=True, timeout=60
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
 
 
 def machine() -> str:

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection
 from multiprocessing.util import Finalize
@@ -48,8 +49,9 @@ class ProcessPool(ProcessPoolExecutor):
     workers end, also those that are busy. Workers import `module` first, without what it prints
     meanwhile.
 
-    Workers that train use several `threads` and the GPUs. Ctrl-C doesn't reach them, so that they
-    can end with a checkpoint when `interrupt` is called.
+    Workers that train use several `threads` and the GPUs, or one of them: `gpu`, as in
+    CUDA_VISIBLE_DEVICES. Ctrl-C doesn't reach them, so that they can end with a checkpoint when
+    `interrupt` is called.
     """
 
     def __init__(
@@ -59,13 +61,14 @@ class ProcessPool(ProcessPoolExecutor):
         module: str | None = None,
         threads: int = 1,
         trains: bool = False,
+        gpu: str | None = None,
     ) -> None:
         context = multiprocessing.get_context("spawn")
-        self.workers = workers
+        self.workers, self.gpu = workers, gpu
         self.broken = False
         # workers read from the one end, and exit when the other is closed here
         receiver, self._sender = context.Pipe(duplex=False)
-        start = _become_trainer if trains else _become_worker
+        start = partial(_become_trainer, gpu=gpu) if trains else _become_worker
         super().__init__(workers, context, initializer=start, initargs=(receiver, module, threads))
 
     def submit(self, *args: Any, **options: Any) -> Future:
@@ -175,9 +178,13 @@ def _become_worker(parent: Connection, module: str | None, threads: int) -> None
     threadpoolctl.threadpool_limits(threads)
 
 
-def _become_trainer(parent: Connection, module: str | None, threads: int) -> None:
+def _become_trainer(
+    parent: Connection, module: str | None, threads: int, *, gpu: str | None = None
+) -> None:
     # Ctrl-C stays blocked, as it was inherited: training would take it for a second signal
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # trainers share the GPUs
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # trainers may share a GPU
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     _prepare_worker(parent, module, threads)
 
 

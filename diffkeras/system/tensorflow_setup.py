@@ -34,6 +34,16 @@ def load_tensorflow() -> None:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, each as CUDA_VISIBLE_DEVICES names it."""
+    import tensorflow as tf
+
+    found = len(tf.config.list_physical_devices("GPU"))
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    names = [name.strip() for name in named.split(",") if name.strip()]
+    return names[:found] if names else [str(number) for number in range(found)]
+
+
 @contextmanager
 def tensorflow_os_errors() -> Iterator[None]:
     """Turn TensorFlow's errors of reading and writing files into an OSError."""

@@ -22,9 +22,14 @@ class TrainingBatches:
     def __init__(
         self, config: Config, data_dir: Path, group: ProcessGroup, *, threads: int | None = None
     ) -> None:
+        if config.data.family is not None and config.data.family.beyond:
+            raise ConfigurationError(
+                "data.family.beyond: examples out of the ranges are for tests, so there are none "
+                "for training; choose 0"
+            )
         self._config, self._data_dir, self._threads = config, data_dir, threads
         self._strategy, self._replicas = group.strategy, group.replicas
-        self._shares = _count_shares(config, self._replicas)
+        self._shares = check_batch(config, self._replicas)
         self.steps = steps_per_epoch(config, shares=self._shares)
         self.validation_steps: int | None = None
         self._made: tuple[tuple[int, int], tf.data.Dataset] | None = None
@@ -34,12 +39,8 @@ class TrainingBatches:
 
     def _check(self) -> None:
         section = self._config.training
-        examples = len(self._config.data.sources) * self._config.data.train_examples_used
-        if not section.steps_per_epoch and (not self.steps or section.batch_size > examples):
-            raise ConfigurationError(
-                f"training.batch_size: {section.batch_size} is more than all {examples} training "
-                "examples; choose a smaller one"
-            )
+        if not self.steps:
+            raise _too_large(self._config)
         if section.steps_per_execution > 1 and self._replicas > 1:
             raise ConfigurationError(
                 f"training.steps_per_execution: {section.steps_per_execution} steps at once don't "
@@ -89,7 +90,23 @@ class TrainingBatches:
         )
 
 
-def _count_shares(config: Config, replicas: int) -> int:
+def _too_large(config: Config) -> ConfigurationError:
+    examples = len(config.data.sources) * config.data.train_examples_used
+    return ConfigurationError(
+        f"training.batch_size: {config.training.batch_size} is more than all {examples} training "
+        "examples; choose a smaller one"
+    )
+
+
+def check_batch(config: Config, replicas: int) -> int:
+    """Check that batches can be divided among replicas, and that there are enough examples.
+
+    Returns:
+        The number of shares of the examples.
+
+    Raises:
+        ConfigurationError: they can't, or there are not.
+    """
     shares = config.data.shares or replicas
     batch = config.training.batch_size
     if shares % replicas:
@@ -112,4 +129,7 @@ def _count_shares(config: Config, replicas: int) -> int:
             raise ConfigurationError(
                 f"{key}: {examples} example(s) per source count are fewer than the {parts} {what}"
             )
+    examples = len(config.data.sources) * config.data.train_examples_used
+    if not config.training.steps_per_epoch and batch > examples:
+        raise _too_large(config)
     return shares

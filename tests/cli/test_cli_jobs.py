@@ -10,6 +10,8 @@ import pytest
 from click.testing import Result
 
 from diffkeras.cli.options import collect_overrides, read_config
+from diffkeras.studies import study_file
+from diffkeras.studies.cost import CostCounter, Network
 from diffkeras.surrogates.run_directory import Run
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
@@ -125,13 +127,40 @@ def test_a_study_can_be_listed_without_being_run(
         "study", "--config", study, "--run-dir", tmp_path / "s", "--dry-run", "--epochs", 3
     )
     assert result.exit_code == 0, result.output
-    *runs, budget, outlook = result.stdout.splitlines()
+    *runs, budget, to_train, to_test, operations, disk, outlook = result.stdout.splitlines()
+    assert to_train.startswith("to train: 2 runs of ")
+    assert to_test.startswith("to test: ")
+    assert operations.endswith(" TFLOP/s")
+    assert "examples" in disk
     lines = [line.split(maxsplit=3) for line in runs]
     assert [(*line[:2], line[3]) for line in lines] == [("to", "do", f"seed {k}") for k in (0, 1)]
     assert budget == "Equal steps: every run trains for 18 steps of 4 examples."
     assert "no time estimate yet" in outlook
     assert result.stderr == ""
     assert not (tmp_path / "s").exists()
+
+
+def test_all_shipped_studies_have_a_cost(
+    diffkeras: Callable[..., Result],
+    refused: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(CostCounter, "network", lambda self, config: Network(1000, 10**12))
+    shipped = ["studies/worst_cases", "studies/training_time"]
+    monkeypatch.setattr(study_file, "shipped_studies", lambda: shipped)
+    result = diffkeras("study", "--dry-run", "--runs-dir", tmp_path, "--tflops", 1000)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert [line for line in lines if not line.startswith(" ")] == [
+        *(f"{name}, on 512×512 nodes" for name in shipped),
+        "all together, with runs and data that several need once",
+    ]
+    # the three runs of the first study are among the 21 of the second
+    counts = [line.split()[2] for line in lines if "to train" in line]
+    assert counts == ["3", "21", "21"]
+    assert sum("1000 TFLOP/s" in line for line in lines) == 3
+    assert "name a study with --config" in refused("study")
 
 
 def test_the_defaults_stand_beside_the_checkout(

@@ -20,6 +20,7 @@ from diffkeras.config import format_counts
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.studies.study_data import (
     ALL,
+    DRAW,
     LOSS,
     ORDER_SEED,
     SEED,
@@ -64,6 +65,7 @@ class Design:
         losses: loss → factor of its error.
         seeds: number of seeds of the weights.
         order_seeds: number of seeds of the order of the examples; 1: `training.seed` has both.
+        draws: number of draws of the training examples; 1: `data.seed` is no factor.
         variants: label → its factor for a tested source count.
         trained: label of a variant → the source counts it is trained on, as text; default: all.
         test_sets: label → factor of its error, the main one first.
@@ -72,6 +74,7 @@ class Design:
         law: error against the number of training examples of all source counts.
         noise: relative standard deviation over seeds of the weights at the smallest size.
         order_noise: the same over seeds of the order.
+        draw_noise: the same over draws of the examples, alike for all losses and seeds.
         fall: the standard deviations fall as size^(−fall).
         step_ms: milliseconds of a step, with a noise of 1 %.
         epochs: None: every run has 400 steps of 16 examples. Otherwise the number of epochs.
@@ -84,6 +87,7 @@ class Design:
     )
     seeds: int = 3
     order_seeds: int = 1
+    draws: int = 1
     variants: Mapping[str, Callable[[int], float]] = field(default_factory=dict)
     trained: Mapping[str, str] = field(default_factory=dict)
     test_sets: Mapping[str, float] = field(default_factory=lambda: {"test": 1.0})
@@ -92,6 +96,7 @@ class Design:
     law: Callable[[float], float] = log_law
     noise: float = 0.05
     order_noise: float = 0.02
+    draw_noise: float = 0.0
     fall: float = 0.25
     step_ms: float = 20.0
     epochs: int | None = None
@@ -103,11 +108,14 @@ class Design:
             FRACTION: [f"{value}" for value in self.fractions],
             LOSS: list(self.losses),
             VARIANT: list(self.variants),
+            DRAW: [str(draw) for draw in range(self.draws)],
             SEED: [str(seed) for seed in range(self.seeds)],
             ORDER_SEED: [str(seed) for seed in range(self.order_seeds)],
         }
         if self.order_seeds == 1:
             del found[ORDER_SEED]
+        if self.draws == 1:
+            del found[DRAW]
         return {key: values for key, values in found.items() if values}
 
     def size(self, values: Mapping[str, str]) -> int:
@@ -189,6 +197,11 @@ def _noise(
             if place not in known:
                 known[place] = float(rng.normal(scale=size))
             total += known[place] * scale
+    if DRAW in values:
+        place = (values[FRACTION], DRAW, values[DRAW])
+        if place not in known:
+            known[place] = float(rng.normal(scale=design.draw_noise))
+        total += known[place]
     return total
 
 

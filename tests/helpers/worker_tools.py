@@ -72,6 +72,8 @@ def pretend_run(task: tuple[str, str]) -> Any:
     from diffkeras.workflows.study_runs.outcome import Outcome
 
     action, file = task
+    if action == "gpu":
+        action += os.environ["CUDA_VISIBLE_DEVICES"]
     with open(file, "a") as notes:
         print(action, os.getpid(), os.environ["OMP_NUM_THREADS"], file=notes)
     if action == "die":

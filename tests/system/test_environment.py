@@ -1,9 +1,10 @@
+import subprocess
 from pathlib import Path
 
 import psutil
 import pytest
 
-from diffkeras.system.environment import available_memory
+from diffkeras.system.environment import available_memory, source_commit
 
 
 @pytest.mark.parametrize("place", ["", "job/step"])
@@ -22,3 +23,16 @@ def test_limits_of_control_groups_count(tmp_path: Path, place: str) -> None:
 
 def test_without_control_groups_the_machine_counts(tmp_path: Path) -> None:
     assert 0 < available_memory(tmp_path) <= psutil.virtual_memory().total
+
+
+def test_the_commit_is_that_of_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[2]
+    head = subprocess.run(
+        ("git", "-C", root, "rev-parse", "HEAD"), capture_output=True, text=True, check=False
+    ).stdout.strip()
+    source_commit.cache_clear()
+    assert (source_commit() or "").removesuffix("-dirty") == head
+    source_commit.cache_clear()
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert source_commit() is None
+    source_commit.cache_clear()

@@ -1,6 +1,7 @@
 """Does the fluctuation of the error over seeds fall with the size of the training set?"""
 
 import warnings
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,13 @@ from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 from diffkeras.reporting.print_figures import PALETTE, log_ticks
 from diffkeras.studies.analysis import Analysis, grouped, rows_of
 from diffkeras.studies.drawing import region_panels
-from diffkeras.studies.study_data import SIZE, SIZE_KEYS, StudyData, TooFewRunsError
+from diffkeras.studies.study_data import (
+    REGION_ERRORS,
+    SIZE,
+    SIZE_KEYS,
+    StudyData,
+    TooFewRunsError,
+)
 
 FEWEST_SEEDS, FEWEST_SIZES = 3, 2
 POOLED = "all"  # in place of the value of each setting
@@ -24,7 +31,7 @@ COLORS = dict(zip(QUANTITIES, PALETTE, strict=False))
 TAILS = (0.975, 0.025)
 
 
-def table(data: StudyData) -> pd.DataFrame:
+def table(data: StudyData, regions: Collection[str] = tuple(REGION_ERRORS)) -> pd.DataFrame:
     """The standard deviation over seeds against the number of training examples, per region.
 
     Seeds change the initial weights and the order of the minibatches. relative is the standard
@@ -38,12 +45,15 @@ def table(data: StudyData) -> pd.DataFrame:
     effect of their correlation (Kish 1965). exponent is q in sd ~ N^q, from a gamma regression of
     the variances on ln N with an intercept for each setting (McCullagh and Nelder 1989; Aitkin
     1987); it is negative where the fluctuation falls, and the fall is beyond chance where its 95 %
-    limits are both negative. All runs of a size share their training examples, so what another
-    choice of examples would change is not part of it.
+    limits are both negative. What another choice of training examples would change is not part of
+    it: runs are compared with those of the same examples.
     """
     names = data.settings(without=SIZE_KEYS)
     rows = data.regions
-    rows = rows[rows.groupby([*names, "region", SIZE])["run"].transform("size") >= FEWEST_SEEDS]
+    rows = rows[rows["region"].isin(regions)]
+    of_size = rows.groupby([*names, "region", SIZE])
+    freedom = of_size["run"].transform("size") - of_size["draw"].transform("nunique")
+    rows = rows[freedom >= FEWEST_SEEDS - 1]
     rows = rows[rows.groupby([*names, "region"])[SIZE].transform("nunique") >= FEWEST_SIZES]
     if rows.empty:
         raise TooFewRunsError(
@@ -53,9 +63,7 @@ def table(data: StudyData) -> pd.DataFrame:
     parts = []
     for place, of_region in grouped(rows, ["region"]):
         for quantity, column in COLUMNS.items():
-            spreads = of_region.groupby([*names, SIZE], sort=False)[column].agg(["var", "size"])
-            spreads = spreads.rename(columns={"var": "variance", "size": "df"}).reset_index()
-            spreads["df"] -= 1
+            spreads = _spreads(of_region, [*names, SIZE], column)
             effect = design_effect(of_region, names)
             fitted = _with_exponents(spreads, names, effect)
             parts += [part.assign(**place, quantity=quantity) for part in fitted]
@@ -65,6 +73,16 @@ def table(data: StudyData) -> pd.DataFrame:
         joined[end] = np.sqrt(joined["variance"] * joined["df"] / chi2.ppf(tail, joined["df"]))
     columns = [*names, "region", "quantity", SIZE, "df", "sd", "low", "high"]
     return joined[[*columns, "exponent", "exponent_low", "exponent_high"]]
+
+
+def _spreads(rows: pd.DataFrame, names: list[str], column: str) -> pd.DataFrame:
+    """The variance over seeds and its degrees of freedom, pooled over the draws of examples."""
+    of_draw = rows.groupby([*names, "draw"], sort=False)[column].agg(["var", "size"])
+    of_draw["df"] = of_draw["size"] - 1
+    of_draw["variance"] = of_draw["var"] * of_draw["df"]
+    spreads = of_draw.groupby(names, sort=False)[["variance", "df"]].sum().reset_index()
+    spreads["variance"] /= spreads["df"]
+    return spreads
 
 
 def _with_exponents(spreads: pd.DataFrame, names: list[str], effect: float) -> list[pd.DataFrame]:
@@ -122,20 +140,21 @@ def design_effect(runs: pd.DataFrame, names: list[str]) -> float:
     1 + (settings − 1) · mean ρ², for their variance, because the variances of two normal samples
     of a pair with correlation ρ have the correlation ρ² (Kish, Survey Sampling, 1965, section 5.4).
     What ρ² is by chance, 1 / degrees of freedom, is taken off. ρ is that of the deviations from
-    the mean of each size, over the seeds that all settings have.
+    the mean of each size and draw of examples, over the seeds that all settings have.
     """
     settings = len(runs[names].drop_duplicates()) if names else 1
     if settings == 1:
         return 1.0
-    wide = runs.pivot(index=[SIZE, "seed"], columns=names, values="ln_error").dropna()
-    wide = wide[wide.groupby(SIZE)[wide.columns[0]].transform("size") > 1]
+    wide = runs.pivot(index=[SIZE, "draw", "seed"], columns=names, values="ln_error").dropna()
+    cells = [SIZE, "draw"]
+    wide = wide[wide.groupby(cells)[wide.columns[0]].transform("size") > 1]
     if wide.empty:
         return float(settings)  # as if all settings had the same deviations
     sizes = wide.index.get_level_values(SIZE)
-    centred = wide - wide.groupby(SIZE).transform("mean")
+    centred = wide - wide.groupby(cells).transform("mean")
     scale = (centred**2).mean(axis=1).groupby(sizes).transform("mean") ** 0.5
     deviations = centred.div(scale.clip(lower=1e-300), axis=0)
-    df = len(deviations) - sizes.nunique()
+    df = len(deviations) - len(wide.groupby(cells))
     squares = np.corrcoef(deviations.to_numpy().T) ** 2
     mean = (squares.sum() - settings) / (settings * (settings - 1))
     return 1 + (settings - 1) * max(0.0, (df * mean - 1) / (df - 1))

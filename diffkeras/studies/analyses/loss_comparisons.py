@@ -1,5 +1,7 @@
 """Which loss is better, and by how much, on the same test images."""
 
+import re
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -23,21 +25,40 @@ from diffkeras.studies.study_data import (
 )
 
 PLAIN = "absolute"
+WEIGHTED = " × "  # between the error and its weight, in the name of a loss
+# options of the weight, which the name of a weighted loss has among those of the error
+OF_THE_WEIGHT = re.compile(r"(?:, )?weight_(?:from|gradient)=\w+")
 COLUMNS = (
     *("region", "loss", "reference", "error", "reference_error", "ratio", "low", "high", "seeds"),
     *("seeds_agree", "images", "rank_biserial", "p", "p_holm"),
 )
 
 
-def reference_loss(data: StudyData) -> str:
-    """The loss that the others are compared with: the plain absolute error, or else the first."""
+def unweighted(loss: str) -> str:
+    """The name of the same error without its weight; "" for a loss without one."""
+    error, _, weight = loss.partition(WEIGHTED)
+    return OF_THE_WEIGHT.sub("", error).replace("(, ", "(").replace("()", "") if weight else ""
+
+
+def reference_loss(data: StudyData, loss: str = "") -> str:
+    """The loss that a loss is compared with.
+
+    The same error without a weight, if the loss has a weight and the study has that error; else the
+    plain absolute error, or else the study's first loss.
+    """
     losses = data.factors[LOSS]
+    plain = unweighted(loss)
+    if plain in losses:
+        return plain
     return PLAIN if PLAIN in losses else losses[0]
 
 
 def table(data: StudyData) -> pd.DataFrame:
-    """Each loss against the reference: the plain absolute error, or the study's first loss.
+    """Each loss against a reference, which the column names.
 
+    Of a loss with a weight, the reference is the same error without it, so that the ratio is what
+    the weight does; of others, or if the study has no such loss, the plain absolute error, or the
+    study's first loss.
     On the same test images and with the same seeds. The error of a region is the mean over images
     of each image's mean absolute error there; images without nodes of the region are left out.
     `ratio` is the geometric mean over seeds of (mean error with the loss) / (mean error with the
@@ -53,14 +74,14 @@ def table(data: StudyData) -> pd.DataFrame:
     size. Circles are full where p_holm < 0.05 and the interval excludes 1. Dotted lines are
     baselines within the axes.
     """
-    reference = reference_loss(data)
     settings = [SIZE, *data.settings(without=(LOSS, *SIZE_KEYS))]
     rows = []
     for region, error in REGION_ERRORS.items():
         errors = ImageErrors.of(data, error)
         for setting in errors.settings(settings):
-            plain = errors.select({**setting, LOSS: reference})
             for loss in data.factors[LOSS]:
+                reference = reference_loss(data, loss)
+                plain = errors.select({**setting, LOSS: reference})
                 group = errors.select({**setting, LOSS: loss})
                 if loss != reference and len(group) and len(plain):
                     names = {"region": region, "loss": loss, "reference": reference}
@@ -96,7 +117,7 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
         divisor = float(plain[error].mean())
         baselines = {name: value / divisor for name, value in baseline_errors(data, error).items()}
         draw_lines(axis, baselines, "x")
-    panels["r2"].set_xlabel(f"error / error with the loss {reference}, {size} training examples")
+    panels["r2"].set_xlabel(f"error / error with the reference, {size} training examples")
     return drawn
 
 

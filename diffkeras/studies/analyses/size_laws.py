@@ -42,14 +42,14 @@ def table(data: StudyData) -> pd.DataFrame:
     against the fit; below 0.05 the law misses them by more than the scatter over seeds. Intervals
     (_low, _high) are 95 % percentile intervals of 1000 bootstrap resamples of the runs within each
     size; if that of aicc_difference contains 0, other seeds could have reversed the comparison.
-    They contain the scatter over seeds, but not that of another choice of training examples, which
-    all runs of a size share. The figure shows the first setting.
+    They contain the scatter over seeds. They contain that of another choice of examples only if
+    examples were drawn several times (data.seed): then each draw counts as one run, with its mean
+    over the seeds. The figure shows the first setting.
     """
     names = [*data.settings(without=SIZE_KEYS), "region"]
     rows: list[dict[str, Any]] = []
     for setting, runs in grouped(data.regions, names):
-        by_size = runs.groupby(SIZE)["ln_error"]
-        ln_errors = {int(str(n)): v.to_numpy() for n, v in by_size if len(v) >= FEWEST_RUNS}
+        ln_errors = by_size(runs)
         if len(ln_errors) >= FEWEST_SIZES:
             rows.append({**setting, **compare(ln_errors)})
     if not rows:
@@ -58,6 +58,18 @@ def table(data: StudyData) -> pd.DataFrame:
             "no setting has as many"
         )
     return pd.DataFrame(rows)
+
+
+def by_size(runs: pd.DataFrame) -> dict[int, Array]:
+    """Size → ln errors of its runs, or of its draws of examples; of sizes with two or more.
+
+    Args:
+        runs: rows of `StudyData.regions` of one setting and region.
+    """
+    if runs["draw"].nunique() > 1:
+        runs = runs.groupby([SIZE, "draw"])["ln_error"].mean().reset_index()
+    found = runs.groupby(SIZE)["ln_error"]
+    return {int(str(n)): v.to_numpy() for n, v in found if len(v) >= FEWEST_RUNS}
 
 
 def compare(ln_errors: dict[int, Array]) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """Is the training time linear in the size of the training set?"""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy import stats
 from statsmodels.formula.api import ols
 
 from diffkeras.reporting.print_figures import print_axes, series_style
@@ -46,7 +49,12 @@ def table(data: StudyData) -> pd.DataFrame:
     of ln seconds against ln size, which would be 1 without start_seconds and is smaller with it. 95
     % limits (_low, _high) are from HC3 standard errors (MacKinnon and White 1985), since longer
     times scatter more. curvature_p tests linearity: it is the p of a term in N² added to the line.
-    largest_residual is the largest distance of a run from the line, relative to the line. An
+    largest_residual is the largest distance of a run from the line, relative to the line.
+    lack_of_fit_p is the p of an F test of the sizes' mean times against the line, with the scatter
+    within sizes as the yardstick (Draper and Smith 1998, section 2.1): below 0.05 the line misses
+    them by more than repeated runs scatter. farthest_size is the size whose mean time lies farthest
+    from the line, relative to it; deviation is how far, with a 95 % interval from the scatter of ln
+    times within all sizes (Student's t), in which the line counts as known. An
     incomplete last minibatch is a step too, so tiny training sets take a little longer than their
     size says. Times are those of the machine that the report names, with what else it did.
     """
@@ -64,12 +72,40 @@ def table(data: StudyData) -> pd.DataFrame:
         curve = ols(CURVE, runs.astype({SIZE: float})).fit(cov_type="HC3", use_t=True)
         row["r_squared"] = line.rsquared
         row["largest_residual"] = (line.resid / line.fittedvalues).abs().max()
-        rows.append({**row, "curvature_p": curve.pvalues.iloc[-1]})
+        rows.append({**row, "curvature_p": curve.pvalues.iloc[-1], **misfit(runs, line)})
     if not rows:
         raise TooFewRunsError(
             f"the fit of the training time needs {FEWEST_SIZES} sizes; no setting has as many"
         )
     return pd.DataFrame(rows)
+
+
+def misfit(runs: pd.DataFrame, line: Any) -> dict[str, float]:
+    """How far the mean times of the sizes lie from a line, see `table`.
+
+    Args:
+        runs: `training_examples` and `step_seconds`.
+        line: the line, fitted to them by statsmodels.
+    """
+    of_size = runs.groupby(SIZE)[SECONDS]
+    within = float(((runs[SECONDS] - of_size.transform("mean")) ** 2).sum())
+    df, sizes = len(runs) - of_size.ngroups, of_size.ngroups
+    ratio = (line.ssr - within) / (sizes - 2) / (within / df) if df and within else np.nan
+    logarithms = np.log(runs[SECONDS])
+    apart = logarithms - logarithms.groupby(runs[SIZE]).transform("mean")
+    # a line through strongly curved times may reach 0
+    of_line = line.fittedvalues.groupby(runs[SIZE]).mean().clip(lower=np.finfo(float).tiny)
+    means = logarithms.groupby(runs[SIZE]).mean() - np.log(of_line)
+    farthest = means.abs().idxmax()
+    scatter = np.sqrt((apart**2).sum() / df / of_size.size()[farthest]) if df else np.nan
+    reach = stats.t.ppf(0.975, df) * scatter if df else np.nan
+    return {
+        "lack_of_fit_p": float(stats.f.sf(ratio, sizes - 2, df)) if df else np.nan,
+        "farthest_size": int(farthest),
+        "deviation": float(np.expm1(means[farthest])),
+        "deviation_low": float(np.expm1(means[farthest] - reach)),
+        "deviation_high": float(np.expm1(means[farthest] + reach)),
+    }
 
 
 def figure(table: pd.DataFrame, data: StudyData) -> Figure:

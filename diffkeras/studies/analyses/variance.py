@@ -1,5 +1,6 @@
 """How much of the differences between runs is due to the size, the loss, and the seed?"""
 
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -7,12 +8,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.special import chndtr, chndtrinc
 from scipy.stats import chi2
+from scipy.stats import f as f_distribution
 
 from diffkeras.reporting.print_figures import print_axes, series_style
 from diffkeras.studies.analysis import Analysis, rows_of
 from diffkeras.studies.drawing import REGION_TITLES
 from diffkeras.studies.statistics.designs import anova, complete_design
 from diffkeras.studies.study_data import (
+    DRAW,
     LOSS,
     ORDER_SEED,
     REGION_ERRORS,
@@ -26,6 +29,7 @@ from diffkeras.studies.study_data import (
 DRAWS = 1000
 INTERVAL = (2.5, 97.5)  # percentiles
 NAMES = {SIZE: "size", LOSS: "loss", SEED: "seed", ORDER_SEED: "order seed"}
+OF_EXAMPLES = "draw of the examples"
 WITHIN = "seed"  # all differences between the runs of a cell
 EVERYWHERE = ", the same in all cells"
 
@@ -45,57 +49,112 @@ def table(data: StudyData) -> pd.DataFrame:
     'the same in all cells' are the part of seed by which one seed is better than another for all
     settings, and F and p test all rows against the residual. low and high are a 95 % generalized
     interval (Weerahandi 1993), which assumes that the residuals of ln error are normal and scatter
-    equally for all settings. The shares belong to the values and seeds that this study chose: a
-    wider range of sizes would have a larger share.
+    equally for all settings. If examples were drawn several times for each size (data.seed), which
+    draw it is explains a part too, and F and p test the size against it. The shares belong to the
+    values and seeds that this study chose: a wider range of sizes would have a larger share.
     """
+    rows = data.regions
+    return pd.concat([of_region(data, rows, region) for region in REGION_ERRORS], ignore_index=True)
+
+
+def of_region(data: StudyData, rows: pd.DataFrame, region: str) -> pd.DataFrame:
+    """The rows of the table for one region.
+
+    Args:
+        data: the study.
+        rows: `StudyData.regions` of it.
+        region: the name of the region.
+
+    Raises:
+        TooFewRunsError: fewer than two seeds have a run in every combination.
+    """
+    shares = _shares(data, rows, region).table
+    shares.insert(0, "region", region)
+    return shares
+
+
+def lead_of_size(
+    data: StudyData, region: str = "lattice"
+) -> tuple[pd.DataFrame, tuple[float, float, float]]:
+    """The share of the size minus the largest share of another factor or of the seed.
+
+    Returns:
+        The rows of the table for the region; the difference, and its 95 % generalized interval.
+
+    Raises:
+        TooFewRunsError: see `of_region`.
+    """
+    estimated = _shares(data, data.regions, region)
+    rows = estimated.table.set_index("factor")["share"]
+    others = [name for name in estimated.drawn if name != NAMES[SIZE]]
+    drawn = estimated.drawn
+    differences = drawn[NAMES[SIZE]] - np.max([drawn[name] for name in others], axis=0)
+    low, high = np.percentile(differences, INTERVAL)
+    lead = float(rows[NAMES[SIZE]] - rows[others].max())
+    return estimated.table, (lead, float(low), float(high))
+
+
+@dataclass(frozen=True)
+class _Shares:
+    """The shares of variance in one region.
+
+    Attributes:
+        table: a row for each factor.
+        drawn: factor → draws of its share, of factors whose shares add up to 1.
+    """
+
+    table: pd.DataFrame
+    drawn: dict[str, np.ndarray]
+
+
+def _shares(data: StudyData, rows: pd.DataFrame, region: str) -> _Shares:
     factors, seeds = _factors(data), data.seeds
-    parts = []
-    for region in REGION_ERRORS:
-        runs = complete_design(rows_of(data.regions, {"region": region}), factors, seeds)
-        if len(runs[seeds].drop_duplicates()) < 2:
-            raise TooFewRunsError(
-                "shares of variance need two seeds with a run in every combination of "
-                + ", ".join(NAMES.get(name, name) for name in factors)
-            )
-        shares = _shares(runs, factors, seeds)
-        shares.insert(0, "region", region)
-        parts.append(shares)
-    return pd.concat(parts, ignore_index=True)
-
-
-def _shares(runs: pd.DataFrame, factors: list[str], seeds: list[str]) -> pd.DataFrame:
-    """The rows of one region."""
+    runs = complete_design(rows_of(rows, {"region": region}), [*factors, *data.draws], seeds)
+    if len(runs[seeds].drop_duplicates()) < 2:
+        raise TooFewRunsError(
+            "shares of variance need two seeds with a run in every combination of "
+            + ", ".join(NAMES.get(name, name) for name in factors)
+        )
     effects = [e for n in range(len(factors)) for e in combinations(factors, n + 1)]
-    rows = anova(runs, [*effects, *([seed] for seed in seeds)])
-    sums, degrees = (rows[name].to_numpy(copy=True) for name in ("sum_sq", "df"))
-    drawn = draw_shares(sums, degrees)
-    number = len(effects)
-    scatter = sums[-1] / degrees[-1]
-    shares = np.maximum(0, (sums - degrees * scatter) / (sums.sum() + scatter))
+    names = [" × ".join(NAMES.get(name, name) for name in effect) for effect in effects]
+    # a draw of one size is another one than that of another size
+    nested = [(SIZE, DRAW) if SIZE in factors else (DRAW,)] if data.draws else []
+    names += [OF_EXAMPLES] * len(nested)
+    found = anova(runs, [*effects, *nested, *([seed] for seed in seeds)])
+    sums, degrees = (found[name].to_numpy(copy=True) for name in ("sum_sq", "df"))
+    number = len(names)
+    yardsticks = np.full(len(sums), len(sums) - 1)
+    if nested and SIZE in factors:
+        yardsticks[effects.index((SIZE,))] = number - 1
+    drawn = draw_shares(sums, degrees, yardsticks)
+    squares = (sums / degrees)[yardsticks]
+    shares = np.maximum(0, (sums - degrees * squares) / (sums.sum() + sums[-1] / degrees[-1]))
+    tests = squares[:-1], degrees[yardsticks][:-1]
+    ratios = sums[:-1] / degrees[:-1] / tests[0]
+    p_values = f_distribution.sf(ratios, degrees[:-1], tests[1])
     # what differs within cells is one row, and what a seed does in all cells are further rows
     shares[-1] = 1 - shares[:number].sum()
     drawn[-1] = drawn[number:].sum(axis=0)
     sums[-1], degrees[-1] = sums[number:].sum(), degrees[number:].sum()
     low, high = np.percentile(drawn, INTERVAL, axis=1)
     columns = {
-        "factor": [
-            *(" × ".join(NAMES.get(name, name) for name in effect) for effect in effects),
-            *(NAMES[seed] + EVERYWHERE for seed in seeds),
-            WITHIN,
-        ],
+        "factor": [*names, *(NAMES[seed] + EVERYWHERE for seed in seeds), WITHIN],
         "share": shares,
         "low": low,
         "high": high,
         "eta_squared": sums / sums[[*range(number), -1]].sum(),
         "df": degrees.astype(int),
-        "F": rows["F"].to_numpy(),
-        "p": rows["p"].to_numpy(),
+        "F": np.append(ratios, np.nan),
+        "p": np.append(p_values, np.nan),
     }
     order = [*range(number), len(sums) - 1, *range(number, len(sums) - 1)]
-    return pd.DataFrame(columns).iloc[order]
+    parts = dict(zip([*names, WITHIN], drawn[[*range(number), -1]], strict=True))
+    return _Shares(pd.DataFrame(columns).iloc[order], parts)
 
 
-def draw_shares(sums: np.ndarray, degrees: np.ndarray) -> np.ndarray:
+def draw_shares(
+    sums: np.ndarray, degrees: np.ndarray, yardsticks: np.ndarray | None = None
+) -> np.ndarray:
     """(effects + 1, draws), shares of variance whose percentiles are the limits of the true ones.
 
     Generalized intervals (Weerahandi, JASA 88 (1993) 899): draws of the remaining variance σ² are
@@ -106,16 +165,23 @@ def draw_shares(sums: np.ndarray, degrees: np.ndarray) -> np.ndarray:
     Args:
         sums: (effects + 1,), sums of squares, the last one of the residuals.
         degrees: (effects + 1,), their degrees of freedom.
+        yardsticks: (effects + 1,), for each effect the place of the row whose variance stands for
+            σ²: that of the residuals, or of a random effect that is nested in it. By default the
+            residuals.
     """
     rng = np.random.default_rng(0)
     runs = degrees.sum() + 1
-    within = sums[-1] / chi2.rvs(degrees[-1], size=DRAWS, random_state=rng)
+    places = np.full(len(sums), -1) if yardsticks is None else yardsticks
+    variances = {
+        place: sums[place] / chi2.rvs(degrees[place], size=DRAWS, random_state=rng)
+        for place in sorted({*places.tolist()}, reverse=True)
+    }
     drawn = [
-        within * _noncentralities(total / within, df, rng) / runs
-        for total, df in zip(sums[:-1], degrees[:-1], strict=True)
+        variances[place] * _noncentralities(total / variances[place], df, rng) / runs
+        for total, df, place in zip(sums[:-1], degrees[:-1], places[:-1], strict=True)
     ]
-    variances = np.stack([*drawn, within])
-    return variances / variances.sum(axis=0)
+    parts = np.stack([*drawn, variances[places[-1]]])
+    return parts / parts.sum(axis=0)
 
 
 def _noncentralities(ratios: np.ndarray, df: float, rng: np.random.Generator) -> np.ndarray:

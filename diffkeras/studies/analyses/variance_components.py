@@ -92,12 +92,13 @@ def seed_sources(data: StudyData) -> pd.DataFrame:
     component, a relative standard deviation of the error. A negative estimate is reported as 0. low
     and high are 95 % generalized limits (Weerahandi 1993) for normal ln errors; with a handful of
     seeds they are wide. F and p test whether the component is 0. The training examples are the same
-    in all runs of a size.
+    in all runs of a size; if they were drawn several times, the first draw is shown.
     """
     rows: list[dict[str, Any]] = []
     for setting, of_setting in grouped(data.regions, [*data.settings(without=SIZE_KEYS), "region"]):
         for size, same_size in of_setting.groupby(SIZE):
-            runs = complete_design(same_size, [SEED], [ORDER_SEED])
+            of_draw = same_size[same_size["draw"] == same_size["draw"].iloc[0]]
+            runs = complete_design(of_draw, [SEED], [ORDER_SEED])
             seeds, orders = (runs[name].nunique() for name in (SEED, ORDER_SEED))
             if min(seeds, orders) >= FEWEST_OF_A_KIND:
                 place = {**setting, SIZE: size, "weight_seeds": seeds, "order_seeds": orders}

@@ -19,7 +19,17 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from diffkeras.studies.study_data import StudyData, TooFewRunsError, with_seed
+from diffkeras.studies.study_data import (
+    DRAW,
+    ORDER_SEED,
+    SEED,
+    SIZE,
+    TRAINED_SOURCES,
+    NoImagesError,
+    StudyData,
+    TooFewRunsError,
+    with_seed,
+)
 
 CONFIDENCE = 0.95
 FEWEST_SEEDS = 2
@@ -35,7 +45,9 @@ class ImageErrors:
 
     Attributes:
         runs: one row a run, with the columns of `StudyData.runs`, and `seed`: the values of all
-            seeds as one text. The index counts from 0.
+            seeds as one text. The index counts from 0. Where examples were drawn several times
+            (`data.seed`), a row is the mean of the runs of a draw, and `seed` is the draw: runs
+            that share their examples are not independent.
         values: (runs, images). Images on which a run has no such error are left out.
         sources: (images,), source counts.
     """
@@ -52,7 +64,7 @@ class ImageErrors:
             TooFewRunsError: there are no errors of single images, or too few images.
         """
         if data.examples is None:
-            raise TooFewRunsError(
+            raise NoImagesError(
                 "The errors of single images are needed, and there are none: the committed tables "
                 "of a study leave them out."
             )
@@ -68,7 +80,17 @@ class ImageErrors:
         runs = runs[runs["run"].isin(wide.columns)].reset_index(drop=True)
         kept = wide[runs["run"]].dropna()
         sources = kept.index.get_level_values("sources").to_numpy(np.int64)
-        return cls(with_seed(runs), kept.to_numpy(float).T, sources)
+        of_runs = cls(with_seed(runs), kept.to_numpy(float).T, sources)
+        return of_runs._of_draws(data) if data.draws else of_runs
+
+    def _of_draws(self, data: StudyData) -> "ImageErrors":
+        """A row for each setting and draw of examples: the mean over the seeds."""
+        names = [*data.factors, SIZE, TRAINED_SOURCES]
+        names = [name for name in names if name not in (SEED, ORDER_SEED)]
+        groups = self.runs.groupby(names, sort=False).indices.values()
+        values = np.stack([self.values[rows].mean(axis=0) for rows in groups])
+        first = self.runs.loc[[rows[0] for rows in groups]].reset_index(drop=True)
+        return ImageErrors(first.assign(seed=first[DRAW]), values, self.sources)
 
     def settings(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """The combinations of values of these columns, in the order of the runs."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 
@@ -11,6 +11,7 @@ from diffkeras.studies.config import PlannedRun
 from diffkeras.system.environment import available_cores
 from diffkeras.system.process_pool import ProcessPool
 from diffkeras.system.progress import progress_bar
+from diffkeras.system.tensorflow_setup import visible_gpus
 from diffkeras.training.signals import Interruption
 from diffkeras.workflows.study_runs.one_run import do_run_in_child
 from diffkeras.workflows.study_runs.outcome import Outcome
@@ -28,7 +29,9 @@ def run_in_processes(
 ) -> None:
     """Do all runs of a queue, `jobs` at a time, with a number of threads each.
 
-    By default they share the cores. A process that dies loses its run only, and is replaced.
+    By default they share the cores. If there are GPUs, each process sees one of them; several share
+    one only if there are more processes than GPUs. A process that dies loses its run only, and is
+    replaced.
     Processes end with this one.
 
     Raises:
@@ -40,7 +43,7 @@ def run_in_processes(
     with (
         Interruption() as interruption,
         progress_bar(queue.steps, "Training", "steps", shown=show_progress) as bar,
-        _Children(threads) as children,
+        _Children(threads, visible_gpus()) as children,
     ):
         while not queue.empty or children.running:
             if interruption.number:
@@ -75,13 +78,18 @@ def _steps_done(run: PlannedRun) -> int:
 class _Children:
     """Processes that train, one run each at a time, with a number of threads each.
 
+    Args:
+        threads: of each process.
+        gpus: the GPUs, as in CUDA_VISIBLE_DEVICES; each process sees one of them.
+
     Attributes:
         running: result to come → the pool of one process that computes it, and its run.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, gpus: Sequence[str] = ()) -> None:
         self.running: dict[Future[Outcome], tuple[ProcessPool, PlannedRun]] = {}
         self._threads = threads
+        self._gpus = gpus
         self._idle: list[ProcessPool] = []
         self._interrupted = False
 
@@ -94,13 +102,15 @@ class _Children:
 
     def start(self, run: PlannedRun, task: RunTask) -> None:
         """Give a run to an idle process, or to a new one."""
-        module, threads = do_run_in_child.__module__, self._threads
-        pool = (
-            self._idle.pop()
-            if self._idle
-            else ProcessPool(1, module=module, threads=threads, trains=True)
-        )
+        pool = self._idle.pop() if self._idle else self._new()
         self.running[pool.submit(do_run_in_child, task)] = pool, run
+
+    def _new(self) -> ProcessPool:
+        module, pools = do_run_in_child.__module__, [pool for pool, _ in self.running.values()]
+        # the first of the GPUs that the fewest processes have
+        used = [pool.gpu for pool in pools]
+        gpu = min(self._gpus, key=used.count, default=None)
+        return ProcessPool(1, module=module, threads=self._threads, trains=True, gpu=gpu)
 
     def ended(self) -> list[tuple[PlannedRun, Outcome]]:
         """The runs that ended within a moment, and how."""

@@ -12,13 +12,9 @@ from diffkeras.config import Config
 from diffkeras.distributed.process_group import check_single_process
 from diffkeras.errors import DiffkerasError, Interrupted, InUseError, RunError
 from diffkeras.reporting.text import duration
-from diffkeras.studies.config import Study
-from diffkeras.studies.plan import (
-    PlannedRun,
-    baselines_of,
-    data_needed,
-    plan,
-)
+from diffkeras.studies.config import PlannedRun, Study
+from diffkeras.studies.cost import check_batches, data_in_words
+from diffkeras.studies.plan import baselines_of, data_needed, plan
 from diffkeras.studies.report import write_study
 from diffkeras.studies.results import check_baselines, passes, read_results
 from diffkeras.studies.study_directory import (
@@ -32,6 +28,7 @@ from diffkeras.studies.study_file import load_study
 from diffkeras.system.atomic_files import check_directory
 from diffkeras.system.environment import available_cores
 from diffkeras.system.file_lock import locked, remove_stale
+from diffkeras.system.tensorflow_setup import visible_gpus
 from diffkeras.workflows.evaluate_run import evaluate_baselines
 from diffkeras.workflows.generate_datasets import generate
 from diffkeras.workflows.study_runs.one_run import do_run, lock_of
@@ -44,17 +41,42 @@ RUNS_DIR = Path("saved_models/studies/runs")
 PATIENCE = 5.0  # seconds to wait before what another process uses is tried again
 
 
+@dataclass(frozen=True)
+class Work:
+    """How the runs of a study are done.
+
+    Attributes:
+        jobs: number of runs that are trained at the same time, each in a process of its own. If
+            there are GPUs, each process sees one of them; a single job trains on all of them.
+        shard: (K, N) to do only every N-th run, from number K on; None for all.
+        processes: processes that solve missing examples.
+        threads: threads of each process that trains; by default the cores, divided by `jobs`.
+        show_progress: whether to draw progress bars.
+    """
+
+    jobs: int = 1
+    shard: tuple[int, int] | None = None
+    processes: int = 1
+    threads: int | None = None
+    show_progress: bool = False
+
+    def own(self, runs: Sequence[PlannedRun]) -> Sequence[PlannedRun]:
+        """The runs of the shard."""
+        return runs[self.shard[0] - 1 :: self.shard[1]] if self.shard else runs
+
+    @property
+    def replicas(self) -> int:
+        """The number of GPUs that train a run together, or 1."""
+        return max(1, len(visible_gpus())) if self.jobs == 1 else 1
+
+
 def run_study(
     study: Study | str,
     data_dir: str | Path,
     directory: str | Path,
     *,
     runs_dir: str | Path = RUNS_DIR,
-    jobs: int = 1,
-    shard: tuple[int, int] | None = None,
-    processes: int = 1,
-    threads: int | None = None,
-    show_progress: bool = False,
+    work: Work | None = None,
 ) -> Path | None:
     """Run what is missing, then write the tables, the figures and the report.
 
@@ -67,11 +89,7 @@ def run_study(
         directory: where the results go.
         runs_dir: where the runs of all studies are. Each is named after what it computes, and is
             trained once.
-        jobs: number of runs that are trained at the same time, each in a process of its own.
-        shard: (K, N) to do only every N-th run, from number K on; None for all.
-        processes: processes that solve missing examples.
-        threads: threads of each process that trains; by default the cores, divided by `jobs`.
-        show_progress: whether to draw progress bars.
+        work: how the runs are done; by default one after the other, without progress bars.
 
     Returns:
         `directory`, with `study.json`, the tables, the figures and the report; None if runs of
@@ -81,35 +99,36 @@ def run_study(
         OutputError, RunError: the directory can't be used, or belongs to another study.
         RunError: some runs failed. The report of the others has been written.
         DataError: see `generate`.
-        ConfigurationError: the environment describes a cluster.
+        ConfigurationError: the environment describes a cluster, or the batches of a run can't be
+            divided among the GPUs.
         Interrupted: a signal came; the same call continues.
     """
     check_single_process("a study")
+    work = work or Work()
     study = load_study(study) if isinstance(study, str) else study
     data_dir, directory, runs_dir = Path(data_dir), Path(directory), Path(runs_dir)
     for path in (directory, runs_dir):
         check_writable(path)
     check_study_directory(directory, study, runs_dir)
     runs = plan(study, runs_dir)
-    own = runs[shard[0] - 1 :: shard[1]] if shard else runs
+    own = work.own(runs)
     done = sum(run.done for run in own)
-    part = " in shard {}/{}".format(*shard) if shard else ""
+    part = " in shard {}/{}".format(*work.shard) if work.shard else ""
     logger.info(f"{study.title}: {len(own)} runs{part}, {done} of them done already")
     todo = [run for run in own if not run.done]
-    measures = shard is None or shard[0] == 1
+    measures = work.shard is None or work.shard[0] == 1
     baselines = baselines_of(study, runs_dir, measured=False) if measures else {}
     failed: list[FailedRun] = []
     if todo or baselines:
-        worker = _Worker(
-            study, data_dir, directory, runs_dir, jobs, processes, threads, show_progress
-        )
+        check_batches(todo, work.replicas)
+        worker = _Worker(study, data_dir, directory, runs_dir, work)
         failed = worker.work(own, baselines)
         runs = plan(study, runs_dir)
     write_failed(directory, failed)
     for run in own:  # of a call that was killed just after it had done a run
         remove_stale(lock_of(run.run_dir))
     missing = sum(not run.done for run in runs)
-    complete = not missing or (shard is None and missing < len(runs))
+    complete = not missing or (work.shard is None and missing < len(runs))
     if complete:
         _write_results(directory, study, runs, failed, baselines_of(study, runs_dir, measured=True))
     if failed:
@@ -130,10 +149,7 @@ class _Worker:
     data_dir: Path
     directory: Path
     runs_dir: Path
-    jobs: int
-    processes: int
-    threads: int | None
-    show_progress: bool
+    how: Work
 
     def work(self, runs: Sequence[PlannedRun], baselines: Mapping[str, Path]) -> list[FailedRun]:
         """Do those runs that aren't done, and measure baselines; the runs that failed.
@@ -142,16 +158,23 @@ class _Worker:
             runs: of this process.
             baselines: label of each test set whose baselines are to be measured → directory.
         """
-        for config in data_needed(self.study, [run for run in runs if not run.done], baselines):
+        needed = data_needed(self.study, [run for run in runs if not run.done], baselines)
+        if needed:
+            logger.info(f"the study needs {data_in_words(needed)}; what is missing is generated")
+        for config in needed:
             self._generate(config)
         check_directory(self.runs_dir)
         begin_study(self.directory, self.study)
         queue = RunQueue(runs)
-        if self.jobs == 1:
+        if self.how.jobs == 1:
             self._run_here(queue)
         elif not queue.empty:
             run_in_processes(
-                queue, self._task, self.jobs, self.threads, show_progress=self.show_progress
+                queue,
+                self._task,
+                self.how.jobs,
+                self.how.threads,
+                show_progress=self.how.show_progress,
             )
         for label, path in baselines.items():
             try:
@@ -166,7 +189,7 @@ class _Worker:
         def measure() -> None:
             with locked(path.with_name(f".{path.name}.lock"), f"the directory {path}"):
                 if not passes(check_baselines, path, test):
-                    evaluate_baselines(test, self.data_dir, path, threads=self.threads)
+                    evaluate_baselines(test, self.data_dir, path, threads=self.how.threads)
 
         check_directory(path.parent)
         _when_free(measure)
@@ -174,7 +197,10 @@ class _Worker:
     def _generate(self, config: Config) -> None:
         _when_free(
             lambda: generate(
-                config, self.data_dir, processes=self.processes, show_progress=self.show_progress
+                config,
+                self.data_dir,
+                processes=self.how.processes,
+                show_progress=self.how.show_progress,
             )
         )
 
@@ -189,8 +215,8 @@ class _Worker:
                 remaining = f", at most {duration(seconds)} left" if seconds else ""
                 number = queue.finished + 1
                 logger.info(f"run {number} of {queue.total}: {run.title}{remaining}")
-            task = self._task(run, self.threads or available_cores())
-            queue.note(run, do_run(task, show_progress=self.show_progress))
+            task = self._task(run, self.how.threads or available_cores())
+            queue.note(run, do_run(task, show_progress=self.how.show_progress))
 
     def _task(self, run: PlannedRun, threads: int) -> RunTask:
         return RunTask(run, self.study, self.data_dir, threads)

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from synthetic_study import synthetic_study
 
+from diffkeras.studies.analyses import fluctuation
 from diffkeras.studies.analyses.fluctuation import ANALYSIS, design_effect, exponent
 from diffkeras.studies.study_data import LOSS, SIZE, StudyData
 
@@ -61,7 +62,7 @@ def deviations(values: np.ndarray) -> pd.DataFrame:
     """(settings, sizes, seeds) ln errors as rows of runs."""
     places = np.indices(values.shape).reshape(3, -1)
     rows = dict(zip(("setting", SIZE, "seed"), places, strict=True))
-    return pd.DataFrame({**rows, "ln_error": values.ravel()})
+    return pd.DataFrame({**rows, "draw": "", "ln_error": values.ravel()})
 
 
 def test_the_design_effect_predicts_the_variance_of_a_pooled_variance() -> None:
@@ -117,3 +118,22 @@ def test_no_exponent_without_scatter_or_with_one_size() -> None:
     for variances, sizes in (([1.0, 0.0], [10, 20]), ([1.0, 2.0], [10, 10])):
         rows = pd.DataFrame({SIZE: sizes, "df": 2, "variance": variances, "series": 0})
         assert np.isnan(list(exponent(rows).values())).all()
+
+
+def test_the_spread_over_seeds_is_that_within_draws_of_the_examples() -> None:
+    """Draws that differ by 15 % don't add to a spread over seeds of 2 %."""
+    data = synthetic_study(
+        fractions=(0.25, 1.0),
+        losses={"absolute": 1.0},
+        draws=3,
+        draw_noise=0.15,
+        seeds=20,
+        noise=0.02,
+        fall=0,
+        images=2,
+    )
+    found = fluctuation.table(data, ["lattice"])
+    relative = found[found["quantity"] == "relative"]
+    assert set(found["region"]) == {"lattice"}
+    assert list(relative["df"]) == [3 * 19] * 2
+    assert relative["sd"].to_numpy() == pytest.approx([0.02] * 2, rel=0.3)

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from synthetic_study import synthetic_study
 
-from diffkeras.studies.analyses.loss_comparisons import ANALYSIS
+from diffkeras.studies.analyses.loss_comparisons import ANALYSIS, reference_loss
 from diffkeras.studies.study_data import LOSS, StudyData
 
 LOSSES = {"squared": 1.15, "absolute": 1.0, "huber": 0.9}
@@ -69,3 +69,19 @@ def test_equal_losses_show_no_difference_and_figures_fill_clear_ones_only() -> N
     )
     assert list(full.get_ydata()) == [1]
     assert list(hollow.get_ydata()) == [0]
+
+
+@pytest.mark.parametrize(
+    ("loss", "reference"),
+    [
+        ("huber", "absolute"),
+        ("squared × tanh(rate=1)", "squared"),
+        ("squared(weight_from=prediction, weight_gradient=True) × tanh(rate=1)", "squared"),
+        ("huber(delta=0.02, weight_from=prediction) × step(amplitude=9)", "huber(delta=0.02)"),
+        ("relative × tanh(rate=1)", "absolute"),
+    ],
+)
+def test_a_weighted_loss_is_compared_with_the_same_error(loss: str, reference: str) -> None:
+    losses = ["squared", "absolute", "huber(delta=0.02)"]
+    data = StudyData({LOSS: losses}, pd.DataFrame(), pd.DataFrame())
+    assert reference_loss(data, loss) == reference

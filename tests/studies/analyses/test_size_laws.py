@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from synthetic_study import REGION_FACTORS, log_law, power_law, synthetic_study
 
-from diffkeras.studies.analyses.size_laws import ANALYSIS, compare
-from diffkeras.studies.study_data import LOSS
+from diffkeras.studies.analyses.size_laws import ANALYSIS, by_size, compare
+from diffkeras.studies.study_data import LOSS, SIZE
 
 SMALL = {"images": 2, "noise": 0.02}
 ONE_LOSS = {"losses": {"absolute": 1.0}}
@@ -51,3 +51,14 @@ def test_a_law_between_both_is_neither(share: float, better: str) -> None:
     odds = np.exp(-row["aicc_difference"] / 2)
     assert row["log_weight"] == pytest.approx(odds / (1 + odds))
     assert row["aicc_difference_low"] < row["aicc_difference"] < row["aicc_difference_high"]
+
+
+def test_draws_of_the_examples_are_the_units_of_the_scatter() -> None:
+    rows = synthetic_study(
+        fractions=(0.5, 1.0), losses={"absolute": 1.0}, draws=3, seeds=4, images=2
+    ).regions
+    lattice = rows[rows["region"] == "lattice"]
+    found = by_size(lattice)
+    assert {size: len(values) for size, values in found.items()} == {600: 3, 1200: 3}
+    first = lattice[(lattice["draw"] == "0") & (lattice[SIZE] == 600)]["ln_error"]
+    assert found[600][0] == pytest.approx(first.mean())

@@ -51,3 +51,20 @@ def test_limits_follow_a_scatter_that_grows_with_the_time() -> None:
         row = ANALYSIS.table(with_seconds(data, 0.02 * sizes * (1 + scatter))).iloc[0]
         inside += row["seconds_per_example_low"] < 0.02 < row["seconds_per_example_high"]
     assert inside >= 27
+
+
+def test_a_size_off_the_line_is_found() -> None:
+    data = synthetic_study(**SMALL, seeds=4)
+    rng = np.random.default_rng(0)
+    sizes = data.runs[SIZE].to_numpy()
+    scatter = 1 + rng.normal(scale=0.01, size=sizes.size)
+    seconds = (3 + 0.02 * sizes) * scatter
+    found = ANALYSIS.table(with_seconds(data, seconds)).iloc[0]
+    assert found["lack_of_fit_p"] > 0.01
+    assert abs(found["deviation"]) < 0.03
+    seconds = np.where(sizes == 60, 1.3, 1.0) * seconds
+    found = ANALYSIS.table(with_seconds(data, seconds)).iloc[0]
+    assert found["lack_of_fit_p"] < 1e-6
+    assert found["farthest_size"] == 60
+    assert found["deviation_low"] < found["deviation"] < found["deviation_high"]
+    assert found["deviation"] == pytest.approx(0.25, abs=0.06)

@@ -172,3 +172,14 @@ def test_signed_rank_of_three_images_by_hand() -> None:
 def test_holm_by_hand_leaves_out_what_was_not_computed() -> None:
     adjusted = holm(pd.Series([0.01, np.nan, 0.04, 0.03]))
     np.testing.assert_allclose(adjusted, [0.03, np.nan, 0.06, 0.06])
+
+
+def test_runs_of_one_draw_of_examples_are_one_row() -> None:
+    data = synthetic_study(fractions=[1.0], draws=3, seeds=2, images=4)
+    errors = ImageErrors.of(data)
+    assert len(errors.runs) == 3 * 3
+    plain = errors.select({LOSS: "absolute"})
+    assert list(plain.index) == ["0", "1", "2"]
+    runs = data.runs[(data.runs[LOSS] == "absolute") & (data.runs["data.seed"] == "1")]["run"]
+    of_draw = data.examples[data.examples["run"].isin(runs)]
+    assert errors.values[plain["1"]].mean() == pytest.approx(of_draw["mae"].mean())

@@ -3,8 +3,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import worker_tools
@@ -13,7 +14,7 @@ from diffkeras.config import Config
 from diffkeras.errors import Interrupted
 from diffkeras.studies.config import PlannedRun
 from diffkeras.workflows.study_runs import processes
-from diffkeras.workflows.study_runs.queue import RunQueue
+from diffkeras.workflows.study_runs.queue import RunQueue, RunTask
 
 
 @pytest.fixture
@@ -100,6 +101,39 @@ def test_the_cores_are_divided(
     assert {threads for *_, threads in run(queue("done done done"), 2, None)} == {3}
     # no more processes than runs
     assert {threads for *_, threads in run(queue("fail"), 8, None)} == {3, 7}
+
+
+def test_a_process_sees_one_gpu(
+    queue: Callable[[str], RunQueue], run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "visible_gpus", lambda: ["4", "7"])
+    assert [action for action, *_ in run(queue("gpu"), 1, 2)] == ["gpu4"]
+
+
+def test_processes_share_a_gpu_only_if_there_are_too_few(
+    queue: Callable[[str], RunQueue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[str | None] = []
+
+    class Pool:
+        def __init__(self, *_: Any, gpu: str | None, **__: Any) -> None:
+            self.gpu = gpu
+            given.append(gpu)
+
+        def submit(self, *_: Any) -> Future:
+            return Future()
+
+        def shutdown(self) -> None:
+            pass
+
+    monkeypatch.setattr(processes, "ProcessPool", Pool)
+    for gpus, expected in ((["4", "7"], ["4", "7", "4"]), ([], [None] * 3)):
+        given.clear()
+        runs = queue("done done done")
+        with processes._Children(1, gpus) as children:
+            while run := runs.take():
+                children.start(run, cast(RunTask, None))
+        assert given == expected
 
 
 def test_an_interrupt_reaches_the_runs_once_and_starts_no_others(

@@ -1,0 +1,42 @@
+"""Whether a claim holds, by the measurements of a study: rules with three outcomes.
+
+A rule is a function from measurements to a `Verdict`, and its docstring is the rule in words. The
+rules read the rows of single runs, so a study's committed tables of rows are all that they need.
+"""
+
+from diffkeras.studies.verdicts.architectures import architecture_is_best
+from diffkeras.studies.verdicts.comparisons import (
+    best_for_each_count,
+    loses_outside_its_placement,
+    subsets_differ,
+    weights_help,
+)
+from diffkeras.studies.verdicts.edge_cases import edge_cases_exist
+from diffkeras.studies.verdicts.sizes import (
+    error_falls_with_logarithm,
+    size_matters_most,
+    spread_falls,
+    spread_falls_relative_to_the_error,
+    time_is_linear,
+)
+from diffkeras.studies.verdicts.speed import orders_of_magnitude_faster
+from diffkeras.studies.verdicts.verdict import HOLDS, NOT, OPEN, Verdict
+
+__all__ = [
+    "HOLDS",
+    "NOT",
+    "OPEN",
+    "Verdict",
+    "architecture_is_best",
+    "best_for_each_count",
+    "edge_cases_exist",
+    "error_falls_with_logarithm",
+    "loses_outside_its_placement",
+    "orders_of_magnitude_faster",
+    "size_matters_most",
+    "spread_falls",
+    "spread_falls_relative_to_the_error",
+    "subsets_differ",
+    "time_is_linear",
+    "weights_help",
+]

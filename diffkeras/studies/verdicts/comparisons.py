@@ -1,0 +1,180 @@
+"""Claims that compare surrogates of one size: losses, source counts, subsets, placements."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from diffkeras.studies.analyses import variance_components
+from diffkeras.studies.analyses.loss_comparisons import unweighted
+from diffkeras.studies.analysis import grouped
+from diffkeras.studies.statistics.comparison import holm
+from diffkeras.studies.study_data import (
+    ALL,
+    LOSS,
+    REGION_ERRORS,
+    SIZE,
+    SIZE_KEYS,
+    TRAINED_SOURCES,
+    VARIANT,
+    StudyData,
+    label_of,
+)
+from diffkeras.studies.verdicts.verdict import (
+    HOLDS,
+    LEVEL,
+    MARGIN,
+    NOT,
+    OPEN,
+    Ratio,
+    Verdict,
+    decide,
+    error_ratio,
+)
+
+OF_THE_AUTHORS = ("exponential", "tanh")
+NEAR_SOURCES = ("sources", "r1")
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A loss with a weight against the same error without it, in one region."""
+
+    loss: str
+    reference: str
+    region: str
+    ratio: Ratio
+    p_holm: float
+
+
+def weighted_losses(data: StudyData) -> list[Weighted]:
+    """Each weighted loss of the largest size whose error the study has without the weight, too."""
+    runs = data.overall[data.overall[SIZE] == data.sizes[-1]]
+    losses = data.factors[LOSS]
+    pairs = [(loss, unweighted(loss)) for loss in losses if unweighted(loss) in losses]
+    found = [
+        (*pair, region, error_ratio(*(runs[runs[LOSS] == loss] for loss in pair), error=column))
+        for pair in pairs
+        for region, column in REGION_ERRORS.items()
+    ]
+    corrected = holm(pd.Series([ratio.p for *_, ratio in found]))
+    return [Weighted(*each, p) for each, p in zip(found, corrected, strict=True)]
+
+
+def weights_help(data: StudyData) -> Verdict:
+    """With all examples, each loss with a weight of the authors (exponential, tanh) against the
+    same error without it, on the sources and in R1. Holds if the interval of the ratio of one lies
+    below 1 and p < 0.05 (paired t test over seeds, corrected by Holm's method for all weighted
+    losses and regions). Does not hold if all intervals lie above 0.95: no weight lowers the error
+    there by 5 %."""
+    weighted = weighted_losses(data)
+    near = [each for each in weighted if each.region in NEAR_SOURCES]
+    authors = [each for each in near if any(name in each.loss for name in OF_THE_AUTHORS)]
+    outcome = decide(
+        holds=any(each.ratio.high < 1 and each.p_holm < LEVEL for each in authors),
+        fails=all(each.ratio.low > 1 - MARGIN for each in authors),
+    )
+    best = [
+        min((each for each in authors if each.region == region), key=lambda each: each.ratio.value)
+        for region in NEAR_SOURCES
+    ]
+    own = [each for each in near if each not in authors]
+    words = [f"{e.region} {e.ratio}, p = {e.p_holm:.2g} ({e.loss})" for e in best]
+    others = [f"{e.region} {e.ratio} ({e.loss})" for e in own]
+    return Verdict(
+        outcome,
+        f"smallest ratio of a weight of the authors: {'; '.join(words)}"
+        + f". Our own weight: {'; '.join(others)}" * bool(others),
+    )
+
+
+def best_for_each_count(data: StudyData) -> Verdict:
+    """For each number of sources, the surrogates whose error is not clearly above the smallest one:
+    the interval of the ratio to it includes 1. Holds, that no surrogate is the best one for all
+    numbers, if none is among these for every number. Does not hold if one is the only one for every
+    number."""
+    best = {count: _best(rows) for count, rows in _by_count(data)}
+    everywhere = set.intersection(*map(set, best.values()))
+    single = all(len(names) == 1 for names in best.values())
+    outcome = decide(holds=not everywhere, fails=bool(everywhere) and single)
+    words = (f"{count}: {' or '.join(names)}" for count, names in best.items())
+    return Verdict(
+        outcome,
+        f"best for each number of sources, with all ties: {'; '.join(words)}; "
+        f"among the best for every number: {' or '.join(sorted(everywhere)) or 'none'}",
+    )
+
+
+def _by_count(data: StudyData) -> Iterator[tuple[int, pd.DataFrame]]:
+    runs = data.runs[(data.runs["sources"] != ALL) & (data.runs["test_set"] == data.test_sets[0])]
+    for count in sorted(map(int, runs["sources"].unique())):
+        yield count, runs[runs["sources"] == str(count)]
+
+
+def _best(rows: pd.DataFrame) -> list[str]:
+    """The variant with the smallest error, and those that are not clearly worse."""
+    groups = {str(name): group for name, group in rows.groupby(VARIANT, sort=False)}
+    order = sorted(groups, key=lambda name: groups[name]["mae"].mean())
+    first = groups[order[0]]
+    ties = [name for name in order[1:] if not error_ratio(groups[name], first).low > 1]
+    return [order[0], *ties]
+
+
+def joint_against_single(data: StudyData) -> dict[int, Ratio]:
+    """Number of sources → the error of the surrogate of all numbers / that of this number alone."""
+    joint = max(data.runs[TRAINED_SOURCES].unique(), key=lambda text: len(_span(text)))
+    ratios = {}
+    for count, rows in _by_count(data):
+        own = rows[rows[TRAINED_SOURCES] == str(count)]
+        if len(own):
+            ratios[count] = error_ratio(rows[rows[TRAINED_SOURCES] == joint], own)
+    return ratios
+
+
+def _span(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1) if "," not in text else range(0)
+
+
+def subsets_differ(data: StudyData) -> Verdict:
+    """Disjoint subsets of equal size, drawn alike, as in the paper: the standard deviation of the
+    error between subsets, relative to the error. Holds if it is not 0 (p < 0.05) for one of the
+    sizes, does not hold if p ≥ 0.05 and its upper limit lies below 5 % of the error for all."""
+    table = variance_components.disjoint_subsets(data)
+    sizes = [name for name in SIZE_KEYS if name in table]
+    outcomes, words = [], []
+    for place, rows in grouped(table[table["error"] == "mae"], sizes):
+        parts = {str(row["component"]): row for row in rows.to_dict("records")}
+        p, high = float(parts["subset"]["p"]), float(parts["subset"]["high"])
+        outcomes.append(decide(holds=p < LEVEL, fails=p >= LEVEL and high < MARGIN))
+        spreads = (
+            f"{name} {parts[name]['sd']:.1%} [{parts[name]['low']:.1%}, {parts[name]['high']:.1%}]"
+            for name in ("subset", "seed")
+        )
+        where = f" ({label_of(place)})" if place else ""
+        words.append(f"{', '.join(spreads)}, subset p = {p:.2g}{where}")
+    outcome = HOLDS if HOLDS in outcomes else OPEN if OPEN in outcomes else NOT
+    number = " to ".join(dict.fromkeys(f"{size:,}" for size in (data.sizes[0], data.sizes[-1])))
+    return Verdict(
+        outcome,
+        f"standard deviation, relative to the error, with {number} examples: {'; '.join(words)}",
+    )
+
+
+def loses_outside_its_placement(data: StudyData) -> Verdict:
+    """On each placement of the sources, the surrogate that was trained on it against the others.
+    Holds if all others are clearly worse there (interval of the ratio above 1). Does not hold if
+    one is clearly better, or as good within 5 %."""
+    outcomes, words = [], []
+    runs = data.runs[data.runs["sources"] == ALL]
+    for place in data.test_sets:
+        on_it = runs[runs["test_set"] == place]
+        own = on_it[on_it[VARIANT] == place]
+        for other in data.factors[VARIANT]:
+            if other != place:
+                ratio = error_ratio(on_it[on_it[VARIANT] == other], own)
+                fails = ratio.high < 1 + MARGIN
+                outcomes.append(decide(holds=ratio.low > 1, fails=fails and not ratio.low > 1))
+                words.append(f"{other} on {place} {ratio}")
+    outcome = NOT if NOT in outcomes else OPEN if OPEN in outcomes else HOLDS
+    return Verdict(outcome, f"error / error of the surrogate of that placement: {'; '.join(words)}")

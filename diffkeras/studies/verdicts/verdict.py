@@ -1,0 +1,112 @@
+"""The outcome of a rule, what it was found from, and whether it hangs on one size."""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from diffkeras.studies.statistics.comparison import seed_ratio
+from diffkeras.studies.study_data import DRAW, StudyData, TooFewRunsError, with_seed
+
+HOLDS, NOT, OPEN = "holds", "does not hold", "not decided"
+MARGIN = 0.05  # errors that differ by less than this part of them count as equal
+LEVEL = 0.05  # of significance
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a rule found.
+
+    Attributes:
+        outcome: `HOLDS`, `NOT` or `OPEN`.
+        evidence: the numbers that the rule read, in words.
+        left_out: number of training examples → the outcome without the runs of that size. Empty if
+            the rule is not about sizes.
+    """
+
+    outcome: str
+    evidence: str
+    left_out: Mapping[int, str] = field(default_factory=dict)
+
+
+Rule = Callable[[StudyData], Verdict]
+
+
+def decide(*, holds: bool, fails: bool) -> str:
+    """The outcome of two conditions, of which at most one is met."""
+    return HOLDS if holds else NOT if fails else OPEN
+
+
+def the_same_without_any_size(rule: Rule) -> Rule:
+    """A rule whose verdict must not hang on one size.
+
+    It is applied to all runs, and again with each size left out. If one of these outcomes is
+    another one, the verdict is `OPEN`. So it is if too few sizes are left to tell.
+    """
+
+    @functools.wraps(rule)
+    def judge(data: StudyData) -> Verdict:
+        whole = rule(data)
+        left_out = {size: _outcome(rule, data.without_size(size)) for size in data.sizes}
+        same = set(left_out.values()) == {whole.outcome}
+        return replace(whole, outcome=whole.outcome if same else OPEN, left_out=left_out)
+
+    return judge
+
+
+def _outcome(rule: Rule, data: StudyData) -> str:
+    try:
+        return rule(data).outcome
+    except TooFewRunsError:
+        return OPEN
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The ratio of two errors, with its 95 % interval for other seeds, on the same images.
+
+    Attributes:
+        value: geometric mean over the seeds.
+        low: lower limit.
+        high: upper limit.
+        p: of the t test that it is 1.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+    def __rtruediv__(self, one: int) -> "Ratio":
+        """The ratio the other way round: `1 / ratio`."""
+        return Ratio(one / self.value, one / self.high, one / self.low, self.p)
+
+
+def error_ratio(first: pd.DataFrame, second: pd.DataFrame, *, error: str = "mae") -> Ratio:
+    """The ratio of an error of two settings, paired by seed.
+
+    Where examples were drawn several times, the pairs are the draws, each with its mean over the
+    seeds, because runs that share their examples are not independent.
+
+    Args:
+        first: rows of `StudyData.runs` of one setting, one a run.
+        second: of the reference.
+        error: a column of them.
+
+    Raises:
+        TooFewRunsError: fewer than two pairs.
+    """
+    pairs = pd.concat([_by_pair(rows, error) for rows in (first, second)], axis=1).dropna()
+    if len(pairs) < 2:
+        raise TooFewRunsError(f"a ratio of two errors needs two common seeds, not {len(pairs)}")
+    found = seed_ratio(*pairs.to_numpy(float).T)
+    return Ratio(*(float(found[name]) for name in ("ratio", "t_low", "t_high", "t_p")))
+
+
+def _by_pair(rows: pd.DataFrame, error: str) -> pd.Series:
+    drawn = DRAW in rows and rows[DRAW].nunique() > 1
+    return with_seed(rows).groupby(DRAW if drawn else "seed")[error].mean()

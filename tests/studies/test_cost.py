@@ -1,0 +1,121 @@
+"""What studies cost, before anything starts."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from diffkeras.config import Config, load_config
+from diffkeras.errors import ConfigurationError
+from diffkeras.studies.config import Study
+from diffkeras.studies.cost import (
+    CostCounter,
+    Network,
+    check_batches,
+    cost_in_words,
+    count_operations,
+    data_in_words,
+)
+from diffkeras.studies.plan import data_needed, plan
+from diffkeras.studies.study_file import load_study
+from diffkeras.system.tensorflow_setup import visible_gpus
+
+NETWORK = Network(1000, 10**6)
+
+
+@pytest.fixture
+def counter(monkeypatch: pytest.MonkeyPatch) -> CostCounter:
+    monkeypatch.setattr(CostCounter, "network", lambda self, config: NETWORK)
+    return CostCounter()
+
+
+@pytest.fixture
+def study(study_file: Path) -> Study:
+    return load_study(str(study_file))
+
+
+def test_operations_are_those_of_the_convolutions(tiny: Config) -> None:
+    """Two operations for each product of a kernel, and little else."""
+    config = tiny.with_overrides({"model.architecture": "encoder_decoder"})
+    found = count_operations(config)
+    from diffkeras.surrogates.build import build_model
+
+    model = build_model(config)
+    assert found.parameters == sum(int(v.numpy().size) for v in model.trainable_variables)
+    # the widest layers alone, on the whole lattice and on the coarsest one
+    rows, columns = config.physics.lattice
+    assert found.flop > rows * columns * 2 * 9 * config.model.width
+    assert found.flop < rows * columns * 2 * found.parameters
+
+
+def test_costs_add_up(counter: CostCounter, study: Study, tmp_path: Path) -> None:
+    runs = plan(study, tmp_path / "runs")
+    cost = counter.cost([(study, runs)])
+    images = sum(run.config.steps * run.config.training.batch_size for run in runs)
+    data, tested = study.base.data, study.test.data
+    checks = 4 * study.base.training.epochs * data.validation_examples * len(data.sources)
+    tests = 4 * tested.test_examples * len(tested.sources)
+    assert (cost.runs, cost.images, cost.validation_images) == (4, images, checks)
+    assert cost.test_images == tests
+    assert cost.flop == NETWORK.flop * (3 * images + checks + tests)
+    assert cost.gpu_hours(2.0) == pytest.approx(cost.flop / 2e12 / 3600)
+    assert cost.run_bytes == 4 * 2 * 4 * NETWORK.parameters
+    nodes = study.base.physics.lattice[0] * study.base.physics.lattice[1]
+    assert cost.data_bytes == round(1.02 * 4 * nodes * cost.examples)
+    assert f"{cost.runs} runs of 1,000 parameters" in cost_in_words(cost, 100)[0]
+
+
+def test_what_is_shared_counts_once_and_what_is_done_not_at_all(
+    counter: CostCounter, study: Study, tmp_path: Path
+) -> None:
+    runs = plan(study, tmp_path / "runs")
+    once, twice = counter.cost([(study, runs)]), counter.cost([(study, runs)] * 2)
+    assert once == twice
+    done = [dataclasses.replace(run, trained=True, evaluated=frozenset(run.tests)) for run in runs]
+    nothing = counter.cost([(study, done)])
+    assert (nothing.runs, nothing.flop, nothing.data_bytes, nothing.run_bytes) == (0, 0, 0, 0)
+
+
+def test_datasets_are_announced(study: Study, tmp_path: Path) -> None:
+    words = data_in_words(data_needed(study, plan(study, tmp_path / "runs")))
+    assert words.startswith("3 datasets with ")
+
+
+@pytest.mark.parametrize(
+    ("size", "replicas", "message"),
+    [
+        (6, 4, r"train fraction 0.5, absolute: .*divided evenly among 4 replicas.*--jobs"),
+        (10_000, 1, r"train fraction 0.5, absolute: .*more than all \d+ training examples"),
+    ],
+)
+def test_batches_that_do_not_fit_are_refused_before_any_work(
+    study: Study, tmp_path: Path, size: int, replicas: int, message: str
+) -> None:
+    base = study.base.with_overrides(
+        {"training.batch_size": size, "training.steps_per_epoch": None}
+    )
+    runs = plan(dataclasses.replace(study, base=base), tmp_path / "runs")
+    with pytest.raises(ConfigurationError, match=message):
+        check_batches(runs, replicas)
+
+
+def test_the_papers_batches_fit_eight_gpus() -> None:
+    for name in ("paper", "paper_production"):
+        config = load_config(name)
+        assert all(config.training.batch_size % gpus == 0 for gpus in (1, 2, 3, 4, 6, 8))
+        assert config.training.rollback_factor is None
+        assert config.model.initial_weights == "pytorch"
+
+
+@pytest.mark.parametrize(
+    ("named", "found", "names"),
+    [("", 3, ["0", "1", "2"]), ("4, 7", 2, ["4", "7"]), ("4,7", 0, []), ("", 0, [])],
+)
+def test_gpus_have_the_names_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, named: str, found: int, names: list[str]
+) -> None:
+    import tensorflow as tf
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind] * found)
+    assert visible_gpus() == names

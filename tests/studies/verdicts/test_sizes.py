@@ -1,0 +1,106 @@
+"""Claims about the size, on studies whose law is known."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from synthetic_study import log_law, power_law, synthetic_study
+
+from diffkeras.studies.analyses import size_laws, variance
+from diffkeras.studies.study_data import SIZE, StudyData
+from diffkeras.studies.verdicts import (
+    HOLDS,
+    NOT,
+    OPEN,
+    error_falls_with_logarithm,
+    size_matters_most,
+    spread_falls,
+    spread_falls_relative_to_the_error,
+    time_is_linear,
+)
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer draws of intervals, for speed."""
+    monkeypatch.setattr(variance, "DRAWS", 60)
+    monkeypatch.setattr(size_laws, "RESAMPLES", 60)
+
+
+SMALL: dict[str, Any] = {"images": 2, "sources": (1, 2)}
+ALIKE = {"absolute": 1.0, "squared": 1.03}
+APART = {"absolute": 1.0, "squared": 4.0}
+
+
+@pytest.mark.parametrize(("losses", "outcome"), [(ALIKE, HOLDS), (APART, NOT)])
+def test_size_matters_most_if_its_share_is_clearly_the_largest(
+    losses: dict[str, float], outcome: str
+) -> None:
+    sizes: dict[str, Any] = {"fractions": (0.05, 0.25, 1.0), "noise": 0.04}
+    found = size_matters_most(synthetic_study(**SMALL, **sizes, losses=losses))
+    assert found.outcome == outcome
+    assert set(found.left_out.values()) == {outcome}
+
+
+def test_a_lead_that_hangs_on_the_smallest_size_is_not_decided() -> None:
+    def law(size: float) -> float:
+        return 0.5 if size < 10 else 0.05
+
+    pair = {"absolute": 1.0, "squared": 1.5}
+    sizes = (0.0125, 0.25, 0.5, 1.0)
+    data = synthetic_study(**SMALL, fractions=sizes, losses=pair, noise=0.05, law=law)
+    found = size_matters_most(data)
+    assert found.outcome == OPEN
+    assert found.left_out[6] == NOT
+    assert {outcome for size, outcome in found.left_out.items() if size != 6} == {HOLDS}
+
+
+@pytest.mark.parametrize(
+    ("law", "noise", "outcome"),
+    [(log_law, 0.01, HOLDS), (power_law, 0.01, NOT), (log_law, 0.2, OPEN)],
+)
+def test_the_law_of_the_error_is_found(law: Any, noise: float, outcome: str) -> None:
+    data = synthetic_study(**SMALL, losses={"absolute": 1.0}, law=law, noise=noise, fall=0)
+    assert error_falls_with_logarithm(data).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("fall", "absolute", "relative"), [(0.4, HOLDS, HOLDS), (-0.6, NOT, NOT), (0.0, HOLDS, OPEN)]
+)
+def test_the_spread_falls_if_its_exponent_is_negative(
+    fall: float, absolute: str, relative: str
+) -> None:
+    data = synthetic_study(
+        **SMALL, losses={"absolute": 1.0}, seeds=12, noise=0.01, fall=fall, law=lambda n: n**-0.4
+    )
+    assert spread_falls(data).outcome == absolute
+    assert spread_falls_relative_to_the_error(data).outcome == relative
+
+
+@pytest.mark.parametrize(
+    ("seconds", "outcome"),
+    [
+        (lambda n: 3 + 0.02 * n, HOLDS),
+        (lambda n: 0.001 * n**1.3, NOT),
+        (lambda n: (3 + 0.02 * n) * (1 + 0.12 * (n == 150)), OPEN),
+    ],
+)
+def test_time_is_linear_if_a_line_fits_all_sizes(seconds: Any, outcome: str) -> None:
+    data = synthetic_study(**SMALL, losses={"absolute": 1.0}, epochs=8)
+    sizes = data.runs[SIZE].to_numpy(float)
+    scatter = 1 + np.random.default_rng(0).normal(scale=0.01, size=len(sizes))
+    of_overall = seconds(2.5 * sizes) * scatter  # 15 to 1,200
+    data.runs["step_seconds"] = of_overall
+    assert time_is_linear(data).outcome == outcome
+
+
+def test_what_one_draw_of_examples_does_is_no_effect_of_the_size() -> None:
+    """With errors that differ between draws only, the size has no lead over the draw."""
+    design: dict[str, Any] = {**SMALL, "law": lambda n: 0.05, "losses": ALIKE, "noise": 0.05}
+    found = size_matters_most(
+        synthetic_study(**design, fractions=(0.25, 0.5, 1.0), draws=3, draw_noise=0.3, seeds=2)
+    )
+    assert "draw of the examples" in found.evidence
+    assert found.outcome != HOLDS
+    once: StudyData = synthetic_study(**design, fractions=(0.25, 0.5, 1.0), draw_noise=0.3)
+    assert "draw of the examples" not in size_matters_most(once).evidence

@@ -1,0 +1,74 @@
+"""What all rules share: the three outcomes, each size left out, ratios of errors."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic_study import synthetic_study
+
+from diffkeras.studies.study_data import DRAW, SEED, StudyData, TooFewRunsError
+from diffkeras.studies.verdicts import HOLDS, NOT, OPEN, Verdict
+from diffkeras.studies.verdicts.verdict import decide, error_ratio, the_same_without_any_size
+
+
+@pytest.mark.parametrize(
+    ("holds", "fails", "outcome"), [(True, False, HOLDS), (False, True, NOT), (False, False, OPEN)]
+)
+def test_no_evidence_is_an_outcome_of_its_own(holds: bool, fails: bool, outcome: str) -> None:
+    assert decide(holds=holds, fails=fails) == outcome
+
+
+@pytest.mark.parametrize(
+    ("needed", "outcome", "left_out"),
+    [
+        (None, HOLDS, {60: HOLDS, 300: HOLDS, 1200: HOLDS}),
+        (60, OPEN, {60: NOT, 300: HOLDS, 1200: HOLDS}),
+    ],
+)
+def test_a_verdict_that_hangs_on_one_size_is_not_decided(
+    needed: int | None, outcome: str, left_out: dict[int, str]
+) -> None:
+    data = synthetic_study(fractions=(0.05, 0.25, 1.0), images=2)
+
+    @the_same_without_any_size
+    def rule(data: StudyData) -> Verdict:
+        """A rule."""
+        return Verdict(HOLDS if needed is None or needed in data.sizes else NOT, "seen")
+
+    found = rule(data)
+    assert (found.outcome, found.evidence, found.left_out) == (outcome, "seen", left_out)
+    assert rule.__doc__ == "A rule."
+
+
+def test_too_few_sizes_to_tell_are_not_decided() -> None:
+    @the_same_without_any_size
+    def rule(data: StudyData) -> Verdict:
+        if len(data.sizes) < 2:
+            raise TooFewRunsError("one size")
+        return Verdict(HOLDS, "")
+
+    assert rule(synthetic_study(fractions=(0.5, 1.0), images=2)).outcome == OPEN
+
+
+def test_a_ratio_is_that_of_pairs_with_students_interval() -> None:
+    first = pd.DataFrame({SEED: ["1", "0", "2", "3"], "mae": [2.2, 1.9, 4.0, 9.0]})
+    second = pd.DataFrame({SEED: ["0", "1", "2"], "mae": [1.0, 1.0, 2.0]})
+    logarithms = np.log([1.9, 2.2, 2.0])
+    reach = 4.302652729911275 * logarithms.std(ddof=1) / np.sqrt(3)  # Student's t, 2 degrees
+    found = error_ratio(first, second)
+    expected = np.exp(logarithms.mean() + np.array([0, -reach, reach]))
+    assert (found.value, found.low, found.high) == pytest.approx(tuple(expected))
+    inverse = 1 / found
+    assert (inverse.value, inverse.low) == pytest.approx((1 / found.value, 1 / found.high))
+    with pytest.raises(TooFewRunsError, match="needs two common seeds, not 1"):
+        error_ratio(first.iloc[:1], second)
+
+
+def test_runs_of_one_draw_of_examples_count_once() -> None:
+    rows = [(str(draw), str(seed)) for draw in range(3) for seed in range(4)]
+    second = pd.DataFrame(rows, columns=[DRAW, SEED]).assign(mae=1.0)
+    of_draw = second[DRAW].map({"0": 1.0, "1": 1.2, "2": 0.9})
+    found = error_ratio(second.assign(mae=of_draw), second)
+    once = error_ratio(
+        *(x.groupby(DRAW).first().reset_index() for x in (second.assign(mae=of_draw), second))
+    )
+    assert (found.low, found.high) == pytest.approx((once.low, once.high))
