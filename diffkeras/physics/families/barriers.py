@@ -78,8 +78,8 @@ def family_proofs(
     none = np.zeros(2)
     tried = np.arange(0, len(inputs), -(-len(inputs) // TRIED))
     fields, usual = np.stack(pairs, axis=1).astype(np.float32), np.zeros(lowest.lattice)
-    for number in tried:
-        problem, _, field = sample(int(number))
+    for place in tried:
+        problem, _, field = sample(int(place))
         equations = plain.equations_of(problem)
         if equations.shares:
             usual += (equations.change + equations.slope(field)) * equations.free / len(tried)

@@ -107,7 +107,7 @@ class FamilyProofs:
         self._shared = SharedOperator(self.equations)
         self._usual: BlockCycle | None = None
         if barriers is not None and barriers.usual.any():
-            self._usual = self.equations.cycle.plus(barriers.usual * free.astype(np.float64))
+            self._usual = self.equations.cycle.plus(barriers.usual.astype(np.float64) * free)
         self._choices = [
             BarrierChoice(
                 [Barrier(field * free.astype(np.float64), self.equations) for field in each]
