@@ -35,7 +35,7 @@ def log_posterior(logs):  # within the ranges, the logarithms are equally likely
         return -np.inf
     for tolerance in (1e-4, 1e-6):
         solution = basis.predict(np.exp(logs), tolerance)
-        bound, field = solution.error_bound / NOISE, solution.field[3::6, 3::6]
+        bound, field = solution.node_bound[3::6, 3::6] / NOISE, solution.field[3::6, 3::6]
         misfit = (field - measured) / NOISE
         if np.sum(np.abs(misfit) * bound + bound**2 / 2) <= SLACK:
             break
