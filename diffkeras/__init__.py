@@ -27,6 +27,7 @@ _HOMES = {
     "certify": "diffkeras.physics",
     "load_benchmark": "diffkeras.workflows",
     "load_config": "diffkeras.config",
+    "load_family": "diffkeras.physics",
     "load_surrogate": "diffkeras.surrogates.surrogate",
     "parts_of": "diffkeras.physics",
     "sample_sources": "diffkeras.physics",

@@ -68,6 +68,7 @@ def main(run_dir: Path) -> None:
     save("boundaries", figures.to_png(boundaries_figure(), dpi=100))
     save("tissues", figures.to_png(tissues_figure(), dpi=100))
     save("sides", figures.to_png(tissues_figure({"physics.boundary": SIDES}), dpi=100))
+    save("family", figures.to_png(family_picture(), dpi=90))
     save("oxygen", figures.to_png(oxygen_figure(), dpi=100))
     save("reading_profiles", figures.to_png(reading_profiles(), dpi=100))
     save("reading_fields", figures.to_png(reading_fields(), dpi=100))
@@ -110,6 +111,14 @@ def write_source_images() -> None:
     for name, sources, lattice in (("cells", cells, (128, 128)), ("discs", discs, (64, 64))):
         grey = np.rint(sources.image(lattice) * 255).astype(np.uint8)
         Image.fromarray(grey).save(DOCS / "images" / f"{name}.png", optimize=True)
+
+
+def family_picture() -> Figure:
+    """The first training examples of the family that is shipped."""
+    recipe = DatasetConfig.of(1, dk.load_config("family")).family_recipe()
+    return figures.family_figure(
+        recipe.family.names, [recipe.example("train", k) for k in range(9)]
+    )
 
 
 def boundaries_figure() -> Figure:

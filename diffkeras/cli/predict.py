@@ -1,5 +1,7 @@
 """`diffkeras predict`."""
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,15 @@ from diffkeras.cli.options import (
 
 @command()
 @click.argument("run", type=click.Path(path_type=Path))
-@problem_options
+@partial(problem_options, required=False)
+@click.option(
+    "--parameter",
+    "parameters",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A parameter of the family that the surrogate was trained on, in place of SOURCE_FILE, "
+    "such as --parameter decay=0.001. Repeatable: all are needed.",
+)
 @click.option(
     "--diffusion-length",
     metavar="NUMBER",
@@ -52,6 +62,7 @@ def predict(
     certify: bool,
     tolerance: float | None,
     diffusion_length: float | None,
+    parameters: tuple[str, ...],
     **problem: Any,
 ) -> None:
     """Predict the field around sources by a surrogate.
@@ -59,14 +70,17 @@ def predict(
     RUN is a run directory of `diffkeras train`, or a surrogate that comes with diffkeras, such as
     default. SOURCE_FILE is as for `diffkeras solve`, without negative values. Medium and boundary
     are those that the surrogate was trained on, and so is what sources do: hold the field at their
-    value, or produce the decay rate times their value. A surrogate of tissues needs their maps.
+    value, or produce the decay rate times their value. A surrogate of tissues needs their maps,
+    and one of a family its parameters in place of SOURCE_FILE.
 
     \b
     Examples:
       diffkeras predict default discs.yaml -o field.npy --certify
       diffkeras predict saved_models/quickstart discs.yaml -o field.npy --tolerance 1e-3
       diffkeras predict saved_models/tissue vessels.npy -o field.npy --decay uptake.npy --certify
+      diffkeras predict saved_models/family -o field.npy --parameter decay=0.002
     """
+    point = _point(parameters, problem)
     start_tensorflow()
     from diffkeras.workflows.field_files import FieldFiles, described
     from diffkeras.workflows.predict_files import predict_files
@@ -74,7 +88,7 @@ def predict(
 
     prediction = predict_files(
         run,
-        ProblemFiles(**problem),
+        ProblemFiles(**problem) if point is None else point,
         FieldFiles(output, bound, corrected, plot),
         diffusion_length=diffusion_length,
         tolerance=tolerance,
@@ -92,3 +106,24 @@ def predict(
     click.echo(f"wrote {output} ({described(prediction.field, output)})")
     for file in filter(None, (bound, corrected, plot)):
         click.echo(f"wrote {file}")
+
+
+def _point(parameters: tuple[str, ...], problem: Mapping[str, Any]) -> dict[str, float] | None:
+    """The parameters by name; None where SOURCE_FILE describes the problem."""
+    if not parameters:
+        if problem["source_file"] is None:
+            raise click.UsageError("Missing argument 'SOURCE_FILE'.")
+        return None
+    for name, value in problem.items():
+        if value not in (None, False, ()):
+            what = "SOURCE_FILE" if name == "source_file" else f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"--parameter describes the whole problem; leave out {what}")
+    point: dict[str, float] = {}
+    for text in parameters:
+        name, equals, value = (part.strip() for part in text.rpartition("="))
+        if not equals or not name:
+            raise click.BadParameter(f"{text!r:.60} is not NAME=VALUE", param_hint="--parameter")
+        if name in point:
+            raise click.BadParameter(f"{name} occurs twice", param_hint="--parameter")
+        point[name] = float(Number().convert(value, None, None))
+    return point

@@ -18,6 +18,8 @@ BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 OF_PRODUCTION: tuple[Baseline, ...] = ("exact_solver", "zero_field")
 # Of media that vary, no transform is known, and no field of a disc alone.
 OF_TISSUE: tuple[Baseline, ...] = ("mean_medium", "exact_solver", "zero_field")
+# A family is one geometry, in which a mean medium may be the medium itself.
+OF_FAMILY: tuple[Baseline, ...] = ("exact_solver", "zero_field")
 # They put fields of discs together, and sides with a value or a flux have one, too.
 OF_DISCS: tuple[Baseline, ...] = BASELINES[:5]
 
@@ -29,6 +31,7 @@ def choose_baselines(
     decays: bool,
     given_sides: bool = False,
     varying: bool = False,
+    family: bool = False,
 ) -> tuple[Baseline, ...]:
     """The chosen baselines, or all that apply.
 
@@ -39,6 +42,7 @@ def choose_baselines(
             absorbs.
         given_sides: whether a side has a given value or flux.
         varying: whether the medium of each image varies from node to node.
+        family: whether images are those of a family, of one geometry.
 
     Raises:
         ValueError: a baseline that doesn't apply, or is named twice.
@@ -46,7 +50,9 @@ def choose_baselines(
     excluded: dict[str, tuple[Baseline, ...]] = {}  # reason → those that don't apply
     if production:
         excluded["sources that produce"] = _without(OF_PRODUCTION)
-    if varying:
+    if family:
+        excluded["families (data.family)"] = _without(OF_FAMILY)
+    elif varying:
         excluded["media that vary (data.tissue)"] = _without(OF_TISSUE)
     else:
         excluded["uniform media (data.tissue: null)"] = ("mean_medium",)

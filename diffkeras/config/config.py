@@ -10,6 +10,7 @@ from pydantic import ValidationError, field_validator, model_validator
 from diffkeras.config.baselines import Baseline, choose_baselines
 from diffkeras.config.conflicts import conflicts
 from diffkeras.config.data_section import DataConfig
+from diffkeras.config.families import family_of
 from diffkeras.config.sections import (
     LOSS_NAMES,
     EvaluationConfig,
@@ -21,7 +22,7 @@ from diffkeras.config.types import Name, Section
 from diffkeras.config.validation_messages import explain, keys_of, short
 from diffkeras.config.yaml_io import to_yaml
 from diffkeras.errors import ConfigurationError
-from diffkeras.physics import Medium
+from diffkeras.physics import Family, Medium
 from diffkeras.representation.network_input import map_channels
 
 LOSS = ["training", "loss"]
@@ -60,7 +61,18 @@ class Config(Section):
             decays=decays,
             given_sides=not outline.is_homogeneous,
             varying=self.data.tissue is not None,
+            family=self.data.family is not None,
         )
+
+    @property
+    def family(self) -> Family | None:
+        """The family of its examples; None where each has sources of its own."""
+        return family_of(self)
+
+    @property
+    def takes_parameters(self) -> bool:
+        """Whether the network's input is the parameters of a family, and not maps."""
+        return self.model.kind.takes_parameters
 
     def map_channels(self, media: Mapping[str, Any], xp: Any = np) -> list[Any]:
         """Channels of the network's input for the maps that vary, which `media` has by name."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from diffkeras.config.sections import PhysicsConfig
 from diffkeras.config.types import format_counts
-from diffkeras.errors import PhysicsError
+from diffkeras.errors import PackingError, PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.problem.sides import sides_in_words, smallest_given
@@ -20,6 +20,7 @@ def conflicts(config: Any) -> Iterator[str]:
     yield from _lattice(config)
     yield from _sources(config)
     yield from _media(config)
+    yield from _family(config)
     yield from _examples(config)
     yield from _sides(config)
     yield from _network(config)
@@ -100,6 +101,81 @@ def _media(config: Any) -> Iterator[str]:
             )
 
 
+def _family(config: Any) -> Iterator[str]:
+    data, model = config.data, config.model
+    if data.family is None:
+        if config.takes_parameters:
+            yield (
+                f"model.architecture: {model.architecture} is for the parameters of one geometry; "
+                "give data.family, or choose another architecture"
+            )
+        return
+    if config.physics.sources != "fixed_value":
+        yield (
+            "data.family: the sources of a family hold fixed values, and what else they produce is "
+            "the part 'production'; choose physics.sources: fixed_value"
+        )
+    fields = type(data).model_fields
+    for key in ("radius", "placement", "values", "divide_by_maximum", "diffusion_length", "tissue"):
+        if getattr(data, key) != fields[key].default:
+            yield (
+                f"data.{key}: a family has the geometry and the medium of data.family, so this key "
+                "would have no effect; leave it out"
+            )
+    if len(data.sources) > 1:
+        yield "data.sources: a family is one dataset, and not one per source count; leave this out"
+    try:
+        family = config.family
+        data.family.wider(family)
+    except (PhysicsError, PackingError) as error:
+        yield f"data.family: {error}"
+        return
+    if config.takes_parameters:
+        yield from _reduced_basis(config)
+        return
+    if data.family.unseen:
+        yield (
+            f"model.architecture: {model.architecture} takes maps of the lattice, which don't show "
+            f"{data.family.unseen[0]}; choose reduced_basis"
+        )
+    if (family.problem.fixed & (family.problem.values == 0)).any():
+        yield (
+            f"model.architecture: {model.architecture} takes those nodes as fixed whose value is "
+            "not 0, and this family has others; choose reduced_basis"
+        )
+
+
+def _reduced_basis(config: Any) -> Iterator[str]:
+    data, model, training = config.data, config.model, config.training
+    examples = data.train_examples_used
+    refused = {
+        "data.stream": (data.stream, "is made of stored training fields; choose false"),
+        "model.transform": (
+            model.transform != "linear",
+            f"adds modes, which needs fields on the linear scale, not {model.transform}; choose "
+            "linear",
+        ),
+        "model.corrections": (model.corrections, "takes no lattice to correct; choose 0"),
+        "model.fixed_values": (model.fixed_values, "has fixed values in any case; leave it out"),
+        "training.symmetries": (
+            training.symmetries,
+            "knows one geometry, which is not turned; choose false",
+        ),
+        "model.modes": (
+            model.modes > examples,
+            f"of {model.modes} modes is larger than {examples} training examples; choose more "
+            "examples or fewer modes",
+        ),
+        "training.epochs": (
+            model.regression == "kernel" and training.epochs > 1,
+            "with a kernel is fitted once, before the first epoch; choose 1",
+        ),
+    }
+    for key, (conflict, reason) in refused.items():
+        if conflict:
+            yield f"{key}: a reduced basis {reason}"
+
+
 def _examples(config: Any) -> Iterator[str]:
     data = config.data
     if data.stream:
@@ -131,7 +207,7 @@ def _sides(config: Any) -> Iterator[str]:
     needs = (
         (
             f"model.corrections: {model.corrections}",
-            f"{without}, {equal}, where media don't vary (data.tissue)",
+            f"{without}, {equal}, where media don't vary (data.tissue, data.family)",
             model.solves_equation and not data.maps and (has_values or differ),
         ),
         ("data.divide_by_maximum: true", without, data.divide_by_maximum and has_values),

@@ -1,9 +1,11 @@
 """The section `data` of a configuration: the datasets, and how they are read."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from diffkeras.config.families import with_masks
 from diffkeras.config.types import (
     Examples,
     Quantity,
@@ -14,7 +16,7 @@ from diffkeras.config.types import (
     Split,
     section_of,
 )
-from diffkeras.physics import Placement, TissueSampler
+from diffkeras.physics import FamilySampler, Placement, TissueSampler
 from diffkeras.physics.sampling.discs import check_radius, check_values
 
 NARROWEST = 1.001  # the ends of a range differ by this factor, well above single precision
@@ -46,6 +48,13 @@ class DataConfig(Section):
     """Cells and regions, which change the medium of each example from node to node; physics has the
     medium between the cells. Each value is a number, or a range [smallest, largest] from which each
     example draws. Only for physics.sources: fixed_value. null: uniform media."""
+    family: Annotated[
+        FamilySampler | None, section_of(FamilySampler), BeforeValidator(with_masks)
+    ] = None
+    """One geometry whose numbers vary, in place of random sources: parts, of which those with a
+    range [low, high] are the parameters; regions, the image files of their masks, or random, a
+    random tissue; linear, draws, beyond. Only for physics.sources: fixed_value. null: each example
+    has sources of its own."""
     train_examples: Examples = 16_000
     """Training examples per source count."""
     validation_examples: Examples = 800
@@ -68,6 +77,13 @@ class DataConfig(Section):
     and contributes equally to every batch. With a fixed number, the batches are the same on every
     number of replicas that divides it. null: one share per replica."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_family_is_one_dataset(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("family") is not None:
+            return {"sources": 1, **values}
+        return values
+
     @field_validator("radius", "values")
     @classmethod
     def _the_sampler_takes_it(cls, value: Any, info: ValidationInfo) -> Any:
@@ -87,11 +103,18 @@ class DataConfig(Section):
     @property
     def maps(self) -> tuple[str, ...]:
         """Which of the maps of `network_input.MAPS` vary between examples."""
+        if self.family is not None:
+            return self.family.maps
         return () if self.tissue is None else self.tissue.varying_maps
 
     def examples(self, split: Split) -> int:
-        """Examples per source count of a split on the disk, where a stream needs no training."""
-        return 0 if self.stream and split == "train" else int(getattr(self, f"{split}_examples"))
+        """Examples per source count of a split on the disk.
+
+        A stream needs no training examples, and those beyond the ranges of a family are for tests.
+        """
+        beyond = self.family is not None and self.family.beyond > 0
+        absent = (beyond and split != "test") or (self.stream and split == "train")
+        return 0 if absent else int(getattr(self, f"{split}_examples"))
 
     @property
     def train_examples_used(self) -> int:

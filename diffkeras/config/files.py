@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config.config import Config, parse_config, set_key
+from diffkeras.config.families import beside
 from diffkeras.config.validation_messages import short
 from diffkeras.config.yaml_io import read_yaml
 from diffkeras.errors import ConfigurationError
@@ -58,7 +59,7 @@ def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
         3
     """
     path = find_config(name)
-    raw = read_yaml(path)
+    raw = beside(read_yaml(path), path.parent)
     if not overrides or not isinstance(raw, dict | None):
         return parse_config(raw, origin=str(path))
     changed = deepcopy(raw) if raw else {}

@@ -259,7 +259,8 @@ class EvaluationConfig(Section):
     baselines: tuple[Baseline, ...] | None = None
     """Methods without a network that are measured on the same images, a list of superposition,
     one_number, three_numbers, five_numbers, seven_numbers, exact_solver and zero_field (of
-    production: exact_solver and zero_field; in tissues: these and mean_medium). null: all."""
+    production and of families: exact_solver and zero_field; in tissues: these and mean_medium).
+    null: all."""
     pictures: SourceCounts | None = None
     """Source counts of which the report shows an example. null: the smallest, the largest and the
     middle one."""

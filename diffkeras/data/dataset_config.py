@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from diffkeras.config import Config, DataConfig, PhysicsConfig, fingerprint
-from diffkeras.physics import ExampleRecipe, Placement
+from diffkeras.errors import ConfigurationError
+from diffkeras.physics import ExampleRecipe, FamilyRecipe, Placement
 
 NAME = "diffusion_fields"
 VERSION = "3.0.0"
@@ -22,6 +24,7 @@ PROGRAM_DATA = DataConfig(
     values=("scaled_uniform", 0.01),
     divide_by_maximum=True,
 )
+LONGEST = 300  # characters of a value in a message
 # Identities leave out these values, so that a new option renames no dataset.
 DEFAULTS = {
     "placement": asdict(PAPER_DATA.placement),
@@ -30,6 +33,7 @@ DEFAULTS = {
     "divide_by_maximum": False,
     "diffusion_length": None,
     "tissue": None,
+    "family": None,
 }
 
 
@@ -65,19 +69,31 @@ class DatasetConfig:
 
     @property
     def maps(self) -> tuple[str, ...]:
-        """Names of the maps that each example has, those of its tissue."""
+        """Names of the maps that each stored example has, those of its tissue."""
         return () if self.data.tissue is None else self.data.tissue.maps
+
+    @property
+    def kind(self) -> str:
+        """How the names of all datasets of this source count begin, or of families."""
+        return "family" if self.data.family is not None else f"sources_{self.count:02d}"
 
     @property
     def name(self) -> str:
         """The name of its directory, and of its TFDS configuration."""
         content = {key: value for key, value in self.identity().items() if key != "sources"}
-        name = f"sources_{self.count:02d}" + ("-production" if self.production else "")
+        name = self.kind + ("-production" if self.production else "")
         name += "" if self.data.tissue is None else "-tissue"
         if self.identity() == paper_dataset(self.count, production=self.production).identity():
             return name
         rows, columns = self.physics.lattice
         return f"{name}-{rows}x{columns}-{fingerprint(content)}"
+
+    @property
+    def in_words(self) -> str:
+        """Its source count, or that it is a family."""
+        if self.data.family is not None:
+            return "family"
+        return "1 source" if self.count == 1 else f"{self.count} sources"
 
     @property
     def description(self) -> str:
@@ -87,6 +103,9 @@ class DatasetConfig:
         rows, columns = self.physics.lattice
         tissue = "" if self.data.tissue is None else " in tissues of cells and regions"
         lattice = f"on a lattice of {rows}×{columns} nodes"
+        if self.data.family is not None:
+            names = ", ".join(self.data.family.ranges)
+            return f"Fields of one geometry with the parameters {names}, {lattice}."
         return f"Fields of {self.count} {discs} of {kind}{tissue} {lattice}."
 
     def identity(self) -> dict[str, Any]:
@@ -105,6 +124,8 @@ class DatasetConfig:
             del identity["decay"]  # Each example has its own.
         if not self.data.placement.overlap and "placement" in identity:
             del identity["placement"]["overlap"]
+        if self.data.family is not None:
+            del identity["sources"], identity["radius"]  # the family has the geometry
         return identity
 
     def _tissue(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,8 +134,24 @@ class DatasetConfig:
         absent += [] if values["secreting_cells"][1] else ["secreting_cells", "secretion"]
         return {key: value for key, value in values.items() if key not in absent}
 
-    def recipe(self) -> ExampleRecipe:
+    def recipe(self) -> ExampleRecipe | FamilyRecipe:
         """The recipe of its examples."""
+        return self.disc_recipe() if self.data.family is None else self.family_recipe()
+
+    def family_recipe(self) -> FamilyRecipe:
+        """The recipe of a family's examples."""
+        return _family_recipe(self)
+
+    def disc_recipe(self) -> ExampleRecipe:
+        """The recipe of examples with sources of their own.
+
+        Raises:
+            ConfigurationError: its examples are those of a family.
+        """
+        if self.data.family is not None:
+            raise ConfigurationError(
+                "data.family: this needs random sources, and a family has one geometry"
+            )
         return ExampleRecipe(
             self.count,
             self.physics.lattice,
@@ -130,6 +167,14 @@ class DatasetConfig:
         )
 
 
+@lru_cache(8)
+def _family_recipe(dataset: DatasetConfig) -> FamilyRecipe:
+    """The recipe of a family's examples, which knows its wider ranges only once."""
+    data, physics = dataset.data, dataset.physics
+    assert data.family is not None
+    return FamilyRecipe(data.family, physics.lattice, physics.medium, data.seed)
+
+
 def paper_dataset(count: int, *, production: bool = False) -> DatasetConfig:
     """The dataset of the paper's text, or the one that its authors' program computes."""
     if production:
@@ -139,7 +184,22 @@ def paper_dataset(count: int, *, production: bool = False) -> DatasetConfig:
 
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """The keys in which two identities differ, with the value found and the one wanted."""
-    found, wanted = {**DEFAULTS, **found}, {**DEFAULTS, **wanted}
+    found, wanted = (_flat({**DEFAULTS, **identity}) for identity in (found, wanted))
     keys = {**wanted, **found}
     pairs = {key: (found.get(key), wanted.get(key)) for key in keys}
     return {key: (there, here) for key, (there, here) in pairs.items() if there != here}
+
+
+def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """An identity with the keys of a family, such as "family.draws", in place of the family."""
+    family = identity.get("family")
+    if not isinstance(family, Mapping):
+        return dict(identity)
+    others = {key: value for key, value in identity.items() if key != "family"}
+    return others | {f"family.{key}": value for key, value in family.items()}
+
+
+def cut(value: Any) -> str:
+    """A value of an identity in a message; masks are long."""
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

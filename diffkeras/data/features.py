@@ -14,6 +14,8 @@ def dataset_features(
     dataset: DatasetConfig, *, any_count: bool = False
 ) -> tfds.features.FeaturesDict:
     """The features of a dataset's examples; with `any_count`, of any source count."""
+    if dataset.data.family is not None:
+        return _family_features(dataset)
     per_source = (None,) if any_count else (dataset.count,)
     features: dict[str, Any] = {
         "sources": {
@@ -38,6 +40,23 @@ def dataset_features(
     return tfds.features.FeaturesDict(features)
 
 
+def _family_features(dataset: DatasetConfig) -> tfds.features.FeaturesDict:
+    """Parameters and field: all else follows from the parameters (`FamilyRecipe.problem_of`)."""
+    assert dataset.data.family is not None
+    return tfds.features.FeaturesDict(
+        {
+            "parameters": tfds.features.Tensor(
+                shape=(len(dataset.data.family.ranges),), dtype=np.float32
+            ),
+            "field": tfds.features.Tensor(
+                shape=(*dataset.physics.lattice, 1),
+                dtype=np.float32,
+                encoding=tfds.features.Encoding.BYTES,
+            ),
+        }
+    )
+
+
 def info_arguments(dataset: DatasetConfig) -> dict[str, Any]:
     """Arguments of `tfds.core.DatasetInfo` that depend on the dataset."""
     return {
@@ -52,6 +71,8 @@ def info_arguments(dataset: DatasetConfig) -> dict[str, Any]:
 
 def _supervised_keys(dataset: DatasetConfig) -> tuple[Any, str]:
     """What `as_supervised` gives: all that the field depends on, and the field."""
+    if dataset.data.family is not None:
+        return "parameters", "field"
     if dataset.data.tissue is None:
         return "source_image", "field"
     return {name: name for name in ("source_image", *dataset.maps)}, "field"
@@ -60,6 +81,8 @@ def _supervised_keys(dataset: DatasetConfig) -> tuple[Any, str]:
 def make_example(dataset: DatasetConfig, split: str, k: int) -> dict[str, Any]:
     """Solve example k of a split, and return its values by feature."""
     example = dataset.recipe().example(split, k)
+    if example.parameters is not None:
+        return {"parameters": example.parameters, "field": example.field[..., None]}
     sources = example.sources
     values: dict[str, Any] = {
         "sources": {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diffkeras.config import SPLITS, Config, Split
-from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, differences
+from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, cut, differences
 from diffkeras.data.stored_metadata import REMEDY, check_identity, read_object, stored_splits
 from diffkeras.errors import DataError
 
@@ -92,7 +92,7 @@ def check_dataset(
         )
     if not status.examples:
         raise DataError(
-            f"{data_dir} has no dataset of {count} source(s) of this physics (looked for "
+            f"{data_dir} has no dataset of {_of(config, count)} this physics (looked for "
             f"{status.path}){_others(config, count, Path(data_dir))}; {remedy}"
         )
     if not status.suffices(config, splits):
@@ -145,13 +145,17 @@ def check_records(config: Config, count: int, data_dir: str | Path) -> None:
                 pass
 
 
+def _of(config: Config, count: int) -> str:
+    return "this family and" if config.data.family is not None else f"{count} source(s) of"
+
+
 def _others(config: Config, count: int, data_dir: Path) -> str:
     """Other datasets of that source count in the directory, and how they differ."""
     dataset, others = DatasetConfig.of(count, config), []
-    for file in sorted(data_dir.glob(f"{NAME}/sources_{count:02d}*/*/metadata.json")):
+    for file in sorted(data_dir.glob(f"{NAME}/{dataset.kind}*/*/metadata.json")):
         name, version = file.parts[-3], file.parts[-2]
         pairs = differences(read_object(file), dataset.identity())
-        different = [f"{key} {there}" for key, (there, _) in pairs.items()]
+        different = [f"{key} {cut(there)}" for key, (there, _) in pairs.items()]
         if version != VERSION:
             different.append(f"version {version}, which isn't read any more")
         others.append(f"{name} with {', '.join(different)}")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import SPLITS, short
-from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, differences
+from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, cut, differences
 from diffkeras.data.shards import RECORD_OVERHEAD, Shard, has_records
 from diffkeras.errors import DataError, RunError
 from diffkeras.system.atomic_files import read_json
@@ -129,7 +129,8 @@ def check_identity(dataset: DatasetConfig, path: Path) -> None:
         raise DataError(
             f"{path} has a dataset of other physics than the configuration: "
             + ", ".join(
-                f"{key} {there} instead of {here}" for key, (there, here) in different.items()
+                f"{key} {cut(there)} instead of {cut(here)}"
+                for key, (there, here) in different.items()
             )
             + "; use another --data-dir"
         )

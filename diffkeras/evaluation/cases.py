@@ -25,14 +25,15 @@ def draw_cases(
         mae, count, number = chosen
         batch = read_image(config, count, number, data_dir)
         medium = "" if batch.lengths is None else f"\nℓ = {batch.lengths[0]:.3g}"
-        title = f"n = {count}, example {number}{medium}\nMAE {mae:.2g}"
+        which = f"n = {count}, " if batch.parameters is None else ""
+        title = f"{which}example {number}{medium}\nMAE {mae:.2g}"
         return title, batch.images[0], batch.fields[0], method.compute(batch).fields[0]
 
     figures = {
         name: case_figure([case(chosen) for chosen in those])
         for name, those in _choose(measured.errors, config).items()
     }
-    if config.data.tissue is not None:
+    if config.data.tissue or config.data.family:
         batch = read_image(config, _shown_counts(config)[-1], 0, data_dir)
         figures["media"] = maps_figure(batch.problem.images[0])
     return figures

@@ -48,7 +48,7 @@ def classical_methods(config: Config, processes: int | None = None) -> list[Meth
         config: of the test images.
         processes: among which `solve` shares out a batch; by default one.
     """
-    varying = config.data.tissue is not None
+    varying = bool(config.data.tissue or config.data.family)
     solvers = {EXACT: solved(DOUBLE, processes, proven=varying)}
     if varying:
         for tolerance in (SINGLE, *reversed(TOLERANCES)):

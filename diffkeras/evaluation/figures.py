@@ -20,12 +20,14 @@ from diffkeras.reporting.figures import (
     ROUNDING,
     new_axis,
     new_figure,
+    parameter_axis,
     to_png,
     write_out_numbers,
 )
 from diffkeras.reporting.labels import label_lines
 
 LENGTH_BINS = 10
+PANELS = 3  # of a row of panels, one for each parameter
 # method → colour and marker; related ones have shades of one colour
 STYLES = {
     SURROGATE: ("#0b6e99", "o"),
@@ -50,8 +52,12 @@ def draw_figures(
     Those of its training belong to a run, if there is one.
     """
     errors = measured.errors[measured.errors["method"] != SOURCES_SET]
+    if measured.parameters:
+        by: dict[str, Any] = {"error_per_parameter": error_per_parameter_figure(measured)}
+    else:
+        by = {"error_per_count": error_per_count_figure(errors)}
     pictures: dict[str, Any] = {
-        "error_per_count": error_per_count_figure(errors),
+        **by,
         "cost": _cost_figure(measured.metrics()),
         "distribution": distribution_figure(errors),
         "spectrum": spectrum_figure(measured.spectra()),
@@ -96,6 +102,26 @@ def error_per_count_figure(errors: pd.DataFrame) -> Figure:
         axis.plot(means.index, _drawable(means), **_style(str(name)))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     label_lines(axis)
+    return figure
+
+
+def error_per_parameter_figure(measured: Measurement) -> Figure:
+    """The surrogate's errors against each parameter of a family; dots are test problems."""
+    own = measured.errors[measured.errors["method"] == SURROGATE]
+    names = measured.parameters
+    across = min(len(names), PANELS)
+    down = -(-len(names) // across)
+    figure = new_figure(0.6 + 2.9 * across, 0.5 + 2.7 * down)
+    grid = figure.subplots(down, across, squeeze=False, sharey=True)
+    for axis in grid.flat[len(names) :]:
+        axis.set_axis_off()
+    for axis, name in zip(grid.flat, names, strict=False):
+        axis.plot(own[name], _drawable(own["mae"]), ".", color=BLUE, alpha=0.6, markersize=4)
+        axis.set_yscale("log")
+        parameter_axis(axis, "x", name, own[name].to_numpy())
+        axis.grid(alpha=0.3)
+    for row in grid:
+        row[0].set_ylabel("lattice MAE")
     return figure
 
 

@@ -14,6 +14,7 @@ from diffkeras.data import raw_dataset
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.reading.examples import problem_of_examples
 from diffkeras.physics import Problem, Sources, solve
+from diffkeras.physics.sampling.family_recipe import NO_SOURCES
 
 
 def _empty() -> NDArray[np.int64]:
@@ -33,6 +34,7 @@ class ImageBatch:
         sources: the discs of each image.
         numbers: (images,) place of each image in the test split.
         lengths: (images,) diffusion lengths [length]; None if all images have one medium.
+        parameters: (images, p) of a family; None of others, whose images have sources of their own.
     """
 
     problem: Problem
@@ -42,6 +44,7 @@ class ImageBatch:
     sources: Sequence[Sources] = ()
     numbers: NDArray = field(default_factory=_empty)
     lengths: NDArray[np.float32] | None = None
+    parameters: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -94,7 +97,9 @@ def draw_images(
     config: Config, count: int, numbers: Sequence[int], split: str = "test"
 ) -> ImageBatch:
     """Images of a split of one source count, without solving anything."""
-    recipe = DatasetConfig.of(count, config).recipe()
+    if config.data.family is not None:
+        return _draw_family(config, count, numbers, split)
+    recipe = DatasetConfig.of(count, config).disc_recipe()
     sources = [recipe.sources(split, k) for k in numbers]
     images = [discs.image(recipe.lattice) for discs in sources]
     problems = [
@@ -106,6 +111,19 @@ def draw_images(
         images=np.stack(images),
         sources=sources,
         numbers=np.array(numbers),
+    )
+
+
+def _draw_family(config: Config, count: int, numbers: Sequence[int], split: str) -> ImageBatch:
+    recipe = DatasetConfig.of(count, config).family_recipe()
+    points = np.stack([recipe.point(split, k) for k in numbers])
+    problem = recipe.problem_of(points)
+    return ImageBatch(
+        problem=problem,
+        images=problem.values.astype(np.float32),
+        sources=[NO_SOURCES] * len(points),
+        numbers=np.array(numbers),
+        parameters=points,
     )
 
 
@@ -128,14 +146,19 @@ def read_image(config: Config, count: int, number: int, data_dir: Path) -> Image
 
 
 def _as_batch(examples: dict[str, Any], config: Config, start: int) -> ImageBatch:
-    discs = [examples["sources"][name] for name in ("rows", "columns", "radii", "values")]
     images = examples["source_image"][..., 0]
+    if "sources" in examples:
+        discs = [examples["sources"][name] for name in ("rows", "columns", "radii", "values")]
+        sources = [Sources(*disc) for disc in zip(*discs, strict=True)]
+    else:
+        sources = [NO_SOURCES] * len(images)
     return ImageBatch(
         problem=problem_of_examples(config, examples),
         images=images,
         fields=examples["field"][..., 0],
-        sources=[Sources(*disc) for disc in zip(*discs, strict=True)],
+        sources=sources,
         numbers=np.arange(start, start + len(images)),
         lengths=examples.get("diffusion_length"),
+        parameters=examples.get("parameters"),
         maxima=examples.get("maximum"),
     )

@@ -127,14 +127,15 @@ class Measurement:
 
     Args:
         methods: in the order in which they are shown.
+        parameters: names of those of a family.
 
     Attributes:
         methods: as given.
         milliseconds: of each source count (rows) and timed method (columns).
     """
 
-    def __init__(self, methods: Sequence[Method]) -> None:
-        self.methods = tuple(methods)
+    def __init__(self, methods: Sequence[Method], parameters: Sequence[str] = ()) -> None:
+        self.methods, self.parameters = tuple(methods), tuple(parameters)
         self.milliseconds = pd.DataFrame(dtype=float)
         self._errors: list[pd.DataFrame] = []
         self._bounds: list[pd.DataFrame] = []
@@ -149,6 +150,9 @@ class Measurement:
             about["example"] = batch.numbers
             if batch.lengths is not None:
                 about["diffusion_length"] = batch.lengths.astype(np.float64)
+            if batch.parameters is not None:
+                columns = batch.parameters.astype(np.float64).T
+                about |= dict(zip(self.parameters, columns, strict=True))
             errors = image_errors(fields, batch.fields, batch.images)
             of_field = field_metrics(fields, batch.fields)
             parts = [pd.DataFrame(about, errors.index), errors, of_field]
@@ -184,7 +188,7 @@ class Measurement:
         They are those of `image_errors` and `field_metrics`.
 
         Methods are in their order, and images in that of the test split. If media vary, there is
-        `diffusion_length` too.
+        `diffusion_length` too, and of a family its parameters by name.
         """
         errors = pd.concat(self._errors, ignore_index=True)
         order = {method.name: place for place, method in enumerate(self.methods)}

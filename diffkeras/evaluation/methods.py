@@ -150,8 +150,8 @@ def describe_methods(config: Config) -> dict[str, str]:
         SURROGATE: "the output of the trained surrogate",
         SOURCES_SET: "the same, with the known source values written back onto the source nodes",
     }
-    if config.physics.sources == "production":
-        del own[SOURCES_SET]  # no node has a fixed value
+    if config.physics.sources == "production" or config.takes_parameters:
+        del own[SOURCES_SET]  # no node has a fixed value, or the network knows it
     return own | {method.name: method.description for method in baselines(config)}
 
 
@@ -184,7 +184,7 @@ def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Met
     network = Method(name, network_fields(surrogate), together=True, surrogate=name)
     methods = [network]
     model = surrogate.config.model
-    sets_sources = model.fixed_values or model.solves_equation
+    sets_sources = model.fixed_values or model.solves_equation or model.kind.takes_parameters
     if config.physics.sources == "fixed_value" and not sets_sources:
         methods.append(with_sources_set(network, f"{name}, sources set"))
     methods.append(replace(network, name=f"{name}, certified", compute=predicted(surrogate)))

@@ -54,7 +54,8 @@ def write_results(
             "clock": describe_clock(),
         },
     )
-    columns = ["method", "sources", "example", "diffusion_length", *ERRORS]
+    parameters = measured.parameters
+    columns = ["method", "sources", "example", "diffusion_length", *parameters, *ERRORS]
     errors = measured.errors
     errors = errors[[name for name in columns if name in errors]]
     rows = errors.itertuples(index=False, name=None)
@@ -96,10 +97,10 @@ def _write_pages(
         clock=describe_clock(),
         batch_size=tested.evaluation.batch_size,
         per_count=_per_count_table(metrics),
-        bounds=_bounds_table(proven),
+        bounds=_bounds_table({ALL: proven[ALL]} if data.family and proven else proven),
         bounds_images=min(tested.evaluation.bounds, data.test_examples),
         production=tested.physics.sources == "production",
-        tissue=data.tissue is not None,
+        tissue=bool(data.tissue or data.family),
         divided=data.divide_by_maximum,
     )
 
@@ -107,6 +108,12 @@ def _write_pages(
 def _images_in_words(tested: Config) -> str:
     """What was evaluated, as the beginning of a sentence."""
     data, (rows, columns) = tested.data, tested.physics.lattice
+    if data.family:
+        place = "with a parameter out of its range" if data.family.beyond else "within its ranges"
+        return (
+            f"Evaluated on {data.test_examples} test problems of one family of {rows}×{columns} "
+            f"nodes, {place}"
+        )
     counts = format_counts(data.sources).replace("-", " to ").replace(",", ", ")
     media = ""
     if data.diffusion_length:

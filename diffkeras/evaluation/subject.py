@@ -75,7 +75,12 @@ def different_physics(learned: Config, tested: Config) -> list[str]:
             f"data.diffusion_length {value_text(own)} there, {value_text(other)} here; choose a "
             "range within the trained one"
         )
-    if learned.data.maps != tested.data.maps:
+    families = [config.data.family for config in (learned, tested)]
+    if len({family and family.fingerprint for family in families}) > 1:
+        ours, theirs = ("one" if family else "none" for family in families)
+        theirs = "another one" if all(families) else theirs
+        different.append(f"data.family: {ours} there, {theirs} here")
+    elif learned.data.maps != tested.data.maps:
         names = [", ".join(maps) or "none" for maps in (learned.data.maps, tested.data.maps)]
         different.append("maps that vary (data.tissue): {} there, {} here".format(*names))
     return different
@@ -108,7 +113,8 @@ def of_predictions(path: Path, config: Config) -> Subject:
         stored[count] = _as_fields(content[name], shape, f"{name} in {path}")
 
     def compute(batch: ImageBatch) -> Computed:
-        return Computed(stored[batch.sources[0].count][batch.numbers])
+        count = batch.sources[0].count if batch.parameters is None else config.data.sources[0]
+        return Computed(stored[count][batch.numbers])
 
     def predict(batch: ImageBatch) -> NDArray:
         fields = compute(batch).fields
@@ -125,8 +131,8 @@ def of_predictions(path: Path, config: Config) -> Subject:
 
 
 def _methods(method: Method, config: Config) -> list[Method]:
-    if config.physics.sources == "production":
-        return [method]
+    if config.physics.sources == "production" or config.takes_parameters:
+        return [method]  # no node has a fixed value, or the network knows it
     return [method, with_sources_set(method, SOURCES_SET)]
 
 

@@ -32,42 +32,159 @@ def reduced_basis(basis: Any) -> keras.Model:
         >>> model(np.array([[0.02], [0.05]])).shape
         (2, 8, 8)
     """
-    if "float64" not in str(ops.zeros((), "float64").dtype):
-        raise ValueError(
-            "a reduced basis needs double precision; in JAX call "
-            'jax.config.update("jax_enable_x64", True) before'
-        )
+    check_double_precision()
     family, regression = basis.family, basis.regression
     parameters = keras.Input((len(family.names),), name="parameters")
-    scaling = family.scaling
+    points, modes = regression.weights.shape
     coefficients = KernelCoefficients(
-        *regression.weights.shape,
-        scale=scaling.scale,
-        divided=scaling.divided.tolist(),
-        kept=np.flatnonzero(scaling.kept).tolist(),
-        logarithmic=scaling.is_logarithmic.tolist(),
-        dtype="float64",
-        name="coefficients",
+        points, modes, **scaling_arguments(family), dtype="float64", name="coefficients"
     )
     rows = np.concatenate([basis.rows, family.rows_of_values()]).astype(np.float32)
     product = layers.Dense(rows.shape[1], use_bias=False, dtype="float32", name="basis")
     field = product(coefficients(parameters))
     field = layers.Reshape(family.problem.lattice, dtype="float32", name="field")(field)
     model = keras.Model(parameters, field, name="reduced_basis")
-    coefficients.set_weights(
-        [
-            regression.centre,
-            regression.spread * regression.lengths,
-            regression.points,
-            regression.weights,
-        ]
-    )
+    coefficients.set_weights(kernel_weights(regression))
     product.set_weights([rows])
     return model
 
 
+def check_double_precision() -> None:
+    """Raise a ValueError if the backend has no double precision."""
+    if "float64" not in str(ops.zeros((), "float64").dtype):
+        raise ValueError(
+            "a reduced basis needs double precision; in JAX call "
+            'jax.config.update("jax_enable_x64", True) before'
+        )
+
+
+def kernel_weights(regression: Any) -> list[Any]:
+    """The weights of `KernelCoefficients` of a fitted `KernelRegression`."""
+    lengths = regression.spread * regression.lengths
+    return [regression.centre, lengths, regression.points, regression.weights]
+
+
+class _FamilyLayer(layers.Layer):
+    """A layer that knows which numbers of a family have a unit.
+
+    Args:
+        scale: the number of the parameter that fields are in proportion to; None for none.
+        divided: for each parameter, whether it is divided by that.
+        kept: numbers of the parameters that are inputs.
+        logarithmic: for each parameter, whether its logarithm is the input.
+    """
+
+    def __init__(
+        self,
+        *,
+        scale: int | None,
+        divided: list[bool],
+        kept: list[int],
+        logarithmic: list[bool],
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.scale, self.divided = scale, divided
+        self.kept, self.logarithmic = kept, logarithmic
+
+    def scale_of(self, parameters: Any) -> Any:
+        """What the fields of parameters (batch, p) are in proportion to, (batch, 1)."""
+        if self.scale is None:
+            return ops.ones_like(parameters[:, :1])
+        return parameters[:, self.scale : self.scale + 1]
+
+    def dimensionless(self, parameters: Any) -> Any:
+        """The inputs (batch, k) of parameters (batch, p), without units."""
+        scale, columns = self.scale_of(parameters), []
+        for number in self.kept:
+            column = parameters[:, number : number + 1]
+            column = column / scale if self.divided[number] else column
+            columns.append(ops.log(column) if self.logarithmic[number] else column)
+        return ops.concatenate(columns, axis=1)
+
+    def factors(self, coefficients: Any, parameters: Any) -> Any:
+        """What rows are multiplied by: of modes, their mean, fixed values; (batch, r + p + 2)."""
+        scale, ones = self.scale_of(parameters), ops.ones_like(parameters[:, :1])
+        return ops.concatenate([scale * coefficients, scale, parameters, ones], axis=1)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        names = ("scale", "divided", "kept", "logarithmic")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def scaling_arguments(family: Any) -> dict[str, Any]:
+    """The arguments of the layers of a `physics.Family`."""
+    scaling = family.scaling
+    return {
+        "scale": scaling.scale,
+        "divided": scaling.divided.tolist(),
+        "kept": np.flatnonzero(scaling.kept).tolist(),
+        "logarithmic": scaling.is_logarithmic.tolist(),
+    }
+
+
 @keras.saving.register_keras_serializable(package="diffkeras")
-class KernelCoefficients(layers.Layer):
+class DimensionlessInputs(_FamilyLayer):
+    """Parameters (batch, p) to inputs of a network, (batch, k): without units, of mean 0.
+
+    Its weights, which are not trained, are the mean and the standard deviation of the inputs.
+
+    Args:
+        scale, divided, kept, logarithmic: as of `KernelCoefficients`.
+    """
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights."""
+        self.centre, self.spread = (
+            self.add_weight(shape=(len(self.kept),), name=name, initializer=first, trainable=False)
+            for name, first in (("centre", "zeros"), ("spread", "ones"))
+        )
+        super().build(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        """See the class."""
+        return (
+            self.dimensionless(ops.cast(inputs, self.compute_dtype)) - self.centre
+        ) / self.spread
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
+        """(batch, k)."""
+        return input_shape[0], len(self.kept)
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class ModeFactors(_FamilyLayer):
+    """Coefficients (batch, r) and parameters (batch, p) to what rows are multiplied by.
+
+    These are (batch, r + p + 2): of the modes, their mean, the fixed values. Coefficients are in
+    units of the sizes of the modes, a weight that is not trained.
+
+    Args:
+        scale, divided, kept, logarithmic: as of `KernelCoefficients`.
+    """
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weight."""
+        size = input_shape[0][-1]
+        self.sizes = self.add_weight(
+            shape=(size,), name="sizes", initializer="ones", trainable=False
+        )
+        super().build(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        """See the class."""
+        coefficients, parameters = (ops.cast(x, self.compute_dtype) for x in inputs)
+        return self.factors(coefficients * self.sizes, parameters)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
+        """(batch, r + p + 2)."""
+        (batch, modes), (_, parameters) = input_shape
+        return batch, modes + parameters + 2
+
+
+@keras.saving.register_keras_serializable(package="diffkeras")
+class KernelCoefficients(_FamilyLayer):
     """Parameters (batch, p) to what rows are multiplied by: of the modes, their mean, fixed values.
 
     The last p + 1 are the parameters and 1.
@@ -81,20 +198,9 @@ class KernelCoefficients(layers.Layer):
         logarithmic: for each parameter, whether its logarithm is the input.
     """
 
-    def __init__(
-        self,
-        points: int,
-        modes: int,
-        *,
-        scale: int | None,
-        divided: list[bool],
-        kept: list[int],
-        logarithmic: list[bool],
-        **options: Any,
-    ) -> None:
+    def __init__(self, points: int, modes: int, **options: Any) -> None:
         super().__init__(**options)
-        self.points, self.modes, self.scale = points, modes, scale
-        self.divided, self.kept, self.logarithmic = divided, kept, logarithmic
+        self.points, self.modes = points, modes
 
     def build(self, input_shape: Any) -> None:
         """Make the weights of the regression."""
@@ -114,18 +220,10 @@ class KernelCoefficients(layers.Layer):
     def call(self, inputs: Any) -> Any:
         """See the class."""
         parameters = ops.cast(inputs, self.compute_dtype)
-        ones = ops.ones_like(parameters[:, :1])
-        scale = ones if self.scale is None else parameters[:, self.scale : self.scale + 1]
-        columns = []
-        for number in self.kept:
-            column = parameters[:, number : number + 1]
-            column = column / scale if self.divided[number] else column
-            columns.append(ops.log(column) if self.logarithmic[number] else column)
         centre, lengths, centres, kernel = self.arrays
-        normal = (ops.concatenate(columns, axis=1) - centre) / lengths
+        normal = (self.dimensionless(parameters) - centre) / lengths
         squares = ops.sum(ops.square(normal[:, None] - centres[None]), axis=-1)
-        coefficients = ops.matmul(ops.exp(-0.5 * squares), kernel)
-        return ops.concatenate([scale * coefficients, scale, parameters, ones], axis=1)
+        return self.factors(ops.matmul(ops.exp(-0.5 * squares), kernel), parameters)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
         """(batch, r + 1 + p + 1)."""
@@ -133,5 +231,4 @@ class KernelCoefficients(layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments."""
-        names = ("points", "modes", "scale", "divided", "kept", "logarithmic")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        return {**super().get_config(), "points": self.points, "modes": self.modes}

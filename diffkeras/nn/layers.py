@@ -2,7 +2,7 @@
 
 from diffkeras.nn.convolution import Conv3x3, NormalizedConv3x3, UpsampledConv3x3
 from diffkeras.nn.equation.corrections import FixedValues, MultigridCorrections, RingCorrections
-from diffkeras.nn.families import KernelCoefficients
+from diffkeras.nn.families import DimensionlessInputs, KernelCoefficients, ModeFactors
 from diffkeras.nn.fourier import AppendCoordinates, SpectralConvolution, gelu
 from diffkeras.nn.lattice import CropTo, LatticeCheck, PadToMultiple
 
@@ -10,9 +10,11 @@ __all__ = [
     "AppendCoordinates",
     "Conv3x3",
     "CropTo",
+    "DimensionlessInputs",
     "FixedValues",
     "KernelCoefficients",
     "LatticeCheck",
+    "ModeFactors",
     "MultigridCorrections",
     "NormalizedConv3x3",
     "PadToMultiple",

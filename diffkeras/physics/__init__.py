@@ -10,16 +10,20 @@ from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.reduced_basis import ReducedBasis
+from diffkeras.physics.families.shipped import load_family
 from diffkeras.physics.problem.maps import maps_of, problem_of_maps
 from diffkeras.physics.problem.medium import Medium, production_of
 from diffkeras.physics.problem.parts import parts_of, with_parts
-from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.problem import BatchProblem, Problem
 from diffkeras.physics.problem.sides import FixedFlux, FixedValue, Robin
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.problem.uptake import CappedUptake, MichaelisMenten
 from diffkeras.physics.sampling.discs import sample_sources
 from diffkeras.physics.sampling.examples import Example, ExampleRecipe
+from diffkeras.physics.sampling.family_recipe import FamilyRecipe
+from diffkeras.physics.sampling.family_sampler import FamilySampler
 from diffkeras.physics.sampling.placement import Placement
+from diffkeras.physics.sampling.random_regions import RandomRegions
 from diffkeras.physics.sampling.tissue import Tissue
 from diffkeras.physics.sampling.tissue_sampler import TissueSampler
 from diffkeras.physics.solution import BatchSolution, Solution
@@ -28,6 +32,7 @@ from diffkeras.physics.steady_state import solve
 
 __all__ = [
     "BatchCertificate",
+    "BatchProblem",
     "BatchSolution",
     "CappedUptake",
     "Certificate",
@@ -36,6 +41,8 @@ __all__ = [
     "Example",
     "ExampleRecipe",
     "Family",
+    "FamilyRecipe",
+    "FamilySampler",
     "FixedFlux",
     "FixedValue",
     "Medium",
@@ -43,6 +50,7 @@ __all__ = [
     "Placement",
     "Problem",
     "Quantity",
+    "RandomRegions",
     "ReducedBasis",
     "Robin",
     "Solution",
@@ -52,6 +60,7 @@ __all__ = [
     "TissueSampler",
     "certify",
     "effective_strengths",
+    "load_family",
     "maps_of",
     "parts_of",
     "problem_of_maps",

@@ -5,14 +5,14 @@ They don't use pyplot, so drawing keeps no global state and needs no display.
 
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from diffkeras.physics import Example, MichaelisMenten, Problem
@@ -21,6 +21,7 @@ from diffkeras.physics.problem.sides import sides_in_words
 Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
 
 ROUNDING = 1e-7  # smaller errors are rounding in single precision, and are not drawn
+WIDE, FAR = 3.0, 50.0  # factors between values above which an axis is logarithmic, and in decades
 POINTS = 512  # along a side, of which outlines are drawn
 STYLE: Any = {
     "font.size": 12,  # at the width of a page, 10 inches shrink to 7.5: 9 pt
@@ -115,6 +116,61 @@ def tissue_figure(examples: Sequence[tuple[str, Example]]) -> Figure:
     if len(sides) == 1:
         figure.supxlabel(f"sides: {sides.pop()}", fontsize=10)
     return figure
+
+
+def family_figure(names: Sequence[str], examples: Sequence[Example]) -> Figure:
+    """Fields of examples of a family in one colour scale, each with its parameters."""
+    across = min(3, len(examples))
+    down = -(-len(examples) // across)
+    figure = new_figure(3.4 * across + 1, (2.9 + 0.19 * len(names)) * down)
+    grid = figure.subplots(down, across, squeeze=False)
+    largest = max(float(example.field.max()) for example in examples)
+    least = min(0.0, *(float(example.field.min()) for example in examples))
+    for axis in grid.flat[len(examples) :]:
+        axis.set_axis_off()
+    for axis, example in zip(grid.flat, examples, strict=False):
+        picture = axis.imshow(example.field, cmap="viridis", vmin=least, vmax=largest)
+        if example.problem.fixed.any():
+            outline(axis, example.problem.fixed)
+        axis.set(xticks=[], yticks=[])
+        assert example.parameters is not None
+        numbers = zip(names, example.parameters, strict=True)
+        axis.set_xlabel("\n".join(f"{name} {value:.3g}" for name, value in numbers), fontsize=9)
+    figure.colorbar(picture, ax=grid, fraction=0.02, label="field u")
+    return figure
+
+
+def draws_figure(names: Sequence[str], points: NDArray) -> Figure:
+    """Where points (n, p) lie: each parameter against the next one."""
+    pairs = [(k, (k + 1) % len(names)) for k in range(len(names) - (len(names) < 3))]
+    pairs = pairs or [(0, 0)]
+    across = min(3, len(pairs))
+    down = -(-len(pairs) // across)
+    figure = new_figure(3.3 * across, 3.1 * down)
+    grid = figure.subplots(down, across, squeeze=False)
+    for axis in grid.flat[len(pairs) :]:
+        axis.set_axis_off()
+    for axis, pair in zip(grid.flat, pairs, strict=False):
+        axis.plot(points[:, pair[0]], points[:, pair[1]], ".", color="#0b6e99", markersize=3)
+        parameter_axis(axis, "x", names[pair[0]], points[:, pair[0]])
+        parameter_axis(axis, "y", names[pair[1]], points[:, pair[1]])
+        axis.grid(alpha=0.3)
+    return figure
+
+
+def parameter_axis(axes: Axes, along: Literal["x", "y"], name: str, values: NDArray) -> None:
+    """Make one of two axes that of a parameter: logarithmic if its values span a wide range."""
+    axis = {"x": axes.xaxis, "y": axes.yaxis}[along]
+    axis.set_label_text(name)
+    if not (values.min() > 0 and values.max() > WIDE * values.min()):
+        axis.set_major_locator(MaxNLocator(4))
+        return
+    {"x": axes.set_xscale, "y": axes.set_yscale}[along]("log")
+    # 1, 2 and 5 of up to a decade and a half, or only powers of ten
+    few = values.max() > FAR * values.min()
+    axis.set_major_locator(LogLocator(subs=(1.0,) if few else (1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def tissue_panels(problem: Problem) -> list[tuple[str, NDArray]]:

@@ -23,10 +23,12 @@ def build_model(config: Config) -> keras.Model:
         "channels": lambda: 1 + len(inputs_of(config)),
         "operator": lambda: make_operator(config),
         "rounds": lambda: section.corrections,
+        "family": lambda: config.family,
+        "examples": lambda: config.data.train_examples_used,
     }
     needs = {name: facts[name]() for name in section.kind.needs}
     model = section.kind.build(**section.parameters, **needs)
-    if section.kind.knows_equation:
+    if section.kind.knows_equation or config.takes_parameters:
         return model
     if section.corrections:
         return nn.with_corrections(model, make_operator(config), section.corrections)

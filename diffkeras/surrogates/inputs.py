@@ -92,6 +92,9 @@ def check_problem(config: Config, problem: Problem) -> None:
 
     It may have other source images, and other values of what differs in the training.
     """
+    if config.family is not None:
+        points_of(config, problem)
+        return
     if len(problem.lattice) != 2:
         raise PhysicsError(
             f"surrogates are for two dimensions, and the problem has the lattice {problem.lattice}"
@@ -122,6 +125,20 @@ def check_problem(config: Config, problem: Problem) -> None:
                     f"surrogates take {name} between 0 and {LARGEST:g}, and the problem has "
                     f"{values[wrong][0]:g}"
                 )
+
+
+def points_of(config: Config, problem: Problem) -> NDArray[np.float64]:
+    """The parameters (images, p) of problems of a surrogate's family.
+
+    Raises:
+        PhysicsError: a problem that is none of the family.
+    """
+    family = config.family
+    assert family is not None
+    try:
+        return np.stack([family.point_of(image) for image in problem.images])
+    except PhysicsError as error:
+        raise PhysicsError(f"this surrogate was trained for one family: {error}") from None
 
 
 def _differences(config: Config, medium: Medium) -> Iterator[str]:
@@ -160,12 +177,16 @@ def network_inputs(
 
     Returns:
         Source images, (images, rows, columns, 1), and the inputs of `inputs_of` by name: diffusion
-        lengths (images,) [length], or maps of the shape of the images.
+        lengths (images,) [length], or maps of the shape of the images; and of a family also
+        "parameters", (images, p).
 
     Raises:
         PhysicsError: the surrogate was not trained for the problem.
     """
-    check_problem(config, problem)
+    if config.family is None:
+        check_problem(config, problem)
+    else:
+        points = points_of(config, problem)
     shape = (len(problem.images), *problem.lattice, 1)
     sources = problem.values
     if config.physics.sources == "production":
@@ -183,12 +204,17 @@ def network_inputs(
     if config.data.diffusion_length:
         lengths = [image.medium.diffusion_length for image in problem.images]
         media["diffusion_length"] = np.array(lengths, np.float32)
+    if config.family is not None:
+        media["parameters"] = points.astype(np.float32)
     return sources.reshape(shape).astype(np.float32), media
 
 
 def trained_for(config: Config) -> str:
     """The media of a surrogate's training, as the beginning of a sentence."""
     lengths, maps = config.data.diffusion_length, config.data.maps
+    if config.data.family is not None:
+        names = ", ".join(config.data.family.ranges)
+        return f"this surrogate was trained for one family, whose parameters are {names}"
     if maps:
         names = " and ".join(", ".join(maps).rsplit(", ", 1))
         several = "" if len(maps) > 1 else " from node to node"

@@ -46,13 +46,16 @@ def predicted_fields(
         network: from network input to its field, on the network's scale.
         source_images: (batch, rows, columns, 1) float32.
         media: what the network takes beside the images: "diffusion_length", (batch,), or maps of
-            the shape of the images.
+            the shape of the images; or "parameters" (batch, p) of a family, if the network takes
+            them, which then needs no images.
         divided: whether to leave fields divided by their maximum, if those of the dataset are.
         xp: array namespace of the arrays.
 
     Returns:
         (batch, rows, columns, 1) float32.
     """
+    if config.takes_parameters:
+        return network(media["parameters"])
     transform = config.model.get_transform()
     images, media, scale = scaled_inputs(config, source_images, media, xp)
     diffusion_length = media.get("diffusion_length")

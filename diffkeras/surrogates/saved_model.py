@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.surrogates.inputs import inputs_of
+from diffkeras.surrogates.inputs import ROUNDING, inputs_of
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import named_function, replacing_saved_model
@@ -46,6 +46,10 @@ def export_saved_model(
     `tf.errors.InvalidArgumentError`. Fields are those of `Surrogate.predict`. `diffkeras.json` in
     the same directory names the physics that the surrogate was trained for.
 
+    If the surrogate takes the parameters of a family, so does `serve`, as "parameters" (batch, p)
+    in the order of its names, and there are no other functions. Parameters out of the ranges are
+    refused, too.
+
     The functions and signatures `certified` and `refined` are those of `TensorSolver.export`, with
     the inputs of `serve`. They work on `lattice`, by default the one that it was trained on.
     """
@@ -62,12 +66,13 @@ def replacing_by_saved_model(
     # not keras.export.ExportArchive: as of Keras 3.15 it writes every weight twice
     servable = tf.Module()
     servable.weights = [variable.value for variable in surrogate.model.variables]
-    solver = _solver(surrogate, lattice or surrogate.lattice)
-    if not surrogate.maps:
-        solver, servable.arrays = solver.with_shared_arrays()
-    sources: SourceMeaning = "production" if surrogate.production else "fixed_value"
     functions = {"serve": serve}
-    functions |= proof_functions(serve, solver, sources, serve.input_signature)
+    if not surrogate.config.takes_parameters:
+        solver = _solver(surrogate, lattice or surrogate.lattice)
+        if not surrogate.maps:
+            solver, servable.arrays = solver.with_shared_arrays()
+        sources: SourceMeaning = "production" if surrogate.production else "fixed_value"
+        functions |= proof_functions(serve, solver, sources, serve.input_signature)
     for name, function in functions.items():
         setattr(servable, name, function)
     signatures = {"serving_default": serve, **functions}
@@ -97,6 +102,13 @@ def describe(surrogate: Surrogate, functions: Mapping[str, Any] | None = None) -
         for name in surrogate.maps:
             physics.pop(name, None)  # each node has its own
         further = f"; {' and '.join(surrogate.maps)}, of the shape of the source images"
+    content = f"source images, {images}{further}"
+    if family := surrogate.family:
+        ranges = zip(family.low.tolist(), family.high.tolist(), strict=True)
+        physics["parameters"] = dict(zip(family.names, map(list, ranges), strict=True))
+        if config.takes_parameters:
+            size = len(family.names)
+            content = f"parameters, float32 (batch, {size}), within the ranges in physics"
     inputs = {"serve": [spec.name for spec in input_specs(surrogate)]}
     network = config.model.model_dump(mode="json", include={*config.model.keys_used})
     return describe_export(
@@ -104,13 +116,14 @@ def describe(surrogate: Surrogate, functions: Mapping[str, Any] | None = None) -
         physics=physics,
         equation=_equation(surrogate),
         functions=inputs if functions is None else names_of_inputs(functions),
-        input=f"source images, {images}{further}",
+        input=content,
         output=f"fields, {images}",
         model={**network, "numbers": surrogate.model.count_params()},
         trained_on={
             "source_counts": list(config.data.sources),
             "divide_by_maximum": config.data.divide_by_maximum,
             "tissue": config.data.tissue and asdict(config.data.tissue),
+            "family": config.data.family and config.data.family.fingerprint,
         },
     )
 
@@ -137,6 +150,8 @@ def _solver(surrogate: Surrogate, lattice: tuple[int, int]) -> TensorSolver:
 
 def _serve(surrogate: Surrogate) -> Any:
     """The graph: source images (and lengths or maps) to fields, with checks of the input."""
+    if surrogate.config.takes_parameters:
+        return _serve_parameters(surrogate)
     model = surrogate.model
 
     def network(x: tf.Tensor) -> tf.Tensor:
@@ -164,14 +179,40 @@ def _serve(surrogate: Surrogate) -> Any:
     return with_named_inputs(fields, input_specs(surrogate))
 
 
+def _serve_parameters(surrogate: Surrogate) -> Any:
+    """The graph of a surrogate of a family: parameters to fields, with checks of the input."""
+    family = surrogate.family
+    assert family is not None
+    # of the rounding to single precision
+    slack = ROUNDING * np.maximum(np.abs(family.low), np.abs(family.high))
+    low, high = (np.float32(end) for end in (family.low - slack, family.high + slack))
+
+    def fields(_: tf.Tensor | None, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        values = inputs["parameters"]
+        inside = (values >= low) & (values <= high)
+        message = f"parameters {', '.join(family.names)} must lie within {low} to {high}, not"
+        inside = checked(inside, tf.reduce_all(inside), message, values)
+        with tf.control_dependencies([inside]):
+            result = surrogate.model(tf.identity(values), training=False)
+        usable = tf.reduce_all(inside, axis=1)  # XLA drops the checks
+        return tf.where(usable[:, None, None, None], result, np.nan)
+
+    return with_named_inputs(fields, input_specs(surrogate))
+
+
 def input_specs(
     surrogate: Surrogate, sides: tuple[int | None, int | None] = (None, None)
 ) -> list[tf.TensorSpec]:
     """Shapes and types of a surrogate's inputs, all float32, by their names.
 
     `source_images` (batch, rows, columns, 1); then `diffusion_length`, (batch,) [length], or maps
-    of the shape of the images. `sides` are those of all images; None leaves them open.
+    of the shape of the images. `sides` are those of all images; None leaves them open. Of a
+    network that takes the parameters of a family, only `parameters`, (batch, p).
     """
+    if surrogate.config.takes_parameters:
+        assert surrogate.family is not None
+        shape = (None, len(surrogate.family.names))
+        return [tf.TensorSpec(shape, tf.float32, name="parameters")]
     return [
         image_spec(name, sides)
         if name != "diffusion_length"
@@ -181,15 +222,16 @@ def input_specs(
 
 
 def with_named_inputs(
-    fields: Callable[[tf.Tensor, dict[str, tf.Tensor]], Any], specs: Sequence[tf.TensorSpec]
+    fields: Callable[[Any, dict[str, tf.Tensor]], Any], specs: Sequence[tf.TensorSpec]
 ) -> Any:
     """A `tf.function` whose arguments have the names of `input_specs`.
 
-    `fields` takes the source images, and a dictionary of the other inputs.
+    `fields` takes the source images, None without any, and a dictionary of the other inputs.
     """
 
-    def function(source_images: tf.Tensor, *values: tf.Tensor) -> Any:
-        return fields(source_images, {s.name: v for s, v in zip(specs[1:], values, strict=True)})
+    def function(*values: tf.Tensor) -> Any:
+        inputs = {spec.name: value for spec, value in zip(specs, values, strict=True)}
+        return fields(inputs.pop("source_images", None), inputs)
 
     return named_function(function, specs)
 

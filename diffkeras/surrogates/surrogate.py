@@ -1,5 +1,6 @@
 """A surrogate: a trained Keras model, its transform, and the physics that it was trained on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 import diffkeras.nn.layers  # noqa: F401 - Keras finds the layers of saved models by registration
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
-from diffkeras.physics import Certificate, Medium, Problem, Sources
+from diffkeras.physics import Certificate, Family, Medium, Problem, Sources
 from diffkeras.physics.arguments import check_tolerance
 from diffkeras.physics.problem.problem import as_problem
 from diffkeras.representation.transforms import Transform
@@ -62,6 +63,11 @@ class Surrogate:
         return self.config.data.maps
 
     @property
+    def family(self) -> Family | None:
+        """The family whose problems it was trained on; None if each had sources of its own."""
+        return self.config.family
+
+    @property
     def lattice(self) -> tuple[int, int]:
         """(rows, columns) that it was trained on; others run too."""
         return self.config.physics.lattice
@@ -78,7 +84,7 @@ class Surrogate:
         Raises:
             PhysicsError: it was trained on several.
         """
-        if inputs_of(self.config):
+        if inputs_of(self.config) or self.family is not None:
             raise PhysicsError(
                 f"{trained_for(self.config)}; it has no single medium, but those of its problems: "
                 "`surrogate.problem(…).medium`"
@@ -109,7 +115,7 @@ class Surrogate:
 
     def predict(
         self,
-        problem: Problem | ArrayLike | Sources,
+        problem: Problem | Mapping[str, float] | ArrayLike | Sources,
         *,
         tolerance: float | None = None,
         batch_size: int | None = None,
@@ -131,7 +137,9 @@ class Surrogate:
 
         Args:
             problem: of one image or a batch, for which the surrogate was trained. Or source images
-                and the keywords of a problem, as its short form, see `problem`.
+                and the keywords of a problem, as its short form, see `problem`. Or, of a surrogate
+                that was trained on a family, its parameters by name, see `Family.problem_at`; out
+                of the ranges, too, with a warning.
             tolerance: the largest error that the returned field may have, relative as for `solve`.
                 Where the network's field is not proven to meet it, nor the corrected field of its
                 certificate, the exact solver starts from the latter. None for the network's field
@@ -170,7 +178,7 @@ class Surrogate:
 
     def network_fields(
         self,
-        problem: Problem | ArrayLike | Sources,
+        problem: Problem | Mapping[str, float] | ArrayLike | Sources,
         *,
         batch_size: int | None = None,
         **keywords: Unpack[SurrogateKeywords],
@@ -210,6 +218,8 @@ class Surrogate:
         """A problem on a lattice that the network takes."""
         if isinstance(problem, Problem):
             problem = as_problem(problem, keywords)  # which takes no keywords then
+        elif self.family is not None and isinstance(problem, Mapping):
+            problem = as_problem(self.family.problem_at(problem, extrapolate=True), keywords)
         else:
             problem = self.problem(problem, **keywords)
         try:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from diffkeras.config import Config
-from diffkeras.physics import Sources
+from diffkeras.physics import Family, Sources
 from diffkeras.physics.sampling.discs import check_radius
 from diffkeras.surrogates.predicted_fields import CONCENTRATIONS, scaled_inputs
 
@@ -50,6 +50,9 @@ def outside_training(
         images: source images, (images, rows, columns, 1).
         media: the other inputs of the network, see `inputs.network_inputs`.
     """
+    if config.family is not None:
+        yield from _outside_family(config.family, media["parameters"])
+        return
     trained, sides = ("×".join(map(str, s)) for s in (config.physics.lattice, images.shape[1:3]))
     # corrections alone are the same on every lattice
     if trained != sides and not config.model.kind.knows_equation:
@@ -57,6 +60,19 @@ def outside_training(
     yield from _outside_values(config, images)
     yield from _outside_sources(config, images[..., 0])
     yield from _outside_maps(config, scaled_inputs(config, images, media)[1])
+
+
+def _outside_family(family: Family, points: NDArray[np.float32]) -> Iterator[str]:
+    """Parameters (images, p) out of the ranges of the family that was trained on."""
+    slack = ROUNDING * np.maximum(np.abs(family.low), np.abs(family.high))
+    outside = (points < family.low - slack) | (points > family.high + slack)
+    for number, name in enumerate(family.names):
+        if outside[:, number].any():
+            yield (
+                f"the surrogate was trained with {name} from {family.low[number]:g} to "
+                f"{family.high[number]:g}, and here it is out of this range; bounds hold there, "
+                "too, but the errors may be larger"
+            )
 
 
 def _outside_values(config: Config, images: NDArray[np.float32]) -> Iterator[str]:

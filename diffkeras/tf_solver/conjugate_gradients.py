@@ -31,7 +31,8 @@ class LinearSteps:
     """Solutions of linear steps on one lattice, in graphs that are traced once.
 
     Each of the two graphs takes batches of any size. They aren't inlined, so that graphs of a
-    solver hold them once and start fast. They go when this object goes, which a solver owns.
+    solver hold them once and start fast. They go when this object goes, which a solver owns. (Where
+    a solver was traced in a `tf.function`, TensorFlow's registry of gradients keeps it.)
     """
 
     def __init__(self) -> None:

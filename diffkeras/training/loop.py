@@ -1,6 +1,7 @@
 """The training loop, `model.fit` from any step on, and the results of a run."""
 
-from contextlib import closing
+import warnings
+from contextlib import ExitStack, closing
 
 import keras
 
@@ -25,10 +26,13 @@ def run_epochs(session: TrainingSession) -> None:
     """
     state, model, batches = session.state, session.model, session.batches
     with (
+        ExitStack() as stack,
         closing(TrainingProgress(session)) as progress,
         explain_damage(session.config, session.data_dir),
         within_memory(session.config),
     ):
+        if not model.trainable_weights:  # as a kernel has none, which is no cause for concern
+            stack.enter_context(warnings.catch_warnings(action="ignore"))
         callbacks = make_callbacks(session, progress)
         validation = batches.validation()
         while state.epoch < session.epochs and not session.out_of_patience:

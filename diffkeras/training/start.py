@@ -24,6 +24,7 @@ from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import changed_keys, flatten
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
+from diffkeras.training.basis_weights import set_basis_weights
 from diffkeras.training.batches import TrainingBatches
 from diffkeras.training.checkpoints import (
     STATE,
@@ -78,6 +79,8 @@ class InitialModel:
                 f"inputs besides the source image: {', '.join(there) or 'none'} there, "
                 f"{', '.join(here) or 'none'} here (data.diffusion_length, data.tissue)"
             )
+        if surrogate.config.data.family != config.data.family and config.takes_parameters:
+            other.append("its family is another one (data.family)")
         if other:
             raise ConfigurationError(
                 f"training.initial_model: the network of {name} is another one: {'; '.join(other)}"
@@ -185,6 +188,7 @@ def start_or_resume(
     model: keras.Model,
     group: ProcessGroup,
     initial: InitialModel | None,
+    data_dir: Path,
 ) -> TrainingState:
     """The state in which training starts, with the weights of the model set accordingly.
 
@@ -194,6 +198,7 @@ def start_or_resume(
         model: the compiled network, with random weights.
         group: the processes that train.
         initial: the weights to start from without a checkpoint; None for the random ones.
+        data_dir: where the training examples are, from which a reduced basis is made.
     """
     if (state := _resume(checkpoints, model, group)) is not None:
         return state
@@ -202,6 +207,9 @@ def start_or_resume(
         model.set_weights(initial.weights)
         state.initial_model = initial.sha256
         logger.info(f"starting from the weights of {config.training.initial_model}")
+    elif config.takes_parameters:
+        with group.all_stop_on_error(), explain_damage(config, data_dir):
+            set_basis_weights(config, data_dir, model)
     return state
 
 

@@ -154,7 +154,8 @@ def _evaluate(
     show_progress: bool,
     report: bool = True,
 ) -> Evaluation:
-    measured = Measurement([*subject.methods, *baselines(config)])
+    names = () if config.family is None else config.family.names
+    measured = Measurement([*subject.methods, *baselines(config)], names)
     with explain_damage(config, data_dir):
         _measure(measured, subject, config, data_dir, threads, show_progress)
         pictures = draw_figures(measured, subject, config, data_dir) if report else None

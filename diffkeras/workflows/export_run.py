@@ -13,6 +13,7 @@ from diffkeras.surrogates.exports import Inputs, Runner, get_format
 from diffkeras.surrogates.inputs import network_inputs
 from diffkeras.surrogates.predicted_fields import CONCENTRATIONS
 from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.saved_model import input_specs
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.tensorflow_setup import full_precision_products
 
@@ -122,35 +123,23 @@ class Trial:
     def of(cls, surrogate: Surrogate, lattice: tuple[int, int]) -> "Trial":
         """Test images of the surrogate's smallest and largest source count, on a lattice.
 
-        The last one has values beyond those of the training.
+        The last one has values beyond those of the training. Of a family, problems within its
+        ranges.
 
         Raises:
             ExportError: the sources that it was trained on don't fit on the lattice.
         """
-        config, problems = surrogate.config, []
-        counts = config.data.sources
-        try:
-            for count in sorted({min(counts), max(counts)}):
-                recipe = replace(DatasetConfig.of(count, config).recipe(), lattice=lattice)
-                for k in range(IMAGES):
-                    image, maps = recipe.sources(SPLIT, k).image(lattice), recipe.maps_of(SPLIT, k)
-                    last = count == max(counts) and k == IMAGES - 1
-                    if last and config.physics.medium.is_homogeneous:  # otherwise nothing is scaled
-                        image = FACTOR * image
-                        maps |= {n: FACTOR * maps[n] for n in CONCENTRATIONS if n in maps}
-                    problems.append(recipe.problem(image, recipe.length_of(SPLIT, k), maps))
-        except PackingError as error:
-            raise ExportError(
-                f"the sources that the run was trained on don't fit on {lattice[0]}×{lattice[1]} "
-                f"nodes, so the file can't be checked there: {error}"
-            ) from None
-        problem = Problem.batch(problems)
+        config = surrogate.config
+        family = surrogate.family is not None
+        problem = (_problem_of_family if family else _problem_of_sources)(surrogate, lattice)
         images, media = network_inputs(config, problem)
         fields = surrogate.predict(problem).field[..., None]
         largest = np.abs(fields).max(axis=(1, 2, 3))
         if not surrogate.production:
             largest = np.maximum(largest, images.max(axis=(1, 2, 3)))
-        return cls({"source_images": images, **media}, fields, largest)
+        every = {"source_images": images, **media}
+        inputs = {spec.name: every[spec.name] for spec in input_specs(surrogate)}
+        return cls(inputs, fields, largest)
 
     def difference(self, run: Runner) -> float:
         """The largest difference between a file's fields and the surrogate's.
@@ -184,3 +173,34 @@ class Trial:
 
     def _some(self, chosen: slice | NDArray) -> Inputs:
         return {name: value[chosen] for name, value in self.inputs.items()}
+
+
+def _problem_of_family(surrogate: Surrogate, lattice: tuple[int, int]) -> Problem:
+    """Problems of the surrogate's family, which has one lattice."""
+    recipe = DatasetConfig.of(surrogate.config.data.sources[0], surrogate.config).family_recipe()
+    if lattice != recipe.lattice:
+        sides = "×".join(map(str, recipe.lattice))
+        raise ExportError(f"the family of this surrogate has the lattice {sides}, and no other")
+    return recipe.problem_of(np.stack([recipe.point(SPLIT, k) for k in range(2 * IMAGES)]))
+
+
+def _problem_of_sources(surrogate: Surrogate, lattice: tuple[int, int]) -> Problem:
+    """Problems of the surrogate's smallest and largest source count, on a lattice."""
+    config, problems = surrogate.config, []
+    counts = config.data.sources
+    try:
+        for count in sorted({min(counts), max(counts)}):
+            recipe = replace(DatasetConfig.of(count, config).disc_recipe(), lattice=lattice)
+            for k in range(IMAGES):
+                image, maps = recipe.sources(SPLIT, k).image(lattice), recipe.maps_of(SPLIT, k)
+                last = count == max(counts) and k == IMAGES - 1
+                if last and config.physics.medium.is_homogeneous:  # otherwise nothing is scaled
+                    image = FACTOR * image
+                    maps |= {n: FACTOR * maps[n] for n in CONCENTRATIONS if n in maps}
+                problems.append(recipe.problem(image, recipe.length_of(SPLIT, k), maps))
+    except PackingError as error:
+        raise ExportError(
+            f"the sources that the run was trained on don't fit on {lattice[0]}×{lattice[1]} "
+            f"nodes, so the file can't be checked there: {error}"
+        ) from None
+    return Problem.batch(problems)

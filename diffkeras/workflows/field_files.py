@@ -13,8 +13,8 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics import Problem
 from diffkeras.physics.problem.limits import PLANE
 from diffkeras.system.atomic_files import check_file, write_bytes
+from diffkeras.system.image_files import PICTURES
 from diffkeras.workflows.field_formats import FORMATS
-from diffkeras.workflows.source_files import PICTURES
 
 ANY = (-math.inf, math.inf)
 SINGLE = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))  # of a TIFF's values

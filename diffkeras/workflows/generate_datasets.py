@@ -54,14 +54,14 @@ def generate(
     data_dir, counts = Path(data_dir), config.data.sources
     for count in counts:
         # raises an error before hours are spent on the other source counts
-        DatasetConfig.of(count, config).recipe().sources("train", 0)
+        DatasetConfig.of(count, config).recipe().drawn("train", 0)
     options = None if beam_options is None else parse_options(beam_options)
     statuses = [dataset_status(config, count, data_dir, allow_missing=True) for count in counts]
     missing = [status.count for status in statuses if not status.suffices(config)]
     for status in statuses:
         if status.count not in missing:
-            number = "1 source" if status.count == 1 else f"{status.count} sources"
-            logger.info(f"{number}: skipped, already at {status.path}")
+            what = DatasetConfig.of(status.count, config).in_words
+            logger.info(f"{what}: skipped, already at {status.path}")
             remove_leftovers(status.path)
     if missing:
         _generate_missing(config, missing, data_dir, processes, options, show_progress)

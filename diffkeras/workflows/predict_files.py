@@ -1,6 +1,7 @@
 """Predict the field of a problem in some files, and prove a bound of its error."""
 
 import logging
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 def predict_files(
     run_dir: str | Path,
-    files: ProblemFiles,
+    files: ProblemFiles | Mapping[str, float],
     output: FieldFiles | str | Path,
     *,
     diffusion_length: float | None = None,
@@ -29,7 +30,7 @@ def predict_files(
         run_dir: a finished run, or the name of a shipped surrogate.
         files: the files and numbers that describe the problem. What the surrogate's sources do is
             logged: they hold the field at their values, or produce. If they produce, the values of
-            discs that overlap add.
+            discs that overlap add. Or the parameters by name, of a surrogate of a family.
         output: files of the field, its bound, the corrected field, and a picture.
         diffusion_length: ℓ [length], for a surrogate that was trained on several.
         tolerance: largest error of the written field, as for `Surrogate.predict`.
@@ -46,10 +47,15 @@ def predict_files(
             "with --tolerance, the field is corrected where it needs to be; leave out --corrected "
             "or --tolerance"
         )
-    output.check(files.inputs)
+    output.check({} if isinstance(files, Mapping) else files.inputs)
     surrogate = load_surrogate(run_dir)
     options: Any = {} if diffusion_length is None else {"diffusion_length": diffusion_length}
-    problem = files.read(partial(surrogate.problem, **options), overlap=surrogate.production)
+    if isinstance(files, ProblemFiles):
+        problem = files.read(partial(surrogate.problem, **options), overlap=surrogate.production)
+    elif surrogate.family is None:
+        raise PhysicsError(f"{run_dir} has no parameters; give SOURCE_FILE instead of --parameter")
+    else:
+        problem = surrogate.family.problem_at(files, extrapolate=True)
     prediction = surrogate.predict(problem, tolerance=tolerance)
     # before anything is written, since it raises an error where nothing can be proven
     bound = prediction.error_bound if certify or output.plot else 0.0

@@ -11,9 +11,11 @@ from scipy.spatial import KDTree
 
 from diffkeras.config import Config, format_counts
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.physics import Example, Medium
+from diffkeras.physics import Example, Family, Medium
 from diffkeras.physics.problem.sides import sides_in_words
 from diffkeras.reporting.figures import (
+    draws_figure,
+    family_figure,
     new_axis,
     new_figure,
     outline,
@@ -27,6 +29,9 @@ from diffkeras.system.atomic_files import check_file
 SHOWN_COUNTS = 5
 SHOWN_EXAMPLES = 3  # Of each shown source count.
 MAX_EXAMPLES = 20  # Per source count, for the statistics.
+FAMILY_EXAMPLES = 9  # of a family
+ALL = 0  # in place of a source count
+MOST_DRAWS = 500  # of a family, whose places in the ranges are drawn
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +52,8 @@ def preview(config: Config, path: str | Path) -> Path:
     """
     path = Path(path)
     check_file(path)
+    if config.family is not None:
+        return _preview_family(config, path)
     counts = config.data.sources
     examples = min(MAX_EXAMPLES, config.data.train_examples)
     logger.info("solving %d examples of each of %d source counts", examples, len(counts))
@@ -77,6 +84,49 @@ def preview(config: Config, path: str | Path) -> Path:
         shares=_shares_table(samples),
     )
     return path
+
+
+def _preview_family(config: Config, path: Path) -> Path:
+    """The preview of a family: its geometry, some fields with their parameters, and the draws."""
+    family, data = config.family, config.data
+    assert family is not None
+    assert data.family is not None
+    recipe = DatasetConfig.of(data.sources[0], config).family_recipe()
+    number = min(FAMILY_EXAMPLES, data.train_examples)
+    logger.info("solving %d examples of a family", number)
+    samples = list(recipe.examples("train", range(number)))
+    drawn = min(MOST_DRAWS, data.train_examples)
+    points = np.stack([recipe.point("train", k) for k in range(drawn)])
+    pictures = {
+        "examples": family_figure(family.names, samples),
+        "geometry": tissue_figure([("example 0", samples[0])]),
+        "draws": draws_figure(family.names, points),
+        "values": _values_figure({ALL: samples}),
+    }
+    rows, columns = config.physics.lattice
+    place = "with a parameter out of its range" if data.family.beyond else "within its ranges"
+    write_report(
+        path,
+        "preview.html.j2",
+        title=f"The data of {config.name}",
+        lead=f"{number} examples of one family on a lattice of {rows}×{columns} nodes, {place}. "
+        f"Sides: {sides_in_words(config.physics.medium.sides)}.",
+        production=False,
+        pictures={name: to_png(figure) for name, figure in pictures.items()},
+        configuration=config.to_yaml(),
+        ranges=_ranges_table(family),
+        draws=data.family.draws.replace("_", " ").replace("sobol", "Sobol'"),
+    )
+    return path
+
+
+def _ranges_table(family: Family) -> Table:
+    """The parameters with their ranges."""
+    rows = [
+        [p.name, number(p.low), number(p.high), "logarithmic" if p.is_logarithmic else "linear"]
+        for p in family.parameters
+    ]
+    return Table(["parameter", "from", "to", "draws"], rows)
 
 
 def _kind(config: Config) -> str:
@@ -130,7 +180,8 @@ def _values_figure(samples: dict[int, list[Example]]) -> Figure:
         levels = np.geomspace(1e-4, max(1, values[-1]), 200)
         share = 1 - np.searchsorted(values, levels) / values.size
         axis.plot(levels, np.where(share > 0, share, np.nan), label=f"n = {count}")
-    axis.legend()
+    if ALL not in samples:
+        axis.legend()
     return figure
 
 

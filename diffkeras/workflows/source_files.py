@@ -1,26 +1,22 @@
 """Source images in files: NumPy arrays, pictures, lists of discs."""
 
 import math
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from pydantic import Field, FiniteFloat, NonNegativeFloat, PositiveInt, ValidationError
 
-from diffkeras.config import Lattice, Section, explain, read_yaml, short
+from diffkeras.config import Lattice, Section, explain, read_yaml
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Sources
 from diffkeras.physics.arguments import check_sides
 from diffkeras.physics.problem.limits import PLANE, SHAPES
+from diffkeras.system.image_files import ARRAYS, PICTURES, read_numbers
 
-ARRAYS = (".npy", ".npz")
-PICTURES = (".png", ".tif", ".tiff")
 LISTS = (".yaml", ".yml")
-FULL_SCALE = {"L": 255.0, "I;16": 65535.0, "I;16B": 65535.0, "I;16L": 65535.0, "F": 1.0}
 MOST_NODES = 2**28  # of a list's lattice; solving them takes about 10 GB
 
 
@@ -68,17 +64,7 @@ class SourceFile:
             raise PhysicsError(
                 f"{self.path} is an image, which has its own lattice; leave out --lattice"
             )
-        try:
-            is_array = suffix in ARRAYS
-            image = _read_array(self.path, self.array) if is_array else _read_picture(self.path)
-        except Exception as error:  # readers of damaged files raise errors of any type
-            # NumPy takes any other content for a pickled object, and recommends to load it
-            reason = f"it is no {suffix} file of numbers" if "pickle" in str(error) else error
-            raise PhysicsError(f"{self.path} can't be read: {reason}") from error
-        if not isinstance(image, np.ndarray):  # NumPy returns the bytes of what is no array
-            raise PhysicsError(f"{self.path} can't be read: {self.array} in it is no array")
-        if image.dtype.kind not in "biuf":
-            raise PhysicsError(f"{self.path} holds {image.dtype} values, not real numbers")
+        image = read_numbers(self.path, self.array, ("source_image",))
         if image.ndim != self.dimensions + self.batch or not image.size:
             shape = SHAPES[self.dimensions]
             wanted = f"a batch (batch, {shape[1:]}" if self.batch else f"an image {shape}"
@@ -115,34 +101,6 @@ class _BallList(_List):
     # balls instead of discs
     lattice: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None  # type: ignore[assignment]
     sources: list[_Ball] = Field(min_length=1)  # type: ignore[assignment]
-
-
-def _read_array(path: Path, name: str) -> NDArray:
-    loaded = np.load(path, allow_pickle=False)
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    names = loaded.files
-    for known in (name, "source_image"):
-        if known in names:
-            return loaded[known]
-    if len(names) != 1:
-        raise ValueError(f"it holds {len(names)} arrays, {short(names)}, and none named {name}")
-    return loaded[names[0]]
-
-
-def _read_picture(path: Path) -> NDArray:
-    # Pillow warns of damaged metadata and of large pictures, whose size is checked here
-    with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
-        if math.prod(picture.size) > MOST_NODES:
-            raise ValueError(f"it has more than {MOST_NODES:,} pixels")
-        pages = getattr(picture, "n_frames", 1)
-        if pages > 1:
-            raise ValueError(f"it has {pages} pages; a source image has one")
-        if picture.mode not in FULL_SCALE:
-            raise ValueError(
-                f"its pixels are of kind {picture.mode}; a source image is grey, of 8 or 16 bits"
-            )
-        return np.asarray(picture, dtype=np.float64) / FULL_SCALE[picture.mode]
 
 
 def _read_discs(file: SourceFile, overlap: bool) -> NDArray[np.float64]:

@@ -106,7 +106,7 @@ def train(
             run,
             checkpoints,
             compiled,
-            start_or_resume(config, checkpoints, compiled.model, group, initial),
+            start_or_resume(config, checkpoints, compiled.model, group, initial, data_dir),
             interruption,
             show_progress,
         )

@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
@@ -266,9 +266,12 @@ def _sampler_rows(sampler: type, prefix: str) -> Iterator[list[str]]:
     texts = dict(re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE))
     for field in fields(sampler):
         kind = _kind(schema["properties"][field.name], schema.get("$defs", {}))
-        default = field.default if isinstance(field.default, str) else json.dumps(field.default)
+        default: Any = "required" if field.default is MISSING else field.default
+        default = default if isinstance(default, str) else json.dumps(default)
         text = " ".join(texts[field.name].split()).replace("None ", "null ")
         yield [prefix + field.name, default, f"{text[0].upper()}{text[1:]}\n{kind}"]
+        for part in filter(is_dataclass, get_args(field.type)):
+            yield from _sampler_rows(part, f"{prefix}{field.name}.")
 
 
 def _kind(schema: dict[str, Any], definitions: dict[str, Any]) -> str:

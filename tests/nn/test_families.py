@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import diffkeras as dk
+from diffkeras.nn.architectures.reduced_basis import REDUCED_BASIS
 from tests.helpers.random_families import random_family, tissue_family
 
 
@@ -62,3 +63,52 @@ def test_files_hold_it(tmp_path):
     model.export(tmp_path / "saved", verbose=False)
     saved = tf.saved_model.load(str(tmp_path / "saved"))
     np.testing.assert_allclose(saved.serve(points), wanted, rtol=1e-6, atol=1e-7)
+
+
+def untrained(**changes):
+    """The network of the table, as a configuration builds it."""
+    family = tissue_family(16)
+    arguments = {"width": 8, "depth": 2, "modes": 6, "regression": "network", "examples": 9}
+    return family, REDUCED_BASIS.build(**{**arguments, "family": family, **changes})
+
+
+@pytest.mark.parametrize("regression", ["network", "kernel"])
+def test_an_untrained_basis_has_the_fixed_values_of_its_rows(regression, tmp_path):
+    family, model = untrained(regression=regression)
+    assert (model.name, model.input.name) == ("reduced_basis", "parameters")
+    basis = model.get_layer("basis")
+    rows = np.concatenate([np.zeros((7, 256)), family.rows_of_values()])
+    basis.set_weights([rows])
+    points = family.draw(3, seed=0)
+    field = np.asarray(model(points.astype("f")))
+    assert (field.shape, field.dtype) == ((3, 16, 16, 1), np.float32)
+    for point, each in zip(points, field[..., 0], strict=True):
+        problem = family.problem_at(point)
+        np.testing.assert_allclose(each, problem.values * problem.fixed, rtol=1e-6)
+    model.save(tmp_path / "basis.keras")
+    loaded = keras.saving.load_model(tmp_path / "basis.keras")
+    np.testing.assert_array_equal(loaded(points.astype("f")), field)
+
+
+def test_a_network_sees_inputs_without_units_and_trains_its_dense_layers_alone():
+    family, model = untrained()
+    names = {variable.path.split("/")[0] for variable in model.trainable_variables}
+    assert names == {"dense_0", "dense_1", "coefficients"}
+    assert untrained(regression="kernel")[1].trainable_variables == []
+    inputs = keras.Model(model.input, model.get_layer("inputs").output)
+    point = family.draw(1, seed=1)
+    np.testing.assert_allclose(inputs(point), family.scaling.inputs(point), rtol=1e-5)
+    scaled = point * np.array([2.0, 2.0, 2.0, 1.0, 2.0])  # concentrations in another unit
+    np.testing.assert_allclose(inputs(scaled), inputs(point), rtol=1e-5)
+    own = np.random.default_rng(0).random((7, 256))
+    model.get_layer("basis").set_weights([np.concatenate([own, family.rows_of_values()])])
+    twice = np.asarray(model(scaled.astype("f")))
+    np.testing.assert_allclose(twice, 2 * np.asarray(model(point.astype("f"))), rtol=1e-4)
+
+
+def test_bad_arguments_of_an_untrained_basis():
+    for name in ("width", "depth", "modes"):
+        with pytest.raises(ValueError, match=f"{name} must be an integer of at least 1"):
+            untrained(**{name: 0})
+    with pytest.raises(ValueError, match="examples must be an integer"):
+        untrained(regression="kernel", examples=0)

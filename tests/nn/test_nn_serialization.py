@@ -64,6 +64,10 @@ LAYERS = [
     layers.CropTo(),
     layers.AppendCoordinates(name="coordinates"),
     layers.SpectralConvolution(4, 3, seed=5),
+    layers.DimensionlessInputs(
+        scale=0, divided=[False, True], kept=[1], logarithmic=[True, True], name="inputs"
+    ),
+    layers.ModeFactors(scale=None, divided=[False], kept=[0], logarithmic=[False]),
     layers.KernelCoefficients(
         5,
         3,

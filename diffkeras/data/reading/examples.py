@@ -22,7 +22,8 @@ from diffkeras.data.shards import Shard, find_records
 from diffkeras.data.storage import check_dataset, check_records, dataset_path
 from diffkeras.data.stored_metadata import FILE_REMEDY, stored_splits
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.physics import Problem
+from diffkeras.physics import FamilyRecipe, Problem
+from diffkeras.physics.families.rows import maps_by_parameters
 from diffkeras.representation.network_input import network_input
 from diffkeras.representation.target import pack_target
 from diffkeras.surrogates.predicted_fields import scaled_inputs
@@ -56,7 +57,8 @@ def raw_dataset(
     Returns:
         A dataset of {"source_image": (H, W, 1), "field": (H, W, 1), "sources": {…}}, float32 on the
         linear scale. Where the diffusion length varies, it has "diffusion_length" () [length] too,
-        and with tissues the maps of `DatasetConfig.maps`, (H, W, 1) float32 each.
+        and with tissues the maps of `DatasetConfig.maps`, (H, W, 1) float32 each. Of a family, it
+        has "parameters" (p,) and the maps of `DataConfig.maps`, and no sources.
 
     Raises:
         ConfigurationError: training examples of a stream, which are not stored.
@@ -71,7 +73,10 @@ def raw_dataset(
 
 def problem_of_examples(config: Config, examples: Mapping[str, Any]) -> Problem:
     """The problem of an example of `raw_dataset`, or the batch of a batch of them."""
-    recipe = DatasetConfig.of(config.data.sources[0], config).recipe()  # alike for all counts
+    dataset = DatasetConfig.of(config.data.sources[0], config)
+    recipe = dataset.recipe()  # alike for all counts
+    if isinstance(recipe, FamilyRecipe):
+        return recipe.problem_of(np.asarray(examples["parameters"]))
     images = np.asarray(examples["source_image"])[..., 0]
     batch = images.ndim > 2
     maps = {name: np.asarray(examples[name])[..., 0] for name in config.data.maps}
@@ -139,6 +144,7 @@ def stored_examples(
     offsets = tf.constant(np.concatenate(found))
     dataset = DatasetConfig.of(counts[0], config)
     features = dataset_features(dataset, any_count=len(counts) > 1)
+    complete = completion(config)
 
     def read(position: tf.Tensor) -> dict[str, Any]:
         records = tf.data.experimental.from_variant(
@@ -150,7 +156,7 @@ def stored_examples(
             ),
             tf.TensorSpec((), tf.string),
         )
-        return features.deserialize_example(records.take(1).get_single_element())
+        return complete(features.deserialize_example(records.take(1).get_single_element()))
 
     return read
 
@@ -183,6 +189,7 @@ def solved_examples(
     threadpoolctl.threadpool_limits(1, user_api="blas")
     features = dataset_features(datasets[0], any_count=len(counts) > 1)
     specs = tf.nest.flatten(features.get_tensor_spec())
+    complete = completion(config)
 
     def make(index: np.int64, number: np.int64) -> list[NDArray]:
         values = tf.nest.flatten(make_example(datasets[index], split, int(number)))
@@ -197,9 +204,32 @@ def solved_examples(
         values = tf.numpy_function(make, [index, number], types, stateful=False)
         shaped = [tf.ensure_shape(v, spec.shape) for v, spec in zip(values, specs, strict=True)]
         example: dict[str, Any] = tf.nest.pack_sequence_as(features.get_tensor_spec(), shaped)
-        return example
+        return complete(example)
 
     return solve
+
+
+def completion(config: Config) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A function, for a graph, that adds to a family's example what follows from its parameters.
+
+    These are its source image and its maps. Each is a sum of the parameters, each times the nodes
+    that it sets, and of what no parameter sets.
+    """
+    family = config.family
+    if family is None:
+        return lambda example: example
+    shape = (*family.problem.lattice, 1)
+    rows = {
+        name: tf.constant(values, tf.float32)
+        for name, values in maps_by_parameters(family, config.data.maps).items()
+    }
+
+    def complete(example: dict[str, Any]) -> dict[str, Any]:
+        numbers = tf.concat([example["parameters"], tf.ones(1)], axis=0)
+        maps = {name: tf.reshape(numbers[None] @ part, shape) for name, part in rows.items()}
+        return {**example, **maps}
+
+    return complete
 
 
 @contextmanager
@@ -226,12 +256,19 @@ def to_network_pair(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tenso
 
     def convert(example: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
         xp = tf.experimental.numpy
+        if config.takes_parameters:  # whose network knows the scale of the field
+            image, count = example["source_image"], config.data.sources[0]
+            counts = count * tf.ones_like(example["parameters"][..., 0])
+            return example["parameters"], pack_target(example["field"], image, counts, xp)
         # only overlapping discs have a scale other than 1, and they are in no medium that varies
         image, _, scale = scaled_inputs(config, example["source_image"], {}, xp)
         field = example["field"]
         if not config.data.divide_by_maximum:
             field = field / scale
-        count = tf.reduce_sum(tf.ones_like(example["sources"]["radii"]), axis=-1)
+        if "sources" in example:
+            count = tf.reduce_sum(tf.ones_like(example["sources"]["radii"]), axis=-1)
+        else:  # of a family, which is one dataset
+            count = config.data.sources[0] * tf.ones_like(example["parameters"][..., 0])
         target = pack_target(transform.forward(field, xp), image, count, xp)
         length = example.get("diffusion_length")
         channels = config.map_channels(example, xp)

@@ -139,7 +139,7 @@ class Generation:
         staging = self.staging[count]
         with names_unwritable(staging.place):
             staging.publish(complete)
-        logger.info("%s: %s", "1 source" if count == 1 else f"{count} sources", staging.place)
+        logger.info("%s: %s", staging.dataset.in_words, staging.place)
 
 
 @contextlib.contextmanager

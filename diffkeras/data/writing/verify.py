@@ -20,7 +20,6 @@ from diffkeras.data.writing.generation import Estimate, estimate_example
 from diffkeras.errors import DataError
 from diffkeras.system.process_pool import run_tasks
 
-SOURCE_ARRAYS = ("rows", "columns", "radii", "values")
 LEAST_EXAMPLES = 3  # solved again of each split, however small the share is
 # fields on different machines differ by about 1e-13 of the largest value in float64, so in float32
 # a value may be rounded to its neighbour, which differs by 2⁻²³; twice that is allowed
@@ -95,8 +94,8 @@ def run_checks(
 def check_shard(check: Check, tick: Callable[[], None] = lambda: None) -> list[str]:
     """Read a file and compare the chosen examples with newly solved ones.
 
-    For the first example of the file, the sources are drawn again too, which needs no solve. So a
-    file with other examples than its name says is found, whichever examples are chosen.
+    For the first example of the file, sources or parameters are drawn again too, which needs no
+    solve. So a file with other examples than its name says is found, whichever examples are chosen.
 
     Returns:
         A line for each error.
@@ -110,8 +109,7 @@ def check_shard(check: Check, tick: Callable[[], None] = lambda: None) -> list[s
                 new = features.deserialize_example_np(make_record(check.dataset, split, k))
                 tick()
             elif k == check.shard.first:
-                sources = check.dataset.recipe().sources(split, k)
-                new = {"sources": {n: getattr(sources, n) for n in SOURCE_ARRAYS}}
+                new = check.dataset.recipe().drawn(split, k)
             else:
                 continue
             if different := _compare_record(features, record, new):

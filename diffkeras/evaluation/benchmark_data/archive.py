@@ -117,7 +117,7 @@ class BenchmarkSplit:
         """The problem of an image, for `solve` and `certify`."""
         from diffkeras.data.dataset_config import DatasetConfig
 
-        recipe = DatasetConfig.of(int(self.counts[image]), self.config).recipe()
+        recipe = DatasetConfig.of(int(self.counts[image]), self.config).disc_recipe()
         source_image, *maps = np.moveaxis(self.inputs[image], -1, 0)
         return recipe.problem(source_image, maps=dict(zip(self.channels[1:], maps, strict=True)))
 

@@ -4,6 +4,7 @@ from diffkeras.nn.architectures.architecture import Architecture
 from diffkeras.nn.architectures.encoder_decoder import ENCODER_DECODER
 from diffkeras.nn.architectures.fourier_neural_operator import FOURIER_NEURAL_OPERATOR
 from diffkeras.nn.architectures.joined_pair import JOINED_PAIR
+from diffkeras.nn.architectures.reduced_basis import REDUCED_BASIS
 from diffkeras.nn.architectures.u_net import U_NET
 from diffkeras.nn.architectures.unrolled_cg import UNROLLED_CG
 
@@ -15,5 +16,6 @@ ARCHITECTURES: dict[str, Architecture] = {
         U_NET,
         FOURIER_NEURAL_OPERATOR,
         UNROLLED_CG,
+        REDUCED_BASIS,
     )
 }

@@ -205,8 +205,8 @@ class MultigridCorrections(Corrections):
     inexact step of Newton's method: r = s − Aû − φ(û), A + φ'(û) stands for A, and p is conjugate
     to the last direction only. The damping of each level before and after the coarser ones is
     learned, for each round of its own, and so are the factors of coarser couplings, for all rounds
-    together: 10 numbers a round and 4 more. Rounds are one loop of the graph, so the time of tracing
-    doesn't grow with their number.
+    together: 10 numbers a round and 4 more. Rounds are one loop of the graph, which
+    takes as long to trace for many rounds as for one.
 
     Source: Notay (2000) for conjugate gradients with a preconditioner that varies.
     """

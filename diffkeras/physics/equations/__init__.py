@@ -1,1 +1,1 @@
-"""The equations of a problem on its lattice, and the transforms that solve some of them."""
+"""The equations of a problem on its lattice, and transforms and multigrid cycles for them."""

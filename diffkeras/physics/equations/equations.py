@@ -22,6 +22,7 @@ from diffkeras.physics.equations.spectral import SpectralOperator, spectral_oper
 from diffkeras.physics.problem.keywords import ProblemKeywords
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem, as_problem
+from diffkeras.physics.problem.uptake import SaturatingUptake
 
 
 class Equations:
@@ -197,11 +198,7 @@ class Equations:
 
         As φ is concave, the least one is that at u + radius. It is 0 if the radius is infinite.
         """
-        if self._uptake is None or not np.isfinite(radius).all():
-            return 0.0
-        # the rounding of u + radius is relative, and so is that of the slope
-        slack = 1 - 2 * (self._uptake.rounding + 8) * EPSILON
-        return self._uptake.slope(field + radius) * slack
+        return 0.0 if self._uptake is None else least_slope(self._uptake, field, radius)
 
     def change_of_slope(self, field: NDArray, radius: NDArray) -> NDArray | float:
         """At least |φ'(v) − φ'(u)| for all v between u − radius and u + radius, node by node."""
@@ -217,6 +214,17 @@ class Equations:
             return self.volumes
         drain = (self.volumes.drain + slope) / SLACK
         return FiniteVolumes(self.volumes.couplings, drain)
+
+
+def least_slope(
+    uptake: SaturatingUptake, field: NDArray, radius: NDArray | float
+) -> NDArray | float:
+    """At most the slopes of φ between u − radius and u + radius; 0 if the radius is infinite."""
+    if not np.isfinite(radius).all():
+        return 0.0
+    # the rounding of u + radius is relative, and so is that of the slope
+    slack = 1 - 2 * (uptake.rounding + 8) * EPSILON
+    return uptake.slope(field + radius) * slack
 
 
 def as_equations(problem: Any, keywords: ProblemKeywords) -> tuple[Problem, Equations | None]:

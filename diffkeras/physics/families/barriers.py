@@ -8,6 +8,7 @@ that the residuals of its samples have: their root mean square, plus a floor.
 
 import warnings
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,18 +34,29 @@ OFTEN = 0.1  # share of predictions whose bounds are small enough without a corr
 NEARLY_ALWAYS = 0.75  # of those whose bounds are small enough after one that is near
 TRIED = 64  # samples
 
-Sample = Callable[[int], tuple[Problem, NDArray[np.float64]]]
+
+class Sample(NamedTuple):
+    """A problem of the family with its predictions, by regression alone and with all that follows.
+
+    Both have the values of the fixed nodes.
+    """
+
+    problem: Problem
+    plain: NDArray[np.float64]
+    field: NDArray[np.float64]
 
 
-def family_proofs(lowest: Problem, inputs: NDArray[np.float64], sample: Sample) -> FamilyProofs:
+def family_proofs(
+    plain: FamilyProofs, inputs: NDArray[np.float64], sample: Callable[[int], Sample]
+) -> FamilyProofs:
     """The proofs of a family.
 
     Args:
-        lowest: its problem with the slowest decay and the least uptake.
+        plain: those without barriers.
         inputs: (m, k), of the samples.
-        sample: gives the problem and the prediction of each one by its number.
+        sample: gives each one by its number.
     """
-    plain = FamilyProofs(lowest)
+    lowest = plain.equations.asked
     spread = np.where(inputs.std(axis=0) > 0, inputs.std(axis=0), 1.0)
     number = min(MOST_PARTS, len(inputs) // IN_PART)
     parts = [np.arange(len(inputs))]
@@ -64,21 +76,20 @@ def family_proofs(lowest: Problem, inputs: NDArray[np.float64], sample: Sample) 
                     return plain
                 pairs.append(pair)
     none = np.zeros(2)
-    barriers = Barriers(np.stack(pairs, axis=1).astype(np.float32), none, none, none)
+    barriers = Barriers(np.stack(pairs, axis=1).astype(np.float32), none, none, none, none)
     made = FamilyProofs(lowest, barriers)
     tried = np.arange(0, len(inputs), -(-len(inputs) // TRIED))
-    ratios = np.array([_ratios(made, *sample(int(n))) for n in tried])
-    attempt, typical = np.quantile(ratios[:, 0], OFTEN), np.median(ratios[:, 1])
-    near = 1 / np.maximum(np.quantile(ratios[:, 2:], NEARLY_ALWAYS, axis=0), 1.0)
-    found = {"attempt": attempt, "typical": typical, "near": near}
+    ratios = np.array([_ratios(made, sample(int(n))) for n in tried])
+    plain_bound = np.quantile(ratios[:, 0], NEARLY_ALWAYS)
+    attempt, typical = np.quantile(ratios[:, 1], OFTEN), np.median(ratios[:, 2])
+    near = 1 / np.maximum(np.quantile(ratios[:, 3:], NEARLY_ALWAYS, axis=0), 1.0)
+    found = {"plain": plain_bound, "attempt": attempt, "typical": typical, "near": near}
     return FamilyProofs(
         lowest, barriers._replace(**{name: np.asarray(value) for name, value in found.items()})
     )
 
 
-def _pair(
-    proofs: FamilyProofs, samples: list[tuple[Problem, NDArray[np.float64]]], margin: float
-) -> NDArray[np.float64] | None:
+def _pair(proofs: FamilyProofs, samples: list[Sample], margin: float) -> NDArray[np.float64] | None:
     """The two barriers for some samples, (2, *lattice); None if there are none.
 
     They are made for a share of the samples' slopes: with 0, they serve all problems of the family
@@ -87,7 +98,7 @@ def _pair(
     volumes = proofs.equations.volumes
     least = np.full(volumes.drain.shape, np.inf)
     squares = np.zeros((2, *volumes.drain.shape))
-    for problem, field in samples:
+    for problem, _, field in samples:
         try:
             after, _, residuals = _once_corrected(proofs, problem, field)
         except ConvergenceError:
@@ -118,14 +129,13 @@ def _once_corrected(
     return after, move.first_estimate, [residual, equations.of(after)]
 
 
-def _ratios(
-    proofs: FamilyProofs, problem: Problem, field: NDArray[np.float64]
-) -> tuple[float, float, float, float]:
-    """About the bounds of a prediction and of corrected fields.
+def _ratios(proofs: FamilyProofs, sample: Sample) -> tuple[float, float, float, float, float]:
+    """About the bounds of predictions and of corrected fields.
 
-    That of the prediction and the size of its correction are relative to the field's size, those
-    of fields that are corrected once and twice to their last correction.
+    Those of both predictions, and the size of the correction, are relative to the field's size,
+    those of fields that are corrected once and twice to their last correction.
     """
+    problem, plain, field = sample
     equations, size = proofs.equations_of(problem), largest(field)
 
     def bound(kind: int, field: NDArray[np.float64], residual: NDArray[np.float64]) -> float:
@@ -135,6 +145,7 @@ def _ratios(
     once, first, (residual, after_once) = _once_corrected(proofs, problem, field)
     twice, second, (_, after_twice) = _once_corrected(proofs, problem, once)
     return (
+        bound(PREDICTED, plain, equations.of(plain)) / size if size else np.inf,
         bound(PREDICTED, field, residual) / size if size else np.inf,
         first / size if size else 0.0,
         bound(CORRECTED, once, after_once) / first if first else 1.0,

@@ -15,6 +15,7 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.rounding import SLACK
+from diffkeras.physics.families.equations import SharedEquations, SharedOperator
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import bounds_of
 from diffkeras.physics.solvers.barrier import Barrier, BarrierChoice
@@ -32,13 +33,15 @@ class Barriers(NamedTuple):
 
     Attributes:
         fields: (2, j, *lattice) float32, those for predictions and those for corrected fields.
-        attempt: the relative bound from which a prediction is tried to be proven as it is.
+        plain: a relative bound that predictions by regression have as a rule.
+        attempt: the same from which others are tried to be proven as they are.
         near: (2,), shares of a needed bound that the last correction may have, so that it is met:
             of the first correction, and of one by further iterations.
         typical: the size of a first correction, relative to the field's.
     """
 
     fields: NDArray[np.float32]
+    plain: NDArray[np.float64]
     attempt: NDArray[np.float64]
     near: NDArray[np.float64]
     typical: NDArray[np.float64]
@@ -49,13 +52,38 @@ class Enclosed(NamedTuple):
 
     Attributes:
         field: on the lattice; the fixed nodes have their values.
-        bound: at least |field − u| node by node.
+        proof: of its bound, constant times barrier.
         iterations: of conjugate gradients, or of the cycle alone.
     """
 
     field: NDArray[np.float64]
-    bound: NDArray[np.float64]
+    proof: "BarrierProof"
     iterations: int
+
+    @property
+    def highest(self) -> float:
+        """The largest value of the bound."""
+        return self.proof.highest
+
+
+class BarrierProof(NamedTuple):
+    """The bound c w node by node, of a constant and a barrier."""
+
+    constant: float
+    barrier: Barrier
+
+    @property
+    def highest(self) -> float:
+        """The largest value of the bound."""
+        return self.constant * self.barrier.highest * SLACK
+
+    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
+        """See `Proof`."""
+        return self.highest
+
+    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+        """See `Proof`."""
+        return self.constant * self.barrier.field
 
 
 class FamilyProofs:
@@ -72,6 +100,7 @@ class FamilyProofs:
         self.equations = Equations(lowest)
         volumes, free = self.equations.volumes, self.equations.free
         self._near = NearbyCycle(self.equations.cycle, volumes.drain, [])
+        self._shared = SharedOperator(self.equations)
         self._choices = [
             BarrierChoice(
                 [Barrier(field * free.astype(np.float64), self.equations) for field in each]
@@ -79,9 +108,9 @@ class FamilyProofs:
             for each in ([] if barriers is None else barriers.fields)
         ]
 
-    def equations_of(self, problem: Problem) -> Equations:
+    def equations_of(self, problem: Problem) -> SharedEquations:
         """The equations of a problem of the family, with what all share."""
-        return Equations(problem, self.equations)
+        return SharedEquations(problem, self._shared)
 
     def steps_of(self, equations: Equations) -> LinearSteps:
         """The solver of linear steps, with the cycle that all share, if the couplings are."""
@@ -125,9 +154,9 @@ class FamilyProofs:
         equations = self.equations_of(problem)
         residual, rounding = equations.of_with_most_rounding(field)
         if needed is not None and needed >= self.barriers.attempt * largest(field):
-            bound = self._bound(PREDICTED, equations, field, residual, rounding, needed)
-            if bound is not None:
-                return Enclosed(field, bound, 0)
+            proof = self._proof(PREDICTED, equations, field, residual, rounding, needed)
+            if proof is not None:
+                return Enclosed(field, proof, 0)
         steps, slope = self.steps_of(equations), equations.slope(field)
         aim = np.inf
         if needed is not None:
@@ -142,10 +171,10 @@ class FamilyProofs:
             field = corrected(equations, field, move.solution)
             residual, rounding = equations.of_with_most_rounding(field)
             needed = OWN * move.first_estimate if needed is None else needed
-            bound = self._bound(CORRECTED, equations, field, residual, rounding, needed)
-            if bound is not None:
+            proof = self._proof(CORRECTED, equations, field, residual, rounding, needed)
+            if proof is not None:
                 steps.release()
-                return Enclosed(field, bound, steps.iterations + corrections + 1)
+                return Enclosed(field, proof, steps.iterations + corrections + 1)
             aim = CLOSER * min(aim, float(self.barriers.near[1]) * needed)
             if move.first_estimate > WIDE * largest(field):
                 slope = equations.slope(field)
@@ -157,11 +186,11 @@ class FamilyProofs:
         if enclosed is None:
             return bounds_of(field, self.equations_of(problem)).field
         bound = np.abs(field - enclosed.field)
-        bound += enclosed.bound
+        bound += enclosed.proof.node_bound(field, problem)
         bound *= SLACK
         return bound
 
-    def _bound(
+    def _proof(
         self,
         kind: int,
         equations: Equations,
@@ -169,11 +198,11 @@ class FamilyProofs:
         residual: NDArray[np.float64],
         rounding: float,
         needed: float,
-    ) -> NDArray[np.float64] | None:
-        """A bound node by node of at most `needed`, if a barrier proves one."""
+    ) -> BarrierProof | None:
+        """A bound of at most `needed`, if a barrier proves one."""
         constant, barrier = self.bound(kind, equations, field, residual, rounding, needed)
-        constant *= SLACK
-        return constant * barrier.field if constant * barrier.highest * SLACK <= needed else None
+        proof = BarrierProof(constant * SLACK, barrier)
+        return proof if proof.highest <= needed else None
 
 
 class PredictionProof(NamedTuple):

@@ -18,6 +18,7 @@ from diffkeras.physics.problem.problem import Problem
 
 METHODS = ("sobol", "latin_hypercube")
 MOST_DRAWN = 1 << 24
+SAME = 1e-6  # relative difference of parts up to which a problem is one of the family
 # parts that remove: where they are least and all others most, a steady state is least likely
 REMOVING = ("decay", "uptake.")
 
@@ -162,6 +163,40 @@ class Family:
             return with_parts(self.problem, self._parts(values))
         return Problem.batch([with_parts(self.problem, self._parts(each)) for each in values])
 
+    def point_of(self, problem: Problem) -> NDArray[np.float64]:
+        """The parameters (p,) of one of the family's problems, within the ranges or not.
+
+        Raises:
+            PhysicsError: a problem that differs from the family's in more than the parameters.
+        """
+        own = self.problem
+        if problem.is_batch or problem.lattice != own.lattice:
+            raise PhysicsError(f"this family has the lattice {own.lattice}, not {problem.shape}")
+        given, known = parts_of(problem), self._known_parts
+        if not np.array_equal(problem.fixed, own.fixed):
+            raise PhysicsError("the problem has other fixed nodes than this family")
+        if problem.medium.boundaries != own.medium.boundaries or given.keys() != known.keys():
+            raise PhysicsError("the problem has other sides, or another uptake, than this family")
+        values = np.empty(len(self.parameters))
+        for number, parameter in enumerate(self.parameters):
+            nodes = self.own_nodes[number]
+            if parameter.part == "values" and nodes is None:
+                nodes = np.flatnonzero(own.fixed)
+            part = np.asarray(given[parameter.part], np.float64)
+            if nodes is not None and not nodes.size:  # regions have all nodes of the part
+                values[number] = parameter.middle
+            else:
+                values[number] = part.flat[0 if nodes is None or part.ndim == 0 else nodes[0]]
+        wanted = {**known, **self._parts(values)}
+        for name, part in given.items():
+            same = part is wanted[name] or np.allclose(part, wanted[name], rtol=SAME, atol=0)
+            if not same:
+                raise PhysicsError(
+                    f"the problem has another {name} than this family where no parameter sets it; "
+                    f"the parameters are {', '.join(self.names)}"
+                )
+        return values
+
     def quick_problem_at(self, values: NDArray[np.float64]) -> Problem:
         """The problem of a point (p,) in the ranges, without checking it again."""
         if not self._contains(values).all():
@@ -177,7 +212,7 @@ class Family:
         fixed = self.problem.fixed.ravel()
         rows = np.zeros((len(self.parameters) + 1, fixed.size))
         rows[-1] = self.problem.values.ravel() * fixed
-        for row, parameter, nodes in zip(rows, self.parameters, self._own_nodes, strict=False):
+        for row, parameter, nodes in zip(rows, self.parameters, self.own_nodes, strict=False):
             if parameter.part == "values":
                 row[slice(None) if nodes is None else nodes] = 1.0
                 row *= fixed
@@ -205,7 +240,14 @@ class Family:
         else:
             # a power of 2 keeps the points balanced; the first ones of a sequence are one, too
             unit = qmc.Sobol(size, rng=rng).random_base2((count - 1).bit_length())[:count]
-        return self._from_unit(unit)
+        return self.from_unit(unit)
+
+    @property
+    def lowest_point(self) -> NDArray[np.float64]:
+        """The point (p,) of slowest decay and least uptake, with all else in the middle."""
+        return np.array(
+            [p.low if p.part.startswith(REMOVING) else p.middle for p in self.parameters]
+        )
 
     def pull_back(self, derivatives: Mapping[str, Any]) -> NDArray[np.float64]:
         """The derivatives by the parameters, (p,), from those by the parts of a problem.
@@ -236,7 +278,7 @@ class Family:
                     "of this family's problems"
                 )
             each = np.asarray(derivatives[parameter.part])
-            nodes = self._own_nodes[number]
+            nodes = self.own_nodes[number]
             result[number] = (
                 each.sum() if nodes is None or each.ndim == 0 else each.flat[nodes].sum()
             )
@@ -259,8 +301,8 @@ class Family:
         return digest.hexdigest()
 
     @cached_property
-    def _own_nodes(self) -> list[NDArray[np.intp] | None]:
-        """The nodes of each parameter; those of a whole part are the ones that no region has."""
+    def own_nodes(self) -> list[NDArray[np.intp] | None]:
+        """The nodes of each parameter: of a whole part, None or those that no region has."""
         nodes: list[NDArray[np.intp] | None] = []
         for parameter in self.parameters:
             others = [
@@ -304,8 +346,8 @@ class Family:
     def _known_parts(self) -> dict[str, Any]:
         return parts_of(self.problem)
 
-    def _from_unit(self, unit: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Points from numbers in [0, 1), (n, p)."""
+    def from_unit(self, unit: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points (…, p) from numbers in [0, 1]."""
         linear = self.low + unit * (self.high - self.low)
         low, high = (np.where(self._is_logarithmic, end, 1.0) for end in (self.low, self.high))
         powers = low * (high / low) ** unit

@@ -103,12 +103,19 @@ def _parameter(
                 f"{name!r:.60} needs the region {region!r:.40}, and the regions are "
                 f"{', '.join(masks) or 'none'}: give regions={{{region!r:.40}: mask}}"
             )
-        nodes = _nodes(name, part, masks[region], problem)
+        nodes = nodes_of_region(name, part, masks[region], problem)
     low, high = _range(name, pair)
     return Parameter(name, part, nodes, low, high, low > 0 and not linear)
 
 
-def _nodes(name: str, part: str, mask: NDArray[np.bool_], problem: Problem) -> NDArray[np.intp]:
+def nodes_of_region(
+    name: str, part: str, mask: NDArray[np.bool_], problem: Problem
+) -> NDArray[np.intp]:
+    """The numbers of a region's nodes.
+
+    Raises:
+        PhysicsError: the part is no map, or has no effect on some of the nodes.
+    """
     if part == "step" or part.startswith("boundary."):
         raise PhysicsError(
             f"{name!r:.60}: {part} is no map of the lattice, so leave the region out"

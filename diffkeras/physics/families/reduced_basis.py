@@ -27,14 +27,14 @@ from diffkeras.physics.arguments import (
 )
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.equations.ring import Ring
-from diffkeras.physics.families.barriers import family_proofs
+from diffkeras.physics.families.barriers import Sample, family_proofs
 from diffkeras.physics.families.certified import Barriers, FamilyProofs, PredictionProof
-from diffkeras.physics.families.family import MOST_DRAWN, REMOVING, Family
-from diffkeras.physics.families.left_out import enough_modes, errors_left_out, left_out
+from diffkeras.physics.families.family import MOST_DRAWN, Family
+from diffkeras.physics.families.left_out import enough_modes, errors_left_out
+from diffkeras.physics.families.predictor import Predictor
 from diffkeras.physics.families.regression import KernelRegression
 from diffkeras.physics.families.snapshots import Modes, Snapshots
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.bounds import KnownBounds
 from diffkeras.physics.solution import BatchSolution, Solution
 from diffkeras.physics.solvers.statistics import SolveStatistics
 from diffkeras.physics.steady_state import solve
@@ -44,7 +44,7 @@ MODES = 100  # by default at most
 SNAPSHOT_TOLERANCE = 1e-6
 FOR_BARRIERS = 256  # snapshots for whose slopes and residuals the barriers are made
 NEEDED = 0.95  # share of a tolerance that bounds may have: corrections change the field's size
-FORMAT = 1  # of files
+FORMAT = 2  # of files
 UNREADABLE = (
     *(OSError, ValueError, TypeError, KeyError, AttributeError, EOFError),
     *(zipfile.BadZipFile, zlib.error),
@@ -84,14 +84,33 @@ class ReducedBasis:
         errors: NDArray[np.float64],
         proofs: FamilyProofs,
         worst: float = np.inf,
+        *,
+        few: int | None = None,
+        remainder: float = 0.0,
     ) -> None:
-        """From its parts; `mean` is (n,) and `modes` (r, n) on all n nodes."""
+        """From its parts, on all n nodes.
+
+        Args:
+            family, errors, worst: see the attributes.
+            mean: (n,).
+            modes: all of them, with those that only proven predictions need, (q, n).
+            regression: to the coefficients of all modes.
+            proofs: of the family.
+            few: r, the number of modes that predictions without a tolerance need.
+            remainder: about the Euclidean norm of what all modes leave of a field, before scaling.
+        """
+        few = len(modes) if few is None else few
         self.family = family
         self.errors = errors
         self.worst = worst
-        self.rows = np.concatenate([modes, mean[None]])  # one product gives a field
-        self.regression = regression
+        self.regression = regression.first(few)
+        self._predictor = Predictor(family, mean, modes, regression, few, remainder)
         self._proofs = proofs
+
+    @property
+    def rows(self) -> NDArray[np.float32]:
+        """See the attributes."""
+        return self._predictor.rows[: self._predictor.few + 1]
 
     @property
     def modes(self) -> NDArray[np.float32]:
@@ -219,12 +238,24 @@ class ReducedBasis:
             regression = KernelRegression.fit(
                 family.scaling.inputs(solved.points), basis.coefficients
             )
+        few = len(basis.modes)
         if modes is None:
-            number = enough_modes(solved, basis, regression)
-            basis, regression = basis.first(number), regression.first(number)
-        errors = errors_left_out(solved, basis, regression)
-        proofs = _proofs_of(family, solved, basis, regression)
-        return cls(family, basis.mean, basis.modes, regression, errors, proofs)
+            few = enough_modes(solved, basis, regression)
+        errors = errors_left_out(solved, basis.first(few), regression.first(few))
+        left = basis.singular_values[len(basis.modes) :]
+        remainder = float(np.linalg.norm(left) / np.sqrt(len(solved.points)))
+        made = cls(
+            family,
+            basis.mean,
+            basis.modes,
+            regression,
+            errors,
+            FamilyProofs(family.quick_problem_at(family.lowest_point)),
+            few=few,
+            remainder=remainder,
+        )
+        made._proofs = made._proofs_of(solved.points, basis.coefficients)
+        return made
 
     def predict(
         self,
@@ -237,9 +268,10 @@ class ReducedBasis:
 
         Without a tolerance it is the regression's, and its bounds are proven when they are first
         read, which takes longer than the prediction. With a tolerance it is corrected until its
-        error is proven to be that small, which a tenth of a solution is usually enough for. Where
-        it isn't, `solve` goes on from there; `stats.method` says so: "reduced-basis" or that of the
-        solver. Fields are float64, or float32 if the solver's are.
+        error is proven to be that small: by Galerkin's method in the space of the basis (`fields`),
+        and by multigrid cycles. Where these aren't enough, `solve` goes on from there;
+        `stats.method` says so: "reduced-basis" or that of the solver. Fields are float64, or
+        float32 if the solver's are.
 
         Args:
             parameters: a point, or several as (n, p), for which a `BatchSolution` is returned.
@@ -255,25 +287,38 @@ class ReducedBasis:
         if tolerance is not None:
             tolerance = check_relative_tolerance(tolerance)
         with blas_threads():
-            several = np.atleast_2d(points)
-            fields = self._fields(several)
-            solutions = [
-                self._solution(self.family.quick_problem_at(point), field, tolerance)
-                for point, field in zip(several, fields, strict=True)
-            ]
+            solutions = self._solutions(np.atleast_2d(points), tolerance)
         if points.ndim == 1:
             return solutions[0]
         batch = Problem.batch([solution.problem for solution in solutions])
         return BatchSolution.of(np.stack([one.field for one in solutions]), batch, solutions)
 
     def fields(
-        self, parameters: Mapping[str, float] | ArrayLike, *, extrapolate: bool = False
+        self,
+        parameters: Mapping[str, float] | ArrayLike,
+        *,
+        extrapolate: bool = False,
+        galerkin: bool = False,
     ) -> NDArray[np.float32]:
-        """The predicted fields alone, (rows, columns) or (n, rows, columns), as fast as it gets."""
+        """The predicted fields alone, (rows, columns) or (n, rows, columns), as fast as it gets.
+
+        Args:
+            parameters, extrapolate: see `predict`.
+            galerkin: whether Galerkin's method corrects what the regression predicts, in the space
+                of the basis. That takes some times as long, and leaves far smaller errors, most of
+                all with many parameters or out of the ranges. It needs a family whose diffusivity,
+                step and numbers of sides are no parameters; in others, it changes nothing.
+        """
         points = self.family.points(parameters, extrapolate=extrapolate)
         with blas_threads():
             several = np.atleast_2d(points)
-            fields = self._fields(several)
+            if galerkin and self._predictor.can_solve:
+                coefficients = self._predictor.coefficients(several)
+                problems = map(self.family.quick_problem_at, several)
+                every = zip(coefficients, several, problems, strict=True)
+                fields = np.stack([self._solved(*each) for each in every])
+            else:
+                fields = self._predictor.fields(several)
         fixed = self.family.problem.fixed
         for point, field in zip(several, fields, strict=True):
             values = self.family.values_at(point)
@@ -289,15 +334,17 @@ class ReducedBasis:
         barriers = self._proofs.barriers
         arrays: dict[str, Any] = {
             "mean": self.rows[-1],
-            "modes": self.rows[:-1],
+            "modes": self._predictor.modes,
             "errors": self.errors,
             **({} if barriers is None else barriers._asdict()),
-            **self.regression._asdict(),
+            **self._predictor.regression._asdict(),
         }
         facts: dict[str, Any] = {
             "format": FORMAT,
             "fingerprint": self.family.fingerprint,
             "worst": self.worst,
+            "few": self._predictor.few,
+            "remainder": self._predictor.remainder,
         }
         content = io.BytesIO()
         np.savez(content, **arrays, **facts)
@@ -317,6 +364,7 @@ class ReducedBasis:
             if read["format"] != FORMAT:
                 raise DataError(f"{path} has format {read['format']}, not {FORMAT}: train again")
             fingerprint, worst = str(read["fingerprint"]), float(read["worst"])
+            few, remainder = int(read["few"]), float(read["remainder"])
             mean, modes, errors, *rest = (read[name] for name in ARRAYS)
             barriers = None
             if Barriers._fields[-1] in read:
@@ -327,41 +375,88 @@ class ReducedBasis:
             raise DataError(
                 f"{path} is the basis of another family: its problem, regions or ranges differ"
             )
-        proofs = FamilyProofs(_lowest(family), barriers)
-        return cls(family, mean, modes, KernelRegression(*rest), errors, proofs, worst)
+        proofs = FamilyProofs(family.quick_problem_at(family.lowest_point), barriers)
+        regression = KernelRegression(*rest)
+        return cls(
+            family,
+            mean,
+            modes,
+            regression,
+            errors,
+            proofs,
+            worst,
+            few=few,
+            remainder=remainder,
+        )
 
-    def _fields(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
-        """The predictions (n, *lattice) of points, 0 on the fixed nodes."""
-        scaling = self.family.scaling
-        ones = np.ones((len(points), 1))
-        coefficients = np.concatenate([self.regression(scaling.inputs(points)), ones], axis=1)
-        coefficients *= scaling.scales(points)[:, None]
-        fields = coefficients.astype(np.float32) @ self.rows
-        return fields.reshape(len(points), *self.family.problem.lattice)
-
-    def _solution(
-        self,
-        problem: Problem,
-        field: NDArray[np.float32],
-        tolerance: float | None,
-    ) -> Solution:
-        prediction = field.astype(np.float64)
-        if not np.isfinite(largest(field)):  # inputs out of the range of a logarithm, for example
-            prediction[...] = 0.0
-        np.copyto(prediction, problem.values, where=problem.fixed)
+    def _solutions(self, points: NDArray[np.float64], tolerance: float | None) -> list[Solution]:
+        """The solution of each of some points (n, p)."""
+        problems = [self.family.quick_problem_at(point) for point in points]
+        if tolerance is not None and not self._is_provable(tolerance):
+            coefficients = self._predictor.coefficients(points)
+            return [
+                self._corrected(problem, self._solved(row, point, problem), tolerance)
+                for row, point, problem in zip(coefficients, points, problems, strict=True)
+            ]
+        fields = self._predictor.fields(points)
+        pairs = zip(problems, fields, strict=True)
         if tolerance is None:
-            stats = SolveStatistics("reduced-basis", 0, residual=float(np.median(self.errors)))
-            return Solution(prediction, problem, stats, PredictionProof(self._proofs))
+            return [self._prediction(problem, field) for problem, field in pairs]
+        return [self._corrected(problem, field, tolerance) for problem, field in pairs]
+
+    def _is_provable(self, tolerance: float) -> bool:
+        """Whether the regression's fields are usually proven to be within a tolerance."""
+        barriers = self._proofs.barriers
+        limit = np.inf if barriers is None else float(barriers.plain)
+        return not self._predictor.can_solve or NEEDED * tolerance >= limit
+
+    def _solved(
+        self, coefficients: NDArray[np.float64], point: NDArray[np.float64], problem: Problem
+    ) -> NDArray[np.float32]:
+        """The field of Galerkin's method, on the lattice."""
+        return self._predictor.solved(coefficients, point, self._proofs.equations_of(problem))
+
+    def _prediction(self, problem: Problem, field: NDArray[np.float32]) -> Solution:
+        """The regression's field, whose bounds are proven when they are read."""
+        stats = SolveStatistics("reduced-basis", 0, residual=float(np.median(self.errors)))
+        proof = PredictionProof(self._proofs)
+        return Solution(with_fixed_values(field, problem), problem, stats, proof)
+
+    def _corrected(
+        self, problem: Problem, field: NDArray[np.float32], tolerance: float
+    ) -> Solution:
+        """A field whose proven error is within a tolerance."""
+        prediction = with_fixed_values(field, problem)
         ring = self._proofs.equations.ring  # all problems have the same fixed nodes
         size = _size(prediction, problem, ring)
         enclosed = self._proofs.enclose(problem, prediction, NEEDED * tolerance * size)
         if enclosed is not None:
-            bound = enclosed.bound
-            relative = float(bound.max()) / (_size(enclosed.field, problem, ring) or 1.0)
+            relative = enclosed.highest / (_size(enclosed.field, problem, ring) or 1.0)
             if relative <= tolerance / (1 + tolerance):  # of the exact field's size, too
                 stats = SolveStatistics("reduced-basis", 0, enclosed.iterations, relative)
-                return Solution(enclosed.field, problem, stats, KnownBounds(bound))
+                return Solution(enclosed.field, problem, stats, enclosed.proof)
         return solve(problem, tolerance=tolerance, initial=prediction)
+
+    def _proofs_of(
+        self, points: NDArray[np.float64], coefficients: NDArray[np.float64]
+    ) -> FamilyProofs:
+        """The proofs of the family, by predictions of snapshots that know nothing of them."""
+        numbers = np.arange(0, len(points), -(-len(points) // FOR_BARRIERS))
+        predictor = self._predictor
+        known = coefficients[numbers] - predictor.regression.left_out[numbers]
+        scaled = predictor.scaled(known, points[numbers])
+
+        def sample(place: int) -> Sample:
+            point = points[numbers[place]]
+            problem = self.family.quick_problem_at(point)
+            few = predictor.few + 1
+            plain = scaled[place, :few].astype(np.float32) @ predictor.rows[:few]
+            fields = plain.reshape(problem.lattice), self._solved(scaled[place], point, problem)
+            return Sample(problem, *(with_fixed_values(field, problem) for field in fields))
+
+        with blas_threads():
+            inputs = self.family.scaling.inputs(points[numbers])
+            return family_proofs(self._proofs, inputs, sample)
 
     def _relative_bound(self, point: NDArray[np.float64]) -> float:
         """The proven error of the prediction at a point, relative to the field's largest value."""
@@ -389,28 +484,13 @@ def _check_modes(modes: int | None, snapshots: int) -> None:
         )
 
 
-def _lowest(family: Family) -> Problem:
-    """The problem with the slowest decay and the least uptake, and all else in the middle."""
-    point = [p.low if p.part.startswith(REMOVING) else p.middle for p in family.parameters]
-    return family.quick_problem_at(np.array(point))
-
-
-def _proofs_of(
-    family: Family, solved: Snapshots, basis: Modes, regression: KernelRegression
-) -> FamilyProofs:
-    """The proofs of a family, by predictions of snapshots that know nothing of them."""
-    numbers = np.arange(0, len(solved.points), -(-len(solved.points) // FOR_BARRIERS))
-
-    def sample(place: int) -> tuple[Problem, NDArray[np.float64]]:
-        number = numbers[place]
-        point = solved.points[number]
-        problem = family.quick_problem_at(point)
-        field = left_out(number, basis, regression) * family.scaling.scales(point[None])[0]
-        field = field.reshape(problem.lattice).astype(np.float64)
-        return problem, np.where(problem.fixed, problem.values, field)
-
-    with blas_threads():
-        return family_proofs(_lowest(family), family.scaling.inputs(solved.points[numbers]), sample)
+def with_fixed_values(field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+    """A prediction in double precision with the values of the fixed nodes; 0 if it isn't finite."""
+    prediction = field.astype(np.float64)
+    if not np.isfinite(largest(field)):  # inputs out of the range of a logarithm, for example
+        prediction[...] = 0.0
+    np.copyto(prediction, problem.values, where=problem.fixed)
+    return prediction
 
 
 def _apart(

@@ -1,5 +1,6 @@
 """The medium: diffusivity, decay, lattice step and boundaries."""
 
+import copy
 import math
 import sys
 from collections.abc import Mapping
@@ -210,6 +211,15 @@ class Medium(ShortRepr):
         if not 1e-100 < length < 1e100:
             raise PhysicsError(f"diffusion length must be positive and finite, not {length}")
         return replace(self, decay=self._largest / length**2)
+
+    def similar(self, decay: NodeValues) -> "Medium":
+        """This medium with another decay, which is known to be in its range."""
+        other = copy.copy(self)
+        vars(other).pop("lattice", None)  # which depends on the decay
+        if isinstance(decay, np.ndarray):
+            decay.setflags(write=False)
+        object.__setattr__(other, "decay", decay)
+        return other
 
     def require_uniform(self, what: str) -> None:
         """Raise a PhysicsError that names what needs a uniform medium, unless this is one."""

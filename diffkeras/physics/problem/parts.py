@@ -177,7 +177,10 @@ def similar_problem(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem
         problem: one image.
         parts: of the lattice's shape where they are arrays; "values" only differ on fixed nodes.
     """
-    medium, values, production, uptake = _changed(problem, parts)
+    others = {name: part for name, part in parts.items() if name != "decay"}
+    medium, values, production, uptake = _changed(problem, others)
+    if "decay" in parts:
+        medium = medium.similar(_plain("decay", parts["decay"]))
     if uptake is not None:
         uptake = uptake.similar(_numbers_of_uptake(parts))
     return Problem.of_parts(medium, values, problem.fixed, production, uptake)
@@ -187,7 +190,7 @@ def _changed(
     problem: Problem, parts: Mapping[str, ArrayLike]
 ) -> tuple[Medium, NDArray[np.float64], NDArray[np.float64] | None, SaturatingUptake | None]:
     """Medium, values and production of one image with some parts replaced, and its own uptake."""
-    known, values, production = _parts_of_image(problem), problem.values, problem.production
+    values, production = problem.values, problem.production
     if "values" in parts:
         values = real_array("values", parts["values"])
     if "production" in parts:
@@ -196,7 +199,7 @@ def _changed(
     kinds = {name.partition(".")[0] for name in parts}
     medium = problem.medium
     if kinds - {"values", "production", "uptake"}:
-        medium = _changed_medium(problem, known | dict(parts))
+        medium = _changed_medium(problem, _parts_of_image(problem) | dict(parts))
     return medium, values, production, problem.uptake
 
 

@@ -10,6 +10,7 @@ from dataclasses import field as dataclass_field
 from functools import cached_property, partial
 from itertools import islice
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,7 @@ from diffkeras.system.process_pool import ProcessPool
 
 # a stream's examples are those of no split
 SPLIT_KEYS = {"train": 0, "validation": 1, "test": 2, "stream": 3}
+SOURCE_ARRAYS = ("rows", "columns", "radii", "values")
 MAX_DRAWS = 1000  # enough for a split with a sixteenth of the images
 # after an example's own key, for the generators of its diffusion length and of its tissue
 LENGTH_KEY, TISSUE_KEY = 1, 2
@@ -57,6 +59,8 @@ class Example:
         maximum: of the steady state, a float32's value, by which `field` is divided; None where it
             isn't divided.
         maps: of its tissue by name, (rows, columns) float32 each; none without tissue.
+        parameters: (p,) float32 of a family, in the order of its names; None of others. Then there
+            are no discs, and the source image has the values of the fixed nodes.
     """
 
     problem: Problem
@@ -66,6 +70,7 @@ class Example:
     diffusion_length: float | None = None
     maximum: float | None = None
     maps: Mapping[str, NDArray[np.float32]] = dataclass_field(default_factory=dict)
+    parameters: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -158,8 +163,7 @@ class ExampleRecipe:
 
     def rng(self, split: str, *numbers: int) -> np.random.Generator:
         """The generator of an example of a split, or of the stream, which has no end."""
-        if not isinstance(split, str) or split not in SPLIT_KEYS:
-            raise PhysicsError(f"there is no split {split!r:.60}; choose one of {list(SPLIT_KEYS)}")
+        check_split(split)
         numbers = tuple(check_whole("an example's number", k, 0, 2**63) for k in numbers)
         key = (SPLIT_KEYS[split], self.count, *numbers)
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
@@ -190,6 +194,11 @@ class ExampleRecipe:
             f"drawn on {self.lattice[0]}×{self.lattice[1]} for separate training, validation and "
             "test splits; choose a larger lattice, smaller discs or more sources"
         )
+
+    def drawn(self, split: str, k: int) -> dict[str, Any]:
+        """What is drawn of example k of a split, by its name in a dataset: its discs."""
+        sources = self.sources(split, k)
+        return {"sources": {name: getattr(sources, name) for name in SOURCE_ARRAYS}}
 
     @cached_property
     def has_few_images(self) -> bool:
@@ -254,15 +263,29 @@ class ExampleRecipe:
         A script that asks for several needs its `if __name__ == "__main__":`, as for any use of
         `multiprocessing` with the spawn method.
         """
-        if check_count("processes", processes) == 1:
-            yield from (self.example(split, k) for k in numbers)
-            return
-        tasks = iter(numbers)
-        chunks = iter(lambda: list(islice(tasks, CHUNK)), [])
-        with ProcessPool(processes) as pool:
-            for examples in pool.imap(partial(_solve_examples, self, split), chunks):
-                yield from examples
+        yield from solved_examples(self, split, numbers, processes)
 
 
-def _solve_examples(recipe: ExampleRecipe, split: str, numbers: list[int]) -> list[Example]:
+def check_split(split: str) -> str:
+    """The name of a split, or of the stream, which has no end."""
+    if not isinstance(split, str) or split not in SPLIT_KEYS:
+        raise PhysicsError(f"there is no split {split!r:.60}; choose one of {list(SPLIT_KEYS)}")
+    return split
+
+
+def solved_examples(
+    recipe: Any, split: str, numbers: Iterable[int], processes: int
+) -> Iterator[Example]:
+    """The examples of a recipe, see `ExampleRecipe.examples`."""
+    if check_count("processes", processes) == 1:
+        yield from (recipe.example(split, k) for k in numbers)
+        return
+    tasks = iter(numbers)
+    chunks = iter(lambda: list(islice(tasks, CHUNK)), [])
+    with ProcessPool(processes) as pool:
+        for examples in pool.imap(partial(_solve_examples, recipe, split), chunks):
+            yield from examples
+
+
+def _solve_examples(recipe: Any, split: str, numbers: list[int]) -> list[Example]:
     return [recipe.example(split, k) for k in numbers]

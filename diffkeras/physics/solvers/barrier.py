@@ -21,34 +21,40 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
-from diffkeras.physics.equations.rounding import EPSILON, SLACK
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
-LOOKED_AT = 2000  # nodes at most, to choose a barrier
+LOOKED_AT = 1000  # nodes at most, to choose a barrier
 TRIED = 2  # barriers before the safest one
 REDUCTION = 1e-3  # of the residual: w only has to be near the solution
+SINGLE = 2.0**-20  # 16 unit roundoffs of single precision: no term has more than five
+TINY, HIGHEST, SMALLEST = 1e-30, 1e14, 1e-290  # numbers beyond which nothing is proven
 
 
 class Barrier:
     """An array w on the lattice, with A w of the operator that it was made for.
 
+    Constants are computed in single precision, which makes them larger by about 1e-6 of them. Of
+    the terms of (A + d) w, the positive ones are rounded down and the negative ones up in size,
+    each by `SINGLE`, which is more than all roundings that follow. `TINY` covers what underflows.
+
     Attributes:
-        field: w ≥ 0, 0 on the fixed nodes.
+        field: w ≥ 0, 0 on the fixed nodes; numbers of single precision.
         highest: its largest value.
-        applied: at most A w.
+        applied: less than A w; infinite on the fixed nodes.
         volumes, free: A without slopes, and the free nodes.
     """
 
     def __init__(self, field: NDArray[np.float64], equations: Equations) -> None:
         """`equations` are those that it was made for."""
-        self.field = field
-        self.highest = largest(field)
+        single = np.where(field > TINY, field, 0.0).astype(np.float32)
+        self.field = single.astype(np.float64)
+        self.highest = largest(self.field)
         self.volumes, self.free = equations.volumes, equations.free
-        self.applied = self.volumes.apply_rounded_down(field)
-        self._size = largest(self.applied)
+        self.applied = self._applied(self.volumes)
+        self.less, self._more = single * (1 - SINGLE), single * (1 + SINGLE)
 
     def bound(self, operator: FiniteVolumes, residual: NDArray, rounding: float) -> float:
-        """The least c with (A + d) c w ≥ |F| on the free nodes; infinite if there is none.
+        """A c with (A + d) c w ≥ |F| on the free nodes, about the least; infinite if there is none.
 
         Then c w · `SLACK` bounds the error, if it is within the radius of the slopes.
 
@@ -57,27 +63,40 @@ class Barrier:
             residual: F, on the lattice, 0 on the fixed nodes.
             rounding: at least its error on any node.
         """
-        ratio = np.abs(residual)
-        ratio += rounding
+        size = largest(residual) + rounding
+        if size == 0:
+            return 0.0
         supply = self._supply(operator)
-        np.copyto(supply, np.inf, where=~self.free)
-        if not supply.min() > 0:
+        is_barrier = supply.min() > TINY and self.highest < HIGHEST
+        if not (is_barrier and SMALLEST < size < np.inf):
             return np.inf
+        ratio = np.empty(residual.shape, np.float32)
+        np.multiply(residual, 1 / size, out=ratio, casting="same_kind")
+        np.abs(ratio, out=ratio)
+        ratio += np.float32(rounding / size + TINY)
         ratio /= supply
-        return float(ratio.max()) * SLACK
+        return size * float(ratio.max()) * (1 + SINGLE)
 
-    def _supply(self, operator: FiniteVolumes) -> NDArray[np.float64]:
+    def _supply(self, operator: FiniteVolumes) -> NDArray[np.float32]:
         """At most (A + d) w on the lattice, for the operator A + d of any problem."""
         if operator.couplings is not self.volumes.couplings:
-            return operator.apply_rounded_down(self.field)
+            return self._applied(operator)
         # the couplings are the same, so that the drains make all the difference
-        result = operator.drain - self.volumes.drain
-        result *= self.field
+        change = (operator.drain - self.volumes.drain).astype(np.float32)
+        np.minimum(change, np.float32(HIGHEST), out=change)
+        result = change * self.less
+        if not change.min() >= 0:
+            np.multiply(change, self._more, out=result, where=change < 0)
         result += self.applied
-        # four roundings of terms that are at most this
-        drains = float(operator.drain.max()) + float(self.volumes.drain.max())
-        result -= 4 * EPSILON * (drains * self.highest + self._size)
         return result
+
+    def _applied(self, volumes: FiniteVolumes) -> NDArray[np.float32]:
+        """Less than A w on the free nodes, and infinite on the fixed ones."""
+        applied = volumes.apply_rounded_down(self.field)
+        single = np.minimum(applied, HIGHEST).astype(np.float32)
+        single -= np.float32(SINGLE) * np.abs(single) + np.float32(TINY)
+        np.copyto(single, np.inf, where=~self.free)
+        return single
 
 
 class BarrierChoice:
@@ -91,10 +110,9 @@ class BarrierChoice:
         self._barriers = barriers
         nodes = np.flatnonzero(barriers[0].free.ravel())
         self._nodes = nodes[:: -(-nodes.size // LOOKED_AT)]
-        looked_at = [(one.field.ravel(), one.applied.ravel()) for one in barriers]
-        self._fields = np.stack([field[self._nodes] for field, _ in looked_at])
-        self._applied = np.stack([applied[self._nodes] for _, applied in looked_at])
-        self._drain = barriers[0].volumes.drain.ravel()[self._nodes]
+        self._fields = np.stack([barrier.less.take(self._nodes) for barrier in barriers])
+        self._applied = np.stack([barrier.applied.take(self._nodes) for barrier in barriers])
+        self._drain = barriers[0].volumes.drain.take(self._nodes)
         self._highest = np.array([barrier.highest for barrier in barriers])
 
     def bound(
@@ -106,10 +124,12 @@ class BarrierChoice:
         constant is infinite.
         """
         operator = equations.steeper(slope)
-        supply = operator.drain.ravel()[self._nodes] - self._drain
-        supply = supply * self._fields + self._applied
-        sizes = np.abs(residual.ravel()[self._nodes])
-        ratios = np.divide(sizes, supply, out=np.full(supply.shape, np.inf), where=supply > 0)
+        change = (operator.drain.take(self._nodes) - self._drain).astype(np.float32)
+        supply = change * self._fields
+        supply += self._applied
+        sizes = np.abs(residual.take(self._nodes)).astype(np.float32)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = np.where(supply > 0, sizes / supply, np.inf)
         likely = np.argsort(ratios.max(axis=1) * self._highest, kind="stable")[:TRIED]
         for number in dict.fromkeys([*likely.tolist(), 0]):
             barrier = self._barriers[number]

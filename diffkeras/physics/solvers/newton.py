@@ -153,7 +153,7 @@ class NewtonRun:
             ConvergenceError: no bound was found.
         """
         free = self._equations.free
-        # half of it, as it is known only when the step is done
+        # half of it: a proof that fails costs more than an iteration
         share = MARGIN * SHARP / 2
         bound = self._run(lambda: SHARP * largest((prediction - self.field) * free), share)
         if bound is None:
@@ -215,18 +215,21 @@ class NewtonRun:
         is_linear = self._equations.is_linear
         best, stopped = np.inf, 0
         while True:
-            near = 0.0 if share else aim * needed()
+            near = 0.0 if share else self._near(aim * needed())
             move = self._step(Goal(self._reduction(), near, share, provable=True))
             before, estimate = move.first_estimate, move.estimate
             stopped = 0 if before < best / 2 else stopped + 1
+            is_near = (is_linear and share > 0) or estimate <= self._near(aim * needed())
             # a step of a problem that isn't linear leaves more than its solution is off
-            if is_linear:
-                ends = share > 0 or estimate <= aim * needed() or stopped > STOPPED_LINEAR
-            else:
-                ends = (not move.iterations and estimate <= aim * needed()) or stopped > STOPPED
-            if ends or self.steps >= MOST_STEPS:
+            is_near &= is_linear or not move.iterations
+            stops = stopped > (STOPPED_LINEAR if is_linear else STOPPED)
+            if is_near or stops or self.steps >= MOST_STEPS:
                 return estimate
             best, share = min(best, before), 0.0
+
+    def _near(self, error: float) -> float:
+        """An estimated error that is small enough, as the field is rounded in the end."""
+        return max(error, FINAL_ROUNDING * self._size)
 
     def _reduction(self) -> float:
         """How well the next step is to be solved, by what the last one has left of F."""

@@ -41,7 +41,6 @@
       this.amongFree = amongFree(this.equations, this.free);
       this.setUptake(parts);
       this.iterations = 0;
-      this.hierarchy = null;
     }
 
     setUptake({ uptake, saturation }) {
@@ -111,19 +110,22 @@
       return result;
     }
 
-    /* A + d of all nodes for slopes d (null: A), and the cycles of the free ones. They are valid
-       until the next call. */
+    /* A + d of all nodes for slopes d; null stands for A. */
     operator(slope) {
-      const { equations, amongFree: base } = this;
-      this.hierarchy ??= new Hierarchy({ ...base });
-      if (this.isLinear) return { equations, hierarchy: this.hierarchy };
-      this.hierarchy.setDrain(sum(base.drain, slope));
-      const drain = sum(equations.drain, slope);
-      return { equations: { ...equations, drain }, hierarchy: this.hierarchy };
+      const { equations } = this;
+      if (!slope) return this.withoutSlope ??= { equations, slope };
+      return { equations: { ...equations, drain: sum(equations.drain, slope) }, slope };
     }
 
+    /* About (A + d)⁻¹b on the free nodes. */
     solveLinear(operator, b, aim) {
-      const { solution, iterations } = solveLinear(operator.hierarchy, b, aim);
+      const { amongFree: base } = this;
+      this.hierarchy ??= new Hierarchy({ ...base });
+      if (this.hierarchyOf !== operator) { // the same couplings with other drains
+        if (!this.isLinear) this.hierarchy.setDrain(sum(base.drain, operator.slope));
+        this.hierarchyOf = operator;
+      }
+      const { solution, iterations } = solveLinear(this.hierarchy, b, aim);
       this.iterations += iterations;
       return solution;
     }

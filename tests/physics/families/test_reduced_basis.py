@@ -8,7 +8,6 @@ import pytest
 import diffkeras as dk
 from diffkeras.errors import ConvergenceError, DataError, PhysicsError
 from diffkeras.physics.families.certified import FamilyProofs
-from diffkeras.physics.families.reduced_basis import _lowest
 from tests.helpers.random_families import random_family, tissue_family
 
 TOLERANCES = (None, 1e-1, 1e-2, 1e-3, 1e-4, 1e-7)
@@ -60,6 +59,15 @@ def test_bounds_hold_in_families_of_any_kind(start):
 def test_bounds_hold_in_ten_thousand_draws(start):
     for seed in range(start, start + 25):
         check_random_family(seed, 20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_bounds_hold_in_many_draws_of_one_tissue(seed):
+    basis, rng = trained(80), np.random.default_rng(seed)
+    points = [*basis.family.draw(250, seed + 20), *outside(basis.family, rng, 250)]
+    for point in points:
+        check(basis, point, TOLERANCES[rng.integers(len(TOLERANCES))])
 
 
 @pytest.mark.parametrize("tolerance", TOLERANCES)
@@ -169,7 +177,7 @@ def test_barriers_that_are_none_prove_nothing_wrong():
             basis.rows[:-1],
             basis.regression,
             basis.errors,
-            FamilyProofs(_lowest(basis.family), barriers),
+            FamilyProofs(basis.family.quick_problem_at(basis.family.lowest_point), barriers),
         )
         for tolerance in (None, 1e-1, 1e-3):
             check(basis_of, basis.family.draw(1, seed=int(1 / size) % 97)[0], tolerance)

@@ -1,0 +1,212 @@
+"""Calibrate six rates of a tissue by MCMC, with a reduced basis and with `solve`.
+
+    python -m benchmarks.calibration
+
+Oxygen in the shipped family "tumour" was measured by 166 probes, with noise of 2 mmHg. emcee's 32
+walkers sample the posterior of the six logarithms, which are equally likely within their ranges
+before. Each field has a proven bound b of its error: with misfits r, both in units of the noise,
+its log-likelihood is wrong by at most Σ (|r| b + b²/2). Both samplers compute fields to smaller
+tolerances until that is at most 0.1, the surrogate by `predict` and the other one by `solve` from
+the last field. So every density that either of them has seen is within a factor of e^0.1 of the
+exact one.
+
+Posteriors are compared by the Wasserstein distance of each marginal, in its standard deviations.
+Its Monte-Carlo error is the median distance of two parts of the surrogate's own chain: as many
+steps as the other sampler has, and the rest. Times are CPU times of one thread.
+"""
+
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import emcee
+import matplotlib as mpl
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import wasserstein_distance
+from threadpoolctl import threadpool_limits
+
+from benchmarks.tables import describe_machine, write_table
+from diffkeras.physics import ReducedBasis, Solution, load_family, solve
+
+NOISE, SLACK, WALKERS = 2.0, 0.1, 32  # mmHg; of log-likelihoods
+TOLERANCES = (1e-4, 1e-5, 1e-7)
+TRUE = (8.0, 4.0, 1.2, 2.5, 0.01, 40.0)
+PROBES = (slice(2, None, 5), slice(2, None, 5))  # 13 × 13, of which 3 are in vessels
+BURN_IN = 0.2  # share of the steps
+
+
+class Chain(NamedTuple):
+    """What a sampler did: samples (steps, walkers, 6) after the burn-in, fields, CPU seconds."""
+
+    samples: NDArray[np.float64]
+    fields: int
+    computed: int
+    worst: float
+    seconds: float
+
+    @property
+    def flat(self) -> NDArray[np.float64]:
+        return self.samples.reshape(-1, self.samples.shape[-1])
+
+
+class Posterior:
+    """A log-posterior, which counts what it computes."""
+
+    def __init__(self, basis: ReducedBasis, surrogate: bool) -> None:
+        self._family, self._basis, self._surrogate = basis.family, basis, surrogate
+        self._last: NDArray[np.floating] | None = None
+        self._free = ~basis.family.problem.fixed[PROBES]
+        exact = solve(basis.family.problem_at(TRUE)).field[PROBES][self._free]
+        noise = np.random.default_rng(0).normal(0, NOISE, exact.shape)
+        self.measured, self.fields, self.computed, self.worst = exact + noise, 0, 0, 0.0
+
+    def __call__(self, logarithms: NDArray[np.float64]) -> float:
+        point = np.exp(logarithms)
+        if not self._family.contains(point):
+            return -np.inf
+        self.fields += 1
+        for tolerance in TOLERANCES:
+            solution = self._field(point, tolerance)
+            self.computed += 1
+            misfit = (solution.field[PROBES][self._free] - self.measured) / NOISE
+            bound = solution.error_bound / NOISE
+            slack = float(np.sum(np.abs(misfit) * bound + bound**2 / 2))
+            if slack <= SLACK:
+                break
+        self.worst = max(self.worst, slack)
+        return -0.5 * float(np.sum(misfit**2))
+
+    def _field(self, point: NDArray[np.float64], tolerance: float) -> Solution:
+        if self._surrogate:
+            return self._basis.predict(point, tolerance)
+        solution = solve(self._family.problem_at(point), tolerance=tolerance, initial=self._last)
+        self._last = solution.field
+        return solution
+
+
+def sample(basis: ReducedBasis, surrogate: bool, fields: int, seed: int) -> Chain:
+    posterior = Posterior(basis, surrogate)
+    state = np.random.RandomState(seed)
+    start = np.log(TRUE) + state.uniform(-0.2, 0.2, (WALKERS, len(TRUE)))
+    sampler = emcee.EnsembleSampler(WALKERS, len(TRUE), posterior)
+    sampler.random_state = state.get_state()
+    steps = fields // WALKERS
+    begin = time.process_time()
+    sampler.run_mcmc(start, steps)
+    seconds = time.process_time() - begin
+    samples = sampler.get_chain(discard=int(BURN_IN * steps))
+    return Chain(samples, posterior.fields, posterior.computed, posterior.worst, seconds)
+
+
+def distances(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Wasserstein distances of the marginals, in standard deviations of the first ones."""
+    pairs = zip(one.T, other.T, strict=True)
+    return np.array([wasserstein_distance(a, b) / a.std() for a, b in pairs])
+
+
+def monte_carlo_error(chain: Chain, steps: int) -> NDArray[np.float64]:
+    """The median distances of parts of a chain to the rest of it."""
+    parts = []
+    for begin in range(0, len(chain.samples) - steps + 1, steps):
+        part = chain.samples[begin : begin + steps]
+        rest = np.delete(chain.samples, np.arange(begin, begin + steps), axis=0)
+        parts.append(distances(*(s.reshape(-1, s.shape[-1]) for s in (rest, part))))
+    return np.median(parts, axis=0)
+
+
+def rows_of(name: str, chain: Chain) -> list[str]:
+    correlation = emcee.autocorr.integrated_time(chain.samples, quiet=True).mean()
+    return [
+        name,
+        f"{chain.fields:,}",
+        f"{chain.seconds:,.0f}",
+        f"{1e3 * chain.seconds / chain.fields:.2f}",
+        f"{chain.computed / chain.fields:.2f}",
+        f"{chain.worst:.2f}",
+        f"{correlation:.0f}",
+        f"{chain.samples.shape[0] * WALKERS / correlation:,.0f}",
+    ]
+
+
+def draw(basis: ReducedBasis, chains: dict[str, Chain], path: Path) -> None:
+    """The tissue with the probes, and the marginals of both samplers."""
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    family = basis.family
+    figure, axes = plt.subplot_mosaic("aabcd;aaefg", figsize=(13, 5.2), layout="constrained")
+    image = axes["a"].imshow(basis.fields(np.array(TRUE)))
+    kinds = [parameter for parameter in family.parameters if parameter.part == "uptake.maximum"]
+    for parameter, colour in zip(kinds[:2], "wk", strict=True):
+        mask = np.zeros(family.problem.values.size)
+        mask[parameter.nodes] = 1.0
+        axes["a"].contour(mask.reshape(family.problem.lattice), [0.5], colors=colour)
+    nodes = np.indices(family.problem.lattice)
+    axes["a"].plot(nodes[1][PROBES], nodes[0][PROBES], "r.", markersize=3)
+    axes["a"].set(title="Tumour (white), immune cells (black), probes", xlabel="column, 10 µm each")
+    figure.colorbar(image, ax=axes["a"], label="oxygen [mmHg]", location="bottom", shrink=0.7)
+    units = ["mmHg/s"] * 3 + ["mmHg", "1/s", "mmHg"]
+    for number, (panel, name) in enumerate(zip("bcdefg", family.names, strict=True)):
+        limits = np.quantile(next(iter(chains.values())).flat[:, number], [0.0005, 0.9995])
+        bins = np.linspace(*np.exp(limits), 40)
+        for (label, chain), style in zip(chains.items(), ("stepfilled", "step"), strict=True):
+            colour = "0.75" if style == "stepfilled" else "C0"
+            values = np.exp(chain.flat[:, number])
+            axes[panel].hist(values, bins, density=True, histtype=style, color=colour, label=label)
+        axes[panel].axvline(TRUE[number], color="r", label="true")
+        axes[panel].set(title=name, yticks=[], xlabel=units[number])
+    axes["b"].legend(fontsize="small")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=90)
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--fields", default=100_000, help="Fields by the surrogate.")
+@click.option("--solved", default=10_000, help="Fields by `solve`.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("benchmarks/results/calibration"),
+    help="Path of the tables, without .md and .csv.",
+)
+@click.option(
+    "--picture", type=click.Path(path_type=Path), default=Path("docs/images/calibration.png")
+)
+def main(fields: int, solved: int, output: Path, picture: Path) -> None:
+    basis = load_family("tumour")
+    with threadpool_limits(limits=1):
+        chains = {
+            "reduced basis": sample(basis, True, fields, 0),
+            "solve": sample(basis, False, solved, 1),
+        }
+    surrogate, classical = chains.values()
+    machine = describe_machine(("numpy", "scipy", "emcee"))
+    columns = [
+        "sampler",
+        "fields",
+        "CPU [s]",
+        "per field [ms]",
+        "computed per field",
+        "largest slack",
+        "correlation [steps]",
+        "independent samples",
+    ]
+    write_table([rows_of(*pair) for pair in chains.items()], columns, output, machine)
+    apart = distances(surrogate.flat, classical.flat)
+    noise = monte_carlo_error(surrogate, len(classical.samples))
+    rows: list[list[Any]] = []
+    for number, name in enumerate(basis.family.names):
+        middles = [np.exp(chain.flat[:, number].mean()) for chain in chains.values()]
+        spreads = [chain.flat[:, number].std() for chain in chains.values()]
+        each = [f"{m:.3g} ± {s:.0%}" for m, s in zip(middles, spreads, strict=True)]
+        rows.append([f"`{name}`", f"{TRUE[number]:g}", *each, f"{apart[number]:.3f}"])
+        rows[-1].append(f"{noise[number]:.3f}")
+    names = ["rate", "true", *chains, "distance", "Monte-Carlo error"]
+    write_table(rows, names, output.with_name(f"{output.name}_marginals"), machine)
+    draw(basis, chains, picture)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Architectures on the dataset of one family: how exact they are, and what training takes.
+
+    python -m benchmarks.family_architectures            # generate, train and measure
+
+The dataset is that of the configuration `family`. A reduced basis with a kernel is fitted; one with
+a network, and the encoder-decoder on the family's maps, are trained by gradients. Errors are those
+of `diffkeras evaluate` over the test examples, and over as many out of the ranges by 30 % of their
+widths (of the logarithms). Training is its CPU time in two threads of TensorFlow; a prediction that
+of one thread for a batch of 64 fields, per field.
+"""
+
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.tables import describe_machine, write_table
+from diffkeras.config import Config, load_config
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.surrogates.inputs import network_inputs
+from diffkeras.surrogates.predicted_fields import predicted_fields
+from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.workflows import evaluate, generate, train
+
+BEYOND = 0.3
+TOGETHER, ROUNDS = 64, 15
+VARIANTS: dict[str, dict[str, Any]] = {
+    "reduced basis, kernel": {},
+    "reduced basis, network": {"model.regression": "network", "training.epochs": 200},
+    "encoder-decoder on maps": {
+        "model.architecture": "encoder_decoder",
+        "model.width": 16,
+        "model.depth": 4,
+        "model.fixed_values": True,
+        "training.optimizer": "muon",
+        "training.batch_size": 20,
+        "training.epochs": 20,
+    },
+}
+COLUMNS = [
+    "architecture",
+    "numbers",
+    "training [s]",
+    "lattice MAE",
+    "relative L2",
+    "maximum error",
+    "MAE out of the ranges",
+    "ms per field",
+]
+
+
+def milliseconds(surrogate: Surrogate) -> float:
+    """The CPU time of the network alone per field [ms]."""
+    config = surrogate.config
+    recipe = DatasetConfig.of(1, config).family_recipe()
+    points = np.stack([recipe.point("test", k) for k in range(TOGETHER)])
+    images, media = network_inputs(config, recipe.problem_of(points))
+    network = tf.function(lambda x: surrogate.model(x, training=False), autograph=False)
+    seconds = []
+    for _ in range(ROUNDS):
+        begin = time.process_time()
+        predicted_fields(config, lambda x: network(x).numpy(), images, media)
+        seconds.append(time.process_time() - begin)
+    return 1e3 * statistics.median(seconds[1:]) / TOGETHER
+
+
+def row(name: str, base: Config, folder: Path) -> list[str]:
+    """Train and measure one architecture."""
+    config = base.with_overrides(VARIANTS[name])
+    begin = time.process_time()
+    run = train(config, folder, folder / "runs" / name, overwrite=True)
+    seconds = time.process_time() - begin
+    surrogate = load_surrogate(run.path)
+    tests = [config, config.with_overrides({"data.family.beyond": BEYOND})]
+    within, beyond = (
+        evaluate(
+            run.path, folder, config=test, output=folder / "evaluation" / str(k), report=False
+        ).metrics["surrogate"]["all"]
+        for k, test in enumerate(tests)
+    )
+    errors = [within["mae"], within["relative_l2"], within["max_error"], beyond["mae"]]
+    numbers = f"{surrogate.model.count_params():,}"
+    shown = [f"{error:.1e}" for error in errors]
+    return [name, numbers, f"{seconds:.0f}", *shown, f"{milliseconds(surrogate):.3f}"]
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("data/family_benchmark"))
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path(__file__).parent / "results/family_architectures",
+)
+def main(folder: Path, output: Path) -> None:
+    """Write the table."""
+    tf.config.threading.set_intra_op_parallelism_threads(2)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    base = load_config("family")
+    begin = time.process_time()
+    generate(base, folder)
+    seconds = time.process_time() - begin
+    generate(base.with_overrides({"data.family.beyond": BEYOND}), folder)
+    rows = [row(name, base, folder) for name in VARIANTS]
+    rows_of_solve = f"solving the examples took {seconds:.0f} s of CPU"
+    caption = f"{describe_machine()}; {rows_of_solve}, other programs ran at the same time"
+    write_table(rows, COLUMNS, output, caption)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Train the shipped families, and write their cards.
+
+    python -m benchmarks.shipped_families
+
+Each basis is trained, saved into the package and read back. The card has its parameters with their
+ranges, and what is proven at Sobol' points that the training didn't see: the bound of the
+prediction without a tolerance, the largest one of all points; and for tolerances, how many fields
+were proven without a correction, with corrections, and by the solver. Times are CPU times per field
+of one thread, medians; those of `solve` are from zeros to the same tolerance.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from benchmarks.tables import describe_machine
+from diffkeras.physics import Family, ReducedBasis, Solution, solve
+from diffkeras.physics.families.shipped import FAMILIES, file_of
+
+SNAPSHOTS, MODES = 400, 64
+TOLERANCES = (1e-2, 1e-3, 1e-4)
+TIMED = 200  # points
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--points", default=2000, help="Points at which predictions are proven.")
+@click.option("--cards-only", is_flag=True, help="Don't train again.")
+def main(points: int, cards_only: bool) -> None:
+    with threadpool_limits(limits=1):
+        for name, make in FAMILIES.items():
+            family = make()
+            begin = time.process_time()
+            if not cards_only:
+                basis = ReducedBasis.train(family, SNAPSHOTS, modes=MODES, processes=1)
+                basis.save(file_of(name))
+                click.echo(f"{name}: {time.process_time() - begin:.0f} s of training")
+            card = card_of(ReducedBasis.load(file_of(name), family), family.draw(points, seed=1))
+            file_of(name).with_suffix(".md").write_text(card)
+            click.echo(card)
+
+
+def card_of(basis: ReducedBasis, points: np.ndarray) -> str:
+    family: Family = basis.family
+    errors, few = [], points[:TIMED]
+    for point in points:
+        solution = basis.predict(point)
+        errors.append(solution.error_bound / np.abs(solution.field).max())
+    rows = [
+        f"| none | {1e3 * _seconds(basis.fields, few):.2f} ms | | {statistics.median(errors):.1e} "
+        f"| {max(errors):.1e} | | |"
+    ]
+    for tolerance in TOLERANCES:
+        solved: list[Solution] = []
+        seconds = _seconds(lambda p, t=tolerance, s=solved: s.append(basis.predict(p, t)), points)
+        classical = _seconds(lambda p, t=tolerance: solve(family.problem_at(p), tolerance=t), few)
+        bounds = [one.error_bound / np.abs(one.field).max() for one in solved]
+        by_solver = sum(one.stats.method != "reduced-basis" for one in solved)
+        as_it_is = sum(one.stats.iterations == 0 for one in solved)
+        rows.append(
+            f"| {tolerance:.0e} | {1e3 * seconds:.2f} ms | {1e3 * classical:.2f} ms "
+            f"| {statistics.median(bounds):.1e} | {max(bounds):.1e} "
+            f"| {as_it_is / len(points):.0%} | {by_solver / len(points):.1%} |"
+        )
+    lattice = "×".join(map(str, family.problem.lattice))
+    lines = [
+        f"{basis.snapshots} snapshots, {len(basis.modes)} modes, {lattice} nodes. Proven relative "
+        f"errors at {len(points):,} points that the training didn't see. {describe_machine(())}.",
+        "",
+        "| parameter | from | to |",
+        "| --- | ---: | ---: |",
+        *(f"| `{p.name}` | {p.low:g} | {p.high:g} |" for p in family.parameters),
+        "",
+        "| tolerance | time | `solve` | proven error, median | worst | uncorrected | by `solve` |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        *rows,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _seconds(compute: Callable[[Any], Any], points: np.ndarray) -> float:
+    times = []
+    for point in points:
+        begin = time.process_time()
+        compute(point)
+        times.append(time.process_time() - begin)
+    return statistics.median(times)
+
+
+if __name__ == "__main__":
+    main()

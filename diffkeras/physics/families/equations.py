@@ -1,0 +1,146 @@
+"""The equations of a family's problems, computed in less time by what they share.
+
+Where no diffusivity varies, the operators of two problems differ by their drains only. So one of
+them, A, is a sparse matrix that is made once, and another one is A + Δ with an array Δ. Uptake is
+computed on the nodes that take up, often a small share.
+
+A matrix loses digits that differences of neighbours keep (`FiniteVolumes.apply_with_sizes`), which
+doesn't count at the tolerances of predictions. An entry of its diagonal, the sum of a drain (six
+roundings) and couplings (two), has at most 12 roundings, of six sums; the product and the sum over
+a row add seven, and the sums with Δ u, s and φ three.
+"""
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.physics.equations.equations import Equations, least_slope
+from diffkeras.physics.equations.rounding import EQUATION
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.uptake import SaturatingUptake
+
+MATRIX = 24  # roundings of F's terms, see above: 22, and two as in `EQUATION`
+FEW = 0.5  # share of the lattice up to which nodes are picked out
+
+
+class SharedOperator:
+    """The operator A of one problem, for others with the same couplings.
+
+    Attributes:
+        equations: of that problem.
+        matrix: A, sparse (n, n), with rows of 0 on the fixed nodes.
+    """
+
+    def __init__(self, equations: Equations) -> None:
+        self.equations = equations
+        self.matrix = equations.volumes.matrix(np.dtype(np.float64))
+        free = equations.free.ravel()
+        for diagonal, offset in zip(self.matrix.data, self.matrix.offsets, strict=True):
+            diagonal *= np.roll(free, offset)  # an entry is stored in its column's place
+        self._taking: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
+
+    def taking(self, capacity: NDArray) -> NDArray[np.intp] | None:
+        """The free nodes where a capacity, on the lattice, isn't 0; None if these are many.
+
+        Near ones follow each other.
+        """
+        known = self._taking
+        if known is None or np.count_nonzero(capacity) != np.count_nonzero(capacity.take(known[0])):
+            every = np.flatnonzero(capacity)
+            taking = every[self.equations.free.ravel()[every]]
+            known = every, taking[np.argsort(_curve(taking, capacity.shape), kind="stable")]
+            self._taking = known
+        return known[1] if known[0].size <= FEW * capacity.size else None
+
+
+class SharedEquations(Equations):
+    """F of a problem, by the operator of another one with the same couplings.
+
+    Attributes:
+        shares: whether the couplings are the same; if not, all is as in `Equations`.
+    """
+
+    def __init__(self, problem: Problem, shared: SharedOperator) -> None:
+        """`problem` has the lattice and the fixed nodes of the other one."""
+        super().__init__(problem, shared.equations)
+        self._shared = shared
+        self.shares = bool(self._couplings)
+
+    @cached_property
+    def change(self) -> NDArray[np.float64]:
+        """What is added to the drain of the other problem, on the free nodes."""
+        return (self.volumes.drain - self._shared.equations.volumes.drain) * self.free
+
+    @cached_property
+    def nodes(self) -> NDArray[np.intp] | None:
+        """Those that take up; None for the whole lattice."""
+        if self._uptake is None or not np.ndim(self._uptake.capacity):
+            return None
+        return self._shared.taking(np.asarray(self._uptake.capacity))
+
+    @cached_property
+    def law(self) -> SaturatingUptake | None:
+        """Uptake on these nodes, its numbers (m,) each or one number; None without any."""
+        if self._uptake is None:
+            return None
+        parts = {name: part for name, part in self._uptake.parts.items() if np.ndim(part)}
+        for name, part in parts.items():
+            parts[name] = part.ravel() if self.nodes is None else part.take(self.nodes)
+        return self._uptake.similar(parts)
+
+    def of(self, field: NDArray) -> NDArray:
+        """See `Equations`."""
+        if not self.shares or field.dtype != np.float64:  # a matrix has double precision only
+            return super().of(field)
+        result = (self._shared.matrix @ field.ravel()).reshape(field.shape)
+        result += self.change * field
+        if self.supply is not None:
+            result -= self.supply
+        if self.law is not None and self.nodes is not None:
+            result.reshape(-1)[self.nodes] += self.law.rate(field.take(self.nodes))
+        elif self._uptake is not None:
+            result += self._uptake.rate(field)
+            np.copyto(result, 0.0, where=self.fixed)
+        return result
+
+    @property
+    def _roundings(self) -> float:
+        """Unit roundoffs of F."""
+        more = MATRIX - EQUATION if self.shares else 0
+        return super()._roundings + more
+
+    @cached_property
+    def _most_slopes(self) -> float:
+        """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
+        most = float(self.volumes.drain.max()) + 2 * self.volumes.reach
+        if self.shares:  # A + Δ, with Δ of both drains
+            most += 2 * float(self._shared.equations.volumes.drain.max())
+        return most + self.law.steepest if self.law else most
+
+    def slope(self, field: NDArray) -> NDArray | float:
+        """See `Equations`."""
+        if self.law is None or self.nodes is None:
+            return super().slope(field)
+        return self._on_lattice(self.law.slope(field.take(self.nodes)))
+
+    def least_slope(self, field: NDArray, radius: NDArray | float) -> NDArray | float:
+        """See `Equations`."""
+        if self.law is None or self.nodes is None or isinstance(radius, np.ndarray):
+            return super().least_slope(field, radius)
+        return self._on_lattice(least_slope(self.law, field.take(self.nodes), radius))
+
+    def _on_lattice(self, values: NDArray | float) -> NDArray[np.float64]:
+        result = np.zeros(self.lattice)
+        result.reshape(-1)[self.nodes] = values
+        return result
+
+
+def _curve(nodes: NDArray[np.intp], lattice: tuple[int, ...]) -> NDArray[np.int64]:
+    """The places of nodes on Morton's curve, which joins nodes that are near in space."""
+    axes = np.unravel_index(nodes, lattice)
+    places = np.zeros(len(nodes), np.int64)
+    for bit in range(63 // len(axes)):
+        for number, axis in enumerate(axes):
+            places |= ((axis.astype(np.int64) >> bit) & 1) << (bit * len(axes) + number)
+    return places

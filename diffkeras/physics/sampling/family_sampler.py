@@ -1,0 +1,342 @@
+"""Families as data: which regions one geometry has, which parts are numbers, and which vary."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import check_lattice, check_number
+from diffkeras.physics.families.family import METHODS, Family
+from diffkeras.physics.families.parameters import nodes_of_region
+from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.parts import parts_of, with_parts
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.uptake import MichaelisMenten
+from diffkeras.physics.sampling.masks import mask_of_text, text_of_mask
+from diffkeras.physics.sampling.random_regions import RandomRegions
+
+# parts → the maps of `physics.maps_of` that they change
+MAPS_OF_PARTS = {
+    "diffusivity": ("diffusivity",),
+    "decay": ("decay",),
+    "uptake.maximum": ("uptake", "saturation"),
+    "uptake.constant": ("uptake", "saturation"),
+    "production": ("production",),
+}
+MOST_BEYOND = 10.0
+KEPT = 8  # families in memory, each as large as its lattice
+
+
+@dataclass(frozen=True)
+class FamilySampler:
+    """How the problems of one geometry are distributed.
+
+    Parts that are numbers are the same in all problems; those that are ranges are the parameters of
+    the family, from which each problem draws. Fixed nodes are those of the regions in "values[…]".
+
+    Attributes:
+        parts: a number or a range (low, high) of each part, by name, such as "decay" or
+            "uptake.maximum[tumour]", see `Family`. Uptake is Michaelis–Menten's.
+        regions: masks (rows, columns) by name: arrays, or texts of them. In a configuration they
+            are the names of image files, in place of which it keeps the texts.
+        random: random regions in place of these masks.
+        linear: the parameters whose draws are even in the number itself, see `Family`.
+        draws: "sobol", Sobol' points with Owen's scrambling, or "latin_hypercube".
+        beyond: 0 for problems within the ranges. Otherwise the share of its width, in logarithms
+            where draws are, by which each range is widened at both ends; each problem then has a
+            parameter out of its range.
+
+    Raises:
+        PhysicsError: a value of a wrong type or out of its range; the message begins with its name.
+
+    Example:
+        >>> import numpy as np
+        >>> vessels = np.zeros((32, 32))
+        >>> vessels[4:8, 4:8] = 1
+        >>> sampler = FamilySampler({"values[vessels]": 1.0, "decay": (0.001, 0.01)},
+        ...                         regions={"vessels": vessels})
+        >>> sampler.family((32, 32), Medium()).names
+        ('decay',)
+    """
+
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    regions: Mapping[str, str] | None = None
+    random: RandomRegions | None = None
+    linear: tuple[str, ...] = ()
+    draws: str = METHODS[0]
+    beyond: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.parts, Mapping) or not self.parts:
+            raise PhysicsError(
+                "parts must name at least one part, such as {'decay': [0.001, 0.01]}, not "
+                f"{self.parts!r:.60}"
+            )
+        parts = {str(name): _number_or_range(name, value) for name, value in self.parts.items()}
+        if not any(isinstance(value, tuple) for value in parts.values()):
+            raise PhysicsError(
+                "parts must have at least one range [low, high], as a family has parameters"
+            )
+        linear = (self.linear,) if isinstance(self.linear, str) else tuple(self.linear)
+        for name in linear:
+            if not isinstance(parts.get(name), tuple):
+                ranges = ", ".join(n for n, value in parts.items() if isinstance(value, tuple))
+                raise PhysicsError(f"linear names {name!r:.60}; the ranges are {ranges}")
+        if self.draws not in METHODS:
+            raise PhysicsError(f"draws must be {' or '.join(METHODS)}, not {self.draws!r:.60}")
+        beyond = check_number("beyond", self.beyond)
+        if not 0 <= beyond <= MOST_BEYOND:
+            raise PhysicsError(f"beyond must be 0 to {MOST_BEYOND:g}, not {beyond:g}")
+        checked = {"parts": parts, "linear": linear, "beyond": beyond}
+        for name, value in {**checked, **self._geometry()}.items():
+            object.__setattr__(self, name, value)
+
+    def _geometry(self) -> dict[str, Any]:
+        """The regions and the sampler of regions, checked; one of them."""
+        if (self.regions is None) == (self.random is None):
+            raise PhysicsError("regions must be given, or random, and not both")
+        if self.random is not None:
+            return {"random": _random_regions(self.random)}
+        if not isinstance(self.regions, Mapping) or not self.regions:
+            raise PhysicsError(
+                f"regions must be masks by name, such as {{'vessels': mask}}, not "
+                f"{self.regions!r:.60}"
+            )
+        texts = {}
+        for name, mask in self.regions.items():
+            if isinstance(mask, str):
+                mask_of_text(name, mask)
+                texts[str(name)] = mask
+            else:
+                texts[str(name)] = text_of_mask(name, mask)
+        return {"regions": texts}
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(repr(self))
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """The ranges of the parameters, by name."""
+        return {name: value for name, value in self.parts.items() if isinstance(value, tuple)}
+
+    @property
+    def maps(self) -> tuple[str, ...]:
+        """Which maps of problems a network may see, in the order of `MAPS_OF_PARTS`."""
+        kinds = {name.partition("[")[0] for name in self.parts}
+        named = [MAPS_OF_PARTS[kind] for kind in MAPS_OF_PARTS if kind in kinds]
+        return tuple(dict.fromkeys(name for names in named for name in names))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the geometry, the parts and the ranges."""
+        return hashlib.sha256(repr(self.of_whole_family).encode()).hexdigest()
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """The parameters that no map shows, such as the value of a side."""
+        seen = (*MAPS_OF_PARTS, "values")
+        return tuple(name for name in self.ranges if name.partition("[")[0] not in seen)
+
+    @cached_property
+    def of_whole_family(self) -> "FamilySampler":
+        """The same family, whatever is drawn from it."""
+        return replace(self, draws=METHODS[0], beyond=0.0)
+
+    def family(self, lattice: Any, medium: Medium) -> Family:
+        """The family on a lattice, around a uniform medium.
+
+        Args:
+            lattice: (rows, columns), or a side.
+            medium: its step and sides, and the diffusivity and decay of nodes that no part names.
+
+        Raises:
+            PhysicsError: masks of another shape than the lattice, and what `Family` raises: unknown
+                names of parts or regions, ranges that are reversed or not finite, ends that make no
+                problem, regions on fixed nodes where a part has no effect.
+            PackingError: random vessels that don't fit.
+        """
+        return _family(self.of_whole_family, check_lattice(lattice), medium)
+
+    def wider(self, family: Family) -> Family:
+        """The family from whose ranges problems are drawn: `family`, or a wider one (`beyond`)."""
+        if not self.beyond:
+            return family
+        ranges = {p.name: _widened(p, self.beyond) for p in family.parameters}
+        used = {name.partition("[")[2].removesuffix("]") for name in ranges} - {""}
+        masks = self._masks(check_lattice(family.problem.lattice))
+        regions = {name: mask for name, mask in masks.items() if name in used}
+        linear = [p.name for p in family.parameters if not p.is_logarithmic]
+        try:
+            return Family(family.problem, ranges, regions, linear)
+        except PhysicsError as error:
+            raise PhysicsError(f"beyond {self.beyond:g} is too much: {error}") from None
+
+    def _masks(self, lattice: tuple[int, int]) -> dict[str, NDArray[np.bool_]]:
+        if self.random is not None:
+            return self.random.masks(lattice)
+        assert self.regions is not None
+        masks = {name: mask_of_text(name, text) for name, text in self.regions.items()}
+        for name, mask in masks.items():
+            if mask.shape != lattice:
+                raise PhysicsError(
+                    f"the region {name!r:.60} has {'×'.join(map(str, mask.shape))} nodes, and the "
+                    f"lattice {'×'.join(map(str, lattice))}; give a mask of this size, or another "
+                    "physics.lattice"
+                )
+        return masks
+
+
+def _number_or_range(name: Any, value: Any) -> float | tuple[float, float]:
+    """A part's number, or its range; that a range ascends is checked by `Family`."""
+    if not isinstance(value, list | tuple):
+        number = check_number(f"parts: {name!s:.60}", value)
+        if not math.isfinite(number):
+            raise PhysicsError(f"parts: {name!s:.60} must be finite, not {number:g}")
+        return number + 0.0
+    if len(value) != 2:
+        raise PhysicsError(
+            f"parts: {name!s:.60} must be a number or a range [low, high], not {list(value)!r:.60}"
+        )
+    low, high = (check_number(f"parts: {name!s:.60}", end) + 0.0 for end in value)
+    return low, high
+
+
+def _random_regions(value: Any) -> RandomRegions:
+    if isinstance(value, RandomRegions):
+        return value
+    known = [field.name for field in fields(RandomRegions)]
+    if not isinstance(value, Mapping):
+        raise PhysicsError(f"random must have the keys {', '.join(known)}, not {value!r:.60}")
+    for key in value:
+        if key not in known:
+            raise PhysicsError(f"random has no key {key!r:.60}; its keys are {', '.join(known)}")
+    try:
+        return RandomRegions(**value)
+    except PhysicsError as error:
+        raise PhysicsError(f"random: {error}") from None
+
+
+def _widened(parameter: Any, share: float) -> tuple[float, float]:
+    """The range of a parameter, wider by a share at both ends."""
+    low, high = parameter.low, parameter.high
+    if parameter.is_logarithmic:
+        factor = (high / low) ** share
+        return low / factor, high * factor
+    return low - share * (high - low), high + share * (high - low)
+
+
+@lru_cache(KEPT)
+def _family(sampler: FamilySampler, lattice: tuple[int, int], medium: Medium) -> Family:
+    medium.require_uniform("a family")
+    medium.require_plane("a family")
+    masks = sampler._masks(lattice)
+    named = [name.partition("[")[2].removesuffix("]") for name in sampler.parts if "[" in name]
+    for region in named:
+        if region not in masks:
+            raise PhysicsError(
+                f"parts name the region {region!r:.60}; the regions are {', '.join(masks)}"
+            )
+    problem = _problem(sampler, masks, lattice, medium)
+    used = {name.partition("[")[2].removesuffix("]") for name in sampler.ranges} - {""}
+    unused = [name for name in masks if name not in named] if sampler.regions else []
+    if unused:
+        raise PhysicsError(
+            f"no part names the region {unused[0]!r:.60}; name it, as in 'decay[{unused[0]:.40}]', "
+            "or leave it out"
+        )
+    regions = {name: mask for name, mask in masks.items() if name in used}
+    return Family(problem, sampler.ranges, regions, sampler.linear)
+
+
+def _problem(
+    sampler: FamilySampler,
+    masks: Mapping[str, NDArray[np.bool_]],
+    lattice: tuple[int, int],
+    medium: Medium,
+) -> Problem:
+    """The problem with the parts that are numbers; ranges are in their middles."""
+    fixed = np.zeros(lattice, bool)
+    for name in sampler.parts:
+        part, _, region = name.partition("[")
+        if part == "values":
+            if not region:
+                raise PhysicsError(
+                    "the part 'values' needs a region, whose nodes it fixes: 'values[vessels]'"
+                )
+            fixed |= masks[region.removesuffix("]")]
+    maps: dict[str, Any] = {
+        "values": np.zeros(lattice),
+        "production": np.zeros(lattice),
+        "diffusivity": np.full(lattice, float(medium.diffusivities[0])),
+        "decay": np.full(lattice, float(medium.decay)),
+        "uptake.maximum": np.zeros(lattice),
+        "uptake.constant": np.ones(lattice),
+    }
+    others = {}
+    for name in sorted(sampler.parts, key=lambda name: "[" in name):  # regions win
+        (part, bracket, region), number = name.partition("["), _middle(sampler, name)
+        if part not in maps:
+            others[name] = number
+        elif bracket:
+            maps[part][masks[region.removesuffix("]")]] = number
+        else:
+            maps[part][...] = number
+    problem = _of_maps(maps, fixed, medium, {name.partition("[")[0] for name in sampler.parts})
+    known = parts_of(problem)
+    for name in sampler.parts:
+        part, bracket, region = name.partition("[")
+        if part not in known:
+            raise PhysicsError(
+                f"{name!r:.60} names no part of these problems; their parts are {', '.join(known)}"
+            )
+        if bracket:
+            nodes_of_region(name, part, masks[region.removesuffix("]")], problem)
+    return with_parts(problem, others) if others else problem
+
+
+def _of_maps(
+    maps: dict[str, Any], fixed: NDArray[np.bool_], medium: Medium, named: set[str]
+) -> Problem:
+    if ("uptake.maximum" in named) != ("uptake.constant" in named):
+        one, other = (
+            ("maximum", "constant") if "uptake.maximum" in named else ("constant", "maximum")
+        )
+        raise PhysicsError(
+            f"parts have uptake.{one}, and no uptake.{other}: give both, v and K of "
+            "Michaelis–Menten uptake v u/(K + u)"
+        )
+    uptake = None
+    if "uptake.maximum" in named:
+        uptake = MichaelisMenten(
+            np.where(fixed, 0.0, maps["uptake.maximum"]), maps["uptake.constant"]
+        )
+    varying: Any = {name: maps[name] for name in ("diffusivity", "decay") if name in named}
+    production = np.where(fixed, 0.0, maps["production"]) if "production" in named else None
+    return Problem(
+        np.where(fixed, maps["values"], 0.0),
+        fixed=fixed,
+        production=production,
+        uptake=uptake,
+        medium=replace(medium, **varying),
+    )
+
+
+def _middle(sampler: FamilySampler, name: str) -> float:
+    """A part's number, or the middle of its range, with which a problem exists."""
+    value = sampler.parts[name]
+    if not isinstance(value, tuple):
+        return float(value)
+    low, high = value
+    if low > 0 and high > 0 and name not in sampler.linear:
+        return math.sqrt(low) * math.sqrt(high)
+    return (low + high) / 2

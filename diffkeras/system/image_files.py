@@ -1,0 +1,85 @@
+"""Arrays of numbers in files: NumPy's, and grey pictures."""
+
+import math
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.errors import PhysicsError
+
+ARRAYS = (".npy", ".npz")
+PICTURES = (".png", ".tif", ".tiff")
+FULL_SCALE = {"L": 255.0, "I;16": 65535.0, "I;16B": 65535.0, "I;16L": 65535.0, "F": 1.0}
+# pictures of black and white, and of numbered colours, for masks: by the number of their pixels
+MASKS = {"1": 1.0, "P": 1.0}
+MOST_PIXELS = 2**28
+
+
+def read_numbers(
+    path: Path, array: str, others: tuple[str, ...] = (), *, mask: bool = False
+) -> NDArray:
+    """The real numbers in a `.npy`, `.npz`, PNG or TIFF.
+
+    Args:
+        path: the file.
+        array: name of the array in an `.npz` of several.
+        others: names that do as well.
+        mask: whether pictures of black and white, or of numbered colours, are read, too.
+
+    Returns:
+        An array of real numbers of any type and shape; those of a grey picture relative to its full
+        scale.
+
+    Raises:
+        PhysicsError: it is no such file, or damaged.
+    """
+    if not path.is_file():  # reading a pipe would wait for ever
+        raise PhysicsError(f"{path} is no file")
+    suffix = path.suffix.lower()
+    try:
+        if suffix in ARRAYS:
+            image = _read_array(path, (array, *others))
+        else:
+            image = _read_picture(path, FULL_SCALE | (MASKS if mask else {}))
+    except Exception as error:  # readers of damaged files raise errors of any type
+        # NumPy takes any other content for a pickled object, and recommends to load it
+        reason = f"it is no {suffix} file of numbers" if "pickle" in str(error) else error
+        raise PhysicsError(f"{path} can't be read: {reason}") from error
+    if not isinstance(image, np.ndarray):  # NumPy returns the bytes of what is no array
+        raise PhysicsError(f"{path} can't be read: {array} in it is no array")
+    if image.dtype.kind not in "biuf":
+        raise PhysicsError(f"{path} holds {image.dtype} values, not real numbers")
+    return image
+
+
+def _read_array(path: Path, names: tuple[str, ...]) -> NDArray:
+    loaded = np.load(path, allow_pickle=False)
+    if isinstance(loaded, np.ndarray):
+        return loaded
+    there = loaded.files
+    for known in names:
+        if known in there:
+            return loaded[known]
+    if len(there) != 1:
+        shown = f"{there!r:.60}"
+        raise ValueError(f"it holds {len(there)} arrays, {shown}, and none named {names[0]}")
+    return loaded[there[0]]
+
+
+def _read_picture(path: Path, full_scale: dict[str, float]) -> NDArray:
+    from PIL import Image
+
+    # Pillow warns of damaged metadata and of large pictures, whose size is checked here
+    with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
+        if math.prod(picture.size) > MOST_PIXELS:
+            raise ValueError(f"it has more than {MOST_PIXELS:,} pixels")
+        pages = getattr(picture, "n_frames", 1)
+        if pages > 1:
+            raise ValueError(f"it has {pages} pages; a source image has one")
+        if picture.mode not in full_scale:
+            raise ValueError(
+                f"its pixels are of kind {picture.mode}; a source image is grey, of 8 or 16 bits"
+            )
+        return np.asarray(picture, dtype=np.float64) / full_scale[picture.mode]

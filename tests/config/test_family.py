@@ -1,0 +1,180 @@
+"""The section `data.family`."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from diffkeras.config import Config, load_config, parse_config
+from diffkeras.errors import ConfigurationError
+
+RANGES = {
+    "values[vessels]": [0.5, 1],
+    "uptake.maximum[cells_1]": [0.005, 0.05],
+    "uptake.constant": [0.05, 0.5],
+    "decay": [5e-4, 5e-3],
+}
+FAMILY = {"random": {"vessels": 2, "vessel_radius": 2, "cells": 8}, "parts": RANGES}
+VESSELS = np.zeros((16, 16))
+VESSELS[2:5, 3:6] = 1
+
+
+def config_of(family: dict[str, Any], **sections: Any) -> Config:
+    own: dict[str, Any] = {
+        "physics": {"lattice": 16, "boundary": "reflecting"},
+        "data": {"family": family, "train_examples": 20},
+        "model": {"architecture": "reduced_basis", "modes": 5},
+    }
+    return parse_config({**own, **sections})
+
+
+def test_a_family_is_one_dataset_of_one_geometry() -> None:
+    config = config_of(FAMILY)
+    assert config.data.sources == (1,)
+    assert config.family is not None
+    assert config.family.names == tuple(RANGES)
+    assert config.data.maps == ("decay", "uptake", "saturation")
+    assert config.baselines() == ("exact_solver", "zero_field")
+    assert parse_config(config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".png"])
+def test_a_configuration_holds_the_masks_of_the_files_beside_it(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "configs"
+    folder.mkdir()
+    mask = folder / f"vessels{suffix}"
+    if suffix == ".png":
+        Image.fromarray(VESSELS.astype(bool)).save(mask)
+    else:
+        (np.save if suffix == ".npy" else np.savez)(mask, VESSELS)
+    file = folder / "own.yaml"
+    file.write_text(
+        "physics: {lattice: 16}\n"
+        "data:\n"
+        "  family:\n"
+        f"    regions: {{vessels: vessels{suffix}}}\n"
+        "    parts: {'values[vessels]': 1, decay: [0.01, 0.1]}\n"
+        "model: {architecture: reduced_basis}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    config = load_config(file, {"data.seed": 4})
+    mask.unlink()
+    copy = tmp_path / "copy.yaml"
+    copy.write_text(config.to_yaml())
+    again = load_config(copy)
+    assert again == config
+    assert again.family is not None
+    np.testing.assert_array_equal(again.family.problem.fixed, VESSELS != 0)
+    with pytest.raises(ConfigurationError, match=r"regions\.vessels: .* is no file"):
+        load_config(file)
+
+
+def with_part(name: str, value: Any) -> dict[str, Any]:
+    return {"parts": {**RANGES, name: value}}
+
+
+def with_regions(**changes: Any) -> dict[str, Any]:
+    regions = {"regions": {"vessels": VESSELS}, "random": None}
+    return {**regions, "parts": {"values[vessels]": 1, "decay": [0.01, 0.1]}, **changes}
+
+
+@pytest.mark.parametrize(
+    ("family", "message"),
+    [
+        (with_part("uptke.maximum", 1), r"'uptke\.maximum' names no part of these problems"),
+        (with_part("decay[tumor]", 1), "the region 'tumor'; the regions are vessels, cells_1,"),
+        (with_part("decay", [5e-3, 5e-4]), r"'decay' is \(0\.005, 0\.0005\): swap its ends"),
+        (with_part("decay", [1, 1]), r"'decay' is \(1\.0, 1\.0\): with one value"),
+        (with_part("decay", [float("nan"), 1]), "decay must be .* finite, not nan"),
+        (with_part("decay", [1, 2, 3]), r"parts: decay must be a number or a range \[low, high\]"),
+        (with_part("decay", "fast"), "decay must be a number, not 'fast'"),
+        (with_part("decay", [-1, 1]), "the lower end of decay, -1, makes no problem"),
+        (with_part("production[vessels]", [1, 2]), r"'production\[vessels\]' has 26 fixed nodes"),
+        (with_part("values", 1), r"needs a region, whose nodes it fixes: 'values\[vessels\]'"),
+        (
+            {"parts": {"production[stroma]": [0.1, 1], "decay": 0}},
+            "no steady state: .* nothing takes that away",
+        ),
+        ({"parts": {"values[vessels]": 1}}, r"parts: must have at least one range"),
+        (
+            {"parts": {"values[vessels]": 1, "uptake.maximum": [1, 2]}},
+            r"uptake\.maximum, and no uptake\.constant: give both",
+        ),
+        ({"linear": ["decy"]}, "linear: names 'decy'; the ranges are values"),
+        ({"draws": "halton"}, "draws: must be sobol or latin_hypercube"),
+        ({"beyond": -1}, "beyond: must be 0 to 10, not -1"),
+        ({"random": {"vesels": 1}}, "random: has no key 'vesels'"),
+        ({"random": {"vessels": 500}}, "no arrangement holds more than"),
+        ({"random": None}, "regions: must be given, or random, and not both"),
+        ({"seeds": 1}, "unknown key 'seeds'"),
+        (with_regions(regions={"vessels": np.eye(8)}), "'vessels' has 8×8 nodes, and the lattice"),
+        (with_regions(regions={"vessels": np.zeros((16, 16))}), "'vessels' is empty"),
+        (with_regions(regions={"vessels": "a.jpg"}), "'a.jpg' is of an unknown kind; choose"),
+        (with_regions(regions={"vessels": "nothing.png"}), "nothing.png is no file"),
+        (
+            with_regions(regions={"vessels": VESSELS, "tumour": np.ones((16, 16))}),
+            "no part names the region 'tumour'",
+        ),
+        (
+            with_regions(
+                regions={"vessels": VESSELS, "tumour": np.ones((16, 16))},
+                parts={"values[vessels]": 1, "production[tumour]": [0.1, 1]},
+            ),
+            r"'production\[tumour\]' has 9 fixed nodes",
+        ),
+    ],
+)
+def test_families_that_are_refused(family: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        config_of({**FAMILY, **family})
+    assert str(caught.value).startswith("data.family")
+    assert "\n" not in str(caught.value)
+
+
+KERNEL = {"model.regression": "kernel"}
+SIDE = {"left": {"value": 0.5}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data.radius": 3}, r"data\.radius: a family has the geometry"),
+        ({"data.tissue": {}}, r"data\.tissue: a family has the geometry"),
+        ({"data.sources": "1-2"}, r"data\.sources: a family is one dataset"),
+        ({"data.family": None}, r"model\.architecture: reduced_basis .* give data\.family"),
+        ({"physics.sources": "production"}, "choose physics.sources: fixed_value"),
+        ({"model.modes": 21}, r"model\.modes: .* 21 modes is larger than 20 training examples"),
+        ({"data.train_fraction": 0.1}, r"model\.modes: .* larger than 2 training examples"),
+        ({"model.transform": "log"}, r"model\.transform: .* not log; choose linear"),
+        ({"model.corrections": 1}, r"model\.corrections: a reduced basis"),
+        ({"model.fixed_values": True}, r"model\.fixed_values: a reduced basis has"),
+        ({"training.symmetries": True}, r"training\.symmetries: a reduced basis"),
+        ({"data.stream": True}, r"data\.stream: a reduced basis is made of stored"),
+        (KERNEL, r"training\.epochs: a reduced basis with a kernel is fitted once"),
+        ({"evaluation.baselines": ["mean_medium"]}, "mean_medium doesn't apply to families"),
+        (
+            {
+                "physics.boundary": SIDE,
+                "data.family.parts": {**RANGES, "boundary.left.value": [0.1, 1]},
+                "model.architecture": "u_net",
+                "model.depth": 2,
+            },
+            r"u_net takes maps of the lattice, which don't show boundary\.left\.value",
+        ),
+        (
+            {
+                "data.family.parts": {"decay": [0.1, 1], "values[vessels]": 0},
+                "model.architecture": "u_net",
+                "model.depth": 2,
+            },
+            "takes those nodes as fixed whose value is not 0",
+        ),
+    ],
+)
+def test_what_a_family_cannot_be_combined_with(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        config_of(FAMILY).with_overrides(changes)

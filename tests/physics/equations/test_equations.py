@@ -1,0 +1,83 @@
+"""Equations that a program keeps between calls."""
+
+import gc
+import pickle
+import weakref
+
+import numpy as np
+import pytest
+
+import diffkeras as dk
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Equations
+from diffkeras.physics.equations import equations as module
+
+IMAGE = np.zeros((20, 24))
+IMAGE[5:8, 5:8] = 1.0
+DECAY = 0.01 + 0.1 * (np.arange(24) > 12) * np.ones((20, 1))
+
+
+def varying() -> dk.Problem:
+    return dk.Problem(IMAGE, decay=DECAY, boundary={"left": dk.Robin(0.1, 0.5)} | SIDES)
+
+
+SIDES = {"right": "reflecting", "top": "reflecting", "bottom": "absorbing"}
+
+
+@pytest.mark.parametrize("make", [varying, lambda: dk.Problem(IMAGE)], ids=["varying", "uniform"])
+def test_calls_with_equations_give_what_calls_with_the_problem_give(make):
+    problem = make()
+    equations = Equations(problem)
+    for tolerance in (1e-3, 1e-10):
+        solution = dk.solve(equations, tolerance=tolerance)
+        assert solution.problem is problem
+        assert np.array_equal(solution.field, dk.solve(problem, tolerance=tolerance).field)
+        derivatives = dk.solve(problem, tolerance=tolerance).vjp(IMAGE)
+        assert np.array_equal(solution.vjp(IMAGE)["decay"], derivatives["decay"])
+    certificate = dk.certify(IMAGE, equations)
+    assert np.array_equal(certificate.node_bound, dk.certify(IMAGE, problem).node_bound)
+
+
+def test_the_multigrid_cycle_is_set_up_once(monkeypatch):
+    made = []
+    cycle = module.BlockCycle
+    monkeypatch.setattr(module, "BlockCycle", lambda volumes: made.append(1) or cycle(volumes))
+    equations = Equations(varying())
+    solution = dk.solve(equations)
+    solution.vjp(IMAGE)
+    dk.certify(solution.field, equations).quantity(IMAGE)
+    assert len(made) == 1
+
+
+def test_nothing_keeps_what_was_made_for_a_call():
+    problem = varying()
+    dk.certify(dk.solve(problem).field, problem)
+    alive = weakref.ref(problem)
+    del problem
+    gc.collect()
+    assert alive() is None
+
+
+def test_equations_are_shared_where_they_are_the_same():
+    first = Equations(varying())
+    similar = Equations(dk.with_parts(varying(), {"decay": 2 * DECAY}), first)
+    assert similar.ring is first.ring
+    assert similar.volumes.couplings is first.volumes.couplings
+    other = Equations(dk.Problem(np.roll(IMAGE, 1), diffusivity=1 + DECAY), first)
+    assert other.ring is not first.ring
+    assert other.volumes.couplings is not first.volumes.couplings
+
+
+def test_a_pickle_has_the_problem_only():
+    equations = Equations(varying())
+    dk.solve(equations)
+    copied = pickle.loads(pickle.dumps(equations))
+    assert set(vars(copied)) == set(vars(Equations(varying())))
+    assert np.array_equal(dk.solve(copied).field, dk.solve(equations).field)
+
+
+def test_what_has_no_equations_is_refused():
+    with pytest.raises(PhysicsError, match=r"one image.*problem.images"):
+        Equations(dk.Problem(np.stack([IMAGE, IMAGE])))
+    with pytest.raises(PhysicsError, match="decay"):
+        dk.solve(Equations(varying()), decay=0.1)

@@ -1,0 +1,326 @@
+"""A family through the commands: its dataset, its reduced basis, and a network on its maps."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from export_tools import INSTALLED
+from generation_tools import dataset_hash, examples_hash
+from lean_runs import lean_training, quick_figures
+from stopped_training import stop_at
+
+import diffkeras as dk
+from diffkeras.config import Config, parse_config
+from diffkeras.data import raw_dataset, stream_batches
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.reading.examples import problem_of_examples
+from diffkeras.data.storage import dataset_path
+from diffkeras.errors import ConfigurationError, DataError, ExportError, PhysicsError
+from diffkeras.physics import maps_of
+from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.workflows import evaluate, export, generate, preview, train, verify
+from tfds_builders import Builder, DiffusionFieldsConfig
+
+NAMES = ("values[vessels]", "uptake.maximum[cells_1]", "uptake.constant", "decay")
+SIZES = {"train": 60, "validation": 4, "test": 6}
+CONFIG = {
+    "name": "tiny_family",
+    "physics": {"lattice": 16, "boundary": "reflecting"},
+    "data": {
+        "family": {
+            "random": {"vessels": 2, "vessel_radius": 2, "cells": 8},
+            "parts": {
+                "values[vessels]": [0.5, 1],
+                "uptake.maximum[cells_1]": [0.005, 0.05],
+                "uptake.constant": [0.05, 0.5],
+                "decay": [5e-4, 5e-3],
+            },
+        },
+        **{f"{split}_examples": number for split, number in SIZES.items()},
+    },
+    "model": {"architecture": "reduced_basis", "regression": "kernel", "modes": 12},
+    "training": {"batch_size": 20, "epochs": 1, "optimizer": "adam", "warmup": 0},
+    "evaluation": {"batch_size": 4, "bounds": 2, "cases": 1},
+}
+NETWORK = {
+    "model.regression": "network",
+    "model.width": 16,
+    "model.depth": 2,
+    "training.epochs": 3,
+    "training.schedule": "constant",
+}
+ON_MAPS = {
+    "model": {"architecture": "encoder_decoder", "width": 2, "depth": 1, "fixed_values": True}
+}
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return parse_config(CONFIG)
+
+
+@pytest.fixture(scope="module")
+def family_data(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("family")
+    generate(config, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def family_run(config: Config, family_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with lean_training():
+        return train(config, family_data, tmp_path_factory.mktemp("runs") / "kernel").path
+
+
+@pytest.fixture(scope="module")
+def surrogate(family_run: Path) -> Surrogate:
+    return load_surrogate(family_run)
+
+
+def on_maps(config: Config) -> Config:
+    return parse_config({**config.model_dump(mode="json"), **ON_MAPS})
+
+
+def examples_of(config: Config, split: Any, data_dir: Path) -> list[dict[str, Any]]:
+    return list(raw_dataset(config, 1, split, data_dir).as_numpy_iterator())
+
+
+def test_records_hold_parameters_and_field_and_all_else_follows(
+    config: Config, family_data: Path
+) -> None:
+    recipe = DatasetConfig.of(1, config).recipe()
+    stored = tfds.builder_from_directory(str(dataset_path(config, 1, family_data)))
+    assert {*stored.info.features} == {"parameters", "field"}
+    assert stored.info.supervised_keys == ("parameters", "field")
+    for k, example in enumerate(examples_of(config, "test", family_data)):
+        own = recipe.example("test", k)
+        np.testing.assert_array_equal(example["parameters"], own.parameters)
+        np.testing.assert_array_equal(example["field"][..., 0], own.field)
+        wanted = {**maps_of(own.problem, config.data.maps), "source_image": own.source_image}
+        for name, values in wanted.items():
+            np.testing.assert_allclose(example[name][..., 0], values, rtol=1e-6, err_msg=name)
+        problem = problem_of_examples(config, example)
+        assert dk.certify(own.field.astype(float), problem).error_bound < 1e-6
+
+
+@pytest.mark.slow  # quick: the builder of other datasets
+def test_tfds_makes_and_loads_the_same(config: Config, family_data: Path, tmp_path: Path) -> None:
+    named = DiffusionFieldsConfig.of_config(1, config)
+    assert named.name.startswith("family-16x16-")
+    builder = Builder(config=named, data_dir=str(tmp_path), examples=SIZES)
+    builder.download_and_prepare()
+    own = dataset_path(config, 1, family_data)
+    assert examples_hash(Path(builder.data_path)) == examples_hash(own)
+    assert (own / "metadata.json").read_text() == (
+        Path(builder.data_path) / "metadata.json"
+    ).read_text()
+
+
+def test_it_is_verified_and_what_is_lost_is_made_again(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {"data.train_examples": 12, "data.validation_examples": 2, "data.test_examples": 3}
+    config = config.with_overrides(few)
+    generate(config, tmp_path)
+    before = dataset_hash(config, tmp_path, 1)
+    file = next(dataset_path(config, 1, tmp_path).glob("*train*"))
+    file.unlink()
+    generate(config, tmp_path)
+    assert dataset_hash(config, tmp_path, 1) == before
+    assert verify(config, tmp_path, share=0.1) == []
+    recipe = DatasetConfig.of(1, config).recipe()
+    monkeypatch.setattr(type(recipe), "point", lambda self, split, k: self.family.low.astype("f"))
+    findings = verify(config, tmp_path, share=0.1)
+    assert findings
+    assert all("parameters differs" in finding for finding in findings)
+
+
+@pytest.mark.slow  # quick: streams of other datasets
+def test_streams_have_the_same_validation_and_their_own_training(
+    config: Config, family_data: Path, tmp_path: Path
+) -> None:
+    stream = on_maps(config).with_overrides({"data.stream": True, "training.batch_size": 2})
+    stored = raw_dataset(config, 1, "validation", family_data)
+    solved = raw_dataset(stream, 1, "validation", tmp_path)
+    assert solved.element_spec == stored.element_spec
+    for a, b in zip(stored.as_numpy_iterator(), solved.as_numpy_iterator(), strict=True):
+        tf.nest.map_structure(np.testing.assert_array_equal, a, b)
+    x, _ = next(stream_batches(stream, start=2).as_numpy_iterator())
+    own = DatasetConfig.of(1, stream).recipe().example("stream", 3)
+    scale = own.source_image.max()
+    np.testing.assert_array_equal(x[1, ..., 0], own.source_image / scale)
+    assert x.shape == (2, 16, 16, 4)
+
+
+def test_a_fitted_kernel_predicts_proves_and_has_the_fixed_values(
+    surrogate: Surrogate, log: pytest.LogCaptureFixture
+) -> None:
+    family = surrogate.family
+    assert family is not None
+    assert family.names == NAMES
+    point = family.draw(1, seed=5)[0].astype(np.float32).astype(float)
+    problem = family.problem_at(point)
+    exact = dk.solve(problem).field
+    prediction = surrogate.predict(dict(zip(NAMES, point, strict=True)))
+    assert np.abs(prediction.field - exact).max() < 0.02 * exact.max()
+    assert prediction.error_bound >= np.abs(prediction.field - exact).max()
+    np.testing.assert_allclose(prediction.field[problem.fixed], exact[problem.fixed], rtol=1e-6)
+    np.testing.assert_array_equal(surrogate.predict(problem).field, prediction.field)
+    proven = surrogate.predict(problem, tolerance=1e-4)
+    assert proven.error_bound <= 1e-4 * exact.max()
+    points = family.draw(3, seed=6)
+    batch = surrogate.predict(family.problem_at(points))
+    assert batch.field.shape == (3, 16, 16)
+    assert not log.records
+    beyond = surrogate.predict(dict(zip(NAMES, 1.5 * family.high, strict=True)))
+    assert "trained with values[vessels] from 0.5 to 1, and here it is out" in log.text
+    assert beyond.error_bound < np.inf
+
+
+def test_problems_of_another_family_are_refused(surrogate: Surrogate) -> None:
+    assert surrogate.family is not None
+    problem = surrogate.family.problem
+    other = dk.with_parts(problem, {"diffusivity": 2.0})
+    with pytest.raises(PhysicsError, match=r"one family: .* another diffusivity than this family"):
+        surrogate.predict(other)
+    with pytest.raises(PhysicsError, match="this family has no parameter 'decoy'"):
+        surrogate.predict({"decoy": 1.0})
+    with pytest.raises(PhysicsError, match="no single medium"):
+        surrogate.medium  # noqa: B018
+
+
+def test_it_is_evaluated_with_a_picture_of_its_parameters(
+    family_run: Path, family_data: Path, tmp_path: Path
+) -> None:
+    with quick_figures():
+        found = evaluate(family_run, family_data, output=tmp_path / "evaluation")
+    errors = found.metrics["surrogate"]["all"]
+    assert errors["mae"] < 0.1 * found.metrics["zero field"]["all"]["mae"]
+    assert (found.path / "figures" / "error_per_parameter.png").is_file()
+    header = (found.path / "examples.csv").read_text().splitlines()[0]
+    assert all(name in header for name in NAMES)
+    report = (found.path / "report.html").read_text()
+    assert "6 test problems of one family of 16×16 nodes, within its ranges" in report
+
+
+@pytest.mark.slow  # quick: the points of its recipe
+def test_a_test_set_out_of_the_ranges_has_no_other_splits(
+    config: Config, family_run: Path, family_data: Path, tmp_path: Path
+) -> None:
+    beyond = config.with_overrides({"data.family.beyond": 0.2, "data.test_examples": 3})
+    (path,) = generate(beyond, tmp_path)
+    assert [
+        info["name"] for info in json.loads((path / "dataset_info.json").read_text())["splits"]
+    ] == ["test"]
+    found = evaluate(
+        family_run, tmp_path, config=beyond, output=tmp_path / "evaluation", report=False
+    )
+    within = evaluate(family_run, family_data, output=tmp_path / "within", report=False)
+    names = ("surrogate", "all", "mae")
+    assert _get(found.metrics, names) > _get(within.metrics, names)
+    with pytest.raises(ConfigurationError, match=r"data\.family\.beyond: .* choose 0"):
+        train(beyond, tmp_path, tmp_path / "run")
+    other = beyond.with_overrides({"data.family.random.seed": 1})
+    with pytest.raises(DataError, match=r"data\.family: one there, another one here"):
+        evaluate(family_run, tmp_path, config=other, output=tmp_path / "other", report=False)
+
+
+def _get(values: Any, names: tuple[str, ...]) -> Any:
+    for name in names:
+        values = values[name]
+    return values
+
+
+@pytest.mark.parametrize("format", ["saved_model", pytest.param("onnx", marks=pytest.mark.slow)])
+def test_exports_take_parameters(
+    surrogate: Surrogate, family_run: Path, format: str, tmp_path: Path
+) -> None:
+    if format not in INSTALLED:
+        pytest.skip("needs the extra `export`")
+    path = tmp_path / {"saved_model": "saved", "onnx": "model.onnx"}[format]
+    made = export(family_run, format, path)
+    assert made.difference < 1e-5
+    if format == "saved_model":
+        description = json.loads((path / "diffkeras.json").read_text())
+        assert list(description["physics"]["parameters"]) == list(NAMES)
+        assert description["functions"] == {"serve": ["parameters"]}
+        assert surrogate.family is not None
+        loaded = tf.saved_model.load(str(path))
+        serve = loaded.serve
+        assert serve(tf.constant(surrogate.family.high[None], tf.float32)).shape == (1, 16, 16, 1)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="must lie within"):
+            serve(tf.constant(2 * surrogate.family.high[None], tf.float32))
+    with pytest.raises(ExportError, match="the family of this surrogate has the lattice 16×16"):
+        export(family_run, format, path, lattice=(32, 32))
+
+
+def test_the_command_predicts_at_parameters(
+    family_run: Path,
+    tmp_path: Path,
+    diffkeras: Callable[..., Any],
+    refused: Callable[..., str],
+    surrogate: Surrogate,
+) -> None:
+    assert surrogate.family is not None
+    point = dict(zip(NAMES, surrogate.family.low.tolist(), strict=True))
+    options = [word for name, value in point.items() for word in ("--parameter", f"{name}={value}")]
+    file = tmp_path / "field.npy"
+    result = diffkeras("predict", family_run, *options, "-o", file, "--certify")
+    assert result.exit_code == 0, result.output
+    np.testing.assert_array_equal(np.load(file), surrogate.predict(point).field)
+    assert "needs 'decay'" in refused("predict", family_run, *options[:-2], "-o", file)
+    for words, message in (
+        (("--parameter", "decay"), "'decay' is not NAME=VALUE"),
+        (("--parameter", "decay=fast"), "'fast' is not a valid float"),
+        ((*options[-2:], *options[-2:]), "decay occurs twice"),
+        ((*options, "--uptake", "0.1"), "leave out --uptake"),
+        ((), "Missing argument 'SOURCE_FILE'"),
+    ):
+        assert message in refused("predict", family_run, *words, "-o", file)
+    assert "default has no parameters" in refused("predict", "default", *options, "-o", file)
+
+
+@pytest.mark.usefixtures("quick_figures")
+def test_the_preview_shows_fields_with_their_parameters(config: Config, tmp_path: Path) -> None:
+    page = preview(config, tmp_path / "preview.html").read_text()
+    assert "9 examples of one family" in page
+    assert all(name in page for name in NAMES)
+
+
+@pytest.mark.slow  # quick: the untrained network, and a kernel
+def test_a_network_is_trained_and_goes_on_with_its_basis(
+    config: Config, family_data: Path, tmp_path: Path, family_run: Path
+) -> None:
+    network = config.with_overrides(NETWORK)
+    with lean_training():
+        whole = train(network, family_data, tmp_path / "whole")
+        stop_at(4, lambda: train(network, family_data, tmp_path / "stopped"))
+        resumed = train(network, family_data, tmp_path / "stopped")
+    one, other = (load_surrogate(run.path).model for run in (whole, resumed))
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    basis = load_surrogate(family_run).model.get_layer("basis").get_weights()
+    np.testing.assert_array_equal(one.get_layer("basis").get_weights(), basis)
+    losses = [row["loss"] for row in whole.history()]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.slow  # quick: streams have the same maps
+def test_the_same_dataset_trains_a_network_on_maps(
+    config: Config, family_data: Path, tmp_path: Path
+) -> None:
+    with lean_training():
+        run = train(on_maps(config), family_data, tmp_path / "maps")
+    found = evaluate(run.path, family_data, report=False)
+    assert np.isfinite(found.metrics["surrogate"]["all"]["mae"])
+    learned = load_surrogate(run.path)
+    assert learned.family is not None
+    problem = learned.family.problem
+    field = learned.predict(problem).field
+    np.testing.assert_allclose(field[problem.fixed], problem.values[problem.fixed], rtol=1e-6)
+    assert export(run.path, "saved_model", tmp_path / "saved").difference < 1e-5
