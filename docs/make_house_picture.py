@@ -4,7 +4,7 @@
 
 writes docs/images/house.svg. The layers are those that import-linter enforces (pyproject.toml). An
 arrow is an import; imports that follow from a chain of other arrows are left out, and so are those
-of `errors`, which every room may import.
+of `errors`, which every room may import, and the exceptions that pyproject.toml lists.
 """
 
 import ast
@@ -42,14 +42,16 @@ def parts(room: str) -> list[str]:
     return sorted(path.parent.name for path in (PACKAGE / room).glob("*/__init__.py"))
 
 
-def imports(rooms: list[str]) -> Imports:
-    """The other rooms that each room imports."""
-    found: Imports = {room: set() for room in rooms}
-    for room in rooms:
+def imports(rows: list[list[str]]) -> Imports:
+    """The rooms of lower layers that each room imports."""
+    layer = {room: number for number, rooms in enumerate(rows) for room in rooms}
+    found: Imports = {room: set() for room in layer}
+    for room in layer:
         files = [PACKAGE / f"{room}.py"] if (PACKAGE / f"{room}.py").is_file() else []
         for file in [*files, *(PACKAGE / room).rglob("*.py")]:
             named = set(imported_names(ast.parse(file.read_text(encoding="utf-8"))))
-            found[room] |= {other for other in rooms if f"diffkeras.{other}" in named} - {room}
+            lower = [other for other in layer if layer[other] > layer[room]]
+            found[room] |= {other for other in lower if f"diffkeras.{other}" in named}
     return found
 
 
@@ -90,7 +92,7 @@ def picture() -> str:
             place = CENTRES[room] - width / 2 if room in CENTRES else left
             boxes[room] = (place, 12 + number * ROW, width)
             left += width + GAP
-    for room, other in arrows(imports([room for rooms in rows for room in rooms])):
+    for room, other in arrows(imports(rows)):
         (left, top, width), (to_left, to_top, to_width) = boxes[room], boxes[other]
         start, end = left + width / 2, to_left + to_width / 2
         reach = min(width, to_width) / 3
