@@ -3,8 +3,15 @@
 from diffkeras.system.packages import needs_packages
 
 with needs_packages("diffkeras.tf_solver"):
+    from diffkeras.tf_solver.families import CertifiedFamily
     from diffkeras.tf_solver.layers import CertifiedField
     from diffkeras.tf_solver.results import TensorCertificate, TensorSolution
     from diffkeras.tf_solver.solver import TensorSolver
 
-__all__ = ["CertifiedField", "TensorCertificate", "TensorSolution", "TensorSolver"]
+__all__ = [
+    "CertifiedFamily",
+    "CertifiedField",
+    "TensorCertificate",
+    "TensorSolution",
+    "TensorSolver",
+]

@@ -76,13 +76,21 @@ def family_proofs(
                     return plain
                 pairs.append(pair)
     none = np.zeros(2)
-    barriers = Barriers(np.stack(pairs, axis=1).astype(np.float32), none, none, none, none)
-    made = FamilyProofs(lowest, barriers)
     tried = np.arange(0, len(inputs), -(-len(inputs) // TRIED))
+    fields, usual = np.stack(pairs, axis=1).astype(np.float32), np.zeros(lowest.lattice)
+    for place in tried:
+        problem, _, field = sample(int(place))
+        equations = plain.equations_of(problem)
+        if equations.shares:
+            usual += (equations.change + equations.slope(field)) * equations.free / len(tried)
+    barriers = Barriers(fields, usual.astype(np.float32), none, none, none, none)
+    made = FamilyProofs(lowest, barriers)
     ratios = np.array([_ratios(made, sample(int(n))) for n in tried])
-    plain_bound = np.quantile(ratios[:, 0], NEARLY_ALWAYS)
-    attempt, typical = np.quantile(ratios[:, 1], OFTEN), np.median(ratios[:, 2])
-    near = 1 / np.maximum(np.quantile(ratios[:, 3:], NEARLY_ALWAYS, axis=0), 1.0)
+    # some bounds may be infinite, so that nothing lies between them and the next ones
+    plain_bound = np.quantile(ratios[:, 0], NEARLY_ALWAYS, method="higher")
+    attempt = np.quantile(ratios[:, 1], OFTEN, method="higher")
+    typical = np.median(ratios[:, 2])
+    near = 1 / np.maximum(np.quantile(ratios[:, 3:], NEARLY_ALWAYS, axis=0, method="higher"), 1.0)
     found = {"plain": plain_bound, "attempt": attempt, "typical": typical, "near": near}
     return FamilyProofs(
         lowest, barriers._replace(**{name: np.asarray(value) for name, value in found.items()})

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
+from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.rounding import SLACK
 from diffkeras.physics.families.equations import SharedEquations, SharedOperator
@@ -33,6 +34,8 @@ class Barriers(NamedTuple):
 
     Attributes:
         fields: (2, j, *lattice) float32, those for predictions and those for corrected fields.
+        usual: on the lattice, what problems of the family usually add to the drain of the one with
+            the slowest decay, by their own drains and slopes; 0 if the diffusivity varies.
         plain: a relative bound that predictions by regression have as a rule.
         attempt: the same from which others are tried to be proven as they are.
         near: (2,), shares of a needed bound that the last correction may have, so that it is met:
@@ -41,6 +44,7 @@ class Barriers(NamedTuple):
     """
 
     fields: NDArray[np.float32]
+    usual: NDArray[np.float32]
     plain: NDArray[np.float64]
     attempt: NDArray[np.float64]
     near: NDArray[np.float64]
@@ -101,6 +105,9 @@ class FamilyProofs:
         volumes, free = self.equations.volumes, self.equations.free
         self._near = NearbyCycle(self.equations.cycle, volumes.drain, [])
         self._shared = SharedOperator(self.equations)
+        self._usual: BlockCycle | None = None
+        if barriers is not None and barriers.usual.any():
+            self._usual = self.equations.cycle.plus(barriers.usual.astype(np.float64) * free)
         self._choices = [
             BarrierChoice(
                 [Barrier(field * free.astype(np.float64), self.equations) for field in each]
@@ -157,12 +164,18 @@ class FamilyProofs:
             proof = self._proof(PREDICTED, equations, field, residual, rounding, needed)
             if proof is not None:
                 return Enclosed(field, proof, 0)
-        steps, slope = self.steps_of(equations), equations.slope(field)
         aim = np.inf
         if needed is not None:
             first, further = map(float, self.barriers.near * needed)
             one_is_enough = self.barriers.typical * largest(field) <= first
             aim = first if one_is_enough else further
+            if one_is_enough and self._usual is not None and equations.shares:
+                field = corrected(equations, field, _by_one_cycle(self._usual, residual))
+                residual, rounding = equations.of_with_most_rounding(field)
+                proof = self._proof(CORRECTED, equations, field, residual, rounding, needed)
+                if proof is not None:
+                    return Enclosed(field, proof, 1)
+        steps, slope = self.steps_of(equations), equations.slope(field)
         for corrections in range(MOST_CORRECTIONS):
             try:
                 move = steps.solve(slope, residual, Goal(near=aim))
@@ -217,6 +230,13 @@ class PredictionProof(NamedTuple):
     def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
         """See `Proof`."""
         return self.proofs.bound_of(problem, field.astype(np.float64, copy=False))
+
+
+def _by_one_cycle(cycle: BlockCycle, residual: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A correction on the lattice, by a cycle of about the right equations."""
+    size = largest(residual) or 1.0
+    single = (residual / size).astype(np.float32).ravel()
+    return np.multiply(cycle(single), size, dtype=np.float64).reshape(residual.shape)
 
 
 def corrected(
