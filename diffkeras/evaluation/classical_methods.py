@@ -75,7 +75,7 @@ def _of_uniform_media(config: Config) -> dict[str, Compute]:
         f"TensorSolver, {precision}": _tensor_solver(config, precision)
         for precision in ("float32", "float64")
     }
-    if config.physics.sources == "fixed_value":
+    if config.physics.sources == "fixed_value" and config.physics.medium.has_equal_sides:
         methods |= {f"plain CG, {n} rounds": _ring_rounds(config, n) for n in ROUNDS}
     return methods
 

@@ -187,7 +187,7 @@ def spectrum_figure(spectra: Mapping[str, NDArray[np.float64]]) -> Figure:
     for name, spectrum in spectra.items():
         if name != SOURCES_SET:
             values = _drawable(np.sqrt(spectrum[1:]))
-            style: dict[str, Any] = {"color": "0.2", "linestyle": "--", "label": name}
+            style: dict[str, Any] = {"color": "0.1", "linestyle": "--", "label": name, "zorder": 3}
             if name != TRUE:
                 style = {key: part for key, part in _style(name).items() if key != "marker"}
             if np.isfinite(values).any():

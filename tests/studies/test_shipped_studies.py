@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from diffkeras.config import Config
+from diffkeras.config import Config, load_config
 from diffkeras.studies.config import Study
 from diffkeras.studies.study_file import load_study
+from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.run_identity import run_identity
+from diffkeras.training.batches import check_batch
 
 SHIPPED = sorted(path.stem for path in Path(__file__).parents[2].glob("configs/studies/*.yaml"))
 REDUCED = [name for name in SHIPPED if name.endswith("_reduced")]
+ARCHITECTURES = "architectures_production"
 BASES = {"reduced": "paper", "reduced_production": "paper_production"}
 
 
@@ -92,3 +95,37 @@ def test_the_documentation_has_the_number_of_runs_of_each_study() -> None:
     assert listed == expected
     distinct = {run_identity(config) for name in REDUCED for config in runs(name)}
     assert f"train {len(distinct)} different runs" in page
+
+
+def test_kinds_of_networks_have_equally_many_weights() -> None:
+    configs = {
+        config.model.architecture: config for config in runs(f"{ARCHITECTURES}_parameters_64")
+    }
+    counts = [build_model(config).count_params() for config in configs.values()]
+    assert len(counts) == 3
+    assert max(counts) < 1.03 * min(counts)
+    same = {config.model.architecture: config.model for config in runs(f"{ARCHITECTURES}_time_64")}
+    assert same == {name: config.model for name, config in configs.items()}
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name.startswith("size_production")])
+def test_the_designed_studies_have_the_papers_recipe(name: str) -> None:
+    configs, paper = runs(name), load_config("paper_production")
+    for key in ("optimizer", "learning_rate", "schedule", "warmup", "rollback_factor"):
+        assert {getattr(c.training, key) for c in configs} == {getattr(paper.training, key)}
+    assert {c.model.initial_weights for c in configs} == {"pytorch"}
+    sizes = {
+        c.data.train_fraction: c.data.train_examples_used * len(c.data.sources) for c in configs
+    }
+    assert sorted(sizes) == [0.0125, 0.025, 0.05, 0.125, 0.25, 0.5, 1.0]
+    assert all(used == round(fraction * max(sizes.values())) for fraction, used in sizes.items())
+    assert len({c.data.seed for c in configs}) == 3
+    for config in configs:
+        check_batch(config, 1)
+
+
+def test_the_page_has_the_runs_of_each_study() -> None:
+    """What studies cost is on a page; a changed study needs `make findings`."""
+    page = Path(__file__).parents[2] / "docs" / "results" / "findings" / "costs.md"
+    listed = re.findall(r"^\| `(\w+)` \| ([\d,]+) \|", page.read_text("utf-8"), re.MULTILINE)
+    assert {n: int(k.replace(",", "")) for n, k in listed} == {n: len(runs(n)) for n in SHIPPED}

@@ -192,7 +192,7 @@ def _draw(axis: Axes, rows: pd.DataFrame) -> None:
     limits = f"[{first['exponent_low']:.2f}, {first['exponent_high']:.2f}]"
     label = f"{QUANTITIES[first['quantity']]}: N^{first['exponent']:.2f} {limits}"
     axis.plot(rows[SIZE], np.exp(line), color=color, label=label)
-    axis.legend(fontsize=6, loc="upper right")
+    axis.legend(fontsize=5, loc="upper right", handlelength=1.2)
 
 
 ANALYSIS = Analysis(

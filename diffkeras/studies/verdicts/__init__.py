@@ -9,6 +9,7 @@ from diffkeras.studies.verdicts.comparisons import (
     best_for_each_count,
     loses_outside_its_placement,
     subsets_differ,
+    variant_helps,
     weights_help,
 )
 from diffkeras.studies.verdicts.edge_cases import edge_cases_exist
@@ -38,5 +39,6 @@ __all__ = [
     "spread_falls_relative_to_the_error",
     "subsets_differ",
     "time_is_linear",
+    "variant_helps",
     "weights_help",
 ]

@@ -18,6 +18,7 @@ from diffkeras.studies.study_data import (
     TRAINED_SOURCES,
     VARIANT,
     StudyData,
+    TooFewRunsError,
     label_of,
 )
 from diffkeras.studies.verdicts.verdict import (
@@ -68,6 +69,8 @@ def weights_help(data: StudyData) -> Verdict:
     losses and regions). Does not hold if all intervals lie above 0.95: no weight lowers the error
     there by 5 %."""
     weighted = weighted_losses(data)
+    if not any(name in each.loss for each in weighted for name in OF_THE_AUTHORS):
+        raise TooFewRunsError("no weight of the authors was run with and without the weight")
     near = [each for each in weighted if each.region in NEAR_SOURCES]
     authors = [each for each in near if any(name in each.loss for name in OF_THE_AUTHORS)]
     outcome = decide(
@@ -86,6 +89,24 @@ def weights_help(data: StudyData) -> Verdict:
         f"smallest ratio of a weight of the authors: {'; '.join(words)}"
         + f". Our own weight: {'; '.join(others)}" * bool(others),
     )
+
+
+def variant_helps(data: StudyData) -> Verdict:
+    """Each variant of training against the first one, the plain one, by the lattice MAE. Holds if
+    the interval of the ratio of one lies below 1 and p < 0.05 (paired t test over seeds, corrected
+    by Holm's method for all variants). Does not hold if all intervals lie above 0.95: none lowers
+    the error by 5 %."""
+    runs = data.overall
+    first, *others = data.factors[VARIANT]
+    plain = runs[runs[VARIANT] == first]
+    ratios = {name: error_ratio(runs[runs[VARIANT] == name], plain) for name in others}
+    corrected = holm(pd.Series({name: ratio.p for name, ratio in ratios.items()}))
+    outcome = decide(
+        holds=any(ratio.high < 1 and corrected[name] < LEVEL for name, ratio in ratios.items()),
+        fails=all(ratio.low > 1 - MARGIN for ratio in ratios.values()),
+    )
+    words = (f"{name} {ratio}, p = {corrected[name]:.2g}" for name, ratio in ratios.items())
+    return Verdict(outcome, f"error / error of {first}: {'; '.join(words)}")
 
 
 def best_for_each_count(data: StudyData) -> Verdict:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from synthetic_study import source_count_study, synthetic_study
 
-from diffkeras.studies.study_data import TRAIN_PART, StudyData
+from diffkeras.studies.study_data import TRAIN_PART, StudyData, TooFewRunsError
 from diffkeras.studies.verdicts import (
     HOLDS,
     NOT,
@@ -14,6 +14,7 @@ from diffkeras.studies.verdicts import (
     best_for_each_count,
     loses_outside_its_placement,
     subsets_differ,
+    variant_helps,
     weights_help,
 )
 from diffkeras.studies.verdicts.comparisons import joint_against_single, weighted_losses
@@ -52,6 +53,32 @@ def test_an_interval_that_allows_both_decides_nothing() -> None:
     pair = {"absolute": 1.0, "absolute × tanh(rate=1)": 1.0}
     data = synthetic_study(fractions=[1.0], losses=pair, seeds=2, noise=0.3, images=2)
     assert weights_help(data).outcome == OPEN
+
+
+def test_without_a_weight_there_is_no_verdict() -> None:
+    data = synthetic_study(fractions=[1.0], losses={"absolute": 1.0, STEP: 0.5}, images=2)
+    with pytest.raises(TooFewRunsError, match="no weight of the authors"):
+        weights_help(data)
+
+
+@pytest.mark.parametrize(
+    ("toggled", "noise", "outcome"),
+    [(0.8, 0.01, HOLDS), (1.2, 0.01, NOT), (1.0, 0.004, NOT), (0.9, 0.4, OPEN)],
+)
+def test_a_variant_helps_if_its_error_is_clearly_smaller(
+    toggled: float, noise: float, outcome: str
+) -> None:
+    data = synthetic_study(
+        fractions=[1.0],
+        losses={"absolute": 1.0},
+        variants={"plain": lambda n: 1.0, "toggled": lambda n: toggled, "log": lambda n: 1.1},
+        seeds=5,
+        noise=noise,
+        images=2,
+    )
+    verdict = variant_helps(data)
+    assert verdict.outcome == outcome
+    assert "error / error of plain: toggled" in verdict.evidence
 
 
 @pytest.mark.parametrize(
