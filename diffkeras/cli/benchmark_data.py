@@ -12,14 +12,14 @@ from diffkeras.cli.options import command, data_dir_option, file_option, start_t
 @click.argument("split", default="test")
 @file_option("-o --output", "The file, .npz.")
 def benchmark_data(name: str | None, split: str, output: Path | None) -> None:
-    """Write a split of a public benchmark, or list the benchmarks and splits.
+    """Write splits of a public benchmark.
 
-    SPLIT is train, validation, test (the default), or the name of a shifted test split. It is drawn
-    and solved here. Its inputs are checked by the published hash, and its fields by their
-    residuals. The .npz holds, for each source count NN, source_images_NN, fields_NN and bounds_NN,
-    the largest error that each field can have; in tissue, also its maps, such as diffusivity_NN;
-    and name, sha256 and configuration, the YAML of the data for --config. In Python,
-    diffkeras.load_benchmark gives the same as arrays.
+    Without NAME, it lists the benchmarks and splits. SPLIT is train, validation, test (the
+    default), or the name of a shifted test split. It is drawn and solved here. Its inputs are
+    checked by the published hash, and its fields by their residuals. The .npz holds, for each
+    source count NN, source_images_NN, fields_NN and bounds_NN, the largest error that each field
+    can have; in tissue, also its maps, such as diffusivity_NN; and name, sha256 and configuration,
+    the YAML of the data for --config. In Python, diffkeras.load_benchmark gives the same as arrays.
 
     \b
     Examples:
@@ -77,7 +77,7 @@ def _list() -> None:
     help="Directory of the results.",
 )
 def leaderboard(submissions: tuple[str, ...], data_dir: Path, output: Path) -> None:
-    """Compare models by their predictions of public splits.
+    """Compare models by their predictions.
 
     SUBMISSION is a directory with manifest.yaml and predictions BENCHMARK/SPLIT_SEED.npz, such as
     tissue_64/test_0.npz, which BenchmarkSplit.write_predictions writes in Python. Models of any

@@ -19,8 +19,28 @@ SHORT = 20  # characters of a value that a message names in full
 FILES = ("", "/", "/proc/nowhere/a", "file/below", "n" * 300)
 DIRECTORIES = ("/proc/nowhere", "file", "file/below", "n" * 300, "no\udcfftext")
 
-FLAGS = ("batch", "beam", "certify", "debug", "dry_run", "overwrite", "restart", "solver", "stream")
-COUNTS = ("batch_sizes", "epochs", "images", "jobs", "processes", "rounds", "test_examples")
+FLAGS = (
+    "batch",
+    "beam",
+    "as_json",
+    "certify",
+    "debug",
+    "dry_run",
+    "overwrite",
+    "restart",
+    "solver",
+    "stream",
+)
+COUNTS = (
+    "batch_sizes",
+    "epochs",
+    "images",
+    "jobs",
+    "latency",
+    "processes",
+    "rounds",
+    "test_examples",
+)
 COUNTS += ("threads", "train_examples", "validation_examples", "worst_cases")
 OWN_DIRECTORIES = ("data_dir", "run_dir", "runs_dir")
 SOURCE_FILES = ("production", "source_file")
@@ -40,6 +60,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "diffusivity": (*NUMBERS, "0", "inf", "1e300"),
     "dimensions": (*WHOLE, "1", "4"),
     "fixed": (*FILES, "file", "missing.npy"),
+    "parameters": ("", "x", "x=1", "=1"),
     "lattice": (*WHOLE, "1x2x3", "x", "999999999"),
     "method": ("", "magic", "ring,ring"),
     "output": (*FILES, "a.xyz"),
@@ -57,9 +78,14 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "shard": ("", "x", "1", "0/8", "9/8", "-1/8", "1/0", "1/8/2", "1.5/8", "9" * 400 + "/8"),
     "share": (*NUMBERS, "1.5", "inf"),
     "sides": (*WHOLE, "999999999", "top=leaky", "up=value:1", "top=value:x", "top=robin:-1,0"),
+    "slices": ("", "x", "x=y", "9" * 400),
     "sources": LISTS,
+    "split": ("", "magic"),
     "step": (*NUMBERS, "0", "inf", "1e300"),
+    "submissions": ("", "missing", "file"),
     "surrogates": ("", "missing"),
+    "tflops": (*NUMBERS, "0"),
+    "unit": ("9" * 400,),
     "uptake": (*NUMBERS, "inf"),
     "worker_timeout": (*NUMBERS, "0"),
 }

@@ -10,6 +10,14 @@ from diffkeras.errors import RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import by_key, run_identity
 
+FAMILY = {
+    "data.radius": 5.0,
+    "data.sources": 1,
+    "model.transform": "linear",
+    "data.family.random.vessels": 1,
+    "data.family.random.vessel_radius": 2,
+    "data.family.parts": {"values[vessels]": [0.5, 1]},
+}
 # another value of each key that changes what a run computes, with what it needs beside it
 OTHERS: dict[str, Any] = {
     "physics.lattice": 32,
@@ -47,6 +55,13 @@ OTHERS: dict[str, Any] = {
     "model.fixed_values": True,
     "model.modes": 3,
     "data.tissue": {"data.tissue.cells": 5},
+    "data.family": FAMILY,
+    "model.regression": {
+        **FAMILY,
+        "model.architecture": "reduced_basis",
+        "model.regression": "kernel",
+        "training.epochs": 1,
+    },
     "model.corrections": {"model.transform": "linear", "model.corrections": 1},
     "training.loss": "squared",
     "training.optimizer": "adamw",

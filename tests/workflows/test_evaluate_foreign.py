@@ -12,7 +12,7 @@ from click.testing import Result
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
-from diffkeras.errors import RunError
+from diffkeras.errors import DataError, RunError
 from diffkeras.evaluation.subject import of_predictions
 from diffkeras.surrogates.surrogate import load_surrogate
 
@@ -99,7 +99,7 @@ def test_other_files_are_refused(quick: Config, tmp_path: Path) -> None:
         ("bytes.npz", "sources_01 is no array"),
         ("fields.csv", "unknown kind"),
     ):
-        with pytest.raises(RunError, match=message):
+        with pytest.raises(DataError, match=message):
             of_predictions(tmp_path / name, quick)
 
 

@@ -27,7 +27,7 @@ from diffkeras.physics.solvers.statistics import Options, Solved, SolveStatistic
 
 # Limits of the loops, reached only where rounding or a medium that varies by orders is in the way
 MOST_STEPS = 60
-MOST_PROOFS = 6
+MOST_PROOFS = 12
 STOPPED, STOPPED_LINEAR = 10, 2  # steps without progress; only Newton's may jump to and fro
 
 # How well a step is solved, as a share of the residual: single precision gives no more digits than
