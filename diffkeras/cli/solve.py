@@ -129,7 +129,7 @@ class MethodType(click.ParamType):
     type=SliceType(),
     multiple=True,
     help="Plane, row or column of a volume that --plot draws, e.g. plane=12; may be repeated.  "
-    "[default: one of each, through the node where the field is steepest]",
+    "[default: one of each, through the node where the field is steepest, or a source next to it]",
 )
 @click.option(
     "--unit",

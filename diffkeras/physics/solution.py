@@ -170,7 +170,8 @@ class Solution(ShortRepr):
         Args:
             unit: of lengths, such as "µm".
             slices: in three dimensions, the numbers of the "plane", "row" and "column" to draw. By
-                default, one of each: those through the node where the field is steepest.
+                default, one of each: those through the node where the field is steepest, or a
+                source next to it.
 
         Returns:
             A `matplotlib.figure.Figure`: notebooks show it, and `figure.savefig` writes it.

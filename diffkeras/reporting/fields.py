@@ -1,6 +1,7 @@
 """Pictures of a problem's sources and of its field: `Solution.plot`, `--plot` of the commands."""
 
 import itertools
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ SOURCES = {
 }  # by the symbol of the values
 AXES = {"plane": "z", "row": "y", "column": "x"}  # of a lattice, and their coordinates
 TALLEST = 12.0  # inches of a row of panels
+LETTERS = 14  # of the notes, that fit on an inch
 ALIKE = 1e-6  # gradients that differ by less, relative to the largest, are the same one
 
 Slices = Mapping[str, int | Sequence[int]]
@@ -95,21 +97,21 @@ def field_figure(
     unit: str | None = None,
     slices: Slices | None = None,
 ) -> Figure:
-    """Sources and field side by side, with a line of notes below.
+    """Sources and field side by side, with notes below.
 
     Args:
         sources: one array a panel (NaN where there are none), by the symbols of `SOURCES`. Those
             named "u" share the colour scale of the field.
         field: (rows, columns) or (planes, rows, columns).
         title: of the panel of the field.
-        notes: a line below the panels.
+        notes: a line below the panels, or as many as it needs.
         step: h [length]. The axes show lengths unless it is 1 and no unit is given, and then
             numbers of nodes.
         unit: of lengths, such as "µm".
         slices: of a field of three axes, the numbers of planes, rows and columns that are drawn
             below each other, by the names in `AXES`. By default three slices through the node
-            where the |gradient| of the field is largest; of several such nodes, the one next to
-            their middle.
+            where the |gradient| of the field is largest, or through a source next to it; of
+            several such nodes, the one next to their middle.
 
     Raises:
         PhysicsError: a slice that the lattice doesn't have.
@@ -119,10 +121,13 @@ def field_figure(
     of_values = " [unit of the source values]" if known else ""
     panels = [(values, SOURCES[symbol], symbol) for symbol, values in sources.items()]
     panels.append((field, title, "u"))
-    parts = _slices(field, slices)
+    parts = _slices(field, sources, slices)
     in_nodes = step == 1 and unit is None
     heights = [min(_height(field[part.nodes].shape), TALLEST) for part in parts]
-    figure = new_figure(5 * len(panels), sum(heights) + (0.3 if notes else 0))
+    width = 5 * len(panels)
+    lines = textwrap.wrap(notes, LETTERS * width)
+    below = 0.15 * (1 + len(lines)) if lines else 0
+    figure = new_figure(width, sum(heights) + below)
     grid = figure.subplots(len(parts), len(panels), squeeze=False, height_ratios=heights)
     for axis, (part, (values, name, symbol)) in zip(
         grid.flat, itertools.product(parts, panels), strict=True
@@ -147,11 +152,11 @@ def field_figure(
         axis.set(title=name + part.title + place, xlabel=across, ylabel=down)
         axis.locator_params(integer=in_nodes)
         axis.set_facecolor("#f2f2f2")
-        labels = {"s": "production s", "v": "rate of uptake", "x": "source value x"}
+        labels = {"s": "production s", "v": "largest rate of uptake", "x": "source value x"}
         label = labels.get(symbol, f"field u{of_values}")
         figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03, label=label)
-    if notes:
-        figure.supxlabel(notes, fontsize=9)
+    if lines:
+        figure.supxlabel("\n".join(lines), fontsize=9)
     return figure
 
 
@@ -218,13 +223,14 @@ def chosen_slices(lattice: Sequence[int], chosen: Slices) -> list[tuple[str, int
     return found
 
 
-def _slices(field: NDArray, chosen: Slices | None) -> list[_Slice]:
+def _slices(field: NDArray, sources: Mapping[str, NDArray], chosen: Slices | None) -> list[_Slice]:
     """The whole of a lattice of two axes; the chosen slices of one of three, or three of it."""
     if chosen:
         return [_Slice.of(*one) for one in chosen_slices(field.shape, chosen)]
     if field.ndim == PLANE:
         return [_Slice((slice(None),) * 2, ("row", "column"))]
-    return [_Slice.of(*one) for one in zip(AXES, _steepest(field), strict=True)]
+    node = _source_beside(_steepest(field), sources)
+    return [_Slice.of(*one) for one in zip(AXES, node, strict=True)]
 
 
 def _steepest(field: NDArray) -> list[int]:
@@ -235,3 +241,15 @@ def _steepest(field: NDArray) -> list[int]:
     nodes = np.argwhere(size >= size.max() * (1 - ALIKE))
     nearest = np.square(nodes - nodes.mean(axis=0)).sum(axis=1).argmin()
     return [int(number) for number in nodes[nearest]]
+
+
+def _source_beside(node: list[int], sources: Mapping[str, NDArray]) -> list[int]:
+    """The node or a neighbour, the first that is a source: fields are steepest just outside one."""
+    drawn = [values for symbol, values in sources.items() if symbol in "usx"]
+    steps = np.vstack([np.zeros(3, int), np.eye(3, dtype=int), -np.eye(3, dtype=int)])
+    for place in (steps + node).tolist():
+        for values in drawn:
+            inside = all(0 <= k < side for k, side in zip(place, values.shape, strict=True))
+            if inside and np.isfinite(values[tuple(place)]):
+                return place
+    return node

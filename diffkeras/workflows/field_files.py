@@ -92,6 +92,7 @@ def write_fields(
             raise PhysicsError(
                 f"a {suffix} holds values of {low:.3g} to {high:.3g}, and {path} would hold "
                 f"{field.min():.3g} to {field.max():.3g}; write to .npy or .npz"
+                f"{', or draw a picture with --plot' * (suffix in PLOTS)}"
             )
     for path, field in fields.items():
         # not into the file itself, where NumPy and Pillow overlook that a disk is full

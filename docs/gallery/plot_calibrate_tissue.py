@@ -34,10 +34,9 @@ def log_posterior(logs):  # within the ranges, the logarithms are equally likely
     if not family.contains(np.exp(logs)):
         return -np.inf
     for tolerance in (1e-4, 1e-6):
-        solution = basis.predict(np.exp(logs), tolerance)
-        bound, field = solution.node_bound[3::6, 3::6] / NOISE, solution.field[3::6, 3::6]
-        misfit = (field - measured) / NOISE
-        if np.sum(np.abs(misfit) * bound + bound**2 / 2) <= SLACK:
+        found = basis.predict(np.exp(logs), tolerance)
+        bound, misfit = found.node_bound / NOISE, (found.field[3::6, 3::6] - measured) / NOISE
+        if np.sum((np.abs(misfit) + bound[3::6, 3::6] / 2) * bound[3::6, 3::6]) <= SLACK:
             break
     return -0.5 * np.sum(misfit**2)
 
@@ -49,8 +48,8 @@ samples = np.exp(sampler.get_chain(discard=STEPS // 3, flat=True))
 hits = np.sum(np.abs(np.mean(samples < true, axis=0) - 0.5) < 0.475)
 print(f"{hits} of 6 rates lie in the middle 95 % of their samples")
 assert hits >= 4
-axes = plt.figure(figsize=(12, 5), layout="constrained").subplot_mosaic("aabcd;aaefg")
-plt.colorbar(axes["a"].imshow(basis.fields(true)), label="oxygen [mmHg]", location="bottom")
+axes = plt.figure(figsize=(14, 5), layout="constrained").subplot_mosaic("aabcd;aaefg")
+plt.colorbar(axes["a"].imshow(basis.fields(true)), label="oxygen [mmHg]", location="left")
 axes["a"].contour(tumour | immune, [0.5], colors="w")
 axes["a"].plot(columns[3::6, 3::6], rows[3::6, 3::6], "r.")
 axes["a"].set(title="Tumour and immune cells (outlined), probes", xlabel="column, 10 µm each")
@@ -58,3 +57,4 @@ for panel, name, chain, value in zip("bcdefg", ranges, samples.T, true, strict=T
     axes[panel].hist(chain, 25, range=ranges[name], color="0.7")
     axes[panel].axvline(value, color="r")
     axes[panel].set(title=name, yticks=[], xlim=ranges[name])
+plt.show()

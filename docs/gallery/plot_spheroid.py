@@ -23,7 +23,7 @@ def oxygen(step):  # and which nodes are tumour
     places = np.arange(-BOX / 2 + step / 2, BOX / 2, step)
     z, y, x = np.meshgrid(places, places, places, indexing="ij")
     tumour = x**2 + y**2 + z**2 <= RADIUS**2
-    boundary = (dk.FixedValue(AIR),) * 3
+    boundary = (dk.Robin(1e9, AIR),) * 3  # AIR on the faces; `FixedValue` is a step from the nodes
     solution = dk.solve(
         np.zeros(tumour.shape),
         uptake=dk.MichaelisMenten(np.where(tumour, 30.0, 0.0), 2.0),  # mmHg/s, mmHg

@@ -51,5 +51,5 @@ for axis, (name, boundary) in zip(axes.flat, walls.items(), strict=True):
     assert abs(released - decays - out) < 1e-6 * released
     picture = axis.imshow(solution.field, vmin=0, vmax=40, extent=(0, 400, 300, 0))
     axis.set(title=name, xlabel="µm", ylabel="µm")
-figure.colorbar(picture, ax=axes, label="concentration")
+figure.colorbar(picture, ax=axes, label="concentration", extend="max")
 plt.show()

@@ -68,7 +68,9 @@ def test_nothing_is_written_if_a_file_cant_hold_its_field(
     words = [run_dir, source_file, "-o", tmp_path / "field.npy", "--corrected", tmp_path / "c.png"]
     values = np.load(source_file) * 3
     np.save(source_file, values)
-    assert "c.png would hold" in refused("predict", *words)
+    message = refused("predict", *words)
+    assert "c.png would hold" in message
+    assert message.rstrip().endswith("or draw a picture with --plot")
     assert [file.name for file in tmp_path.iterdir()] == [source_file.name]
 
 

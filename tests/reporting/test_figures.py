@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import diffkeras as dk
-from diffkeras.reporting.fields import field_figure
+from diffkeras.reporting.fields import field_figure, problem_in_words
 from diffkeras.reporting.figures import METADATA, new_axis, to_image
 
 
@@ -29,16 +29,44 @@ def test_a_picture_without_sources_can_be_drawn() -> None:
     assert [axis.images[0].get_clim() for axis in figure.axes if axis.images] == [(0, 1), (0, 1)]
 
 
-def test_three_slices_go_through_the_largest_gradient() -> None:
+def test_long_notes_stay_within_the_picture() -> None:
+    sides = {"top": dk.FixedValue(50.0), "bottom": dk.Robin(2.0, 20.0), "left": dk.FixedFlux(5.0)}
+    uptake = dk.MichaelisMenten(np.full((8, 9), 10.0), 3.0)
+    problem = dk.Problem(np.zeros((8, 9)), uptake=uptake, boundary=sides, step=10.0)
+    figure = dk.solve(problem).plot(unit="µm")
+    figure.draw_without_rendering()
+    (notes,) = (text for text in figure.texts if "D = " in text.get_text())
+    assert notes.get_text().replace("\n", " ") == problem_in_words(problem)
+    assert notes.get_text().count("\n") == 1
+    box = notes.get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+    assert 0 <= box.y0 < box.y1 <= min(axis.bbox.y0 for axis in figure.axes)
+
+
+@pytest.mark.parametrize(
+    ("sources", "row"),
+    [
+        ([], 3),
+        ([(2, 5, 4), (1, 2, 4)], 3),  # not next to it
+        ([(2, 4, 4)], 4),
+        ([(2, 2, 4)], 2),
+        ([(2, 3, 4), (2, 4, 4)], 3),
+    ],
+)
+def test_three_slices_go_through_the_largest_gradient(sources: list, row: int) -> None:
     field = np.random.default_rng(0).random((6, 7, 8))
     field[2, 4, 4], field[2, 2, 4] = 9.0, -9.0  # steepest between them
-    figure = field_figure({"u": np.where(field == 9, field, np.nan)}, field)
+    values = np.full(field.shape, np.nan)
+    for place in sources:
+        values[place] = field[place]
+    figure = field_figure({"u": values, "v": np.ones(field.shape)}, field)
     panels = [axis for axis in figure.axes if axis.images]
-    titles = [axis.get_title() for axis in panels[1::2]]
-    assert [title.split(", ")[1] for title in titles] == ["plane 2", "row 3", "column 4"]
-    for axis, expected in zip(panels[1::2], (field[2], field[:, 3], field[:, :, 4]), strict=True):
+    titles = [axis.get_title() for axis in panels[2::3]]
+    assert [title.split(", ")[1] for title in titles] == ["plane 2", f"row {row}", "column 4"]
+    cuts = (field[2], field[:, row], field[:, :, 4])
+    for axis, expected in zip(panels[2::3], cuts, strict=True):
         np.testing.assert_array_equal(axis.images[0].get_array(), expected)
-    assert [axis.get_ylabel() for axis in panels[::2]] == ["row", "plane", "plane"]
+    assert [axis.get_ylabel() for axis in panels[::3]] == ["row", "plane", "plane"]
 
 
 def test_chosen_slices_are_drawn_in_lengths() -> None:
