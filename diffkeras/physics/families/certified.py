@@ -64,11 +64,6 @@ class Enclosed(NamedTuple):
     proof: "BarrierProof"
     iterations: int
 
-    @property
-    def highest(self) -> float:
-        """The largest value of the bound."""
-        return self.proof.highest
-
 
 class BarrierProof(NamedTuple):
     """The bound c w node by node, of a constant and a barrier."""

@@ -431,7 +431,7 @@ class ReducedBasis:
         size = _size(prediction, problem, ring)
         enclosed = self._proofs.enclose(problem, prediction, NEEDED * tolerance * size)
         if enclosed is not None:
-            relative = enclosed.highest / (_size(enclosed.field, problem, ring) or 1.0)
+            relative = enclosed.proof.highest / (_size(enclosed.field, problem, ring) or 1.0)
             if relative <= tolerance / (1 + tolerance):  # of the exact field's size, too
                 stats = SolveStatistics("reduced-basis", 0, enclosed.iterations, relative)
                 return Solution(enclosed.field, problem, stats, enclosed.proof)
