@@ -1,4 +1,4 @@
-"""What everybody can be judged on: the splits of the benchmark, and the leaderboard."""
+"""The public splits of the benchmark, and the leaderboard of models that predict them."""
 
 import logging
 from collections.abc import Sequence
