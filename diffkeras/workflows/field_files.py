@@ -17,7 +17,7 @@ from diffkeras.system.image_files import PICTURES
 from diffkeras.workflows.field_formats import FORMATS
 
 ANY = (-math.inf, math.inf)
-SINGLE = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))  # of a TIFF's values
+SINGLE = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))  # what TIFF holds
 LIMITS = {".png": (0.0, 1.0), ".tif": SINGLE, ".tiff": SINGLE}
 PLOTS = (".png", ".pdf", ".svg")
 

@@ -28,7 +28,7 @@ from diffkeras.workflows.generate_datasets import generate
 
 logger = logging.getLogger(__name__)
 
-FOLDER = "benchmark"  # of the data directory
+FOLDER = "benchmark"  # within the data directory
 FILES = ("leaderboard.md", "leaderboard.csv")
 
 

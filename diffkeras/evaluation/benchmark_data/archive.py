@@ -18,7 +18,8 @@ from diffkeras.physics import Problem, certify
 from diffkeras.system.atomic_files import replacing
 
 COMPARED = 200  # images on which the order of predictions is checked
-LARGEST_BOUND = 1e-6  # of the stored fields, of the largest value; their rounding takes some 1e-7
+# relative to the largest value of a field; the rounding of stored fields is some 1e-7
+LARGEST_BOUND = 1e-6
 
 
 def write_archive(
