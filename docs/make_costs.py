@@ -11,6 +11,7 @@ from pathlib import Path
 
 from diffkeras.data.writing.generation import format_bytes
 from diffkeras.errors import DiffkerasError
+from diffkeras.reporting.text import markdown_table
 from diffkeras.studies.cost import Cost, CostCounter
 from diffkeras.studies.plan import plan
 from diffkeras.studies.study_file import load_study, shipped_studies
@@ -63,9 +64,8 @@ def _hours(hours: float) -> str:
 
 def main(docs: Path) -> None:
     """Write the table."""
-    lines = [HEAD, ["---"] + ["---:"] * (len(HEAD) - 1), *rows()]
-    text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    write_text(docs / "results" / "findings" / "costs.md", text)
+    table = markdown_table(HEAD, list(rows()))
+    write_text(docs / "results" / "findings" / "costs.md", f"{table}\n")
 
 
 if __name__ == "__main__":

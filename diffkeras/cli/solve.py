@@ -24,7 +24,7 @@ from diffkeras.cli.options import (
 logger = logging.getLogger(__name__)
 
 NEGLIGIBLE = 1e-9  # rounding may make values negative by this share of the largest
-MOST_NUMBERS = {"value": 1, "flux": 1, "robin": 2}  # of a side of each kind
+MOST_NUMBERS = {"value": 1, "flux": 1, "robin": 2}  # by the kind of a side
 
 _number = partial(click.option, metavar="NUMBER", type=Number(), show_default=True)
 

@@ -10,8 +10,6 @@ from typing import Any
 from diffkeras.system.packages import needs_packages
 
 _HOMES = {
-    "DatasetConfig": "diffkeras.data.dataset_config",
-    "DatasetStatus": "diffkeras.data.storage",
     "DataShares": "diffkeras.data.reading.order",
     "dataset_status": "diffkeras.data.storage",
     "mixed_dataset": "diffkeras.data.reading.batches",

@@ -10,7 +10,7 @@ from diffkeras.data.dataset_config import NAME
 from diffkeras.system.atomic_files import check_regular
 
 SHARD_BYTES = 64 << 20  # TFDS recommends at least as many
-SHARD_EXAMPLES = 256  # at most, so that several processes can share the work on small examples
+SHARD_EXAMPLES = 256  # with more, few processes could share the work on small ones
 RECORD_OVERHEAD = 16  # bytes of a record's length, its CRC and the CRC of the data in TFRecord
 
 

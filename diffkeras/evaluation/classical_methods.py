@@ -32,11 +32,11 @@ from diffkeras.tf_solver import TensorSolver
 
 SINGLE = 1e-6  # tolerance of the solver for fields in single precision
 ITERATED = (1e-2, 1e-3, 1e-6)  # relative residuals at which iterations without a proof stop
-WARM = "warm"  # from the field of the same tissue with `LESS` times its uptake
+WARM = "warm"  # starts from the field of the same tissue with `LESS` times its uptake
 LESS = 0.9
-ROUNDS = (4, 8, 12)  # of conjugate gradients on the ring, without preconditioner
-CYCLES = (3, 4, 5, 6)  # of conjugate gradients with multigrid
-STEPS = (4, 5, 6, 7)  # of Newton's method with multigrid
+ROUNDS = (4, 8, 12)  # numbers of rounds of conjugate gradients on the ring, unpreconditioned
+CYCLES = (3, 4, 5, 6)  # numbers of rounds of conjugate gradients with multigrid
+STEPS = (4, 5, 6, 7)  # numbers of steps of Newton's method with multigrid
 
 Compute = Callable[[ImageBatch], Computed]
 

@@ -33,9 +33,9 @@ def image_errors(predictions: NDArray, fields: NDArray, source_images: NDArray) 
     for region, mae, nodes in zip(REGIONS, MAES, NODES, strict=True):
         mask = region_mask(region, fields, source_images)
         columns[nodes] = mask.sum((1, 2))
-        columns[mae] = _ratio(np.where(mask, error, 0.0).sum((1, 2)), columns[nodes])
+        columns[mae] = ratio(np.where(mask, error, 0.0).sum((1, 2)), columns[nodes])
     norms = [np.sqrt((values**2).sum((1, 2))) for values in (error, truth)]
-    columns["relative_l2"] = _ratio(*norms)
+    columns["relative_l2"] = ratio(*norms)
     return pd.DataFrame(columns)[[*ERRORS, *NODES]]
 
 
@@ -51,7 +51,7 @@ def summarise(errors: pd.DataFrame) -> dict[str, Any]:
     return summary
 
 
-def _ratio(numerator: NDArray, denominator: NDArray) -> NDArray[np.float64]:
+def ratio(numerator: NDArray, denominator: NDArray) -> NDArray[np.float64]:
     """Their ratio, NaN where the denominator is 0."""
     empty = np.full(numerator.shape, np.nan)
     return np.divide(numerator, denominator, out=empty, where=denominator > 0)

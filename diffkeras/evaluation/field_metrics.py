@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from diffkeras.evaluation.errors import ratio
+
 # the first wavenumber of the middle band, and that of the upper one, in PDEBench
 MIDDLE, UPPER = 4, 12
 BANDS = ("low", "middle", "high")
@@ -53,8 +55,8 @@ def field_metrics(predictions: NDArray, fields: NDArray) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "rmse": rmse,
-            "nrmse": _ratio(rmse, of_truth),
-            "relative_max": _ratio(largest, of_largest),
+            "nrmse": ratio(rmse, of_truth),
+            "relative_max": ratio(largest, of_largest),
             "boundary_rmse": np.sqrt((error[:, edge] ** 2).mean(axis=1)),
             **{
                 f"fourier_rmse_{band}": _mean_of_band(part)
@@ -98,8 +100,3 @@ def summarise_field(metrics: pd.DataFrame) -> dict[str, Any]:
 def _mean_of_band(part: NDArray[np.float64]) -> NDArray[np.float64]:
     """NaN for a band without wavenumbers, on small lattices."""
     return part.mean(axis=1) if part.shape[1] else np.full(len(part), np.nan)
-
-
-def _ratio(numerator: NDArray, denominator: NDArray) -> NDArray[np.float64]:
-    empty = np.full(numerator.shape, np.nan)
-    return np.divide(numerator, denominator, out=empty, where=denominator > 0)

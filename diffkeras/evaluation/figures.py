@@ -27,7 +27,7 @@ from diffkeras.reporting.figures import (
 from diffkeras.reporting.labels import label_lines
 
 LENGTH_BINS = 10
-PANELS = 3  # of a row of panels, one for each parameter
+PANELS = 3  # side by side at most, one for each parameter
 # method → colour and marker; related ones have shades of one colour
 STYLES = {
     SURROGATE: ("#0b6e99", "o"),

@@ -26,10 +26,16 @@ from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit, predicti
 from diffkeras.evaluation.benchmark_data.problems import SHIFTS, SPLITS
 from diffkeras.evaluation.benchmark_data.splits import BENCHMARKS
 from diffkeras.evaluation.errors import image_errors
+from diffkeras.reporting.text import markdown_table
 
 MANIFEST = "manifest.yaml"
 KEYS = ["benchmark", "split"]
 ERRORS = ("relative_l2", "max_error", "mae")
+SCORES = ("model", "relative L2 error", "largest error of a node", "mean error")
+MODELS = (
+    *("model", "parameters", "training images", "training, s", "seeds", "a field, ms"),
+    *("`solve`, ms", "pays from, fields", "hardware", "tuning"),
+)
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -58,7 +64,7 @@ class Manifest(Section):
     solve_milliseconds_per_field: Milliseconds | None = None
     """Time of `diffkeras.solve` for one such problem on the same hardware."""
     url: Text | None = None
-    """Where the code is."""
+    """Where the code is; the table links to it."""
 
     @property
     def pays_from(self) -> float:
@@ -182,21 +188,12 @@ def markdown(rows: pd.DataFrame, submissions: list[Submission]) -> str:
     for (benchmark, split), table in rows.groupby(KEYS, sort=False):
         scores = table.groupby("model")[list(ERRORS)].agg(["mean", "std"])
         scores = scores.sort_values((ERRORS[0], "mean"))
-        lines = [
-            f"## {benchmark}, {split}",
-            "",
-            "| model | relative L2 error | largest error of a node | mean error |",
-            "| --- | ---: | ---: | ---: |",
+        cells = [
+            [str(model), *(_with_spread(row[error, "mean"], row[error, "std"]) for error in ERRORS)]
+            for model, row in scores.iterrows()
         ]
-        for model, values in scores.iterrows():
-            cells = [_with_spread(values[error, "mean"], values[error, "std"]) for error in ERRORS]
-            lines.append(_row([str(model), *cells]))
-        parts.append("\n".join(lines))
-    return "\n\n".join([*parts, _models(submissions)]) + "\n"
-
-
-def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+        parts += [f"## {benchmark}, {split}", markdown_table(SCORES, cells)]
+    return "\n\n".join([*parts, "## Models", _models(submissions)]) + "\n"
 
 
 def _with_spread(mean: float, deviation: float) -> str:
@@ -204,17 +201,11 @@ def _with_spread(mean: float, deviation: float) -> str:
 
 
 def _models(submissions: list[Submission]) -> str:
-    lines = [
-        "## Models",
-        "",
-        "| model | parameters | training images | training, s | seeds | a field, ms | `solve`, ms "
-        "| pays from, fields | hardware | tuning |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- |",
-    ]
+    rows = []
     for each in (submission.manifest for submission in submissions):
         times = [each.milliseconds_per_field, each.solve_milliseconds_per_field]
-        cells = [
-            each.model,
+        row = [
+            each.model if each.url is None else f"[{each.model}]({each.url})",
             f"{each.parameters:,}",
             f"{each.training_images:,}",
             f"{each.training_seconds:,.0f}",
@@ -224,8 +215,8 @@ def _models(submissions: list[Submission]) -> str:
             each.hardware,
             each.tuning,
         ]
-        lines.append(_row(cells))
-    return "\n".join(lines)
+        rows.append(row)
+    return markdown_table(MODELS, rows, texts=("hardware", "tuning"))
 
 
 def _count(number: float) -> str:

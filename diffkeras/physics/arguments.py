@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 
 MOST_PARALLEL = 4096
-EXACT_BYTES = 4  # of whole numbers that float64 always holds
+EXACT_BYTES = 4  # size of the largest whole numbers that float64 always holds
 SMALLEST_TOLERANCE = 1e-13  # rounding allows no less
 SHOWN = 60  # characters of a bad value
 

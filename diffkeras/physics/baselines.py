@@ -28,7 +28,7 @@ from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.solvers.ring_field import eliminate_constant
 
-NUMBERS = (1, 3, 5, 7)  # that `effective_strengths` may find for each disc
+NUMBERS = (1, 3, 5, 7)  # how many `effective_strengths` may find for each disc
 
 
 @show_keywords

@@ -18,7 +18,7 @@ from diffkeras.system.process_pool import AHEAD, shared_pool
 Solve = Callable[[Problem, Any], Solution]  # one image from its initial field, which may be None
 Solved = tuple[SolveStatistics, Proof]  # of an image, beside its field
 
-TASK_NODES = 1 << 16  # of a process's task, unless one image has more
+TASK_NODES = 1 << 16  # nodes of a process's task, unless one image has more
 VALUES, FIXED, PRODUCTION = range(3)  # arrays of an image in shared memory
 
 

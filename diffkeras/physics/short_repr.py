@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-LONGEST = 4  # of a tuple that is shown in full
+LONGEST = 4  # length up to which a tuple is shown in full
 
 
 class ShortRepr:

@@ -54,9 +54,9 @@ class Solution(ShortRepr):
     def error_bound(self) -> float:
         """At least the largest |field − u|, u being the exact solution of the lattice equation.
 
-        It is proven, with all rounding: with the field by the method "newton-cg", and otherwise
-        when it is first read, which takes less time than the solution in double precision, and a
-        few times as long in single precision.
+        It is proven, with all rounding: by the method "newton-cg", and by `ReducedBasis.predict` to
+        a tolerance, with the field; otherwise when it is first read. That takes less time than the
+        solution in double precision, and a few times as long in single precision.
         """
         assert self.proof is not None
         return self.proof.error_bound(self.field, self.problem)
@@ -65,8 +65,8 @@ class Solution(ShortRepr):
     def node_bound(self) -> NDArray[np.float64]:
         """At least |field − u| node by node, (rows, columns).
 
-        It is proven with the field by the method "newton-cg", and otherwise by `certify` when it is
-        first read.
+        Where `error_bound` isn't proven with the field, it is proven by `certify` when it is first
+        read.
         """
         assert self.proof is not None
         return self.proof.node_bound(self.field, self.problem)

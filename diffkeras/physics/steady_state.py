@@ -22,7 +22,7 @@ from diffkeras.physics.solvers.statistics import Options, SolveStatistics
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
 
 SINGLE_PRECISION = 1e-6  # fields are float32 from this tolerance on
-SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # of a field of size 1
+SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # the rounding of a field of size 1
 
 
 @show_keywords

@@ -1,6 +1,6 @@
-"""Values and times in words."""
+"""Values and times in words, and tables in Markdown."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 
@@ -22,3 +22,15 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def markdown_table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], texts: Collection[str] = ()
+) -> str:
+    """A table in Markdown: the first column and the named ones of texts to the left, others right.
+
+    A "|" in a cell becomes "/".
+    """
+    rule = ["---", *("---" if name in texts else "---:" for name in head[1:])]
+    lines = [head, rule, *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)

@@ -19,10 +19,9 @@ LN_10 = math.log(10.0)
 
 @dataclass(frozen=True)
 class Transform:
-    """A pointwise increasing map with its inverse; `formula` is for reports."""
+    """A pointwise increasing map with its inverse."""
 
     name: str
-    formula: str
     _forward: Callable[[Any, Any], Any]
     _inverse: Callable[[Any, Any], Any]
 
@@ -42,22 +41,19 @@ def _odd_power(x: Any, exponent: float, xp: Any) -> Any:
 TRANSFORMS: dict[str, Transform] = {
     t.name: t
     for t in (
-        Transform("linear", "x", lambda x, xp: x, lambda z, xp: z),
+        Transform("linear", lambda x, xp: x, lambda z, xp: z),
         Transform(
             "sqrt",
-            "√x",
             lambda x, xp: _odd_power(x, 0.5, xp),
             lambda z, xp: z * xp.abs(z),
         ),
         Transform(
             "log",
-            "log10(1 + x)",
             lambda x, xp: xp.log1p(x) / LN_10,
             lambda z, xp: xp.expm1(z * LN_10),
         ),
         Transform(
             "power",
-            "x^0.25",
             lambda x, xp: _odd_power(x, 0.25, xp),
             lambda z, xp: xp.sign(z) * xp.square(xp.square(z)),
         ),

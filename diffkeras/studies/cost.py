@@ -13,10 +13,10 @@ from diffkeras.errors import ConfigurationError
 from diffkeras.studies.config import PlannedRun, Study
 from diffkeras.studies.plan import data_needed
 
-BYTES = 4  # of a float32
+BYTES = 4  # the size of a float32
 TRAINING = 3  # operations of a training step / those of the prediction: forward, and two backward
-COPIES = 2  # of the weights that a finished run keeps: model.keras and the SavedModel
-OVERHEAD = 1.02  # of a record: the source image, compressed, and the list of sources
+COPIES = 2  # a finished run keeps its weights in model.keras and in the SavedModel
+OVERHEAD = 1.02  # size of a record over that of its field: the sources take little
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ STYLE: Any = {"color": "0.4", "linestyle": ":", "linewidth": 1}
 TEXT: Any = {"color": "0.4", "fontsize": 6}
 TEXT_HEIGHT = 0.11  # inches, of a line of this size
 NEAR = 3.0  # an axis is widened to baselines within this factor of it
-MARGIN = 0.05  # of the length of a widened axis, at both ends
+MARGIN = 0.05  # share of a widened axis that stays free at either end
 
 
 def in_lines(label: str) -> str:

@@ -26,7 +26,7 @@ from diffkeras.studies.study_data import (
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import read_json
 
-DIGITS = 12  # of names
+DIGITS = 12  # length of a name
 EXAMPLE_COLUMNS = ("run", "test_set", "sources", "example", *ERRORS)
 BASELINE_COLUMNS = ("method", "test_set", "sources", *ERRORS)
 

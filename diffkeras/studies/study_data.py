@@ -20,7 +20,7 @@ from diffkeras.system.atomic_files import read_json, replacing, write_bytes
 
 MARK = "study.json"  # file that identifies the directory of a study
 EXAMPLES = "examples.csv.gz"
-ROWS_AT_ONCE = 100_000  # of them that are text at the same time
+ROWS_AT_ONCE = 100_000  # rows that are text at the same time
 SIZE = "training_examples"
 SIZE_KEYS = ("data.train_fraction", "data.train_examples")  # factors that change SIZE
 LOSS = "training.loss"

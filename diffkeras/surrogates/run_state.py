@@ -14,7 +14,7 @@ from diffkeras.errors import RunError
 from diffkeras.system.atomic_files import check_regular, read_json
 
 MARK = "run.json"
-FORMAT = 1  # of run directories; runs of unreleased versions have no number
+FORMAT = 1  # version of run directories; runs of unreleased versions have no number
 HASHED = ("config.yaml", "history.csv", "model.keras")
 # Git may change the ends of their lines
 TEXTS = ("config.yaml", "history.csv")

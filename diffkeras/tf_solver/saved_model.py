@@ -21,7 +21,7 @@ from diffkeras.tf_solver.checks import checked, exact_numbers
 
 SourceMeaning = Literal["fixed_value", "production"]
 
-FORMAT = 1  # of `diffkeras.json`; counts up when a key gets another meaning, or goes
+FORMAT = 1  # version of `diffkeras.json`: counts up when a key gets another meaning, or goes
 
 TOLERANCE = tf.TensorSpec((), tf.float32, name="tolerance")
 FUNCTIONS = {

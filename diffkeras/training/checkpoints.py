@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 WEIGHTS = "weights.weights.h5"  # of the model and the optimizer
 STATE = "state.json"
-NUMBER_BYTES = 4  # of a float32
+NUMBER_BYTES = 4  # the size of a float32
 VARIABLE_BYTES = 4096  # what HDF5 takes for a variable besides its numbers, at most
 KEPT = 2  # number of checkpoints: if the newest is damaged, training continues from the other
 

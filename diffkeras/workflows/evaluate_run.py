@@ -73,8 +73,9 @@ def evaluate(
         show_progress: whether to draw a progress bar.
 
     Raises:
-        RunError: the run directory is missing, unfinished or damaged, or `output` can't be written.
+        RunError: the run directory is missing, unfinished or damaged.
         DataError: datasets are missing, damaged, or of other physics than the run's.
+        OutputError: `output` can't be written, or holds other files.
     """
     run, data_dir = Run.open(Path(run_dir)), Path(data_dir)
     path = Path(output or run.result("evaluation"))
@@ -109,9 +110,10 @@ def evaluate_foreign(
         threads, show_progress: as for `evaluate`.
 
     Raises:
-        RunError: the predictions can't be used, or `output` can't be written.
+        RunError: the predictions can't be used.
         DataError: datasets are missing or damaged.
         ConfigurationError: the test data have a range of diffusion lengths.
+        OutputError: as for `evaluate`.
     """
     data_dir, path = Path(data_dir), Path(output)
     _check(config, data_dir, path)
@@ -131,8 +133,8 @@ def evaluate_baselines(
         threads: threads that read data.
 
     Raises:
-        RunError: `output` can't be written.
         DataError: datasets are missing or damaged.
+        OutputError: as for `evaluate`.
     """
     _check(config, data_dir, output)
     return _evaluate(Subject([]), config, data_dir, output, threads, False, report=False)

@@ -18,9 +18,9 @@ from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.tensorflow_setup import full_precision_products
 
 TOLERANCE = 1e-5  # largest difference of a field, relative to the largest value of its problem
-IMAGES = 2  # of the smallest and of the largest source count
-SPLIT = "stream"  # of the images: on tiny lattices there may be none for the test split
-FACTOR = 40  # of the last image's values, which the network is not trained on
+IMAGES = 2  # tried of the smallest source count, and of the largest
+SPLIT = "stream"  # on tiny lattices there may be no images for the test split
+FACTOR = 40  # multiplies the last image's values: the network is not trained on such
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from diffkeras.system.image_files import PICTURES
 from diffkeras.workflows.field_formats import FORMATS
 
 ANY = (-math.inf, math.inf)
-SINGLE = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))  # of a TIFF's values
+SINGLE = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))  # what TIFF holds
 LIMITS = {".png": (0.0, 1.0), ".tif": SINGLE, ".tiff": SINGLE}
 PLOTS = (".png", ".pdf", ".svg")
 
@@ -72,17 +72,15 @@ class FieldFiles:
             check_file(file)
 
 
-def write_fields(
-    fields: Mapping[Path, NDArray], problem: Problem | None = None, *, batch: bool = False
-) -> None:
+def write_fields(fields: Mapping[Path, NDArray], problem: Problem | None = None) -> None:
     """Write fields, or batches of them, into files of the kinds in `FORMATS`.
 
     Args:
         fields: by the files' names.
         problem: that the fields solve; it has their lattice step and says whether they are a batch.
-        batch: whether they are one, without a problem.
+            Without one, the step is 1, and they are no batch.
     """
-    batch = batch if problem is None else problem.is_batch
+    batch = problem is not None and problem.is_batch
     step = 1.0 if problem is None else problem.medium.step
     for path, field in fields.items():
         suffix = path.suffix.lower()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-FULL_SCALE = 65535.0  # of a PNG's 16 bits, stands for 1
+FULL_SCALE = 65535.0  # what a PNG of 16 bits holds for 1
 VTK_TYPES = {np.dtype(np.float32): "Float32", np.dtype(np.float64): "Float64"}
 
 

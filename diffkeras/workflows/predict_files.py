@@ -39,7 +39,8 @@ def predict_files(
     Raises:
         PhysicsError, ConvergenceError: see `ProblemFiles.read`, `Surrogate.predict` and
             `write_fields`.
-        RunError: the run can't be used, or a file can't be written.
+        RunError: the run can't be used.
+        OutputError: a file can't be written.
     """
     output = FieldFiles.of(output)
     if tolerance is not None and output.corrected:

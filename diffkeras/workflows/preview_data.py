@@ -29,9 +29,9 @@ from diffkeras.system.atomic_files import check_file
 SHOWN_COUNTS = 5
 SHOWN_EXAMPLES = 3  # Of each shown source count.
 MAX_EXAMPLES = 20  # Per source count, for the statistics.
-FAMILY_EXAMPLES = 9  # of a family
-ALL = 0  # in place of a source count
-MOST_DRAWS = 500  # of a family, whose places in the ranges are drawn
+FAMILY_EXAMPLES = 9  # shown of a family
+ALL = 0  # stands in place of a source count
+MOST_DRAWS = 500  # points whose places in the ranges of a family are drawn
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""What everybody can be judged on: the splits of the benchmark, and the leaderboard."""
+"""The public splits of the benchmark, and the leaderboard of models that predict them."""
 
 import logging
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from diffkeras.workflows.generate_datasets import generate
 
 logger = logging.getLogger(__name__)
 
-FOLDER = "benchmark"  # of the data directory
+FOLDER = "benchmark"  # within the data directory
 FILES = ("leaderboard.md", "leaderboard.csv")
 
 

@@ -28,7 +28,7 @@ def solve_files(files: ProblemFiles, output: FieldFiles | str | Path, **options:
 
     Raises:
         PhysicsError, ConvergenceError: see `ProblemFiles.read`, `solve` and `write_fields`.
-        RunError: a file can't be written.
+        OutputError: a file can't be written.
     """
     output = FieldFiles.of(output)
     output.check(files.inputs)

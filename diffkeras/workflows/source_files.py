@@ -17,7 +17,7 @@ from diffkeras.physics.problem.limits import PLANE, SHAPES
 from diffkeras.system.image_files import ARRAYS, PICTURES, read_numbers
 
 LISTS = (".yaml", ".yml")
-MOST_NODES = 2**28  # of a list's lattice; solving them takes about 10 GB
+MOST_NODES = 2**28  # solving them takes about 10 GB; a list may name any lattice
 
 
 @dataclass(frozen=True)

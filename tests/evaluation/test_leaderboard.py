@@ -54,7 +54,7 @@ def submit(path: Path, split: BenchmarkSplit, factors: dict[int, float], **manif
 
 def test_models_are_ranked_by_their_errors(split: BenchmarkSplit, tmp_path: Path) -> None:
     half = submit(tmp_path / "half", split, {0: 0.5, 1: 0.7})
-    near = submit(tmp_path / "near", split, {5: 0.9}, model="near|er")
+    near = submit(tmp_path / "near", split, {5: 0.9}, model="near|er", url="https://a.org")
     submissions = [Submission.read(path) for path in (half, near)]
     rows = leaderboard(submissions, lambda benchmark, name: split)
     errors = rows.set_index(["model", "seed"])["relative_l2"]
@@ -65,6 +65,7 @@ def test_models_are_ranked_by_their_errors(split: BenchmarkSplit, tmp_path: Path
     first, second = text.splitlines()[4:6]
     assert first.startswith("| near/er | 0.1 |")
     assert second.startswith("| half | 0.4 ± 0.1 |")
+    assert "\n| [near/er](https://a.org) | 0 |" in text
 
 
 def test_two_models_of_one_name_are_refused(split: BenchmarkSplit, tmp_path: Path) -> None:

@@ -112,8 +112,9 @@ def test_what_a_file_cant_hold_is_refused_before_the_work(
 
 
 def test_a_batch_of_volumes_is_no_picture(tmp_path: Path) -> None:
+    volumes = dk.Problem(np.zeros((2, 3, 4, 5)), dimensions=3)
     with pytest.raises(dk.DiffkerasError, match=r"several volumes; write to \.npy"):
-        write_fields({tmp_path / "field.tif": np.zeros((2, 3, 4, 5))}, batch=True)
+        write_fields({tmp_path / "field.tif": np.zeros((2, 3, 4, 5))}, volumes)
 
 
 def test_a_summary_is_json_alone_on_standard_output(

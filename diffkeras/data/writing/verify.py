@@ -24,7 +24,7 @@ LEAST_EXAMPLES = 3  # solved again of each split, however small the share is
 # fields on different machines differ by about 1e-13 of the largest value in float64, so in float32
 # a value may be rounded to its neighbour, which differs by 2⁻²³; twice that is allowed
 RELATIVE = 2.4e-7
-ABSOLUTE = 1e-9  # of the feature's largest value
+ABSOLUTE = 1e-9  # share of the feature's largest value
 
 
 @dataclass(frozen=True)

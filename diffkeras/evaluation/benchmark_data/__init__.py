@@ -1,1 +1,1 @@
-"""Problems that everybody can be judged on, and public sets of their test images."""
+"""The problems of the benchmark, and the public splits of their images."""

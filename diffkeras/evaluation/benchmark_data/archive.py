@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.config import Config, from_yaml, parse_config
+from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import DataError
 from diffkeras.evaluation.array_files import read_arrays
 from diffkeras.evaluation.benchmark_data.splits import PublicSplit, input_arrays, public_split
@@ -17,7 +18,8 @@ from diffkeras.physics import Problem, certify
 from diffkeras.system.atomic_files import replacing
 
 COMPARED = 200  # images on which the order of predictions is checked
-LARGEST_BOUND = 1e-6  # of the stored fields, of the largest value; their rounding takes some 1e-7
+# relative to the largest value of a field; the rounding of stored fields is some 1e-7
+LARGEST_BOUND = 1e-6
 
 
 def write_archive(
@@ -115,8 +117,6 @@ class BenchmarkSplit:
 
     def problem(self, image: int) -> Problem:
         """The problem of an image, for `solve` and `certify`."""
-        from diffkeras.data.dataset_config import DatasetConfig
-
         recipe = DatasetConfig.of(int(self.counts[image]), self.config).disc_recipe()
         source_image, *maps = np.moveaxis(self.inputs[image], -1, 0)
         return recipe.problem(source_image, maps=dict(zip(self.channels[1:], maps, strict=True)))

@@ -78,17 +78,16 @@ class TestProblem:
         }
         return Config().with_overrides(values)
 
-    def shifted(self, side: int, shift: str, images: int = SHIFTED_IMAGES) -> Config:
+    def shifted(self, side: int, shift: str) -> Config:
         """The configuration of the images of a shifted split.
 
         Args:
             side: rows and columns of the lattice of the benchmark.
             shift: a name of `SHIFTS`.
-            images: about the number of images, all source counts together.
         """
         if shift == "larger_lattice":
-            return self.config(2 * side, images)
-        config, most = self.config(side, images), most_discs(side)
+            return self.config(2 * side, SHIFTED_IMAGES)
+        config, most = self.config(side, SHIFTED_IMAGES), most_discs(side)
         radius = {5.0: 8.0, 3.0: 5.0}[float(config.data.radius)]  # type: ignore[arg-type]
         changes: dict[str, dict[str, Any]] = {
             "more_sources": {"data.sources": f"{most + 1}-{2 * most}"},

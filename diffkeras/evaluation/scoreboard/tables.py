@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from diffkeras.evaluation.error_time import error_time_figure
 from diffkeras.evaluation.scoreboard.verdicts import milliseconds, points_of, tied
-from diffkeras.reporting.text import duration
+from diffkeras.reporting.text import duration, markdown_table
 
 Problem = Mapping[str, Any]  # as of `ProblemScores.measure`
 LATENCY_IN_WORDS = (
@@ -181,9 +181,3 @@ def _time(row: Mapping[str, Any], size: str, front: Sequence[str]) -> str:
 
 def _error(value: float) -> str:
     return "0" if value == 0 else f"{value:.1e}"
-
-
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown, whose columns but the first are aligned right."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -13,7 +13,7 @@ from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace, 
 # images → the error of each, which the search maximises
 Errors = Callable[[Sequence[Candidate]], NDArray[np.float64]]
 
-POPULATION = 40  # of 20 to 60, the one with the largest errors after 2000 images
+POPULATION = 40  # from 20 to 60 tried, this found the largest errors after 2000 images
 LEAST_POPULATION = 5  # SciPy takes no fewer
 GENERATIONS = 10  # at least, so that a small number of images is not one generation
 JITTER = 0.1  # standard deviation around the start, as a share of each entry's range

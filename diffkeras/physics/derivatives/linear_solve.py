@@ -17,7 +17,7 @@ from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 from diffkeras.physics.solvers.statistics import Options
 from diffkeras.physics.solvers.table import SOLVERS, cheapest
 
-REDUCTION = 1e-4  # of a residual in one step: single precision gives no more digits
+REDUCTION = 1e-4  # what a step leaves of a residual: single precision gives no more digits
 STALLED = 2  # corrections without progress, which is then due to rounding
 EXTENDED = np.dtype(np.longdouble)
 MARGIN = 0.7  # share of the tolerance that the estimated error may have

@@ -12,7 +12,8 @@ from diffkeras.physics.derivatives.linear_solve import solve_linearised
 from diffkeras.physics.derivatives.remainder import quantity_of
 from diffkeras.physics.equations.equations import Equations
 
-TOLERANCE = 1e-6  # of the adjoint; what it leaves is multiplied by the field's error
+# the adjoint's; the error that it leaves is multiplied by that of the field
+TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)

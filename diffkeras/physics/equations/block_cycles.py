@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
 
-FACTOR = 0.5  # of the couplings of blocks
+FACTOR = 0.5  # what the couplings of blocks are multiplied by
 NEAR, FAR = 0.75, 0.25  # shares of a node's own block and of the block next to it
 COARSEST = 100  # nodes at most of the level whose equations are inverted
 SINGLE = np.dtype(np.float32)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.equations.axis import Axis
 
-NEGLIGIBLE = 1e-30  # of the largest right-hand side: far below any precision's rounding
+NEGLIGIBLE = 1e-30  # share of the largest right-hand side, far below any precision's rounding
 FLUSHED_ROWS = 16
 
 

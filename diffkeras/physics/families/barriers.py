@@ -27,12 +27,12 @@ from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solvers.barrier import barrier_of
 from diffkeras.physics.solvers.linear_steps import Goal
 
-FLOOR = 0.3  # of a profile, as a share of its mean
-MARGIN = 0.7  # of the least slopes, as other problems may have smaller ones
-MOST_PARTS, IN_PART = 8, 16  # samples
-OFTEN = 0.1  # share of predictions whose bounds are small enough without a correction
-NEARLY_ALWAYS = 0.75  # of those whose bounds are small enough after one that is near
-TRIED = 64  # samples
+FLOOR = 0.3  # what is added to a profile, as a share of its mean
+MARGIN = 0.7  # share of the least slopes: other problems may have smaller ones
+MOST_PARTS, IN_PART = 8, 16  # parts at most, and samples of each at least
+WORTH_TRYING = 0.1  # share of predictions that a proof without a correction may succeed for
+AS_A_RULE = 0.75  # share of predictions that have the bounds which are counted on
+TRIED = 64  # samples at most whose bounds are looked at
 
 
 class Sample(NamedTuple):
@@ -87,10 +87,10 @@ def family_proofs(
     made = FamilyProofs(lowest, barriers)
     ratios = np.array([_ratios(made, sample(int(n))) for n in tried])
     # some bounds may be infinite, so that nothing lies between them and the next ones
-    plain_bound = np.quantile(ratios[:, 0], NEARLY_ALWAYS, method="higher")
-    attempt = np.quantile(ratios[:, 1], OFTEN, method="higher")
+    plain_bound = np.quantile(ratios[:, 0], AS_A_RULE, method="higher")
+    attempt = np.quantile(ratios[:, 1], WORTH_TRYING, method="higher")
     typical = np.median(ratios[:, 2])
-    near = 1 / np.maximum(np.quantile(ratios[:, 3:], NEARLY_ALWAYS, axis=0, method="higher"), 1.0)
+    near = 1 / np.maximum(np.quantile(ratios[:, 3:], AS_A_RULE, axis=0, method="higher"), 1.0)
     found = {"plain": plain_bound, "attempt": attempt, "typical": typical, "near": near}
     return FamilyProofs(
         lowest, barriers._replace(**{name: np.asarray(value) for name, value in found.items()})

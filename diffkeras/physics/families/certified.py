@@ -36,11 +36,13 @@ class Barriers(NamedTuple):
         fields: (2, j, *lattice) float32, those for predictions and those for corrected fields.
         usual: on the lattice, what problems of the family usually add to the drain of the one with
             the slowest decay, by their own drains and slopes; 0 if the diffusivity varies.
-        plain: a relative bound that predictions by regression have as a rule.
-        attempt: the same from which others are tried to be proven as they are.
-        near: (2,), shares of a needed bound that the last correction may have, so that it is met:
-            of the first correction, and of one by further iterations.
-        typical: the size of a first correction, relative to the field's.
+        plain: the bound, relative to the field's size, that three quarters of the predictions by
+            regression alone have.
+        attempt: the same that a tenth of the other predictions have. Where so large a bound is
+            enough, a proof is tried without a correction.
+        near: (2,), how large the last correction may be, as a share of the needed bound, so that
+            three quarters of the corrected fields have it: of the first correction, and of others.
+        typical: the usual size of a first correction, relative to the field's.
     """
 
     fields: NDArray[np.float32]
@@ -63,11 +65,6 @@ class Enclosed(NamedTuple):
     field: NDArray[np.float64]
     proof: "BarrierProof"
     iterations: int
-
-    @property
-    def highest(self) -> float:
-        """The largest value of the bound."""
-        return self.proof.highest
 
 
 class BarrierProof(NamedTuple):

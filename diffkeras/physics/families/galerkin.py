@@ -23,7 +23,7 @@ from diffkeras.physics.families.family import Family
 
 KNOWN = ("decay", "production", "values", "uptake.")  # parts whose terms are known here
 MOST_STEPS = 4
-GROUPS = 6  # of nodes for each mode
+GROUPS = 6  # groups of nodes for each mode
 BLOCK = 1 << 15  # nodes at a time
 
 

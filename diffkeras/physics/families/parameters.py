@@ -41,6 +41,12 @@ class Parameter(NamedTuple):
         return (self.low + self.high) / 2
 
 
+def part_and_region(name: str) -> tuple[str, str | None]:
+    """The part and the region of a parameter's name; None for the whole part."""
+    part, bracket, region = name.partition("[")
+    return part, region.removesuffix("]") if bracket else None
+
+
 def parameters_of(
     problem: Problem,
     ranges: Mapping[str, Any],
@@ -65,7 +71,7 @@ def parameters_of(
         _parameter(name, pair, problem, masks, name in linear) for name, pair in ranges.items()
     ]
     _check_overlaps(parameters)
-    unused = set(masks) - {name.partition("[")[2].removesuffix("]") for name in ranges}
+    unused = set(masks) - {part_and_region(name)[1] for name in ranges}
     if unused:
         raise PhysicsError(
             f"no parameter acts on the region {min(unused)!r:.60}; name it in one, such as "
@@ -89,15 +95,14 @@ def _mask(name: str, mask: Any, problem: Problem) -> NDArray[np.bool_]:
 def _parameter(
     name: str, pair: Any, problem: Problem, masks: Mapping[str, NDArray[np.bool_]], linear: bool
 ) -> Parameter:
-    part, bracket, region = name.partition("[")
+    part, region = part_and_region(name)
     known = parts_of(problem)
     if part not in known:
         raise PhysicsError(
             f"{name!r:.60} names no part of this problem; its parts are {', '.join(known)}"
         )
     nodes = None
-    if bracket:
-        region = region.removesuffix("]")
+    if region is not None:
         if region not in masks:
             raise PhysicsError(
                 f"{name!r:.60} needs the region {region!r:.40}, and the regions are "

@@ -40,11 +40,11 @@ from diffkeras.physics.solvers.statistics import SolveStatistics
 from diffkeras.physics.steady_state import solve
 from diffkeras.system.atomic_files import check_regular, write_bytes
 
-MODES = 100  # by default at most
+MODES = 100  # modes at most by default
 SNAPSHOT_TOLERANCE = 1e-6
 FOR_BARRIERS = 256  # snapshots for whose slopes and residuals the barriers are made
 NEEDED = 0.95  # share of a tolerance that bounds may have: corrections change the field's size
-FORMAT = 2  # of files
+FORMAT = 2  # version of the files
 UNREADABLE = (
     *(OSError, ValueError, TypeError, KeyError, AttributeError, EOFError),
     *(zipfile.BadZipFile, zlib.error),
@@ -431,7 +431,7 @@ class ReducedBasis:
         size = _size(prediction, problem, ring)
         enclosed = self._proofs.enclose(problem, prediction, NEEDED * tolerance * size)
         if enclosed is not None:
-            relative = enclosed.highest / (_size(enclosed.field, problem, ring) or 1.0)
+            relative = enclosed.proof.highest / (_size(enclosed.field, problem, ring) or 1.0)
             if relative <= tolerance / (1 + tolerance):  # of the exact field's size, too
                 stats = SolveStatistics("reduced-basis", 0, enclosed.iterations, relative)
                 return Solution(enclosed.field, problem, stats, enclosed.proof)

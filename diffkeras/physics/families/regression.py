@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-NUGGET = 1e-9  # of K's diagonal, for rounding
-LENGTHS = 2.0 ** np.arange(-1, 5.5, 0.5)  # in standard deviations of the inputs
-FACTORS = (0.5, 0.71, 1.41, 2.0)  # by which the length of one input is changed
+NUGGET = 1e-9  # added to K's diagonal, for rounding
+LENGTHS = 2.0 ** np.arange(-1, 5.5, 0.5)  # those tried, in standard deviations
+FACTORS = (0.5, 0.71, 1.41, 2.0)  # what the length of one input is multiplied by
 SWEEPS = 2
 MOST_FITTED = 400  # points by which lengths are chosen
 

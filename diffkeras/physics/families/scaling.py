@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from diffkeras.physics.families.parameters import Parameter
 from diffkeras.physics.problem.problem import Problem
 
-CONCENTRATIONS = ("uptake.maximum", "uptake.constant")  # in proportion to the field's scale
+CONCENTRATIONS = ("uptake.maximum", "uptake.constant")  # parts in proportion to the field's scale
 
 
 class Scaling(NamedTuple):

@@ -11,10 +11,11 @@ from diffkeras.physics.arguments import check_number, real_array
 
 # No tissue comes close to these limits, in units that are not absurd, and within them no number of
 # the solvers over- or underflows.
-SMALLEST, LARGEST = 1e-30, 1e30  # of D, h and source values
-SLOWEST, FASTEST = 1e-20, 1e10  # of γh²/D
-MOST_ANISOTROPIC = 1e3  # of a uniform medium's axes: the ring system keeps enough digits up to here
-MOST_CONTRAST = 1e8  # of a medium that varies: multigrid converges up to here
+SMALLEST, LARGEST = 1e-30, 1e30  # limits of D, h and source values
+SLOWEST, FASTEST = 1e-20, 1e10  # limits of γh²/D
+# ratio of a uniform medium's diffusivities up to which the ring system keeps enough digits
+MOST_ANISOTROPIC = 1e3
+MOST_CONTRAST = 1e8  # ratio of diffusivities of a medium that varies: multigrid converges
 
 NodeValues = float | NDArray[np.float64]  # one number for all nodes, or an array on the lattice
 

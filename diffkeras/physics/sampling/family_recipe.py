@@ -29,8 +29,8 @@ from diffkeras.physics.sampling.family_sampler import FamilySampler
 from diffkeras.physics.steady_state import solve
 
 BLOCK = 256  # points that are drawn together; of a Latin hypercube, each block is one
-LAST = 2**30 - 1  # of a sequence of Sobol' points
-MOST_DRAWS = 1000  # of a point beyond the ranges, where at least a twelfth of the draws is
+LAST = 2**30 - 1  # number of the last point of a Sobol' sequence
+MOST_DRAWS = 1000  # for a point beyond the ranges, where at least one in twelve is
 NO_SOURCES = Sources.from_lists([], [], [], [])
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_lattice, check_number
 from diffkeras.physics.families.family import METHODS, Family
-from diffkeras.physics.families.parameters import nodes_of_region
+from diffkeras.physics.families.parameters import nodes_of_region, part_and_region
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.parts import parts_of, with_parts
 from diffkeras.physics.problem.problem import Problem
@@ -132,7 +132,7 @@ class FamilySampler:
     @property
     def maps(self) -> tuple[str, ...]:
         """Which maps of problems a network may see, in the order of `MAPS_OF_PARTS`."""
-        kinds = {name.partition("[")[0] for name in self.parts}
+        kinds = {part_and_region(name)[0] for name in self.parts}
         named = [MAPS_OF_PARTS[kind] for kind in MAPS_OF_PARTS if kind in kinds]
         return tuple(dict.fromkeys(name for names in named for name in names))
 
@@ -145,7 +145,7 @@ class FamilySampler:
     def unseen(self) -> tuple[str, ...]:
         """The parameters that no map shows, such as the value of a side."""
         seen = (*MAPS_OF_PARTS, "values")
-        return tuple(name for name in self.ranges if name.partition("[")[0] not in seen)
+        return tuple(name for name in self.ranges if part_and_region(name)[0] not in seen)
 
     @cached_property
     def of_whole_family(self) -> "FamilySampler":
@@ -172,9 +172,8 @@ class FamilySampler:
         if not self.beyond:
             return family
         ranges = {p.name: _widened(p, self.beyond) for p in family.parameters}
-        used = {name.partition("[")[2].removesuffix("]") for name in ranges} - {""}
         masks = self._masks(check_lattice(family.problem.lattice))
-        regions = {name: mask for name, mask in masks.items() if name in used}
+        regions = _masks_of(ranges, masks)
         linear = [p.name for p in family.parameters if not p.is_logarithmic]
         try:
             return Family(family.problem, ranges, regions, linear)
@@ -240,22 +239,29 @@ def _family(sampler: FamilySampler, lattice: tuple[int, int], medium: Medium) ->
     medium.require_uniform("a family")
     medium.require_plane("a family")
     masks = sampler._masks(lattice)
-    named = [name.partition("[")[2].removesuffix("]") for name in sampler.parts if "[" in name]
+    named = [region for _, region in map(part_and_region, sampler.parts) if region is not None]
     for region in named:
         if region not in masks:
             raise PhysicsError(
                 f"parts name the region {region!r:.60}; the regions are {', '.join(masks)}"
             )
     problem = _problem(sampler, masks, lattice, medium)
-    used = {name.partition("[")[2].removesuffix("]") for name in sampler.ranges} - {""}
     unused = [name for name in masks if name not in named] if sampler.regions else []
     if unused:
         raise PhysicsError(
             f"no part names the region {unused[0]!r:.60}; name it, as in 'decay[{unused[0]:.40}]', "
             "or leave it out"
         )
-    regions = {name: mask for name, mask in masks.items() if name in used}
+    regions = _masks_of(sampler.ranges, masks)
     return Family(problem, sampler.ranges, regions, sampler.linear)
+
+
+def _masks_of(
+    names: Iterable[str], masks: Mapping[str, NDArray[np.bool_]]
+) -> dict[str, NDArray[np.bool_]]:
+    """The masks of the regions that parameters name."""
+    used = {part_and_region(name)[1] for name in names}
+    return {name: mask for name, mask in masks.items() if name in used}
 
 
 def _problem(
@@ -267,13 +273,13 @@ def _problem(
     """The problem with the parts that are numbers; ranges are in their middles."""
     fixed = np.zeros(lattice, bool)
     for name in sampler.parts:
-        part, _, region = name.partition("[")
+        part, region = part_and_region(name)
         if part == "values":
             if not region:
                 raise PhysicsError(
                     "the part 'values' needs a region, whose nodes it fixes: 'values[vessels]'"
                 )
-            fixed |= masks[region.removesuffix("]")]
+            fixed |= masks[region]
     maps: dict[str, Any] = {
         "values": np.zeros(lattice),
         "production": np.zeros(lattice),
@@ -284,23 +290,23 @@ def _problem(
     }
     others = {}
     for name in sorted(sampler.parts, key=lambda name: "[" in name):  # regions win
-        (part, bracket, region), number = name.partition("["), _middle(sampler, name)
+        (part, region), number = part_and_region(name), _middle(sampler, name)
         if part not in maps:
             others[name] = number
-        elif bracket:
-            maps[part][masks[region.removesuffix("]")]] = number
+        elif region is not None:
+            maps[part][masks[region]] = number
         else:
             maps[part][...] = number
-    problem = _of_maps(maps, fixed, medium, {name.partition("[")[0] for name in sampler.parts})
+    problem = _of_maps(maps, fixed, medium, {part_and_region(name)[0] for name in sampler.parts})
     known = parts_of(problem)
     for name in sampler.parts:
-        part, bracket, region = name.partition("[")
+        part, region = part_and_region(name)
         if part not in known:
             raise PhysicsError(
                 f"{name!r:.60} names no part of these problems; their parts are {', '.join(known)}"
             )
-        if bracket:
-            nodes_of_region(name, part, masks[region.removesuffix("]")], problem)
+        if region is not None:
+            nodes_of_region(name, part, masks[region], problem)
     return with_parts(problem, others) if others else problem
 
 

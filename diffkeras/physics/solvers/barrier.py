@@ -25,7 +25,7 @@ from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 LOOKED_AT = 1000  # nodes at most, to choose a barrier
 TRIED = 2  # barriers before the safest one
-REDUCTION = 1e-3  # of the residual: w only has to be near the solution
+REDUCTION = 1e-3  # what is left of the residual: w only has to be near the solution
 SINGLE = 2.0**-20  # 16 unit roundoffs of single precision: no term has more than five
 TINY, HIGHEST, SMALLEST = 1e-30, 1e14, 1e-290  # numbers beyond which nothing is proven
 

@@ -22,7 +22,7 @@ from diffkeras.physics.equations.finite_volumes import FiniteVolumes
 from diffkeras.physics.solvers.algebraic_multigrid import ruge_stuben_hierarchy
 from diffkeras.physics.solvers.conjugate_gradients import Function, Iterate, conjugate_gradients
 
-MOST_CYCLES = 25  # of one solution; algebraic multigrid takes over beyond this
+MOST_CYCLES = 25  # cycles of one step, beyond which algebraic multigrid takes over
 MOST_ALGEBRAIC = 100  # iterations of one step
 OLD = 15  # iterations of one step, beyond which the hierarchy is set up again
 

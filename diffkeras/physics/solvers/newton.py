@@ -49,7 +49,8 @@ WIDER, WIDE = 16.0, 0.01
 # bound is the result of some sums
 FINAL_ROUNDING = 2 * EPSILON
 
-PROVABLE = 1e-8  # of D/h²: a decay with which a closed lattice had a proof, however cells saturate
+# share of D/h²: with such a decay a closed lattice had a proof, however cells saturate
+PROVABLE = 1e-8
 
 
 def solve_by_newton(equations: Equations, options: Options) -> Solved:

@@ -16,8 +16,8 @@ from diffkeras.physics.solvers.conjugate_gradients import conjugate_gradients
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 from diffkeras.physics.solvers.ring_field import eliminate_constant
 
-MAX_ITERATIONS = 500  # in each precision
-SINGLE_REDUCTION = 1e-5  # of a residual in single precision
+MAX_ITERATIONS = 500  # counted in each precision
+SINGLE_REDUCTION = 1e-5  # what single precision leaves of a residual
 
 
 @dataclass

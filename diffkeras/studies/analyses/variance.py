@@ -73,18 +73,16 @@ def of_region(data: StudyData, rows: pd.DataFrame, region: str) -> pd.DataFrame:
     return shares
 
 
-def lead_of_size(
-    data: StudyData, region: str = "lattice"
-) -> tuple[pd.DataFrame, tuple[float, float, float]]:
+def lead_of_size(data: StudyData) -> tuple[pd.DataFrame, tuple[float, float, float]]:
     """The share of the size minus the largest share of another factor or of the seed.
 
     Returns:
-        The rows of the table for the region; the difference, and its 95 % generalized interval.
+        The rows of the table for the lattice; the difference, and its 95 % generalized interval.
 
     Raises:
         TooFewRunsError: see `of_region`.
     """
-    estimated = _shares(data, data.regions, region)
+    estimated = _shares(data, data.regions, "lattice")
     rows = estimated.table.set_index("factor")["share"]
     others = [name for name in estimated.drawn if name != NAMES[SIZE]]
     drawn = estimated.drawn

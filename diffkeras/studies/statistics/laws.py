@@ -16,8 +16,8 @@ from statsmodels.tools.eval_measures import aicc
 Array = NDArray[np.float64]
 LARGEST_SLOPE, LARGEST_FLOOR, LARGEST_EXPONENT = 1000.0, 0.999, 4.0
 STEPS = 12  # Gauss-Newton steps from the best point of the grid
-PARTS = (1.0, 0.5, 0.25, 0.1, 0.03)  # of a step, which may reach too far where parameters correlate
-NUDGE = 1e-6  # for derivatives by the shape parameters
+PARTS = (1.0, 0.5, 0.25, 0.1, 0.03)  # tried shares of a step, which may reach too far
+NUDGE = 1e-6  # change of a shape parameter, for derivatives by it
 
 
 @dataclass(frozen=True)

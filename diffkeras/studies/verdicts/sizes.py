@@ -13,7 +13,7 @@ from diffkeras.studies.verdicts.verdict import (
 PLAIN = "absolute"
 CLEAR = size_laws.CLEAR
 SMALL_FALL = -0.05  # exponent: over a factor of 80 in size, the spread falls by a fifth
-OFF_THE_LINE = 0.1  # of a training time
+OFF_THE_LINE = 0.1  # distance from the line, as a share of the training time
 
 
 @the_same_without_any_size

@@ -11,7 +11,7 @@ from diffkeras.studies.study_data import DRAW, StudyData, TooFewRunsError, with_
 
 HOLDS, NOT, OPEN = "holds", "does not hold", "not decided"
 MARGIN = 0.05  # errors that differ by less than this part of them count as equal
-LEVEL = 0.05  # of significance
+LEVEL = 0.05  # p-values below it are significant
 
 
 @dataclass(frozen=True)

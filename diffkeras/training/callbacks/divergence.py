@@ -15,7 +15,7 @@ from diffkeras.training.optimizers import learning_rate
 logger = logging.getLogger(__name__)
 
 FEWEST_CHANGES = 3  # fewer changes of the loss do not show its usual course
-MOST_ROLLBACKS = 5  # in a row, before training ends
+MOST_ROLLBACKS = 5  # as many in a row end the training
 
 
 class StopAtNonFiniteLoss(keras.callbacks.Callback):
