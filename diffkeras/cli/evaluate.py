@@ -141,6 +141,7 @@ def _test_set_config(
     for key in overrides:
         if not key.startswith("evaluation.") and key not in PARTS:
             raise click.UsageError(f"{key} would change the test set; leave it out.")
+    start_tensorflow()  # without its messages, which the next import would let through
     from diffkeras.evaluation.benchmark_data.splits import public_test_set
 
     whole = public_test_set(name).test_config()
@@ -155,7 +156,6 @@ def _test_set_config(
             f"a part of {name} is measured: such errors can't be compared with those of the whole "
             "set"
         )
-    start_tensorflow()
     from diffkeras.workflows import generate_test_set
 
     return generate_test_set(name, data_dir, show_progress=True).with_overrides(overrides)

@@ -9,22 +9,27 @@ from diffkeras.errors import DataError
 from diffkeras.system.atomic_files import check_regular
 
 
-def read_arrays(path: Path, what: str) -> dict[str, NDArray]:
+def read_arrays(path: Path, what: str, most_bytes: int | None = None) -> dict[str, NDArray]:
     """The arrays of a `.npz`, by name.
 
     Args:
         path: the file.
         what: it holds, for the error's text.
+        most_bytes: that its arrays may have, uncompressed; None for any number. A small file can
+            hold arrays that fill the memory.
 
     Raises:
-        DataError: a missing or damaged file, another kind of file, or one with other things than
-            arrays of numbers and texts.
+        DataError: a missing or damaged file, another kind of file, one with other things than
+            arrays of numbers and texts, or with more bytes.
     """
     if path.suffix.lower() != ".npz":
         raise DataError(f"{path} is of an unknown kind; {what} are a .npz")
     try:
         check_regular(path)
         with np.load(path, allow_pickle=False) as archive:
+            size = sum(member.file_size for member in archive.zip.infolist())
+            if most_bytes is not None and size > most_bytes:
+                raise ValueError(f"it has {size:,} bytes, more than {most_bytes:,} for {what}")
             arrays = {name: archive[name] for name in archive.files}
     except Exception as error:  # of damaged files, NumPy raises any type
         reason = "it is no .npz file of numbers" if "pickle" in str(error) else error

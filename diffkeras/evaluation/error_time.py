@@ -59,18 +59,19 @@ def error_time_figure(panels: Mapping[str, Sequence[Point]], error: str) -> Figu
         axis.set(title=title, ylabel=error)
     axes[-1].set_xlabel("wall-clock time per image [ms]")
     few = len(points) <= FEW
+    marks = _marks(points)
     names = [
         Line2D([], [], linestyle="none", label=f"{place}  {point.name}")
         for place, point in enumerate(() if few else points, 1)
     ]
     legend = figure.legend(
-        handles=[*_marks(), *names],
+        handles=[*marks, *names],
         loc="outside right upper",
         fontsize=9,
         handlelength=1.2,
         labelspacing=0.35,
     )
-    for text, point in zip(legend.get_texts()[3:], points, strict=False):
+    for text, point in zip(legend.get_texts()[len(marks) :], points, strict=False):
         text.set_color(_color(point))
     figure.draw_without_rendering()  # the legend takes room from the panels
     numbers = {
@@ -127,10 +128,13 @@ def _round_time(time: float, _: int) -> str:
     return f"{time:g}" if f"{time:e}"[0] in "125" else ""
 
 
-def _marks() -> list[Line2D]:
-    marks: Any = {"linestyle": "none", "markersize": 6}
-    return [
-        Line2D([], [], color=CLASSICAL, marker="s", label="classical", **marks),
-        Line2D([], [], color=LEARNED, marker="o", label="with a surrogate", **marks),
-        Line2D([], [], color=FRONT, label="Pareto front"),
-    ]
+def _marks(points: Sequence[Point]) -> list[Line2D]:
+    """For the legend: of the kinds of points that there are, and of the front."""
+    look: Any = {"linestyle": "none", "markersize": 6}
+    kinds = {
+        False: Line2D([], [], color=CLASSICAL, marker="s", label="classical", **look),
+        True: Line2D([], [], color=LEARNED, marker="o", label="with a surrogate", **look),
+    }
+    drawn = {point.learned for point in points}
+    front = Line2D([], [], color=FRONT, label="Pareto front")
+    return [*(mark for learned, mark in kinds.items() if learned in drawn), front]

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from diffkeras.config import Section, explain, read_yaml
 from diffkeras.config.types import Seed
@@ -36,7 +36,23 @@ MODELS = (
     *("model", "parameters", "training images", "training, s", "seeds", "a field, ms"),
     *("`solve`, ms", "pays from, fields", "hardware", "tuning"),
 )
-Text = Annotated[str, Field(min_length=1, max_length=200)]
+ORDER = {name: place for place, name in enumerate(("test", *SHIFTS, "validation", "train"))}
+
+
+def _in_one_line(text: str) -> str:
+    line = " ".join(text.split())
+    if not line or not line.isprintable():
+        raise ValueError("must be text without control characters")
+    return line
+
+
+def _different(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("must be different seeds")
+    return seeds
+
+
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_in_one_line)]
 Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -55,7 +71,7 @@ class Manifest(Section):
     """What it was trained on."""
     training_images: Annotated[int, Field(ge=0)]
     """Images of the split `train` that were used; 0 for a method that isn't trained."""
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_different)]
     """Seeds of the trainings, which the files of predictions are named by."""
     tuning: Text
     """How hyperparameters were chosen, and how many trainings that took."""
@@ -171,7 +187,7 @@ def leaderboard(
     for name in names:
         if names.count(name) > 1:
             raise ConfigurationError(f"two submissions have the model {name!r}; rename one of them")
-    wanted = dict.fromkeys(split for submission in submissions for split in submission.splits)
+    wanted = sorted({split for each in submissions for split in each.splits}, key=_place)
     tables = []
     for benchmark, split in wanted:
         images = split_of(benchmark, split)
@@ -180,6 +196,10 @@ def leaderboard(
                 tables.append(score(submission, images))
                 on_split(1)
     return pd.concat(tables, ignore_index=True)
+
+
+def _place(split: tuple[str, str]) -> tuple[int, int]:
+    return list(BENCHMARKS).index(split[0]), ORDER[split[1]]
 
 
 def markdown(rows: pd.DataFrame, submissions: list[Submission]) -> str:

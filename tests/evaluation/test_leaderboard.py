@@ -1,6 +1,7 @@
 """Models compared by their predictions."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,15 @@ def test_models_are_ranked_by_their_errors(split: BenchmarkSplit, tmp_path: Path
     assert "\n| [near/er](https://a.org) | 0 |" in text
 
 
+def test_the_score_comes_before_shifted_splits(split: BenchmarkSplit, tmp_path: Path) -> None:
+    path = submit(tmp_path / "mine", split, {0: 1.0})
+    test = replace(split, name="fixed_values_64/test")
+    test.write_predictions(path / "fixed_values_64" / "test_0.npz", test.fields)
+    splits = {"edges": split, "test": test}
+    rows = leaderboard([Submission.read(path)], lambda benchmark, name: splits[name])
+    assert rows["split"].tolist() == ["test", "edges"]
+
+
 def test_two_models_of_one_name_are_refused(split: BenchmarkSplit, tmp_path: Path) -> None:
     paths = [submit(tmp_path / name, split, {0: 1.0}) for name in "ab"]
     with pytest.raises(ConfigurationError, match="two submissions have the model 'half'"):
@@ -83,6 +93,9 @@ def test_two_models_of_one_name_are_refused(split: BenchmarkSplit, tmp_path: Pat
         ({"seeds": []}, "seeds"),
         ({"training_seconds": float("nan")}, "training_seconds"),
         ({"colour": "red"}, "colour"),
+        ({"model": "a\x1b[31mb"}, "model: must be text without control characters"),
+        ({"model": " "}, "model: must be text"),
+        ({"seeds": [0, 0]}, "seeds: must be different seeds"),
     ],
 )
 def test_a_wrong_manifest_names_its_field(
@@ -107,6 +120,11 @@ def test_missing_and_unknown_predictions_are_named(split: BenchmarkSplit, tmp_pa
     (path / "fixed_values_64" / "edges_0.npz").unlink()
     with pytest.raises(DataError, match="has no predictions"):
         Submission.read(path)
+
+
+def test_texts_of_a_manifest_are_joined_to_one_line_of_the_table() -> None:
+    manifest = Manifest.model_validate(MANIFEST | {"tuning": "20 trainings,\nby hand\n"})
+    assert manifest.tuning == "20 trainings, by hand"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from diffkeras.physics import Problem, certify
 from diffkeras.system.atomic_files import replacing
 
 COMPARED = 200  # images on which the order of predictions is checked
+MORE_BYTES = 1_000_000  # of a file of predictions than its fields have: names, headers
 # relative to the largest value of a field; the rounding of stored fields is some 1e-7
 LARGEST_BOUND = 1e-6
 
@@ -106,6 +107,10 @@ class BenchmarkSplit:
     bounds: NDArray[np.float64]
     counts: NDArray[np.int64]
     config: Config
+
+    def __repr__(self) -> str:
+        shapes = f"inputs {self.inputs.shape}, fields {self.fields.shape}"
+        return f"<BenchmarkSplit {self.name}: {shapes}, channels {', '.join(self.channels)}>"
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -206,10 +211,12 @@ def predictions_of(path: Path, split: BenchmarkSplit) -> NDArray[np.float32]:
     """(images, rows, columns), the predictions in a file that `write_predictions` wrote.
 
     Raises:
-        DataError: a missing or damaged file, predictions of another split, shape or type, or values
-            that aren't finite; or predictions in another order than the images.
+        DataError: a missing or damaged file, one that is far too large, predictions of another
+            split, shape or type, or values that aren't finite; or predictions in another order than
+            the images.
     """
-    arrays = read_arrays(path, "predictions")
+    # double precision is too much, but gets a message of its own
+    arrays = read_arrays(path, "predictions", 4 * split.fields.nbytes + MORE_BYTES)
     try:
         found = str(arrays["name"]), str(arrays["sha256"])
         parts = [arrays[f"sources_{count:02d}"] for count in np.unique(split.counts)]

@@ -128,3 +128,20 @@ def test_predictions_that_cannot_be_used_are_refused(split: BenchmarkSplit, tmp_
     np.savez(file, **{key: value for key, value in arrays.items() if key != name})
     with pytest.raises(DataError, match=f"no array '{name}'"):
         predictions_of(file, split)
+
+
+def test_predictions_that_would_fill_the_memory_are_not_loaded(
+    split: BenchmarkSplit, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.npz"
+    np.savez_compressed(file, name=np.zeros(20_000_000, np.uint8))
+    assert file.stat().st_size < 100_000
+    with pytest.raises(DataError, match=r"it has 20,000,\d+ bytes, more than .* for predictions"):
+        predictions_of(file, split)
+
+
+def test_a_split_is_shown_by_its_shapes(split: BenchmarkSplit) -> None:
+    text = repr(split)
+    assert split.name in text
+    assert f"inputs {split.inputs.shape}" in text
+    assert len(text) < 200
