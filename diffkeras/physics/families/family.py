@@ -128,8 +128,10 @@ class Family:
                 f"order of {', '.join(self.names)}, not {values.shape}"
             )
         if not np.isfinite(values).all():
-            _, number = np.argwhere(~np.isfinite(np.atleast_2d(values)))[0]
-            raise PhysicsError(f"{self.names[number]} must be finite, as all parameters")
+            row, number = np.argwhere(~np.isfinite(np.atleast_2d(values)))[0]
+            raise PhysicsError(
+                f"{self.names[number]} must be finite, not {np.atleast_2d(values)[row, number]}"
+            )
         inside = self._contains(np.atleast_2d(values))
         if not (inside.all() or extrapolate):
             number = int(np.argmin(inside.all(axis=0)))
