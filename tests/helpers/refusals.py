@@ -23,7 +23,8 @@ def words_of(command: str, data_dir: Path, run_dir: Path) -> dict[str, str]:
         "study": {"config_file": "study.yaml", **data, "run_dir": "study"},
         "solve": source,
         "benchmark": {"output": "board"},
-        "test-set": {"name": "fixed_values_64", "output": "set.npz"},
+        "benchmark-data": {"name": "fixed_values_64", "output": "set.npz"},
+        "leaderboard": {"submissions": "missing", **data, "output": "board"},
         "predict": {"run": str(run_dir), **source},
     }[command]
 

@@ -187,8 +187,14 @@ def test_other_bad_arguments_are_refused():
         family.draw(0, 0)
     other = dk.solve(dk.Problem(np.eye(8), decay=0.1)).vjp(np.ones((8, 8)))
     cells = dk.Family(PROBLEM, {"uptake.constant": (0.1, 1)})
-    with pytest.raises(PhysicsError, match=r"no uptake\.constant"):
+    with pytest.raises(PhysicsError, match=r"another problem, on \(8, 8\) nodes"):
         cells.pull_back(other)
+    with pytest.raises(PhysicsError, match=r"no uptake\.constant"):
+        cells.pull_back({})
+    with pytest.raises(PhysicsError, match="those of `vjp`, not 3"):
+        cells.pull_back(3)
+    with pytest.raises(PhysicsError, match="those of a Problem, not of 3"):
+        cells.point_of(3)
 
 
 def test_its_text_names_the_ranges():
