@@ -1,5 +1,6 @@
 """Programs of others with our fields: the examples for pyphysicell and for AnnData."""
 
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +16,18 @@ EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 def example(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(EXAMPLES))
     return __import__(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "package"), [("ligand_fields", "anndata"), ("physicell_in_python", "pyphysicell")]
+)
+def test_a_missing_package_is_one_line(
+    name: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(SystemExit, match=f"`pip install {package}` installs it"):
+        example(name, monkeypatch)
 
 
 class TestPhysiCell:
@@ -122,6 +135,10 @@ class TestSections:
         [
             ({"key": "X_pca"}, None, r"no coordinates: obsm has no 'X_pca', but spatial"),
             ({"ligands": ["A", "Z"]}, None, "no gene 'Z' among its 3"),
+            ({"step": 1e-40}, None, "are coordinates and step in one unit"),
+            ({"step": 0.0}, None, r"the step must be 1e-50 to 1e\+50, not 0"),
+            ({"length": np.nan}, None, r"the length must be 1e-50 to 1e\+50, not nan"),
+            ({}, np.zeros((300, 2)), "half of the spots lie on others"),
             ({"step": 0.01}, None, "are coordinates and step in one unit"),
             ({}, np.zeros((300, 3)), r"has the shape \(300, 3\); \(spots, 2\) is needed"),
             ({}, np.full((300, 2), np.nan), "no finite numbers"),
@@ -160,6 +177,18 @@ class TestSections:
         run = CliRunner().invoke(ligands.main, [str(file), "--ligands", "Z"])
         assert run.exit_code == 1
         assert run.output == "Error: the section has no gene 'Z' among its 3\n"
+        run = CliRunner().invoke(ligands.main, [str(file), "--ligands", "A", "--lengths", "50,"])
+        assert run.exit_code == 2
+        assert "Invalid value for --lengths: could not convert string to float" in run.output
+
+    def test_a_file_that_is_no_section_is_refused(
+        self, ligands: ModuleType, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "section.h5ad"
+        file.write_bytes(b"none")
+        run = CliRunner().invoke(ligands.main, [str(file), "--ligands", "A"])
+        assert run.exit_code == 1
+        assert "section.h5ad is no section in .h5ad: " in run.output
 
 
 def test_fields_of_another_size_are_refused() -> None:

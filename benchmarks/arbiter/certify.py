@@ -15,6 +15,7 @@ import numpy as np
 import diffkeras as dk
 from benchmarks.arbiter.other_tools import FileError, OtherField, physicell_problem, read_field
 from benchmarks.arbiter.readings import READINGS, reading_of
+from diffkeras.reporting.text import rounded_down, rounded_up
 
 
 @click.command(help=__doc__.splitlines()[0])
@@ -31,6 +32,8 @@ from benchmarks.arbiter.readings import READINGS, reading_of
 def main(
     path: Path, substance: str | None, test_name: str | None, key: str | None, factor: float
 ) -> None:
+    if not 0 < factor < np.inf:
+        raise click.BadParameter(f"{factor} is not above 0 and finite", param_hint="--factor")
     if (test_name is None) != (key is None):
         raise click.UsageError("give --test and --reading together")
     try:
@@ -83,8 +86,8 @@ def judge(field: OtherField, problem: dk.Problem, factor: float = 1.0) -> str:
     when = "" if field.time is None else f" at time {field.time:g}"
     return (
         f"{field.source}{when}\n"
-        f"between {max(least, 0.0):.6g} and "
-        f"{certificate.error_bound * factor:.6g} from the steady field, proven\n"
+        f"between {rounded_down(max(least, 0.0), 6)} and "
+        f"{rounded_up(certificate.error_bound * factor, 6)} from the steady field, proven\n"
         f"furthest at {place}: {field.values[worst]:.6g}, steady "
         f"{exact.field[worst] * factor:.6g}\n"
         f"on average {mean:+.6g}; the steady field is {exact.field.min() * factor:.6g} to "

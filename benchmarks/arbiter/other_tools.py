@@ -75,9 +75,9 @@ def physicell_problem(path: Path, name: str | None = None) -> dk.Problem:
     snapshot = _snapshot(path)
     field = _field_of_physicell(path, snapshot, name)
     index, variable = _substance(path, snapshot, name)
-    rates = variable.find("physical_parameter_set")
     diffusivity, decay = (
-        float(rates.findtext(key)) for key in ("diffusion_coefficient", "decay_rate")
+        _number(path, key, variable.findtext(f"physical_parameter_set/{key}"))
+        for key in ("diffusion_coefficient", "decay_rate")
     )
     production, uptake = _cells(path, snapshot, field, index)
     values, fixed = _walls(path.with_name("PhysiCell_settings.xml"), variable.get("name"), field)
@@ -121,29 +121,42 @@ def _choice(path: Path, kind: str, names: Sequence[str], name: str | None) -> in
     return list(names).index(str(name))
 
 
-def _matrix(path: Path, key: str) -> NDArray[np.float64]:
+def _number(path: Path, what: str, text: str | None) -> float:
+    """The number in an element or attribute."""
     try:
-        return np.asarray(loadmat(path)[key], np.float64)
+        return float(text or "")
+    except ValueError:
+        raise FileError(f"{path}: {what} must be a number, not {text!r:.60}") from None
+
+
+def _matrix(path: Path, file: str | None, key: str) -> NDArray[np.float64]:
+    """The matrix in a file beside a snapshot, which names it."""
+    if not file or Path(file).name != file:
+        raise FileError(f"{path}: must name the file of {key!r} beside it, not {file!r:.60}")
+    matrix = path.with_name(file)
+    try:
+        found = loadmat(matrix)[key]
+        if found.ndim != 2 or np.iscomplexobj(found):
+            raise ValueError(f"it is {found.dtype} of shape {found.shape}")
+        return np.asarray(found, np.float64)
     except OSError:
-        raise FileError(f"{path}: is missing, or can't be read; it belongs to the .xml") from None
-    except (KeyError, ValueError, TypeError, NotImplementedError) as error:
-        raise FileError(f"{path}: has no matrix {key!r} of MATLAB version 4 ({error})") from None
+        raise FileError(f"{matrix}: is missing, or can't be read; it belongs to the .xml") from None
+    except Exception as error:  # the reader of damaged files raises errors of any type
+        raise FileError(f"{matrix}: has no matrix {key!r} of MATLAB version 4 ({error})") from error
 
 
 def _field_of_physicell(path: Path, snapshot: ElementTree.Element, name: str | None) -> OtherField:
     index, variable = _substance(path, snapshot, name)
-    file = snapshot.findtext("microenvironment/domain/data/filename") or ""
-    table = _matrix(path.with_name(file), "multiscale_microenvironment")
+    file = snapshot.findtext("microenvironment/domain/data/filename")
+    table = _matrix(path, file, "multiscale_microenvironment")
+    place = path.with_name(str(file))
     if len(table) <= 4 + index:
-        raise FileError(
-            f"{path.with_name(file)}: {len(table)} rows, but substance {index} is in row "
-            f"{5 + index}"
-        )
-    values, step, origin = _lattice(path.with_name(file), table[:3], table[4 + index])
+        raise FileError(f"{place}: {len(table)} rows, but substance {index} is in row {5 + index}")
+    values, step, origin = _lattice(place, table[:3], table[4 + index])
     version = snapshot.findtext("metadata/software/version")
     time = snapshot.findtext("metadata/current_time")
-    source = f"PhysiCell {version}, {variable.get('name')}"
-    return OtherField(values, step, origin, float(time) if time else None, source)
+    when = _number(path, "current_time", time) if time else None
+    return OtherField(values, step, origin, when, f"PhysiCell {version}, {variable.get('name')}")
 
 
 def _field_of_table(path: Path, name: str | None) -> OtherField:
@@ -157,7 +170,10 @@ def _field_of_table(path: Path, name: str | None) -> OtherField:
     time = next((column for column in ("time", "timestep") if column in table), None)
     last = None
     if time is not None:
-        last = float(table[time].max())
+        try:
+            last = float(table[time].astype(np.float64).max())
+        except ValueError as error:
+            raise FileError(f"{path}: the column {time!r}: {error}") from None
         table = table[table[time] == last]
     skipped = {*places, "time", "timestep", "vol", "volume"}
     names = [c for c in table if c not in skipped and not str(c).startswith("Unnamed")]
@@ -181,7 +197,7 @@ def _lattice(
     )
     steps = np.concatenate([np.diff(axis) for axis in axes])
     if not len(steps):
-        raise FileError(f"{path}: has one voxel, but a field has more")
+        raise FileError(f"{path}: has {len(values)} voxel, but a field has more")
     shape = tuple(len(axis) for axis in axes[::-1])
     if np.ptp(steps) > 1e-6 * steps.max() or values.size != np.prod(shape):
         raise FileError(
@@ -206,11 +222,22 @@ def _cells(
             f"{path}: lists no {missing[0]!r} of cells, as versions of PhysiCell before 1.9 do; "
             "certify it with --test and --reading"
         )
-    table = _matrix(path.with_name(data.findtext("filename") or ""), "cells")
-    rows = {name: int(label.get("index", 0)) for name, label in labels.items()}
+    file = data.findtext("filename")
+    table = _matrix(path, file, "cells")
+    rows = {}
+    for name in NEEDED:
+        first = _number(path, f"the index of {name!r}", labels[name].get("index", "0"))
+        more = 2 if name == "position" else 0 if name == "total_volume" else substance
+        if not (first.is_integer() and 0 <= first < len(table) - more):
+            raise FileError(
+                f"{path}: {name!r} begins in row {first:g}, and {file} has {len(table)} rows"
+            )
+        rows[name] = int(first)
     rates = (table[rows[label] + substance] for label in NEEDED[2:])
     uptake, secretion, target, export = rates
     places = table[rows["position"] : rows["position"] + 3][::-1].T
+    if not np.isfinite(places).all():
+        raise FileError(f"{path.with_name(str(file))}: has cells at no place: NaN or infinite")
     voxels = np.rint((places - field.origin) / field.step).astype(int)
     if np.any(voxels < 0) or np.any(voxels >= field.values.shape):
         raise FileError(f"{path}: has cells outside of the lattice {field.values.shape} (z, y, x)")
@@ -237,7 +264,8 @@ def _walls(
     for wall in variable.findall("Dirichlet_options/boundary_value"):
         if str(wall.get("enabled")).lower() == "true" and wall.get("ID") in SIDES:
             axis = 2 - "xyz".index(str(wall.get("ID"))[0])
+            held = _number(settings, f"the value of {wall.get('ID')}", wall.text)
             place: list[slice | int] = [slice(None)] * 3
             place[axis] = 0 if str(wall.get("ID")).endswith("min") else -1
-            values[tuple(place)], fixed[tuple(place)] = float(wall.text or 0), True
+            values[tuple(place)], fixed[tuple(place)] = held, True
     return values, fixed

@@ -82,6 +82,7 @@ def predict(
     """
     point = _point(parameters, problem)
     start_tensorflow()
+    from diffkeras.reporting.text import rounded_up
     from diffkeras.workflows.field_files import FieldFiles, described
     from diffkeras.workflows.predict_files import predict_files
     from diffkeras.workflows.problem_files import ProblemFiles
@@ -102,7 +103,8 @@ def predict(
         proven = {"prediction": prediction, "corrected field": better}
     for name, result in proven.items():
         size = result.field.max(initial=0.0)
-        click.echo(f"the {name}, up to {size:.3g}, is off by at most {result.error_bound:.3g}")
+        bound_text = rounded_up(result.error_bound)
+        click.echo(f"the {name}, up to {size:.3g}, is off by at most {bound_text}")
     click.echo(f"wrote {output} ({described(prediction.field, output)})")
     for file in filter(None, (bound, corrected, plot)):
         click.echo(f"wrote {file}")
@@ -112,7 +114,9 @@ def _point(parameters: tuple[str, ...], problem: Mapping[str, Any]) -> dict[str,
     """The parameters by name; None where SOURCE_FILE describes the problem."""
     if not parameters:
         if problem["source_file"] is None:
-            raise click.UsageError("Missing argument 'SOURCE_FILE'.")
+            raise click.UsageError(
+                "Missing argument 'SOURCE_FILE'; of a family, give its parameters by --parameter."
+            )
         return None
     for name, value in problem.items():
         if value not in (None, False, ()):
@@ -125,5 +129,8 @@ def _point(parameters: tuple[str, ...], problem: Mapping[str, Any]) -> dict[str,
             raise click.BadParameter(f"{text!r:.60} is not NAME=VALUE", param_hint="--parameter")
         if name in point:
             raise click.BadParameter(f"{name} occurs twice", param_hint="--parameter")
-        point[name] = float(Number().convert(value, None, None))
+        try:
+            point[name] = float(Number().convert(value, None, None))
+        except click.BadParameter as error:
+            raise click.BadParameter(f"{name}: {error.message}", param_hint="--parameter") from None
     return point

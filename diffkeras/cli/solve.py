@@ -205,11 +205,13 @@ def solve(
 
 def _how(solution: Any) -> str:
     """How it was solved, in one line."""
+    from diffkeras.reporting.text import rounded_up
+
     stats = solution.stats
     work, error = f"{stats.iterations} iterations", f"residual {stats.residual:.1e}"
     if stats.method == "newton-cg":  # which has proven it
         steps = f"{stats.newton_steps} Newton steps, " if stats.newton_steps else ""
-        work, error = steps + work, f"proven: off by at most {solution.error_bound:.1e}"
+        work, error = steps + work, f"proven: off by at most {rounded_up(solution.error_bound, 2)}"
     else:
         work = f"{stats.ring_nodes} ring nodes, {work}"
     return f"method {stats.method}, {work}, {error}, computed in {stats.precision}"

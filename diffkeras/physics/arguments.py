@@ -28,11 +28,11 @@ def check_number(name: str, value: Any) -> float:
         raise PhysicsError(f"{name} must be a number that floats hold, below 1e308") from None
 
 
-def check_tolerance(tolerance: Any) -> float:
+def check_tolerance(tolerance: Any, name: str = "tolerance") -> float:
     """A tolerance of any numeric type, as a float; a PhysicsError unless it is above 0."""
-    checked = check_number("tolerance", tolerance)
+    checked = check_number(name, tolerance)
     if not (math.isfinite(checked) and checked > 0):
-        raise PhysicsError(f"tolerance must be positive and finite, not {checked}")
+        raise PhysicsError(f"{name} must be positive and finite, not {checked}")
     return checked
 
 

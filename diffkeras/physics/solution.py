@@ -177,7 +177,7 @@ class Solution(ShortRepr):
             A `matplotlib.figure.Figure`: notebooks show it, and `figure.savefig` writes it.
 
         Raises:
-            PhysicsError: a slice that the lattice doesn't have.
+            PhysicsError: a slice that the lattice doesn't have, or a unit that can't be drawn.
             MissingPackageError: there is no matplotlib.
 
         Example:

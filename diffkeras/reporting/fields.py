@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
@@ -24,6 +26,7 @@ SOURCES = {
 AXES = {"plane": "z", "row": "y", "column": "x"}  # of a lattice, and their coordinates
 TALLEST = 12.0  # inches of a row of panels
 LETTERS = 14  # of the notes, that fit on an inch
+MOST_INCHES = 500.0  # of all rows: matplotlib draws at most 2**16 pixels
 ALIKE = 1e-6  # gradients that differ by less, relative to the largest, are the same one
 
 Slices = Mapping[str, int | Sequence[int]]
@@ -114,8 +117,9 @@ def field_figure(
             several such nodes, the one next to their middle.
 
     Raises:
-        PhysicsError: a slice that the lattice doesn't have.
+        PhysicsError: a slice that the lattice doesn't have, or a unit that can't be drawn.
     """
+    check_unit(unit)
     shared = np.concatenate([field.ravel(), sources.get("u", np.zeros(0)).ravel()])
     known = "s" not in sources and {"u", "x"} & sources.keys()
     of_values = " [unit of the source values]" if known else ""
@@ -202,8 +206,10 @@ def chosen_slices(lattice: Sequence[int], chosen: Slices) -> list[tuple[str, int
     """The axis and the number of each slice.
 
     Raises:
-        PhysicsError: a slice that the lattice doesn't have.
+        PhysicsError: a slice that the lattice doesn't have, none, or too many for one picture.
     """
+    if not isinstance(chosen, Mapping):
+        raise PhysicsError(f"slices are numbers by name, {{'plane': [3, 4]}}, not {chosen!r:.60}")
     if len(lattice) == PLANE:
         raise PhysicsError(
             "slices are of volumes, and this lattice has two dimensions; leave out the slices"
@@ -213,14 +219,42 @@ def chosen_slices(lattice: Sequence[int], chosen: Slices) -> list[tuple[str, int
     for name, numbers in chosen.items():
         if name not in sides:
             raise PhysicsError(f"slices are of {', '.join(AXES)}, not of {name!r:.60}")
-        for number in np.atleast_1d(np.asarray(numbers)).tolist():
-            if not isinstance(number, int) or not 0 <= number < sides[name]:
+        several = numbers if isinstance(numbers, Sequence | np.ndarray) else [numbers]
+        for each in several:
+            number = each.item() if isinstance(each, np.integer) else each
+            if type(number) is not int or not 0 <= number < sides[name]:
                 raise PhysicsError(
                     f"there is no {name} {number!r:.60}; the lattice has {name}s 0 to "
                     f"{sides[name] - 1}"
                 )
             found.append((name, number))
+    if not found:
+        raise PhysicsError("slices hold no number; give one, such as {'plane': 3}, or leave it out")
+    shapes = ([side for axis, side in sides.items() if axis != name] for name, _ in found)
+    height = sum(min(_height((rows, columns)), TALLEST) for rows, columns in shapes)
+    if height > MOST_INCHES:
+        raise PhysicsError(
+            f"{len(found)} slices make a picture of {height:.0f} inches, and at most "
+            f"{MOST_INCHES:.0f} can be drawn; give fewer slices"
+        )
     return found
+
+
+def check_unit(unit: Any) -> None:
+    """Raise a PhysicsError for a unit that is no text, or has a formula that can't be drawn."""
+    if unit is None:
+        return
+    if not isinstance(unit, str):
+        raise PhysicsError(f"the unit is a text, such as 'µm', not {unit!r:.60}")
+    try:
+        if is_math_text(unit):
+            MathTextParser("path").parse(unit)
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise PhysicsError(
+            f"the unit {unit!r:.60} holds a formula that can't be drawn: {reason}; write a dollar "
+            "sign as \\$"
+        ) from None
 
 
 def _slices(field: NDArray, sources: Mapping[str, NDArray], chosen: Slices | None) -> list[_Slice]:

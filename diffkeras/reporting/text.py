@@ -1,5 +1,6 @@
 """Values and times in words, and tables in Markdown."""
 
+import decimal
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,21 @@ def value_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ",".join(value_text(v) for v in value)
     return str(value)
+
+
+def rounded_up(bound: float, digits: int = 3) -> str:
+    """An upper bound in so many digits, which bounds what it bounds, too."""
+    return _rounded(bound, digits, decimal.ROUND_CEILING)
+
+
+def rounded_down(bound: float, digits: int = 3) -> str:
+    """A lower bound in so many digits."""
+    return _rounded(bound, digits, decimal.ROUND_FLOOR)
+
+
+def _rounded(number: float, digits: int, rounding: str) -> str:
+    short = decimal.Context(digits, rounding).create_decimal_from_float(number)
+    return f"{float(short):.{digits}g}"
 
 
 def duration(seconds: float) -> str:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics import Certificate, Equations, Problem, certify, solve
 from diffkeras.physics.arguments import largest
+from diffkeras.reporting.text import rounded_up
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,7 +78,7 @@ class Prediction:
         """One line: shape and type of the field, and the bound if it is known."""
         shape = "×".join(map(str, self.field.shape))
         is_known = self.proven is not None or "certificate" in vars(self)
-        known = f", error_bound={self.error_bound:.3g}" if is_known else ""
+        known = f", error_bound={rounded_up(self.error_bound)}" if is_known else ""
         solved = ", solved" if self.solved else ""
         return f"Prediction(field={shape} {self.field.dtype}{known}{solved})"
 

@@ -119,8 +119,9 @@ def described(field: NDArray, path: Path, dimensions: int = 2) -> str:
 def check_plot(files: FieldFiles, problem: Problem) -> None:
     """Raise an error for a picture of a problem that can't be drawn, before the work."""
     if files.plot:
-        from diffkeras.reporting.fields import chosen_slices
+        from diffkeras.reporting.fields import check_unit, chosen_slices
 
+        check_unit(files.unit)
         if files.slices:
             chosen_slices(problem.lattice, files.slices)
 

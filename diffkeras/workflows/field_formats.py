@@ -83,6 +83,18 @@ def vti(field: NDArray, step: float) -> bytes:
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
+def upper_bound(bound: NDArray[np.float64], suffix: str) -> NDArray[np.floating]:
+    """At least the bound on each node, in numbers that a file of this kind holds exactly."""
+    if suffix in (".tif", ".tiff"):
+        single = bound.astype(np.float32)
+        return np.where(single < bound, np.nextafter(single, np.float32(np.inf)), single)
+    if suffix == ".png":
+        steps = np.ceil(np.nextafter(bound * FULL_SCALE, np.inf))
+        steps = np.where(bound == 0, 0.0, steps)
+        return np.where(bound <= 1, np.minimum(steps, FULL_SCALE) / FULL_SCALE, bound)
+    return bound
+
+
 # what writes a field (…, rows, columns) of lattice step h, by the suffix of the file
 FORMATS: dict[str, Callable[[NDArray, float], bytes]] = {
     ".npy": npy,

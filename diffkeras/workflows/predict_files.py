@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.errors import PhysicsError
+from diffkeras.reporting.text import rounded_up
 from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows.field_files import FieldFiles, write_fields, write_plot
+from diffkeras.workflows.field_formats import upper_bound
 from diffkeras.workflows.problem_files import ProblemFiles
 
 logger = logging.getLogger(__name__)
@@ -62,7 +64,8 @@ def predict_files(
     bound = prediction.error_bound if certify or output.plot else 0.0
     fields = {output.field: prediction.field}
     if output.bound:
-        fields[output.bound] = prediction.node_bound
+        kind = output.bound.suffix.lower()
+        fields[output.bound] = upper_bound(prediction.node_bound, kind)
     if output.corrected:
         fields[output.corrected] = prediction.certificate.corrected.field
     write_fields(fields, problem)
@@ -70,6 +73,6 @@ def predict_files(
     logger.info(f"sources {produce if surrogate.production else hold}")
     if output.plot:
         title = "solved field" if prediction.solved else "prediction"
-        notes = f"proven: off by at most {bound:.3g}"
+        notes = f"proven: off by at most {rounded_up(bound)}"
         write_plot(output, problem, prediction.field, title, notes)
     return prediction

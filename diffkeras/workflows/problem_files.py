@@ -74,6 +74,8 @@ class ProblemFiles:
         names = ("source_file", "fixed", *MAPS)
         options = {name: f"--{name}" for name in names} | {"source_file": "SOURCE_FILE"}
         files = {option: getattr(self, name) for name, option in options.items()}
+        for side, _, numbers in self.sides:
+            files |= {f"--side {side} ({place})": file for place, file in enumerate(numbers, 1)}
         return {option: file for option, file in files.items() if isinstance(file, Path)}
 
     @property

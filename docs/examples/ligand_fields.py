@@ -10,13 +10,17 @@ are one batch: D∇²c − λc + s = 0 with one diffusion length √(D/λ) and s
 from collections.abc import Sequence
 from pathlib import Path
 
-import anndata
 import click
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 import diffkeras as dk
+
+try:
+    import anndata
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"{missing}: `pip install anndata` installs it") from None
 
 LARGEST = 4_000_000  # nodes of a field
 
@@ -52,18 +56,25 @@ def ligand_fields(
         (ligands, rows, columns), rows along y; row 0 lies two spacings before the first spot.
 
     Raises:
-        SectionError: no coordinates, a gene that isn't there, or a step that is much too small.
+        SectionError: no coordinates, a gene that isn't there, a length or step that isn't above 0,
+            or a step that is much too small.
     """
+    for name, number in (("length", length), ("step", step)):
+        if not 1e-50 <= number <= 1e50:
+            raise SectionError(f"the {name} must be 1e-50 to 1e+50, not {number:g}")
     places = _places(section, key)
     expression = _expression(section, ligands, layer)
     spacing = float(np.median(KDTree(places).query(places, k=2)[0][:, 1]))
     first = places.min(axis=0) - 2 * spacing
-    columns, rows = np.ceil((np.ptp(places, axis=0) + 4 * spacing) / step).astype(int)
-    if rows * columns > LARGEST:
+    if not spacing:
+        raise SectionError(f"half of the spots lie on others in obsm[{key!r}]; drop duplicates")
+    sides = np.ceil((np.ptp(places, axis=0) + 4 * spacing) / step)
+    if not sides.prod() <= LARGEST:
         raise SectionError(
-            f"a step of {step:g} makes {rows} × {columns} nodes; the spots are about {spacing:.3g} "
-            "apart: are coordinates and step in one unit?"
+            f"a step of {step:g} makes {sides[1]:.6g} × {sides[0]:.6g} nodes; the spots are about "
+            f"{spacing:.3g} apart: are coordinates and step in one unit?"
         )
+    columns, rows = sides.astype(int)
     column, row = ((places - first) // step).astype(int).T
     sources = np.zeros((len(ligands), rows, columns))
     for source, expressed in zip(sources, expression.T, strict=True):
@@ -122,15 +133,22 @@ def _tissue(
 
 
 @click.command(help=__doc__.splitlines()[0])
-@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--ligands", required=True, help="Genes, separated by commas.")
 @click.option("--lengths", default="50,100,200", help="Diffusion lengths.", show_default=True)
 @click.option("--step", default=20.0, help="Edge of a node.", show_default=True)
 def main(file: Path, ligands: str, lengths: str, step: float) -> None:
     """Print a scan over diffusion lengths."""
-    section = anndata.read_h5ad(file)
+    try:
+        section = anndata.read_h5ad(file)
+    except Exception as error:  # of damaged files, errors of any type
+        raise click.ClickException(f"{file} is no section in .h5ad: {error}") from error
+    try:
+        numbers = [float(length) for length in lengths.split(",")]
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--lengths") from None
     names = ligands.split(",")
-    for length in map(float, lengths.split(",")):
+    for length in numbers:
         try:
             ligand_fields(section, names, length=length, step=step)
         except (SectionError, dk.DiffkerasError) as error:

@@ -11,10 +11,14 @@ and 0.001 min until nothing changes, and with the steady field; then hours of gr
 import time
 
 import numpy as np
-import pyphysicell as pc
 from numpy.typing import NDArray
 
 import diffkeras as dk
+
+try:
+    import pyphysicell as pc
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"{missing}: `pip install pyphysicell` installs it") from None
 
 HOURS = 4
 MINUTES = 5.0  # the field of resting cells then no longer changes

@@ -19,28 +19,9 @@ SHORT = 20  # characters of a value that a message names in full
 FILES = ("", "/", "/proc/nowhere/a", "file/below", "n" * 300)
 DIRECTORIES = ("/proc/nowhere", "file", "file/below", "n" * 300, "no\udcfftext")
 
-FLAGS = (
-    "batch",
-    "beam",
-    "as_json",
-    "certify",
-    "debug",
-    "dry_run",
-    "overwrite",
-    "restart",
-    "solver",
-    "stream",
-)
-COUNTS = (
-    "batch_sizes",
-    "epochs",
-    "images",
-    "jobs",
-    "latency",
-    "processes",
-    "rounds",
-    "test_examples",
-)
+FLAGS = ("as_json", "batch", "beam", "certify", "debug", "dry_run", "overwrite", "restart")
+FLAGS += ("solver", "stream")
+COUNTS = ("batch_sizes", "epochs", "images", "jobs", "processes", "rounds", "test_examples")
 COUNTS += ("threads", "train_examples", "validation_examples", "worst_cases")
 OWN_DIRECTORIES = ("data_dir", "run_dir", "runs_dir")
 SOURCE_FILES = ("production", "source_file")
@@ -51,7 +32,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(OWN_DIRECTORIES, DIRECTORIES),
     **dict.fromkeys(SOURCE_FILES, ("", "/", "missing.npy", "file", "n" * 300)),
     **dict.fromkeys(("bound", "corrected"), (*FILES, "a.xyz", "sources.npy")),
-    **dict.fromkeys(("name", "format", "problems", "test_set"), ("", "magic")),
+    **dict.fromkeys(("name", "format", "problems", "split", "test_set"), ("", "magic")),
     **dict.fromkeys(("saturation", "diffusion_length", "tolerance"), (*NUMBERS, "0", "inf")),
     "beam_options": ("--runner=None", "'open"),
     "boundary": ("", "leaky", "periodic,leaky", "periodic,periodic,periodic", ","),
@@ -60,10 +41,11 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "diffusivity": (*NUMBERS, "0", "inf", "1e300"),
     "dimensions": (*WHOLE, "1", "4"),
     "fixed": (*FILES, "file", "missing.npy"),
-    "parameters": ("", "x", "x=1", "=1"),
     "lattice": (*WHOLE, "1x2x3", "x", "999999999"),
+    "latency": tuple(value for value in WHOLE if value != "0"),
     "method": ("", "magic", "ring,ring"),
     "output": (*FILES, "a.xyz"),
+    "parameters": ("", "x", "=1", "decay=", "decay=x", "decay=nan", "nothing=1"),
     "plot": (*FILES, "a.jpg", "sources.npy"),
     "predictions": ("", "/", "missing.npz", "file"),
     "preview": FILES,
@@ -78,19 +60,21 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "shard": ("", "x", "1", "0/8", "9/8", "-1/8", "1/0", "1/8/2", "1.5/8", "9" * 400 + "/8"),
     "share": (*NUMBERS, "1.5", "inf"),
     "sides": (*WHOLE, "999999999", "top=leaky", "up=value:1", "top=value:x", "top=robin:-1,0"),
-    "slices": ("", "x", "x=y", "9" * 400),
+    "slices": ("", "x", "plane", "plane=", "plane=-1", "plane=1.5", "z=1", "plane=1"),
     "sources": LISTS,
     "split": ("", "magic"),
     "step": (*NUMBERS, "0", "inf", "1e300"),
-    "submissions": ("", "missing", "file"),
+    "submissions": ("", "/", "missing", "file"),
     "surrogates": ("", "missing"),
-    "tflops": (*NUMBERS, "0"),
-    "unit": ("9" * 400,),
+    "tflops": (*NUMBERS, "0", "inf"),
+    "unit": ("", "µm", r"$\foo$"),
     "uptake": (*NUMBERS, "inf"),
     "worker_timeout": (*NUMBERS, "0"),
 }
 # results of an evaluation or a benchmark go into a directory of any name
 FINE = {("output", "evaluate"): ("", "a.xyz"), ("output", "benchmark"): ("a.xyz",)}
+# submissions are read before data, and there are none in these tests
+FINE |= {("output", "leaderboard"): ("a.xyz",), ("data_dir", "leaderboard"): DIRECTORIES}
 
 CASES = [
     (name, str(parameter.name), value)

@@ -100,6 +100,10 @@ def test_next_to_an_image_a_lattice_is_for_the_list(
         (["a.npy", "--production", "b.npy"], "(4, 5), the source image (3, 5)"),
         (["--production", "a.npy", "-o", "a.npy"], "--output and --production are the same file"),
         (["a.npy", "-o", "a.npy"], "--output and SOURCE_FILE are the same file"),
+        (
+            ["a.npy", "--side", "left=robin:0.1,b.npy", "-o", "b.npy"],
+            "--output and --side left (2) are the same file",
+        ),
         (["a.npy", "-o", "f.png", "--plot", "f.png"], "--plot and --output are the same file"),
         (["a.npy", "--lattice", "16"], "leave out --lattice"),
         (

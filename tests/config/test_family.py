@@ -89,7 +89,12 @@ def with_regions(**changes: Any) -> dict[str, Any]:
         (with_part("decay[tumor]", 1), "the region 'tumor'; the regions are vessels, cells_1,"),
         (with_part("decay", [5e-3, 5e-4]), r"'decay' is \(0\.005, 0\.0005\): swap its ends"),
         (with_part("decay", [1, 1]), r"'decay' is \(1\.0, 1\.0\): with one value"),
-        (with_part("decay", [float("nan"), 1]), "decay must be .* finite, not nan"),
+        (with_part("decay", [float("nan"), 1]), r"parts: decay must be finite, not \[nan, 1\]"),
+        (
+            with_part("decay", [-1, 0.1]),
+            r"middles of the ranges, .* decay -0.45: decay must be",
+        ),
+        (with_part("decay[stroma", [0.1, 1]), r"'decay\[stroma' has no closing bracket; write"),
         (with_part("decay", [1, 2, 3]), r"parts: decay must be a number or a range \[low, high\]"),
         (with_part("decay", "fast"), "decay must be a number, not 'fast'"),
         (with_part("decay", [-1, 1]), "the lower end of decay, -1, makes no problem"),
@@ -125,6 +130,13 @@ def with_regions(**changes: Any) -> dict[str, Any]:
                 parts={"values[vessels]": 1, "production[tumour]": [0.1, 1]},
             ),
             r"'production\[tumour\]' has 9 fixed nodes",
+        ),
+        (
+            with_regions(
+                regions={"vessels": VESSELS, "artery": VESSELS},
+                parts={"values[vessels]": 1, "values[artery]": 2, "decay": [0.1, 1]},
+            ),
+            r"values\[vessels\] and values\[artery\] overlap on 9 nodes, whose values would be",
         ),
     ],
 )

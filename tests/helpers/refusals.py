@@ -24,7 +24,7 @@ def words_of(command: str, data_dir: Path, run_dir: Path) -> dict[str, str]:
         "solve": source,
         "benchmark": {"output": "board"},
         "benchmark-data": {"name": "fixed_values_64", "output": "set.npz"},
-        "leaderboard": {**data, "submissions": "mine", "output": "board"},
+        "leaderboard": {"submissions": "missing", **data, "output": "board"},
         "predict": {"run": str(run_dir), **source},
     }[command]
 

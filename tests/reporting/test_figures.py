@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import diffkeras as dk
-from diffkeras.reporting.fields import field_figure, problem_in_words
+from diffkeras.reporting.fields import chosen_slices, field_figure, problem_in_words
 from diffkeras.reporting.figures import METADATA, new_axis, to_image
 
 
@@ -89,12 +89,37 @@ def test_chosen_slices_are_drawn_in_lengths() -> None:
         ((4, 5, 6), {"plane": 4}, "there is no plane 4; the lattice has planes 0 to 3"),
         ((4, 5, 6), {"row": 1.5}, "there is no row 1.5"),
         ((4, 5, 6), {"z": 1}, "slices are of plane, row, column, not of 'z'"),
+        ((4, 5, 6), {"row": [1, [2]]}, r"there is no row \[2\]"),
+        ((4, 5, 6), {"row": True}, "there is no row True"),
+        ((4, 5, 6), {"row": "1"}, "there is no row '1'"),
+        ((4, 5, 6), {"row": []}, "slices hold no number"),
+        ((4, 5, 6), 1, "slices are numbers by name, .* not 1"),
+        ((400, 5, 6), {"plane": range(400)}, "400 slices make a picture of 1593 inches"),
         ((4, 5), {"row": 1}, "this lattice has two dimensions"),
     ],
 )
 def test_slices_that_are_none_are_refused(lattice: tuple, slices: dict, message: str) -> None:
     with pytest.raises(dk.DiffkerasError, match=message):
         field_figure({}, np.zeros(lattice), slices=slices)
+
+
+@pytest.mark.parametrize("numbers", [2, np.int64(2), np.array([2]), (2,), range(2, 3)])
+def test_slices_are_numbers_of_any_type(numbers: object) -> None:
+    assert chosen_slices((4, 5, 6), {"row": numbers}) == [("row", 2)]
+
+
+@pytest.mark.parametrize(
+    ("unit", "message"),
+    [(3, "the unit is a text, such as 'µm', not 3"), (r"$\foo$", "Unknown symbol: .*foo")],
+)
+def test_units_that_cant_be_drawn_are_refused(unit: str, message: str) -> None:
+    with pytest.raises(dk.DiffkerasError, match=message):
+        field_figure({}, np.zeros((4, 5)), unit=unit)
+
+
+@pytest.mark.parametrize("unit", ["$", r"$\mu$m", r"a \$ b \$", "100 %", "_^{"])
+def test_other_units_are_drawn(unit: str) -> None:
+    assert to_image(field_figure({}, np.zeros((4, 5)), unit=unit), "svg")
 
 
 @pytest.mark.parametrize("kind", METADATA)

@@ -276,7 +276,7 @@ def test_the_command_predicts_at_parameters(
     assert "needs 'decay'" in refused("predict", family_run, *options[:-2], "-o", file)
     for words, message in (
         (("--parameter", "decay"), "'decay' is not NAME=VALUE"),
-        (("--parameter", "decay=fast"), "'fast' is not a valid float"),
+        (("--parameter", "decay=fast"), "--parameter: decay: 'fast' is not a valid float"),
         ((*options[-2:], *options[-2:]), "decay occurs twice"),
         ((*options, "--uptake", "0.1"), "leave out --uptake"),
         ((), "Missing argument 'SOURCE_FILE'"),

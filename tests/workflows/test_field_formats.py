@@ -144,4 +144,7 @@ def test_a_picture_in_lengths_has_chosen_slices(
         (tmp_path / "field.npy").unlink(missing_ok=True)
         assert message in refused("solve", *words, *picture[:2], "--slice", slice_)
         assert not (tmp_path / "field.npy").exists()
+    bad_unit = ("--plot", tmp_path / "plot.svg", "--unit", r"$\foo$")
+    assert "write a dollar sign as" in refused("solve", *words, *bad_unit)
+    assert not (tmp_path / "field.npy").exists()
     assert "a plot is a .png, .pdf or .svg" in refused("solve", *words, "--plot", "plot.eps")

@@ -36,6 +36,7 @@ class Equations:
         problem: of one image, without saturating uptake or with it: then φ = 0.
         like: the equations of a similar problem, whose ring these share if the same nodes are
             fixed, and whose couplings if the diffusivity, the step and the boundaries are the same.
+            One of another lattice shares nothing.
 
     Attributes:
         asked: the problem as it was given.
@@ -56,6 +57,10 @@ class Equations:
     """
 
     def __init__(self, problem: Problem, like: "Equations | None" = None) -> None:
+        if not isinstance(problem, Problem):
+            raise PhysicsError(f"equations are those of a Problem, not of {problem!r:.60}")
+        if not (like is None or isinstance(like, Equations)):
+            raise PhysicsError(f"like must be the Equations of a problem, not {like!r:.60}")
         if problem.is_batch:
             raise PhysicsError(
                 "equations are those of one image: make them of each of problem.images"
@@ -68,7 +73,7 @@ class Equations:
         self.is_linear = uptake is None
         self._uptake = uptake.in_unit(problem.medium.unit) if uptake else None
         self._couplings: tuple[NDArray[np.float64], ...] = ()
-        if like is not None:
+        if like is not None and like.lattice == self.lattice:
             if _same(problem.fixed, like.fixed):
                 vars(self)["ring"] = like.ring
             if _same_diffusivity(self.problem.medium, like.problem.medium):

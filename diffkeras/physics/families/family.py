@@ -128,8 +128,10 @@ class Family:
                 f"order of {', '.join(self.names)}, not {values.shape}"
             )
         if not np.isfinite(values).all():
-            _, number = np.argwhere(~np.isfinite(np.atleast_2d(values)))[0]
-            raise PhysicsError(f"{self.names[number]} must be finite, as all parameters")
+            row, number = np.argwhere(~np.isfinite(np.atleast_2d(values)))[0]
+            raise PhysicsError(
+                f"{self.names[number]} must be finite, not {np.atleast_2d(values)[row, number]}"
+            )
         inside = self._contains(np.atleast_2d(values))
         if not (inside.all() or extrapolate):
             number = int(np.argmin(inside.all(axis=0)))
@@ -170,6 +172,8 @@ class Family:
             PhysicsError: a problem that differs from the family's in more than the parameters.
         """
         own = self.problem
+        if not isinstance(problem, Problem):
+            raise PhysicsError(f"parameters are those of a Problem, not of {problem!r:.60}")
         if problem.is_batch or problem.lattice != own.lattice:
             raise PhysicsError(f"this family has the lattice {own.lattice}, not {problem.shape}")
         given, known = parts_of(problem), self._known_parts
@@ -257,7 +261,8 @@ class Family:
                 which the result is (n, p).
 
         Raises:
-            PhysicsError: derivatives of another problem, without one of the parts.
+            PhysicsError: derivatives of another problem: without one of the parts, or on another
+                lattice or other fixed nodes.
 
         Example:
             >>> import numpy as np, diffkeras as dk
@@ -270,6 +275,15 @@ class Family:
         images = getattr(derivatives, "images", None)
         if images is not None:
             return np.stack([self.pull_back(image) for image in images])
+        if not isinstance(derivatives, Mapping):
+            raise PhysicsError(f"derivatives are those of `vjp`, not {derivatives!r:.60}")
+        of = getattr(derivatives, "problem", self.problem)
+        if not np.array_equal(of.fixed, self.problem.fixed):
+            raise PhysicsError(
+                f"these derivatives are of another problem, on {of.lattice} nodes or with other "
+                f"fixed ones than this family on {self.problem.lattice}: take `vjp` of a solution "
+                "at one of this family's problems"
+            )
         result = np.zeros(len(self.parameters))
         for number, parameter in enumerate(self.parameters):
             if parameter.part not in derivatives:

@@ -1,7 +1,7 @@
 """The parameters of a family: which part of its problem each one is, where, and its range."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,8 +42,14 @@ class Parameter(NamedTuple):
 
 
 def part_and_region(name: str) -> tuple[str, str | None]:
-    """The part and the region of a parameter's name; None for the whole part."""
+    """The part and the region of a parameter's name; None for the whole part.
+
+    Raises:
+        PhysicsError: a name without its closing bracket.
+    """
     part, bracket, region = name.partition("[")
+    if bracket and not region.endswith("]"):
+        raise PhysicsError(f"{name!r:.60} has no closing bracket; write {name + ']'!r:.60}")
     return part, region.removesuffix("]") if bracket else None
 
 
@@ -58,8 +64,18 @@ def parameters_of(
     Raises:
         PhysicsError: names, regions or ranges that can't be used (see `Family`).
     """
-    if isinstance(linear, str):
-        linear = [linear]
+    linear = [linear] if isinstance(linear, str) else linear
+    for what, given, kinds, wanted in (
+        ("parameters", ranges, Mapping, "(low, high) by name, such as {'decay': (0.001, 0.1)}"),
+        ("regions", regions, Mapping, "masks by name, such as {'vessels': mask}"),
+        ("linear", linear, Iterable, "names of parameters, such as ['decay']"),
+    ):
+        if not isinstance(given, kinds):
+            raise PhysicsError(f"{what} must be {wanted}, not {given!r:.60}")
+    for name in (*ranges, *regions):
+        if not isinstance(name, str):
+            raise PhysicsError(f"names of parameters and regions are texts, not {name!r:.60}")
+    linear = tuple(linear)
     for name in linear:
         if name not in ranges:
             raise PhysicsError(
@@ -87,6 +103,8 @@ def _mask(name: str, mask: Any, problem: Problem) -> NDArray[np.bool_]:
         raise PhysicsError(
             f"the region {name!r:.60} has shape {values.shape}, the problem {problem.lattice}"
         )
+    if not np.isfinite(values).all():
+        raise PhysicsError(f"the region {name!r:.60} must hold finite numbers, 0 outside it")
     if not values.any():
         raise PhysicsError(f"the region {name!r:.60} is empty: give the nodes that belong to it")
     return values != 0

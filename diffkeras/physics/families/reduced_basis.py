@@ -156,6 +156,7 @@ class ReducedBasis:
             PhysicsError: more modes than snapshots, or an argument out of its range.
             ConvergenceError: a snapshot was not solved.
         """
+        _check_family(family)
         snapshots = check_whole("snapshots", snapshots, 2, MOST_DRAWN)
         tolerance = check_relative_tolerance(tolerance)
         _check_modes(modes, snapshots)
@@ -195,7 +196,9 @@ class ReducedBasis:
             ConvergenceError: `worst` was not reached with the most snapshots.
             PhysicsError: see `train`.
         """
-        worst, tolerance = check_tolerance(worst), check_relative_tolerance(tolerance)
+        _check_family(family)
+        worst = check_tolerance(worst, "worst")
+        tolerance = check_relative_tolerance(tolerance)
         most = check_whole("most", most, 2, MOST_DRAWN)
         candidates = check_whole("candidates", candidates, 2, MOST_DRAWN)
         _check_modes(modes, most)
@@ -356,7 +359,9 @@ class ReducedBasis:
 
         Raises:
             DataError: the file is missing or damaged, or the basis is one of another family.
+            PhysicsError: `family` is none.
         """
+        _check_family(family)
         try:
             check_regular(Path(path))
             with np.load(path, allow_pickle=False) as file:
@@ -471,6 +476,11 @@ def _size(field: NDArray[np.floating], problem: Problem, ring: Ring) -> float:
     if size >= largest(field):
         return size
     return max(size, largest(np.where(problem.fixed, 0.0, field)))
+
+
+def _check_family(family: Any) -> None:
+    if not isinstance(family, Family):
+        raise PhysicsError(f"a basis is one of a Family, not of {family!r:.60}")
 
 
 def _check_modes(modes: int | None, snapshots: int) -> None:

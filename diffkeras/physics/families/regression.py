@@ -62,7 +62,8 @@ class KernelRegression(NamedTuple):
 
 
 def _kernel(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * one @ other.T
+    with np.errstate(invalid="ignore"):  # inputs are infinite where a logarithm has none
+        squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * one @ other.T
     return np.exp(-0.5 * np.maximum(squares, 0.0))
 
 

@@ -53,8 +53,8 @@ class Scaling(NamedTuple):
 
     def inputs(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Dimensionless inputs (n, k) of points (n, p); infinite where a logarithm has none."""
-        scaled = np.where(self.divided, points / self.scales(points)[:, None], points)
         with np.errstate(divide="ignore", invalid="ignore"):
+            scaled = np.where(self.divided, points / self.scales(points)[:, None], points)
             inputs = np.where(self.is_logarithmic, np.log(scaled), scaled)
         return inputs[:, self.kept]
 

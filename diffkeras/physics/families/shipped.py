@@ -31,7 +31,7 @@ def load_family(name: str) -> ReducedBasis:
         >>> bool(solution.error_bound <= 1e-3 * solution.field.max())
         True
     """
-    if name not in FAMILIES:
+    if not isinstance(name, str) or name not in FAMILIES:
         raise DataError(
             f"there is no shipped family {name!r:.60}, but {', '.join(FAMILIES)}; for a basis of "
             "your own take `ReducedBasis.load`"

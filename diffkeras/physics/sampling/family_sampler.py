@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,11 @@ class FamilySampler:
                 "parts must name at least one part, such as {'decay': [0.001, 0.01]}, not "
                 f"{self.parts!r:.60}"
             )
+        for name in map(str, self.parts):
+            if "[" in name and not name.endswith("]"):
+                raise PhysicsError(
+                    f"parts: {name!r:.60} has no closing bracket; write {name + ']'!r:.60}"
+                )
         parts = {str(name): _number_or_range(name, value) for name, value in self.parts.items()}
         if not any(isinstance(value, tuple) for value in parts.values()):
             raise PhysicsError(
@@ -207,6 +213,8 @@ def _number_or_range(name: Any, value: Any) -> float | tuple[float, float]:
             f"parts: {name!s:.60} must be a number or a range [low, high], not {list(value)!r:.60}"
         )
     low, high = (check_number(f"parts: {name!s:.60}", end) + 0.0 for end in value)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise PhysicsError(f"parts: {name!s:.60} must be finite, not [{low:g}, {high:g}]")
     return low, high
 
 
@@ -289,6 +297,7 @@ def _problem(
         "uptake.constant": np.ones(lattice),
     }
     others = {}
+    _check_overlaps(sampler, masks)
     for name in sorted(sampler.parts, key=lambda name: "[" in name):  # regions win
         (part, region), number = part_and_region(name), _middle(sampler, name)
         if part not in maps:
@@ -297,7 +306,13 @@ def _problem(
             maps[part][masks[region]] = number
         else:
             maps[part][...] = number
-    problem = _of_maps(maps, fixed, medium, {part_and_region(name)[0] for name in sampler.parts})
+    kinds = {part_and_region(name)[0] for name in sampler.parts}
+    _check_uptake(kinds)
+    try:
+        problem = _of_maps(maps, fixed, medium, kinds)
+    except PhysicsError as error:
+        numbers = ", ".join(f"{name} {_middle(sampler, name):g}" for name in sampler.ranges)
+        raise PhysicsError(f"with the middles of the ranges, {numbers}: {error}") from None
     known = parts_of(problem)
     for name in sampler.parts:
         part, region = part_and_region(name)
@@ -310,9 +325,25 @@ def _problem(
     return with_parts(problem, others) if others else problem
 
 
-def _of_maps(
-    maps: dict[str, Any], fixed: NDArray[np.bool_], medium: Medium, named: set[str]
-) -> Problem:
+def _check_overlaps(sampler: FamilySampler, masks: Mapping[str, NDArray[np.bool_]]) -> None:
+    """Raise an error where two regions give the same part different numbers on one node."""
+    own: dict[str, list[str]] = {}
+    for name in sampler.parts:
+        part, bracket, region = name.partition("[")
+        if bracket:
+            own.setdefault(part, []).append(region.removesuffix("]"))
+    for part, regions in own.items():
+        for one, other in combinations(regions, 2):
+            if shared := int((masks[one] & masks[other]).sum()):
+                raise PhysicsError(
+                    f"{part}[{one:.40}] and {part}[{other:.40}] overlap on {shared} "
+                    f"node{'s' * (shared > 1)}, whose {part} would be either: take these out of "
+                    "one of the regions"
+                )
+
+
+def _check_uptake(named: set[str]) -> None:
+    """Raise an error for one of the two numbers of Michaelis–Menten uptake without the other."""
     if ("uptake.maximum" in named) != ("uptake.constant" in named):
         one, other = (
             ("maximum", "constant") if "uptake.maximum" in named else ("constant", "maximum")
@@ -321,6 +352,11 @@ def _of_maps(
             f"parts have uptake.{one}, and no uptake.{other}: give both, v and K of "
             "Michaelis–Menten uptake v u/(K + u)"
         )
+
+
+def _of_maps(
+    maps: dict[str, Any], fixed: NDArray[np.bool_], medium: Medium, named: set[str]
+) -> Problem:
     uptake = None
     if "uptake.maximum" in named:
         uptake = MichaelisMenten(

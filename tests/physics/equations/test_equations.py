@@ -66,6 +66,10 @@ def test_equations_are_shared_where_they_are_the_same():
     other = Equations(dk.Problem(np.roll(IMAGE, 1), diffusivity=1 + DECAY), first)
     assert other.ring is not first.ring
     assert other.volumes.couplings is not first.volumes.couplings
+    uniform = Equations(dk.Problem(IMAGE))
+    smaller = dk.Problem(IMAGE[:-1])
+    alone = Equations(smaller, uniform)  # with the same medium, on another lattice
+    assert np.array_equal(dk.solve(alone).field, dk.solve(smaller).field)
 
 
 def test_a_pickle_has_the_problem_only():
@@ -81,3 +85,7 @@ def test_what_has_no_equations_is_refused():
         Equations(dk.Problem(np.stack([IMAGE, IMAGE])))
     with pytest.raises(PhysicsError, match="decay"):
         dk.solve(Equations(varying()), decay=0.1)
+    with pytest.raises(PhysicsError, match="those of a Problem, not of array"):
+        Equations(IMAGE)
+    with pytest.raises(PhysicsError, match="like must be the Equations of a problem, not Problem"):
+        Equations(varying(), varying())

@@ -122,6 +122,12 @@ REFUSED = {
     "a negative decay": ({"decay": (-1, 1)}, {}, "lower end of decay, -1.*makes no problem"),
     "a large diffusivity": ({"diffusivity": (1, 1e40)}, {}, "upper end of diffusivity"),
     "no parameter": ({}, {}, "at least one parameter"),
+    "a list of parameters": ([("decay", (1, 2))], {}, r"parameters must be \(low, high\) by name"),
+    "a list of regions": ({"decay": (1, 2)}, [CELLS], "regions must be masks by name"),
+    "a number as a name": ({"decay": (1, 2), 3: (1, 2)}, {}, "are texts, not 3"),
+    "a number as a region": ({"decay[1]": (1, 2)}, {1: CELLS}, "are texts, not 1"),
+    "an open bracket": ({"decay[a": (1, 2)}, {"a": CELLS}, r"closing bracket; write 'decay\[a\]'"),
+    "a mask with gaps": ({"decay[a]": (1, 2)}, {"a": CELLS + np.nan}, "must hold finite numbers"),
 }
 
 
@@ -156,7 +162,7 @@ def test_an_end_without_steady_state_is_named():
         ({}, "needs 'decay'"),
         ({"decay": [[0.01]]}, "not \\(1, 1, 1\\)"),
         ([0.5], "decay is 0.5, out of its range 0.001 to 0.1; extrapolate=True"),
-        ([np.nan], "decay must be finite"),
+        ([np.nan], "decay must be finite, not nan"),
         (["much"], "holds <U4 values"),
     ],
 )
@@ -173,14 +179,22 @@ def test_other_bad_arguments_are_refused():
         dk.Family(VESSELS, {"decay": (0.001, 0.1)})
     with pytest.raises(PhysicsError, match="linear names 'growth'"):
         dk.Family(PROBLEM, {"decay": (0.001, 0.1)}, linear=["growth"])
+    with pytest.raises(PhysicsError, match=r"linear must be names of parameters.*, not 3"):
+        dk.Family(PROBLEM, {"decay": (0.001, 0.1)}, linear=3)
     with pytest.raises(PhysicsError, match="method 'random' is unknown; choose sobol or latin"):
         family.draw(3, 0, "random")
     with pytest.raises(PhysicsError, match="count"):
         family.draw(0, 0)
     other = dk.solve(dk.Problem(np.eye(8), decay=0.1)).vjp(np.ones((8, 8)))
     cells = dk.Family(PROBLEM, {"uptake.constant": (0.1, 1)})
-    with pytest.raises(PhysicsError, match=r"no uptake\.constant"):
+    with pytest.raises(PhysicsError, match=r"another problem, on \(8, 8\) nodes"):
         cells.pull_back(other)
+    with pytest.raises(PhysicsError, match=r"no uptake\.constant"):
+        cells.pull_back({})
+    with pytest.raises(PhysicsError, match="those of `vjp`, not 3"):
+        cells.pull_back(3)
+    with pytest.raises(PhysicsError, match="those of a Problem, not of 3"):
+        cells.point_of(3)
 
 
 def test_its_text_names_the_ranges():

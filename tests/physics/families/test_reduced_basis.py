@@ -1,6 +1,7 @@
 """Surrogates of families: their bounds, greedy training, files, and what is refused."""
 
 import functools
+import warnings
 
 import numpy as np
 import pytest
@@ -263,6 +264,18 @@ def test_bad_arguments_are_refused(arguments, message):
         dk.ReducedBasis.train(tissue_family(16), **arguments)
 
 
+def test_bases_of_no_family_are_refused(tmp_path):
+    problem = tissue_family(16).problem
+    with pytest.raises(PhysicsError, match="one of a Family, not of Problem"):
+        dk.ReducedBasis.train(problem)
+    with pytest.raises(PhysicsError, match="one of a Family, not of Problem"):
+        dk.ReducedBasis.train_to(problem, 0.1)
+    with pytest.raises(PhysicsError, match="one of a Family, not of None"):
+        dk.ReducedBasis.load(tmp_path / "basis.npz", None)
+    with pytest.raises(PhysicsError, match="worst must be positive and finite, not nan"):
+        dk.ReducedBasis.train_to(tissue_family(16), np.nan)
+
+
 def test_points_out_of_the_ranges_need_to_be_asked_for():
     basis = trained()
     point = 1.5 * basis.family.high
@@ -272,5 +285,12 @@ def test_points_out_of_the_ranges_need_to_be_asked_for():
     negative = basis.family.low.copy()
     negative[4] = -1.0  # the logarithm of the scale
     check(basis, negative, 1e-3)
+    for number in range(len(negative)):  # no logarithm, and with the scale no division either
+        nothing = basis.family.low.copy()
+        nothing[number] = 0.0
+        if basis.family.names[number] != "uptake.constant":
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                check(basis, nothing, 1e-3)
     with pytest.raises(PhysicsError, match="tolerance"):
         basis.predict(basis.family.low, 2.0)

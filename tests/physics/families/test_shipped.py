@@ -34,3 +34,5 @@ def test_a_card_has_the_ranges_of_its_family(name):
 def test_an_unknown_name_is_refused():
     with pytest.raises(DataError, match=r"no shipped family 'tumor', but tumour"):
         dk.load_family("tumor")
+    with pytest.raises(DataError, match=r"no shipped family \['tumour'\], but tumour"):
+        dk.load_family(["tumour"])
