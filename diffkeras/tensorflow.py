@@ -69,7 +69,7 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
 
 def _real(name: str, part: tf.Tensor) -> tf.Tensor:
     """A part in a floating type that NumPy has."""
-    if part.dtype.is_complex:
+    if part.dtype.is_complex or part.dtype == tf.string:
         raise PhysicsError(f"{name} must be real, not {part.dtype.name}")
     known = part.dtype in (tf.float16, tf.float32, tf.float64)
     return part if known else tf.cast(part, tf.float32)

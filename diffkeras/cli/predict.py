@@ -102,7 +102,7 @@ def predict(
         better = prediction.certificate.corrected
         proven = {"prediction": prediction, "corrected field": better}
     for name, result in proven.items():
-        size = result.field.max(initial=0.0)
+        size = abs(result.field).max(initial=0.0)
         bound_text = rounded_up(result.error_bound)
         click.echo(f"the {name}, up to {size:.3g}, is off by at most {bound_text}")
     click.echo(f"wrote {output} ({described(prediction.field, output)})")

@@ -56,7 +56,16 @@ class Network:
             return np.concatenate(parts)
 
         fields = predicted_fields(self._config, network, images, media, divided=divided)
-        if not np.isfinite(fields).all():
+        finite = np.isfinite(fields).all(axis=(1, 2, 3))
+        if not finite.all() and self._config.family is not None:
+            numbers = media["parameters"][int(np.argmin(finite))]
+            pairs = zip(self._config.family.names, numbers, strict=True)
+            point = ", ".join(f"{name} {number:g}" for name, number in pairs)
+            raise RunError(
+                f"the surrogate predicts values that are not finite at the parameters {point}: "
+                "choose ones within the ranges, or train it again if these are"
+            )
+        if not finite.all():
             raise RunError(
                 "the surrogate predicts values that are not finite: its training diverged, or the "
                 f"images, with values up to {images.max():.3g}, and the medium leave the range of "

@@ -53,6 +53,8 @@ class CertifiedFamily(tf.Module):
 
     def __init__(self, model: Any, family: Family) -> None:
         super().__init__(name="certified_family")
+        if not isinstance(family, Family):
+            raise PhysicsError(f"fields are certified of a Family, not of {family!r:.60}")
         known = {"values", *PARTS.values()}
         for parameter in family.parameters:
             if parameter.part not in known:
@@ -84,8 +86,11 @@ class CertifiedFamily(tf.Module):
 
         Args:
             parameters: (batch, p), float64 in the proof.
+
+        Raises:
+            PhysicsError: parameters of another shape, or no numbers.
         """
-        values = tf.cast(parameters, tf.float64)
+        values = self._values(parameters)
         return self._solver.certify(self._fields(values), **self._problem(values))
 
     def solve(self, parameters: Any, tolerance: float | tf.Tensor) -> TensorSolution:
@@ -94,8 +99,11 @@ class CertifiedFamily(tf.Module):
         Args:
             parameters: (batch, p), float64 in the proof.
             tolerance: see `TensorSolver.solve`.
+
+        Raises:
+            PhysicsError: parameters of another shape, or no numbers.
         """
-        values = tf.cast(parameters, tf.float64)
+        values = self._values(parameters)
         problem = self._problem(values)
         return self._solver.solve(**problem, initial=self._fields(values), tolerance=tolerance)
 
@@ -145,6 +153,21 @@ class CertifiedFamily(tf.Module):
         )
         signatures = {**functions, "serving_default": functions["serve"]}
         write_saved_model(Path(path), servable, signatures, description)
+
+    def _values(self, parameters: Any) -> tf.Tensor:
+        """Parameters (batch, p) in double precision."""
+        names = self._family.names
+        try:
+            given = parameters if tf.is_tensor(parameters) else np.asarray(parameters)
+            values = tf.cast(given, tf.float64)
+        except (TypeError, ValueError, tf.errors.UnimplementedError):
+            raise PhysicsError(f"parameters must be numbers, not {parameters!r:.60}") from None
+        if not values.shape.is_compatible_with((None, len(names))):
+            raise PhysicsError(
+                f"parameters have shape (batch, {len(names)}), in the order of "
+                f"{', '.join(names)}, not {values.shape}"
+            )
+        return values
 
     def _fields(self, values: tf.Tensor) -> tf.Tensor:
         """The model's fields, (batch, rows, columns)."""

@@ -129,6 +129,8 @@ def test_tensorflow(kind):
         solve(problem, {"decai": 0.1})
     with pytest.raises(PhysicsError, match=r"decay has shape \(3,\)"):
         solve(problem, {"decay": tf.ones(3)})
+    with pytest.raises(PhysicsError, match="must be real, not string"):
+        solve(problem, {"decay": "much"})
 
     decay = tf.Variable(0.1)
     with tf.GradientTape() as outer:

@@ -66,3 +66,25 @@ def test_what_a_graph_cannot_vary_is_refused():
     family = dk.Family(dk.Problem(np.eye(8)), {"step": (0.5, 2.0)})
     with pytest.raises(PhysicsError, match="in a graph, step can't vary"):
         CertifiedFamily(None, family)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ([0.02], r"have shape \(batch, 5\), in the order of .*, not \(1,\)"),
+        (np.zeros((2, 2)), r"not \(2, 2\)"),
+        ([["much"] * 5], "parameters must be numbers, not"),
+        (None, "parameters must be numbers, not None"),
+    ],
+)
+def test_parameters_that_are_none_are_refused(parameters, message):
+    model = certified()[1]
+    with pytest.raises(PhysicsError, match=message):
+        model.certify(parameters)
+    with pytest.raises(PhysicsError, match=message):
+        model.solve(parameters, 1e-3)
+
+
+def test_models_of_no_family_are_refused():
+    with pytest.raises(PhysicsError, match="of a Family, not of Problem"):
+        CertifiedFamily(certified()[1].model, certified()[0].family.problem)

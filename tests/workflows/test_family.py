@@ -274,6 +274,10 @@ def test_the_command_predicts_at_parameters(
     assert result.exit_code == 0, result.output
     np.testing.assert_array_equal(np.load(file), surrogate.predict(point).field)
     assert "needs 'decay'" in refused("predict", family_run, *options[:-2], "-o", file)
+    negative = ["--parameter", f"{NAMES[0]}=-3", *options[2:]]
+    message = refused("predict", family_run, *negative, "-o", file, "--tolerance", "1e-3")
+    assert f"at the parameters {NAMES[0]} -3, " in message
+    assert "choose ones within the ranges" in message
     for words, message in (
         (("--parameter", "decay"), "'decay' is not NAME=VALUE"),
         (("--parameter", "decay=fast"), "--parameter: decay: 'fast' is not a valid float"),
