@@ -27,6 +27,7 @@ from diffkeras.evaluation.benchmark_data.problems import SHIFTS, SPLITS
 from diffkeras.evaluation.benchmark_data.splits import BENCHMARKS
 from diffkeras.evaluation.errors import image_errors
 from diffkeras.reporting.text import markdown_table
+from diffkeras.system.atomic_files import check_regular
 
 MANIFEST = "manifest.yaml"
 KEYS = ["benchmark", "split"]
@@ -113,6 +114,10 @@ class Submission:
             ConfigurationError: no manifest, or one with a missing, unknown or wrong field.
             DataError: no predictions, predictions of an unknown split, or those of a seed missing.
         """
+        try:
+            check_regular(path / MANIFEST)
+        except OSError as error:
+            raise ConfigurationError(f"{path / MANIFEST} can't be read: {error.strerror}") from None
         raw = read_yaml(path / MANIFEST)
         if not isinstance(raw, dict):
             raise ConfigurationError(f"{path / MANIFEST} must hold a mapping of names to values")

@@ -1,5 +1,6 @@
 """Models compared by their predictions."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -106,6 +107,16 @@ def test_a_wrong_manifest_names_its_field(
     with (path / "manifest.yaml").open("w") as file:
         YAML(typ="safe").dump(values, file)
     with pytest.raises(ConfigurationError, match=message):
+        Submission.read(path)
+
+
+def test_a_manifest_that_is_no_file_is_refused(split: BenchmarkSplit, tmp_path: Path) -> None:
+    path = submit(tmp_path / "mine", split, {0: 1.0})
+    (path / "manifest.yaml").unlink()
+    with pytest.raises(ConfigurationError, match=r"manifest.yaml can't be read: No such file"):
+        Submission.read(path)
+    os.mkfifo(path / "manifest.yaml")
+    with pytest.raises(ConfigurationError, match=r"can't be read: no regular file"):
         Submission.read(path)
 
 

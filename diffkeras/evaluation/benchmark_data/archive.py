@@ -226,11 +226,11 @@ def predictions_of(path: Path, split: BenchmarkSplit) -> NDArray[np.float32]:
         ) from None
     if found != (split.name, split.sha256):
         raise DataError(
-            f"{path} has predictions of {found[0]!r:.60} with the hash {found[1]!r:.12}, not of "
-            f"{split.name} with the hash {split.sha256!r:.12}"
+            f"{path} has predictions of {found[0][:60]!r} with the hash {found[1][:12]!r}, not of "
+            f"{split.name} with the hash {split.sha256[:12]!r}"
         )
     for count, part in zip(np.unique(split.counts), parts, strict=True):
-        shape = ((split.counts == count).sum(), *split.fields.shape[1:-1])
+        shape = (int((split.counts == count).sum()), *split.fields.shape[1:-1])
         if part.shape != shape or part.dtype != np.float32:
             raise DataError(
                 f"sources_{count:02d} in {path} has the shape {part.shape} and the type "

@@ -117,7 +117,10 @@ def test_predictions_that_cannot_be_used_are_refused(split: BenchmarkSplit, tmp_
         arrays = dict(stored)
     name = next(key for key in arrays if key.startswith("sources_"))
     for change, message in (
-        ({name: arrays[name].astype(np.float64)}, f"{name} in .* type float64, not"),
+        (
+            {name: arrays[name].astype(np.float64)},
+            rf"{name} in .* type float64, not \(\d+, 32, 32\) and float32",
+        ),
         ({name: arrays[name][1:]}, f"{name} in .* has the shape"),
         ({name: arrays[name] * np.float32(np.nan)}, "not finite"),
         ({"name": np.array("x")}, "has predictions of 'x'"),
