@@ -1,6 +1,6 @@
 """The first rows of the leaderboard: networks of this package, and what takes no training.
 
-    python -m benchmarks.leaderboard                       # fixed_values_64: half an hour
+    python -m benchmarks.leaderboard                       # fixed_values_64: ten minutes
     python -m benchmarks.leaderboard --benchmark tissue_64
 
 Each network is trained for the same CPU time, by Adam on the mean absolute error, with a learning
@@ -101,7 +101,7 @@ def write_manifest(path: Path, **values: Any) -> None:
 
 @click.command()
 @click.option("--benchmark", default="fixed_values_64", show_default=True)
-@click.option("--seconds", default=60.0, show_default=True, help="CPU time of each training.")
+@click.option("--seconds", default=30.0, show_default=True, help="CPU time of each training.")
 @click.option("--seeds", default=3, show_default=True)
 @click.option("--data-dir", default="data", show_default=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", default="leaderboard", type=click.Path(path_type=Path))
