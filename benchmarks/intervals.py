@@ -104,7 +104,10 @@ def main(benchmark: str, images: int, data_dir: Path, output: Path) -> None:
             files = [submission.file(benchmark, name, seed) for seed in seeds]
             chosen = np.linspace(0, len(split) - 1, min(images, len(split))).astype(int)
             part = split.part(chosen)
-            ensemble = np.stack([predictions_of(file, split)[chosen] for file in files])
+            # in double precision, as bounds are closer to the errors than single precision is
+            ensemble = np.stack(
+                [predictions_of(file, split)[chosen].astype(np.float64) for file in files]
+            )
             truth = validation.fields[..., 0]
             rows += rows_of(submission.manifest.model, part, ensemble, np.stack(learned), truth)
     table = pd.DataFrame(rows)
