@@ -182,11 +182,10 @@ def test_no_function_is_silently_wrong(kinds, lattice, medium):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("lattice", "medium"), zip(LATTICES, MEDIA, strict=False), ids=range(len(MEDIA))
-)
-def test_no_function_is_silently_wrong_in_many_problems(lattice, medium):
-    check_uniform(UNIFORM, lattice, medium, 300, 1)
+@pytest.mark.parametrize("lattice", LATTICES, ids=str)
+@pytest.mark.parametrize("medium", MEDIA, ids=range(len(MEDIA)))
+def test_no_function_is_silently_wrong_in_ten_thousand_problems(lattice, medium):
+    check_uniform(UNIFORM, lattice, medium, 140, 1)
 
 
 def check_varying(lattice: tuple[int, int], medium: Medium, size: int, xla: bool) -> None:
@@ -203,11 +202,10 @@ def test_no_function_of_media_that_vary_is_silently_wrong(xla):
 
 @pytest.mark.slow
 @XLA
-@pytest.mark.parametrize(
-    ("lattice", "medium"), zip(LATTICES[3:], VARYING, strict=True), ids=range(len(VARYING))
-)
+@pytest.mark.parametrize("lattice", LATTICES, ids=str)
+@pytest.mark.parametrize("medium", VARYING, ids=range(3))
 def test_no_function_of_media_that_vary_is_silently_wrong_in_many_problems(lattice, medium, xla):
-    check_varying(lattice, medium, 150, xla)
+    check_varying(lattice, medium, 60, xla)
 
 
 def layer_of(layer: keras.layers.Layer, prediction: tf.Tensor, source_images: tf.Tensor) -> Any:

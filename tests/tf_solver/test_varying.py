@@ -152,21 +152,22 @@ def test_no_bound_is_violated(kind, seeds, size):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("start", range(1000, 1500, 50))
 @pytest.mark.parametrize("kind", ["decays", "maps", "sides"])
-def test_no_bound_is_violated_in_many_problems(kind):
-    proven_fields, refused = check_random_batches(kind, range(1000, 1008), size=60)
-    assert proven_fields > 300
+def test_no_bound_is_violated_in_ten_thousand_problems(kind, start):
+    proven_fields, refused = check_random_batches(kind, range(start, start + 50))
+    assert proven_fields > 1000
     assert refused > 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1000, 1004))
-def test_no_bound_is_violated_in_hundreds_of_tissues(seed):
+@pytest.mark.parametrize("seed", range(1000, 1020))
+def test_no_bound_is_violated_in_a_thousand_tissues(seed):
     proven_fields, _ = check_random_batches("saturating", range(seed, seed + 1), 100)
     assert proven_fields > 40
 
 
-@pytest.mark.parametrize("seeds", [(0, 7, 10), pytest.param(range(30), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [(0, 7, 10), pytest.param(range(300), marks=pytest.mark.slow)])
 def test_solutions_in_fixed_media_are_proven(seeds):
     """Media that vary or have sides of any kind, also axes of their own, as one problem each."""
     proven = 0
