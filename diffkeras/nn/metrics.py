@@ -97,7 +97,7 @@ class RegionMeanAbsoluteError(LinearScaleMean):
     Args:
         region: a key of `diffkeras.representation.regions.REGIONS`. The rings r1, r2 and r3 are
             defined by values of the target. All but "lattice" need the source image.
-        *arguments, **options: those of `LinearScaleMetric`.
+        arguments, options: those of `LinearScaleMetric`.
 
     Raises:
         ValueError: unknown region; when updated, if it needs the source image, which is missing.
@@ -185,7 +185,7 @@ class SourceCountError(LinearScaleMetric):
 
     Args:
         counts: source counts; examples with another or an unknown one are ignored.
-        *arguments, **options: those of `LinearScaleMetric`.
+        arguments, options: those of `LinearScaleMetric`.
 
     Raises:
         ValueError: when updated, if the target has no source count.

@@ -4,7 +4,7 @@ Six rates of a tissue by MCMC, with proven fields
 
 64 probes measured oxygen in a tissue whose map is known. Which rates explain it? emcee samples
 their posterior by fields of a reduced basis of this tissue. Each has a proven bound b, so that with
-misfits r, both in units of the noise, its log-likelihood is wrong by at most Σ (|r| b + b²/2). More
+misfits r, in units of the noise, its log-likelihood is wrong by at most ``Σ (|r| b + b²/2)``. More
 than 0.1 takes a better field. For your tissue, change the masks, the ranges and what was measured.
 """
 
