@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from diffkeras.cli.options import command, data_dir_option, file_option, start_tensorflow
+from diffkeras.cli.options import WholeRange, command, data_dir_option, file_option
 
 
 @command("benchmark-data")
@@ -27,7 +27,6 @@ def benchmark_data(name: str | None, split: str, output: Path | None) -> None:
       diffkeras benchmark-data fixed_values_64 train -o train.npz
       diffkeras benchmark-data fixed_values_64 edges -o edges.npz
     """
-    start_tensorflow()
     from diffkeras.evaluation.benchmark_data.splits import public_split
 
     if name is None:
@@ -69,6 +68,15 @@ def _list() -> None:
 @click.argument("submissions", metavar="SUBMISSION...", nargs=-1, required=True, type=click.Path())
 @data_dir_option
 @click.option(
+    "--bounds",
+    metavar="N",
+    type=WholeRange(0, 100_000),
+    default=50,
+    show_default=True,
+    help="Images of each split whose errors are bounded by a proof, which takes about as long as a "
+    "solution; 0 for none.",
+)
+@click.option(
     "-o",
     "--output",
     metavar="DIR",
@@ -76,7 +84,7 @@ def _list() -> None:
     required=True,
     help="Directory of the results.",
 )
-def leaderboard(submissions: tuple[str, ...], data_dir: Path, output: Path) -> None:
+def leaderboard(submissions: tuple[str, ...], data_dir: Path, bounds: int, output: Path) -> None:
     """Compare models by their predictions.
 
     SUBMISSION is a directory with manifest.yaml and predictions BENCHMARK/SPLIT_SEED.npz, such as
@@ -88,9 +96,10 @@ def leaderboard(submissions: tuple[str, ...], data_dir: Path, output: Path) -> N
     Example:
       diffkeras leaderboard submissions/* -o leaderboard
     """
-    start_tensorflow()
     from diffkeras.workflows import make_leaderboard
 
-    board = make_leaderboard(submissions, output, data_dir=data_dir, show_progress=True)
+    board = make_leaderboard(
+        submissions, output, data_dir=data_dir, bounds=bounds, show_progress=True
+    )
     click.echo(board.text)
     click.echo(f"table: {board.path / 'leaderboard.md'}")

@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from diffkeras.config import Config
-from diffkeras.evaluation.images import read_image
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import SURROGATE, Method
+from diffkeras.evaluation.stored_images import read_image
 from diffkeras.physics import Problem
 from diffkeras.reporting.figures import Case, case_figure, new_figure, tissue_panels
 

@@ -19,7 +19,7 @@ _FUNCTIONS = {
     "generate": ("generate_datasets", "generate"),
     "generate_test_set": ("public_data", "generate_test_set"),
     "load_benchmark": ("public_data", "load_benchmark"),
-    "make_leaderboard": ("public_data", "make_leaderboard"),
+    "make_leaderboard": ("leaderboards", "make_leaderboard"),
     "predict": ("predict_files", "predict_files"),
     "preview": ("preview_data", "preview"),
     "search_worst_cases": ("search_run", "search_worst_cases"),

@@ -155,7 +155,7 @@ def test_the_command_prints_and_writes_the_table(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "diffkeras.workflows.public_data.load_benchmark", lambda *names, **options: split
+        "diffkeras.workflows.leaderboards.load_benchmark", lambda *names, **options: split
     )
     path = submit(tmp_path / "mine", split, {0: 0.5})
     result = diffkeras("leaderboard", path, "-o", tmp_path / "board")
