@@ -11,12 +11,7 @@ from numpy.typing import NDArray
 from diffkeras.config import Config, from_yaml, parse_config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import DataError
-from diffkeras.evaluation.benchmark_data.splits import (
-    PublicSplit,
-    input_arrays,
-    public_split,
-    tissue_maps,
-)
+from diffkeras.evaluation.benchmark_data.splits import PublicSplit, input_arrays, public_split
 from diffkeras.evaluation.errors import largest
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.predictions import (
@@ -175,23 +170,24 @@ def _from_arrays(arrays: Mapping[str, NDArray]) -> BenchmarkSplit:
             f"{name} has the hash {sha256}, and the published one is {published}; write it again "
             "with this version of diffkeras"
         )
-    config = parse_config(from_yaml(str(arrays["configuration"])))
-    maps = tissue_maps(config)
+    counts = sorted(key.removeprefix("fields_") for key in arrays if key.startswith("fields_"))
+    counts.sort(key=int)
+    maps = [key.removesuffix(f"_{counts[0]}") for key in arrays if key.endswith(f"_{counts[0]}")]
+    channels = [m for m in maps if m not in ("source_images", "fields", "bounds", "maxima")]
 
-    def of_counts(kind: str) -> list[NDArray]:
-        return [arrays[f"{kind}_{count:02d}"] for count in config.data.sources]
+    def joined(kind: str) -> NDArray:
+        return np.concatenate([arrays[f"{kind}_{count}"] for count in counts])
 
-    channels = [np.concatenate(of_counts(kind)) for kind in ("source_images", *maps)]
-    bounds = of_counts("bounds")
+    fields = joined("fields")[..., None]
     return BenchmarkSplit(
         name,
         sha256,
-        ("source_image", *maps),
-        np.stack(channels, axis=-1),
-        np.concatenate(of_counts("fields"))[..., None],
-        np.concatenate(bounds),
-        np.repeat(config.data.sources, [len(part) for part in bounds]),
-        config,
+        ("source_image", *channels),
+        np.stack([joined(kind) for kind in ("source_images", *channels)], axis=-1),
+        fields,
+        joined("bounds"),
+        np.repeat([int(count) for count in counts], [len(arrays[f"fields_{c}"]) for c in counts]),
+        parse_config(from_yaml(str(arrays["configuration"]))),
     )
 
 

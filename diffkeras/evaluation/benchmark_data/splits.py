@@ -155,16 +155,11 @@ class PublicSplit:
 
 def input_arrays(config: Config, images: ImageBatch) -> dict[str, NDArray[np.float32]]:
     """The arrays that define the problems, by name: source images, and maps where media vary."""
-    maps = maps_of(images.problem, tissue_maps(config))
+    maps = maps_of(images.problem, config.data.tissue.maps if config.data.tissue else ())
     return {
         "source_images": images.images,
         **{name: values.astype(np.float32) for name, values in maps.items()},
     }
-
-
-def tissue_maps(config: Config) -> tuple[str, ...]:
-    """The maps of a tissue that inputs have, also those that are the same in all images."""
-    return config.data.tissue.maps if config.data.tissue else ()
 
 
 @cache
