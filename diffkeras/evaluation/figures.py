@@ -20,6 +20,7 @@ from diffkeras.reporting.figures import (
     ROUNDING,
     new_axis,
     new_figure,
+    panel_grid,
     parameter_axis,
     to_png,
     write_out_numbers,
@@ -27,7 +28,6 @@ from diffkeras.reporting.figures import (
 from diffkeras.reporting.labels import label_lines
 
 LENGTH_BINS = 10
-PANELS = 3  # side by side at most, one for each parameter
 # method → colour and marker; related ones have shades of one colour
 STYLES = {
     SURROGATE: ("#0b6e99", "o"),
@@ -109,12 +109,7 @@ def error_per_parameter_figure(measured: Measurement) -> Figure:
     """The surrogate's errors against each parameter of a family; dots are test problems."""
     own = measured.errors[measured.errors["method"] == SURROGATE]
     names = measured.parameters
-    across = min(len(names), PANELS)
-    down = -(-len(names) // across)
-    figure = new_figure(0.6 + 2.9 * across, 0.5 + 2.7 * down)
-    grid = figure.subplots(down, across, squeeze=False, sharey=True)
-    for axis in grid.flat[len(names) :]:
-        axis.set_axis_off()
+    figure, grid = panel_grid(len(names), 2.9, 2.7, beside=0.6, below=0.5, sharey=True)
     for axis, name in zip(grid.flat, names, strict=False):
         axis.plot(own[name], _drawable(own["mae"]), ".", color=BLUE, alpha=0.6, markersize=4)
         axis.set_yscale("log")

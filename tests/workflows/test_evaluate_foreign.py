@@ -12,7 +12,7 @@ from click.testing import Result
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
-from diffkeras.errors import DataError, RunError
+from diffkeras.errors import DataError
 from diffkeras.evaluation.subject import of_predictions
 from diffkeras.surrogates.surrogate import load_surrogate
 
@@ -86,7 +86,7 @@ def test_other_predictions_are_refused(
     changed = {name: fields.copy() for name, fields in predicted.items()}
     change(changed)
     np.savez(tmp_path / "mine.npz", **changed)
-    with pytest.raises(RunError, match=message):
+    with pytest.raises(DataError, match=message):
         of_predictions(tmp_path / "mine.npz", quick)
 
 
