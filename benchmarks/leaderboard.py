@@ -204,7 +204,7 @@ class Board:
         """The images of a split as methods take them."""
         config = public_split(self.benchmark, name).config()
         divided = config.data.divide_by_maximum
-        drawn = public_split(self.benchmark, name).draw()
+        drawn = public_split(self.benchmark, name).images()
         return [batch.solve(divide_by_maximum=divided) if divided else batch for batch in drawn]
 
     @cached_property

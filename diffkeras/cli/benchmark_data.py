@@ -19,7 +19,8 @@ def benchmark_data(name: str | None, split: str, output: Path | None) -> None:
     checked by the published hash, and its fields by their residuals. The .npz holds, for each
     source count NN, source_images_NN, fields_NN and bounds_NN, the largest error that each field
     can have; in tissue, also its maps, such as diffusivity_NN; and name, sha256 and configuration,
-    the YAML of the data for --config. In Python, diffkeras.load_benchmark gives the same as arrays.
+    the YAML of the data for --config. A card in the format Croissant is written beside it. In
+    Python, diffkeras.load_benchmark gives the same as arrays.
 
     \b
     Examples:

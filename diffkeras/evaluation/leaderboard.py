@@ -33,11 +33,15 @@ from diffkeras.system.atomic_files import check_regular
 MANIFEST = "manifest.yaml"
 KEYS = ["benchmark", "split"]
 ERRORS = ("relative_l2", "max_error", "bound", "mae")
-SCORES = ("model", "relative L2 error", "largest error of a node", "proven bound of it")
-SCORES += ("mean error",)
+SCORES = (
+    *("model", "relative L2 error", "largest error of a node", "proven bound of it"),
+    "mean error",
+)
 MODELS = ("model", "parameters", "training images", "training, s", "seeds", "hardware", "tuning")
-TIMES = ("model", "one field, ms", "`solve`, ms", "pays from, fields")
-TIMES += ("in batches, ms", "`solve` in batches, ms", "pays from, fields in batches")
+TIMES = (
+    *("model", "one field, ms", "`solve`, ms", "pays from, fields"),
+    *("in batches, ms", "`solve` in batches, ms", "pays from, fields in batches"),
+)
 BOUNDED = 50  # images of a split whose bounds are proven
 ORDER = {name: place for place, name in enumerate(("test", *SHIFTS, "validation", "train"))}
 

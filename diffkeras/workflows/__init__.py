@@ -17,7 +17,7 @@ _FUNCTIONS = {
     "evaluate_foreign": ("evaluate_run", "evaluate_foreign"),
     "export": ("export_run", "export"),
     "generate": ("generate_datasets", "generate"),
-    "generate_test_set": ("public_data", "generate_test_set"),
+    "generate_test_set": ("generate_datasets", "generate_test_set"),
     "load_benchmark": ("public_data", "load_benchmark"),
     "make_leaderboard": ("leaderboards", "make_leaderboard"),
     "predict": ("predict_files", "predict_files"),

@@ -1,21 +1,18 @@
 """The public splits of the benchmark. They are drawn, solved and read without TensorFlow."""
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from diffkeras.config import Config
 from diffkeras.errors import OutputError
 from diffkeras.evaluation.benchmark_data.archive import (
     BenchmarkSplit,
     read_archive,
     write_archive,
 )
-from diffkeras.evaluation.benchmark_data.splits import public_split, public_test_set
+from diffkeras.evaluation.benchmark_data.croissant import write_card
+from diffkeras.evaluation.benchmark_data.splits import public_split
 from diffkeras.system.atomic_files import check_file
 from diffkeras.system.progress import progress_bar
-from diffkeras.workflows.generate_datasets import generate
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +25,7 @@ def write_public_split(
     """Draw a split of a benchmark, solve it, and write it as a `.npz` for any program.
 
     The images are checked against the split's hash, and the fields are verified by their residuals.
+    A card in the format Croissant, such as `train.croissant.json`, is written beside the file.
 
     Args:
         benchmark: such as "fixed_values_64".
@@ -51,6 +49,7 @@ def write_public_split(
     total = each * len(counts)
     with progress_bar(total, f"Solving {chosen.name}", "images", shown=show_progress) as bar:
         largest = write_archive(chosen, path, bar.update)
+    write_card(chosen, path)
     logger.info(
         f"{chosen.name}: {total} images, SHA-256 {chosen.sha256}; the fields are proven to be "
         f"right within {largest:.1e} of the largest value"
@@ -93,36 +92,3 @@ def load_benchmark(
     if not path.exists():
         write_public_split(benchmark, split, path, show_progress=show_progress)
     return read_archive(path)
-
-
-def generate_test_set(
-    name: str,
-    data_dir: str | Path,
-    *,
-    overrides: Mapping[str, Any] | None = None,
-    processes: int = 1,
-    show_progress: bool = False,
-) -> Config:
-    """Generate the datasets of a test split of a benchmark where they are missing.
-
-    Args:
-        name: e.g. "fixed_values_64", or "fixed_values_64/edges" for a shifted one.
-        data_dir: where datasets are.
-        overrides: settings of the evaluation, fewer source counts (`data.sources`) or fewer images
-            (`data.test_examples`), by dotted key.
-        processes: how many solve.
-        show_progress: whether to draw a progress bar.
-
-    Returns:
-        Its configuration with the overrides, for `evaluate` and `evaluate_foreign`.
-
-    Raises:
-        ConfigurationError: there is no such benchmark, or an override would make another test set.
-        DataError: this machine draws other images.
-        OutputError: `data_dir` can't be written.
-    """
-    split = public_test_set(name)
-    part = split.part(overrides or {})
-    split.check()
-    generate(split.test_config(), data_dir, processes=processes, show_progress=show_progress)
-    return part

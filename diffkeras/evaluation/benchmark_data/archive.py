@@ -23,6 +23,7 @@ from diffkeras.evaluation.predictions import (
 from diffkeras.physics import Problem, certify
 
 COARSE = 32  # nodes of a side on which the order of predictions is checked
+TINY = 1e-30  # norm of a field of zeros
 MOVED = 0.05  # share of predictions that may match another image, by chance
 MORE_BYTES = 1_000_000  # of a file of predictions than its fields have: names, headers
 # relative to the largest value of a field; the rounding of stored fields is some 1e-7
@@ -237,29 +238,27 @@ def predictions_of(path: Path, split: BenchmarkSplit) -> NDArray[np.float32]:
 def _check_order(path: Path, predictions: NDArray, exact: NDArray) -> None:
     """Refuse predictions that match the fields of other images.
 
-    A prediction and the field of another image match if each is the nearest one to the other. A
-    poor model's predictions are all near the fields of a few images, such as the weakest ones, so
-    hardly any of them match.
+    A prediction and the field of another image match if each is the most similar one to the other,
+    by the cosine of the angle between them. A poor model's predictions are all similar to the
+    fields of a few images, so hardly any of them match.
     """
-    p, u = (_flat(_coarse(fields)) for fields in (predictions, exact))
-    distances = (p**2).sum(axis=1)[:, None] - 2 * p @ u.T + (u**2).sum(axis=1)
-    nearest, own = distances.argmin(axis=1), np.arange(len(p))
-    moved = (nearest != own) & (distances.argmin(axis=0)[nearest] == own)
-    if moved.sum() > len(p) * MOVED:
+    similarity = _directions(predictions) @ _directions(exact).T
+    nearest, own = similarity.argmax(axis=1), np.arange(len(predictions))
+    moved = (nearest != own) & (similarity.argmax(axis=0)[nearest] == own)
+    if moved.sum() > len(own) * MOVED:
+        first = int(np.argmax(moved))
         raise DataError(
-            f"{path}: {moved.sum()} of the {len(p)} predictions match the field of another image, "
-            f"such as number {np.argmax(moved)}, which is that of number "
-            f"{nearest[np.argmax(moved)]}; keep the images in their order"
+            f"{path}: {moved.sum()} of the {len(own)} predictions match the field of another "
+            f"image, such as number {first}, which is that of number {nearest[first]}; keep the "
+            "images in their order"
         )
 
 
-def _coarse(fields: NDArray) -> NDArray:
-    """Means over parts of the lattice, (images, parts, parts), which tell images apart."""
+def _directions(fields: NDArray) -> NDArray:
+    """Unit vectors, (images, parts): means over parts of the lattice, which tell images apart."""
     size = max(min(fields.shape[1:]) // COARSE, 1)
     rows, columns = (side // size for side in fields.shape[1:])
     cropped = fields[:, : rows * size, : columns * size]
-    return cropped.reshape(-1, rows, size, columns, size).mean(axis=(2, 4), dtype=np.float64)
-
-
-def _flat(fields: NDArray) -> NDArray:
-    return fields.reshape(len(fields), -1)
+    parts = cropped.reshape(-1, rows, size, columns, size).mean(axis=(2, 4), dtype=np.float64)
+    vectors = parts.reshape(len(fields), -1)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), TINY)
