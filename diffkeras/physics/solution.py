@@ -1,6 +1,7 @@
 """A solved field, how it was solved, and proven bounds of its error."""
 
 import warnings
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
@@ -193,7 +194,11 @@ class Solution(ShortRepr):
 
     @property
     def _equations(self) -> Equations:
-        return self.equations or Equations(self.problem)
+        if self.equations is not None:
+            return self.equations
+        equations = _latest.of(self) or Equations(self.problem)
+        _latest.keep(self, equations)
+        return equations
 
     @property
     def _exact(self) -> NDArray[np.float64]:
@@ -208,6 +213,35 @@ class Solution(ShortRepr):
                 "smaller tolerance, or read `adjoint_bound`",
                 stacklevel=3,
             )
+
+
+class _Latest:
+    """The equations of the latest solution, as long as that lives.
+
+    Derivatives need them. They take several times the memory of a field, so that those of one
+    solution only are kept.
+    """
+
+    def __init__(self) -> None:
+        self._pair: tuple[weakref.ref[Solution], Equations] | None = None
+
+    def keep(self, solution: Solution, equations: Equations) -> None:
+        """Keep these, and no others."""
+        self._pair = weakref.ref(solution, self._forget), equations
+
+    def of(self, solution: Solution) -> Equations | None:
+        """Those of a solution, if it is the latest one."""
+        pair = self._pair
+        return pair[1] if pair is not None and pair[0]() is solution else None
+
+    def _forget(self, reference: "weakref.ref[Solution]") -> None:
+        pair = self._pair
+        if pair is not None and pair[0] is reference:
+            self._pair = None
+
+
+_latest = _Latest()
+keep_equations = _latest.keep
 
 
 @dataclass(frozen=True, repr=False)

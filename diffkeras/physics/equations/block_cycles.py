@@ -13,7 +13,7 @@ so that the cycle is symmetric positive definite in any medium (Adams, Brezina, 
 
 With it, conjugate gradients converge in about five iterations in tissues, whose diffusivity is
 constant over regions. Where it jumps by orders of magnitude from node to node, algebraic multigrid
-is better (`algebraic_multigrid`).
+is better (`solvers.linear_steps`).
 """
 
 import copy
@@ -128,7 +128,7 @@ class _Level:
     def __init__(self, volumes: FiniteVolumes, damping: list[float]) -> None:
         self.matrix = volumes.matrix(SINGLE)
         self._damping = damping
-        self._diagonal = volumes.diagonal().ravel()
+        self._diagonal = volumes.diagonal.ravel()
         self._interpolations = _interpolations(volumes.drain.shape)
         self._take_memory()
         self._set_diagonal()

@@ -33,6 +33,7 @@ import scipy.sparse as sp
 import scipy.spatial
 from numpy.typing import NDArray
 
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.ring import Ring, ring_matrix
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem.medium import Medium
@@ -55,7 +56,7 @@ class RingPreconditioner:
     and not the system in which densities sum to 0 (where M⁻¹ is semidefinite).
     """
 
-    def __init__(self, operator: SpectralOperator, ring: Ring, *, bordered: bool = False) -> None:
+    def __init__(self, operator: SpectralOperator, ring: Ring, *, bordered: bool) -> None:
         self._inverse: SparseInverse | BlockInverse | None = None
         self._of_ones: NDArray[np.float64] | None = None
         if ring.size == 0:
@@ -77,6 +78,15 @@ class RingPreconditioner:
         if self._of_ones is not None:
             densities -= (self._share * densities.sum() * self._of_ones).astype(densities.dtype)
         return densities
+
+
+def preconditioner_of(equations: Equations, *, bordered: bool) -> RingPreconditioner:
+    """That of the ring of some equations, which keep it."""
+    name = "bordered" if bordered and equations.operator.deflated else "preconditioner"
+    if name not in equations.kept:
+        made = RingPreconditioner(equations.operator, equations.ring, bordered=bordered)
+        equations.kept[name] = made
+    return equations.kept[name]
 
 
 def _inverse(operator: SpectralOperator, ring: Ring) -> "SparseInverse | BlockInverse":

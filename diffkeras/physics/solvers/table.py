@@ -49,7 +49,9 @@ class RingSolver:
         return solve(equations, self._system(equations, options.threads), options)
 
     def _system(self, equations: Equations, threads: int) -> RingSystem:
-        return DenseRing(equations.operator, equations.ring)
+        if "ring" not in equations.kept:
+            equations.kept["ring"] = DenseRing(equations.operator, equations.ring)
+        return equations.kept["ring"]
 
 
 class IterativeRingSolver(RingSolver):
@@ -60,8 +62,7 @@ class IterativeRingSolver(RingSolver):
         return 1.5e-5 * equations.ring.size + 5 * 2.7e-8 * equations.values.size
 
     def _system(self, equations: Equations, threads: int) -> RingSystem:
-        in_single = len(equations.lattice) == 3
-        return RingIteration(equations.operator, equations.ring, threads, in_single)
+        return RingIteration(equations, threads)
 
 
 class NewtonSolver:
