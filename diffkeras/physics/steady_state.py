@@ -8,13 +8,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_count, check_relative_tolerance, largest
+from diffkeras.physics.arguments import (
+    LARGEST,
+    SMALLEST,
+    check_count,
+    check_relative_tolerance,
+    largest,
+)
 from diffkeras.physics.batch import solve_batch
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.equations.equations import Equations, as_equations
 from diffkeras.physics.equations.rounding import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
-from diffkeras.physics.problem.limits import LARGEST, SMALLEST
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import KnownBounds, Proof, RingProof
 from diffkeras.physics.solution import Solution, keep_equations

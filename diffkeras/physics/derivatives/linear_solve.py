@@ -72,8 +72,8 @@ def _by_transforms(
     linear = Equations(Problem.of_parts(medium, values, fixed, production, None), equations)
     if not linear.scale:
         return values.copy()
-    result = SOLVERS[cheapest(linear)].solve(linear, Options(tolerance)).field
-    result = result.astype(np.float64, copy=False)
+    solved = SOLVERS[cheapest(linear)].solve(linear, Options(tolerance))
+    result = solved.field.astype(np.float64, copy=False)
     if linear.scale != 1:
         result *= linear.scale
     np.copyto(result, values, where=fixed)

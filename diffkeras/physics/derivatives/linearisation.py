@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
+from diffkeras.physics.problem.given_sides import GivenSide
 from diffkeras.physics.problem.parts import given_sides, parts_of
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.problem.sides import SIDES, GivenSide, both_sides
+from diffkeras.physics.problem.sides import SIDES, both_sides
 
 Index = tuple[Any, ...]
 

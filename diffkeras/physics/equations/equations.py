@@ -13,7 +13,6 @@ from numpy.typing import DTypeLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.axis import lattice_axes
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes, finite_volumes
 from diffkeras.physics.equations.ring import Ring, find_ring
@@ -99,7 +98,7 @@ class Equations:
     @cached_property
     def ring(self) -> Ring:
         """The fixed nodes that have a free neighbour: no other value plays a part."""
-        return find_ring(self.fixed, lattice_axes(self.lattice, self.problem.medium.boundaries))
+        return find_ring(self.fixed, self.problem.medium.boundaries)
 
     @cached_property
     def scale(self) -> float:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import largest, real_array
-from diffkeras.physics.problem.limits import LARGEST, PLANE, SHAPES, SMALLEST, SPACE
+from diffkeras.physics.arguments import LARGEST, PLANE, SHAPES, SMALLEST, SPACE, largest, real_array
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import Sources
 

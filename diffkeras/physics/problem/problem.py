@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import largest, real_array
+from diffkeras.physics.arguments import LARGEST, SLOWEST, largest, real_array
 from diffkeras.physics.problem.arrays import (
     Arrays,
     check_balance,
@@ -24,7 +24,6 @@ from diffkeras.physics.problem.keywords import (
     as_medium,
     show_keywords,
 )
-from diffkeras.physics.problem.limits import LARGEST, SLOWEST
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.side_terms import without_sides
 from diffkeras.physics.problem.uptake import (
@@ -107,7 +106,9 @@ class Problem(ShortRepr):
         """See the class."""
         medium = as_medium(medium, parts, source_image)
         arrays = Arrays.of(source_image, fixed, production, medium.dimensions)
-        medium, law = medium_with_uptake(medium, uptake, arrays.lattice)
+        law = None
+        if uptake is not None:
+            medium, law = medium_with_uptake(medium, uptake, arrays.lattice)
         if not arrays.is_batch:
             return _checked(arrays, medium, law)
         if not (medium.states_dimensions or law):
@@ -204,7 +205,9 @@ class Problem(ShortRepr):
         Sides add to its production and decay (`problem.side_terms`). It has the same field, and
         is what the solvers see.
         """
-        medium, production = without_sides(self.medium, self.production, self.lattice)
+        medium, production = self.medium, self.production
+        if not medium.is_homogeneous:
+            medium, production = without_sides(medium, production, self.lattice)
         if production is not None:
             free = np.where(self.fixed, 0.0, production)
             if not free.any():

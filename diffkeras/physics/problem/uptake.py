@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import real_array
-from diffkeras.physics.problem.limits import (
+from diffkeras.physics.arguments import (
     FASTEST,
     LARGEST,
     PLANE,
@@ -29,6 +28,7 @@ from diffkeras.physics.problem.limits import (
     NodeValues,
     check_axes,
     node_values,
+    real_array,
 )
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.short_repr import ShortRepr
