@@ -18,6 +18,7 @@ case.
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.physics.equations.rounding import SLACK
 from diffkeras.tf_solver.checks import LATTICE
 from diffkeras.tf_solver.conjugate_gradients import LinearSteps
 from diffkeras.tf_solver.equations import LatticeEquations
@@ -30,7 +31,6 @@ PRECISE = 0.7  # conjugate gradients end when their residual is this share of ε
 ATTEMPTS = 6
 # the first radius is ENCLOSED times the estimated error, and each of RADII is WIDER than the last
 ENCLOSED, WIDER, RADII = 16.0, 8.0, 4
-SLACK = 1 + 8 * float(np.finfo(np.float64).eps)
 
 
 class TensorEnclosure:
