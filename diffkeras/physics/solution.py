@@ -206,7 +206,7 @@ class Solution(ShortRepr):
         return np.where(self.problem.fixed, self.problem.values, self.field)
 
     def _warn_of_rough_field(self) -> None:
-        if self.problem.uptake is not None and self.stats.residual > ROUGH:
+        if self.problem.homogeneous.uptake is not None and self.stats.residual > ROUGH:
             warnings.warn(
                 f"the field is known to {self.stats.residual:.1g} of its largest value only, and "
                 "uptake saturates: the derivatives may be those of another field; solve with a "

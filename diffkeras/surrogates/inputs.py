@@ -166,7 +166,7 @@ def _check_uptake(config: Config, image: Problem) -> None:
     if "uptake" in config.data.maps:
         if not isinstance(image.uptake, MichaelisMenten):
             raise PhysicsError(f"{trained_for(config)}; give the {WANTED}")
-    elif image.uptake is not None:
+    elif image.homogeneous.uptake is not None:
         raise PhysicsError(f"{trained_for(config)}, and uptake saturates in the problem")
 
 

@@ -72,7 +72,7 @@ class Equations:
         self.problem = problem.homogeneous
         self.values, self.fixed, self.free = problem.values, problem.fixed, ~problem.fixed
         self.lattice = problem.lattice
-        uptake = problem.uptake
+        uptake = self.problem.uptake
         self.is_linear = uptake is None
         self._uptake = uptake.in_unit(problem.medium.unit) if uptake else None
         self._couplings: tuple[NDArray[np.float64], ...] = ()

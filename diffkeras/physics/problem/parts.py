@@ -97,7 +97,6 @@ def check_names(names: Any, problem: Problem) -> None:
     for name in names:
         if name not in known:
             hint = "; an uptake in proportion is part of the decay" * (name == "uptake")
-            hint += "; an uptake that is 0 on all free nodes is none" * ("uptake." in str(name))
             raise PhysicsError(
                 f"this problem has no part {name!r:.60}; its parts are {', '.join(known)}{hint}"
             )

@@ -31,12 +31,13 @@ class RingSolver:
 
     def needs(self, problem: Problem) -> str:
         """See `Solver`."""
-        if not problem.homogeneous.medium.is_uniform:
+        plain = problem.homogeneous
+        if not plain.medium.is_uniform:
             return (
                 "a uniform medium, and diffusivity, decay or uptake vary over the lattice here, or "
                 "a side is a Robin side"
             )
-        return "a linear problem, and uptake saturates here" if problem.uptake else ""
+        return "a linear problem, and uptake saturates here" if plain.uptake else ""
 
     def cost(self, equations: Equations) -> float:
         """See `Solver`: the entries of the ring matrix, and Cholesky's method."""
