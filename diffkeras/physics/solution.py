@@ -24,7 +24,7 @@ from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.statistics import SolveStatistics
 from diffkeras.system.packages import needs_packages
 
-ROUGH = 0.01  # relative error of a field, from which slopes of uptake may be those of another one
+ROUGH_ERROR = 0.01
 
 
 @dataclass(frozen=True, repr=False)
@@ -206,7 +206,7 @@ class Solution(ShortRepr):
         return np.where(self.problem.fixed, self.problem.values, self.field)
 
     def _warn_of_rough_field(self) -> None:
-        if self.problem.homogeneous.uptake is not None and self.stats.residual > ROUGH:
+        if self.problem.homogeneous.uptake is not None and self.stats.residual > ROUGH_ERROR:
             warnings.warn(
                 f"the field is known to {self.stats.residual:.1g} of its largest value only, and "
                 "uptake saturates: the derivatives may be those of another field; solve with a "

@@ -26,7 +26,7 @@ from diffkeras.physics.solution import Solution, keep_equations
 from diffkeras.physics.solvers.statistics import Options, SolveStatistics
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
 
-SINGLE_PRECISION = 1e-6  # fields are float32 from this tolerance on
+SINGLE_PRECISION_TOLERANCE = 1e-6
 SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # the rounding of a field of size 1
 
 
@@ -122,7 +122,7 @@ def _solve_image(
     scale, nodes = equations.scale, equations.ring.nodes
     name = cheapest(equations) if method == "auto" else method
     # float32 can't hold the field of ring values that are far below those inside a source
-    single = tolerance >= SINGLE_PRECISION and not 0 < scale < SMALLEST
+    single = tolerance >= SINGLE_PRECISION_TOLERANCE and not 0 < scale < SMALLEST
     dtype = np.dtype(np.float32 if single else np.float64)
     rounding = SINGLE_ROUNDING if dtype == np.float32 else 0.0
     if scale:
@@ -164,5 +164,5 @@ def _check_single(field: NDArray[np.floating]) -> None:
         raise PhysicsError(
             f"the field's largest |value| is {size:.3g}, and in single precision it must be "
             f"{SMALLEST:g} to {LARGEST:g}: choose other units, or a tolerance below "
-            f"{SINGLE_PRECISION:g}"
+            f"{SINGLE_PRECISION_TOLERANCE:g}"
         )

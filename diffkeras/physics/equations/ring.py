@@ -15,7 +15,7 @@ from diffkeras.physics.equations.axis import sum_of_images
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.problem.sides import AxisBoundary
 
-BLOCK = 32  # rows of G built at a time
+ROWS_AT_A_TIME = 32
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ def ring_matrix(
     strides = [stride // table.itemsize for stride in table.strides]
     nodes = [coordinates.astype(np.intp) for coordinates in ring.nodes]
     matrix = np.empty((ring.size, ring.size), table.dtype)
-    for start in range(0, ring.size, BLOCK):
-        stop = min(start + BLOCK, ring.size)
+    for start in range(0, ring.size, ROWS_AT_A_TIME):
+        stop = min(start + ROWS_AT_A_TIME, ring.size)
         part = slice(start, stop)
         images = [
             [(sign, offsets * stride) for sign, offsets in axis.images(i[part, None], i[:stop])]

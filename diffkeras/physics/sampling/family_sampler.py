@@ -24,7 +24,7 @@ from diffkeras.physics.sampling.masks import mask_of_text, text_of_mask
 from diffkeras.physics.sampling.random_regions import RandomRegions
 
 MOST_BEYOND = 10.0
-KEPT = 8  # families in memory, each as large as its lattice
+FAMILIES_IN_MEMORY = 8  # each as large as its lattice
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ def _widened(parameter: Any, share: float) -> tuple[float, float]:
     return low - share * (high - low), high + share * (high - low)
 
 
-@lru_cache(KEPT)
+@lru_cache(FAMILIES_IN_MEMORY)
 def _family(sampler: FamilySampler, lattice: tuple[int, int], medium: Medium) -> Family:
     medium.require_uniform("a family")
     medium.require_plane("a family")

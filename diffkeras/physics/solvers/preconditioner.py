@@ -43,7 +43,7 @@ from diffkeras.physics.solvers.block_inverse import BlockInverse
 RIMS = (32, 96)
 SURFACES = (256, 1024)
 NEAR_BLOCKS = 9
-WINDOW = 511  # nodes a side; its transforms have the length 2·512
+WINDOW_SIDE = 511  # its transforms have the length 2·512
 # Most nodes between the centres of a block's sources along an axis. No source reaches further from
 # its centre than its rim has nodes, so a block is well inside its window.
 REACH = 128
@@ -148,7 +148,7 @@ class Window:
     def of(cls, operator: SpectralOperator) -> "Window":
         """The window of a lattice."""
         whole, medium = operator.lattice, operator.medium
-        cut = tuple(nodes > WINDOW for nodes in whole)
+        cut = tuple(nodes > WINDOW_SIDE for nodes in whole)
         wraps = tuple(
             is_cut and name == "periodic"
             for is_cut, name in zip(cut, medium.boundaries, strict=True)
@@ -159,7 +159,7 @@ class Window:
             "absorbing" if wrap else name
             for wrap, name in zip(wraps, medium.boundaries, strict=True)
         )
-        sides = tuple(min(nodes, WINDOW) for nodes in whole)
+        sides = tuple(min(nodes, WINDOW_SIDE) for nodes in whole)
         window = Medium(medium.diffusivity, medium.decay, medium.step, boundaries)
         return cls(spectral_operator(sides, window, operator.deflated), whole, wraps)
 

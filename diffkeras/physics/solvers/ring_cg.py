@@ -13,7 +13,7 @@ from diffkeras.physics.solvers.conjugate_gradients import conjugate_gradients
 from diffkeras.physics.solvers.preconditioner import preconditioner_of
 from diffkeras.physics.solvers.ring_field import eliminate_constant
 
-MAX_ITERATIONS = 500  # counted in each precision
+MOST_ITERATIONS_A_PRECISION = 500
 SINGLE_REDUCTION = 1e-5  # what single precision leaves of a residual
 
 
@@ -35,7 +35,7 @@ class RingIteration:
         self._in_single = len(equations.lattice) == 3
         self.iterations = 0
         self._of_ones: dict[np.dtype, NDArray[np.floating]] = {}
-        self._left = {np.dtype(t): MAX_ITERATIONS for t in (np.float32, np.float64)}
+        self._left = {np.dtype(t): MOST_ITERATIONS_A_PRECISION for t in (np.float32, np.float64)}
 
     def solve(
         self, values: NDArray[np.floating], tolerance: float
