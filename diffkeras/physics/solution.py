@@ -24,7 +24,7 @@ from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.statistics import SolveStatistics
 from diffkeras.system.packages import needs_packages
 
-ROUGH_ERROR = 0.01
+ROUGH_ERROR = 0.01  # relative, from which slopes of uptake may be those of another field
 
 
 @dataclass(frozen=True, repr=False)
