@@ -13,6 +13,7 @@ for each problem anew, with its rounding, so a w that is no barrier for it prove
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
+from diffkeras.physics.equations.rounding import SLACK
+from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 LOOKED_AT = 1000  # nodes at most, to choose a barrier
@@ -137,6 +140,26 @@ class BarrierChoice:
             if np.isfinite(constant):
                 break
         return constant, barrier
+
+
+class BarrierProof(NamedTuple):
+    """The bound c w node by node, of a constant and a barrier; a `Proof`."""
+
+    constant: float
+    barrier: Barrier
+
+    @property
+    def highest(self) -> float:
+        """The largest value of the bound."""
+        return self.constant * self.barrier.highest * SLACK
+
+    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
+        """See `Proof`."""
+        return self.highest
+
+    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+        """See `Proof`."""
+        return self.constant * self.barrier.field
 
 
 def barrier_of(
