@@ -51,9 +51,7 @@ class Sample(NamedTuple):
     @classmethod
     def of(cls, problem: Problem, *fields: NDArray[np.floating]) -> "Sample":
         """The sample of predictions of any values on the fixed nodes."""
-        return cls(
-            problem, *(with_fixed_values(field.astype(np.float64), problem) for field in fields)
-        )
+        return cls(problem, *(with_fixed_values(field, problem) for field in fields))
 
 
 def barriers_of_basis(

@@ -15,7 +15,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.equations.block_cycles import SINGLE
 from diffkeras.physics.equations.equations import Equations, least_slope
 from diffkeras.physics.equations.rounding import EQUATION
 from diffkeras.physics.problem.problem import Problem
@@ -30,15 +29,15 @@ class SharedOperator:
 
     Attributes:
         equations: of that problem.
-        matrices: A by its precision, sparse (n, n), with rows of 0 on the fixed nodes.
+        matrix: A, sparse (n, n), with rows of 0 on the fixed nodes.
     """
 
     def __init__(self, equations: Equations) -> None:
         self.equations = equations
-        matrix, free = equations.volumes.matrix(np.dtype(np.float64)), equations.free.ravel()
-        for diagonal, offset in zip(matrix.data, matrix.offsets, strict=True):
+        self.matrix = equations.volumes.matrix(np.dtype(np.float64))
+        free = equations.free.ravel()
+        for diagonal, offset in zip(self.matrix.data, self.matrix.offsets, strict=True):
             diagonal *= np.roll(free, offset)  # an entry is stored in its column's place
-        self.matrices = {matrix.dtype: matrix, SINGLE: matrix.astype(SINGLE)}
         self._taking: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
 
     def taking(self, capacity: NDArray) -> NDArray[np.intp] | None:
@@ -92,14 +91,12 @@ class SharedEquations(Equations):
 
     def of(self, field: NDArray) -> NDArray:
         """See `Equations`."""
-        matrix = self._shared.matrices.get(field.dtype)
-        if not self.shares or matrix is None:
+        if not self.shares or field.dtype != np.float64:  # a matrix has double precision only
             return super().of(field)
-        result = (matrix @ field.ravel()).reshape(field.shape)
-        added = np.multiply(self.change, field, dtype=field.dtype, casting="same_kind")
+        result = (self._shared.matrix @ field.ravel()).reshape(field.shape)
+        result += self.change * field
         if self.supply is not None:
-            added -= self.supply
-        result += added
+            result -= self.supply
         if self.law is not None and self.nodes is not None:
             result.reshape(-1)[self.nodes] += self.law.rate(field.take(self.nodes))
         elif self._uptake is not None:

@@ -126,7 +126,7 @@ class FamilyProofs:
             if relative <= tolerance / (1 + tolerance):  # of the exact field's size, too
                 stats = SolveStatistics("reduced-basis", 0, enclosed.iterations, relative)
                 return Solution(enclosed.field, problem, stats, enclosed.proof)
-        return solve(problem, tolerance=tolerance, initial=prediction.astype(np.float64))
+        return solve(problem, tolerance=tolerance, initial=prediction)
 
     def size(self, field: NDArray[np.floating]) -> float:
         """The largest |value| on free nodes and on the fixed ones next to them."""
@@ -135,9 +135,8 @@ class FamilyProofs:
             return size
         return max(size, largest(np.where(self.equations.fixed, 0.0, field)))
 
-    @np.errstate(over="ignore", invalid="ignore")  # in single precision; then nothing is proven
     def enclose(
-        self, problem: Problem, field: NDArray[np.floating], needed: float | None = None
+        self, problem: Problem, field: NDArray[np.float64], needed: float | None = None
     ) -> Enclosed | None:
         """A field whose proven error is at most `needed`; None if there is none nearby.
 
@@ -150,27 +149,28 @@ class FamilyProofs:
             return None
         equations, size = self.equations_of(problem), largest(field)
         if needed is not None and needed >= self.barriers.attempt * size:
-            field = field.astype(np.float64)
-            proof = self._proof(PREDICTED, equations, field, needed)
+            residual, proof = self._proof(PREDICTED, equations, field, needed)
             if proof is not None:
                 return Enclosed(field, proof, 0)
+        else:
+            residual = equations.of(field)
         aim = np.inf
         if needed is not None:
             first, further = map(float, self.barriers.near * needed)
             one_is_enough = self.barriers.typical * size <= first
             aim = first if one_is_enough else further
             if one_is_enough and self._usual is not None and equations.shares:
-                # the residual may be of single precision: the cycle is
-                field = corrected(equations, field, _by_one_cycle(self._usual, equations.of(field)))
-                proof = self._proof(CORRECTED, equations, field, needed)
+                field = corrected(equations, field, _by_one_cycle(self._usual, residual))
+                residual, proof = self._proof(CORRECTED, equations, field, needed)
                 if proof is not None:
                     return Enclosed(field, proof, 1)
-        return self._corrected(equations, field.astype(np.float64, copy=False), needed, aim)
+        return self._corrected(equations, field, residual, needed, aim)
 
     def _corrected(
         self,
         equations: SharedEquations,
         field: NDArray[np.float64],
+        residual: NDArray[np.float64],
         needed: float | None,
         aim: float,
     ) -> Enclosed | None:
@@ -179,12 +179,12 @@ class FamilyProofs:
         steps, slope = self.steps_of(equations), equations.slope(field)
         for corrections in range(MOST_CORRECTIONS):
             try:
-                move = steps.solve(slope, equations.of(field), Goal(near=aim))
+                move = steps.solve(slope, residual, Goal(near=aim))
             except ConvergenceError:
                 return None
             field = corrected(equations, field, move.solution)
             needed = OWN * move.first_estimate if needed is None else needed
-            proof = self._proof(CORRECTED, equations, field, needed)
+            residual, proof = self._proof(CORRECTED, equations, field, needed)
             if proof is not None:
                 steps.release()
                 return Enclosed(field, proof, steps.iterations + corrections + 1)
@@ -228,11 +228,11 @@ class FamilyProofs:
 
     def _proof(
         self, kind: int, equations: Equations, field: NDArray[np.float64], needed: float
-    ) -> BarrierProof | None:
-        """A bound of at most `needed`, if a barrier proves one."""
+    ) -> tuple[NDArray[np.float64], BarrierProof | None]:
+        """The residual, and a bound of at most `needed`, if a barrier proves one."""
         residual, rounding = equations.of_with_most_rounding(field)
         proof = self.bound(kind, equations, field, residual, rounding, needed)
-        return proof if proof.highest <= needed else None
+        return residual, proof if proof.highest <= needed else None
 
 
 class PredictionProof(NamedTuple):
@@ -249,27 +249,28 @@ class PredictionProof(NamedTuple):
         return self.proofs.bound_of(problem, field.astype(np.float64, copy=False))
 
 
-def with_fixed_values(field: NDArray[np.floating], problem: Problem) -> NDArray[np.floating]:
-    """A prediction with the values of the fixed nodes; 0 elsewhere if it isn't finite."""
-    # inputs may be out of the range of a logarithm, for example
-    prediction = field.copy() if np.isfinite(largest(field)) else np.zeros_like(field)
-    np.copyto(prediction, problem.values, where=problem.fixed, casting="same_kind")
+def with_fixed_values(field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+    """A prediction in double precision with the values of the fixed nodes; 0 if it isn't finite."""
+    prediction = field.astype(np.float64)
+    if not np.isfinite(largest(field)):  # inputs out of the range of a logarithm, for example
+        prediction[...] = 0.0
+    np.copyto(prediction, problem.values, where=problem.fixed)
     return prediction
 
 
 def corrected(
-    equations: Equations, field: NDArray[np.floating], correction: NDArray[np.floating]
+    equations: Equations, field: NDArray[np.float64], correction: NDArray[np.floating]
 ) -> NDArray[np.float64]:
     """The field minus a correction, which is 0 on the fixed nodes."""
-    result = np.subtract(field, correction, dtype=np.float64)
+    field = field - correction
     if equations.is_positive:
-        np.maximum(result, 0.0, out=result)
-    np.copyto(result, equations.values, where=equations.fixed)
-    return result
+        np.maximum(field, 0.0, out=field)
+        np.copyto(field, equations.values, where=equations.fixed)
+    return field
 
 
-def _by_one_cycle(cycle: BlockCycle, residual: NDArray[np.floating]) -> NDArray[np.floating]:
+def _by_one_cycle(cycle: BlockCycle, residual: NDArray[np.float64]) -> NDArray[np.float64]:
     """A correction on the lattice, by a cycle of about the right equations."""
     size = largest(residual) or 1.0
-    single = np.divide(residual, size, dtype=np.float32, casting="same_kind")
-    return (cycle(single.ravel()) * np.float32(size)).reshape(residual.shape)
+    single = (residual / size).astype(np.float32).ravel()
+    return np.multiply(cycle(single), size, dtype=np.float64).reshape(residual.shape)

@@ -332,8 +332,8 @@ class ReducedBasis:
     def _prediction(self, problem: Problem, field: NDArray[np.float32]) -> Solution:
         """The regression's field, whose bounds are proven when they are read."""
         stats = SolveStatistics("reduced-basis", 0, residual=float(np.median(self.errors)))
-        field = with_fixed_values(field.astype(np.float64), problem)
-        return Solution(field, problem, stats, PredictionProof(self._proofs))
+        proof = PredictionProof(self._proofs)
+        return Solution(with_fixed_values(field, problem), problem, stats, proof)
 
     def _relative_bound(self, point: NDArray[np.float64]) -> float:
         """The proven error of the prediction at a point, relative to the field's largest value."""
