@@ -1,25 +1,18 @@
 """What training finds for a family, and its file."""
 
-import io
-import zipfile
-import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import DataError
 from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.files import UNREADABLE, read_arrays, write_arrays
 from diffkeras.physics.families.proofs import Barriers
 from diffkeras.physics.families.regression import KernelRegression
-from diffkeras.system.atomic_files import check_regular, write_bytes
 
 FORMAT = 2  # version of the files
-UNREADABLE = (
-    *(OSError, ValueError, TypeError, KeyError, AttributeError, EOFError),
-    *(zipfile.BadZipFile, zlib.error),
-)
 
 
 class Fit(NamedTuple):
@@ -51,7 +44,7 @@ class Fit(NamedTuple):
         Raises:
             OutputError: it can't be written.
         """
-        facts: dict[str, Any] = {
+        arrays = {
             "mean": self.mean,
             "modes": self.modes,
             "errors": self.errors,
@@ -63,9 +56,7 @@ class Fit(NamedTuple):
             "few": self.few,
             "remainder": self.remainder,
         }
-        content = io.BytesIO()
-        np.savez(content, **facts)
-        write_bytes(path, content.getbuffer())
+        write_arrays(path, arrays)
 
     @classmethod
     def read(cls, path: Path, family: Family) -> "Fit":
@@ -74,30 +65,23 @@ class Fit(NamedTuple):
         Raises:
             DataError: it is missing or damaged, or of another family.
         """
+        read = read_arrays(path, "basis")
         try:
-            check_regular(path)
-            with np.load(path, allow_pickle=False) as file:
-                read = {name: file[name] for name in file.files}
             if read["format"] != FORMAT:
                 raise DataError(f"{path} has format {read['format']}, not {FORMAT}: train again")
-            fingerprint = str(read["fingerprint"])
-            barriers = None
-            if Barriers._fields[-1] in read:
-                barriers = Barriers(*(read[name] for name in Barriers._fields))
-            fit = cls(
+            if str(read["fingerprint"]) != family.fingerprint:
+                raise DataError(
+                    f"{path} is the basis of another family: its problem, regions or ranges differ"
+                )
+            return cls(
                 read["mean"],
                 read["modes"],
                 KernelRegression(*(read[name] for name in KernelRegression._fields)),
                 read["errors"],
                 int(read["few"]),
                 float(read["remainder"]),
-                barriers,
+                Barriers.of_arrays(read),
                 float(read["worst"]),
             )
         except UNREADABLE as error:
             raise DataError(f"{path} is missing or damaged, and no basis: {error}") from None
-        if fingerprint != family.fingerprint:
-            raise DataError(
-                f"{path} is the basis of another family: its problem, regions or ranges differ"
-            )
-        return fit

@@ -6,7 +6,8 @@ proof of a field needs its residual only (`proofs.barrier`). Where that bound is
 field is corrected with the cycle, which leaves about a tenth of the error, and proven anew.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ CLOSER = 0.1  # what the aim of a correction is multiplied by after a bound that
 OWN = 0.5  # share of a correction within which the corrected field is proven, for the prediction's
 WIDE = 0.03  # share of the field within which slopes hardly change
 NEEDED = 0.95  # share of a tolerance that bounds may have: corrections change the field's size
+METHOD = "reduced-basis"  # of solutions, in their statistics
 PREDICTED, CORRECTED = 0, 1  # kinds of fields, each with its barriers
 
 
@@ -56,6 +58,13 @@ class Barriers(NamedTuple):
     attempt: NDArray[np.float64]
     near: NDArray[np.float64]
     typical: NDArray[np.float64]
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, Any]) -> "Barriers | None":
+        """Those among the arrays of a file; None if there are none."""
+        if cls._fields[-1] not in arrays:
+            return None
+        return cls(*(arrays[name] for name in cls._fields))
 
 
 class Enclosed(NamedTuple):
@@ -124,7 +133,7 @@ class FamilyProofs:
         if enclosed is not None:
             relative = enclosed.proof.highest / (self.size(enclosed.field) or 1.0)
             if relative <= tolerance / (1 + tolerance):  # of the exact field's size, too
-                stats = SolveStatistics("reduced-basis", 0, enclosed.iterations, relative)
+                stats = SolveStatistics(METHOD, 0, enclosed.iterations, relative)
                 return Solution(enclosed.field, problem, stats, enclosed.proof)
         return solve(problem, tolerance=tolerance, initial=prediction)
 

@@ -30,6 +30,7 @@ from diffkeras.physics.families.fitting import fitted
 from diffkeras.physics.families.greedy import Candidates
 from diffkeras.physics.families.predictor import Predictor
 from diffkeras.physics.families.proofs import (
+    METHOD,
     NEEDED,
     FamilyProofs,
     PredictionProof,
@@ -202,7 +203,8 @@ class ReducedBasis:
                     f"{basis.worst:.1e}, and not {worst:.1e}: allow more snapshots or modes, or "
                     "narrower ranges"
                 )
-            solved = solved.plus(Snapshots.of(family, chosen, tolerance, processes))
+            added = Snapshots.of(family, chosen, tolerance, processes)
+            solved = Snapshots.joined([solved, added])
 
     @classmethod
     def fit(cls, family: Family, solved: Snapshots, modes: int | None = None) -> "ReducedBasis":
@@ -331,7 +333,7 @@ class ReducedBasis:
 
     def _prediction(self, problem: Problem, field: NDArray[np.float32]) -> Solution:
         """The regression's field, whose bounds are proven when they are read."""
-        stats = SolveStatistics("reduced-basis", 0, residual=float(np.median(self.errors)))
+        stats = SolveStatistics(METHOD, 0, residual=float(np.median(self.errors)))
         proof = PredictionProof(self._proofs)
         return Solution(with_fixed_values(field, problem), problem, stats, proof)
 
