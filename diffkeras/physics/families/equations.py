@@ -30,6 +30,7 @@ class SharedOperator:
     Attributes:
         equations: of that problem.
         matrix: A, sparse (n, n), with rows of 0 on the fixed nodes.
+        largest_drain: the largest drain of A on any node.
     """
 
     def __init__(self, equations: Equations) -> None:
@@ -38,6 +39,7 @@ class SharedOperator:
         free = equations.free.ravel()
         for diagonal, offset in zip(self.matrix.data, self.matrix.offsets, strict=True):
             diagonal *= np.roll(free, offset)  # an entry is stored in its column's place
+        self.largest_drain = float(equations.volumes.drain.max())
         self._taking: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
 
     def taking(self, capacity: NDArray) -> NDArray[np.intp] | None:
@@ -70,7 +72,9 @@ class SharedEquations(Equations):
     @cached_property
     def change(self) -> NDArray[np.float64]:
         """What is added to the drain of the other problem, on the free nodes."""
-        return (self.volumes.drain - self._shared.equations.volumes.drain) * self.free
+        change = self.volumes.drain - self._shared.equations.volumes.drain
+        change *= self.free
+        return change
 
     @cached_property
     def nodes(self) -> NDArray[np.intp] | None:
@@ -113,9 +117,11 @@ class SharedEquations(Equations):
     @cached_property
     def _most_slopes(self) -> float:
         """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
-        most = float(self.volumes.drain.max()) + 2 * self.volumes.reach
-        if self.shares:  # A + Δ, with Δ of both drains
-            most += 2 * float(self._shared.equations.volumes.drain.max())
+        # shared couplings have the same reach; A + Δ has Δ of both drains
+        known = self._shared.equations.volumes if self.shares else self.volumes
+        most = float(self.volumes.drain.max()) + 2 * known.reach
+        if self.shares:
+            most += 2 * self._shared.largest_drain
         return most + self.law.steepest if self.law else most
 
     def slope(self, field: NDArray) -> NDArray | float:

@@ -268,18 +268,18 @@ def with_fixed_values(field: NDArray[np.floating], problem: Problem) -> NDArray[
 
 
 def corrected(
-    equations: Equations, field: NDArray[np.float64], correction: NDArray[np.floating]
+    equations: Equations, field: NDArray[np.float64], correction: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The field minus a correction, which is 0 on the fixed nodes."""
-    field = field - correction
+    """The field minus a correction, which is 0 on the fixed nodes, in the memory of that."""
+    np.subtract(field, correction, out=correction)
     if equations.is_positive:
-        np.maximum(field, 0.0, out=field)
-        np.copyto(field, equations.values, where=equations.fixed)
-    return field
+        np.maximum(correction, 0.0, out=correction)
+        np.copyto(correction, equations.values, where=equations.fixed)
+    return correction
 
 
 def _by_one_cycle(cycle: BlockCycle, residual: NDArray[np.float64]) -> NDArray[np.float64]:
     """A correction on the lattice, by a cycle of about the right equations."""
-    size = largest(residual) or 1.0
-    single = (residual / size).astype(np.float32).ravel()
-    return np.multiply(cycle(single), size, dtype=np.float64).reshape(residual.shape)
+    size, single = largest(residual) or 1.0, np.empty(residual.shape, np.float32)
+    np.divide(residual, size, out=single, casting="same_kind")
+    return np.multiply(cycle(single.ravel()), size, dtype=np.float64).reshape(residual.shape)

@@ -85,7 +85,8 @@ class Barrier:
         if operator.couplings is not self.volumes.couplings:
             return self._applied(operator)
         # the couplings are the same, so that the drains make all the difference
-        change = (operator.drain - self.volumes.drain).astype(np.float32)
+        change = np.empty(operator.drain.shape, np.float32)
+        np.subtract(operator.drain, self.volumes.drain, out=change, casting="same_kind")
         np.minimum(change, np.float32(HIGHEST), out=change)
         result = change * self.less
         if not change.min() >= 0:
