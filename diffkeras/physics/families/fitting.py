@@ -15,7 +15,7 @@ from diffkeras.physics.families.regression import KernelRegression
 from diffkeras.physics.families.snapshots import Modes, Snapshots
 
 MODES = 100  # modes at most by default
-HARDLY = 1.2  # how much larger the error of fewer modes may be
+HARDLY = 1.5  # how much larger the error of fewer modes may be
 STEP, FOR_MODES = 5, 48  # modes that are tried at a time, on so many snapshots
 
 

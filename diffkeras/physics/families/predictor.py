@@ -28,6 +28,8 @@ class Predictor:
         self.rows = np.concatenate([fit.modes[:few], fit.mean[None], fit.modes[few:]])
         self.regression = fit.regression.first(few)
         self._family = family
+        self._fixed = np.flatnonzero(family.problem.fixed)
+        self._of_values = family.rows_of_values()[:, self._fixed]
 
     def fields(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
         """The fields (n, *lattice) of points by regression, 0 on the fixed nodes."""
@@ -65,6 +67,11 @@ class Predictor:
         """The fields (n, *lattice) of coefficients of the first rows, or of all."""
         fields = coefficients.astype(np.float32) @ self.rows[: coefficients.shape[1]]
         return fields.reshape(-1, *self._family.problem.lattice)
+
+    def set_fixed_values(self, fields: NDArray[np.float32], points: NDArray[np.float64]) -> None:
+        """Give the fields (n, *lattice) of points the values of their fixed nodes."""
+        factors = np.insert(points, points.shape[1], 1.0, axis=1)
+        fields.reshape(len(fields), -1)[:, self._fixed] = factors @ self._of_values
 
     @property
     def can_solve(self) -> bool:

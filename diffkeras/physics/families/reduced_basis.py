@@ -276,10 +276,7 @@ class ReducedBasis:
                 fields = self._solved(several, map(self.family.quick_problem_at, several))
             else:
                 fields = self._predictor.fields(several)
-        fixed = self.family.problem.fixed
-        for point, field in zip(several, fields, strict=True):
-            values = self.family.values_at(point)
-            np.copyto(field, values, where=fixed, casting="same_kind")
+            self._predictor.set_fixed_values(fields, several)
         return fields[0] if points.ndim == 1 else fields
 
     def save(self, path: str | Path) -> None:
