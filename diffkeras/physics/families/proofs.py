@@ -16,6 +16,7 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.finite_volumes import FiniteVolumes
 from diffkeras.physics.equations.rounding import SLACK
 from diffkeras.physics.families.equations import SharedEquations, SharedOperator
 from diffkeras.physics.families.family import Family
@@ -215,7 +216,7 @@ class FamilyProofs:
     def bound(
         self,
         kind: int,
-        equations: Equations,
+        equations: SharedEquations,
         field: NDArray[np.float64],
         residual: NDArray[np.float64],
         rounding: float = 0.0,
@@ -231,12 +232,16 @@ class FamilyProofs:
             rounding: at least its error on any node.
             radius: of the slopes.
         """
-        slope = equations.least_slope(field, radius)
-        constant, barrier = self._choices[kind].bound(equations, residual, rounding, slope)
+        operator: FiniteVolumes | NDArray[np.float32]
+        if equations.shares:
+            operator = equations.least_change(field, radius)
+        else:
+            operator = equations.steeper(equations.least_slope(field, radius))
+        constant, barrier = self._choices[kind].bound(operator, residual, rounding)
         return BarrierProof(constant * SLACK, barrier)
 
     def _proof(
-        self, kind: int, equations: Equations, field: NDArray[np.float64], needed: float
+        self, kind: int, equations: SharedEquations, field: NDArray[np.float64], needed: float
     ) -> tuple[NDArray[np.float64], BarrierProof | None]:
         """The residual, and a bound of at most `needed`, if a barrier proves one."""
         residual, rounding = equations.of_with_most_rounding(field)

@@ -56,13 +56,16 @@ class Barrier:
         self.applied = self._applied(self.volumes)
         self.less, self._more = single * (1 - SINGLE), single * (1 + SINGLE)
 
-    def bound(self, operator: FiniteVolumes, residual: NDArray, rounding: float) -> float:
+    def bound(
+        self, operator: FiniteVolumes | NDArray[np.float32], residual: NDArray, rounding: float
+    ) -> float:
         """A c with (A + d) c w ≥ |F| on the free nodes, about the least; infinite if there is none.
 
         Then c w · `SLACK` bounds the error, if it is within the radius of the slopes.
 
         Args:
-            operator: A + d, rounded down, of a problem with the same fixed nodes.
+            operator: A + d, rounded down, of a problem with the same fixed nodes; or, for the same
+                couplings, less than what is added to the drain that the barrier was made for.
             residual: F, on the lattice, 0 on the fixed nodes.
             rounding: at least its error on any node.
         """
@@ -80,14 +83,15 @@ class Barrier:
         ratio /= supply
         return size * float(ratio.max()) * (1 + SINGLE)
 
-    def _supply(self, operator: FiniteVolumes) -> NDArray[np.float32]:
+    def _supply(self, operator: FiniteVolumes | NDArray[np.float32]) -> NDArray[np.float32]:
         """At most (A + d) w on the lattice, for the operator A + d of any problem."""
-        if operator.couplings is not self.volumes.couplings:
+        if not isinstance(operator, FiniteVolumes):
+            change = operator
+        elif operator.couplings is not self.volumes.couplings:
             return self._applied(operator)
-        # the couplings are the same, so that the drains make all the difference
-        change = np.empty(operator.drain.shape, np.float32)
-        np.subtract(operator.drain, self.volumes.drain, out=change, casting="same_kind")
-        np.minimum(change, np.float32(HIGHEST), out=change)
+        else:
+            change = (operator.drain - self.volumes.drain).astype(np.float32)
+        change = np.minimum(change, np.float32(HIGHEST))
         result = change * self.less
         if not change.min() >= 0:
             np.multiply(change, self._more, out=result, where=change < 0)
@@ -120,15 +124,17 @@ class BarrierChoice:
         self._highest = np.array([barrier.highest for barrier in barriers])
 
     def bound(
-        self, equations: Equations, residual: NDArray, rounding: float, slope: NDArray | float
+        self, operator: FiniteVolumes | NDArray[np.float32], residual: NDArray, rounding: float
     ) -> tuple[float, Barrier]:
         """The constant and the barrier that is likely to have the smallest bound.
 
         Where it isn't one, as seen on the other nodes, the next ones are tried. If all fail, the
-        constant is infinite.
+        constant is infinite. Arguments are those of `Barrier.bound`.
         """
-        operator = equations.steeper(slope)
-        change = (operator.drain.take(self._nodes) - self._drain).astype(np.float32)
+        if isinstance(operator, FiniteVolumes):
+            change = (operator.drain.take(self._nodes) - self._drain).astype(np.float32)
+        else:
+            change = operator.take(self._nodes)
         supply = change * self._fields
         supply += self._applied
         sizes = np.abs(residual.take(self._nodes)).astype(np.float32)
