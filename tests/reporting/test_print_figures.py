@@ -5,13 +5,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from diffkeras.reporting.print_figures import (
-    PALETTE,
-    log_ticks,
-    print_axes,
-    print_svg,
-    series_style,
-)
+from diffkeras.reporting.figures import log_ticks
+from diffkeras.reporting.print_figures import PALETTE, print_axes, print_svg, series_style
 
 
 def drawn() -> Figure:
