@@ -31,7 +31,7 @@ def test_fields_of_any_precision_are_read(fields: np.ndarray, tmp_path: Path) ->
         ({"sources_02": FIELDS[1:]}, r"sources_02 in .*\(4, 4, 6\).*not \(5, 4, 6\) of real"),
         ({"sources_02": FIELDS.astype(str)}, "sources_02 in .* type <U"),
         ({"sources_02": FIELDS * np.nan}, "field 0 of sources_02 in .* is not finite"),
-        ({"sources_02": FIELDS * 1e40}, "field 0 of .* choose units"),
+        ({"sources_02": 1e40 * FIELDS.astype(float)}, "field 0 of .* choose units"),
         ({"sources_02": np.zeros((5, 400, 600))}, r"bytes, more than 100,000 for predictions"),
     ],
     ids=["missing", "fewer", "text", "NaN", "large numbers", "large file"],
