@@ -1,23 +1,25 @@
 """The result of a surrogate: a field with a proven bound of its error."""
 
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from diffkeras.physics import Certificate, Equations, Problem, certify, solve
+from diffkeras.physics import Certificate, Equations, Problem, Quantity, Solution, certify, solve
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.families.proofs import METHOD, FamilyProofs
-from diffkeras.reporting.text import rounded_up
+from diffkeras.physics.solution import ProvenField
 
 
 @dataclass(frozen=True, repr=False)
-class Prediction:
+class Prediction(ProvenField):
     """The field that a surrogate predicts for a problem, of one image or a batch.
 
-    Bounds are proofs, not estimates (see `diffkeras.certify`). The certificate is computed when it
-    is first read, so a prediction whose bounds nobody reads costs no more than the network.
+    It is used like a `Certificate`, which is computed when it is first needed: a prediction whose
+    bounds nobody reads costs no more than the network. Bounds are proofs, not estimates (see
+    `diffkeras.certify`).
 
     Attributes:
         field: (rows, columns) or (batch, rows, columns), float32 or float64, in the unit of the
@@ -29,10 +31,10 @@ class Prediction:
             if that of the certificate is.
     """
 
-    field: NDArray
-    problem: Problem
+    field: NDArray[np.floating]
+    problem: Problem = dataclass_field(repr=False)
     solved: int = 0
-    proven: NDArray[np.float64] | None = None
+    proven: NDArray[np.float64] | None = dataclass_field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for array in (self.field, self.proven):
@@ -53,6 +55,18 @@ class Prediction:
     def certificate(self) -> Certificate:
         """The proof, with a corrected field; a `BatchCertificate` for a batch."""
         return certify(self.field, self.problem)
+
+    @property
+    def corrected(self) -> Solution:
+        """A better field, with its own bounds; that of the certificate."""
+        return self.certificate.corrected
+
+    def quantity(self, weights: ArrayLike) -> Quantity:
+        """The sum of weights times the exact field, with a proven bound (see `Solution.quantity`).
+
+        Its `of_field` is that of the predicted field.
+        """
+        return self.certificate.quantity(weights)
 
     def within(self, tolerance: float, proofs: FamilyProofs | None = None) -> "Prediction":
         """A prediction whose `error_bound` is at most a tolerance.
@@ -75,14 +89,6 @@ class Prediction:
         return Prediction(
             field.reshape(shape), self.problem, int(solved.sum()), bound.reshape(shape)
         )
-
-    def __repr__(self) -> str:
-        """One line: shape and type of the field, and the bound if it is known."""
-        shape = "×".join(map(str, self.field.shape))
-        is_known = self.proven is not None or "certificate" in vars(self)
-        known = f", error_bound={rounded_up(self.error_bound)}" if is_known else ""
-        solved = ", solved" if self.solved else ""
-        return f"Prediction(field={shape} {self.field.dtype}{known}{solved})"
 
 
 def _within(
