@@ -18,12 +18,12 @@ from diffkeras.evaluation.methods import EXACT, SOURCES_SET, SURROGATE
 from diffkeras.evaluation.subject import Subject
 from diffkeras.reporting.figures import (
     ROUNDING,
+    log_ticks,
     new_axis,
     new_figure,
     panel_grid,
     parameter_axis,
     to_png,
-    write_out_numbers,
 )
 from diffkeras.reporting.labels import label_lines
 
@@ -140,7 +140,7 @@ def error_per_length_figure(errors: pd.DataFrame, step: float) -> Figure:
         bins = np.searchsorted(edges[1:-1], lengths, side="right")
         means = own["mae"].groupby(bins).mean().reindex(range(LENGTH_BINS))
         axis.plot(middles, _drawable(means), **_style(str(name)))
-    write_out_numbers(axis)
+    log_ticks(axis, "x")
     label_lines(axis)
     return figure
 

@@ -12,14 +12,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
 
 ROUNDING = 1e-7  # smaller errors are rounding in single precision, and are not drawn
-WIDE, FAR = 3.0, 50.0  # factors between values above which an axis is logarithmic, and in decades
+WIDE = 3.0  # factor between values above which an axis is logarithmic
 ACROSS = 3  # panels of a grid
+TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7))  # of each decade, ever closer
 POINTS = 512  # along a side, of which outlines are drawn
 STYLE: Any = {
     "font.size": 12,  # at the width of a page, 10 inches shrink to 7.5: 9 pt
@@ -127,15 +128,33 @@ def parameter_axis(axes: Axes, along: Literal["x", "y"], name: str, values: NDAr
     """Make one of two axes that of a parameter: logarithmic if its values span a wide range."""
     axis = {"x": axes.xaxis, "y": axes.yaxis}[along]
     axis.set_label_text(name)
-    if not (values.min() > 0 and values.max() > WIDE * values.min()):
+    if values.min() > 0 and values.max() > WIDE * values.min():
+        axes.set(**{f"{along}scale": "log"})
+        log_ticks(axes, along)
+    else:
         axis.set_major_locator(MaxNLocator(4))
-        return
-    {"x": axes.set_xscale, "y": axes.set_yscale}[along]("log")
-    # 1, 2 and 5 of up to a decade and a half, or only powers of ten
-    few = values.max() > FAR * values.min()
-    axis.set_major_locator(LogLocator(subs=(1.0,) if few else (1.0, 2.0, 5.0)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())
+
+
+def log_ticks(axis: Axes, along: Literal["x", "y"], fewest: int = 3) -> None:
+    """Ticks of a logarithmic axis at round values such as 0.05, at least `fewest` of them.
+
+    Call it after everything is drawn: it keeps the limits of the axis.
+    """
+    low, high = axis.get_xlim() if along == "x" else axis.get_ylim()
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    candidates = [np.outer(decades, places).ravel() for places in TICKS]
+    candidates.append(
+        np.asarray(MaxNLocator(fewest + 1, steps=[1, 2, 5, 10]).tick_values(low, high))
+    )
+    for ticks in candidates:
+        ticks = ticks[(ticks >= low) & (ticks <= high)]
+        if ticks.size >= fewest:
+            break
+    part = axis.xaxis if along == "x" else axis.yaxis
+    part.set_major_locator(FixedLocator(ticks.tolist()))
+    part.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    part.set_minor_locator(NullLocator())
+    axis.set(**{f"{along}lim": (low, high)})
 
 
 def outline(axis: Axes, nodes: NDArray[np.bool_]) -> None:
@@ -144,9 +163,3 @@ def outline(axis: Axes, nodes: NDArray[np.bool_]) -> None:
     fine = np.kron(nodes, np.ones((finer, finer)))
     y, x = ((np.arange(side) + 0.5) / finer - 0.5 for side in fine.shape)
     axis.contour(x, y, fine, levels=[0.5], colors="white", linewidths=0.5)
-
-
-def write_out_numbers(axis: Axes) -> None:
-    """Have 5 and 20 on a logarithmic x axis in place of 5×10⁰ and 2×10¹."""
-    axis.xaxis.set_major_formatter(LogFormatter(minor_thresholds=(1.5, 1)))
-    axis.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 1)))

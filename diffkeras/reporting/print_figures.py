@@ -1,13 +1,10 @@
 """Figures for print: one or two columns wide, in small type, as SVG."""
 
 from contextlib import AbstractContextManager
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib
-import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from diffkeras.reporting.figures import STYLE, new_figure, to_image
 
@@ -72,31 +69,6 @@ def series_style(index: int) -> dict[str, Any]:
     """Colour and marker of a series without an order, for `Axes.plot` and `Axes.errorbar`."""
     place = index % len(PALETTE)
     return {"color": PALETTE[place], "marker": SERIES_MARKERS[place]}
-
-
-TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7))  # of each decade, ever closer
-
-
-def log_ticks(axis: Axes, along: Literal["x", "y"], fewest: int = 3) -> None:
-    """Ticks of a logarithmic axis at round values such as 0.05, at least `fewest` of them.
-
-    Call it after everything is drawn: it keeps the limits of the axis.
-    """
-    low, high = axis.get_xlim() if along == "x" else axis.get_ylim()
-    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    candidates = [np.outer(decades, places).ravel() for places in TICKS]
-    candidates.append(
-        np.asarray(MaxNLocator(fewest + 1, steps=[1, 2, 5, 10]).tick_values(low, high))
-    )
-    for ticks in candidates:
-        ticks = ticks[(ticks >= low) & (ticks <= high)]
-        if ticks.size >= fewest:
-            break
-    part = axis.xaxis if along == "x" else axis.yaxis
-    part.set_major_locator(FixedLocator(ticks.tolist()))
-    part.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    part.set_minor_locator(NullLocator())
-    axis.set(**{f"{along}lim": (low, high)})
 
 
 def print_svg(figure: Figure) -> bytes:
