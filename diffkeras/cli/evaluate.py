@@ -12,7 +12,6 @@ from diffkeras.cli.options import (
     collect_overrides,
     command,
     config_option,
-    data_dir_option,
     override_options,
     read_config,
     start_tensorflow,
@@ -26,6 +25,19 @@ TEST_EXAMPLES = "data.test_examples"
 PARTS = ("data.sources", TEST_EXAMPLES)  # they choose a part of a test set
 
 
+class NamedType(click.ParamType):
+    """A model under a name."""
+
+    name = "model"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str]:
+        """(its name, the run or file)."""
+        name, _, place = (part.strip() for part in str(value).partition("="))
+        if not name or not place:
+            self.fail(f"{value!r} is not NAME=RUN or NAME=FILE", param, ctx)
+        return name, place
+
+
 @command()
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @config_option(None, "Configuration of the test data.  [default: that of the run]")
@@ -36,7 +48,12 @@ PARTS = ("data.sources", TEST_EXAMPLES)  # they choose a part of a test set
     "shifted one. It is generated if needed. `diffkeras benchmark-data` lists them.",
 )
 @override_options("sources", "test_examples")
-@data_dir_option
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Directory of the datasets.  [default: that of the training, if it is there, else data]",
+)
 @threads_option()
 @click.option(
     "--predictions",
@@ -54,6 +71,29 @@ PARTS = ("data.sources", TEST_EXAMPLES)  # they choose a part of a test set
     help="Directory of the results.  [default: RUN/evaluation]",
 )
 @click.option(
+    "--name",
+    metavar="TEXT",
+    default="surrogate",
+    show_default=True,
+    help="Name of the model in tables and figures.",
+)
+@click.option(
+    "--compare",
+    metavar="NAME=RUN|FILE",
+    type=NamedType(),
+    multiple=True,
+    help="Another model for the same tables and figures: a run or a shipped surrogate of the same "
+    "physics, or a .npz of predictions. Repeatable. Bounds and cases are of the first model only.",
+)
+@click.option(
+    "--format",
+    "figure_format",
+    type=click.Choice(["png", "pdf", "svg"]),
+    default="png",
+    show_default=True,
+    help="Also write the files in figures/ in this format.",
+)
+@click.option(
     "--worst-cases",
     metavar="N",
     type=WholeRange(1, 1_000_000),
@@ -64,10 +104,13 @@ def evaluate(
     run: Path | None,
     config_file: str | None,
     test_set: str | None,
-    data_dir: Path,
+    data_dir: Path | None,
     threads: int | None,
     predictions: Path | None,
     output: Path | None,
+    name: str,
+    compare: tuple[tuple[str, str], ...],
+    figure_format: str,
     worst_cases: int | None,
     **flags: Any,
 ) -> None:
@@ -85,11 +128,12 @@ def evaluate(
       diffkeras evaluate saved_models/quickstart
       diffkeras evaluate saved_models/quickstart --sources 5 --test-examples 50
       diffkeras evaluate saved_models/quickstart --worst-cases 2000
+      diffkeras evaluate saved_models/unet --name U-Net --compare FNO=saved_models/fno
       diffkeras evaluate --config quickstart --predictions mine.npz --output mine
       diffkeras evaluate --test-set fixed_values_64 --predictions mine.npz --output mine
     """
     from diffkeras.data.storage import with_stored_examples
-    from diffkeras.surrogates.run_directory import Run
+    from diffkeras.surrogates.run_directory import DATA, Run
 
     overrides = collect_overrides(flags)
     for key in overrides:
@@ -102,7 +146,10 @@ def evaluate(
             raise click.UsageError("--predictions needs --config or --test-set, and --output.")
     elif run is None:
         raise click.UsageError("Missing argument 'RUN', a directory that `diffkeras train` wrote.")
+    if len(dict(compare)) < len(compare):
+        raise click.BadParameter("two models have one name", param_hint="--compare")
     own = Run.open(run) if run else None
+    data_dir = data_dir or (own.data_dir() if own else DATA)
     if test_set is not None:
         config = _test_set_config(test_set, config_file, overrides, data_dir)
     elif config_file is not None:
@@ -115,7 +162,13 @@ def evaluate(
     start_tensorflow(threads)
     from diffkeras import workflows
 
-    options: dict[str, Any] = {"threads": threads, "show_progress": True}
+    options: dict[str, Any] = {
+        "threads": threads,
+        "figure_format": figure_format,
+        "name": name,
+        "compare": dict(compare),
+        "show_progress": True,
+    }
     if run is None:
         evaluation = workflows.evaluate_foreign(
             config, data_dir, output, predictions=predictions, **options
