@@ -226,6 +226,13 @@ def file_option(name: str, help: str, **attributes: Any) -> Callable[[Command], 
     return click.option(*name.split(), metavar="FILE", type=FILE, help=help, **attributes)
 
 
+unit_option = click.option(
+    "--unit",
+    metavar="TEXT",
+    help="Unit of lengths in the picture, e.g. um.  [default: numbers of nodes if the step is 1]",
+)
+
+
 def problem_options(command: Command, *, required: bool = True, space: bool = False) -> Command:
     """SOURCE_FILE, the maps and numbers of a problem, and what is written of its field."""
     for option in (

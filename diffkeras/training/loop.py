@@ -68,6 +68,7 @@ def write_results(session: TrainingSession) -> None:
         "finished",
         replicas=session.group.replicas,
         seed=config.training.seed,
+        data_dir=str(session.data_dir.resolve()),
         **origin,
         trainable_parameters=session.compiled.parameters,
         seconds=round(state.seconds, 1),
