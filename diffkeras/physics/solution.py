@@ -1,6 +1,7 @@
 """A solved field, how it was solved, and proven bounds of its error."""
 
 import warnings
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
@@ -23,7 +24,7 @@ from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.statistics import SolveStatistics
 from diffkeras.system.packages import needs_packages
 
-ROUGH = 0.01  # relative error of a field, from which slopes of uptake may be those of another one
+ROUGH_ERROR = 0.01  # relative, from which slopes of uptake may be those of another field
 
 
 class ProvenField(ShortRepr):
@@ -205,7 +206,11 @@ class Solution(ProvenField):
 
     @property
     def _equations(self) -> Equations:
-        return self.equations or Equations(self.problem)
+        if self.equations is not None:
+            return self.equations
+        equations = _latest.of(self) or Equations(self.problem)
+        _latest.keep(self, equations)
+        return equations
 
     @property
     def _exact(self) -> NDArray[np.float64]:
@@ -213,13 +218,42 @@ class Solution(ProvenField):
         return np.where(self.problem.fixed, self.problem.values, self.field)
 
     def _warn_of_rough_field(self) -> None:
-        if self.problem.uptake is not None and self.stats.residual > ROUGH:
+        if self.problem.homogeneous.uptake is not None and self.stats.residual > ROUGH_ERROR:
             warnings.warn(
                 f"the field is known to {self.stats.residual:.1g} of its largest value only, and "
                 "uptake saturates: the derivatives may be those of another field; solve with a "
                 "smaller tolerance, or read `adjoint_bound`",
                 stacklevel=3,
             )
+
+
+class _Latest:
+    """The equations of the latest solution, as long as that lives.
+
+    Derivatives need them. They take several times the memory of a field, so that those of one
+    solution only are kept.
+    """
+
+    def __init__(self) -> None:
+        self._pair: tuple[weakref.ref[Solution], Equations] | None = None
+
+    def keep(self, solution: Solution, equations: Equations) -> None:
+        """Keep these, and no others."""
+        self._pair = weakref.ref(solution, self._forget), equations
+
+    def of(self, solution: Solution) -> Equations | None:
+        """Those of a solution, if it is the latest one."""
+        pair = self._pair
+        return pair[1] if pair is not None and pair[0]() is solution else None
+
+    def _forget(self, reference: "weakref.ref[Solution]") -> None:
+        pair = self._pair
+        if pair is not None and pair[0] is reference:
+            self._pair = None
+
+
+_latest = _Latest()
+keep_equations = _latest.keep
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.physics import Certificate, Equations, Problem, Quantity, Solution, certify, solve
 from diffkeras.physics.arguments import largest
+from diffkeras.physics.families.proofs import METHOD, FamilyProofs
 from diffkeras.physics.solution import ProvenField
 
 
@@ -25,7 +26,7 @@ class Prediction(ProvenField):
             source values.
         problem: the problem that it should solve.
         solved: number of images whose field is that of the exact solver, because neither the
-            network's field nor the certificate's was proven to be within the tolerance.
+            network's field nor a corrected one was proven to be within the tolerance.
         proven: a bound of the field's error node by node that is known already, of its shape; None
             if that of the certificate is.
     """
@@ -67,7 +68,7 @@ class Prediction(ProvenField):
         """
         return self.certificate.quantity(weights)
 
-    def within(self, tolerance: float) -> "Prediction":
+    def within(self, tolerance: float, proofs: FamilyProofs | None = None) -> "Prediction":
         """A prediction whose `error_bound` is at most a tolerance.
 
         It has the network's field where that is proven to be within the tolerance, or else the
@@ -75,13 +76,14 @@ class Prediction(ProvenField):
 
         Args:
             tolerance: the largest error, relative as that of `diffkeras.solve`.
+            proofs: of the family of the problem, which then correct the field and prove its bound.
 
         Raises:
             PhysicsError, ConvergenceError: as `diffkeras.solve`.
         """
         fields = self.field if self.problem.is_batch else [self.field]
         images = zip(fields, self.problem.images, strict=True)
-        parts = [_within(tolerance, field, image) for field, image in images]
+        parts = [_within(tolerance, field, image, proofs) for field, image in images]
         field, bound, solved = (np.stack(values) for values in zip(*parts, strict=True))
         shape = self.field.shape
         return Prediction(
@@ -90,17 +92,22 @@ class Prediction(ProvenField):
 
 
 def _within(
-    tolerance: float, field: NDArray, problem: Problem
+    tolerance: float, field: NDArray, problem: Problem, proofs: FamilyProofs | None
 ) -> tuple[NDArray, NDArray[np.float64], bool]:
     """A field of one image, its bound node by node, and whether it was solved."""
-    equations = Equations(problem)
-    proof = certify(field, equations)
-    better = proof.corrected
-    for candidate, bound in ((field, proof.node_bound), (better.field, better.node_bound)):
-        error = float(bound.max())
-        if error <= tolerance * _least_size(candidate, error, equations):
-            return candidate, bound, False
-    solution = solve(equations, initial=better.field, tolerance=tolerance)
+    if proofs is not None:
+        solution = proofs.within(problem, field, tolerance)
+        if solution.stats.method == METHOD:
+            return solution.field, solution.node_bound, False
+    else:
+        equations = Equations(problem)
+        proof = certify(field, equations)
+        better = proof.corrected
+        for candidate, bound in ((field, proof.node_bound), (better.field, better.node_bound)):
+            error = float(bound.max())
+            if error <= tolerance * _least_size(candidate, error, equations):
+                return candidate, bound, False
+        solution = solve(equations, initial=better.field, tolerance=tolerance)
     return solution.field, np.full(field.shape, solution.error_bound), True
 
 

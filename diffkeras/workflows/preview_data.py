@@ -7,6 +7,7 @@ import numpy as np
 
 from diffkeras.config import Config, format_counts
 from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.errors import OutputError
 from diffkeras.physics import Example, Family, Medium
 from diffkeras.physics.problem.sides import sides_in_words
 from diffkeras.reporting.data_figures import (
@@ -43,9 +44,11 @@ def preview(config: Config, path: str | Path) -> Path:
 
     Raises:
         PackingError: the discs don't fit.
-        OutputError: the report can't be written.
+        OutputError: the report can't be written, or its name doesn't end in .html.
     """
     path = Path(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise OutputError(f"a preview is an HTML page, so its name ends in .html, unlike {path}")
     check_file(path)
     if config.family is not None:
         return _preview_family(config, path)
