@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, PlainSerializer
 from diffkeras.config.validation_messages import short
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number
-from diffkeras.physics.problem.sides import GIVEN, GivenSide, canonical_boundary
+from diffkeras.physics.problem.given_sides import GIVEN, GivenSide
+from diffkeras.physics.problem.sides import canonical_boundary
 
 AXES = 2
 

@@ -7,8 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from diffkeras.config import Config, format_counts
-from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.field_metrics import EXPLANATIONS, METRICS
+from diffkeras.evaluation.errors import ERRORS, EXPLANATIONS, METRICS
 from diffkeras.evaluation.measurement import ALL, Measurement, describe_clock
 from diffkeras.evaluation.methods import (
     EXACT,

@@ -134,8 +134,7 @@ def evaluate_foreign(
         threads, figure_format, name, compare, show_progress: as for `evaluate`.
 
     Raises:
-        RunError: the predictions can't be used.
-        DataError: datasets are missing or damaged.
+        DataError: datasets are missing or damaged, or the predictions can't be used.
         ConfigurationError: the test data have a range of diffusion lengths, or two methods have one
             name.
         OutputError: as for `evaluate`.

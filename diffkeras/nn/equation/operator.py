@@ -13,7 +13,8 @@ from keras import ops
 
 from diffkeras.nn.arguments import one_of, positive
 from diffkeras.nn.equation.equations import LinearEquations, Uptake, equations_of, given_terms
-from diffkeras.physics.problem.sides import GIVEN, GivenSide, homogeneous
+from diffkeras.physics.problem.given_sides import GIVEN, GivenSide
+from diffkeras.physics.problem.sides import homogeneous
 from diffkeras.representation.network_input import MAPS, maps_of_channels
 
 BOUNDARIES = ("absorbing", "reflecting", "periodic")
