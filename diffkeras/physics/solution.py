@@ -27,8 +27,55 @@ from diffkeras.system.packages import needs_packages
 ROUGH_ERROR = 0.01  # relative, from which slopes of uptake may be those of another field
 
 
+class ProvenField(ShortRepr):
+    """A field with proven bounds of its error: a `Solution`, `Certificate` or `Prediction`.
+
+    Each has `field` and `problem`, `error_bound` and `node_bound` of that field, and the methods
+    `quantity` and `plot`. Of a batch, arrays have the batch as their first axis, and numbers are
+    the largest of all images.
+    """
+
+    field: NDArray[np.floating]
+    problem: Problem
+
+    def plot(
+        self,
+        *,
+        unit: str | None = None,
+        slices: Mapping[str, int | Sequence[int]] | None = None,
+    ) -> Any:
+        """A picture of the sources and the field; of a batch, of its first image with sources.
+
+        It needs matplotlib. The axes show numbers of nodes where the lattice step is 1 and no unit
+        is given, otherwise lengths.
+
+        Args:
+            unit: of lengths, such as "µm".
+            slices: in three dimensions, the numbers of the "plane", "row" and "column" to draw. By
+                default, one of each: those through the node where the field is steepest, or a
+                source next to it.
+
+        Returns:
+            A `matplotlib.figure.Figure`: notebooks show it, and `figure.savefig` writes it.
+
+        Raises:
+            PhysicsError: a slice that the lattice doesn't have, or a unit that can't be drawn.
+            MissingPackageError: there is no matplotlib.
+
+        Example:
+            >>> import numpy as np, diffkeras as dk
+            >>> volume = np.zeros((8, 9, 10))
+            >>> volume[4, 4, 4] = 1.0
+            >>> solution = dk.solve(volume, dimensions=3, step=2.0, decay=0.01)
+            >>> figure = solution.plot(unit="µm", slices={"plane": [3, 4], "row": 4})
+        """
+        with needs_packages("Solution.plot"):
+            from diffkeras.reporting.fields import solution_figure
+        return solution_figure(self.problem, self.field, unit=unit, slices=slices)
+
+
 @dataclass(frozen=True, repr=False)
-class Solution(ShortRepr):
+class Solution(ProvenField):
     """The field of a problem, with proven bounds of its error.
 
     Attributes:
@@ -156,41 +203,6 @@ class Solution(ShortRepr):
         with blas_threads():
             quantity = Quantity.of(self._equations, self._exact, self.node_bound, values)
         return replace(quantity, of_field=float((values * self.field).sum()))
-
-    def plot(
-        self,
-        *,
-        unit: str | None = None,
-        slices: Mapping[str, int | Sequence[int]] | None = None,
-    ) -> Any:
-        """A picture of the sources and the field; of a batch, of its first image with sources.
-
-        It needs matplotlib. The axes show numbers of nodes where the lattice step is 1 and no unit
-        is given, otherwise lengths.
-
-        Args:
-            unit: of lengths, such as "µm".
-            slices: in three dimensions, the numbers of the "plane", "row" and "column" to draw. By
-                default, one of each: those through the node where the field is steepest, or a
-                source next to it.
-
-        Returns:
-            A `matplotlib.figure.Figure`: notebooks show it, and `figure.savefig` writes it.
-
-        Raises:
-            PhysicsError: a slice that the lattice doesn't have, or a unit that can't be drawn.
-            MissingPackageError: there is no matplotlib.
-
-        Example:
-            >>> import numpy as np, diffkeras as dk
-            >>> volume = np.zeros((8, 9, 10))
-            >>> volume[4, 4, 4] = 1.0
-            >>> solution = dk.solve(volume, dimensions=3, step=2.0, decay=0.01)
-            >>> figure = solution.plot(unit="µm", slices={"plane": [3, 4], "row": 4})
-        """
-        with needs_packages("Solution.plot"):
-            from diffkeras.reporting.fields import solution_figure
-        return solution_figure(self.problem, self.field, unit=unit, slices=slices)
 
     @property
     def _equations(self) -> Equations:

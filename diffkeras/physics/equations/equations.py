@@ -244,7 +244,8 @@ class Equations:
         """The operator A + d of slopes d, (rows, columns), rounded down."""
         if not np.any(slope):
             return self.volumes
-        drain = (self.volumes.drain + slope) / SLACK
+        drain = self.volumes.drain + slope
+        drain /= SLACK
         return FiniteVolumes(self.volumes.couplings, drain)
 
 
