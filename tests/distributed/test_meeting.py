@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from ports import free_addresses
 
-from diffkeras.distributed import meeting
-from diffkeras.distributed.cluster import Cluster
-from diffkeras.distributed.meeting import meet
+from diffkeras.distributed import cluster
+from diffkeras.distributed.cluster import Cluster, meet
 from diffkeras.errors import ConfigurationError, DiffkerasError, WorkerError
 
 
@@ -73,7 +72,7 @@ def test_a_port_in_use_is_named(
 ) -> None:
     host, _, port = addresses[0].partition(":")
     with socket.create_server((host, int(port))):
-        monkeypatch.setattr(meeting, "OWN_PORT_SECONDS", 0.5)
+        monkeypatch.setattr(cluster, "OWN_PORT_SECONDS", 0.5)
         error = meet_all(addresses[:2], {0: {}}, timeout=1.0)[0]
     assert isinstance(error, WorkerError)
     assert f"the port {port} of worker 0 ({addresses[0]}), this worker, can't be used" in str(error)
@@ -103,14 +102,14 @@ def test_a_process_that_starts_again_while_others_are_missing_is_counted_once(
 
     results: dict[int, DiffkerasError | None] = {}
     reported = threading.Event()
-    send = meeting._send
+    send = cluster._send
 
     def send_and_tell(connection: socket.socket, content: Any) -> None:
         send(connection, content)
         if content.get("index") == 1:
             reported.set()
 
-    monkeypatch.setattr(meeting, "_send", send_and_tell)
+    monkeypatch.setattr(cluster, "_send", send_and_tell)
 
     def third() -> None:
         # the others are complete once worker 2 reports, so the second life of worker 1 goes first

@@ -12,8 +12,7 @@ from diffkeras.config import Config
 from diffkeras.data import mixed_dataset
 from diffkeras.nn import ConvolutionalMuon, encoder_decoder, joined_pair, unpack_target
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.training.callbacks.weight_average import averaged_weights
-from diffkeras.training.optimizers import make_optimizer, make_schedule
+from diffkeras.training.optimizers import averaged_weights, make_optimizer, make_schedule
 from diffkeras.workflows import train
 
 

@@ -18,8 +18,7 @@ import tensorflow as tf
 from lean_runs import lean_training
 
 from diffkeras.config import Config, load_config, parse_config
-from diffkeras.distributed.multiworker_model import distribute
-from diffkeras.distributed.process_group import ProcessGroup, join_process_group
+from diffkeras.distributed.process_group import ProcessGroup, distribute, join_process_group
 from diffkeras.nn import encoder_decoder, get_loss, pack_target
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.training.optimizers import make_optimizer

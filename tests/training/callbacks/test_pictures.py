@@ -8,8 +8,8 @@ from known_networks import surrogate_of
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
-from diffkeras.training.callbacks import pictures
-from diffkeras.training.callbacks.pictures import (
+from diffkeras.training.callbacks import tensorboard
+from diffkeras.training.callbacks.tensorboard import (
     ERROR_COLORS,
     FIELD_COLORS,
     GAP,
@@ -70,7 +70,7 @@ def test_fields_of_production_are_drawn_on_the_scale_of_their_maximum(
         drawn.extend(panels)
         return np.zeros((4, 4, 3), np.uint8)
 
-    monkeypatch.setattr(pictures, "draw_example", draw)
+    monkeypatch.setattr(tensorboard, "draw_example", draw)
     callback = Pictures(session)
     callback.set_model(model)
     callback.on_epoch_end(0)

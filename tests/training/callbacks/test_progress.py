@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from diffkeras.training.callbacks.progress import TrainingProgress
+from diffkeras.training.callbacks.history import TrainingProgress
 from diffkeras.training.checkpoints import TrainingState
 
 
