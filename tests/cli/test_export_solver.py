@@ -1,19 +1,13 @@
 """`diffkeras export --solver`."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tensorflow as tf
-from click.testing import Result
 
 from diffkeras.physics import solve
 
 
-def test_the_exported_solver_has_the_medium_of_the_options(
-    diffkeras: Callable[..., Result], tmp_path: Path
-) -> None:
+def test_the_exported_solver_has_the_medium_of_the_options(diffkeras, tmp_path):
     medium = {"diffusivity": 2.0, "decay": 0.1, "step": 0.5, "boundary": ("periodic", "absorbing")}
     given = ("--diffusivity", 2, "--decay", 0.1, "--step", 0.5, "--boundary", "periodic,absorbing")
     words = ("export", "--solver", "--lattice", "8x12", *given, "-o", tmp_path / "solver")
@@ -44,13 +38,7 @@ def test_the_exported_solver_has_the_medium_of_the_options(
         ),
     ],
 )
-def test_what_fits_no_solver_is_refused(
-    refused: Callable[..., str],
-    words: tuple[str, ...],
-    message: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_fits_no_solver_is_refused(refused, words, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert message in refused("export", *words)
     assert not [*tmp_path.iterdir()]
