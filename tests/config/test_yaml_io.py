@@ -8,7 +8,7 @@ from diffkeras.errors import ConfigurationError
 
 REFUSED = {
     "bytes": "x" * (MOST_BYTES + 1),
-    "nesting": "[" * 5000,
+    "nesting": "[" * 2000,
     "alias": "a: &a [1, 1]\nb: [*a, *a]",
     "merge": "a: &a {x: 1}\nb: {<<: *a}",
     "itself": "a: &a {b: *a}",

@@ -172,7 +172,7 @@ def test_batches_go_on_at_any_position(tiny, data_dir, changes, shares):
     steps = steps_per_epoch(config, shares=shares.total)
     whole = batches(config, data_dir, shares, 3 * steps)
     epochs = [np.concatenate(whole[e * steps : (e + 1) * steps]) for e in range(3)]
-    for epoch, step in ((0, 2), (1, 0), (2, steps - 1)):
+    for epoch, step in ((0, 2), (2, steps - 1)):
         first = epoch * steps + step
         rest = batches(config, data_dir, shares, 3 * steps - first, epoch=epoch, step=step)
         for one, other in zip(rest, whole[first:], strict=True):
