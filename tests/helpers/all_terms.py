@@ -159,7 +159,6 @@ def reference(problem: Problem) -> tuple[NDArray[np.longdouble], float]:
 def _uptake(law: Any, maximum: NDArray, half: NDArray, field: NDArray) -> tuple[NDArray, NDArray]:
     """φ and its derivative; below 0 it goes on as its tangent at 0."""
     if isinstance(law, CappedUptake):
-        half = np.where(maximum > 0, half, 0)  # no cell
         is_capped = half * field >= maximum
         return np.where(is_capped, maximum, half * field), np.where(is_capped, 0, half)
     positive = np.maximum(field, 0)
