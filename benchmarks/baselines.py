@@ -28,6 +28,7 @@ import threadpoolctl
 from numpy.typing import NDArray
 
 import diffkeras as dk
+from benchmarks.frame import command
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config
 from diffkeras.evaluation.images import draw_images, joined
@@ -132,19 +133,13 @@ def batched(
     return found
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, "baselines")
 @click.option("--images", default=20, help="Test images per source count.")
 @click.option(
     "--runs",
     type=click.Path(path_type=Path),
     default=Path("saved_models"),
     help="Directory of the runs.",
-)
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/baselines"),
-    help="Path of the table, without .md and .csv.",
 )
 def main(images: int, runs: Path, output: Path) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -20,6 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 import numpy as np
 
+from benchmarks.frame import command
 from benchmarks.tables import describe_machine, write_table
 
 COLUMNS = [
@@ -87,14 +88,8 @@ def measure(name: str) -> list[list[str]]:
     return rows
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, "exports")
 @click.option("--configs", default="quickstart,middle", help="Names of configurations.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/exports"),
-    help="Path of the table, without .md and .csv.",
-)
 def main(configs: str, output: Path) -> None:
     # before TensorFlow counts the cores
     if hasattr(os, "sched_setaffinity"):

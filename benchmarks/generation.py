@@ -25,6 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 import numpy as np
 
+from benchmarks.frame import command
 from diffkeras.config import load_config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.records import ShardTask, write_shard
@@ -70,19 +71,13 @@ def rates(dataset: DatasetConfig, processes: int, each: int) -> tuple[float, ...
         )
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, "generation")
 @click.option("--side", default=512, help="Nodes per side.")
 @click.option("--sources", default=20, help="Number of discs.")
 @click.option(
     "--processes", help="Processes, e.g. 1,2,4.  [default: powers of two up to all cores]"
 )
 @click.option("--examples", default=200, help="Examples per process.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/generation"),
-    help="Path of the table, without .md and .csv.",
-)
 def main(side: int, sources: int, processes: str | None, examples: int, output: Path) -> None:
     cores = available_cores()
     powers = {2**i for i in range(cores.bit_length()) if 2**i <= cores}

@@ -14,8 +14,6 @@ NumPy allocates, in float64 fields, above that of the field alone. All times are
 of rounds in one process and on one thread, in which every method has its turn.
 """
 
-import statistics
-import time
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
@@ -27,6 +25,7 @@ import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
+from benchmarks.frame import command, cpu_medians
 from benchmarks.tables import describe_machine, write_table
 from benchmarks.varying_proofs import BASE, CELLS, REGIONS, VESSELS
 from diffkeras.physics import Medium, MichaelisMenten, Problem, TissueSampler, sample_sources, solve
@@ -103,13 +102,8 @@ def rows_of(name: str, make: Callable[[], Problem], rounds: int) -> list[list[st
         if find_spec("torch_sla"):
             calls["field and derivatives by torch-sla"] = lambda: by_torch_sla(make)
     calls[f"central differences of {PARAMETERS} parameters"] = lambda: differences(make)
-    times: dict[str, list[float]] = {method: [] for method in calls}
-    for _ in range(rounds):
-        for method, call in calls.items():
-            begin = time.process_time()
-            call()
-            times[method].append(time.process_time() - begin)
-    medians = {method: statistics.median(each) for method, each in times.items()}
+    took = cpu_medians([*calls.values()], rounds)
+    medians = dict(zip(calls, took, strict=True))
     nodes = make().values.size
     peaks = {method: peak(call) / (8 * nodes) for method, call in list(calls.items())[:2]}
     rows = []
@@ -130,15 +124,9 @@ def peak(call: Callable[[], object]) -> int:
     return most
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, "gradients")
 @click.option("--side", "sides", multiple=True, default=(256, 512), help="Nodes per side.")
 @click.option("--rounds", default=7, help="Number of rounds.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/gradients"),
-    help="Path of the table, without .md and .csv.",
-)
 def main(sides: tuple[int, ...], rounds: int, output: Path) -> None:
     with threadpool_limits(limits=1):
         rows = [

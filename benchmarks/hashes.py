@@ -11,17 +11,9 @@ from tqdm import tqdm
 
 from diffkeras.evaluation.benchmark_data import splits
 from diffkeras.evaluation.benchmark_data.problems import SHIFTS, SPLITS
-from diffkeras.evaluation.images import draw_images
 from diffkeras.system.atomic_files import write_json
 
 FILE = Path(splits.__file__).with_name("hashes.json")
-
-
-def hash_of(split: splits.PublicSplit) -> str:
-    digest, (counts, each) = splits.Digest(split.config()), split.numbers
-    for count in counts:
-        digest.add(draw_images(digest.config, count, range(each), split.recipe_split))
-    return digest.hexdigest()
 
 
 def main() -> None:
@@ -30,7 +22,7 @@ def main() -> None:
         for benchmark in splits.BENCHMARKS
         for split in (*SPLITS, *SHIFTS)
     ]
-    hashes = {split.name: hash_of(split) for split in tqdm(every, unit="split")}
+    hashes = {split.name: split.drawn_hash() for split in tqdm(every, unit="split")}
     published = json.loads(FILE.read_text()) if FILE.exists() else {}
     for name, old in published.items():
         if hashes.get(name) != old:

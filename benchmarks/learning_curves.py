@@ -24,13 +24,8 @@ from benchmarks.architectures import (
     use_one_thread,
 )
 from benchmarks.tables import write_table
-from diffkeras.reporting.print_figures import (
-    log_ticks,
-    print_axes,
-    print_style,
-    print_svg,
-    series_style,
-)
+from diffkeras.reporting.figures import log_ticks
+from diffkeras.reporting.print_figures import print_axes, print_style, print_svg, series_style
 from diffkeras.system.atomic_files import write_bytes
 from diffkeras.workflows import generate
 

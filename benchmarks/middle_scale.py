@@ -21,6 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 import numpy as np
 
+from benchmarks.frame import command
 from benchmarks.tables import describe_machine, write_table
 from benchmarks.two_readings import REGIONS, shares
 from diffkeras.config import Config, load_config
@@ -118,16 +119,10 @@ def costs(name: str, examples: int, steps: int) -> list[str]:
     return [name, *cells, f"{size * stored / 1e9:.1f}"]
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, "middle_scale", "the tables, without _regions, _cost, .md and .csv")
 @click.option("--examples", default=200, help="Examples per source count.")
 @click.option("--steps", default=5, help="Training steps; the fastest counts.")
 @click.option("--threads", default=1, help="Threads of the training step.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/middle_scale"),
-    help="Path of the tables, without _regions, _cost, .md and .csv.",
-)
 def main(examples: int, steps: int, threads: int, output: Path) -> None:
     import tensorflow as tf
 

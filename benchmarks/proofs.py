@@ -26,6 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 import diffkeras as dk
+from benchmarks.frame import command
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.saved_model import export_saved_model
@@ -110,15 +111,9 @@ def times_of(functions: Calls, turns: int) -> np.ndarray:
     return times[1:]
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, "proofs")
 @click.option("--turns", default=30, help="Timed calls of each function.")
 @click.option("--batch", default=16, help="Images per batch.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/proofs"),
-    help="Path of the table, without .md and .csv.",
-)
 def main(turns: int, batch: int, output: Path) -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:

@@ -22,6 +22,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 import diffkeras as dk
+from benchmarks.frame import command
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.physics import ExampleRecipe
 from diffkeras.tf_solver import TensorSolver
@@ -59,7 +60,7 @@ def measure(method: Method, images: NDArray, size: int) -> tuple[float, NDArray]
     return 1e3 * float(np.median(times)), np.concatenate(fields)
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, "quickstart")
 @click.option(
     "--run-dir",
     type=click.Path(path_type=Path),
@@ -68,12 +69,6 @@ def measure(method: Method, images: NDArray, size: int) -> tuple[float, NDArray]
 )
 @click.option("--images", default=20, help="Test images per source count.")
 @click.option("--batch", default=50, help="Images per batch.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/quickstart"),
-    help="Path of the table, without .md and .csv.",
-)
 def main(run_dir: Path, images: int, batch: int, output: Path) -> None:
     config = dk.load_config(run_dir / "config.yaml")
     medium, lattice, data = config.physics.medium, config.physics.lattice, config.data

@@ -24,6 +24,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from benchmarks.frame import command
 from benchmarks.solver_methods import METHODS, PRODUCTION, measure, why_not
 from benchmarks.tables import describe_machine
 
@@ -41,18 +42,12 @@ def _numbers(_context: object, _parameter: object, value: str) -> list[int]:
         raise click.BadParameter(f"{value!r} is no list of integers like 128,512") from error
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, "solver")
 @click.option("--sides", default="128,512,1024", callback=_numbers, help="Nodes per side.")
 @click.option("--counts", default="1,20,200", callback=_numbers, help="Numbers of discs.")
 @click.option("--methods", default=",".join(METHODS), help="Names of the methods.")
 @click.option("--quick", is_flag=True, help="Only 128² with 1 and 20 discs.")
 @click.option("--limit", default=600.0, help="Longest time of a method in seconds.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/solver"),
-    help="Path of the table, without .md and .csv.",
-)
 @click.option("--case", hidden=True, help="Used internally: measure one case and print it.")
 def main(
     sides: list[int],

@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from benchmarks.frame import command
 from benchmarks.solver import ONE_CORE, machine
 
 COUNTS = [10, 30, 100, 300, 1000, 3000, 10_000]
@@ -28,14 +29,8 @@ COLUMNS = ["series", "side", "discs", "method", "iterations", "time [s]", "first
 COLUMNS += ["peak memory [MB]"]
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, "solver_scaling", "the table and the plot, without .md, .csv and .png")
 @click.option("--quick", is_flag=True, help="Only up to 512² and 100 discs.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/solver_scaling"),
-    help="Path of the table and the plot, without .md, .csv and .png.",
-)
 @click.option("--case", hidden=True, help="Used internally: measure one case and print it.")
 def main(quick: bool, output: Path, case: str | None) -> None:
     if case:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 import diffkeras as dk
 from benchmarks.children import Child, answer
+from benchmarks.frame import command
 from benchmarks.solver_methods import peak_memory
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.physics.equations.finite_volumes import finite_volumes
@@ -102,15 +103,9 @@ def proven_reference(side: int, count: int, path: str) -> float:
     return certificate.error_bound
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, "space")
 @click.option("--side", default=128, show_default=True, help="Nodes of a side.")
 @click.option("--count", default=200, show_default=True, help="Number of balls.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/space"),
-    help="Path of the table, without .md and .csv.",
-)
 def main(side: int, count: int, output: Path) -> None:
     import tempfile
 

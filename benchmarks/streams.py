@@ -18,6 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 import tensorflow as tf
 
+from benchmarks.frame import command
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import load_config
 from diffkeras.data import training_batches
@@ -40,17 +41,11 @@ def rate(batches: tf.data.Dataset, seconds: float) -> float:
     return number / (time.perf_counter() - start)
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, "streams")
 @click.option("--sides", default="64,128,512", help="Nodes per side, e.g. 64,512.")
 @click.option("--seconds", default=4.0, help="Length of a round in seconds.")
 @click.option("--rounds", default=3, help="Number of rounds.")
 @click.option("--examples", default=16, help="Stored training examples per source count.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/streams"),
-    help="Path of the table, without .md and .csv.",
-)
 def main(sides: str, seconds: float, rounds: int, examples: int, output: Path) -> None:
     rows = []
     for side in map(int, sides.split(",")):

@@ -12,8 +12,6 @@ common. All times are CPU times, medians of rounds in one process and on one thr
 method has its turn.
 """
 
-import statistics
-import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -26,6 +24,7 @@ import pyamg
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
+from benchmarks.frame import command, cpu_medians
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.physics import Medium, MichaelisMenten, certify, sample_sources, solve
 from diffkeras.physics.equations.finite_volumes import finite_volumes
@@ -87,17 +86,6 @@ class NewtonWithPyamg:
         return steps, iterations, error
 
 
-def seconds(calls: list[Callable[[], object]], rounds: int) -> list[float]:
-    """The median CPU time of each call, of rounds in which each has its turn."""
-    times: list[list[float]] = [[] for _ in calls]
-    for _ in range(rounds):
-        for each, call in zip(times, calls, strict=True):
-            start = time.process_time()
-            call()
-            each.append(time.process_time() - start)
-    return [statistics.median(each) for each in times]
-
-
 def rows_of_methods(side: int, rounds: int) -> list[list[str]]:
     """All methods on cells that cover about a quarter of the nodes."""
     rng = np.random.default_rng(0)
@@ -131,7 +119,7 @@ def rows_of_methods(side: int, rounds: int) -> list[list[str]]:
         ),
         "certify (1 % wrong)": partial(certify, prediction, image, **options),
     }
-    took = seconds(list(calls.values()), rounds)
+    took = cpu_medians(list(calls.values()), rounds)
     rows = []
     for (name, call), second in zip(calls.items(), took, strict=True):
         found = call()
@@ -162,7 +150,7 @@ def rows_of_growth(side: int, rounds: int, unit: float) -> list[list[str]]:
         uptake = MichaelisMenten(maximum, CONSTANT)
         calls.append(partial(solve, image, uptake=uptake, medium=MEDIUM, tolerance=TOLERANCE))
     rows = []
-    took = seconds(calls, rounds)
+    took = cpu_medians(calls, rounds)
     for count, share, call, second in zip(GROWTH, shares, calls, took, strict=True):
         found = call()
         stats = found.stats
@@ -195,7 +183,7 @@ def rows_of_substrates(side: int, rounds: int) -> list[list[str]]:
         return iterations
 
     calls: list[Callable[[], Any]] = [partial(solve, image, **problem) for problem in problems]
-    *each, chained = seconds([*calls, chain], rounds)
+    *each, chained = cpu_medians([*calls, chain], rounds)
     mean = sum(each) / SUBSTRATES
     counts = [call().stats.iterations for call in calls]
     rows = [["one substrate, mean", f"{np.mean(counts):.0f}", f"{1e3 * mean:.0f}", "1.00"]]
@@ -207,16 +195,14 @@ def rows_of_substrates(side: int, rounds: int) -> list[list[str]]:
     return rows
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(
+    __doc__,
+    "tissue",
+    "the table, without .md and .csv; that of the substrates has _substrates in it",
+)
 @click.option("--side", default=256, help="Nodes per side.")
 @click.option("--rounds", default=5, help="Number of rounds.")
 @click.option("--only", type=click.Choice(["methods", "substrates"]), help="One table of both.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/tissue"),
-    help="Path of the table, without .md and .csv; that of the substrates has _substrates in it.",
-)
 def main(side: int, rounds: int, only: str | None, output: Path) -> None:
     measured = f"CPU time of one thread, ratio to the first row; median of {rounds} rounds"
     if only != "substrates":

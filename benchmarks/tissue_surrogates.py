@@ -23,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from benchmarks.frame import command
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.data.dataset_config import DatasetConfig
@@ -140,15 +141,10 @@ def mean_field_error(test: Images) -> list[str]:
     return [*describe(found, test.fields), f"{median_ms(field, range(8)):.3g}", "", "", ""]
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, "tissue_surrogates")
 @click.option("--data-dir", type=click.Path(path_type=Path), default=Path("data"))
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("saved_models/tissue"))
 @click.option("--timed", default=6, help="Images that are timed one by one.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path(__file__).parent / "results" / "tissue_surrogates",
-)
 def main(data_dir: Path, runs: Path, timed: int, output: Path) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)

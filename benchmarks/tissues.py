@@ -22,6 +22,7 @@ import click
 import numpy as np
 import threadpoolctl
 
+from benchmarks.frame import command
 from benchmarks.streams import BATCH, rate
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
@@ -105,17 +106,11 @@ def medium_of(example: Example, around: Medium) -> Medium:
     return replace(around, diffusivity=example.diffusivity, decay=example.decay)
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, "tissues")
 @click.option("--sides", default="64,128,256", help="Nodes per side, multiples of 64.")
 @click.option("--seconds", default=3.0, help="Length of a round in seconds.")
 @click.option("--rounds", default=3, help="Number of rounds.")
 @click.option("--examples", default=64, help="Stored training examples.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/tissues"),
-    help="Path of the table, without .md and .csv.",
-)
 def main(sides: str, seconds: float, rounds: int, examples: int, output: Path) -> None:
     rows = []
     for side in map(int, sides.split(",")):

@@ -34,6 +34,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 
 from benchmarks.children import Child
+from benchmarks.frame import command
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.system.environment import available_cores
 
@@ -53,7 +54,7 @@ WITHOUT_TORCH = (
 )
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, "training")
 @click.option("--cases", default="64x8,128x4,512x1", help="Nodes per side × images per batch.")
 @click.option("--replicas", default="1", help="Numbers of replicas, e.g. 1,2,4.")
 @click.option("--threads", default=available_cores(), help="Threads of each program.")
@@ -62,12 +63,6 @@ WITHOUT_TORCH = (
 @click.option("--examples", default=16, help="Stored training examples per source count.")
 @click.option("--width", default=64, help="Channels of the first convolution.")
 @click.option("--depth", default=5, help="Number of pooling layers.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/training"),
-    help="Path of the table, without .md and .csv.",
-)
 def main(
     cases: str,
     replicas: str,

@@ -21,6 +21,7 @@ import click
 import numpy as np
 
 import diffkeras as dk
+from benchmarks.frame import command
 from benchmarks.tables import write_table
 from diffkeras.config import parse_counts
 from diffkeras.data.dataset_config import DatasetConfig
@@ -112,16 +113,10 @@ def draw(measured: dict[int, Measured], path: Path) -> None:
     path.write_bytes(figures.to_png(figure))
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, "two_readings", "the table and the picture, without .md, .csv and .png")
 @click.option("--counts", default="1-20", help="Source counts.")
 @click.option("--examples", default=400, help="Examples per source count.")
 @click.option("--processes", default=1, help="Processes that solve.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/two_readings"),
-    help="Path of the table and the picture, without .md, .csv and .png.",
-)
 def main(counts: str, examples: int, processes: int, output: Path) -> None:
     measured = {}
     for count in parse_counts(counts):

@@ -18,6 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 import threadpoolctl
 
+from benchmarks.frame import command
 from benchmarks.streams import BATCH, SOURCES, rate
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
@@ -44,17 +45,11 @@ def milliseconds(config: Config) -> float:
     return 1e3 * (time.perf_counter() - start) / (RECORDS * len(datasets))
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, "varying_media")
 @click.option("--sides", default="64,512", help="Nodes per side, e.g. 64,512.")
 @click.option("--seconds", default=3.0, help="Length of a round in seconds.")
 @click.option("--rounds", default=3, help="Number of rounds.")
 @click.option("--examples", default=16, help="Stored training examples per source count.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/varying_media"),
-    help="Path of the table, without .md and .csv.",
-)
 def main(sides: str, seconds: float, rounds: int, examples: int, output: Path) -> None:
     rows = []
     for side in map(int, sides.split(",")):

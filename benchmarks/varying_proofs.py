@@ -12,8 +12,6 @@ that have been used before, so that they are set up. All times are CPU times, me
 one process and on one thread, in which every method has its turn.
 """
 
-import statistics
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -24,6 +22,7 @@ import scipy.sparse as sp
 from scipy.ndimage import gaussian_filter
 from threadpoolctl import threadpool_limits
 
+from benchmarks.frame import command, cpu_medians
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.physics import (
     Certificate,
@@ -100,13 +99,8 @@ def rows_of(name: str, side: int, regions: int, rounds: int) -> list[list[str]]:
         again = partial(solve, equations, tolerance=LOOSE, initial=start)
         calls[f"certify again, {kind}"] = partial(certify, start, equations)
         calls[f"solve to {LOOSE:g} again, {kind} start"] = again
-    times: dict[str, list[float]] = {method: [] for method in calls}
-    for _ in range(rounds):
-        for method, call in calls.items():
-            begin = time.process_time()
-            call()
-            times[method].append(time.process_time() - begin)
-    medians = {method: statistics.median(each) for method, each in times.items()}
+    took = cpu_medians([*calls.values()], rounds)
+    medians = dict(zip(calls, took, strict=True))
     first = next(iter(medians.values()))
     rows = []
     for method, call in calls.items():
@@ -124,15 +118,9 @@ def rows_of(name: str, side: int, regions: int, rounds: int) -> list[list[str]]:
     return rows
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, "varying_proofs")
 @click.option("--side", default=512, help="Nodes per side.")
 @click.option("--rounds", default=7, help="Number of rounds.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/varying_proofs"),
-    help="Path of the table, without .md and .csv.",
-)
 def main(side: int, rounds: int, output: Path) -> None:
     with threadpool_limits(1):
         rows = rows_of("D and decay vary", side, REGIONS, rounds)

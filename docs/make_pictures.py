@@ -25,7 +25,7 @@ from PIL import Image
 import diffkeras as dk
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import ExampleRecipe, production_of
-from diffkeras.reporting import figures
+from diffkeras.reporting import data_figures, figures
 
 DOCS = Path(__file__).parent
 COLUMNS = {
@@ -116,7 +116,7 @@ def write_source_images() -> None:
 def family_picture() -> Figure:
     """The first training examples of the family that is shipped."""
     recipe = DatasetConfig.of(1, dk.load_config("family")).family_recipe()
-    return figures.family_figure(
+    return data_figures.family_figure(
         recipe.family.names, [recipe.example("train", k) for k in range(9)]
     )
 
@@ -143,7 +143,9 @@ def tissues_figure(changes: Mapping[str, Any] | None = None) -> Figure:
     """Two examples of the configuration `tissue`, or of a changed one."""
     config = dk.load_config("tissue", changes)
     recipes = {n: DatasetConfig.of(n, config).recipe() for n in (2, 5)}
-    return figures.tissue_figure([(f"n = {n}", r.example("train", 0)) for n, r in recipes.items()])
+    examples = {f"n = {n}": recipe.example("train", 0) for n, recipe in recipes.items()}
+    problems = {title: example.problem for title, example in examples.items()}
+    return data_figures.tissue_figure(problems, [example.field for example in examples.values()])
 
 
 def oxygen_figure() -> Figure:

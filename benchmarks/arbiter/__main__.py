@@ -23,6 +23,7 @@ from benchmarks.arbiter.readings import (
     Reading,
 )
 from benchmarks.arbiter.splitting import biodynamo, physicell
+from benchmarks.frame import command
 from benchmarks.tables import write_table
 
 CAPTION = "computed by `python -m benchmarks.arbiter`"
@@ -150,13 +151,7 @@ def draw_test(axis: Axes, steady: list[tuple[Reading, dk.Solution | None]]) -> N
         axis.legend(loc="upper left", fontsize=8)
 
 
-@click.command(help=__doc__.splitlines()[0])
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/arbiter"),
-    help="Path of the tables, without _readings.md and _programs.md.",
-)
+@command(__doc__, "arbiter", "the tables, without _readings.md and _programs.md")
 @click.option(
     "--picture",
     type=click.Path(path_type=Path),

@@ -176,176 +176,129 @@ def quadrature_share(step: float) -> float:
     return 12 * (step**3 / 6 / 4) * a / step**3
 
 
-def one_corner(outer: object) -> dk.Problem:
-    """The voxel of one corner holds 10 µM in a box of 120 µm, with these walls."""
+def corner(outer: object, *, secretes: bool = False) -> dk.Problem:
+    """The voxel of one corner holds 10 µM, or secretes 10 µM/min, in a box of 120 µm."""
     image = np.zeros((7, 7, 7))
     image[-1, -1, -1] = HELD
-    step = CHEMOTAXIS.side / len(image)
-    return dk.Problem(image, medium=dk.Medium(DIFFUSIVITY, 0.0, step, outer, dimensions=3))
-
-
-def secreting_corner(outer: object) -> dk.Problem:
-    """The same, but the voxel secretes 10 µM/min."""
-    production = np.zeros((7, 7, 7))
-    production[-1, -1, -1] = HELD
-    step = CHEMOTAXIS.side / len(production)
-    medium = dk.Medium(DIFFUSIVITY, 0.0, step, outer, dimensions=3)
-    return dk.Problem(production=production, medium=medium)
+    medium = dk.Medium(DIFFUSIVITY, 0.0, CHEMOTAXIS.side / len(image), outer, dimensions=3)
+    if secretes:
+        return dk.Problem(production=image, medium=medium)
+    return dk.Problem(image, medium=medium)
 
 
 ONE, MANY, APART = sinks_of(3), sinks_of(12), sinks_apart()
 
-READINGS = (
-    Reading(
-        ONE_SINK,
-        "zero-order",
-        "20 µM/min from the cell's voxel of 20 µm; the outer 26 voxels hold 10 µM",
-        partial(held_voxels, ONE, taken=UPTAKE),
-    ),
-    Reading(
-        ONE_SINK,
-        "zero-order-molecules",
-        "the same, but 12044 molecules/min in all, so 20/8000 µM/min in the voxel",
-        partial(held_voxels, ONE, taken=UPTAKE / VOXEL**3),
-    ),
-    Reading(
-        ONE_SINK,
-        "first-order-weighted",
-        "in proportion, 12044/min times the cell's 1 µm³ over the voxel's 8000 µm³",
-        partial(held_voxels, ONE, rate=WEIGHTED),
-    ),
-    Reading(
-        ONE_SINK,
-        "first-order",
-        "in proportion, 2/min, which is 20 µM/min at 10 µM",
-        partial(held_voxels, ONE, rate=UPTAKE / HELD),
-    ),
-    Reading(
-        ONE_SINK,
-        "saturating",
-        "at most 20 µM/min, half of it at 1 µM (which the specification doesn't name)",
-        partial(held_voxels, ONE, law=saturates),
-    ),
-    Reading(
-        ONE_SINK,
-        "per-time-step",
-        '20 µM in each 0.01 min ("\\lamba = 20uM/0.01min"), stopping at 0',
-        partial(held_voxels, ONE, law=partial(stops_at_zero, most=UPTAKE / 0.01)),
-    ),
-    Reading(
-        ONE_SINK,
-        "faces",
-        "20 µM/min; the faces of the box hold 10 µM, and all 27 voxels are free",
-        partial(held_faces, ONE, VOXEL, stops_at_zero(ONE)),
-    ),
-    Reading(
-        ONE_SINK,
-        "fine",
-        "the same, with the cell as a cube of 9³ of 27³ nodes (value at its centre)",
-        fine_cube,
-    ),
-    Reading(
-        ONE_SINK,
-        "nodes",
-        "20 µM/min from 20 µm around the central of 3³ nodes, which are 30 µm apart",
-        partial(held_voxels, ONE, 30.0, taken=UPTAKE * (VOXEL / 30) ** 3),
-    ),
-    Reading(
-        ONE_SINK,
-        "nodes-quadrature",
-        "the same, with the part of it that four points in each tetrahedron find",
-        partial(held_voxels, ONE, 30.0, taken=UPTAKE * quadrature_share(30.0)),
-    ),
-    Reading(
-        ONE_SINK,
-        "producing",
-        "the outer voxels produce 10 µM/min, no flux at the walls; in proportion, 1.5055/min",
-        partial(producing_voxels, rate=WEIGHTED),
-    ),
-    Reading(
-        ONE_SINK,
-        "producing-zero-order",
-        "the same, with an uptake of 20 µM/min",
-        partial(producing_voxels, taken=UPTAKE),
-    ),
-    Reading(
-        MANY_SINKS,
-        "zero-order",
-        "20 µM/min from each of the 10³ inner voxels; the outer 728 hold 10 µM",
-        partial(held_voxels, MANY, taken=UPTAKE),
-    ),
-    Reading(
-        MANY_SINKS,
-        "zero-order-stopping",
-        "the same, but no cell takes up more than there is",
-        partial(held_voxels, MANY, law=stops_at_zero),
-    ),
-    Reading(
-        MANY_SINKS,
-        "zero-order-molecules",
-        "12044 molecules/min from each cell, so 20/8000 µM/min in its voxel",
-        partial(held_voxels, MANY, taken=UPTAKE / VOXEL**3),
-    ),
-    Reading(
-        MANY_SINKS,
-        "first-order-weighted",
-        "in proportion, 1.5055/min in the 10³ inner voxels",
-        partial(held_voxels, MANY, rate=WEIGHTED),
-    ),
-    Reading(
-        MANY_SINKS,
-        "first-order-apart",
-        "the same, with cells 23 µm apart, 729 of them inside and 271 in held voxels",
-        partial(held_voxels, APART, rate=WEIGHTED),
-    ),
-    Reading(
-        MANY_SINKS,
-        "first-order",
-        "in proportion, 2/min in the 10³ inner voxels",
-        partial(held_voxels, MANY, rate=UPTAKE / HELD),
-    ),
-    Reading(
-        MANY_SINKS,
-        "saturating",
-        "at most 20 µM/min, half of it at 1 µM",
-        partial(held_voxels, MANY, law=saturates),
-    ),
-    Reading(
-        MANY_SINKS,
-        "faces",
-        "20 µM/min, stopping at 0; the faces hold 10 µM, and all 12³ voxels are free",
-        partial(held_faces, MANY, VOXEL, stops_at_zero(MANY)),
-    ),
-    Reading(
-        MANY_SINKS,
-        "nodes-quadrature",
-        "12³ nodes 30 µm apart; half of the points of each tetrahedron take up 20 µM/min",
-        partial(held_voxels, MANY, 30.0, taken=UPTAKE / 2),
-    ),
-    Reading(
-        CHEMOTAXIS,
-        "held-closed",
-        "the source voxel in a corner holds 10 µM, no flux at the walls",
-        partial(one_corner, "reflecting"),
-    ),
-    Reading(
-        CHEMOTAXIS,
-        "held-absorbing",
-        "the source voxel holds 10 µM, and the walls hold 0",
-        partial(one_corner, "absorbing"),
-    ),
-    Reading(
-        CHEMOTAXIS,
-        "secreting-closed",
-        "the source voxel secretes 10 µM/min, no flux at the walls",
-        partial(secreting_corner, "reflecting"),
-    ),
-    Reading(
-        CHEMOTAXIS,
-        "secreting-absorbing",
-        "the source voxel secretes 10 µM/min, and the walls hold 0",
-        partial(secreting_corner, "absorbing"),
-    ),
+# test → name → what it takes the specification to mean, and its problem
+TABLE: dict[UnitTest, dict[str, tuple[str, Callable[[], dk.Problem]]]] = {
+    ONE_SINK: {
+        "zero-order": (
+            "20 µM/min from the cell's voxel of 20 µm; the outer 26 voxels hold 10 µM",
+            partial(held_voxels, ONE, taken=UPTAKE),
+        ),
+        "zero-order-molecules": (
+            "the same, but 12044 molecules/min in all, so 20/8000 µM/min in the voxel",
+            partial(held_voxels, ONE, taken=UPTAKE / VOXEL**3),
+        ),
+        "first-order-weighted": (
+            "in proportion, 12044/min times the cell's 1 µm³ over the voxel's 8000 µm³",
+            partial(held_voxels, ONE, rate=WEIGHTED),
+        ),
+        "first-order": (
+            "in proportion, 2/min, which is 20 µM/min at 10 µM",
+            partial(held_voxels, ONE, rate=UPTAKE / HELD),
+        ),
+        "saturating": (
+            "at most 20 µM/min, half of it at 1 µM (which the specification doesn't name)",
+            partial(held_voxels, ONE, law=saturates),
+        ),
+        "per-time-step": (
+            '20 µM in each 0.01 min ("\\lamba = 20uM/0.01min"), stopping at 0',
+            partial(held_voxels, ONE, law=partial(stops_at_zero, most=UPTAKE / 0.01)),
+        ),
+        "faces": (
+            "20 µM/min; the faces of the box hold 10 µM, and all 27 voxels are free",
+            partial(held_faces, ONE, VOXEL, stops_at_zero(ONE)),
+        ),
+        "fine": (
+            "the same, with the cell as a cube of 9³ of 27³ nodes (value at its centre)",
+            fine_cube,
+        ),
+        "nodes": (
+            "20 µM/min from 20 µm around the central of 3³ nodes, which are 30 µm apart",
+            partial(held_voxels, ONE, 30.0, taken=UPTAKE * (VOXEL / 30) ** 3),
+        ),
+        "nodes-quadrature": (
+            "the same, with the part of it that four points in each tetrahedron find",
+            partial(held_voxels, ONE, 30.0, taken=UPTAKE * quadrature_share(30.0)),
+        ),
+        "producing": (
+            "the outer voxels produce 10 µM/min, no flux at the walls; in proportion, 1.5055/min",
+            partial(producing_voxels, rate=WEIGHTED),
+        ),
+        "producing-zero-order": (
+            "the same, with an uptake of 20 µM/min",
+            partial(producing_voxels, taken=UPTAKE),
+        ),
+    },
+    MANY_SINKS: {
+        "zero-order": (
+            "20 µM/min from each of the 10³ inner voxels; the outer 728 hold 10 µM",
+            partial(held_voxels, MANY, taken=UPTAKE),
+        ),
+        "zero-order-stopping": (
+            "the same, but no cell takes up more than there is",
+            partial(held_voxels, MANY, law=stops_at_zero),
+        ),
+        "zero-order-molecules": (
+            "12044 molecules/min from each cell, so 20/8000 µM/min in its voxel",
+            partial(held_voxels, MANY, taken=UPTAKE / VOXEL**3),
+        ),
+        "first-order-weighted": (
+            "in proportion, 1.5055/min in the 10³ inner voxels",
+            partial(held_voxels, MANY, rate=WEIGHTED),
+        ),
+        "first-order-apart": (
+            "the same, with cells 23 µm apart, 729 of them inside and 271 in held voxels",
+            partial(held_voxels, APART, rate=WEIGHTED),
+        ),
+        "first-order": (
+            "in proportion, 2/min in the 10³ inner voxels",
+            partial(held_voxels, MANY, rate=UPTAKE / HELD),
+        ),
+        "saturating": (
+            "at most 20 µM/min, half of it at 1 µM",
+            partial(held_voxels, MANY, law=saturates),
+        ),
+        "faces": (
+            "20 µM/min, stopping at 0; the faces hold 10 µM, and all 12³ voxels are free",
+            partial(held_faces, MANY, VOXEL, stops_at_zero(MANY)),
+        ),
+        "nodes-quadrature": (
+            "12³ nodes 30 µm apart; half of the points of each tetrahedron take up 20 µM/min",
+            partial(held_voxels, MANY, 30.0, taken=UPTAKE / 2),
+        ),
+    },
+    CHEMOTAXIS: {
+        "held-closed": (
+            "the source voxel in a corner holds 10 µM, no flux at the walls",
+            partial(corner, "reflecting"),
+        ),
+        "held-absorbing": (
+            "the source voxel holds 10 µM, and the walls hold 0",
+            partial(corner, "absorbing"),
+        ),
+        "secreting-closed": (
+            "the source voxel secretes 10 µM/min, no flux at the walls",
+            partial(corner, "reflecting", secretes=True),
+        ),
+        "secreting-absorbing": (
+            "the source voxel secretes 10 µM/min, and the walls hold 0",
+            partial(corner, "absorbing", secretes=True),
+        ),
+    },
+}
+READINGS = tuple(
+    Reading(test, key, *row) for test, rows in TABLE.items() for key, row in rows.items()
 )
 
 

@@ -1,6 +1,5 @@
 """`diffkeras evaluate`."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,12 @@ from diffkeras.cli.options import (
     config_option,
     data_dir_option,
     override_options,
-    read_config,
     start_tensorflow,
     threads_option,
 )
 
-logger = logging.getLogger(__name__)
-
 SECTIONS = ("physics", "data", "evaluation")
 TEST_EXAMPLES = "data.test_examples"
-PARTS = ("data.sources", TEST_EXAMPLES)  # they choose a part of a test set
 
 
 @command()
@@ -88,30 +83,20 @@ def evaluate(
       diffkeras evaluate --config quickstart --predictions mine.npz --output mine
       diffkeras evaluate --test-set fixed_values_64 --predictions mine.npz --output mine
     """
-    from diffkeras.data.storage import with_stored_examples
-    from diffkeras.surrogates.run_directory import Run
-
     overrides = collect_overrides(flags)
     for key in overrides:
         if key.partition(".")[0] not in SECTIONS:
             raise click.BadParameter(f"{key} has no effect on an evaluation", param_hint="--set")
-    if predictions:
+    if config_file is not None and test_set is not None:
+        raise click.UsageError("--test-set and --config exclude each other.")
+    if predictions is not None:
         if run or worst_cases:
             raise click.UsageError("--predictions stands for RUN; leave out RUN and --worst-cases.")
         if not (config_file or test_set) or output is None:
             raise click.UsageError("--predictions needs --config or --test-set, and --output.")
     elif run is None:
         raise click.UsageError("Missing argument 'RUN', a directory that `diffkeras train` wrote.")
-    own = Run.open(run) if run else None
-    if test_set is not None:
-        config = _test_set_config(test_set, config_file, overrides, data_dir)
-    elif config_file is not None:
-        config = read_config(config_file, flags)
-    else:
-        assert own is not None
-        config = own.config().with_overrides(overrides)
-    if TEST_EXAMPLES not in overrides:
-        config = with_stored_examples(config, data_dir)
+    config = _test_config(run, config_file, test_set, overrides, data_dir)
     start_tensorflow(threads)
     from diffkeras import workflows
 
@@ -132,33 +117,30 @@ def evaluate(
         _search(run, data_dir, config, worst_cases, evaluation.path / "worst_cases")
 
 
-def _test_set_config(
-    name: str, config_file: str | None, overrides: dict[str, Any], data_dir: Path
+def _test_config(
+    run: Path | None,
+    config_file: str | None,
+    test_set: str | None,
+    overrides: dict[str, Any],
+    data_dir: Path,
 ) -> Any:
-    """The configuration of a public test set or of a part of it, whose datasets are then there."""
+    """The configuration of the test data; those of a public test set are then there."""
+    from diffkeras.config import load_config
+    from diffkeras.data.storage import with_stored_examples
+    from diffkeras.surrogates.run_directory import Run
+
+    own = Run.open(run) if run else None
+    if test_set is not None:
+        start_tensorflow()  # without its messages, which the next import would let through
+        from diffkeras.workflows import generate_test_set
+
+        return generate_test_set(test_set, data_dir, overrides=overrides, show_progress=True)
     if config_file is not None:
-        raise click.UsageError("--test-set and --config exclude each other.")
-    for key in overrides:
-        if not key.startswith("evaluation.") and key not in PARTS:
-            raise click.UsageError(f"{key} would change the test set; leave it out.")
-    start_tensorflow()  # without its messages, which the next import would let through
-    from diffkeras.evaluation.benchmark_data.splits import public_test_set
-
-    whole = public_test_set(name).test_config()
-    part = whole.with_overrides(overrides)
-    wanted, held = part.data.test_examples, whole.data.test_examples
-    if wanted > held:
-        raise click.UsageError(f"{name} has {held} images of each source count, not {wanted}.")
-    if absent := sorted(set(part.data.sources) - set(whole.data.sources)):
-        raise click.UsageError(f"{name} has no images of {absent[0]} sources.")
-    if part.data != whole.data:
-        logger.warning(
-            f"a part of {name} is measured: such errors can't be compared with those of the whole "
-            "set"
-        )
-    from diffkeras.workflows import generate_test_set
-
-    return generate_test_set(name, data_dir, show_progress=True).with_overrides(overrides)
+        config = load_config(config_file, overrides)
+    else:
+        assert own is not None
+        config = own.config().with_overrides(overrides)
+    return config if TEST_EXAMPLES in overrides else with_stored_examples(config, data_dir)
 
 
 def _search(run_dir: Path, data_dir: Path, config: Any, evaluations: int, output: Path) -> None:

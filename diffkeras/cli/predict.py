@@ -99,8 +99,7 @@ def predict(
     if tolerance is not None:
         proven = {"solved field" if prediction.solved else "prediction": prediction}
     elif certify or bound or corrected:
-        better = prediction.certificate.corrected
-        proven = {"prediction": prediction, "corrected field": better}
+        proven = {"prediction": prediction, "corrected field": prediction.corrected}
     for name, result in proven.items():
         size = abs(result.field).max(initial=0.0)
         bound_text = rounded_up(result.error_bound)

@@ -19,7 +19,8 @@ from pydantic import (
 from diffkeras.config.validation_messages import short, unknown_key
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number
-from diffkeras.physics.problem.sides import GIVEN, GivenSide, canonical_boundary
+from diffkeras.physics.problem.given_sides import GIVEN, GivenSide
+from diffkeras.physics.problem.sides import canonical_boundary
 
 Quantity = Annotated[float, Field(ge=1e-30, le=1e30, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

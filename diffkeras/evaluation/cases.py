@@ -10,8 +10,8 @@ from diffkeras.config import Config
 from diffkeras.evaluation.images import read_image
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import SURROGATE, Method
-from diffkeras.physics import Problem
-from diffkeras.reporting.figures import Case, case_figure, new_figure, tissue_panels
+from diffkeras.reporting.data_figures import tissue_figure
+from diffkeras.reporting.figures import Case, case_figure
 
 Chosen = tuple[Any, ...]  # MAE, source count and number of an image
 
@@ -35,7 +35,7 @@ def draw_cases(
     }
     if config.data.tissue or config.data.family:
         batch = read_image(config, _shown_counts(config)[-1], 0, data_dir)
-        figures["media"] = maps_figure(batch.problem.images[0])
+        figures["media"] = tissue_figure({"": batch.problem.images[0]})
     return figures
 
 
@@ -58,17 +58,3 @@ def _shown_counts(config: Config) -> tuple[int, ...]:
     counts = config.data.sources
     some = {counts[0], counts[len(counts) // 2], counts[-1]}
     return config.evaluation.pictures or tuple(sorted(some))
-
-
-def maps_figure(problem: Problem) -> Figure:
-    """The maps of the tissue of an example."""
-    panels = tissue_panels(problem)
-    figure = new_figure(4 * len(panels), 3.6)
-    colors = ("cividis", "magma", "viridis")
-    for axis, (name, shown), color in zip(
-        figure.subplots(1, len(panels)), panels, colors, strict=False
-    ):
-        picture = axis.imshow(shown, cmap=color, vmin=0, interpolation="nearest")
-        figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03)
-        axis.set(title=name, xticks=[0, shown.shape[1] - 1], yticks=[0, shown.shape[0] - 1])
-    return figure

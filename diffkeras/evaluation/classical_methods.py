@@ -16,7 +16,6 @@ from diffkeras.evaluation.methods import (
     Computed,
     Method,
     baselines,
-    changed_problem,
     image_by_image,
     network_fields,
     predicted,
@@ -25,7 +24,7 @@ from diffkeras.evaluation.methods import (
 from diffkeras.evaluation.pyamg_solver import pyamg_field
 from diffkeras.nn.equation.corrections import TINY, inner_product
 from diffkeras.nn.equation.transforms import inverse, ring_of
-from diffkeras.physics import MichaelisMenten, Problem, Sources, maps_of, solve
+from diffkeras.physics import Problem, Sources, maps_of, solve, with_parts
 from diffkeras.surrogates.build import build_model, make_operator
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.tf_solver import TensorSolver
@@ -167,8 +166,8 @@ def _warm(tolerance: float) -> Compute:
         uptake: Any = problem.uptake
         key = uptake.maximum.tobytes()
         if key not in near:
-            less = MichaelisMenten(LESS * uptake.maximum, uptake.constant)
-            near[key] = solve(changed_problem(problem, uptake=less)).field
+            less = with_parts(problem, {"uptake.maximum": LESS * uptake.maximum})
+            near[key] = solve(less).field
         return near[key]
 
     def compute(batch: ImageBatch) -> Computed:

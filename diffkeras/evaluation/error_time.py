@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
 
-from diffkeras.reporting.figures import new_figure
+from diffkeras.reporting.figures import log_ticks, new_figure
 from diffkeras.reporting.labels import label_points
 
 CLASSICAL, LEARNED, FRONT = "#1f5a80", "#c25510", "#9aa5ad"
@@ -114,18 +113,12 @@ def _draw(axis: Axes, points: Sequence[Point]) -> None:
             fontsize=8,
             color="0.4",
         )
-    for set_formatter in (axis.xaxis.set_major_formatter, axis.xaxis.set_minor_formatter):
-        set_formatter(FuncFormatter(_round_time))
+    log_ticks(axis, "x", fewest=5)
     front = [_place(point) for point in pareto_front(points)]
     axis.plot(*zip(*front, strict=True), color=FRONT, drawstyle="steps-post", zorder=1)
     for point in points:
         marker = "o" if point.learned else "s"
         axis.scatter(*_place(point), 40, _color(point), marker=marker, zorder=3)
-
-
-def _round_time(time: float, _: int) -> str:
-    """1, 2 and 5 of each decade."""
-    return f"{time:g}" if f"{time:e}"[0] in "125" else ""
 
 
 def _marks(points: Sequence[Point]) -> list[Line2D]:

@@ -18,16 +18,16 @@ from diffkeras.evaluation.methods import EXACT, SOURCES_SET, SURROGATE
 from diffkeras.evaluation.subject import Subject
 from diffkeras.reporting.figures import (
     ROUNDING,
+    log_ticks,
     new_axis,
     new_figure,
+    panel_grid,
     parameter_axis,
     to_png,
-    write_out_numbers,
 )
 from diffkeras.reporting.labels import label_lines
 
 LENGTH_BINS = 10
-PANELS = 3  # side by side at most, one for each parameter
 # method → colour and marker; related ones have shades of one colour
 STYLES = {
     SURROGATE: ("#0b6e99", "o"),
@@ -109,12 +109,7 @@ def error_per_parameter_figure(measured: Measurement) -> Figure:
     """The surrogate's errors against each parameter of a family; dots are test problems."""
     own = measured.errors[measured.errors["method"] == SURROGATE]
     names = measured.parameters
-    across = min(len(names), PANELS)
-    down = -(-len(names) // across)
-    figure = new_figure(0.6 + 2.9 * across, 0.5 + 2.7 * down)
-    grid = figure.subplots(down, across, squeeze=False, sharey=True)
-    for axis in grid.flat[len(names) :]:
-        axis.set_axis_off()
+    figure, grid = panel_grid(len(names), 2.9, 2.7, beside=0.6, below=0.5, sharey=True)
     for axis, name in zip(grid.flat, names, strict=False):
         axis.plot(own[name], _drawable(own["mae"]), ".", color=BLUE, alpha=0.6, markersize=4)
         axis.set_yscale("log")
@@ -145,7 +140,7 @@ def error_per_length_figure(errors: pd.DataFrame, step: float) -> Figure:
         bins = np.searchsorted(edges[1:-1], lengths, side="right")
         means = own["mae"].groupby(bins).mean().reindex(range(LENGTH_BINS))
         axis.plot(middles, _drawable(means), **_style(str(name)))
-    write_out_numbers(axis)
+    log_ticks(axis, "x")
     label_lines(axis)
     return figure
 

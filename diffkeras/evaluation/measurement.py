@@ -16,8 +16,7 @@ import psutil
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from diffkeras.evaluation.errors import image_errors, summarise
-from diffkeras.evaluation.field_metrics import field_metrics, radial_spectrum, summarise_field
+from diffkeras.evaluation.errors import field_metrics, image_errors, radial_spectrum, summarise
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods import Method
 from diffkeras.evaluation.proven_bounds import measure_bounds, summarise_bounds
@@ -202,7 +201,6 @@ class Measurement:
             metrics[str(name)] = {
                 label: {
                     **summarise(part),
-                    **summarise_field(part),
                     "milliseconds": None
                     if times is None
                     else float(times.mean() if label == ALL else times[int(label)]),

@@ -88,13 +88,8 @@ def _in_mean_medium(_: Sources, problem: Problem) -> NDArray:
     medium = problem.medium
     diffusivity = math.exp(float(np.mean(np.log(medium.diffusivities[0]))))
     mean = replace(medium, diffusivity=diffusivity, decay=float(np.mean(medium.decay)))
-    return solve(changed_problem(problem, medium=mean)).field
-
-
-def changed_problem(problem: Problem, **parts: Any) -> Problem:
-    """A problem with other parts."""
-    own = {"medium": problem.medium, "uptake": problem.uptake, **parts}
-    return Problem(problem.values, fixed=problem.fixed, production=problem.production, **own)
+    rest: Any = {"fixed": problem.fixed, "production": problem.production, "uptake": problem.uptake}
+    return solve(Problem(problem.values, medium=mean, **rest)).field
 
 
 def _superposed(sources: Sources, problem: Problem) -> NDArray:

@@ -11,7 +11,7 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solvers.algebraic_multigrid import ruge_stuben_hierarchy
+from diffkeras.physics.solvers.linear_steps import ruge_stuben_hierarchy
 
 MOST_ITERATIONS = 500
 

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config, format_counts
-from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.field_metrics import EXPLANATIONS, METRICS
+from diffkeras.evaluation.errors import ERRORS, EXPLANATIONS, METRICS
 from diffkeras.evaluation.measurement import ALL, Measurement, describe_clock
 from diffkeras.evaluation.methods import (
     EXACT,

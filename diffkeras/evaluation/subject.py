@@ -4,12 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.config import Config, short
-from diffkeras.errors import ConfigurationError, RunError
-from diffkeras.evaluation.array_files import read_arrays
+from diffkeras.config import Config
+from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods import (
     SOURCES_SET,
@@ -19,6 +17,7 @@ from diffkeras.evaluation.methods import (
     network_fields,
     with_sources_set,
 )
+from diffkeras.evaluation.predictions import predictions_by_count, read_arrays
 from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.predicted_fields import balanced_maximum
 from diffkeras.surrogates.run_directory import Run
@@ -95,22 +94,16 @@ def of_predictions(path: Path, config: Config) -> Subject:
         config: of the test data.
 
     Raises:
-        DataError: a missing or damaged file.
-        RunError: a missing array, or one of another shape.
+        DataError: a missing or damaged file, a missing array, or one of another shape.
         ConfigurationError: the test data have a range of diffusion lengths.
     """
     if config.data.diffusion_length is not None:
         raise ConfigurationError(
             "data.diffusion_length: models of other programs are judged on one medium; leave it out"
         )
-    content = read_arrays(path, "predictions")
-    stored: dict[int, NDArray[np.float32]] = {}
-    for count in config.data.sources:
-        name = f"sources_{count:02d}"
-        if name not in content:
-            raise RunError(f"{path} has no array {name}, only {short(list(content))}")
-        shape = (config.data.test_examples, *config.physics.lattice)
-        stored[count] = _as_fields(content[name], shape, f"{name} in {path}")
+    numbers = dict.fromkeys(config.data.sources, config.data.test_examples)
+    arrays = read_arrays(path, "predictions")
+    stored = predictions_by_count(arrays, path, numbers, config.physics.lattice)
 
     def compute(batch: ImageBatch) -> Computed:
         count = batch.sources[0].count if batch.parameters is None else config.data.sources[0]
@@ -134,20 +127,3 @@ def _methods(method: Method, config: Config) -> list[Method]:
     if config.physics.sources == "production" or config.takes_parameters:
         return [method]  # no node has a fixed value, or the network knows it
     return [method, with_sources_set(method, SOURCES_SET)]
-
-
-def _as_fields(array: NDArray, shape: tuple[int, ...], name: str) -> NDArray[np.float32]:
-    """Fields in single precision; a last axis of one channel may be there."""
-    if array.shape not in (shape, (*shape, 1)) or array.dtype.kind not in "fiu":
-        raise RunError(
-            f"{name} has fields of shape {array.shape} and type {array.dtype}, not {shape} of real "
-            "numbers"
-        )
-    with np.errstate(over="ignore"):
-        fields = array.reshape(shape).astype(np.float32)
-    if not np.isfinite(fields).all():
-        raise RunError(
-            f"{name} has fields that are not finite in single precision; "
-            "leave out NaN and infinite values, or choose units in which values are about 1"
-        )
-    return fields

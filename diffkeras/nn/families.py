@@ -5,25 +5,28 @@ parameters, and can be exported. The kernel's weights cancel each other, so its 
 computed in double precision; the product with the basis is in single precision.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers, ops
 
+from diffkeras.physics.families.reduced_basis import ReducedBasis
 
-def reduced_basis(basis: Any) -> keras.Model:
+
+def reduced_basis(basis: ReducedBasis) -> keras.Model:
     """A functional model of a trained basis: "parameters" (batch, p) to "field" (batch, …).
 
     Layers: the dimensionless inputs and the kernel regression ("coefficients"), and the basis, with
     the fixed values ("basis"). Their weights can be trained further, such as on measured fields.
 
     Args:
-        basis: a `ReducedBasis`. Parameters are in the order of `basis.family.names`; they are not
-            checked.
+        basis: what `ReducedBasis.train` makes. Parameters are in the order of `basis.family.names`;
+            they are not checked.
 
     Raises:
-        ValueError: the backend has no double precision (JAX needs `jax_enable_x64`).
+        ValueError: no basis, or the backend has no double precision (JAX needs `jax_enable_x64`).
 
     Example:
         >>> import numpy as np, diffkeras as dk
@@ -32,21 +35,61 @@ def reduced_basis(basis: Any) -> keras.Model:
         >>> model(np.array([[0.02], [0.05]])).shape
         (2, 8, 8)
     """
+    if not isinstance(basis, ReducedBasis):
+        raise ValueError(
+            f"a model is one of a ReducedBasis, not of {basis!r:.60}: train one by "
+            "ReducedBasis.train(family)"
+        )
     check_double_precision()
-    family, regression = basis.family, basis.regression
-    parameters = keras.Input((len(family.names),), name="parameters")
-    points, modes = regression.weights.shape
+    points, modes = basis.regression.weights.shape
     coefficients = KernelCoefficients(
-        points, modes, **scaling_arguments(family), dtype="float64", name="coefficients"
+        points, modes, **scaling_arguments(basis.family), dtype="float64", name="coefficients"
     )
-    rows = np.concatenate([basis.rows, family.rows_of_values()]).astype(np.float32)
-    product = layers.Dense(rows.shape[1], use_bias=False, dtype="float32", name="basis")
-    field = product(coefficients(parameters))
-    field = layers.Reshape(family.problem.lattice, dtype="float32", name="field")(field)
-    model = keras.Model(parameters, field, name="reduced_basis")
-    coefficients.set_weights(kernel_weights(regression))
-    product.set_weights([rows])
+    lattice = basis.family.problem.lattice
+    model = model_of_factors(basis.family, coefficients, lattice, "reduced_basis")
+    set_weights(model, basis)
     return model
+
+
+def model_of_factors(
+    family: Any, factors: Callable[[Any], Any], shape: tuple[int, ...], name: str, **options: Any
+) -> keras.Model:
+    """The model "parameters" → what rows are multiplied by → their sum ("basis") → "field".
+
+    Args:
+        family: a `physics.Family`.
+        factors: from parameters (batch, p) to what rows are multiplied by.
+        shape: of a field.
+        name: of the model.
+        **options: of the layer of the rows.
+    """
+    parameters = keras.Input((len(family.names),), name="parameters")
+    nodes = family.problem.values.size
+    product = layers.Dense(nodes, use_bias=False, dtype="float32", name="basis", **options)
+    field = layers.Reshape(shape, dtype="float32", name="field")(product(factors(parameters)))
+    return keras.Model(parameters, field, name=name)
+
+
+def set_weights(model: keras.Model, basis: ReducedBasis) -> None:
+    """Give a model of `model_of_factors` the weights that follow from a basis without gradients.
+
+    These are the rows, and the whole regression of a kernel. Of a network, they are the mean and
+    the spread of the inputs, and the sizes of the coefficients. Modes that the basis lacks are 0.
+    """
+    rows, coefficients = model.get_layer("basis"), model.get_layer("coefficients")
+    modes, mean = basis.rows[:-1], basis.rows[-1:]
+    others = np.concatenate([mean, basis.family.rows_of_values()])
+    lacking = rows.kernel.shape[0] - len(modes) - len(others)
+    rows.set_weights([np.concatenate([np.pad(modes, ((0, lacking), (0, 0))), others])])
+    regression = basis.regression
+    if isinstance(coefficients, KernelCoefficients):
+        weights = np.pad(regression.weights, ((0, 0), (0, lacking)))
+        lengths = regression.spread * regression.lengths
+        coefficients.set_weights([regression.centre, lengths, regression.points, weights])
+        return
+    model.get_layer("inputs").set_weights([regression.centre, regression.spread])
+    sizes = regression.fitted.std(axis=0)
+    model.get_layer("factors").set_weights([np.pad(sizes, (0, lacking))])
 
 
 def check_double_precision() -> None:
@@ -56,12 +99,6 @@ def check_double_precision() -> None:
             "a reduced basis needs double precision; in JAX call "
             'jax.config.update("jax_enable_x64", True) before'
         )
-
-
-def kernel_weights(regression: Any) -> list[Any]:
-    """The weights of `KernelCoefficients` of a fitted `KernelRegression`."""
-    lengths = regression.spread * regression.lengths
-    return [regression.centre, lengths, regression.points, regression.weights]
 
 
 class _FamilyLayer(layers.Layer):

@@ -11,11 +11,11 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.reduced_basis import ReducedBasis
 from diffkeras.physics.families.shipped import load_family
+from diffkeras.physics.problem.given_sides import FixedFlux, FixedValue, Robin
 from diffkeras.physics.problem.maps import maps_of, problem_of_maps
 from diffkeras.physics.problem.medium import Medium, production_of
 from diffkeras.physics.problem.parts import parts_of, with_parts
 from diffkeras.physics.problem.problem import BatchProblem, Problem
-from diffkeras.physics.problem.sides import FixedFlux, FixedValue, Robin
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.problem.uptake import CappedUptake, MichaelisMenten
 from diffkeras.physics.sampling.discs import sample_sources

@@ -166,7 +166,7 @@ def _check_discs(sources: Sources, lattice: Any) -> tuple[int, int]:
 
 def _rings_of_discs(labels: NDArray[np.int32], operator: SpectralOperator) -> list[Ring]:
     """The ring that each disc has alone; discs that are hidden or outside are left out."""
-    every = find_ring(labels, operator.axes)
+    every = find_ring(labels, operator.medium.boundaries)
     disc = labels[every.nodes]
     order = np.argsort(disc, kind="stable")
     cuts = np.flatnonzero(np.diff(disc[order])) + 1

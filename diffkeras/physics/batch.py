@@ -18,7 +18,7 @@ from diffkeras.system.process_pool import AHEAD, shared_pool
 Solve = Callable[[Problem, Any], Solution]  # one image from its initial field, which may be None
 Solved = tuple[SolveStatistics, Proof]  # of an image, beside its field
 
-TASK_NODES = 1 << 16  # nodes of a process's task, unless one image has more
+MOST_NODES_OF_A_TASK = 1 << 16  # unless one image has more
 VALUES, FIXED, PRODUCTION = range(3)  # arrays of an image in shared memory
 
 
@@ -55,7 +55,7 @@ def _shared(
     """The solutions, in order; a field is read before the next one is asked for."""
     lattice = images[0].lattice
     nodes = int(np.prod(lattice))
-    several = max(1, min(TASK_NODES // nodes, -(-len(images) // processes)))
+    several = max(1, min(MOST_NODES_OF_A_TASK // nodes, -(-len(images) // processes)))
     arrays = 2 if all(image.production is None for image in images) else 3
     # the pool holds no more tasks at a time
     shape = (AHEAD * processes, several, arrays, *lattice)

@@ -19,12 +19,11 @@ from diffkeras.physics.equations.rounding import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import KnownBounds, bounds_of
-from diffkeras.physics.short_repr import ShortRepr
-from diffkeras.physics.solution import BatchSolution, Solution
+from diffkeras.physics.solution import BatchSolution, ProvenField, Solution
 
 
 @dataclass(frozen=True, repr=False)
-class Certificate(ShortRepr):
+class Certificate(ProvenField):
     """Proven bounds of a field's error, u being the exact solution of the lattice equation.
 
     Attributes:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-LONGEST = 4  # length up to which a tuple is shown in full
+LONGEST_TUPLE_IN_FULL = 4
 
 
 class ShortRepr:
@@ -22,7 +22,7 @@ def _shown(value: Any) -> str:
         shape = "×".join(map(str, value.shape))
         values = f", {value.min():.3g} to {value.max():.3g}" if value.size else ""
         return f"<{shape} {value.dtype}{values}>"
-    if isinstance(value, tuple) and len(value) > LONGEST:
+    if isinstance(value, tuple) and len(value) > LONGEST_TUPLE_IN_FULL:
         return f"<{len(value)} × {type(value[0]).__name__}>"
     if isinstance(value, tuple):
         return f"({', '.join(map(_shown, value))})"

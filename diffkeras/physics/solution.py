@@ -1,6 +1,7 @@
 """A solved field, how it was solved, and proven bounds of its error."""
 
 import warnings
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
@@ -23,11 +24,58 @@ from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.statistics import SolveStatistics
 from diffkeras.system.packages import needs_packages
 
-ROUGH = 0.01  # relative error of a field, from which slopes of uptake may be those of another one
+ROUGH_ERROR = 0.01  # relative, from which slopes of uptake may be those of another field
+
+
+class ProvenField(ShortRepr):
+    """A field with proven bounds of its error: a `Solution`, `Certificate` or `Prediction`.
+
+    Each has `field` and `problem`, `error_bound` and `node_bound` of that field, and the methods
+    `quantity` and `plot`. Of a batch, arrays have the batch as their first axis, and numbers are
+    the largest of all images.
+    """
+
+    field: NDArray[np.floating]
+    problem: Problem
+
+    def plot(
+        self,
+        *,
+        unit: str | None = None,
+        slices: Mapping[str, int | Sequence[int]] | None = None,
+    ) -> Any:
+        """A picture of the sources and the field; of a batch, of its first image with sources.
+
+        It needs matplotlib. The axes show numbers of nodes where the lattice step is 1 and no unit
+        is given, otherwise lengths.
+
+        Args:
+            unit: of lengths, such as "µm".
+            slices: in three dimensions, the numbers of the "plane", "row" and "column" to draw. By
+                default, one of each: those through the node where the field is steepest, or a
+                source next to it.
+
+        Returns:
+            A `matplotlib.figure.Figure`: notebooks show it, and `figure.savefig` writes it.
+
+        Raises:
+            PhysicsError: a slice that the lattice doesn't have, or a unit that can't be drawn.
+            MissingPackageError: there is no matplotlib.
+
+        Example:
+            >>> import numpy as np, diffkeras as dk
+            >>> volume = np.zeros((8, 9, 10))
+            >>> volume[4, 4, 4] = 1.0
+            >>> solution = dk.solve(volume, dimensions=3, step=2.0, decay=0.01)
+            >>> figure = solution.plot(unit="µm", slices={"plane": [3, 4], "row": 4})
+        """
+        with needs_packages("Solution.plot"):
+            from diffkeras.reporting.fields import solution_figure
+        return solution_figure(self.problem, self.field, unit=unit, slices=slices)
 
 
 @dataclass(frozen=True, repr=False)
-class Solution(ShortRepr):
+class Solution(ProvenField):
     """The field of a problem, with proven bounds of its error.
 
     Attributes:
@@ -156,44 +204,13 @@ class Solution(ShortRepr):
             quantity = Quantity.of(self._equations, self._exact, self.node_bound, values)
         return replace(quantity, of_field=float((values * self.field).sum()))
 
-    def plot(
-        self,
-        *,
-        unit: str | None = None,
-        slices: Mapping[str, int | Sequence[int]] | None = None,
-    ) -> Any:
-        """A picture of the sources and the field; of a batch, of its first image with sources.
-
-        It needs matplotlib. The axes show numbers of nodes where the lattice step is 1 and no unit
-        is given, otherwise lengths.
-
-        Args:
-            unit: of lengths, such as "µm".
-            slices: in three dimensions, the numbers of the "plane", "row" and "column" to draw. By
-                default, one of each: those through the node where the field is steepest, or a
-                source next to it.
-
-        Returns:
-            A `matplotlib.figure.Figure`: notebooks show it, and `figure.savefig` writes it.
-
-        Raises:
-            PhysicsError: a slice that the lattice doesn't have, or a unit that can't be drawn.
-            MissingPackageError: there is no matplotlib.
-
-        Example:
-            >>> import numpy as np, diffkeras as dk
-            >>> volume = np.zeros((8, 9, 10))
-            >>> volume[4, 4, 4] = 1.0
-            >>> solution = dk.solve(volume, dimensions=3, step=2.0, decay=0.01)
-            >>> figure = solution.plot(unit="µm", slices={"plane": [3, 4], "row": 4})
-        """
-        with needs_packages("Solution.plot"):
-            from diffkeras.reporting.fields import solution_figure
-        return solution_figure(self.problem, self.field, unit=unit, slices=slices)
-
     @property
     def _equations(self) -> Equations:
-        return self.equations or Equations(self.problem)
+        if self.equations is not None:
+            return self.equations
+        equations = _latest.of(self) or Equations(self.problem)
+        _latest.keep(self, equations)
+        return equations
 
     @property
     def _exact(self) -> NDArray[np.float64]:
@@ -201,13 +218,42 @@ class Solution(ShortRepr):
         return np.where(self.problem.fixed, self.problem.values, self.field)
 
     def _warn_of_rough_field(self) -> None:
-        if self.problem.uptake is not None and self.stats.residual > ROUGH:
+        if self.problem.homogeneous.uptake is not None and self.stats.residual > ROUGH_ERROR:
             warnings.warn(
                 f"the field is known to {self.stats.residual:.1g} of its largest value only, and "
                 "uptake saturates: the derivatives may be those of another field; solve with a "
                 "smaller tolerance, or read `adjoint_bound`",
                 stacklevel=3,
             )
+
+
+class _Latest:
+    """The equations of the latest solution, as long as that lives.
+
+    Derivatives need them. They take several times the memory of a field, so that those of one
+    solution only are kept.
+    """
+
+    def __init__(self) -> None:
+        self._pair: tuple[weakref.ref[Solution], Equations] | None = None
+
+    def keep(self, solution: Solution, equations: Equations) -> None:
+        """Keep these, and no others."""
+        self._pair = weakref.ref(solution, self._forget), equations
+
+    def of(self, solution: Solution) -> Equations | None:
+        """Those of a solution, if it is the latest one."""
+        pair = self._pair
+        return pair[1] if pair is not None and pair[0]() is solution else None
+
+    def _forget(self, reference: "weakref.ref[Solution]") -> None:
+        pair = self._pair
+        if pair is not None and pair[0] is reference:
+            self._pair = None
+
+
+_latest = _Latest()
+keep_equations = _latest.keep
 
 
 @dataclass(frozen=True, repr=False)

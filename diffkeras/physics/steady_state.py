@@ -8,20 +8,25 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_count, check_relative_tolerance, largest
+from diffkeras.physics.arguments import (
+    LARGEST,
+    SMALLEST,
+    check_count,
+    check_relative_tolerance,
+    largest,
+)
 from diffkeras.physics.batch import solve_batch
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.equations.equations import Equations, as_equations
 from diffkeras.physics.equations.rounding import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
-from diffkeras.physics.problem.limits import LARGEST, SMALLEST
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import KnownBounds, Proof, RingProof
-from diffkeras.physics.solution import Solution
+from diffkeras.physics.solution import Solution, keep_equations
 from diffkeras.physics.solvers.statistics import Options, SolveStatistics
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
 
-SINGLE_PRECISION = 1e-6  # fields are float32 from this tolerance on
+SINGLE_PRECISION_TOLERANCE = 1e-6
 SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # the rounding of a field of size 1
 
 
@@ -84,7 +89,7 @@ def solve(
     """
     processes, threads = check_count("processes", processes), check_count("threads", threads)
     tolerance = check_relative_tolerance(tolerance)
-    problem, equations = as_equations(problem, keywords)
+    problem, given = as_equations(problem, keywords)
     for image in problem.images:
         check_method(method, image)
     start = None
@@ -95,8 +100,13 @@ def solve(
         starts = [None] * len(problem.images) if start is None else list(start)
         with blas_threads(threads):
             return solve_batch(image_solver, problem, starts, processes)
+    equations = given or Equations(problem)
     with blas_threads(threads):
-        return image_solver(problem, start, equations=equations)
+        solution = image_solver(problem, start, equations=equations)
+    if given is not None:
+        return replace(solution, equations=given)
+    keep_equations(solution, equations)
+    return solution
 
 
 def _solve_image(
@@ -108,11 +118,11 @@ def _solve_image(
     threads: int,
     equations: Equations | None = None,
 ) -> Solution:
-    given, equations = equations, equations or Equations(problem)
+    equations = equations or Equations(problem)
     scale, nodes = equations.scale, equations.ring.nodes
     name = cheapest(equations) if method == "auto" else method
     # float32 can't hold the field of ring values that are far below those inside a source
-    single = tolerance >= SINGLE_PRECISION and not 0 < scale < SMALLEST
+    single = tolerance >= SINGLE_PRECISION_TOLERANCE and not 0 < scale < SMALLEST
     dtype = np.dtype(np.float32 if single else np.float64)
     rounding = SINGLE_ROUNDING if dtype == np.float32 else 0.0
     if scale:
@@ -123,26 +133,28 @@ def _solve_image(
             _check_single(field)
         if scale != 1.0:
             field *= scale
-            bound = None if bound is None else bound * (scale * SLACK)
+            if bound is not None:
+                bound *= scale * SLACK
     else:
         # every fixed node next to a free one is 0, and so are the free ones
         field = np.zeros(problem.lattice)
         size = 0 if name == "newton-cg" else nodes[0].size
         statistics = SolveStatistics(name, size, residual=rounding, precision=dtype.name)
         bound = np.zeros(problem.lattice)
-    exact, field = field, field.astype(dtype, copy=False)
-    on_ring = field[nodes]
+    on_ring = field[nodes].astype(dtype)
     if problem.fixed.any():
         np.copyto(field, problem.values, where=problem.fixed, casting="same_kind")
+    exact, field = field, field.astype(dtype, copy=False)
     proof: Proof
     if bound is None:
         shown = on_ring if equations.supply is None else field
         proof = RingProof(on_ring, tolerance * largest(shown))
     else:
-        # fixed nodes and others: what rounding to the field's precision adds
-        rounded_from = np.where(problem.fixed, problem.values, exact)
-        proof = KnownBounds((np.abs(rounded_from - field) + bound) * SLACK)
-    return Solution(field, problem, statistics, proof, given)
+        if field is not exact:
+            bound += np.abs(exact - field)
+        bound *= SLACK
+        proof = KnownBounds(bound)
+    return Solution(field, problem, statistics, proof)
 
 
 def _check_single(field: NDArray[np.floating]) -> None:
@@ -152,5 +164,5 @@ def _check_single(field: NDArray[np.floating]) -> None:
         raise PhysicsError(
             f"the field's largest |value| is {size:.3g}, and in single precision it must be "
             f"{SMALLEST:g} to {LARGEST:g}: choose other units, or a tolerance below "
-            f"{SINGLE_PRECISION:g}"
+            f"{SINGLE_PRECISION_TOLERANCE:g}"
         )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Problem
-from diffkeras.physics.problem.limits import PLANE
+from diffkeras.physics.arguments import PLANE
 from diffkeras.physics.problem.sides import sides_in_words
 from diffkeras.reporting.figures import new_figure
 

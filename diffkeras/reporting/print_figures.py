@@ -1,21 +1,12 @@
-"""Figures for print: one or two columns wide, in small type, as SVG.
+"""Figures for print: one or two columns wide, in small type, as SVG."""
 
-A figure that is drawn twice from the same data is written as the same SVG, byte for byte: it has no
-date, and the names of its parts follow from a fixed salt.
-"""
-
-import io
 from contextlib import AbstractContextManager
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from diffkeras.reporting.figures import STYLE
+from diffkeras.reporting.figures import STYLE, new_figure, to_image
 
 PAGE = 7.0  # inches, the width of two columns of a journal
 PRINT_STYLE: Any = {
@@ -31,7 +22,6 @@ PRINT_STYLE: Any = {
     "lines.markersize": 3.5,
     "grid.linewidth": 0.5,
     "svg.fonttype": "none",  # text stays text, which can be searched
-    "svg.hashsalt": "diffkeras",
     "font.family": ["DejaVu Sans", "sans-serif"],
 }
 # "muted" of Paul Tol's palettes, which colour-blind people can tell apart
@@ -68,8 +58,7 @@ def print_axes(
     Save it with `print_svg`: it sets the same style, by which matplotlib draws.
     """
     with print_style():
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = new_figure(width, height, PRINT_STYLE)
         axes = figure.subplots(rows, columns, squeeze=False, **subplots)
     for axis in axes.flat:
         axis.grid(alpha=0.3)
@@ -82,34 +71,6 @@ def series_style(index: int) -> dict[str, Any]:
     return {"color": PALETTE[place], "marker": SERIES_MARKERS[place]}
 
 
-TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7))  # of each decade, ever closer
-
-
-def log_ticks(axis: Axes, along: Literal["x", "y"], fewest: int = 3) -> None:
-    """Ticks of a logarithmic axis at round values such as 0.05, at least `fewest` of them.
-
-    Call it after everything is drawn: it keeps the limits of the axis.
-    """
-    low, high = axis.get_xlim() if along == "x" else axis.get_ylim()
-    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    candidates = [np.outer(decades, places).ravel() for places in TICKS]
-    candidates.append(
-        np.asarray(MaxNLocator(fewest + 1, steps=[1, 2, 5, 10]).tick_values(low, high))
-    )
-    for ticks in candidates:
-        ticks = ticks[(ticks >= low) & (ticks <= high)]
-        if ticks.size >= fewest:
-            break
-    part = axis.xaxis if along == "x" else axis.yaxis
-    part.set_major_locator(FixedLocator(ticks.tolist()))
-    part.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    part.set_minor_locator(NullLocator())
-    axis.set(**{f"{along}lim": (low, high)})
-
-
 def print_svg(figure: Figure) -> bytes:
     """The figure as an SVG image: vectors, with its text as text."""
-    buffer = io.BytesIO()
-    with print_style():
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "diffkeras"})
-    return buffer.getvalue()
+    return to_image(figure, "svg", 100, PRINT_STYLE)

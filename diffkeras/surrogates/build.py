@@ -9,7 +9,7 @@ from diffkeras import nn
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
 from diffkeras.nn.losses import NodeLoss
-from diffkeras.physics.problem.sides import GivenSide
+from diffkeras.physics.problem.given_sides import GivenSide
 from diffkeras.surrogates.inputs import inputs_of
 
 

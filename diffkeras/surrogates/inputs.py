@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, MichaelisMenten, Problem, Sources, production_of
+from diffkeras.physics.arguments import LARGEST
 from diffkeras.physics.problem.keywords import MediumKeywords, ProblemKeywords
-from diffkeras.physics.problem.limits import LARGEST
 from diffkeras.physics.problem.maps import maps_of
 from diffkeras.physics.problem.sides import sides_in_words
 
@@ -166,7 +166,7 @@ def _check_uptake(config: Config, image: Problem) -> None:
     if "uptake" in config.data.maps:
         if not isinstance(image.uptake, MichaelisMenten):
             raise PhysicsError(f"{trained_for(config)}; give the {WANTED}")
-    elif image.uptake is not None:
+    elif image.homogeneous.uptake is not None:
         raise PhysicsError(f"{trained_for(config)}, and uptake saturates in the problem")
 
 

@@ -34,6 +34,7 @@ class Network:
         batch_size: int | None,
         *,
         divided: bool = False,
+        may_be_infinite: bool = False,
     ) -> NDArray[np.float32]:
         """The fields of `inputs.network_inputs`, (images, rows, columns, 1) on the linear scale.
 
@@ -42,10 +43,11 @@ class Network:
             media: the other inputs by name.
             batch_size: images that go through the network at once; None for that of the evaluation.
             divided: as of `predicted_fields`.
+            may_be_infinite: whether fields that are not finite are returned, too.
 
         Raises:
             PhysicsError: a batch size that is none.
-            RunError: fields that are not finite.
+            RunError: fields that are not finite, unless they may be.
         """
         size = self._config.evaluation.batch_size if batch_size is None else batch_size
         if type(size) is not int or size < 1:
@@ -56,6 +58,8 @@ class Network:
             return np.concatenate(parts)
 
         fields = predicted_fields(self._config, network, images, media, divided=divided)
+        if may_be_infinite:
+            return fields
         finite = np.isfinite(fields).all(axis=(1, 2, 3))
         if not finite.all() and self._config.family is not None:
             numbers = media["parameters"][int(np.argmin(finite))]

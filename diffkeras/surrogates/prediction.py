@@ -1,37 +1,40 @@
 """The result of a surrogate: a field with a proven bound of its error."""
 
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from diffkeras.physics import Certificate, Equations, Problem, certify, solve
+from diffkeras.physics import Certificate, Equations, Problem, Quantity, Solution, certify, solve
 from diffkeras.physics.arguments import largest
-from diffkeras.reporting.text import rounded_up
+from diffkeras.physics.families.proofs import METHOD, FamilyProofs
+from diffkeras.physics.solution import ProvenField
 
 
 @dataclass(frozen=True, repr=False)
-class Prediction:
+class Prediction(ProvenField):
     """The field that a surrogate predicts for a problem, of one image or a batch.
 
-    Bounds are proofs, not estimates (see `diffkeras.certify`). The certificate is computed when it
-    is first read, so a prediction whose bounds nobody reads costs no more than the network.
+    It is used like a `Certificate`, which is computed when it is first needed: a prediction whose
+    bounds nobody reads costs no more than the network. Bounds are proofs, not estimates (see
+    `diffkeras.certify`).
 
     Attributes:
         field: (rows, columns) or (batch, rows, columns), float32 or float64, in the unit of the
             source values.
         problem: the problem that it should solve.
         solved: number of images whose field is that of the exact solver, because neither the
-            network's field nor the certificate's was proven to be within the tolerance.
+            network's field nor a corrected one was proven to be within the tolerance.
         proven: a bound of the field's error node by node that is known already, of its shape; None
             if that of the certificate is.
     """
 
-    field: NDArray
-    problem: Problem
+    field: NDArray[np.floating]
+    problem: Problem = dataclass_field(repr=False)
     solved: int = 0
-    proven: NDArray[np.float64] | None = None
+    proven: NDArray[np.float64] | None = dataclass_field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for array in (self.field, self.proven):
@@ -53,7 +56,19 @@ class Prediction:
         """The proof, with a corrected field; a `BatchCertificate` for a batch."""
         return certify(self.field, self.problem)
 
-    def within(self, tolerance: float) -> "Prediction":
+    @property
+    def corrected(self) -> Solution:
+        """A better field, with its own bounds; that of the certificate."""
+        return self.certificate.corrected
+
+    def quantity(self, weights: ArrayLike) -> Quantity:
+        """The sum of weights times the exact field, with a proven bound (see `Solution.quantity`).
+
+        Its `of_field` is that of the predicted field.
+        """
+        return self.certificate.quantity(weights)
+
+    def within(self, tolerance: float, proofs: FamilyProofs | None = None) -> "Prediction":
         """A prediction whose `error_bound` is at most a tolerance.
 
         It has the network's field where that is proven to be within the tolerance, or else the
@@ -61,40 +76,38 @@ class Prediction:
 
         Args:
             tolerance: the largest error, relative as that of `diffkeras.solve`.
+            proofs: of the family of the problem, which then correct the field and prove its bound.
 
         Raises:
             PhysicsError, ConvergenceError: as `diffkeras.solve`.
         """
         fields = self.field if self.problem.is_batch else [self.field]
         images = zip(fields, self.problem.images, strict=True)
-        parts = [_within(tolerance, field, image) for field, image in images]
+        parts = [_within(tolerance, field, image, proofs) for field, image in images]
         field, bound, solved = (np.stack(values) for values in zip(*parts, strict=True))
         shape = self.field.shape
         return Prediction(
             field.reshape(shape), self.problem, int(solved.sum()), bound.reshape(shape)
         )
 
-    def __repr__(self) -> str:
-        """One line: shape and type of the field, and the bound if it is known."""
-        shape = "×".join(map(str, self.field.shape))
-        is_known = self.proven is not None or "certificate" in vars(self)
-        known = f", error_bound={rounded_up(self.error_bound)}" if is_known else ""
-        solved = ", solved" if self.solved else ""
-        return f"Prediction(field={shape} {self.field.dtype}{known}{solved})"
-
 
 def _within(
-    tolerance: float, field: NDArray, problem: Problem
+    tolerance: float, field: NDArray, problem: Problem, proofs: FamilyProofs | None
 ) -> tuple[NDArray, NDArray[np.float64], bool]:
     """A field of one image, its bound node by node, and whether it was solved."""
-    equations = Equations(problem)
-    proof = certify(field, equations)
-    better = proof.corrected
-    for candidate, bound in ((field, proof.node_bound), (better.field, better.node_bound)):
-        error = float(bound.max())
-        if error <= tolerance * _least_size(candidate, error, equations):
-            return candidate, bound, False
-    solution = solve(equations, initial=better.field, tolerance=tolerance)
+    if proofs is not None:
+        solution = proofs.within(problem, field, tolerance)
+        if solution.stats.method == METHOD:
+            return solution.field, solution.node_bound, False
+    else:
+        equations = Equations(problem)
+        proof = certify(field, equations)
+        better = proof.corrected
+        for candidate, bound in ((field, proof.node_bound), (better.field, better.node_bound)):
+            error = float(bound.max())
+            if error <= tolerance * _least_size(candidate, error, equations):
+                return candidate, bound, False
+        solution = solve(equations, initial=better.field, tolerance=tolerance)
     return solution.field, np.full(field.shape, solution.error_bound), True
 
 

@@ -15,8 +15,10 @@ from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
 from diffkeras.physics import Certificate, Family, Medium, Problem, Sources
 from diffkeras.physics.arguments import check_tolerance
+from diffkeras.physics.families.proofs import Barriers, FamilyProofs
 from diffkeras.physics.problem.problem import as_problem
 from diffkeras.representation.transforms import Transform
+from diffkeras.surrogates.family_barriers import read_barriers
 from diffkeras.surrogates.inputs import (
     SurrogateKeywords,
     inputs_of,
@@ -39,10 +41,12 @@ class Surrogate:
     Attributes:
         model: the Keras model, on the network's scale.
         config: the configuration it was trained with.
+        barriers: of a family, for the proofs of its fields; None for proofs by the solver.
     """
 
     model: keras.Model
     config: Config
+    barriers: Barriers | None = None
 
     @property
     def transform(self) -> Transform:
@@ -141,9 +145,9 @@ class Surrogate:
                 that was trained on a family, its parameters by name, see `Family.problem_at`; out
                 of the ranges, too, with a warning.
             tolerance: the largest error that the returned field may have, relative as for `solve`.
-                Where the network's field is not proven to meet it, nor the corrected field of its
-                certificate, the exact solver starts from the latter. None for the network's field
-                as it is.
+                Where the network's field is not proven to meet it, nor a corrected one, the exact
+                solver starts from there. The corrected one is that of the certificate, or of a
+                family, that of `ReducedBasis.predict`. None for the network's field as it is.
             batch_size: images that go through the network at once; by default that of the
                 evaluation.
             **keywords: see `problem`.
@@ -169,10 +173,11 @@ class Surrogate:
         if tolerance is not None:
             tolerance = check_tolerance(tolerance)
         inputs = network_inputs(self.config, problem)
-        field = self._network.fields(*inputs, batch_size).reshape(problem.shape)
-        prediction = Prediction(field, problem)
+        is_solved = tolerance is not None and self.family is not None  # if it isn't finite
+        fields = self._network.fields(*inputs, batch_size, may_be_infinite=is_solved)
+        prediction = Prediction(fields.reshape(problem.shape), problem)
         if tolerance is not None:
-            prediction = prediction.within(tolerance)
+            prediction = prediction.within(tolerance, self._proofs)
         self._warnings.log(*inputs)  # only now that nothing is refused any more
         return prediction
 
@@ -233,6 +238,10 @@ class Surrogate:
         return Network(self.model, self.config)
 
     @cached_property
+    def _proofs(self) -> FamilyProofs | None:
+        return None if self.family is None else FamilyProofs(self.family, self.barriers)
+
+    @cached_property
     def _warnings(self) -> RangeWarnings:
         return RangeWarnings(self.config)
 
@@ -260,7 +269,7 @@ def load_surrogate(run_dir: str | Path) -> Surrogate:
         )
     run = Run.open(Path(run_dir))
     config = run.config()
-    return Surrogate(_load_model(run), config)
+    return Surrogate(_load_model(run), config, read_barriers(run.barriers_file, config))
 
 
 def _load_model(run: Run) -> keras.Model:

@@ -18,6 +18,7 @@ case.
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.physics.equations.rounding import SLACK
 from diffkeras.tf_solver.checks import LATTICE
 from diffkeras.tf_solver.conjugate_gradients import LinearSteps
 from diffkeras.tf_solver.equations import LatticeEquations
@@ -26,11 +27,10 @@ from diffkeras.tf_solver.problem import FixedNodes, all_finite, largest
 # ε is the mean |F|, but at least this share of the largest, and NEGLIGIBLE where F is 0
 LEAST_SURPLUS = 1e-3
 NEGLIGIBLE = 1e-250
-PRECISE = 0.7  # conjugate gradients end when their residual is this share of ε
+RESIDUAL_SHARE = 0.7  # of ε, at which conjugate gradients end
 ATTEMPTS = 6
 # the first radius is ENCLOSED times the estimated error, and each of RADII is WIDER than the last
 ENCLOSED, WIDER, RADII = 16.0, 8.0, 4
-SLACK = 1 + 8 * float(np.finfo(np.float64).eps)
 
 
 class TensorEnclosure:
@@ -54,7 +54,7 @@ class TensorEnclosure:
             slope = equations.least_slope(field + radius)
             remainder = wanted - equations.apply(barrier, slope)[0]
             levels = equations.levels(slope)
-            barrier += self._steps.solve(levels, remainder, PRECISE * surplus)
+            barrier += self._steps.solve(levels, remainder, RESIDUAL_SHARE * surplus)
             barrier = tf.maximum(barrier, 0.0)
             applied, rounding = equations.apply(barrier, slope)
             # comparisons with NaN are false

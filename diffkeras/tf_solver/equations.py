@@ -5,14 +5,8 @@ A is that of finite volumes (`physics.equations.finite_volumes`),
 tangent below 0, and s the production. Both are optional. Everything is divided by the medium's
 `unit`, a power of 2 near the largest D/h².
 
-With the unit roundoff η, each of the at most seven terms of F goes through at most eight roundings
-(a difference, a product and six sums), and each coefficient, computed from the medium and its
-sides, is wrong by at most 12η of itself. So the result is wrong by at most
-
-    20η / (1 − 20η) · m,    m = σ |u_i| + Σ κ |u_i − u_k| + |φ(u_i)| + |s_i|    (Higham 2002, §3.1),
-
-and so is m itself, relatively. 24η times the computed m covers all of this, and the rounding of
-the sum of the two.
+The result is wrong by at most `GRAPH_EQUATION` unit roundoffs (`physics.equations.rounding`) times
+m = σ |u_i| + Σ κ |u_i − u_k| + |φ(u_i)| + |s_i| (Higham 2002, §3.1).
 """
 
 import numpy as np
@@ -28,11 +22,10 @@ from diffkeras.nn.equation.equations import (
 )
 from diffkeras.nn.equation.multigrid import FACTOR, Level, hierarchy
 from diffkeras.physics import Medium
+from diffkeras.physics.equations.rounding import GRAPH_EQUATION, GRAPH_SLOPE, rounding_of
 from diffkeras.tf_solver.problem import ProblemTensors
 
-ETA = float(np.finfo(np.float64).eps) / 2
-ROUNDING = 24 * ETA  # derived above
-SLOPE = 1 - 32 * ETA  # slopes go through at most twelve roundings
+ROUNDING = rounding_of(GRAPH_EQUATION, np.float64)
 
 
 class LatticeEquations:
@@ -90,7 +83,7 @@ class LatticeEquations:
 
     def least_slope(self, upper: tf.Tensor) -> tf.Tensor | float:
         """At most the slopes of φ up to `upper`: the last one, as φ is concave."""
-        return SLOPE * self.slope(upper)
+        return GRAPH_SLOPE * self.slope(upper)
 
     def levels(self, slope: tf.Tensor | float) -> list[Level]:
         """Of multigrid for A + d on the free nodes, in float32; without φ always the same ones."""

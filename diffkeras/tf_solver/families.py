@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Family
-from diffkeras.physics.families.rows import PARTS, maps_by_parameters
+from diffkeras.physics.families.rows import maps_by_parameters
+from diffkeras.physics.problem.maps import PARTS
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.tensorflow_setup import SAVED_MODEL, named_function, write_saved_model
 from diffkeras.tf_solver.results import TensorCertificate, TensorSolution

@@ -26,11 +26,11 @@ MOST_STEPS = 8
 LEAST_REDUCTION, MOST_REDUCTION = 1e-4, 0.1
 # the least share where uptake saturates: a step leaves more in any case
 NONLINEAR = 1e-2
-CORRECTION = 1e-2  # the first correction of an initial field reduces its residual to this share
-SHARP = 0.5  # a field is corrected until its bound is this share of the error of the given one
-MARGIN = 0.12  # a proof is tried once the estimated error is this share of the tolerance
-SETTLED = 0.1  # steps end once one leaves at most this share of |F|: convergence is quadratic
-STALLED = 0.5  # linear steps end once one leaves more than this share of the error: rounding
+FIRST_REDUCTION = 1e-2  # of an initial field's residual
+CERTIFIED_SHARE = 0.5  # of a field's error that the bound of its corrected field may be
+ESTIMATE_MARGIN = 0.12  # share of the tolerance that the estimated error is before a proof
+SETTLED_SHARE = 0.1  # of |F|, left by a step: convergence is quadratic
+STALLED_SHARE = 0.5  # of the error, left by a linear step: rounding
 
 
 class TensorNewtonRun(TensorRun):
@@ -55,7 +55,7 @@ class TensorNewtonRun(TensorRun):
         """See `TensorRun`: a field whose error is likely to meet the tolerance."""
         field, estimate = self._nearer(initial)
         return self._descend(
-            field, estimate, lambda field: MARGIN * tolerance * self.nodes.size(field)
+            field, estimate, lambda field: ESTIMATE_MARGIN * tolerance * self.nodes.size(field)
         )
 
     def corrected(self, prediction: tf.Tensor, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
@@ -64,11 +64,13 @@ class TensorNewtonRun(TensorRun):
         field, estimate = self._nearer(prediction)
         if self._equations.saturates:
             field = self._descend(
-                field, estimate, lambda field: SHARP / 2 * self._change(prediction, field)
+                field, estimate, lambda field: CERTIFIED_SHARE / 2 * self._change(prediction, field)
             )
         else:
-            field = self._step(field, tf.constant(CORRECTION, tf.float64))
-        return self.improve(field, lambda f, _: SHARP * self._change(prediction, f), dtype)
+            field = self._step(field, tf.constant(FIRST_REDUCTION, tf.float64))
+        return self.improve(
+            field, lambda f, _: CERTIFIED_SHARE * self._change(prediction, f), dtype
+        )
 
     def improver(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
         """See `TensorRun`: by a step that reduces the residual to that share."""
@@ -124,13 +126,13 @@ class TensorNewtonRun(TensorRun):
         def step(field: tf.Tensor, estimate: tf.Tensor, going_on: tf.Tensor) -> list[tf.Tensor]:
             aim, residual = wanted(field), self._residual(field)
             reduction = tf.clip_by_value(aim / estimate, least, MOST_REDUCTION)
-            field = self._step(field, tf.where(aim > 0, reduction, CORRECTION), going_on)
+            field = self._step(field, tf.where(aim > 0, reduction, FIRST_REDUCTION), going_on)
             error = self._estimate(field)
             goes_on = error > wanted(field)
             if self._equations.saturates:
-                goes_on |= self._residual(field) > SETTLED * residual
+                goes_on |= self._residual(field) > SETTLED_SHARE * residual
             else:
-                goes_on &= error < STALLED * estimate
+                goes_on &= error < STALLED_SHARE * estimate
             return [field, error, going_on & goes_on]
 
         field, *_ = tf.while_loop(

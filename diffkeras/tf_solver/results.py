@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.physics.equations.rounding import SLACK
 from diffkeras.tf_solver.checks import LATTICE
 
-SLACK = 1 + 16 * float(np.finfo(np.float64).eps)  # covers the last operations on a float64 bound
 # TensorFlow takes numbers below the smallest normal ones for 0
 TINY, TINY_DOUBLE = 2.0**-126, 2.0**-1022
 

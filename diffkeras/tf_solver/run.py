@@ -23,7 +23,7 @@ from diffkeras.tf_solver.results import (
 )
 
 MOST_ROUNDS = 20
-STALLED = 0.5  # a round that leaves more than this share of a bound is the last one
+STALLED_SHARE = 0.5  # of a bound, left by the last round
 
 # from a field and its bound, to the largest bound that is small enough, (batch, 1, 1)
 Permitted = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -169,7 +169,7 @@ class TensorRun(ABC):
                 needed = permitted(before.field, before.bound) / before.bound
                 after = state_of(improved(before.field, tf.where(before.going_on, needed, 1.0)))
                 better = before.going_on & (after.bound < before.bound)
-                lasting = better & (after.bound < STALLED * before.bound) & after.going_on
+                lasting = better & (after.bound < STALLED_SHARE * before.bound) & after.going_on
                 return _State(
                     tf.where(better, after.field, before.field),
                     tf.where(better, after.node_bound, before.node_bound),

@@ -8,6 +8,7 @@ import keras
 from diffkeras.data import explain_damage
 from diffkeras.errors import ConvergenceError
 from diffkeras.surrogates.build import build_model
+from diffkeras.surrogates.family_barriers import write_barriers
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import replacing
@@ -62,6 +63,8 @@ def write_results(session: TrainingSession) -> None:
         )
     surrogate = Surrogate(save_best_model(session), config)
     export_saved_model(surrogate, run.saved_model)
+    if config.family is not None:
+        write_barriers(run.barriers_file, config.family, surrogate.network_fields)
     best = state.history[state.best_epoch - 1]
     origin = {"initial_model": state.initial_model} if state.initial_model else {}
     run.write_state(

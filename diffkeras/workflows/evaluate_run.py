@@ -110,8 +110,7 @@ def evaluate_foreign(
         threads, show_progress: as for `evaluate`.
 
     Raises:
-        RunError: the predictions can't be used.
-        DataError: datasets are missing or damaged.
+        DataError: datasets are missing or damaged, or the predictions can't be used.
         ConfigurationError: the test data have a range of diffusion lengths.
         OutputError: as for `evaluate`.
     """

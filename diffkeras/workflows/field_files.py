@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Problem
-from diffkeras.physics.problem.limits import PLANE
+from diffkeras.physics.arguments import PLANE
 from diffkeras.system.atomic_files import check_file, write_bytes
 from diffkeras.system.image_files import PICTURES
 from diffkeras.workflows.field_formats import FORMATS

@@ -67,7 +67,7 @@ def predict_files(
         kind = output.bound.suffix.lower()
         fields[output.bound] = upper_bound(prediction.node_bound, kind)
     if output.corrected:
-        fields[output.corrected] = prediction.certificate.corrected.field
+        fields[output.corrected] = prediction.corrected.field
     write_fields(fields, problem)
     produce, hold = "produce the decay rate times their value", "hold the field at their value"
     logger.info(f"sources {produce if surrogate.production else hold}")

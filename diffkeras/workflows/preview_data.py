@@ -4,24 +4,21 @@ import logging
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from diffkeras.config import Config, format_counts
 from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.errors import OutputError
 from diffkeras.physics import Example, Family, Medium
 from diffkeras.physics.problem.sides import sides_in_words
-from diffkeras.reporting.figures import (
+from diffkeras.reporting.data_figures import (
+    distances_figure,
     draws_figure,
+    examples_figure,
     family_figure,
-    new_axis,
-    new_figure,
-    outline,
     tissue_figure,
-    to_png,
+    values_figure,
 )
+from diffkeras.reporting.figures import to_png
 from diffkeras.reporting.html import Table, number, write_report
 from diffkeras.representation.regions import REGIONS, region_mask
 from diffkeras.system.atomic_files import check_file
@@ -30,7 +27,6 @@ SHOWN_COUNTS = 5
 SHOWN_EXAMPLES = 3  # Of each shown source count.
 MAX_EXAMPLES = 20  # Per source count, for the statistics.
 FAMILY_EXAMPLES = 9  # shown of a family
-ALL = 0  # stands in place of a source count
 MOST_DRAWS = 500  # points whose places in the ranges of a family are drawn
 
 logger = logging.getLogger(__name__)
@@ -48,9 +44,11 @@ def preview(config: Config, path: str | Path) -> Path:
 
     Raises:
         PackingError: the discs don't fit.
-        OutputError: the report can't be written.
+        OutputError: the report can't be written, or its name doesn't end in .html.
     """
     path = Path(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise OutputError(f"a preview is an HTML page, so its name ends in .html, unlike {path}")
     check_file(path)
     if config.family is not None:
         return _preview_family(config, path)
@@ -63,12 +61,16 @@ def preview(config: Config, path: str | Path) -> Path:
     }
     chosen = sorted({counts[i] for i in np.linspace(0, len(counts) - 1, SHOWN_COUNTS).astype(int)})
     pictures = {
-        "examples": _examples_figure({count: samples[count][:SHOWN_EXAMPLES] for count in chosen}),
-        "values": _values_figure({count: samples[count] for count in chosen}),
-        "distances": _distances_figure({n: samples[n] for n in counts if n > 1}, config),
+        "examples": examples_figure({count: samples[count][:SHOWN_EXAMPLES] for count in chosen}),
+        "values": values_figure({f"n = {count}": samples[count] for count in chosen}),
+        "distances": distances_figure(
+            {count: samples[count] for count in counts if count > 1}, _diffusion_lengths(config)
+        ),
     }
     if config.data.tissue:
-        pictures["tissues"] = tissue_figure([(f"n = {n}", samples[n][0]) for n in chosen])
+        first = {f"n = {count}": samples[count][0] for count in chosen}
+        problems = {title: example.problem for title, example in first.items()}
+        pictures["tissues"] = tissue_figure(problems, [example.field for example in first.values()])
     rows, columns = config.physics.lattice
     lengths = [f"{length:.3g}" for length in _diffusion_lengths(config)]
     write_report(
@@ -99,9 +101,9 @@ def _preview_family(config: Config, path: Path) -> Path:
     points = np.stack([recipe.point("train", k) for k in range(drawn)])
     pictures = {
         "examples": family_figure(family.names, samples),
-        "geometry": tissue_figure([("example 0", samples[0])]),
+        "geometry": tissue_figure({"example 0": samples[0].problem}, [samples[0].field]),
         "draws": draws_figure(family.names, points),
-        "values": _values_figure({ALL: samples}),
+        "values": values_figure({"": samples}),
     }
     rows, columns = config.physics.lattice
     place = "with a parameter out of its range" if data.family.beyond else "within its ranges"
@@ -147,62 +149,6 @@ def _kind(config: Config) -> str:
     return f"{text} The diffusion length varies from node to node."
 
 
-def _examples_figure(examples: dict[int, list[Example]]) -> Figure:
-    """Fields of some examples, one source count a row, with the sources' outlines."""
-    shown = [example for row in examples.values() for example in row]
-    # fields of production that aren't divided by their maximum may be small
-    largest = max(float(example.field.max()) for example in shown)
-    least = min(0.0, *(float(example.field.min()) for example in shown))  # below 0 by a flux out
-    columns = max(len(row) for row in examples.values())
-    figure = new_figure(3.4 * columns + 1, 3.1 * len(examples))
-    grid = figure.subplots(len(examples), columns, squeeze=False)
-    for axes, (count, row) in zip(grid, examples.items(), strict=True):
-        for axis, example in zip(axes, row, strict=True):
-            picture = axis.imshow(example.field, cmap="viridis", vmin=least, vmax=largest)
-            outline(axis, example.source_image > 0)
-            axis.set_xticks([])
-            axis.set_yticks([])
-            notes = {"ℓ": example.diffusion_length, "divided by": example.maximum}
-            texts = [f"{name} {v:.3g}" for name, v in notes.items() if v is not None]
-            axis.set_xlabel(", ".join(texts))
-        axes[0].set_ylabel(f"n = {count}")
-    figure.colorbar(picture, ax=grid, fraction=0.02, label="field u")
-    return figure
-
-
-def _values_figure(samples: dict[int, list[Example]]) -> Figure:
-    """Share of the nodes whose field is at least u, for some source counts."""
-    figure, axis = new_axis(
-        xscale="log", yscale="log", xlabel="field value u", ylabel="share of nodes with at least u"
-    )
-    for count, examples in samples.items():
-        values = np.sort(np.concatenate([e.field.ravel() for e in examples]))
-        levels = np.geomspace(1e-4, max(1, values[-1]), 200)
-        share = 1 - np.searchsorted(values, levels) / values.size
-        axis.plot(levels, np.where(share > 0, share, np.nan), label=f"n = {count}")
-    if ALL not in samples:
-        axis.legend()
-    return figure
-
-
-def _distances_figure(samples: dict[int, list[Example]], config: Config) -> Figure:
-    """Distance from each source to its nearest neighbour, against the number of sources."""
-    figure, axis = new_axis(
-        xlabel="number of sources", ylabel="distance to the nearest [lattice steps]"
-    )
-    for count, examples in samples.items():
-        distances = np.concatenate([_nearest(example) for example in examples])
-        axis.plot(np.full(distances.size, count), distances, ".", color="#0b6e99", alpha=0.15)
-        median = np.median(distances)
-        axis.plot(count, median, "_", color="#d1792a", markersize=18, markeredgewidth=2)
-    for length in filter(np.isfinite, _diffusion_lengths(config)):
-        label = f"diffusion length {length:.3g}"
-        axis.axhline(length, color="#8a8a8a", linestyle=":", label=label)
-        axis.legend()
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return figure
-
-
 def _diffusion_lengths(config: Config) -> tuple[float, ...]:
     """The diffusion length, or the shortest and the longest one [lattice steps]."""
     lengths = config.data.diffusion_length or (config.physics.medium.diffusion_length,)
@@ -224,8 +170,3 @@ def _shares_table(samples: dict[int, list[Example]]) -> Table:
         shares = [100 * region_mask(name, fields, images).mean() for name in names]
         rows.append([str(count), *(f"{number(float(share))} %" for share in shares)])
     return Table(["sources", *(REGIONS[name] for name in names)], rows)
-
-
-def _nearest(example: Example) -> NDArray[np.float64]:
-    centres = np.stack([example.sources.rows, example.sources.columns], axis=1)
-    return np.asarray(KDTree(centres).query(centres, k=2)[0])[:, 1]

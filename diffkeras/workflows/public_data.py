@@ -1,9 +1,10 @@
 """The public splits of the benchmark, and the leaderboard of models that predict them."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -158,26 +159,33 @@ def make_leaderboard(
 
 
 def generate_test_set(
-    name: str, data_dir: str | Path, *, processes: int = 1, show_progress: bool = False
+    name: str,
+    data_dir: str | Path,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    processes: int = 1,
+    show_progress: bool = False,
 ) -> Config:
     """Generate the datasets of a test split of a benchmark where they are missing.
 
     Args:
         name: e.g. "fixed_values_64", or "fixed_values_64/edges" for a shifted one.
         data_dir: where datasets are.
+        overrides: settings of the evaluation, fewer source counts (`data.sources`) or fewer images
+            (`data.test_examples`), by dotted key.
         processes: how many solve.
         show_progress: whether to draw a progress bar.
 
     Returns:
-        Its configuration, for `evaluate` and `evaluate_foreign`.
+        Its configuration with the overrides, for `evaluate` and `evaluate_foreign`.
 
     Raises:
-        ConfigurationError: there is no such benchmark.
+        ConfigurationError: there is no such benchmark, or an override would make another test set.
         DataError: this machine draws other images.
         OutputError: `data_dir` can't be written.
     """
     split = public_test_set(name)
+    part = split.part(overrides or {})
     split.check()
-    config = split.test_config()
-    generate(config, data_dir, processes=processes, show_progress=show_progress)
-    return config
+    generate(split.test_config(), data_dir, processes=processes, show_progress=show_progress)
+    return part

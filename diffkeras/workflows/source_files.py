@@ -12,8 +12,7 @@ from pydantic import Field, FiniteFloat, NonNegativeFloat, PositiveInt, Validati
 from diffkeras.config import Lattice, Section, explain, read_yaml
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Sources
-from diffkeras.physics.arguments import check_sides
-from diffkeras.physics.problem.limits import PLANE, SHAPES
+from diffkeras.physics.arguments import PLANE, SHAPES, check_sides
 from diffkeras.system.image_files import ARRAYS, PICTURES, read_numbers
 
 LISTS = (".yaml", ".yml")

@@ -150,6 +150,8 @@ def test_a_preview_stands_alone(refused, tiny_file, tmp_path, other):
     message = refused("generate", "--config", tiny_file, "--preview", file, other)
     assert "leave out --beam and --verify" in message
     assert not file.exists()
+    message = refused("generate", "--config", tiny_file, "--preview", tmp_path / "data.png")
+    assert "its name ends in .html, unlike" in message
 
 
 @pytest.mark.parametrize("name", [None, "mine.html"])

@@ -1,9 +1,24 @@
+"""Errors by hand-computed numbers, and the metrics of other papers by slower formulas."""
+
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from diffkeras.evaluation.errors import ERRORS, MAES, image_errors, summarise
+from diffkeras.evaluation.errors import (
+    ERRORS,
+    MAES,
+    METRICS,
+    MIDDLE,
+    UPPER,
+    field_metrics,
+    image_errors,
+    radial_spectrum,
+    summarise,
+)
 
+SIDE = 32
 # two images of one row: hand-computed errors of 0, 0.1, 0, 0.1 and of 0, 0.2, 0, 0
 IMAGES = np.array([[[1.0, 0.0, 0.0, 0.0]], [[0.5, 0.5, 0.0, 0.0]]])
 FIELDS = np.array([[[1.0, 0.5, 0.15, 0.07]], [[0.5, 0.5, 0.3, 0.01]]])
@@ -54,3 +69,75 @@ def test_a_broken_prediction_shows() -> None:
     for name in ("mae", "mae_field", "max_error"):
         assert np.isnan(summary[name]), name
     assert summary["mae_sources"] == pytest.approx(0.2 / 3)
+
+
+@pytest.fixture
+def fields() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(2, SIDE, SIDE))
+
+
+@pytest.fixture
+def predictions(fields: np.ndarray) -> np.ndarray:
+    return fields + np.random.default_rng(1).normal(scale=0.1, size=fields.shape) + 0.05
+
+
+def test_norms(fields: np.ndarray, predictions: np.ndarray) -> None:
+    found = field_metrics(predictions, fields)
+    assert list(found) == list(METRICS)
+    for image, (prediction, field) in enumerate(zip(predictions, fields, strict=True)):
+        difference = (prediction - field).ravel()
+        row = found.loc[image]
+        assert row["rmse"] == pytest.approx(np.linalg.norm(difference) / SIDE)
+        assert row["nrmse"] == pytest.approx(np.linalg.norm(difference) / np.linalg.norm(field))
+        largest = max(map(abs, difference)) / max(map(abs, field.ravel()))
+        assert row["relative_max"] == pytest.approx(largest)
+        assert row["balance"] == pytest.approx(abs(math.fsum(difference)) / SIDE**2)
+
+
+def test_the_boundary_has_the_outermost_nodes() -> None:
+    field = np.zeros((1, 4, 5))
+    error = field.copy()
+    error[0, 1:3, 1:4] = 100.0
+    error[0, 0, 0] = 3.0
+    error[0, 3, 2] = 4.0
+    found = field_metrics(error, field).loc[0]
+    assert found["boundary_rmse"] == pytest.approx(math.sqrt((9 + 16) / 14))
+    assert np.isnan(found["nrmse"])
+    everything = pd.concat([image_errors(error, field, field), field_metrics(error, field)], axis=1)
+    assert summarise(everything)["nrmse"] is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "band"),
+    [(0, 3, "low"), (2, 2, "low"), (0, MIDDLE, "middle"), (3, 3, "middle"), (0, UPPER, "high")],
+)
+def test_a_wave_is_in_the_band_of_its_number(rows: int, columns: int, band: str) -> None:
+    """A cosine of amplitude a has two coefficients of a/2, of which one is counted."""
+    y, x = np.indices((SIDE, SIDE)) / SIDE
+    wave = 0.3 * np.cos(2 * np.pi * (rows * y + columns * x))
+    found = field_metrics(wave[None], np.zeros((1, SIDE, SIDE))).loc[0]
+    width = {"low": MIDDLE, "middle": UPPER - MIDDLE, "high": SIDE // 2 - UPPER}
+    for name, wavenumbers in width.items():
+        expected = 0.15 / wavenumbers if name == band else 0.0
+        assert found[f"fourier_rmse_{name}"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_spectrum_is_that_of_a_slow_transform(fields: np.ndarray) -> None:
+    field, side = fields[0, :8, :8], 8
+    expected = np.zeros(side // 2)
+    for p in range(side // 2):
+        for q in range(side // 2):
+            waves = [
+                field[i, j] * np.exp(-2j * np.pi * (p * i + q * j) / side)
+                for i in range(side)
+                for j in range(side)
+            ]
+            if (number := int(math.hypot(p, q))) < side // 2:
+                expected[number] += abs(sum(waves) / side**2) ** 2
+    assert radial_spectrum(field[None])[0] == pytest.approx(expected)
+
+
+def test_small_lattices_have_no_high_band() -> None:
+    found = field_metrics(np.ones((1, 16, 20)), np.zeros((1, 16, 20)))
+    assert np.isnan(found["fourier_rmse_high"][0])
+    assert found["fourier_rmse_low"][0] == pytest.approx(1 / MIDDLE)

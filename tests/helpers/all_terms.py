@@ -1,12 +1,10 @@
-"""Problems that have every term of the equations at once, and their fields in extended precision.
+"""Problems that have every term of the equations at once.
 
 Each has fixed values, production, saturating uptake, a diffusivity and a decay that vary from node
-to node, sides of every kind and a step. The equations are assembled here node by node, without the
-package's operators, as a dense matrix of a small lattice.
+to node, sides of every kind and a step.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,11 +19,8 @@ from diffkeras.physics import (
     Problem,
     Robin,
 )
-from diffkeras.physics.problem.sides import both_sides
 
 LONGEST = 6  # nodes along a side
-MOST_STEPS = 80
-EPSILON = np.finfo(np.longdouble).eps
 
 
 @dataclass(frozen=True)
@@ -116,94 +111,3 @@ def problem_of(
         uptake=uptake,
         medium=medium,
     )
-
-
-def reference(problem: Problem) -> tuple[NDArray[np.longdouble], float]:
-    """The field, (rows, columns), and at most its error, by Newton's method with dense matrices.
-
-    Steps are solved in double precision. What they leave is computed in extended precision, and
-    corrected until it is rounding.
-    """
-    matrix, supply = assembled(problem)
-    free, field = ~problem.fixed.ravel(), problem.values.astype(np.longdouble).ravel()
-    if not free.any():
-        return field.reshape(problem.lattice), 0.0
-    field[free] = 0
-    law = problem.uptake or MichaelisMenten(0.0, 1.0)  # where no free node has a cell
-    maximum, half = (
-        np.broadcast_to(part, problem.lattice).ravel().astype(np.longdouble)
-        for part in law.parts.values()
-    )
-    before = np.inf
-    for _ in range(MOST_STEPS):
-        rate, slope = _uptake(law, maximum, half, field)
-        remainder = (matrix @ field + rate - supply)[free]
-        jacobian = matrix[np.ix_(free, free)] + np.diag(slope[free])
-        scale = np.diag(jacobian)
-        inverse = np.linalg.inv((jacobian / scale[:, None]).astype(np.float64))
-        size = np.abs(remainder / scale).max() or np.longdouble(1)
-        correction = inverse @ (remainder / scale / size).astype(np.float64) * size
-        field[free] -= correction
-        largest = np.abs(correction).max()
-        if (
-            largest <= 4 * EPSILON * np.abs(field).max()
-            or largest >= before < 1e-12 * abs(field).max()
-        ):
-            break
-        before = largest
-    sizes = np.abs(matrix) @ np.abs(field) + np.abs(rate) + np.abs(supply)
-    rounding = np.abs(inverse) @ (8 * EPSILON * sizes[free] / scale).astype(np.float64)
-    return field.reshape(problem.lattice), float(4 * (rounding.max() + largest))
-
-
-def _uptake(law: Any, maximum: NDArray, half: NDArray, field: NDArray) -> tuple[NDArray, NDArray]:
-    """φ and its derivative; below 0 it goes on as its tangent at 0."""
-    if isinstance(law, CappedUptake):
-        is_capped = half * field >= maximum
-        return np.where(is_capped, maximum, half * field), np.where(is_capped, 0, half)
-    positive = np.maximum(field, 0)
-    return maximum * field / (half + positive), maximum * half / (half + positive) ** 2
-
-
-def assembled(problem: Problem) -> tuple[NDArray[np.longdouble], NDArray[np.longdouble]]:
-    """A (nodes, nodes) and what production and sides supply, in the order of rows."""
-    lattice, medium = problem.lattice, problem.medium
-    number = np.arange(np.prod(lattice)).reshape(lattice)
-    step = np.longdouble(medium.step)
-    matrix = np.diag(np.broadcast_to(medium.decay, lattice).ravel().astype(np.longdouble))
-    production = 0.0 if problem.production is None else problem.production
-    supply = np.broadcast_to(production, lattice).ravel().astype(np.longdouble)
-
-    def couple(one: NDArray, other: NDArray, diffusivity: NDArray) -> None:
-        a, b = diffusivity.ravel()[one], diffusivity.ravel()[other]
-        coupling = 2 * a * b / (a + b) / step**2
-        for here, there in ((one, other), (other, one)):
-            matrix[here, here] += coupling
-            matrix[here, there] -= coupling
-
-    for axis, sides in enumerate(medium.sides):
-        diffusivity = np.broadcast_to(medium.diffusivities[axis], lattice).astype(np.longdouble)
-        lines = np.moveaxis(number, axis, 0)
-        for one, other in pairwise(lines):
-            couple(one.ravel(), other.ravel(), diffusivity)
-        if sides == "periodic":
-            if len(lines) > 1:
-                couple(lines[-1].ravel(), lines[0].ravel(), diffusivity)
-            continue
-        for side, nodes in zip(both_sides(sides), (lines[0], lines[-1]), strict=True):
-            beside = diffusivity.ravel()[nodes]
-            if isinstance(side, FixedValue) or side == "absorbing":
-                value = getattr(side, "value", 0.0)
-                drained, outside = beside / step**2, value
-            elif isinstance(side, Robin):
-                # α(u − u₀) and half a step of diffusion in series
-                resistance = step / (2 * beside) + 1 / np.asarray(side.coefficient, np.longdouble)
-                drained, outside = 1 / resistance / step, side.value
-            elif isinstance(side, FixedFlux):
-                supply[nodes] += np.asarray(side.flux, np.longdouble) / step
-                continue
-            else:
-                continue
-            matrix[nodes, nodes] += drained
-            supply[nodes] += drained * outside
-    return matrix, supply

@@ -25,8 +25,8 @@ import numpy as np
 import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
+from diffkeras.physics.problem.given_sides import BoundaryName
 from diffkeras.physics.problem.medium import BoundarySpec, Medium
-from diffkeras.physics.problem.sides import BoundaryName
 
 
 def disc_in_plane(

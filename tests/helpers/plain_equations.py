@@ -1,7 +1,7 @@
-"""The equations of any problem, node by node and without any of the package's operators."""
+"""The equations of any problem, line by line and without any of the package's operators."""
 
-import itertools
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,86 +15,127 @@ from diffkeras.physics import (
     MichaelisMenten,
     Problem,
     Robin,
+    parts_of,
 )
 from diffkeras.physics.problem.sides import both_sides
 
-SIDES = ("absorbing", "reflecting", "periodic")
+NAMES = (("front", "back"), ("top", "bottom"), ("left", "right"))
+MOST_STEPS = 80
+EPSILON = np.finfo(np.longdouble).eps
+
+
+def reference(problem: Problem) -> tuple[NDArray[np.longdouble], float]:
+    """The field, (rows, columns), and at most its error, by Newton's method with dense matrices.
+
+    Steps are solved in double precision. What they leave is computed in extended precision, and
+    corrected until it is rounding.
+    """
+    parts = {name: np.longdouble(part) for name, part in parts_of(problem).items()}
+    matrix, supply = assembled(problem, parts)
+    free, field = ~problem.fixed.ravel(), problem.values.astype(np.longdouble).ravel()
+    if not free.any():
+        return field.reshape(problem.lattice), 0.0
+    field[free] = 0
+    before = np.inf
+    for _ in range(MOST_STEPS):
+        rate, slope = _uptake(problem, field, parts)
+        remainder = (matrix @ field + rate - supply)[free]
+        jacobian = matrix[np.ix_(free, free)] + np.diag(slope[free])
+        scale = np.diag(jacobian)
+        inverse = np.linalg.inv((jacobian / scale[:, None]).astype(np.float64))
+        size = np.abs(remainder / scale).max() or np.longdouble(1)
+        correction = inverse @ (remainder / scale / size).astype(np.float64) * size
+        field[free] -= correction
+        largest = np.abs(correction).max()
+        if (
+            largest <= 4 * EPSILON * np.abs(field).max()
+            or largest >= before < 1e-12 * abs(field).max()
+        ):
+            break
+        before = largest
+    sizes = np.abs(matrix) @ np.abs(field) + np.abs(rate) + np.abs(supply)
+    rounding = np.abs(inverse) @ (8 * EPSILON * sizes[free] / scale).astype(np.float64)
+    return field.reshape(problem.lattice), float(4 * (rounding.max() + largest))
 
 
 def residual(problem: Problem, field: NDArray, parts: Mapping[str, Any]) -> NDArray:
     """F on the free nodes and u − c on the fixed ones, in the precision of the parts."""
-    shape = problem.lattice
-    h = parts["step"]
-    result = parts["decay"] * field - parts["production"]
-    if "uptake.maximum" in parts:
-        most = parts["uptake.maximum"]
-        if "uptake.constant" in parts:
-            constant = parts["uptake.constant"]
-            result = result + np.where(
-                field > 0, most * field / (constant + np.maximum(field, 0)), most * field / constant
-            )
-        else:
-            result = result + np.minimum(most, parts["uptake.rate_constant"] * field)
-    names = (("front", "back"), ("top", "bottom"), ("left", "right"))[-len(shape) :]
-    result = np.array(np.broadcast_to(result, shape), dtype=np.longdouble)
-    for axis in range(len(shape)):
-        key = "diffusivity" if "diffusivity" in parts else f"diffusivity.{axis}"
-        diffusivity = np.broadcast_to(parts[key], shape)
-        sides = both_sides(problem.medium.sides[axis])
-        for node in itertools.product(*map(range, shape)):
-            for end, step in ((0, -1), (1, 1)):
-                other = list(node)
-                other[axis] += step
-                own = diffusivity[node]
-                if not 0 <= other[axis] < shape[axis]:
-                    side = sides[end]
-                    along = node[:axis] + node[axis + 1 :]
-                    prefix = f"boundary.{names[axis][end]}."
-                    number = {
-                        key.removeprefix(prefix): part[along] if np.ndim(part) else part
-                        for key, part in parts.items()
-                        if key.startswith(prefix)
-                    }
-                    if isinstance(side, FixedValue):
-                        result[node] += own / h**2 * (field[node] - number["value"])
-                        continue
-                    if isinstance(side, FixedFlux):
-                        result[node] -= number["flux"] / h
-                        continue
-                    if isinstance(side, Robin):
-                        alpha = number["coefficient"]
-                        # the field on the side, half a step away, from equal fluxes
-                        on_side = (2 * own / h * field[node] + alpha * number["value"]) / (
-                            2 * own / h + alpha
-                        )
-                        result[node] += alpha * (on_side - number["value"]) / h
-                        continue
-                    if side == "absorbing":
-                        result[node] += own / h**2 * field[node]
-                    if side != "periodic":
-                        continue
-                    other[axis] %= shape[axis]
-                    if shape[axis] == 1:
-                        continue
-                there = diffusivity[tuple(other)]
-                mean = 2 * own * there / (own + there)
-                result[node] += mean / h**2 * (field[node] - field[tuple(other)])
+    matrix, supply = assembled(problem, parts)
+    rate, _ = _uptake(problem, field.ravel(), parts)
+    result = (matrix @ field.ravel() + rate - supply).reshape(problem.lattice)
     return np.where(problem.fixed, field - parts["values"], result)
 
 
 def jacobian(problem: Problem, field: NDArray, parts: Mapping[str, Any]) -> NDArray[np.float64]:
-    """dF/du, dense, by differences: F is linear in u but for the uptake of a node by itself."""
-    size = field.size
-    columns = np.empty((size, size))
-    for number in range(size):
-        change = np.zeros(size, np.longdouble)
-        change[number] = 1e-7 * (abs(field).max() or 1)
-        change = change.reshape(field.shape)
-        difference = residual(problem, field + change, parts) - residual(
-            problem, field - change, parts
-        )
-        columns[:, number] = (difference / (2 * change.max())).ravel()
-    return columns
+    """dF/du, dense."""
+    matrix, _ = assembled(problem, parts)
+    _, slope = _uptake(problem, field.ravel(), parts)
+    fixed = problem.fixed.ravel()
+    matrix += np.diag(slope)
+    matrix[fixed] = np.eye(field.size)[fixed]
+    return matrix.astype(np.float64)
+
+
+def _uptake(problem: Problem, field: NDArray, parts: Mapping[str, Any]) -> tuple[NDArray, NDArray]:
+    """φ and its derivative, (nodes,); below 0 it goes on as its tangent at 0."""
+    if problem.uptake is None:
+        return np.zeros_like(field), np.zeros_like(field)
+    maximum, other = (
+        np.broadcast_to(parts[f"uptake.{name}"], problem.lattice).ravel()
+        for name in problem.uptake.parts
+    )
+    if isinstance(problem.uptake, CappedUptake):
+        is_capped = (other * field >= maximum) | (maximum == 0)
+        return np.where(is_capped, maximum, other * field), np.where(is_capped, 0, other)
+    positive = np.maximum(field, 0)
+    return maximum * field / (other + positive), maximum * other / (other + positive) ** 2
+
+
+def assembled(
+    problem: Problem, parts: Mapping[str, Any]
+) -> tuple[NDArray[np.longdouble], NDArray[np.longdouble]]:
+    """A (nodes, nodes) and what production and sides supply, in the order of rows."""
+    lattice, step = problem.lattice, parts["step"]
+    number = np.arange(np.prod(lattice)).reshape(lattice)
+    matrix = np.diag(np.broadcast_to(parts["decay"], lattice).ravel())
+    supply = np.array(parts["production"]).ravel()
+
+    def couple(one: NDArray, other: NDArray, diffusivity: NDArray) -> None:
+        a, b = diffusivity.ravel()[one], diffusivity.ravel()[other]
+        coupling = 2 * a * b / (a + b) / step**2
+        for here, there in ((one, other), (other, one)):
+            matrix[here, here] += coupling
+            matrix[here, there] -= coupling
+
+    for axis, sides in enumerate(problem.medium.sides):
+        key = "diffusivity" if "diffusivity" in parts else f"diffusivity.{axis}"
+        diffusivity = np.broadcast_to(parts[key], lattice)
+        lines = np.moveaxis(number, axis, 0)
+        for one, other in pairwise(lines):
+            couple(one.ravel(), other.ravel(), diffusivity)
+        if sides == "periodic":
+            if len(lines) > 1:
+                couple(lines[-1].ravel(), lines[0].ravel(), diffusivity)
+            continue
+        names = NAMES[axis - len(lattice)]
+        for name, side, nodes in zip(names, both_sides(sides), (lines[0], lines[-1]), strict=True):
+            beside = diffusivity.ravel()[nodes]
+            if isinstance(side, FixedValue) or side == "absorbing":
+                drained = beside / step**2
+                outside = parts.get(f"boundary.{name}.value", 0.0)
+            elif isinstance(side, Robin):
+                # α(u − u₀) and half a step of diffusion in series
+                speed, half = parts[f"boundary.{name}.coefficient"], 2 * beside / step
+                drained = speed * half / (speed + half) / step
+                outside = parts[f"boundary.{name}.value"]
+            elif isinstance(side, FixedFlux):
+                supply[nodes] += parts[f"boundary.{name}.flux"] / step
+                continue
+            else:
+                continue
+            matrix[nodes, nodes] += drained
+            supply[nodes] += drained * outside
+    return matrix, supply
 
 
 def random_general_problem(seed: int) -> Problem:
@@ -112,7 +153,7 @@ def random_general_problem(seed: int) -> Problem:
     def some(low: float, high: float) -> Any:
         return nodes(low, high) if rng.random() < 0.5 else number(low, high)
 
-    names = (("front", "back"), ("top", "bottom"), ("left", "right"))[-dimensions:]
+    names = NAMES[-dimensions:]
     boundary: dict[str, Any] = {}
     for axis, pair in enumerate(names):
         if rng.random() < 0.2:

@@ -10,9 +10,9 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from diffkeras.physics import FixedFlux, FixedValue, Medium, Robin
+from diffkeras.physics.arguments import LARGEST
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import finite_volumes
-from diffkeras.physics.problem.limits import LARGEST
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import AxisSides, both_sides
 

@@ -106,6 +106,11 @@ def test_a_network_sees_inputs_without_units_and_trains_its_dense_layers_alone()
     np.testing.assert_allclose(twice, 2 * np.asarray(model(point.astype("f"))), rtol=1e-4)
 
 
+def test_what_is_no_basis_makes_no_model():
+    with pytest.raises(ValueError, match=r"one of a ReducedBasis, not of 3: train one"):
+        dk.nn.reduced_basis(3)
+
+
 def test_bad_arguments_of_an_untrained_basis():
     for name in ("width", "depth", "modes"):
         with pytest.raises(ValueError, match=f"{name} must be an integer of at least 1"):

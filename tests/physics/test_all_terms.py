@@ -4,7 +4,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from all_terms import LONGEST, problem_of, random_all_sides, random_maps, random_units, reference
+from all_terms import LONGEST, problem_of, random_all_sides, random_maps, random_units
+from plain_equations import reference
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics import Problem, certify, solve

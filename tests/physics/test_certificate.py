@@ -5,8 +5,7 @@ from operator import attrgetter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from predictions import predict, problems
+from predictions import predict
 from sparse_operator import free_system
 
 from diffkeras.errors import PhysicsError
@@ -15,7 +14,7 @@ from diffkeras.physics.certificate import certify
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.spectral import spectral_operator
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.rounding import inverse_norm_bound, rounding_allowance
+from diffkeras.physics.proofs.rounding import inverse_norm_bound
 
 
 def assert_bounds_hold(certificate, prediction, exact, fixed, solver_rounding=0.0):
@@ -54,17 +53,6 @@ def assert_satisfies_the_equation(field, problem):
             beside |= neighbour
     residual = operator.apply(field)[~problem.fixed & ~beside]
     assert abs(residual).max(initial=0.0) <= 1e-11 * sum(operator.couplings)
-
-
-@given(problems())
-@settings(max_examples=200, deadline=None)
-def test_bounds_hold_for_random_problems_and_predictions(random_problem):
-    medium, image, fixed, exact, prediction = random_problem
-    certificate = certify(prediction, image, medium=medium, fixed=fixed)
-    # the reference rounds as well; its own residual bounds by how much
-    equations = Equations(Problem(image, medium=medium, fixed=fixed))
-    own = rounding_allowance(equations, inverse_norm_bound(equations), exact)
-    assert_bounds_hold(certificate, prediction, exact, fixed, own)
 
 
 @pytest.mark.parametrize("boundary", ["absorbing", "periodic", ("reflecting", "absorbing")])
@@ -142,11 +130,6 @@ def test_predictions_that_are_none_are_refused(prediction, message):
         certify(prediction, np.eye(6, 8))
 
 
-def test_problems_without_a_unique_solution_are_refused():
-    with pytest.raises(PhysicsError, match="no node is fixed"):
-        certify(np.zeros((6, 8)), np.zeros((6, 8)), decay=0.0, boundary="periodic")
-
-
 def test_a_batch_is_certified_as_its_images_are():
     rng = np.random.default_rng(3)
     images = np.stack(
@@ -174,15 +157,6 @@ def test_a_batch_is_certified_as_its_images_are():
         shared.images[1].node_bound,
         certify(predictions[1], images[1], medium=medium, fixed=masks[0]).node_bound,
     )
-
-
-def test_the_bound_of_the_prediction_holds():
-    image = np.zeros((20, 20))
-    image[5:8, 5:8] = 1.0
-    exact = solve(image, medium=Medium()).field
-    certificate = certify(predict("noise", exact), image)
-    error = abs(predict("noise", exact) - exact).max()
-    assert error <= certificate.error_bound == certificate.node_bound.max()
 
 
 @pytest.mark.parametrize(

@@ -173,14 +173,13 @@ def test_a_diffusion_length_is_a_length(length: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [1e31, 1e-31, -1e31])
-@pytest.mark.parametrize("method", ["auto", "newton-cg"])
-def test_values_of_an_absurd_unit_are_refused(method: str, value: float) -> None:
+def test_values_of_an_absurd_unit_are_refused(value: float) -> None:
     image = np.zeros((8, 8))
     image[3, 4] = value
     with pytest.raises(PhysicsError, match="of a fixed node is 1e"):
-        solve(image, method=method)
+        solve(image)
     image[3, 4], image[5, 5] = 1e-40, 1.0  # next to others it is as good as 0
-    assert solve(image, method=method).field[3, 4] == 1e-40
+    assert solve(image).field[3, 4] == 1e-40
 
 
 def test_predictions_of_an_absurd_size_are_refused() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from surrogate_kinds import KINDS
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
@@ -130,6 +131,7 @@ def test_without_a_network_no_side_has_to_be_divided(tiny: Config) -> None:
 
 
 PRODUCTION = {"physics.sources": "production"}
+LENGTHS = {"physics.decay": 1 / 400, "data.diffusion_length": [1, 9]}
 
 
 @pytest.mark.parametrize(
@@ -163,6 +165,16 @@ PRODUCTION = {"physics.sources": "production"}
             },
             r"model\.corrections: .* decay is as small as 1\.2.*e-08",
         ),
+        ({**LENGTHS, "data.diffusion_length": [5, 3]}, r"data\.diffusion_length: .* to ascend"),
+        ({**LENGTHS, "data.diffusion_length": [0, 5]}, r"data\.diffusion_length"),
+        (
+            {**LENGTHS, "data.diffusion_length": [1, 2e4]},
+            r"diffusion_length: 20000 is 2e\+04 lattice steps",
+        ),
+        (
+            {**LENGTHS, "physics.decay": 0.1},
+            r"diffusion_length: .* physics\.decay 0\.1 would have no effect",
+        ),
     ],
 )
 def test_what_a_network_cannot_be_combined_with(
@@ -181,14 +193,25 @@ def test_initial_weights(tiny: Config, initial_weights: str, biased: bool) -> No
 
 
 @pytest.mark.parametrize("pad", [False, True])
-def test_the_joined_pair_of_a_configuration(tiny: Config, pad: bool) -> None:
-    overrides = {
-        "model.architecture": "joined_pair",
-        "model.pad": pad,
-        "data.diffusion_length": [1, 9],
-    }
-    config = tiny.with_overrides({**overrides, "physics.decay": 1 / 400})
-    model = build_model(config)
-    assert model.name == ("joined_pair_padded" if pad else "joined_pair")
+@pytest.mark.parametrize("architecture", ["encoder_decoder", "joined_pair"])
+def test_diffusion_lengths_are_a_channel(tiny: Config, pad: bool, architecture: str) -> None:
+    changes = {**LENGTHS, "model.architecture": architecture, "model.pad": pad}
+    model = build_model(tiny.with_overrides(changes))
+    assert model.name == architecture + "_padded" * pad
     side = 15 if pad else 16
     assert tuple(model(np.ones((1, side, side, 2), np.float32)).shape) == (1, side, side, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "channels"),
+    [
+        ({"data.tissue.cells": [0, 0]}, 2),
+        ({"data.tissue.diffusivity": [1, 1]}, 2),
+        ({"model.architecture": "unrolled_cg"}, 3),
+        ({"model.architecture": "encoder_decoder"}, 3),
+        ({"model.architecture": "joined_pair", "model.corrections": 0}, 3),
+    ],
+)
+def test_maps_that_vary_are_channels(tiny: Config, change: Any, channels: int) -> None:
+    model = build_model(tiny.with_overrides(KINDS["tissue"]).with_overrides(change))
+    assert model.input_shape == (None, None, None, channels)

@@ -1,12 +1,10 @@
 """Surrogates of sources that produce: the size of their fields, their bounds, their SavedModel."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from known_networks import produced, surrogate_of
 from sparse_operator import sparse_operator
 
@@ -17,7 +15,6 @@ from diffkeras.errors import DataError
 from diffkeras.physics import Problem
 from diffkeras.surrogates.inputs import problem_of
 from diffkeras.surrogates.predicted_fields import predicted_fields
-from diffkeras.surrogates.saved_model import describe, export_saved_model
 from diffkeras.workflows import evaluate
 
 LENGTHS = (2.0, 5.0, 15.0)
@@ -173,42 +170,6 @@ def test_predictions_show_the_network_what_training_does(production: Config) -> 
             np.testing.assert_allclose(found[0], field, rtol=1e-6)
             largest.append(image.max())
         assert max(largest) > 1  # discs do overlap
-
-
-def test_bounds_hold(divided: Config, images: np.ndarray) -> None:
-    images = images * np.array([1.0, 0.0, 40.0])[:, None, None]  # one of them without sources
-    exact = exact_fields(images, divided)
-    shapes = np.random.default_rng(0).random(images.shape)
-    for chosen in (0, slice(None)):
-        surrogate = surrogate_of(shapes if chosen else shapes[:1], divided)
-        prediction = surrogate.predict(images[chosen])
-        error = abs(prediction.field - exact[chosen])
-        assert (error <= prediction.node_bound).all()
-        assert error.max() <= prediction.error_bound <= 1.5 * error.max()
-        assert abs(prediction.certificate.corrected.field - exact[chosen]).max() <= 1e-9
-        refined = surrogate.predict(images[chosen], tolerance=1e-6)
-        error = abs(refined.field - exact[chosen])
-        assert error.max() <= refined.error_bound <= 1e-6 * exact[chosen].max()
-        assert (error <= refined.node_bound).all()
-
-
-def test_the_saved_model_does_the_same(
-    tiny: Config, divided: Config, images: np.ndarray, tmp_path: Path
-) -> None:
-    images = images * np.array([1.0, 0.0, 40.0])[:, None, None]
-    surrogate = surrogate_of(np.random.default_rng(0).random(images.shape), divided)
-    export_saved_model(surrogate, tmp_path / "saved_model")
-    served = tf.saved_model.load(str(tmp_path / "saved_model"))
-    fields = served.serve(images[..., None].astype(np.float32)).numpy()[..., 0]
-    np.testing.assert_allclose(fields, surrogate.predict(images).field, rtol=1e-5)
-    contract = json.loads((tmp_path / "saved_model" / "diffkeras.json").read_text())
-    assert contract["physics"]["sources"] == "production"
-    assert contract["trained_on"]["divide_by_maximum"] is True
-    assert "+ γx" in contract["equation"]
-    contract = describe(surrogate_of(images, tiny))
-    assert contract["physics"]["sources"] == "fixed_value"
-    assert contract["trained_on"]["divide_by_maximum"] is False
-    assert "u = source image" in contract["equation"]
 
 
 @pytest.mark.parametrize(

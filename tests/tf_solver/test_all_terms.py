@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from all_terms import Units, problem_of, random_all_sides, random_maps, reference
+from all_terms import Units, problem_of, random_all_sides, random_maps
+from plain_equations import reference
 from random_problems import promised
 
 from diffkeras.physics import Medium

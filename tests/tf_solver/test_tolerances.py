@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from random_problems import any_prediction, promised, random_problem
+from random_problems import promised
 
 from diffkeras.physics import Medium, sample_sources, solve
 from diffkeras.tf_solver import TensorSolver
@@ -35,52 +35,6 @@ def test_tolerances_are_met(medium, produces):
         np.testing.assert_array_equal(bound, node_bound.max((1, 2)))
         assert (bound <= tolerance * np.abs(exact).max((1, 2))).all()
         np.testing.assert_array_equal(field[images != 0], images[images != 0])
-
-
-def check_random_problems(seeds: range, precision: str | None) -> tuple[int, int]:
-    """Numbers of problems that were solved, and of those that were refused at first."""
-    met = refused = 0
-    for seed in seeds:
-        problem = random_problem(seed, produces=seed % 2 == 1)
-        if problem is None or not problem.medium.is_uniform or abs(np.log10(problem.scale)) > 15:
-            continue
-        solver = TensorSolver(problem.exact.shape, problem.medium, precision)
-        inputs = [
-            None if array is None else array[None]
-            for array in (problem.image, problem.fixed, problem.production)
-        ]
-        rng = np.random.default_rng(seed)
-        tolerance = 10.0 ** rng.integers(-13, -1)
-        initial = any_prediction(problem, rng)[None]
-        try:
-            solution = solver.solve(*inputs, initial=initial, tolerance=tolerance)
-        except tf.errors.InvalidArgumentError as error:
-            tolerance = promised(error)
-            if np.isinf(tolerance):  # of a production that hardly anything loses
-                assert problem.image is None
-                continue
-            solution = solver.solve(*inputs, initial=initial, tolerance=tolerance)
-            refused += 1
-        bound = np.longdouble(solution.error_bound.numpy()[0])
-        errors = problem.errors(solution.field.numpy()[0]) * problem.scale
-        assert errors.max() <= bound + 1e-14 * problem.scale
-        assert bound <= tolerance * problem.scale * (1 + 1e-6)
-        met += 1
-    return met, refused
-
-
-def test_random_problems_are_solved_or_refused_with_what_can_be_promised():
-    met, refused = check_random_problems(range(50), "float64")
-    assert met > 12
-    assert refused > 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("start", range(1000, 24_000, 1000))
-def test_ten_thousand_random_problems_are_solved_or_refused(start):
-    met, refused = check_random_problems(range(start, start + 1000), None)
-    assert met > 400
-    assert refused > 0
 
 
 def test_a_tolerance_below_rounding_names_the_smallest_that_can_be_promised():

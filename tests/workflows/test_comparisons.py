@@ -11,13 +11,7 @@ from click.testing import Result
 
 from diffkeras.errors import OutputError
 from diffkeras.evaluation.benchmark_data.problems import SHIFTS, get_problem
-from diffkeras.evaluation.benchmark_data.splits import (
-    BENCHMARKS,
-    Digest,
-    PublicSplit,
-    public_split,
-)
-from diffkeras.evaluation.images import draw_images
+from diffkeras.evaluation.benchmark_data.splits import BENCHMARKS, PublicSplit, public_split
 from diffkeras.evaluation.scoreboard.scores import ProblemScores, Protocol
 from diffkeras.workflows import benchmark, comparisons, write_public_split
 
@@ -97,9 +91,8 @@ def test_predictions_of_a_public_test_set_are_judged(
     few = get_problem("fixed_values").config(32, images=4)
     monkeypatch.setattr(PublicSplit, "config", lambda self: few)
     monkeypatch.setattr(PublicSplit, "test_config", lambda self: few)
-    digest = Digest(few)
-    digest.add(draw_images(few, 1, range(4)))
-    monkeypatch.setattr(PublicSplit, "sha256", digest.hexdigest())
+    drawn_hash = PublicSplit("fixed_values", 64, "test").drawn_hash()
+    monkeypatch.setattr(PublicSplit, "sha256", drawn_hash)
 
     file = tmp_path / "set.npz"
     names = f"fixed_values_64{shift}".split("/")

@@ -230,14 +230,15 @@ def test_a_part_of_a_test_set_is_measured(
 ) -> None:
     asked = []
 
-    def stop(*args: object, **options: object) -> None:
-        asked.append(args[0])
+    def stop(config: Config, *_: object, **options: object) -> None:
+        asked.append(config.name)
         raise DataError("enough")
 
-    monkeypatch.setattr("diffkeras.workflows.generate_test_set", stop)
+    monkeypatch.setattr("diffkeras.workflows.public_data.generate", stop)
     words = ["evaluate", run_dir, "--test-set", "fixed_values_64"]
     assert refused(*words, "--test-examples", 3, "--sources", "1,3") == "enough"
     assert asked == ["fixed_values_64"]
+    monkeypatch.undo()
     assert "has 100 images of each source count, not 101" in refused(*words, "--test-examples", 101)
     assert "has no images of 9 sources" in refused(*words, "--sources", "1,9")
     assert "would change the test set" in refused(*words, "--set", "data.seed=1")

@@ -1,7 +1,6 @@
 """Files of predictions of other programs are judged like surrogates."""
 
 import json
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,6 @@ from click.testing import Result
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
-from diffkeras.errors import DataError, RunError
-from diffkeras.evaluation.subject import of_predictions
 from diffkeras.surrogates.surrogate import load_surrogate
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
@@ -64,43 +61,6 @@ def test_predictions_have_the_errors_of_the_surrogate_that_made_them(
     assert f"Evaluation of the predictions in {tmp_path / 'mine.npz'}" in html
     for claim in ("neither for training", "learning_rate", "trained network"):
         assert claim not in html
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda p: p.pop("sources_02"), "has no array sources_02"),
-        (lambda p: p.update(sources_01=p["sources_01"][1:]), r"\(4, 16, 16\).*not \(5, 16, 16\)"),
-        (lambda p: p["sources_02"].fill(np.nan), "not finite"),
-        (lambda p: p.update(sources_01=p["sources_01"].astype(str)), "type <U"),
-    ],
-    ids=["missing", "fewer", "NaN", "text"],
-)
-def test_other_predictions_are_refused(
-    quick: Config,
-    predicted: dict[str, np.ndarray],
-    tmp_path: Path,
-    change: Callable[[dict[str, np.ndarray]], object],
-    message: str,
-) -> None:
-    changed = {name: fields.copy() for name, fields in predicted.items()}
-    change(changed)
-    np.savez(tmp_path / "mine.npz", **changed)
-    with pytest.raises(RunError, match=message):
-        of_predictions(tmp_path / "mine.npz", quick)
-
-
-def test_other_files_are_refused(quick: Config, tmp_path: Path) -> None:
-    (tmp_path / "text.npz").write_text("no archive")
-    with zipfile.ZipFile(tmp_path / "bytes.npz", "w") as archive:
-        archive.writestr("sources_01", b"no array")
-    for name, message in (
-        ("text.npz", "can't be read: it is no .npz file"),
-        ("bytes.npz", "sources_01 is no array"),
-        ("fields.csv", "unknown kind"),
-    ):
-        with pytest.raises(DataError, match=message):
-            of_predictions(tmp_path / name, quick)
 
 
 def test_the_command_says_what_it_needs(

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from export_tools import FILES, INSTALLED, needs_extra, untrained
+from export_tools import FILES, INSTALLED, needs_extra
+from surrogate_kinds import untrained
 
 import diffkeras as dk
 from diffkeras.config import Config

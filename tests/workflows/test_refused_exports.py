@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from export_tools import FILES, needs_extra, untrained
+from export_tools import FILES, needs_extra
+from surrogate_kinds import untrained
 
 from diffkeras.config import Config
 from diffkeras.errors import ExportError, OutputError

@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 from diffkeras.config import Config, from_yaml, parse_config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import DataError
-from diffkeras.evaluation.array_files import read_arrays
 from diffkeras.evaluation.benchmark_data.splits import PublicSplit, input_arrays, public_split
+from diffkeras.evaluation.errors import largest
 from diffkeras.evaluation.images import ImageBatch
+from diffkeras.evaluation.predictions import (
+    checked_fields,
+    name_of,
+    predictions_by_count,
+    read_arrays,
+    write_arrays,
+)
 from diffkeras.physics import Problem, certify
-from diffkeras.system.atomic_files import replacing
 
 COMPARED = 200  # images on which the order of predictions is checked
 MORE_BYTES = 1_000_000  # of a file of predictions than its fields have: names, headers
@@ -46,39 +52,34 @@ def write_archive(
         DataError: the inputs are not those of the hash, or a field isn't verified.
         OutputError: the file can't be written.
     """
-    config, largest = split.config(), 0.0
-    arrays: dict[str, Any] = {
-        "name": np.array(split.name),
-        "sha256": np.array(split.sha256),
-        "configuration": np.array(config.to_yaml(without=("model", "training"))),
-    }
-    for images in split.draw():
+    split.check()
+    config, worst = split.config(), 0.0
+    yaml = config.to_yaml(without=("model", "training"))
+    arrays: dict[str, Any] = {"name": split.name, "sha256": split.sha256, "configuration": yaml}
+    for images in split.images():
         batch = images.solve(divide_by_maximum=config.data.divide_by_maximum)
-        count, inputs = f"{images.sources[0].count:02d}", input_arrays(config, images)
         bounds = bounds_of_stored(batch)
-        if not bounds.max() <= LARGEST_BOUND:
+        worst = max(worst, float(bounds.max()))
+        if not worst <= LARGEST_BOUND:
             raise DataError(
-                f"a field of {split.name} is only proven to be right within {bounds.max():.1e}, "
-                f"not {LARGEST_BOUND:g}; nothing was written"
+                f"a field of {split.name} is only proven to be right within {worst:.1e}, not "
+                f"{LARGEST_BOUND:g}; nothing was written"
             )
-        largest = max(largest, float(bounds.max()))
-        arrays |= {f"{name}_{count}": array for name, array in inputs.items()}
-        arrays[f"fields_{count}"] = batch.fields.astype(np.float32)
-        arrays[f"bounds_{count}"] = bounds
+        own: dict[str, Any] = {**input_arrays(config, images), "bounds": bounds}
+        own["fields"] = batch.fields.astype(np.float32)
         if batch.maxima is not None:
-            arrays[f"maxima_{count}"] = batch.maxima
-        on_images(len(batch.images))
-    with replacing(path) as partial, partial.open("wb") as file:
-        np.savez_compressed(file, **arrays)
-    return largest
+            own["maxima"] = batch.maxima
+        arrays |= {f"{name}_{images.sources[0].count:02d}": array for name, array in own.items()}
+        on_images(len(images))
+    write_arrays(path, arrays)
+    return worst
 
 
 def bounds_of_stored(batch: ImageBatch) -> NDArray[np.float64]:
     """(images,), proven bounds of the errors of the fields in single precision, by residuals."""
     maxima = np.ones(len(batch)) if batch.maxima is None else batch.maxima
     fields = batch.fields.astype(np.float32) * maxima[:, None, None]
-    certificates: Any = certify(fields, batch.problem)
-    return np.array([one.error_bound for one in certificates.images]) / maxima
+    return largest(certify(fields, batch.problem).node_bound) / maxima
 
 
 @dataclass(frozen=True)
@@ -139,27 +140,10 @@ class BenchmarkSplit:
         Raises:
             DataError: fields of another shape, or values that aren't finite.
         """
-        fields = np.asarray(fields)
-        shape = self.fields.shape[:-1]
-        if fields.shape not in (shape, (*shape, 1)) or fields.dtype.kind not in "fiu":
-            raise DataError(
-                f"{self.name} takes predictions of shape {shape} of real numbers, not "
-                f"{fields.shape} of {fields.dtype}"
-            )
-        fields = fields.reshape(shape).astype(np.float32)
-        finite = np.isfinite(fields).all(axis=(1, 2))
-        if not finite.all():
-            raise DataError(
-                f"the prediction of image {int(np.argmin(finite))} of {self.name} has values that "
-                "are not finite; leave out NaN and infinite values"
-            )
-        arrays: dict[str, Any] = {
-            f"sources_{count:02d}": fields[self.counts == count] for count in np.unique(self.counts)
-        }
-        with replacing(Path(path)) as partial, partial.open("wb") as file:
-            np.savez_compressed(
-                file, name=np.array(self.name), sha256=np.array(self.sha256), **arrays
-            )
+        fields = checked_fields(np.asarray(fields), self.fields.shape[:-1], self.name)
+        arrays: dict[str, Any] = {"name": self.name, "sha256": self.sha256}
+        arrays |= {name_of(count): fields[self.counts == count] for count in set(self.counts)}
+        write_arrays(Path(path), arrays)
         return Path(path)
 
 
@@ -215,30 +199,18 @@ def predictions_of(path: Path, split: BenchmarkSplit) -> NDArray[np.float32]:
             split, shape or type, or values that aren't finite; or predictions in another order than
             the images.
     """
-    # double precision is too much, but gets a message of its own
+    # double precision is read, too
     arrays = read_arrays(path, "predictions", 4 * split.fields.nbytes + MORE_BYTES)
-    try:
-        found = str(arrays["name"]), str(arrays["sha256"])
-        parts = [arrays[f"sources_{count:02d}"] for count in np.unique(split.counts)]
-    except KeyError as error:
+    named = [str(arrays.get(key, "nothing")) for key in ("name", "sha256")]
+    if named != [split.name, split.sha256]:
         raise DataError(
-            f"{path} has no array {error}; write it by BenchmarkSplit.write_predictions"
-        ) from None
-    if found != (split.name, split.sha256):
-        raise DataError(
-            f"{path} has predictions of {found[0][:60]!r} with the hash {found[1][:12]!r}, not of "
-            f"{split.name} with the hash {split.sha256[:12]!r}"
+            f"{path} has predictions of {named[0][:60]!r} with the hash {named[1][:12]!r}, not of "
+            f"{split.name} with the hash {split.sha256[:12]!r}; write them by "
+            "BenchmarkSplit.write_predictions"
         )
-    for count, part in zip(np.unique(split.counts), parts, strict=True):
-        shape = (int((split.counts == count).sum()), *split.fields.shape[1:-1])
-        if part.shape != shape or part.dtype != np.float32:
-            raise DataError(
-                f"sources_{count:02d} in {path} has the shape {part.shape} and the type "
-                f"{part.dtype}, not {shape} and float32"
-            )
-    fields = np.concatenate(parts)
-    if not np.isfinite(fields).all():
-        raise DataError(f"{path} has values that are not finite; leave out NaN and infinite values")
+    numbers = dict(zip(*np.unique(split.counts, return_counts=True), strict=True))
+    parts = predictions_by_count(arrays, path, numbers, split.fields.shape[1:-1])
+    fields = np.concatenate([*parts.values()])
     _check_order(path, fields[:COMPARED], split.fields[:COMPARED])
     return fields
 

@@ -9,10 +9,12 @@ residual.
 
 import hashlib
 import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +30,11 @@ from diffkeras.evaluation.benchmark_data.problems import (
 from diffkeras.evaluation.images import ImageBatch, draw_images
 from diffkeras.physics import maps_of
 
+logger = logging.getLogger(__name__)
+
 PHYSICS = ("lattice", "step", "diffusivity", "decay", "boundary", "sources")
 SIDES = tuple(TRAINING_IMAGES)
+PARTS = ("data.sources", "data.test_examples")  # they choose a part of a test split
 
 
 @dataclass(frozen=True)
@@ -79,64 +84,73 @@ class PublicSplit:
         return PROBLEMS[self.problem].config(self.side)
 
     @property
-    def recipe_split(self) -> str:
-        """The split of the configuration that holds its images."""
-        return self.split if self.split in SPLITS else "test"
-
-    @property
     def numbers(self) -> tuple[tuple[int, ...], int]:
         """The source counts, and the number of images of each."""
         data = self.config().data
         lengths = {"train": data.train_examples, "validation": data.validation_examples}
         return data.sources, lengths.get(self.split) or data.test_examples
 
-    def draw(self) -> Iterator[ImageBatch]:
-        """The inputs by ascending source count; the hash is checked at the end.
-
-        Raises:
-            DataError: the inputs are others, so this machine can't make the split.
-        """
-        digest, (counts, each) = Digest(self.config()), self.numbers
+    def images(self) -> Iterator[ImageBatch]:
+        """The inputs by ascending source count, without fields."""
+        config, (counts, each) = self.config(), self.numbers
+        split = self.split if self.split in SPLITS else "test"
         for count in counts:
-            images = draw_images(digest.config, count, range(each), self.recipe_split)
-            digest.add(images)
-            yield images
-        if digest.hexdigest() != self.sha256:
-            raise DataError(
-                f"the images of {self.name} that were drawn here have the hash "
-                f"{digest.hexdigest()}, not {self.sha256}: NumPy {np.__version__} draws other "
-                "numbers than the version in constraints.txt, or a file of diffkeras was changed; "
-                "results would not be comparable"
-            )
+            yield draw_images(config, count, range(each), split)
+
+    def drawn_hash(self) -> str:
+        """The SHA-256 of the physics, and of the inputs that this machine draws, in seconds."""
+        config = self.config()
+        physics = config.physics.model_dump(mode="json", include=set(PHYSICS))
+        physics["divide_by_maximum"] = config.data.divide_by_maximum
+        digest = hashlib.sha256(json.dumps(physics, sort_keys=True).encode())
+        for images in self.images():
+            for array in input_arrays(config, images).values():
+                digest.update(f"{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array, "<f4").tobytes())
+        return digest.hexdigest()
 
     def check(self) -> None:
         """Draw all inputs and check their hash, which takes seconds.
 
         Raises:
-            DataError: see `draw`.
+            DataError: the inputs are others, so this machine can't make the split.
         """
-        for _ in self.draw():
-            pass
+        if (found := self.drawn_hash()) != self.sha256:
+            raise DataError(
+                f"the images of {self.name} that were drawn here have the hash {found}, not "
+                f"{self.sha256}: NumPy {np.__version__} draws other numbers than the version in "
+                "constraints.txt, or a file of diffkeras was changed; results would not be "
+                "comparable"
+            )
 
+    def part(self, overrides: Mapping[str, Any]) -> Config:
+        """The configuration of a part of a test split, to be evaluated.
 
-class Digest:
-    """A SHA-256 of the physics of a configuration, and of inputs by ascending source count."""
+        Args:
+            overrides: settings of the evaluation, fewer source counts or fewer test examples, by
+                dotted key.
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        physics = config.physics.model_dump(mode="json", include=set(PHYSICS))
-        physics["divide_by_maximum"] = config.data.divide_by_maximum
-        self._hash = hashlib.sha256(json.dumps(physics, sort_keys=True).encode())
-
-    def add(self, images: ImageBatch) -> None:
-        """Add the images of one source count."""
-        for array in input_arrays(self.config, images).values():
-            self._hash.update(f"{array.shape}".encode())
-            self._hash.update(np.ascontiguousarray(array, "<f4").tobytes())
-
-    def hexdigest(self) -> str:
-        """The hash."""
-        return self._hash.hexdigest()
+        Raises:
+            ConfigurationError: another key, or images that the split doesn't have.
+        """
+        whole = self.test_config()
+        for key in overrides:
+            if not key.startswith("evaluation.") and key not in PARTS:
+                raise ConfigurationError(f"{key} would change the test set; leave it out")
+        part = whole.with_overrides(overrides)
+        wanted, held = part.data.test_examples, whole.data.test_examples
+        if wanted > held:
+            raise ConfigurationError(
+                f"{self.name} has {held} images of each source count, not {wanted}"
+            )
+        if absent := sorted(set(part.data.sources) - set(whole.data.sources)):
+            raise ConfigurationError(f"{self.name} has no images of {absent[0]} sources")
+        if part.data != whole.data:
+            logger.warning(
+                f"a part of {self.name} is measured: such errors can't be compared with those of "
+                "the whole set"
+            )
+        return part
 
 
 def input_arrays(config: Config, images: ImageBatch) -> dict[str, NDArray[np.float32]]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.evaluation.errors import largest, node_errors
 from diffkeras.evaluation.images import ImageBatch, read_batches
 from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
 from diffkeras.physics import solve
@@ -35,8 +36,7 @@ def largest_errors(surrogate: Surrogate, batch: ImageBatch) -> NDArray[np.float6
     Raises:
         RunError: predictions that are not finite.
     """
-    predictions = surrogate.network_fields(batch.problem)
-    return np.abs(predictions - batch.fields.astype(np.float64)).max(axis=(1, 2))
+    return largest(node_errors(surrogate.network_fields(batch.problem), batch.fields))
 
 
 def candidate_errors(
@@ -106,9 +106,9 @@ def _certify(surrogate: Surrogate, space: ImageSpace, candidate: Candidate) -> d
     row: dict[str, Any] = {"violated": False}
     for name, proven in (
         ("prediction", prediction),
-        ("corrected", prediction.certificate.corrected),
+        ("corrected", prediction.corrected),
     ):
-        error = np.abs(proven.field - exact.field)
+        error = node_errors(proven.field, exact.field)
         row["violated"] |= bool((error > proven.node_bound + exact.error_bound).any())
         row[f"error_of_{name}"] = float(error.max()) / maximum
         row[f"bound_of_{name}"] = proven.error_bound / maximum

@@ -1,5 +1,6 @@
 """A basis of fields of one geometry, whose coefficients follow from the family's parameters."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from diffkeras.nn.architectures.architecture import DEPTH, WIDTH, Architecture, Parameter
@@ -49,7 +50,6 @@ def untrained_basis(
 
     Source: Hesthaven & Ubbiali (2018).
     """
-    import keras
     from keras import layers
 
     from diffkeras.nn.families import (
@@ -57,6 +57,7 @@ def untrained_basis(
         KernelCoefficients,
         ModeFactors,
         check_double_precision,
+        model_of_factors,
         scaling_arguments,
     )
     from diffkeras.nn.fourier import gelu
@@ -66,24 +67,22 @@ def untrained_basis(
         for key, value in (("width", width), ("depth", depth), ("modes", modes))
     )
     scaling = scaling_arguments(family)
-    parameters = keras.Input((len(family.names),), name="parameters")
+
+    def network(parameters: Any) -> Any:
+        features = DimensionlessInputs(**scaling, dtype="float32", name="inputs")(parameters)
+        for number in range(depth):
+            features = layers.Dense(width, gelu, name=f"dense_{number}")(features)
+        features = layers.Dense(modes, dtype="float32", name="coefficients")(features)
+        return ModeFactors(**scaling, dtype="float32", name="factors")([features, parameters])
+
+    factors: Callable[[Any], Any] = network
     if regression == "kernel":
         check_double_precision()
         examples = integer("examples", examples, 1)
         factors = KernelCoefficients(
             examples, modes, **scaling, dtype="float64", trainable=False, name="coefficients"
-        )(parameters)
-    else:
-        features = DimensionlessInputs(**scaling, dtype="float32", name="inputs")(parameters)
-        for number in range(depth):
-            features = layers.Dense(width, gelu, name=f"dense_{number}")(features)
-        features = layers.Dense(modes, dtype="float32", name="coefficients")(features)
-        factors = ModeFactors(**scaling, dtype="float32", name="factors")([features, parameters])
-    lattice = family.problem.lattice
-    nodes = lattice[0] * lattice[1]
-    basis = layers.Dense(nodes, use_bias=False, dtype="float32", trainable=False, name="basis")
-    field = layers.Reshape((*lattice, 1), dtype="float32", name="field")(basis(factors))
-    return keras.Model(parameters, field, name=name)
+        )
+    return model_of_factors(family, factors, (*family.problem.lattice, 1), name, trainable=False)
 
 
 REDUCED_BASIS = Architecture(

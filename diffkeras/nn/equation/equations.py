@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from diffkeras.nn.arguments import one_of, positive
-from diffkeras.physics.problem.sides import GIVEN, AxisSides, GivenSide, both_sides, homogeneous
+from diffkeras.physics.problem.given_sides import GIVEN, GivenSide
+from diffkeras.physics.problem.sides import AxisSides, both_sides, homogeneous
 from diffkeras.physics.problem.uptake import michaelis_menten_rate, michaelis_menten_slope
 from diffkeras.representation.network_input import MAPS, maps_of_channels
 

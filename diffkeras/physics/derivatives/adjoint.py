@@ -65,10 +65,12 @@ class Derivatives(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name == "values":
-            if not self.problem.fixed.any():
-                return np.zeros(self.problem.lattice)
-            applied = self._equations.volumes.apply(self.adjoint) * self._equations.unit
-            return np.where(self.problem.fixed, self._cotangent - applied, 0.0)
+            # fixed nodes inside have no influence, but for their own values'
+            result = np.where(self.problem.fixed, self._cotangent, 0.0)
+            nodes = self._equations.ring.nodes
+            inflow = self._equations.volumes.inflow(self.adjoint, nodes)
+            result[nodes] += inflow * self._equations.unit
+            return result
         if name not in (names := names_of(self.problem)):
             raise KeyError(f"{name!r:.60}; the parts are {', '.join(names)}")
         return self._pull_back.of(name)

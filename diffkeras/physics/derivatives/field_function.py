@@ -57,7 +57,6 @@ class FieldFunction:
             *parts: in the order of their names.
         """
         problem = self._problem(parts)
-        check_names(self.names, problem)  # an uptake of 0 is none
         fields, cotangents = (
             problem.check_field(name, values).reshape(-1, *problem.lattice)
             for name, values in (("field", field), ("cotangent", cotangent))

@@ -1,9 +1,9 @@
 """Fields of the linearised equations, (A + d) x = b on the free nodes and x = c on the fixed ones.
 
 d = φ'(u) are the slopes of uptake at a field. In a uniform medium without saturating uptake the
-solvers of the table take it as a problem of its own. In others, conjugate gradients correct the
-residual, with the hierarchy that the field itself was solved with (`linear_steps`). Nothing is
-proven here.
+solvers of the table take it as a problem of its own, with the ring's factors of the field. In
+others, conjugate gradients correct the residual, with the multigrid cycle that the field itself was
+solved with. Nothing is proven here.
 """
 
 import numpy as np
@@ -13,14 +13,13 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
+from diffkeras.physics.solvers.linear_steps import SINGLE_REDUCTION, Goal, LinearSteps
 from diffkeras.physics.solvers.statistics import Options
 from diffkeras.physics.solvers.table import SOLVERS, cheapest
 
-REDUCTION = 1e-4  # what a step leaves of a residual: single precision gives no more digits
-STALLED = 2  # corrections without progress, which is then due to rounding
+MOST_STALLED = 2  # corrections without progress, which is then due to rounding
 EXTENDED = np.dtype(np.longdouble)
-MARGIN = 0.7  # share of the tolerance that the estimated error may have
+ESTIMATE_MARGIN = 0.7  # share of the tolerance that the estimated error may be
 
 
 def solve_linearised(
@@ -46,16 +45,18 @@ def solve_linearised(
     supply = np.where(fixed, 0.0, right_hand_side)
     fixed_values = np.zeros(equations.lattice)
     if values is not None:
-        fixed_values[fixed] = values[fixed]
-    size = max(largest(supply) / unit, largest(fixed_values))
+        np.copyto(fixed_values, values, where=fixed)
+    size = max(largest(supply) / unit, 0.0 if values is None else largest(fixed_values))
     if not size:
         return fixed_values
     supply /= size
-    fixed_values /= size
+    if values is not None:
+        fixed_values /= size
     if equations.problem.is_uniform:
         result = _by_transforms(equations, supply, fixed_values, tolerance)
     else:
-        result = _by_corrections(equations, field, supply / unit, fixed_values, tolerance)
+        supply /= unit
+        result = _by_corrections(equations, field, supply, fixed_values, tolerance)
     result *= size
     return result
 
@@ -71,8 +72,10 @@ def _by_transforms(
     linear = Equations(Problem.of_parts(medium, values, fixed, production, None), equations)
     if not linear.scale:
         return values.copy()
-    field = SOLVERS[cheapest(linear)].solve(linear, Options(tolerance)).field
-    result = np.multiply(field, linear.scale, dtype=np.float64)
+    solved = SOLVERS[cheapest(linear)].solve(linear, Options(tolerance))
+    result = solved.field.astype(np.float64, copy=False)
+    if linear.scale != 1:
+        result *= linear.scale
     np.copyto(result, values, where=fixed)
     return result
 
@@ -84,27 +87,37 @@ def _by_corrections(
     values: NDArray[np.float64],
     tolerance: float,
 ) -> NDArray[np.float64]:
+    """Corrections until one is so small that the next one would be within the tolerance.
+
+    Each is computed in single precision, which may lose a slow decay beside the couplings. Then it
+    leaves more than it estimates, which the next one finds by the residual in full precision. So
+    the estimate of a correction counts if that of the one before it has come true.
+    """
     steps, slope = LinearSteps(equations), equations.slope(field)
-    result: NDArray = values.copy()
-    aim, best, stalled = MARGIN * tolerance, np.inf, 0
+    result: NDArray = values
+    aim, best, stalled = ESTIMATE_MARGIN * tolerance, np.inf, 0
+    promised = 0.0
     while True:
         size, residual = largest(result), supply.astype(result.dtype)
         if size:
             residual -= equations.volumes.apply(result)
-            residual -= slope * result
-        residual *= equations.free
-        move = steps.solve(slope, residual, Goal(REDUCTION, near=aim * size))
+            if not equations.is_linear:
+                residual -= slope * result
+            residual *= equations.free
+        goal = Goal(SINGLE_REDUCTION, near=aim * size, share=0.0 if size else aim)
+        move = steps.solve(slope, residual, goal)
+        del residual
         result += move.solution
-        # by the residual in full precision, of the field before this step: single precision, in
-        # which steps are computed, may lose a slow decay beside the couplings
-        if size and move.first_estimate <= aim * size:
-            return result.astype(np.float64)
-        stalled = 0 if move.first_estimate < best / 2 else stalled + 1
-        best = min(best, move.first_estimate)
-        if stalled > STALLED and result.dtype != EXTENDED:
+        left, size = move.first_estimate, largest(result)
+        if left <= aim * size or (left <= promised and move.estimate <= aim * size):
+            return np.asarray(result, np.float64)
+        promised = 2 * move.estimate
+        stalled = 0 if left < best / 2 else stalled + 1
+        best = min(best, left)
+        if stalled > MOST_STALLED and result.dtype != EXTENDED:
             result, best, stalled = result.astype(EXTENDED), np.inf, 0
-        elif stalled > STALLED:
+        elif stalled > MOST_STALLED:
             raise ConvergenceError(
-                f"the linearised equations were solved to {move.first_estimate / size:.1e} only, "
+                f"the linearised equations were solved to {left / size:.1e} only, "
                 f"and the tolerance is {tolerance:g}: take a larger one, or more decay"
             )

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
+from diffkeras.physics.problem.given_sides import GivenSide
 from diffkeras.physics.problem.parts import given_sides, parts_of
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.problem.sides import SIDES, GivenSide, both_sides
+from diffkeras.physics.problem.sides import SIDES, both_sides
 
 Index = tuple[Any, ...]
 
@@ -94,12 +95,6 @@ class Linearisation:
         rate = np.asarray(medium.diffusivities[axis]) / medium.step**2
         return np.broadcast_to(rate, self.problem.lattice)
 
-    def _shares(self, axis: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """dκ/dr of a face's node and of the next one."""
-        rate = self._rate(axis) / self.equations.unit
-        coupling = self.equations.volumes.couplings[axis]
-        return (coupling / rate) ** 2 / 2, (coupling / np.roll(rate, -1, axis)) ** 2 / 2
-
     def _walls(self, axis: int) -> Iterator[Index]:
         """The nodes next to absorbing walls at the ends of an axis, whose drain contains r."""
         name = self.problem.medium.boundaries[axis]
@@ -111,8 +106,10 @@ class Linearisation:
         """The change of A by those of r along each axis."""
         drain, couplings = np.zeros(self.problem.lattice), []
         for axis, rate in enumerate(rates):
-            own, other = self._shares(axis)
-            couplings.append(own * rate + other * np.roll(rate, -1, axis))
+            share = rate * (self.equations.unit / self._rate(axis)) ** 2
+            share += np.roll(share, -1, axis)
+            share *= self.equations.volumes.couplings[axis] ** 2 / 2
+            couplings.append(share)
             for index in self._walls(axis):
                 drain[index] += rate[index]
         return FiniteVolumes(tuple(couplings), drain)
@@ -170,12 +167,7 @@ class PullBack(Linearisation):
         """Σ κ (λ_i − λ_k)(u_i − u_k) over the faces along an axis."""
         medium = self.problem.medium
         if np.ndim(medium.diffusivities[axis]):
-            products = _differences(self.adjoint, axis)
-            products *= _differences(self.field, axis)
-            return (
-                float(np.vdot(products, self.equations.volumes.couplings[axis]))
-                * self.equations.unit
-            )
+            return float(self._faces[axis].sum()) * self.equations.unit
         each = [self.adjoint, self.field]
         if medium.boundaries[axis] == "periodic":
             first = (slice(None),) * axis + (slice(0, 1),)
@@ -183,17 +175,27 @@ class PullBack(Linearisation):
         adjoint, field = (np.diff(values, axis=axis) for values in each)
         return float(np.vdot(adjoint, field) * medium.diffusivities[axis]) / medium.step**2
 
+    @cached_property
+    def _faces(self) -> list[NDArray[np.float64]]:
+        """κ (λ_i − λ_k)(u_i − u_k) of each node and the next one along each axis, by A's unit."""
+        faces = []
+        for axis, coupling in enumerate(self.equations.volumes.couplings):
+            products = _differences(self.adjoint, axis)
+            products *= _differences(self.field, axis)
+            products *= coupling
+            faces.append(products)
+        return faces
+
     def _of_rate(self, axis: int) -> NDArray[np.float64]:
         """−λᵀF_r for r along an axis, on the lattice."""
-        own, other = self._shares(axis)
-        faces = _differences(self.adjoint, axis)
-        faces *= _differences(self.field, axis)
-        own *= faces
-        other *= faces
-        own += np.roll(other, 1, axis)
+        faces = self._faces[axis] * self.equations.volumes.couplings[axis]
+        result = np.roll(faces, 1, axis)
+        result += faces
+        rate = self._rate(axis) / self.equations.unit
+        result /= -2 * rate**2
         for index in self._walls(axis):
-            own[index] += self.adjoint[index] * self.field[index]
-        return np.negative(own, out=own)
+            result[index] -= self.adjoint[index] * self.field[index]
+        return result
 
 
 def _differences(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:

@@ -20,10 +20,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.arguments import largest
+from diffkeras.physics.arguments import FASTEST, SLOWEST, largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.rounding import EPSILON, SLACK, STENCIL
-from diffkeras.physics.problem.limits import FASTEST, SLOWEST
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import bounds_of
 

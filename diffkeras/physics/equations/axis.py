@@ -35,7 +35,8 @@ from diffkeras.physics.equations.matrix_transforms import (
     product_is_faster,
 )
 from diffkeras.physics.equations.mixed_transforms import mixed_forward, mixed_inverse
-from diffkeras.physics.problem.sides import AxisBoundary, BoundaryName, both_sides
+from diffkeras.physics.problem.given_sides import BoundaryName
+from diffkeras.physics.problem.sides import AxisBoundary, both_sides
 
 # The fast transforms and their inverses
 FAST: dict[str, tuple[Callable[..., NDArray], Callable[..., NDArray]]] = {

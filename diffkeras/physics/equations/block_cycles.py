@@ -13,7 +13,7 @@ so that the cycle is symmetric positive definite in any medium (Adams, Brezina, 
 
 With it, conjugate gradients converge in about five iterations in tissues, whose diffusivity is
 constant over regions. Where it jumps by orders of magnitude from node to node, algebraic multigrid
-is better (`algebraic_multigrid`).
+is better (`solvers.linear_steps`).
 """
 
 import copy
@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
 
 FACTOR = 0.5  # what the couplings of blocks are multiplied by
-NEAR, FAR = 0.75, 0.25  # shares of a node's own block and of the block next to it
-COARSEST = 100  # nodes at most of the level whose equations are inverted
+OWN_SHARE, NEXT_SHARE = 0.75, 0.25  # of a node's block, and of the block next to it
+MOST_NODES_INVERTED = 100
 SINGLE = np.dtype(np.float32)
 
 
@@ -50,7 +50,7 @@ class BlockCycle:
         """Set the levels up for equations that `FiniteVolumes.on` gives."""
         self._levels = [_Level(volumes, FINEST)]
         nodes = self._levels[0].free.reshape(volumes.drain.shape)
-        while volumes.drain.size > COARSEST:
+        while volumes.drain.size > MOST_NODES_INVERTED:
             volumes, nodes = _blocks_of(volumes), _sums(nodes)
             self._levels.append(_Level(volumes, COARSER))
         self._nodes = nodes.ravel()  # how many free ones the coarsest blocks have
@@ -128,7 +128,7 @@ class _Level:
     def __init__(self, volumes: FiniteVolumes, damping: list[float]) -> None:
         self.matrix = volumes.matrix(SINGLE)
         self._damping = damping
-        self._diagonal = volumes.diagonal().ravel()
+        self._diagonal = volumes.diagonal.ravel()
         self._interpolations = _interpolations(volumes.drain.shape)
         self._take_memory()
         self._set_diagonal()
@@ -203,7 +203,7 @@ def _interpolations(lattice: tuple[int, ...]) -> list[Interpolation]:
         before, after = math.prod(blocks[:axis]), math.prod(lattice[axis + 1 :])
         columns = (np.arange(before)[:, None] * blocks[axis] + along).ravel()
         rows = before * lattice[axis]
-        shares = np.tile(np.array([NEAR, FAR], SINGLE), rows)
+        shares = np.tile(np.array([OWN_SHARE, NEXT_SHARE], SINGLE), rows)
         starts = np.arange(0, 2 * rows + 1, 2)
         matrix = sp.csr_array((shares, columns, starts), shape=(rows, before * blocks[axis]))
         shape = (before * blocks[axis], after)

@@ -13,7 +13,6 @@ from numpy.typing import DTypeLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.axis import lattice_axes
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes, finite_volumes
 from diffkeras.physics.equations.ring import Ring, find_ring
@@ -23,6 +22,8 @@ from diffkeras.physics.problem.keywords import ProblemKeywords
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem, as_problem
 from diffkeras.physics.problem.uptake import SaturatingUptake
+
+SIMILAR = 1e-3  # see `Equations.cycle_at`
 
 
 class Equations:
@@ -35,14 +36,16 @@ class Equations:
     Args:
         problem: of one image, without saturating uptake or with it: then φ = 0.
         like: the equations of a similar problem, whose ring these share if the same nodes are
-            fixed, and whose couplings if the diffusivity, the step and the boundaries are the same.
-            One of another lattice shares nothing.
+            fixed, and whose couplings if the diffusivity, the step and the boundaries are the same;
+            and what solvers of the ring keep, if both are, and the decay. One of another lattice
+            shares nothing.
 
     Attributes:
         asked: the problem as it was given.
         problem: the same without given numbers of sides (`Problem.homogeneous`).
         values, fixed, free: its values, its fixed nodes and the others, on the lattice.
         is_linear: whether φ = 0.
+        kept: what solvers of the ring have set up, by name.
 
     Raises:
         PhysicsError: a batch.
@@ -69,13 +72,17 @@ class Equations:
         self.problem = problem.homogeneous
         self.values, self.fixed, self.free = problem.values, problem.fixed, ~problem.fixed
         self.lattice = problem.lattice
-        uptake = problem.uptake
+        uptake = self.problem.uptake
         self.is_linear = uptake is None
         self._uptake = uptake.in_unit(problem.medium.unit) if uptake else None
         self._couplings: tuple[NDArray[np.float64], ...] = ()
+        self.kept: dict[str, Any] = {}
+        self._steeper: tuple[NDArray | float, BlockCycle] | None = None  # slopes, and their cycle
         if like is not None and like.lattice == self.lattice:
             if _same(problem.fixed, like.fixed):
                 vars(self)["ring"] = like.ring
+                if self.problem.medium is like.problem.medium:
+                    self.kept = like.kept
             if _same_diffusivity(self.problem.medium, like.problem.medium):
                 self._couplings = like.volumes.couplings
 
@@ -91,7 +98,7 @@ class Equations:
     @cached_property
     def ring(self) -> Ring:
         """The fixed nodes that have a free neighbour: no other value plays a part."""
-        return find_ring(self.fixed, lattice_axes(self.lattice, self.problem.medium.boundaries))
+        return find_ring(self.fixed, self.problem.medium.boundaries)
 
     @cached_property
     def scale(self) -> float:
@@ -138,6 +145,26 @@ class Equations:
     def cycle(self) -> BlockCycle:
         """The multigrid cycle of A on the free nodes."""
         return BlockCycle(self.volumes.on(self.free))
+
+    def cycle_at(self, slope: NDArray | float) -> BlockCycle:
+        """The multigrid cycle of about A + d on the free nodes, for slopes d.
+
+        The last one serves again for slopes d' with |d' − d| ≤ `SIMILAR` (σ + d), where σ + d are
+        the row sums of A + d. Then |(A + d)⁻¹ (d' − d)| ≤ `SIMILAR`, so that each correction by the
+        one leaves at most this share of the other's error.
+        """
+        if not np.any(slope):
+            return self.cycle
+        if self._steeper is not None:
+            last, cycle = self._steeper
+            change = np.abs(slope - last)
+            change -= SIMILAR * (self.volumes.drain + last)
+            if not change.max(where=self.free, initial=0.0) > 0:
+                return cycle
+        self._steeper = None  # its memory is free for the new one
+        cycle = self.cycle.plus((slope * self.free).astype(np.float64))
+        self._steeper = slope, cycle
+        return cycle
 
     @cached_property
     def is_positive(self) -> bool:
@@ -217,7 +244,8 @@ class Equations:
         """The operator A + d of slopes d, (rows, columns), rounded down."""
         if not np.any(slope):
             return self.volumes
-        drain = (self.volumes.drain + slope) / SLACK
+        drain = self.volumes.drain + slope
+        drain /= SLACK
         return FiniteVolumes(self.volumes.couplings, drain)
 
 

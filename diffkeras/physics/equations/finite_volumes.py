@@ -91,13 +91,26 @@ class FiniteVolumes:
             if (wrapped := coupling[last]).any():  # a periodic axis
                 yield last, first, wrapped * (field[last] - field[first])
 
+    def inflow(self, field: NDArray, nodes: Index) -> NDArray[np.float64]:
+        """Σ_k κ_ik u_k at some nodes i, by their coordinates: what of A u their neighbours make."""
+        result = np.zeros(nodes[0].size)
+        for axis, coupling in enumerate(self.couplings):
+            before, after = (_neighbours(nodes, axis, step, field.shape[axis]) for step in (-1, 1))
+            result += coupling[before] * field[before]
+            result += coupling[nodes] * field[after]
+        return result
+
+    @cached_property
     def diagonal(self) -> NDArray[np.float64]:
         """A's diagonal; the only node along a periodic axis is not coupled to itself."""
         result = self.drain.copy()
-        for axis, coupling in enumerate(self.couplings):
-            if coupling.shape[axis] > 1:
-                result += coupling
-                result += np.roll(coupling, 1, axis)
+        for after, coupling in enumerate(reversed(self.couplings)):
+            if coupling.shape[-1 - after] == 1:
+                continue
+            first, last = _along(slice(0, 1), after), _along(slice(-1, None), after)
+            result += coupling
+            result[_along(slice(1, None), after)] += coupling[_along(slice(None, -1), after)]
+            result[first] += coupling[last]
         return result
 
     @cached_property
@@ -109,39 +122,48 @@ class FiniteVolumes:
         """The equations of the free nodes, where the fixed ones are 0; rows of 0 on those."""
         if free.all():
             return self
+        fixed = np.nonzero(~free)
         drain, couplings = self.drain.copy(), []
         for axis, coupling in enumerate(self.couplings):
-            kept = coupling.copy()
-            kept *= free
-            kept *= np.roll(free, -1, axis)
+            before, after = (_neighbours(fixed, axis, step, free.shape[axis]) for step in (-1, 1))
             # what flows to a fixed node is a drain of its neighbour
-            lost = coupling - kept
-            drain += lost
-            drain += np.roll(lost, 1, axis)
+            drain[before] += coupling[before]
+            drain[after] += coupling[fixed]
+            kept = coupling.copy()
+            kept[fixed] = 0.0
+            kept[before] = 0.0
             couplings.append(kept)
-        drain *= free
+        drain[fixed] = 0.0
         return FiniteVolumes(tuple(couplings), drain)
 
     def matrix(self, dtype: np.dtype) -> sp.dia_array:
         """A, (nodes, nodes), by its diagonals."""
-        lattice, nodes = self.drain.shape, self.drain.size
-        diagonals = {0: self.diagonal().ravel().astype(dtype)}
+        nodes = self.drain.size
+        parts = list(self._below_diagonal())
+        distances = sorted({distance for distance, _ in parts})
+        offsets = [0, *distances, *(-distance for distance in distances)]
+        diagonals = np.zeros((len(offsets), nodes), dtype)
+        diagonals[0] = self.diagonal.ravel()
+        for distance, part in parts:
+            above, below = (diagonals[offsets.index(sign * distance)] for sign in (1, -1))
+            # scipy stores an entry of a diagonal in its column's place
+            above[distance:] -= part.ravel()[: nodes - distance]
+            below -= part.ravel()
+        return sp.dia_array((diagonals, offsets), shape=(nodes, nodes))
+
+    def _below_diagonal(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        """Couplings of each node with one that comes later, and by how many numbers."""
         for axis, coupling in enumerate(self.couplings):
-            inner, wrapped = coupling.astype(dtype), np.zeros(0, dtype)
-            last = np.moveaxis(inner, axis, 0)[-1]
-            if last.any():  # periodic: the last node is coupled to the first
-                wrapped = np.zeros_like(inner)
-                np.moveaxis(wrapped, axis, 0)[0] = last
-                last[...] = 0.0
-            stride = math.prod(lattice[axis + 1 :])
-            for part, distance in ((inner, stride), (wrapped, (lattice[axis] - 1) * stride)):
-                if distance and part.any():
-                    # scipy stores an entry of a diagonal in its column's place
-                    above = diagonals.setdefault(distance, np.zeros(nodes, dtype))
-                    above[distance:] -= part.ravel()[: nodes - distance]
-                    below = diagonals.setdefault(-distance, np.zeros(nodes, dtype))
-                    below -= part.ravel()
-        return sp.dia_array((np.stack([*diagonals.values()]), [*diagonals]), shape=(nodes, nodes))
+            side, stride = coupling.shape[axis], math.prod(coupling.shape[axis + 1 :])
+            last = (slice(None),) * axis + (-1,)
+            if side > 1 and coupling[last].any():  # periodic: the last node is coupled to the first
+                inner, wrapped = coupling.copy(), np.zeros_like(coupling)
+                inner[last] = 0.0
+                wrapped[(slice(None),) * axis + (0,)] = coupling[last]
+                yield stride, inner
+                yield (side - 1) * stride, wrapped
+            elif side > 1:
+                yield stride, coupling
 
     def free_system(
         self, values: NDArray[np.float64], fixed: NDArray[np.bool_]
@@ -160,10 +182,15 @@ class FiniteVolumes:
         off_diagonal = sp.coo_array(
             (-coupling[inner], (place[one[inner]], place[other[inner]])), shape=(count, count)
         )
-        matrix = (off_diagonal + sp.diags_array(self.diagonal()[~fixed])).tocsr()
+        matrix = (off_diagonal + sp.diags_array(self.diagonal[~fixed])).tocsr()
         rim = free[one] & ~free[other]
         inflow = coupling[rim] * values.ravel()[other[rim]]
         return matrix, np.bincount(place[one[rim]], inflow, count).astype(np.float64)
+
+
+def _neighbours(nodes: Index, axis: int, step: int, side: int) -> Index:
+    """The next nodes along an axis, whose first one follows the last."""
+    return (*nodes[:axis], (nodes[axis] + step) % side, *nodes[axis + 1 :])
 
 
 def _along(part: slice, after: int) -> Index:
@@ -185,32 +212,38 @@ def finite_volumes(
     drain = np.empty(lattice)
     drain[...] = medium.decay
     for axis, (part, name) in enumerate(zip(medium.diffusivities, medium.boundaries, strict=True)):
-        rate = np.broadcast_to(np.asarray(part) / medium.step**2, lattice)
+        diffusivity = np.moveaxis(np.broadcast_to(part, lattice), axis, 0)
         for edge, side in zip((0, -1), both_sides(name), strict=True):
             if side == "absorbing":
-                np.moveaxis(drain, axis, 0)[edge] += np.moveaxis(rate, axis, 0)[edge]
+                np.moveaxis(drain, axis, 0)[edge] += diffusivity[edge] / medium.step**2
     if unit != 1:
         drain /= unit
-    return FiniteVolumes(couplings or _couplings(lattice, medium, unit), drain)
-
-
-def _couplings(
-    lattice: tuple[int, ...], medium: Medium, unit: float
-) -> tuple[NDArray[np.float64], ...]:
-    couplings = []
-    for axis, (part, name) in enumerate(zip(medium.diffusivities, medium.boundaries, strict=True)):
-        rate = np.asarray(part) / medium.step**2
-        if rate.ndim:
-            following = np.roll(rate, -1, axis)
-            coupling = rate * following
-            coupling *= 2
-            following += rate
-            coupling /= following  # the harmonic mean
-        else:
-            coupling = np.full(lattice, rate)
-        if name != "periodic":
-            np.moveaxis(coupling, axis, 0)[-1] = 0.0
+    if not couplings:
+        couplings = tuple(_coupling(lattice, medium, axis) for axis in range(len(lattice)))
         if unit != 1:
-            coupling /= unit
-        couplings.append(coupling)
-    return tuple(couplings)
+            for coupling in couplings:
+                coupling /= unit
+    return FiniteVolumes(couplings, drain)
+
+
+def _coupling(lattice: tuple[int, ...], medium: Medium, axis: int) -> NDArray[np.float64]:
+    """The harmonic means of D/h² of the nodes and the next ones along an axis."""
+    after = len(lattice) - 1 - axis
+    inner, last = _along(slice(None, -1), after), _along(slice(-1, None), after)
+    is_periodic = medium.boundaries[axis] == "periodic"
+    rate = np.asarray(medium.diffusivities[axis])
+    if medium.step != 1:
+        rate = rate / medium.step**2
+    if rate.ndim:
+        coupling = np.empty(lattice)
+        pairs = [(inner, _along(slice(1, None), after))]
+        pairs += [(last, _along(slice(0, 1), after))] * is_periodic
+        for one, other in pairs:
+            mean = np.multiply(rate[one], rate[other], out=coupling[one])
+            mean *= 2
+            mean /= rate[one] + rate[other]
+    else:
+        coupling = np.full(lattice, rate)
+    if not is_periodic:
+        coupling[last] = 0.0
+    return coupling

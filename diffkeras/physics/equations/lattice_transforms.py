@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.equations.axis import Axis
 
-CHUNK = 1 << 16  # values that are transformed at a time
+VALUES_AT_A_TIME = 1 << 16
 
 
 class LatticeTransforms:
@@ -72,7 +72,7 @@ class LatticeTransforms:
         alone = not self._apart or values.ndim == 2 or len(values) == 0
         if alone or (threads or 1) > 1:
             return transform(values, threads)
-        few = max(1, CHUNK // values[0].size)
+        few = max(1, VALUES_AT_A_TIME // values[0].size)
         result = values
         for start in range(0, len(values), few):
             planes = values[start : start + few]

@@ -11,10 +11,11 @@ from functools import reduce
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from diffkeras.physics.equations.axis import Axis, sum_of_images
+from diffkeras.physics.equations.axis import sum_of_images
 from diffkeras.physics.equations.spectral import SpectralOperator
+from diffkeras.physics.problem.sides import AxisBoundary
 
-BLOCK = 32  # rows of G built at a time
+ROWS_AT_A_TIME = 32
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Ring:
         return Ring(tuple(coordinates[chosen] for coordinates in self.nodes))
 
 
-def find_ring(fixed: NDArray[np.bool_ | np.integer], axes: tuple[Axis, ...]) -> Ring:
+def find_ring(fixed: NDArray[np.bool_ | np.integer], boundaries: tuple[AxisBoundary, ...]) -> Ring:
     """The ring of the fixed nodes of a mask on the lattice, in row-major order.
 
     `fixed` may also hold each source's number, from 1 on, instead of True. Then the result holds
@@ -57,18 +58,16 @@ def find_ring(fixed: NDArray[np.bool_ | np.integer], axes: tuple[Axis, ...]) -> 
             rest, along = np.divmod(rest, np.int32(side))
         start = numbers - along * np.intp(stride)
         for step in (-1, +1):
-            beyond = start + _neighbour(along, step, axes[position]) * np.intp(stride)
+            next_along = along + np.int32(step)
+            if boundaries[position] == "periodic":
+                next_along %= np.int32(side)
+            else:  # at a wall the node itself, as no free node is beyond
+                next_along = next_along.clip(0, side - 1)
+            beyond = start + next_along * np.intp(stride)
             enclosed &= flat[beyond] == own
         coordinates.insert(0, along)
         stride *= side
     return Ring(tuple(coordinates)).part(~enclosed)
-
-
-def _neighbour(nodes: NDArray[np.int32], step: int, axis: Axis) -> NDArray[np.int32]:
-    """The next node; at a wall that is not periodic the node itself, as no free node is beyond."""
-    if axis.boundary == "periodic":
-        return (nodes + np.int32(step)) % np.int32(axis.nodes)
-    return (nodes + np.int32(step)).clip(0, axis.nodes - 1)
 
 
 def ring_matrix(
@@ -83,8 +82,8 @@ def ring_matrix(
     strides = [stride // table.itemsize for stride in table.strides]
     nodes = [coordinates.astype(np.intp) for coordinates in ring.nodes]
     matrix = np.empty((ring.size, ring.size), table.dtype)
-    for start in range(0, ring.size, BLOCK):
-        stop = min(start + BLOCK, ring.size)
+    for start in range(0, ring.size, ROWS_AT_A_TIME):
+        stop = min(start + ROWS_AT_A_TIME, ring.size)
         part = slice(start, stop)
         images = [
             [(sign, offsets * stride) for sign, offsets in axis.images(i[part, None], i[:stop])]

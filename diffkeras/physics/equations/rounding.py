@@ -20,6 +20,13 @@ STENCIL = 16
 # one of the sum of |F| and its rounding, and one for the denominator and the products of roundings.
 EQUATION = 18
 
+# The same in a graph (`tf_solver.equations`), where coefficients are computed from the medium and
+# its sides: each of the at most seven terms goes through at most eight roundings (a difference, a
+# product and six sums), each coefficient through twelve, and four more cover the denominator, the
+# computed sizes and the sum of |F| and its rounding. Slopes of uptake go through at most twelve.
+GRAPH_EQUATION = 24
+GRAPH_SLOPE = 1 - 16 * EPSILON
+
 # What a bound is multiplied by for its last operations: a few differences, quotients, products and
 # sums, none of which cancels, and conversions to double precision. They are fewer than 16.
 SLACK = 1 + 8 * EPSILON

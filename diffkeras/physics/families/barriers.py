@@ -16,15 +16,17 @@ from scipy.cluster.vq import kmeans2
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.families.certified import (
+from diffkeras.physics.families.predictor import Predictor
+from diffkeras.physics.families.proofs import (
     CORRECTED,
     PREDICTED,
     Barriers,
     FamilyProofs,
     corrected,
+    with_fixed_values,
 )
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solvers.barrier import barrier_of
+from diffkeras.physics.proofs.barrier import barrier_of
 from diffkeras.physics.solvers.linear_steps import Goal
 
 FLOOR = 0.3  # what is added to a profile, as a share of its mean
@@ -32,6 +34,7 @@ MARGIN = 0.7  # share of the least slopes: other problems may have smaller ones
 MOST_PARTS, IN_PART = 8, 16  # parts at most, and samples of each at least
 WORTH_TRYING = 0.1  # share of predictions that a proof without a correction may succeed for
 AS_A_RULE = 0.75  # share of predictions that have the bounds which are counted on
+SAMPLES = 256  # at most, for whose slopes and residuals barriers are made
 TRIED = 64  # samples at most whose bounds are looked at
 
 
@@ -45,56 +48,87 @@ class Sample(NamedTuple):
     plain: NDArray[np.float64]
     field: NDArray[np.float64]
 
+    @classmethod
+    def of(cls, problem: Problem, *fields: NDArray[np.floating]) -> "Sample":
+        """The sample of predictions of any values on the fixed nodes."""
+        return cls(problem, *(with_fixed_values(field, problem) for field in fields))
 
-def family_proofs(
-    plain: FamilyProofs, inputs: NDArray[np.float64], sample: Callable[[int], Sample]
-) -> FamilyProofs:
-    """The proofs of a family.
+
+def barriers_of_basis(
+    proofs: FamilyProofs, predictor: Predictor, points: NDArray[np.float64]
+) -> Barriers | None:
+    """The barriers for the predictions of a basis.
 
     Args:
-        plain: those without barriers.
-        inputs: (m, k), of the samples.
+        proofs: of the family, without barriers.
+        predictor: of the basis.
+        points: (m, p), of the snapshots. Samples are predicted as if they were none.
+    """
+    family, fit = proofs.family, predictor.fit
+    numbers = np.arange(0, len(points), -(-len(points) // SAMPLES))
+    points = points[numbers]
+    known = fit.regression(family.scaling.inputs(points)) - fit.regression.left_out[numbers]
+    scaled = predictor.scaled(known, points)
+
+    def sample(place: int) -> Sample:
+        problem, row = family.quick_problem_at(points[place]), scaled[place : place + 1]
+        equations = [proofs.equations_of(problem)]
+        (plain,) = predictor.product(row[:, : fit.few + 1])
+        (field,) = predictor.solved(row, points[place : place + 1], equations)
+        return Sample.of(problem, plain, field)
+
+    return barriers_of(proofs, points, sample)
+
+
+def barriers_of(
+    proofs: FamilyProofs, points: NDArray[np.float64], sample: Callable[[int], Sample]
+) -> Barriers | None:
+    """The barriers of a family, by samples of predictions; None if there are none.
+
+    Args:
+        proofs: of the family, without barriers.
+        points: (m, p), of the samples.
         sample: gives each one by its number.
     """
-    lowest = plain.equations.asked
+    inputs = proofs.family.scaling.inputs(points)
+    pairs: list[NDArray[np.float64]] = []
+    for part in _parts(inputs):
+        samples = [sample(int(n)) for n in part]
+        for margin in (MARGIN,) if pairs else (0.0, MARGIN):
+            pair = _pair(proofs, samples, margin)
+            if pair is None:
+                return None
+            pairs.append(pair)
+    tried = np.arange(0, len(inputs), -(-len(inputs) // TRIED))
+    fields, usual = np.stack(pairs, axis=1).astype(np.float32), np.zeros(proofs.equations.lattice)
+    for place in tried:
+        problem, _, field = sample(int(place))
+        equations = proofs.equations_of(problem)
+        if equations.shares:
+            usual += (equations.change + equations.slope(field)) * equations.free / len(tried)
+    none = np.zeros(2)
+    barriers = Barriers(fields, usual.astype(np.float32), none, none, none, none)
+    made = FamilyProofs(proofs.family, barriers)
+    ratios = np.array([_ratios(made, sample(int(n))) for n in tried])
+    # some bounds may be infinite, so that nothing lies between them and the next ones
+    plain = np.quantile(ratios[:, 0], AS_A_RULE, method="higher")
+    attempt = np.quantile(ratios[:, 1], WORTH_TRYING, method="higher")
+    near = 1 / np.maximum(np.quantile(ratios[:, 3:], AS_A_RULE, axis=0, method="higher"), 1.0)
+    typical = np.median(ratios[:, 2])
+    return Barriers(fields, barriers.usual, *map(np.asarray, (plain, attempt, near, typical)))
+
+
+def _parts(inputs: NDArray[np.float64]) -> list[NDArray[np.intp]]:
+    """The numbers of all samples, and of those of each part."""
     spread = np.where(inputs.std(axis=0) > 0, inputs.std(axis=0), 1.0)
-    number = min(MOST_PARTS, len(inputs) // IN_PART)
-    parts = [np.arange(len(inputs))]
+    number, parts = min(MOST_PARTS, len(inputs) // IN_PART), [np.arange(len(inputs))]
     if number > 1:
         rng = np.random.default_rng(0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of an empty part
             _, labels = kmeans2(inputs / spread, number, minit="++", rng=rng)
         parts += [np.flatnonzero(labels == part) for part in range(number)]
-    pairs: list[NDArray[np.float64]] = []
-    for part in parts:
-        if part.size:
-            samples = [sample(int(n)) for n in part]
-            for margin in (MARGIN,) if pairs else (0.0, MARGIN):
-                pair = _pair(plain, samples, margin)
-                if pair is None:
-                    return plain
-                pairs.append(pair)
-    none = np.zeros(2)
-    tried = np.arange(0, len(inputs), -(-len(inputs) // TRIED))
-    fields, usual = np.stack(pairs, axis=1).astype(np.float32), np.zeros(lowest.lattice)
-    for place in tried:
-        problem, _, field = sample(int(place))
-        equations = plain.equations_of(problem)
-        if equations.shares:
-            usual += (equations.change + equations.slope(field)) * equations.free / len(tried)
-    barriers = Barriers(fields, usual.astype(np.float32), none, none, none, none)
-    made = FamilyProofs(lowest, barriers)
-    ratios = np.array([_ratios(made, sample(int(n))) for n in tried])
-    # some bounds may be infinite, so that nothing lies between them and the next ones
-    plain_bound = np.quantile(ratios[:, 0], AS_A_RULE, method="higher")
-    attempt = np.quantile(ratios[:, 1], WORTH_TRYING, method="higher")
-    typical = np.median(ratios[:, 2])
-    near = 1 / np.maximum(np.quantile(ratios[:, 3:], AS_A_RULE, axis=0, method="higher"), 1.0)
-    found = {"plain": plain_bound, "attempt": attempt, "typical": typical, "near": near}
-    return FamilyProofs(
-        lowest, barriers._replace(**{name: np.asarray(value) for name, value in found.items()})
-    )
+    return [part for part in parts if part.size]
 
 
 def _pair(proofs: FamilyProofs, samples: list[Sample], margin: float) -> NDArray[np.float64] | None:
@@ -147,8 +181,7 @@ def _ratios(proofs: FamilyProofs, sample: Sample) -> tuple[float, float, float, 
     equations, size = proofs.equations_of(problem), largest(field)
 
     def bound(kind: int, field: NDArray[np.float64], residual: NDArray[np.float64]) -> float:
-        constant, barrier = proofs.bound(kind, equations, field, residual, 0.0, 0.0)
-        return constant * barrier.highest
+        return proofs.bound(kind, equations, field, residual).highest
 
     once, first, (residual, after_once) = _once_corrected(proofs, problem, field)
     twice, second, (_, after_twice) = _once_corrected(proofs, problem, once)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.equations.equations import Equations, least_slope
-from diffkeras.physics.equations.rounding import EQUATION
+from diffkeras.physics.equations.rounding import EPSILON, EQUATION
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.uptake import SaturatingUptake
 
@@ -30,6 +30,8 @@ class SharedOperator:
     Attributes:
         equations: of that problem.
         matrix: A, sparse (n, n), with rows of 0 on the fixed nodes.
+        largest_drain: the largest drain of A on any node.
+        reach: of A, see `FiniteVolumes`.
     """
 
     def __init__(self, equations: Equations) -> None:
@@ -38,6 +40,8 @@ class SharedOperator:
         free = equations.free.ravel()
         for diagonal, offset in zip(self.matrix.data, self.matrix.offsets, strict=True):
             diagonal *= np.roll(free, offset)  # an entry is stored in its column's place
+        self.largest_drain = float(equations.volumes.drain.max())
+        self.reach = equations.volumes.reach
         self._taking: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
 
     def taking(self, capacity: NDArray) -> NDArray[np.intp] | None:
@@ -68,9 +72,13 @@ class SharedEquations(Equations):
         self.shares = bool(self._couplings)
 
     @cached_property
-    def change(self) -> NDArray[np.float64]:
-        """What is added to the drain of the other problem, on the free nodes."""
-        return (self.volumes.drain - self._shared.equations.volumes.drain) * self.free
+    def change(self) -> NDArray[np.float64] | float:
+        """What is added to the drain of the other problem on the free nodes."""
+        shared = self._shared.equations
+        decays = [each.problem.medium.decay for each in (self, shared)]
+        if not any(map(np.ndim, decays)):  # the sides' drains are the same
+            return float(decays[0] / self.unit - decays[1] / self.unit)
+        return self.volumes.drain - shared.volumes.drain
 
     @cached_property
     def nodes(self) -> NDArray[np.intp] | None:
@@ -101,7 +109,7 @@ class SharedEquations(Equations):
             result.reshape(-1)[self.nodes] += self.law.rate(field.take(self.nodes))
         elif self._uptake is not None:
             result += self._uptake.rate(field)
-            np.copyto(result, 0.0, where=self.fixed)
+        np.copyto(result, 0.0, where=self.fixed)
         return result
 
     @property
@@ -113,26 +121,40 @@ class SharedEquations(Equations):
     @cached_property
     def _most_slopes(self) -> float:
         """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
-        most = float(self.volumes.drain.max()) + 2 * self.volumes.reach
-        if self.shares:  # A + Δ, with Δ of both drains
-            most += 2 * float(self._shared.equations.volumes.drain.max())
+        if not self.shares:
+            return super()._most_slopes
+        # of A, and of Δ by both drains
+        most = self._largest_drains + self._shared.largest_drain + 2 * self._shared.reach
         return most + self.law.steepest if self.law else most
+
+    @property
+    def _largest_drains(self) -> float:
+        """At least the drains of both problems on any node together."""
+        return 2 * self._shared.largest_drain + float(np.max(np.abs(self.change)))
+
+    def least_change(self, field: NDArray[np.float64], radius: float) -> NDArray[np.float32]:
+        """Less than what drain and slopes add to the other problem's drain, on the lattice.
+
+        Slopes are those of φ between u − radius and u + radius. Where the sum is rounded to single
+        precision, that is relative.
+        """
+        result = np.empty(self.lattice, np.float32)
+        change = self.change - 4 * EPSILON * self._largest_drains
+        if self.law is None or self.nodes is None:
+            np.add(change, super().least_slope(field, radius), out=result, casting="same_kind")
+            return result
+        result[...] = change
+        change = change.take(self.nodes) if isinstance(change, np.ndarray) else change
+        slope = least_slope(self.law, field.take(self.nodes), radius)
+        result.reshape(-1)[self.nodes] = change + slope
+        return result
 
     def slope(self, field: NDArray) -> NDArray | float:
         """See `Equations`."""
         if self.law is None or self.nodes is None:
             return super().slope(field)
-        return self._on_lattice(self.law.slope(field.take(self.nodes)))
-
-    def least_slope(self, field: NDArray, radius: NDArray | float) -> NDArray | float:
-        """See `Equations`."""
-        if self.law is None or self.nodes is None or isinstance(radius, np.ndarray):
-            return super().least_slope(field, radius)
-        return self._on_lattice(least_slope(self.law, field.take(self.nodes), radius))
-
-    def _on_lattice(self, values: NDArray | float) -> NDArray[np.float64]:
         result = np.zeros(self.lattice)
-        result.reshape(-1)[self.nodes] = values
+        result.reshape(-1)[self.nodes] = self.law.slope(field.take(self.nodes))
         return result
 
 

@@ -207,10 +207,6 @@ class Family:
             return self.problem_at(values, extrapolate=True)
         return similar_problem(self.problem, self._parts(values))
 
-    def values_at(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The values of the fixed nodes of a point (p,), on the lattice."""
-        return self._parts(values, ("values",)).get("values", self.problem.values)
-
     def rows_of_values(self) -> NDArray[np.float64]:
         """Rows (p + 1, n) whose product with parameters and 1 are the fixed values on n nodes."""
         fixed = self.problem.fixed.ravel()
@@ -330,17 +326,10 @@ class Family:
                 nodes.append(parameter.nodes)
         return nodes
 
-    def _parts(
-        self, values: NDArray[np.float64], names: tuple[str, ...] | None = None
-    ) -> dict[str, Any]:
-        """The parts of the problem of a point (p,) that parameters replace, or some of them."""
+    def _parts(self, values: NDArray[np.float64]) -> dict[str, Any]:
+        """The parts of the problem of a point (p,) that parameters replace."""
         parts: dict[str, Any] = {}
-        known = self._known_parts
-        pairs = [
-            pair
-            for pair in zip(self.parameters, values, strict=True)
-            if names is None or pair[0].part in names
-        ]
+        known, pairs = self._known_parts, list(zip(self.parameters, values, strict=True))
         for parameter, value in pairs:
             if parameter.nodes is None:
                 parts[parameter.part] = float(value)

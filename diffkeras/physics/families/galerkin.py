@@ -136,7 +136,8 @@ class Galerkin:
                     matrix = operator[:, self._unknown]
                     if law is not None:
                         slopes = np.add.reduceat(law.slope(field), on.starts)
-                        matrix += (on.means * slopes.astype(np.float32)) @ on.means.T
+                        weighted = on.means * np.sqrt(slopes).astype(np.float32)
+                        matrix += weighted @ weighted.T  # half the work, as it is symmetric
                     factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
                 step = cho_solve(factor, residual, check_finite=False)
             except LinAlgError:

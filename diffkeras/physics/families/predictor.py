@@ -1,5 +1,6 @@
 """Predictions of a family's fields: by regression alone, or with Galerkin's method after it."""
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -8,74 +9,69 @@ from numpy.typing import NDArray
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.equations import SharedEquations
 from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.fit import Fit
 from diffkeras.physics.families.galerkin import Galerkin
-from diffkeras.physics.families.regression import KernelRegression
 
 
 class Predictor:
     """A basis with its regression.
 
     Attributes:
+        fit: which one.
         rows: (q + 1, n) float32, what coefficients are multiplied by: r modes, the mean, and the
             modes that only Galerkin's method uses.
-        few: r.
     """
 
-    def __init__(
-        self,
-        family: Family,
-        mean: NDArray[np.float32],
-        modes: NDArray[np.float32],
-        regression: KernelRegression,
-        few: int,
-        remainder: float,
-    ) -> None:
-        """See `ReducedBasis`; `remainder` is that of `Galerkin`."""
-        self.rows = np.concatenate([modes[:few], mean[None], modes[few:]])
-        self.few = few
-        self.regression = regression
-        self.remainder = remainder
+    def __init__(self, family: Family, fit: Fit) -> None:
+        few = fit.few
+        self.fit = fit
+        self.rows = np.concatenate([fit.modes[:few], fit.mean[None], fit.modes[few:]])
+        self.regression = fit.regression.first(few)
         self._family = family
-        self._plain = regression.first(few)
-
-    @property
-    def modes(self) -> NDArray[np.float32]:
-        """All of them, (q, n)."""
-        return np.delete(self.rows, self.few, axis=0)
+        self._fixed = np.flatnonzero(family.problem.fixed)
+        self._of_values = family.rows_of_values()[:, self._fixed]
 
     def fields(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
         """The fields (n, *lattice) of points by regression, 0 on the fixed nodes."""
-        scaling, shape = self._family.scaling, self._family.problem.lattice
-        coefficients = self.scaled(self._plain(scaling.inputs(points)), points)
-        fields = coefficients.astype(np.float32) @ self.rows[: self.few + 1]
-        return fields.reshape(len(points), *shape)
+        coefficients = self.regression(self._family.scaling.inputs(points))
+        return self.product(self.scaled(coefficients, points))
 
     def coefficients(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """What the regression multiplies all rows by, (n, q + 1)."""
-        return self.scaled(self.regression(self._family.scaling.inputs(points)), points)
+        return self.scaled(self.fit.regression(self._family.scaling.inputs(points)), points)
 
     def scaled(
         self, coefficients: NDArray[np.float64], points: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Coefficients of the modes, with that of the mean, times the scales of points."""
-        rows = np.insert(coefficients, self.few, 1.0, axis=1)
+        rows = np.insert(coefficients, self.fit.few, 1.0, axis=1)
         return rows * self._family.scaling.scales(points)[:, None]
 
     def solved(
         self,
         coefficients: NDArray[np.float64],
-        point: NDArray[np.float64],
-        equations: SharedEquations,
+        points: NDArray[np.float64],
+        equations: Sequence[SharedEquations],
     ) -> NDArray[np.float32]:
-        """The field on the lattice that Galerkin's method makes of coefficients, 0 on fixed nodes.
+        """The fields that Galerkin's method makes of coefficients, 0 on the fixed nodes.
 
-        Without that method, it is the one of the coefficients.
+        Without that method, they are those of the coefficients.
         """
-        if self._galerkin is not None and equations.shares:
-            scale = float(self._family.scaling.scales(point[None])[0])
-            coefficients = self._galerkin.improved(coefficients, point, equations, scale)
-        field = coefficients.astype(np.float32) @ self.rows
-        return field.reshape(self._family.problem.lattice)
+        if self._galerkin is not None and all(each.shares for each in equations):
+            scales = self._family.scaling.scales(points)
+            every = zip(coefficients, points, equations, scales, strict=True)
+            coefficients = np.stack([self._galerkin.improved(*each) for each in every])
+        return self.product(coefficients)
+
+    def product(self, coefficients: NDArray[np.float64]) -> NDArray[np.float32]:
+        """The fields (n, *lattice) of coefficients of the first rows, or of all."""
+        fields = coefficients.astype(np.float32) @ self.rows[: coefficients.shape[1]]
+        return fields.reshape(-1, *self._family.problem.lattice)
+
+    def set_fixed_values(self, fields: NDArray[np.float32], points: NDArray[np.float64]) -> None:
+        """Give the fields (n, *lattice) of points the values of their fixed nodes."""
+        factors = np.insert(points, points.shape[1], 1.0, axis=1)
+        fields.reshape(len(fields), -1)[:, self._fixed] = factors @ self._of_values
 
     @property
     def can_solve(self) -> bool:
@@ -88,4 +84,4 @@ class Predictor:
             return None
         family, reference = self._family, self._family.lowest_point
         equations = Equations(family.quick_problem_at(reference))
-        return Galerkin(family, self.rows, self.few, self.remainder, equations, reference)
+        return Galerkin(family, self.rows, self.fit.few, self.fit.remainder, equations, reference)

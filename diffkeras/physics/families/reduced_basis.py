@@ -7,49 +7,43 @@ regression gives the coefficients of any other point (non-intrusive reduced basi
 (`certified`), so that neither has to be trusted.
 """
 
-import io
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diffkeras.errors import ConvergenceError, DataError, PhysicsError
+from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics.arguments import (
     check_count,
     check_relative_tolerance,
     check_tolerance,
     check_whole,
-    largest,
 )
 from diffkeras.physics.blas_threads import blas_threads
-from diffkeras.physics.equations.ring import Ring
-from diffkeras.physics.families.barriers import Sample, family_proofs
-from diffkeras.physics.families.certified import Barriers, FamilyProofs, PredictionProof
+from diffkeras.physics.families.barriers import barriers_of_basis
 from diffkeras.physics.families.family import MOST_DRAWN, Family
-from diffkeras.physics.families.left_out import enough_modes, errors_left_out
+from diffkeras.physics.families.fit import Fit
+from diffkeras.physics.families.fitting import fitted
+from diffkeras.physics.families.greedy import Candidates
 from diffkeras.physics.families.predictor import Predictor
+from diffkeras.physics.families.proofs import (
+    METHOD,
+    NEEDED,
+    FamilyProofs,
+    PredictionProof,
+    with_fixed_values,
+)
 from diffkeras.physics.families.regression import KernelRegression
-from diffkeras.physics.families.snapshots import Modes, Snapshots
+from diffkeras.physics.families.snapshots import Snapshots
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import BatchSolution, Solution
 from diffkeras.physics.solvers.statistics import SolveStatistics
-from diffkeras.physics.steady_state import solve
-from diffkeras.system.atomic_files import check_regular, write_bytes
 
-MODES = 100  # modes at most by default
 SNAPSHOT_TOLERANCE = 1e-6
-FOR_BARRIERS = 256  # snapshots for whose slopes and residuals the barriers are made
-NEEDED = 0.95  # share of a tolerance that bounds may have: corrections change the field's size
-FORMAT = 2  # version of the files
-UNREADABLE = (
-    *(OSError, ValueError, TypeError, KeyError, AttributeError, EOFError),
-    *(zipfile.BadZipFile, zlib.error),
-)
-ARRAYS = ("mean", "modes", "errors", *KernelRegression._fields)
+TOGETHER = 64  # predictions that one product makes
 
 
 class ReducedBasis:
@@ -75,42 +69,29 @@ class ReducedBasis:
         True
     """
 
-    def __init__(
-        self,
-        family: Family,
-        mean: NDArray[np.float32],
-        modes: NDArray[np.float32],
-        regression: KernelRegression,
-        errors: NDArray[np.float64],
-        proofs: FamilyProofs,
-        worst: float = np.inf,
-        *,
-        few: int | None = None,
-        remainder: float = 0.0,
-    ) -> None:
-        """From its parts, on all n nodes.
-
-        Args:
-            family, errors, worst: see the attributes.
-            mean: (n,).
-            modes: all of them, with those that only proven predictions need, (q, n).
-            regression: to the coefficients of all modes.
-            proofs: of the family.
-            few: r, the number of modes that predictions without a tolerance need.
-            remainder: about the Euclidean norm of what all modes leave of a field, before scaling.
-        """
-        few = len(modes) if few is None else few
+    def __init__(self, family: Family, fit: Fit) -> None:
         self.family = family
-        self.errors = errors
-        self.worst = worst
-        self.regression = regression.first(few)
-        self._predictor = Predictor(family, mean, modes, regression, few, remainder)
-        self._proofs = proofs
+        self._fit, self._predictor = fit, Predictor(family, fit)
+
+    @property
+    def errors(self) -> NDArray[np.float64]:
+        """See the attributes."""
+        return self._fit.errors
+
+    @property
+    def worst(self) -> float:
+        """See the attributes."""
+        return self._fit.worst
+
+    @property
+    def regression(self) -> KernelRegression:
+        """See the attributes."""
+        return self._predictor.regression
 
     @property
     def rows(self) -> NDArray[np.float32]:
         """See the attributes."""
-        return self._predictor.rows[: self._predictor.few + 1]
+        return self._predictor.rows[: self._fit.few + 1]
 
     @property
     def modes(self) -> NDArray[np.float32]:
@@ -205,60 +186,33 @@ class ReducedBasis:
         processes = check_count("processes", processes)
         start = min(most, max(2 * len(family.names) + 2, 16, modes or 0))
         points = family.draw(candidates + start, seed)
-        pool, points = points[start:], points[:start]
-        solved = Snapshots.of(family, points, tolerance, processes)
-        bounds, is_new = np.full(candidates, np.inf), np.ones(candidates, bool)
+        pool = Candidates(family, points[start:], worst)
+        solved = Snapshots.of(family, points[:start], tolerance, processes)
         while True:
             basis = cls.fit(family, solved, modes)
-            # first those that were too large, as long as there are some
-            for part in (bounds > worst, bounds <= worst):
-                bounds[part] = [basis._relative_bound(point) for point in pool[part]]
-                if (bounds > worst).any():
-                    break
-            basis.worst = float(bounds.max())
+            basis._fit = basis._fit._replace(worst=pool.prove(basis._relative_bound))
             if report is not None:
                 report(basis.snapshots, basis.worst)
             if basis.worst <= worst:
                 return basis
-            room = min(most - basis.snapshots, int((is_new & (bounds > worst)).sum()))
-            if not room:
+            wanted = min(most - basis.snapshots, max(4, basis.snapshots // 4))
+            chosen = pool.chosen(wanted)
+            if not len(chosen):
                 raise ConvergenceError(
                     f"with {basis.snapshots} snapshots the worst proven error is "
                     f"{basis.worst:.1e}, and not {worst:.1e}: allow more snapshots or modes, or "
                     "narrower ranges"
                 )
-            wanted = min(room, max(4, basis.snapshots // 4))
-            chosen = _apart(family.scaling.inputs(pool), np.where(is_new, bounds, 0.0), wanted)
-            is_new[chosen] = False
-            added = Snapshots.of(family, pool[chosen], tolerance, processes)
-            solved = solved.plus(added)
+            added = Snapshots.of(family, chosen, tolerance, processes)
+            solved = Snapshots.joined([solved, added])
 
     @classmethod
     def fit(cls, family: Family, solved: Snapshots, modes: int | None = None) -> "ReducedBasis":
         """Fit basis and regression to snapshots that are solved already (see `train`)."""
-        basis = Modes.of(solved.fields, min(modes or MODES, len(solved.points)))
+        basis = cls(family, fitted(family, solved, modes))
         with blas_threads():
-            regression = KernelRegression.fit(
-                family.scaling.inputs(solved.points), basis.coefficients
-            )
-        few = len(basis.modes)
-        if modes is None:
-            few = enough_modes(solved, basis, regression)
-        errors = errors_left_out(solved, basis.first(few), regression.first(few))
-        left = basis.singular_values[len(basis.modes) :]
-        remainder = float(np.linalg.norm(left) / np.sqrt(len(solved.points)))
-        made = cls(
-            family,
-            basis.mean,
-            basis.modes,
-            regression,
-            errors,
-            FamilyProofs(family.quick_problem_at(family.lowest_point)),
-            few=few,
-            remainder=remainder,
-        )
-        made._proofs = made._proofs_of(solved.points, basis.coefficients)
-        return made
+            barriers = barriers_of_basis(basis._proofs, basis._predictor, solved.points)
+        return cls(family, basis._fit._replace(barriers=barriers))
 
     def predict(
         self,
@@ -289,8 +243,11 @@ class ReducedBasis:
         points = self.family.points(parameters, extrapolate=extrapolate)
         if tolerance is not None:
             tolerance = check_relative_tolerance(tolerance)
+        several = np.atleast_2d(points)
+        solutions: list[Solution] = []
         with blas_threads():
-            solutions = self._solutions(np.atleast_2d(points), tolerance)
+            for start in range(0, len(several), TOGETHER):
+                solutions += self._solutions(several[start : start + TOGETHER], tolerance)
         if points.ndim == 1:
             return solutions[0]
         batch = Problem.batch([solution.problem for solution in solutions])
@@ -316,16 +273,10 @@ class ReducedBasis:
         with blas_threads():
             several = np.atleast_2d(points)
             if galerkin and self._predictor.can_solve:
-                coefficients = self._predictor.coefficients(several)
-                problems = map(self.family.quick_problem_at, several)
-                every = zip(coefficients, several, problems, strict=True)
-                fields = np.stack([self._solved(*each) for each in every])
+                fields = self._solved(several, map(self.family.quick_problem_at, several))
             else:
                 fields = self._predictor.fields(several)
-        fixed = self.family.problem.fixed
-        for point, field in zip(several, fields, strict=True):
-            values = self.family.values_at(point)
-            np.copyto(field, values, where=fixed, casting="same_kind")
+            self._predictor.set_fixed_values(fields, several)
         return fields[0] if points.ndim == 1 else fields
 
     def save(self, path: str | Path) -> None:
@@ -334,24 +285,7 @@ class ReducedBasis:
         Raises:
             OutputError: it can't be written.
         """
-        barriers = self._proofs.barriers
-        arrays: dict[str, Any] = {
-            "mean": self.rows[-1],
-            "modes": self._predictor.modes,
-            "errors": self.errors,
-            **({} if barriers is None else barriers._asdict()),
-            **self._predictor.regression._asdict(),
-        }
-        facts: dict[str, Any] = {
-            "format": FORMAT,
-            "fingerprint": self.family.fingerprint,
-            "worst": self.worst,
-            "few": self._predictor.few,
-            "remainder": self._predictor.remainder,
-        }
-        content = io.BytesIO()
-        np.savez(content, **arrays, **facts)
-        write_bytes(Path(path), content.getbuffer())
+        self._fit.write(Path(path), self.family)
 
     @classmethod
     def load(cls, path: str | Path, family: Family) -> "ReducedBasis":
@@ -362,120 +296,49 @@ class ReducedBasis:
             PhysicsError: `family` is none.
         """
         _check_family(family)
-        try:
-            check_regular(Path(path))
-            with np.load(path, allow_pickle=False) as file:
-                read = {name: file[name] for name in file.files}
-            if read["format"] != FORMAT:
-                raise DataError(f"{path} has format {read['format']}, not {FORMAT}: train again")
-            fingerprint, worst = str(read["fingerprint"]), float(read["worst"])
-            few, remainder = int(read["few"]), float(read["remainder"])
-            mean, modes, errors, *rest = (read[name] for name in ARRAYS)
-            barriers = None
-            if Barriers._fields[-1] in read:
-                barriers = Barriers(*(read[name] for name in Barriers._fields))
-        except UNREADABLE as error:
-            raise DataError(f"{path} is missing or damaged, and no basis: {error}") from None
-        if fingerprint != family.fingerprint:
-            raise DataError(
-                f"{path} is the basis of another family: its problem, regions or ranges differ"
-            )
-        proofs = FamilyProofs(family.quick_problem_at(family.lowest_point), barriers)
-        regression = KernelRegression(*rest)
-        return cls(
-            family,
-            mean,
-            modes,
-            regression,
-            errors,
-            proofs,
-            worst,
-            few=few,
-            remainder=remainder,
-        )
+        return cls(family, Fit.read(Path(path), family))
+
+    @cached_property
+    def _proofs(self) -> FamilyProofs:
+        return FamilyProofs(self.family, self._fit.barriers)
 
     def _solutions(self, points: NDArray[np.float64], tolerance: float | None) -> list[Solution]:
         """The solution of each of some points (n, p)."""
         problems = [self.family.quick_problem_at(point) for point in points]
-        if tolerance is not None and not self._is_provable(tolerance):
-            coefficients = self._predictor.coefficients(points)
-            return [
-                self._corrected(problem, self._solved(row, point, problem), tolerance)
-                for row, point, problem in zip(coefficients, points, problems, strict=True)
-            ]
-        fields = self._predictor.fields(points)
-        pairs = zip(problems, fields, strict=True)
         if tolerance is None:
-            return [self._prediction(problem, field) for problem, field in pairs]
-        return [self._corrected(problem, field, tolerance) for problem, field in pairs]
+            pairs = zip(problems, self._predictor.fields(points), strict=True)
+            return [self._prediction(*pair) for pair in pairs]
+        if self._is_provable(tolerance):
+            fields = self._predictor.fields(points)
+        else:
+            fields = self._solved(points, problems)
+        pairs = zip(problems, fields, strict=True)
+        return [self._proofs.within(*pair, tolerance) for pair in pairs]
 
     def _is_provable(self, tolerance: float) -> bool:
         """Whether the regression's fields are usually proven to be within a tolerance."""
-        barriers = self._proofs.barriers
+        barriers = self._fit.barriers
         limit = np.inf if barriers is None else float(barriers.plain)
         return not self._predictor.can_solve or NEEDED * tolerance >= limit
 
     def _solved(
-        self, coefficients: NDArray[np.float64], point: NDArray[np.float64], problem: Problem
+        self, points: NDArray[np.float64], problems: Iterable[Problem]
     ) -> NDArray[np.float32]:
-        """The field of Galerkin's method, on the lattice."""
-        return self._predictor.solved(coefficients, point, self._proofs.equations_of(problem))
+        """The fields of Galerkin's method, 0 on the fixed nodes."""
+        equations = [self._proofs.equations_of(problem) for problem in problems]
+        return self._predictor.solved(self._predictor.coefficients(points), points, equations)
 
     def _prediction(self, problem: Problem, field: NDArray[np.float32]) -> Solution:
         """The regression's field, whose bounds are proven when they are read."""
-        stats = SolveStatistics("reduced-basis", 0, residual=float(np.median(self.errors)))
+        stats = SolveStatistics(METHOD, 0, residual=float(np.median(self.errors)))
         proof = PredictionProof(self._proofs)
         return Solution(with_fixed_values(field, problem), problem, stats, proof)
-
-    def _corrected(
-        self, problem: Problem, field: NDArray[np.float32], tolerance: float
-    ) -> Solution:
-        """A field whose proven error is within a tolerance."""
-        prediction = with_fixed_values(field, problem)
-        ring = self._proofs.equations.ring  # all problems have the same fixed nodes
-        size = _size(prediction, problem, ring)
-        enclosed = self._proofs.enclose(problem, prediction, NEEDED * tolerance * size)
-        if enclosed is not None:
-            relative = enclosed.proof.highest / (_size(enclosed.field, problem, ring) or 1.0)
-            if relative <= tolerance / (1 + tolerance):  # of the exact field's size, too
-                stats = SolveStatistics("reduced-basis", 0, enclosed.iterations, relative)
-                return Solution(enclosed.field, problem, stats, enclosed.proof)
-        return solve(problem, tolerance=tolerance, initial=prediction)
-
-    def _proofs_of(
-        self, points: NDArray[np.float64], coefficients: NDArray[np.float64]
-    ) -> FamilyProofs:
-        """The proofs of the family, by predictions of snapshots that know nothing of them."""
-        numbers = np.arange(0, len(points), -(-len(points) // FOR_BARRIERS))
-        predictor = self._predictor
-        known = coefficients[numbers] - predictor.regression.left_out[numbers]
-        scaled = predictor.scaled(known, points[numbers])
-
-        def sample(place: int) -> Sample:
-            point = points[numbers[place]]
-            problem = self.family.quick_problem_at(point)
-            few = predictor.few + 1
-            plain = scaled[place, :few].astype(np.float32) @ predictor.rows[:few]
-            fields = plain.reshape(problem.lattice), self._solved(scaled[place], point, problem)
-            return Sample(problem, *(with_fixed_values(field, problem) for field in fields))
-
-        with blas_threads():
-            inputs = self.family.scaling.inputs(points[numbers])
-            return family_proofs(self._proofs, inputs, sample)
 
     def _relative_bound(self, point: NDArray[np.float64]) -> float:
         """The proven error of the prediction at a point, relative to the field's largest value."""
         solution = self.predict(point)
-        size = _size(solution.field, solution.problem, self._proofs.equations.ring)
+        size = self._proofs.size(solution.field)
         return solution.error_bound / size if size > 0 else np.inf
-
-
-def _size(field: NDArray[np.floating], problem: Problem, ring: Ring) -> float:
-    """The largest |value| on free nodes and on the fixed ones next to them."""
-    size = largest(field[ring.nodes])
-    if size >= largest(field):
-        return size
-    return max(size, largest(np.where(problem.fixed, 0.0, field)))
 
 
 def _check_family(family: Any) -> None:
@@ -492,29 +355,3 @@ def _check_modes(modes: int | None, snapshots: int) -> None:
             f"a basis of {modes} modes is larger than {snapshots} snapshots: give more snapshots "
             "or fewer modes"
         )
-
-
-def with_fixed_values(field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
-    """A prediction in double precision with the values of the fixed nodes; 0 if it isn't finite."""
-    prediction = field.astype(np.float64)
-    if not np.isfinite(largest(field)):  # inputs out of the range of a logarithm, for example
-        prediction[...] = 0.0
-    np.copyto(prediction, problem.values, where=problem.fixed)
-    return prediction
-
-
-def _apart(
-    inputs: NDArray[np.float64], bounds: NDArray[np.float64], number: int
-) -> NDArray[np.intp]:
-    """Candidates with large bounds that are not next to each other: the largest one first.
-
-    Each further one has the largest product of its bound and its distance to those before it.
-    """
-    normal = inputs / np.where(inputs.std(axis=0) > 0, inputs.std(axis=0), 1.0)
-    finite = np.where(np.isfinite(bounds), bounds, 1e3)
-    chosen = [int(np.argmax(finite))]
-    distance = np.full(len(normal), np.inf)
-    while len(chosen) < number:
-        distance = np.minimum(distance, np.linalg.norm(normal - normal[chosen[-1]], axis=1))
-        chosen.append(int(np.argmax(finite * distance)))
-    return np.array(chosen)

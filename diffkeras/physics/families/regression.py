@@ -56,6 +56,11 @@ class KernelRegression(NamedTuple):
         normal = (inputs - self.centre) / self.spread / self.lengths
         return _kernel(normal, self.points) @ self.weights
 
+    @property
+    def fitted(self) -> NDArray[np.float64]:
+        """Coefficients (m, r) of the training points."""
+        return _kernel(self.points, self.points) @ self.weights
+
     def first(self, number: int) -> "KernelRegression":
         """The regression of the first coefficients."""
         return self._replace(weights=self.weights[:, :number], left_out=self.left_out[:, :number])

@@ -6,15 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.families.family import Family
-from diffkeras.physics.problem.maps import maps_of
-
-PARTS = {
-    "uptake": "uptake.maximum",
-    "saturation": "uptake.constant",
-    "diffusivity": "diffusivity",
-    "decay": "decay",
-    "production": "production",
-}
+from diffkeras.physics.problem.maps import PARTS, maps_of
 
 
 def maps_by_parameters(family: Family, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:

@@ -5,6 +5,8 @@ matrix whose rows are the snapshots' deviations from their mean. They come from 
 its product with its transpose, which is small (method of snapshots, Sirovich 1987).
 """
 
+from collections.abc import Iterable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -35,21 +37,24 @@ class Snapshots(NamedTuple):
         cls, family: Family, points: NDArray[np.float64], tolerance: float, processes: int | None
     ) -> "Snapshots":
         """Solve the problems of points (m, p)."""
-        fields = np.empty((len(points), family.problem.values.size), np.float32)
-        scales, free = family.scaling.scales(points), ~family.problem.fixed.ravel()
-        for start in range(0, len(points), TOGETHER):
-            part = slice(start, start + TOGETHER)
-            problems = family.problem_at(points[part])
-            solved = solve(problems, tolerance=tolerance, processes=processes).field
-            fields[part] = solved.reshape(len(solved), -1) / scales[part, None] * free
-        return cls(points, fields)
-
-    def plus(self, others: "Snapshots") -> "Snapshots":
-        """These and others."""
-        return Snapshots(
-            np.concatenate([self.points, others.points]),
-            np.concatenate([self.fields, others.fields]),
+        parts = np.split(points, range(TOGETHER, len(points), TOGETHER))
+        solved = (
+            solve(family.problem_at(part), tolerance=tolerance, processes=processes).field
+            for part in parts
         )
+        return cls.joined(map(partial(cls.scaled, family), parts, solved))
+
+    @classmethod
+    def scaled(cls, family: Family, points: NDArray[np.float64], fields: NDArray) -> "Snapshots":
+        """Points (m, p) with fields on the lattice, (m, …)."""
+        scales, free = family.scaling.scales(points)[:, None], ~family.problem.fixed.ravel()
+        return cls(points, (fields.reshape(len(points), -1) / scales * free).astype(np.float32))
+
+    @classmethod
+    def joined(cls, parts: Iterable["Snapshots"]) -> "Snapshots":
+        """The snapshots of all parts."""
+        points, fields = zip(*parts, strict=True)
+        return cls(np.concatenate(points), np.concatenate(fields))
 
 
 class Modes(NamedTuple):

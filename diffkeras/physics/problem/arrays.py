@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import largest, real_array
-from diffkeras.physics.problem.limits import LARGEST, PLANE, SHAPES, SMALLEST, SPACE
+from diffkeras.physics.arguments import LARGEST, PLANE, SHAPES, SMALLEST, SPACE, largest, real_array
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import Sources
 
-BALANCED = 1e-12  # a net production that is a smaller share of the sum of all |productions| is 0
-LEAST_VOLUME = 16  # planes, rows and columns from which a stack of images may be a volume
-ALIKE = 0.5  # correlation of neighbouring planes in a volume, of 0.8 for balls of radius 5
+NEGLIGIBLE_NET_SHARE = 1e-12  # of the sum of all |productions|
+LEAST_SIDE_OF_VOLUME = 16
+LEAST_LIKENESS = 0.5  # of balls of radius 5 it is 0.8
 
 
 class Arrays(NamedTuple):
@@ -101,10 +100,10 @@ class Arrays(NamedTuple):
         if _axes(leading) != SPACE or any(_axes(array) == PLANE for array in others):
             return  # an array on two axes next to one on three: these are images
         stack = np.asarray(leading)
-        if min(stack.shape) < LEAST_VOLUME or stack.dtype.kind not in "biuf":
+        if min(stack.shape) < LEAST_SIDE_OF_VOLUME or stack.dtype.kind not in "biuf":
             return
         neighbours, distant = (_likeness(stack, apart) for apart in (1, len(stack) // 2))
-        if neighbours > ALIKE and neighbours > 2 * distant:
+        if neighbours > LEAST_LIKENESS and neighbours > 2 * distant:
             warnings.warn(
                 f"the {self.leading} of shape {stack.shape} is taken as {len(stack)} separate "
                 "images, but neighbouring ones are alike, as the planes of a volume are; give "
@@ -180,7 +179,7 @@ def check_balance(production: NDArray[np.float64] | None) -> None:
     """Raise an error where nothing decays, leaves or is fixed: no steady state, or many."""
     if production is not None:
         net = math.fsum(production.ravel().tolist())
-        if abs(net) > BALANCED * float(np.abs(production).sum()):
+        if abs(net) > NEGLIGIBLE_NET_SHARE * float(np.abs(production).sum()):
             raise PhysicsError(
                 f"there is no steady state: the productions of all nodes sum to {net:.6g} (sides "
                 "included), and with decay 0, no absorbing boundary and no fixed node nothing "

@@ -1,6 +1,6 @@
 """The maps of a problem: what may vary from node to node, by the names in data and networks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,33 +9,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.parts import parts_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.uptake import MichaelisMenten
 
-
-def _of_uptake(part: str) -> Callable[[Problem], Any]:
-    """The map of a number of `MichaelisMenten` uptake; without uptake it takes up nothing."""
-
-    def values(problem: Problem) -> Any:
-        uptake = problem.uptake
-        if uptake is None:
-            return {"maximum": 0.0, "constant": 1.0}[part]
-        if not isinstance(uptake, MichaelisMenten):
-            raise PhysicsError(
-                f"maps describe uptake by MichaelisMenten, not by {type(uptake).__name__}"
-            )
-        return getattr(uptake, part)
-
-    return values
-
-
-_VALUES: dict[str, Callable[[Problem], Any]] = {
-    "diffusivity": lambda problem: problem.medium.diffusivity,
-    "decay": lambda problem: problem.medium.decay,
-    "uptake": _of_uptake("maximum"),
-    "saturation": _of_uptake("constant"),
-    "production": lambda problem: 0.0 if problem.production is None else problem.production,
+# the part (`parts_of`) that each map shows
+PARTS = {
+    "diffusivity": "diffusivity",
+    "decay": "decay",
+    "uptake": "uptake.maximum",
+    "saturation": "uptake.constant",
+    "production": "production",
 }
+WITHOUT_UPTAKE = {"uptake.maximum": 0.0, "uptake.constant": 1.0}
 
 
 def maps_of(problem: Problem, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
@@ -52,14 +38,27 @@ def maps_of(problem: Problem, names: Sequence[str]) -> dict[str, NDArray[np.floa
     """
     maps = {}
     for name in names:
-        each = []
-        for image in problem.images:
-            values = _VALUES[name](image)
-            if isinstance(values, tuple):
-                raise PhysicsError(f"a map has one {name} for all axes, not {values}")
-            each.append(np.broadcast_to(values, problem.lattice))
+        each = [
+            np.broadcast_to(_value(image, PARTS[name]), problem.lattice) for image in problem.images
+        ]
         maps[name] = np.stack(each) if problem.is_batch else each[0]
     return maps
+
+
+def _value(problem: Problem, part: str) -> Any:
+    """A part of one image, a number or an array, which a map can show."""
+    uptake = problem.uptake
+    if part in WITHOUT_UPTAKE:
+        if uptake is None:
+            return WITHOUT_UPTAKE[part]
+        if not isinstance(uptake, MichaelisMenten):
+            raise PhysicsError(
+                f"maps describe uptake by MichaelisMenten, not by {type(uptake).__name__}"
+            )
+    parts = parts_of(problem)
+    if part not in parts:
+        raise PhysicsError(f"a map has one {part} for all axes, not {problem.medium.diffusivities}")
+    return parts[part]
 
 
 def problem_of_maps(

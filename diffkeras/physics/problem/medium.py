@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_number, real_array
-from diffkeras.physics.problem.limits import (
+from diffkeras.physics.arguments import (
     FASTEST,
     MOST_ANISOTROPIC,
     MOST_CONTRAST,
@@ -22,15 +21,17 @@ from diffkeras.physics.problem.limits import (
     SLOWEST,
     SPACE,
     NodeValues,
+    check_number,
     count_dimensions,
     node_values,
     one_or_each,
     positive,
+    real_array,
 )
+from diffkeras.physics.problem.given_sides import BoundaryName
 from diffkeras.physics.problem.sides import (
     AxisBoundary,
     AxisSides,
-    BoundaryName,
     BoundarySpec,
     both_sides,
     canonical_boundary,

@@ -9,12 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import real_array
+from diffkeras.physics.problem.given_sides import GivenSide
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.problem.sides import GivenSide, with_sides
+from diffkeras.physics.problem.sides import with_sides
 from diffkeras.physics.problem.uptake import SaturatingUptake
 
-LATTICE = ("values", "production")  # parts that are always arrays on the lattice
+ON_LATTICE = ("values", "production")
 
 
 def parts_of(problem: Problem) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def parts_of(problem: Problem) -> dict[str, Any]:
     parts = {name: [image[name] for image in each] for name in names}
     return {
         name: values[0]
-        if name not in LATTICE and _all_equal(values)
+        if name not in ON_LATTICE and _all_equal(values)
         else np.stack(np.broadcast_arrays(*values))
         for name, values in parts.items()
     }
@@ -96,7 +97,6 @@ def check_names(names: Any, problem: Problem) -> None:
     for name in names:
         if name not in known:
             hint = "; an uptake in proportion is part of the decay" * (name == "uptake")
-            hint += "; an uptake that is 0 on all free nodes is none" * ("uptake." in str(name))
             raise PhysicsError(
                 f"this problem has no part {name!r:.60}; its parts are {', '.join(known)}{hint}"
             )
@@ -111,11 +111,11 @@ def is_per_image(name: str, shape: tuple[int, ...], problem: Problem) -> bool:
     lattice, count = problem.lattice, len(problem.images)
     if name.startswith("boundary"):
         return False  # sides are checked with their problem
-    if shape == lattice or (shape == () and name not in LATTICE):
+    if shape == lattice or (shape == () and name not in ON_LATTICE):
         return False
-    wanted = f"{lattice}" if name in LATTICE else f"a number or {lattice}"
+    wanted = f"{lattice}" if name in ON_LATTICE else f"a number or {lattice}"
     if problem.is_batch:
-        if shape in ((count, *lattice), (count,)) and (shape != (count,) or name not in LATTICE):
+        if shape in ((count, *lattice), (count,)) and (shape != (count,) or name not in ON_LATTICE):
             return True
         raise PhysicsError(
             f"{name} has shape {shape}; give {wanted} for all {count} images of the batch, or one "

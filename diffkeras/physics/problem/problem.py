@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import largest, real_array
+from diffkeras.physics.arguments import LARGEST, SLOWEST, largest, real_array
 from diffkeras.physics.problem.arrays import (
     Arrays,
     check_balance,
@@ -24,13 +24,13 @@ from diffkeras.physics.problem.keywords import (
     as_medium,
     show_keywords,
 )
-from diffkeras.physics.problem.limits import LARGEST, SLOWEST
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.side_terms import without_sides
 from diffkeras.physics.problem.uptake import (
     SaturatingUptake,
     check_capacity,
     check_uptake,
+    largest_capacity,
     medium_with_uptake,
 )
 from diffkeras.physics.short_repr import ShortRepr
@@ -69,7 +69,7 @@ class Problem(ShortRepr):
         values: c, float64, of the shape of the images; read on the fixed nodes only.
         fixed: the fixed nodes, of that shape.
         production: s without that of sides; None if none is given.
-        uptake: a saturating uptake; None without one.
+        uptake: a saturating uptake, also one that takes up nothing; None without one.
         images: the problems of a batch, one for each image; of one image, itself.
 
     Raises:
@@ -107,7 +107,9 @@ class Problem(ShortRepr):
         """See the class."""
         medium = as_medium(medium, parts, source_image)
         arrays = Arrays.of(source_image, fixed, production, medium.dimensions)
-        medium, law = medium_with_uptake(medium, uptake, arrays.lattice)
+        law = None
+        if uptake is not None:
+            medium, law = medium_with_uptake(medium, uptake, arrays.lattice)
         if not arrays.is_batch:
             return _checked(arrays, medium, law)
         if not (medium.states_dimensions or law):
@@ -199,26 +201,32 @@ class Problem(ShortRepr):
 
     @cached_property
     def homogeneous(self) -> "Problem":
-        """The same without given numbers of sides and without production on fixed nodes.
+        """The same without given numbers of sides and without terms that are 0 on all free nodes.
 
         Sides add to its production and decay (`problem.side_terms`). It has the same field, and
         is what the solvers see.
         """
-        medium, production = without_sides(self.medium, self.production, self.lattice)
+        medium, production = self.medium, self.production
+        if not medium.is_homogeneous:
+            medium, production = without_sides(medium, production, self.lattice)
         if production is not None:
             free = np.where(self.fixed, 0.0, production)
             if not free.any():
                 production = None
             elif medium is not self.medium or self.fixed.any():
                 production = free
-        if medium is self.medium and production is self.production:
+        uptake = self.uptake
+        if uptake is not None and not largest_capacity(uptake, self.fixed):
+            uptake = None
+        is_same = medium is self.medium and production is self.production
+        if is_same and uptake is self.uptake:
             return self
-        return Problem.of_parts(medium, self.values, self.fixed, production, self.uptake)
+        return Problem.of_parts(medium, self.values, self.fixed, production, uptake)
 
     @cached_property
     def is_uniform(self) -> bool:
         """Whether transforms solve it: a uniform medium without saturating uptake."""
-        return self.homogeneous.medium.is_uniform and self.uptake is None
+        return self.homogeneous.medium.is_uniform and self.homogeneous.uptake is None
 
 
 class BatchProblem(Problem):
@@ -297,13 +305,13 @@ def _checked(arrays: Arrays, medium: Medium, uptake: SaturatingUptake | None) ->
         )
     production = checked_production(arrays.production, fixed)
     if uptake is not None:
-        uptake = check_uptake(uptake, fixed, medium)
+        check_uptake(uptake, fixed, medium)
     problem = Problem.of_parts(medium, values, fixed, production, uptake)
     plain = problem.homogeneous
     check_production_size(plain.production, plain.medium)
     if plain.medium.is_closed and not np.any(plain.medium.decay) and not fixed.any():
-        if uptake is not None:
-            check_capacity(uptake, plain.production, values.shape)
+        if plain.uptake is not None:
+            check_capacity(plain.uptake, plain.production, values.shape)
         else:
             check_balance(plain.production)
     return problem

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.problem.given_sides import GivenSide
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.problem.sides import SIDES, GivenSide, both_sides
+from diffkeras.physics.problem.sides import SIDES, both_sides
 
 
 def without_sides(

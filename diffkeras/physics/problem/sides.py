@@ -1,27 +1,19 @@
 """The boundary of a lattice: what each of its sides does.
 
-A side absorbs, reflects or continues on the opposite side (periodic). Or it has given numbers: its
-ghost nodes have a value, which is an absorbing side whose ghost nodes are not 0; a flux comes in
-through it, or one in proportion to the field goes out, and both are reflecting sides but for that
-flux. Such a side adds to the decay and the production of the nodes next to it
-(`problem.side_terms`), and everything else sees sides that absorb or reflect.
+A side absorbs, reflects or continues on the opposite side (periodic), or has given numbers
+(`given_sides`), and then absorbs or reflects apart from these.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_number, real_array
-from diffkeras.physics.short_repr import ShortRepr
+from diffkeras.physics.problem.given_sides import BoundaryName, GivenSide
 
-BoundaryName = Literal["absorbing", "reflecting", "periodic"]
 AxisBoundary = BoundaryName | tuple[BoundaryName, BoundaryName]  # of both sides, or (low, high)
 BOUNDARIES: tuple[BoundaryName, ...] = ("absorbing", "reflecting", "periodic")
-Values = float | NDArray[np.float64]  # a number for a side, or one for each of its nodes
 DEFAULT: BoundaryName = "absorbing"
 # other names, read without hyphens, underscores and spaces
 ALIASES: dict[str, BoundaryName] = {
@@ -34,201 +26,8 @@ ALIASES: dict[str, BoundaryName] = {
 }
 # (low, high) of each axis; in two dimensions of the last two
 SIDES = (("front", "back"), ("top", "bottom"), ("left", "right"))
-LARGEST_GIVEN = 1e30
 _WITHOUT_SEPARATORS = str.maketrans("", "", "-_ ")
 
-
-class GivenSide(ShortRepr):
-    """A side with given numbers: each one number along the side, or one for each of its nodes.
-
-    A kind of side is a dataclass of such numbers, and says what it adds to the equations.
-    """
-
-    kind: ClassVar[BoundaryName]  # what the side does apart from the numbers
-    LEAST: ClassVar[Mapping[str, float]] = {}  # of numbers that are limited
-
-    def __post_init__(self) -> None:
-        for name, value in self.parts.items():
-            object.__setattr__(self, name, self._check(name, value))
-
-    @property
-    def parts(self) -> dict[str, Any]:
-        """The numbers by name: each a number, or an array of the side's shape."""
-        # all subclasses are dataclasses
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
-
-    def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
-        """What the side adds to the decay [1/time] and the production of the nodes next to it.
-
-        Args:
-            diffusivity: D of these nodes, a number, or an array of the side's shape of any library.
-            step: h.
-        """
-        raise NotImplementedError
-
-    def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
-        """The derivatives of both `terms` by each number, by "diffusivity" and by "step"."""
-        raise NotImplementedError
-
-    def _check(self, name: str, value: Any) -> Values:
-        what = f"the {name} of a side"
-        if not isinstance(value, tuple | list) and np.ndim(value) == 0:
-            checked: Any = check_number(what, value)
-        else:
-            checked = np.array(real_array(what, value))
-            checked.setflags(write=False)
-        least = self.LEAST.get(name, -LARGEST_GIVEN)
-        bad = ~((checked >= np.float64(least)) & (checked <= LARGEST_GIVEN))  # NaN is bad, too
-        if np.any(bad):
-            where = f" at node {tuple(map(int, np.argwhere(bad)[0]))}" if np.ndim(checked) else ""
-            wanted = "finite" if least < 0 else f"≥ {least:g} and finite"
-            raise PhysicsError(
-                f"{what} must be {wanted}, up to {LARGEST_GIVEN:g}, not "
-                f"{float(np.atleast_1d(checked)[np.atleast_1d(bad)][0])}{where}"
-            )
-        return checked
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        pairs = zip(self.parts.values(), other.parts.values(), strict=True)
-        return all(np.array_equal(one, two) for one, two in pairs)
-
-    def __hash__(self) -> int:
-        return hash((type(self), *(np.asarray(part).tobytes() for part in self.parts.values())))
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class FixedValue(GivenSide):
-    """A side outside of which the field has a given value (Dirichlet).
-
-    The value is that of the ghost nodes, one step beyond the outermost nodes; 0 is an absorbing
-    side.
-
-    Attributes:
-        value: a number, or an array along the side [concentration].
-
-    Raises:
-        PhysicsError: a value that is not finite, or larger than 1e30.
-
-    Example:
-        >>> import numpy as np, diffkeras as dk
-        >>> medium = dk.Medium(decay=0.0, boundary=((dk.FixedValue(1.0), "absorbing"), "periodic"))
-        >>> field = dk.solve(np.zeros((3, 5)), medium=medium).field
-        >>> field[:, 0].round(12).tolist()
-        [0.75, 0.5, 0.25]
-    """
-
-    value: float | ArrayLike
-    kind = "absorbing"
-
-    def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
-        """See `GivenSide`: the ghost nodes' share of the five-point equation, D/h² times value."""
-        return 0.0, diffusivity / step**2 * self.parts["value"]
-
-    def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
-        """See `GivenSide`."""
-        value = np.asarray(self.value)
-        return {
-            "value": (0.0, diffusivity / step**2),
-            "diffusivity": (0.0, value / step**2),
-            "step": (0.0, -2 * diffusivity * value / step**3),
-        }
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class FixedFlux(GivenSide):
-    """A side through which a given flux comes in (Neumann).
-
-    Attributes:
-        flux: a number, or an array along the side; what flows into the lattice through a unit of
-            the side in a unit of time, and out of it if negative
-            [concentration · length/time]. 0 is a reflecting side.
-
-    Raises:
-        PhysicsError: a flux that is not finite, or larger than 1e30.
-
-    Example:
-        >>> import numpy as np, diffkeras as dk
-        >>> boundary = (("reflecting", dk.FixedFlux(0.5)), "reflecting")
-        >>> field = dk.solve(np.zeros((40, 3)), decay=0.01, boundary=boundary).field
-        >>> round(float(0.01 * field.sum()), 6)  # what comes in at three nodes decays
-        1.5
-    """
-
-    flux: float | ArrayLike
-    kind = "reflecting"
-
-    def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
-        """See `GivenSide`: the flux through one face of a volume of width h."""
-        return 0.0, self.parts["flux"] / step
-
-    def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
-        """See `GivenSide`."""
-        return {
-            "flux": (0.0, 1 / step),
-            "diffusivity": (0.0, 0.0),
-            "step": (0.0, -np.asarray(self.flux) / step**2),
-        }
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Robin(GivenSide):
-    """A side that exchanges with what is outside of it: the flux α (u − u₀) leaves (Robin).
-
-    u is the field on the side, which lies half a step beyond the outermost nodes, as a reflecting
-    side does. The flux α (u − u₀) = 2D (u₁ − u)/h that reaches it from the outermost node's u₁ is
-
-        α' (u₁ − u₀),    α' = α/(1 + α h/(2D))
-
-    (finite volumes; Patankar 1980, §4.2). So the side adds α'/h to that node's decay and α' u₀/h to
-    its production. With α = 0 it is a reflecting side.
-
-    Attributes:
-        coefficient: α ≥ 0, a number or an array along the side [length/time].
-        value: u₀, the same outside [concentration].
-
-    Raises:
-        PhysicsError: numbers that are not finite or larger than 1e30, or a negative coefficient.
-
-    Example:
-        >>> import numpy as np, diffkeras as dk
-        >>> boundary = {"top": dk.Robin(0.2, 1.0), "bottom": "reflecting", "left": "reflecting",
-        ...             "right": "reflecting"}
-        >>> field = dk.solve(np.zeros((8, 8)), decay=0.0, boundary=boundary).field
-        >>> bool(np.abs(field - 1.0).max() < 1e-9)  # in balance with the outside
-        True
-    """
-
-    coefficient: float | ArrayLike
-    value: float | ArrayLike = 0.0
-    kind = "reflecting"
-    LEAST: ClassVar[Mapping[str, float]] = {"coefficient": 0.0}
-
-    def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
-        """See the class."""
-        coefficient, value = self.parts.values()
-        rate = coefficient / (1 + coefficient * step / (2 * diffusivity)) / step
-        return rate, rate * value
-
-    def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
-        """See `GivenSide`."""
-        coefficient, value = np.asarray(self.coefficient), np.asarray(self.value)
-        resistance = 1 + coefficient * step / (2 * diffusivity)
-        rate = coefficient / resistance / step
-        of_rate = {
-            "coefficient": 1 / resistance**2 / step,
-            "diffusivity": (coefficient / (diffusivity * resistance)) ** 2 / 2,
-            "step": -rate * (1 / step + coefficient / (2 * diffusivity * resistance)),
-        }
-        slopes = {name: (slope, slope * value) for name, slope in of_rate.items()}
-        return {**slopes, "value": (0.0, rate)}
-
-
-# by the names of their numbers
-GIVEN: dict[frozenset[str], type[GivenSide]] = {
-    frozenset(field.name for field in fields(kind)): kind for kind in (FixedValue, FixedFlux, Robin)
-}
 Side = BoundaryName | GivenSide
 AxisSides = Side | tuple[Side, Side]  # both sides of an axis, or (low, high)
 BoundarySpec = AxisSides | tuple[AxisSides, ...] | Mapping[str, Side]

@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import real_array
-from diffkeras.physics.problem.limits import (
+from diffkeras.physics.arguments import (
     FASTEST,
     LARGEST,
     PLANE,
@@ -29,6 +28,7 @@ from diffkeras.physics.problem.limits import (
     NodeValues,
     check_axes,
     node_values,
+    real_array,
 )
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.short_repr import ShortRepr
@@ -223,9 +223,15 @@ class CappedUptake(SaturatingUptake):
         return np.where(tangent * field < self.maximum, tangent, 0.0)
 
     def partial(self, name: str, field: NDArray) -> NDArray:
-        """See `SaturatingUptake`; at the corner that with the slope 0, where the maximum counts."""
-        is_capped = self._tangent * field >= self.maximum
-        return np.where(is_capped, 1.0, 0.0) if name == "maximum" else np.where(is_capped, 0, field)
+        """See `SaturatingUptake`; at the corner that with the slope 0, where the maximum counts.
+
+        So it is for a maximum of 0, of which any concentration is above the corner.
+        """
+        rate = self.rate_constant * field
+        is_capped = (rate >= self.maximum) & (rate > 0)
+        if name == "maximum":
+            return np.where(is_capped, 1.0, 0.0)
+        return np.where(is_capped | np.equal(self.maximum, 0), 0.0, field)
 
     def in_unit(self, unit: float) -> "CappedUptake":
         """See `SaturatingUptake`."""
@@ -281,14 +287,14 @@ def medium_with_uptake(
     return replace(medium, decay=medium.decay + rate), None
 
 
-def check_uptake(
-    uptake: SaturatingUptake, fixed: NDArray[np.bool_], medium: Medium
-) -> SaturatingUptake | None:
-    """The uptake, or None if it is 0 on all free nodes.
+def largest_capacity(uptake: SaturatingUptake, fixed: NDArray[np.bool_]) -> float:
+    """The largest rate that any free node comes near; 0 if the uptake takes up nothing."""
+    capacity = np.broadcast_to(uptake.capacity, fixed.shape)
+    return float(np.max(capacity, where=~fixed, initial=0.0))
 
-    Raises:
-        PhysicsError: arrays of another shape, or rates beyond any tissue.
-    """
+
+def check_uptake(uptake: SaturatingUptake, fixed: NDArray[np.bool_], medium: Medium) -> None:
+    """Raise a PhysicsError for arrays of another shape, or rates beyond any tissue."""
     if uptake.lattice not in (None, fixed.shape):
         volume = len(uptake.lattice or ()) > fixed.ndim
         hint = "; give numbers or arrays of the problem's shape"
@@ -296,10 +302,9 @@ def check_uptake(
             f"the uptake has arrays of shape {uptake.lattice}, the problem {fixed.shape}"
             f"{'; for a lattice of three axes give dimensions=3' if volume else hint}"
         )
-    free = ~fixed
-    maximum = float(np.max(np.broadcast_to(uptake.capacity, fixed.shape), where=free, initial=0.0))
+    maximum = largest_capacity(uptake, fixed)
     if not maximum:
-        return None
+        return
     rate, steepest = maximum / medium.unit, float(uptake.steepest) / medium.unit
     if not (rate <= LARGEST and steepest <= FASTEST):
         raise PhysicsError(
@@ -307,7 +312,6 @@ def check_uptake(
             f"D/h², the rate of diffusion over one lattice step; these may be {LARGEST:g} and "
             f"{FASTEST:g} at most: choose other units"
         )
-    return uptake
 
 
 def check_capacity(

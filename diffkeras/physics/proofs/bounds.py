@@ -104,15 +104,14 @@ def _certify_enclosed(equations: Equations, field: NDArray[np.float64]) -> Bound
         exact = np.where(fixed, values, 0.0)
         stats = SolveStatistics("newton-cg", 0)
         return Bounds(np.abs(field - exact) * SLACK, exact, np.zeros(field.shape), stats)
-    prediction = field / scale
+    prediction = field if scale == 1 else field / scale
     run = NewtonRun(equations, prediction)
     bound = run.certify(prediction)
     bound *= scale * SLACK
-    # the rounding of this product is in the bound already
     corrected = run.rounded()
-    corrected *= scale
+    corrected *= scale  # whose rounding is in the bound already
     np.copyto(corrected, values, where=fixed)
-    node_bound = np.subtract(field, corrected, out=prediction)
+    node_bound = field - corrected
     np.abs(node_bound, out=node_bound)
     node_bound += bound
     node_bound *= SLACK

@@ -49,7 +49,7 @@ from diffkeras.physics.proofs.rounding import (
     operator_diagonal,
     rounding_allowance,
 )
-from diffkeras.physics.solvers.preconditioner import RingPreconditioner
+from diffkeras.physics.solvers.preconditioner import RingPreconditioner, preconditioner_of
 from diffkeras.physics.solvers.production import particular_field
 from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import field_of_values
@@ -192,7 +192,7 @@ def certify_ring(equations: Equations, prediction: NDArray[np.float64]) -> Bound
     error = predicted.mismatch(field)
     mismatch = float(abs(error).max(initial=0.0))
 
-    precondition = RingPreconditioner(predicted.operator, equations.ring)
+    precondition = preconditioner_of(equations, bordered=False)
     answer = predicted.operator.spread(equations.ring.nodes, precondition(error))
     rest = predicted.mismatch(answer, error)
     for solutions in range(1 + MOST_SOLUTIONS):
@@ -245,7 +245,7 @@ def _field_on_ring(
     Where many fixed nodes lie close together, one application of the preconditioner leaves too
     much. `least` is what a bound needs to be.
     """
-    system = RingIteration(equations.operator, equations.ring)
+    system = RingIteration(equations)
     options = Options(max(least / 4, EPSILON * largest(values)))
     field, _, _ = field_of_values(equations, system, values, options)
     return field.astype(np.float64, copy=False)

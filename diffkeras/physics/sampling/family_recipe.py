@@ -29,7 +29,7 @@ from diffkeras.physics.sampling.family_sampler import FamilySampler
 from diffkeras.physics.steady_state import solve
 
 BLOCK = 256  # points that are drawn together; of a Latin hypercube, each block is one
-LAST = 2**30 - 1  # number of the last point of a Sobol' sequence
+LAST_SOBOL_POINT = 2**30 - 1
 MOST_DRAWS = 1000  # for a point beyond the ranges, where at least one in twelve is
 NO_SOURCES = Sources.from_lists([], [], [], [])
 
@@ -83,7 +83,7 @@ class FamilyRecipe:
         """
         split_key, k = (
             SPLIT_KEYS[check_split(split)],
-            check_whole("an example's number", k, 0, LAST),
+            check_whole("an example's number", k, 0, LAST_SOBOL_POINT),
         )
         family = self._drawn_from
         if not self.sampler.beyond:

@@ -15,6 +15,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_lattice, check_number
 from diffkeras.physics.families.family import METHODS, Family
 from diffkeras.physics.families.parameters import nodes_of_region, part_and_region
+from diffkeras.physics.problem.maps import PARTS
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.parts import parts_of, with_parts
 from diffkeras.physics.problem.problem import Problem
@@ -22,16 +23,8 @@ from diffkeras.physics.problem.uptake import MichaelisMenten
 from diffkeras.physics.sampling.masks import mask_of_text, text_of_mask
 from diffkeras.physics.sampling.random_regions import RandomRegions
 
-# parts → the maps of `physics.maps_of` that they change
-MAPS_OF_PARTS = {
-    "diffusivity": ("diffusivity",),
-    "decay": ("decay",),
-    "uptake.maximum": ("uptake", "saturation"),
-    "uptake.constant": ("uptake", "saturation"),
-    "production": ("production",),
-}
 MOST_BEYOND = 10.0
-KEPT = 8  # families in memory, each as large as its lattice
+FAMILIES_IN_MEMORY = 8  # each as large as its lattice
 
 
 @dataclass(frozen=True)
@@ -137,10 +130,9 @@ class FamilySampler:
 
     @property
     def maps(self) -> tuple[str, ...]:
-        """Which maps of problems a network may see, in the order of `MAPS_OF_PARTS`."""
+        """Which maps of problems a network may see, in the order of `physics.maps_of`."""
         kinds = {part_and_region(name)[0] for name in self.parts}
-        named = [MAPS_OF_PARTS[kind] for kind in MAPS_OF_PARTS if kind in kinds]
-        return tuple(dict.fromkeys(name for names in named for name in names))
+        return tuple(name for name, part in PARTS.items() if part in kinds)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -150,7 +142,7 @@ class FamilySampler:
     @property
     def unseen(self) -> tuple[str, ...]:
         """The parameters that no map shows, such as the value of a side."""
-        seen = (*MAPS_OF_PARTS, "values")
+        seen = (*PARTS.values(), "values")
         return tuple(name for name in self.ranges if part_and_region(name)[0] not in seen)
 
     @cached_property
@@ -242,7 +234,7 @@ def _widened(parameter: Any, share: float) -> tuple[float, float]:
     return low - share * (high - low), high + share * (high - low)
 
 
-@lru_cache(KEPT)
+@lru_cache(FAMILIES_IN_MEMORY)
 def _family(sampler: FamilySampler, lattice: tuple[int, int], medium: Medium) -> Family:
     medium.require_uniform("a family")
     medium.require_plane("a family")

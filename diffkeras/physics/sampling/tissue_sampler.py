@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import (
+    FASTEST,
+    LARGEST,
     SHOWN,
+    SLOWEST,
+    SMALLEST,
     check_lattice,
     check_number,
     check_rng,
     check_whole,
 )
-from diffkeras.physics.problem.limits import FASTEST, LARGEST, SLOWEST, SMALLEST
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import LARGEST_PLACE, Sources
 from diffkeras.physics.sampling.tissue import Tissue, numbers_of

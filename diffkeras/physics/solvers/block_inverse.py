@@ -26,7 +26,7 @@ from diffkeras.physics.equations.ring import Ring, ring_matrix
 from diffkeras.physics.equations.spectral import SpectralOperator
 
 MOST_BLOCKS = 2048  # whose dense system takes as long as some transforms
-NEAR = 2  # nodes, up to which a wall changes the field of a block much
+WALL_REACH = 2  # up to which a wall changes the field of a block much
 
 
 @dataclass(frozen=True)
@@ -119,5 +119,5 @@ def _shape(operator: SpectralOperator, ring: Ring, block: NDArray[np.intp]) -> b
         low, high = coordinates.min(), coordinates.max()
         parts.append(coordinates - low)
         if axis.boundary != "periodic":
-            parts.append(np.minimum([low, axis.nodes - 1 - high], NEAR).astype(np.int32))
+            parts.append(np.minimum([low, axis.nodes - 1 - high], WALL_REACH).astype(np.int32))
     return np.concatenate(parts).tobytes()

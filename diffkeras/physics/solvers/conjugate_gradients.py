@@ -54,7 +54,7 @@ def conjugate_gradients(
             follows, an estimate of the solution's error. This correction is added to the solution
             then: it costs no product any more, and leaves a smooth residual.
     """
-    residual, direction = right_hand_side.copy(), np.zeros_like(right_hand_side)
+    residual, direction = right_hand_side.copy(), None
     solution, energy = np.zeros_like(right_hand_side), 1.0
     (axpy,) = get_blas_funcs(("axpy",), (residual,))  # in place, where NumPy would take a copy
     estimate = first_estimate = 0.0
@@ -72,8 +72,12 @@ def conjugate_gradients(
                 solution += corrected
                 return Iterate(solution, residual, iterations, True, estimate, first_estimate)
         energy, last = float(np.vdot(residual, corrected)), energy
-        direction *= energy / last
-        direction += corrected
+        if direction is None:
+            direction = corrected
+        else:
+            direction *= energy / last
+            direction += corrected
+        del corrected
         product = apply(direction)
         curvature = float(np.vdot(direction, product))
         if not (energy > 0 and curvature > 0):  # rounding, or an overflow

@@ -30,9 +30,9 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.rounding import EPSILON, SLACK
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
-SHARP = 1.25  # t, from which iterations hardly sharpen the bound
+SHARP_MULTIPLE = 1.25  # t, from which iterations hardly sharpen the bound
 ATTEMPTS = 10  # single precision may take one digit each where D varies by orders
-NEGLIGIBLE = EPSILON**2  # share of the terms of A û, far below their rounding
+CAUTION = 0.99  # share of a needed bound, as iterations see bounds in single precision
 
 
 class Enclosure:
@@ -91,42 +91,47 @@ class Enclosure:
         residual, rounding = equations.of_with_rounding(field, precision)
         np.abs(residual, out=residual)
         residual += rounding
+        del rounding
         size = largest(residual)
         if not size:
             size = self._negligible(field)
             residual = np.where(free, size, 0.0).astype(precision)
         residual /= size
-        target = residual + float(np.sqrt(np.vdot(residual, residual) / residual.size))
-        target *= free
-        test = _Test(residual, target, free, needed / size, most / size)
-        bound: NDArray[np.float64] = np.zeros(field.shape)
-        remainder = target
+        more = float(np.sqrt(np.vdot(residual, residual) / residual.size))  # ε
+        remainder = residual + more
+        remainder *= free
+        test = _Test(residual, remainder, free, needed / size, most / size)
+        bound: NDArray[np.float64] | None = None
         for _ in range(ATTEMPTS):
-            test.begin(largest(remainder), largest(bound))
+            test.begin(largest(remainder), 0.0 if bound is None else largest(bound))
             try:
-                bound += self._steps.solve(slope, remainder, Goal(of_both=test)).solution
+                found = self._steps.solve(slope, remainder, Goal(of_both=test)).solution
             except ConvergenceError:  # A + d is singular, for example
                 return None
             self.is_too_wide = test.is_too_wide
             if self.is_too_wide:
                 return None
+            del remainder
+            bound = found if bound is None else np.add(bound, found, out=bound)
+            del found
             np.maximum(bound, 0.0, out=bound)
-            applied = operator.apply_rounded_down(bound.astype(precision))
+            applied = operator.apply_rounded_down(bound.astype(precision, copy=False))
             np.copyto(applied, 1.0, where=equations.fixed)
             factor = _factor(residual, applied)
             if test.is_enough(factor, largest(bound)):
                 break
-            remainder = np.subtract(target, applied, out=applied)
+            remainder = np.subtract(residual, applied, out=applied)
+            remainder += more
             remainder *= free
-        if not np.isfinite(factor):
+        if bound is None or not np.isfinite(factor):
             return None
         bound *= factor * size * SLACK
         return bound
 
     def _negligible(self, field: NDArray) -> float:
         """|F| in place of an exact 0: far below the rounding of A û."""
-        product = float(np.abs(field).max() * self._equations.volumes.diagonal().max())
-        return max(NEGLIGIBLE * product, float(np.finfo(np.float64).tiny))
+        product = largest(field) * float(self._equations.volumes.diagonal.max())
+        return max(EPSILON**2 * float(product), float(np.finfo(np.float64).tiny))
 
 
 class _Test:
@@ -153,7 +158,7 @@ class _Test:
 
     def is_enough(self, factor: float, highest: float) -> bool:
         """Whether t and the largest y are small enough."""
-        return factor <= SHARP or factor * highest <= self._needed
+        return factor <= SHARP_MULTIPLE or factor * highest <= CAUTION * self._needed
 
     def __call__(self, solution: NDArray, residual: NDArray) -> bool:
         """Of y and the residual of (A + d) y = |F| + ε."""

@@ -2,13 +2,14 @@
 
 Conjugate gradients in single precision, preconditioned by a geometric multigrid cycle
 (`block_cycles`). Where these take too many iterations, double precision and a V-cycle of algebraic
-multigrid take over. Its hierarchy is set up once and used for other slopes d, too, while it serves.
+multigrid (Ruge & Stüben 1987) take over. Its hierarchy is set up once and used for other slopes d,
+too, while it serves.
 
 The callers correct what single precision leaves.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,12 +20,11 @@ from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import SINGLE, BlockCycle
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
-from diffkeras.physics.solvers.algebraic_multigrid import ruge_stuben_hierarchy
 from diffkeras.physics.solvers.conjugate_gradients import Function, Iterate, conjugate_gradients
 
-MOST_CYCLES = 25  # cycles of one step, beyond which algebraic multigrid takes over
-MOST_ALGEBRAIC = 100  # iterations of one step
-OLD = 15  # iterations of one step, beyond which the hierarchy is set up again
+SINGLE_REDUCTION = 1e-4  # single precision gives no more digits of a residual in one step
+MOST_CYCLES, MOST_ALGEBRAIC_CYCLES = 25, 100  # of one step, by geometric and algebraic multigrid
+MOST_CYCLES_OF_OLD_HIERARCHY = 15
 
 
 class Goal(NamedTuple):
@@ -66,35 +66,41 @@ class NearbyCycle(NamedTuple):
     Attributes:
         cycle: of A on the free nodes.
         drain: A's, on the lattice.
-        spares: cycles that aren't used any more (`BlockCycle.plus`).
+        spares: cycles that aren't used any more (`BlockCycle.plus`); threads get different ones.
     """
 
     cycle: BlockCycle
     drain: NDArray[np.float64]
     spares: list[BlockCycle]
 
-    def spare(self) -> BlockCycle | None:
-        """One of the spares, if there is one; threads get different ones."""
+    def at(self, equations: Equations, slope: NDArray | float) -> BlockCycle:
+        """The cycle of A + d, for the operator A of the equations."""
+        drain = equations.volumes.drain - self.drain
+        drain += slope
+        drain *= equations.free
         try:
-            return self.spares.pop()
+            return self.cycle.plus(drain, self.spares.pop())
         except IndexError:
-            return None
+            return self.cycle.plus(drain)
 
 
 class LinearSteps:
     """The solver of all steps of one problem.
 
+    From one step to the next it keeps the cycle of the last slopes, whether geometric cycles took
+    too many iterations, and the algebraic hierarchy.
+
     Attributes:
         iterations: of conjugate gradients, so far.
     """
 
-    def __init__(self, equations: Equations, near: "NearbyCycle | None" = None) -> None:
+    def __init__(self, equations: Equations, near: NearbyCycle | None = None) -> None:
         """`near` is the cycle of other equations, if there is one."""
         self.iterations = 0
         self._equations = equations
-        self._by_blocks = True
-        self._slope: NDArray | float | None = None
         self._near = near
+        self._latest: tuple[NDArray | float, BlockCycle] | None = None  # slopes, and their cycle
+        self._is_hard = False
         self._algebraic: Function | None = None
 
     def solve(self, slope: NDArray | float, right_hand_side: NDArray, goal: Goal) -> Move:
@@ -107,14 +113,14 @@ class LinearSteps:
         if not size:
             return Move(np.zeros(right_hand_side.shape))
         result: Iterate | None = None
-        if self._by_blocks:
-            cycle = self._cycle_of(slope)
+        if not self._is_hard:
+            cycle = self._cycle_at(slope)
             single = np.empty(right_hand_side.shape, SINGLE)
             single = np.divide(right_hand_side, size, out=single, casting="same_kind").ravel()
             height = cycle.height if goal.provable else 0.0
             result = _iterate(cycle.matrix.dot, cycle, single, goal, size, MOST_CYCLES, height)
             self.iterations += result.iterations
-            self._by_blocks = result.is_met
+            self._is_hard = not result.is_met
         if result is None or not result.is_met:
             scaled = (right_hand_side / size).astype(np.float64)
             result = self._solve_algebraically(slope, scaled.ravel(), goal, size)
@@ -123,31 +129,19 @@ class LinearSteps:
         estimates = size * result.estimate, size * result.first_estimate
         return Move(solution, *estimates, result.iterations)
 
-    def _cycle_of(self, slope: NDArray | float) -> BlockCycle:
-        if slope is not self._slope:
-            self._cycle = self._new_cycle(slope)
-            self._slope = slope
-        return self._cycle
-
-    def _new_cycle(self, slope: NDArray | float) -> BlockCycle:
-        equations, near = self._equations, self._near
-        if near is None:
-            cycle = equations.cycle
-            if not np.any(slope):
-                return cycle
-            return cycle.plus((slope * equations.free).astype(np.float64))
-        drain = equations.volumes.drain - near.drain
-        drain += slope
-        drain *= equations.free
-        if self._slope is not None:
+    def _cycle_at(self, slope: NDArray | float) -> BlockCycle:
+        if self._near is None:
+            return self._equations.cycle_at(slope)
+        if self._latest is None or self._latest[0] is not slope:
             self.release()
-        return near.cycle.plus(drain, near.spare())
+            self._latest = slope, self._near.at(self._equations, slope)
+        return self._latest[1]
 
     def release(self) -> None:
         """Give the memory of the last cycle, which isn't used any more, to the next one."""
-        if self._near is not None and self._slope is not None:
-            self._near.spares.append(self._cycle)
-            self._slope = None
+        if self._near is not None and self._latest is not None:
+            self._near.spares.append(self._latest[1])
+            self._latest = None
 
     def _solve_algebraically(
         self, slope: NDArray | float, scaled: NDArray[np.float64], goal: Goal, size: float
@@ -157,14 +151,14 @@ class LinearSteps:
         try:
             matrix = self._matrix(slope)
             precondition = self._algebraic or self._set_up(matrix)
-            result = _iterate(matrix.dot, precondition, scaled, goal, size, MOST_ALGEBRAIC)
+            result = _iterate(matrix.dot, precondition, scaled, goal, size, MOST_ALGEBRAIC_CYCLES)
             self.iterations += result.iterations
         except RuntimeError:  # SuperLU's, for a singular matrix
             pass
-        if result is None or not result.is_met or result.iterations > OLD:
+        if result is None or not result.is_met or result.iterations > MOST_CYCLES_OF_OLD_HIERARCHY:
             self._algebraic = None
         if result is None or not result.is_met:
-            self._by_blocks = True  # for other slopes
+            self._is_hard = False  # for other slopes
             raise ConvergenceError(
                 f"conjugate gradients stopped after {self.iterations} iterations: diffusivity or "
                 "uptake vary too much, or decay is too weak; check the medium and the uptake"
@@ -189,6 +183,14 @@ class LinearSteps:
 
         self._algebraic = precondition
         return precondition
+
+
+def ruge_stuben_hierarchy(matrix: sp.csr_array) -> Any:
+    """PyAMG's hierarchy of grids of an M-matrix."""
+    import pyamg  # seconds to import, and few programs need it
+
+    # splu: the default, a pseudoinverse, drops the slowest modes of extreme media
+    return pyamg.ruge_stuben_solver(sp.csr_matrix(matrix), max_coarse=100, coarse_solver="splu")
 
 
 def _iterate(

@@ -18,39 +18,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.arguments import largest
+from diffkeras.physics.arguments import SMALLEST_TOLERANCE, largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.rounding import EPSILON, SLACK
 from diffkeras.physics.solvers.enclosure import Enclosure
-from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps, Move
+from diffkeras.physics.solvers.linear_steps import SINGLE_REDUCTION, Goal, LinearSteps, Move
 from diffkeras.physics.solvers.statistics import Options, Solved, SolveStatistics
 
-# Limits of the loops, reached only where rounding or a medium that varies by orders is in the way
-MOST_STEPS = 60
-MOST_PROOFS = 12
-STOPPED, STOPPED_LINEAR = 10, 2  # steps without progress; only Newton's may jump to and fro
-
-# How well a step is solved, as a share of the residual: single precision gives no more digits than
-# the first one, and the second one is a digit. After a bound that was too large, the aim falls by a
-# digit more than the bound asks for.
-LEAST_REDUCTION, MOST_REDUCTION = 1e-4, 0.1
-
-# Shares of a needed bound: what the error is estimated to be before a proof is tried, and what the
-# proof is told, as it sees bounds in single precision
-MARGIN, CAUTION = 0.7, 0.99
-SHARP = 0.5  # share of a certified field's error that a bound of the corrected field may be
+MOST_STEPS, MOST_PROOFS = 60, 12  # reached only where rounding is in the way
+STALLED_STEPS, STALLED_LINEAR_STEPS = 10, 2  # without progress; Newton's may jump to and fro
+ONE_DIGIT = 0.1
+ESTIMATE_MARGIN = 0.7  # share of the needed bound that the error is estimated to be before a proof
+CERTIFIED_SHARE = 0.5  # of a field's error that the bound of its corrected field may be
 
 # The slopes of uptake are taken within a radius that is so much larger than the estimated error or
 # the needed bound, but not than the share of the field within which they hardly change; and so much
 # larger again where a bound is not inside
-WIDER, WIDE = 16.0, 0.01
+RADIUS_FACTOR, ALIKE_SLOPES = 16.0, 0.01
 
 # Four unit roundoffs: the final field is rounded to float64 and multiplied by the scale, and its
 # bound is the result of some sums
 FINAL_ROUNDING = 2 * EPSILON
-
-# share of D/h²: with such a decay a closed lattice had a proof, however cells saturate
-PROVABLE = 1e-8
 
 
 def solve_by_newton(equations: Equations, options: Options) -> Solved:
@@ -84,15 +72,13 @@ class NewtonRun:
         self._linear = LinearSteps(equations)
         self._enclosure = Enclosure(equations, self._linear)
         self._precision: np.dtype = np.dtype(np.float64)
-        self._fixed_values = np.zeros(equations.lattice)
-        self._fixed_values[equations.ring.nodes] = equations.ring_values
         self._ring_size = largest(equations.ring_values)
         # of the fixed values, by division: no field is changed by more (maximum principle)
         self._fixed_rounding = 0.0 if equations.scale == 1 else FINAL_ROUNDING * self._ring_size
         self.bound, self.steps = np.inf, 0
         self._last_norm = np.inf
         self._has_start = start is not None
-        self._set(np.array(self._fixed_values if start is None else start))
+        self._set(np.zeros(equations.lattice) if start is None else np.array(start))
 
     def statistics(self, residual: float) -> SolveStatistics:
         """Those of the run, with a relative bound of its error."""
@@ -113,8 +99,8 @@ class NewtonRun:
         return largest(self.field)
 
     def rounded(self) -> NDArray[np.float64]:
-        """The field in float64."""
-        return self.field.astype(np.float64)
+        """The field in float64, which the caller may change once the run has ended."""
+        return self.field.astype(np.float64, copy=False)
 
     def solve(self, tolerance: float) -> NDArray[np.float64]:
         """Steps until the relative bound is proven to meet the tolerance.
@@ -142,7 +128,7 @@ class NewtonRun:
     def certify(self, prediction: NDArray[np.float64]) -> NDArray[np.float64]:
         """Correct the start until its proven error is a small share of the prediction's.
 
-        Or until rounding ends that.
+        Or until it is the smallest tolerance of solutions, or rounding ends that.
 
         Args:
             prediction: the start as it was given.
@@ -154,9 +140,15 @@ class NewtonRun:
             ConvergenceError: no bound was found.
         """
         free = self._equations.free
+
+        def needed() -> float:
+            change = prediction - self.field
+            change *= free
+            # no solution is asked for with a smaller tolerance, which may take extended precision
+            return max(CERTIFIED_SHARE * largest(change), SMALLEST_TOLERANCE * self._size)
+
         # half of it: a proof that fails costs more than an iteration
-        share = MARGIN * SHARP / 2
-        bound = self._run(lambda: SHARP * largest((prediction - self.field) * free), share)
+        bound = self._run(needed, ESTIMATE_MARGIN * CERTIFIED_SHARE / 2)
         if bound is None:
             raise ConvergenceError(
                 f"newton-cg: after {self.steps} steps no bound of the error was found: "
@@ -174,7 +166,7 @@ class NewtonRun:
         Returns:
             The smallest proven bound, whose field it leaves; None if there is none.
         """
-        best, nearest, aim = None, self.field, MARGIN
+        best, nearest, aim = None, self.field, ESTIMATE_MARGIN
         for attempt in range(MOST_PROOFS):
             estimate = self._descend(needed, aim, 0.0 if attempt else share)
             wanted = needed()
@@ -190,14 +182,15 @@ class NewtonRun:
                     break
                 self._take_extended_precision()
             excess = found / wanted if wanted and np.isfinite(found) else 1.0
-            aim *= max(MOST_REDUCTION / excess, LEAST_REDUCTION)
+            aim *= max(ONE_DIGIT / excess, SINGLE_REDUCTION)
         self.field = nearest
         return best
 
     @property
     def _obstacle(self) -> str:
         """Why proofs fail, and what helps."""
-        decay = PROVABLE * self._equations.unit
+        # a share of D/h² with which closed lattices had a proof, however cells saturate
+        decay = 1e-8 * self._equations.unit
         return (
             "diffusivity or uptake vary too much, or decay is too weak; a decay of "
             f"{decay:.0e} or more helps as a rule, and so does more uptake or less production"
@@ -223,7 +216,7 @@ class NewtonRun:
             is_near = (is_linear and share > 0) or estimate <= self._near(aim * needed())
             # a step of a problem that isn't linear leaves more than its solution is off
             is_near &= is_linear or not move.iterations
-            stops = stopped > (STOPPED_LINEAR if is_linear else STOPPED)
+            stops = stopped > (STALLED_LINEAR_STEPS if is_linear else STALLED_STEPS)
             if is_near or stops or self.steps >= MOST_STEPS:
                 return estimate
             best, share = min(best, before), 0.0
@@ -235,15 +228,15 @@ class NewtonRun:
     def _reduction(self) -> float:
         """How well the next step is to be solved, by what the last one has left of F."""
         if self._equations.is_linear:
-            return LEAST_REDUCTION
+            return SINGLE_REDUCTION
         if not self._last_norm:  # solved to the bit
-            return LEAST_REDUCTION
+            return SINGLE_REDUCTION
         ratio = _norm(self._residual) / self._last_norm  # 0 before the first step
         if ratio >= 1:
             # exact steps ascend, inexact ones may jump to and fro
-            return LEAST_REDUCTION
-        quadratic = 0.9 * ratio**2 if ratio else MOST_REDUCTION
-        return min(max(quadratic, LEAST_REDUCTION), MOST_REDUCTION)
+            return SINGLE_REDUCTION
+        quadratic = 0.9 * ratio**2 if ratio else ONE_DIGIT
+        return min(max(quadratic, SINGLE_REDUCTION), ONE_DIGIT)
 
     def _step(self, goal: Goal) -> Move:
         """One step of Newton's method."""
@@ -257,13 +250,13 @@ class NewtonRun:
                 raise
             # a start where all uptake is at its maximum, and nothing else is lost
             move = Move(self.rounded(), np.inf, np.inf)
-            self._set(self._fixed_values.copy())
+            self._set(np.zeros(self._equations.lattice))
             return move
         self._set(self.field - move.solution)
         if self._has_start:
             self._has_start = False
             if largest(move.solution) > 2 * self._size:  # zeros are nearer
-                self._set(self._fixed_values.copy())
+                self._set(np.zeros(self._equations.lattice))
                 return self._step(goal)
         return move
 
@@ -272,21 +265,21 @@ class NewtonRun:
     ) -> NDArray[np.float64] | None:
         """Bounds of the error of `rounded`, (rows, columns), of about the needed size."""
         size = self._size
-        needed = CAUTION * max(needed - 2 * FINAL_ROUNDING * size, 0.0)
+        needed = max(needed - 2 * FINAL_ROUNDING * size, 0.0)
         radius = np.inf
         if not self._equations.is_linear:
-            least = min(WIDER * needed, WIDE * size)
-            radius = max(WIDER * estimate, least, WIDER * FINAL_ROUNDING * size)
+            least = min(RADIUS_FACTOR * needed, ALIKE_SLOPES * size)
+            radius = max(RADIUS_FACTOR * max(estimate, FINAL_ROUNDING * size), least)
         for _ in range(MOST_PROOFS):
             bound = self._enclosure.within(
                 self.field, radius, self._precision, needed, may_fail=may_fail
             )
             if bound is not None or self._enclosure.is_too_wide or not np.isfinite(radius):
                 break
-            radius *= WIDER
+            radius *= RADIUS_FACTOR
         if bound is None:
             return None
-        if not self._equations.is_linear and needed < bound.max() < radius / WIDER:
+        if not self._equations.is_linear and needed < bound.max() < radius / RADIUS_FACTOR:
             bound = self._enclosure.sharpened(self.field, bound, self._precision)
         rounding = np.abs(self.field, dtype=np.float64, casting="same_kind")
         rounding *= FINAL_ROUNDING
@@ -307,7 +300,8 @@ class NewtonRun:
         field = field.astype(self._precision, copy=False)
         if equations.is_positive:
             np.maximum(field, 0.0, out=field)
-        np.copyto(field, self._fixed_values, where=equations.fixed)
+        np.copyto(field, 0.0, where=equations.fixed)
+        field[equations.ring.nodes] = equations.ring_values
         self.field = field
         self._slope = equations.slope(field)
         self._residual_at: NDArray | None = None

@@ -33,6 +33,7 @@ import scipy.sparse as sp
 import scipy.spatial
 from numpy.typing import NDArray
 
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.ring import Ring, ring_matrix
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem.medium import Medium
@@ -42,7 +43,7 @@ from diffkeras.physics.solvers.block_inverse import BlockInverse
 RIMS = (32, 96)
 SURFACES = (256, 1024)
 NEAR_BLOCKS = 9
-WINDOW = 511  # nodes a side; its transforms have the length 2·512
+WINDOW_SIDE = 511  # its transforms have the length 2·512
 # Most nodes between the centres of a block's sources along an axis. No source reaches further from
 # its centre than its rim has nodes, so a block is well inside its window.
 REACH = 128
@@ -55,7 +56,7 @@ class RingPreconditioner:
     and not the system in which densities sum to 0 (where M⁻¹ is semidefinite).
     """
 
-    def __init__(self, operator: SpectralOperator, ring: Ring, *, bordered: bool = False) -> None:
+    def __init__(self, operator: SpectralOperator, ring: Ring, *, bordered: bool) -> None:
         self._inverse: SparseInverse | BlockInverse | None = None
         self._of_ones: NDArray[np.float64] | None = None
         if ring.size == 0:
@@ -77,6 +78,15 @@ class RingPreconditioner:
         if self._of_ones is not None:
             densities -= (self._share * densities.sum() * self._of_ones).astype(densities.dtype)
         return densities
+
+
+def preconditioner_of(equations: Equations, *, bordered: bool) -> RingPreconditioner:
+    """That of the ring of some equations, which keep it."""
+    name = "bordered" if bordered and equations.operator.deflated else "preconditioner"
+    if name not in equations.kept:
+        made = RingPreconditioner(equations.operator, equations.ring, bordered=bordered)
+        equations.kept[name] = made
+    return equations.kept[name]
 
 
 def _inverse(operator: SpectralOperator, ring: Ring) -> "SparseInverse | BlockInverse":
@@ -138,7 +148,7 @@ class Window:
     def of(cls, operator: SpectralOperator) -> "Window":
         """The window of a lattice."""
         whole, medium = operator.lattice, operator.medium
-        cut = tuple(nodes > WINDOW for nodes in whole)
+        cut = tuple(nodes > WINDOW_SIDE for nodes in whole)
         wraps = tuple(
             is_cut and name == "periodic"
             for is_cut, name in zip(cut, medium.boundaries, strict=True)
@@ -149,7 +159,7 @@ class Window:
             "absorbing" if wrap else name
             for wrap, name in zip(wraps, medium.boundaries, strict=True)
         )
-        sides = tuple(min(nodes, WINDOW) for nodes in whole)
+        sides = tuple(min(nodes, WINDOW_SIDE) for nodes in whole)
         window = Medium(medium.diffusivity, medium.decay, medium.step, boundaries)
         return cls(spectral_operator(sides, window, operator.deflated), whole, wraps)
 

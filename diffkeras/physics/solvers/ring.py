@@ -19,27 +19,37 @@ class DenseRing:
     def __init__(self, operator: SpectralOperator, ring: Ring) -> None:
         self._operator = operator
         self._ring = ring
+        self._factors: dict[np.dtype, NDArray[np.floating] | None] = {}
 
     def solve(
         self, values: NDArray[np.floating], tolerance: float = 0.0
     ) -> tuple[NDArray[np.floating], float]:
         """Densities (m,) and constant, see `RingSystem`; a system singular to float32 gives NaN."""
-        single = values.dtype == np.float32
-        posv = scipy.linalg.lapack.sposv if single else scipy.linalg.lapack.dposv
-        right_hand_side = values[:, None]
-        if self._operator.deflated:
-            right_hand_side = np.stack((values, np.ones_like(values)), axis=1)
-        # LAPACK reads columns first, to which the lower triangle is the upper one
-        matrix = ring_matrix(self._operator, self._ring, values.dtype).T
-        _, solved, info = posv(matrix, right_hand_side, lower=0, overwrite_a=True)
-        if info > 0 and single:
+        factor, is_single = self._factor(values.dtype), values.dtype == np.float32
+        if factor is None and is_single:
             return np.full_like(values, np.nan), 0.0
-        if info > 0:
+        if factor is None:
             raise ConvergenceError(
                 f"the ring system of {self._ring.size} nodes is not positive definite to rounding; "
                 'take method="newton-cg"'
             )
+        right_hand_side = values[:, None]
+        if self._operator.deflated:
+            right_hand_side = np.stack((values, np.ones_like(values)), axis=1)
+        solve = scipy.linalg.lapack.spotrs if is_single else scipy.linalg.lapack.dpotrs
+        solved, _ = solve(factor, right_hand_side, lower=0)
         if not self._operator.deflated:
             return solved[:, 0], 0.0
         of_values, of_ones = solved.T
         return eliminate_constant(self._operator, of_values, of_ones)
+
+    def _factor(self, dtype: np.dtype) -> NDArray[np.floating] | None:
+        """Cholesky's factor of G, (m, m); None if G is not positive definite to rounding."""
+        if dtype not in self._factors:
+            single = dtype == np.float32
+            factorise = scipy.linalg.lapack.spotrf if single else scipy.linalg.lapack.dpotrf
+            # LAPACK reads columns first, to which the lower triangle is the upper one
+            matrix = ring_matrix(self._operator, self._ring, dtype).T
+            factor, failed = factorise(matrix, lower=0, overwrite_a=True, clean=False)
+            self._factors[dtype] = None if failed else factor
+        return self._factors[dtype]

@@ -31,12 +31,13 @@ class RingSolver:
 
     def needs(self, problem: Problem) -> str:
         """See `Solver`."""
-        if not problem.homogeneous.medium.is_uniform:
+        plain = problem.homogeneous
+        if not plain.medium.is_uniform:
             return (
                 "a uniform medium, and diffusivity, decay or uptake vary over the lattice here, or "
                 "a side is a Robin side"
             )
-        return "a linear problem, and uptake saturates here" if problem.uptake else ""
+        return "a linear problem, and uptake saturates here" if plain.uptake else ""
 
     def cost(self, equations: Equations) -> float:
         """See `Solver`: the entries of the ring matrix, and Cholesky's method."""
@@ -49,7 +50,9 @@ class RingSolver:
         return solve(equations, self._system(equations, options.threads), options)
 
     def _system(self, equations: Equations, threads: int) -> RingSystem:
-        return DenseRing(equations.operator, equations.ring)
+        if "ring" not in equations.kept:
+            equations.kept["ring"] = DenseRing(equations.operator, equations.ring)
+        return equations.kept["ring"]
 
 
 class IterativeRingSolver(RingSolver):
@@ -60,8 +63,7 @@ class IterativeRingSolver(RingSolver):
         return 1.5e-5 * equations.ring.size + 5 * 2.7e-8 * equations.values.size
 
     def _system(self, equations: Equations, threads: int) -> RingSystem:
-        in_single = len(equations.lattice) == 3
-        return RingIteration(equations.operator, equations.ring, threads, in_single)
+        return RingIteration(equations, threads)
 
 
 class NewtonSolver:

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.reporting.print_figures import log_ticks, print_axes, series_style
+from diffkeras.reporting.figures import log_ticks
+from diffkeras.reporting.print_figures import print_axes, series_style
 from diffkeras.studies.analysis import Analysis, grouped
 from diffkeras.studies.drawing import (
     STYLE,

@@ -12,7 +12,8 @@ from scipy.stats import chi2
 from statsmodels.formula.api import glm
 from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
-from diffkeras.reporting.print_figures import PALETTE, log_ticks
+from diffkeras.reporting.figures import log_ticks
+from diffkeras.reporting.print_figures import PALETTE
 from diffkeras.studies.analysis import Analysis, grouped, rows_of
 from diffkeras.studies.drawing import region_panels
 from diffkeras.studies.study_data import (

@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from diffkeras.reporting.print_figures import PALETTE, log_ticks
+from diffkeras.reporting.figures import log_ticks
+from diffkeras.reporting.print_figures import PALETTE
 from diffkeras.studies.analysis import Analysis, rows_of_first
 from diffkeras.studies.drawing import baseline_errors, draw_lines, in_lines, region_panels
 from diffkeras.studies.statistics.comparison import (

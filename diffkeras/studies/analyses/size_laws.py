@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import expit
 
-from diffkeras.reporting.print_figures import PALETTE, log_ticks
+from diffkeras.reporting.figures import log_ticks
+from diffkeras.reporting.print_figures import PALETTE
 from diffkeras.studies.analysis import Analysis, grouped, rows_of
 from diffkeras.studies.drawing import baseline_errors, draw_lines, legend_above, region_panels
 from diffkeras.studies.statistics.laws import LOGARITHM, POWER, Array, Samples

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from diffkeras.config import parse_counts
-from diffkeras.reporting.print_figures import PAGE, PALETTE, log_ticks, print_axes, series_style
+from diffkeras.reporting.figures import log_ticks
+from diffkeras.reporting.print_figures import PAGE, PALETTE, print_axes, series_style
 from diffkeras.studies.analysis import Analysis
 from diffkeras.studies.drawing import baseline_errors, legend_above
 from diffkeras.studies.statistics.comparison import (

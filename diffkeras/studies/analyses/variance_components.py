@@ -14,7 +14,8 @@ from scipy.stats import chi2
 
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.report import HEADINGS
-from diffkeras.reporting.print_figures import log_ticks, print_axes, series_style
+from diffkeras.reporting.figures import log_ticks
+from diffkeras.reporting.print_figures import print_axes, series_style
 from diffkeras.studies.analysis import Analysis, grouped, rows_of, rows_of_first
 from diffkeras.studies.drawing import legend_above, region_panels
 from diffkeras.studies.statistics.designs import anova, complete_design

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from diffkeras.reporting.print_figures import PAGE, log_ticks, print_axes, series_style
+from diffkeras.reporting.figures import log_ticks
+from diffkeras.reporting.print_figures import PAGE, print_axes, series_style
 from diffkeras.studies.analysis import Analysis, grouped
 from diffkeras.studies.drawing import baseline_errors, draw_lines
 from diffkeras.studies.study_data import (

@@ -29,7 +29,8 @@ class LiteRTFormat(FileFormat):
 
     label, file_name, packages = "LiteRT", "model.tflite", ("ai_edge_litert",)
 
-    def convert(self, surrogate: Surrogate, lattice: Lattice, description: Any) -> bytes:  # noqa: D102
+    def convert(self, surrogate: Surrogate, lattice: Lattice, description: Any) -> bytes:
+        """The model with its weights, and the description behind it."""
         function = fields_function(surrogate, lattice)
         module = tf.Module()
         # without the tensors that the function reads, the model would have no weights
@@ -43,7 +44,8 @@ class LiteRTFormat(FileFormat):
             archive.writestr(zipfile.ZipInfo(DESCRIPTION), text)  # without a time: reproducible
         return content.getvalue()
 
-    def load(self, path: Path) -> Runner:  # noqa: D102
+    def load(self, path: Path) -> Runner:
+        """The signature of an interpreter."""
         from ai_edge_litert.interpreter import Interpreter
 
         with silent_stderr():
@@ -56,7 +58,8 @@ class LiteRTFormat(FileFormat):
 
         return run
 
-    def is_export(self, path: Path) -> bool:  # noqa: D102
+    def is_export(self, path: Path) -> bool:
+        """Whether a description stands behind it."""
         try:
             with zipfile.ZipFile(path) as archive:
                 return DESCRIPTION in archive.namelist()

@@ -32,7 +32,8 @@ class ONNXFormat(FileFormat):
 
     label, file_name, packages = "ONNX", "model.onnx", ("tf2onnx", "onnx", "onnxruntime")
 
-    def convert(self, surrogate: Surrogate, lattice: Lattice, description: Any) -> bytes:  # noqa: D102
+    def convert(self, surrogate: Surrogate, lattice: Lattice, description: Any) -> bytes:
+        """The graph, with the description among its metadata."""
         import onnx
         import tf2onnx
 
@@ -51,7 +52,8 @@ class ONNXFormat(FileFormat):
         onnx.checker.check_model(model)  # tf2onnx keeps operations that it can't convert
         return model.SerializeToString()
 
-    def load(self, path: Path) -> Runner:  # noqa: D102
+    def load(self, path: Path) -> Runner:
+        """A session of ONNX Runtime on the CPU."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -63,7 +65,8 @@ class ONNXFormat(FileFormat):
 
         return run
 
-    def is_export(self, path: Path) -> bool:  # noqa: D102
+    def is_export(self, path: Path) -> bool:
+        """Whether its metadata have a description."""
         import onnx
         from google.protobuf.message import DecodeError
 

@@ -18,15 +18,18 @@ class SavedModelFormat(Format):
 
     label, file_name = "SavedModel", "saved_model"
 
-    def check_output(self, path: Path) -> None:  # noqa: D102
+    def check_output(self, path: Path) -> None:
+        """A directory is replaced if it is a SavedModel, or empty."""
         check_replaceable(path, SAVED_MODEL)
 
-    def replacing(  # noqa: D102
+    def replacing(
         self, surrogate: Surrogate, path: Path, lattice: Lattice
     ) -> AbstractContextManager[Path]:
+        """As `saved_model.replacing_by_saved_model`."""
         return replacing_by_saved_model(surrogate, path, lattice)
 
-    def load(self, path: Path) -> Runner:  # noqa: D102
+    def load(self, path: Path) -> Runner:
+        """The signature `serving_default`."""
         loaded = tf.saved_model.load(str(path))
 
         def run(inputs: Inputs) -> Any:

@@ -4,8 +4,7 @@ import pytest
 
 from diffkeras.evaluation.benchmark_data import splits
 from diffkeras.evaluation.benchmark_data.problems import TRAINING_IMAGES, TestProblem
-from diffkeras.evaluation.benchmark_data.splits import Digest, PublicSplit
-from diffkeras.evaluation.images import draw_images
+from diffkeras.evaluation.benchmark_data.splits import PublicSplit
 
 
 @pytest.fixture
@@ -20,10 +19,7 @@ def tiny_split(monkeypatch: pytest.MonkeyPatch) -> Callable[..., PublicSplit]:
     def make(problem: str, split: str = "test") -> PublicSplit:
         tiny = PublicSplit(problem, 32, split)
         monkeypatch.setitem(splits.BENCHMARKS, tiny.benchmark, (problem, 32))
-        digest, (counts, each) = Digest(tiny.config()), tiny.numbers
-        for count in counts:
-            digest.add(draw_images(digest.config, count, range(each), tiny.recipe_split))
-        hashes[tiny.name] = digest.hexdigest()
+        hashes[tiny.name] = tiny.drawn_hash()
         return tiny
 
     return make

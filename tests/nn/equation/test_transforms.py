@@ -6,7 +6,6 @@ import pytest
 from diffkeras.nn.equation.equations import BOUNDARIES, LatticeOperator, equations_of
 from diffkeras.nn.equation.transforms import convolve, inverse, ring_of
 from diffkeras.physics import Medium
-from diffkeras.physics.equations.axis import lattice_axes
 from diffkeras.physics.equations.ring import find_ring
 from diffkeras.physics.equations.spectral import SpectralOperator
 
@@ -31,7 +30,7 @@ def test_the_ring_is_that_of_physics(boundaries):
     ring = np.asarray(ring_of(fixed.astype(np.float32), boundaries))
     for mask, result in zip(fixed, ring, strict=True):
         expected = np.zeros(LATTICE)
-        expected[find_ring(mask, lattice_axes(LATTICE, boundaries)).nodes] = 1
+        expected[find_ring(mask, boundaries).nodes] = 1
         np.testing.assert_array_equal(result, expected)
 
 

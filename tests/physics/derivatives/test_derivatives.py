@@ -145,6 +145,19 @@ def test_at_the_corner_of_capped_uptake_the_maximum_counts():
     assert derivatives["uptake.rate_constant"] == 0
 
 
+@pytest.mark.parametrize("law", [dk.MichaelisMenten(0.0, 0.3), CappedUptake(0.0, 0.3)])
+def test_where_nothing_is_taken_up_the_derivative_by_the_maximum_is_one_sided(law):
+    image = np.zeros((9, 8))
+    image[3, 4] = 1.0
+    solution = dk.solve(dk.Problem(image, uptake=law), tolerance=1e-12)
+    assert solution.stats.method == "ring"  # as without uptake
+    derivatives = solution.vjp(np.ones((9, 8)))
+    moved = dk.with_parts(solution.problem, {"uptake.maximum": 1e-7})
+    change = (dk.solve(moved, tolerance=1e-12).field - solution.field).sum()
+    assert change / 1e-7 == pytest.approx(derivatives["uptake.maximum"], rel=1e-4)
+    assert not any(derivatives[name] for name in derivatives if "constant" in name)
+
+
 def test_a_rough_field_warns_where_uptake_saturates():
     problem = dk.Problem(np.eye(8), uptake=dk.MichaelisMenten(1.0, 0.01))
     solution = dk.solve(problem, tolerance=0.5)

@@ -98,7 +98,7 @@ def test_the_green_matrix_is_the_inverse_matrix(medium: Medium, lattice: Lattice
 def test_the_ring_matrix_in_single_precision(medium: Medium) -> None:
     lattice = (30, 41, 3)[: medium.dimensions]
     operator = SpectralOperator(lattice, medium)
-    ring = find_ring(np.random.default_rng(4).random(lattice) < 0.1, operator.axes)
+    ring = find_ring(np.random.default_rng(4).random(lattice) < 0.1, operator.medium.boundaries)
     green = green_matrix(operator, ring)
     lower = np.tril(ring_matrix(operator, ring, np.float32))
     assert lower.dtype == np.float32
@@ -149,7 +149,7 @@ def test_find_ring_takes_the_fixed_nodes_with_a_free_neighbour(medium: Medium) -
             if inside and not fixed[tuple(near)]:
                 expected.append(tuple(node.tolist()))
                 break
-    ring = find_ring(fixed, axes)
+    ring = find_ring(fixed, tuple(axis.boundary for axis in axes))
     assert list(zip(*(i.tolist() for i in ring.nodes), strict=True)) == expected
 
 

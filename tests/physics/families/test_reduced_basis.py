@@ -8,7 +8,6 @@ import pytest
 
 import diffkeras as dk
 from diffkeras.errors import ConvergenceError, DataError, PhysicsError
-from diffkeras.physics.families.certified import FamilyProofs
 from tests.helpers.random_families import random_family, tissue_family
 
 TOLERANCES = (None, 1e-1, 1e-2, 1e-3, 1e-4, 1e-7)
@@ -171,15 +170,8 @@ def test_barriers_that_are_none_prove_nothing_wrong():
     free = ~basis.family.problem.fixed
     for size in (1e-12, 1e-3, 1.0, 1e6):
         fields = size * rng.random((2, 3, 24, 24)) ** rng.integers(0, 9) * free
-        barriers = basis._proofs.barriers._replace(fields=fields.astype(np.float32))
-        basis_of = dk.ReducedBasis(
-            basis.family,
-            basis.rows[-1],
-            basis.rows[:-1],
-            basis.regression,
-            basis.errors,
-            FamilyProofs(basis.family.quick_problem_at(basis.family.lowest_point), barriers),
-        )
+        barriers = basis._fit.barriers._replace(fields=fields.astype(np.float32))
+        basis_of = dk.ReducedBasis(basis.family, basis._fit._replace(barriers=barriers))
         for tolerance in (None, 1e-1, 1e-3):
             check(basis_of, basis.family.draw(1, seed=int(1 / size) % 97)[0], tolerance)
 

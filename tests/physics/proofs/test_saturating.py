@@ -38,21 +38,6 @@ def test_bounds_are_close_to_the_errors(image, uptake, exact):
     assert 1 <= certificate.error_bound < 1.1
 
 
-def test_a_good_prediction_needs_fewer_steps(image, uptake, exact):
-    options = {"uptake": uptake, "medium": MEDIUM, "tolerance": 1e-5}
-    near = solve(image, initial=1.001 * exact, **options)
-    cold = solve(image, **options)
-    assert near.stats.iterations < cold.stats.iterations
-    assert near.error_bound <= 1e-5
-
-
-def test_batches_hold_the_certificates_of_their_images(image, uptake, exact):
-    predictions, images = np.stack([exact, 0 * exact]), np.stack([image, image])
-    batch = certify(predictions, images, uptake=uptake, medium=MEDIUM)
-    single = certify(0 * exact, image, uptake=uptake, medium=MEDIUM)
-    np.testing.assert_array_equal(batch.images[1].node_bound, single.node_bound)
-
-
 @pytest.mark.parametrize("share", [0.3, 0.999, 0.9995])
 def test_closed_lattices_whose_cells_take_up_hardly_more_have_bounds(share):
     rng = np.random.default_rng(1)

@@ -56,7 +56,7 @@ def test_iteration_equals_the_sparse_reference(kind: str, medium: Medium) -> Non
 def test_a_window_smaller_than_the_lattice(
     boundary: str, decay: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preconditioner, "WINDOW", 47)
+    monkeypatch.setattr(preconditioner, "WINDOW_SIDE", 47)
     medium = Medium(decay=decay, boundary=boundary)  # type: ignore[arg-type]
     image = _mask("discs", np.random.default_rng(2))
     solution = solve(image, medium=medium, method="ring-cg")
@@ -111,7 +111,7 @@ def test_auto_takes_the_dense_system_for_few_nodes_and_the_iteration_for_many() 
 
 
 def test_no_convergence_is_an_error_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ring_cg, "MAX_ITERATIONS", 2)
+    monkeypatch.setattr(ring_cg, "MOST_ITERATIONS_A_PRECISION", 2)
     with pytest.raises(ConvergenceError, match=r"1\.0e-12 after 2 iterations; ask for a"):
         solve(_mask("single nodes", np.random.default_rng(9)), method="ring-cg", tolerance=1e-12)
 

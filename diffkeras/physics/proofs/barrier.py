@@ -13,6 +13,7 @@ for each problem anew, with its rounding, so a w that is no barrier for it prove
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
+from diffkeras.physics.equations.rounding import SLACK
+from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 LOOKED_AT = 1000  # nodes at most, to choose a barrier
@@ -53,13 +56,16 @@ class Barrier:
         self.applied = self._applied(self.volumes)
         self.less, self._more = single * (1 - SINGLE), single * (1 + SINGLE)
 
-    def bound(self, operator: FiniteVolumes, residual: NDArray, rounding: float) -> float:
+    def bound(
+        self, operator: FiniteVolumes | NDArray[np.float32], residual: NDArray, rounding: float
+    ) -> float:
         """A c with (A + d) c w ≥ |F| on the free nodes, about the least; infinite if there is none.
 
         Then c w · `SLACK` bounds the error, if it is within the radius of the slopes.
 
         Args:
-            operator: A + d, rounded down, of a problem with the same fixed nodes.
+            operator: A + d, rounded down, of a problem with the same fixed nodes; or, for the same
+                couplings, less than what is added to the drain that the barrier was made for.
             residual: F, on the lattice, 0 on the fixed nodes.
             rounding: at least its error on any node.
         """
@@ -77,13 +83,15 @@ class Barrier:
         ratio /= supply
         return size * float(ratio.max()) * (1 + SINGLE)
 
-    def _supply(self, operator: FiniteVolumes) -> NDArray[np.float32]:
+    def _supply(self, operator: FiniteVolumes | NDArray[np.float32]) -> NDArray[np.float32]:
         """At most (A + d) w on the lattice, for the operator A + d of any problem."""
-        if operator.couplings is not self.volumes.couplings:
+        if not isinstance(operator, FiniteVolumes):
+            change = operator
+        elif operator.couplings is not self.volumes.couplings:
             return self._applied(operator)
-        # the couplings are the same, so that the drains make all the difference
-        change = (operator.drain - self.volumes.drain).astype(np.float32)
-        np.minimum(change, np.float32(HIGHEST), out=change)
+        else:
+            change = (operator.drain - self.volumes.drain).astype(np.float32)
+        change = np.minimum(change, np.float32(HIGHEST))
         result = change * self.less
         if not change.min() >= 0:
             np.multiply(change, self._more, out=result, where=change < 0)
@@ -116,15 +124,17 @@ class BarrierChoice:
         self._highest = np.array([barrier.highest for barrier in barriers])
 
     def bound(
-        self, equations: Equations, residual: NDArray, rounding: float, slope: NDArray | float
+        self, operator: FiniteVolumes | NDArray[np.float32], residual: NDArray, rounding: float
     ) -> tuple[float, Barrier]:
         """The constant and the barrier that is likely to have the smallest bound.
 
         Where it isn't one, as seen on the other nodes, the next ones are tried. If all fail, the
-        constant is infinite.
+        constant is infinite. Arguments are those of `Barrier.bound`.
         """
-        operator = equations.steeper(slope)
-        change = (operator.drain.take(self._nodes) - self._drain).astype(np.float32)
+        if isinstance(operator, FiniteVolumes):
+            change = (operator.drain.take(self._nodes) - self._drain).astype(np.float32)
+        else:
+            change = operator.take(self._nodes)
         supply = change * self._fields
         supply += self._applied
         sizes = np.abs(residual.take(self._nodes)).astype(np.float32)
@@ -137,6 +147,26 @@ class BarrierChoice:
             if np.isfinite(constant):
                 break
         return constant, barrier
+
+
+class BarrierProof(NamedTuple):
+    """The bound c w node by node, of a constant and a barrier; a `Proof`."""
+
+    constant: float
+    barrier: Barrier
+
+    @property
+    def highest(self) -> float:
+        """The largest value of the bound."""
+        return self.constant * self.barrier.highest * SLACK
+
+    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
+        """See `Proof`."""
+        return self.highest
+
+    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+        """See `Proof`."""
+        return self.constant * self.barrier.field
 
 
 def barrier_of(

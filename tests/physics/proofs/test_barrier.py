@@ -5,7 +5,7 @@ import pytest
 
 import diffkeras as dk
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.solvers.barrier import Barrier, barrier_of
+from diffkeras.physics.proofs.barrier import Barrier, barrier_of
 from tests.helpers.plain_equations import random_general_problem
 
 

@@ -2,11 +2,12 @@
 
 What all problems of a family share is made once: the couplings and the multigrid cycle, as far as
 no diffusivity varies, and barriers, for the residuals of predictions and of corrected ones. So the
-proof of a field needs its residual only (`solvers.barrier`). Where that bound is too large, the
+proof of a field needs its residual only (`proofs.barrier`). Where that bound is too large, the
 field is corrected with the cycle, which leaves about a tenth of the error, and proven anew.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +16,24 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.finite_volumes import FiniteVolumes
 from diffkeras.physics.equations.rounding import SLACK
 from diffkeras.physics.families.equations import SharedEquations, SharedOperator
+from diffkeras.physics.families.family import Family
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.proofs.barrier import Barrier, BarrierChoice, BarrierProof
 from diffkeras.physics.proofs.bounds import bounds_of
-from diffkeras.physics.solvers.barrier import Barrier, BarrierChoice
+from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps, NearbyCycle
+from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.steady_state import solve
 
 MOST_CORRECTIONS = 3  # before the solver takes over
 CLOSER = 0.1  # what the aim of a correction is multiplied by after a bound that was too large
 OWN = 0.5  # share of a correction within which the corrected field is proven, for the prediction's
 WIDE = 0.03  # share of the field within which slopes hardly change
+NEEDED = 0.95  # share of a tolerance that bounds may have: corrections change the field's size
+METHOD = "reduced-basis"  # of solutions, in their statistics
 PREDICTED, CORRECTED = 0, 1  # kinds of fields, each with its barriers
 
 
@@ -52,6 +60,13 @@ class Barriers(NamedTuple):
     near: NDArray[np.float64]
     typical: NDArray[np.float64]
 
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, Any]) -> "Barriers | None":
+        """Those among the arrays of a file; None if there are none."""
+        if cls._fields[-1] not in arrays:
+            return None
+        return cls(*(arrays[name] for name in cls._fields))
+
 
 class Enclosed(NamedTuple):
     """A field with a proven bound of its error.
@@ -63,42 +78,22 @@ class Enclosed(NamedTuple):
     """
 
     field: NDArray[np.float64]
-    proof: "BarrierProof"
+    proof: BarrierProof
     iterations: int
-
-
-class BarrierProof(NamedTuple):
-    """The bound c w node by node, of a constant and a barrier."""
-
-    constant: float
-    barrier: Barrier
-
-    @property
-    def highest(self) -> float:
-        """The largest value of the bound."""
-        return self.constant * self.barrier.highest * SLACK
-
-    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
-        """See `Proof`."""
-        return self.highest
-
-    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
-        """See `Proof`."""
-        return self.constant * self.barrier.field
 
 
 class FamilyProofs:
     """What the proofs of a family share.
 
     Attributes:
+        family: which one.
         barriers: None without any, so that no bound is found here.
-        equations: of the problem with the slowest decay and the least uptake.
+        equations: of its problem with the slowest decay and the least uptake.
     """
 
-    def __init__(self, lowest: Problem, barriers: Barriers | None = None) -> None:
-        """`lowest` is the family's problem with the slowest decay and the least uptake."""
-        self.barriers = barriers
-        self.equations = Equations(lowest)
+    def __init__(self, family: Family, barriers: Barriers | None = None) -> None:
+        self.family, self.barriers = family, barriers
+        self.equations = Equations(family.quick_problem_at(family.lowest_point))
         volumes, free = self.equations.volumes, self.equations.free
         self._near = NearbyCycle(self.equations.cycle, volumes.drain, [])
         self._shared = SharedOperator(self.equations)
@@ -121,27 +116,34 @@ class FamilyProofs:
         shares = equations.volumes.couplings is self.equations.volumes.couplings
         return LinearSteps(equations, self._near if shares else None)
 
-    def bound(
-        self,
-        kind: int,
-        equations: Equations,
-        field: NDArray[np.float64],
-        residual: NDArray[np.float64],
-        rounding: float,
-        radius: float,
-    ) -> tuple[float, Barrier]:
-        """A barrier and a constant c: c w bounds the field's error, if it is within the radius.
+    def within(self, problem: Problem, field: NDArray[np.floating], tolerance: float) -> Solution:
+        """A field whose proven relative error is within a tolerance, from a predicted one.
+
+        Where corrections aren't enough, `solve` goes on from the prediction.
 
         Args:
-            kind: PREDICTED or CORRECTED.
-            equations: of a problem of the family.
-            field: with the values of the fixed nodes.
-            residual: F, on the lattice.
-            rounding: at least its error on any node.
-            radius: of the slopes.
+            problem: of the family.
+            field: on the lattice, of any values on the fixed nodes; it needn't be finite.
+            tolerance: see `ReducedBasis.predict`.
+
+        Raises:
+            ConvergenceError: the tolerance was not met.
         """
-        slope = equations.least_slope(field, radius)
-        return self._choices[kind].bound(equations, residual, rounding, slope)
+        prediction = with_fixed_values(field, problem)
+        enclosed = self.enclose(problem, prediction, NEEDED * tolerance * self.size(prediction))
+        if enclosed is not None:
+            relative = enclosed.proof.highest / (self.size(enclosed.field) or 1.0)
+            if relative <= tolerance / (1 + tolerance):  # of the exact field's size, too
+                stats = SolveStatistics(METHOD, 0, enclosed.iterations, relative)
+                return Solution(enclosed.field, problem, stats, enclosed.proof)
+        return solve(problem, tolerance=tolerance, initial=prediction)
+
+    def size(self, field: NDArray[np.floating]) -> float:
+        """The largest |value| on free nodes and on the fixed ones next to them."""
+        size = largest(field[self.equations.ring.nodes])
+        if size >= largest(field):
+            return size
+        return max(size, largest(np.where(self.equations.fixed, 0.0, field)))
 
     def enclose(
         self, problem: Problem, field: NDArray[np.float64], needed: float | None = None
@@ -155,23 +157,35 @@ class FamilyProofs:
         """
         if self.barriers is None:
             return None
-        equations = self.equations_of(problem)
-        residual, rounding = equations.of_with_most_rounding(field)
-        if needed is not None and needed >= self.barriers.attempt * largest(field):
-            proof = self._proof(PREDICTED, equations, field, residual, rounding, needed)
+        equations, size = self.equations_of(problem), largest(field)
+        if needed is not None and needed >= self.barriers.attempt * size:
+            residual, proof = self._proof(PREDICTED, equations, field, needed)
             if proof is not None:
                 return Enclosed(field, proof, 0)
+        else:
+            residual = equations.of(field)
         aim = np.inf
         if needed is not None:
             first, further = map(float, self.barriers.near * needed)
-            one_is_enough = self.barriers.typical * largest(field) <= first
+            one_is_enough = self.barriers.typical * size <= first
             aim = first if one_is_enough else further
             if one_is_enough and self._usual is not None and equations.shares:
                 field = corrected(equations, field, _by_one_cycle(self._usual, residual))
-                residual, rounding = equations.of_with_most_rounding(field)
-                proof = self._proof(CORRECTED, equations, field, residual, rounding, needed)
+                residual, proof = self._proof(CORRECTED, equations, field, needed)
                 if proof is not None:
                     return Enclosed(field, proof, 1)
+        return self._corrected(equations, field, residual, needed, aim)
+
+    def _corrected(
+        self,
+        equations: SharedEquations,
+        field: NDArray[np.float64],
+        residual: NDArray[np.float64],
+        needed: float | None,
+        aim: float,
+    ) -> Enclosed | None:
+        """The same by corrections with the problem's own cycle, each to within an aim."""
+        assert self.barriers is not None
         steps, slope = self.steps_of(equations), equations.slope(field)
         for corrections in range(MOST_CORRECTIONS):
             try:
@@ -179,9 +193,8 @@ class FamilyProofs:
             except ConvergenceError:
                 return None
             field = corrected(equations, field, move.solution)
-            residual, rounding = equations.of_with_most_rounding(field)
             needed = OWN * move.first_estimate if needed is None else needed
-            proof = self._proof(CORRECTED, equations, field, residual, rounding, needed)
+            residual, proof = self._proof(CORRECTED, equations, field, needed)
             if proof is not None:
                 steps.release()
                 return Enclosed(field, proof, steps.iterations + corrections + 1)
@@ -200,23 +213,44 @@ class FamilyProofs:
         bound *= SLACK
         return bound
 
-    def _proof(
+    def bound(
         self,
         kind: int,
-        equations: Equations,
+        equations: SharedEquations,
         field: NDArray[np.float64],
         residual: NDArray[np.float64],
-        rounding: float,
-        needed: float,
-    ) -> BarrierProof | None:
-        """A bound of at most `needed`, if a barrier proves one."""
-        constant, barrier = self.bound(kind, equations, field, residual, rounding, needed)
-        proof = BarrierProof(constant * SLACK, barrier)
-        return proof if proof.highest <= needed else None
+        rounding: float = 0.0,
+        radius: float = 0.0,
+    ) -> BarrierProof:
+        """The bound of a field's error by a barrier, if it is within the radius.
+
+        Args:
+            kind: PREDICTED or CORRECTED.
+            equations: of a problem of the family.
+            field: with the values of the fixed nodes.
+            residual: F, on the lattice.
+            rounding: at least its error on any node.
+            radius: of the slopes.
+        """
+        operator: FiniteVolumes | NDArray[np.float32]
+        if equations.shares:
+            operator = equations.least_change(field, radius)
+        else:
+            operator = equations.steeper(equations.least_slope(field, radius))
+        constant, barrier = self._choices[kind].bound(operator, residual, rounding)
+        return BarrierProof(constant * SLACK, barrier)
+
+    def _proof(
+        self, kind: int, equations: SharedEquations, field: NDArray[np.float64], needed: float
+    ) -> tuple[NDArray[np.float64], BarrierProof | None]:
+        """The residual, and a bound of at most `needed`, if a barrier proves one."""
+        residual, rounding = equations.of_with_most_rounding(field)
+        proof = self.bound(kind, equations, field, residual, rounding, needed)
+        return residual, proof if proof.highest <= needed else None
 
 
 class PredictionProof(NamedTuple):
-    """Of a prediction as it is, which is proven when its bound is first read."""
+    """Of a prediction as it is, which is proven when its bound is first read; a `Proof`."""
 
     proofs: FamilyProofs
 
@@ -229,19 +263,28 @@ class PredictionProof(NamedTuple):
         return self.proofs.bound_of(problem, field.astype(np.float64, copy=False))
 
 
-def _by_one_cycle(cycle: BlockCycle, residual: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A correction on the lattice, by a cycle of about the right equations."""
-    size = largest(residual) or 1.0
-    single = (residual / size).astype(np.float32).ravel()
-    return np.multiply(cycle(single), size, dtype=np.float64).reshape(residual.shape)
+def with_fixed_values(field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+    """A prediction in double precision with the values of the fixed nodes; 0 if it isn't finite."""
+    prediction = field.astype(np.float64)
+    if not np.isfinite(largest(field)):  # inputs out of the range of a logarithm, for example
+        prediction[...] = 0.0
+    np.copyto(prediction, problem.values, where=problem.fixed)
+    return prediction
 
 
 def corrected(
     equations: Equations, field: NDArray[np.float64], correction: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The field minus a correction, which is 0 on the fixed nodes."""
-    field = field - correction
+    """The field minus a correction, which is 0 on the fixed nodes, in the memory of that."""
+    np.subtract(field, correction, out=correction)
     if equations.is_positive:
-        np.maximum(field, 0.0, out=field)
-        np.copyto(field, equations.values, where=equations.fixed)
-    return field
+        np.maximum(correction, 0.0, out=correction)
+        np.copyto(correction, equations.values, where=equations.fixed)
+    return correction
+
+
+def _by_one_cycle(cycle: BlockCycle, residual: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A correction on the lattice, by a cycle of about the right equations."""
+    size, single = largest(residual) or 1.0, np.empty(residual.shape, np.float32)
+    np.divide(residual, size, out=single, casting="same_kind")
+    return np.multiply(cycle(single.ravel()), size, dtype=np.float64).reshape(residual.shape)

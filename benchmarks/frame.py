@@ -1,0 +1,42 @@
+"""What the benchmarks' commands have in common: their option --output, and rounds of CPU times."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+RESULTS = Path("benchmarks/results")
+PATH = click.Path(path_type=Path)
+
+
+def command(
+    text: str | None, output: str, files: str = "the table, without .md and .csv"
+) -> Callable[[Callable[..., None]], click.Command]:
+    """The command of a benchmark, with the option --output.
+
+    Args:
+        text: of the module; its first line is the help.
+        output: default name of the results.
+        files: that the option names, in words.
+    """
+
+    def decorate(main: Callable[..., None]) -> click.Command:
+        option = click.option(
+            "--output", type=PATH, default=RESULTS / output, help=f"Path of {files}."
+        )
+        return click.command(help=(text or "").splitlines()[0])(option(main))
+
+    return decorate
+
+
+def cpu_medians(calls: Sequence[Callable[[], object]], rounds: int) -> list[float]:
+    """The median CPU seconds of each call over some rounds, in which every call has its turn."""
+    times: list[list[float]] = [[] for _ in calls]
+    for _ in range(rounds):
+        for each, call in zip(times, calls, strict=True):
+            begin = time.process_time()
+            call()
+            each.append(time.process_time() - begin)
+    return [statistics.median(each) for each in times]

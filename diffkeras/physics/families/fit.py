@@ -1,0 +1,87 @@
+"""What training finds for a family, and its file."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.errors import DataError
+from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.files import UNREADABLE, read_arrays, write_arrays
+from diffkeras.physics.families.proofs import Barriers
+from diffkeras.physics.families.regression import KernelRegression
+
+FORMAT = 2  # version of the files
+
+
+class Fit(NamedTuple):
+    """A basis of fields, and a regression from parameters to its coefficients.
+
+    Attributes:
+        mean: (n,) float32, of the snapshots.
+        modes: (q, n) float32, all of them, with those that only Galerkin's method uses.
+        regression: from dimensionless inputs to the coefficients of all modes.
+        errors: (m,), see `ReducedBasis`.
+        few: r, the number of modes that predictions without a tolerance need.
+        remainder: about the Euclidean norm of what all modes leave of a field, before scaling.
+        barriers: for the proofs; None if there are none.
+        worst: see `ReducedBasis`.
+    """
+
+    mean: NDArray[np.float32]
+    modes: NDArray[np.float32]
+    regression: KernelRegression
+    errors: NDArray[np.float64]
+    few: int
+    remainder: float
+    barriers: Barriers | None = None
+    worst: float = np.inf
+
+    def write(self, path: Path, family: Family) -> None:
+        """Write a file, `.npz`, which knows the family by its hash.
+
+        Raises:
+            OutputError: it can't be written.
+        """
+        arrays = {
+            "mean": self.mean,
+            "modes": self.modes,
+            "errors": self.errors,
+            **({} if self.barriers is None else self.barriers._asdict()),
+            **self.regression._asdict(),
+            "format": FORMAT,
+            "fingerprint": family.fingerprint,
+            "worst": self.worst,
+            "few": self.few,
+            "remainder": self.remainder,
+        }
+        write_arrays(path, arrays)
+
+    @classmethod
+    def read(cls, path: Path, family: Family) -> "Fit":
+        """Read a file.
+
+        Raises:
+            DataError: it is missing or damaged, or of another family.
+        """
+        read = read_arrays(path, "basis")
+        try:
+            if read["format"] != FORMAT:
+                raise DataError(f"{path} has format {read['format']}, not {FORMAT}: train again")
+            if str(read["fingerprint"]) != family.fingerprint:
+                raise DataError(
+                    f"{path} is the basis of another family: its problem, regions or ranges differ"
+                )
+            return cls(
+                read["mean"],
+                read["modes"],
+                KernelRegression(*(read[name] for name in KernelRegression._fields)),
+                read["errors"],
+                int(read["few"]),
+                float(read["remainder"]),
+                Barriers.of_arrays(read),
+                float(read["worst"]),
+            )
+        except UNREADABLE as error:
+            raise DataError(f"{path} is missing or damaged, and no basis: {error}") from None

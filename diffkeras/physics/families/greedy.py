@@ -1,0 +1,52 @@
+"""Candidates for snapshots: the points at which the proven error is largest.
+
+That is the greedy method of certified reduced bases (Veroy, Prud'homme, Rovas & Patera 2003).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.physics.families.family import Family
+
+
+class Candidates:
+    """Points of a family, with what is known of their errors.
+
+    Attributes:
+        bounds: (n,), the last proven error of each.
+    """
+
+    def __init__(self, family: Family, points: NDArray[np.float64], worst: float) -> None:
+        """Of points (n, p), until no bound exceeds `worst`."""
+        self.bounds = np.full(len(points), np.inf)
+        self._points, self._worst = points, worst
+        self._is_new = np.ones(len(points), bool)
+        inputs = family.scaling.inputs(points)
+        self._normal = inputs / np.where(inputs.std(axis=0) > 0, inputs.std(axis=0), 1.0)
+
+    def prove(self, bound: Callable[[NDArray[np.float64]], float]) -> float:
+        """The largest bound by a new basis; first of those that were too large, while some are."""
+        for part in (self.bounds > self._worst, self.bounds <= self._worst):
+            self.bounds[part] = [bound(point) for point in self._points[part]]
+            if (self.bounds > self._worst).any():
+                break
+        return float(self.bounds.max())
+
+    def chosen(self, number: int) -> NDArray[np.float64]:
+        """New points with large bounds that are not next to each other, at most so many.
+
+        The first has the largest bound. Each further one has the largest product of its bound and
+        its distance to those before it.
+        """
+        number = min(number, int((self._is_new & (self.bounds > self._worst)).sum()))
+        bounds = np.where(np.isfinite(self.bounds), self.bounds, 1e3) * self._is_new
+        places: list[int] = []
+        distance = np.full(len(bounds), np.inf)
+        while len(places) < number:
+            places.append(int(np.argmax(bounds * distance if places else bounds)))
+            apart = np.linalg.norm(self._normal - self._normal[places[-1]], axis=1)
+            distance = np.minimum(distance, apart)
+        self._is_new[places] = False
+        return self._points[places]

@@ -1,0 +1,152 @@
+"""Pictures of the data of a configuration: examples, tissues, families, values, distances."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+from diffkeras.physics import Example, MichaelisMenten, Problem
+from diffkeras.physics.problem.sides import sides_in_words
+from diffkeras.reporting.figures import new_axis, new_figure, outline, panel_grid, parameter_axis
+
+
+def examples_figure(examples: Mapping[int, list[Example]]) -> Figure:
+    """Fields of some examples, one source count a row, with the sources' outlines."""
+    scale = _common_scale([example for row in examples.values() for example in row])
+    columns = max(len(row) for row in examples.values())
+    figure = new_figure(3.4 * columns + 1, 3.1 * len(examples))
+    grid = figure.subplots(len(examples), columns, squeeze=False)
+    for axes, (count, row) in zip(grid, examples.items(), strict=True):
+        for axis, example in zip(axes, row, strict=True):
+            picture = _draw_field(axis, example, scale)
+            notes = {"ℓ": example.diffusion_length, "divided by": example.maximum}
+            texts = [f"{name} {v:.3g}" for name, v in notes.items() if v is not None]
+            axis.set_xlabel(", ".join(texts))
+        axes[0].set_ylabel(f"n = {count}")
+    figure.colorbar(picture, ax=grid, fraction=0.02, label="field u")
+    return figure
+
+
+def values_figure(samples: Mapping[str, list[Example]]) -> Figure:
+    """Share of the nodes whose field is at least u, for examples by their label."""
+    figure, axis = new_axis(
+        xscale="log", yscale="log", xlabel="field value u", ylabel="share of nodes with at least u"
+    )
+    for label, examples in samples.items():
+        values = np.sort(np.concatenate([e.field.ravel() for e in examples]))
+        levels = np.geomspace(1e-4, max(1, values[-1]), 200)
+        share = 1 - np.searchsorted(values, levels) / values.size
+        axis.plot(levels, np.where(share > 0, share, np.nan), label=label)
+    if "" not in samples:
+        axis.legend()
+    return figure
+
+
+def distances_figure(samples: Mapping[int, list[Example]], lengths: Iterable[float]) -> Figure:
+    """Distance from each source to its nearest neighbour, against the number of sources.
+
+    Lines are diffusion lengths; infinite ones aren't drawn.
+    """
+    figure, axis = new_axis(
+        xlabel="number of sources", ylabel="distance to the nearest [lattice steps]"
+    )
+    for count, examples in samples.items():
+        distances = np.concatenate([_nearest(example) for example in examples])
+        axis.plot(np.full(distances.size, count), distances, ".", color="#0b6e99", alpha=0.15)
+        median = np.median(distances)
+        axis.plot(count, median, "_", color="#d1792a", markersize=18, markeredgewidth=2)
+    for length in filter(np.isfinite, lengths):
+        label = f"diffusion length {length:.3g}"
+        axis.axhline(length, color="#8a8a8a", linestyle=":", label=label)
+        axis.legend()
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def tissue_figure(problems: Mapping[str, Problem], fields: Sequence[NDArray] = ()) -> Figure:
+    """The maps of tissues and any fields of them, one row per title and problem."""
+    rows = [tissue_panels(problem) for problem in problems.values()]
+    for panels, field in zip(rows, fields, strict=False):
+        panels["field u"] = field
+    columns = len(rows[0])
+    figure = new_figure(3.3 * columns, 2.5 * len(rows))
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for axes, (title, problem), panels in zip(grid, problems.items(), rows, strict=True):
+        for axis, (name, values) in zip(axes, panels.items(), strict=True):
+            picture = axis.imshow(values, cmap="viridis", interpolation="nearest")
+            if problem.fixed.any():
+                outline(axis, problem.fixed)
+            axis.set(title=name, xticks=[], yticks=[])
+            figure.colorbar(picture, ax=axis, fraction=0.046)
+        axes[0].set_ylabel(title)
+    sides = {sides_in_words(problem.medium.sides) for problem in problems.values()}
+    if len(sides) == 1:
+        figure.supxlabel(f"sides: {sides.pop()}", fontsize=10)
+    return figure
+
+
+def family_figure(names: Sequence[str], examples: Sequence[Example]) -> Figure:
+    """Fields of examples of a family in one colour scale, each with its parameters."""
+    figure, grid = panel_grid(len(examples), 3.4, 2.9 + 0.19 * len(names), beside=1)
+    scale = _common_scale(examples)
+    for axis, example in zip(grid.flat, examples, strict=False):
+        picture = _draw_field(axis, example, scale)
+        assert example.parameters is not None
+        numbers = zip(names, example.parameters, strict=True)
+        axis.set_xlabel("\n".join(f"{name} {value:.3g}" for name, value in numbers), fontsize=9)
+    figure.colorbar(picture, ax=grid, fraction=0.02, label="field u")
+    return figure
+
+
+def tissue_panels(problem: Problem) -> dict[str, NDArray]:
+    """Titles and maps of a tissue: diffusivity, decay or saturating uptake, and any production."""
+    medium, uptake, production = problem.medium, problem.uptake, problem.production
+    panels: dict[str, Any] = {"diffusivity D": medium.diffusivities[0]}
+    if isinstance(uptake, MichaelisMenten):
+        panels[f"maximum uptake v (K = {np.max(uptake.constant):.3g})"] = uptake.maximum
+    else:
+        panels["decay γ"] = medium.decay
+    if production is not None:
+        panels["secretion s"] = production
+    return {k: np.broadcast_to(values, problem.lattice) for k, values in panels.items()}
+
+
+def draws_figure(names: Sequence[str], points: NDArray) -> Figure:
+    """Where points (n, p) lie: each parameter against the next one."""
+    pairs = [(k, (k + 1) % len(names)) for k in range(len(names) - (len(names) < 3))]
+    pairs = pairs or [(0, 0)]
+    figure, grid = panel_grid(len(pairs), 3.3, 3.1)
+    for axis, pair in zip(grid.flat, pairs, strict=False):
+        axis.plot(points[:, pair[0]], points[:, pair[1]], ".", color="#0b6e99", markersize=3)
+        parameter_axis(axis, "x", names[pair[0]], points[:, pair[0]])
+        parameter_axis(axis, "y", names[pair[1]], points[:, pair[1]])
+        axis.grid(alpha=0.3)
+    return figure
+
+
+def _common_scale(examples: Sequence[Example]) -> tuple[float, float]:
+    """The ends of a colour scale for the fields of all examples."""
+    # fields of production that aren't divided by their maximum may be small
+    largest = max(float(example.field.max()) for example in examples)
+    return min(0.0, *(float(example.field.min()) for example in examples)), largest
+
+
+def _draw_field(axis: Axes, example: Example, scale: tuple[float, float]) -> AxesImage:
+    """A field with the outlines of its sources."""
+    picture = axis.imshow(example.field, cmap="viridis", vmin=scale[0], vmax=scale[1])
+    sources = example.problem.fixed | (example.source_image > 0)
+    if sources.any():
+        outline(axis, sources)
+    axis.set(xticks=[], yticks=[])
+    return picture
+
+
+def _nearest(example: Example) -> NDArray[np.float64]:
+    centres = np.stack([example.sources.rows, example.sources.columns], axis=1)
+    return np.asarray(KDTree(centres).query(centres, k=2)[0])[:, 1]

@@ -1,0 +1,63 @@
+"""The barriers of a network that was trained on a family, for the proofs of its fields.
+
+They are made of its own predictions when the training ends, and kept with the run. The proofs are
+those of a `ReducedBasis`, and check each field anew.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from numpy.typing import NDArray
+
+from diffkeras.config import Config
+from diffkeras.errors import DataError, RunError
+from diffkeras.physics import Family, Problem
+from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.families.barriers import Sample, barriers_of
+from diffkeras.physics.families.files import read_arrays, write_arrays
+from diffkeras.physics.families.proofs import Barriers, FamilyProofs
+
+SAMPLES = 128  # points whose predictions barriers are made for
+
+
+def write_barriers(path: Path, family: Family, predict: Callable[[Problem], NDArray]) -> None:
+    """Make the barriers of a network, and write them to a file.
+
+    Without barriers there is no file, and proofs are left to the solver.
+
+    Args:
+        path: of the file.
+        family: that the network was trained on.
+        predict: its fields (n, rows, columns) of a batch of problems.
+
+    Raises:
+        OutputError: the file can't be written.
+    """
+    points = family.draw(SAMPLES, seed=0)
+    problems = family.problem_at(points)
+    fields = predict(problems)
+
+    def sample(number: int) -> Sample:
+        return Sample.of(problems.images[number], fields[number], fields[number])
+
+    with blas_threads():
+        barriers = barriers_of(FamilyProofs(family), points, sample)
+    if barriers is not None:
+        write_arrays(path, barriers._asdict())
+
+
+def read_barriers(path: Path, config: Config) -> Barriers | None:
+    """The barriers in a run's file, if it has one.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    if config.family is None or not path.exists():
+        return None
+    try:
+        barriers = Barriers.of_arrays(read_arrays(path, "file of barriers"))
+    except DataError as error:
+        raise RunError(f"the run directory {path.parent} is damaged: {error}") from None
+    if barriers is None or barriers.fields.shape[2:] != config.family.problem.lattice:
+        raise RunError(f"the run directory {path.parent} is damaged: {path} has other arrays")
+    return barriers

@@ -1,0 +1,67 @@
+"""Files of predictions that other programs wrote, or something else."""
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from diffkeras.errors import DataError
+from diffkeras.evaluation.predictions import predictions_by_count, read_arrays, write_arrays
+
+FIELDS = np.random.default_rng(0).random((5, 4, 6)).astype(np.float32)
+
+
+def read(path: Path) -> dict[int, np.ndarray]:
+    return predictions_by_count(read_arrays(path, "predictions", 100_000), path, {2: 5}, (4, 6))
+
+
+@pytest.mark.parametrize("fields", [FIELDS, FIELDS[..., None], FIELDS.astype(float)])
+def test_fields_of_any_precision_are_read(fields: np.ndarray, tmp_path: Path) -> None:
+    write_arrays(tmp_path / "mine.npz", {"name": "a model", "sources_02": fields})
+    np.testing.assert_array_equal(read(tmp_path / "mine.npz")[2], FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"sources_01": FIELDS}, r"has no array sources_02, only \['sources_01'\]"),
+        ({"sources_02": FIELDS[1:]}, r"sources_02 in .*\(4, 4, 6\).*not \(5, 4, 6\) of real"),
+        ({"sources_02": FIELDS.astype(str)}, "sources_02 in .* type <U"),
+        ({"sources_02": FIELDS * np.nan}, "field 0 of sources_02 in .* is not finite"),
+        ({"sources_02": 1e40 * FIELDS.astype(float)}, "field 0 of .* choose units"),
+        ({"sources_02": np.zeros((5, 400, 600))}, r"bytes, more than 100,000 for predictions"),
+    ],
+    ids=["missing", "fewer", "text", "NaN", "large numbers", "large file"],
+)
+def test_other_predictions_are_refused(
+    arrays: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    write_arrays(tmp_path / "mine.npz", arrays)
+    with pytest.raises(DataError, match=message):
+        read(tmp_path / "mine.npz")
+
+
+def archive_of_bytes(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("sources_02", b"no array")
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "message"),
+    [
+        ("mine.npz", lambda path: path.write_text("no archive"), "it is no .npz file"),
+        ("mine.npz", archive_of_bytes, "sources_02 is no array"),
+        ("mine.csv", lambda path: path.write_text("1,2"), "unknown kind"),
+        ("mine.npz", lambda path: None, "can't be read"),
+    ],
+    ids=["text", "bytes", "csv", "missing"],
+)
+def test_other_files_are_refused(
+    name: str, write: Callable[[Path], object], message: str, tmp_path: Path
+) -> None:
+    write(tmp_path / name)
+    with pytest.raises(DataError, match=message):
+        read(tmp_path / name)

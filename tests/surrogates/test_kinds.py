@@ -1,0 +1,209 @@
+"""Each kind of surrogate: near or far, its bounds hold, also in its SavedModel."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from drawn_problems import drawn_problems
+from surrogate_kinds import KINDS, scaled, untrained
+
+import diffkeras as dk
+from diffkeras.config import Config
+from diffkeras.errors import RunError
+from diffkeras.surrogates.inputs import network_inputs
+from diffkeras.surrogates.saved_model import export_saved_model
+from diffkeras.surrogates.surrogate import Surrogate
+
+# of rounds of conjugate gradients that know the equation: mean error relative to the mean field
+NEAR = {"cells": 0.01, "sides": 0.01}
+DESCRIBED = {  # in the description of a SavedModel
+    "one medium": ("u = source image", "decay"),
+    "lengths": ("u = source image", "diffusion_length"),
+    "production": ("+ γx", "decay"),
+    "tissue": ("∇·(D∇u)", "step"),
+    "cells": ("uptake·u/(saturation + u) + production", "step"),
+    "sides": ("∇·(D∇u)", "boundary"),
+}
+ROUNDING = 1e-6  # of exact fields and coefficients in single precision
+SLOW = ("cells", "sides")  # graphs of proofs that take long to trace
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def surrogate(kind: str, tiny: Config) -> Surrogate:
+    return untrained(tiny.with_overrides(KINDS[kind]))
+
+
+@pytest.fixture(scope="module")
+def problem(surrogate: Surrogate) -> dk.Problem:
+    return drawn_problems(surrogate.config, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def exact(problem: dk.Problem) -> np.ndarray:
+    return dk.solve(problem).field
+
+
+@pytest.fixture(scope="module")
+def prediction(surrogate: Surrogate, problem: dk.Problem) -> dk.Prediction:
+    return surrogate.predict(problem)
+
+
+def test_bounds_hold(kind: str, prediction: dk.Prediction, exact: np.ndarray) -> None:
+    errors = np.abs(prediction.field - exact)
+    assert prediction.field.dtype == np.float32
+    assert (errors <= prediction.node_bound + 1e-9).all()
+    assert prediction.error_bound == prediction.node_bound.max()
+    assert prediction.error_bound < 20 * errors.max()
+    assert errors.mean() < NEAR.get(kind, np.inf) * exact.mean()
+    corrected = prediction.corrected
+    assert (np.abs(corrected.field - exact) <= corrected.node_bound + 1e-9).all()
+
+
+def test_a_tolerance_is_met(surrogate: Surrogate, problem: dk.Problem, exact: np.ndarray) -> None:
+    for asked, truth in ((problem, exact), (problem.images[1], exact[1])):
+        found = surrogate.predict(asked, tolerance=1e-5)
+        errors = np.abs(found.field - truth)
+        assert (errors <= found.node_bound + 1e-9).all()
+        assert errors.max() - 1e-9 <= found.error_bound <= 1e-5 * exact.max()
+
+
+def test_batches_and_units_do_not_matter(
+    kind: str, surrogate: Surrogate, problem: dk.Problem, prediction: dk.Prediction
+) -> None:
+    alone = surrogate.predict(problem.images[2]).field
+    np.testing.assert_allclose(alone, prediction.field[2], rtol=1e-5, atol=1e-6)
+    parts = surrogate.predict(problem, batch_size=2).field
+    np.testing.assert_allclose(parts, prediction.field, rtol=1e-5, atol=1e-6)
+    if kind == "sides":  # what sides supply can't be scaled with the image
+        return
+    factors = np.array([1.0, 40.0, 1e-3])[:, None, None]
+    each = zip(problem.images, factors.ravel(), strict=True)
+    found = surrogate.predict(dk.Problem.batch([scaled(*pair) for pair in each]))
+    np.testing.assert_allclose(found.field / factors, prediction.field, rtol=1e-4, atol=1e-5)
+    bounds = found.node_bound.max((1, 2)) / factors.ravel()
+    np.testing.assert_allclose(bounds, prediction.node_bound.max((1, 2)), rtol=0.05)
+
+
+@pytest.mark.parametrize("kind", ["tissue"], indirect=True, scope="module")
+def test_a_field_that_is_not_finite_is_refused(
+    surrogate: Surrogate, log: pytest.LogCaptureFixture
+) -> None:
+    image = np.pad([[1.0]], ((7, 8), (7, 8)))
+    prediction = surrogate.predict(image, diffusivity=0.5, decay=10.0)
+    assert "trained with decay from 0.05 to 0.55, and these maps have 10 to 10" in log.text
+    assert np.isfinite(prediction.error_bound)
+    with pytest.raises(RunError, match=r"not finite: .* choose units"):
+        surrogate.predict(image, diffusivity=1e25, decay=1e25)
+
+
+@pytest.fixture(scope="module")
+def exported(surrogate: Surrogate, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("exported") / "saved_model"
+    export_saved_model(surrogate, path)
+    return path
+
+
+def of_kinds(*, slow: bool) -> pytest.MarkDecorator:
+    """The kinds whose SavedModel takes long to make are marked."""
+    params = [pytest.param(k, marks=pytest.mark.slow if slow or k in SLOW else ()) for k in KINDS]
+    return pytest.mark.parametrize("kind", params, indirect=True, scope="module")
+
+
+@of_kinds(slow=False)
+def test_the_saved_model_does_the_same(
+    kind: str,
+    exported: Path,
+    surrogate: Surrogate,
+    problem: dk.Problem,
+    prediction: dk.Prediction,
+    exact: np.ndarray,
+) -> None:
+    images, media = network_inputs(surrogate.config, problem)
+    loaded = tf.saved_model.load(str(exported))
+    signature = loaded.signatures["serving_default"]
+    assert {*signature.structured_input_signature[1]} == {"source_images", *media}
+    served = loaded.serve(images, **media)[..., 0]
+    np.testing.assert_allclose(served, prediction.field, rtol=1e-4, atol=1e-5)
+    proof = loaded.certified(images, **media)
+    np.testing.assert_allclose(proof["field"][..., 0], served, rtol=1e-5, atol=1e-6)
+    refined = loaded.refined(images, **media, tolerance=1e-5)
+    for proven in (proof, refined):
+        errors = np.abs(proven["field"][..., 0] - exact)
+        assert (errors <= proven["node_bound"][..., 0] + ROUNDING).numpy().all()
+        assert (errors.max((1, 2)) <= proven["error_bound"] + ROUNDING).numpy().all()
+    errors = np.abs(proof["corrected"][..., 0] - exact).max((1, 2))
+    assert (errors <= proof["corrected_error_bound"] + ROUNDING).numpy().all()
+    assert (refined["error_bound"] <= 1e-5 * exact.max((1, 2))).numpy().all()
+    for function in (loaded.serve, loaded.certified):
+        for name, values in media.items():
+            with pytest.raises(tf.errors.InvalidArgumentError, match=name):
+                function(images, **{**media, name: -values})
+            if surrogate.maps:
+                with pytest.raises(tf.errors.InvalidArgumentError, match=name):
+                    function(images, **{**media, name: values[:1]})
+    described = json.loads((exported / "diffkeras.json").read_text())
+    equation, key = DESCRIBED[kind]
+    assert equation in described["equation"]
+    assert key in described["physics"]
+    assert not set(surrogate.maps) & {*described["physics"]}
+    assert all(name in described["input"] for name in media)
+
+
+@pytest.mark.parametrize("kind", ["lengths"], indirect=True, scope="module")
+def test_the_saved_model_checks_lengths(
+    exported: Path, surrogate: Surrogate, problem: dk.Problem
+) -> None:
+    images, media = network_inputs(surrogate.config, problem)
+    loaded, lengths = tf.saved_model.load(str(exported)), media["diffusion_length"]
+    served, fields = loaded.signatures["serving_default"], loaded.serve(images, lengths)
+    one = loaded.serve(images, lengths[:1])  # one for all
+    np.testing.assert_allclose(one[0], fields[0], rtol=0, atol=1e-5)
+    for length in (0.5, 21.0, float("nan")):
+        wrong = np.full_like(lengths, length)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="must lie within 1 to 20, not"):
+            loaded.serve(images, wrong)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="must lie within 1 to 20, not"):
+            served(source_images=tf.constant(images), diffusion_length=tf.constant(wrong))
+    for function in (loaded.serve, loaded.certified):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="one for each source image"):
+            function(images, np.concatenate([lengths, lengths]))
+    alike = loaded.certified(images, lengths[:1])  # one for all
+    each = loaded.certified(images, np.full_like(lengths, lengths[0]))
+    np.testing.assert_allclose(alike["error_bound"], each["error_bound"], rtol=1e-3)
+
+
+WITHOUT_DIFFKERAS = """
+import sys
+sys.modules["diffkeras"] = sys.modules["tfds_builders"] = None  # importing them raises an error
+import numpy as np, tensorflow as tf
+given = {name: tf.constant(values) for name, values in np.load("given.npz").items()}
+model = tf.saved_model.load("saved_model")
+proof = model.signatures["certified"](**given)
+np.savez("fields.npz", served=model.serve(**given), bound=proof["error_bound"])
+"""
+
+
+@of_kinds(slow=True)
+def test_it_runs_where_diffkeras_is_not_installed(
+    exported: Path,
+    surrogate: Surrogate,
+    problem: dk.Problem,
+    prediction: dk.Prediction,
+    exact: np.ndarray,
+    python: Callable[..., Any],
+) -> None:
+    images, media = network_inputs(surrogate.config, problem)
+    np.savez(exported.parent / "given.npz", source_images=images, **media)
+    python(WITHOUT_DIFFKERAS, cwd=exported.parent)
+    found = np.load(exported.parent / "fields.npz")
+    np.testing.assert_allclose(found["served"][..., 0], prediction.field, rtol=1e-4, atol=1e-5)
+    assert (np.abs(prediction.field - exact).max((1, 2)) <= found["bound"] + ROUNDING).all()
