@@ -32,6 +32,7 @@ from diffkeras.physics import Family, Medium
 from diffkeras.representation.network_input import map_channels
 
 LOSS = ["training", "loss"]
+MOST_COMPARED = 100  # comparing longer names with the shipped ones takes too long
 
 
 class Config(Section):
@@ -166,9 +167,6 @@ def parse_config(raw: Any, origin: str = "") -> Config:
         return Config.model_validate(raw)
     except ValidationError as error:
         raise ConfigurationError(prefix + explain(error, Config, raw)) from None
-
-
-MOST_COMPARED = 100  # comparing longer names with the shipped ones takes too long
 
 
 def shipped_configs() -> Path:

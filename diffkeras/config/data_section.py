@@ -23,6 +23,8 @@ from diffkeras.physics.sampling.discs import check_radius, check_values
 from diffkeras.physics.sampling.masks import is_text_of_mask, text_of_mask
 from diffkeras.system.image_files import ARRAYS, PICTURES, read_numbers
 
+NARROWEST = 1.001  # the ends of a range differ by this factor, well above single precision
+
 
 def family_of(config: Any) -> Family | None:
     """The family of a `Config`; None where each example has sources of its own.
@@ -74,9 +76,6 @@ def beside(raw: Any, folder: Path) -> Any:
         for name, file in regions.items()
     }
     return {**raw, "data": {**data, "family": {**family, "regions": own}}}
-
-
-NARROWEST = 1.001  # the ends of a range differ by this factor, well above single precision
 
 
 class DataConfig(Section):

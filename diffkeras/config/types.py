@@ -33,6 +33,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 LARGEST_COUNT = 100_000
+AXES = 2
 
 
 def _check_name(name: str) -> str:
@@ -160,9 +161,6 @@ def section_of(sampler: type) -> BeforeValidator:
             raise ValueError(f"{key}: {problem}" if key in keys else str(error)) from None
 
     return BeforeValidator(parse)
-
-
-AXES = 2
 
 
 def _parse(value: Any) -> Any:

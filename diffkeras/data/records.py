@@ -25,6 +25,7 @@ from diffkeras.system.atomic_files import replacing
 from diffkeras.system.tensorflow_setup import tensorflow_os_errors
 
 COMPRESSED = ("source_image", *MAPS)
+FLUSH_BYTES = 8 << 20
 
 
 def make_record(dataset: DatasetConfig, split: str, k: int) -> bytes:
@@ -96,9 +97,6 @@ def read_records(shard: Shard, path: Path) -> Iterator[tuple[int, bytes]]:
             f"{path} is truncated or damaged at example {k} of the {shard.split} split; "
             f"{FILE_REMEDY}"
         )
-
-
-FLUSH_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ from diffkeras.system.atomic_files import check_regular, read_json
 SHARD_BYTES = 64 << 20  # TFDS recommends at least as many
 SHARD_EXAMPLES = 256  # with more, few processes could share the work on small ones
 RECORD_OVERHEAD = 16  # bytes of a record's length, its CRC and the CRC of the data in TFRecord
+TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"  # as `Shard.final_name`
+REMEDY = "delete its directory and run `diffkeras generate` again"
+FILE_REMEDY = "delete this file and run `diffkeras generate`, which makes only this file again"
 
 
 @dataclass(frozen=True, order=True)
@@ -99,11 +102,6 @@ def has_records(path: Path, number: int) -> bool:
     except OSError:
         return False
     return complete and len(offsets) == number
-
-
-TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"  # as `Shard.final_name`
-REMEDY = "delete its directory and run `diffkeras generate` again"
-FILE_REMEDY = "delete this file and run `diffkeras generate`, which makes only this file again"
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, Va
 
 from diffkeras.errors import ConfigurationError, WorkerError
 
+logger = logging.getLogger(__name__)
+
 # below the ports that operating systems give to outgoing connections
 FIRST_PORT, PORTS = 12_000, 20_000
 EXAMPLE = (
     '{"cluster": {"worker": ["host0:12345", "host1:12345"]}, '
     '"task": {"type": "worker", "index": 0}}'
 )
+PAUSE = 0.2  # seconds between two attempts
+MESSAGE_SECONDS = 2.0  # a process that is running sends its message within this time
+OWN_PORT_SECONDS = 10.0  # a process that restarts itself may take this long to free its port
+Settings = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -150,15 +156,6 @@ def _cluster_from_slurm(environment: Mapping[str, str]) -> Cluster:
             "SLURM_STEP_TASKS_PER_NODE"
         )
     return Cluster(tuple(addresses), index)
-
-
-logger = logging.getLogger(__name__)
-
-PAUSE = 0.2  # seconds between two attempts
-MESSAGE_SECONDS = 2.0  # a process that is running sends its message within this time
-OWN_PORT_SECONDS = 10.0  # a process that restarts itself may take this long to free its port
-
-Settings = Mapping[str, Any]
 
 
 def meet(cluster: Cluster, settings: Settings, *, timeout: float) -> None:

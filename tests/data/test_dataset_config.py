@@ -167,8 +167,3 @@ def test_differences_of_identities_name_what_is_left_out():
     assert differences(there, here) == {"production": (True, False)}
     assert differences(here, there) == {"production": (False, True)}
     assert differences(here, here) == {}
-
-
-def test_the_quickstart_has_the_name_in_the_documentation():
-    name = DatasetConfig.of(5, load_config("quickstart")).name
-    assert name == "sources_05-64x64-1d46bfaf"

@@ -18,6 +18,8 @@ from diffkeras.physics.problem.sides import AxisSides, both_sides, homogeneous
 from diffkeras.physics.problem.uptake import michaelis_menten_rate, michaelis_menten_slope
 from diffkeras.representation.network_input import MAPS, maps_of_channels
 
+BOUNDARIES = ("absorbing", "reflecting", "periodic")
+
 
 class LinearEquations(NamedTuple):
     """(A u)_i = σ_i u_i + Σ_k κ_ik (u_i − u_k) of a batch of media.
@@ -158,9 +160,6 @@ def neighbours(values: Any, axis: int, boundary: str) -> tuple[Any, Any]:
         first, last = ops.zeros_like(first), ops.zeros_like(last)
     before = ops.concatenate([first, values[(*cut, slice(None, -1))]], axis)
     return before, ops.concatenate([values[(*cut, slice(1, None))], last], axis)
-
-
-BOUNDARIES = ("absorbing", "reflecting", "periodic")
 
 
 @dataclass(frozen=True)

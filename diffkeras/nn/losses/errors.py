@@ -9,6 +9,8 @@ from diffkeras.nn.losses.weights import WeightMap, get_weight
 from diffkeras.representation.target import shapes_differ, target_and_prediction
 
 WEIGHT_SOURCES = ("target", "prediction")
+# Errors below this count as 0. Differences of float32 fields are 0 or much larger.
+SMALLEST = 1e-30
 
 
 class NodeLoss(keras.losses.Loss):
@@ -149,10 +151,6 @@ def per_node_weight(sample_weight: Any, values: Any) -> Any:
             f"(batch, height, width) = {lattice}, one weight a node; got {shape}"
         )
     return weight * keras.ops.ones_like(values)
-
-
-# Errors below this count as 0. Differences of float32 fields are 0 or much larger.
-SMALLEST = 1e-30
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 FIGURES = ("loss", "val_mae")
 # without the step numbers, so that the figures fit into 80 columns
 BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+MONITOR = "val_mae"  # on the linear scale, over the whole lattice, for every loss
 
 
 class TrainingProgress(keras.callbacks.Callback):
@@ -60,9 +61,6 @@ class TrainingProgress(keras.callbacks.Callback):
     def close(self) -> None:
         """End the bar."""
         self.bar.close()
-
-
-MONITOR = "val_mae"  # on the linear scale, over the whole lattice, for every loss
 
 
 class CountErrors(keras.callbacks.Callback):

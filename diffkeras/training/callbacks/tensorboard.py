@@ -29,6 +29,18 @@ TAGS = {
         for region in REGIONS
     },
 }
+EXAMPLES = 4  # each of another source count
+SETS = 20  # over a run
+GAP = 2  # pixels between panels
+LARGEST_ERROR = 0.1  # the end of the colour scale of errors
+FIELD_COLORS = matplotlib.colormaps["viridis"].with_extremes(under="black", over="red")
+ERROR_COLORS = matplotlib.colormaps["RdBu_r"].with_extremes(under="black", over="magenta")
+DESCRIPTION = (
+    "Source image, true field, predicted field, prediction minus truth. All are "
+    "divided by the maximum of the true field, the source image by its own. Fields from 0 (dark "
+    f"blue) to 1 (yellow), red above, black below. Errors from -{LARGEST_ERROR} (blue) to "
+    f"{LARGEST_ERROR} (red), magenta above, black below."
+)
 
 
 class TensorBoard(keras.callbacks.Callback):
@@ -97,20 +109,6 @@ def _write_scalars(values: Mapping[str, float]) -> None:
     for name, tag in TAGS.items():
         if name in values:
             tf.summary.scalar(tag, values[name])
-
-
-EXAMPLES = 4  # each of another source count
-SETS = 20  # over a run
-GAP = 2  # pixels between panels
-LARGEST_ERROR = 0.1  # the end of the colour scale of errors
-FIELD_COLORS = matplotlib.colormaps["viridis"].with_extremes(under="black", over="red")
-ERROR_COLORS = matplotlib.colormaps["RdBu_r"].with_extremes(under="black", over="magenta")
-DESCRIPTION = (
-    "Source image, true field, predicted field, prediction minus truth. All are "
-    "divided by the maximum of the true field, the source image by its own. Fields from 0 (dark "
-    f"blue) to 1 (yellow), red above, black below. Errors from -{LARGEST_ERROR} (blue) to "
-    f"{LARGEST_ERROR} (red), magenta above, black below."
-)
 
 
 class Pictures(keras.callbacks.Callback):
