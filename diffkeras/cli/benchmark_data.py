@@ -4,7 +4,13 @@ from pathlib import Path
 
 import click
 
-from diffkeras.cli.options import WholeRange, command, data_dir_option, file_option
+from diffkeras.cli.options import (
+    WholeRange,
+    command,
+    data_dir_option,
+    file_option,
+    path_option,
+)
 
 
 @command("benchmark-data")
@@ -77,14 +83,7 @@ def _list() -> None:
     help="Images of each split whose errors are bounded by a proof, which takes about as long as a "
     "solution; 0 for none.",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="Directory of the results.",
-)
+@path_option("-o --output", "Directory of the results.", required=True)
 def leaderboard(submissions: tuple[str, ...], data_dir: Path, bounds: int, output: Path) -> None:
     """Compare models by their predictions.
 

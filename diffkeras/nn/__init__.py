@@ -12,7 +12,7 @@ from diffkeras.system.packages import needs_packages
 _HOMES = {
     "AlternateLosses": "diffkeras.nn.losses",
     "ConvolutionalMuon": "diffkeras.system.keras_compat",
-    "LatticeOperator": "diffkeras.nn.equation.operator",
+    "LatticeOperator": "diffkeras.nn.equation.equations",
     "deeponet": "diffkeras.nn.architectures.deeponet",
     "default_metrics": "diffkeras.nn.metrics",
     "encoder_decoder": "diffkeras.nn.architectures.encoder_decoder",
