@@ -239,6 +239,13 @@ class Board:
         table = image_errors(fields, split.fields[..., 0], split.inputs[..., 0])
         return float(table["relative_l2"].mean())
 
+    def tuning_in_words(self, network: Network) -> str:
+        """For the manifest."""
+        rates = ", ".join(f"{rate:g}" for rate in network.learning_rates)
+        widths = f"widths {', '.join(map(str, network.widths))}, " if network.widths[1:] else ""
+        number = len(network.candidates)
+        return f"{number} trainings of {self.trial_seconds:g} s: {widths}learning rates {rates}"
+
     def write_trials(self) -> None:
         """The table of all trials."""
         files = [
@@ -246,9 +253,10 @@ class Board:
             for network in networks_of(self.benchmark)
         ]
         table = pd.concat([pd.read_csv(file) for file in files])
+        fixed = [each.name for each in networks_of(self.benchmark) if not each.widths[1:]]
         rows = [
-            [name, str(width), f"{rate:g}", f"{parameters:,}", f"{error:.3f}"]
-            for name, width, rate, parameters, error in table.itertuples(index=False)
+            [name, "" if name in fixed else str(width), f"{rate:g}", f"{weights:,}", f"{error:.2g}"]
+            for name, width, rate, weights, error in table.itertuples(index=False)
         ]
         caption = f"{self.benchmark}, {self.trial_seconds:g} s of CPU time each; {self.hardware}"
         columns = ["network", "width", "learning rate", "parameters", "error on `validation`"]
@@ -285,9 +293,7 @@ class Board:
             training_seconds=self.seconds,
             training_images=len(self.split("train")),
             seeds=list(range(self.seeds)),
-            tuning=f"{len(network.candidates)} trainings of {self.trial_seconds:g} s: widths "
-            f"{', '.join(map(str, network.widths))}, learning rates "
-            f"{', '.join(f'{rate:g}' for rate in network.learning_rates)}",
+            tuning=self.tuning_in_words(network),
         )
 
     def submit(
