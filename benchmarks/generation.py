@@ -27,9 +27,9 @@ from benchmarks.frame import command
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import load_config
 from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.records import ShardTask, write_shard
 from diffkeras.data.shards import plan_shards
 from diffkeras.data.writing.generation import estimate_example
-from diffkeras.data.writing.shard_writer import ShardTask, write_shard
 from diffkeras.system.environment import available_cores
 from diffkeras.system.process_pool import run_tasks
 

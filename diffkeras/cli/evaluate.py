@@ -12,6 +12,7 @@ from diffkeras.cli.options import (
     command,
     config_option,
     override_options,
+    path_option,
     start_tensorflow,
     threads_option,
 )
@@ -58,13 +59,7 @@ class NamedType(click.ParamType):
     "columns), of each source count, named sources_01 and so on. Needs --config or --test-set, and "
     "--output.",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Directory of the results.  [default: RUN/evaluation]",
-)
+@path_option("-o --output", "Directory of the results.  [default: RUN/evaluation]")
 @click.option(
     "--name",
     metavar="TEXT",

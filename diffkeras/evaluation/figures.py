@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -95,10 +96,15 @@ def _cost_figure(metrics: Mapping[str, Any], subject: Subject) -> Figure:
     return error_time_figure({"": points}, "lattice MAE")
 
 
-def _style(name: str, styles: Styles) -> dict[str, Any]:
+def _style(name: str, styles: Styles, *, marked: bool = True) -> dict[str, Any]:
     color, marker = styles[name]
     width = 2.4 if name == next(iter(styles)) else 1.3
-    return {"marker": marker, "color": color, "linewidth": width, "label": name}
+    style = {"marker": marker} if marked else {}
+    return {**style, "color": color, "linewidth": width, "label": name}
+
+
+def _log_axes(xlabel: str, ylabel: str = "lattice MAE") -> tuple[Figure, Axes]:
+    return new_axis(8.0, 4.6, xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
 
 
 def _drawable(values: Any) -> NDArray[np.float64]:
@@ -137,14 +143,7 @@ def error_per_parameter_figure(measured: Measurement, method: str = SURROGATE) -
 
 def error_per_length_figure(errors: pd.DataFrame, step: float, styles: Styles = STYLES) -> Figure:
     """Mean error of each method in bins of diffusion length; dots are images of the surrogate."""
-    figure, axis = new_axis(
-        8.0,
-        4.6,
-        xscale="log",
-        yscale="log",
-        xlabel="diffusion length [lattice steps]",
-        ylabel="lattice MAE",
-    )
+    figure, axis = _log_axes("diffusion length [lattice steps]")
     every = errors["diffusion_length"] / step
     edges = np.geomspace(every.min(), every.max(), LENGTH_BINS + 1)
     middles = np.sqrt(edges[1:] * edges[:-1])
@@ -162,22 +161,13 @@ def error_per_length_figure(errors: pd.DataFrame, step: float, styles: Styles = 
 
 def distribution_figure(errors: pd.DataFrame, styles: Styles = STYLES) -> Figure:
     """Share of the images whose error is at least x, for each method."""
-    figure, axis = new_axis(
-        8.0,
-        4.6,
-        xscale="log",
-        yscale="log",
-        xlabel="lattice MAE of an image, x",
-        ylabel="share of test images with error ≥ x",
-    )
+    figure, axis = _log_axes("lattice MAE of an image, x", "share of test images with error ≥ x")
     for name, own in errors.groupby("method", sort=False):
         ordered = np.sort(own["mae"])
         share = 1 - np.arange(ordered.size) / ordered.size
         drawn = ordered > ROUNDING
         if drawn.any():
-            style = {
-                key: part for key, part in _style(str(name), styles).items() if key != "marker"
-            }
+            style = _style(str(name), styles, marked=False)
             axis.step(ordered[drawn], share[drawn], where="post", **style)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
     return figure
@@ -188,20 +178,13 @@ def spectrum_figure(spectra: Mapping[str, NDArray[np.float64]], styles: Styles =
 
     Errors of the level of rounding are not drawn.
     """
-    figure, axis = new_axis(
-        8.0,
-        4.6,
-        xscale="log",
-        yscale="log",
-        xlabel="wavenumber [periods a side]",
-        ylabel="root of the spectrum",
-    )
+    figure, axis = _log_axes("wavenumber [periods a side]", "root of the spectrum")
     for name, spectrum in spectra.items():
         if not name.endswith(SET):
             values = _drawable(np.sqrt(spectrum[1:]))
             style: dict[str, Any] = {"color": "0.1", "linestyle": "--", "label": name, "zorder": 3}
             if name != TRUE:
-                style = {key: part for key, part in _style(name, styles).items() if key != "marker"}
+                style = _style(name, styles, marked=False)
             if np.isfinite(values).any():
                 axis.plot(np.arange(1, len(spectrum)), values, **style)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)

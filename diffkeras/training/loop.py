@@ -13,7 +13,7 @@ from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import replacing
 from diffkeras.training.callbacks import make_callbacks
-from diffkeras.training.callbacks.progress import TrainingProgress
+from diffkeras.training.callbacks.history import TrainingProgress
 from diffkeras.training.checkpoints import read_weights
 from diffkeras.training.memory import within_memory
 from diffkeras.training.session import TrainingSession
