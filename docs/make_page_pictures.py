@@ -28,6 +28,8 @@ SCROLLS = "document.documentElement.scrollWidth > window.innerWidth + 1"
 MISSING = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
 LOADED = "Promise.all([...document.images].map(i => { i.loading = 'eager'; return i.decode(); }))"
 
+Image.MAX_IMAGE_PIXELS = None  # pages on a phone are long
+
 
 def pages(site: Path) -> list[Path]:
     """The built pages, without those that Sphinx makes."""
