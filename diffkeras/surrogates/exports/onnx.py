@@ -20,7 +20,7 @@ from diffkeras.surrogates.exports.export_format import (
 )
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.environment import available_cores
-from diffkeras.tf_solver.saved_model import FORMAT
+from diffkeras.tf_solver.description import FORMAT
 
 OPSET = 18  # ONNX Runtime 1.14 (early 2023) and all later versions read it
 AXES = ("batch", "rows", "columns")  # what of them an input or output has comes in this order
