@@ -108,8 +108,8 @@ def test_records_hold_parameters_and_field_and_all_else_follows(
         assert dk.certify(own.field.astype(float), problem).error_bound < 1e-6
 
 
-@pytest.mark.slow  # quick: the builder of other datasets
-def test_tfds_makes_and_loads_the_same(config: Config, family_data: Path, tmp_path: Path) -> None:
+@pytest.mark.slow  # quick: the builder and the pipeline of other datasets
+def test_beam_and_tfds_make_the_same(config: Config, family_data: Path, tmp_path: Path) -> None:
     named = DiffusionFieldsConfig.of_config(1, config)
     assert named.name.startswith("family-16x16-")
     builder = Builder(config=named, data_dir=str(tmp_path), examples=SIZES)
@@ -119,6 +119,9 @@ def test_tfds_makes_and_loads_the_same(config: Config, family_data: Path, tmp_pa
     assert (own / "metadata.json").read_text() == (
         Path(builder.data_path) / "metadata.json"
     ).read_text()
+    pytest.importorskip("apache_beam")
+    generate(config, tmp_path / "beam", beam_options=["--runner=DirectRunner"])
+    assert examples_hash(dataset_path(config, 1, tmp_path / "beam")) == examples_hash(own)
 
 
 def test_it_is_verified_and_what_is_lost_is_made_again(
