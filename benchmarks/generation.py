@@ -12,9 +12,7 @@ same time. The share by CPU time is of the second kind; it excludes other progra
 the disk. "Start" is the time until the first shard starts, in which each process loads TensorFlow.
 """
 
-import csv
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,11 +24,12 @@ import click
 import numpy as np
 
 from benchmarks.frame import command
+from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import load_config
 from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.records import ShardTask, write_shard
 from diffkeras.data.shards import plan_shards
 from diffkeras.data.writing.generation import estimate_example
-from diffkeras.data.writing.shard_writer import ShardTask, write_shard
 from diffkeras.system.environment import available_cores
 from diffkeras.system.process_pool import run_tasks
 
@@ -92,18 +91,8 @@ def main(side: int, sources: int, processes: str | None, examples: int, output: 
         single = single or bare / n
         cells = [made / (n * single), made / bare, cpu, made * megabytes, start]
         rows.append([str(n), f"{bare:.1f}", f"{made:.1f}", *(f"{cell:.2f}" for cell in cells)])
-        click.echo(dict(zip(COLUMNS, rows[-1], strict=True)))
-        write(rows, output, f"{side}², {sources} sources, {examples} examples a process, {cores} "
-              f"cores of {platform.processor() or platform.machine()}")  # fmt: skip
-
-
-def write(rows: list[list[str]], output: Path, caption: str) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    lines = [COLUMNS, ["---:"] * len(COLUMNS), *rows]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    output.with_suffix(".md").write_text(f"{caption}.\n\n{table}\n")
-    with output.with_suffix(".csv").open("w", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
+        caption = f"{side}², {sources} sources, {examples} examples a process"
+        write_table(rows, COLUMNS, output, f"{caption}. {describe_machine()}")
 
 
 if __name__ == "__main__":

@@ -152,6 +152,9 @@ def ship(run_dir: Path) -> str:
     target.mkdir(parents=True, exist_ok=True)
     for file in FILES:
         shutil.copyfile(run.path / file, target / file)
+    state = Run(target).state()
+    state.pop("data_dir", None)  # of this machine
+    write_json(target / "run.json", state)
     Run(target).seal()
     return name
 

@@ -13,7 +13,6 @@ starts without tables. The peak memory includes Python and its libraries. Differ
 to the field of spsolve.
 """
 
-import csv
 import json
 import os
 import subprocess
@@ -26,7 +25,7 @@ import numpy as np
 
 from benchmarks.frame import command
 from benchmarks.solver_methods import METHODS, PRODUCTION, measure, why_not
-from benchmarks.tables import describe_machine
+from benchmarks.tables import describe_machine, write_table
 
 ONE_CORE = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 EQUAL_ACCURACY = 1e-8  # methods that differ less from spsolve are ranked
@@ -74,8 +73,7 @@ def main(
             if count * 300 > side**2:
                 continue
             rows += _problem(side, count, chosen, limit)
-            _write(rows, output)
-    print(f"{output}.md and {output}.csv written")
+            write_table([[*row.values()] for row in rows], COLUMNS, output, machine())
 
 
 def _problem(side: int, count: int, methods: list[str], limit: float) -> list[dict[str, str]]:
@@ -157,21 +155,10 @@ def _row(side: int, count: int, name: str, rank: str, measured: dict, note: str)
     return row
 
 
-def _write(rows: list[dict[str, str]], output: Path) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with open(f"{output}.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    lines = [machine(), "", "| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
-    lines += ["| " + " | ".join(row.values()) + " |" for row in rows]
-    Path(f"{output}.md").write_text("\n".join(lines) + "\n")
-
-
 def machine() -> str:
     """One line with the processor and the versions."""
     packages = ("numpy", "scipy", "pyamg", "fipy")
-    return f"{describe_machine(packages, used=f'one of {os.cpu_count()} cores')}."
+    return describe_machine(packages, used=f"one of {os.cpu_count()} cores")
 
 
 if __name__ == "__main__":

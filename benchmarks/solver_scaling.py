@@ -9,7 +9,6 @@ core. The exponents are least-squares fits of log time to log n or log N over th
 series.
 """
 
-import csv
 import json
 import os
 import subprocess
@@ -21,6 +20,7 @@ import numpy as np
 
 from benchmarks.frame import command
 from benchmarks.solver import ONE_CORE, machine
+from benchmarks.tables import write_table
 
 COUNTS = [10, 30, 100, 300, 1000, 3000, 10_000]
 SIDES = [128, 256, 512, 1024, 2048, 4096]
@@ -53,11 +53,11 @@ def main(quick: bool, output: Path, case: str | None) -> None:
             result = done[point]
             values = [series, *point, result["method"], result["iterations"]]
             values += [f"{result[key]:.3g}" for key in ("fastest", "first")]
-            rows.append(dict(zip(COLUMNS, [*values, f"{result['memory']:.0f}"], strict=True)))
+            rows.append([*map(str, values), f"{result['memory']:.0f}"])
     exponents = {series: _exponent(points, done) for series, points in cases.items()}
-    _write(rows, exponents, output)
+    found = "; ".join(f"{series} {value:.2f}" for series, value in exponents.items())
+    write_table(rows, COLUMNS, output, f"{machine()}. Exponents: {found}")
     _plot(cases, done, exponents, output)
-    print(f"{output}.md, {output}.csv and {output}.png written")
 
 
 def _measure(side: int, count: int) -> dict[str, float | str]:
@@ -96,19 +96,6 @@ def _exponent(points: list[tuple[int, int]], done: dict[tuple[int, int], dict]) 
     varies = 0 if upper[0][0] != upper[-1][0] else 1
     sizes = np.log([point[varies] for point in upper])
     return float(np.polyfit(sizes, np.log([done[point]["fastest"] for point in upper]), 1)[0])
-
-
-def _write(rows: list[dict], exponents: dict[str, float], output: Path) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with open(f"{output}.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    lines = [machine(), ""]
-    lines += [f"- {series}: exponent {value:.2f}" for series, value in exponents.items()]
-    lines += ["", "| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
-    lines += ["| " + " | ".join(str(value) for value in row.values()) + " |" for row in rows]
-    Path(f"{output}.md").write_text("\n".join(lines) + "\n")
 
 
 def _plot(

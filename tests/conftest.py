@@ -2,27 +2,29 @@
 
 import logging
 import os
+import pickle
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lean_runs
 import pytest
-from click.testing import CliRunner, Result
-from shared_results import shared
+from click.testing import CliRunner
+from filelock import FileLock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 if "PYTEST_XDIST_WORKER" in os.environ:  # the other processes use the other cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from diffkeras.config import Config, parse_config
+from diffkeras.config import parse_config
 
 ROOT = Path(__file__).parents[1]
+T = TypeVar("T")
 
 # A shell starts background jobs with Ctrl-C ignored, and the processes of tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -51,13 +53,28 @@ TINY = {
 }
 
 
+def shared(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], T]) -> T:
+    """What `make(directory)` returns, made once for all processes of pytest-xdist."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # of all processes
+    result = root / f"{name}.pickle"
+    with FileLock(f"{result}.lock"):
+        if not result.exists():
+            directory = root / name
+            directory.mkdir()
+            made = pickle.dumps(make(directory))
+            result.write_bytes(made)
+    return pickle.loads(result.read_bytes())
+
+
 @pytest.fixture(scope="session")
-def tiny() -> Config:
+def tiny():
     return parse_config(TINY)
 
 
 @pytest.fixture(scope="session")
-def tiny_file(tiny: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_file(tiny, tmp_path_factory):
     """The tiny configuration as a file."""
     file = tmp_path_factory.mktemp("config") / "tiny.yaml"
     file.write_text(tiny.to_yaml(), encoding="utf-8")
@@ -65,7 +82,7 @@ def tiny_file(tiny: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def data_dir(tiny: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data_dir(tiny, tmp_path_factory):
     """A data directory with the tiny configuration's datasets; never write to it."""
     from diffkeras.workflows import generate
 
@@ -77,7 +94,7 @@ def data_dir(tiny: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def run_dir(tiny: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run_dir(tiny, data_dir, tmp_path_factory):
     """A finished run of the tiny configuration; never write to it."""
     from diffkeras.workflows import train
 
@@ -85,7 +102,7 @@ def run_dir(tiny: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def evaluation(run_dir: Path, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def evaluation(run_dir, data_dir, tmp_path_factory):
     """The evaluation of that run, which lies outside of the run's directory."""
     from diffkeras.workflows import evaluate
 
@@ -97,45 +114,45 @@ def evaluation(run_dir: Path, data_dir: Path, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture
-def own_data(data_dir: Path, tmp_path: Path) -> Path:
+def own_data(data_dir, tmp_path):
     """A copy of the data directory that a test may damage."""
     return Path(shutil.copytree(data_dir, tmp_path / "data"))
 
 
 @pytest.fixture
-def own_run(run_dir: Path, tmp_path: Path) -> Path:
+def own_run(run_dir, tmp_path):
     """A copy of the run that a test may damage."""
     return Path(shutil.copytree(run_dir, tmp_path / "run"))
 
 
 @pytest.fixture
-def quick_figures() -> Iterator[None]:
+def quick_figures():
     """For what a test itself draws."""
     with lean_runs.quick_figures():
         yield
 
 
 @pytest.fixture
-def lean_training(run_dir: Path) -> Iterator[None]:
+def lean_training(run_dir):
     """For what a test itself trains: the run that all share is complete."""
     with lean_runs.lean_training():
         yield
 
 
 @pytest.fixture
-def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+def log(caplog):
     """What diffkeras logs, from INFO on."""
     caplog.set_level(logging.INFO, "diffkeras")
     return caplog
 
 
 @pytest.fixture(scope="session")
-def runner() -> CliRunner:
+def runner():
     return CliRunner()
 
 
 @pytest.fixture(scope="session")
-def diffkeras(runner: CliRunner) -> Callable[..., Result]:
+def diffkeras(runner):
     """`diffkeras("train", "--epochs", 1)`: the command, in this process."""
     from diffkeras.cli import main
 
@@ -143,7 +160,7 @@ def diffkeras(runner: CliRunner) -> Callable[..., Result]:
 
 
 @pytest.fixture(scope="session")
-def refused(diffkeras: Callable[..., Result]) -> Callable[..., str]:
+def refused(diffkeras):
     """`refused("train", …)`: the one line in which a command says why it can't be done."""
 
     def call(*words: Any) -> str:
@@ -160,7 +177,7 @@ def refused(diffkeras: Callable[..., Result]) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def python() -> Callable[..., subprocess.CompletedProcess]:
+def python():
     """`python("code", *options, cwd=…)`: a fresh interpreter that must end well."""
 
     def call(code: str, *options: str, cwd: Path | None = None) -> subprocess.CompletedProcess:

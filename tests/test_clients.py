@@ -1,5 +1,8 @@
 """Programs of others with our fields: the examples for pyphysicell and for AnnData."""
 
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -87,6 +90,82 @@ class TestPhysiCell:
         simulation.model.domain.dy = 10.0
         with pytest.raises(dk.DiffkerasError, match=r"voxels must be cubes, not 20\.0 × 10\.0"):
             physicell.use_steady_fields(simulation)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stand-in's program, in a folder like that of a project of PhysiCell."""
+    if not (compiler := shutil.which("g++")):
+        pytest.skip("there is no g++ here")
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copytree(EXAMPLES / "physicell", folder / "custom_modules")
+    shutil.copytree(Path(__file__).parent / "helpers" / "physicell_stand_in", folder / "core")
+    words = ["-std=c++11", "-Wall", "-Wextra", "-Werror", "-I.", "core/main.cpp", "-o", "main"]
+    subprocess.run([compiler, *words], cwd=folder, check=True)
+    return folder / "main"
+
+
+class TestPhysiCellItself:
+    """docs/examples/physicell, compiled with a stand-in of PhysiCell's classes."""
+
+    def run(self, program: Path, *words: object, solver: str | None = None) -> list[str]:
+        """The lines of a run: the voxels of cells, and of three steps what `main.cpp` prints."""
+        solver = solver or f"'{sys.executable}' custom_modules/steady_fields.py"
+        done = subprocess.run(
+            [str(program), solver, *map(str, words)],
+            cwd=program.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"PYTHONPATH": str(EXAMPLES.parents[1])},
+        )
+        return done.stdout.splitlines()
+
+    @pytest.mark.parametrize("planes", [1, pytest.param(4, marks=pytest.mark.slow)])
+    def test_cells_live_in_steady_fields(self, program: Path, planes: int) -> None:
+        """Once their own implicit exchange has followed the hook."""
+        lines = self.run(program, planes, 1e5)
+        voxels = np.array(lines[0].split()[1:], int)
+        lattice = (5, 7) if planes == 1 else (planes, 5, 7)
+        cells = np.bincount(voxels, minlength=planes * 35).reshape(lattice) * 2494.0 / 8000.0
+        wall = np.zeros(lattice, bool)
+        wall[..., 0] = True
+        how = {"step": 20.0, "boundary": "reflecting", "dimensions": len(lattice)}
+        steps = [lines[1 + 3 * k : 4 + 3 * k] for k in range(3)]
+        for rate, (oxygen, signal, _) in zip((10.0, 10.0, 20.0), steps, strict=True):
+            found = np.array(oxygen.split()[1:], float).reshape(lattice)
+            medium = dk.Medium(1e5, 0.1, **how)
+            exact = dk.solve(38.0 * wall, fixed=wall, uptake=cells * rate, medium=medium).field
+            np.testing.assert_allclose(found, exact, rtol=1e-8)
+            found = np.array(signal.split()[2:], float).reshape(lattice)
+            made = cells * 2.0 * 5.0 + cells * 3000.0 / 2494.0
+            medium = dk.Medium(1e3, 0.5, **how)
+            exact = dk.solve(production=made, uptake=cells * 3.0, medium=medium).field
+            np.testing.assert_allclose(found, exact, rtol=1e-8)
+        # what leaves the cells decays
+        released = -float(steps[0][2].split()[2]) / 0.1
+        assert released == pytest.approx(0.5 * exact.sum() * 8000.0, rel=0.15)
+
+    def test_substrates_that_are_not_named_keep_their_solver(self, program: Path) -> None:
+        lines = self.run(program, 1, 1e5, "oxygen")
+        signals = [np.array(line.split()[2:], float) for line in lines if line[0] == "a"]
+        free = np.setdiff1d(np.arange(35), np.array(lines[0].split()[1:], int))
+        assert [values[free].tolist() for values in signals] == [
+            [0.5**k] * len(free) for k in (1, 2, 3)
+        ]
+
+    @pytest.mark.parametrize(
+        ("words", "solver", "message"),
+        [
+            ((1, 1e5), "false", "the program that solves has ended"),
+            ((1, 1e5, "ozone"), None, "there is no substrate ozone"),
+            ((1, -1), None, "diffusivity must be positive, between 1e-30 and 1e+30, not -1.0"),
+        ],
+    )
+    def test_what_goes_wrong_reaches_physicell(
+        self, program: Path, words: tuple[object, ...], solver: str | None, message: str
+    ) -> None:
+        assert self.run(program, *words, solver=solver)[-1] == f"diffkeras: {message}"
 
 
 class TestSections:

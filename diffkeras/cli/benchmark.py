@@ -9,6 +9,7 @@ import click
 from diffkeras.cli.options import (
     WholeRange,
     command,
+    path_option,
     processes_option,
     start_tensorflow,
     threads_option,
@@ -74,14 +75,8 @@ _number = partial(click.option, metavar="N", show_default=True)
 )
 @processes_option("Processes of solve, for batches")
 @threads_option("of TensorFlow")
-@click.option(
-    "-o",
-    "--output",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    default=Path("scoreboard"),
-    show_default=True,
-    help="Directory of the results.",
+@path_option(
+    "-o --output", "Directory of the results.", default=Path("scoreboard"), show_default=True
 )
 def benchmark(output: Path, **options: Any) -> None:
     """Compare surrogates with classical methods.

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import click
 
-from diffkeras.cli.options import command, data_dir_option, file_option, start_tensorflow
+from diffkeras.cli.options import (
+    command,
+    data_dir_option,
+    file_option,
+    path_option,
+    start_tensorflow,
+)
 
 
 @command("benchmark-data")
@@ -68,14 +74,7 @@ def _list() -> None:
 @command()
 @click.argument("submissions", metavar="SUBMISSION...", nargs=-1, required=True, type=click.Path())
 @data_dir_option
-@click.option(
-    "-o",
-    "--output",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="Directory of the results.",
-)
+@path_option("-o --output", "Directory of the results.", required=True)
 def leaderboard(submissions: tuple[str, ...], data_dir: Path, output: Path) -> None:
     """Compare models by their predictions.
 

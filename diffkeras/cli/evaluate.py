@@ -11,14 +11,27 @@ from diffkeras.cli.options import (
     collect_overrides,
     command,
     config_option,
-    data_dir_option,
     override_options,
+    path_option,
     start_tensorflow,
     threads_option,
 )
 
 SECTIONS = ("physics", "data", "evaluation")
 TEST_EXAMPLES = "data.test_examples"
+
+
+class NamedType(click.ParamType):
+    """A model under a name."""
+
+    name = "model"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str]:
+        """(its name, the run or file)."""
+        name, _, place = (part.strip() for part in str(value).partition("="))
+        if not name or not place:
+            self.fail(f"{value!r} is not NAME=RUN or NAME=FILE", param, ctx)
+        return name, place
 
 
 @command()
@@ -31,7 +44,12 @@ TEST_EXAMPLES = "data.test_examples"
     "shifted one. It is generated if needed. `diffkeras benchmark-data` lists them.",
 )
 @override_options("sources", "test_examples")
-@data_dir_option
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Directory of the datasets.  [default: that of the training, if it is there, else data]",
+)
 @threads_option()
 @click.option(
     "--predictions",
@@ -41,12 +59,29 @@ TEST_EXAMPLES = "data.test_examples"
     "columns), of each source count, named sources_01 and so on. Needs --config or --test-set, and "
     "--output.",
 )
+@path_option("-o --output", "Directory of the results.  [default: RUN/evaluation]")
 @click.option(
-    "-o",
-    "--output",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Directory of the results.  [default: RUN/evaluation]",
+    "--name",
+    metavar="TEXT",
+    default="surrogate",
+    show_default=True,
+    help="Name of the model in tables and figures.",
+)
+@click.option(
+    "--compare",
+    metavar="NAME=RUN|FILE",
+    type=NamedType(),
+    multiple=True,
+    help="Another model for the same tables and figures: a run or a shipped surrogate of the same "
+    "physics, or a .npz of predictions. Repeatable. Bounds and cases are of the first model only.",
+)
+@click.option(
+    "--format",
+    "figure_format",
+    type=click.Choice(["png", "pdf", "svg"]),
+    default="png",
+    show_default=True,
+    help="Also write the files in figures/ in this format.",
 )
 @click.option(
     "--worst-cases",
@@ -59,10 +94,13 @@ def evaluate(
     run: Path | None,
     config_file: str | None,
     test_set: str | None,
-    data_dir: Path,
+    data_dir: Path | None,
     threads: int | None,
     predictions: Path | None,
     output: Path | None,
+    name: str,
+    compare: tuple[tuple[str, str], ...],
+    figure_format: str,
     worst_cases: int | None,
     **flags: Any,
 ) -> None:
@@ -80,6 +118,7 @@ def evaluate(
       diffkeras evaluate saved_models/quickstart
       diffkeras evaluate saved_models/quickstart --sources 5 --test-examples 50
       diffkeras evaluate saved_models/quickstart --worst-cases 2000
+      diffkeras evaluate saved_models/unet --name U-Net --compare FNO=saved_models/fno
       diffkeras evaluate --config quickstart --predictions mine.npz --output mine
       diffkeras evaluate --test-set fixed_values_64 --predictions mine.npz --output mine
     """
@@ -96,11 +135,19 @@ def evaluate(
             raise click.UsageError("--predictions needs --config or --test-set, and --output.")
     elif run is None:
         raise click.UsageError("Missing argument 'RUN', a directory that `diffkeras train` wrote.")
-    config = _test_config(run, config_file, test_set, overrides, data_dir)
+    if len(dict(compare)) < len(compare):
+        raise click.BadParameter("two models have one name", param_hint="--compare")
+    data_dir, config = _test_config(run, config_file, test_set, overrides, data_dir)
     start_tensorflow(threads)
     from diffkeras import workflows
 
-    options: dict[str, Any] = {"threads": threads, "show_progress": True}
+    options: dict[str, Any] = {
+        "threads": threads,
+        "figure_format": figure_format,
+        "name": name,
+        "compare": dict(compare),
+        "show_progress": True,
+    }
     if run is None:
         evaluation = workflows.evaluate_foreign(
             config, data_dir, output, predictions=predictions, **options
@@ -122,25 +169,29 @@ def _test_config(
     config_file: str | None,
     test_set: str | None,
     overrides: dict[str, Any],
-    data_dir: Path,
-) -> Any:
-    """The configuration of the test data; those of a public test set are then there."""
+    data_dir: Path | None,
+) -> tuple[Path, Any]:
+    """Directory and configuration of the test data; those of a public test set are then there."""
     from diffkeras.config import load_config
     from diffkeras.data.storage import with_stored_examples
-    from diffkeras.surrogates.run_directory import Run
+    from diffkeras.surrogates.run_directory import DATA, Run
 
     own = Run.open(run) if run else None
+    data_dir = data_dir or (own.data_dir() if own else DATA)
     if test_set is not None:
         start_tensorflow()  # without its messages, which the next import would let through
         from diffkeras.workflows import generate_test_set
 
-        return generate_test_set(test_set, data_dir, overrides=overrides, show_progress=True)
+        config = generate_test_set(test_set, data_dir, overrides=overrides, show_progress=True)
+        return data_dir, config
     if config_file is not None:
         config = load_config(config_file, overrides)
     else:
         assert own is not None
         config = own.config().with_overrides(overrides)
-    return config if TEST_EXAMPLES in overrides else with_stored_examples(config, data_dir)
+    if TEST_EXAMPLES not in overrides:
+        config = with_stored_examples(config, data_dir)
+    return data_dir, config
 
 
 def _search(run_dir: Path, data_dir: Path, config: Any, evaluations: int, output: Path) -> None:

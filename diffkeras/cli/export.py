@@ -7,7 +7,14 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from diffkeras.cli.options import LatticeType, Number, boundary_option, command, start_tensorflow
+from diffkeras.cli.options import (
+    LatticeType,
+    Number,
+    boundary_option,
+    command,
+    path_option,
+    start_tensorflow,
+)
 
 _number = partial(click.option, metavar="NUMBER", type=Number(), show_default=True)
 
@@ -21,13 +28,11 @@ _number = partial(click.option, metavar="NUMBER", type=Number(), show_default=Tr
     show_default=True,
     help="For TensorFlow, for LiteRT (formerly TensorFlow Lite), or for ONNX Runtime.",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="PATH",
-    type=click.Path(path_type=Path),
-    help="File, or directory of a SavedModel.  [default: RUN/saved_model, RUN/model.tflite or "
+@path_option(
+    "-o --output",
+    "File, or directory of a SavedModel.  [default: RUN/saved_model, RUN/model.tflite or "
     "RUN/model.onnx]",
+    "PATH",
 )
 @click.option(
     "--lattice",

@@ -147,24 +147,22 @@ def override_options(*names: str) -> Callable[[Command], Command]:
     return decorate
 
 
-data_dir_option = click.option(
-    "--data-dir",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    default=Path("data"),
-    show_default=True,
-    help="Directory of the datasets.",
+def path_option(
+    name: str, help: str, metavar: str = "DIR", **attributes: Any
+) -> Callable[[Command], Command]:
+    """An option that names a directory, or anything else, to be written."""
+    kind = click.Path(path_type=Path)
+    return click.option(*name.split(), metavar=metavar, type=kind, help=help, **attributes)
+
+
+data_dir_option = path_option(
+    "--data-dir", "Directory of the datasets.", default=Path("data"), show_default=True
 )
 
 
 def run_dir_option(what: str, default: str) -> Callable[[Command], Command]:
     """`--run-dir`, where a command writes."""
-    return click.option(
-        "--run-dir",
-        metavar="DIR",
-        type=click.Path(path_type=Path),
-        help=f"Directory of the {what}.  [default: {default}]",
-    )
+    return path_option("--run-dir", f"Directory of the {what}.  [default: {default}]")
 
 
 def processes_option(help: str, default: str = "all cores") -> Callable[[Command], Command]:
@@ -224,6 +222,13 @@ class LatticeType(click.ParamType):
 def file_option(name: str, help: str, **attributes: Any) -> Callable[[Command], Command]:
     """An option that names a file to be written."""
     return click.option(*name.split(), metavar="FILE", type=FILE, help=help, **attributes)
+
+
+unit_option = click.option(
+    "--unit",
+    metavar="TEXT",
+    help="Unit of lengths in the picture, e.g. um.  [default: numbers of nodes if the step is 1]",
+)
 
 
 def problem_options(command: Command, *, required: bool = True, space: bool = False) -> Command:

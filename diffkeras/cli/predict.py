@@ -14,6 +14,7 @@ from diffkeras.cli.options import (
     map_option,
     problem_options,
     start_tensorflow,
+    unit_option,
 )
 
 
@@ -44,6 +45,7 @@ from diffkeras.cli.options import (
     help="Decay or uptake [1/time], for a surrogate that takes it; a number or a map.",
 )
 @click.option("--certify", is_flag=True, help="Print a proven upper bound on the largest error.")
+@unit_option
 @file_option("--bound", "The proven bound, node by node.")
 @file_option("--corrected", "The corrected field, which the proof yields.")
 @click.option(
@@ -57,6 +59,7 @@ def predict(
     run: Path,
     output: Path,
     plot: Path | None,
+    unit: str | None,
     bound: Path | None,
     corrected: Path | None,
     certify: bool,
@@ -78,7 +81,9 @@ def predict(
       diffkeras predict default discs.yaml -o field.npy --certify
       diffkeras predict saved_models/quickstart discs.yaml -o field.npy --tolerance 1e-3
       diffkeras predict saved_models/tissue vessels.npy -o field.npy --decay uptake.npy --certify
-      diffkeras predict saved_models/family -o field.npy --parameter decay=0.002
+      diffkeras predict saved_models/family -o field.npy --parameter decay=0.002 \\
+          --parameter "values[vessels]=0.8" --parameter uptake.constant=0.2 \\
+          --parameter "uptake.maximum[cells_1]=0.01" --parameter "uptake.maximum[cells_2]=0.02"
     """
     point = _point(parameters, problem)
     start_tensorflow()
@@ -90,7 +95,7 @@ def predict(
     prediction = predict_files(
         run,
         ProblemFiles(**problem) if point is None else point,
-        FieldFiles(output, bound, corrected, plot),
+        FieldFiles(output, bound, corrected, plot, unit),
         diffusion_length=diffusion_length,
         tolerance=tolerance,
         certify=certify,

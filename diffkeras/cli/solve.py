@@ -19,6 +19,7 @@ from diffkeras.cli.options import (
     problem_options,
     processes_option,
     threads_option,
+    unit_option,
 )
 
 logger = logging.getLogger(__name__)
@@ -131,11 +132,7 @@ class MethodType(click.ParamType):
     help="Plane, row or column of a volume that --plot draws, e.g. plane=12; may be repeated.  "
     "[default: one of each, through the node where the field is steepest, or a source next to it]",
 )
-@click.option(
-    "--unit",
-    metavar="TEXT",
-    help="Unit of lengths in the picture, e.g. um.  [default: numbers of nodes if --step is 1]",
-)
+@unit_option
 @click.option(
     "--json",
     "as_json",

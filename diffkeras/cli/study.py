@@ -14,6 +14,7 @@ from diffkeras.cli.options import (
     command,
     data_dir_option,
     override_options,
+    path_option,
     processes_option,
     run_dir_option,
     start_tensorflow,
@@ -52,13 +53,11 @@ class ShardType(click.ParamType):
 @override_options(*OVERRIDES)
 @data_dir_option
 @run_dir_option("study: its tables, figures and report", "saved_models/studies/NAME")
-@click.option(
+@path_option(
     "--runs-dir",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
+    "Directory of the runs of all studies. Each is trained once.",
     default=Path("saved_models/studies/runs"),
     show_default=True,
-    help="Directory of the runs of all studies. Each is trained once.",
 )
 @processes_option("Processes that solve missing examples")
 @threads_option()

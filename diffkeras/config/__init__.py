@@ -5,9 +5,16 @@ so that a configuration means the same on any machine.
 """
 
 from diffkeras.config.baselines import Baseline
-from diffkeras.config.config import Config, is_section, parse_config, settings
+from diffkeras.config.config import (
+    Config,
+    find_config,
+    fingerprint,
+    is_section,
+    load_config,
+    parse_config,
+    settings,
+)
 from diffkeras.config.data_section import DataConfig
-from diffkeras.config.files import find_config, fingerprint, load_config
 from diffkeras.config.sections import PhysicsConfig, long_form
 from diffkeras.config.types import (
     SPLITS,
@@ -21,30 +28,3 @@ from diffkeras.config.types import (
 )
 from diffkeras.config.validation_messages import explain, short
 from diffkeras.config.yaml_io import from_yaml, read_yaml, to_yaml
-
-__all__ = [
-    "SPLITS",
-    "Baseline",
-    "Config",
-    "DataConfig",
-    "Lattice",
-    "Name",
-    "PhysicsConfig",
-    "Section",
-    "SourceCounts",
-    "Split",
-    "explain",
-    "find_config",
-    "fingerprint",
-    "format_counts",
-    "from_yaml",
-    "is_section",
-    "load_config",
-    "long_form",
-    "parse_config",
-    "parse_counts",
-    "read_yaml",
-    "settings",
-    "short",
-    "to_yaml",
-]

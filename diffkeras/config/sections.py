@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, create_model, field_validator, model_validator
 
 from diffkeras.config.baselines import Baseline
-from diffkeras.config.boundary import Boundaries
 from diffkeras.config.types import (
+    Boundaries,
     Count,
     Lattice,
     Positive,

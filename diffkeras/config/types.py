@@ -1,4 +1,4 @@
-"""Types of configuration values: names, source counts, lattices, positive numbers."""
+"""Types of configuration values: names, source counts, lattices, positive numbers, boundaries."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -18,6 +18,9 @@ from pydantic import (
 
 from diffkeras.config.validation_messages import short, unknown_key
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import check_number
+from diffkeras.physics.problem.given_sides import GIVEN, GivenSide
+from diffkeras.physics.problem.sides import canonical_boundary
 
 Quantity = Annotated[float, Field(ge=1e-30, le=1e30, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -30,6 +33,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 LARGEST_COUNT = 100_000
+AXES = 2
 
 
 def _check_name(name: str) -> str:
@@ -157,3 +161,45 @@ def section_of(sampler: type) -> BeforeValidator:
             raise ValueError(f"{key}: {problem}" if key in keys else str(error)) from None
 
     return BeforeValidator(parse)
+
+
+def _parse(value: Any) -> Any:
+    """The boundary of a `Medium`, in the spelling that a dataset is known by."""
+    try:
+        boundary = canonical_boundary(_with_sides(value), AXES)
+    except PhysicsError as error:
+        raise ValueError(str(error)) from None
+    if isinstance(boundary, GivenSide):
+        return (boundary,) * AXES
+    # a list of two names has always been another spelling than one name, and names other datasets
+    pairs = isinstance(value, list | tuple) and any(isinstance(v, list | tuple) for v in value)
+    if (pairs or isinstance(value, Mapping)) and isinstance(boundary[0], str):
+        return boundary[0] if len(set(boundary)) == 1 else boundary
+    return boundary
+
+
+def _with_sides(value: Any) -> Any:
+    """The value with sides in place of mappings such as {value: 1.0} and {flux: 0.1}."""
+    if isinstance(value, list | tuple):
+        return tuple(map(_with_sides, value))
+    if not isinstance(value, Mapping):
+        return value
+    if not frozenset.union(*GIVEN) & value.keys():
+        return {name: _with_sides(side) for name, side in value.items()}
+    kind = GIVEN.get(frozenset(value))
+    if kind is None:
+        raise ValueError(
+            f"a side has a value, a flux, or a coefficient and a value, not {short(dict(value))}; "
+            "give {value: 1.0}, {flux: 0.1} or {coefficient: 0.2, value: 1.0}"
+        )
+    # no -0.0
+    return kind(**{n: check_number(f"the {n} of a side", v) + 0.0 for n, v in value.items()})
+
+
+def _to_plain(boundary: Any) -> Any:
+    if isinstance(boundary, GivenSide):
+        return boundary.parts
+    return [_to_plain(part) for part in boundary] if isinstance(boundary, tuple) else boundary
+
+
+Boundaries = Annotated[Any, BeforeValidator(_parse), PlainSerializer(_to_plain)]

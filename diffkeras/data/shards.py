@@ -1,17 +1,23 @@
-"""Shards: which examples are in which file. This depends on the dataset alone."""
+"""Which examples are in which file: the shards of a dataset, and the metadata of a stored one."""
 
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from diffkeras.data.dataset_config import NAME
-from diffkeras.system.atomic_files import check_regular
+from diffkeras.config import SPLITS, short
+from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, cut, differences
+from diffkeras.errors import DataError, RunError
+from diffkeras.system.atomic_files import check_regular, read_json
 
 SHARD_BYTES = 64 << 20  # TFDS recommends at least as many
 SHARD_EXAMPLES = 256  # with more, few processes could share the work on small ones
 RECORD_OVERHEAD = 16  # bytes of a record's length, its CRC and the CRC of the data in TFRecord
+TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"  # as `Shard.final_name`
+REMEDY = "delete its directory and run `diffkeras generate` again"
+FILE_REMEDY = "delete this file and run `diffkeras generate`, which makes only this file again"
 
 
 @dataclass(frozen=True, order=True)
@@ -96,3 +102,134 @@ def has_records(path: Path, number: int) -> bool:
     except OSError:
         return False
     return complete and len(offsets) == number
+
+
+@dataclass(frozen=True)
+class StoredSplit:
+    """One split of a dataset, by its metadata.
+
+    Attributes:
+        name: train, validation or test.
+        files: the file of each of its shards, in order.
+        bytes: total size of the files.
+    """
+
+    name: str
+    files: Mapping[Shard, Path]
+    bytes: int
+
+    @property
+    def examples(self) -> int:
+        """Number of examples."""
+        return sum(shard.examples for shard in self.files)
+
+    @property
+    def intact(self) -> bool:
+        """Whether each file is there and has its number of complete records."""
+        return all(
+            path.is_file() and has_records(path, shard.examples)
+            for shard, path in self.files.items()
+        )
+
+    def check_size(self) -> None:
+        """Find truncated files by the total size, without reading them.
+
+        Flipped bits are found when a record is read, by its checksum.
+        """
+        found = sum(path.stat().st_size for path in self.files.values())
+        if found == self.bytes:
+            return
+        for shard, path in self.files.items():
+            if not has_records(path, shard.examples):
+                raise DataError(f"{path} is truncated or damaged; {FILE_REMEDY}")
+        raise DataError(
+            f"dataset_info.json in {next(iter(self.files.values())).parent} is damaged: the files "
+            f"of the {self.name} split have {found} bytes instead of {self.bytes}; {REMEDY}"
+        )
+
+
+def stored_splits(path: Path, wanted: Collection[str] = ()) -> list[StoredSplit]:
+    """The splits of the dataset in a directory, by its metadata.
+
+    Args:
+        path: the directory.
+        wanted: names of splits that must be among them.
+    """
+    file = path / "dataset_info.json"
+    info = read_object(file)
+    try:
+        splits = [_stored_split(path, split) for split in info["splits"]]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise DataError(f"{file} is damaged ({error!r}); {REMEDY}") from None
+    names = [split.name for split in splits]
+    if len(set(names)) < len(names):
+        raise DataError(f"{file} is damaged: it names a split twice, {short(names)}; {REMEDY}")
+    if not names:
+        raise DataError(f"{file} is damaged: it has no splits, so no examples; {REMEDY}")
+    if absent := [name for name in wanted if name not in names]:
+        raise DataError(
+            f"{file} has no {absent[0]} split, only {', '.join(names)}; run `diffkeras generate` "
+            "with the same configuration, which makes it"
+        )
+    return splits
+
+
+def _stored_split(path: Path, split: Mapping[str, Any]) -> StoredSplit:
+    if split["name"] not in SPLITS:
+        raise ValueError(f"a split is named {short(split['name'])}, not {', '.join(SPLITS)}")
+    if split["filepathTemplate"] != TEMPLATE:
+        raise ValueError(f"files are named {short(split['filepathTemplate'])}")
+    lengths, size = [int(length) for length in split["shardLengths"]], int(split["numBytes"])
+    # an example takes more than a byte; damaged numbers would ask for any number of files
+    if not lengths or min(lengths) < 1 or sum(lengths) > size:
+        raise ValueError(f"shardLengths of {split['name']} are {short(lengths)}")
+    files, first = {}, 0
+    for index, length in enumerate(lengths):
+        shard = Shard(split["name"], index, first, length)
+        files[shard] = path / shard.final_name(len(lengths))
+        first += length
+    return StoredSplit(split["name"], files, size + RECORD_OVERHEAD * first)
+
+
+def check_identity(dataset: DatasetConfig, path: Path) -> None:
+    """Check that the dataset in a directory is the one that a configuration asks for.
+
+    TFDS compares the features when it opens the dataset. Here their file is only read.
+    """
+    read_object(path / "features.json")  # TFDS would wait for a pipe without end
+    file = path / "dataset_info.json"
+    info = read_object(file)
+    named = {
+        "name": NAME,
+        "configName": dataset.name,
+        "version": VERSION,
+        "fileFormat": "tfrecord",
+    }
+    for key, value in named.items():
+        if info.get(key) != value:
+            raise DataError(
+                f"{file} is damaged, or of another dataset: {key} is {short(info.get(key))} "
+                f"instead of {short(value)}; {REMEDY}"
+            )
+    wanted, found = dataset.identity(), read_object(path / "metadata.json")
+    if found != wanted:
+        different = differences(found, wanted)
+        raise DataError(
+            f"{path} has a dataset of other physics than the configuration: "
+            + ", ".join(
+                f"{key} {cut(there)} instead of {cut(here)}"
+                for key, (there, here) in different.items()
+            )
+            + "; use another --data-dir"
+        )
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of a dataset."""
+    try:
+        content = read_json(path)
+    except RunError as error:
+        raise DataError(f"{error}; {REMEDY}") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path} is missing or damaged: it has no object; {REMEDY}")
+    return content

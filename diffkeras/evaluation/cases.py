@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from diffkeras.config import Config
 from diffkeras.evaluation.images import read_image
 from diffkeras.evaluation.measurement import Measurement
-from diffkeras.evaluation.methods import SURROGATE, Method
+from diffkeras.evaluation.methods import Method
 from diffkeras.reporting.data_figures import tissue_figure
 from diffkeras.reporting.figures import Case, case_figure
 
@@ -31,7 +31,7 @@ def draw_cases(
 
     figures = {
         name: case_figure([case(chosen) for chosen in those])
-        for name, those in _choose(measured.errors, config).items()
+        for name, those in _choose(measured.errors, method.name, config).items()
     }
     if config.data.tissue or config.data.family:
         batch = read_image(config, _shown_counts(config)[-1], 0, data_dir)
@@ -39,9 +39,9 @@ def draw_cases(
     return figures
 
 
-def _choose(errors: pd.DataFrame, config: Config) -> dict[str, list[Chosen]]:
+def _choose(errors: pd.DataFrame, method: str, config: Config) -> dict[str, list[Chosen]]:
     """The images with the largest and with median errors, and the first ones of some counts."""
-    own = errors[errors["method"] == SURROGATE][["mae", "sources", "example"]]
+    own = errors[errors["method"] == method][["mae", "sources", "example"]]
     ordered = own.sort_values(["mae", "sources", "example"])
     cases = config.evaluation.cases
     middle = max(0, (len(ordered) - cases) // 2)

@@ -1,11 +1,13 @@
 """Figures of a surrogate's errors, next to those of the baselines."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from diffkeras.config import Config
 from diffkeras.evaluation.cases import draw_cases
 from diffkeras.evaluation.error_time import Point, error_time_figure
 from diffkeras.evaluation.measurement import ALL, TRUE, Measurement
-from diffkeras.evaluation.methods import EXACT, SOURCES_SET, SURROGATE
+from diffkeras.evaluation.methods import EXACT, SET, SOURCES_SET, SURROGATE
 from diffkeras.evaluation.subject import Subject
 from diffkeras.reporting.figures import (
     ROUNDING,
@@ -23,7 +25,6 @@ from diffkeras.reporting.figures import (
     new_figure,
     panel_grid,
     parameter_axis,
-    to_png,
 )
 from diffkeras.reporting.labels import label_lines
 
@@ -42,48 +43,68 @@ STYLES = {
     "zero field": ("#8a8a8a", "D"),
 }
 BLUE = STYLES[SURROGATE][0]
+OTHERS = ("#2f8f5b", "#8f2f2f", "#6a5acd", "#00798c", "#a0522d")  # of models compared with it
+
+Styles = Mapping[str, tuple[str, str]]  # of methods; the first is what is evaluated
+
+
+def styles_of(subject: Subject) -> Styles:
+    """Colour and marker of each method: `STYLES`, but for the names of models."""
+    styles = {subject.name: STYLES[SURROGATE], subject.name + SET: STYLES[SOURCES_SET]}
+    for other, color in zip(subject.compared, itertools.cycle(OTHERS)):
+        styles |= dict.fromkeys((other.name, other.name + SET), (color, "P"))
+    return styles | {name: style for name, style in STYLES.items() if name not in styles}
 
 
 def draw_figures(
     measured: Measurement, subject: Subject, config: Config, data_dir: Path
-) -> dict[str, bytes]:
-    """All figures of an evaluation on the test data of `config`: name → PNG image.
+) -> dict[str, Figure]:
+    """All figures of an evaluation on the test data of `config`, by name.
 
     Those of its training belong to a run, if there is one.
     """
-    errors = measured.errors[measured.errors["method"] != SOURCES_SET]
+    styles = styles_of(subject)
+    errors = measured.errors[~measured.errors["method"].str.endswith(SET)]
     if measured.parameters:
-        by: dict[str, Any] = {"error_per_parameter": error_per_parameter_figure(measured)}
+        figure = error_per_parameter_figure(measured, subject.name)
+        by: dict[str, Any] = {"error_per_parameter": figure}
     else:
-        by = {"error_per_count": error_per_count_figure(errors)}
+        by = {"error_per_count": error_per_count_figure(errors, styles)}
     pictures: dict[str, Any] = {
         **by,
-        "cost": _cost_figure(measured.metrics()),
-        "distribution": distribution_figure(errors),
-        "spectrum": spectrum_figure(measured.spectra()),
+        "cost": _cost_figure(measured.metrics(), subject),
+        "distribution": distribution_figure(errors, styles),
+        "spectrum": spectrum_figure(measured.spectra(), styles),
         **draw_cases(measured, subject.methods[0], config, data_dir),
     }
     if config.data.diffusion_length:
-        pictures["error_per_length"] = error_per_length_figure(errors, config.physics.step)
+        step = config.physics.step
+        pictures["error_per_length"] = error_per_length_figure(errors, step, styles)
     if subject.run and (history := subject.run.history()):
         pictures["training"] = training_figure(history, subject.run.state().get("best_epoch"))
-    return {name: to_png(figure) for name, figure in pictures.items()}
+    return pictures
 
 
-def _cost_figure(metrics: Mapping[str, Any]) -> Figure:
+def _cost_figure(metrics: Mapping[str, Any], subject: Subject) -> Figure:
     """Lattice MAE of each method over all images, against its time per image."""
+    learned = {method.name for method in subject.all_methods}
     points = [
-        Point(name, of[ALL]["milliseconds"], of[ALL]["mae"], name in (SURROGATE, SOURCES_SET))
+        Point(name, of[ALL]["milliseconds"], of[ALL]["mae"], name in learned)
         for name, of in metrics.items()
         if of[ALL]["milliseconds"]
     ]
     return error_time_figure({"": points}, "lattice MAE")
 
 
-def _style(name: str) -> dict[str, Any]:
-    color, marker = STYLES[name]
-    width = 2.4 if name == SURROGATE else 1.3
-    return {"marker": marker, "color": color, "linewidth": width, "label": name}
+def _style(name: str, styles: Styles, *, marked: bool = True) -> dict[str, Any]:
+    color, marker = styles[name]
+    width = 2.4 if name == next(iter(styles)) else 1.3
+    style = {"marker": marker} if marked else {}
+    return {**style, "color": color, "linewidth": width, "label": name}
+
+
+def _log_axes(xlabel: str, ylabel: str = "lattice MAE") -> tuple[Figure, Axes]:
+    return new_axis(8.0, 4.6, xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
 
 
 def _drawable(values: Any) -> NDArray[np.float64]:
@@ -92,22 +113,22 @@ def _drawable(values: Any) -> NDArray[np.float64]:
     return np.where(array > ROUNDING, array, np.nan)
 
 
-def error_per_count_figure(errors: pd.DataFrame) -> Figure:
+def error_per_count_figure(errors: pd.DataFrame, styles: Styles = STYLES) -> Figure:
     """Error of each method against the number of sources, on a logarithmic scale."""
     figure, axis = new_axis(
         8.0, 4.6, yscale="log", xlabel="number of sources", ylabel="lattice MAE"
     )
     for name, own in errors.groupby("method", sort=False):
         means = own.groupby("sources")["mae"].mean()
-        axis.plot(means.index, _drawable(means), **_style(str(name)))
+        axis.plot(means.index, _drawable(means), **_style(str(name), styles))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     label_lines(axis)
     return figure
 
 
-def error_per_parameter_figure(measured: Measurement) -> Figure:
+def error_per_parameter_figure(measured: Measurement, method: str = SURROGATE) -> Figure:
     """The surrogate's errors against each parameter of a family; dots are test problems."""
-    own = measured.errors[measured.errors["method"] == SURROGATE]
+    own = measured.errors[measured.errors["method"] == method]
     names = measured.parameters
     figure, grid = panel_grid(len(names), 2.9, 2.7, beside=0.6, below=0.5, sharey=True)
     for axis, name in zip(grid.flat, names, strict=False):
@@ -120,71 +141,50 @@ def error_per_parameter_figure(measured: Measurement) -> Figure:
     return figure
 
 
-def error_per_length_figure(errors: pd.DataFrame, step: float) -> Figure:
+def error_per_length_figure(errors: pd.DataFrame, step: float, styles: Styles = STYLES) -> Figure:
     """Mean error of each method in bins of diffusion length; dots are images of the surrogate."""
-    figure, axis = new_axis(
-        8.0,
-        4.6,
-        xscale="log",
-        yscale="log",
-        xlabel="diffusion length [lattice steps]",
-        ylabel="lattice MAE",
-    )
+    figure, axis = _log_axes("diffusion length [lattice steps]")
     every = errors["diffusion_length"] / step
     edges = np.geomspace(every.min(), every.max(), LENGTH_BINS + 1)
     middles = np.sqrt(edges[1:] * edges[:-1])
     for name, own in errors.groupby("method", sort=False):
         lengths = own["diffusion_length"] / step
-        if name == SURROGATE:
+        if name == next(iter(styles)):
             axis.plot(lengths, _drawable(own["mae"]), ".", color=BLUE, alpha=0.2, markersize=3)
         bins = np.searchsorted(edges[1:-1], lengths, side="right")
         means = own["mae"].groupby(bins).mean().reindex(range(LENGTH_BINS))
-        axis.plot(middles, _drawable(means), **_style(str(name)))
+        axis.plot(middles, _drawable(means), **_style(str(name), styles))
     log_ticks(axis, "x")
     label_lines(axis)
     return figure
 
 
-def distribution_figure(errors: pd.DataFrame) -> Figure:
+def distribution_figure(errors: pd.DataFrame, styles: Styles = STYLES) -> Figure:
     """Share of the images whose error is at least x, for each method."""
-    figure, axis = new_axis(
-        8.0,
-        4.6,
-        xscale="log",
-        yscale="log",
-        xlabel="lattice MAE of an image, x",
-        ylabel="share of test images with error ≥ x",
-    )
+    figure, axis = _log_axes("lattice MAE of an image, x", "share of test images with error ≥ x")
     for name, own in errors.groupby("method", sort=False):
         ordered = np.sort(own["mae"])
         share = 1 - np.arange(ordered.size) / ordered.size
         drawn = ordered > ROUNDING
         if drawn.any():
-            style = {key: part for key, part in _style(str(name)).items() if key != "marker"}
+            style = _style(str(name), styles, marked=False)
             axis.step(ordered[drawn], share[drawn], where="post", **style)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
     return figure
 
 
-def spectrum_figure(spectra: Mapping[str, NDArray[np.float64]]) -> Figure:
+def spectrum_figure(spectra: Mapping[str, NDArray[np.float64]], styles: Styles = STYLES) -> Figure:
     """The radial spectrum of the true fields, and of the errors of each method.
 
     Errors of the level of rounding are not drawn.
     """
-    figure, axis = new_axis(
-        8.0,
-        4.6,
-        xscale="log",
-        yscale="log",
-        xlabel="wavenumber [periods a side]",
-        ylabel="root of the spectrum",
-    )
+    figure, axis = _log_axes("wavenumber [periods a side]", "root of the spectrum")
     for name, spectrum in spectra.items():
-        if name != SOURCES_SET:
+        if not name.endswith(SET):
             values = _drawable(np.sqrt(spectrum[1:]))
             style: dict[str, Any] = {"color": "0.1", "linestyle": "--", "label": name, "zorder": 3}
             if name != TRUE:
-                style = {key: part for key, part in _style(name).items() if key != "marker"}
+                style = _style(name, styles, marked=False)
             if np.isfinite(values).any():
                 axis.plot(np.arange(1, len(spectrum)), values, **style)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)

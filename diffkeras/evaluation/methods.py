@@ -4,7 +4,7 @@ Both take them from here and from `classical_methods`.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -17,7 +17,8 @@ from diffkeras.physics import Problem, Sources, effective_strengths, solve, supe
 from diffkeras.surrogates.surrogate import Surrogate
 
 SURROGATE = "surrogate"
-SOURCES_SET = "surrogate, sources set"
+SET = ", sources set"  # ends the name of a method with the known values on the source nodes
+SOURCES_SET = SURROGATE + SET
 EXACT = "exact solver"
 DOUBLE = 1e-10  # tolerance of the exact solver
 TOLERANCES = (1e-2, 1e-3)  # to which surrogates and solvers prove their fields
@@ -139,14 +140,18 @@ def baselines(config: Config) -> list[Method]:
     return [BASELINES[name] for name in config.baselines()]
 
 
-def describe_methods(config: Config) -> dict[str, str]:
-    """Name and description of each method of an evaluation, in the order of display."""
-    own = {
-        SURROGATE: "the output of the trained surrogate",
-        SOURCES_SET: "the same, with the known source values written back onto the source nodes",
-    }
-    if config.physics.sources == "production" or config.takes_parameters:
-        del own[SOURCES_SET]  # no node has a fixed value, or the network knows it
+def describe_methods(config: Config, models: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Name and description of each method of an evaluation, in the order of display.
+
+    Args:
+        config: of the test images.
+        models: name → description of what is evaluated; by default one surrogate.
+    """
+    own: dict[str, str] = {}
+    for name, text in (models or {SURROGATE: "the output of the trained surrogate"}).items():
+        own[name] = text
+        if not (config.physics.sources == "production" or config.takes_parameters):
+            own[name + SET] = "the same, with the known values written back onto the source nodes"
     return own | {method.name: method.description for method in baselines(config)}
 
 
@@ -159,13 +164,13 @@ def network_fields(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
     return compute
 
 
-def with_sources_set(network: Method, name: str) -> Method:
+def with_sources_set(network: Method) -> Method:
     """A method's fields with the known values on the source nodes."""
 
     def compute(batch: ImageBatch) -> Computed:
         return Computed(np.where(batch.images != 0, batch.images, network.compute(batch).fields))
 
-    return replace(network, name=name, compute=compute)
+    return replace(network, name=network.name + SET, compute=compute)
 
 
 def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Method]:
@@ -181,7 +186,7 @@ def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Met
     model = surrogate.config.model
     sets_sources = model.fixed_values or model.solves_equation or model.kind.takes_parameters
     if config.physics.sources == "fixed_value" and not sets_sources:
-        methods.append(with_sources_set(network, f"{name}, sources set"))
+        methods.append(with_sources_set(network))
     methods.append(replace(network, name=f"{name}, certified", compute=predicted(surrogate)))
     return methods + [
         replace(network, name=f"{name} to {t:g}", compute=predicted(surrogate, t))

@@ -4,23 +4,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from diffkeras.config import Config, format_counts
 from diffkeras.evaluation.errors import ERRORS, EXPLANATIONS, METRICS
 from diffkeras.evaluation.measurement import ALL, Measurement, describe_clock
 from diffkeras.evaluation.methods import (
     EXACT,
-    SOURCES_SET,
     SURROGATE,
     baselines,
     describe_methods,
 )
 from diffkeras.evaluation.subject import Subject
+from diffkeras.reporting.figures import to_image
 from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.system.atomic_files import write_bytes, write_csv, write_json, write_text
 
-FILES = ("metrics.json", "examples.csv", "errors.tex", "figures/*.png", "report.html")
-OWN = (SURROGATE, SOURCES_SET)  # methods that are no baselines
+FORMATS = ("png", "pdf", "svg")  # of figures
+PICTURES = tuple(f"figures/*.{kind}" for kind in FORMATS)
+FILES = ("metrics.json", "examples.csv", "errors.tex", *PICTURES, "report.html")
 # of the columns in `ERRORS`
 HEADINGS = ("lattice MAE", "sources", "field", "R1", "R2", "R3", "relative L2", "maximum error")
 
@@ -30,7 +33,8 @@ def write_results(
     measured: Measurement,
     subject: Subject,
     tested: Config,
-    pictures: Mapping[str, bytes] | None,
+    figures: Mapping[str, Figure] | None,
+    figure_format: str = "png",
 ) -> None:
     """Write `FILES` into a directory.
 
@@ -39,7 +43,8 @@ def write_results(
         measured: what was measured.
         subject: on what.
         tested: the configuration of the test data.
-        pictures: name → PNG image; None for no `figures/` and no `report.html`.
+        figures: by name; None for no `figures/` and no `report.html`.
+        figure_format: one of `FORMATS`, in which they are written besides PNG.
     """
     metrics = measured.metrics()
     learned = subject.run.config() if subject.run else None
@@ -59,8 +64,11 @@ def write_results(
     errors = errors[[name for name in columns if name in errors]]
     rows = errors.itertuples(index=False, name=None)
     write_csv(path / "examples.csv", errors.columns.tolist(), rows)
-    if pictures is not None:
-        _write_pages(path, measured, subject, tested, pictures)
+    if figures is not None:
+        for name, figure in figures.items():
+            for kind in {"png", figure_format}:
+                write_bytes(path / "figures" / f"{name}.{kind}", to_image(figure, kind))
+        _write_pages(path, measured, subject, tested)
 
 
 def _write_pages(
@@ -68,29 +76,28 @@ def _write_pages(
     measured: Measurement,
     subject: Subject,
     tested: Config,
-    pictures: Mapping[str, bytes],
 ) -> None:
-    metrics, proven, description = measured.metrics(), measured.proven(), subject.description
+    metrics, proven, name = measured.metrics(), measured.proven(), subject.name
     learned = subject.run.config() if subject.run else None
     data = tested.data
-    for name, png in pictures.items():
-        write_bytes(path / "figures" / f"{name}.png", png)
-    own = {SURROGATE: description} if description else {}
+    pictures = {file.stem: file.read_bytes() for file in (path / "figures").glob("*.png")}
     overall = overall_table(metrics)
     write_text(path / "errors.tex", overall.to_latex())
     write_report(
         path / "report.html",
         "evaluation.html.j2",
-        title=f"Evaluation of {description}" if description else f"Surrogate {tested.name}",
+        title=_title(subject, tested),
         lead=_images_in_words(tested)
         + (", which were used neither for training nor for choosing the model." if learned else ".")
-        + (f" Here “surrogate” stands for {description}." if description else ""),
+        + ("" if learned else f" Here “{name}” stands for {subject.description}."),
         pictures=pictures,
         configuration=(learned or tested).to_yaml(without=() if learned else ("model", "training")),
-        methods=describe_methods(tested) | own,
+        methods=describe_methods(tested, subject.models),
         scale=_scale_in_words(tested),
         overall=overall,
-        ahead=" ".join(filter(None, (_ahead_in_words(metrics), _left_out_in_words(tested)))),
+        ahead=" ".join(
+            filter(None, (_ahead_in_words(metrics, subject), _left_out_in_words(tested)))
+        ),
         of_field=_field_table(metrics),
         explanations=EXPLANATIONS,
         clock=describe_clock(),
@@ -102,6 +109,14 @@ def _write_pages(
         tissue=bool(data.tissue or data.family),
         divided=data.divide_by_maximum,
     )
+
+
+def _title(subject: Subject, tested: Config) -> str:
+    if subject.compared:
+        return f"Evaluation of {', '.join(subject.models)}"
+    if subject.name != SURROGATE:
+        return f"Evaluation of {subject.name}"
+    return f"Surrogate {tested.name}" if subject.run else f"Evaluation of {subject.description}"
 
 
 def _images_in_words(tested: Config) -> str:
@@ -152,7 +167,7 @@ def _field_table(metrics: Mapping[str, Any]) -> Table:
 def _per_count_table(metrics: Mapping[str, Any]) -> Table:
     """Errors of each method for each source count."""
     rows = []
-    for count in metrics[SURROGATE]:
+    for count in next(iter(metrics.values())):
         if count != ALL:
             rows += mark_best(_rows(metrics, count, f"{count}: "))
     return Table(["sources: method", *HEADINGS], rows)
@@ -167,14 +182,16 @@ def _rows(
     ]
 
 
-def _ahead_in_words(metrics: Mapping[str, Any]) -> str:
-    """The baselines with a smaller error than the surrogate, in a sentence."""
-    others = [method for method in metrics if method not in OWN]
-    own = metrics[SURROGATE][ALL]["mae"]
+def _ahead_in_words(metrics: Mapping[str, Any], subject: Subject) -> str:
+    """The baselines with a smaller error than what is evaluated, in a sentence."""
+    learned = {method.name for method in subject.all_methods}
+    others = [method for method in metrics if method not in learned]
+    own, name = metrics[subject.name][ALL]["mae"], subject.name
+    what = f"the {name}" if name == SURROGATE else name
     ahead = [method for method in others if metrics[method][ALL]["mae"] < own]
     if ahead:
-        return f"Baselines with a smaller lattice MAE than the surrogate: {', '.join(ahead)}."
-    return "No baseline here has a smaller lattice MAE than the surrogate." if others else ""
+        return f"Baselines with a smaller lattice MAE than {what}: {', '.join(ahead)}."
+    return f"No baseline here has a smaller lattice MAE than {what}." if others else ""
 
 
 def _left_out_in_words(tested: Config) -> str:

@@ -1,7 +1,7 @@
 """What is evaluated: a surrogate, or predictions that another program left in a file."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from numpy.typing import NDArray
@@ -10,7 +10,6 @@ from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods import (
-    SOURCES_SET,
     SURROGATE,
     Computed,
     Method,
@@ -34,23 +33,43 @@ class Subject:
         predict: test images → fields in the unit of the source values, whose errors are bounded;
             None for no bounds.
         run: the run of a surrogate; None for predictions of another program.
-        description: in words; empty for a surrogate.
+        description: in words.
+        compared: other models, which are measured on the same images.
     """
 
     methods: list[Method]
     predict: Callable[[ImageBatch], NDArray] | None = None
     run: Run | None = None
     description: str = ""
+    compared: list["Subject"] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """That of its first method."""
+        return self.methods[0].name
+
+    @property
+    def all_methods(self) -> list[Method]:
+        """Those of the models that it is compared with, too."""
+        return self.methods + [method for other in self.compared for method in other.methods]
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Name → description of it and of the models that it is compared with."""
+        return {one.name: one.description for one in (self, *self.compared)}
 
 
-def of_surrogate(surrogate: Surrogate, run: Run) -> Subject:
-    """A surrogate, which is the one of a run."""
+def of_surrogate(surrogate: Surrogate, run: Run, name: str = SURROGATE) -> Subject:
+    """A surrogate, which is the one of a run, under a name."""
 
     def predict(batch: ImageBatch) -> NDArray:
         return surrogate.predict(batch.problem).field
 
-    network = Method(SURROGATE, network_fields(surrogate), together=True)
-    return Subject(_methods(network, surrogate.config), predict, run)
+    network = Method(name, network_fields(surrogate), together=True)
+    description = "the output of the trained surrogate"
+    if name != SURROGATE:
+        description += f" in {run.path}"
+    return Subject(_methods(network, surrogate.config), predict, run, description)
 
 
 def different_physics(learned: Config, tested: Config) -> list[str]:
@@ -85,13 +104,14 @@ def different_physics(learned: Config, tested: Config) -> list[str]:
     return different
 
 
-def of_predictions(path: Path, config: Config) -> Subject:
+def of_predictions(path: Path, config: Config, name: str = SURROGATE) -> Subject:
     """The fields in a file, which are looked up and so take no time that is measured.
 
     Args:
         path: a `.npz` with an array (images, rows, columns) for each source count n, named
             `sources_NN`, in the order of the test split. Fields are on the dataset's scale.
         config: of the test data.
+        name: of the model.
 
     Raises:
         DataError: a missing or damaged file, a missing array, or one of another shape.
@@ -119,11 +139,11 @@ def of_predictions(path: Path, config: Config) -> Subject:
         maxima = balanced_maximum(images, fields[..., None], reach, medium.boundaries)
         return fields * maxima[..., 0]
 
-    method = Method(SURROGATE, compute, together=True, timed=False)
+    method = Method(name, compute, together=True, timed=False)
     return Subject(_methods(method, config), predict, None, f"the predictions in {path}")
 
 
 def _methods(method: Method, config: Config) -> list[Method]:
     if config.physics.sources == "production" or config.takes_parameters:
         return [method]  # no node has a fixed value, or the network knows it
-    return [method, with_sources_set(method, SOURCES_SET)]
+    return [method, with_sources_set(method)]

@@ -12,7 +12,7 @@ from diffkeras.system.packages import needs_packages
 _HOMES = {
     "AlternateLosses": "diffkeras.nn.losses",
     "ConvolutionalMuon": "diffkeras.system.keras_compat",
-    "LatticeOperator": "diffkeras.nn.equation.operator",
+    "LatticeOperator": "diffkeras.nn.equation.equations",
     "default_metrics": "diffkeras.nn.metrics",
     "encoder_decoder": "diffkeras.nn.architectures.encoder_decoder",
     "fourier_neural_operator": "diffkeras.nn.architectures.fourier_neural_operator",

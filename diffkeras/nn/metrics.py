@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import keras
 
 from diffkeras.nn.arguments import one_of
-from diffkeras.nn.losses.weighted_error import NodeLoss, per_node_weight
+from diffkeras.nn.losses.errors import NodeLoss, per_node_weight
 from diffkeras.representation.regions import REGIONS, region_mask
 from diffkeras.representation.target import Target, target_and_prediction
 from diffkeras.representation.transforms import get_transform

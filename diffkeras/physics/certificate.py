@@ -31,7 +31,8 @@ class Certificate(ProvenField):
         problem: which it should solve.
         error_bound: at least max |field − u|, the largest of `node_bound`.
         node_bound: (rows, columns), at least |field − u| node by node.
-        corrected: a better field, with its own bounds.
+        corrected: the field that the proof computes, with its own bounds; often, but not always,
+            closer to u than `field`.
         allowance: what the bounds include for the rounding of transforms; 0 where the medium varies
             or uptake saturates, as enclosures include rounding node by node.
     """

@@ -215,7 +215,7 @@ class Solution(ProvenField):
     @property
     def _exact(self) -> NDArray[np.float64]:
         """The field in float64 with the fixed values to the bit."""
-        return np.where(self.problem.fixed, self.problem.values, self.field)
+        return self.problem.with_fixed_values(self.field)
 
     def _warn_of_rough_field(self) -> None:
         if self.problem.homogeneous.uptake is not None and self.stats.residual > ROUGH_ERROR:

@@ -21,6 +21,7 @@ SOURCES = {
     "u": "fixed values",
     "s": "production",
     "v": "uptake",
+    "γ": "decay and uptake",
     "x": "sources",
 }  # by the symbol of the values
 AXES = {"plane": "z", "row": "y", "column": "x"}  # of a lattice, and their coordinates
@@ -39,6 +40,8 @@ def sources_of(problem: Problem) -> dict[str, NDArray]:
         arrays["u"] = np.where(problem.fixed, problem.values, np.nan)
     if problem.production is not None:
         arrays["s"] = np.where(problem.production != 0, problem.production, np.nan)
+    if not problem.is_batch and np.ndim(problem.medium.decay):
+        arrays["γ"] = np.broadcast_to(problem.medium.decay, problem.lattice)
     if not problem.is_batch and problem.uptake is not None:
         rate = np.broadcast_to(problem.uptake.capacity, problem.lattice)
         if np.ndim(problem.uptake.capacity):
@@ -156,7 +159,12 @@ def field_figure(
         axis.set(title=name + part.title + place, xlabel=across, ylabel=down)
         axis.locator_params(integer=in_nodes)
         axis.set_facecolor("#f2f2f2")
-        labels = {"s": "production s", "v": "largest rate of uptake", "x": "source value x"}
+        labels = {
+            "s": "production s",
+            "v": "largest rate of uptake",
+            "γ": "rate constant",
+            "x": "source value x",
+        }
         label = labels.get(symbol, f"field u{of_values}")
         figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03, label=label)
     if lines:

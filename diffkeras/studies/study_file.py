@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from diffkeras.config import Config, explain, find_config, load_config, read_yaml
-from diffkeras.config.files import shipped_configs
+from diffkeras.config.config import shipped_configs
 from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.worst_cases.certified import check_searchable
 from diffkeras.studies.config import Study, StudyConfig

@@ -25,6 +25,7 @@ from diffkeras.surrogates.shipped import SHIPPED, find_run, shipped_surrogates
 from diffkeras.system.atomic_files import names_unwritable, write_json, write_text
 from diffkeras.system.environment import machine, source_commit, versions
 
+DATA = Path("data")  # where commands look for datasets
 OWN = (
     MARK,
     "config.yaml",
@@ -221,6 +222,11 @@ class Run:
         if absent := [name for name in HASHED if name not in state["sha256"]]:
             raise RunError(f"the run directory {self.path} is damaged: {absent[0]} is missing")
         write_json(self.path / MARK, state)
+
+    def data_dir(self) -> Path:
+        """Where the datasets of its training are, if they are still there, else `data`."""
+        recorded = self.state().get("data_dir")
+        return Path(recorded) if recorded and Path(recorded).is_dir() else DATA
 
     @contextmanager
     def recording_how_it_ends(self) -> Iterator[None]:

@@ -27,6 +27,7 @@ class RunState(BaseModel, extra="allow"):
     state: str
     versions: dict[str, str]
     machine: str
+    data_dir: str | None = None
     seconds: float | None = Field(None, ge=0)
     epochs: int | None = Field(None, ge=1)
     best_epoch: int | None = Field(None, ge=1)

@@ -33,7 +33,8 @@ class TensorCertificate(NamedTuple):
         field: (batch, rows, columns), the input.
         error_bound: (batch,), at least max |field − u|.
         node_bound: (batch, rows, columns), at least |field − u| node by node.
-        corrected: improved fields, with bounds of their own.
+        corrected: the fields that the proofs compute, with bounds of their own; not always
+            closer to the exact ones.
     """
 
     field: tf.Tensor

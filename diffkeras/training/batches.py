@@ -6,8 +6,7 @@ import tensorflow as tf
 
 from diffkeras.config import Config
 from diffkeras.data import DataShares, mixed_dataset, steps_per_epoch, training_batches
-from diffkeras.distributed.multiworker_model import distribute
-from diffkeras.distributed.process_group import ProcessGroup
+from diffkeras.distributed.process_group import ProcessGroup, distribute
 from diffkeras.errors import ConfigurationError
 
 

@@ -13,7 +13,7 @@ from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import replacing
 from diffkeras.training.callbacks import make_callbacks
-from diffkeras.training.callbacks.progress import TrainingProgress
+from diffkeras.training.callbacks.history import TrainingProgress
 from diffkeras.training.checkpoints import read_weights
 from diffkeras.training.memory import within_memory
 from diffkeras.training.session import TrainingSession
@@ -71,6 +71,7 @@ def write_results(session: TrainingSession) -> None:
         "finished",
         replicas=session.group.replicas,
         seed=config.training.seed,
+        data_dir=str(session.data_dir.resolve()),
         **origin,
         trainable_parameters=session.compiled.parameters,
         seconds=round(state.seconds, 1),

@@ -1,14 +1,20 @@
-"""Optimizers and learning-rate schedules by configuration."""
+"""Optimizers and learning-rate schedules by configuration, and moving averages of weights."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from diffkeras.config import Config
-from diffkeras.system.keras_compat import ConvolutionalMuon, SummedGradientsHook, adam_moments
+from diffkeras.system.keras_compat import (
+    ConvolutionalMuon,
+    SummedGradientsHook,
+    adam_moments,
+    moving_averages,
+)
 
 # Muon is for maps between features, and these layers map from and to the lattice. "field_conv" is
 # also part of the name "plain_field_conv".
@@ -151,3 +157,34 @@ def innermost(optimizer: Any) -> Any:
 def learning_rate(model: keras.Model) -> float:
     """The learning rate of the next step."""
     return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+
+
+@contextmanager
+def averaged_weights(model: keras.Model) -> Iterator[None]:
+    """Set the weights to their moving average, if the optimizer keeps one, and back afterwards.
+
+    `keras.callbacks.SwapEMAWeights` adds and subtracts the two instead, which changes the last
+    digits of the weights.
+    """
+    pairs = moving_averages(innermost(model.optimizer))
+    weights = [keras.ops.convert_to_numpy(variable) for variable, _ in pairs]
+    for variable, average in pairs:
+        variable.assign(average)
+    try:
+        yield
+    finally:
+        for (variable, _), value in zip(pairs, weights, strict=True):
+            variable.assign(value)
+
+
+class AverageInValidation(keras.callbacks.Callback):
+    """Validate the moving average of the weights, if the optimizer keeps one."""
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Set the weights to their average."""
+        self._exchange = averaged_weights(self.model)
+        self._exchange.__enter__()
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Set the weights back."""
+        self._exchange.__exit__(None, None, None)

@@ -1,4 +1,4 @@
-"""The start of a training run: its data, its directory, and where it continues."""
+"""The start of a training run: its data, its directory, where it continues, its first weights."""
 
 import logging
 import os
@@ -11,20 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras._version import __version__
 from diffkeras.config import Config
-from diffkeras.data import explain_damage
+from diffkeras.data import explain_damage, raw_dataset
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError, RunError
+from diffkeras.nn.families import set_weights
+from diffkeras.physics import Family, ReducedBasis
+from diffkeras.physics.families.fitting import fitted
+from diffkeras.physics.families.snapshots import Snapshots
 from diffkeras.surrogates.build import make_loss
 from diffkeras.surrogates.inputs import inputs_of
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import changed_keys, flatten
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
-from diffkeras.training.basis_weights import set_basis_weights
 from diffkeras.training.batches import TrainingBatches
 from diffkeras.training.checkpoints import (
     STATE,
@@ -36,6 +41,8 @@ from diffkeras.training.checkpoints import (
 
 logger = logging.getLogger(__name__)
 
+TOGETHER = 64  # examples that are read at once
+MOST = 1000  # examples that the basis of a network is fitted to; a kernel has all
 SHARING_SECONDS = 10.0  # a network file system shows another machine's files within this time
 
 
@@ -228,3 +235,25 @@ def _resume(
     state, _ = read_state(place / STATE)
     logger.info(f"resuming at epoch {state.epoch + 1}, step {state.step} of {checkpoints.steps}")
     return state
+
+
+def set_basis_weights(config: Config, data_dir: Path, model: keras.Model) -> None:
+    """Fit a `ReducedBasis` to the training examples, and give its weights to a network."""
+    family = config.family
+    assert family is not None  # the configuration was checked
+    numbers = config.data.train_numbers
+    if config.model.regression == "network":
+        numbers = numbers[:MOST]
+    fit = fitted(family, _snapshots(config, data_dir, family, numbers), config.model.modes)
+    set_weights(model, ReducedBasis(family, fit))
+
+
+def _snapshots(config: Config, data_dir: Path, family: Family, numbers: range) -> Snapshots:
+    """Training examples as snapshots of the family."""
+    (count,) = config.data.sources
+    dataset = raw_dataset(config, count, "train", data_dir, numbers=numbers)
+    dataset = dataset.map(lambda example: (example["parameters"], example["field"]))
+    batches = dataset.batch(TOGETHER).prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
+    return Snapshots.joined(
+        Snapshots.scaled(family, points.astype(np.float64), fields) for points, fields in batches
+    )

@@ -1,6 +1,7 @@
 """Evaluate a trained surrogate and its baselines on test images."""
 
 import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,11 @@ from typing import Any
 from diffkeras.config import Config
 from diffkeras.data import check_dataset, explain_damage
 from diffkeras.data.storage import with_stored_examples
-from diffkeras.errors import DataError
+from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.figures import draw_figures
 from diffkeras.evaluation.images import ImageBatch, read_batches
 from diffkeras.evaluation.measurement import Measurement
-from diffkeras.evaluation.methods import baselines
+from diffkeras.evaluation.methods import SET, SURROGATE, baselines
 from diffkeras.evaluation.report import FILES, overall_table, write_results
 from diffkeras.evaluation.subject import (
     Subject,
@@ -49,19 +50,23 @@ class Evaluation:
 
 def evaluate(
     run_dir: str | Path,
-    data_dir: str | Path,
+    data_dir: str | Path | None = None,
     *,
     config: Config | None = None,
     threads: int | None = None,
     output: str | Path | None = None,
     report: bool = True,
+    figure_format: str = "png",
+    name: str = SURROGATE,
+    compare: Mapping[str, str | Path] | None = None,
     show_progress: bool = False,
 ) -> Evaluation:
     """Measure a surrogate's errors on the test split, per source count and over all.
 
     Args:
         run_dir: a finished run, or the name of a shipped surrogate.
-        data_dir: where the datasets are.
+        data_dir: where the datasets are; by default where they were in training, or, if that
+            directory is gone, `data`.
         config: source counts, test examples and evaluation settings; by default the run's own,
             with as many test examples as there are. Its physics must be the run's, what sources do
             included, but for the lattice, and so must `data.divide_by_maximum`. A range of
@@ -70,14 +75,20 @@ def evaluate(
         output: directory of the results; by default `evaluation/` in the run directory; a shipped
             surrogate needs it.
         report: whether to write `figures/` and `report.html`, which take most of the time.
+        figure_format: of the files in `figures/`, "png", "pdf" or "svg"; PNG is there in any case.
+        name: of the model, in tables and figures.
+        compare: other models by their names, which are measured on the same images: runs or
+            shipped surrogates of the same physics, or `.npz` files as for `evaluate_foreign`.
         show_progress: whether to draw a progress bar.
 
     Raises:
         RunError: the run directory is missing, unfinished or damaged.
         DataError: datasets are missing, damaged, or of other physics than the run's.
         OutputError: `output` can't be written, or holds other files.
+        ConfigurationError: two methods of one name.
     """
-    run, data_dir = Run.open(Path(run_dir)), Path(data_dir)
+    run = Run.open(Path(run_dir))
+    data_dir = Path(data_dir) if data_dir else run.data_dir()
     path = Path(output or run.result("evaluation"))
     learned = run.config()
     config = config or with_stored_examples(learned, data_dir)
@@ -86,8 +97,18 @@ def evaluate(
     config_name = shipped_config(run.path) if own else None
     _check(config, data_dir, path, config_name)
     run.history()  # if it is damaged, the error should come before the work
-    subject = of_surrogate(load_surrogate(run.path), run)
-    return _evaluate(subject, config, data_dir, path, threads, show_progress, report)
+    subject = of_surrogate(load_surrogate(run.path), run, name)
+    subject.compared.extend(_compared(name, compare or {}, config))
+    return _evaluate(
+        subject,
+        config,
+        data_dir,
+        path,
+        threads,
+        show_progress,
+        report=report,
+        figure_format=figure_format,
+    )
 
 
 def evaluate_foreign(
@@ -97,6 +118,9 @@ def evaluate_foreign(
     *,
     predictions: str | Path,
     threads: int | None = None,
+    figure_format: str = "png",
+    name: str = SURROGATE,
+    compare: Mapping[str, str | Path] | None = None,
     show_progress: bool = False,
 ) -> Evaluation:
     """Measure the predictions of another program as `evaluate` does a surrogate.
@@ -107,17 +131,36 @@ def evaluate_foreign(
         output: directory of the results.
         predictions: a `.npz` with the fields of the test images, (images, rows, columns), of each
             source count, named `sources_NN`.
-        threads, show_progress: as for `evaluate`.
+        threads, figure_format, name, compare, show_progress: as for `evaluate`.
 
     Raises:
         DataError: datasets are missing or damaged, or the predictions can't be used.
-        ConfigurationError: the test data have a range of diffusion lengths.
+        ConfigurationError: the test data have a range of diffusion lengths, or two methods have one
+            name.
         OutputError: as for `evaluate`.
     """
     data_dir, path = Path(data_dir), Path(output)
     _check(config, data_dir, path)
-    subject = of_predictions(Path(predictions), config)
-    return _evaluate(subject, config, data_dir, path, threads, show_progress)
+    subject = of_predictions(Path(predictions), config, name)
+    subject.compared.extend(_compared(name, compare or {}, config))
+    return _evaluate(
+        subject, config, data_dir, path, threads, show_progress, figure_format=figure_format
+    )
+
+
+def _compared(own: str, models: Mapping[str, str | Path], config: Config) -> Iterator[Subject]:
+    """Other models on the same test images."""
+    taken = {own, *(method.name for method in baselines(config))}
+    for name, place in models.items():
+        if name in taken or name.removesuffix(SET) in taken:
+            raise ConfigurationError(f"two methods are named {name!r:.60}; choose other names")
+        taken.add(name)
+        if Path(place).suffix.lower() == ".npz":
+            yield of_predictions(Path(place), config, name)
+        else:
+            run = Run.open(Path(place))
+            check_physics(run.config(), config, run.path)
+            yield of_surrogate(load_surrogate(run.path), run, name)
 
 
 def evaluate_baselines(
@@ -153,15 +196,17 @@ def _evaluate(
     path: Path,
     threads: int | None,
     show_progress: bool,
+    *,
     report: bool = True,
+    figure_format: str = "png",
 ) -> Evaluation:
     names = () if config.family is None else config.family.names
-    measured = Measurement([*subject.methods, *baselines(config)], names)
+    measured = Measurement([*subject.all_methods, *baselines(config)], names)
     with explain_damage(config, data_dir):
         _measure(measured, subject, config, data_dir, threads, show_progress)
-        pictures = draw_figures(measured, subject, config, data_dir) if report else None
+        figures = draw_figures(measured, subject, config, data_dir) if report else None
     with replacing_files(path, FILES, last="metrics.json") as partial:
-        write_results(partial, measured, subject, config, pictures)
+        write_results(partial, measured, subject, config, figures, figure_format)
     metrics = measured.metrics()
     logger.info(f"evaluated {config.data.test_examples * len(config.data.sources)} test images")
     return Evaluation(path, metrics, overall_table(metrics))

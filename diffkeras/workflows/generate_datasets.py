@@ -10,8 +10,7 @@ import numpy as np
 
 from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.storage import dataset_status
-from diffkeras.data.writing.replacement import remove_leftovers
+from diffkeras.data.storage import dataset_status, remove_leftovers
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.reporting.text import duration
 from diffkeras.system.atomic_files import check_directory

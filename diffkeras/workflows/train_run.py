@@ -17,8 +17,7 @@ from diffkeras.training.checkpoints import Checkpoints
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.training.loop import after_divergence, run_epochs, write_results
 from diffkeras.training.memory import check_memory, within_memory
-from diffkeras.training.session import TrainingSession
-from diffkeras.training.signals import Interruption
+from diffkeras.training.session import Interruption, TrainingSession
 from diffkeras.training.start import begun_run, common_settings, prepare, start_or_resume
 
 logger = logging.getLogger(__name__)

@@ -1,16 +1,13 @@
 """A working directory for commands."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from diffkeras.config import Config
-
 
 @pytest.fixture
-def place(tmp_path: Path, tiny_file: Path, tiny: Config, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(tmp_path, tiny_file, tiny, monkeypatch):
     """A working directory with an image, a list of discs, a configuration, a study and a file."""
     image = np.zeros((16, 16))
     image[4:8, 5:9] = 1.0

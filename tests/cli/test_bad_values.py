@@ -4,8 +4,6 @@ Each must end with an exit status that isn't 0, one line that says why, no trace
 as they were. New options need an entry in `BAD_VALUES`, or these tests fail.
 """
 
-from pathlib import Path
-
 import pytest
 from refusals import assert_refused, files_below, invoke, words_of
 
@@ -85,7 +83,7 @@ CASES = [
 ]
 
 
-def test_every_parameter_has_bad_values() -> None:
+def test_every_parameter_has_bad_values():
     for command in main.commands.values():
         for parameter in command.params:
             assert parameter.name in BAD_VALUES, f"{command.name} {parameter.name}"
@@ -103,9 +101,7 @@ def test_every_parameter_has_bad_values() -> None:
         for number, case in enumerate(CASES)
     ],
 )
-def test_a_bad_value_is_refused(
-    place: Path, data_dir: Path, run_dir: Path, command: str, name: str, value: str
-) -> None:
+def test_a_bad_value_is_refused(place, data_dir, run_dir, command, name, value):
     values = words_of(command, data_dir, run_dir) | {name: value}
     if name == "lattice":
         values["source_file"] = "discs.yaml"

@@ -3,15 +3,9 @@
 Bad values of options are in `test_bad_values.py`, and of keys in `tests/config/`.
 """
 
-import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-from diffkeras.config import Config
-from diffkeras.data import dataset_status
 
 
 def snapshot(path: Path) -> dict[str, bytes]:
@@ -19,13 +13,11 @@ def snapshot(path: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def words(tiny_file: Path, own_data: Path) -> list[Any]:
+def words(tiny_file, own_data):
     return ["--config", tiny_file, "--data-dir", own_data]
 
 
-def test_a_lattice_larger_than_a_record(
-    refused: Callable[..., str], words: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lattice_larger_than_a_record(refused, words, monkeypatch):
     monkeypatch.setattr("diffkeras.workflows.generate_datasets.DatasetConfig", None)
     message = refused("generate", *words, "--set", "physics.lattice=[8192, 8200]")
     assert "physics.lattice: 8192×8200 are 67,174,400 nodes" in message
@@ -33,9 +25,7 @@ def test_a_lattice_larger_than_a_record(
 
 
 @pytest.mark.parametrize("command", ["export", "predict", "solve"])
-def test_a_lattice_larger_than_the_memory(
-    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
-) -> None:
+def test_a_lattice_larger_than_the_memory(refused, tmp_path, monkeypatch, command):
     discs = tmp_path / "discs.yaml"
     discs.write_text("[{row: 8, column: 8, radius: 2, value: 1}]")
     words = {"export": ["--solver"], "predict": ["default", discs], "solve": [discs]}[command]
@@ -45,41 +35,7 @@ def test_a_lattice_larger_than_the_memory(
     assert "0.001 GB are available" in message
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate"])
-@pytest.mark.parametrize("damage", ["missing", "truncated"])
-def test_damaged_records(
-    refused: Callable[..., str],
-    tiny: Config,
-    words: list[Any],
-    own_run: Path,
-    own_data: Path,
-    tmp_path: Path,
-    command: str,
-    damage: str,
-) -> None:
-    split = "validation" if command == "train" else "test"
-    (file,) = dataset_status(tiny, 2, own_data).path.glob(f"*-{split}.tfrecord*")
-    if damage == "missing":
-        file.unlink()
-    else:
-        os.truncate(file, file.stat().st_size - 30)
-    before = snapshot(own_run)
-    run = [own_run] if command == "evaluate" else ["--run-dir", tmp_path / "new"]
-    message = refused(command, *words, *run)
-    assert str(file) in message
-    assert "diffkeras generate" in message
-    assert snapshot(own_run) == before
-
-
-def test_no_data(refused: Callable[..., str], tiny_file: Path, tmp_path: Path) -> None:
-    words = ["--config", tiny_file, "--data-dir", tmp_path / "none", "--run-dir", tmp_path / "r"]
-    assert "run `diffkeras generate`" in refused("train", *words)
-    assert not (tmp_path / "r").exists()
-
-
-def test_training_where_other_things_are(
-    refused: Callable[..., str], words: list[Any], own_run: Path, tmp_path: Path
-) -> None:
+def test_training_where_other_things_are(refused, words, own_run, tmp_path):
     before = snapshot(own_run)
     assert "--overwrite" in refused("train", *words, "--run-dir", own_run)
     assert snapshot(own_run) == before
@@ -94,9 +50,7 @@ def test_training_where_other_things_are(
 
 
 @pytest.mark.parametrize("option", [[], ["--dry-run"]])
-def test_a_directory_of_another_study(
-    refused: Callable[..., str], tiny_file: Path, tmp_path: Path, option: list[str]
-) -> None:
+def test_a_directory_of_another_study(refused, tiny_file, tmp_path, option):
     file, directory = tmp_path / "study.yaml", tmp_path / "s"
     file.write_text(f"name: s\nbase: {tiny_file}\nfactors: {{training.seed: [0, 1]}}")
     words = ["--config", file, "--runs-dir", tmp_path / "runs", "--run-dir", directory, *option]

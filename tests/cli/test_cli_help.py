@@ -1,8 +1,5 @@
-from collections.abc import Callable
-
 import click
 import pytest
-from click.testing import Result
 
 import diffkeras as package
 from diffkeras.cli import main
@@ -13,21 +10,19 @@ every_command = pytest.mark.parametrize(
 )
 
 
-def test_the_commands_are_listed(diffkeras: Callable[..., Result]) -> None:
+def test_the_commands_are_listed(diffkeras):
     for words in ([], ["--help"], ["-h"]):
         output = diffkeras(*words).output
         assert all(name in output for name, _ in COMMANDS)
     assert {"generate", "train", "evaluate", "study"} <= set(main.commands)
 
 
-def test_the_version(diffkeras: Callable[..., Result]) -> None:
+def test_the_version(diffkeras):
     assert diffkeras("--version").output.strip() == f"diffkeras, version {package.__version__}"
 
 
 @every_command
-def test_each_command_has_help_with_examples(
-    command: click.Command, diffkeras: Callable[..., Result]
-) -> None:
+def test_each_command_has_help_with_examples(command, diffkeras):
     result = diffkeras(command.name, "--help")
     assert result.exit_code == 0
     assert f"diffkeras {command.name} " in result.output.partition("Example")[2]
@@ -35,7 +30,7 @@ def test_each_command_has_help_with_examples(
 
 
 @every_command
-def test_every_option_has_help(command: click.Command) -> None:
+def test_every_option_has_help(command):
     for option in command.params:
         if isinstance(option, click.Option):
             assert option.help, option.name
@@ -43,13 +38,11 @@ def test_every_option_has_help(command: click.Command) -> None:
 
 
 @every_command
-def test_help_is_short_and_can_be_printed_everywhere(
-    command: click.Command, diffkeras: Callable[..., Result]
-) -> None:
+def test_help_is_short_and_can_be_printed_everywhere(command, diffkeras):
     assert len(command.get_short_help_str(limit=1000)) < 50
     diffkeras(command.name, "--help").output.encode("ascii")
 
 
-def test_unknown_commands_and_options_are_refused(refused: Callable[..., str]) -> None:
+def test_unknown_commands_and_options_are_refused(refused):
     assert "No such command 'trian'" in refused("trian")
     assert "--epoch" in refused("train", "--epoch", "3")

@@ -1,13 +1,9 @@
 """The commands' own work: what they take, what they print, and what they pass on."""
 
 import csv
-import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import Result
 
 from diffkeras.cli.options import collect_overrides, read_config
 from diffkeras.studies import study_file
@@ -17,7 +13,7 @@ from diffkeras.surrogates.run_directory import Run
 pytestmark = pytest.mark.usefixtures("quick_figures")
 
 
-def test_flags_win_over_settings_and_settings_over_the_file(tiny_file: Path) -> None:
+def test_flags_win_over_settings_and_settings_over_the_file(tiny_file):
     config = read_config(
         str(tiny_file),
         {"epochs": 5, "sources": "3", "settings": ["training.epochs=4", "data.seed=8"]},
@@ -26,7 +22,7 @@ def test_flags_win_over_settings_and_settings_over_the_file(tiny_file: Path) -> 
     assert config.training.learning_rate == 0.01
 
 
-def test_a_seed_is_that_of_data_and_training(tiny_file: Path) -> None:
+def test_a_seed_is_that_of_data_and_training(tiny_file):
     config = read_config(str(tiny_file), {"seed": 7, "settings": ["training.seed=2"]})
     assert (config.data.seed, config.training.seed) == (7, 7)
     config = read_config(str(tiny_file), {"settings": ["training.seed=2"]})
@@ -43,20 +39,18 @@ def test_a_seed_is_that_of_data_and_training(tiny_file: Path) -> None:
         ("a.b=", None),
     ],
 )
-def test_settings_are_yaml(setting: str, value: Any) -> None:
+def test_settings_are_yaml(setting, value):
     assert collect_overrides({"settings": [setting]}) == {"a.b": value}
 
 
-def test_settings_of_a_section_add_up_and_the_last_wins() -> None:
+def test_settings_of_a_section_add_up_and_the_last_wins():
     given = ["training={epochs: 3, seed: 4}", "training={epochs: 5}", "training.seed=1e0"]
     found = collect_overrides({"settings": given})
     assert found == {"training.epochs": 5, "training.seed": 1.0}
     assert list(found) == ["training.epochs", "training.seed"]
 
 
-def test_generate_prints_where_the_datasets_are(
-    diffkeras: Callable[..., Result], tiny_file: Path, tmp_path: Path
-) -> None:
+def test_generate_prints_where_the_datasets_are(diffkeras, tiny_file, tmp_path):
     words = ["generate", "--config", tiny_file, "--data-dir", tmp_path, "--processes", 1]
     first = diffkeras(*words, "--sources", "1,3", "--train-examples", 2)
     assert first.exit_code == 0, first.output
@@ -70,9 +64,7 @@ def test_generate_prints_where_the_datasets_are(
 
 
 @pytest.mark.usefixtures("lean_training")
-def test_train_and_evaluate_print_where_things_are(
-    diffkeras: Callable[..., Result], tiny_file: Path, data_dir: Path, tmp_path: Path
-) -> None:
+def test_train_and_evaluate_print_where_things_are(diffkeras, tiny_file, data_dir, tmp_path):
     words = ["--config", tiny_file, "--data-dir", data_dir, "--run-dir", tmp_path / "run"]
     trained = diffkeras("train", *words, "--epochs", 1, "--set", "training.loss.weight=tanh")
     assert trained.exit_code == 0, trained.output
@@ -97,12 +89,8 @@ def test_train_and_evaluate_print_where_things_are(
 
 
 def test_evaluate_searches_for_worst_cases_if_asked(
-    diffkeras: Callable[..., Result],
-    refused: Callable[..., str],
-    run_dir: Path,
-    data_dir: Path,
-    tmp_path: Path,
-) -> None:
+    diffkeras, refused, run_dir, data_dir, tmp_path
+):
     quick = ["--set", "evaluation.baselines=[]", "--set", "evaluation.bounds=0"]
     words = ["evaluate", run_dir, "--data-dir", data_dir, *quick, "--output", tmp_path / "here"]
     result = diffkeras(*words, "--worst-cases", 30)
@@ -118,9 +106,7 @@ def test_evaluate_searches_for_worst_cases_if_asked(
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_study_can_be_listed_without_being_run(
-    diffkeras: Callable[..., Result], tiny_file: Path, tmp_path: Path
-) -> None:
+def test_a_study_can_be_listed_without_being_run(diffkeras, tiny_file, tmp_path):
     study = tmp_path / "s.yaml"
     study.write_text(f"name: s\nbase: {tiny_file}\nfactors: {{training.seed: [0, 1]}}\n")
     result = diffkeras(
@@ -140,12 +126,7 @@ def test_a_study_can_be_listed_without_being_run(
     assert not (tmp_path / "s").exists()
 
 
-def test_all_shipped_studies_have_a_cost(
-    diffkeras: Callable[..., Result],
-    refused: Callable[..., str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_all_shipped_studies_have_a_cost(diffkeras, refused, tmp_path, monkeypatch):
     monkeypatch.setattr(CostCounter, "network", lambda self, config: Network(1000, 10**12))
     shipped = ["studies/worst_cases", "studies/training_time"]
     monkeypatch.setattr(study_file, "shipped_studies", lambda: shipped)
@@ -163,27 +144,8 @@ def test_all_shipped_studies_have_a_cost(
     assert "name a study with --config" in refused("study")
 
 
-def test_the_defaults_stand_beside_the_checkout(
-    diffkeras: Callable[..., Result],
-    tiny_file: Path,
-    run_dir: Path,
-    data_dir: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(data_dir, "data")
-    shutil.copytree(run_dir, "saved_models/tiny")
-    quick = ["--set", "evaluation.baselines=[]", "--set", "evaluation.bounds=0"]
-    result = diffkeras("evaluate", "saved_models/tiny", *quick)
-    assert result.exit_code == 0, result.output
-    assert Path("saved_models/tiny/evaluation/report.html").is_file()
-
-
 @pytest.mark.parametrize("other", ["--beam", "--verify"])
-def test_a_preview_stands_alone(
-    refused: Callable[..., str], tiny_file: Path, tmp_path: Path, other: str
-) -> None:
+def test_a_preview_stands_alone(refused, tiny_file, tmp_path, other):
     file = tmp_path / "preview.html"
     message = refused("generate", "--config", tiny_file, "--preview", file, other)
     assert "leave out --beam and --verify" in message
@@ -193,13 +155,7 @@ def test_a_preview_stands_alone(
 
 
 @pytest.mark.parametrize("name", [None, "mine.html"])
-def test_a_preview_needs_no_name(
-    diffkeras: Callable[..., Result],
-    tiny_file: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str | None,
-) -> None:
+def test_a_preview_needs_no_name(diffkeras, tiny_file, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     words = ["--preview"] if name is None else ["--preview", name]
     result = diffkeras("generate", *words, "--config", tiny_file)

@@ -7,13 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
-from click.testing import CliRunner, Result
 
 from diffkeras.cli.command import DiffkerasGroup
 from diffkeras.errors import PhysicsError
@@ -25,14 +23,14 @@ COMMAND = [sys.executable, "-c", "from diffkeras.cli import main; main(prog_name
 
 
 @pytest.fixture
-def discs(tmp_path: Path) -> Path:
+def discs(tmp_path):
     file = tmp_path / "discs.yaml"
     file.write_text(DISCS)
     return file
 
 
 @pytest.fixture
-def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+def broken(monkeypatch):
     """Have `solve` raise an error."""
 
     def break_with(error: BaseException) -> None:
@@ -58,14 +56,8 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
     ids=lambda value: type(value).__name__,
 )
 def test_an_error_of_any_kind_is_one_short_line(
-    diffkeras: Callable[..., Result],
-    broken: Callable[[BaseException], None],
-    discs: Path,
-    tmp_path: Path,
-    error: BaseException,
-    status: int,
-    words: str,
-) -> None:
+    diffkeras, broken, discs, tmp_path, error, status, words
+):
     broken(error)
     result = diffkeras("solve", discs, "--lattice", 16, "-o", tmp_path / "field.npy")
     [line] = result.stderr.splitlines()
@@ -76,25 +68,14 @@ def test_an_error_of_any_kind_is_one_short_line(
 
 
 @pytest.mark.parametrize("words", [["--debug", "solve"], ["solve", "--debug"]])
-def test_the_traceback_is_printed_on_request(
-    diffkeras: Callable[..., Result],
-    broken: Callable[[BaseException], None],
-    discs: Path,
-    tmp_path: Path,
-    words: list[str],
-) -> None:
+def test_the_traceback_is_printed_on_request(diffkeras, broken, discs, tmp_path, words):
     broken(ZeroDivisionError("words"))
     result = diffkeras(*words, discs, "-o", tmp_path / "field.npy")
     assert result.exit_code == 70
     assert "Traceback (most recent call last)" in result.stderr
 
 
-def test_ctrl_c_says_what_is_kept(
-    diffkeras: Callable[..., Result],
-    tiny_file: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_ctrl_c_says_what_is_kept(diffkeras, tiny_file, tmp_path, monkeypatch):
     def interrupt(*args: Any, **kwargs: Any) -> None:
         raise KeyboardInterrupt
 
@@ -117,7 +98,7 @@ def run(*words: Any, **options: Any) -> subprocess.CompletedProcess:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_standard_output_on_a_full_disk(discs: Path, tmp_path: Path, unbuffered: str) -> None:
+def test_standard_output_on_a_full_disk(discs, tmp_path, unbuffered):
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     words = ["solve", discs, "-o", tmp_path / "field.npy"] if unbuffered else ["--help"]
     with open("/dev/full", "w") as full:
@@ -128,7 +109,7 @@ def test_standard_output_on_a_full_disk(discs: Path, tmp_path: Path, unbuffered:
     assert "Traceback" not in done.stderr
 
 
-def test_nobody_reads_the_output(discs: Path, tmp_path: Path) -> None:
+def test_nobody_reads_the_output(discs, tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
     done = run("solve", discs, "-o", tmp_path / "field.npy", stdout=writer)
@@ -137,7 +118,7 @@ def test_nobody_reads_the_output(discs: Path, tmp_path: Path) -> None:
     assert "Error" not in done.stderr
 
 
-def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
+def test_a_working_directory_that_is_gone(tmp_path):
     place = tmp_path / "gone"
     place.mkdir()
     script = "import os, sys; os.chdir(sys.argv.pop(1)); os.rmdir(os.getcwd())\n" + COMMAND[-1]
@@ -151,7 +132,7 @@ def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
     assert done.stderr == "Error: the working directory doesn't exist; change to another one\n"
 
 
-def test_a_pipe_as_input_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_a_pipe_as_input_is_refused(refused, tmp_path):
     for name in ("sources.npy", "sources.yaml"):
         os.mkfifo(tmp_path / name)
         words = ["solve", tmp_path / name, "-o", tmp_path / "field.npy"]
@@ -160,7 +141,7 @@ def test_a_pipe_as_input_is_refused(refused: Callable[..., str], tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_generation_and_its_workers(tiny_file: Path, tmp_path: Path) -> None:
+def test_ctrl_c_ends_generation_and_its_workers(tiny_file, tmp_path):
     words = ["--config", tiny_file, "--data-dir", tmp_path, "--train-examples", 100_000]
     command = [*COMMAND, "generate", *map(str, words), "--processes", "2"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
@@ -180,7 +161,7 @@ def test_ctrl_c_ends_generation_and_its_workers(tiny_file: Path, tmp_path: Path)
 
 
 @pytest.fixture
-def logging_command() -> click.Group:
+def logging_command():
     @click.group(cls=DiffkerasGroup, headings={})
     def main() -> None:
         pass
@@ -194,9 +175,7 @@ def logging_command() -> click.Group:
     return main
 
 
-def test_progress_and_warnings_reach_standard_error_once(
-    logging_command: click.Group, runner: CliRunner
-) -> None:
+def test_progress_and_warnings_reach_standard_error_once(logging_command, runner):
     for _ in range(2):
         done = runner.invoke(logging_command, ["work"])
         assert done.stderr.splitlines() == ["progress", "warning: damage"]
@@ -205,12 +184,12 @@ def test_progress_and_warnings_reach_standard_error_once(
     assert not logger.isEnabledFor(logging.INFO)
 
 
-def test_an_error_leaves_no_handler(diffkeras: Callable[..., Result]) -> None:
+def test_an_error_leaves_no_handler(diffkeras):
     assert diffkeras("solve", "missing.npy", "-o", "field.npy").exit_code != 0
     assert not logging.getLogger("diffkeras").handlers
 
 
-def test_a_terminal_that_lacks_a_character_gets_an_escape(discs: Path, tmp_path: Path) -> None:
+def test_a_terminal_that_lacks_a_character_gets_an_escape(discs, tmp_path):
     done = run(
         "solve",
         discs,

@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,7 +69,7 @@ CASES += [(name, *SOURCES[0]) for name in ("fixed", "production", "uptake")]
 
 
 @pytest.mark.parametrize(("parameter", "suffix", "content"), CASES, ids=range(len(CASES)))
-def test_damaged_source_files(place: Path, suffix: str, content: bytes, parameter: str) -> None:
+def test_damaged_source_files(place, suffix, content, parameter):
     (place / f"damaged{suffix}").write_bytes(content)
     before = files_below(place)
     values = {"source_file": "sources.npy", "output": "field.npy", parameter: f"damaged{suffix}"}

@@ -1,7 +1,5 @@
 """Commands take the names of shipped surrogates, and write nothing into the package."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -12,7 +10,7 @@ from diffkeras.cli import main
 from diffkeras.surrogates.shipped import SHIPPED
 
 
-def test_predict_takes_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predict_takes_a_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     image = dk.sample_sources(2, (32, 48), rng=0).image()
     np.save("sources.npy", image)
@@ -24,9 +22,7 @@ def test_predict_takes_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.slow
-def test_predict_takes_maps_and_numbers_of_cells_that_saturate(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_predict_takes_maps_and_numbers_of_cells_that_saturate(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     image, rng = dk.sample_sources(2, (32, 48), rng=0).image(), np.random.default_rng(0)
     maps = {
@@ -53,9 +49,7 @@ def test_predict_takes_maps_and_numbers_of_cells_that_saturate(
 
 
 @pytest.mark.parametrize("command", ["evaluate", "export"])
-def test_results_of_a_shipped_surrogate_need_a_place(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_results_of_a_shipped_surrogate_need_a_place(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = files_below(SHIPPED)
     result = CliRunner().invoke(main, [command, "default"])
@@ -66,9 +60,7 @@ def test_results_of_a_shipped_surrogate_need_a_place(
 @pytest.mark.parametrize(
     ("name", "config"), [("default", "models/default"), ("quickstart", "quickstart")]
 )
-def test_an_evaluation_without_data_names_the_configuration(
-    name: str, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_evaluation_without_data_names_the_configuration(name, config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ["evaluate", name, "--output", "here"]
     result = CliRunner().invoke(main, words)
@@ -77,9 +69,7 @@ def test_an_evaluation_without_data_names_the_configuration(
     assert "run `diffkeras generate` with the same configuration" in result.stderr
 
 
-def test_maps_that_a_surrogate_does_not_take_are_refused_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_maps_that_a_surrogate_does_not_take_are_refused_at_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.save("sources.npy", np.eye(32))
     words = ["predict", "default", "sources.npy", "-o", "field.npy", "--decay", "sources.npy"]

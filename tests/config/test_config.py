@@ -1,5 +1,4 @@
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,7 +46,7 @@ REFUSED: dict[str, tuple[Any, ...]] = {
 
 
 @pytest.mark.parametrize("key", REFUSED)
-def test_refusals_name_the_key_and_the_value(tiny: Config, key: str) -> None:
+def test_refusals_name_the_key_and_the_value(tiny, key):
     for value in REFUSED[key]:
         with pytest.raises(ConfigurationError) as caught:
             tiny.with_overrides({key: value})
@@ -69,17 +68,17 @@ def test_refusals_name_the_key_and_the_value(tiny: Config, key: str) -> None:
         ("physics.colour", "known here: lattice, step"),
     ],
 )
-def test_unknown_keys_come_with_known_ones(tiny: Config, key: str, advice: str) -> None:
+def test_unknown_keys_come_with_known_ones(tiny, key, advice):
     with pytest.raises(ConfigurationError, match=f"unknown key; {advice}"):
         tiny.with_overrides({key: 0.1})
 
 
-def test_all_that_is_wrong_is_shown_at_once(tiny: Config) -> None:
+def test_all_that_is_wrong_is_shown_at_once(tiny):
     with pytest.raises(ConfigurationError, match=r"physics\.decay: .*; training\.epochs: "):
         tiny.with_overrides({"physics.decay": -1, "training.epochs": 0})
 
 
-def test_of_many_errors_the_first_are_shown() -> None:
+def test_of_many_errors_the_first_are_shown():
     raw = {f"{n}": 1 for n in range(20_000)} | {"k" * 10**6: 1}
     with pytest.raises(ConfigurationError) as caught:
         parse_config({"physics": raw})
@@ -88,7 +87,7 @@ def test_of_many_errors_the_first_are_shown() -> None:
     assert others[-1].endswith("and 19,998 more")
 
 
-def test_a_side_that_the_network_doesnt_divide_is_refused_unless_padded(tiny: Config) -> None:
+def test_a_side_that_the_network_doesnt_divide_is_refused_unless_padded(tiny):
     wrong = {"physics.lattice": [16, 100], "model.depth": 3}
     with pytest.raises(
         ConfigurationError, match=r"physics\.lattice: .* 100 columns, .* 8; choose 96 or 104.*pad"
@@ -109,14 +108,12 @@ def test_a_side_that_the_network_doesnt_divide_is_refused_unless_padded(tiny: Co
         ),
     ],
 )
-def test_what_makes_no_sense_for_a_kind_of_sources_is_refused(
-    tiny: Config, changes: dict[str, Any], message: str
-) -> None:
+def test_what_makes_no_sense_for_a_kind_of_sources_is_refused(tiny, changes, message):
     with pytest.raises(ConfigurationError, match=message):
         tiny.with_overrides(changes)
 
 
-def test_production_takes_what_fixed_values_dont(tiny: Config) -> None:
+def test_production_takes_what_fixed_values_dont(tiny):
     config = tiny.with_overrides(
         {
             "physics.sources": "production",
@@ -129,7 +126,7 @@ def test_production_takes_what_fixed_values_dont(tiny: Config) -> None:
     assert parse_config(config.model_dump(mode="json")) == config
 
 
-def test_a_loss_parameter_extends_a_loss_given_by_name(tiny: Config) -> None:
+def test_a_loss_parameter_extends_a_loss_given_by_name(tiny):
     config = tiny.with_overrides({"training.loss.weight": "step"})
     assert config.training.loss == {"error": "absolute", "weight": "step"}
     pair = {"error": "alternating", "first": "absolute", "second": "squared"}
@@ -149,9 +146,7 @@ def test_a_loss_parameter_extends_a_loss_given_by_name(tiny: Config) -> None:
         ("training", {}),
     ],
 )
-def test_a_mapping_is_merged_into_a_section(
-    tiny: Config, tmp_path: Path, key: str, value: dict[str, Any]
-) -> None:
+def test_a_mapping_is_merged_into_a_section(tiny, tmp_path, key, value):
     base = tiny.with_overrides(
         {"data.placement.spread": 3, "training.loss": {"error": "huber", "delta": 0.1}}
     )
@@ -171,12 +166,12 @@ def test_a_mapping_is_merged_into_a_section(
 
 
 @pytest.mark.parametrize("value", [None, 3, "x", [1]])
-def test_a_section_takes_only_a_mapping(tiny: Config, value: Any) -> None:
+def test_a_section_takes_only_a_mapping(tiny, value):
     with pytest.raises(ConfigurationError, match=r"^training: .* mapping, not .*training\.KEY"):
         tiny.with_overrides({"training": value})
 
 
-def test_every_kind_of_value_is_taken_or_refused_by_its_key(tiny: Config) -> None:
+def test_every_kind_of_value_is_taken_or_refused_by_its_key(tiny):
     garbage = (None, True, -1, 2.5, math.inf, 10**30, "x", "", [], ["x"], [1, 2, 3], {}, {"a": 1})
     for section, values in tiny.model_dump().items():
         for key in values if isinstance(values, dict) else ():
@@ -187,12 +182,12 @@ def test_every_kind_of_value_is_taken_or_refused_by_its_key(tiny: Config) -> Non
                     assert str(error).startswith(f"{section}.{key}")  # noqa: PT017
 
 
-def test_a_key_below_a_value_is_refused(tiny: Config) -> None:
+def test_a_key_below_a_value_is_refused(tiny):
     with pytest.raises(ConfigurationError, match=r"physics\.decay\.x: decay is a value"):
         tiny.with_overrides({"physics.decay.x": 1})
 
 
-def test_train_fraction_counts_at_least_one_example(tiny: Config) -> None:
+def test_train_fraction_counts_at_least_one_example(tiny):
     used = [
         tiny.with_overrides({"data.train_fraction": fraction}).data.train_examples_used
         for fraction in (1, 0.5, 0.25, 0.0001)
@@ -200,7 +195,7 @@ def test_train_fraction_counts_at_least_one_example(tiny: Config) -> None:
     assert used == [12, 6, 3, 1]
 
 
-def test_the_parts_of_the_training_examples_don_t_overlap(tiny: Config) -> None:
+def test_the_parts_of_the_training_examples_don_t_overlap(tiny):
     quarter = tiny.with_overrides({"data.train_fraction": 0.25})
     parts = [quarter.with_overrides({"data.train_part": part}) for part in range(4)]
     numbers = [list(part.data.train_numbers) for part in parts]
@@ -210,14 +205,12 @@ def test_the_parts_of_the_training_examples_don_t_overlap(tiny: Config) -> None:
 @pytest.mark.parametrize(
     ("fraction", "part", "last"), [(1, 1, 0), (0.25, 4, 3), (0.4, 2, 1), (0.6, 1, 0)]
 )
-def test_a_part_that_does_not_exist_is_refused(
-    fraction: float, part: int, last: int, tiny: Config
-) -> None:
+def test_a_part_that_does_not_exist_is_refused(fraction, part, last, tiny):
     with pytest.raises(ConfigurationError, match=rf"data\.train_part: .*one up to {last},"):
         tiny.with_overrides({"data.train_fraction": fraction, "data.train_part": part})
 
 
-def test_the_steps_of_a_run(tiny: Config) -> None:
+def test_the_steps_of_a_run(tiny):
     # 24 examples in batches of 4, or in 3 of which one has 4
     assert tiny.steps == 2 * 6
     assert tiny.with_overrides({"training.batch_size": 10}).steps == 2 * 3
@@ -225,6 +218,78 @@ def test_the_steps_of_a_run(tiny: Config) -> None:
     assert tiny.with_overrides({"training.steps_per_epoch": 7}).steps == 2 * 7
 
 
-def test_fingerprints_tell_values_apart_and_ignore_their_order() -> None:
+def test_fingerprints_tell_values_apart_and_ignore_their_order():
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
     assert len({fingerprint({"a": value}) for value in (1, 1.5, "1", [1], None)}) == 5
+
+
+def test_baselines_are_all_that_make_sense_unless_they_are_chosen():
+    fixed, production = Config(), Config(physics={"sources": "production"})
+    assert fixed.baselines()[:2] == ("superposition", "one_number")
+    assert len(fixed.baselines()) == 7
+    assert production.baselines() == ("exact_solver", "zero_field")
+    closed = {"physics.decay": 0, "physics.boundary": "reflecting"}
+    assert fixed.with_overrides(closed).baselines() == fixed.baselines()[1:]
+    half_closed = {"physics.decay": 0, "physics.boundary": ["reflecting", "absorbing"]}
+    assert fixed.with_overrides(half_closed).baselines() == fixed.baselines()
+    given = {"physics.boundary": {"value": 0.5}}
+    assert fixed.with_overrides(given).baselines() == fixed.baselines()[5:]
+    chosen = fixed.with_overrides({"evaluation.baselines": ["zero_field", "one_number"]})
+    assert chosen.baselines() == ("zero_field", "one_number")
+    assert fixed.with_overrides({"evaluation.baselines": []}).baselines() == ()
+
+
+@pytest.mark.parametrize(
+    ("physics", "message"),
+    [
+        ({"sources": "production"}, "superposition .* sources that produce; .* exact_solver"),
+        ({"decay": 0, "boundary": "periodic"}, "superposition .*physics.decay"),
+        ({"boundary": {"flux": 0.5}}, "superposition .*physics.boundary"),
+    ],
+)
+def test_baselines_that_make_no_sense_are_refused(physics, message):
+    raw = {"physics": physics, "evaluation": {"baselines": ["zero_field", "superposition"]}}
+    with pytest.raises(ConfigurationError, match=rf"evaluation\.baselines: {message}"):
+        parse_config(raw)
+
+
+MIXED = [["absorbing", "reflecting"], "periodic"]
+GIVEN = [{"value": 0.5}, "reflecting"]
+TISSUE = {"cells": [1, 3]}
+CORRECTED = {"model.transform": "linear", "model.corrections": 1}
+
+
+@pytest.mark.parametrize(
+    ("boundary", "changes", "key"),
+    [
+        (MIXED, {**CORRECTED, "model.architecture": "unrolled_cg"}, "model.corrections"),
+        (MIXED, CORRECTED, "model.corrections"),
+        (GIVEN, CORRECTED, "model.corrections"),
+        (MIXED, {"training.symmetries": True}, "training.symmetries"),
+        (
+            GIVEN,
+            {"physics.sources": "production", "data.divide_by_maximum": True},
+            "data.divide_by_maximum",
+        ),
+        ({"flux": -0.5}, {"model.transform": "log"}, "model.transform"),
+    ],
+)
+def test_sides_that_something_does_not_take(tiny, boundary, changes, key):
+    with pytest.raises(ConfigurationError, match=rf"^physics\.boundary: {key}: .*{key}$") as caught:
+        tiny.with_overrides({"physics.boundary": boundary, **changes})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("boundary", "changes"),
+    [
+        (MIXED, {"data.stream": True}),
+        (GIVEN, {"data.stream": True, "model.transform": "log"}),
+        (GIVEN, {"training.symmetries": True}),
+        (MIXED, {"data.tissue": TISSUE, **CORRECTED}),
+        (GIVEN, {"data.tissue": TISSUE, **CORRECTED, "model.architecture": "unrolled_cg"}),
+        (GIVEN, {"physics.sources": "production"}),
+    ],
+)
+def test_sides_that_are_taken(tiny, boundary, changes):
+    tiny.with_overrides({"physics.boundary": boundary, **changes})

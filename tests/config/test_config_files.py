@@ -11,7 +11,7 @@ SHIPPED = sorted(path.stem for path in Path(__file__).parents[2].glob("configs/*
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_configurations_load_and_come_back_from_yaml(name: str, tmp_path: Path) -> None:
+def test_shipped_configurations_load_and_come_back_from_yaml(name, tmp_path):
     config = load_config(name)
     assert config.name == name
     copy = tmp_path / "copy.yaml"
@@ -20,7 +20,7 @@ def test_shipped_configurations_load_and_come_back_from_yaml(name: str, tmp_path
 
 
 @pytest.mark.parametrize("name", ["middle", "paper", "quickstart", "reduced"])
-def test_both_readings_differ_in_the_sources_alone(name: str) -> None:
+def test_both_readings_differ_in_the_sources_alone(name):
     fixed, production = load_config(name), load_config(f"{name}_production")
     as_fixed = production.with_overrides(
         {
@@ -36,7 +36,7 @@ def test_both_readings_differ_in_the_sources_alone(name: str) -> None:
     assert as_fixed == fixed
 
 
-def test_every_value_comes_back_from_yaml(tiny: Config, tmp_path: Path) -> None:
+def test_every_value_comes_back_from_yaml(tiny, tmp_path):
     config = tiny.with_overrides(
         {
             "physics.lattice": [16, 32],
@@ -50,7 +50,7 @@ def test_every_value_comes_back_from_yaml(tiny: Config, tmp_path: Path) -> None:
     assert load_config(file) == config
 
 
-def test_the_paper_is_at_full_scale() -> None:
+def test_the_paper_is_at_full_scale():
     paper = load_config("paper")
     assert paper.physics.lattice == (512, 512)
     assert paper.data.sources == tuple(range(1, 21))
@@ -59,14 +59,12 @@ def test_the_paper_is_at_full_scale() -> None:
     assert paper.physics == Config().physics
 
 
-def test_a_missing_file_names_what_is_shipped() -> None:
+def test_a_missing_file_names_what_is_shipped():
     with pytest.raises(ConfigurationError, match=r"'paperr'.* such as paper, "):
         find_config("paperr")
 
 
-def test_shipped_files_are_found_from_anywhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_shipped_files_are_found_from_anywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find_config("quickstart").name == "quickstart.yaml"
     assert find_config("studies/seeds_reduced").is_file()
@@ -92,9 +90,7 @@ def test_shipped_files_are_found_from_anywhere(
         ("name: été\nphysics: {decay: .nan}", r"physics\.decay: "),
     ],
 )
-def test_files_that_are_no_configuration_are_refused(
-    tmp_path: Path, content: str | bytes, message: str
-) -> None:
+def test_files_that_are_no_configuration_are_refused(tmp_path, content, message):
     file = tmp_path / "bad.yaml"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ConfigurationError, match=message) as caught:
@@ -104,14 +100,14 @@ def test_files_that_are_no_configuration_are_refused(
 
 
 @pytest.mark.parametrize("content", ["", "physics:\ndata:\n", "# nothing\n"])
-def test_empty_files_and_sections_mean_the_defaults(tmp_path: Path, content: str) -> None:
+def test_empty_files_and_sections_mean_the_defaults(tmp_path, content):
     file = tmp_path / "empty.yaml"
     file.write_text(content)
     assert load_config(file) == Config()
     assert load_config(file, {"data.seed": 5}).data.seed == 5
 
 
-def test_numbers_deep_in_a_mapping_and_names_like_numbers(tmp_path: Path) -> None:
+def test_numbers_deep_in_a_mapping_and_names_like_numbers(tmp_path):
     file = tmp_path / "a.yaml"
     file.write_text("name: '1e3'\ntraining: {loss: {error: huber, delta: 1e-3}}\n")
     config = load_config(file)
@@ -120,7 +116,7 @@ def test_numbers_deep_in_a_mapping_and_names_like_numbers(tmp_path: Path) -> Non
     assert load_config(file) == config
 
 
-def test_errors_of_a_file_and_of_an_override_differ(tmp_path: Path) -> None:
+def test_errors_of_a_file_and_of_an_override_differ(tmp_path):
     file = tmp_path / "a.yaml"
     file.write_text("training: {epochs: 7}\n")
     with pytest.raises(ConfigurationError) as caught:

@@ -1,8 +1,5 @@
 """YAML that would keep a reader busy, or that means something else than it looks."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 from diffkeras.config import from_yaml, read_yaml
@@ -11,7 +8,7 @@ from diffkeras.errors import ConfigurationError
 
 REFUSED = {
     "bytes": "x" * (MOST_BYTES + 1),
-    "nesting": "[" * 5000,
+    "nesting": "[" * 2000,
     "alias": "a: &a [1, 1]\nb: [*a, *a]",
     "merge": "a: &a {x: 1}\nb: {<<: *a}",
     "itself": "a: &a {b: *a}",
@@ -19,7 +16,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
-def test_yaml_that_would_keep_a_reader_busy_is_refused(text: str, tmp_path: Path) -> None:
+def test_yaml_that_would_keep_a_reader_busy_is_refused(text, tmp_path):
     file = tmp_path / "bad.yaml"
     file.write_text(text)
     with pytest.raises(ConfigurationError, match=r"bad.yaml is (too large|no valid YAML)"):
@@ -27,9 +24,7 @@ def test_yaml_that_would_keep_a_reader_busy_is_refused(text: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("command", ["generate", "train", "study", "solve", "--set"])
-def test_every_command_reads_yaml_there(
-    command: str, refused: Callable[..., str], tmp_path: Path
-) -> None:
+def test_every_command_reads_yaml_there(command, refused, tmp_path):
     file = tmp_path / "bad.yaml"
     file.write_text(REFUSED["alias"])
     words = {
@@ -39,6 +34,6 @@ def test_every_command_reads_yaml_there(
     assert "no valid YAML" in refused(*words)
 
 
-def test_numbers_and_texts_are_those_of_yaml_1_2() -> None:
+def test_numbers_and_texts_are_those_of_yaml_1_2():
     text = "[1000, 1e3, -1.5e-3, .inf, '1000', a_b, on, 010]"
     assert from_yaml(text) == [1000, 1e3, -1.5e-3, float("inf"), "1000", "a_b", "on", 10]

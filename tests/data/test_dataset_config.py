@@ -24,13 +24,13 @@ from diffkeras.data.dataset_config import DatasetConfig, differences
         ({}, {"values": ("scaled_uniform", 0.01)}),
     ],
 )
-def test_what_changes_an_example_changes_the_name(physics: dict, data: dict) -> None:
+def test_what_changes_an_example_changes_the_name(physics, data):
     other = DatasetConfig(5, PhysicsConfig(**physics), DataConfig(**data))
     assert other.name != "sources_05"
     assert other.name.startswith("sources_05-")
 
 
-def test_what_changes_no_example_changes_no_name() -> None:
+def test_what_changes_no_example_changes_no_name():
     data = DataConfig(sources=(7,), train_examples=5, train_fraction=0.5, cache=True)
     assert DatasetConfig(5, PhysicsConfig(), data).name == "sources_05"
 
@@ -44,7 +44,7 @@ def test_what_changes_no_example_changes_no_name() -> None:
         ("data.radius", [0.0, 2.0]),
     ],
 )
-def test_zeros_of_either_sign_have_one_name(key: str, value: object) -> None:
+def test_zeros_of_either_sign_have_one_name(key, value):
     text = to_yaml(value)
     section, _, name = key.partition(".")
     names = [
@@ -54,7 +54,7 @@ def test_zeros_of_either_sign_have_one_name(key: str, value: object) -> None:
     assert names[0] == names[1] != "sources_02"
 
 
-def test_seeds_splits_counts_and_numbers_give_different_examples() -> None:
+def test_seeds_splits_counts_and_numbers_give_different_examples():
     physics = PhysicsConfig(lattice=(16, 20))
 
     def image(count: int, seed: int, split: str, k: int) -> bytes:
@@ -85,12 +85,12 @@ def test_seeds_splits_counts_and_numbers_give_different_examples() -> None:
         (None, "sources_05-tissue-64x64-2422ef47"),
     ],
 )
-def test_names_of_earlier_datasets_stay(changes: dict | None, name: str) -> None:
+def test_names_of_earlier_datasets_stay(changes, name):
     config = load_config("tissue") if changes is None else parse_config({}).with_overrides(changes)
     assert DatasetConfig.of(5, config).name == name
 
 
-def test_production_changes_name_identity_and_description() -> None:
+def test_production_changes_name_identity_and_description():
     changes = {
         "physics.sources": "production",
         "data.divide_by_maximum": True,
@@ -113,7 +113,7 @@ def test_production_changes_name_identity_and_description() -> None:
     assert "5 discs of fixed value" in DatasetConfig(5).description
 
 
-def test_diffusion_lengths_are_part_of_the_identity_instead_of_the_decay() -> None:
+def test_diffusion_lengths_are_part_of_the_identity_instead_of_the_decay():
     plain = parse_config({})
     configs = [plain.with_overrides({"data.diffusion_length": [4, end]}) for end in (40, 41)]
     own = DatasetConfig.of(2, configs[0]).identity()
@@ -123,7 +123,7 @@ def test_diffusion_lengths_are_part_of_the_identity_instead_of_the_decay() -> No
     assert len({DatasetConfig.of(2, config).name for config in (plain, *configs)}) == 3
 
 
-def test_tissues_are_part_of_the_identity_with_what_their_cells_do() -> None:
+def test_tissues_are_part_of_the_identity_with_what_their_cells_do():
     plain = parse_config({})
     tissue = plain.with_overrides({"data.tissue": {"cells": [5, 12]}})
     parts = {"cells", "cell_radius", "uptake", "regions", "diffusivity"}
@@ -142,7 +142,7 @@ def test_tissues_are_part_of_the_identity_with_what_their_cells_do() -> None:
     assert len(names) == len(changes)
 
 
-def test_sides_are_part_of_the_identity_in_one_spelling() -> None:
+def test_sides_are_part_of_the_identity_in_one_spelling():
     sides = {
         "top": {"value": 0.8},
         "bottom": {"flux": 0.03},
@@ -160,15 +160,10 @@ def test_sides_are_part_of_the_identity_in_one_spelling() -> None:
     assert len(set(names)) == len(names) - 1
 
 
-def test_differences_of_identities_name_what_is_left_out() -> None:
+def test_differences_of_identities_name_what_is_left_out():
     fixed = parse_config({})
     production = fixed.with_overrides({"physics.sources": "production"})
     here, there = (DatasetConfig.of(5, c).identity() for c in (fixed, production))
     assert differences(there, here) == {"production": (True, False)}
     assert differences(here, there) == {"production": (False, True)}
     assert differences(here, here) == {}
-
-
-def test_the_quickstart_has_the_name_in_the_documentation() -> None:
-    name = DatasetConfig.of(5, load_config("quickstart")).name
-    assert name == "sources_05-64x64-1d46bfaf"

@@ -1,6 +1,5 @@
 """Each kind of dataset: what is solved, stored, streamed, verified and read by TFDS and Beam."""
 
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,13 @@ from generation_tools import examples_hash, generate_dataset
 
 import diffkeras as dk
 from diffkeras.config import Config
-from diffkeras.data import mixed_dataset, raw_dataset, stream_batches, training_batches
+from diffkeras.data import raw_dataset, stream_batches, training_batches
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.reading.order import transform_pair
-from diffkeras.data.records import compress_rows
 from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.verify import plan_checks, run_checks
-from diffkeras.errors import DataError
 from diffkeras.physics import ExampleRecipe, Medium, TissueSampler
-from diffkeras.representation.network_input import MAPS, network_input, on_channel_scale
-from diffkeras.representation.target import pack_target, unpack_target
-from diffkeras.representation.transforms import get_transform
+from diffkeras.representation.network_input import MAPS
+from diffkeras.representation.target import unpack_target
 from diffkeras.workflows import generate, verify
 from tfds_builders import Builder, DiffusionFieldsConfig
 
@@ -79,12 +74,12 @@ def config_of(tiny: Config, kind: str) -> Config:
         pytest.param(kind, marks=pytest.mark.slow) if kind in PARTS else kind for kind in KINDS
     ],
 )
-def config(request: pytest.FixtureRequest, tiny: Config) -> Config:
+def config(request, tiny):
     return config_of(tiny, request.param)
 
 
 @pytest.fixture(scope="module")
-def made_dir(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_dir(config, tmp_path_factory):
     """A directory with the dataset of two sources."""
     path = tmp_path_factory.mktemp("kinds")
     generate_dataset(config, 2, path)
@@ -99,9 +94,7 @@ def examples_of(*arguments: Any) -> list[dict[str, Any]]:
     return list(raw_dataset(*arguments).as_numpy_iterator())
 
 
-def test_stored_examples_are_those_of_the_recipe_with_a_proven_field(
-    config: Config, made_dir: Path
-) -> None:
+def test_stored_examples_are_those_of_the_recipe_with_a_proven_field(config, made_dir):
     recipe = recipe_of(config)
     for k, example in enumerate(examples_of(config, 2, "test", made_dir)):
         own = recipe.example("test", k)
@@ -123,7 +116,7 @@ def test_stored_examples_are_those_of_the_recipe_with_a_proven_field(
         assert own.maximum is None or example["field"].max() == 1
 
 
-def test_kinds_are_different(tiny: Config) -> None:
+def test_kinds_are_different(tiny):
     examples = {kind: recipe_of(config_of(tiny, kind)).example("test", 0) for kind in KINDS}
     assert len({example.field.tobytes() for example in examples.values()}) == len(KINDS)
     computed = [recipe_of(config_of(tiny, "as computed")).example("test", k) for k in range(5)]
@@ -141,8 +134,8 @@ def test_kinds_are_different(tiny: Config) -> None:
 
 
 def test_streams_and_validation_without_a_dataset_have_the_same_examples(
-    config: Config, made_dir: Path, tmp_path: Path
-) -> None:
+    config, made_dir, tmp_path
+):
     stream = config.with_overrides({"data.stream": True})
     stored = raw_dataset(config, 2, "validation", made_dir)
     solved = raw_dataset(stream, 2, "validation", tmp_path)
@@ -165,13 +158,16 @@ def test_streams_and_validation_without_a_dataset_have_the_same_examples(
         scale = 1.0 if stream.data.divide_by_maximum else scale
         np.testing.assert_array_equal(target.field[k] * scale, example.field)
         if stream.data.diffusion_length is not None:
-            channel = on_channel_scale(example.diffusion_length, stream.data.diffusion_length)
+            shortest, longest = stream.data.diffusion_length
+            channel = (
+                2 * np.log(example.diffusion_length / shortest) / np.log(longest / shortest) - 1
+            )
             np.testing.assert_allclose(x[k, ..., 1], channel, atol=1e-6)
     later = next(training_batches(stream, tmp_path, step=1).as_numpy_iterator())
     np.testing.assert_array_equal(later[1], y[4:])
 
 
-def test_datasets_are_verified(config: Config, made_dir: Path) -> None:
+def test_datasets_are_verified(config, made_dir):
     assert verify(config.with_overrides({"data.sources": "2"}), made_dir, share=1) == []
 
 
@@ -184,14 +180,8 @@ def test_datasets_are_verified(config: Config, made_dir: Path) -> None:
     ],
 )
 def test_verifying_finds_other_examples(
-    tiny: Config,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    kind: str,
-    constant: str,
-    other: Any,
-    message: str,
-) -> None:
+    tiny, tmp_path, monkeypatch, kind, constant, other, message
+):
     config = config_of(tiny, kind)
     generate_dataset(config, 2, tmp_path)
     checks, findings = plan_checks(config, 2, tmp_path, 1.0, np.random.default_rng(0))
@@ -209,7 +199,7 @@ def test_verifying_finds_other_examples(
         *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("as computed", "lengths")),
     ],
 )
-def test_tfds_makes_and_loads_the_same(tiny: Config, tmp_path: Path, kind: str) -> None:
+def test_tfds_makes_and_loads_the_same(tiny, tmp_path, kind):
     config = config_of(tiny, kind)
     own = generate_dataset(config, 2, tmp_path / "own")
     named = DiffusionFieldsConfig.of_config(2, config)
@@ -239,7 +229,7 @@ def test_tfds_makes_and_loads_the_same(tiny: Config, tmp_path: Path, kind: str) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["as computed", "tissue"])
-def test_beam_makes_the_same(tiny: Config, tmp_path: Path, kind: str) -> None:
+def test_beam_makes_the_same(tiny, tmp_path, kind):
     pytest.importorskip("apache_beam")
     config = config_of(tiny, kind).with_overrides({"data.sources": "2"})
     own = generate_dataset(config, 2, tmp_path / "own")
@@ -248,7 +238,7 @@ def test_beam_makes_the_same(tiny: Config, tmp_path: Path, kind: str) -> None:
     assert verify(config, tmp_path / "beam", share=1) == []
 
 
-def test_lengths_are_log_uniform_and_tissues_change_no_sources(tiny: Config) -> None:
+def test_lengths_are_log_uniform_and_tissues_change_no_sources(tiny):
     plain, lengths, tissue = (
         recipe_of(config_of(tiny, kind)) for kind in ("fixed values", "lengths", "tissue")
     )
@@ -269,7 +259,7 @@ def test_lengths_are_log_uniform_and_tissues_change_no_sources(tiny: Config) -> 
 
 
 @pytest.mark.parametrize("kind", ["lengths", "tissue"])
-def test_media_depend_on_seed_split_count_and_number_alone(tiny: Config, kind: str) -> None:
+def test_media_depend_on_seed_split_count_and_number_alone(tiny, kind):
     config = config_of(tiny, kind)
     other_seed = config.with_overrides({"data.seed": 9})
     recipes = [recipe_of(config, 1), recipe_of(config, 2), recipe_of(other_seed, 1)]
@@ -292,64 +282,6 @@ def _medium(recipe: ExampleRecipe, split: str, k: int) -> Any:
         {"medium": Medium(decay=0.0, boundary="reflecting"), "tissue": TissueSampler(cells=0)},
     ],
 )
-def test_recipes_that_have_no_tissue(arguments: dict[str, Any]) -> None:
+def test_recipes_that_have_no_tissue(arguments):
     with pytest.raises(dk.DiffkerasError, match="tissue"):
         ExampleRecipe(2, 32, **{"tissue": TissueSampler(), **arguments})
-
-
-def test_symmetries_turn_the_maps_with_the_image(tiny: Config) -> None:
-    example = recipe_of(config_of(tiny, "tissue")).example("test", 0)
-    x = np.stack([example.source_image, example.maps["diffusivity"], example.maps["decay"]], -1)
-    y = pack_target(example.field[..., None], example.source_image[..., None], 2)
-    seen = set()
-    for symmetry in range(8):
-        turned, target = transform_pair(tf.constant(x), y, tf.constant(symmetry), 8)
-        image, diffusivity, decay = np.moveaxis(turned.numpy(), -1, 0)
-        medium = Medium(diffusivity, decay, step=0.5, boundary="reflecting")
-        np.testing.assert_array_equal(target[:-1, :-1, 1], image)
-        exact = dk.solve(image, medium=medium).field
-        np.testing.assert_allclose(target[:-1, :-1, 0], exact, atol=1e-6)
-        seen.add(decay.tobytes())
-    assert len(seen) == 8
-
-
-def test_the_network_sees_the_length_as_a_constant_channel(tiny: Config, tmp_path: Path) -> None:
-    changes = {"model.transform": "sqrt", "training.batch_size": 3, "data.sources": "2"}
-    config = config_of(tiny, "lengths").with_overrides(changes)
-    generate(config, tmp_path)
-    x, _ = next(mixed_dataset(config, "test", tmp_path).as_numpy_iterator())
-    assert (x.shape, x.dtype) == ((3, 16, 16, 2), np.float32)
-    root = get_transform("sqrt").forward
-    for k, example in enumerate(examples_of(config, 2, "test", tmp_path)):
-        np.testing.assert_allclose(x[k, ..., :1], root(example["source_image"]), rtol=1e-6)
-        logarithm = 2 * np.log(example["diffusion_length"] / 0.5) / np.log(40) - 1
-        np.testing.assert_allclose(x[k, ..., 1], logarithm, atol=1e-6)
-    assert np.ptp(x[:, 0, 0, 1]) > 0.1
-    images = np.zeros((3, 4, 5, 1), np.float32)
-    ends = network_input(images, get_transform("linear"), np.array([2.0, 4.0, 8.0]), (2.0, 8.0))
-    np.testing.assert_allclose(ends[:, 0, 0, 1], [-1, 0, 1], atol=1e-12)
-
-
-def test_a_dataset_of_another_kind_is_named(tiny: Config, tmp_path: Path) -> None:
-    computed = config_of(tiny, "as computed")
-    generate_dataset(computed, 2, tmp_path)
-    fixed = {
-        "physics.sources": "fixed_value",
-        "data.divide_by_maximum": False,
-        "data.placement.overlap": False,
-    }
-    with pytest.raises(DataError) as caught:
-        raw_dataset(computed.with_overrides(fixed), 2, "test", tmp_path)
-    message = str(caught.value)
-    assert "it has sources_02-production-16x16-" in message
-    for difference in ("production True", "divide_by_maximum True", "'overlap': True"):
-        assert difference in message
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 7, 1), (500, 700, 1)])
-@pytest.mark.parametrize("filled", [0.0, 0.01, 1.0])
-def test_any_zlib_reads_compressed_images(shape: tuple[int, ...], filled: float) -> None:
-    rng = np.random.default_rng(0)
-    image = rng.random(shape, np.float32) * (rng.random((shape[0], 1, 1)) < filled)
-    image = image.astype(np.float32)
-    assert zlib.decompress(compress_rows(image)) == image.tobytes()

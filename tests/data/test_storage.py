@@ -1,15 +1,11 @@
 import json
 import os
-import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from generation_tools import generate_dataset
 from lean_runs import lean_training
-from new_process import NewProcess
 
 from diffkeras.config import Config
 from diffkeras.data import check_dataset, dataset_status, raw_dataset
@@ -34,7 +30,7 @@ def shard(data_dir: Path, config: Config, count: int, split: str) -> Path:
     return file
 
 
-def test_what_was_generated_is_there(tiny: Config, data_dir: Path) -> None:
+def test_what_was_generated_is_there(tiny, data_dir):
     status = dataset_status(tiny, 2, data_dir)
     assert status.examples == {"train": 12, "validation": 4, "test": 5}
     assert status.suffices(tiny)
@@ -44,9 +40,7 @@ def test_what_was_generated_is_there(tiny: Config, data_dir: Path) -> None:
     assert [file.name for file in data_dir.iterdir()] == ["diffusion_fields"]
 
 
-def test_datasets_that_are_there_are_skipped_and_never_shrink(
-    tiny: Config, own_data: Path, log: pytest.LogCaptureFixture
-) -> None:
+def test_datasets_that_are_there_are_skipped_and_never_shrink(tiny, own_data, log):
     before = contents(own_data)
     stamps = {file: file.stat().st_mtime_ns for file in own_data.rglob("*.tfrecord*")}
     paths = generate(tiny, own_data)
@@ -57,9 +51,7 @@ def test_datasets_that_are_there_are_skipped_and_never_shrink(
     assert {file: file.stat().st_mtime_ns for file in stamps} == stamps
 
 
-def test_growing_keeps_the_first_examples_and_no_split_shrinks(
-    tiny: Config, own_data: Path
-) -> None:
+def test_growing_keeps_the_first_examples_and_no_split_shrinks(tiny, own_data):
     before = [e["field"] for e in raw_dataset(tiny, 1, "train", own_data).as_numpy_iterator()]
     grown = tiny.with_overrides({"data.train_examples": 20, "data.test_examples": 1})
     generate(grown, own_data)
@@ -79,7 +71,7 @@ def test_growing_keeps_the_first_examples_and_no_split_shrinks(
     ],
     ids=str,
 )
-def test_other_physics_lie_elsewhere(tiny: Config, data_dir: Path, change: dict) -> None:
+def test_other_physics_lie_elsewhere(tiny, data_dir, change):
     other = tiny.with_overrides(change)
     assert dataset_status(other, 1, data_dir).path != dataset_status(tiny, 1, data_dir).path
     with pytest.raises(DataError, match="it has sources_01-16x16") as caught:
@@ -87,7 +79,7 @@ def test_other_physics_lie_elsewhere(tiny: Config, data_dir: Path, change: dict)
     assert next(iter(change)).rpartition(".")[2] in str(caught.value)
 
 
-def test_metadata_of_other_physics_are_refused(tiny: Config, own_data: Path) -> None:
+def test_metadata_of_other_physics_are_refused(tiny, own_data):
     file = dataset_status(tiny, 1, own_data).path / "metadata.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "decay": 0.7}))
     with pytest.raises(DataError, match=r"other physics.*decay 0.7 instead of 0.05"):
@@ -96,12 +88,12 @@ def test_metadata_of_other_physics_are_refused(tiny: Config, own_data: Path) -> 
         generate(tiny, own_data)
 
 
-def test_a_missing_dataset_tells_what_makes_it(tiny: Config, tmp_path: Path) -> None:
+def test_a_missing_dataset_tells_what_makes_it(tiny, tmp_path):
     with pytest.raises(DataError, match=r"no dataset of 2 source.*diffkeras generate"):
         check_dataset(tiny, 2, tmp_path)
 
 
-def test_a_dataset_of_an_unreleased_version_is_refused(tiny: Config, own_data: Path) -> None:
+def test_a_dataset_of_an_unreleased_version_is_refused(tiny, own_data):
     path = dataset_status(tiny, 1, own_data).path
     path.rename(path.with_name("1.0.0"))
     message = r"version 1\.0\.0, which isn't read any more; .*`diffkeras generate`"
@@ -111,16 +103,14 @@ def test_a_dataset_of_an_unreleased_version_is_refused(tiny: Config, own_data: P
     check_dataset(tiny, 1, own_data)
 
 
-def test_too_few_examples_are_refused(tiny: Config, data_dir: Path) -> None:
+def test_too_few_examples_are_refused(tiny, data_dir):
     with pytest.raises(DataError, match="has 12 train examples, fewer than the 13 train"):
         check_dataset(tiny.with_overrides({"data.train_examples": 13}), 1, data_dir, ("train",))
 
 
 @pytest.mark.parametrize("name", ["dataset_info.json", "metadata.json"])
 @pytest.mark.parametrize("content", ["", "[]", '{"splits": [1]}', None])
-def test_damaged_metadata_are_refused(
-    tiny: Config, own_data: Path, name: str, content: str | None
-) -> None:
+def test_damaged_metadata_are_refused(tiny, own_data, name, content):
     file = dataset_status(tiny, 1, own_data).path / name
     if content is None:
         file.unlink()
@@ -131,7 +121,7 @@ def test_damaged_metadata_are_refused(
     assert str(file) in str(caught.value) or str(file.parent) in str(caught.value)
 
 
-def test_a_truncated_file_is_named(tiny: Config, own_data: Path) -> None:
+def test_a_truncated_file_is_named(tiny, own_data):
     file = shard(own_data, tiny, 1, "train")
     os.truncate(file, file.stat().st_size - 1)
     with pytest.raises(DataError, match="truncated or damaged") as caught:
@@ -140,9 +130,7 @@ def test_a_truncated_file_is_named(tiny: Config, own_data: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["file", "/proc/diffkeras"])
-def test_a_directory_that_cant_be_written_is_refused(
-    tiny: Config, tmp_path: Path, place: str
-) -> None:
+def test_a_directory_that_cant_be_written_is_refused(tiny, tmp_path, place):
     (tmp_path / "file").write_text("precious")
     for path in (tmp_path / place, tmp_path / place / "data"):
         with pytest.raises(OutputError, match="can't be written"):
@@ -150,54 +138,14 @@ def test_a_directory_that_cant_be_written_is_refused(
     assert (tmp_path / "file").read_text() == "precious"
 
 
-def test_what_doesnt_fit_is_refused_before_anything_is_made(tiny: Config, tmp_path: Path) -> None:
+def test_what_doesnt_fit_is_refused_before_anything_is_made(tiny, tmp_path):
     config = tiny.with_overrides({"data.sources": "1,500", "data.radius": 3})
     with pytest.raises(PackingError, match="500 discs of radius 3 don't fit on 16×16"):
         generate(config, tmp_path)
     assert not list(tmp_path.rglob("*.tfrecord*"))
 
 
-def test_an_interruption_leaves_no_part_and_the_earlier_dataset(
-    tiny: Config, own_data: Path
-) -> None:
-    def interrupt(number: int) -> None:
-        raise KeyboardInterrupt
-
-    grown = tiny.with_overrides({"data.train_examples": 40})
-    before = contents(own_data / "diffusion_fields")
-    with pytest.raises(KeyboardInterrupt):
-        generate_dataset(grown, 1, own_data, on_examples=interrupt)
-    assert contents(own_data / "diffusion_fields") == before
-    check_dataset(tiny, 1, own_data)
-    generate_dataset(grown, 1, own_data)
-    assert dataset_status(grown, 1, own_data).examples["train"] == 40
-    assert [file.name for file in own_data.iterdir()] == ["diffusion_fields"]
-
-
-@pytest.mark.slow
-def test_ctrl_c_leaves_no_part_and_the_earlier_dataset(
-    tiny_file: Path, own_data: Path, tmp_path: Path
-) -> None:
-    before = contents(own_data / "diffusion_fields")
-    words = ["generate", "--config", tiny_file, "--data-dir", own_data, "--processes", "1"]
-    grown = ["--sources", "1", "--train-examples", "100000"]
-    process = NewProcess(ROOT / "cli.py", *words, *grown, output=tmp_path / "output")
-    try:
-        # it is at work when there is an unfinished file
-        while process.poll() is None and not list(own_data.rglob(".partial.*")):
-            time.sleep(0.05)
-        assert process.poll() is None, process.output
-        process.send_signal(signal.SIGINT)
-        status = process.wait()
-    finally:
-        process.kill()
-    assert status == 128 + signal.SIGINT
-    assert "finished files are kept" in process.output
-    assert "Traceback" not in process.output
-    assert contents(own_data / "diffusion_fields") == before
-
-
-def test_two_processes_dont_make_the_same_dataset(tiny: Config, tmp_path: Path) -> None:
+def test_two_processes_dont_make_the_same_dataset(tiny, tmp_path):
     refusals: list[str] = []
     solved: list[int] = []
 
@@ -216,9 +164,7 @@ def test_two_processes_dont_make_the_same_dataset(tiny: Config, tmp_path: Path) 
         check_records(tiny, count, tmp_path)
 
 
-def test_the_files_are_the_same_wherever_and_however_often_they_are_made(
-    tiny: Config, data_dir: Path, tmp_path: Path
-) -> None:
+def test_the_files_are_the_same_wherever_and_however_often_they_are_made(tiny, data_dir, tmp_path):
     generate(tiny, tmp_path)
     assert contents(tmp_path) == contents(data_dir)
 
@@ -238,9 +184,7 @@ def test_the_files_are_the_same_wherever_and_however_often_they_are_made(
         ('"name": "train"', '"name": "../x"', "a split is named '../x', not train, valid"),
     ],
 )
-def test_metadata_of_other_files_are_refused(
-    tiny: Config, own_data: Path, old: str, new: str, message: str
-) -> None:
+def test_metadata_of_other_files_are_refused(tiny, own_data, old, new, message):
     file = dataset_status(tiny, 2, own_data).path / "dataset_info.json"
     text = file.read_text()
     assert old in text
@@ -252,9 +196,7 @@ def test_metadata_of_other_files_are_refused(
     assert contents(own_data) == before
 
 
-def test_metadata_without_their_splits_are_no_verified_dataset(
-    tiny: Config, own_data: Path
-) -> None:
+def test_metadata_without_their_splits_are_no_verified_dataset(tiny, own_data):
     file = dataset_status(tiny, 2, own_data).path / "dataset_info.json"
     info = json.loads(file.read_text())
     for kept, message in ((["test"], "has no train split, only test"), ([], "has no splits")):
@@ -267,7 +209,7 @@ def test_metadata_without_their_splits_are_no_verified_dataset(
 
 
 @pytest.mark.parametrize("name", ["train", "dataset_info.json", "metadata.json", "features.json"])
-def test_a_pipe_in_place_of_a_file_is_refused(tiny: Config, own_data: Path, name: str) -> None:
+def test_a_pipe_in_place_of_a_file_is_refused(tiny, own_data, name):
     path = dataset_status(tiny, 2, own_data).path
     file = shard(own_data, tiny, 2, name) if name == "train" else path / name
     file.unlink()
@@ -283,13 +225,8 @@ def test_a_pipe_in_place_of_a_file_is_refused(tiny: Config, own_data: Path, name
 
 @pytest.mark.parametrize("cache", [False, True])
 def test_training_names_a_file_with_a_flipped_byte(
-    tiny_file: Path,
-    tiny: Config,
-    own_data: Path,
-    refused: Callable[..., str],
-    tmp_path: Path,
-    cache: bool,
-) -> None:
+    tiny_file, tiny, own_data, refused, tmp_path, cache
+):
     file = shard(own_data, tiny, 2, "train")
     content = bytearray(file.read_bytes())
     content[300] ^= 4

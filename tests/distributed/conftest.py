@@ -1,17 +1,19 @@
 """Two real processes that train one network, for the tests of this directory."""
 
+import contextlib
+import itertools
 import os
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from lean_runs import lean_training
 from new_process import NewProcess
-from ports import free_addresses
 
 from diffkeras.config import Config
 from diffkeras.distributed.cluster import Cluster
@@ -22,7 +24,7 @@ DEADLINE = 240.0  # seconds, for machines that do other things as well
 
 
 @pytest.fixture(scope="session")
-def four_epochs(tiny: Config) -> Config:
+def four_epochs(tiny):
     """Four epochs whose batches are the same on one replica and on two."""
     return tiny.with_overrides(
         {
@@ -41,12 +43,33 @@ def four_epochs(tiny: Config) -> Config:
 
 
 @pytest.fixture(scope="session")
-def alone(four_epochs: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def alone(four_epochs, data_dir, tmp_path_factory):
     """The run of one process."""
     from diffkeras.workflows import train
 
     with lean_training():
         return train(four_epochs, data_dir, tmp_path_factory.mktemp("runs") / "alone").path
+
+
+# Below the ports that the operating system gives to outgoing connections, and to servers that ask
+# for any: no other program takes one between this check and its use. Each process starts elsewhere.
+PORTS = itertools.cycle(range(13_000, 32_000))
+next(itertools.islice(PORTS, os.getpid() * 97 % 19_000, None))
+
+
+def free_addresses(number: int) -> tuple[str, ...]:
+    found: list[str] = []
+    while len(found) < number:
+        address = "127.0.0.1", next(PORTS)
+        with contextlib.suppress(OSError), socket.create_server(address):
+            found.append("{}:{}".format(*address))
+    return tuple(found)
+
+
+@pytest.fixture
+def addresses():
+    """Three free ports of this machine."""
+    return free_addresses(3)
 
 
 class Workers:
@@ -153,7 +176,7 @@ class Workers:
 
 
 @pytest.fixture
-def workers(four_epochs: Config, data_dir: Path, tmp_path: Path) -> Iterator[Workers]:
+def workers(four_epochs, data_dir, tmp_path):
     made = Workers(four_epochs, data_dir, tmp_path)
     yield made
     for process in made.processes:

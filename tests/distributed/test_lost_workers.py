@@ -4,20 +4,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-
-from diffkeras.config import Config
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", [pytest.param(0, id="the chief"), pytest.param(1, id="other")])
-def test_a_killed_worker_is_waited_for_and_training_goes_on(
-    victim: int, workers: Any, four_epochs: Config, alone: Path
-) -> None:
+def test_a_killed_worker_is_waited_for_and_training_goes_on(victim, workers, four_epochs, alone):
     workers.configure(four_epochs, every_step=True)
     addresses = workers.addresses
     both = [workers.start_command(index, addresses) for index in (0, 1)]
@@ -33,7 +26,7 @@ def test_a_killed_worker_is_waited_for_and_training_goes_on(
 
 
 @pytest.fixture
-def hosts() -> Iterator[list[str]]:
+def hosts():
     """Two network namespaces with a cable between them, 10.77.0.1 and 10.77.0.2."""
     names = [f"diffkeras-{os.getpid()}-{side}" for side in "ab"]
     ends = [f"dk{os.getpid() % 10**7}{side}" for side in "ab"]
@@ -62,8 +55,8 @@ def hosts() -> Iterator[list[str]]:
 
 @pytest.mark.slow
 def test_two_hosts_whose_cable_is_pulled_for_a_while_train_to_the_end(
-    hosts: list[str], workers: Any, four_epochs: Config, alone: Path
-) -> None:
+    hosts, workers, four_epochs, alone
+):
     workers.configure(four_epochs, every_step=True)
     addresses = ["10.77.0.1:12345", "10.77.0.2:12345"]
     for index, host in enumerate(hosts):
@@ -82,7 +75,7 @@ def test_two_hosts_whose_cable_is_pulled_for_a_while_train_to_the_end(
 
 
 @pytest.mark.slow
-def test_a_signal_to_one_worker_ends_both_with_a_checkpoint(workers: Any) -> None:
+def test_a_signal_to_one_worker_ends_both_with_a_checkpoint(workers):
     workers.start(0)
     workers.start(1, "SIGTERM", 3)
     outputs = workers.outputs(128 + signal.SIGTERM)
@@ -90,9 +83,7 @@ def test_a_signal_to_one_worker_ends_both_with_a_checkpoint(workers: Any) -> Non
     assert list((workers.run / "checkpoints").glob("[0-9]*"))
 
 
-def test_what_keeps_one_worker_from_training_ends_all_before_anything_is_lost(
-    workers: Any, tmp_path: Path
-) -> None:
+def test_what_keeps_one_worker_from_training_ends_all_before_anything_is_lost(workers, tmp_path):
     workers.start(0)
     workers.start(1, data_dir=tmp_path / "nowhere")
     outputs = workers.outputs(1)
@@ -103,16 +94,14 @@ def test_what_keeps_one_worker_from_training_ends_all_before_anything_is_lost(
 
 
 @pytest.mark.slow
-def test_workers_that_do_not_share_the_run_directory_are_refused(
-    workers: Any, tmp_path: Path
-) -> None:
+def test_workers_that_do_not_share_the_run_directory_are_refused(workers, tmp_path):
     workers.start(0, run=tmp_path / "one")
     workers.start(1, run=tmp_path / "other")
     assert f"run isn't in {tmp_path / 'other'} of this one" in workers.outputs(1)[1]
 
 
 @pytest.mark.slow
-def test_a_worker_that_does_not_come_is_named(workers: Any) -> None:
+def test_a_worker_that_does_not_come_is_named(workers):
     workers.start(0, timeout=1)
     (output,) = workers.outputs(1)
     assert f"worker 1 ({workers.addresses[1]}) didn't answer within 1 s" in output

@@ -1,7 +1,6 @@
 """The strategy of a single process, and the messages of a group of processes."""
 
 import logging
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 import tensorflow as tf
 from tables import read_csv
 
-from diffkeras.config import Config
 from diffkeras.distributed import process_group
 from diffkeras.distributed.cluster import Cluster
 from diffkeras.distributed.process_group import ProcessGroup, check_single_process
@@ -22,9 +20,7 @@ TWO = Cluster(("a:1000", "b:2000"), 1)
 @pytest.mark.parametrize(
     ("gpus", "cpus", "mirrored"), [(0, 1, None), (0, 2, 2), (1, 1, 1), (4, 1, 4)]
 )
-def test_every_gpu_is_mirrored_and_a_single_cpu_is_not(
-    gpus: int, cpus: int, mirrored: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_gpu_is_mirrored_and_a_single_cpu_is_not(gpus, cpus, mirrored, monkeypatch):
     number = {"GPU": gpus, "CPU": cpus}
     monkeypatch.setattr(
         tf.config,
@@ -45,12 +41,8 @@ def test_every_gpu_is_mirrored_and_a_single_cpu_is_not(
 
 @pytest.mark.slow
 def test_one_mirrored_device_trains_to_the_same_values(
-    tiny: Config,
-    data_dir: Path,
-    run_dir: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    tiny, data_dir, run_dir, tmp_path, monkeypatch
+):
     """What one GPU does, on one CPU device."""
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     monkeypatch.setattr(process_group, "_strategy_of_this_process", lambda: strategy)
@@ -65,21 +57,21 @@ def test_one_mirrored_device_trains_to_the_same_values(
 
 
 @pytest.fixture
-def second(monkeypatch: pytest.MonkeyPatch) -> ProcessGroup:
+def second(monkeypatch):
     """The second of two processes, of which the first has a problem."""
     group = ProcessGroup(tf.distribute.get_strategy(), TWO)
     monkeypatch.setattr(group, "gather", lambda value: [1, value])
     return group
 
 
-def test_the_problem_of_one_process_ends_all(second: ProcessGroup) -> None:
+def test_the_problem_of_one_process_ends_all(second):
     with pytest.raises(WorkerError, match=r"worker 0 \(a:1000\)"), second.all_stop_on_error():
         pass
     with pytest.raises(DataError, match="missing"), second.all_stop_on_error():
         raise DataError("missing")
 
 
-def test_a_lost_connection_names_the_others(second: ProcessGroup) -> None:
+def test_a_lost_connection_names_the_others(second):
     with (
         pytest.raises(WorkerLostError, match=r"worker 1 .* worker 0 \(a:1000\)"),
         second.connected(),
@@ -87,7 +79,7 @@ def test_a_lost_connection_names_the_others(second: ProcessGroup) -> None:
         raise tf.errors.UnavailableError(None, None, "Socket closed")
 
 
-def test_only_the_chief_logs(second: ProcessGroup, log: pytest.LogCaptureFixture) -> None:
+def test_only_the_chief_logs(second, log):
     logger = logging.getLogger("diffkeras.training.loop")
     with second.only_chief_logs():
         logger.warning("of a process that is not the chief")
@@ -96,7 +88,7 @@ def test_only_the_chief_logs(second: ProcessGroup, log: pytest.LogCaptureFixture
     assert "worker 1 (b:2000) of 2" in log.messages[0]
 
 
-def test_commands_for_one_process_refuse_several(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_for_one_process_refuse_several(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     check_single_process("a study")
     monkeypatch.setenv("TF_CONFIG", TWO.tf_config())

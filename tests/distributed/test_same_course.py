@@ -1,16 +1,12 @@
 """Two processes train to the values of one."""
 
 import json
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from diffkeras.config import Config
 
-
-def test_two_workers_train_as_one_process_does(workers: Any, alone: Path) -> None:
+def test_two_workers_train_as_one_process_does(workers, alone):
     workers.start_both()
     outputs = workers.outputs()
     digests = [
@@ -27,9 +23,7 @@ def test_two_workers_train_as_one_process_does(workers: Any, alone: Path) -> Non
 
 
 @pytest.mark.slow
-def test_average_weights_clipping_and_a_rollback_go_alike(
-    four_epochs: Config, workers: Any, data_dir: Path, tmp_path: Path
-) -> None:
+def test_average_weights_clipping_and_a_rollback_go_alike(four_epochs, workers, data_dir, tmp_path):
     from diffkeras.workflows import train
 
     eventful = four_epochs.with_overrides(
@@ -53,9 +47,7 @@ def test_average_weights_clipping_and_a_rollback_go_alike(
 
 
 @pytest.mark.slow
-def test_half_precision_goes_alike(
-    four_epochs: Config, workers: Any, data_dir: Path, tmp_path: Path
-) -> None:
+def test_half_precision_goes_alike(four_epochs, workers, data_dir, tmp_path):
     from diffkeras.workflows import train
 
     # no large weights: losses would overflow, and not at the same step on one replica and on two

@@ -8,7 +8,7 @@ import pytest
 
 from diffkeras.training import checkpoints
 from diffkeras.training.callbacks import checkpointing, history
-from diffkeras.training.callbacks.progress import TrainingProgress
+from diffkeras.training.callbacks.history import TrainingProgress
 
 
 def stop_at(step: int, train: Callable[[], object]) -> None:

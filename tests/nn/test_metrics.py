@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-from metric_examples import ERRORS, FIELD, PREDICTION, SOURCE_IMAGE, TARGET
 
 from diffkeras.evaluation.errors import image_errors, summarise
 from diffkeras.nn import default_metrics, pack_target, region_metrics
@@ -17,6 +16,18 @@ from diffkeras.nn.metrics import (
 )
 from diffkeras.representation.transforms import TRANSFORMS
 
+# three examples on a 2×2 lattice, chosen so that each region has some of their nodes
+FIELD = np.array(
+    [[1.0, 0.5, 0.15, 0.07], [0.8, 0.2, 0.1, 0.05], [0.4, 0.6, 0.12, 0.01]], "float32"
+).reshape(3, 2, 2, 1)
+SOURCE_IMAGE = np.array([[1.0, 0, 0, 0], [0.8, 0, 0, 0], [0.4, 0.6, 0, 0]], "float32").reshape(
+    3, 2, 2, 1
+)
+ERRORS = np.array(
+    [[0.1, 0.2, -0.3, 0.4], [-0.5, 0.6, 0.7, 0.8], [0.9, -1.0, 1.1, 1.2]], "float32"
+).reshape(3, 2, 2, 1)
+TARGET = pack_target(FIELD, SOURCE_IMAGE)
+PREDICTION = FIELD + ERRORS
 REGION_MAE = {
     "mae": 7.8 / 12,
     "mae_sources": (0.1 + 0.5 + 0.9 + 1.0) / 4,

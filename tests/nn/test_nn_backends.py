@@ -33,12 +33,12 @@ def result_on(backend: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def on_tensorflow() -> dict[str, Any]:
+def on_tensorflow():
     return result_on("tensorflow")
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_backends_agree(backend: str, request: pytest.FixtureRequest) -> None:
+def test_backends_agree(backend, request):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     expected = request.getfixturevalue("on_tensorflow")

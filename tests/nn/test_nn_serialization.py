@@ -114,7 +114,8 @@ def test_saved_model_loads_by_itself(tmp_path):
     keras.utils.set_random_seed(0)
     loss = LOSSES[0]
     model = nn.encoder_decoder(width=2, depth=1)
-    model.compile("adam", loss, metrics=nn.default_metrics("sqrt"))
+    metrics = nn.default_metrics("sqrt")
+    model.compile("adam", loss, metrics=metrics, run_eagerly=True)  # quicker than a graph
     rng = np.random.default_rng(0)
     image = rng.random((2, 16, 16, 1)).astype("float32")
     target = nn.pack_target(image, image * (image > 0.9))

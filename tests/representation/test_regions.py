@@ -17,17 +17,17 @@ MEMBERS = {
 
 
 @pytest.mark.parametrize("name", REGIONS)
-def test_members(name: str) -> None:
+def test_members(name):
     tensors = (keras.ops.convert_to_tensor(values) for values in (FIELD, IMAGE))
     for mask in (region_mask(name, FIELD, IMAGE), region_mask(name, *tensors)):
         assert np.flatnonzero(mask).tolist() == list(MEMBERS[name])
 
 
-def test_a_broken_target_counts_in_the_lattice() -> None:
+def test_a_broken_target_counts_in_the_lattice():
     assert region_mask("lattice", np.array([np.nan, 0.5]), None).all()
 
 
-def test_bad_arguments() -> None:
+def test_bad_arguments():
     with pytest.raises(ValueError, match="'r1' needs the source image"):
         region_mask("r1", FIELD, None)
     with pytest.raises(ValueError, match="no region is named 'r4'"):

@@ -66,6 +66,8 @@ def test_a_surrogate_certifies(surrogate: Surrogate, images: np.ndarray) -> None
     exact = dk.solve(images, medium=surrogate.medium).field
     assert abs(one.corrected.field - exact[0]).max() <= one.corrected.error_bound
     assert (abs(batch.corrected.field - exact) <= batch.corrected.node_bound + 1e-12).all()
+    for result in (dk.solve(images[0], medium=surrogate.medium), one, surrogate.predict(images[0])):
+        assert len(result.plot().axes) == 4, "sources, field, and a colour bar of each"
     total = surrogate.predict(images).quantity(np.ones((16, 16)))
     assert (abs(total.value - exact.sum((1, 2))) <= total.error_bound + 1e-10).all()
     np.testing.assert_allclose(total.of_field, batch.field.sum((1, 2)), rtol=1e-6)

@@ -33,7 +33,7 @@ def interrupt(written: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def test_an_error_leaves_the_earlier_file_and_nothing_else(tmp_path: Path) -> None:
+def test_an_error_leaves_the_earlier_file_and_nothing_else(tmp_path):
     file = tmp_path / "a.txt"
     write_text(file, "old")
     with pytest.raises(KeyboardInterrupt), replacing(file) as partial:
@@ -41,7 +41,7 @@ def test_an_error_leaves_the_earlier_file_and_nothing_else(tmp_path: Path) -> No
     assert content(tmp_path) == {"a.txt": "old"}
 
 
-def test_an_error_of_the_system_names_the_file(tmp_path: Path) -> None:
+def test_an_error_of_the_system_names_the_file(tmp_path):
     file = tmp_path / "a.txt"
     write_text(file, "")
     for unwritable in (tmp_path, file / "below.txt"):
@@ -49,7 +49,7 @@ def test_an_error_of_the_system_names_the_file(tmp_path: Path) -> None:
             write_text(unwritable, "new")
 
 
-def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
+def test_a_symbolic_link_stays_one(tmp_path):
     target, link = tmp_path / "target" / "a.txt", tmp_path / "a.txt"
     write_text(target, "old")
     link.symlink_to(target)
@@ -58,7 +58,7 @@ def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
     assert target.read_text() == "new"
 
 
-def test_json_is_strict(tmp_path: Path) -> None:
+def test_json_is_strict(tmp_path):
     file = tmp_path / "deep" / "a.json"
     write_json(file, {"a": float("nan"), 1: [float("inf"), 2.5]})
     assert read_json(file) == {"a": None, "1": [None, 2.5]}
@@ -68,7 +68,7 @@ def test_json_is_strict(tmp_path: Path) -> None:
             read_json(file)
 
 
-def test_csv_has_empty_cells_where_there_is_nothing(tmp_path: Path) -> None:
+def test_csv_has_empty_cells_where_there_is_nothing(tmp_path):
     file = tmp_path / "a.csv"
     write_csv(file, ["a", "b"], [[1, None], [float("nan"), "x,y"]])
     assert read_csv(file) == [{"a": "1", "b": ""}, {"a": "", "b": "x,y"}]
@@ -88,7 +88,7 @@ def write_result(place: Path, files: dict[str, str]) -> None:
             write_text(partial / name, text)
 
 
-def test_a_result_replaces_its_predecessor_and_leaves_notes_alone(tmp_path: Path) -> None:
+def test_a_result_replaces_its_predecessor_and_leaves_notes_alone(tmp_path):
     place = tmp_path / "results"
     write_result(place, {"metrics.json": "1", "figures/old.png": "1"})
     notes = {"notes.txt": "precious", "figures/notes.txt": "precious"}
@@ -98,7 +98,7 @@ def test_a_result_replaces_its_predecessor_and_leaves_notes_alone(tmp_path: Path
     assert content(place) == {"metrics.json": "2", "figures/new.png": "2", **notes}
 
 
-def test_an_unfinished_result_replaces_nothing(tmp_path: Path) -> None:
+def test_an_unfinished_result_replaces_nothing(tmp_path):
     place = tmp_path / "results"
     write_result(place, {"metrics.json": "1"})
     with pytest.raises(KeyboardInterrupt), replacing_files(place, OWNED) as partial:
@@ -106,7 +106,7 @@ def test_an_unfinished_result_replaces_nothing(tmp_path: Path) -> None:
     assert content(tmp_path) == {"results/metrics.json": "1"}
 
 
-def test_only_earlier_results_are_replaceable(tmp_path: Path) -> None:
+def test_only_earlier_results_are_replaceable(tmp_path):
     check_replaceable(tmp_path / "new" / "deep", "mark")
     (tmp_path / "empty").mkdir()
     check_replaceable(tmp_path / "empty", "mark")
@@ -127,7 +127,7 @@ def test_only_earlier_results_are_replaceable(tmp_path: Path) -> None:
         check_replaceable(tmp_path / "old" / "mark" / "below", "mark")
 
 
-def test_a_file_goes_where_nothing_else_lies(tmp_path: Path) -> None:
+def test_a_file_goes_where_nothing_else_lies(tmp_path):
     check_file(tmp_path / "new" / "a.txt")
     with pytest.raises(OutputError, match="no regular file"):
         check_file(tmp_path)
@@ -147,9 +147,7 @@ with replacing(folder / "field.npy") as one, replacing_files(folder / "result", 
 """
 
 
-def test_a_kill_leaves_the_earlier_files_and_the_repeated_command_no_others(
-    tmp_path: Path,
-) -> None:
+def test_a_kill_leaves_the_earlier_files_and_the_repeated_command_no_others(tmp_path):
     for name in ("field.npy", "result/metrics.json"):
         write_text(tmp_path / name, "earlier")
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)

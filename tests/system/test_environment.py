@@ -8,7 +8,7 @@ from diffkeras.system.environment import available_memory, source_commit
 
 
 @pytest.mark.parametrize("place", ["", "job/step"])
-def test_limits_of_control_groups_count(tmp_path: Path, place: str) -> None:
+def test_limits_of_control_groups_count(tmp_path, place):
     (tmp_path / "proc" / "self").mkdir(parents=True)
     (tmp_path / "proc" / "self" / "cgroup").write_text("9:pids:/x\n0::/job/step\n")
     group = tmp_path / "sys" / "fs" / "cgroup" / place
@@ -21,11 +21,11 @@ def test_limits_of_control_groups_count(tmp_path: Path, place: str) -> None:
     assert available_memory(tmp_path) > 1_000_000
 
 
-def test_without_control_groups_the_machine_counts(tmp_path: Path) -> None:
+def test_without_control_groups_the_machine_counts(tmp_path):
     assert 0 < available_memory(tmp_path) <= psutil.virtual_memory().total
 
 
-def test_the_commit_is_that_of_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commit_is_that_of_the_checkout(monkeypatch):
     root = Path(__file__).parents[2]
     head = subprocess.run(
         ("git", "-C", root, "rev-parse", "HEAD"), capture_output=True, text=True, check=False

@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,7 @@ with locked(Path(sys.argv[1]), "it"):
 """
 
 
-def test_the_second_process_is_told_which_one_is_first(tmp_path: Path) -> None:
+def test_the_second_process_is_told_which_one_is_first(tmp_path):
     lock = tmp_path / "new" / "lock"
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(lock)],
@@ -40,7 +39,7 @@ def test_the_second_process_is_told_which_one_is_first(tmp_path: Path) -> None:
     assert not lock.exists()
 
 
-def test_an_unwritable_place_is_named(tmp_path: Path) -> None:
+def test_an_unwritable_place_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(OutputError, match="file can't be written"),
@@ -49,7 +48,7 @@ def test_an_unwritable_place_is_named(tmp_path: Path) -> None:
         pass
 
 
-def test_only_a_lock_that_nobody_holds_is_removed(tmp_path: Path) -> None:
+def test_only_a_lock_that_nobody_holds_is_removed(tmp_path):
     file = tmp_path / "lock"
     file.write_text("process 1, which was killed")
     remove_stale(file)

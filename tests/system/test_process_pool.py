@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,12 +25,12 @@ from diffkeras.system.process_pool import AHEAD, ProcessPool, run_tasks, shared_
 
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[ProcessPool]:
+def pool():
     with ProcessPool(2) as pool:
         yield pool
 
 
-def test_results_come_in_order_and_tasks_are_drawn_as_needed(pool: ProcessPool) -> None:
+def test_results_come_in_order_and_tasks_are_drawn_as_needed(pool):
     numbers = itertools.count()
     results = pool.imap(square, numbers)
     assert list(itertools.islice(results, 20)) == [number**2 for number in range(20)]
@@ -39,19 +38,19 @@ def test_results_come_in_order_and_tasks_are_drawn_as_needed(pool: ProcessPool) 
     assert next(numbers) <= 20 + AHEAD * 2
 
 
-def test_a_workers_exception_arrives_and_the_pool_goes_on(pool: ProcessPool) -> None:
+def test_a_workers_exception_arrives_and_the_pool_goes_on(pool):
     with pytest.raises(ArithmeticError, match="no luck with 3"):
         list(pool.imap(fail, [3, 4]))
     assert list(pool.imap(square, [5])) == [25]
 
 
-def test_each_worker_uses_one_thread(pool: ProcessPool) -> None:
+def test_each_worker_uses_one_thread(pool):
     [found] = pool.imap(threads, [0])
     assert found
     assert set(found) == {1}
 
 
-def test_a_dead_worker_is_an_error_that_says_what_to_do() -> None:
+def test_a_dead_worker_is_an_error_that_says_what_to_do():
     with ProcessPool(2) as pool, pytest.raises(DiffkerasError, match="use fewer processes"):
         list(pool.imap(die, [1, 2]))
     with pytest.raises(DiffkerasError, match="use fewer processes"):
@@ -62,7 +61,7 @@ def die_at_task(number: int, tick: object) -> None:
     die(number)
 
 
-def test_closing_ends_busy_workers(tmp_path: Path) -> None:
+def test_closing_ends_busy_workers(tmp_path):
     with ProcessPool(2) as pool:
         workers = list(pool.imap(process_number, [str(tmp_path)] * 2))
         pool.submit(wait_long, str(tmp_path / "ended"))
@@ -71,14 +70,14 @@ def test_closing_ends_busy_workers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_tasks_count_their_progress(workers: int) -> None:
+def test_tasks_count_their_progress(workers):
     counts: list[int] = []
     done = dict(run_tasks(square_and_tick, [1, 2, 3, 4], workers, counts.append))
     assert done == {1: 1, 2: 4, 3: 9, 4: 16}
     assert sum(counts) == 10
 
 
-def test_an_error_in_this_process_ends_the_workers() -> None:
+def test_an_error_in_this_process_ends_the_workers():
     def interrupt(number: int) -> None:
         if number:
             raise KeyboardInterrupt
@@ -87,7 +86,7 @@ def test_an_error_in_this_process_ends_the_workers() -> None:
         list(run_tasks(work_unless_zero, [0, 1], 2, interrupt))
 
 
-def test_a_shared_pool_stays_and_is_replaced_once_it_is_broken() -> None:
+def test_a_shared_pool_stays_and_is_replaced_once_it_is_broken():
     first = shared_pool(2)
     assert shared_pool(2) is first
     with pytest.raises(DiffkerasError):
@@ -97,7 +96,7 @@ def test_a_shared_pool_stays_and_is_replaced_once_it_is_broken() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_forked_child_has_a_pool_of_its_own() -> None:
+def test_a_forked_child_has_a_pool_of_its_own():
     assert list(shared_pool(2).imap(square, [3])) == [9]
     child = multiprocessing.get_context("fork").Process(target=_use_shared_pool)
     child.start()
@@ -116,7 +115,7 @@ def _use_shared_pool() -> None:
     "number",
     [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL],
 )
-def test_workers_end_with_their_parent(number: signal.Signals) -> None:
+def test_workers_end_with_their_parent(number):
     script = Path(worker_tools.__file__)
     with subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -148,7 +147,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_worker_that_starts_ignores_an_interrupt(tmp_path: Path) -> None:
+def test_a_worker_that_starts_ignores_an_interrupt(tmp_path):
     script, started = tmp_path / "script.py", tmp_path / "started"
     script.write_text(SLOW_START)
     words = [sys.executable, str(script), str(started)]

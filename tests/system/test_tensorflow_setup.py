@@ -1,12 +1,10 @@
-from pathlib import Path
-
 import tensorflow as tf
 from tensorflow.core.protobuf.fingerprint_pb2 import FingerprintDef
 
 from diffkeras.system import tensorflow_setup
 
 
-def test_the_fingerprint_of_a_saved_model_holds_nothing_random(tmp_path: Path) -> None:
+def test_the_fingerprint_of_a_saved_model_holds_nothing_random(tmp_path):
     module = tf.Module()
     module.double = tf.function(lambda x: 2 * x, [tf.TensorSpec((), tf.float32)])
     signatures = {"serving_default": module.double}

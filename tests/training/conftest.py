@@ -1,14 +1,11 @@
 """Tests of training write neither SavedModels nor pictures: they take longer than tiny runs."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import lean_runs
 import pytest
 
 
 @pytest.fixture(autouse=True, scope="module")
-def lean(run_dir: Path) -> Iterator[None]:
+def lean(run_dir):
     """From when the run that all tests share is complete."""
     with lean_runs.lean_training():
         yield

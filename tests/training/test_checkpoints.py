@@ -1,22 +1,18 @@
-import itertools
 import json
 import logging
 import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from new_process import NewProcess
 from stopped_training import hit_at, stop_at
 
-from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, Interrupted, InUseError, RunError
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
-from diffkeras.training.callbacks import checkpointing
 from diffkeras.workflows import train, train_run
 
 SCRIPT = Path(__file__).with_name("interrupted_run.py")
@@ -40,14 +36,12 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def config(tiny: Config) -> Config:
+def config(tiny):
     return tiny.with_overrides(SETTINGS)
 
 
 @pytest.fixture(scope="module")
-def train_in_process(
-    config: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Train:
+def train_in_process(config, data_dir, tmp_path_factory):
     """`train_in_process(run_dir, signal, point, step)` in a process of its own, which has ended."""
     place = tmp_path_factory.mktemp("config")
     file = place / "config.yaml"
@@ -63,17 +57,12 @@ def train_in_process(
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(config: Config, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def uninterrupted(config, data_dir, tmp_path_factory):
     return train(config, data_dir, tmp_path_factory.mktemp("runs") / "uninterrupted").path
 
 
 @pytest.fixture(scope="module")
-def preempted(
-    config: Config,
-    data_dir: Path,
-    train_in_process: Train,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
+def preempted(config, data_dir, train_in_process, tmp_path_factory):
     """A run that was killed in its first epoch, and stopped by SIGTERM in its third."""
     run_dir = tmp_path_factory.mktemp("runs") / "preempted"
     assert train_in_process(run_dir, "SIGKILL", "step", 4).poll() == -9
@@ -86,7 +75,7 @@ def preempted(
 
 
 @pytest.fixture
-def unfinished(preempted: Path, tmp_path: Path) -> Path:
+def unfinished(preempted, tmp_path):
     """A copy that a test may damage."""
     return Path(shutil.copytree(preempted, tmp_path / "unfinished"))
 
@@ -107,9 +96,7 @@ def assert_equal_runs(one: Path, other: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_stopped_run_on_a_stream_equals_one_that_was_not(
-    config: Config, tmp_path: Path, log: pytest.LogCaptureFixture
-) -> None:
+def test_a_stopped_run_on_a_stream_equals_one_that_was_not(config, tmp_path, log):
     stream = config.with_overrides(
         {
             "data.stream": True,
@@ -138,15 +125,7 @@ def test_a_stopped_run_on_a_stream_equals_one_that_was_not(
         ("SIGINT", "step", 18, "epoch 4, step 0"),  # all epochs done, not yet written
     ],
 )
-def test_hit_at_any_point(
-    train_in_process: Train,
-    uninterrupted: Path,
-    tmp_path: Path,
-    name: str,
-    point: str,
-    step: int,
-    resumed_at: str | None,
-) -> None:
+def test_hit_at_any_point(train_in_process, uninterrupted, tmp_path, name, point, step, resumed_at):
     run_dir = tmp_path / "run"
     assert train_in_process(run_dir, name, point, step).poll() != 0
     finished = train_in_process(run_dir).succeed()
@@ -155,9 +134,7 @@ def test_hit_at_any_point(
 
 
 @pytest.mark.slow
-def test_a_run_that_stopped_early_stays_stopped(
-    tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_stopped_early_stays_stopped(tiny, data_dir, tmp_path, monkeypatch):
     rough = {"training.learning_rate": 0.05, "training.early_stopping": 1, "training.epochs": 30}
     config = tiny.with_overrides({**rough, "training.deterministic": True})
 
@@ -184,13 +161,8 @@ def flip_a_bit(file: Path) -> None:
     "name", ["weights.weights.h5", pytest.param("state.json", marks=pytest.mark.slow)]
 )
 def test_a_killed_stopped_and_damaged_run_equals_one_that_was_not(
-    name: str,
-    config: Config,
-    data_dir: Path,
-    unfinished: Path,
-    uninterrupted: Path,
-    log: pytest.LogCaptureFixture,
-) -> None:
+    name, config, data_dir, unfinished, uninterrupted, log
+):
     state = json.loads((unfinished / "run.json").read_text())
     assert state["state"] == "interrupted"
     assert state["reason"].startswith("stopped by SIGTERM at epoch 3, step 2")
@@ -210,9 +182,7 @@ def test_a_killed_stopped_and_damaged_run_equals_one_that_was_not(
     assert_equal_runs(unfinished, uninterrupted)
 
 
-def test_a_damaged_best_model_is_not_kept(
-    config: Config, data_dir: Path, unfinished: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_best_model_is_not_kept(config, data_dir, unfinished, caplog):
     [best] = (unfinished / "checkpoints").glob("best-*")
     flip_a_bit(best)
     with pytest.raises(RunError, match="all checkpoints"):
@@ -223,9 +193,7 @@ def test_a_damaged_best_model_is_not_kept(
     assert not (unfinished / "model.keras").exists()
 
 
-def test_fewer_epochs_than_are_done_are_refused(
-    config: Config, data_dir: Path, unfinished: Path
-) -> None:
+def test_fewer_epochs_than_are_done_are_refused(config, data_dir, unfinished):
     constant = config.with_overrides({"training.schedule": "constant"})
     before = constant.to_yaml()
     (unfinished / "config.yaml").write_text(before, encoding="utf-8")
@@ -234,30 +202,14 @@ def test_fewer_epochs_than_are_done_are_refused(
     assert (unfinished / "config.yaml").read_text() == before
 
 
-@pytest.mark.slow
-def test_the_history_has_the_time_of_all_steps_of_an_epoch(
-    tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = tiny.with_overrides({"training.checkpoint_minutes": 1e-6})
-    clock = itertools.count()  # a second passes whenever it is read
-    monkeypatch.setattr(checkpointing, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    stop_at(8, lambda: train(config, data_dir, tmp_path / "run"))
-    run = train(config, data_dir, tmp_path / "run")
-    assert [row["seconds"] for row in run.history()] == [6, 6]
-
-
-def test_when_all_checkpoints_are_damaged_it_says_so(
-    config: Config, data_dir: Path, unfinished: Path
-) -> None:
+def test_when_all_checkpoints_are_damaged_it_says_so(config, data_dir, unfinished):
     for file in (unfinished / "checkpoints").glob("*/state.json"):
         file.write_text("{")
     with pytest.raises(RunError, match=r"all checkpoints .* damaged; .* --restart or delete"):
         train(config, data_dir, unfinished)
 
 
-def test_a_changed_configuration_is_refused(
-    config: Config, data_dir: Path, unfinished: Path
-) -> None:
+def test_a_changed_configuration_is_refused(config, data_dir, unfinished):
     changed = config.with_overrides(
         {"training.learning_rate": 0.5, "training.epochs": 4, "evaluation.cases": 1}
     )
@@ -272,17 +224,13 @@ def test_a_changed_configuration_is_refused(
 
 
 @pytest.mark.slow
-def test_more_epochs_may_be_asked_for_under_a_constant_learning_rate(
-    tiny: Config, data_dir: Path, tmp_path: Path
-) -> None:
+def test_more_epochs_may_be_asked_for_under_a_constant_learning_rate(tiny, data_dir, tmp_path):
     stop_at(7, lambda: train(tiny, data_dir, tmp_path / "run"))
     longer = tiny.with_overrides({"training.epochs": 4})
     assert train(longer, data_dir, tmp_path / "run").state()["epochs"] == 4
 
 
-def test_a_run_directory_in_use_is_refused(
-    config: Config, data_dir: Path, unfinished: Path
-) -> None:
+def test_a_run_directory_in_use_is_refused(config, data_dir, unfinished):
     with (
         locked(unfinished.with_name(f".{unfinished.name}.lock"), "the run"),
         pytest.raises(InUseError, match=r"process \d+ on \S+, since"),
@@ -290,7 +238,7 @@ def test_a_run_directory_in_use_is_refused(
         train(config, data_dir, unfinished)
 
 
-def test_a_finished_run_needs_overwrite(tiny: Config, data_dir: Path, own_run: Path) -> None:
+def test_a_finished_run_needs_overwrite(tiny, data_dir, own_run):
     for restart in (False, True):
         with pytest.raises(RunError, match=r"finished run.*--overwrite"):
             train(tiny, data_dir, own_run, restart=restart)

@@ -10,7 +10,6 @@ import tensorflow as tf
 from tables import read_csv
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from diffkeras.config import Config
 from diffkeras.distributed.process_group import join_process_group
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training.compiled_model import compile_model
@@ -25,9 +24,7 @@ def losses(run: Path) -> list[float]:
     ("precision", "dtype"), [("mixed_bfloat16", "bfloat16"), ("mixed_float16", "float16")]
 )
 @pytest.mark.parametrize("pad", [False, True])
-def test_layers_compute_in_half_precision_but_for_the_field(
-    precision: str, dtype: str, pad: bool, tiny: Config
-) -> None:
+def test_layers_compute_in_half_precision_but_for_the_field(precision, dtype, pad, tiny):
     config = tiny.with_overrides({"training.precision": precision, "model.pad": pad})
     compiled = compile_model(config, join_process_group({}, timeout=1), 10)
     layers = {layer.name: layer for layer in compiled.model._flatten_layers()}
@@ -45,8 +42,8 @@ def test_layers_compute_in_half_precision_but_for_the_field(
     "precision", [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"]
 )
 def test_training_in_half_precision_keeps_a_model_in_single(
-    precision: str, tiny: Config, data_dir: Path, run_dir: Path, tmp_path: Path
-) -> None:
+    precision, tiny, data_dir, run_dir, tmp_path
+):
     config = tiny.with_overrides({"training.precision": precision, "training.clip_norm": 10.0})
     run = train(config, data_dir, tmp_path / "run")
     np.testing.assert_allclose(losses(run.path), losses(run_dir), rtol=0.05)
@@ -64,9 +61,7 @@ def test_training_in_half_precision_keeps_a_model_in_single(
     assert scaled == (precision == "mixed_float16")
 
 
-def test_several_steps_at_once_are_the_same_steps(
-    tiny: Config, data_dir: Path, run_dir: Path, tmp_path: Path
-) -> None:
+def test_several_steps_at_once_are_the_same_steps(tiny, data_dir, run_dir, tmp_path):
     from tensorflow.python.framework.config import is_op_determinism_enabled
 
     config = tiny.with_overrides(
@@ -79,6 +74,6 @@ def test_several_steps_at_once_are_the_same_steps(
 
 
 @pytest.mark.slow
-def test_xla_computes_the_same(tiny: Config, data_dir: Path, run_dir: Path, tmp_path: Path) -> None:
+def test_xla_computes_the_same(tiny, data_dir, run_dir, tmp_path):
     run = train(tiny.with_overrides({"training.jit": True}), data_dir, tmp_path / "run")
     np.testing.assert_allclose(losses(run.path), losses(run_dir), rtol=1e-4)

@@ -26,13 +26,7 @@ class Started(Exception):
     """Training would begin now."""
 
 
-def test_training_begins_at_the_best_model(
-    tiny: Config,
-    data_dir: Path,
-    run_dir: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_training_begins_at_the_best_model(tiny, data_dir, run_dir, tmp_path, monkeypatch):
     begun: list[TrainingSession] = []
 
     def start(session: TrainingSession) -> None:
@@ -51,9 +45,7 @@ def test_training_begins_at_the_best_model(
     assert int(session.model.optimizer.iterations.numpy()) == 0
 
 
-def test_a_run_remembers_its_model_and_goes_on_without_it(
-    tiny: Config, data_dir: Path, run_dir: Path, tmp_path: Path, log: pytest.LogCaptureFixture
-) -> None:
+def test_a_run_remembers_its_model_and_goes_on_without_it(tiny, data_dir, run_dir, tmp_path, log):
     first = Path(shutil.copytree(run_dir, tmp_path / "first"))
     config = starting_from(first, tiny, epochs=1, checkpoint_minutes=1e-6)
     stop_at(3, lambda: train(config, data_dir, tmp_path / "run"))
@@ -76,23 +68,14 @@ def test_a_run_remembers_its_model_and_goes_on_without_it(
         ),
     ],
 )
-def test_another_network_is_refused(
-    tiny: Config,
-    data_dir: Path,
-    run_dir: Path,
-    tmp_path: Path,
-    changes: dict[str, Any],
-    message: str,
-) -> None:
+def test_another_network_is_refused(tiny, data_dir, run_dir, tmp_path, changes, message):
     config = starting_from(run_dir, tiny).with_overrides(changes)
     with pytest.raises(ConfigurationError, match=rf"training\.initial_model: .*{message}"):
         train(config, data_dir, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_that_is_missing_or_not_finished_is_refused(
-    tiny: Config, data_dir: Path, own_run: Path, tmp_path: Path
-) -> None:
+def test_a_run_that_is_missing_or_not_finished_is_refused(tiny, data_dir, own_run, tmp_path):
     state = json.loads((own_run / "run.json").read_text())
     (own_run / "run.json").write_text(json.dumps(state | {"state": "failed"}))
     for place, message in ((tmp_path / "nowhere", "no run directory"), (own_run, "not finished")):

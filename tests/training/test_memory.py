@@ -1,12 +1,10 @@
 import math
-from pathlib import Path
 from typing import Any
 
 import keras
 import pytest
 import tensorflow as tf
 
-from diffkeras.config import Config
 from diffkeras.errors import OutOfMemoryError, OutputError
 from diffkeras.surrogates.build import build_model
 from diffkeras.training import memory
@@ -22,7 +20,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("overrides", OTHERS.values(), ids=OTHERS)
-def test_every_architecture_is_counted(tiny: Config, overrides: dict[str, Any]) -> None:
+def test_every_architecture_is_counted(tiny, overrides):
     config = tiny.with_overrides(overrides)
     image = 4 * 16 * 16 * 4
     assert image <= kept_bytes(config) < 500 * image
@@ -30,7 +28,7 @@ def test_every_architecture_is_counted(tiny: Config, overrides: dict[str, Any]) 
     assert kept_bytes(larger) == 4 * kept_bytes(config)
 
 
-def test_inputs_of_layers_with_weights_are_counted_once(tiny: Config) -> None:
+def test_inputs_of_layers_with_weights_are_counted_once(tiny):
     config = tiny.with_overrides({"model.width": 6, "model.depth": 1})
     model = build_model(config)
     inputs = {id(layer.input): layer.input for layer in model.layers if layer.trainable_weights}
@@ -42,9 +40,7 @@ def test_inputs_of_layers_with_weights_are_counted_once(tiny: Config) -> None:
     assert kept / 2 <= half < kept
 
 
-def test_what_can_not_fit_is_refused_before_it_crashes(
-    tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_can_not_fit_is_refused_before_it_crashes(tiny, data_dir, tmp_path, monkeypatch):
     needed = kept_bytes(tiny)
     monkeypatch.setattr(memory, "available_memory", lambda: needed)
     check_memory(tiny)
@@ -56,7 +52,7 @@ def test_what_can_not_fit_is_refused_before_it_crashes(
         train(tiny.with_overrides({"model.width": 65_536}), data_dir, tmp_path / "wide")
 
 
-def test_a_failure_to_allocate_names_batch_and_lattice(tiny: Config) -> None:
+def test_a_failure_to_allocate_names_batch_and_lattice(tiny):
     with (
         pytest.raises(OutOfMemoryError, match=r"batches of 4 examples of 16×16 nodes doesn't fit"),
         memory.within_memory(tiny),
@@ -71,15 +67,13 @@ def test_a_failure_to_allocate_names_batch_and_lattice(tiny: Config) -> None:
         (tf.errors.OutOfRangeError, "File too large"),
     ],
 )
-def test_a_full_disk_is_not_taken_for_a_lack_of_memory(
-    tiny: Config, kind: type[tf.errors.OpError], reason: str
-) -> None:
+def test_a_full_disk_is_not_taken_for_a_lack_of_memory(tiny, kind, reason):
     with pytest.raises(OutputError, match=reason), memory.within_memory(tiny):
         raise kind(
             None, None, f"logs/events.out.tfevents.0.v2; {reason}\n\tFailed to flush 3 events"
         )
 
 
-def test_other_ends_of_a_range_stay_as_they_are(tiny: Config) -> None:
+def test_other_ends_of_a_range_stay_as_they_are(tiny):
     with pytest.raises(tf.errors.OutOfRangeError), memory.within_memory(tiny):
         raise tf.errors.OutOfRangeError(None, None, "End of sequence")

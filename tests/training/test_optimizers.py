@@ -1,6 +1,4 @@
 import math
-from collections.abc import Callable
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,8 +10,7 @@ from diffkeras.config import Config
 from diffkeras.data import mixed_dataset
 from diffkeras.nn import ConvolutionalMuon, encoder_decoder, joined_pair, unpack_target
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.training.callbacks.weight_average import averaged_weights
-from diffkeras.training.optimizers import make_optimizer, make_schedule
+from diffkeras.training.optimizers import averaged_weights, make_optimizer, make_schedule
 from diffkeras.workflows import train
 
 
@@ -24,7 +21,7 @@ def rates(config: Config, steps: int) -> list[float]:
     return [float(schedule(step)) for step in range(steps + 1)]
 
 
-def test_cosine_rises_and_falls(tiny: Config) -> None:
+def test_cosine_rises_and_falls(tiny):
     config = tiny.with_overrides(
         {"training.schedule": "cosine", "training.warmup": 0.2, "training.final_factor": 0.1}
     )
@@ -37,14 +34,14 @@ def test_cosine_rises_and_falls(tiny: Config) -> None:
     assert max(found) == found[10]
 
 
-def test_constant_may_rise_first(tiny: Config) -> None:
+def test_constant_may_rise_first(tiny):
     assert rates(tiny, 10) == [0.01] * 10
     found = rates(tiny.with_overrides({"training.warmup": 0.2}), 10)
     assert found == pytest.approx([0.01 / 3, 0.02 / 3] + [0.01] * 9, rel=1e-6)
 
 
 @pytest.mark.parametrize(("rule", "factor"), [("none", 1), ("linear", 4), ("sqrt", 2)])
-def test_learning_rate_grows_with_the_batch(tiny: Config, rule: str, factor: float) -> None:
+def test_learning_rate_grows_with_the_batch(tiny, rule, factor):
     config = tiny.with_overrides(
         {
             "training.scale_learning_rate": rule,
@@ -64,13 +61,13 @@ def one_step(config: Config, gradients: list[np.ndarray]) -> list[np.ndarray]:
     return [keras.ops.convert_to_numpy(v) for v in variables]
 
 
-def test_adamw_decays_weights(tiny: Config) -> None:
+def test_adamw_decays_weights(tiny):
     config = tiny.with_overrides({"training.optimizer": "adamw", "training.weight_decay": 0.5})
     (weights,) = one_step(config, [np.zeros(3, np.float32)])
     np.testing.assert_allclose(weights, 1 - 0.01 * 0.5, rtol=1e-6)
 
 
-def test_muon_makes_the_step_of_a_kernel_orthogonal() -> None:
+def test_muon_makes_the_step_of_a_kernel_orthogonal():
     rng = np.random.default_rng(0)
     kernel = keras.Variable(np.zeros((3, 3, 4, 6), np.float32), name="kernel")
     bias = keras.Variable(np.zeros(6, np.float32), name="bias")
@@ -89,9 +86,7 @@ def test_muon_makes_the_step_of_a_kernel_orthogonal() -> None:
 
 
 @pytest.mark.parametrize("architecture", [encoder_decoder, joined_pair])
-def test_muon_leaves_the_ends_of_the_network_to_adamw(
-    tiny: Config, architecture: Callable[..., keras.Model]
-) -> None:
+def test_muon_leaves_the_ends_of_the_network_to_adamw(tiny, architecture):
     config = tiny.with_overrides({"training.optimizer": "muon"})
     model = architecture(width=2, depth=1)
     optimizer = make_optimizer(config, 10)
@@ -109,7 +104,7 @@ def test_muon_leaves_the_ends_of_the_network_to_adamw(
     assert by_muon == inner
 
 
-def test_adam_takes_the_steps_of_keras(tiny: Config) -> None:
+def test_adam_takes_the_steps_of_keras(tiny):
     gradients = np.random.default_rng(0).normal(size=(5, 3, 4)).astype(np.float32)
     config = tiny.with_overrides({"training.learning_rate": 0.02})
     results = []
@@ -122,7 +117,7 @@ def test_adam_takes_the_steps_of_keras(tiny: Config) -> None:
     np.testing.assert_allclose(*results, rtol=1e-5)
 
 
-def test_the_average_is_exchanged_and_put_back_exactly(tiny: Config) -> None:
+def test_the_average_is_exchanged_and_put_back_exactly(tiny):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     config = tiny.with_overrides({"training.ema": 0.5})
     model.compile(make_optimizer(config, 10), "mse")
@@ -144,9 +139,7 @@ def test_the_average_is_exchanged_and_put_back_exactly(tiny: Config) -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", pytest.param("muon", marks=pytest.mark.slow)])
-def test_each_optimizer_trains_and_its_averaged_model_is_kept(
-    tiny: Config, data_dir: Path, tmp_path: Path, optimizer: str
-) -> None:
+def test_each_optimizer_trains_and_its_averaged_model_is_kept(tiny, data_dir, tmp_path, optimizer):
     config = tiny.with_overrides(
         {
             "training.optimizer": optimizer,

@@ -63,6 +63,40 @@ def test_predictions_have_the_errors_of_the_surrogate_that_made_them(
         assert claim not in html
 
 
+def test_several_models_share_a_report_under_their_names(
+    quick: Config,
+    predicted: dict[str, np.ndarray],
+    run_dir: Path,
+    tmp_path: Path,
+    diffkeras: Callable[..., Result],
+    refused: Callable[..., str],
+) -> None:
+    """The test images are found in the directory that the training used."""
+    (tmp_path / "quick.yaml").write_text(quick.to_yaml())
+    np.savez(tmp_path / "mine.npz", **predicted)
+    words = ["evaluate", run_dir, "--config", tmp_path / "quick.yaml", "--name", "U-Net"]
+    words += ["--output", tmp_path / "out"]
+    result = diffkeras(*words, "--compare", f"mine={tmp_path / 'mine.npz'}", "--format", "pdf")
+    assert result.exit_code == 0, result.output
+    stored = json.loads((tmp_path / "out" / "metrics.json").read_text())["methods"]
+    models = [model + own for model in ("U-Net", "mine") for own in ("", ", sources set")]
+    assert list(stored) == [*models, "zero field"]
+    for model in models[:2]:
+        other = stored[model.replace("U-Net", "mine")]["all"]
+        assert stored[model]["all"]["mae"] == pytest.approx(other["mae"], rel=1e-4)
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert "<h1>Evaluation of U-Net, mine</h1>" in html
+    assert f"the predictions in {tmp_path / 'mine.npz'}" in html
+    figures = {file.name for file in (tmp_path / "out" / "figures").iterdir()}
+    assert {"spectrum.png", "spectrum.pdf"} < figures
+    for compare, message in (
+        ("zero field=mine.npz", "two methods are named 'zero field'"),
+        ("U-Net=mine.npz", "two methods are named 'U-Net'"),
+        ("mine.npz", "'mine.npz' is not NAME=RUN"),
+    ):
+        assert message in refused(*words, "--compare", compare)
+
+
 def test_the_command_says_what_it_needs(
     refused: Callable[..., str], tmp_path: Path, run_dir: Path
 ) -> None:

@@ -81,47 +81,38 @@ check(fields.numpy(), "trained")
 """
 
 
+# surrogates that between them, and with the trained one, need every operation
+UNTRAINED: dict[str, dict[str, Any]] = {
+    "padded": {
+        "physics.lattice": [18, 13],
+        "model.depth": 2,
+        "model.pad": True,
+        "model.transform": "linear",
+        "model.architecture": "u_net",
+        "model.corrections": 1,
+    },
+    "varying": {
+        "physics.sources": "production",
+        "data.divide_by_maximum": True,
+        "data.diffusion_length": [1, 20],
+        "physics.decay": 1 / 400,
+        "model.transform": "log",
+        "model.architecture": "joined_pair",
+    },
+    "solved": {
+        "physics.boundary": ["reflecting", "periodic"],
+        "model.transform": "linear",
+        "model.architecture": "fourier_neural_operator",
+        "model.modes": 5,
+        "model.corrections": 1,
+    },
+}
+
+
 @pytest.fixture(scope="module")
 def surrogates(tiny: Config, run_dir: Path) -> dict[str, Surrogate]:
-    """Four surrogates that between them need every operation."""
-    produced = {"physics.sources": "production", "data.divide_by_maximum": True}
-    return {
-        "trained": load_surrogate(run_dir),
-        "padded": untrained(
-            tiny.with_overrides(
-                {
-                    "physics.lattice": [18, 13],
-                    "model.depth": 2,
-                    "model.pad": True,
-                    "model.transform": "linear",
-                    "model.architecture": "u_net",
-                    "model.corrections": 1,
-                }
-            )
-        ),
-        "varying": untrained(
-            tiny.with_overrides(
-                {
-                    **produced,
-                    "data.diffusion_length": [1, 20],
-                    "physics.decay": 1 / 400,
-                    "model.transform": "log",
-                    "model.architecture": "joined_pair",
-                }
-            )
-        ),
-        "solved": untrained(
-            tiny.with_overrides(
-                {
-                    "physics.boundary": ["reflecting", "periodic"],
-                    "model.transform": "linear",
-                    "model.architecture": "fourier_neural_operator",
-                    "model.modes": 5,
-                    "model.corrections": 1,
-                }
-            )
-        ),
-    }
+    made = {name: untrained(tiny.with_overrides(changes)) for name, changes in UNTRAINED.items()}
+    return {"trained": load_surrogate(run_dir), **made}
 
 
 @pytest.fixture(scope="module")

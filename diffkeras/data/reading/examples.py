@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from diffkeras.config import Config, Split
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.features import dataset_features, make_example
-from diffkeras.data.shards import Shard, find_records
+from diffkeras.data.shards import FILE_REMEDY, Shard, find_records, stored_splits
 from diffkeras.data.storage import check_dataset, check_records, dataset_path
-from diffkeras.data.stored_metadata import FILE_REMEDY, stored_splits
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.physics import FamilyRecipe, Problem
 from diffkeras.physics.families.rows import maps_by_parameters

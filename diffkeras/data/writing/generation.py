@@ -13,12 +13,15 @@ import threadpoolctl
 
 from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.records import make_record
-from diffkeras.data.shards import RECORD_OVERHEAD, Shard
-from diffkeras.data.storage import check_features, dataset_path, dataset_status
-from diffkeras.data.stored_metadata import stored_splits
-from diffkeras.data.writing.replacement import lock_dataset, restore_dataset
-from diffkeras.data.writing.shard_writer import write_shard
+from diffkeras.data.records import make_record, write_shard
+from diffkeras.data.shards import RECORD_OVERHEAD, Shard, stored_splits
+from diffkeras.data.storage import (
+    check_features,
+    dataset_path,
+    dataset_status,
+    lock_dataset,
+    restore_dataset,
+)
 from diffkeras.data.writing.staging import Staging
 from diffkeras.errors import DataError
 from diffkeras.system.atomic_files import names_unwritable

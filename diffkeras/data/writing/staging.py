@@ -16,6 +16,7 @@ import tensorflow_datasets as tfds
 from diffkeras.config import fingerprint
 from diffkeras.data.dataset_config import NAME, RELEASE_NOTES, VERSION, DatasetConfig
 from diffkeras.data.features import dataset_features, info_arguments
+from diffkeras.data.records import ShardTask
 from diffkeras.data.shards import (
     RECORD_OVERHEAD,
     Shard,
@@ -23,8 +24,7 @@ from diffkeras.data.shards import (
     has_records,
     plan_shards,
 )
-from diffkeras.data.writing.replacement import link_or_copy, replace_dataset
-from diffkeras.data.writing.shard_writer import ShardTask
+from diffkeras.data.storage import link_or_copy, replace_dataset
 
 DESCRIPTION = (
     "Random disc sources on a rectangular lattice and the steady-state diffusion field around "

@@ -13,9 +13,8 @@ from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.features import dataset_features
 from diffkeras.data.records import make_record, read_records
-from diffkeras.data.shards import Shard
+from diffkeras.data.shards import REMEDY, Shard, check_identity, stored_splits
 from diffkeras.data.storage import check_features, dataset_path
-from diffkeras.data.stored_metadata import REMEDY, check_identity, stored_splits
 from diffkeras.data.writing.generation import Estimate, estimate_example
 from diffkeras.errors import DataError
 from diffkeras.system.process_pool import run_tasks

@@ -30,7 +30,7 @@ def untrained_basis(
     relative to it, in logarithms where ranges are. A network of dense layers, or a Gaussian kernel,
     turns them into the coefficients of the modes; their sum has the fixed values on the fixed
     nodes. The basis, its mean and the scales of inputs and coefficients are weights that are not
-    trained; they follow from the training fields (`training.basis_weights`), as does a kernel.
+    trained; they follow from the training fields (`training.start`), as does a kernel.
 
     Args:
         width: units of each dense layer.

@@ -8,7 +8,7 @@ from diffkeras.nn.arguments import integer
 if TYPE_CHECKING:
     import keras
 
-    from diffkeras.nn.equation.operator import LatticeOperator
+    from diffkeras.nn.equation.equations import LatticeOperator
 
 
 def unrolled_cg(

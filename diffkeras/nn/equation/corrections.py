@@ -8,8 +8,8 @@ import numpy as np
 from keras import layers, ops
 
 from diffkeras.nn.arguments import integer
+from diffkeras.nn.equation.equations import LatticeOperator
 from diffkeras.nn.equation.multigrid import DAMPING, FACTOR, cycle, hierarchy
-from diffkeras.nn.equation.operator import LatticeOperator
 from diffkeras.nn.equation.transforms import convolve, inverse, ring_of
 
 REACH = 6  # windows have 2 · 6 + 1 nodes a side, so that a disc of radius 5 fits

@@ -1,16 +1,20 @@
-"""Losses: an error per node, multiplied by a weight map."""
+"""Losses, an error per node multiplied by a weight map, and their names in configurations."""
 
-from diffkeras.nn.losses.alternating import AlternateLosses, AlternatingLoss
+from collections.abc import Mapping
+from typing import Any
+
+from diffkeras.nn.arguments import build
+from diffkeras.nn.losses.alternating import PARTS, AlternateLosses, AlternatingLoss
 from diffkeras.nn.losses.errors import (
     AbsoluteError,
     HuberError,
     InverseHuberError,
+    NodeLoss,
     PowerError,
     RelativeError,
     SquaredError,
+    WeightedError,
 )
-from diffkeras.nn.losses.table import LOSSES, get_loss
-from diffkeras.nn.losses.weighted_error import NodeLoss, WeightedError
 from diffkeras.nn.losses.weights import (
     WEIGHTS,
     ExponentialWeight,
@@ -21,24 +25,51 @@ from diffkeras.nn.losses.weights import (
     get_weight,
 )
 
-__all__ = [
-    "LOSSES",
-    "WEIGHTS",
-    "AbsoluteError",
-    "AlternateLosses",
-    "AlternatingLoss",
-    "ExponentialWeight",
-    "HuberError",
-    "InverseHuberError",
-    "NodeLoss",
-    "PowerError",
-    "RelativeError",
-    "SquaredError",
-    "StepWeight",
-    "TanhWeight",
-    "UniformWeight",
-    "WeightMap",
-    "WeightedError",
-    "get_loss",
-    "get_weight",
-]
+ALTERNATING = "alternating"
+LOSSES: dict[str, type[NodeLoss]] = {
+    "absolute": AbsoluteError,
+    "mae": AbsoluteError,
+    "squared": SquaredError,
+    "mse": SquaredError,
+    "power": PowerError,
+    "huber": HuberError,
+    "inverse_huber": InverseHuberError,
+    "relative": RelativeError,
+    ALTERNATING: AlternatingLoss,
+}
+
+
+def get_loss(config: Mapping[str, Any] | str) -> NodeLoss:
+    """The loss that a configuration describes.
+
+    Args:
+        config: a key of `LOSSES`, or a mapping with that key as "error" and the arguments of the
+            class, such as "weight" (see `get_weight`). In those of "alternating", "first" and
+            "second" are configurations of losses.
+
+    Raises:
+        ValueError: unknown error, weight or parameter, or a parameter that is missing or out of
+            range.
+
+    Example:
+
+    ```python
+    get_loss("mae")
+    get_loss({"error": "huber", "delta": 0.1, "weight": {"name": "exponential", "scale": 0.5}})
+    get_loss({"error": "alternating", "first": "mae", "second": "mse", "every": 5})
+    ```
+    """
+    if isinstance(config, Mapping) and config.get("error") == ALTERNATING:
+        losses = {key: _part(key, config[key]) for key in PARTS if key in config}
+        config = {**config, **losses}
+    return build("error", "error", LOSSES, config)
+
+
+def _part(key: str, config: Any) -> Any:
+    """One of the two losses of an alternating one, named after its key; Keras would number it."""
+    if isinstance(config, str):
+        config = {"error": config}
+    try:
+        return get_loss({"name": key, **config} if isinstance(config, Mapping) else config)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from diffkeras.nn.arguments import integer, one_of
-from diffkeras.nn.losses.weighted_error import NodeLoss, WeightedError
+from diffkeras.nn.losses.errors import NodeLoss, WeightedError
 
 SCHEDULES = ("toggle", "random")
 PARTS = ("first", "second")

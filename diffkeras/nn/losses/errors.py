@@ -1,14 +1,156 @@
-"""The errors of a node, each a loss by itself or with a weight map."""
+"""The losses: an error of each node, multiplied by a weight map, and sample weights."""
 
 from typing import Any
 
 import keras
 
-from diffkeras.nn.arguments import positive
-from diffkeras.nn.losses.weighted_error import WeightedError
+from diffkeras.nn.arguments import arguments_of, one_of, positive, truth
+from diffkeras.nn.losses.weights import WeightMap, get_weight
+from diffkeras.representation.target import shapes_differ, target_and_prediction
 
+WEIGHT_SOURCES = ("target", "prediction")
 # Errors below this count as 0. Differences of float32 fields are 0 or much larger.
 SMALLEST = 1e-30
+
+
+class NodeLoss(keras.losses.Loss):
+    """Base of the losses, whose `call` returns one value per node.
+
+    Keras reduces these values and divides by the number of replicas. It does not divide a loss that
+    returns a scalar, which would train with N times the gradient on N replicas.
+
+    A subclass implements `terms`.
+    """
+
+    def terms(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """Error and weight of each node, both (batch, height, width); no weight is None."""
+        raise NotImplementedError
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Weighted error of each node, (batch, height, width)."""
+        errors, weights = self.terms(y_true, y_pred)
+        return errors if weights is None else weights * errors
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The reduced loss."""
+        if sample_weight is not None:
+            nodes = keras.ops.convert_to_tensor(y_pred, dtype=self.dtype)[..., 0]
+            sample_weight = per_node_weight(sample_weight, nodes)
+        return super().__call__(y_true, y_pred, sample_weight)
+
+
+class WeightedError(NodeLoss):
+    """Base of the losses: w(y) · error(ŷ − y) at each node.
+
+    A subclass implements `error` and stores its own arguments as attributes of the same names.
+
+    `call` returns one value per node, which Keras reduces.
+
+    Args:
+        weight: weight map, or its name or configuration (see `get_weight`); None for no weight.
+        weight_from: the field that the map is evaluated on, "target" or "prediction".
+        weight_gradient: whether the gradient also flows through a weight that is computed from the
+            prediction. It then drives predictions towards values of little weight, which lowers the
+            loss without lowering the error.
+        normalize_weight: whether to divide each example's weights by their mean over the lattice,
+            so that losses with different maps have similar magnitudes. False in arXiv 2302.03786.
+        reduction: of the values of all nodes, as in `keras.losses.Loss`.
+        name: of the loss.
+        dtype: of the computation; by default float32, also under mixed precision.
+
+    Call:
+        y_true: packed target, (batch, height + 1, width + 1, 2): the target field on the network's
+            scale and the source image on the linear scale (see `pack_target`). The field alone,
+            (batch, height, width, 1), is enough if the weight map does not need the source image.
+        y_pred: predicted field on the network's scale, (batch, height, width, 1).
+        sample_weight: (batch,), one weight an example, or (batch, height, width), one a node.
+
+    Raises:
+        ValueError: an argument is not one of the allowed values; when called, if shapes do not
+            match or the weight map needs the source image and `y_true` has none.
+
+    Source: arXiv 2302.03786.
+    """
+
+    def __init__(
+        self,
+        *,
+        weight: Any = None,
+        weight_from: str = "target",
+        weight_gradient: bool = False,
+        normalize_weight: bool = False,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.weight: WeightMap | None = get_weight(weight)
+        self.weight_from = one_of("weight_from", weight_from, WEIGHT_SOURCES)
+        self.weight_gradient = truth("weight_gradient", weight_gradient)
+        if weight_gradient and (weight is None or weight_from != "prediction"):
+            raise ValueError(
+                "weight_gradient=True needs a weight that is computed from the prediction; set "
+                "weight and weight_from='prediction', or weight_gradient=False"
+            )
+        self.normalize_weight = truth("normalize_weight", normalize_weight)
+
+    def error(self, difference: Any, target: Any) -> Any:
+        """Error of each node; subclasses implement it.
+
+        Args:
+            difference: ŷ − y, (batch, height, width).
+            target: y, the same shape.
+        """
+        raise NotImplementedError
+
+    def terms(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """Error and weight of each node, both (batch, height, width); no weight is None."""
+        (target, source_image, _), prediction = target_and_prediction(y_true, y_pred)
+        values = self.error(prediction - target, target)
+        if self.weight is None:
+            return values, None
+        weights = self.weight(target if self.weight_from == "target" else prediction, source_image)
+        if shapes_differ(weights.shape, values.shape):
+            raise ValueError(
+                f"{type(self.weight).__name__} must return weights of shape {tuple(values.shape)}, "
+                f"one a node, not {tuple(weights.shape)}"
+            )
+        if self.normalize_weight:
+            weights = weights / keras.ops.mean(weights, axis=(1, 2), keepdims=True)
+        return values, weights if self.weight_gradient else keras.ops.stop_gradient(weights)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor's arguments, with the weight map serialized."""
+        arguments = {name: getattr(self, name) for name in arguments_of(type(self))}
+        weight = keras.saving.serialize_keras_object(self.weight)
+        return {**arguments, **super().get_config(), "weight": weight}
+
+
+def per_node_weight(sample_weight: Any, values: Any) -> Any:
+    """Sample weights, (batch, height, width), in the dtype of `values`.
+
+    Keras broadcasts from the last axis, so weights of shape (batch,) against values of shape
+    (batch, height, width) would weigh columns of the lattice instead of examples.
+
+    `sample_weight` is one weight an example, (batch,), or one a node, (batch, height, width), also
+    with further axes of length 1. Another shape raises a ValueError.
+    """
+    weight = keras.ops.convert_to_tensor(sample_weight, dtype=values.dtype)
+    shape, lattice = tuple(weight.shape), tuple(values.shape)
+    if 1 <= len(shape) <= 4 and shape[1:] == (1,) * (len(shape) - 1):
+        matches = not shapes_differ(shape[:1], lattice[:1])
+        weight = keras.ops.reshape(weight, (-1, 1, 1))
+    elif len(shape) == 4:
+        matches = not shapes_differ(shape, (*lattice, 1))
+        weight = weight[..., 0]
+    else:
+        matches = not shapes_differ(shape, lattice)
+    if not matches:
+        raise ValueError(
+            f"sample_weight must have shape (batch,) = {lattice[:1]}, one weight an example, or "
+            f"(batch, height, width) = {lattice}, one weight a node; got {shape}"
+        )
+    return weight * keras.ops.ones_like(values)
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")

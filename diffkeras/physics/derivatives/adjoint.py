@@ -30,8 +30,8 @@ class Derivatives(Mapping[str, Any]):
     """The derivatives of a scalar J(u) with respect to the parts of a problem.
 
     A mapping by the names of `parts_of`: numbers, and arrays of the parts' shapes. Each is computed
-    when it is read. Where an uptake with a cap is at its corner, they are those of an uptake at its
-    maximum.
+    when it is read; that of the production is the adjoint, which can't be changed. Where an uptake
+    with a cap is at its corner, they are those of an uptake at its maximum.
 
     Args:
         equations: of a problem of one image.
@@ -56,7 +56,7 @@ class Derivatives(Mapping[str, Any]):
     ) -> None:
         self.problem = equations.asked
         self._equations = equations
-        self._field = np.where(equations.fixed, equations.values, field)
+        self._field = equations.asked.with_fixed_values(field)
         self._cotangent = cotangent
         self._node_bound = node_bound
         self.adjoint = solve_linearised(equations, self._field, cotangent, tolerance)

@@ -43,20 +43,20 @@ def solve_linearised(
     """
     unit, fixed = equations.unit, equations.fixed
     supply = np.where(fixed, 0.0, right_hand_side)
-    fixed_values = np.zeros(equations.lattice)
+    # a view of one number, as an array takes memory
+    held = np.broadcast_to(0.0, equations.lattice)
     if values is not None:
-        np.copyto(fixed_values, values, where=fixed)
-    size = max(largest(supply) / unit, 0.0 if values is None else largest(fixed_values))
+        held = np.where(fixed, values, 0.0)
+    size = max(largest(supply) / unit, largest(held))
     if not size:
-        return fixed_values
+        return np.zeros(equations.lattice)
     supply /= size
-    if values is not None:
-        fixed_values /= size
+    held = held if values is None else held / size
     if equations.problem.is_uniform:
-        result = _by_transforms(equations, supply, fixed_values, tolerance)
+        result = _by_transforms(equations, supply, held, tolerance)
     else:
         supply /= unit
-        result = _by_corrections(equations, field, supply, fixed_values, tolerance)
+        result = _by_corrections(equations, field, supply, held, tolerance)
     result *= size
     return result
 
@@ -94,7 +94,7 @@ def _by_corrections(
     the estimate of a correction counts if that of the one before it has come true.
     """
     steps, slope = LinearSteps(equations), equations.slope(field)
-    result: NDArray = values
+    result: NDArray = np.array(values)
     aim, best, stalled = ESTIMATE_MARGIN * tolerance, np.inf, 0
     promised = 0.0
     while True:

@@ -10,7 +10,6 @@ as κ = 2 r_i r_k/(r_i + r_k) (`equations.finite_volumes`).
 """
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -123,25 +122,23 @@ class PullBack(Linearisation):
     ) -> None:
         super().__init__(equations, field)
         self.adjoint = adjoint
+        self._by_rates: dict[tuple[int, ...], NDArray[np.float64]] = {}
 
     def of(self, name: str) -> Any:
         """−λᵀF_p, of the part's shape."""
         part, step = parts_of(self.problem)[name], self.problem.medium.step
         if name == "step":
-            return self._sum_of_local(name) - 2 / step * sum(self._energies)
+            return self._sum_of_local(name) - 2 / step * sum(map(self._energy, self._groups))
         axes = self._axes_of(name)
         if not np.ndim(part):
             # κ is proportional to the diffusivities along its axis
-            by_faces = sum(self._energies[axis] for axis in axes) / part if axes else 0.0
-            return by_faces + self._sum_of_local(name)
+            return (self._energy(axes) / part if axes else 0.0) + self._sum_of_local(name)
         if name.startswith("boundary."):
             ((index, slope),) = self._local(name)
             return -self.adjoint[index] * slope
         if name == "production":
-            return self.adjoint.copy()
-        result: NDArray[np.float64] = np.zeros(self.problem.lattice)
-        for axis in axes:
-            result += self._of_rate(axis) / step**2
+            return self.adjoint
+        result = self._of_rate(axes) / step**2 if axes else np.zeros(self.problem.lattice)
         for index, slope in self._local(name):
             result[index] -= self.adjoint[index] * slope
         return result
@@ -152,50 +149,55 @@ class PullBack(Linearisation):
             for index, slope in self._local(name)
         )
 
-    @cached_property
-    def _energies(self) -> list[float]:
-        """−λᵀ A u of the faces and absorbing walls along each axis."""
-        energies = []
-        for axis in range(len(self.problem.lattice)):
-            energy, rate = -self._energy_of_faces(axis), self._rate(axis)
-            for index in self._walls(axis):
-                energy -= float((rate[index] * self.adjoint[index] * self.field[index]).sum())
-            energies.append(energy)
-        return energies
+    @property
+    def _groups(self) -> list[tuple[int, ...]]:
+        """The axes that have one diffusivity."""
+        axes = range(len(self.problem.lattice))
+        each_has_its_own = isinstance(self.problem.medium.diffusivity, tuple)
+        return [(axis,) for axis in axes] if each_has_its_own else [tuple(axes)]
 
-    def _energy_of_faces(self, axis: int) -> float:
-        """Σ κ (λ_i − λ_k)(u_i − u_k) over the faces along an axis."""
+    def _energy(self, axes: tuple[int, ...]) -> float:
+        """−λᵀ A u of the faces and absorbing walls along axes of one diffusivity."""
+        if np.ndim(self.problem.medium.diffusivities[axes[0]]):
+            # κ and what is lost at walls are homogeneous functions of r
+            return float(np.vdot(self._of_rate(axes), self._rate(axes[0])))
+        return -sum(map(self._energy_along, axes))
+
+    def _energy_along(self, axis: int) -> float:
+        """The same with the opposite sign, along an axis whose diffusivity is a number."""
         medium = self.problem.medium
-        if np.ndim(medium.diffusivities[axis]):
-            return float(self._faces[axis].sum()) * self.equations.unit
         each = [self.adjoint, self.field]
         if medium.boundaries[axis] == "periodic":
             first = (slice(None),) * axis + (slice(0, 1),)
             each = [np.concatenate([values, values[first]], axis) for values in each]
         adjoint, field = (np.diff(values, axis=axis) for values in each)
-        return float(np.vdot(adjoint, field) * medium.diffusivities[axis]) / medium.step**2
+        walls = sum(
+            float((self.adjoint[index] * self.field[index]).sum()) for index in self._walls(axis)
+        )
+        rate = float(medium.diffusivities[axis]) / medium.step**2
+        return rate * (float(np.vdot(adjoint, field)) + walls)
 
-    @cached_property
-    def _faces(self) -> list[NDArray[np.float64]]:
-        """κ (λ_i − λ_k)(u_i − u_k) of each node and the next one along each axis, by A's unit."""
-        faces = []
-        for axis, coupling in enumerate(self.equations.volumes.couplings):
-            products = _differences(self.adjoint, axis)
-            products *= _differences(self.field, axis)
-            products *= coupling
-            faces.append(products)
-        return faces
-
-    def _of_rate(self, axis: int) -> NDArray[np.float64]:
-        """−λᵀF_r for r along an axis, on the lattice."""
-        faces = self._faces[axis] * self.equations.volumes.couplings[axis]
-        result = np.roll(faces, 1, axis)
-        result += faces
-        rate = self._rate(axis) / self.equations.unit
-        result /= -2 * rate**2
-        for index in self._walls(axis):
-            result[index] -= self.adjoint[index] * self.field[index]
-        return result
+    def _of_rate(self, axes: tuple[int, ...]) -> NDArray[np.float64]:
+        """−λᵀF_r for r along axes of one diffusivity, on the lattice."""
+        if axes not in self._by_rates:
+            result = np.zeros(self.problem.lattice)
+            for axis in axes:
+                coupling = self.equations.volumes.couplings[axis]
+                faces = _differences(self.adjoint, axis)
+                faces *= _differences(self.field, axis)
+                faces *= coupling
+                faces *= coupling
+                result += faces
+                result += np.roll(faces, 1, axis)
+            rate = self._rate(axes[0]) / self.equations.unit
+            rate *= rate
+            result /= rate
+            result /= -2
+            for axis in axes:
+                for index in self._walls(axis):
+                    result[index] -= self.adjoint[index] * self.field[index]
+            self._by_rates[axes] = result
+        return self._by_rates[axes]
 
 
 def _differences(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:

@@ -199,6 +199,12 @@ class Problem(ShortRepr):
             )
         return values
 
+    def with_fixed_values(self, field: NDArray[np.floating]) -> NDArray[np.float64]:
+        """A field in float64 with the values of the fixed nodes; itself if it has them."""
+        if np.array_equal(field[self.fixed], self.values[self.fixed]):
+            return field.astype(np.float64, copy=False)
+        return np.where(self.fixed, self.values, field)
+
     @cached_property
     def homogeneous(self) -> "Problem":
         """The same without given numbers of sides and without terms that are 0 on all free nodes.
@@ -210,11 +216,10 @@ class Problem(ShortRepr):
         if not medium.is_homogeneous:
             medium, production = without_sides(medium, production, self.lattice)
         if production is not None:
-            free = np.where(self.fixed, 0.0, production)
-            if not free.any():
+            if production[self.fixed].any():
+                production = np.where(self.fixed, 0.0, production)
+            if not production.any():
                 production = None
-            elif medium is not self.medium or self.fixed.any():
-                production = free
         uptake = self.uptake
         if uptake is not None and not largest_capacity(uptake, self.fixed):
             uptake = None

@@ -66,7 +66,7 @@ class Bounds(NamedTuple):
 
     Attributes:
         field: (rows, columns), at least |field − u| of the field that it was asked about.
-        corrected: (rows, columns), a better field; its fixed nodes have their values.
+        corrected: (rows, columns), the corrected field; its fixed nodes have their values.
         corrected_bound: (rows, columns), at least |corrected − u|.
         stats: how it was corrected.
         allowance: what the bounds include for the rounding of transforms; 0 for enclosures, which

@@ -5,7 +5,6 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,10 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_lattice, check_number
 from diffkeras.physics.families.family import METHODS, Family
-from diffkeras.physics.families.parameters import nodes_of_region, part_and_region
+from diffkeras.physics.families.parameters import part_and_region
 from diffkeras.physics.problem.maps import PARTS
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.problem.parts import parts_of, with_parts
-from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.problem.uptake import MichaelisMenten
+from diffkeras.physics.sampling.family_problem import middle_problem
 from diffkeras.physics.sampling.masks import mask_of_text, text_of_mask
 from diffkeras.physics.sampling.random_regions import RandomRegions
 
@@ -245,7 +242,7 @@ def _family(sampler: FamilySampler, lattice: tuple[int, int], medium: Medium) ->
             raise PhysicsError(
                 f"parts name the region {region!r:.60}; the regions are {', '.join(masks)}"
             )
-    problem = _problem(sampler, masks, lattice, medium)
+    problem = middle_problem(sampler.parts, sampler.linear, masks, medium)
     unused = [name for name in masks if name not in named] if sampler.regions else []
     if unused:
         raise PhysicsError(
@@ -262,115 +259,3 @@ def _masks_of(
     """The masks of the regions that parameters name."""
     used = {part_and_region(name)[1] for name in names}
     return {name: mask for name, mask in masks.items() if name in used}
-
-
-def _problem(
-    sampler: FamilySampler,
-    masks: Mapping[str, NDArray[np.bool_]],
-    lattice: tuple[int, int],
-    medium: Medium,
-) -> Problem:
-    """The problem with the parts that are numbers; ranges are in their middles."""
-    fixed = np.zeros(lattice, bool)
-    for name in sampler.parts:
-        part, region = part_and_region(name)
-        if part == "values":
-            if not region:
-                raise PhysicsError(
-                    "the part 'values' needs a region, whose nodes it fixes: 'values[vessels]'"
-                )
-            fixed |= masks[region]
-    maps: dict[str, Any] = {
-        "values": np.zeros(lattice),
-        "production": np.zeros(lattice),
-        "diffusivity": np.full(lattice, float(medium.diffusivities[0])),
-        "decay": np.full(lattice, float(medium.decay)),
-        "uptake.maximum": np.zeros(lattice),
-        "uptake.constant": np.ones(lattice),
-    }
-    others = {}
-    _check_overlaps(sampler, masks)
-    for name in sorted(sampler.parts, key=lambda name: "[" in name):  # regions win
-        (part, region), number = part_and_region(name), _middle(sampler, name)
-        if part not in maps:
-            others[name] = number
-        elif region is not None:
-            maps[part][masks[region]] = number
-        else:
-            maps[part][...] = number
-    kinds = {part_and_region(name)[0] for name in sampler.parts}
-    _check_uptake(kinds)
-    try:
-        problem = _of_maps(maps, fixed, medium, kinds)
-    except PhysicsError as error:
-        numbers = ", ".join(f"{name} {_middle(sampler, name):g}" for name in sampler.ranges)
-        raise PhysicsError(f"with the middles of the ranges, {numbers}: {error}") from None
-    known = parts_of(problem)
-    for name in sampler.parts:
-        part, region = part_and_region(name)
-        if part not in known:
-            raise PhysicsError(
-                f"{name!r:.60} names no part of these problems; their parts are {', '.join(known)}"
-            )
-        if region is not None:
-            nodes_of_region(name, part, masks[region], problem)
-    return with_parts(problem, others) if others else problem
-
-
-def _check_overlaps(sampler: FamilySampler, masks: Mapping[str, NDArray[np.bool_]]) -> None:
-    """Raise an error where two regions give the same part different numbers on one node."""
-    own: dict[str, list[str]] = {}
-    for name in sampler.parts:
-        part, bracket, region = name.partition("[")
-        if bracket:
-            own.setdefault(part, []).append(region.removesuffix("]"))
-    for part, regions in own.items():
-        for one, other in combinations(regions, 2):
-            if shared := int((masks[one] & masks[other]).sum()):
-                raise PhysicsError(
-                    f"{part}[{one:.40}] and {part}[{other:.40}] overlap on {shared} "
-                    f"node{'s' * (shared > 1)}, whose {part} would be either: take these out of "
-                    "one of the regions"
-                )
-
-
-def _check_uptake(named: set[str]) -> None:
-    """Raise an error for one of the two numbers of Michaelis–Menten uptake without the other."""
-    if ("uptake.maximum" in named) != ("uptake.constant" in named):
-        one, other = (
-            ("maximum", "constant") if "uptake.maximum" in named else ("constant", "maximum")
-        )
-        raise PhysicsError(
-            f"parts have uptake.{one}, and no uptake.{other}: give both, v and K of "
-            "Michaelis–Menten uptake v u/(K + u)"
-        )
-
-
-def _of_maps(
-    maps: dict[str, Any], fixed: NDArray[np.bool_], medium: Medium, named: set[str]
-) -> Problem:
-    uptake = None
-    if "uptake.maximum" in named:
-        uptake = MichaelisMenten(
-            np.where(fixed, 0.0, maps["uptake.maximum"]), maps["uptake.constant"]
-        )
-    varying: Any = {name: maps[name] for name in ("diffusivity", "decay") if name in named}
-    production = np.where(fixed, 0.0, maps["production"]) if "production" in named else None
-    return Problem(
-        np.where(fixed, maps["values"], 0.0),
-        fixed=fixed,
-        production=production,
-        uptake=uptake,
-        medium=replace(medium, **varying),
-    )
-
-
-def _middle(sampler: FamilySampler, name: str) -> float:
-    """A part's number, or the middle of its range, with which a problem exists."""
-    value = sampler.parts[name]
-    if not isinstance(value, tuple):
-        return float(value)
-    low, high = value
-    if low > 0 and high > 0 and name not in sampler.linear:
-        return math.sqrt(low) * math.sqrt(high)
-    return (low + high) / 2

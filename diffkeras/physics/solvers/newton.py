@@ -148,7 +148,7 @@ class NewtonRun:
             return max(CERTIFIED_SHARE * largest(change), SMALLEST_TOLERANCE * self._size)
 
         # half of it: a proof that fails costs more than an iteration
-        bound = self._run(needed, ESTIMATE_MARGIN * CERTIFIED_SHARE / 2)
+        bound = self._run(needed, CERTIFIED_SHARE / 2)
         if bound is None:
             raise ConvergenceError(
                 f"newton-cg: after {self.steps} steps no bound of the error was found: "

@@ -5,11 +5,9 @@ import keras
 from diffkeras.nn.losses import AlternateLosses, AlternatingLoss
 from diffkeras.training.callbacks.checkpointing import CountSteps, SaveCheckpoints
 from diffkeras.training.callbacks.divergence import Rollback, StopAtNonFiniteLoss
-from diffkeras.training.callbacks.history import CountErrors, RecordHistory
-from diffkeras.training.callbacks.pictures import Pictures
-from diffkeras.training.callbacks.progress import TrainingProgress
-from diffkeras.training.callbacks.tensorboard import TensorBoard
-from diffkeras.training.callbacks.weight_average import AverageInValidation
+from diffkeras.training.callbacks.history import CountErrors, RecordHistory, TrainingProgress
+from diffkeras.training.callbacks.tensorboard import Pictures, TensorBoard
+from diffkeras.training.optimizers import AverageInValidation
 from diffkeras.training.session import TrainingSession
 
 

@@ -1,7 +1,9 @@
-"""What is recorded of each epoch: errors per source count, history.csv, and the best model."""
+"""What is shown and recorded of each epoch: progress, errors per source count, history.csv."""
 
 import logging
 import math
+import sys
+import time
 from typing import Any
 
 import keras
@@ -9,14 +11,56 @@ import numpy as np
 
 from diffkeras.nn.metrics import SourceCountError
 from diffkeras.system.atomic_files import write_csv
-from diffkeras.training.callbacks.weight_average import averaged_weights
+from diffkeras.system.progress import progress_bar
 from diffkeras.training.checkpoints import TrainingState
-from diffkeras.training.optimizers import learning_rate
+from diffkeras.training.optimizers import averaged_weights, learning_rate
 from diffkeras.training.session import TrainingSession
 
 logger = logging.getLogger(__name__)
 
+FIGURES = ("loss", "val_mae")
+# without the step numbers, so that the figures fit into 80 columns
+BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 MONITOR = "val_mae"  # on the linear scale, over the whole lattice, for every loss
+
+
+class TrainingProgress(keras.callbacks.Callback):
+    """Draw a bar on a terminal, with the figures of the last epoch; elsewhere log them."""
+
+    def __init__(self, session: TrainingSession) -> None:
+        super().__init__()
+        self.session = session
+        self._shown = session.show_progress and session.group.is_chief and sys.stderr.isatty()
+        self.bar = progress_bar(
+            session.epochs * session.steps,
+            f"epoch {session.state.epoch + 1}/{session.epochs}",
+            "steps",
+            done=session.steps_done,
+            shown=self._shown,
+        )
+        self.bar.bar_format = BAR
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Show the number of the epoch."""
+        self._began = time.monotonic()
+        self.bar.set_description_str(f"epoch {epoch + 1}/{self.session.epochs}", refresh=False)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Move the bar by the steps done since the last call: Keras may run several at once."""
+        self.bar.update(self.session.steps_done - self.bar.n)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Show the figures of the epoch."""
+        known = logs or {}
+        figures = ", ".join(f"{name} {known[name]:.3g}" for name in FIGURES if name in known)
+        self.bar.set_postfix_str(figures, refresh=False)
+        if not self._shown:
+            seconds = time.monotonic() - self._began
+            logger.info(f"epoch {epoch + 1}/{self.session.epochs}: {figures}, {seconds:.3g} s")
+
+    def close(self) -> None:
+        """End the bar."""
+        self.bar.close()
 
 
 class CountErrors(keras.callbacks.Callback):

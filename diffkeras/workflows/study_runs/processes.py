@@ -12,7 +12,7 @@ from diffkeras.system.environment import available_cores
 from diffkeras.system.process_pool import ProcessPool
 from diffkeras.system.progress import progress_bar
 from diffkeras.system.tensorflow_setup import visible_gpus
-from diffkeras.training.signals import Interruption
+from diffkeras.training.session import Interruption
 from diffkeras.workflows.study_runs.one_run import do_run_in_child
 from diffkeras.workflows.study_runs.outcome import Outcome
 from diffkeras.workflows.study_runs.queue import RunQueue, RunTask

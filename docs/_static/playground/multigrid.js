@@ -128,6 +128,7 @@
       for (let k = 0; !isLast(this.levels[k], k); k++) {
         this.levels.push(new Level(coarser(this.levels[k], factors ? factors[k] : FACTOR)));
       }
+      this.room = { direction: zeros(equations), applied: zeros(equations), left: zeros(equations) };
       this.isInverted = !factors;
       if (this.isInverted) this.invertCoarsest();
     }
@@ -256,15 +257,16 @@
      They also end where A isn't positive definite, as far as rounding shows. */
   function solveLinear(hierarchy, b, aim, mostIterations = 60) {
     const level = hierarchy.levels[0], { rows, columns } = level, stride = columns + 2;
-    const solution = zeros(level), direction = zeros(level), applied = zeros(level);
-    const residual = Float64Array.from(b);
+    const solution = zeros(level);
+    const { direction, applied, left: residual } = hierarchy.room;
+    residual.set(b);
     let energy = 1, size = Infinity, iterations = 0;
     for (; iterations < mostIterations && size > aim; iterations++) {
       const preconditioned = hierarchy.cycle(residual), last = energy;
       energy = dot(level, residual, preconditioned);
       const share = iterations ? energy / last : 0;
       for (let i = 0; i < direction.length; i++) {
-        direction[i] = preconditioned[i] + share * direction[i];
+        direction[i] = iterations ? preconditioned[i] + share * direction[i] : preconditioned[i];
       }
       apply(level, direction, applied);
       const step = energy / dot(level, direction, applied);

@@ -69,15 +69,15 @@
       return this.maximum[i] * field[i] / (this.constant[i] + Math.max(field[i], 0));
     }
 
-    /* φ'(u + radius); null if there is no uptake. φ is concave, so that this is at most the slope
-       between u − radius and u + radius. */
-    slope(field, radius = 0) {
+    /* A share of φ'(u + radius); null if there is no uptake. φ is concave, so that φ'(u + radius) is
+       at most the slope between u − radius and u + radius. */
+    slope(field, radius = 0, share = 1) {
       if (this.isLinear) return null;
       const { maximum, constant } = this, result = zeros(this.equations);
       for (let i = 0; i < result.length; i++) {
         if (maximum[i] === 0) continue;
         const whole = constant[i] + Math.max(field[i] + radius, 0);
-        result[i] = maximum[i] * constant[i] / (whole * whole);
+        result[i] = share * maximum[i] * constant[i] / (whole * whole);
       }
       return result;
     }

@@ -71,10 +71,11 @@
   function boundOf(problem, field, how) {
     const residual = problem.residualBound(field);
     if (problem.isLinear) return how(problem, problem.operator(null), residual);
-    const near = problem.operator(problem.slope(field));
-    let radius = WIDER * largest(rough(problem, near, residual));
+    problem.barrier ??= barrierOf(problem, problem.operator(problem.slope(field)), null);
+    const height = problem.barrier ? largest(problem.barrier.height) : Infinity;
+    let radius = WIDER * height * largest(residual); // of about the bound: barriers supply about 1
     for (let attempt = 0; attempt < ATTEMPTS && radius < Infinity; attempt++) {
-      const least = problem.slope(field, radius).map((slope) => slope * ROUNDED_DOWN);
+      const least = problem.slope(field, radius, ROUNDED_DOWN);
       const bound = how(problem, problem.operator(least), residual);
       if (largest(bound) <= radius) return bound; // the slopes hold within it
       radius *= WIDER;

@@ -25,7 +25,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def config(tiny: Config) -> Config:
+def config(tiny):
     return tiny.with_overrides(
         {
             "data.sources": "1",  # of which there are 144 images
@@ -39,7 +39,7 @@ def config(tiny: Config) -> Config:
 
 
 @pytest.fixture(scope="module")
-def own_dir(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def own_dir(config, tmp_path_factory):
     path = tmp_path_factory.mktemp("held_out")
     generate(config, path)
     return path
@@ -51,7 +51,7 @@ def symmetries(image: np.ndarray) -> set[bytes]:
 
 
 @pytest.fixture(scope="module")
-def held_out(config: Config, own_dir: Path) -> set[bytes]:
+def held_out(config, own_dir):
     images = [
         example["source_image"][..., 0]
         for split in ("validation", "test")
@@ -67,9 +67,7 @@ def trained(config: Config, data_dir: Path, **options: Any) -> list[bytes]:
 
 
 @pytest.mark.parametrize("overrides", OPTIONS.values(), ids=OPTIONS)
-def test_no_option_of_training_shows_a_test_image(
-    overrides: dict[str, Any], config: Config, own_dir: Path, held_out: set[bytes]
-) -> None:
+def test_no_option_of_training_shows_a_test_image(overrides, config, own_dir, held_out):
     chosen = config.with_overrides(overrides)
     found = set(trained(chosen, own_dir))
     assert len(found) > 30

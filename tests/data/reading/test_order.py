@@ -31,7 +31,7 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.corrcoef(np.argsort(one), np.argsort(other))[0, 1])
 
 
-def test_epochs_and_seeds_are_uncorrelated_permutations() -> None:
+def test_epochs_and_seeds_are_uncorrelated_permutations():
     assert len(PAPER.data.sources) * PAPER.data.train_examples == EXAMPLES
     other_seed = PAPER.with_overrides({"training.seed": 1})
     orders = [order(PAPER, 0), order(PAPER, 1), order(PAPER, 2), order(other_seed, 0)]
@@ -43,7 +43,7 @@ def test_epochs_and_seeds_are_uncorrelated_permutations() -> None:
     assert np.array_equal(order(PAPER, 1), orders[1])
 
 
-def test_batches_mix_all_source_counts() -> None:
+def test_batches_mix_all_source_counts():
     counts = order(PAPER, 0).reshape(-1, 32) // PAPER.data.train_examples
     distinct = np.array([np.unique(batch).size for batch in counts])
     # 32 draws from 20 hit 20·(1 − 0.95³²) = 16.1 on average.
@@ -51,7 +51,7 @@ def test_batches_mix_all_source_counts() -> None:
 
 
 @pytest.mark.parametrize("replicas", [1, 2, 4])
-def test_any_number_of_replicas_has_the_batches_of_one(replicas: int) -> None:
+def test_any_number_of_replicas_has_the_batches_of_one(replicas):
     config = PAPER.with_overrides({"training.batch_size": 32})
     whole = order(config, 3, DataShares.all(4)).reshape(-1, 32)
     each = 4 // replicas
@@ -82,7 +82,7 @@ SHORT = parse_config(
 )
 
 
-def test_passes_follow_each_other_without_regard_to_epochs() -> None:
+def test_passes_follow_each_other_without_regard_to_epochs():
     # 24 examples in batches of 20: a pass ends within a batch
     order = passes(SHORT, EVERYTHING, 0, 12).ravel().reshape(-1, 24)
     assert len(order) == 10
@@ -91,7 +91,7 @@ def test_passes_follow_each_other_without_regard_to_epochs() -> None:
     assert len({one.tobytes() for one in order}) == 10
 
 
-def test_shares_have_passes_of_their_own() -> None:
+def test_shares_have_passes_of_their_own():
     """Each share has 6 examples, and 5 of each batch."""
     order = passes(SHORT, DataShares.all(4), 0, 12).reshape(12, 4, 5)
     for share in range(4):
@@ -102,7 +102,7 @@ def test_shares_have_passes_of_their_own() -> None:
         assert len({one.tobytes() for one in of_share}) > 5
 
 
-def test_the_passes_of_replicas_make_up_those_of_one() -> None:
+def test_the_passes_of_replicas_make_up_those_of_one():
     whole = passes(SHORT, DataShares.all(4), 0, 7)
     pieces = []
     for first in (0, 2):
@@ -113,13 +113,13 @@ def test_the_passes_of_replicas_make_up_those_of_one() -> None:
 
 
 @pytest.mark.parametrize("shares", [EVERYTHING, DataShares.all(4), DataShares(range(1, 3), 4)])
-def test_passes_continue_from_any_step(shares: DataShares) -> None:
+def test_passes_continue_from_any_step(shares):
     whole = passes(SHORT, shares, 0, 12)
     for step in (4, 11):
         assert np.array_equal(passes(SHORT, shares, step, 12 - step), whole[step:])
 
 
-def test_the_seed_of_the_order_is_that_of_the_passes() -> None:
+def test_the_seed_of_the_order_is_that_of_the_passes():
     def with_seeds(**seeds: int) -> np.ndarray:
         settings = {f"training.{name}": seed for name, seed in seeds.items()}
         return passes(SHORT.with_overrides(settings), EVERYTHING, 0, 6)
@@ -128,7 +128,7 @@ def test_the_seed_of_the_order_is_that_of_the_passes() -> None:
     assert not np.array_equal(with_seeds(seed=7), with_seeds(seed=7, order_seed=3))
 
 
-def test_few_steps_of_a_huge_pass_need_no_other_pass() -> None:
+def test_few_steps_of_a_huge_pass_need_no_other_pass():
     config = PAPER.with_overrides({"training.steps_per_epoch": 3})
     drawn = passes(config, EVERYTHING, 5 * 10_000, 3)  # each pass has 10,000 batches
     assert np.array_equal(drawn.ravel(), order(PAPER, 5)[: 3 * 32])
@@ -141,18 +141,16 @@ def batches(
     return [x for x, _ in islice(dataset.as_numpy_iterator(), count)]
 
 
-def test_shares_have_examples_of_their_own() -> None:
+def test_shares_have_examples_of_their_own():
     each = [DataShares(range(s, s + 1), 3) for s in range(3)]
     assert [list(share.of(7)) for share in each] == [[0, 1], [2, 3], [4, 5]]
     assert list(DataShares(range(1, 3), 3).of(7)) == [2, 3, 4, 5]
     assert list(DataShares().of(7)) == list(range(7))
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_parts_of_replicas_make_up_the_batches_of_one(
-    stream: bool, tiny: Config, data_dir: Path
-) -> None:
-    config = tiny.with_overrides({"data.stream": stream})
+@pytest.mark.parametrize("option", ["data.cache", "data.stream", "training.symmetries"])
+def test_parts_of_replicas_make_up_the_batches_of_one(option, tiny, data_dir):
+    config = tiny.with_overrides({option: True})
     whole = batches(config, data_dir, DataShares.all(4), 7)
     parts = [batches(config, data_dir, DataShares(range(s, s + 2), 4), 7) for s in (0, 2)]
     for batch, pieces in zip(whole, zip(*parts, strict=True), strict=True):
@@ -160,21 +158,41 @@ def test_parts_of_replicas_make_up_the_batches_of_one(
         np.testing.assert_array_equal(np.concatenate(pieces), batch)
 
 
-def test_parts_go_on_at_any_position(tiny: Config, data_dir: Path) -> None:
-    part = DataShares(range(1, 2), 2)
-    steps = steps_per_epoch(tiny, shares=2)
-    through = batches(tiny, data_dir, part, 2 * steps)
-    later = batches(tiny, data_dir, part, steps - 2, epoch=1, step=2)
-    np.testing.assert_array_equal(np.stack(through[steps + 2 :]), np.stack(later))
+@pytest.mark.parametrize(
+    ("changes", "shares"),
+    [
+        ({"training.batch_size": 5}, EVERYTHING),  # the last batch of an epoch is smaller
+        ({"training.batch_size": 5, "training.steps_per_epoch": 7}, EVERYTHING),
+        ({"data.stream": True}, EVERYTHING),
+        ({}, DataShares(range(1, 2), 2)),
+    ],
+)
+def test_batches_go_on_at_any_position(tiny, data_dir, changes, shares):
+    config = tiny.with_overrides(changes)
+    steps = steps_per_epoch(config, shares=shares.total)
+    whole = batches(config, data_dir, shares, 3 * steps)
+    epochs = [np.concatenate(whole[e * steps : (e + 1) * steps]) for e in range(3)]
+    for epoch, step in ((0, 2), (2, steps - 1)):
+        first = epoch * steps + step
+        rest = batches(config, data_dir, shares, 3 * steps - first, epoch=epoch, step=step)
+        for one, other in zip(rest, whole[first:], strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert not np.array_equal(epochs[0], epochs[1])
+    if "training.steps_per_epoch" in changes:
+        assert all(len(batch) == 5 for batch in whole)
+        return
+    # each epoch has another order, and the same examples unless it is a stream
+    sums = [sorted(epoch.sum(axis=(1, 2, 3))) for epoch in epochs]
+    assert (sums[0] == sums[1]) is not config.data.stream
 
 
-def test_shares_fill_whole_batches_alone(tiny: Config) -> None:
+def test_shares_fill_whole_batches_alone(tiny):
     config = tiny.with_overrides({"data.train_examples": 5, "training.batch_size": 6})
     assert steps_per_epoch(config) == 2  # 6 and 4
     assert steps_per_epoch(config, shares=2) == 1  # 4 of each share: one of 3 and 3
 
 
-def test_validation_parts_have_batches_of_the_same_sizes(tiny: Config, data_dir: Path) -> None:
+def test_validation_parts_have_batches_of_the_same_sizes(tiny, data_dir):
     parts = [
         mixed_dataset(tiny, "validation", data_dir, shares=shares)
         for shares in (DataShares(range(1), 2), DataShares(range(1, 2), 2))
@@ -199,9 +217,7 @@ def views(image: np.ndarray) -> list[bytes]:
 
 
 @pytest.mark.parametrize("cache", [False, True])
-def test_eight_passes_show_each_example_in_its_eight_symmetries(
-    cache: bool, tiny: Config, data_dir: Path
-) -> None:
+def test_eight_passes_show_each_example_in_its_eight_symmetries(cache, tiny, data_dir):
     # two sources of different values, so that no example is another one mirrored
     plain = tiny.with_overrides(
         {"data.cache": cache, "data.sources": "2", "model.transform": "linear"}
@@ -223,7 +239,7 @@ def test_eight_passes_show_each_example_in_its_eight_symmetries(
     }
 
 
-def test_a_lattice_without_swaps_has_four_symmetries(tiny: Config) -> None:
+def test_a_lattice_without_swaps_has_four_symmetries(tiny):
     symmetric = tiny.with_overrides({"training.symmetries": True})
     assert [symmetry_count(config) for config in (tiny, symmetric)] == [1, 8]
     same = {"physics.boundary": {"value": 0.5}}
@@ -234,16 +250,3 @@ def test_a_lattice_without_swaps_has_four_symmetries(tiny: Config) -> None:
         ("physics.boundary", [{"value": 0.5}, {"value": 0.25}]),
     ):
         assert symmetry_count(symmetric.with_overrides({key: value})) == 4
-
-
-def test_the_symmetries_do_not_depend_on_the_number_of_replicas(
-    tiny: Config, data_dir: Path
-) -> None:
-    config = tiny.with_overrides({"training.symmetries": True})
-    every = training_batches(config, data_dir, shares=DataShares.all(2)).take(4)
-    parts = [
-        training_batches(config, data_dir, shares=DataShares(range(k, k + 1), 2)).take(4)
-        for k in (0, 1)
-    ]
-    together = [np.concatenate(xs) for xs in zip(*([x for x, _ in p] for p in parts), strict=True)]
-    np.testing.assert_array_equal(np.concatenate([x for x, _ in every]), np.concatenate(together))

@@ -15,12 +15,12 @@ from typing import Any
 from generation_tools import SHARD, tiny_config
 
 import diffkeras.data.shards
-from diffkeras.data.writing import shard_writer
+from diffkeras.data import records
 from diffkeras.workflows import generate
 
 
 def main(data_dir: str, train: int, moment: int) -> None:
-    events, make_record = 0, shard_writer.make_record
+    events, make_record = 0, records.make_record
 
     def count(event: str, arguments: Any) -> None:
         nonlocal events
@@ -34,7 +34,7 @@ def main(data_dir: str, train: int, moment: int) -> None:
         return make_record(*arguments)
 
     diffkeras.data.shards.SHARD_EXAMPLES = SHARD
-    shard_writer.make_record = make_audited_record
+    records.make_record = make_audited_record
     sys.addaudithook(count)
     generate(tiny_config(train), Path(data_dir))
     print(events)

@@ -3,12 +3,8 @@
 import errno
 import os
 import random
-import resource
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +14,7 @@ from new_process import NewProcess
 import diffkeras.system.atomic_files
 from diffkeras.data import dataset_status
 from diffkeras.data.storage import dataset_path
-from diffkeras.data.writing.generation import Estimate, prepare_generation
+from diffkeras.data.writing.generation import prepare_generation
 from diffkeras.errors import OutputError
 from diffkeras.workflows import generate
 
@@ -128,22 +124,6 @@ def test_a_full_disk_keeps_whole_shards(tmp_path, hashes, monkeypatch):
     assert dataset_hash(config, tmp_path) == hashes[40]
 
 
-def test_a_file_that_may_not_grow(tmp_path):
-    """A limit of the operating system, met by TensorFlow's writer itself."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
-    try:
-        with pytest.raises(
-            OutputError, match=r"\.tfrecord-00000 can't be written: .*File too large"
-        ):
-            generate_dataset(tiny_config(40), 2, tmp_path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
-    assert not dataset_path(tiny_config(40), 2, tmp_path).exists()
-
-
 def test_a_dataset_that_cannot_be_moved_leaves_the_former_one(tmp_path, monkeypatch):
     place = generate_dataset(tiny_config(20), 2, tmp_path)
     rename = Path.rename
@@ -177,30 +157,3 @@ def test_files_of_the_user_are_kept_when_a_dataset_grows(tmp_path):
     assert dataset_status(tiny_config(40), 2, tmp_path).examples["train"] == 40
     assert (place / "notes.txt").read_text() == "precious"
     assert (place / "plots" / "field.png").read_text() == "precious too"
-
-
-@pytest.mark.slow
-def test_processes_end_with_the_command(tmp_path, monkeypatch):
-    """The command is killed while two processes write: they end, and the next call goes on."""
-    options = ["--sources", "3", "--train-examples", "12000", "--data-dir", str(tmp_path)]
-    options += ["--processes", "2", "--set", "physics.lattice=128", "--set", "model.depth=2"]
-    code = "from diffkeras.cli import main; main()"
-    process = subprocess.Popen([sys.executable, "-c", code, "generate", *options])
-    deadline = time.monotonic() + 120
-    while len(list(tmp_path.glob(".staging-*/diffusion_fields-*"))) < 3:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    process.kill()
-    process.wait()
-    deadline = time.monotonic() + 20
-    while any(Path(f"/proc/{child}").exists() for child in children):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    whole = {file.name for file in tmp_path.glob(".staging-*/diffusion_fields-*")}
-    monkeypatch.setattr(Estimate, "useful_processes", lambda self, processes: 1)
-    done = subprocess.run(
-        [sys.executable, "-c", code, "generate", *options], capture_output=True, text=True
-    )
-    assert done.returncode == 0
-    assert f"({len(whole) * 256} more exist already)" in done.stderr

@@ -63,21 +63,10 @@ def rewrite(file, change):
 
 def set_length(file, length):
     """Of the first record, with the checksum that belongs to it."""
-    content = bytearray(file.read_bytes())
-    content[:8] = length.to_bytes(8, "little")
-    content[8:12] = masked_crc(bytes(content[:8]))
-    file.write_bytes(content)
-
-
-def masked_crc(data: bytes) -> bytes:
-    """TFRecord's checksum of a length, by a record that TensorFlow writes."""
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ 0x82F63B78 * (crc & 1)
-    crc ^= 0xFFFFFFFF
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8 & 0xFFFFFFFF).to_bytes(4, "little")
+    content, number = file.read_bytes(), length.to_bytes(8, "little")
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        writer.write(number)  # a record ends with the checksum of what it holds
+    file.write_bytes(number + file.read_bytes()[-4:] + content[12:])
 
 
 @pytest.mark.parametrize(
@@ -97,18 +86,6 @@ def test_a_damaged_file_is_named_with_its_example(data_dir, index, damage, found
     (finding,) = verify(tiny_config(), data_dir)
     assert str(file) in finding
     assert found in finding
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [(b'"numBytes": "', b'"numBytes": "1'), (b'"8"', b'"9"'), (b'"train"', b'"tra\xfen"')],
-)
-def test_a_flipped_bit_in_the_metadata(data_dir, old, new):
-    (file,) = data_dir.rglob("dataset_info.json")
-    content = file.read_bytes()
-    assert old in content
-    file.write_bytes(content.replace(old, new, 1))
-    assert verify(tiny_config(), data_dir)
 
 
 def test_a_missing_shard_and_a_missing_dataset(data_dir):

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from diffkeras.nn.equation.operator import BOUNDARIES, LatticeOperator
+from diffkeras.nn.equation.equations import BOUNDARIES, LatticeOperator
 from diffkeras.physics import FixedFlux, FixedValue, Medium, Robin
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.problem.problem import Problem

@@ -31,13 +31,13 @@ def iterations(side: int, boundary: str) -> int:
 
 
 @pytest.mark.parametrize("side", [17, 33])
-def test_odd_periodic_sides_take_few_iterations(side: int) -> None:
+def test_odd_periodic_sides_take_few_iterations(side):
     """Without the coupling of the last block to the first one they take half as many more."""
     assert iterations(side, "periodic") <= 1.4 * iterations(side - 1, "periodic")
 
 
 @pytest.mark.parametrize(("side", "blocks"), [(5, 3), (6, 3), (3, 2), (2, 1), (1, 1)])
-def test_the_last_block_of_a_periodic_axis_is_next_to_the_first(side: int, blocks: int) -> None:
+def test_the_last_block_of_a_periodic_axis_is_next_to_the_first(side, blocks):
     along, across = hierarchy(equations(side, "periodic"), [1.0], 2)[1].equations.couplings
     assert along.shape == (1, blocks, blocks)
     # a block of two nodes has two couplings to the next one, and a single block none to itself

@@ -3,8 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from diffkeras.nn.equation.equations import equations_of
-from diffkeras.nn.equation.operator import BOUNDARIES, LatticeOperator
+from diffkeras.nn.equation.equations import BOUNDARIES, LatticeOperator, equations_of
 from diffkeras.nn.equation.transforms import convolve, inverse, ring_of
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.ring import find_ring

@@ -1,5 +1,6 @@
-"""Errors and weights by hand-computed numbers, their arguments and their configurations."""
+"""Errors and weights against NumPy and by hand, their arguments and their configurations."""
 
+import itertools
 import re
 
 import keras
@@ -9,17 +10,16 @@ import tensorflow as tf
 
 from diffkeras.nn import get_loss, pack_target
 from diffkeras.nn.losses import (
+    LOSSES,
+    WEIGHTS,
     AbsoluteError,
     AlternatingLoss,
-    ExponentialWeight,
     HuberError,
     InverseHuberError,
     PowerError,
     RelativeError,
     SquaredError,
     StepWeight,
-    TanhWeight,
-    UniformWeight,
     WeightMap,
 )
 
@@ -65,42 +65,12 @@ def test_sample_weights_of_examples_or_nodes(weight, shape):
     assert value == pytest.approx((each * values).mean(), rel=1e-5)
 
 
-def test_mean_with_sample_weight_divides_by_the_weight_of_all_nodes():
-    loss = AbsoluteError(reduction="mean_with_sample_weight")
-    expected = (3 * 0.1 + 1 * 0.7) / (2 * 3 + 2 * 1)
-    assert float(loss(TARGET, PREDICTION, np.array([3.0, 1.0]))) == pytest.approx(expected)
-
-
 def test_fit_passes_target_and_sample_weights_on():
     model = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Identity()])
     model.compile("sgd", AbsoluteError(weight=StepWeight(10.0)))
     assert model.evaluate(PREDICTION, TARGET, verbose=0) == pytest.approx(3.5 / 4)
     weighted = model.evaluate(PREDICTION, TARGET, sample_weight=np.array([2.0, 0.5]), verbose=0)
     assert weighted == pytest.approx((2 * 0.1 + 0.5 * 3.4) / 4)
-
-
-@pytest.mark.parametrize(
-    ("weight", "expected"),
-    [
-        (UniformWeight(), [1.0, 1.0, 1.0, 1.0, 1.0]),
-        (ExponentialWeight(0.5), [1.0, 0.36787944, 0.13533528, np.exp(-3), np.exp(-1)]),
-        (TanhWeight(), [1524.1884, 925.23432, 1.0, 1.0, 1 + 2000 * np.tanh(1.5)]),
-        (TanhWeight(3.0, 2.0), [3.8920827, 3.2847825, 1.0, 1.0, 1 + 3 * np.tanh(3)]),
-        (StepWeight(100.0), [100.0, 1.0, 1.0, 1.0, 1.0]),
-    ],
-)
-def test_hand_computed_weights(weight, expected):
-    field = np.array([[[1.0, 0.5, 0.0, -0.5, 1.5]]], "float32")
-    image = np.array([[[1.0, 0.0, 0.0, 0.0, 0.0]]], "float32")
-    result = keras.ops.convert_to_numpy(weight(field, image))
-    np.testing.assert_allclose(result, [[expected]], rtol=1e-6)
-
-
-def test_normalized_weights_have_unit_mean_in_each_example():
-    loss = AbsoluteError(weight=StepWeight(3.0), normalize_weight=True)
-    # Weights [3, 1] of mean 2 in both examples.
-    expected = (0.5 * 0.1 + 1.5 * 0.3 + 0.5 * 0.4) / 4
-    assert float(loss(TARGET, PREDICTION)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -197,3 +167,94 @@ def test_bad_configurations(config, message):
         config = {"error": "mae", **config}
     with pytest.raises(ValueError, match=message):
         get_loss(config)
+
+
+# every loss with every weight against NumPy: value, and gradient by finite differences
+RNG = np.random.default_rng(0)
+SHAPE = (3, 4, 5, 1)
+RANDOM_IMAGE = RNG.random(SHAPE) * (RNG.random(SHAPE) > 0.7)
+RANDOM_FIELD = np.where(RANDOM_IMAGE > 0, RANDOM_IMAGE, RNG.random(SHAPE))
+RANDOM_PREDICTION = RANDOM_FIELD + RNG.choice([-1, 1], SHAPE) * RNG.uniform(0.01, 0.5, SHAPE)
+SAMPLE_WEIGHT = np.array([2.0, 0.5, 1.0])
+
+ERROR = {
+    "absolute": ({}, lambda e, y: np.abs(e)),
+    "squared": ({}, lambda e, y: e**2),
+    "power": ({"alpha": 1.5}, lambda e, y: np.abs(e) ** 1.5),
+    "huber": (
+        {"delta": 0.2},
+        lambda e, y: np.where(np.abs(e) <= 0.2, e**2 / 2, 0.2 * (np.abs(e) - 0.1)),
+    ),
+    "inverse_huber": (
+        {"delta": 0.2},
+        lambda e, y: np.where(np.abs(e) < 0.2, np.abs(e), (e**2 + 0.04) / 0.4),
+    ),
+    "relative": ({"epsilon": 0.1}, lambda e, y: np.abs(e) / (np.abs(y) + 0.1)),
+}
+WEIGHT = {
+    None: lambda y, x: np.ones_like(y),
+    "uniform": lambda y, x: np.ones_like(y),
+    "exponential": lambda y, x: np.exp(-np.abs(1 - y) / 0.5),
+    "tanh": lambda y, x: 1 + 20 * np.tanh(2 * np.maximum(y, 0)),
+    "step": lambda y, x: np.where(x > 0, 7.0, 1.0),
+}
+WEIGHT_CONFIG = {
+    None: None,
+    "uniform": "uniform",
+    "exponential": {"name": "exponential", "scale": 0.5},
+    "tanh": {"name": "tanh", "amplitude": 20, "rate": 2},
+    "step": {"name": "step", "amplitude": 7},
+}
+
+
+def test_every_error_and_weight_is_here():
+    assert {*ERROR, "mae", "mse", "alternating"} == set(LOSSES)
+    assert [*filter(None, WEIGHT)] == list(WEIGHTS)
+
+
+def weights_of(name, field, normalize=False):
+    weights = WEIGHT[name](field, RANDOM_IMAGE)
+    return weights / weights.mean(axis=(1, 2, 3), keepdims=True) if normalize and name else weights
+
+
+def slope_at(function, at, step=1e-6):
+    """Gradient of a function of an array by central differences."""
+    steps = step * np.eye(at.size).reshape(-1, *at.shape)
+    return np.reshape([function(at + s) - function(at - s) for s in steps], at.shape) / (2 * step)
+
+
+def assert_value_and_gradient(config, expected, at=RANDOM_PREDICTION):
+    """Compare a loss and its gradient by the prediction with a NumPy function of it."""
+    loss = get_loss({**config, "dtype": "float64"})
+    prediction = tf.Variable(at)
+    with tf.GradientTape() as tape:
+        value = loss(pack_target(RANDOM_FIELD, RANDOM_IMAGE, 1), prediction, SAMPLE_WEIGHT)
+    assert float(value) == pytest.approx(expected(at), rel=1e-12)
+    slope = slope_at(expected, at)
+    np.testing.assert_allclose(
+        tape.gradient(value, prediction), slope, rtol=1e-6, atol=1e-7 * np.abs(slope).max()
+    )
+
+
+@pytest.mark.parametrize("weight", WEIGHT)
+@pytest.mark.parametrize("error", ERROR)
+def test_value_and_gradient(error, weight):
+    parameters, error_of = ERROR[error]
+    options = {"error": error, **parameters, "weight": WEIGHT_CONFIG[weight]}
+    for source, normalize in itertools.product(("target", "prediction", "gradient"), (False, True)):
+        if source == "gradient" and weight is None:
+            continue
+
+        fixed = weights_of(
+            weight, RANDOM_FIELD if source == "target" else RANDOM_PREDICTION, normalize
+        )
+
+        def expected(prediction, source=source, normalize=normalize, fixed=fixed):
+            flows = source == "gradient"
+            weights = weights_of(weight, prediction, normalize) if flows else fixed
+            errors = error_of(prediction - RANDOM_FIELD, RANDOM_FIELD)
+            return (SAMPLE_WEIGHT[:, None, None, None] * weights * errors).mean()
+
+        more = {"weight_from": "target" if source == "target" else "prediction"}
+        more |= {"normalize_weight": normalize, "weight_gradient": source == "gradient"}
+        assert_value_and_gradient(options | more, expected)

@@ -10,7 +10,7 @@ from diffkeras.training.checkpoints import TrainingState
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+def clock(monkeypatch):
     """A clock that shows `clock.now`."""
     clock = SimpleNamespace(now=100.0)
     monkeypatch.setattr(checkpointing, "time", SimpleNamespace(monotonic=lambda: clock.now))
@@ -28,7 +28,7 @@ def run_epoch(counter: CountSteps, clock: SimpleNamespace, epoch: int, *ends: fl
     counter.on_epoch_end(epoch)
 
 
-def test_each_epoch_is_timed_without_its_validation(clock: SimpleNamespace) -> None:
+def test_each_epoch_is_timed_without_its_validation(clock):
     state = TrainingState()
     counter = CountSteps(state)
     run_epoch(counter, clock, 0, 2, 3)
@@ -37,7 +37,7 @@ def test_each_epoch_is_timed_without_its_validation(clock: SimpleNamespace) -> N
     assert (state.epoch, state.step, state.epoch_seconds) == (2, 0, 5)
 
 
-def test_the_time_before_an_interruption_counts(clock: SimpleNamespace) -> None:
+def test_the_time_before_an_interruption_counts(clock):
     state = TrainingState(epoch=1, step=3, epoch_seconds=7.0)
     counter = CountSteps(state)
     counter.on_epoch_begin(1)

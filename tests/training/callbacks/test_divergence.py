@@ -1,11 +1,9 @@
 import math
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from diffkeras.config import Config
 from diffkeras.errors import ConvergenceError, RunError
 from diffkeras.nn import pack_target
 from diffkeras.nn.losses import get_loss
@@ -20,7 +18,7 @@ LOSSES = [1.0, 0.8, 0.7, 0.65]  # mean absolute change 0.35 / 3
 
 
 @pytest.fixture
-def model() -> keras.Model:
+def model():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(0.1), "mse")
     take_steps(model, 1)
@@ -34,7 +32,7 @@ def take_steps(model: keras.Model, number: int) -> None:
 
 
 @pytest.fixture
-def rollback(model: keras.Model, tmp_path: Path) -> Rollback:
+def rollback(model, tmp_path):
     """A rollback after four epochs of ten steps, the last of which is backed up."""
     state = TrainingState(epoch=4, losses=list(LOSSES))
     checkpoints = Checkpoints(tmp_path, 10)
@@ -49,7 +47,7 @@ def variables(model: keras.Model) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("loss", [0.1, 0.65, 0.65 + 9.9 * 0.35 / 3])
-def test_an_epoch_without_a_jump_is_kept(rollback: Rollback, loss: float) -> None:
+def test_an_epoch_without_a_jump_is_kept(rollback, loss):
     logs = {"loss": loss}
     rollback.on_epoch_end(4, logs)
     assert logs["rolled_back"] == 0
@@ -57,7 +55,7 @@ def test_an_epoch_without_a_jump_is_kept(rollback: Rollback, loss: float) -> Non
     assert rollback.state.rollbacks == []
 
 
-def test_a_jump_restores_weights_and_optimizer(rollback: Rollback, model: keras.Model) -> None:
+def test_a_jump_restores_weights_and_optimizer(rollback, model):
     before = variables(model)
     take_steps(model, 3)
     logs = {"loss": 0.65 + 10.1 * 0.35 / 3}
@@ -72,23 +70,21 @@ def test_a_jump_restores_weights_and_optimizer(rollback: Rollback, model: keras.
         np.testing.assert_array_equal(now, then)
 
 
-def test_the_mean_covers_the_last_epochs_only(rollback: Rollback) -> None:
+def test_the_mean_covers_the_last_epochs_only(rollback):
     rollback.window = 2
     assert rollback.mean_change() == pytest.approx(0.075)
     rollback.state.losses = LOSSES[:2]
     assert rollback.mean_change() == 0  # too few
 
 
-def test_rollbacks_in_a_row_end_training(rollback: Rollback) -> None:
+def test_rollbacks_in_a_row_end_training(rollback):
     for epoch in range(4, 4 + MOST_ROLLBACKS - 1):
         rollback.on_epoch_end(epoch, {"loss": 9.0})
     with pytest.raises(ConvergenceError, match=r"training\.learning_rate"):
         rollback.on_epoch_end(3 + MOST_ROLLBACKS, {"loss": 9.0})
 
 
-def test_a_rollback_in_training(
-    tiny: Config, data_dir: Path, tmp_path: Path, log: pytest.LogCaptureFixture
-) -> None:
+def test_a_rollback_in_training(tiny, data_dir, tmp_path, log):
     """The loss of the fifth epoch is made to jump."""
     config = tiny.with_overrides({"training.epochs": 6})
     original = Rollback.on_epoch_end
@@ -107,9 +103,7 @@ def test_a_rollback_in_training(
 
 
 @pytest.mark.slow
-def test_the_change_of_an_alternating_loss_is_no_jump(
-    tiny: Config, data_dir: Path, tmp_path: Path
-) -> None:
+def test_the_change_of_an_alternating_loss_is_no_jump(tiny, data_dir, tmp_path):
     second = {"error": "power", "alpha": 0.1, "weight": {"name": "tanh", "amplitude": 2000}}
     loss = {"error": "alternating", "first": "absolute", "second": second, "every": 4}
     config = tiny.with_overrides(
@@ -124,8 +118,8 @@ def test_the_change_of_an_alternating_loss_is_no_jump(
 
 
 def test_divergence_names_step_rate_and_term_and_keeps_the_best_model(
-    tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    tiny, data_dir, tmp_path, monkeypatch
+):
     run_dir = tmp_path / "run"
     original = SaveCheckpoints.on_epoch_end
 
@@ -154,7 +148,7 @@ def test_divergence_names_step_rate_and_term_and_keeps_the_best_model(
         ("weight", ["weight"]),
     ],
 )
-def test_the_broken_term_is_found(broken: str, names: list[str]) -> None:
+def test_the_broken_term_is_found(broken, names):
     field = np.full((2, 4, 4, 1), 0.5, np.float32)
     prediction = field + 0.1
     # the larger amplitude overflows in float32

@@ -1,16 +1,19 @@
+import io
+import sys
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from diffkeras.nn import pack_target
 from diffkeras.nn.metrics import SourceCountError
-from diffkeras.training.callbacks.history import CountErrors
+from diffkeras.training.callbacks.history import CountErrors, TrainingProgress
 from diffkeras.training.checkpoints import TrainingState
 
 
 @pytest.mark.parametrize(("factor", "warned"), [(2.5, True), (0.9, False)])
-def test_a_surrogate_no_better_than_zeros_is_pointed_out(
-    factor: float, warned: bool, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_surrogate_no_better_than_zeros_is_pointed_out(factor, warned, caplog):
     field = np.full((2, 8, 8, 1), 0.2, np.float32)
     image = np.zeros_like(field)
     image[:, 3, 3] = 0.2
@@ -23,3 +26,46 @@ def test_a_surrogate_no_better_than_zeros_is_pointed_out(
     assert state.zero_field_mae == pytest.approx(0.2)
     assert counts.per_count == pytest.approx({1: 0.2 * abs(factor - 1)}, rel=1e-5)
     assert [message[:15] for message in caplog.messages] == ["after 3 epoch(s"] * warned
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def two_epochs(shown: bool = True) -> None:
+    session: Any = SimpleNamespace(
+        epochs=100,
+        steps=31_300,
+        steps_done=0,
+        state=TrainingState(),
+        show_progress=shown,
+        group=SimpleNamespace(is_chief=True),
+    )
+    progress = TrainingProgress(session)
+    for epoch in range(2):
+        progress.on_epoch_begin(epoch)
+        session.steps_done += 31_300
+        progress.on_train_batch_end(31_299)
+        progress.on_epoch_end(epoch, {"loss": 0.01234, "val_loss": 3.0, "val_mae": 0.0123456})
+    progress.bar.refresh()
+    progress.close()
+
+
+def test_the_bar_shows_loss_and_validation_error_within_80_columns(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: (80, 24))
+    two_epochs()
+    last = terminal.getvalue().rstrip("\n").split("\r")[-1].rstrip()
+    assert last.startswith("epoch 2/100")
+    assert last.endswith("loss 0.0123, val_mae 0.0123")
+    assert len(last) <= 80
+
+
+def test_without_a_terminal_each_epoch_is_one_line(log):
+    two_epochs()
+    assert [line.rpartition(",")[0] for line in log.messages] == [
+        f"epoch {epoch}/100: loss 0.0123, val_mae 0.0123" for epoch in (1, 2)
+    ]

@@ -1,16 +1,28 @@
-from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from known_networks import surrogate_of
 from tables import read_csv
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
-from diffkeras.config import Config
+from diffkeras.data import raw_dataset
+from diffkeras.training.callbacks import tensorboard
+from diffkeras.training.callbacks.tensorboard import (
+    ERROR_COLORS,
+    FIELD_COLORS,
+    GAP,
+    LARGEST_ERROR,
+    Pictures,
+    draw_example,
+)
+from diffkeras.workflows import generate
 
 
 @pytest.fixture(scope="module")
-def events(run_dir: Path) -> EventMultiplexer:
+def events(run_dir):
     everything = {"tensors": 0}
     return (
         EventMultiplexer(size_guidance=everything)
@@ -23,9 +35,7 @@ def curve(events: EventMultiplexer, run: str, tag: str) -> dict[int, float]:
     return {e.step: float(tf.make_ndarray(e.tensor_proto)) for e in events.Tensors(run, tag)}
 
 
-def test_losses_and_errors_are_those_of_the_history(
-    events: EventMultiplexer, run_dir: Path
-) -> None:
+def test_losses_and_errors_are_those_of_the_history(events, run_dir):
     rows = read_csv(run_dir / "history.csv")
     for tag, column in (
         ("loss/weighted", "loss"),
@@ -40,9 +50,7 @@ def test_losses_and_errors_are_those_of_the_history(
             assert curve(events, run, tag) == pytest.approx(expected, rel=1e-6), (tag, run)
 
 
-def test_errors_by_source_count_average_to_that_of_all(
-    events: EventMultiplexer, run_dir: Path
-) -> None:
+def test_errors_by_source_count_average_to_that_of_all(events, run_dir):
     parts = [curve(events, "validation", f"MAE by source count/{n:02d}") for n in (1, 2)]
     whole = curve(events, "validation", "MAE by region/lattice")
     worst = curve(events, "validation", "MAE by source count/worst")
@@ -52,7 +60,7 @@ def test_errors_by_source_count_average_to_that_of_all(
         assert max(values) == pytest.approx(worst[epoch], rel=1e-6)
 
 
-def test_optimizer_and_speed(events: EventMultiplexer, tiny: Config) -> None:
+def test_optimizer_and_speed(events, tiny):
     steps = list(range(1, 13))
     rates = curve(events, "train", "optimizer/learning rate")
     assert rates == pytest.approx(dict.fromkeys(steps, tiny.training.learning_rate))
@@ -63,10 +71,70 @@ def test_optimizer_and_speed(events: EventMultiplexer, tiny: Config) -> None:
     assert min(curve(events, "train", "speed/examples a second").values()) > 0
 
 
-def test_configuration_and_pictures(events: EventMultiplexer, run_dir: Path, tiny: Config) -> None:
+def test_configuration_and_pictures(events, run_dir, tiny):
     (text,) = events.Tensors("train", "configuration")
     assert "learning_rate: 0.01" in str(tf.make_ndarray(text.tensor_proto))
     (first, *_) = events.Tensors("pictures", "pictures/2 sources")
     width, height, png = tf.make_ndarray(first.tensor_proto)
     assert (int(width), int(height)) == (4 * (16 + 2), 16)
     assert tf.io.decode_png(png).shape[-1] == 3
+
+
+@pytest.fixture(autouse=True, scope="module")
+def lean():
+    """Here they are drawn."""
+
+
+def test_panels_show_image_field_prediction_and_error():
+    field = np.full((16, 32), 0.5)
+    prediction = field.copy()
+    prediction[:8] = 1.2  # more than the scale shows
+    picture = draw_example(np.zeros((16, 32)), field, prediction)
+    assert picture.shape == (16, 4 * (32 + GAP), 3)
+
+    def color(map_, value) -> list[int]:
+        return [round(255 * part) for part in map_(value)[:3]]
+
+    top, bottom = (picture[row, :: 32 + GAP].tolist() for row in (0, 15))
+    both = [color(FIELD_COLORS, 0.0), color(FIELD_COLORS, 0.5)]
+    assert top == [*both, [255, 0, 0], [255, 0, 255]]
+    assert bottom == [*both, color(FIELD_COLORS, 0.5), color(ERROR_COLORS, 0.5)]
+    exact = draw_example(field, field, field + LARGEST_ERROR)
+    assert exact[0, -GAP - 1].tolist() == color(ERROR_COLORS, 1.0)
+
+
+@pytest.mark.parametrize("divided", [False, True])
+def test_fields_of_production_are_drawn_on_the_scale_of_their_maximum(
+    tiny, tmp_path, monkeypatch, divided
+):
+    config = tiny.with_overrides(
+        {
+            "physics.sources": "production",
+            "data.divide_by_maximum": divided,
+            "data.sources": "2",
+            "data.placement.overlap": True,
+        }
+    )
+    generate(config, tmp_path)
+    example = next(raw_dataset(config, 2, "validation", tmp_path).as_numpy_iterator())
+    exact = example["field"][..., 0]
+    # a network sees images divided by their largest value, and so is its field
+    scale = 1.0 if divided else example["source_image"].max()
+    model = surrogate_of(exact[None] / scale, config).model
+    model.compile()
+    run = SimpleNamespace(logs=tmp_path / "logs")
+    session: Any = SimpleNamespace(config=config, model=model, epochs=1, data_dir=tmp_path, run=run)
+    drawn: list[Any] = []
+
+    def draw(*panels: np.ndarray) -> np.ndarray:
+        drawn.extend(panels)
+        return np.zeros((4, 4, 3), np.uint8)
+
+    monkeypatch.setattr(tensorboard, "draw_example", draw)
+    callback = Pictures(session)
+    callback.set_model(model)
+    callback.on_epoch_end(0)
+    image, field, prediction = drawn
+    assert image.max() == field.max() == 1
+    np.testing.assert_allclose(field, exact / exact.max(), rtol=1e-6)
+    np.testing.assert_allclose(prediction, field, rtol=1e-5)

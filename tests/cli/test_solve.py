@@ -1,11 +1,7 @@
 """`diffkeras solve`: files in, files out, and what it refuses."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import pytest
-from click.testing import Result
 from PIL import Image
 
 import diffkeras as dk
@@ -16,16 +12,14 @@ DISCS = "lattice: [24, 32]\nsources:\n  - {row: 8, column: 9, radius: 3, value: 
 
 
 @pytest.fixture
-def discs(tmp_path: Path) -> Path:
+def discs(tmp_path):
     file = tmp_path / "discs.yaml"
     file.write_text(DISCS)
     return file
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".NPY", ".npz", ".tif", ".png"])
-def test_a_list_of_discs_is_solved(
-    diffkeras: Callable[..., Result], discs: Path, tmp_path: Path, suffix: str
-) -> None:
+def test_a_list_of_discs_is_solved(diffkeras, discs, tmp_path, suffix):
     output, plot = tmp_path / "deep" / f"field{suffix}", tmp_path / "deep" / "plot.png"
     result = diffkeras("solve", discs, "-o", output, "--plot", plot, "--boundary", "periodic")
     assert result.exit_code == 0, result.output
@@ -42,9 +36,7 @@ def test_a_list_of_discs_is_solved(
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
-def test_discs_that_release_add_where_they_overlap(
-    diffkeras: Callable[..., Result], discs: Path, tmp_path: Path
-) -> None:
+def test_discs_that_release_add_where_they_overlap(diffkeras, discs, tmp_path):
     released, output = tmp_path / "released.yaml", tmp_path / "field.npy"
     disc = "  - {row: 15, column: 20, radius: 3, value: 0.1}\n"
     released.write_text("lattice: [24, 32]\nsources:\n" + disc + disc)
@@ -56,9 +48,7 @@ def test_discs_that_release_add_where_they_overlap(
         np.testing.assert_allclose(np.load(output), exact, atol=1e-12)
 
 
-def test_productions_come_in_batches_and_archives(
-    diffkeras: Callable[..., Result], refused: Callable[..., str], tmp_path: Path
-) -> None:
+def test_productions_come_in_batches_and_archives(diffkeras, refused, tmp_path):
     produced, both, output = (tmp_path / name for name in ("s.npy", "both.npz", "field.npy"))
     images = np.random.default_rng(0).normal(size=(3, 10, 12))
     np.save(produced, images)
@@ -76,9 +66,7 @@ def test_productions_come_in_batches_and_archives(
 
 
 @pytest.mark.parametrize("image_is_source", [True, False])
-def test_next_to_an_image_a_lattice_is_for_the_list(
-    diffkeras: Callable[..., Result], tmp_path: Path, image_is_source: bool
-) -> None:
+def test_next_to_an_image_a_lattice_is_for_the_list(diffkeras, tmp_path, image_is_source):
     image, discs, output = tmp_path / "a.npy", tmp_path / "discs.yaml", tmp_path / "field.npy"
     np.save(image, np.eye(12))
     discs.write_text("- {row: 3, column: 9, radius: 1, value: 2.0}")
@@ -112,13 +100,7 @@ def test_next_to_an_image_a_lattice_is_for_the_list(
         ),
     ],
 )
-def test_productions_that_cant_be_are_refused(
-    refused: Callable[..., str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    words: list[str],
-    message: str,
-) -> None:
+def test_productions_that_cant_be_are_refused(refused, tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
     np.save("a.npy", np.ones((3, 5)))
     np.save("b.npy", np.ones((4, 5)))
@@ -140,18 +122,14 @@ def test_productions_that_cant_be_are_refused(
         (DISCS.replace("[24, 32]", "[3000000, 3000000]"), "too large for a list of discs"),
     ],
 )
-def test_lists_that_are_none_are_refused(
-    refused: Callable[..., str], tmp_path: Path, text: str, message: str
-) -> None:
+def test_lists_that_are_none_are_refused(refused, tmp_path, text, message):
     file = tmp_path / "bad.yaml"
     file.write_text(text)
     assert message in refused("solve", file, "-o", tmp_path / "field.npy")
     assert [entry.name for entry in tmp_path.iterdir()] == ["bad.yaml"]
 
 
-def test_a_lattice_that_contradicts_the_list_is_refused(
-    diffkeras: Callable[..., Result], refused: Callable[..., str], discs: Path, tmp_path: Path
-) -> None:
+def test_a_lattice_that_contradicts_the_list_is_refused(diffkeras, refused, discs, tmp_path):
     words = ["solve", discs, "-o", tmp_path / "field.npy", "--lattice"]
     message = refused(*words, 32)
     assert "lattice 24×32" in message
@@ -160,16 +138,14 @@ def test_a_lattice_that_contradicts_the_list_is_refused(
 
 
 @pytest.mark.parametrize(("suffix", "value"), [(".png", 1.5), (".tif", 1e39), (".tiff", -1e39)])
-def test_what_a_picture_cant_hold_raises_an_error(
-    tmp_path: Path, suffix: str, value: float
-) -> None:
+def test_what_a_picture_cant_hold_raises_an_error(tmp_path, suffix, value):
     with pytest.raises(dk.DiffkerasError, match=r"write to .*\.npy"):
         write_fields({tmp_path / f"field{suffix}": np.full((4, 4), value)})
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".png"])
-def test_pictures_of_several_pages_are_refused(tmp_path: Path, suffix: str) -> None:
+def test_pictures_of_several_pages_are_refused(tmp_path, suffix):
     pages = [Image.fromarray(np.full((8, 8), i, np.uint8)) for i in (1, 2, 3)]
     pages[0].save(tmp_path / f"a{suffix}", save_all=True, append_images=pages[1:])
     with pytest.raises(dk.DiffkerasError, match="it has 3 pages; a source image has one"):
@@ -178,9 +154,7 @@ def test_pictures_of_several_pages_are_refused(tmp_path: Path, suffix: str) -> N
     assert SourceFile(tmp_path / f"b{suffix}").read().shape == (8, 8)
 
 
-def test_media_that_vary_come_as_maps(
-    diffkeras: Callable[..., Result], refused: Callable[..., str], discs: Path, tmp_path: Path
-) -> None:
+def test_media_that_vary_come_as_maps(diffkeras, refused, discs, tmp_path):
     output, plot, uptake = (tmp_path / name for name in ("field.npy", "plot.png", "uptake.npy"))
     decay = np.where(np.random.default_rng(0).random((24, 32)) < 0.2, 0.5, 1e-3)
     diffusivity = np.linspace(1, 2, 24 * 32).reshape(24, 32)
@@ -200,9 +174,7 @@ def test_media_that_vary_come_as_maps(
     assert "are the same file" in refused("solve", discs, "-o", uptake, "--decay", uptake)
 
 
-def test_sides_have_values_fluxes_and_exchange(
-    diffkeras: Callable[..., Result], refused: Callable[..., str], discs: Path, tmp_path: Path
-) -> None:
+def test_sides_have_values_fluxes_and_exchange(diffkeras, refused, discs, tmp_path):
     output, outside = tmp_path / "field.npy", tmp_path / "outside.npy"
     np.save(outside, np.linspace(0, 1, 32))
     words = ["solve", discs, "-o", output, "--boundary", "reflecting"]
@@ -223,13 +195,7 @@ def test_sides_have_values_fluxes_and_exchange(
     assert "outside.npy is no .npy array of numbers" in refused(*words, *sides)
 
 
-def test_cells_take_up(
-    diffkeras: Callable[..., Result],
-    refused: Callable[..., str],
-    discs: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_cells_take_up(diffkeras, refused, discs, tmp_path, monkeypatch):
     captions: list[str] = []
     monkeypatch.setattr(
         "diffkeras.reporting.fields.field_figure", lambda *parts, **_: captions.append(parts[-1])
@@ -255,7 +221,7 @@ def test_cells_take_up(
     assert "--saturation needs --uptake" in result.output
 
 
-def test_sides_alone_need_a_lattice(diffkeras: Callable[..., Result], tmp_path: Path) -> None:
+def test_sides_alone_need_a_lattice(diffkeras, tmp_path):
     output = tmp_path / "field.npy"
     words = ("solve", "--decay", 0, "--boundary", "reflecting", "-o", output, "--lattice", "4x3")
     result = diffkeras(*words, "--side", "top=value:1", "--side", "bottom=absorbing")
@@ -278,9 +244,7 @@ def test_sides_alone_need_a_lattice(diffkeras: Callable[..., Result], tmp_path: 
         ("top=absorbing --side top=reflecting", "--side top occurs twice"),
     ],
 )
-def test_sides_that_cant_be_are_refused(
-    diffkeras: Callable[..., Result], discs: Path, tmp_path: Path, side: str, message: str
-) -> None:
+def test_sides_that_cant_be_are_refused(diffkeras, discs, tmp_path, side, message):
     output = tmp_path / "field.npy"
     sides = side.format(discs=discs).split()
     result = diffkeras("solve", discs, "-o", output, "--side", *sides)

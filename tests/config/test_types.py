@@ -1,13 +1,50 @@
-"""`physics.boundary`: spellings of sides with a value or a flux, and what is refused."""
-
 import math
-from typing import Any
 
 import pytest
 
-from diffkeras.config import Config, parse_config
+from diffkeras.config import (
+    format_counts,
+    parse_config,
+    parse_counts,
+)
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics import FixedFlux, FixedValue, Medium
+
+
+@pytest.mark.parametrize(
+    ("given", "counts", "text"),
+    [
+        ("1-20", tuple(range(1, 21)), "1-20"),
+        ("1,5,20", (1, 5, 20), "1,5,20"),
+        ("1-3,7", (1, 2, 3, 7), "1-3,7"),
+        (" 3 - 4 , 1 ", (1, 3, 4), "1,3-4"),
+        ("7,1-3", (1, 2, 3, 7), "1-3,7"),
+        ("5", (5,), "5"),
+        (5, (5,), "5"),
+        ([20, 1], (1, 20), "1,20"),
+        (["1-2", 4], (1, 2, 4), "1-2,4"),
+    ],
+)
+def test_counts_are_read_and_written(given, counts, text):
+    assert parse_counts(given) == counts
+    assert format_counts(counts) == text
+    assert parse_counts(text) == counts
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a", "1-", "-1", "1,,2", "1.5", "²", "1-2-3", "5-1", "5-1,2", "1-100001", "١-٢", "1_0"],
+)
+def test_text_that_is_no_list_of_counts_is_refused(text):
+    with pytest.raises(ValueError, match=r"source count|backwards|more than"):
+        parse_counts(text)
+
+
+@pytest.mark.parametrize("given", ["1,2,1", "1-3,2", [20, 1, 20], "1-100000," * 1000 + "1"])
+def test_a_count_that_is_named_twice_is_refused(given):
+    with pytest.raises(ValueError, match="is named twice"):
+        parse_counts(given)
+
 
 NAMED = {"top": "reflecting", "bottom": "reflecting", "left": "periodic", "right": "periodic"}
 
@@ -22,14 +59,14 @@ NAMED = {"top": "reflecting", "bottom": "reflecting", "left": "periodic", "right
         ({**NAMED, "bottom": {"flux": 1}}, {**NAMED, "bottom": FixedFlux(1.0)}),
     ],
 )
-def test_sides_are_those_of_a_medium(tiny: Config, given: Any, boundary: Any) -> None:
+def test_sides_are_those_of_a_medium(tiny, given, boundary):
     config = tiny.with_overrides({"physics.boundary": given})
     assert config.physics.medium.sides == Medium(boundary=boundary).sides
     assert parse_config(config.model_dump(mode="json")) == config
     assert hash(config.physics) != hash(tiny.physics)
 
 
-def test_sides_have_one_spelling(tiny: Config) -> None:
+def test_sides_have_one_spelling(tiny):
     named = {"top": "dirichlet", "bottom": "no-flux", "left": "periodic", "right": "periodic"}
     pairs = [["absorbing", "reflecting"], "periodic"]
     mixed = [["absorbing", "reflecting"], "absorbing"]  # sides that aren't named absorb
@@ -50,7 +87,7 @@ def test_sides_have_one_spelling(tiny: Config) -> None:
         ([{"value": 1}] * 3, "for each of 2 axes"),
     ],
 )
-def test_what_is_no_boundary_is_refused(tiny: Config, boundary: Any, key_and_value: str) -> None:
+def test_what_is_no_boundary_is_refused(tiny, boundary, key_and_value):
     with pytest.raises(
         ConfigurationError, match=rf"^physics\.boundary: .*{key_and_value}"
     ) as caught:

@@ -1,21 +1,18 @@
 """`diffkeras predict`: a surrogate's field in a file, with what is proven of it."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import Result
 
 import diffkeras as dk
-from diffkeras.config import Config
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.image_files import read_numbers
 
 
 @pytest.fixture
-def source_file(tmp_path: Path) -> Path:
+def source_file(tmp_path):
     file = tmp_path / "sources.npy"
     image = np.zeros((16, 16))
     image[4:8, 5:9] = 1.0
@@ -24,9 +21,7 @@ def source_file(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_prediction_is_certified(
-    diffkeras: Callable[..., Result], run_dir: Path, source_file: Path, tmp_path: Path, tiny: Config
-) -> None:
+def test_a_prediction_is_certified(diffkeras, run_dir, source_file, tmp_path, tiny):
     files = {name: tmp_path / f"{name}.npy" for name in ("output", "bound", "corrected")}
     files["plot"] = tmp_path / "plot.png"
     flags = [word for name, file in files.items() for word in (f"--{name}", file)]
@@ -49,9 +44,7 @@ def test_a_prediction_is_certified(
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".png"])
-def test_a_bound_in_fewer_digits_is_a_bound(
-    suffix: str, diffkeras: Callable[..., Result], run_dir: Path, source_file: Path, tmp_path: Path
-) -> None:
+def test_a_bound_in_fewer_digits_is_a_bound(suffix, diffkeras, run_dir, source_file, tmp_path):
     np.save(source_file, 0.1 * np.load(source_file))
     bounds = []
     for file in (tmp_path / f"bound{suffix}", tmp_path / "bound.npy"):
@@ -63,12 +56,7 @@ def test_a_bound_in_fewer_digits_is_a_bound(
     np.testing.assert_allclose(written, exact, rtol=2e-7, atol=2 / 65535 * (suffix == ".png"))
 
 
-def test_without_a_proof_the_path_alone_is_printed(
-    diffkeras: Callable[..., Result],
-    refused: Callable[..., str],
-    run_dir: Path,
-    tmp_path: Path,
-) -> None:
+def test_without_a_proof_the_path_alone_is_printed(diffkeras, refused, run_dir, tmp_path):
     np.save(tmp_path / "a.npy", np.eye(32)[None].repeat(2, 0))
     words = ["predict", run_dir, tmp_path / "a.npy", "-o", tmp_path / "b.npy"]
     assert "use --batch" in refused(*words)
@@ -78,9 +66,7 @@ def test_without_a_proof_the_path_alone_is_printed(
     assert np.load(tmp_path / "b.npy").shape == (2, 32, 32)
 
 
-def test_nothing_is_written_if_a_file_cant_hold_its_field(
-    refused: Callable[..., str], run_dir: Path, source_file: Path, tmp_path: Path
-) -> None:
+def test_nothing_is_written_if_a_file_cant_hold_its_field(refused, run_dir, source_file, tmp_path):
     words = [run_dir, source_file, "-o", tmp_path / "field.npy", "--corrected", tmp_path / "c.png"]
     values = np.load(source_file) * 3
     np.save(source_file, values)
@@ -90,14 +76,7 @@ def test_nothing_is_written_if_a_file_cant_hold_its_field(
     assert [file.name for file in tmp_path.iterdir()] == [source_file.name]
 
 
-def test_a_tolerance_is_met(
-    diffkeras: Callable[..., Result],
-    run_dir: Path,
-    source_file: Path,
-    tmp_path: Path,
-    tiny: Config,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_tolerance_is_met(diffkeras, run_dir, source_file, tmp_path, tiny, monkeypatch):
     titles: list[str] = []
     monkeypatch.setattr(
         "diffkeras.workflows.predict_files.write_plot", lambda *parts: titles.append(parts[3])
@@ -136,14 +115,8 @@ IMAGE = np.eye(32)  # of a lattice that the surrogate was not trained on
     ],
 )
 def test_what_cant_be_predicted_is_refused_before_anything_is_said_or_written(
-    diffkeras: Callable[..., Result],
-    run_dir: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    image: np.ndarray,
-    flags: list[str],
-    message: str,
-) -> None:
+    diffkeras, run_dir, tmp_path, monkeypatch, image, flags, message
+):
     monkeypatch.chdir(tmp_path)
     np.save("a.npy", image)
     before = Path("a.npy").read_bytes()
@@ -156,13 +129,8 @@ def test_what_cant_be_predicted_is_refused_before_anything_is_said_or_written(
 
 
 def test_a_diffusion_length_is_that_of_the_proof(
-    diffkeras: Callable[..., Result],
-    refused: Callable[..., str],
-    source_file: Path,
-    tmp_path: Path,
-    tiny: Config,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    diffkeras, refused, source_file, tmp_path, tiny, monkeypatch
+):
     config = tiny.with_overrides(
         {"data.diffusion_length": [1, 20], "physics.diffusivity": 2, "physics.decay": 1 / 400}
     )
@@ -178,9 +146,7 @@ def test_a_diffusion_length_is_that_of_the_proof(
         assert "lies outside" in refused(*words, "--diffusion-length", length)
 
 
-def test_sources_that_produce_add_up_and_are_named(
-    diffkeras: Callable[..., Result], tiny: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sources_that_produce_add_up_and_are_named(diffkeras, tiny, tmp_path, monkeypatch):
     config = tiny.with_overrides({"physics.sources": "production"})
     producing = Surrogate(build_model(config), config)
     monkeypatch.setattr("diffkeras.workflows.predict_files.load_surrogate", lambda path: producing)

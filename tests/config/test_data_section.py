@@ -1,6 +1,5 @@
 """The section `data.family`."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from PIL import Image
 
 from diffkeras.config import Config, load_config, parse_config
 from diffkeras.errors import ConfigurationError
+from diffkeras.physics import TissueSampler
 
 RANGES = {
     "values[vessels]": [0.5, 1],
@@ -30,7 +30,7 @@ def config_of(family: dict[str, Any], **sections: Any) -> Config:
     return parse_config({**own, **sections})
 
 
-def test_a_family_is_one_dataset_of_one_geometry() -> None:
+def test_a_family_is_one_dataset_of_one_geometry():
     config = config_of(FAMILY)
     assert config.data.sources == (1,)
     assert config.family is not None
@@ -41,9 +41,7 @@ def test_a_family_is_one_dataset_of_one_geometry() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".png"])
-def test_a_configuration_holds_the_masks_of_the_files_beside_it(
-    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_configuration_holds_the_masks_of_the_files_beside_it(suffix, tmp_path, monkeypatch):
     folder = tmp_path / "configs"
     folder.mkdir()
     mask = folder / f"vessels{suffix}"
@@ -140,7 +138,7 @@ def with_regions(**changes: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_families_that_are_refused(family: dict[str, Any], message: str) -> None:
+def test_families_that_are_refused(family, message):
     with pytest.raises(ConfigurationError, match=message) as caught:
         config_of({**FAMILY, **family})
     assert str(caught.value).startswith("data.family")
@@ -187,6 +185,48 @@ SIDE = {"left": {"value": 0.5}}
         ),
     ],
 )
-def test_what_a_family_cannot_be_combined_with(changes: dict[str, Any], message: str) -> None:
+def test_what_a_family_cannot_be_combined_with(changes, message):
     with pytest.raises(ConfigurationError, match=message):
         config_of(FAMILY).with_overrides(changes)
+
+
+TISSUE = {"cells": [5, 20], "uptake": [0.01, 0.1], "regions": 3, "diffusivity": 0.5}
+
+
+def test_the_section_is_a_sampler():
+    expected = TissueSampler(
+        cells=(5, 20), uptake=(0.01, 0.1), regions=(3, 3), diffusivity=(0.5, 0.5)
+    )
+    assert parse_config({"data": {"tissue": TISSUE}}).data.tissue == expected
+    assert parse_config({"data": {"tissue": {}}}).data.tissue == TissueSampler()
+
+
+def test_keys_of_the_section_can_be_set():
+    config = load_config("tissue", {"data.tissue.cells": [0, 7]})
+    assert config.data.tissue is not None
+    assert config.data.tissue.cells == (0, 7)
+    again = parse_config(config.model_dump(mode="json"))
+    assert again == config
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data.tissue.uptake": [-0.1, 0.5]}, r"data\.tissue\.uptake: .* not -0\.1"),
+        ({"data.tissue.cells": [1.5, 2]}, r"data\.tissue\.cells: .* not 1\.5"),
+        ({"data.tissue.diffusivity": 0}, r"data\.tissue\.diffusivity: .* not 0"),
+        ({"data.tissue.uptake": [0.1, 1e30]}, r"data\.tissue: uptake 1e\+30 "),
+        (
+            {"data.tissue.saturation": [1e-30, 1]},
+            r"data\.tissue: .* over saturation 1e-30",
+        ),
+        ({"data.tissue.cell": 3}, r"data\.tissue: unknown key 'cell'; do you mean cells"),
+        ({"physics.sources": "production"}, r"data\.tissue: .*choose physics\.sources"),
+        ({"data.diffusion_length": [4, 40]}, r"data\.tissue: .*diffusion_length: null"),
+        ({"physics.decay": 0, "data.tissue.cells": [0, 9]}, r"data\.tissue: .*at least 1 cell"),
+        ({"data.tissue.regions": 5000}, r"data\.tissue: regions must be at most 4096"),
+    ],
+)
+def test_what_has_no_tissue(changes, message):
+    with pytest.raises(ConfigurationError, match=message):
+        load_config("tissue", changes)

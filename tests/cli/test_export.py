@@ -1,30 +1,30 @@
 """`diffkeras export --solver`."""
 
-from collections.abc import Callable
-from pathlib import Path
-
-import numpy as np
 import pytest
-import tensorflow as tf
-from click.testing import Result
 
-from diffkeras.physics import solve
+from diffkeras.physics import Medium
+from diffkeras.tf_solver import TensorSolver
 
 
-def test_the_exported_solver_has_the_medium_of_the_options(
-    diffkeras: Callable[..., Result], tmp_path: Path
-) -> None:
-    medium = {"diffusivity": 2.0, "decay": 0.1, "step": 0.5, "boundary": ("periodic", "absorbing")}
+def test_the_exported_solver_has_the_medium_of_the_options(diffkeras, tmp_path, monkeypatch):
+    written = {}
+
+    def export(solver, output, *, sources):
+        written.update(medium=solver.medium, lattice=solver.lattice, sources=sources, at=output)
+
+    monkeypatch.setattr(TensorSolver, "export", export)
+    medium = Medium(2.0, 0.1, 0.5, ("periodic", "absorbing"))
     given = ("--diffusivity", 2, "--decay", 0.1, "--step", 0.5, "--boundary", "periodic,absorbing")
     words = ("export", "--solver", "--lattice", "8x12", *given, "-o", tmp_path / "solver")
     result = diffkeras(*words, "--sources", "production")
     assert result.exit_code == 0, result.output
     assert "8×12" in result.output
-    image = np.zeros((1, 8, 12, 1), np.float32)
-    image[0, 3, 4] = 1.0
-    field = tf.saved_model.load(str(tmp_path / "solver")).serve(image)[0, ..., 0]
-    exact = solve(production=0.1 * image[0, ..., 0], **medium).field
-    np.testing.assert_allclose(field, exact, rtol=0, atol=1e-7)
+    assert written == {
+        "medium": medium,
+        "lattice": (8, 12),
+        "sources": "production",
+        "at": tmp_path / "solver",
+    }
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,7 @@ def test_the_exported_solver_has_the_medium_of_the_options(
         ),
     ],
 )
-def test_what_fits_no_solver_is_refused(
-    refused: Callable[..., str],
-    words: tuple[str, ...],
-    message: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_fits_no_solver_is_refused(refused, words, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert message in refused("export", *words)
     assert not [*tmp_path.iterdir()]
