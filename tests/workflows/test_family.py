@@ -20,8 +20,9 @@ from diffkeras.data import raw_dataset, stream_batches
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.reading.examples import problem_of_examples
 from diffkeras.data.storage import dataset_path
-from diffkeras.errors import ConfigurationError, DataError, ExportError, PhysicsError
+from diffkeras.errors import ConfigurationError, DataError, ExportError, PhysicsError, RunError
 from diffkeras.physics import maps_of
+from diffkeras.surrogates.family_barriers import read_barriers
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import evaluate, export, generate, preview, train, verify
 from tfds_builders import Builder, DiffusionFieldsConfig
@@ -185,6 +186,22 @@ def test_a_fitted_kernel_predicts_proves_and_has_the_fixed_values(
     beyond = surrogate.predict(dict(zip(NAMES, 1.5 * family.high, strict=True)))
     assert "trained with values[vessels] from 0.5 to 1, and here it is out" in log.text
     assert beyond.error_bound < np.inf
+
+
+def test_without_barriers_the_solver_proves_and_damaged_ones_are_refused(
+    surrogate: Surrogate, family_run: Path, tmp_path: Path
+) -> None:
+    assert surrogate.family is not None
+    file = tmp_path / "barriers.npz"
+    assert read_barriers(file, surrogate.config) is None
+    without = Surrogate(surrogate.model, surrogate.config)
+    proven = without.predict(surrogate.family.problem, tolerance=1e-3)
+    assert proven.solved
+    assert proven.error_bound <= 1e-3 * proven.field.max()
+    for content in (b"", (family_run / "model.keras").read_bytes()):
+        file.write_bytes(content)
+        with pytest.raises(RunError, match="is damaged"):
+            read_barriers(file, surrogate.config)
 
 
 def test_problems_of_another_family_are_refused(surrogate: Surrogate) -> None:
