@@ -95,10 +95,11 @@ def main(benchmark: str, images: int, data_dir: Path, output: Path) -> None:
     for path in sorted((output / "submissions").iterdir()):
         submission = Submission.read(path)
         seeds = submission.manifest.seeds
-        if len(seeds) < 2:
-            continue
         folder = output / "validation" / benchmark
-        learned = [predictions_of(folder / f"{path.name}_{s}.npz", validation) for s in seeds]
+        own = [folder / f"{path.name}_{seed}.npz" for seed in seeds]
+        if len(seeds) < 2 or not all(file.exists() for file in own):
+            continue  # no network alone
+        learned = [predictions_of(file, validation) for file in own]
         for name in SPLITS:
             split = load_benchmark(benchmark, name, data_dir=data_dir)
             files = [submission.file(benchmark, name, seed) for seed in seeds]

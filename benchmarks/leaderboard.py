@@ -1,16 +1,24 @@
-"""The first rows of the leaderboard: networks of this package, and what takes no training.
+"""The rows of the leaderboard: networks of this package, and classical methods.
 
-    python -m benchmarks.leaderboard                       # fixed_values_64: ten minutes
-    python -m benchmarks.leaderboard --benchmark tissue_64
+    python -m benchmarks.leaderboard            # fixed_values_64: a quarter of an hour of CPU time
+    python -m benchmarks.leaderboard --times    # afterwards, on a quiet machine: a minute
 
-Each network is trained for the same CPU time, by Adam on the mean absolute error, with a learning
-rate that falls to 0 by a cosine. The number of steps follows from the CPU time of the first ones.
-Networks whose predictions are there aren't trained again. Submissions are left in `--output`.
+Each network is tuned and trained for the same CPU time, by Adam on the mean absolute error, with a
+learning rate that falls to 0 by a cosine. The number of steps follows from the CPU time of the
+first ones. To tune a network, its widths and learning rates are tried with one seed, for equal CPU
+time each; the pair with the smallest relative L2 error on the validation split is trained for all
+seeds. The network that is best on the validation split is also a start for `solve`, to tolerances.
+
+What is there isn't made again, so an interrupted command goes on. Submissions, networks and trials
+are left in `--output`. The times are wall-clock times, and `--times` measures nothing else.
 """
 
+import itertools
 import os
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,152 +27,389 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 import keras
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
-from benchmarks.tables import describe_machine
+from benchmarks.tables import describe_machine, write_table
+from diffkeras.config import Config, read_yaml
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
 from diffkeras.evaluation.benchmark_data.problems import SHIFTS
 from diffkeras.evaluation.benchmark_data.splits import public_split
+from diffkeras.evaluation.classical_methods import classical_methods
+from diffkeras.evaluation.errors import image_errors
+from diffkeras.evaluation.images import ImageBatch, joined
 from diffkeras.evaluation.leaderboard import MANIFEST
-from diffkeras.physics import solve
+from diffkeras.evaluation.measurement import measure_times
+from diffkeras.evaluation.methods import EXACT, TOLERANCES, Method, network_fields, predicted
+from diffkeras.representation.network_input import map_channels, network_input, value_scale
 from diffkeras.surrogates.build import build_model
+from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.atomic_files import replacing
 from diffkeras.workflows import load_benchmark, make_leaderboard
 
-RESULTS = Path(__file__).parent / "results" / "leaderboard.md"
-BATCH, WARM_STEPS, TIMED_STEPS = 16, 5, 20
+RESULTS = Path(__file__).parent / "results"
+BATCH, WARM_STEPS, TIMED_STEPS = 16, 3, 10
+TIMED_BATCH, ROUNDS = 64, 5
+VALIDATED = 100  # images on which trials are compared
 SPLITS = ("test", *SHIFTS)
+# the most exact and the cheapest of `classical_methods`, as far as a problem has them
+CLASSICAL = (
+    *("zero field", "superposition", "1 number a disc", "mean medium", "plain CG, 4 rounds"),
+    *("multigrid CG, 3 rounds", "Newton with multigrid, 4 rounds", "PyAMG, 0.01", "solve to 0.01"),
+    EXACT,
+)
 
 
 @dataclass(frozen=True)
 class Network:
-    """What differs between the rows."""
+    """A row of the table, and what is tried to tune it.
+
+    Attributes:
+        name: in the table.
+        model: its section of a configuration.
+        widths: values of `model.width`.
+        learning_rates: of Adam.
+    """
 
     name: str
-    model: dict[str, Any] = field(default_factory=dict)
-    learning_rate: float = 3e-3
+    model: dict[str, Any]
+    widths: tuple[int, ...]
+    learning_rates: tuple[float, ...] = (3e-3, 1e-2)
+
+    @property
+    def folder(self) -> str:
+        """The name of its submission."""
+        return self.name.lower().replace(" ", "_").replace(",", "")
+
+    @property
+    def candidates(self) -> list[tuple[int, float]]:
+        """Widths and learning rates."""
+        return list(itertools.product(self.widths, self.learning_rates))
+
+    def config(self, benchmark: str, width: int) -> Config:
+        """The configuration of the data of a benchmark and of the network."""
+        own = {"pad": False, "fixed_values": "corrections" not in self.model, **self.model}
+        if benchmark.startswith("production"):
+            own["fixed_values"] = False
+        settings = {f"model.{key}": value for key, value in {**own, "width": width}.items()}
+        return public_split(benchmark).config().with_overrides(settings)
 
 
 NETWORKS = (
-    Network("Encoder-decoder", {"architecture": "encoder_decoder", "width": 32, "depth": 4}),
-    Network("U-Net", {"architecture": "u_net", "width": 8, "depth": 4}),
+    Network("Encoder-decoder", {"architecture": "encoder_decoder", "depth": 4}, (16, 32)),
+    Network("U-Net", {"architecture": "u_net", "depth": 4}, (8, 16)),
     Network(
         "Fourier neural operator",
-        {"architecture": "fourier_neural_operator", "width": 16, "depth": 4, "modes": 12},
+        {"architecture": "fourier_neural_operator", "depth": 4, "modes": 12},
+        (8, 16),
+    ),
+    Network("DeepONet", {"architecture": "deeponet", "depth": 4}, (128, 256), (1e-3, 3e-3)),
+    Network(
+        "Transformer",
+        {"architecture": "transformer", "depth": 4, "patch": 8},
+        (64, 128),
+        (1e-3, 3e-3),
+    ),
+)
+# of problems with fixed values
+CORRECTED = (
+    Network(
+        "U-Net, 2 corrections", {"architecture": "u_net", "depth": 4, "corrections": 2}, (4, 8)
+    ),
+    Network(
+        "4 learned corrections",
+        {"architecture": "unrolled_cg", "corrections": 4},
+        (64,),
+        (1e-3, 3e-3, 1e-2, 3e-2),
     ),
 )
 
 
-def trained(network: Network, name: str, train: BenchmarkSplit, seed: int, budget: float) -> Any:
+def networks_of(benchmark: str) -> tuple[Network, ...]:
+    """The networks of a benchmark: corrections need known values and, here, sides without them."""
+    return NETWORKS if benchmark.startswith(("production", "mixed")) else NETWORKS + CORRECTED
+
+
+def inputs_of(split: BenchmarkSplit, config: Config) -> NDArray:
+    """The inputs of a network, as a surrogate makes them of problems."""
+    names, medium = split.channels[1:], config.physics.medium
+    maps = {name: split.inputs[..., k, None] for k, name in enumerate(names, 1)}
+    channels = map_channels(maps, float(medium.diffusivities[0]), medium.step)
+    images = split.inputs[..., :1]
+    scaled = images / value_scale(images)
+    return network_input(scaled, config.model.get_transform(), channels=channels).astype("float32")
+
+
+def train(
+    config: Config, data: BenchmarkSplit, learning_rate: float, seed: int, budget: float
+) -> keras.Model:
     """A network after `budget` seconds of CPU time."""
     keras.utils.set_random_seed(seed)
-    overrides = {f"model.{key}": value for key, value in network.model.items()}
-    overrides["model.fixed_values"] = not name.startswith("production")
-    model = build_model(public_split(name).config().with_overrides(overrides))
-    order = np.random.default_rng(seed)
+    model, inputs = build_model(config), inputs_of(data, config)
+    optimizer, order = keras.optimizers.Adam(0.0), np.random.default_rng(seed)
+    model.compile(optimizer, "mae")
 
-    def run(steps: int, learning_rate: Any) -> float:
-        chosen = order.integers(0, len(train), steps * BATCH)
-        model.compile(keras.optimizers.Adam(learning_rate), "mae")
+    def run(steps: int, rate: Callable[[int], Any]) -> float:
+        chosen = order.integers(0, len(data), steps * BATCH)
+        schedule = keras.callbacks.LambdaCallback(
+            on_train_batch_begin=lambda step, logs: optimizer.learning_rate.assign(rate(step))
+        )
         start = time.process_time()
         model.fit(
-            train.inputs[chosen], train.fields[chosen], BATCH, epochs=1, shuffle=False, verbose=0
+            *(inputs[chosen], data.fields[chosen], BATCH),
+            **{"epochs": 1, "shuffle": False, "verbose": 0, "callbacks": [schedule]},
         )
         return time.process_time() - start
 
     weights = model.get_weights()
-    run(WARM_STEPS, 0.0)
-    each = run(TIMED_STEPS, 0.0) / TIMED_STEPS
+    run(WARM_STEPS, lambda step: 0.0)
+    each = run(TIMED_STEPS, lambda step: 0.0) / TIMED_STEPS
     model.set_weights(weights)
+    for variable in optimizer.variables:
+        variable.assign(0 * variable)
     steps = max(int(budget / each), 1)
-    run(steps, keras.optimizers.schedules.CosineDecay(network.learning_rate, steps))
+    run(steps, lambda step: learning_rate * (1 + np.cos(np.pi * step / steps)) / 2)
     return model
 
 
-def time_of(compute: Any, images: int = 20) -> float:
-    """Median CPU time of a call for one image [ms]."""
-    compute(0)
-    times = []
-    for image in range(images):
-        start = time.process_time()
-        compute(image)
-        times.append(1e3 * (time.process_time() - start))
-    return float(np.median(times))
+@dataclass
+class Board:
+    """What is made of one benchmark, and where it is kept.
 
+    Attributes:
+        benchmark: its name.
+        output: the folder.
+        data_dir: where the splits are kept.
+        seconds: CPU time of each training.
+        trial_seconds: CPU time of each trial.
+        seeds: number of trainings of each network.
+    """
 
-def write_manifest(path: Path, **values: Any) -> None:
-    path.mkdir(parents=True, exist_ok=True)
-    with (path / MANIFEST).open("w") as file:
+    benchmark: str
+    output: Path
+    data_dir: Path
+    seconds: float
+    trial_seconds: float
+    seeds: int
+    _splits: dict[str, BenchmarkSplit] = field(default_factory=dict)
+
+    def split(self, name: str) -> BenchmarkSplit:
+        """A split, which is kept in memory."""
+        if name not in self._splits:
+            self._splits[name] = load_benchmark(self.benchmark, name, data_dir=self.data_dir)
+        return self._splits[name]
+
+    def images(self, name: str) -> list[ImageBatch]:
+        """The images of a split as methods take them."""
+        config = public_split(self.benchmark, name).config()
+        divided = config.data.divide_by_maximum
+        drawn = public_split(self.benchmark, name).images()
+        return [batch.solve(divide_by_maximum=divided) if divided else batch for batch in drawn]
+
+    @cached_property
+    def hardware(self) -> str:
+        """The machine in one line."""
+        return describe_machine()
+
+    # tuning
+
+    def tuned(self, network: Network) -> tuple[int, float]:
+        """The width and the learning rate with the smallest error on the validation split."""
+        file = self.output / "trials" / f"{self.benchmark}_{network.folder}.csv"
+        columns = ["network", "width", "learning rate", "parameters", "relative L2 error"]
+        rows = pd.read_csv(file).values.tolist() if file.exists() else []
+        for width, rate in network.candidates[len(rows) :]:
+            config = network.config(self.benchmark, width)
+            model = train(config, self.split("train"), rate, 0, self.trial_seconds)
+            error = self.validation_error(model, config)
+            rows.append([network.name, width, rate, model.count_params(), error])
+            print(f"{network.name}, width {width}, learning rate {rate:g}: {error:.3f}", flush=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(file) as partial:
+                pd.DataFrame(rows, columns=columns).to_csv(partial, index=False)
+        best = min(rows, key=lambda row: row[-1])
+        return int(best[1]), float(best[2])
+
+    def validation_error(self, model: keras.Model, config: Config) -> float:
+        """Mean relative L2 error of some of the images."""
+        split = self.split("validation")
+        split = split.part(np.arange(0, len(split), len(split) // VALIDATED))
+        fields = model.predict(inputs_of(split, config), batch_size=32, verbose=0)[..., 0]
+        table = image_errors(fields, split.fields[..., 0], split.inputs[..., 0])
+        return float(table["relative_l2"].mean())
+
+    def write_trials(self) -> None:
+        """The table of all trials."""
+        files = [
+            self.output / "trials" / f"{self.benchmark}_{network.folder}.csv"
+            for network in networks_of(self.benchmark)
+        ]
+        table = pd.concat([pd.read_csv(file) for file in files])
+        rows = [
+            [name, str(width), f"{rate:g}", f"{parameters:,}", f"{error:.3f}"]
+            for name, width, rate, parameters, error in table.itertuples(index=False)
+        ]
+        caption = f"{self.benchmark}, {self.trial_seconds:g} s of CPU time each; {self.hardware}"
+        columns = ["network", "width", "learning rate", "parameters", "error on `validation`"]
+        write_table(rows, columns, RESULTS / "leaderboard_trials", caption)
+
+    # networks
+
+    def surrogate(self, network: Network, seed: int) -> Surrogate:
+        """The trained network of a seed, with its physics."""
+        width, rate = self.tuned(network)
+        config = network.config(self.benchmark, width)
+        file = self.output / "models" / self.benchmark / f"{network.folder}_{seed}.keras"
+        if not file.exists():
+            print(f"training {network.name}, seed {seed}", flush=True)
+            model = train(config, self.split("train"), rate, seed, self.seconds)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(file) as partial:
+                model.save(partial.with_suffix(".keras"))
+                partial.with_suffix(".keras").rename(partial)
+        return Surrogate(keras.saving.load_model(file), config)
+
+    def submit_network(self, network: Network) -> None:
+        """Predictions of a network of all seeds, also of the validation split."""
+        for seed in range(self.seeds):
+            surrogate = self.surrogate(network, seed)
+            for name in ("validation", *SPLITS):
+                folder = self.output / "validation" if name == "validation" else None
+                self.submit(network.folder, name, seed, surrogate, folder)
+        parameters = sum(int(np.prod(v.shape)) for v in surrogate.model.trainable_variables)
+        self.write_manifest(
+            network.folder,
+            model=network.name,
+            parameters=parameters,
+            training_seconds=self.seconds,
+            training_images=len(self.split("train")),
+            seeds=list(range(self.seeds)),
+            tuning=f"{len(network.candidates)} trainings of {self.trial_seconds:g} s: widths "
+            f"{', '.join(map(str, network.widths))}, learning rates "
+            f"{', '.join(f'{rate:g}' for rate in network.learning_rates)}",
+        )
+
+    def submit(
+        self, folder: str, name: str, seed: int, surrogate: Surrogate, place: Path | None
+    ) -> None:
+        """The predictions of a network of one split, where they are missing."""
+        file = self.output / "submissions" / folder / self.benchmark / f"{name}_{seed}.npz"
+        if place is not None:  # for benchmarks.intervals; the split has no row in the table
+            file = place / self.benchmark / f"{folder}_{seed}.npz"
+        if file.exists():
+            return
+        inputs = inputs_of(self.split(name), surrogate.config)
+        fields = surrogate.model.predict(inputs, batch_size=32, verbose=0)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.split(name).write_predictions(file, fields)
+
+    def best_network(self) -> Network:
+        """The network with the smallest error of seed 0 on the validation split, of those that
+        don't know the equation."""
+
+        def error(network: Network) -> float:
+            surrogate = self.surrogate(network, 0)
+            return self.validation_error(surrogate.model, surrogate.config)
+
+        return min(NETWORKS, key=error)
+
+    # other methods
+
+    def methods(self) -> Iterator[tuple[str, dict[str, Any], list[Method]]]:
+        """Folder, manifest and method of each seed, of all that is no network alone."""
+        config = public_split(self.benchmark).config()
+        for method in classical_methods(config):
+            if method.name in CLASSICAL:
+                texts = {"model": method.name[0].upper() + method.name[1:], "tuning": "none"}
+                numbers = {"parameters": 0, "training_seconds": 0, "training_images": 0}
+                folder = "classical_" + method.name.replace(" ", "_").replace(",", "")
+                yield folder, {**texts, **numbers, "seeds": [0]}, [method]
+        best = self.best_network()
+        surrogates = [self.surrogate(best, seed) for seed in range(self.seeds)]
+        own = read_yaml(self.output / "submissions" / best.folder / MANIFEST)
+        for tolerance in TOLERANCES:
+            name = f"{best.name}, solved to {tolerance:g}"
+            yield (
+                f"{best.folder}_to_{tolerance:g}",
+                {**own, "model": name},
+                [Method(name, predicted(one, tolerance), together=True) for one in surrogates],
+            )
+
+    def submit_method(self, folder: str, manifest: dict[str, Any], methods: list[Method]) -> None:
+        """The fields of a method."""
+        path = self.output / "submissions" / folder / self.benchmark
+        for name in SPLITS:
+            for seed, method in enumerate(methods):
+                if (file := path / f"{name}_{seed}.npz").exists():
+                    continue
+                print(f"{method.name}, {name}, seed {seed}", flush=True)
+                fields = [method.compute(batch).fields for batch in self.images(name)]
+                path.mkdir(parents=True, exist_ok=True)
+                self.split(name).write_predictions(file, np.concatenate(fields))
+        self.write_manifest(folder, **manifest)
+
+    # manifests
+
+    def write_manifest(self, folder: str, **values: Any) -> None:
+        """The manifest of a submission, with what was known of it before."""
+        path = self.output / "submissions" / folder / MANIFEST
+        known = read_yaml(path) if path.exists() else {}
+        common = {"authors": "diffkeras", "hardware": self.hardware}
+        path.parent.mkdir(parents=True, exist_ok=True)
         yaml = YAML()
         yaml.default_flow_style = False
-        yaml.dump(values, file)
+        with replacing(path) as partial, partial.open("w") as file:
+            yaml.dump({**known, **common, **values}, file)
+
+    def measure_times(self) -> None:
+        """The wall-clock times of all methods, alone and in batches, written into manifests."""
+        methods = {folder: methods[0] for folder, _, methods in self.methods()}
+        for network in networks_of(self.benchmark):
+            fields = network_fields(self.surrogate(network, 0))
+            methods[network.folder] = Method(network.folder, fields, together=True)
+        images = joined(self.images("test"))
+        images = images.part(np.random.default_rng(0).permutation(len(images)))
+        named = list({method.name: method for method in methods.values()}.values())
+        alone = measure_times(named, images, 1, 4 * ROUNDS)
+        batched = measure_times(named, images, TIMED_BATCH, ROUNDS)
+        for folder, method in methods.items():
+            times = {
+                "milliseconds_per_field": alone[method.name],
+                "solve_milliseconds_per_field": alone[EXACT],
+                "milliseconds_in_batches": batched[method.name],
+                "solve_milliseconds_in_batches": batched[EXACT],
+            }
+            rounded = {key: float(f"{time['median']:.3g}") for key, time in times.items()}
+            self.write_manifest(folder, **rounded)
+
+    def write_table(self) -> None:
+        """The leaderboard in the documentation."""
+        submissions = sorted((self.output / "submissions").iterdir())
+        board = make_leaderboard(submissions, self.output / "table", data_dir=self.data_dir)
+        (RESULTS / "leaderboard.md").write_text(board.text.replace("## ", "### "))
+        print(board.text)
 
 
 @click.command()
 @click.option("--benchmark", default="fixed_values_64", show_default=True)
-@click.option("--seconds", default=30.0, show_default=True, help="CPU time of each training.")
+@click.option("--seconds", default=20.0, show_default=True, help="CPU time of each training.")
+@click.option("--trial-seconds", default=5.0, show_default=True, help="CPU time of each trial.")
 @click.option("--seeds", default=3, show_default=True)
+@click.option("--times", is_flag=True, help="Measure the times of what is there, and nothing else.")
 @click.option("--data-dir", default="data", show_default=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", default="leaderboard", type=click.Path(path_type=Path))
-def main(benchmark: str, seconds: float, seeds: int, data_dir: Path, output: Path) -> None:
-    splits = {
-        split: load_benchmark(benchmark, split, data_dir=data_dir)
-        for split in ("train", "validation", *SPLITS)
-    }
-    train, test = splits["train"], splits["test"]
-    solve_time = time_of(lambda image: solve(test.problem(image)))
-    common = {
-        "authors": "diffkeras",
-        "hardware": f"{describe_machine()}; CPU time",
-        "solve_milliseconds_per_field": round(solve_time, 3),
-    }
-    zero = output / "submissions" / "zero"
-    for split in SPLITS:
-        fields = np.zeros_like(splits[split].fields)
-        (zero / benchmark).mkdir(parents=True, exist_ok=True)
-        splits[split].write_predictions(zero / benchmark / f"{split}_0.npz", fields)
-    write_manifest(
-        zero,
-        model="Field of zeros",
-        parameters=0,
-        training_seconds=0,
-        training_images=0,
-        seeds=[0],
-        tuning="none",
-        **common,
-    )
-    for network in NETWORKS:
-        path = output / "submissions" / network.name.lower().replace(" ", "_")
-        (path / benchmark).mkdir(parents=True, exist_ok=True)
-        for seed in range(seeds):
-            files = {split: path / benchmark / f"{split}_{seed}.npz" for split in SPLITS}
-            # for benchmarks.intervals; the validation split has no row in the table
-            files["validation"] = output / "validation" / benchmark / f"{path.name}_{seed}.npz"
-            files["validation"].parent.mkdir(parents=True, exist_ok=True)
-            if all(file.exists() for file in files.values()):
-                continue
-            print(f"training {network.name}, seed {seed}", flush=True)
-            model = trained(network, benchmark, train, seed, seconds)
-            for split, file in files.items():
-                fields = model.predict(splits[split].inputs, batch_size=32, verbose=0)
-                splits[split].write_predictions(file, fields)
-            write_manifest(
-                path,
-                model=network.name,
-                parameters=model.count_params(),
-                training_seconds=seconds,
-                training_images=len(train),
-                seeds=list(range(seed + 1)),
-                tuning="none on this benchmark",
-                milliseconds_per_field=round(
-                    time_of(lambda k, m=model: m(test.inputs[k : k + 1])), 3
-                ),
-                **common,
-            )
-    board = make_leaderboard(
-        sorted((output / "submissions").iterdir()), output / "table", data_dir=data_dir
-    )
-    RESULTS.write_text(board.text.replace("## ", "### "))
-    print(board.text)
+def main(times: bool, benchmark: str, output: Path, **options: Any) -> None:
+    board = Board(benchmark, output, **options)
+    if times:
+        board.measure_times()
+    else:
+        for network in networks_of(benchmark):
+            board.submit_network(network)
+        board.write_trials()
+        for folder, manifest, methods in board.methods():
+            board.submit_method(folder, manifest, methods)
+    board.write_table()
 
 
 if __name__ == "__main__":

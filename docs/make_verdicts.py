@@ -2,10 +2,11 @@
 
     python docs/make_verdicts.py     # make findings runs it too
 
-It reads the rows of runs and searches in docs/results/studies/STUDY, and two tables of benchmarks
-for the speed of networks and solvers. It writes verdicts.md, rules.md, weights.md, joint.md and
-recipe.md into docs/results/findings. The rules are in `diffkeras.studies.verdicts`; the rule of a
-verdict in words is the docstring of its function. A study without results is left out.
+It reads the rows of runs and searches in docs/results/studies/STUDY, and tables of benchmarks: for
+the speed of networks and solvers, and of hard examples. It writes verdicts.md, rules.md,
+weights.md, joint.md and recipe.md into docs/results/findings. The rules are in
+`diffkeras.studies.verdicts`; the rule of a verdict in words is the docstring of its function. A
+study without results is left out.
 """
 
 import sys
@@ -17,7 +18,16 @@ from diffkeras.config import load_config
 from diffkeras.errors import DiffkerasError
 from diffkeras.reporting.text import value_text
 from diffkeras.studies import verdicts as rules_of
-from diffkeras.studies.study_data import MARK, StudyData, names_damaged, read_study, read_table
+from diffkeras.studies.study_data import (
+    ALL,
+    MARK,
+    SEED,
+    VARIANT,
+    StudyData,
+    names_damaged,
+    read_study,
+    read_table,
+)
 from diffkeras.studies.study_directory import recipe_of
 from diffkeras.studies.study_file import load_study
 from diffkeras.studies.verdicts import OPEN, Verdict
@@ -100,6 +110,8 @@ CLAIMS = (
     ),
 )
 NOT_YET_RUN = (rules_of.variant_helps, rules_of.architecture_is_best)
+HARD = "11. Hard examples in the training set lower the error"
+HARD_ROWS = "hard_examples.csv"  # of benchmarks/hard_examples.py
 SPEED = "10. A surrogate is faster by several orders of magnitude"
 # of benchmarks/solver.py, solvers of at least the accuracy of a float32 network
 TABLES = {"fixed values": "solver.csv", "production": "solver_production.csv"}
@@ -113,9 +125,25 @@ def verdicts(studies: Path, benchmarks: Path) -> Iterator[list[str]]:
         found = list(_judged(claim, studies))
         yield from found
         if not found and claim.rule in NOT_YET_RUN:
-            yield [claim.words, "production", f"**{OPEN}**", "", "not run yet"]
+            yield _not_run(claim.words)
     for reading, solvers in times(benchmarks):
         yield _row(SPEED, f"{reading}, {SIDE}², CPU", rules_of.orders_of_magnitude_faster(*solvers))
+    yield hard_examples(benchmarks / HARD_ROWS)
+
+
+def _not_run(words: str) -> list[str]:
+    return [words, "production", f"**{OPEN}**", "", "not run yet"]
+
+
+def hard_examples(file: Path) -> list[str]:
+    """The row of the hard examples, whose runs are in two stages and no study's."""
+    if not file.is_file():
+        return _not_run(HARD)
+    runs = read_table(file, {VARIANT: "str", SEED: "str"}).assign(test_set="test", sources=ALL)
+    with names_damaged([file]):
+        factors = {name: list(runs[name].unique()) for name in (VARIANT, SEED)}
+        data = StudyData(factors, runs, runs.iloc[:0])
+        return _row(HARD, "production, paper's recipe, 64²", rules_of.hard_examples_help(data))
 
 
 def _judged(claim: Claim, studies: Path) -> Iterator[list[str]]:
@@ -206,6 +234,7 @@ def rules() -> Iterator[list[str]]:
     for claim in CLAIMS:
         yield [claim.words, _in_one_line(claim.rule)]
     yield [SPEED, _in_one_line(rules_of.orders_of_magnitude_faster)]
+    yield [HARD, _in_one_line(rules_of.hard_examples_help)]
 
 
 def main(docs: Path, benchmarks: Path) -> None:

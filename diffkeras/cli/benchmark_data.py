@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from diffkeras.cli.options import (
+    WholeRange,
     command,
     data_dir_option,
     file_option,
     path_option,
-    start_tensorflow,
 )
 
 
@@ -25,7 +25,8 @@ def benchmark_data(name: str | None, split: str, output: Path | None) -> None:
     checked by the published hash, and its fields by their residuals. The .npz holds, for each
     source count NN, source_images_NN, fields_NN and bounds_NN, the largest error that each field
     can have; in tissue, also its maps, such as diffusivity_NN; and name, sha256 and configuration,
-    the YAML of the data for --config. In Python, diffkeras.load_benchmark gives the same as arrays.
+    the YAML of the data for --config. A card in the format Croissant is written beside it. In
+    Python, diffkeras.load_benchmark gives the same as arrays.
 
     \b
     Examples:
@@ -33,7 +34,6 @@ def benchmark_data(name: str | None, split: str, output: Path | None) -> None:
       diffkeras benchmark-data fixed_values_64 train -o train.npz
       diffkeras benchmark-data fixed_values_64 edges -o edges.npz
     """
-    start_tensorflow()
     from diffkeras.evaluation.benchmark_data.splits import public_split
 
     if name is None:
@@ -74,8 +74,17 @@ def _list() -> None:
 @command()
 @click.argument("submissions", metavar="SUBMISSION...", nargs=-1, required=True, type=click.Path())
 @data_dir_option
+@click.option(
+    "--bounds",
+    metavar="N",
+    type=WholeRange(0, 100_000),
+    default=50,
+    show_default=True,
+    help="Images of each split whose errors are bounded by a proof, which takes about as long as a "
+    "solution; 0 for none.",
+)
 @path_option("-o --output", "Directory of the results.", required=True)
-def leaderboard(submissions: tuple[str, ...], data_dir: Path, output: Path) -> None:
+def leaderboard(submissions: tuple[str, ...], data_dir: Path, bounds: int, output: Path) -> None:
     """Compare models by their predictions.
 
     SUBMISSION is a directory with manifest.yaml and predictions BENCHMARK/SPLIT_SEED.npz, such as
@@ -87,9 +96,10 @@ def leaderboard(submissions: tuple[str, ...], data_dir: Path, output: Path) -> N
     Example:
       diffkeras leaderboard submissions/* -o leaderboard
     """
-    start_tensorflow()
     from diffkeras.workflows import make_leaderboard
 
-    board = make_leaderboard(submissions, output, data_dir=data_dir, show_progress=True)
+    board = make_leaderboard(
+        submissions, output, data_dir=data_dir, bounds=bounds, show_progress=True
+    )
     click.echo(board.text)
     click.echo(f"table: {board.path / 'leaderboard.md'}")

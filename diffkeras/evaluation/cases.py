@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from diffkeras.config import Config
-from diffkeras.evaluation.images import read_image
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import Method
+from diffkeras.evaluation.stored_images import read_image
 from diffkeras.reporting.data_figures import tissue_figure
 from diffkeras.reporting.figures import Case, case_figure
 

@@ -1,18 +1,15 @@
-"""Test images: their problems, and the exact fields."""
+"""Test images: their problems, and the exact fields. TensorFlow isn't needed to draw them."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.config import Config
-from diffkeras.data import raw_dataset
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.reading.examples import problem_of_examples
 from diffkeras.physics import Problem, Sources, solve
 from diffkeras.physics.sampling.family_recipe import NO_SOURCES
 
@@ -124,41 +121,4 @@ def _draw_family(config: Config, count: int, numbers: Sequence[int], split: str)
         sources=[NO_SOURCES] * len(points),
         numbers=np.array(numbers),
         parameters=points,
-    )
-
-
-def read_batches(
-    config: Config, count: int, data_dir: Path, threads: int | None = None
-) -> Iterator[ImageBatch]:
-    """The test split of one source count, in order."""
-    dataset = raw_dataset(config, count, "test", data_dir, threads=threads)
-    start = 0
-    for batch in dataset.batch(config.evaluation.batch_size).as_numpy_iterator():
-        images = _as_batch(batch, config, start)
-        start += len(images)
-        yield images
-
-
-def read_image(config: Config, count: int, number: int, data_dir: Path) -> ImageBatch:
-    """A batch of one: example `number` of the test split of one source count."""
-    dataset = raw_dataset(config, count, "test", data_dir, numbers=range(number, number + 1))
-    return _as_batch(next(dataset.batch(1).as_numpy_iterator()), config, number)
-
-
-def _as_batch(examples: dict[str, Any], config: Config, start: int) -> ImageBatch:
-    images = examples["source_image"][..., 0]
-    if "sources" in examples:
-        discs = [examples["sources"][name] for name in ("rows", "columns", "radii", "values")]
-        sources = [Sources(*disc) for disc in zip(*discs, strict=True)]
-    else:
-        sources = [NO_SOURCES] * len(images)
-    return ImageBatch(
-        problem=problem_of_examples(config, examples),
-        images=images,
-        fields=examples["field"][..., 0],
-        sources=sources,
-        numbers=np.arange(start, start + len(images)),
-        lengths=examples.get("diffusion_length"),
-        parameters=examples.get("parameters"),
-        maxima=examples.get("maximum"),
     )

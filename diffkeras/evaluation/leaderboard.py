@@ -7,7 +7,8 @@ A submission is a directory:
     my_model/tissue_64/larger_radius_0.npz     those of a shifted split
 
 The predictions are what `BenchmarkSplit.write_predictions` writes. Errors are means over the
-images, then over the seeds, beside the standard deviation between seeds.
+images, then over the seeds, beside the standard deviation between seeds. So are the proven bounds
+of the largest errors, over some of the images, as a proof takes about as long as a solution.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,12 +32,17 @@ from diffkeras.system.atomic_files import check_regular
 
 MANIFEST = "manifest.yaml"
 KEYS = ["benchmark", "split"]
-ERRORS = ("relative_l2", "max_error", "mae")
-SCORES = ("model", "relative L2 error", "largest error of a node", "mean error")
-MODELS = (
-    *("model", "parameters", "training images", "training, s", "seeds", "a field, ms"),
-    *("`solve`, ms", "pays from, fields", "hardware", "tuning"),
+ERRORS = ("relative_l2", "max_error", "bound", "mae")
+SCORES = (
+    *("model", "relative L2 error", "largest error of a node", "proven bound of it"),
+    "mean error",
 )
+MODELS = ("model", "parameters", "training images", "training, s", "seeds", "hardware", "tuning")
+TIMES = (
+    *("model", "one field, ms", "`solve`, ms", "pays from, fields"),
+    *("in batches, ms", "`solve` in batches, ms", "pays from, fields in batches"),
+)
+BOUNDED = 50  # images of a split whose bounds are proven
 ORDER = {name: place for place, name in enumerate(("test", *SHIFTS, "validation", "train"))}
 
 
@@ -80,16 +86,27 @@ class Manifest(Section):
     """Time of one prediction, alone."""
     solve_milliseconds_per_field: Milliseconds | None = None
     """Time of `diffkeras.solve` for one such problem on the same hardware."""
+    milliseconds_in_batches: Milliseconds | None = None
+    """Time of a prediction within a batch."""
+    solve_milliseconds_in_batches: Milliseconds | None = None
+    """Time of `diffkeras.solve` for a problem within a batch, on the same hardware."""
     url: Text | None = None
     """Where the code is; the table links to it."""
 
-    @property
-    def pays_from(self) -> float:
-        """Fields from which training and predictions take less time than `solve`; inf for never."""
+    def times(self, *, batches: bool) -> tuple[float | None, float | None, float]:
+        """Milliseconds of a prediction, those of `solve`, and the fields from which a model pays.
+
+        From so many fields on, training, the solutions that it was trained on and the predictions
+        take less time than `solve`; inf for never, NaN if a time is unknown. The trainings of other
+        seeds and of the tuning don't count.
+        """
         model, solve = self.milliseconds_per_field, self.solve_milliseconds_per_field
+        if batches:
+            model, solve = self.milliseconds_in_batches, self.solve_milliseconds_in_batches
         if model is None or solve is None:
-            return np.nan
-        return 1e3 * self.training_seconds / (solve - model) if model < solve else np.inf
+            return model, solve, np.nan
+        cost = 1e3 * self.training_seconds + self.training_images * solve
+        return model, solve, cost / (solve - model) if model < solve else np.inf
 
 
 @dataclass(frozen=True)
@@ -158,15 +175,24 @@ class Submission:
         return self.path / benchmark / f"{split}_{seed}.npz"
 
 
-def score(submission: Submission, split: BenchmarkSplit) -> pd.DataFrame:
-    """A row for each seed, with the means of the errors over the images of a split."""
+def score(submission: Submission, split: BenchmarkSplit, bounded: int = BOUNDED) -> pd.DataFrame:
+    """A row for each seed, with the means of the errors over the images of a split.
+
+    Args:
+        submission: the model.
+        split: the images.
+        bounded: of how many images, spread over the split, the bounds are proven; at most all.
+    """
     benchmark, _, name = split.name.partition("/")
     exact, images = split.fields[..., 0], split.inputs[..., 0]
+    chosen = np.linspace(0, len(split) - 1, min(bounded, len(split))).astype(int)
     rows = []
     for seed in submission.manifest.seeds:
         fields = predictions_of(submission.file(benchmark, name, seed), split)
-        errors = image_errors(fields, exact, images)
-        means: dict[str, Any] = {error: float(errors[error].mean()) for error in ERRORS}
+        table = image_errors(fields, exact, images)
+        if len(chosen):
+            table.loc[chosen, "bound"] = split.part(chosen).certify(fields[chosen])
+        means: dict[str, Any] = {e: float(table[e].mean()) for e in ERRORS if e in table}
         model = submission.manifest.model
         rows.append({"benchmark": benchmark, "split": name, "model": model, "seed": seed, **means})
     return pd.DataFrame(rows)
@@ -175,6 +201,7 @@ def score(submission: Submission, split: BenchmarkSplit) -> pd.DataFrame:
 def leaderboard(
     submissions: list[Submission],
     split_of: Callable[[str, str], BenchmarkSplit],
+    bounded: int = BOUNDED,
     on_split: Callable[[int], object] = lambda number: None,
 ) -> pd.DataFrame:
     """A row for each submission, benchmark, split and seed.
@@ -182,6 +209,7 @@ def leaderboard(
     Args:
         submissions: the models, of different names.
         split_of: (benchmark, split) → its images.
+        bounded: of how many images of a split the bounds are proven.
         on_split: called with 1 for each split of a submission that is done.
 
     Raises:
@@ -198,7 +226,7 @@ def leaderboard(
         images = split_of(benchmark, split)
         for submission in submissions:
             if (benchmark, split) in submission.splits:
-                tables.append(score(submission, images))
+                tables.append(score(submission, images, bounded))
                 on_split(1)
     return pd.concat(tables, ignore_index=True)
 
@@ -208,40 +236,51 @@ def _place(split: tuple[str, str]) -> tuple[int, int]:
 
 
 def markdown(rows: pd.DataFrame, submissions: list[Submission]) -> str:
-    """The tables of the splits, best model first, and the table of the models."""
+    """The tables of the splits, best model first, and those of the models and their times."""
+    shown = [error for error in ERRORS if error in rows]
+    head = [
+        "model",
+        *(title for error, title in zip(ERRORS, SCORES[1:], strict=True) if error in shown),
+    ]
     parts = []
     for (benchmark, split), table in rows.groupby(KEYS, sort=False):
-        scores = table.groupby("model")[list(ERRORS)].agg(["mean", "std"])
+        scores = table.groupby("model")[shown].agg(["mean", "std"])
         scores = scores.sort_values((ERRORS[0], "mean"))
         cells = [
-            [str(model), *(_with_spread(row[error, "mean"], row[error, "std"]) for error in ERRORS)]
+            [str(model), *(_with_spread(row[error, "mean"], row[error, "std"]) for error in shown)]
             for model, row in scores.iterrows()
         ]
-        parts += [f"## {benchmark}, {split}", markdown_table(SCORES, cells)]
-    return "\n\n".join([*parts, "## Models", _models(submissions)]) + "\n"
+        parts += [f"## {benchmark}, {split}", markdown_table(head, cells)]
+    manifests = [submission.manifest for submission in submissions]
+    parts += ["## Models", markdown_table(MODELS, [*map(_model, manifests)], MODELS[-2:])]
+    if any(each.milliseconds_per_field or each.milliseconds_in_batches for each in manifests):
+        parts += ["## Times", markdown_table(TIMES, [*map(_times, manifests)])]
+    return "\n\n".join(parts) + "\n"
 
 
 def _with_spread(mean: float, deviation: float) -> str:
     return f"{mean:.2g}" if np.isnan(deviation) else f"{mean:.2g} ± {deviation:.1g}"
 
 
-def _models(submissions: list[Submission]) -> str:
-    rows = []
-    for each in (submission.manifest for submission in submissions):
-        times = [each.milliseconds_per_field, each.solve_milliseconds_per_field]
-        row = [
-            each.model if each.url is None else f"[{each.model}]({each.url})",
-            f"{each.parameters:,}",
-            f"{each.training_images:,}",
-            f"{each.training_seconds:,.0f}",
-            str(len(each.seeds)),
-            *("" if time is None else f"{time:.2g}" for time in times),
-            _count(each.pays_from),
-            each.hardware,
-            each.tuning,
-        ]
-        rows.append(row)
-    return markdown_table(MODELS, rows, texts=("hardware", "tuning"))
+def _model(manifest: Manifest) -> list[str]:
+    return [
+        manifest.model if manifest.url is None else f"[{manifest.model}]({manifest.url})",
+        f"{manifest.parameters:,}",
+        f"{manifest.training_images:,}",
+        f"{manifest.training_seconds:,.0f}",
+        str(len(manifest.seeds)),
+        manifest.hardware,
+        manifest.tuning,
+    ]
+
+
+def _times(manifest: Manifest) -> list[str]:
+    cells = [manifest.model]
+    for batches in (False, True):
+        *times, pays_from = manifest.times(batches=batches)
+        cells += ["" if time is None else f"{time:.2g}" for time in times]
+        cells.append(_count(pays_from))
+    return cells
 
 
 def _count(number: float) -> str:

@@ -101,6 +101,7 @@ def _write_pages(
         of_field=_field_table(metrics),
         explanations=EXPLANATIONS,
         clock=describe_clock(),
+        timed=measured.methods[0].timed,
         batch_size=tested.evaluation.batch_size,
         per_count=_per_count_table(metrics),
         bounds=_bounds_table({ALL: proven[ALL]} if data.family and proven else proven),

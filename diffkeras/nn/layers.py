@@ -5,8 +5,10 @@ from diffkeras.nn.equation.corrections import FixedValues, MultigridCorrections,
 from diffkeras.nn.families import DimensionlessInputs, KernelCoefficients, ModeFactors
 from diffkeras.nn.fourier import AppendCoordinates, SpectralConvolution, gelu
 from diffkeras.nn.lattice import CropTo, LatticeCheck, PadToMultiple
+from diffkeras.nn.positions import AddPositions, Sensors, Superposition, Waves
 
 __all__ = [
+    "AddPositions",
     "AppendCoordinates",
     "Conv3x3",
     "CropTo",
@@ -19,7 +21,10 @@ __all__ = [
     "NormalizedConv3x3",
     "PadToMultiple",
     "RingCorrections",
+    "Sensors",
     "SpectralConvolution",
+    "Superposition",
     "UpsampledConv3x3",
+    "Waves",
     "gelu",
 ]

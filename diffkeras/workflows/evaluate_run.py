@@ -11,10 +11,11 @@ from diffkeras.data import check_dataset, explain_damage
 from diffkeras.data.storage import with_stored_examples
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.figures import draw_figures
-from diffkeras.evaluation.images import ImageBatch, read_batches
+from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import SET, SURROGATE, baselines
 from diffkeras.evaluation.report import FILES, overall_table, write_results
+from diffkeras.evaluation.stored_images import read_batches
 from diffkeras.evaluation.subject import (
     Subject,
     different_physics,

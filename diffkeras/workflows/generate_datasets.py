@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.storage import dataset_status, remove_leftovers
 from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.evaluation.benchmark_data.splits import public_test_set
 from diffkeras.reporting.text import duration
 from diffkeras.system.atomic_files import check_directory
 from diffkeras.system.progress import progress_bar
@@ -196,3 +197,36 @@ def generate_on_beam(generation: "Generation", options: Any) -> None:
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise DataError(f"the Beam pipeline failed: {reason[-1]}") from error
         generation.publish(count, Path(builder.data_path))
+
+
+def generate_test_set(
+    name: str,
+    data_dir: str | Path,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    processes: int = 1,
+    show_progress: bool = False,
+) -> Config:
+    """Generate the datasets of a test split of a benchmark where they are missing.
+
+    Args:
+        name: e.g. "fixed_values_64", or "fixed_values_64/edges" for a shifted one.
+        data_dir: where datasets are.
+        overrides: settings of the evaluation, fewer source counts (`data.sources`) or fewer images
+            (`data.test_examples`), by dotted key.
+        processes: how many solve.
+        show_progress: whether to draw a progress bar.
+
+    Returns:
+        Its configuration with the overrides, for `evaluate` and `evaluate_foreign`.
+
+    Raises:
+        ConfigurationError: there is no such benchmark, or an override would make another test set.
+        DataError: this machine draws other images.
+        OutputError: `data_dir` can't be written.
+    """
+    split = public_test_set(name)
+    part = split.part(overrides or {})
+    split.check()
+    generate(split.test_config(), data_dir, processes=processes, show_progress=show_progress)
+    return part

@@ -11,7 +11,7 @@ import pandas as pd
 
 from diffkeras.config import Config
 from diffkeras.data import check_dataset, explain_damage
-from diffkeras.evaluation.images import read_image
+from diffkeras.evaluation.stored_images import read_image
 from diffkeras.evaluation.worst_cases.certified import (
     candidate_errors,
     certify_candidates,

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
+from diffkeras.evaluation.benchmark_data.splits import public_split
 from diffkeras.evaluation.leaderboard import Manifest, Submission, leaderboard, markdown
 
 MANIFEST: dict[str, Any] = {
@@ -29,7 +30,9 @@ MANIFEST: dict[str, Any] = {
 
 @pytest.fixture
 def split() -> BenchmarkSplit:
-    """Two images of made-up fields."""
+    """Images without sources and made-up fields."""
+    config = public_split("fixed_values_64", "edges").config()
+    config = config.with_overrides({"physics.lattice": 8, "data.radius": 1})
     fields = np.random.default_rng(0).random((4, 8, 8, 1)).astype(np.float32)
     return BenchmarkSplit(
         "fixed_values_64/edges",
@@ -39,7 +42,8 @@ def split() -> BenchmarkSplit:
         fields,
         np.zeros(4),
         np.array([1, 1, 2, 2]),
-        None,  # type: ignore[arg-type]
+        np.ones(4),
+        config,
     )
 
 
@@ -55,7 +59,8 @@ def submit(path: Path, split: BenchmarkSplit, factors: dict[int, float], **manif
 
 
 def test_models_are_ranked_by_their_errors(split: BenchmarkSplit, tmp_path: Path) -> None:
-    half = submit(tmp_path / "half", split, {0: 0.5, 1: 0.7})
+    times = {"milliseconds_per_field": 1.5, "solve_milliseconds_per_field": 2}
+    half = submit(tmp_path / "half", split, {0: 0.5, 1: 0.7}, **times)
     near = submit(tmp_path / "near", split, {5: 0.9}, model="near|er", url="https://a.org")
     submissions = [Submission.read(path) for path in (half, near)]
     rows = leaderboard(submissions, lambda benchmark, name: split)
@@ -63,11 +68,16 @@ def test_models_are_ranked_by_their_errors(split: BenchmarkSplit, tmp_path: Path
     assert errors["half", 0] == pytest.approx(0.5, rel=1e-5)
     assert errors["half", 1] == pytest.approx(0.3, rel=1e-5)
     assert errors["near|er", 5] == pytest.approx(0.1, rel=1e-5)
+    # the exact fields of these problems are 0, so a prediction is its own error
+    bounds = rows.set_index(["model", "seed"])["bound"]
+    largest = float(0.9 * split.fields.max(axis=(1, 2)).mean())
+    assert bounds["near|er", 5] == pytest.approx(largest, rel=1e-5)
     text = markdown(rows, submissions)
     first, second = text.splitlines()[4:6]
     assert first.startswith("| near/er | 0.1 |")
     assert second.startswith("| half | 0.4 ± 0.1 |")
     assert "\n| [near/er](https://a.org) | 0 |" in text
+    assert "\n| half | 1.5 | 2 | 20,000 |  |  |  |\n| near/er |  |  |" in text
 
 
 def test_the_score_comes_before_shifted_splits(split: BenchmarkSplit, tmp_path: Path) -> None:
@@ -133,13 +143,18 @@ def test_missing_and_unknown_predictions_are_named(split: BenchmarkSplit, tmp_pa
 
 @pytest.mark.parametrize(
     ("model", "solve", "fields"),
-    [(1.0, 3.0, 5000), (3.0, 1.0, np.inf), (None, 1.0, np.nan)],
+    [(1.0, 3.0, 6500), (3.0, 1.0, np.inf), (None, 1.0, np.nan)],
 )
 def test_a_model_pays_from_so_many_fields(model: float | None, solve: float, fields: float) -> None:
-    times = {"milliseconds_per_field": model, "solve_milliseconds_per_field": solve}
-    manifest = Manifest.model_validate(MANIFEST | times | {"tuning": "20 trainings,\nby hand\n"})
-    np.testing.assert_equal(manifest.pays_from, fields)
-    assert manifest.tuning == "20 trainings, by hand", "in one line of the table"
+    """10 s of training on the solutions of 1,000 problems."""
+    alone = {"milliseconds_per_field": model, "solve_milliseconds_per_field": solve}
+    batched = {"milliseconds_in_batches": model, "solve_milliseconds_in_batches": solve}
+    manifest = MANIFEST | {"training_images": 1000, "tuning": "20 trainings,\nby hand\n"}
+    for times, batches in ((alone, False), (batched, True)):
+        read = Manifest.model_validate(manifest | times)
+        np.testing.assert_equal(read.times(batches=batches), (model, solve, fields))
+        assert np.isnan(read.times(batches=not batches)[2])
+    assert read.tuning == "20 trainings, by hand", "in one line of the table"
 
 
 def test_the_command_prints_and_writes_the_table(
@@ -149,12 +164,15 @@ def test_the_command_prints_and_writes_the_table(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "diffkeras.workflows.public_data.load_benchmark", lambda *names, **options: split
+        "diffkeras.workflows.leaderboards.load_benchmark", lambda *names, **options: split
     )
     path = submit(tmp_path / "mine", split, {0: 0.5})
     result = diffkeras("leaderboard", path, "-o", tmp_path / "board")
     assert "| half | 0.5 |" in result.output
     assert "| half | 0.5 |" in (tmp_path / "board" / "leaderboard.md").read_text()
     table = (tmp_path / "board" / "leaderboard.csv").read_text().splitlines()
-    assert table[0] == "benchmark,split,model,seed,relative_l2,max_error,mae"
+    assert table[0] == "benchmark,split,model,seed,relative_l2,max_error,bound,mae"
     assert len(table) == 2
+    diffkeras("leaderboard", path, "-o", tmp_path / "board", "--bounds", 0)
+    table = (tmp_path / "board" / "leaderboard.csv").read_text().splitlines()
+    assert table[0] == "benchmark,split,model,seed,relative_l2,max_error,mae"

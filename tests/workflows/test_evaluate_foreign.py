@@ -58,6 +58,7 @@ def test_predictions_have_the_errors_of_the_surrogate_that_made_them(
         for name in ("mae", "mae_r1", "max_error", "relative_l2"):
             assert found[name] == pytest.approx(expected[name], rel=1e-4)
     html = (tmp_path / "out" / "report.html").read_text()
+    assert "the predictions in the file took isn't known" in html
     assert f"Evaluation of the predictions in {tmp_path / 'mine.npz'}" in html
     for claim in ("neither for training", "learning_rate", "trained network"):
         assert claim not in html

@@ -12,7 +12,6 @@ from diffkeras.config import Config, from_yaml, parse_config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import DataError
 from diffkeras.evaluation.benchmark_data.splits import PublicSplit, input_arrays, public_split
-from diffkeras.evaluation.errors import largest
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.predictions import (
     checked_fields,
@@ -23,7 +22,9 @@ from diffkeras.evaluation.predictions import (
 )
 from diffkeras.physics import Problem, certify
 
-COMPARED = 200  # images on which the order of predictions is checked
+COARSE = 32  # nodes of a side on which the order of predictions is checked
+TINY = 1e-30  # norm of a field of zeros
+MOVED = 0.05  # share of predictions that may match another image, by chance
 MORE_BYTES = 1_000_000  # of a file of predictions than its fields have: names, headers
 # relative to the largest value of a field; the rounding of stored fields is some 1e-7
 LARGEST_BOUND = 1e-6
@@ -79,7 +80,7 @@ def bounds_of_stored(batch: ImageBatch) -> NDArray[np.float64]:
     """(images,), proven bounds of the errors of the fields in single precision, by residuals."""
     maxima = np.ones(len(batch)) if batch.maxima is None else batch.maxima
     fields = batch.fields.astype(np.float32) * maxima[:, None, None]
-    return largest(certify(fields, batch.problem).node_bound) / maxima
+    return certify(fields, batch.problem).node_bound.max(axis=(1, 2)) / maxima
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class BenchmarkSplit:
             their maxima.
         bounds: (images,), proven: no node of a field is further from the exact steady state.
         counts: (images,), numbers of discs.
+        maxima: (images,), what the fields were divided by; 1 where they were not.
         config: the configuration whose split `train`, `validation` or `test` it is.
     """
 
@@ -107,6 +109,7 @@ class BenchmarkSplit:
     fields: NDArray[np.float32]
     bounds: NDArray[np.float64]
     counts: NDArray[np.int64]
+    maxima: NDArray[np.float64]
     config: Config
 
     def __repr__(self) -> str:
@@ -118,7 +121,7 @@ class BenchmarkSplit:
 
     def part(self, images: Sequence[int] | NDArray[np.integer]) -> "BenchmarkSplit":
         """Some of the images, in memory only: their predictions can't be submitted."""
-        arrays = ("inputs", "fields", "bounds", "counts")
+        arrays = ("inputs", "fields", "bounds", "counts", "maxima")
         return replace(self, **{name: getattr(self, name)[images] for name in arrays})
 
     def problem(self, image: int) -> Problem:
@@ -126,6 +129,21 @@ class BenchmarkSplit:
         recipe = DatasetConfig.of(int(self.counts[image]), self.config).disc_recipe()
         source_image, *maps = np.moveaxis(self.inputs[image], -1, 0)
         return recipe.problem(source_image, maps=dict(zip(self.channels[1:], maps, strict=True)))
+
+    def certify(self, fields: NDArray) -> NDArray[np.float64]:
+        """Proven bounds of the largest error of predicted fields, (images,).
+
+        A proof takes about as long as a solution of the problem.
+
+        Args:
+            fields: (images, rows, columns) or (images, rows, columns, 1), in the order of `inputs`.
+        """
+        fields = np.reshape(fields, self.fields.shape[:-1])
+        bounds = [
+            certify(field * scale, self.problem(image)).error_bound / scale
+            for image, (field, scale) in enumerate(zip(fields, self.maxima, strict=True))
+        ]
+        return np.array(bounds)
 
     def write_predictions(self, path: str | Path, fields: NDArray) -> Path:
         """Write predicted fields for `diffkeras leaderboard` and `evaluate --predictions`.
@@ -179,6 +197,7 @@ def _from_arrays(arrays: Mapping[str, NDArray]) -> BenchmarkSplit:
         return np.concatenate([arrays[f"{kind}_{count}"] for count in counts])
 
     fields = joined("fields")[..., None]
+    divided = f"maxima_{counts[0]}" in arrays
     return BenchmarkSplit(
         name,
         sha256,
@@ -187,6 +206,7 @@ def _from_arrays(arrays: Mapping[str, NDArray]) -> BenchmarkSplit:
         fields,
         joined("bounds"),
         np.repeat([int(count) for count in counts], [len(arrays[f"fields_{c}"]) for c in counts]),
+        joined("maxima") if divided else np.ones(len(fields)),
         parse_config(from_yaml(str(arrays["configuration"]))),
     )
 
@@ -211,21 +231,34 @@ def predictions_of(path: Path, split: BenchmarkSplit) -> NDArray[np.float32]:
     numbers = dict(zip(*np.unique(split.counts, return_counts=True), strict=True))
     parts = predictions_by_count(arrays, path, numbers, split.fields.shape[1:-1])
     fields = np.concatenate([*parts.values()])
-    _check_order(path, fields[:COMPARED], split.fields[:COMPARED])
+    _check_order(path, fields, split.fields[..., 0])
     return fields
 
 
 def _check_order(path: Path, predictions: NDArray, exact: NDArray) -> None:
-    """Refuse predictions that match the fields of as many other images.
+    """Refuse predictions that match the fields of other images.
 
-    Poor predictions are near the fields of a few images only, such as the weakest ones.
+    A prediction and the field of another image match if each is the most similar one to the other,
+    by the cosine of the angle between them. A poor model's predictions are all similar to the
+    fields of a few images, so hardly any of them match.
     """
-    number = len(predictions)
-    p, u = (array.reshape(number, -1).astype(np.float64) for array in (predictions, exact))
-    nearest = ((u**2).sum(axis=1) - 2 * p @ u.T).argmin(axis=1)
-    moved = (nearest != np.arange(number)).mean()
-    if moved > 0.5 and len(np.unique(nearest)) > number / 2:
+    similarity = _directions(predictions) @ _directions(exact).T
+    nearest, own = similarity.argmax(axis=1), np.arange(len(predictions))
+    moved = (nearest != own) & (similarity.argmax(axis=0)[nearest] == own)
+    if moved.sum() > len(own) * MOVED:
+        first = int(np.argmax(moved))
         raise DataError(
-            f"{path}: {moved:.0%} of the predictions are nearer to the field of another image than "
-            "to their own; keep the images in their order"
+            f"{path}: {moved.sum()} of the {len(own)} predictions match the field of another "
+            f"image, such as number {first}, which is that of number {nearest[first]}; keep the "
+            "images in their order"
         )
+
+
+def _directions(fields: NDArray) -> NDArray:
+    """Unit vectors, (images, parts): means over parts of the lattice, which tell images apart."""
+    size = max(min(fields.shape[1:]) // COARSE, 1)
+    rows, columns = (side // size for side in fields.shape[1:])
+    cropped = fields[:, : rows * size, : columns * size]
+    parts = cropped.reshape(-1, rows, size, columns, size).mean(axis=(2, 4), dtype=np.float64)
+    vectors = parts.reshape(len(fields), -1)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), TINY)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.evaluation.errors import largest, node_errors
-from diffkeras.evaluation.images import ImageBatch, read_batches
+from diffkeras.evaluation.images import ImageBatch
+from diffkeras.evaluation.stored_images import read_batches
 from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
 from diffkeras.physics import solve
 from diffkeras.surrogates.surrogate import Surrogate

@@ -7,6 +7,7 @@ rules read the rows of single runs, so a study's committed tables of rows are al
 from diffkeras.studies.verdicts.architectures import architecture_is_best
 from diffkeras.studies.verdicts.comparisons import (
     best_for_each_count,
+    hard_examples_help,
     loses_outside_its_placement,
     subsets_differ,
     variant_helps,
@@ -32,6 +33,7 @@ __all__ = [
     "best_for_each_count",
     "edge_cases_exist",
     "error_falls_with_logarithm",
+    "hard_examples_help",
     "loses_outside_its_placement",
     "orders_of_magnitude_faster",
     "size_matters_most",

@@ -1,5 +1,6 @@
 """Splits as files: verified, read back, and predictions of them."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from diffkeras.evaluation.benchmark_data.archive import (
     read_archive,
     write_archive,
 )
+from diffkeras.evaluation.benchmark_data.croissant import write_card
 from diffkeras.evaluation.benchmark_data.problems import PROBLEMS
 from diffkeras.evaluation.benchmark_data.splits import PublicSplit
 
@@ -23,7 +25,7 @@ TinySplit = Callable[..., PublicSplit]
 
 @pytest.fixture
 def split(tiny_split: TinySplit, tmp_path: Path) -> BenchmarkSplit:
-    """Four images of two sources."""
+    """Images of two sources."""
     write_archive(tiny_split("fixed_values", "more_sources"), tmp_path / "split.npz")
     return read_archive(tmp_path / "split.npz")
 
@@ -63,6 +65,33 @@ def test_the_problems_of_a_split_have_its_fields(
     if problem == "production":
         field = field / field.max()
     np.testing.assert_allclose(split.fields[3, ..., 0], field, atol=split.bounds[3] + 1e-9)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_predictions_have_proven_bounds(
+    problem: str, tiny_split: TinySplit, tmp_path: Path
+) -> None:
+    write_archive(tiny_split(problem), tmp_path / "split.npz")
+    split = read_archive(tmp_path / "split.npz").part([0, 2])
+    fields = split.fields + np.float32(0.1) * np.sin(np.arange(32.0, dtype=np.float32))[:, None]
+    errors = np.abs(fields - split.fields).max(axis=(1, 2, 3))
+    bounds = split.certify(fields)
+    assert np.all(bounds >= errors - split.bounds)
+    assert np.all(bounds <= 2 * errors)
+
+
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")
+def test_a_card_describes_the_file(tiny_split: TinySplit, tmp_path: Path) -> None:
+    croissant = pytest.importorskip("mlcroissant")
+    tiny, file = tiny_split("tissue", "edges"), tmp_path / "edges.npz"
+    write_archive(tiny, file)
+    read = croissant.Dataset(write_card(tiny, file)).metadata  # raises for a wrong card
+    (images,), (stored,) = read.record_sets, read.distribution
+    with file.open("rb") as opened:
+        assert stored.sha256 == hashlib.file_digest(opened, "sha256").hexdigest()
+    assert tiny.sha256 in read.description
+    with np.load(file) as arrays:
+        assert {f"{field.name}_01" for field in images.fields} < set(arrays)
 
 
 def test_a_field_that_is_not_verified_is_not_written(
@@ -108,8 +137,13 @@ def test_predictions_that_cannot_be_used_are_refused(split: BenchmarkSplit, tmp_
     with pytest.raises(DataError, match=r"field 2 of .*more_sources is not finite"):
         split.write_predictions(file, fields)
     assert not file.exists()
-    split.write_predictions(file, split.fields[::-1])
-    with pytest.raises(DataError, match="keep the images in their order"):
+    number = len(split)  # only the last fifth is in another order
+    order = np.r_[: number - number // 5, number - 1 : number - number // 5 - 1 : -1]
+    split.write_predictions(file, 0.5 * split.fields[order])
+    message = (
+        rf"{number // 5} of the {number} .* number {number - number // 5}, .*{number - 1}; keep"
+    )
+    with pytest.raises(DataError, match=message):
         predictions_of(file, split)
     zeros = np.zeros_like(split.fields)
     assert not predictions_of(split.write_predictions(file, zeros), split).any()

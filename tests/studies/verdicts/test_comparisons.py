@@ -1,5 +1,6 @@
 """Claims that compare surrogates, on studies whose truth is known."""
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from diffkeras.studies.verdicts import (
     NOT,
     OPEN,
     best_for_each_count,
+    hard_examples_help,
     loses_outside_its_placement,
     subsets_differ,
     variant_helps,
@@ -79,6 +81,22 @@ def test_a_variant_helps_if_its_error_is_clearly_smaller(
     verdict = variant_helps(data)
     assert verdict.outcome == outcome
     assert "error / error of plain: toggled" in verdict.evidence
+
+
+@pytest.mark.parametrize(
+    ("hard", "noise", "outcome"), [(0.8, 0.01, HOLDS), (1.0, 0.004, NOT), (0.9, 0.4, OPEN)]
+)
+def test_hard_examples_are_compared_with_random_ones(
+    hard: float, noise: float, outcome: str
+) -> None:
+    factors: dict[str, Any] = {"none": 2.0, "random": 1.0, "hard": hard}
+    variants = {name: lambda n, factor=factor: factor for name, factor in factors.items()}
+    data = synthetic_study(
+        fractions=[1.0], losses={"absolute": 1.0}, variants=variants, seeds=5, noise=noise, images=2
+    )
+    runs = data.runs.assign(mae_of_hardest=3 * data.runs["mae"])
+    verdict = hard_examples_help(replace(data, runs=runs))
+    assert verdict.outcome == outcome
 
 
 @pytest.mark.parametrize(
