@@ -37,7 +37,6 @@ from diffkeras.physics.families.proofs import (
     PredictionProof,
     with_fixed_values,
 )
-from diffkeras.physics.families.regression import KernelRegression
 from diffkeras.physics.families.snapshots import Snapshots
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import BatchSolution, Solution
@@ -71,23 +70,9 @@ class ReducedBasis:
     """
 
     def __init__(self, family: Family, fit: Fit) -> None:
-        self.family = family
+        self.family, self.errors, self.worst = family, fit.errors, fit.worst
         self._fit, self._predictor = fit, Predictor(family, fit)
-
-    @property
-    def errors(self) -> NDArray[np.float64]:
-        """See the attributes."""
-        return self._fit.errors
-
-    @property
-    def worst(self) -> float:
-        """See the attributes."""
-        return self._fit.worst
-
-    @property
-    def regression(self) -> KernelRegression:
-        """See the attributes."""
-        return self._predictor.regression
+        self.regression = self._predictor.regression
 
     @property
     def rows(self) -> NDArray[np.float32]:
@@ -191,7 +176,7 @@ class ReducedBasis:
         solved = Snapshots.of(family, points[:start], tolerance, processes)
         while True:
             basis = cls.fit(family, solved, modes)
-            basis._fit = basis._fit._replace(worst=pool.prove(basis._relative_bound))
+            basis.worst = pool.prove(basis._relative_bound)
             if report is not None:
                 report(basis.snapshots, basis.worst)
             if basis.worst <= worst:
@@ -286,7 +271,7 @@ class ReducedBasis:
         Raises:
             OutputError: it can't be written.
         """
-        self._fit.write(Path(path), self.family)
+        self._fit._replace(worst=self.worst).write(Path(path), self.family)
 
     @classmethod
     def load(cls, path: str | Path, family: Family) -> "ReducedBasis":
