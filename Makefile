@@ -41,7 +41,7 @@ test-slow: $(STAMP)  ## run the long and large tests as well
 	$(BIN)/python -m pytest -m 'not wheel' -n $(TEST_PROCESSES) --dist loadfile
 
 test-wheel: $(STAMP)  ## build what is released, and try it in bare environments (up to 9 GB, minutes)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt build twine
 	$(BIN)/python -m pytest -m wheel tests/test_setup.py
 
 test-frameworks: $(STAMP)  ## install PyTorch and JAX as well (up to 3 GB), and test fields in them

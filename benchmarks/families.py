@@ -307,8 +307,8 @@ def main(
     numbers = [int(number) for number in parameters]
     plan = [(lattice, number, snapshots, points) for lattice in lattices for number in numbers]
     caption = (
-        "CPU time of one thread, of each point the least of three, medians; ratio to the fastest "
-        f"of cold, nearest and last. {describe_machine(('numpy', 'scipy'))}"
+        "CPU time of one thread, medians; ratio to the fastest of cold, nearest and last. "
+        f"{describe_machine(('numpy', 'scipy'))}"
     )
     with threadpool_limits(limits=1):
         for lattice, number, solved, timed in plan or SCOREBOARD:

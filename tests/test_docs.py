@@ -5,6 +5,8 @@ import re
 import runpy
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -232,3 +234,23 @@ def test_every_key_of_a_configuration_is_described() -> None:
         return found
 
     assert undescribed(Config) == undescribed(StudyConfig) == []
+
+
+def test_the_build_fails_if_a_page_shows_a_file_that_is_missing(tmp_path: Path) -> None:
+    paths = [str(DOCS / "_ext"), str(ROOT)]
+    (tmp_path / "conf.py").write_text(
+        f"import sys\nsys.path[:0] = {paths}\nroot_doc = 'page'\n"
+        "extensions = ['myst_parser', 'tables_from_code']\n"
+    )
+    (tmp_path / "page.md").write_text(
+        "# Page\n\n```{image} none.png\n```\n\n```{measured} none.md\n```\n"
+    )
+    recipe = re.search(r"sphinx-build (.*) -b html", (ROOT / "Makefile").read_text())
+    assert recipe
+    words = [*recipe[1].split(), "-b", "dummy", str(tmp_path), str(tmp_path / "site")]
+    run = subprocess.run(
+        [sys.executable, "-m", "sphinx", *words], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert "image file not readable: none.png" in run.stderr
+    assert re.search(r"there is no table .*none\.md", run.stderr)

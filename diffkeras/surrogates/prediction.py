@@ -96,7 +96,7 @@ def _within(
 ) -> tuple[NDArray, NDArray[np.float64], bool]:
     """A field of one image, its bound node by node, and whether it was solved."""
     if proofs is not None:
-        solution = proofs.within(problem, field, tolerance)
+        solution = proofs.within(proofs.equations_of(problem), field, tolerance)
         if solution.stats.method == METHOD:
             return solution.field, solution.node_bound, False
     else:

@@ -10,15 +10,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.physics.sampling.discs import check_radius
 from diffkeras.surrogates.inputs import ROUNDING, inputs_of
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import named_function, replacing_saved_model
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.checks import check_range, checked
+from diffkeras.tf_solver.description import describe_export
 from diffkeras.tf_solver.saved_model import (
     SourceMeaning,
-    describe_export,
     image_spec,
     names_of_inputs,
     proof_functions,
@@ -121,6 +122,7 @@ def describe(surrogate: Surrogate, functions: Mapping[str, Any] | None = None) -
         model={**network, "numbers": surrogate.model.count_params()},
         trained_on={
             "source_counts": list(config.data.sources),
+            "radii": None if surrogate.family else list(check_radius(config.data.radius)),
             "divide_by_maximum": config.data.divide_by_maximum,
             "tissue": config.data.tissue and asdict(config.data.tissue),
             "family": config.data.family and config.data.family.fingerprint,

@@ -12,11 +12,11 @@ from diffkeras.physics.families.rows import maps_by_parameters
 from diffkeras.physics.problem.maps import PARTS
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.tensorflow_setup import SAVED_MODEL, named_function, write_saved_model
+from diffkeras.tf_solver.description import describe_export
 from diffkeras.tf_solver.results import TensorCertificate, TensorSolution
 from diffkeras.tf_solver.saved_model import (
     TOLERANCE,
     certificate_outputs,
-    describe_export,
     names_of_inputs,
     solution_outputs,
 )

@@ -8,20 +8,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from diffkeras._version import __version__
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.tensorflow_setup import SAVED_MODEL, named_function, write_saved_model
 from diffkeras.tf_solver.checks import checked, exact_numbers
+from diffkeras.tf_solver.description import describe_export
 
 SourceMeaning = Literal["fixed_value", "production"]
-
-FORMAT = 1  # version of `diffkeras.json`: counts up when a key gets another meaning, or goes
 
 TOLERANCE = tf.TensorSpec((), tf.float32, name="tolerance")
 FUNCTIONS = {
@@ -228,18 +225,4 @@ def _field_functions(solver: Any, sources: SourceMeaning) -> dict[str, Any]:
             functions[name], [image_spec(one, dtype=types.get(one, tf.float32)) for one in inputs]
         )
         for name, inputs in FUNCTIONS.items()
-    }
-
-
-def describe_export(kind: Literal["surrogate", "solver"], **content: Any) -> dict[str, Any]:
-    """The content of `diffkeras.json`: `content`, and what has made it."""
-    return {
-        "format": FORMAT,
-        "kind": kind,
-        "versions": {
-            "diffkeras": __version__,
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-        },
-        **content,
     }

@@ -188,7 +188,7 @@ class Measured(SphinxDirective):
         path = Path(self.env.srcdir) / self.arguments[0]
         self.env.note_dependency(str(path))
         if not path.is_file():
-            return [nodes.paragraph("", "Not measured yet.")]
+            raise self.error(f"there is no table {path}")
         text = path.read_text(encoding="utf-8")
         found = nodes.container(classes=["measured"])
         row = re.search(r"^\|", text, re.MULTILINE)

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from lean_runs import lean_training
 from surrogate_kinds import KINDS
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.surrogates.build import build_model, make_operator
+from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import train
 
@@ -52,10 +54,11 @@ def trained(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     config = tiny.with_overrides({**TRAINED[request.param], "training.epochs": 1})
-    return train(config, data_dir, tmp_path_factory.mktemp("runs") / request.param).path
+    with lean_training():
+        return train(config, data_dir, tmp_path_factory.mktemp("runs") / request.param).path
 
 
-def test_a_trained_architecture_predicts_proves_and_exports(trained: Path) -> None:
+def test_a_trained_architecture_predicts_proves_and_exports(trained: Path, tmp_path: Path) -> None:
     surrogate = load_surrogate(trained)
     images = np.zeros((2, 20, 16))  # another lattice than that of the training
     images[:, 4:7, 5:9] = 1.0
@@ -64,7 +67,8 @@ def test_a_trained_architecture_predicts_proves_and_exports(trained: Path) -> No
     np.testing.assert_array_equal(prediction.field[images > 0], images[images > 0].astype("f"))
     exact = surrogate.predict(images, tolerance=1e-6).field
     assert prediction.error_bound >= np.abs(prediction.field - exact).max() - 1e-6
-    loaded = tf.saved_model.load(trained / "saved_model")
+    export_saved_model(surrogate, tmp_path / "saved_model")
+    loaded = tf.saved_model.load(tmp_path / "saved_model")
     served = loaded.serve(tf.constant(images[..., None], tf.float32))
     np.testing.assert_allclose(served[..., 0], prediction.field, rtol=1e-4, atol=1e-6)
 

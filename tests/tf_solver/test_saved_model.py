@@ -9,6 +9,7 @@ import tensorflow as tf
 from diffkeras.errors import OutputError, PhysicsError
 from diffkeras.physics import Medium, sample_sources, solve
 from diffkeras.tf_solver import TensorSolver
+from diffkeras.tf_solver.description import Description
 
 LATTICE, MEDIUM = (16, 20), Medium((1.0, 2.0), 0.05, boundary=("absorbing", "periodic"))
 
@@ -142,6 +143,11 @@ def test_the_description_names_lattice_and_medium(exported):
     signatures = tf.saved_model.load(str(exported)).signatures
     for name, inputs in description["functions"].items():
         assert {*signatures[name].structured_input_signature[1]} == {*inputs}
+
+
+def test_the_schema_of_descriptions_is_the_one_that_the_site_has():
+    file = Path(__file__).parents[2] / "docs" / "_static" / "diffkeras.schema.json"
+    assert json.loads(file.read_text()) == Description.model_json_schema()
 
 
 def test_sources_that_produce_are_what_a_surrogate_s_are(exported, images, tmp_path):

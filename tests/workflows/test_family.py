@@ -20,8 +20,9 @@ from diffkeras.data import raw_dataset, stream_batches
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.reading.examples import problem_of_examples
 from diffkeras.data.storage import dataset_path
-from diffkeras.errors import ConfigurationError, DataError, ExportError, PhysicsError
+from diffkeras.errors import ConfigurationError, DataError, ExportError, PhysicsError, RunError
 from diffkeras.physics import maps_of
+from diffkeras.surrogates.family_barriers import read_barriers
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import evaluate, export, generate, preview, train, verify
 from tfds_builders import Builder, DiffusionFieldsConfig
@@ -108,8 +109,8 @@ def test_records_hold_parameters_and_field_and_all_else_follows(
         assert dk.certify(own.field.astype(float), problem).error_bound < 1e-6
 
 
-@pytest.mark.slow  # quick: the builder of other datasets
-def test_tfds_makes_and_loads_the_same(config: Config, family_data: Path, tmp_path: Path) -> None:
+@pytest.mark.slow  # quick: the builder and the pipeline of other datasets
+def test_beam_and_tfds_make_the_same(config: Config, family_data: Path, tmp_path: Path) -> None:
     named = DiffusionFieldsConfig.of_config(1, config)
     assert named.name.startswith("family-16x16-")
     builder = Builder(config=named, data_dir=str(tmp_path), examples=SIZES)
@@ -119,6 +120,9 @@ def test_tfds_makes_and_loads_the_same(config: Config, family_data: Path, tmp_pa
     assert (own / "metadata.json").read_text() == (
         Path(builder.data_path) / "metadata.json"
     ).read_text()
+    pytest.importorskip("apache_beam")
+    generate(config, tmp_path / "beam", beam_options=["--runner=DirectRunner"])
+    assert examples_hash(dataset_path(config, 1, tmp_path / "beam")) == examples_hash(own)
 
 
 def test_it_is_verified_and_what_is_lost_is_made_again(
@@ -182,6 +186,22 @@ def test_a_fitted_kernel_predicts_proves_and_has_the_fixed_values(
     beyond = surrogate.predict(dict(zip(NAMES, 1.5 * family.high, strict=True)))
     assert "trained with values[vessels] from 0.5 to 1, and here it is out" in log.text
     assert beyond.error_bound < np.inf
+
+
+def test_without_barriers_the_solver_proves_and_damaged_ones_are_refused(
+    surrogate: Surrogate, family_run: Path, tmp_path: Path
+) -> None:
+    assert surrogate.family is not None
+    file = tmp_path / "barriers.npz"
+    assert read_barriers(file, surrogate.config) is None
+    without = Surrogate(surrogate.model, surrogate.config)
+    proven = without.predict(surrogate.family.problem, tolerance=1e-3)
+    assert proven.solved
+    assert proven.error_bound <= 1e-3 * proven.field.max()
+    for content in (b"", (family_run / "model.keras").read_bytes()):
+        file.write_bytes(content)
+        with pytest.raises(RunError, match="is damaged"):
+            read_barriers(file, surrogate.config)
 
 
 def test_problems_of_another_family_are_refused(surrogate: Surrogate) -> None:

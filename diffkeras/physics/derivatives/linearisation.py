@@ -122,7 +122,9 @@ class PullBack(Linearisation):
     ) -> None:
         super().__init__(equations, field)
         self.adjoint = adjoint
+        # by the axes of each diffusivity
         self._by_rates: dict[tuple[int, ...], NDArray[np.float64]] = {}
+        self._energies: dict[tuple[int, ...], float] = {}
 
     def of(self, name: str) -> Any:
         """−λᵀF_p, of the part's shape."""
@@ -158,10 +160,13 @@ class PullBack(Linearisation):
 
     def _energy(self, axes: tuple[int, ...]) -> float:
         """−λᵀ A u of the faces and absorbing walls along axes of one diffusivity."""
-        if np.ndim(self.problem.medium.diffusivities[axes[0]]):
-            # κ and what is lost at walls are homogeneous functions of r
-            return float(np.vdot(self._of_rate(axes), self._rate(axes[0])))
-        return -sum(map(self._energy_along, axes))
+        if axes not in self._energies:
+            if np.ndim(self.problem.medium.diffusivities[axes[0]]):
+                # κ and what is lost at walls are homogeneous functions of r
+                self._energies[axes] = float(np.vdot(self._of_rate(axes), self._rate(axes[0])))
+            else:
+                self._energies[axes] = -sum(map(self._energy_along, axes))
+        return self._energies[axes]
 
     def _energy_along(self, axis: int) -> float:
         """The same with the opposite sign, along an axis whose diffusivity is a number."""

@@ -74,7 +74,7 @@ def barriers_of_basis(
         problem, row = family.quick_problem_at(points[place]), scaled[place : place + 1]
         equations = [proofs.equations_of(problem)]
         (plain,) = predictor.product(row[:, : fit.few + 1])
-        (field,) = predictor.solved(row, points[place : place + 1], equations)
+        (field,) = predictor.solved(points[place : place + 1], equations, row)
         return Sample.of(problem, plain, field)
 
     return barriers_of(proofs, points, sample)

@@ -136,8 +136,7 @@ class Galerkin:
                     matrix = operator[:, self._unknown]
                     if law is not None:
                         slopes = np.add.reduceat(law.slope(field), on.starts)
-                        weighted = on.means * np.sqrt(slopes).astype(np.float32)
-                        matrix += weighted @ weighted.T  # half the work, as it is symmetric
+                        matrix += (on.means * slopes.astype(np.float32)) @ on.means.T
                     factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
                 step = cho_solve(factor, residual, check_finite=False)
             except LinAlgError:

@@ -49,14 +49,20 @@ class Predictor:
 
     def solved(
         self,
-        coefficients: NDArray[np.float64],
         points: NDArray[np.float64],
         equations: Sequence[SharedEquations],
+        coefficients: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float32]:
-        """The fields that Galerkin's method makes of coefficients, 0 on the fixed nodes.
+        """The fields (n, *lattice) of points by Galerkin's method, 0 on the fixed nodes.
 
-        Without that method, they are those of the coefficients.
+        Args:
+            points: (n, p).
+            equations: of their problems.
+            coefficients: where the method starts, by default at those of the regression. It ends
+                there, too, if it doesn't serve the family.
         """
+        if coefficients is None:
+            coefficients = self.coefficients(points)
         if self._galerkin is not None and all(each.shares for each in equations):
             scales = self._family.scaling.scales(points)
             every = zip(coefficients, points, equations, scales, strict=True)

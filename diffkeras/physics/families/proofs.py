@@ -116,21 +116,24 @@ class FamilyProofs:
         shares = equations.volumes.couplings is self.equations.volumes.couplings
         return LinearSteps(equations, self._near if shares else None)
 
-    def within(self, problem: Problem, field: NDArray[np.floating], tolerance: float) -> Solution:
+    def within(
+        self, equations: SharedEquations, field: NDArray[np.floating], tolerance: float
+    ) -> Solution:
         """A field whose proven relative error is within a tolerance, from a predicted one.
 
         Where corrections aren't enough, `solve` goes on from the prediction.
 
         Args:
-            problem: of the family.
+            equations: of a problem of the family.
             field: on the lattice, of any values on the fixed nodes; it needn't be finite.
             tolerance: see `ReducedBasis.predict`.
 
         Raises:
             ConvergenceError: the tolerance was not met.
         """
+        problem = equations.asked
         prediction = with_fixed_values(field, problem)
-        enclosed = self.enclose(problem, prediction, NEEDED * tolerance * self.size(prediction))
+        enclosed = self.enclose(equations, prediction, NEEDED * tolerance * self.size(prediction))
         if enclosed is not None:
             relative = enclosed.proof.highest / (self.size(enclosed.field) or 1.0)
             if relative <= tolerance / (1 + tolerance):  # of the exact field's size, too
@@ -146,18 +149,18 @@ class FamilyProofs:
         return max(size, largest(np.where(self.equations.fixed, 0.0, field)))
 
     def enclose(
-        self, problem: Problem, field: NDArray[np.float64], needed: float | None = None
+        self, equations: SharedEquations, field: NDArray[np.float64], needed: float | None = None
     ) -> Enclosed | None:
         """A field whose proven error is at most `needed`; None if there is none nearby.
 
         Args:
-            problem: of the family.
+            equations: of a problem of the family.
             field: a prediction, with the values of the fixed nodes.
             needed: by default a share of how far the prediction is corrected.
         """
         if self.barriers is None:
             return None
-        equations, size = self.equations_of(problem), largest(field)
+        size = largest(field)
         if needed is not None and needed >= self.barriers.attempt * size:
             residual, proof = self._proof(PREDICTED, equations, field, needed)
             if proof is not None:
@@ -186,6 +189,8 @@ class FamilyProofs:
     ) -> Enclosed | None:
         """The same by corrections with the problem's own cycle, each to within an aim."""
         assert self.barriers is not None
+        if not self.barriers.near.all():  # most bounds are infinite, as where diffusivity varies
+            return None
         steps, slope = self.steps_of(equations), equations.slope(field)
         for corrections in range(MOST_CORRECTIONS):
             try:
@@ -205,9 +210,10 @@ class FamilyProofs:
 
     def bound_of(self, problem: Problem, field: NDArray[np.float64]) -> NDArray[np.float64]:
         """At least |field − u| node by node, of a prediction as it is."""
-        enclosed = self.enclose(problem, field)
+        equations = self.equations_of(problem)
+        enclosed = self.enclose(equations, field)
         if enclosed is None:
-            return bounds_of(field, self.equations_of(problem)).field
+            return bounds_of(field, equations).field
         bound = np.abs(field - enclosed.field)
         bound += enclosed.proof.node_bound(field, problem)
         bound *= SLACK

@@ -4,10 +4,10 @@ Fields of one geometry lie near a space of few dimensions. Its basis are the pri
 snapshots, solved fields of some points of the family (proper orthogonal decomposition), and kernel
 regression gives the coefficients of any other point (non-intrusive reduced basis method, Hesthaven
 & Ubbiali 2018). What that predicts is corrected and its error proven as far as it is asked for
-(`certified`), so that neither has to be trusted.
+(`proofs`), so that neither has to be trusted.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from diffkeras.physics.arguments import (
 )
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.families.barriers import barriers_of_basis
+from diffkeras.physics.families.equations import SharedEquations
 from diffkeras.physics.families.family import MOST_DRAWN, Family
 from diffkeras.physics.families.fit import Fit
 from diffkeras.physics.families.fitting import fitted
@@ -36,7 +37,6 @@ from diffkeras.physics.families.proofs import (
     PredictionProof,
     with_fixed_values,
 )
-from diffkeras.physics.families.regression import KernelRegression
 from diffkeras.physics.families.snapshots import Snapshots
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import BatchSolution, Solution
@@ -70,23 +70,9 @@ class ReducedBasis:
     """
 
     def __init__(self, family: Family, fit: Fit) -> None:
-        self.family = family
+        self.family, self.errors, self.worst = family, fit.errors, fit.worst
         self._fit, self._predictor = fit, Predictor(family, fit)
-
-    @property
-    def errors(self) -> NDArray[np.float64]:
-        """See the attributes."""
-        return self._fit.errors
-
-    @property
-    def worst(self) -> float:
-        """See the attributes."""
-        return self._fit.worst
-
-    @property
-    def regression(self) -> KernelRegression:
-        """See the attributes."""
-        return self._predictor.regression
+        self.regression = self._predictor.regression
 
     @property
     def rows(self) -> NDArray[np.float32]:
@@ -190,7 +176,7 @@ class ReducedBasis:
         solved = Snapshots.of(family, points[:start], tolerance, processes)
         while True:
             basis = cls.fit(family, solved, modes)
-            basis._fit = basis._fit._replace(worst=pool.prove(basis._relative_bound))
+            basis.worst = pool.prove(basis._relative_bound)
             if report is not None:
                 report(basis.snapshots, basis.worst)
             if basis.worst <= worst:
@@ -273,7 +259,7 @@ class ReducedBasis:
         with blas_threads():
             several = np.atleast_2d(points)
             if galerkin and self._predictor.can_solve:
-                fields = self._solved(several, map(self.family.quick_problem_at, several))
+                fields = self._predictor.solved(several, self._equations(several))
             else:
                 fields = self._predictor.fields(several)
             self._predictor.set_fixed_values(fields, several)
@@ -285,7 +271,7 @@ class ReducedBasis:
         Raises:
             OutputError: it can't be written.
         """
-        self._fit.write(Path(path), self.family)
+        self._fit._replace(worst=self.worst).write(Path(path), self.family)
 
     @classmethod
     def load(cls, path: str | Path, family: Family) -> "ReducedBasis":
@@ -304,29 +290,27 @@ class ReducedBasis:
 
     def _solutions(self, points: NDArray[np.float64], tolerance: float | None) -> list[Solution]:
         """The solution of each of some points (n, p)."""
-        problems = [self.family.quick_problem_at(point) for point in points]
+        equations = self._equations(points)
         if tolerance is None:
-            pairs = zip(problems, self._predictor.fields(points), strict=True)
-            return [self._prediction(*pair) for pair in pairs]
+            pairs = zip(equations, self._predictor.fields(points), strict=True)
+            return [self._prediction(each.asked, field) for each, field in pairs]
         if self._is_provable(tolerance):
             fields = self._predictor.fields(points)
         else:
-            fields = self._solved(points, problems)
-        pairs = zip(problems, fields, strict=True)
+            fields = self._predictor.solved(points, equations)
+        pairs = zip(equations, fields, strict=True)
         return [self._proofs.within(*pair, tolerance) for pair in pairs]
+
+    def _equations(self, points: NDArray[np.float64]) -> list[SharedEquations]:
+        """Those of the problems of points (n, p)."""
+        problems = map(self.family.quick_problem_at, points)
+        return [self._proofs.equations_of(problem) for problem in problems]
 
     def _is_provable(self, tolerance: float) -> bool:
         """Whether the regression's fields are usually proven to be within a tolerance."""
         barriers = self._fit.barriers
         limit = np.inf if barriers is None else float(barriers.plain)
         return not self._predictor.can_solve or NEEDED * tolerance >= limit
-
-    def _solved(
-        self, points: NDArray[np.float64], problems: Iterable[Problem]
-    ) -> NDArray[np.float32]:
-        """The fields of Galerkin's method, 0 on the fixed nodes."""
-        equations = [self._proofs.equations_of(problem) for problem in problems]
-        return self._predictor.solved(self._predictor.coefficients(points), points, equations)
 
     def _prediction(self, problem: Problem, field: NDArray[np.float32]) -> Solution:
         """The regression's field, whose bounds are proven when they are read."""

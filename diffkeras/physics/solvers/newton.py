@@ -222,8 +222,12 @@ class NewtonRun:
             best, share = min(best, before), 0.0
 
     def _near(self, error: float) -> float:
-        """An estimated error that is small enough, as the field is rounded in the end."""
-        return max(error, FINAL_ROUNDING * self._size)
+        """An estimated error that is small enough, as the field is rounded in the end.
+
+        In extended precision, where estimates have been too low, a smaller one may be asked for.
+        """
+        is_rounded = self._precision != np.longdouble
+        return max(error, FINAL_ROUNDING * self._size) if is_rounded else error
 
     def _reduction(self) -> float:
         """How well the next step is to be solved, by what the last one has left of F."""

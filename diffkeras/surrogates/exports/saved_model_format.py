@@ -1,41 +1,34 @@
-"""SavedModels as a format of exports."""
+"""SavedModels, directories for TensorFlow with checks of the input in their graphs."""
 
-from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from diffkeras.surrogates.exports.export_format import Format, Inputs, Lattice, Runner
+from diffkeras.surrogates.exports.export_format import Format, Inputs, Runner
 from diffkeras.surrogates.saved_model import replacing_by_saved_model
-from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.tensorflow_setup import SAVED_MODEL
 
 
-class SavedModelFormat(Format):
-    """A directory for TensorFlow, with the checks of the input in its graph."""
+def load(path: Path) -> Runner:
+    """The signature `serving_default` of a SavedModel."""
+    loaded = tf.saved_model.load(str(path))
 
-    label, file_name = "SavedModel", "saved_model"
+    def run(inputs: Inputs) -> Any:
+        # `loaded` must stay alive: its signatures don't hold its weights
+        signature = loaded.signatures["serving_default"]
+        tensors = {name: tf.constant(value) for name, value in inputs.items()}
+        return signature(**tensors)["output_0"].numpy()
 
-    def check_output(self, path: Path) -> None:
-        """A directory is replaced if it is a SavedModel, or empty."""
-        check_replaceable(path, SAVED_MODEL)
+    return run
 
-    def replacing(
-        self, surrogate: Surrogate, path: Path, lattice: Lattice
-    ) -> AbstractContextManager[Path]:
-        """As `saved_model.replacing_by_saved_model`."""
-        return replacing_by_saved_model(surrogate, path, lattice)
 
-    def load(self, path: Path) -> Runner:
-        """The signature `serving_default`."""
-        loaded = tf.saved_model.load(str(path))
-
-        def run(inputs: Inputs) -> Any:
-            # `loaded` must stay alive: its signatures don't hold its weights
-            signature = loaded.signatures["serving_default"]
-            tensors = {name: tf.constant(value) for name, value in inputs.items()}
-            return signature(**tensors)["output_0"].numpy()
-
-        return run
+DIRECTORY = Format(
+    "SavedModel",
+    "saved_model",
+    partial(check_replaceable, mark=SAVED_MODEL),
+    replacing_by_saved_model,
+    load,
+)
