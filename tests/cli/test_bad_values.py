@@ -19,7 +19,16 @@ DIRECTORIES = ("/proc/nowhere", "file", "file/below", "n" * 300, "no\udcfftext")
 
 FLAGS = ("as_json", "batch", "beam", "certify", "debug", "dry_run", "overwrite", "restart")
 FLAGS += ("solver", "stream")
-COUNTS = ("batch_sizes", "epochs", "images", "jobs", "processes", "rounds", "test_examples")
+COUNTS = (
+    "batch_sizes",
+    "bounds",
+    "epochs",
+    "images",
+    "jobs",
+    "processes",
+    "rounds",
+    "test_examples",
+)
 COUNTS += ("threads", "train_examples", "validation_examples", "worst_cases")
 OWN_DIRECTORIES = ("data_dir", "run_dir", "runs_dir")
 SOURCE_FILES = ("production", "source_file")
@@ -30,9 +39,12 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(OWN_DIRECTORIES, DIRECTORIES),
     **dict.fromkeys(SOURCE_FILES, ("", "/", "missing.npy", "file", "n" * 300)),
     **dict.fromkeys(("bound", "corrected"), (*FILES, "a.xyz", "sources.npy")),
-    **dict.fromkeys(("name", "format", "problems", "split", "test_set"), ("", "magic")),
+    **dict.fromkeys(
+        ("name", "figure_format", "format", "problems", "split", "test_set"), ("", "magic")
+    ),
     **dict.fromkeys(("saturation", "diffusion_length", "tolerance"), (*NUMBERS, "0", "inf")),
     "beam_options": ("--runner=None", "'open"),
+    "compare": ("", "x", "=", "x="),
     "boundary": ("", "leaky", "periodic,leaky", "periodic,periodic,periodic", ","),
     "config_file": ("", "/", "nowhere", "file", "n" * 300),
     "decay": (*NUMBERS, "inf", "1e300"),
@@ -71,6 +83,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
 }
 # results of an evaluation or a benchmark go into a directory of any name
 FINE = {("output", "evaluate"): ("", "a.xyz"), ("output", "benchmark"): ("a.xyz",)}
+FINE[("name", "evaluate")] = ("magic",)
 # submissions are read before data, and there are none in these tests
 FINE |= {("output", "leaderboard"): ("a.xyz",), ("data_dir", "leaderboard"): DIRECTORIES}
 

@@ -64,6 +64,10 @@ LAYERS = [
     layers.CropTo(),
     layers.AppendCoordinates(name="coordinates"),
     layers.SpectralConvolution(4, 3, seed=5),
+    layers.Waves(3),
+    layers.AddPositions(3),
+    layers.Sensors(4),
+    layers.Superposition(),
     layers.DimensionlessInputs(
         scale=0, divided=[False, True], kept=[1], logarithmic=[True, True], name="inputs"
     ),

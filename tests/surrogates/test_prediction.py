@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from drawn_problems import drawn_problems
-from surrogate_kinds import KINDS, SIDES, UNITS
+from surrogate_kinds import KINDS, SIDES, UNITS, untrained
 
 import diffkeras as dk
 from diffkeras.config import Config
@@ -29,8 +29,7 @@ def surrogate(tiny: Config) -> Surrogate:
 
 @pytest.fixture(scope="module")
 def varying(tiny: Config) -> Surrogate:
-    config = tiny.with_overrides(KINDS["lengths"])
-    return Surrogate(build_model(config), config)
+    return untrained(tiny.with_overrides(KINDS["lengths"]))
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +144,7 @@ def test_a_description_lists_what_the_network_uses(tiny: Config) -> None:
     config = tiny.with_overrides(changes)
     surrogate = Surrogate(build_model(config), config)
     model = describe(surrogate)["model"]
-    unused = {"pad", "initial_weights", "regression"}
+    unused = {"pad", "initial_weights", "regression", "patch", "sensors"}
     assert model.keys() == config.model.model_dump().keys() - unused | {"numbers"}
     assert model["numbers"] == surrogate.model.count_params()
 

@@ -54,6 +54,8 @@ OTHERS: dict[str, Any] = {
     "model.transform": "log",
     "model.fixed_values": True,
     "model.modes": 3,
+    "model.patch": {"model.architecture": "transformer", "model.patch": 4},
+    "model.sensors": {"model.architecture": "deeponet", "model.sensors": 3},
     "data.tissue": {"data.tissue.cells": 5},
     "data.family": FAMILY,
     "model.regression": {

@@ -228,7 +228,7 @@ def test_a_part_of_a_test_set_is_measured(
         asked.append(config.name)
         raise DataError("enough")
 
-    monkeypatch.setattr("diffkeras.workflows.public_data.generate", stop)
+    monkeypatch.setattr("diffkeras.workflows.generate_datasets.generate", stop)
     words = ["evaluate", run_dir, "--test-set", "fixed_values_64"]
     assert refused(*words, "--test-examples", 3, "--sources", "1,3") == "enough"
     assert asked == ["fixed_values_64"]
