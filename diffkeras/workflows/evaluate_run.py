@@ -22,6 +22,7 @@ from diffkeras.evaluation.subject import (
     of_predictions,
     of_surrogate,
 )
+from diffkeras.reporting.figures import formula_fault
 from diffkeras.reporting.html import Table
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.shipped import shipped_config
@@ -86,7 +87,7 @@ def evaluate(
         RunError: the run directory is missing, unfinished or damaged.
         DataError: datasets are missing, damaged, or of other physics than the run's.
         OutputError: `output` can't be written, or holds other files.
-        ConfigurationError: two methods of one name, or a name that is empty.
+        ConfigurationError: two methods of one name, or a name that is empty or can't be drawn.
     """
     run = Run.open(Path(run_dir))
     data_dir = Path(data_dir) if data_dir else run.data_dir()
@@ -155,6 +156,8 @@ def _compared(own: str, models: Mapping[str, str | Path], config: Config) -> Ite
     for name in (own, *models):
         if not name.strip():
             raise ConfigurationError(f"a model is named {name!r}; give it a name of letters")
+        if fault := formula_fault(name):
+            raise ConfigurationError(f"the name {name!r:.60} {fault}")
         if taken & {name, name + SET}:
             raise ConfigurationError(f"two methods are named {name!r:.60}; choose other names")
         taken |= {name, name + SET}
