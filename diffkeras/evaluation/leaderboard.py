@@ -11,6 +11,7 @@ images, then over the seeds, beside the standard deviation between seeds. So are
 of the largest errors, over some of the images, as a proof takes about as long as a solution.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,14 @@ def _in_one_line(text: str) -> str:
     return line
 
 
+def _web_address(url: str) -> str:
+    if re.fullmatch(r"https?://[^\s()<>|\[\]]+", url) is None:
+        raise ValueError(
+            "must be an address that begins with https:// or http://, without brackets"
+        )
+    return url
+
+
 def _different(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(seeds)) < len(seeds):
         raise ValueError("must be different seeds")
@@ -90,7 +99,7 @@ class Manifest(Section):
     """Time of a prediction within a batch."""
     solve_milliseconds_in_batches: Milliseconds | None = None
     """Time of `diffkeras.solve` for a problem within a batch, on the same hardware."""
-    url: Text | None = None
+    url: Annotated[Text, AfterValidator(_web_address)] | None = None
     """Where the code is; the table links to it."""
 
     def times(self, *, batches: bool) -> tuple[float | None, float | None, float]:

@@ -6,16 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
-from matplotlib.mathtext import MathTextParser
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Problem
 from diffkeras.physics.arguments import PLANE
 from diffkeras.physics.problem.sides import sides_in_words
-from diffkeras.reporting.figures import new_figure
+from diffkeras.reporting.figures import formula_fault, new_figure
 
 SOURCES = {
     "u": "fixed values",
@@ -254,15 +252,8 @@ def check_unit(unit: Any) -> None:
         return
     if not isinstance(unit, str):
         raise PhysicsError(f"the unit is a text, such as 'µm', not {unit!r:.60}")
-    try:
-        if is_math_text(unit):
-            MathTextParser("path").parse(unit)
-    except ValueError as error:
-        reason = " ".join(str(error).split())
-        raise PhysicsError(
-            f"the unit {unit!r:.60} holds a formula that can't be drawn: {reason}; write a dollar "
-            "sign as \\$"
-        ) from None
+    if fault := formula_fault(unit):
+        raise PhysicsError(f"the unit {unit!r:.60} {fault}")
 
 
 def _slices(field: NDArray, sources: Mapping[str, NDArray], chosen: Slices | None) -> list[_Slice]:

@@ -11,7 +11,9 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
@@ -29,6 +31,17 @@ STYLE: Any = {
     "axes.titlesize": 12,
     "legend.frameon": False,
 }
+
+
+def formula_fault(text: str) -> str | None:
+    """Why a text with a formula between dollar signs can't be drawn; None if it can."""
+    try:
+        if is_math_text(text):
+            MathTextParser("path").parse(text)
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        return f"holds a formula that can't be drawn: {reason}; write a dollar sign as \\$"
+    return None
 
 
 def new_figure(width: float, height: float, style: Any = STYLE) -> Figure:

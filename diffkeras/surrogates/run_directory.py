@@ -1,6 +1,7 @@
 """Run directories: all that is needed to use, evaluate and repeat a training run."""
 
 import itertools
+import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from diffkeras.surrogates.run_state import (
 from diffkeras.surrogates.shipped import SHIPPED, find_run, shipped_surrogates
 from diffkeras.system.atomic_files import names_unwritable, write_json, write_text
 from diffkeras.system.environment import machine, source_commit, versions
+
+logger = logging.getLogger(__name__)
 
 DATA = Path("data")  # where commands look for datasets
 OWN = (
@@ -226,7 +229,11 @@ class Run:
     def data_dir(self) -> Path:
         """Where the datasets of its training are, if they are still there, else `data`."""
         recorded = self.state().get("data_dir")
-        return Path(recorded) if recorded and Path(recorded).is_dir() else DATA
+        if recorded and Path(recorded).is_dir():
+            return Path(recorded)
+        if recorded:
+            logger.warning(f"the data of the training were in {recorded}, which is gone")
+        return DATA
 
     @contextmanager
     def recording_how_it_ends(self) -> Iterator[None]:

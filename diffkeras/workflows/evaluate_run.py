@@ -22,6 +22,7 @@ from diffkeras.evaluation.subject import (
     of_predictions,
     of_surrogate,
 )
+from diffkeras.reporting.figures import formula_fault
 from diffkeras.reporting.html import Table
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.shipped import shipped_config
@@ -86,7 +87,7 @@ def evaluate(
         RunError: the run directory is missing, unfinished or damaged.
         DataError: datasets are missing, damaged, or of other physics than the run's.
         OutputError: `output` can't be written, or holds other files.
-        ConfigurationError: two methods of one name.
+        ConfigurationError: two methods of one name, or a name that is empty or can't be drawn.
     """
     run = Run.open(Path(run_dir))
     data_dir = Path(data_dir) if data_dir else run.data_dir()
@@ -136,8 +137,8 @@ def evaluate_foreign(
 
     Raises:
         DataError: datasets are missing or damaged, or the predictions can't be used.
-        ConfigurationError: the test data have a range of diffusion lengths, or two methods have one
-            name.
+        ConfigurationError: the test data have a range of diffusion lengths, two methods have one
+            name, or a name is empty.
         OutputError: as for `evaluate`.
     """
     data_dir, path = Path(data_dir), Path(output)
@@ -151,11 +152,16 @@ def evaluate_foreign(
 
 def _compared(own: str, models: Mapping[str, str | Path], config: Config) -> Iterator[Subject]:
     """Other models on the same test images."""
-    taken = {own, *(method.name for method in baselines(config))}
-    for name, place in models.items():
-        if name in taken or name.removesuffix(SET) in taken:
+    taken = {method.name for method in baselines(config)}
+    for name in (own, *models):
+        if not name.strip():
+            raise ConfigurationError(f"a model is named {name!r}; give it a name of letters")
+        if fault := formula_fault(name):
+            raise ConfigurationError(f"the name {name!r:.60} {fault}")
+        if taken & {name, name + SET}:
             raise ConfigurationError(f"two methods are named {name!r:.60}; choose other names")
-        taken.add(name)
+        taken |= {name, name + SET}
+    for name, place in models.items():
         if Path(place).suffix.lower() == ".npz":
             yield of_predictions(Path(place), config, name)
         else:

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from diffkeras.errors import OutputError
+from diffkeras.errors import DataError, OutputError
 from diffkeras.evaluation.benchmark_data.archive import (
     BenchmarkSplit,
     read_archive,
@@ -87,8 +87,12 @@ def load_benchmark(
         >>> test.inputs.shape, test.fields.shape  # doctest: +SKIP
         ((200, 64, 64, 1), (200, 64, 64, 1))
     """
-    public_split(benchmark, split)
+    chosen = public_split(benchmark, split)
     path = Path(data_dir) / FOLDER / benchmark / f"{split}.npz"
     if not path.exists():
         write_public_split(benchmark, split, path, show_progress=show_progress)
-    return read_archive(path)
+    if (read := read_archive(path)).name != chosen.name:
+        raise DataError(
+            f"{path} holds {read.name}, not {chosen.name}; delete it, and it will be written again"
+        )
+    return read

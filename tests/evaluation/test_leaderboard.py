@@ -104,6 +104,7 @@ def test_two_models_of_one_name_are_refused(split: BenchmarkSplit, tmp_path: Pat
         ({"colour": "red"}, "colour"),
         ({"model": "a\x1b[31mb"}, "model: must be text without control characters"),
         ({"model": " "}, "model: must be text"),
+        ({"url": "javascript:alert(1)"}, "url: must be an address that begins with https://"),
         ({"seeds": [0, 0]}, "seeds: must be different seeds"),
     ],
 )

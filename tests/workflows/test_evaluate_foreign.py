@@ -96,6 +96,13 @@ def test_several_models_share_a_report_under_their_names(
         ("mine.npz", "'mine.npz' is not NAME=RUN"),
     ):
         assert message in refused(*words, "--compare", compare)
+    for name, message in (
+        ("zero field", "two methods are named 'zero field'"),
+        (" ", "a model is named ' '; give it"),
+        (r"$\frac{$", "holds a formula that can't be drawn"),
+        ("mine, sources set", "two methods are named 'mine'"),
+    ):
+        assert message in refused(*words, "--name", name, "--compare", "mine=mine.npz")
 
 
 def test_the_command_says_what_it_needs(

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.config import Config, from_yaml, parse_config
+from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.errors import DataError
+from diffkeras.errors import DataError, DiffkerasError
 from diffkeras.evaluation.benchmark_data.splits import PublicSplit, input_arrays, public_split
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.predictions import (
@@ -169,45 +169,57 @@ def read_archive(path: Path) -> BenchmarkSplit:
     """A public split from its file.
 
     Raises:
-        DataError: a missing or damaged file, or one of another hash than the published one.
+        DataError: a missing or damaged file, or one whose inputs have another hash than the
+            published one.
     """
     arrays = read_arrays(path, "public splits")
     try:
         return _from_arrays(arrays)
     except KeyError as error:
-        raise DataError(
-            f"{path} has no array {error}; delete it, and it will be written again"
-        ) from None
+        reason = f"has no array {error}"
+    except DiffkerasError as error:
+        reason = f"can't be used: {error}"
+    raise DataError(f"{path} {reason}; delete it, and it will be written again")
 
 
 def _from_arrays(arrays: Mapping[str, NDArray]) -> BenchmarkSplit:
-    name, sha256 = str(arrays["name"]), str(arrays["sha256"])
-    benchmark, _, split = name.partition("/")
-    if sha256 != (published := public_split(benchmark, split).sha256):
-        raise DataError(
-            f"{name} has the hash {sha256}, and the published one is {published}; write it again "
-            "with this version of diffkeras"
-        )
-    counts = sorted(key.removeprefix("fields_") for key in arrays if key.startswith("fields_"))
-    counts.sort(key=int)
+    benchmark, _, split = str(arrays["name"]).partition("/")
+    chosen = public_split(benchmark, split)
+    config, (numbers, each) = chosen.config(), chosen.numbers
+    counts = [f"{number:02d}" for number in sorted(numbers)]
     maps = [key.removesuffix(f"_{counts[0]}") for key in arrays if key.endswith(f"_{counts[0]}")]
     channels = [m for m in maps if m not in ("source_images", "fields", "bounds", "maxima")]
+    inputs = ("source_images", *channels)
 
-    def joined(kind: str) -> NDArray:
-        return np.concatenate([arrays[f"{kind}_{count}"] for count in counts])
+    def part(kind: str, count: str, shape: tuple[int, ...]) -> NDArray:
+        array = arrays[f"{kind}_{count}"]
+        if array.shape != shape or array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise DataError(
+                f"{kind}_{count} of shape {array.shape} and type {array.dtype} is not {shape} of "
+                "finite numbers"
+            )
+        return array
 
-    fields = joined("fields")[..., None]
-    divided = f"maxima_{counts[0]}" in arrays
+    def joined(kind: str, *lattice: int) -> NDArray:
+        return np.concatenate([part(kind, count, (each, *lattice)) for count in counts])
+
+    parts = {kind: joined(kind, *config.physics.lattice) for kind in (*inputs, "fields")}
+    found = chosen.hash_of([arrays[f"{k}_{count}"] for k in inputs] for count in counts)
+    if {found, str(arrays["sha256"])} != {chosen.sha256}:
+        wrong = found if found != chosen.sha256 else str(arrays["sha256"])
+        raise DataError(
+            f"{chosen.name} has the hash {wrong:.64}, and the published one is {chosen.sha256}"
+        )
     return BenchmarkSplit(
-        name,
-        sha256,
+        chosen.name,
+        chosen.sha256,
         ("source_image", *channels),
-        np.stack([joined(kind) for kind in ("source_images", *channels)], axis=-1),
-        fields,
+        np.stack([parts[kind] for kind in inputs], axis=-1),
+        parts["fields"][..., None],
         joined("bounds"),
-        np.repeat([int(count) for count in counts], [len(arrays[f"fields_{c}"]) for c in counts]),
-        joined("maxima") if divided else np.ones(len(fields)),
-        parse_config(from_yaml(str(arrays["configuration"]))),
+        np.repeat([int(count) for count in counts], each),
+        joined("maxima") if config.data.divide_by_maximum else np.ones(each * len(counts)),
+        config,
     )
 
 

@@ -10,7 +10,7 @@ residual.
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -100,11 +100,16 @@ class PublicSplit:
     def drawn_hash(self) -> str:
         """The SHA-256 of the physics, and of the inputs that this machine draws, in seconds."""
         config = self.config()
+        return self.hash_of(input_arrays(config, images).values() for images in self.images())
+
+    def hash_of(self, inputs: Iterable[Iterable[NDArray]]) -> str:
+        """The SHA-256 of the physics, and of the arrays of `input_arrays` of each source count."""
+        config = self.config()
         physics = config.physics.model_dump(mode="json", include=set(PHYSICS))
         physics["divide_by_maximum"] = config.data.divide_by_maximum
         digest = hashlib.sha256(json.dumps(physics, sort_keys=True).encode())
-        for images in self.images():
-            for array in input_arrays(config, images).values():
+        for arrays in inputs:
+            for array in arrays:
                 digest.update(f"{array.shape}".encode())
                 digest.update(np.ascontiguousarray(array, "<f4").tobytes())
         return digest.hexdigest()

@@ -195,7 +195,8 @@ def check_finite(what: str, values: NDArray[np.float64]) -> None:
     """Raise a PhysicsError that names the first value that is not finite."""
     if not math.isfinite(largest(values)):
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
-        raise PhysicsError(f"{what} holds {values[bad]} at node {bad}")
+        where = f" at node {bad}" if bad else ""
+        raise PhysicsError(f"{what} holds {values[bad]}{where}")
 
 
 def _check_image(what: str, array: Any, dimensions: int) -> NDArray[np.float64]:

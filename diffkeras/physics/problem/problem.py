@@ -189,7 +189,7 @@ class Problem(ShortRepr):
         if values.shape != self.shape:
             raise PhysicsError(
                 f"the {name} has shape {values.shape}, the problem {self.shape}; "
-                f"give a {name} of the problem's shape, or the problem that it belongs to"
+                f"give one of the problem's shape, or the problem that it belongs to"
             )
         check_finite(f"the {name}", values)
         size = largest(values)

@@ -118,6 +118,21 @@ def test_damaged_and_other_files_are_refused(
     np.savez(tmp_path / "other.npz", **arrays | {"sha256": np.array("0" * 64)})
     with pytest.raises(DataError, match=f"has the hash {'0' * 64}, and the published one is"):
         read_archive(tmp_path / "other.npz")
+    fields, images = (next(k for k in arrays if k.startswith(s)) for s in ("fields", "source"))
+    count = fields.removeprefix("fields_")
+    for changed, message in (
+        ({images: arrays[images][::-1]}, "has the hash .*, and the published one is"),
+        ({fields: arrays[fields][:-1]}, rf"fields_{count} of shape .* is not \("),
+        ({fields: arrays[fields] * np.nan}, f"fields_{count} of .* finite numbers; delete it"),
+        ({"name": np.array("x")}, r"other\.npz can't be used: there is no benchmark 'x'"),
+    ):
+        np.savez(tmp_path / "other.npz", **arrays | changed)
+        with pytest.raises(DataError, match=message):
+            read_archive(tmp_path / "other.npz")
+    kept = {key: array for key, array in arrays.items() if not key.endswith(f"_{count}")}
+    np.savez(tmp_path / "other.npz", **kept)
+    with pytest.raises(DataError, match=rf"no array 'source_images_{count}'"):
+        read_archive(tmp_path / "other.npz")
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(DataError, match=r"split.npz can't be read"):
         read_archive(file)
