@@ -28,7 +28,7 @@ from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit, predicti
 from diffkeras.evaluation.benchmark_data.problems import SHIFTS, SPLITS
 from diffkeras.evaluation.benchmark_data.splits import BENCHMARKS
 from diffkeras.evaluation.errors import image_errors
-from diffkeras.reporting.text import markdown_table
+from diffkeras.reporting.text import escaped, markdown_table
 from diffkeras.system.atomic_files import check_regular
 
 MANIFEST = "manifest.yaml"
@@ -256,7 +256,10 @@ def markdown(rows: pd.DataFrame, submissions: list[Submission]) -> str:
         scores = table.groupby("model")[shown].agg(["mean", "std"])
         scores = scores.sort_values((ERRORS[0], "mean"))
         cells = [
-            [str(model), *(_with_spread(row[error, "mean"], row[error, "std"]) for error in shown)]
+            [
+                escaped(str(model)),
+                *(_with_spread(row[error, "mean"], row[error, "std"]) for error in shown),
+            ]
             for model, row in scores.iterrows()
         ]
         parts += [f"## {benchmark}, {split}", markdown_table(head, cells)]
@@ -272,19 +275,20 @@ def _with_spread(mean: float, deviation: float) -> str:
 
 
 def _model(manifest: Manifest) -> list[str]:
+    name = escaped(manifest.model)
     return [
-        manifest.model if manifest.url is None else f"[{manifest.model}]({manifest.url})",
+        name if manifest.url is None else f"[{name}]({manifest.url})",
         f"{manifest.parameters:,}",
         f"{manifest.training_images:,}",
         f"{manifest.training_seconds:,.0f}",
         str(len(manifest.seeds)),
-        manifest.hardware,
-        manifest.tuning,
+        escaped(manifest.hardware),
+        escaped(manifest.tuning),
     ]
 
 
 def _times(manifest: Manifest) -> list[str]:
-    cells = [manifest.model]
+    cells = [escaped(manifest.model)]
     for batches in (False, True):
         *times, pays_from = manifest.times(batches=batches)
         cells += ["" if time is None else f"{time:.2g}" for time in times]

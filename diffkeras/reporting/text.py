@@ -1,6 +1,7 @@
 """Values and times in words, and tables in Markdown."""
 
 import decimal
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -38,6 +39,11 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def escaped(text: str) -> str:
+    """Text of users in Markdown, where it shows as it was written."""
+    return re.sub(r"([\\`*\[\]<>])", r"\\\1", text)
 
 
 def markdown_table(

@@ -67,7 +67,8 @@ class FieldFiles:
                 f"{self.plot.suffix or self.plot}"
             )
         if not self.plot and (self.unit is not None or self.slices):
-            raise PhysicsError("--unit and --slice are for the picture; give --plot FILE, too")
+            option = "--slice" if self.slices else "--unit"
+            raise PhysicsError(f"{option} is for the picture; give --plot FILE, too")
         for file in filter(None, (*fields.values(), self.plot)):
             check_file(file)
 

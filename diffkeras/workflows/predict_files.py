@@ -53,6 +53,12 @@ def predict_files(
     output.check({} if isinstance(files, Mapping) else files.inputs)
     surrogate = load_surrogate(run_dir)
     options: Any = {} if diffusion_length is None else {"diffusion_length": diffusion_length}
+    if isinstance(files, ProblemFiles) and surrogate.family is not None:
+        names = ", ".join(surrogate.family.names)
+        raise PhysicsError(
+            f"{run_dir} is a surrogate of a family; instead of SOURCE_FILE, give --parameter "
+            f"NAME=VALUE of each of {names}"
+        )
     if isinstance(files, ProblemFiles):
         problem = files.read(partial(surrogate.problem, **options), overlap=surrogate.production)
     elif surrogate.family is None:

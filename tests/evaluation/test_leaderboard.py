@@ -61,7 +61,12 @@ def submit(path: Path, split: BenchmarkSplit, factors: dict[int, float], **manif
 def test_models_are_ranked_by_their_errors(split: BenchmarkSplit, tmp_path: Path) -> None:
     times = {"milliseconds_per_field": 1.5, "solve_milliseconds_per_field": 2}
     half = submit(tmp_path / "half", split, {0: 0.5, 1: 0.7}, **times)
-    near = submit(tmp_path / "near", split, {5: 0.9}, model="near|er", url="https://a.org")
+    near = submit(
+        *(tmp_path / "near", split, {5: 0.9}),
+        model="near|er",
+        url="https://a.org",
+        hardware="<b>",
+    )
     submissions = [Submission.read(path) for path in (half, near)]
     rows = leaderboard(submissions, lambda benchmark, name: split)
     errors = rows.set_index(["model", "seed"])["relative_l2"]
@@ -77,6 +82,7 @@ def test_models_are_ranked_by_their_errors(split: BenchmarkSplit, tmp_path: Path
     assert first.startswith("| near/er | 0.1 |")
     assert second.startswith("| half | 0.4 ± 0.1 |")
     assert "\n| [near/er](https://a.org) | 0 |" in text
+    assert r"| \<b\> |" in text
     assert "\n| half | 1.5 | 2 | 20,000 |  |  |  |\n| near/er |  |  |" in text
 
 
