@@ -36,7 +36,7 @@ COLUMNS = ["problem", "nodes", "method", "CPU [ms]", "ratio", "memory [fields]"]
 
 
 def problems(side: int) -> dict[str, Callable[[], Problem]]:
-    """Functions that make each problem anew, so that nothing is set up before."""
+    """Functions that make each problem from the start, so that nothing is set up before."""
     discs = sample_sources(VESSELS, (side, side), rng=0).image((side, side), np.float64)
     drawn = TissueSampler(cells=(CELLS, CELLS), regions=(REGIONS, REGIONS)).sample(side, rng=1)
     diffusivity = drawn.diffusivity_map(side).astype(np.float64)

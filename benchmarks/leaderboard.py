@@ -13,10 +13,8 @@ What is there isn't made again, so an interrupted command goes on. Submissions, 
 are left in `--output`. The times are wall-clock times, and `--times` measures nothing else.
 """
 
-import itertools
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,9 +26,9 @@ import click
 import keras
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
+from benchmarks.leaderboard_networks import NETWORKS, Network, inputs_of, networks_of, train
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, read_yaml
 from diffkeras.errors import PhysicsError
@@ -43,14 +41,11 @@ from diffkeras.evaluation.images import ImageBatch, joined
 from diffkeras.evaluation.leaderboard import MANIFEST
 from diffkeras.evaluation.measurement import measure_times
 from diffkeras.evaluation.methods import EXACT, TOLERANCES, Method, network_fields, predicted
-from diffkeras.representation.network_input import map_channels, network_input, value_scale
-from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import replacing
 from diffkeras.workflows import load_benchmark, make_leaderboard
 
 RESULTS = Path(__file__).parent / "results"
-BATCH, WARM_STEPS, TIMED_STEPS = 16, 3, 10
 TIMED_BATCH, ROUNDS = 64, 5
 VALIDATED = 100  # images on which trials are compared
 SPLITS = ("test", *SHIFTS)
@@ -60,118 +55,6 @@ CLASSICAL = (
     *("multigrid CG, 3 rounds", "Newton with multigrid, 4 rounds", "PyAMG, 0.01", "solve to 0.01"),
     EXACT,
 )
-
-
-@dataclass(frozen=True)
-class Network:
-    """A row of the table, and what is tried to tune it.
-
-    Attributes:
-        name: in the table.
-        model: its section of a configuration.
-        widths: values of `model.width`.
-        learning_rates: of Adam.
-    """
-
-    name: str
-    model: dict[str, Any]
-    widths: tuple[int, ...]
-    learning_rates: tuple[float, ...] = (3e-3, 1e-2)
-
-    @property
-    def folder(self) -> str:
-        """The name of its submission."""
-        return self.name.lower().replace(" ", "_").replace(",", "")
-
-    @property
-    def candidates(self) -> list[tuple[int, float]]:
-        """Widths and learning rates."""
-        return list(itertools.product(self.widths, self.learning_rates))
-
-    def config(self, benchmark: str, width: int) -> Config:
-        """The configuration of the data of a benchmark and of the network."""
-        own = {"pad": False, "fixed_values": "corrections" not in self.model, **self.model}
-        if benchmark.startswith("production"):
-            own["fixed_values"] = False
-        settings = {f"model.{key}": value for key, value in {**own, "width": width}.items()}
-        return public_split(benchmark).config().with_overrides(settings)
-
-
-NETWORKS = (
-    Network("Encoder-decoder", {"architecture": "encoder_decoder", "depth": 4}, (16, 32)),
-    Network("U-Net", {"architecture": "u_net", "depth": 4}, (8, 16)),
-    Network(
-        "Fourier neural operator",
-        {"architecture": "fourier_neural_operator", "depth": 4, "modes": 12},
-        (8, 16),
-    ),
-    Network("DeepONet", {"architecture": "deeponet", "depth": 4}, (128, 256), (1e-3, 3e-3)),
-    Network(
-        "Transformer",
-        {"architecture": "transformer", "depth": 4, "patch": 8},
-        (64, 128),
-        (1e-3, 3e-3),
-    ),
-)
-# of problems with fixed values
-CORRECTED = (
-    Network(
-        "U-Net, 2 corrections", {"architecture": "u_net", "depth": 4, "corrections": 2}, (4, 8)
-    ),
-    Network(
-        "4 learned corrections",
-        {"architecture": "unrolled_cg", "corrections": 4},
-        (64,),
-        (1e-3, 3e-3, 1e-2, 3e-2),
-    ),
-)
-
-
-def networks_of(benchmark: str) -> tuple[Network, ...]:
-    """The networks of a benchmark: corrections need known values and, here, sides without them."""
-    return NETWORKS if benchmark.startswith(("production", "mixed")) else NETWORKS + CORRECTED
-
-
-def inputs_of(split: BenchmarkSplit, config: Config) -> NDArray:
-    """The inputs of a network, as a surrogate makes them of problems."""
-    names, medium = split.channels[1:], config.physics.medium
-    maps = {name: split.inputs[..., k, None] for k, name in enumerate(names, 1)}
-    channels = map_channels(maps, float(medium.diffusivities[0]), medium.step)
-    images = split.inputs[..., :1]
-    scaled = images / value_scale(images)
-    return network_input(scaled, config.model.get_transform(), channels=channels).astype("float32")
-
-
-def train(
-    config: Config, data: BenchmarkSplit, learning_rate: float, seed: int, budget: float
-) -> keras.Model:
-    """A network after `budget` seconds of CPU time."""
-    keras.utils.set_random_seed(seed)
-    model, inputs = build_model(config), inputs_of(data, config)
-    optimizer, order = keras.optimizers.Adam(0.0), np.random.default_rng(seed)
-    model.compile(optimizer, "mae")
-
-    def run(steps: int, rate: Callable[[int], Any]) -> float:
-        chosen = order.integers(0, len(data), steps * BATCH)
-        schedule = keras.callbacks.LambdaCallback(
-            on_train_batch_begin=lambda step, logs: optimizer.learning_rate.assign(rate(step))
-        )
-        start = time.process_time()
-        model.fit(
-            *(inputs[chosen], data.fields[chosen], BATCH),
-            **{"epochs": 1, "shuffle": False, "verbose": 0, "callbacks": [schedule]},
-        )
-        return time.process_time() - start
-
-    weights = model.get_weights()
-    run(WARM_STEPS, lambda step: 0.0)
-    each = run(TIMED_STEPS, lambda step: 0.0) / TIMED_STEPS
-    model.set_weights(weights)
-    for variable in optimizer.variables:
-        variable.assign(0 * variable)
-    steps = max(int(budget / each), 1)
-    run(steps, lambda step: learning_rate * (1 + np.cos(np.pi * step / steps)) / 2)
-    return model
 
 
 @dataclass

@@ -22,6 +22,12 @@ SOURCES = {
     "γ": "decay and uptake",
     "x": "sources",
 }  # by the symbol of the values
+LABELS = {
+    "s": "production s",
+    "v": "largest rate of uptake",
+    "γ": "rate constant",
+    "x": "source value x",
+}  # of colour bars; others show the field
 AXES = {"plane": "z", "row": "y", "column": "x"}  # of a lattice, and their coordinates
 TALLEST = 12.0  # inches of a row of panels
 LETTERS = 14  # of the notes, that fit on an inch
@@ -157,13 +163,7 @@ def field_figure(
         axis.set(title=name + part.title + place, xlabel=across, ylabel=down)
         axis.locator_params(integer=in_nodes)
         axis.set_facecolor("#f2f2f2")
-        labels = {
-            "s": "production s",
-            "v": "largest rate of uptake",
-            "γ": "rate constant",
-            "x": "source value x",
-        }
-        label = labels.get(symbol, f"field u{of_values}")
+        label = LABELS.get(symbol, f"field u{of_values}")
         figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03, label=label)
     if lines:
         figure.supxlabel("\n".join(lines), fontsize=9)

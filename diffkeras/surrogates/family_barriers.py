@@ -1,7 +1,7 @@
 """The barriers of a network that was trained on a family, for the proofs of its fields.
 
 They are made of its own predictions when the training ends, and kept with the run. The proofs are
-those of a `ReducedBasis`, and check each field anew.
+those of a `ReducedBasis`, and check each field by itself.
 """
 
 from collections.abc import Callable

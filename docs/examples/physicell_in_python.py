@@ -35,7 +35,7 @@ class SteadyMicroenvironment(pc.Microenvironment):
 
     Args:
         simulation: whose cells it follows.
-        every: time after which cells have changed so much that the fields are found anew [min].
+        every: time after which cells have changed so much that the fields are found again [min].
         tolerance: of each field, relative to its largest value.
     """
 

@@ -55,7 +55,7 @@ def test_an_interrupted_scoreboard_goes_on_where_it_stopped(
         call(9)
     assert call(9) == ["production", "tissue"]
     assert measured == ["production", "interrupted", "tissue"]
-    assert call(9) == call(3) == ["production", "tissue"]  # anew: nothing was interrupted
+    assert call(9) == call(3) == ["production", "tissue"]  # again: nothing was interrupted
     assert len(measured) == 7
 
 

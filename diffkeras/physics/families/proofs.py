@@ -3,7 +3,7 @@
 What all problems of a family share is made once: the couplings and the multigrid cycle, as far as
 no diffusivity varies, and barriers, for the residuals of predictions and of corrected ones. So the
 proof of a field needs its residual only (`proofs.barrier`). Where that bound is too large, the
-field is corrected with the cycle, which leaves about a tenth of the error, and proven anew.
+field is corrected with the cycle, which leaves about a tenth of the error, and proven again.
 """
 
 from collections.abc import Mapping

@@ -9,7 +9,7 @@ One w serves all problems of a lattice and its fixed nodes. It is made for the s
 least slopes, as (A + d) w is only larger for others, and for residuals of a certain profile g:
 (A + d) w = g. Where |F(û)| is about c g, the bound is about c (A + d)⁻¹ g, hardly larger than the
 enclosure by conjugate gradients, and it takes one residual and no solution. (A + d) w is computed
-for each problem anew, with its rounding, so a w that is no barrier for it proves nothing wrong.
+for each problem by itself, with its rounding, so a w that is no barrier proves nothing wrong.
 """
 
 from collections.abc import Sequence
