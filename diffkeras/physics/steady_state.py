@@ -16,15 +16,14 @@ from diffkeras.physics.arguments import (
     largest,
 )
 from diffkeras.physics.batch import solve_batch
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.equations.equations import Equations, as_equations
-from diffkeras.physics.equations.rounding import SLACK
+from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.bounds import KnownBounds, Proof, RingProof
-from diffkeras.physics.solution import Solution, keep_equations
+from diffkeras.physics.proofs.bounds import RingProof
+from diffkeras.physics.solution import KnownBounds, Proof, Solution, keep_equations
 from diffkeras.physics.solvers.statistics import Options, SolveStatistics
-from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
+from diffkeras.physics.solvers.table import SOLVERS, blas_threads, cheapest, check_method
 
 SINGLE_PRECISION_TOLERANCE = 1e-6
 SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # the rounding of a field of size 1
@@ -98,11 +97,9 @@ def solve(
     image_solver = partial(_solve_image, method=method, tolerance=tolerance, threads=threads)
     if problem.is_batch:
         starts = [None] * len(problem.images) if start is None else list(start)
-        with blas_threads(threads):
-            return solve_batch(image_solver, problem, starts, processes)
+        return solve_batch(image_solver, problem, starts, processes)
     equations = given or Equations(problem)
-    with blas_threads(threads):
-        solution = image_solver(problem, start, equations=equations)
+    solution = image_solver(problem, start, equations=equations)
     if given is not None:
         return replace(solution, equations=given)
     keep_equations(solution, equations)
@@ -127,7 +124,8 @@ def _solve_image(
     rounding = SINGLE_ROUNDING if dtype == np.float32 else 0.0
     if scale:
         options = Options(tolerance - rounding, dtype, threads, initial)
-        field, statistics, bound = SOLVERS[name].solve(equations, options)
+        with blas_threads(threads):
+            field, statistics, bound = SOLVERS[name].solve(equations, options)
         statistics = replace(statistics, residual=statistics.residual + rounding)
         if equations.supply is not None and dtype == np.float32:
             _check_single(field)

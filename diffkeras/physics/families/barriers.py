@@ -165,7 +165,7 @@ def _once_corrected(
     """The field after one cycle, how large the correction is, and both residuals."""
     equations = proofs.equations_of(problem)
     steps, residual = proofs.steps_of(equations), equations.of(field)
-    move = steps.solve(equations.slope(field), residual, Goal(near=np.inf))
+    move = steps.solve(equations.slope(field), residual, Goal(error=np.inf))
     steps.release()
     after = corrected(equations, field, move.solution)
     return after, move.first_estimate, [residual, equations.of(after)]

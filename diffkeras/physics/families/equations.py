@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.equations.equations import Equations, least_slope
-from diffkeras.physics.equations.rounding import EPSILON, EQUATION
+from diffkeras.physics.equations.finite_volumes import EPSILON, EQUATION
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.uptake import SaturatingUptake
 

@@ -16,8 +16,7 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import FiniteVolumes
-from diffkeras.physics.equations.rounding import SLACK
+from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
 from diffkeras.physics.families.equations import SharedEquations, SharedOperator
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.problem.problem import Problem
@@ -131,7 +130,7 @@ class FamilyProofs:
         Raises:
             ConvergenceError: the tolerance was not met.
         """
-        problem = equations.asked
+        problem = equations.given_problem
         prediction = with_fixed_values(field, problem)
         enclosed = self.enclose(equations, prediction, NEEDED * tolerance * self.size(prediction))
         if enclosed is not None:
@@ -194,7 +193,7 @@ class FamilyProofs:
         steps, slope = self.steps_of(equations), equations.slope(field)
         for corrections in range(MOST_CORRECTIONS):
             try:
-                move = steps.solve(slope, residual, Goal(near=aim))
+                move = steps.solve(slope, residual, Goal(error=aim))
             except ConvergenceError:
                 return None
             field = corrected(equations, field, move.solution)

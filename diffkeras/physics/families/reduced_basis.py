@@ -22,7 +22,6 @@ from diffkeras.physics.arguments import (
     check_tolerance,
     check_whole,
 )
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.families.barriers import barriers_of_basis
 from diffkeras.physics.families.equations import SharedEquations
 from diffkeras.physics.families.family import MOST_DRAWN, Family
@@ -41,6 +40,7 @@ from diffkeras.physics.families.snapshots import Snapshots
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import BatchSolution, Solution
 from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.table import blas_threads
 
 SNAPSHOT_TOLERANCE = 1e-6
 TOGETHER = 64  # predictions that one product makes
@@ -219,8 +219,8 @@ class ReducedBasis:
         Args:
             parameters: a point, or several as (n, p), for which a `BatchSolution` is returned.
             tolerance: largest error, relative to the largest |value| of the field.
-            extrapolate: whether points out of the ranges are allowed. Their predictions are poor
-                as a rule, so that bounds are large, and tolerances need the solver.
+            extrapolate: whether points out of the ranges are allowed. Their predictions are
+                usually poor, so that bounds are large, and tolerances need the solver.
 
         Raises:
             PhysicsError: a point out of the ranges, or of another shape or names than the family.
@@ -293,7 +293,7 @@ class ReducedBasis:
         equations = self._equations(points)
         if tolerance is None:
             pairs = zip(equations, self._predictor.fields(points), strict=True)
-            return [self._prediction(each.asked, field) for each, field in pairs]
+            return [self._prediction(each.given_problem, field) for each, field in pairs]
         if self._is_provable(tolerance):
             fields = self._predictor.fields(points)
         else:

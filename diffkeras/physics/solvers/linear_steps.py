@@ -1,9 +1,9 @@
 """Approximate solutions of the linear steps, (A + d) x = b on the free nodes.
 
-Conjugate gradients in single precision, preconditioned by a geometric multigrid cycle
-(`block_cycles`). Where these take too many iterations, double precision and a V-cycle of algebraic
-multigrid (Ruge & Stüben 1987) take over. Its hierarchy is set up once and used for other slopes d,
-too, while it serves.
+Conjugate gradients (Hestenes & Stiefel 1952) in single precision, preconditioned by a geometric
+multigrid cycle (`block_cycles`). Where these take too many iterations, double precision and a
+V-cycle of algebraic multigrid (Ruge & Stüben 1987) take over. Its hierarchy is set up once and used
+for other slopes d, too, while it serves.
 
 The callers correct what single precision leaves.
 """
@@ -14,35 +14,37 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.linalg import get_blas_funcs
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import SINGLE, BlockCycle
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
-from diffkeras.physics.solvers.conjugate_gradients import Function, Iterate, conjugate_gradients
 
 SINGLE_REDUCTION = 1e-4  # single precision gives no more digits of a residual in one step
 MOST_CYCLES, MOST_ALGEBRAIC_CYCLES = 25, 100  # of one step, by geometric and algebraic multigrid
 MOST_CYCLES_OF_OLD_HIERARCHY = 15
 
+Function = Callable[[NDArray], NDArray]
+
 
 class Goal(NamedTuple):
-    """When a solution x of b is good enough. One of these is enough; 0 or None is never reached.
+    """When a solution x of b is good enough: at the first of these that it reaches.
 
     Attributes:
-        reduction: of the residual's Euclidean norm, relative to that of b.
-        near: the largest |value| of a correction, an estimate of the error.
-        share: the same, as a share of the largest |x|.
-        of_both: a condition for x and its residual, (n,) each.
-        provable: whether a correction that is near must also leave a residual of which a bound of
-            this size can be proven: about the mean |residual| times the largest of A⁻¹1.
+        reduction: largest Euclidean norm of the residual, relative to that of b.
+        error: largest estimated |error|, which is that of a correction.
+        relative_error: the same, as a share of the largest |x|.
+        condition: of x and its residual, (n,) each, in place of a reduction.
+        provable: whether, with a small error, the residual must also be so small that a bound of
+            that size can be proven: about the mean |residual| times the largest of A⁻¹1.
     """
 
     reduction: float = 0.0
-    near: float = 0.0
-    share: float = 0.0
-    of_both: Callable[[NDArray, NDArray], bool] | None = None
+    error: float = 0.0
+    relative_error: float = 0.0
+    condition: Callable[[NDArray, NDArray], bool] | None = None
     provable: bool = False
 
 
@@ -58,6 +60,26 @@ class Move(NamedTuple):
     estimate: float = 0.0
     first_estimate: float = 0.0
     iterations: int = 0
+
+
+class Iterate(NamedTuple):
+    """What conjugate gradients end with.
+
+    Attributes:
+        solution: about A⁻¹b.
+        residual: b − A x of the solution before the last correction.
+        iterations: products with A.
+        is_met: whether a goal was reached.
+        estimate: the largest |value| of the last correction, about that of the error before it.
+        first_estimate: that of the first one: about the largest |A⁻¹b|.
+    """
+
+    solution: NDArray
+    residual: NDArray
+    iterations: int
+    is_met: bool
+    estimate: float
+    first_estimate: float
 
 
 class NearbyCycle(NamedTuple):
@@ -209,19 +231,77 @@ def _iterate(
     least = goal.reduction * float(np.sqrt(np.vdot(scaled, scaled)))
 
     def is_met(solution: NDArray, residual: NDArray) -> bool:
-        if goal.of_both is not None:
-            return goal.of_both(solution, residual)
+        if goal.condition is not None:
+            return goal.condition(solution, residual)
         return float(np.sqrt(np.vdot(residual, residual))) <= least
 
     def is_near(solution: NDArray, residual: NDArray, estimate: float) -> bool:
-        wanted = goal.near / size
-        if goal.share:
-            wanted = max(wanted, goal.share * largest(solution))
-        return estimate <= wanted and (
-            not height or height * float(np.abs(residual).mean()) <= wanted
+        error = goal.error / size
+        if goal.relative_error:
+            error = max(error, goal.relative_error * largest(solution))
+        return estimate <= error and (
+            not height or height * float(np.abs(residual).mean()) <= error
         )
 
-    looks = goal.near or goal.share
+    estimates = goal.error or goal.relative_error
     return conjugate_gradients(
-        apply, precondition, scaled, is_met, most, is_near if looks else None
+        apply, precondition, scaled, is_met, most, is_near if estimates else None
     )
+
+
+@np.errstate(over="ignore", invalid="ignore")  # an overflow ends it, without meeting the goal
+def conjugate_gradients(
+    apply: Function,
+    precondition: Function,
+    right_hand_side: NDArray,
+    is_met: Callable[[NDArray, NDArray], bool],
+    most: int,
+    is_near: Callable[[NDArray, NDArray, float], bool] | None = None,
+) -> Iterate:
+    """Solve A x = b for vectors b in their precision, from x = 0, by preconditioned iterations.
+
+    The iterations end when a goal is reached, at their largest number, or where rounding spoils
+    them.
+
+    Args:
+        apply: x ↦ A x, symmetric positive definite on the vectors that occur.
+        precondition: r ↦ about A⁻¹r, symmetric positive definite.
+        right_hand_side: b, (n,).
+        is_met: a goal for solution and residual.
+        most: products with A.
+        is_near: a goal for solution, residual and the largest |value| of the correction M r that
+            follows, an estimate of the solution's error. This correction is added to the solution
+            then: it costs no product any more, and leaves a smooth residual.
+    """
+    residual, direction = right_hand_side.copy(), None
+    solution, energy = np.zeros_like(right_hand_side), 1.0
+    (axpy,) = get_blas_funcs(("axpy",), (residual,))  # in place, where NumPy would take a copy
+    estimate = first_estimate = 0.0
+    iterations = 0
+    while True:
+        if is_met(solution, residual):
+            return Iterate(solution, residual, iterations, True, estimate, first_estimate)
+        if iterations == most:
+            break
+        corrected = precondition(residual)
+        if is_near is not None:
+            estimate = max(float(corrected.max()), -float(corrected.min()))
+            first_estimate = first_estimate or estimate
+            if is_near(solution, residual, estimate):
+                solution += corrected
+                return Iterate(solution, residual, iterations, True, estimate, first_estimate)
+        energy, last = float(np.vdot(residual, corrected)), energy
+        if direction is None:
+            direction = corrected
+        else:
+            direction *= energy / last
+            direction += corrected
+        del corrected
+        product = apply(direction)
+        curvature = float(np.vdot(direction, product))
+        if not (energy > 0 and curvature > 0):  # rounding, or an overflow
+            break
+        axpy(direction, solution, a=energy / curvature)
+        axpy(product, residual, a=-energy / curvature)
+        iterations += 1
+    return Iterate(solution, residual, iterations, False, estimate, first_estimate)
