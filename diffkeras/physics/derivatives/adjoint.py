@@ -66,7 +66,8 @@ class Derivatives(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name == "values":
             # fixed nodes inside have no influence, but for their own values'
-            result = np.where(self.problem.fixed, self._cotangent, 0.0)
+            result = np.zeros(self.problem.lattice)
+            np.copyto(result, self._cotangent, where=self.problem.fixed)
             nodes = self._equations.ring.nodes
             inflow = self._equations.volumes.inflow(self.adjoint, nodes)
             result[nodes] += inflow * self._equations.unit

@@ -43,7 +43,7 @@ def solve_linearised(
         ConvergenceError: the tolerance was not met.
     """
     unit, fixed = equations.unit, equations.fixed
-    supply = np.where(fixed, 0.0, right_hand_side)
+    supply = right_hand_side * equations.free
     # a view of one number, as an array takes memory
     held = np.broadcast_to(0.0, equations.lattice)
     if values is not None:
