@@ -95,11 +95,12 @@ def solve(
     if initial is not None:
         start = problem.check_field("initial field", initial, shared=True)
     image_solver = partial(_solve_image, method=method, tolerance=tolerance, threads=threads)
-    if problem.is_batch:
-        starts = [None] * len(problem.images) if start is None else list(start)
-        return solve_batch(image_solver, problem, starts, processes)
-    equations = given or Equations(problem)
-    solution = image_solver(problem, start, equations=equations)
+    with blas_threads(threads):
+        if problem.is_batch:
+            starts = [None] * len(problem.images) if start is None else list(start)
+            return solve_batch(image_solver, problem, starts, processes)
+        equations = given or Equations(problem)
+        solution = image_solver(problem, start, equations=equations)
     if given is not None:
         return replace(solution, equations=given)
     keep_equations(solution, equations)
@@ -124,8 +125,7 @@ def _solve_image(
     rounding = SINGLE_ROUNDING if dtype == np.float32 else 0.0
     if scale:
         options = Options(tolerance - rounding, dtype, threads, initial)
-        with blas_threads(threads):
-            field, statistics, bound = SOLVERS[name].solve(equations, options)
+        field, statistics, bound = SOLVERS[name].solve(equations, options)
         statistics = replace(statistics, residual=statistics.residual + rounding)
         if equations.supply is not None and dtype == np.float32:
             _check_single(field)

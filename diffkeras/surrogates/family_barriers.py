@@ -43,7 +43,7 @@ def write_barriers(path: Path, family: Family, predict: Callable[[Problem], NDAr
     with blas_threads():
         barriers = barriers_of(FamilyProofs(family), points, sample)
     if barriers is not None:
-        write_arrays(path, barriers._asdict())
+        write_arrays(path, barriers.arrays())
 
 
 def read_barriers(path: Path, config: Config) -> Barriers | None:

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.equations.equations import Equations, least_slope
+from diffkeras.physics.equations.equations import Equations, have_same_couplings, least_slope
 from diffkeras.physics.equations.finite_volumes import EPSILON, EQUATION
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.uptake import SaturatingUptake
@@ -44,6 +44,15 @@ class SharedOperator:
         self.reach = equations.volumes.reach
         self._taking: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
 
+    def equations_of(self, problem: Problem) -> Equations:
+        """The equations of a problem with this lattice and these fixed nodes.
+
+        `SharedEquations` if no diffusivity differs, and otherwise those that share the ring only.
+        """
+        if have_same_couplings(problem.homogeneous.medium, self.equations.problem.medium):
+            return SharedEquations(problem, self)
+        return Equations(problem, self.equations)
+
     def taking(self, capacity: NDArray) -> NDArray[np.intp] | None:
         """The free nodes where a capacity, on the lattice, isn't 0; None if these are many.
 
@@ -59,17 +68,12 @@ class SharedOperator:
 
 
 class SharedEquations(Equations):
-    """F of a problem, by the operator of another one with the same couplings.
-
-    Attributes:
-        shares: whether the couplings are the same; if not, all is as in `Equations`.
-    """
+    """F of a problem, by the operator of another one with the same couplings."""
 
     def __init__(self, problem: Problem, shared: SharedOperator) -> None:
-        """`problem` has the lattice and the fixed nodes of the other one."""
+        """`problem` has the lattice, the fixed nodes and the couplings of the other one."""
         super().__init__(problem, shared.equations)
         self._shared = shared
-        self.shares = bool(self._couplings)
 
     @cached_property
     def change(self) -> NDArray[np.float64] | float:
@@ -99,7 +103,7 @@ class SharedEquations(Equations):
 
     def of(self, field: NDArray) -> NDArray:
         """See `Equations`."""
-        if not self.shares or field.dtype != np.float64:  # a matrix has double precision only
+        if field.dtype != np.float64:  # which the matrix has
             return super().of(field)
         result = (self._shared.matrix @ field.ravel()).reshape(field.shape)
         result += self.change * field
@@ -115,14 +119,11 @@ class SharedEquations(Equations):
     @property
     def _roundings(self) -> float:
         """Unit roundoffs of F."""
-        more = MATRIX - EQUATION if self.shares else 0
-        return super()._roundings + more
+        return super()._roundings + MATRIX - EQUATION
 
     @cached_property
     def _most_slopes(self) -> float:
         """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
-        if not self.shares:
-            return super()._most_slopes
         # of A, and of Δ by both drains
         most = self._largest_drains + self._shared.largest_drain + 2 * self._shared.reach
         return most + self.law.steepest if self.law else most

@@ -22,8 +22,8 @@ from diffkeras.physics.arguments import (
     check_tolerance,
     check_whole,
 )
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.barriers import barriers_of_basis
-from diffkeras.physics.families.equations import SharedEquations
 from diffkeras.physics.families.family import MOST_DRAWN, Family
 from diffkeras.physics.families.fit import Fit
 from diffkeras.physics.families.fitting import fitted
@@ -34,7 +34,7 @@ from diffkeras.physics.families.proofs import (
     NEEDED,
     FamilyProofs,
     PredictionProof,
-    with_fixed_values,
+    finite_prediction,
 )
 from diffkeras.physics.families.snapshots import Snapshots
 from diffkeras.physics.problem.problem import Problem
@@ -77,7 +77,7 @@ class ReducedBasis:
     @property
     def rows(self) -> NDArray[np.float32]:
         """See the attributes."""
-        return self._predictor.rows[: self._fit.few + 1]
+        return self._predictor.rows[: self._fit.fast_modes + 1]
 
     @property
     def modes(self) -> NDArray[np.float32]:
@@ -301,7 +301,7 @@ class ReducedBasis:
         pairs = zip(equations, fields, strict=True)
         return [self._proofs.within(*pair, tolerance) for pair in pairs]
 
-    def _equations(self, points: NDArray[np.float64]) -> list[SharedEquations]:
+    def _equations(self, points: NDArray[np.float64]) -> list[Equations]:
         """Those of the problems of points (n, p)."""
         problems = map(self.family.quick_problem_at, points)
         return [self._proofs.equations_of(problem) for problem in problems]
@@ -309,14 +309,14 @@ class ReducedBasis:
     def _is_provable(self, tolerance: float) -> bool:
         """Whether the regression's fields are usually proven to be within a tolerance."""
         barriers = self._fit.barriers
-        limit = np.inf if barriers is None else float(barriers.plain)
+        limit = np.inf if barriers is None else float(barriers.regression_bound)
         return not self._predictor.can_solve or NEEDED * tolerance >= limit
 
     def _prediction(self, problem: Problem, field: NDArray[np.float32]) -> Solution:
         """The regression's field, whose bounds are proven when they are read."""
         stats = SolveStatistics(METHOD, 0, residual=float(np.median(self.errors)))
         proof = PredictionProof(self._proofs)
-        return Solution(with_fixed_values(field, problem), problem, stats, proof)
+        return Solution(finite_prediction(field, problem), problem, stats, proof)
 
     def _relative_bound(self, point: NDArray[np.float64]) -> float:
         """The proven error of the prediction at a point, relative to the field's largest value."""
