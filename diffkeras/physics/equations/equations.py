@@ -69,7 +69,7 @@ class Equations:
     | `solution.keep_equations` | that of the latest solution | until the next one |
     | similar equations (`like`) | ring, couplings and `cache`, as far as equal | while they live |
     | `cycle_at` | the multigrid cycle of the last slopes | until they change |
-    | `NearbyCycle.spares` of a family | memory of cycles for the next ones | with the family |
+    | a family's `SharedOperator.spares` | memory of cycles for the next ones | with the family |
 
     Args:
         problem: of one image, without saturating uptake or with it: then φ = 0.
@@ -121,7 +121,7 @@ class Equations:
                 self.ring = like.ring
                 if self.problem.medium is like.problem.medium:
                     self.cache = like.cache
-            if have_same_couplings(self.problem.medium, like.problem.medium):
+            if _same_diffusivity(self.problem.medium, like.problem.medium):
                 self._couplings = like.volumes.couplings
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -337,8 +337,7 @@ def find_ring(fixed: NDArray[np.bool_ | np.integer], boundaries: tuple[AxisBound
     return Ring(tuple(coordinates)).part(~enclosed)
 
 
-def have_same_couplings(one: Medium, other: Medium) -> bool:
-    """Whether the couplings of the nodes of two media on one lattice are equal."""
+def _same_diffusivity(one: Medium, other: Medium) -> bool:
     pairs = zip(one.diffusivities, other.diffusivities, strict=True)
     steps = (one.step, one.boundaries) == (other.step, other.boundaries)
     return steps and all(_same(*pair) for pair in pairs)

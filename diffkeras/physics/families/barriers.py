@@ -16,7 +16,7 @@ from scipy.cluster.vq import kmeans2
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.families.equations import SharedEquations
+from diffkeras.physics.families.equations import SharedEquations, release_cycle
 from diffkeras.physics.families.predictor import Predictor
 from diffkeras.physics.families.proofs import (
     CORRECTED,
@@ -28,7 +28,7 @@ from diffkeras.physics.families.proofs import (
 )
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import barrier_of
-from diffkeras.physics.solvers.linear_steps import Goal
+from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 FLOOR = 0.3  # what is added to a profile, as a share of its mean
 MARGIN = 0.7  # share of the least slopes: other problems may have smaller ones
@@ -165,9 +165,9 @@ def _once_corrected(
 ) -> tuple[NDArray[np.float64], float, list[NDArray[np.float64]]]:
     """The field after one cycle, how large the correction is, and both residuals."""
     equations = proofs.equations_of(problem)
-    steps, residual = proofs.steps_of(equations), equations.of(field)
-    move = steps.solve(equations.slope(field), residual, Goal(error=np.inf))
-    steps.release()
+    residual = equations.of(field)
+    move = LinearSteps(equations).solve(equations.slope(field), residual, Goal(error=np.inf))
+    release_cycle(equations)
     after = corrected(equations, field, move.solution)
     return after, move.first_estimate, [residual, equations.of(after)]
 

@@ -17,13 +17,13 @@ from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
-from diffkeras.physics.families.equations import SharedEquations, SharedOperator
+from diffkeras.physics.families.equations import SharedEquations, SharedOperator, release_cycle
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import Barrier, BarrierChoice, BarrierProof
 from diffkeras.physics.proofs.bounds import bounds_of
 from diffkeras.physics.solution import Solution
-from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps, NearbyCycle
+from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 from diffkeras.physics.solvers.statistics import SolveStatistics
 from diffkeras.physics.steady_state import solve
 
@@ -100,8 +100,7 @@ class FamilyProofs:
     def __init__(self, family: Family, barriers: Barriers | None = None) -> None:
         self.family, self.barriers = family, barriers
         self.equations = Equations(family.quick_problem_at(family.lowest_point))
-        volumes, free = self.equations.volumes, self.equations.free
-        self._near = NearbyCycle(self.equations.cycle, volumes.drain, [])
+        free = self.equations.free
         self._shared = SharedOperator(self.equations)
         self._usual: BlockCycle | None = None
         if barriers is not None and barriers.usual_drain.any():
@@ -116,11 +115,6 @@ class FamilyProofs:
     def equations_of(self, problem: Problem) -> Equations:
         """The equations of a problem of the family, with what all share."""
         return self._shared.equations_of(problem)
-
-    def steps_of(self, equations: Equations) -> LinearSteps:
-        """The solver of linear steps, with the cycle that all share, if the couplings are."""
-        is_shared = isinstance(equations, SharedEquations)
-        return LinearSteps(equations, self._near if is_shared else None)
 
     def within(
         self, equations: Equations, field: NDArray[np.floating], tolerance: float
@@ -198,7 +192,7 @@ class FamilyProofs:
         # 0 where most bounds are infinite, as where the diffusivity varies
         if not self.barriers.correction_shares.all():
             return None
-        steps, slope = self.steps_of(equations), equations.slope(field)
+        steps, slope = LinearSteps(equations), equations.slope(field)
         for corrections in range(MOST_CORRECTIONS):
             try:
                 move = steps.solve(slope, residual, Goal(error=aim))
@@ -208,7 +202,7 @@ class FamilyProofs:
             needed = OWN * move.first_estimate if needed is None else needed
             residual, proof = self._proof(CORRECTED, equations, field, needed)
             if proof is not None:
-                steps.release()
+                release_cycle(equations)
                 return Enclosed(field, proof, steps.iterations + corrections + 1)
             aim = CLOSER * min(aim, float(self.barriers.correction_shares[1]) * needed)
             if move.first_estimate > WIDE * largest(field):
@@ -277,10 +271,12 @@ class PredictionProof(NamedTuple):
 
 
 def finite_prediction(field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
-    """A prediction with the values of the fixed nodes; 0 if it isn't finite."""
+    """A copy of a prediction with the values of the fixed nodes; 0 if it isn't finite."""
+    prediction = field.astype(np.float64)
     if not np.isfinite(largest(field)):  # inputs out of the range of a logarithm, for example
-        field = np.zeros(field.shape)
-    return problem.with_fixed_values(field)
+        prediction[...] = 0.0
+    np.copyto(prediction, problem.values, where=problem.fixed)
+    return prediction
 
 
 def corrected(

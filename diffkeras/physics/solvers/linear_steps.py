@@ -18,7 +18,7 @@ from scipy.linalg import get_blas_funcs
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.block_cycles import SINGLE, BlockCycle
+from diffkeras.physics.equations.block_cycles import SINGLE
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
 
@@ -82,46 +82,19 @@ class Iterate(NamedTuple):
     first_estimate: float
 
 
-class NearbyCycle(NamedTuple):
-    """The multigrid cycle of equations with the same couplings and another drain.
-
-    Attributes:
-        cycle: of A on the free nodes.
-        drain: A's, on the lattice.
-        spares: cycles that aren't used any more (`BlockCycle.plus`); threads get different ones.
-    """
-
-    cycle: BlockCycle
-    drain: NDArray[np.float64]
-    spares: list[BlockCycle]
-
-    def at(self, equations: Equations, slope: NDArray | float) -> BlockCycle:
-        """The cycle of A + d, for the operator A of the equations."""
-        drain = equations.volumes.drain - self.drain
-        drain += slope
-        drain *= equations.free
-        try:
-            return self.cycle.plus(drain, self.spares.pop())
-        except IndexError:
-            return self.cycle.plus(drain)
-
-
 class LinearSteps:
     """The solver of all steps of one problem.
 
-    From one step to the next it keeps the cycle of the last slopes, whether geometric cycles took
-    too many iterations, and the algebraic hierarchy.
+    From one step to the next it keeps whether geometric cycles took too many iterations, and the
+    algebraic hierarchy. The equations keep the geometric cycle.
 
     Attributes:
         iterations: of conjugate gradients, so far.
     """
 
-    def __init__(self, equations: Equations, near: NearbyCycle | None = None) -> None:
-        """`near` is the cycle of other equations, if there is one."""
+    def __init__(self, equations: Equations) -> None:
         self.iterations = 0
         self._equations = equations
-        self._near = near
-        self._latest: tuple[NDArray | float, BlockCycle] | None = None  # slopes, and their cycle
         self._is_hard = False
         self._algebraic: Function | None = None
 
@@ -136,7 +109,7 @@ class LinearSteps:
             return Move(np.zeros(right_hand_side.shape))
         result: Iterate | None = None
         if not self._is_hard:
-            cycle = self._cycle_at(slope)
+            cycle = self._equations.cycle_at(slope)
             single = np.empty(right_hand_side.shape, SINGLE)
             single = np.divide(right_hand_side, size, out=single, casting="same_kind").ravel()
             height = cycle.height if goal.provable else 0.0
@@ -150,20 +123,6 @@ class LinearSteps:
         solution = solution.reshape(right_hand_side.shape)
         estimates = size * result.estimate, size * result.first_estimate
         return Move(solution, *estimates, result.iterations)
-
-    def _cycle_at(self, slope: NDArray | float) -> BlockCycle:
-        if self._near is None:
-            return self._equations.cycle_at(slope)
-        if self._latest is None or self._latest[0] is not slope:
-            self.release()
-            self._latest = slope, self._near.at(self._equations, slope)
-        return self._latest[1]
-
-    def release(self) -> None:
-        """Give the memory of the last cycle, which isn't used any more, to the next one."""
-        if self._near is not None and self._latest is not None:
-            self._near.spares.append(self._latest[1])
-            self._latest = None
 
     def _solve_algebraically(
         self, slope: NDArray | float, scaled: NDArray[np.float64], goal: Goal, size: float
