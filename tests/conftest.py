@@ -203,3 +203,16 @@ def python():
         return done
 
     return call
+
+
+@pytest.fixture
+def without_diffkeras(tmp_path):
+    """`without_diffkeras("code", cwd=…)`: a process that has TensorFlow alone must end well."""
+    from new_process import NewProcess
+
+    absent = 'import sys; sys.modules["diffkeras"] = sys.modules["tfds_builders"] = None\n'
+
+    def call(code: str, cwd: Path) -> None:
+        NewProcess(absent + code, output=tmp_path / "printed.txt", cwd=cwd).succeed()
+
+    return call
