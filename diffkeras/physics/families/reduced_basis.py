@@ -19,7 +19,6 @@ from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics.arguments import (
     check_count,
     check_relative_tolerance,
-    check_tolerance,
     check_whole,
 )
 from diffkeras.physics.equations.equations import Equations
@@ -164,7 +163,7 @@ class ReducedBasis:
             PhysicsError: see `train`.
         """
         _check_family(family)
-        worst = check_tolerance(worst, "worst")
+        worst = check_relative_tolerance(worst, "worst")
         tolerance = check_relative_tolerance(tolerance)
         most = check_whole("most", most, 2, MOST_DRAWN)
         candidates = check_whole("candidates", candidates, 2, MOST_DRAWN)
