@@ -264,7 +264,7 @@ def test_bases_of_no_family_are_refused(tmp_path):
         dk.ReducedBasis.train_to(problem, 0.1)
     with pytest.raises(PhysicsError, match="one of a Family, not of None"):
         dk.ReducedBasis.load(tmp_path / "basis.npz", None)
-    with pytest.raises(PhysicsError, match="worst must lie between .* and 1, not nan"):
+    with pytest.raises(PhysicsError, match=r"worst must lie between .* and 1, not nan"):
         dk.ReducedBasis.train_to(tissue_family(16), np.nan)
 
 
