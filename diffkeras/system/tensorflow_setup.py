@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from diffkeras.errors import ConfigurationError
 from diffkeras.system.atomic_files import replacing_files, write_json
@@ -18,6 +18,8 @@ SAVED_MODEL = "saved_model.pb"
 DESCRIPTION = "diffkeras.json"
 FINGERPRINT = "fingerprint.pb"
 FILES = (SAVED_MODEL, DESCRIPTION, FINGERPRINT, "variables/variables*", "assets/*")
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def load_tensorflow() -> None:
@@ -103,6 +105,16 @@ def named_function(function: Callable[..., Any], specs: Sequence[Any]) -> Any:
     arguments = [inspect.Parameter(spec.name, kind) for spec in specs]
     call.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]  # `inspect` reads it
     return tf.function(call, input_signature=specs, autograph=False)
+
+
+def without_autograph(function: F) -> F:
+    """A function whose tf.data pipelines are traced as they are written.
+
+    They have no Python `if` or `for` over tensors, and AutoGraph takes seconds to look for some.
+    """
+    import tensorflow as tf
+
+    return tf.autograph.experimental.do_not_convert(function)
 
 
 @contextmanager

@@ -22,10 +22,12 @@ from diffkeras.data.reading.order import (
     symmetry_count,
     transform_pair,
 )
+from diffkeras.system.tensorflow_setup import without_autograph
 
 PairReader = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
+@without_autograph
 def mixed_dataset(
     config: Config,
     split: Split,
@@ -82,6 +84,7 @@ def steps_per_epoch(config: Config, *, shares: int = 1) -> int:
     return examples // (config.training.batch_size // shares)
 
 
+@without_autograph
 def training_batches(
     config: Config,
     data_dir: str | Path,
@@ -159,6 +162,7 @@ def _indexed_pairs(
     return size, lambda position: (tf.gather(x, position), tf.gather(y, position))
 
 
+@without_autograph
 def stream_batches(
     config: Config,
     *,

@@ -26,10 +26,12 @@ from diffkeras.physics.families.rows import maps_by_parameters
 from diffkeras.representation.network_input import network_input
 from diffkeras.representation.target import pack_target
 from diffkeras.surrogates.predicted_fields import scaled_inputs
+from diffkeras.system.tensorflow_setup import without_autograph
 
 THREADS = 16  # hide the latency of disks and networks
 
 
+@without_autograph
 def raw_dataset(
     config: Config,
     count: int,
