@@ -45,12 +45,16 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
         True
     """
     function = FieldFunction(problem, parts, tolerance)
-    arrays = {name: jnp.asarray(part) for name, part in parts.items()}
-    for name, array in arrays.items():
-        if jnp.iscomplexobj(array):
-            raise PhysicsError(f"{name} must be real, not {array.dtype}")
+    arrays = {name: _real(name, jnp.asarray(part)) for name, part in parts.items()}
     function.check_shapes({name: array.shape for name, array in arrays.items()})
     return _differentiable(function)(*arrays.values())
+
+
+def _real(name: str, part: jax.Array) -> jax.Array:
+    """A part in a floating type, since whole numbers have no gradients in JAX."""
+    if jnp.iscomplexobj(part):
+        raise PhysicsError(f"{name} must be real, not {part.dtype}")
+    return part if jnp.issubdtype(part.dtype, jnp.floating) else part.astype(jnp.float32)
 
 
 def _differentiable(function: FieldFunction) -> Any:

@@ -25,9 +25,21 @@ from diffkeras.cli.options import (
 logger = logging.getLogger(__name__)
 
 NEGLIGIBLE = 1e-9  # rounding may make values negative by this share of the largest
-MOST_NUMBERS = {"value": 1, "flux": 1, "robin": 2}  # by the kind of a side
 
 _number = partial(click.option, metavar="NUMBER", type=Number(), show_default=True)
+
+
+def _given_sides() -> dict[str, Any]:
+    """The kinds of sides with given numbers, by name; imported once a command runs."""
+    from diffkeras.physics.problem.given_sides import GIVEN
+
+    return {kind.name: kind for kind in GIVEN.values()}
+
+
+def _forms_of_sides() -> list[str]:
+    """How what a side does is written."""
+    kinds = _given_sides().items()
+    return ["NAME", *(f"{name}:{','.join(kind.numbers()).upper()}" for name, kind in kinds)]
 
 
 class SideType(click.ParamType):
@@ -35,21 +47,36 @@ class SideType(click.ParamType):
 
     name = "side"
 
+    def get_metavar(self, param: Any, ctx: Any = None) -> str:
+        """All forms."""
+        return f"SIDE={'|'.join(_forms_of_sides())}"
+
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str, tuple]:
         """(side, kind, its numbers or files)."""
         side, equals, text = str(value).partition("=")
         kind, colon, numbers = text.partition(":")
-        parts = numbers.split(",") if colon else []
+        parts, given = numbers.split(",") if colon else [], _given_sides().get(kind)
         if not (equals and side and kind) or not (
-            0 < len(parts) <= MOST_NUMBERS[kind] if kind in MOST_NUMBERS else not colon
+            0 < len(parts) <= len(given.numbers()) if given else not colon
         ):
+            *forms, last = (f"SIDE={form}" for form in _forms_of_sides())
             self.fail(
-                f"{value!r} is not SIDE=NAME, SIDE=value:NUMBER, SIDE=flux:NUMBER or "
-                "SIDE=robin:NUMBER,NUMBER; write e.g. top=value:1.0 or left=reflecting",
+                f"{value!r} is not {', '.join(forms)} or {last}; write e.g. top=value:1.0 or "
+                "left=reflecting",
                 param,
                 ctx,
             )
         return side, kind, tuple(NumberOrMap().convert(part, param, ctx) for part in parts)
+
+
+class SideOption(click.Option):
+    """`--side`, whose help has what the numbers of each kind mean."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The forms, and the help."""
+        record = super().get_help_record(ctx)
+        meanings = [f"with {name}, {kind.meaning}" for name, kind in _given_sides().items()]
+        return record and (record[0], record[1].format("; ".join(meanings)))
 
 
 class SliceType(click.ParamType):
@@ -96,13 +123,12 @@ class MethodType(click.ParamType):
 @click.option(
     "--side",
     "sides",
-    metavar="SIDE=NAME|value:V|flux:J|robin:A,V",
+    cls=SideOption,
     type=SideType(),
     multiple=True,
     help="What one side does; may be repeated. Other sides keep --boundary. SIDE is top, bottom, "
-    "left or right, and in three dimensions front or back. V is the concentration outside, J what "
-    "flows in [concentration*length/time]; with robin, A(u - V) flows out, A [length/time]. Each "
-    "is a number, or a .npy file with one for each node.",
+    "left or right, and in three dimensions front or back; {}. Each is a number, or a .npy file "
+    "with one for each node.",
 )
 @click.option(
     "--fixed",

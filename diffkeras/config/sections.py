@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, create_model, field_validator, model_validator
@@ -62,7 +63,7 @@ class PhysicsConfig(Section):
             )
         return value
 
-    @property
+    @cached_property
     def medium(self) -> Medium:
         """The medium as the solver takes it."""
         return Medium(self.diffusivity, self.decay, self.step, self.boundary)

@@ -202,16 +202,23 @@ class Surrogate:
         return fields.reshape(problem.shape)
 
     def certify(
-        self, problem: Problem | ArrayLike | Sources, **keywords: Unpack[SurrogateKeywords]
+        self,
+        problem: Problem | Mapping[str, float] | ArrayLike | Sources,
+        *,
+        tolerance: float | None = None,
+        batch_size: int | None = None,
+        **keywords: Unpack[SurrogateKeywords],
     ) -> Certificate:
         """Predict fields, prove bounds of their errors, and correct them.
 
-        Arguments and errors are those of `predict`.
+        Arguments and errors are those of `predict`. With a tolerance, the bounds are those of the
+        field that `predict` returns for it.
 
         Returns:
             The `Certificate` of an image, or the `BatchCertificate` of a batch.
         """
-        return self.predict(problem, **keywords).certificate
+        predicted = self.predict(problem, tolerance=tolerance, batch_size=batch_size, **keywords)
+        return predicted.certificate
 
     def __repr__(self) -> str:
         """One line: its name, the lattice that it was trained on, and whether sources produce."""

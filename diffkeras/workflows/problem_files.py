@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import FixedFlux, FixedValue, Medium, MichaelisMenten, Problem, Robin
+from diffkeras.physics import Medium, MichaelisMenten, Problem
+from diffkeras.physics.problem.given_sides import GIVEN
 from diffkeras.physics.problem.sides import Side, with_sides
 from diffkeras.representation.network_input import MAPS
 from diffkeras.workflows.source_files import SourceFile
 
-KINDS: dict[str, Any] = {"value": FixedValue, "flux": FixedFlux, "robin": Robin}
 SideFile = tuple[str, str, tuple[float | Path, ...]]
 
 
@@ -30,8 +30,8 @@ class ProblemFiles:
             the uptake is the maximum v of Michaelis–Menten uptake, otherwise its rate constant k.
         step: h [length].
         boundary: as of `Medium`.
-        sides: of single sides: the side, one of `KINDS` or the name of a boundary, and the numbers
-            of that kind or the files of them.
+        sides: of single sides: the side, the name of a kind in `GIVEN` or of a boundary, and the
+            numbers of that kind or the files of them.
         lattice: its sides, or one for all, for lists of discs that name none, and where sides
             alone supply the field.
         batch: whether source images and productions are batches.
@@ -147,9 +147,10 @@ def read_side(side: SideFile) -> tuple[str, Side]:
         PhysicsError: a file that is no .npy array of finite numbers.
     """
     name, kind, numbers = side
-    if kind not in KINDS:
-        return name, kind  # type: ignore[return-value]  # Medium checks it
-    return name, KINDS[kind](*(_numbers(name, part) for part in numbers))
+    for given in GIVEN.values():
+        if given.name == kind:
+            return name, given(*(_numbers(name, part) for part in numbers))
+    return name, kind  # type: ignore[return-value]  # Medium checks it
 
 
 def _numbers(side: str, numbers: float | Path) -> Any:

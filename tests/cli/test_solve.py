@@ -236,7 +236,7 @@ def test_sides_alone_need_a_lattice(diffkeras, tmp_path):
         ("front=reflecting", "no side 'front'; its sides are top, bottom, left, right, and in"),
         ("left=open", "boundary left 'open' is unknown"),
         ("left=periodic", "an axis is periodic at both sides or at none"),
-        ("left", "'left' is not SIDE=NAME, SIDE=value:NUMBER"),
+        ("left", "'left' is not SIDE=NAME, SIDE=value:VALUE"),
         ("left=reflecting:3", "'left=reflecting:3' is not SIDE=NAME"),
         ("left=value:nan", "must be finite, up to 1e+30, not nan"),
         ("left=flux:nowhere.npy", "'nowhere.npy' is neither a number nor a file"),

@@ -92,6 +92,11 @@ def test_jax(kind):
     decays = np.array([0.1, 0.2, 0.3])
     each = jax.jit(jax.vmap(jax.grad(total)))(decays)
     np.testing.assert_allclose(each, [jax.grad(total)(decay) for decay in decays], rtol=1e-12)
+    of_whole, of_real = (
+        jax.grad(lambda decay, step=step: solve(problem, {"decay": decay, "step": step}).sum())(0.1)
+        for step in (2, 2.0)
+    )
+    assert of_whole == of_real
     with pytest.raises(PhysicsError, match="no part 'decai'"):
         solve(problem, {"decai": 0.1})
     with pytest.raises(PhysicsError, match=r"decay has shape \(3,\)"):

@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from drawn_problems import drawn_problems
-from surrogate_kinds import KINDS, scaled, untrained
+from surrogate_kinds import FAMILY, KINDS, scaled, untrained
 
 import diffkeras as dk
 from diffkeras.config import Config
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.features import make_example
+from diffkeras.data.reading.examples import completion, problem_of_examples, to_network_pair
 from diffkeras.errors import RunError
 from diffkeras.surrogates.inputs import network_inputs
+from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
 
@@ -29,7 +33,8 @@ DESCRIBED = {  # in the description of a SavedModel
     "sides": ("∇·(D∇u)", "boundary"),
 }
 ROUNDING = 1e-6  # of exact fields and coefficients in single precision
-SLOW = ("cells", "sides")  # graphs of proofs that take long to trace
+# graphs of proofs that take long to trace; and the one that `test_surrogate.py` saves
+SLOW = ("cells", "sides", "one medium")
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -113,7 +118,7 @@ def exported(surrogate: Surrogate, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def of_kinds(*, slow: bool) -> pytest.MarkDecorator:
-    """The kinds whose SavedModel takes long to make are marked."""
+    """All kinds are marked or, by default, those in `SLOW`."""
     params = [pytest.param(k, marks=pytest.mark.slow if slow or k in SLOW else ()) for k in KINDS]
     return pytest.mark.parametrize("kind", params, indirect=True, scope="module")
 
@@ -181,9 +186,7 @@ def test_the_saved_model_checks_lengths(
     np.testing.assert_allclose(alike["error_bound"], each["error_bound"], rtol=1e-3)
 
 
-WITHOUT_DIFFKERAS = """
-import sys
-sys.modules["diffkeras"] = sys.modules["tfds_builders"] = None  # importing them raises an error
+PROGRAM = """
 import numpy as np, tensorflow as tf
 given = {name: tf.constant(values) for name, values in np.load("given.npz").items()}
 model = tf.saved_model.load("saved_model")
@@ -199,11 +202,38 @@ def test_it_runs_where_diffkeras_is_not_installed(
     problem: dk.Problem,
     prediction: dk.Prediction,
     exact: np.ndarray,
-    python: Callable[..., Any],
+    without_diffkeras: Callable[..., Any],
 ) -> None:
     images, media = network_inputs(surrogate.config, problem)
     np.savez(exported.parent / "given.npz", source_images=images, **media)
-    python(WITHOUT_DIFFKERAS, cwd=exported.parent)
+    without_diffkeras(PROGRAM, exported.parent)
     found = np.load(exported.parent / "fields.npz")
     np.testing.assert_allclose(found["served"][..., 0], prediction.field, rtol=1e-4, atol=1e-5)
     assert (np.abs(prediction.field - exact).max((1, 2)) <= found["bound"] + ROUNDING).all()
+
+
+OVERLAP = {"physics.sources": "production", "data.placement.overlap": True}
+
+
+@pytest.mark.parametrize(
+    "overrides", [*KINDS.values(), {**OVERLAP, "model.transform": "linear"}, FAMILY]
+)
+def test_a_network_sees_in_predictions_what_it_is_trained_on(
+    tiny: Config, overrides: dict[str, Any]
+) -> None:
+    config = tiny.with_overrides(overrides)
+    count = config.data.sources[-1]
+    dataset, complete = DatasetConfig.of(count, config), completion(config)
+    for number in range(10):
+        example = complete(make_example(dataset, "train", number))
+        x, y = to_network_pair(config)(example)
+        images, media = network_inputs(config, problem_of_examples(config, example))
+        seen = []
+
+        def network(given: Any, seen: list = seen, y: Any = y) -> np.ndarray:
+            seen.append(given)
+            return y.numpy()[None, :-1, :-1, :1]
+
+        found = predicted_fields(config, network, images, media, divided=True)
+        np.testing.assert_allclose(seen[0][0], x, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(found[0], example["field"], rtol=1e-5, atol=1e-6)

@@ -9,12 +9,9 @@ from known_networks import produced, surrogate_of
 from sparse_operator import sparse_operator
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.reading.examples import to_network_pair
 from diffkeras.errors import DataError
 from diffkeras.physics import Problem
 from diffkeras.surrogates.inputs import problem_of
-from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.workflows import evaluate
 
 LENGTHS = (2.0, 5.0, 15.0)
@@ -146,30 +143,6 @@ def test_fields_that_are_not_divided_are_those_of_the_network(
     for fields in (surrogate.predict(images).field, surrogate.network_fields(images)):
         np.testing.assert_allclose(fields, exact, rtol=3e-6)
     np.testing.assert_allclose(surrogate.predict(4 * images).field, 4 * exact, rtol=3e-6)
-
-
-def test_predictions_show_the_network_what_training_does(production: Config) -> None:
-    overlap = {"data.placement.overlap": True, "data.sources": "2", "model.transform": "linear"}
-    for divided in (False, True):
-        config = production.with_overrides({**overlap, "data.divide_by_maximum": divided})
-        recipe = DatasetConfig.of(2, config).recipe()
-        largest = []
-        for example in recipe.examples("train", range(20)):
-            image, field = (v[..., None] for v in (example.source_image, example.field))
-            discs = {"radii": np.ones(2, np.float32)}
-            stored = {"source_image": image, "field": field, "sources": discs}
-            x, y = to_network_pair(config)(stored)
-            seen = []
-
-            def network(given: np.ndarray, seen: list = seen, y: Any = y) -> np.ndarray:
-                seen.append(given)
-                return y.numpy()[None, :-1, :-1, :1]
-
-            found = predicted_fields(config, network, image[None], {}, divided=True)
-            np.testing.assert_array_equal(seen[0][0], x.numpy())
-            np.testing.assert_allclose(found[0], field, rtol=1e-6)
-            largest.append(image.max())
-        assert max(largest) > 1  # discs do overlap
 
 
 @pytest.mark.parametrize(

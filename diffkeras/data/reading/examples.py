@@ -246,7 +246,8 @@ def explain_damage(config: Config, data_dir: str | Path) -> Iterator[None]:
 def to_network_pair(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tensor, tf.Tensor]]:
     """A function from an example of `raw_dataset`, or several of them, to (x, y).
 
-    Both are of the source image divided by its largest value, as in predictions (`scaled_inputs`).
+    Both are of the source image divided by its largest value, and so are concentrations among the
+    maps, as in predictions (`scaled_inputs`).
     x is this image on the network's scale, with the diffusion length or the maps of the
     medium as further channels where they vary (`network_input`); y is the packed target
     (`pack_target`).
@@ -259,8 +260,9 @@ def to_network_pair(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tenso
             image, count = example["source_image"], config.data.sources[0]
             counts = count * tf.ones_like(example["parameters"][..., 0])
             return example["parameters"], pack_target(example["field"], image, counts, xp)
-        # only overlapping discs have a scale other than 1, and they are in no medium that varies
-        image, _, scale = scaled_inputs(config, example["source_image"], {}, xp)
+        # overlapping discs have a scale other than 1, and so have the fixed values of a family
+        maps = {name: example[name] for name in config.data.maps}
+        image, maps, scale = scaled_inputs(config, example["source_image"], maps, xp)
         field = example["field"]
         if not config.data.divide_by_maximum:
             field = field / scale
@@ -270,7 +272,7 @@ def to_network_pair(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tenso
             count = config.data.sources[0] * tf.ones_like(example["parameters"][..., 0])
         target = pack_target(transform.forward(field, xp), image, count, xp)
         length = example.get("diffusion_length")
-        channels = config.map_channels(example, xp)
+        channels = config.map_channels(maps, xp)
         return network_input(image, transform, length, limits, xp, channels=channels), target
 
     return convert

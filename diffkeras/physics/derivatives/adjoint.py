@@ -54,9 +54,9 @@ class Derivatives(Mapping[str, Any]):
         tolerance: float,
         node_bound: Callable[[], NDArray[np.float64]] | None = None,
     ) -> None:
-        self.problem = equations.asked
+        self.problem = equations.given_problem
         self._equations = equations
-        self._field = equations.asked.with_fixed_values(field)
+        self._field = equations.given_problem.with_fixed_values(field)
         self._cotangent = cotangent
         self._node_bound = node_bound
         self.adjoint = solve_linearised(equations, self._field, cotangent, tolerance)
@@ -66,7 +66,8 @@ class Derivatives(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name == "values":
             # fixed nodes inside have no influence, but for their own values'
-            result = np.where(self.problem.fixed, self._cotangent, 0.0)
+            result = np.zeros(self.problem.lattice)
+            np.copyto(result, self._cotangent, where=self.problem.fixed)
             nodes = self._equations.ring.nodes
             inflow = self._equations.volumes.inflow(self.adjoint, nodes)
             result[nodes] += inflow * self._equations.unit

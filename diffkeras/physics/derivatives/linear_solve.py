@@ -17,6 +17,7 @@ from diffkeras.physics.solvers.linear_steps import SINGLE_REDUCTION, Goal, Linea
 from diffkeras.physics.solvers.statistics import Options
 from diffkeras.physics.solvers.table import SOLVERS, cheapest
 
+LATER_REDUCTION = 1e-5  # of corrections after the first, so that two of them meet most tolerances
 MOST_STALLED = 2  # corrections without progress, which is then due to rounding
 EXTENDED = np.dtype(np.longdouble)
 ESTIMATE_MARGIN = 0.7  # share of the tolerance that the estimated error may be
@@ -42,7 +43,7 @@ def solve_linearised(
         ConvergenceError: the tolerance was not met.
     """
     unit, fixed = equations.unit, equations.fixed
-    supply = np.where(fixed, 0.0, right_hand_side)
+    supply = right_hand_side * equations.free
     # a view of one number, as an array takes memory
     held = np.broadcast_to(0.0, equations.lattice)
     if values is not None:
@@ -91,7 +92,8 @@ def _by_corrections(
 
     Each is computed in single precision, which may lose a slow decay beside the couplings. Then it
     leaves more than it estimates, which the next one finds by the residual in full precision. So
-    the estimate of a correction counts if that of the one before it has come true.
+    the estimate of a correction counts if that of the one before it has come true, and if it asks
+    no more of single precision than that one did.
     """
     steps, slope = LinearSteps(equations), equations.slope(field)
     result: NDArray = np.array(values)
@@ -104,12 +106,15 @@ def _by_corrections(
             if not equations.is_linear:
                 residual -= slope * result
             residual *= equations.free
-        goal = Goal(SINGLE_REDUCTION, near=aim * size, share=0.0 if size else aim)
+        goal = Goal(LATER_REDUCTION, aim * size)
+        if not size:
+            goal = Goal(SINGLE_REDUCTION, relative_error=aim)
         move = steps.solve(slope, residual, goal)
         del residual
         result += move.solution
         left, size = move.first_estimate, largest(result)
-        if left <= aim * size or (left <= promised and move.estimate <= aim * size):
+        is_trusted = left <= promised and SINGLE_REDUCTION * left <= aim * size
+        if left <= aim * size or (is_trusted and move.estimate <= aim * size):
             return np.asarray(result, np.float64)
         promised = 2 * move.estimate
         stalled = 0 if left < best / 2 else stalled + 1

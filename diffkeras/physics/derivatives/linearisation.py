@@ -35,7 +35,7 @@ class Linearisation:
     """
 
     def __init__(self, equations: Equations, field: NDArray[np.float64]) -> None:
-        self.problem = equations.asked
+        self.problem = equations.given_problem
         self.equations = equations
         self.field = field
 
@@ -193,7 +193,9 @@ class PullBack(Linearisation):
                 faces *= coupling
                 faces *= coupling
                 result += faces
-                result += np.roll(faces, 1, axis)
+                lower, upper, first, last = _slices(axis)
+                result[upper] += faces[lower]
+                result[first] += faces[last]
             rate = self._rate(axes[0]) / self.equations.unit
             rate *= rate
             result /= rate
@@ -205,10 +207,21 @@ class PullBack(Linearisation):
         return self._by_rates[axes]
 
 
+def _slices(axis: int) -> tuple[Index, Index, Index, Index]:
+    """The indices of all nodes but the last one along an axis, all but the first, first, last."""
+    before: Index = (slice(None),) * axis
+    parts = slice(None, -1), slice(1, None), slice(0, 1), slice(-1, None)
+    lower, upper, first, last = ((*before, part) for part in parts)
+    return lower, upper, first, last
+
+
 def _differences(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     """Each node's value minus the next one's along an axis, after whose last is its first."""
-    result = np.roll(values, -1, axis)
-    return np.subtract(values, result, out=result)
+    lower, upper, first, last = _slices(axis)
+    result = np.empty(values.shape)
+    np.subtract(values[lower], values[upper], out=result[lower])
+    np.subtract(values[last], values[first], out=result[last])
+    return result
 
 
 def _place_of(side: str, problem: Problem) -> tuple[int, Index]:

@@ -29,17 +29,24 @@ class GivenSide(ShortRepr):
     """
 
     kind: ClassVar[BoundaryName]  # what the side does apart from the numbers
+    name: ClassVar[str]  # of this kind, on the command line
+    meaning: ClassVar[str]  # of its numbers there, which are named in capitals
     LEAST: ClassVar[Mapping[str, float]] = {}  # of numbers that are limited
 
     def __post_init__(self) -> None:
         for name, value in self.parts.items():
             object.__setattr__(self, name, self._check(name, value))
 
+    @classmethod
+    def numbers(cls) -> tuple[str, ...]:
+        """The names of the numbers, in their order."""
+        # all subclasses are dataclasses
+        return tuple(field.name for field in fields(cls))  # type: ignore[arg-type]
+
     @property
     def parts(self) -> dict[str, Any]:
         """The numbers by name: each a number, or an array of the side's shape."""
-        # all subclasses are dataclasses
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return {name: getattr(self, name) for name in self.numbers()}
 
     def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
         """What the side adds to the decay [1/time] and the production of the nodes next to it.
@@ -105,6 +112,8 @@ class FixedValue(GivenSide):
 
     value: float | ArrayLike
     kind = "absorbing"
+    name = "value"
+    meaning = "VALUE is the concentration outside"
 
     def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
         """See `GivenSide`: the ghost nodes' share of the five-point equation, D/h² times value."""
@@ -142,6 +151,8 @@ class FixedFlux(GivenSide):
 
     flux: float | ArrayLike
     kind = "reflecting"
+    name = "flux"
+    meaning = "FLUX flows in [concentration*length/time]"
 
     def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
         """See `GivenSide`: the flux through one face of a volume of width h."""
@@ -187,6 +198,8 @@ class Robin(GivenSide):
     coefficient: float | ArrayLike
     value: float | ArrayLike = 0.0
     kind = "reflecting"
+    name = "robin"
+    meaning = "COEFFICIENT*(u - VALUE) flows out, COEFFICIENT [length/time]"
     LEAST: ClassVar[Mapping[str, float]] = {"coefficient": 0.0}
 
     def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
@@ -209,7 +222,7 @@ class Robin(GivenSide):
         return {**slopes, "value": (0.0, rate)}
 
 
-# by the names of their numbers
+# the kinds of sides with given numbers, by the names of the numbers
 GIVEN: dict[frozenset[str], type[GivenSide]] = {
-    frozenset(field.name for field in fields(kind)): kind for kind in (FixedValue, FixedFlux, Robin)
+    frozenset(kind.numbers()): kind for kind in (FixedValue, FixedFlux, Robin)
 }
