@@ -46,7 +46,9 @@ def test_on_a_phone_panels_lie_below_each_other(monkeypatch: pytest.MonkeyPatch)
     panels = figure.subplots(1, 3)
     shown = [panel.imshow(np.eye(4)) for panel in panels]
     figure.colorbar(shown[0], ax=panels)
+    figure.draw_without_rendering()
     phone_figures.stack(figure)
+    figure.draw_without_rendering()
     boxes = [panel.get_position() for panel in panels]
     assert all(upper.y0 > lower.y1 for upper, lower in pairwise(boxes))
     assert all(box.width > 0.6 for box in boxes)  # the bar and the labels take the rest
