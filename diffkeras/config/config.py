@@ -15,7 +15,7 @@ from pydantic import ValidationError, field_validator, model_validator
 
 from diffkeras.config.baselines import Baseline, choose_baselines
 from diffkeras.config.conflicts import conflicts
-from diffkeras.config.data_section import DataConfig, beside, family_of
+from diffkeras.config.data_section import DataConfig, beside
 from diffkeras.config.sections import (
     LOSS_NAMES,
     EvaluationConfig,
@@ -71,8 +71,13 @@ class Config(Section):
 
     @property
     def family(self) -> Family | None:
-        """The family of its examples; None where each has sources of its own."""
-        return family_of(self)
+        """The family of its examples; None where each has sources of its own.
+
+        Raises:
+            PhysicsError, PackingError: as `FamilySampler.family`.
+        """
+        sampler, physics = self.data.family, self.physics
+        return None if sampler is None else sampler.family(physics.lattice, physics.medium)
 
     @property
     def takes_parameters(self) -> bool:
