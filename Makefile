@@ -46,7 +46,7 @@ test-wheel: $(STAMP)  ## build what is released, and try it in bare environments
 
 test-frameworks: $(STAMP)  ## install PyTorch and JAX as well (up to 3 GB), and test fields in them
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[frameworks]'
-	$(BIN)/python -m pytest tests/frameworks
+	$(BIN)/python -m pytest tests/frameworks tests/test_gallery.py
 
 test-clients: $(STAMP)  ## install AnnData as well, and test the examples for other programs
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[clients]'

@@ -35,7 +35,7 @@ from diffkeras.physics import (
 )
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import finite_volumes
-from diffkeras.physics.solvers.conjugate_gradients import conjugate_gradients
+from diffkeras.physics.solvers.linear_steps import conjugate_gradients
 
 CELLS, REGIONS, VESSELS = 1600, 20, 20
 BASE = Medium(decay=1e-3, boundary="reflecting")

@@ -11,36 +11,40 @@ from diffkeras._version import __version__
 from diffkeras.errors import DiffkerasError
 from diffkeras.system.packages import needs_packages
 
+_OF_PHYSICS = (
+    "Certificate",
+    "Family",
+    "FixedFlux",
+    "FixedValue",
+    "Medium",
+    "MichaelisMenten",
+    "Problem",
+    "ReducedBasis",
+    "Robin",
+    "Solution",
+    "Sources",
+    "certify",
+    "load_family",
+    "parts_of",
+    "sample_sources",
+    "solve",
+    "with_parts",
+)
 _HOMES = {
-    "Certificate": "diffkeras.physics",
-    "Family": "diffkeras.physics",
-    "FixedFlux": "diffkeras.physics",
-    "FixedValue": "diffkeras.physics",
-    "Medium": "diffkeras.physics",
-    "MichaelisMenten": "diffkeras.physics",
     "Prediction": "diffkeras.surrogates.prediction",
-    "Problem": "diffkeras.physics",
-    "ReducedBasis": "diffkeras.physics",
-    "Robin": "diffkeras.physics",
-    "Solution": "diffkeras.physics",
-    "Sources": "diffkeras.physics",
-    "certify": "diffkeras.physics",
     "load_benchmark": "diffkeras.workflows",
     "load_config": "diffkeras.config",
-    "load_family": "diffkeras.physics",
     "load_surrogate": "diffkeras.surrogates.surrogate",
-    "parts_of": "diffkeras.physics",
-    "sample_sources": "diffkeras.physics",
-    "solve": "diffkeras.physics",
-    "with_parts": "diffkeras.physics",
 }
 _SUBPACKAGES = ("data", "nn", "physics", "tensorflow", "tf_solver", "workflows")
 _OTHER_FRAMEWORKS = ("jax", "torch")  # that diffkeras doesn't install
 
-__all__ = ["DiffkerasError", "__version__", *_HOMES, *_SUBPACKAGES]
+__all__ = ["DiffkerasError", "__version__", *_OF_PHYSICS, *_HOMES, *_SUBPACKAGES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _OF_PHYSICS:  # which every installation has all packages for
+        return getattr(import_module("diffkeras.physics"), name)
     with needs_packages(f"diffkeras.{name}"):
         if name in _HOMES:
             return getattr(import_module(_HOMES[name]), name)

@@ -48,6 +48,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "worked_examples",
     "filename_pattern": "plot_",
     "within_subsection_order": "FileNameSortKey",
+    "image_scrapers": "phone_figures.scraper",  # one panel a row on a phone
     "capture_repr": (),  # only what a page prints
     "download_all_examples": False,
     "show_signature": False,

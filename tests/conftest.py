@@ -1,5 +1,6 @@
 """One small dataset, one run trained on it and one evaluation of that, shared by all tests."""
 
+import gc
 import logging
 import os
 import pickle
@@ -20,6 +21,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 if "PYTEST_XDIST_WORKER" in os.environ:  # the other processes use the other cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+gc.disable()  # importing TensorFlow makes a million objects that stay, see `pytest_collection_finish`
 
 from diffkeras.config import parse_config
 
@@ -51,6 +54,13 @@ TINY = {
     },
     "evaluation": {"batch_size": 4, "cases": 2},
 }
+
+
+def pytest_collection_finish():
+    """Leave out what is imported when garbage is collected, which takes a tenth of the time else."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 def shared(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], T]) -> T:
@@ -191,5 +201,18 @@ def python():
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done
+
+    return call
+
+
+@pytest.fixture
+def without_diffkeras(tmp_path):
+    """`without_diffkeras("code", cwd=…)`: a process that has TensorFlow alone must end well."""
+    from new_process import NewProcess
+
+    absent = 'import sys; sys.modules["diffkeras"] = sys.modules["tfds_builders"] = None\n'
+
+    def call(code: str, cwd: Path) -> None:
+        NewProcess(absent + code, output=tmp_path / "printed.txt", cwd=cwd).succeed()
 
     return call

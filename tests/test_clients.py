@@ -1,6 +1,8 @@
 """Programs of others with our fields: the examples for pyphysicell and for AnnData."""
 
+import io
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -166,6 +168,23 @@ class TestPhysiCellItself:
         self, program: Path, words: tuple[object, ...], solver: str | None, message: str
     ) -> None:
         assert self.run(program, *words, solver=solver)[-1] == f"diffkeras: {message}"
+
+    @pytest.mark.parametrize(
+        ("request_", "message"),
+        [
+            (b"hello\n", r"b'hello\\n' is not 'planes rows columns"),
+            (b"1 2 0 1 1 1 1e-3 oxygen\n", "is not 'planes rows columns"),
+            (b"1 4 4 1 1 1 1e-3 oxygen\nshort", "the input ends after 5 of 512 bytes"),
+            (b"9999999 9999999 9999999 1 1 1 1e-3 oxygen\n", "there is no memory for arrays"),
+        ],
+    )
+    def test_a_request_in_another_form_ends_the_program(
+        self, monkeypatch: pytest.MonkeyPatch, request_: bytes, message: str
+    ) -> None:
+        program = runpy.run_path(str(EXAMPLES / "physicell" / "steady_fields.py"))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(request_)))
+        with pytest.raises(SystemExit, match=message):
+            program["main"]()
 
 
 class TestSections:

@@ -9,17 +9,23 @@ import pytest
 
 GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
 QUICK = {"find_sources", "place_vessels"}
+NEEDS = {"train_in_jax": "jax", "train_in_pytorch": "torch"}  # page → what may not be installed
 LONGEST_PAGE = 60  # lines
 
 
 def pages() -> list[pytest.ParameterSet]:
-    names = [page.stem.removeprefix("plot_") for page in sorted(GALLERY.glob("plot_*.py"))]
-    return [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in names]
+    names = [page.stem.removeprefix("plot_") for page in sorted(GALLERY.glob("*.py"))]
+    return [
+        pytest.param(name, marks=[] if name in QUICK | {*NEEDS} else pytest.mark.slow)
+        for name in names
+    ]
 
 
 @pytest.mark.parametrize("name", pages())
 def test_a_page_shows_what_it_claims(name: str, tmp_path: Path) -> None:
-    page = GALLERY / f"plot_{name}.py"
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
+    [page] = [*GALLERY.glob(f"plot_{name}.py"), *GALLERY.glob(f"{name}.py")]
     environment = os.environ | {"MPLBACKEND": "agg", "PYTHONPATH": str(GALLERY.parents[1])}
     run = subprocess.run(
         [sys.executable, page], cwd=tmp_path, env=environment, capture_output=True, text=True
@@ -32,7 +38,7 @@ def test_a_page_shows_what_it_claims(name: str, tmp_path: Path) -> None:
 def test_pages_are_short() -> None:
     lengths = {
         page.name: len(page.read_text(encoding="utf-8").splitlines())
-        for page in GALLERY.glob("plot_*.py")
+        for page in GALLERY.glob("*.py")
     }
     assert len(lengths) >= len(QUICK)
     assert {name: length for name, length in lengths.items() if length > LONGEST_PAGE} == {}

@@ -19,8 +19,8 @@ from diffkeras.config.types import (
 from diffkeras.config.validation_messages import short
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import FamilySampler, Placement, TissueSampler
+from diffkeras.physics.families.drawn.masks import is_text_of_mask, text_of_mask
 from diffkeras.physics.sampling.discs import check_radius, check_values
-from diffkeras.physics.sampling.masks import is_text_of_mask, text_of_mask
 from diffkeras.system.image_files import ARRAYS, PICTURES, read_numbers
 
 NARROWEST = 1.001  # the ends of a range differ by this factor, well above single precision

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import Problem, Sources, solve
-from diffkeras.physics.sampling.family_recipe import NO_SOURCES
+from diffkeras.physics.families.drawn.recipe import NO_SOURCES
 
 
 def _empty() -> NDArray[np.int64]:

@@ -1,6 +1,5 @@
 """Checks of arguments: numbers, arrays, and the values of a medium with their limits."""
 
-import math
 import numbers
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -43,14 +42,6 @@ def check_number(name: str, value: Any) -> float:
         return float(value)
     except OverflowError:
         raise PhysicsError(f"{name} must be a number that floats hold, below 1e308") from None
-
-
-def check_tolerance(tolerance: Any, name: str = "tolerance") -> float:
-    """A tolerance of any numeric type, as a float; a PhysicsError unless it is above 0."""
-    checked = check_number(name, tolerance)
-    if not (math.isfinite(checked) and checked > 0):
-        raise PhysicsError(f"{name} must be positive and finite, not {checked}")
-    return checked
 
 
 def check_whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
@@ -140,16 +131,16 @@ def largest(values: NDArray[np.floating]) -> float:
     return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
 
 
-def check_relative_tolerance(value: Any) -> float:
+def check_relative_tolerance(value: Any, name: str = "tolerance") -> float:
     """A relative tolerance.
 
     Raises:
-        PhysicsError: no number, or one that rounding doesn't allow.
+        PhysicsError: no number, one that rounding doesn't allow, or one that the field 0 meets.
     """
-    tolerance = check_number("tolerance", value)
+    tolerance = check_number(name, value)
     if not SMALLEST_TOLERANCE <= tolerance < 1:
         raise PhysicsError(
-            f"tolerance must lie between {SMALLEST_TOLERANCE:.0e}, which rounding allows, and 1, "
+            f"{name} must lie between {SMALLEST_TOLERANCE:.0e}, which rounding allows, and 1, "
             f"not {tolerance}"
         )
     return tolerance

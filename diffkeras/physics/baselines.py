@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_lattice
-from diffkeras.physics.blas_threads import blas_threads
-from diffkeras.physics.equations.ring import Ring, find_ring, ring_matrix
+from diffkeras.physics.equations.equations import Ring, find_ring
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
-from diffkeras.physics.problem.keywords import MediumKeywords, as_medium, show_keywords
+from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.solvers.ring_field import eliminate_constant
+from diffkeras.physics.solvers.table import blas_threads
 
 NUMBERS = (1, 3, 5, 7)  # how many `effective_strengths` may find for each disc
 
@@ -65,7 +65,7 @@ def superpose(
         >>> bool(abs(superpose(one, (32, 32)) - dk.solve(one).field).max() < 1e-10)
         True
     """
-    medium = as_medium(medium, parts)
+    medium = Medium.of(medium, parts)
     medium.require_uniform("superpose")
     medium.require_plane("superpose")
     medium.require_homogeneous("superpose")
@@ -137,7 +137,7 @@ def effective_strengths(
         raise PhysicsError(
             f"numbers must be {', '.join(map(str, NUMBERS))} for each disc, not {numbers!r:.60}"
         )
-    medium = as_medium(medium, parts)
+    medium = Medium.of(medium, parts)
     medium.require_uniform("effective_strengths")
     medium.require_plane("effective_strengths")
     medium.require_homogeneous("effective_strengths")
@@ -148,7 +148,7 @@ def effective_strengths(
     if not rings:
         return image
     ring = Ring(tuple(map(np.concatenate, zip(*(r.nodes for r in rings), strict=True))))
-    matrix = ring_matrix(operator, ring)
+    matrix = operator.green_matrix(ring.nodes)
     basis = _patterns(sources, labels, rings, matrix, numbers)
     density, constant = _galerkin(operator, matrix, basis, image[ring.nodes])
     return np.where(labels > 0, image, operator.spread(ring.nodes, density) + constant)

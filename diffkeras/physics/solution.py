@@ -1,30 +1,58 @@
 """A solved field, how it was solved, and proven bounds of its error."""
 
 import warnings
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.physics.arguments import check_relative_tolerance
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.derivatives.adjoint import BatchDerivatives, Derivatives
 from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.derivatives.tangent import tangent
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.parts import parts_of_images
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.bounds import Proof
 from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.table import blas_threads
 from diffkeras.system.packages import needs_packages
 
 ROUGH_ERROR = 0.01  # relative, from which slopes of uptake may be those of another field
+
+
+class Proof(Protocol):
+    """What proves bounds of the error of a field, when they are asked for.
+
+    A `Solution` holds one and gives it its field and its problem, both of one image. So a proof has
+    what it knows of the run that made the field and nothing else, and can go from one process to
+    another.
+    """
+
+    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
+        """At least the largest |field − u|."""
+
+    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+        """At least |field − u| node by node."""
+
+
+class KnownBounds(NamedTuple):
+    """Bounds that were proven together with their field, as enclosures are."""
+
+    bound: NDArray[np.float64]
+
+    def error_bound(self, field: NDArray, problem: Problem) -> float:
+        """See `Proof`."""
+        return float(self.bound.max())
+
+    def node_bound(self, field: NDArray, problem: Problem) -> NDArray[np.float64]:
+        """See `Proof`."""
+        return self.bound
 
 
 class ProvenField(ShortRepr):
@@ -74,7 +102,7 @@ class ProvenField(ShortRepr):
         return solution_figure(self.problem, self.field, unit=unit, slices=slices)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Solution(ProvenField):
     """The field of a problem, with proven bounds of its error.
 
@@ -208,8 +236,8 @@ class Solution(ProvenField):
     def _equations(self) -> Equations:
         if self.equations is not None:
             return self.equations
-        equations = _latest.of(self) or Equations(self.problem)
-        _latest.keep(self, equations)
+        equations = _of_latest.get(self) or Equations(self.problem)
+        keep_equations(self, equations)
         return equations
 
     @property
@@ -227,36 +255,20 @@ class Solution(ProvenField):
             )
 
 
-class _Latest:
-    """The equations of the latest solution, as long as that lives.
+# of one solution, as long as that lives
+_of_latest: WeakKeyDictionary[Solution, Equations] = WeakKeyDictionary()
 
-    Derivatives need them. They take several times the memory of a field, so that those of one
-    solution only are kept.
+
+def keep_equations(solution: Solution, equations: Equations) -> None:
+    """Keep the equations of the latest solution for its derivatives, and no others.
+
+    They take several times the memory of a field.
     """
-
-    def __init__(self) -> None:
-        self._pair: tuple[weakref.ref[Solution], Equations] | None = None
-
-    def keep(self, solution: Solution, equations: Equations) -> None:
-        """Keep these, and no others."""
-        self._pair = weakref.ref(solution, self._forget), equations
-
-    def of(self, solution: Solution) -> Equations | None:
-        """Those of a solution, if it is the latest one."""
-        pair = self._pair
-        return pair[1] if pair is not None and pair[0]() is solution else None
-
-    def _forget(self, reference: "weakref.ref[Solution]") -> None:
-        pair = self._pair
-        if pair is not None and pair[0] is reference:
-            self._pair = None
+    _of_latest.clear()
+    _of_latest[solution] = equations
 
 
-_latest = _Latest()
-keep_equations = _latest.keep
-
-
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BatchSolution(Solution):
     """The fields of a batch.
 

@@ -16,15 +16,14 @@ from diffkeras.physics.arguments import (
     largest,
 )
 from diffkeras.physics.batch import solve_batch
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.equations.equations import Equations, as_equations
-from diffkeras.physics.equations.rounding import SLACK
+from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.bounds import KnownBounds, Proof, RingProof
-from diffkeras.physics.solution import Solution, keep_equations
+from diffkeras.physics.proofs.bounds import RingProof
+from diffkeras.physics.solution import KnownBounds, Proof, Solution, keep_equations
 from diffkeras.physics.solvers.statistics import Options, SolveStatistics
-from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
+from diffkeras.physics.solvers.table import SOLVERS, blas_threads, cheapest, check_method
 
 SINGLE_PRECISION_TOLERANCE = 1e-6
 SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # the rounding of a field of size 1
@@ -96,12 +95,11 @@ def solve(
     if initial is not None:
         start = problem.check_field("initial field", initial, shared=True)
     image_solver = partial(_solve_image, method=method, tolerance=tolerance, threads=threads)
-    if problem.is_batch:
-        starts = [None] * len(problem.images) if start is None else list(start)
-        with blas_threads(threads):
-            return solve_batch(image_solver, problem, starts, processes)
-    equations = given or Equations(problem)
     with blas_threads(threads):
+        if problem.is_batch:
+            starts = [None] * len(problem.images) if start is None else list(start)
+            return solve_batch(image_solver, problem, starts, processes)
+        equations = given or Equations(problem)
         solution = image_solver(problem, start, equations=equations)
     if given is not None:
         return replace(solution, equations=given)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.errors import DataError, RunError
 from diffkeras.physics import Family, Problem
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.families.barriers import Sample, barriers_of
 from diffkeras.physics.families.proofs import Barriers, FamilyProofs
+from diffkeras.physics.solvers.table import blas_threads
 from diffkeras.system.array_files import read_arrays, write_arrays
 
 SAMPLES = 128  # points whose predictions barriers are made for
@@ -43,7 +43,7 @@ def write_barriers(path: Path, family: Family, predict: Callable[[Problem], NDAr
     with blas_threads():
         barriers = barriers_of(FamilyProofs(family), points, sample)
     if barriers is not None:
-        write_arrays(path, barriers._asdict())
+        write_arrays(path, barriers.arrays())
 
 
 def read_barriers(path: Path, config: Config) -> Barriers | None:

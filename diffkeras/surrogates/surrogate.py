@@ -15,7 +15,7 @@ import diffkeras.nn.layers  # noqa: F401 - Keras finds the layers of saved model
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
 from diffkeras.physics import Certificate, Family, Medium, Problem, Sources
-from diffkeras.physics.arguments import check_tolerance
+from diffkeras.physics.arguments import check_relative_tolerance
 from diffkeras.physics.families.proofs import Barriers, FamilyProofs
 from diffkeras.physics.problem.problem import as_problem
 from diffkeras.representation.transforms import Transform
@@ -160,7 +160,7 @@ class Surrogate:
             PhysicsError: a problem that the surrogate was not trained for: with negative source
                 values, with sides that are not multiples of `side_divisor`, with another step,
                 boundary, uptake, production or medium; arguments that make no problem; a tolerance
-                that can't be met.
+                of 1 or more, which the field 0 meets, or one that rounding doesn't allow.
             RunError: predictions that are not finite, of a damaged model, or in units in which
                 numbers leave the range of float32.
             ConvergenceError: the solver didn't meet the tolerance.
@@ -172,7 +172,7 @@ class Surrogate:
         """
         problem = self._as_problem(problem, keywords)
         if tolerance is not None:
-            tolerance = check_tolerance(tolerance)
+            tolerance = check_relative_tolerance(tolerance)
         inputs = network_inputs(self.config, problem)
         is_solved = tolerance is not None and self.family is not None  # if it isn't finite
         fields = self._fields(*inputs, batch_size)

@@ -18,7 +18,7 @@ case.
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.physics.equations.rounding import SLACK
+from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.tf_solver.checks import LATTICE
 from diffkeras.tf_solver.conjugate_gradients import LinearSteps
 from diffkeras.tf_solver.equations import LatticeEquations

@@ -5,7 +5,7 @@ A is that of finite volumes (`physics.equations.finite_volumes`),
 tangent below 0, and s the production. Both are optional. Everything is divided by the medium's
 `unit`, a power of 2 near the largest D/h².
 
-The result is wrong by at most `GRAPH_EQUATION` unit roundoffs (`physics.equations.rounding`) times
+The result is wrong by at most `ROUNDINGS` unit roundoffs times
 m = σ |u_i| + Σ κ |u_i − u_k| + |φ(u_i)| + |s_i| (Higham 2002, §3.1).
 """
 
@@ -22,10 +22,16 @@ from diffkeras.nn.equation.equations import (
 )
 from diffkeras.nn.equation.multigrid import FACTOR, Level, hierarchy
 from diffkeras.physics import Medium
-from diffkeras.physics.equations.rounding import GRAPH_EQUATION, GRAPH_SLOPE, rounding_of
+from diffkeras.physics.equations.finite_volumes import EPSILON, rounding_of
 from diffkeras.tf_solver.problem import ProblemTensors
 
-ROUNDING = rounding_of(GRAPH_EQUATION, np.float64)
+# As `EQUATION` there, but coefficients are computed from the medium and its sides: each of the at
+# most seven terms goes through at most eight roundings (a difference, a product and six sums), each
+# coefficient through twelve, and four more cover the denominator, the computed sizes and the sum of
+# |F| and its rounding. Slopes of uptake go through at most twelve.
+ROUNDINGS = 24
+ROUNDING = rounding_of(ROUNDINGS, np.float64)
+LEAST_SLOPE = 1 - 16 * EPSILON
 
 
 class LatticeEquations:
@@ -83,7 +89,7 @@ class LatticeEquations:
 
     def least_slope(self, upper: tf.Tensor) -> tf.Tensor | float:
         """At most the slopes of φ up to `upper`: the last one, as φ is concave."""
-        return GRAPH_SLOPE * self.slope(upper)
+        return LEAST_SLOPE * self.slope(upper)
 
     def levels(self, slope: tf.Tensor | float) -> list[Level]:
         """Of multigrid for A + d on the free nodes, in float32; without φ always the same ones."""

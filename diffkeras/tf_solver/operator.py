@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.axis import Axis, sum_of_images
+from diffkeras.physics.equations.matrix_transforms import waves
 from diffkeras.physics.equations.spectral import SpectralOperator
 
 Precision = Literal["float32", "float64"]
@@ -171,22 +172,21 @@ def _folded_modes(axis: Axis) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     """
     nodes = axis.nodes
     half = (nodes + 1) // 2
-    j = np.arange(nodes)[:, None]
     even, odd = np.arange(half), np.arange(nodes - half)
-    # numerators are reduced to one period before they are multiplied by π, which is exact
     if axis.boundary == "absorbing":
         numbers = [2 * even + 1, 2 * odd + 2]
-        waves = [np.sin(np.pi / (nodes + 1) * ((j + 1) * k % (2 * nodes + 2))) for k in numbers]
+        modes = [waves("sine", nodes, k - 1) for k in numbers]
     elif axis.boundary == "reflecting":
         numbers = [2 * even, 2 * odd + 1]
-        waves = [np.cos(np.pi / (2 * nodes) * ((2 * j + 1) * k % (4 * nodes))) for k in numbers]
+        modes = [waves("cosine", nodes, k) for k in numbers]
     else:
-        numbers = [2 * even, 2 * odd + 2]
+        numbers, j = [2 * even, 2 * odd + 2], np.arange(nodes)[:, None]
+        # numerators are reduced to one period before they are multiplied by π, which is exact
         angles = [np.pi / (2 * nodes) * ((2 * j + 1 - nodes) * k % (4 * nodes)) for k in numbers]
-        waves = [np.cos(angles[0]), np.sin(angles[1])]
+        modes = [np.cos(angles[0]), np.sin(angles[1])]
     turn = 2 * nodes + 2 if axis.boundary == "absorbing" else 2 * nodes
     basis, eigenvalues = np.zeros((2, half, half)), np.full((2, half), np.inf)
-    for parity, (wave, number) in enumerate(zip(waves, numbers, strict=True)):
+    for parity, (wave, number) in enumerate(zip(modes, numbers, strict=True)):
         wave /= np.linalg.norm(wave, axis=0)
         basis[parity, :, : number.size] = wave[:half]
         eigenvalues[parity, : number.size] = 4 * np.sin(np.pi * number / turn) ** 2

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.physics.equations.rounding import SLACK
+from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.tf_solver.checks import LATTICE
 
 # TensorFlow takes numbers below the smallest normal ones for 0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_lattice
-from diffkeras.physics.problem.keywords import MediumKeywords, as_medium, show_keywords
+from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
 from diffkeras.physics.problem.maps import maps_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.side_terms import without_sides
@@ -104,7 +104,7 @@ class TensorSolver:
             if like.uptake is not None:
                 self._uptake = maps_of(Problem.batch(like.images[:1]), UPTAKE)
         self.lattice = check_lattice(lattice)
-        self.medium = as_medium(medium, parts)
+        self.medium = Medium.of(medium, parts)
         self.medium.require_plane("TensorSolver")
         if self.medium.lattice not in (None, self.lattice):
             raise PhysicsError(

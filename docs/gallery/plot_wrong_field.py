@@ -38,6 +38,6 @@ for row, (name, field) in zip(axes, wrong.items(), strict=True):
     row[3].loglog(true.ravel() + 1e-9, bound.ravel() + 1e-9, ".", ms=1)
     row[3].axline((1e-3, 1e-3), (1e-2, 1e-2), color="k", linewidth=0.8)
     row[3].set(xlabel="true error", ylabel="bound", xlim=(1e-6, None), ylim=(1e-6, None))
-for axis, title in zip(axes[0], ("Field", "True error", "Proven bound", "Each node"), strict=True):
-    axis.set_title(title)
+    for axis, title in zip(row, ("Field", "True error", "Proven bound", "Each node"), strict=True):
+        axis.set_title(title)
 plt.show()

@@ -99,8 +99,9 @@ IMAGE = np.eye(32)  # of a lattice that the surrogate was not trained on
 @pytest.mark.parametrize(
     ("image", "flags", "message"),
     [
-        (IMAGE, ["--tolerance", "0"], "tolerance must be positive"),
+        (IMAGE, ["--tolerance", "0"], "and 1, not 0.0"),
         (IMAGE, ["--tolerance", "1e-30"], "tolerance must lie between 1e-13"),
+        (IMAGE, ["--tolerance", "2"], "and 1, not 2"),
         (IMAGE, ["--tolerance", "1e-3", "--corrected", "c.npy"], "leave out --corrected"),
         (IMAGE, ["--bound", "a.npy"], "--bound and SOURCE_FILE are the same file"),
         (IMAGE, ["--corrected", "field.npy"], "are the same file"),

@@ -83,17 +83,20 @@ def with_regions(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("family", "message"),
     [
-        (with_part("uptke.maximum", 1), r"'uptke\.maximum' names no part of these problems"),
-        (with_part("decay[tumor]", 1), "the region 'tumor'; the regions are vessels, cells_1,"),
+        (with_part("uptke.maximum", 1), r"'uptke\.maximum' names no part of this problem"),
+        (
+            with_part("decay[tumor]", 1),
+            "needs the region 'tumor', and the regions are vessels, cells_1,",
+        ),
         (with_part("decay", [5e-3, 5e-4]), r"'decay' is \(0\.005, 0\.0005\): swap its ends"),
         (with_part("decay", [1, 1]), r"'decay' is \(1\.0, 1\.0\): with one value"),
-        (with_part("decay", [float("nan"), 1]), r"parts: decay must be finite, not \[nan, 1\]"),
+        (with_part("decay", [float("nan"), 1]), r"'decay' must be finite, not \(nan, 1\.0\)"),
         (
             with_part("decay", [-1, 0.1]),
             r"middles of the ranges, .* decay -0.45: decay must be",
         ),
         (with_part("decay[stroma", [0.1, 1]), r"'decay\[stroma' has no closing bracket; write"),
-        (with_part("decay", [1, 2, 3]), r"parts: decay must be a number or a range \[low, high\]"),
+        (with_part("decay", [1, 2, 3]), r"the range of 'decay' is a pair \(low, high\)"),
         (with_part("decay", "fast"), "decay must be a number, not 'fast'"),
         (with_part("decay", [-1, 1]), "the lower end of decay, -1, makes no problem"),
         (with_part("production[vessels]", [1, 2]), r"'production\[vessels\]' has 26 fixed nodes"),
@@ -114,7 +117,10 @@ def with_regions(**changes: Any) -> dict[str, Any]:
         ({"random": {"vessels": 500}}, "no arrangement holds more than"),
         ({"random": None}, "regions: must be given, or random, and not both"),
         ({"seeds": 1}, "unknown key 'seeds'"),
-        (with_regions(regions={"vessels": np.eye(8)}), "'vessels' has 8×8 nodes, and the lattice"),
+        (
+            with_regions(regions={"vessels": np.eye(8)}),
+            r"'vessels' has shape \(8, 8\), and the lattice \(16, 16\)",
+        ),
         (with_regions(regions={"vessels": np.zeros((16, 16))}), "'vessels' is empty"),
         (with_regions(regions={"vessels": "a.jpg"}), "'a.jpg' is of an unknown kind; choose"),
         (with_regions(regions={"vessels": "nothing.png"}), "nothing.png is no file"),

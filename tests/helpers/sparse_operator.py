@@ -9,10 +9,10 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from diffkeras.physics.equations.axis import Axis
+from diffkeras.physics.equations.equations import Ring
 from diffkeras.physics.equations.finite_volumes import finite_volumes
-from diffkeras.physics.equations.ring import Ring, ring_matrix
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
-from diffkeras.physics.problem.keywords import MediumKeywords, as_medium
+from diffkeras.physics.problem.keywords import MediumKeywords
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
 
@@ -40,7 +40,7 @@ def sparse_operator(lattice: tuple[int, ...], medium: Medium) -> sp.csr_array:
 
 def green_matrix(operator: SpectralOperator, ring: Ring) -> NDArray[np.float64]:
     """G of a ring, (m, m), with its upper triangle."""
-    lower = np.tril(ring_matrix(operator, ring))
+    lower = np.tril(operator.green_matrix(ring.nodes))
     return lower + np.tril(lower, -1).T
 
 
@@ -80,7 +80,7 @@ def solve_reference(
         PhysicsError: as `solve`.
     """
     problem = Problem(
-        source_image, medium=as_medium(medium, parts), fixed=fixed, production=production
+        source_image, medium=Medium.of(medium, parts), fixed=fixed, production=production
     ).homogeneous
     field, free = problem.values.copy(), ~problem.fixed
     volumes = finite_volumes(problem.lattice, problem.medium)

@@ -33,7 +33,8 @@ DESCRIBED = {  # in the description of a SavedModel
     "sides": ("∇·(D∇u)", "boundary"),
 }
 ROUNDING = 1e-6  # of exact fields and coefficients in single precision
-SLOW = ("cells", "sides")  # graphs of proofs that take long to trace
+# graphs of proofs that take long to trace; and the one that `test_surrogate.py` saves
+SLOW = ("cells", "sides", "one medium")
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -117,7 +118,7 @@ def exported(surrogate: Surrogate, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def of_kinds(*, slow: bool) -> pytest.MarkDecorator:
-    """The kinds whose SavedModel takes long to make are marked."""
+    """All kinds are marked or, by default, those in `SLOW`."""
     params = [pytest.param(k, marks=pytest.mark.slow if slow or k in SLOW else ()) for k in KINDS]
     return pytest.mark.parametrize("kind", params, indirect=True, scope="module")
 
@@ -185,9 +186,7 @@ def test_the_saved_model_checks_lengths(
     np.testing.assert_allclose(alike["error_bound"], each["error_bound"], rtol=1e-3)
 
 
-WITHOUT_DIFFKERAS = """
-import sys
-sys.modules["diffkeras"] = sys.modules["tfds_builders"] = None  # importing them raises an error
+PROGRAM = """
 import numpy as np, tensorflow as tf
 given = {name: tf.constant(values) for name, values in np.load("given.npz").items()}
 model = tf.saved_model.load("saved_model")
@@ -203,11 +202,11 @@ def test_it_runs_where_diffkeras_is_not_installed(
     problem: dk.Problem,
     prediction: dk.Prediction,
     exact: np.ndarray,
-    python: Callable[..., Any],
+    without_diffkeras: Callable[..., Any],
 ) -> None:
     images, media = network_inputs(surrogate.config, problem)
     np.savez(exported.parent / "given.npz", source_images=images, **media)
-    python(WITHOUT_DIFFKERAS, cwd=exported.parent)
+    without_diffkeras(PROGRAM, exported.parent)
     found = np.load(exported.parent / "fields.npz")
     np.testing.assert_allclose(found["served"][..., 0], prediction.field, rtol=1e-4, atol=1e-5)
     assert (np.abs(prediction.field - exact).max((1, 2)) <= found["bound"] + ROUNDING).all()

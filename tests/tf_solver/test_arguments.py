@@ -137,6 +137,7 @@ def test_production_and_images_must_be_equally_many_in_a_graph():
     solve = tf.function(
         lambda images, production: solver.solve(images, production=production).field,
         [specification, specification],
+        autograph=False,
     )
     with pytest.raises(tf.errors.InvalidArgumentError, match="different shapes"):
         solve(tf.ones((1, 8, 8)), tf.ones((2, 8, 8)))

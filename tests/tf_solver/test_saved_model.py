@@ -13,9 +13,7 @@ from diffkeras.tf_solver.description import Description
 
 LATTICE, MEDIUM = (16, 20), Medium((1.0, 2.0), 0.05, boundary=("absorbing", "periodic"))
 
-WITHOUT_DIFFKERAS = """
-import sys
-sys.modules["diffkeras"] = None  # importing it raises an error
+PROGRAM = """
 import numpy as np, tensorflow as tf
 images, production = np.load("images.npy"), np.load("production.npy")
 solver = tf.saved_model.load("solver")
@@ -45,6 +43,11 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def loaded(exported):
+    return tf.saved_model.load(str(exported))
+
+
+@pytest.fixture(scope="module")
 def images() -> np.ndarray:
     drawn = [
         sample_sources(n, LATTICE, radius=2, rng=np.random.default_rng(n)).image(LATTICE)
@@ -53,11 +56,11 @@ def images() -> np.ndarray:
     return np.stack(drawn)[..., None].astype(np.float32)
 
 
-def test_it_runs_where_diffkeras_is_not_installed(exported, images, python):
+def test_it_runs_where_diffkeras_is_not_installed(exported, images, without_diffkeras):
     production = np.random.default_rng(0).normal(size=images.shape).astype(np.float32)
     np.save(exported.with_name("images.npy"), images)
     np.save(exported.with_name("production.npy"), production)
-    python(WITHOUT_DIFFKERAS, cwd=exported.parent)
+    without_diffkeras(PROGRAM, exported.parent)
     truth = np.stack([solve(image, medium=MEDIUM).field for image in images[..., 0]])[..., None]
     arrays = np.load(exported.with_name("fields.npz"))
     assert np.abs(arrays["serve"] - truth).max() < 2e-6
@@ -86,8 +89,8 @@ def test_proofs_hold_where_diffkeras_is_not_installed(exported, images):
     assert (errors <= arrays["certified_corrected_error_bound"]).all()
 
 
-def test_values_that_are_not_finite_raise_and_are_named(exported, images):
-    loaded, wrong = tf.saved_model.load(str(exported)), images.copy()
+def test_values_that_are_not_finite_raise_and_are_named(loaded, images):
+    wrong = images.copy()
     wrong[1, 2, 3] = np.nan
     fixed = wrong != 0
     calls = {
@@ -112,17 +115,16 @@ def test_values_that_are_not_finite_raise_and_are_named(exported, images):
                 function()
 
 
-def test_nodes_can_be_fixed_at_zero(exported, images):
+def test_nodes_can_be_fixed_at_zero(loaded, images):
     fixed = images != 0
     fixed[:, 5] = True
-    field = tf.saved_model.load(str(exported)).serve_fixed(images, fixed).numpy()
+    field = loaded.serve_fixed(images, fixed).numpy()
     for k in range(2):
         truth = solve(images[k, ..., 0], medium=MEDIUM, fixed=fixed[k, ..., 0]).field
         assert np.abs(field[k, ..., 0] - truth).max() < 2e-6
 
 
-def test_another_lattice_raises(exported):
-    loaded = tf.saved_model.load(str(exported))
+def test_another_lattice_raises(loaded):
     for shape in ((1, 20, 16, 1), (1, 1, 1, 1), (2, 16, 21, 1)):
         with pytest.raises(tf.errors.InvalidArgumentError, match="16×20 nodes"):
             loaded.serve(np.zeros(shape, np.float32))
@@ -132,7 +134,7 @@ def test_another_lattice_raises(exported):
         loaded.serve_fixed(np.zeros((2, *LATTICE, 1), np.float32), np.ones((3, *LATTICE, 1), bool))
 
 
-def test_the_description_names_lattice_and_medium(exported):
+def test_the_description_names_lattice_and_medium(exported, loaded):
     description = json.loads((exported / "diffkeras.json").read_text())
     assert (description["format"], description["kind"]) == (1, "solver")
     assert description["versions"].keys() == {"diffkeras", "tensorflow", "keras"}
@@ -140,9 +142,8 @@ def test_the_description_names_lattice_and_medium(exported):
     assert physics.pop("lattice") == list(LATTICE)
     assert physics.pop("sources") == "fixed_value"
     assert Medium(**physics) == MEDIUM
-    signatures = tf.saved_model.load(str(exported)).signatures
     for name, inputs in description["functions"].items():
-        assert {*signatures[name].structured_input_signature[1]} == {*inputs}
+        assert {*loaded.signatures[name].structured_input_signature[1]} == {*inputs}
 
 
 def test_the_schema_of_descriptions_is_the_one_that_the_site_has():
@@ -170,8 +171,7 @@ def test_sources_that_produce_are_what_a_surrogate_s_are(exported, images, tmp_p
         TensorSolver(LATTICE, decay=np.ones(LATTICE)).export(tmp_path)
 
 
-def test_proofs_check_lattice_values_and_tolerance(exported, images):
-    loaded = tf.saved_model.load(str(exported))
+def test_proofs_check_lattice_values_and_tolerance(loaded, images):
     for function in (loaded.certified, lambda x: loaded.refined(x, 1e-3)):
         with pytest.raises(tf.errors.InvalidArgumentError, match="16×20 nodes"):
             function(np.zeros((1, 20, 16, 1), np.float32))

@@ -223,7 +223,7 @@ def test_each_image_may_have_a_medium_of_its_own():
 
 def test_without_fixed_nodes_a_field_is_one_transform_pair():
     solver = TensorSolver(16, decay=0.1, precision="float32")
-    solve = tf.function(lambda production: solver.solve(production=production).field)
+    solve = tf.function(lambda p: solver.solve(production=p).field, autograph=False)
     graph = solve.get_concrete_function(tf.TensorSpec((None, 16, 16))).graph
     (field,) = graph.outputs  # TensorFlow computes what this needs, so no bounds
     needed = tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), [field.op.name])

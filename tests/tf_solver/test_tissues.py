@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from graph_inputs import LATTICE, MEDIUM, REFERENCE, tissues_of
-from random_problems import (
-    promised,
-)
+from random_problems import promised
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
@@ -24,16 +22,22 @@ def errors_of(solution: Any, exact: np.ndarray) -> np.ndarray:
     return np.abs(solution.field.numpy().astype(np.float64) - exact)
 
 
+@pytest.fixture(scope="module")
+def solver():
+    """One for several tests, because it traces its graphs once."""
+    return TensorSolver(LATTICE, MEDIUM)
+
+
 SATURATING = pytest.mark.parametrize("saturating", [False, True])
 
 
 @SATURATING
-def test_bounds_stay_near_the_true_error(saturating):
+def test_bounds_stay_near_the_true_error(solver, saturating):
     images, media, exact = tissues_of(saturating)
     noise = np.random.default_rng(0).standard_normal(exact.shape)
     for field in (exact + 0.01 * noise, 0 * exact, 1.05 * exact):
         prediction = field.astype(np.float32)
-        proof = TensorSolver(LATTICE, MEDIUM).certify(prediction, images, **media)
+        proof = solver.certify(prediction, images, **media)
         corrected, bound, _ = (part.numpy() for part in proof.corrected)
         assert (np.abs(corrected - exact).max((1, 2)) <= bound).all()
         errors, node_bound = np.abs(prediction - exact), proof.node_bound.numpy()
@@ -46,9 +50,8 @@ def test_bounds_stay_near_the_true_error(saturating):
 
 
 @SATURATING
-def test_tolerances_are_met_or_refused(saturating):
+def test_tolerances_are_met_or_refused(solver, saturating):
     images, media, exact = tissues_of(saturating)
-    solver = TensorSolver(LATTICE, MEDIUM)
     for initial in (None, 1.01 * exact, np.full_like(exact, np.nan)):
         solution = solver.solve(images, **media, initial=initial, tolerance=1e-6)
         assert solution.field.dtype == tf.float32

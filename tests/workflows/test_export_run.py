@@ -23,11 +23,8 @@ from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import export
 from diffkeras.workflows.export_run import TOLERANCE, Trial, export_surrogate
 
-# a program on a machine without diffkeras; its check compares with fields that were written here
-PROGRAM = """
-import sys
-for name in ("diffkeras", "tfds_builders", {absent}):
-    sys.modules[name] = None  # importing it raises an error
+# of programs without diffkeras; it compares with fields that were written here
+CHECK = """
 import numpy as np
 
 def check(found, name):
@@ -37,6 +34,9 @@ def check(found, name):
     assert (np.abs(found - expected) <= 1e-5 * largest).all(), name
 """
 SMALL_RUNTIMES = """
+import sys
+for name in ("diffkeras", "tfds_builders", "tensorflow", "keras"):
+    sys.modules[name] = None  # importing it raises an error
 import onnxruntime
 from ai_edge_litert.interpreter import Interpreter
 
@@ -52,7 +52,6 @@ for name in {names}:
     assert session.get_inputs()[0].shape == ["batch", "rows", "columns", 1]
     check(session.run(["fields"], inputs)[0], name)
     assert session.run(["fields"], first)[0].shape[0] == 1
-assert "tensorflow" not in sys.modules or sys.modules["tensorflow"] is None
 """
 TENSORFLOW = """
 import tensorflow as tf
@@ -155,14 +154,13 @@ def test_litert_and_onnx_need_neither_diffkeras_nor_tensorflow(
     exports: Callable[[str], Path], names: list[str], python: Callable[..., Any]
 ) -> None:
     [place] = {exports(name) for name in names}
-    program = PROGRAM.format(absent="'tensorflow', 'keras'")
-    python(program + SMALL_RUNTIMES.format(names=names), "-I", cwd=place)
+    python(CHECK + SMALL_RUNTIMES.format(names=names), "-I", cwd=place)
 
 
 def test_tensorflow_pipelines_xla_and_serving_run_the_saved_model(
-    exported: Path, python: Callable[..., Any]
+    exported: Path, without_diffkeras: Callable[..., Any]
 ) -> None:
-    python(PROGRAM.format(absent="'keras'") + TENSORFLOW, "-I", cwd=exported)
+    without_diffkeras('sys.modules["keras"] = None\n' + CHECK + TENSORFLOW, exported)
 
 
 def test_the_command_says_what_it_wrote(

@@ -54,9 +54,9 @@ class Derivatives(Mapping[str, Any]):
         tolerance: float,
         node_bound: Callable[[], NDArray[np.float64]] | None = None,
     ) -> None:
-        self.problem = equations.asked
+        self.problem = equations.given_problem
         self._equations = equations
-        self._field = equations.asked.with_fixed_values(field)
+        self._field = equations.given_problem.with_fixed_values(field)
         self._cotangent = cotangent
         self._node_bound = node_bound
         self.adjoint = solve_linearised(equations, self._field, cotangent, tolerance)

@@ -106,7 +106,9 @@ def _by_corrections(
             if not equations.is_linear:
                 residual -= slope * result
             residual *= equations.free
-        goal = Goal(LATER_REDUCTION, aim * size) if size else Goal(SINGLE_REDUCTION, share=aim)
+        goal = Goal(LATER_REDUCTION, aim * size)
+        if not size:
+            goal = Goal(SINGLE_REDUCTION, relative_error=aim)
         move = steps.solve(slope, residual, goal)
         del residual
         result += move.solution

@@ -35,7 +35,7 @@ class Linearisation:
     """
 
     def __init__(self, equations: Equations, field: NDArray[np.float64]) -> None:
-        self.problem = equations.asked
+        self.problem = equations.given_problem
         self.equations = equations
         self.field = field
 

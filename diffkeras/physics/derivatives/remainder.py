@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import FASTEST, SLOWEST, largest
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.rounding import EPSILON, SLACK, STENCIL
+from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, STENCIL
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import bounds_of
 

@@ -33,7 +33,7 @@ def tangent(
             is not finite.
         ConvergenceError: the tolerance was not met.
     """
-    changes = _checked(equations.asked, direction)
+    changes = _checked(equations.given_problem, direction)
     right_hand_side = -Linearisation(equations, field).change(changes)
     return solve_linearised(equations, field, right_hand_side, tolerance, changes.get("values"))
 

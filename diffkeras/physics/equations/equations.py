@@ -5,6 +5,7 @@
 give v ≥ u everywhere. The operator A is that of the normalised medium (`finite_volumes`).
 """
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,24 +15,61 @@ from numpy.typing import DTypeLike, NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import BlockCycle
-from diffkeras.physics.equations.finite_volumes import FiniteVolumes, finite_volumes
-from diffkeras.physics.equations.ring import Ring, find_ring
-from diffkeras.physics.equations.rounding import EPSILON, EQUATION, SLACK, rounding_of
+from diffkeras.physics.equations.finite_volumes import (
+    EPSILON,
+    EQUATION,
+    SLACK,
+    FiniteVolumes,
+    finite_volumes,
+    rounding_of,
+)
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem.keywords import ProblemKeywords
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem, as_problem
+from diffkeras.physics.problem.sides import AxisBoundary
 from diffkeras.physics.problem.uptake import SaturatingUptake
 
 SIMILAR = 1e-3  # see `Equations.cycle_at`
+
+
+@dataclass(frozen=True)
+class Ring:
+    """Fixed nodes that have a free neighbour.
+
+    A free node's neighbours are free or on the ring, so the other fixed nodes have no influence.
+
+    Attributes:
+        nodes: (m,) coordinates along each axis, to index an array of the lattice.
+    """
+
+    nodes: tuple[NDArray[np.int32], ...]
+
+    @property
+    def size(self) -> int:
+        """Number m of ring nodes."""
+        return self.nodes[0].size
+
+    def part(self, chosen: NDArray) -> "Ring":
+        """The ring of some of the nodes, by their numbers or a mask."""
+        return Ring(tuple(coordinates[chosen] for coordinates in self.nodes))
 
 
 class Equations:
     """What solvers make of a problem of one image: its equations, and what solves them.
 
     Each attribute is computed when it is first read, and kept as long as this object. `solve` and
-    `certify` make one for each call and drop it. A program that calls them several times for one
-    problem makes one itself and gives it in place of the problem.
+    `certify` make one for each call. A program that calls them several times for one problem makes
+    one itself and gives it in place of the problem. It takes several times the memory of a field,
+    so who holds which one is settled:
+
+    | who | holds | how long |
+    | --- | --- | --- |
+    | the caller, who gave it to `solve` | all of it | as they like, and the solution, too |
+    | `solution.keep_equations` | that of the latest solution | until the next one |
+    | similar equations (`like`) | ring, couplings and `cache`, as far as equal | while they live |
+    | `cycle_at` | the multigrid cycle of the last slopes | until they change |
+    | a family's `SharedOperator.spares` | memory of cycles for the next ones | with the family |
 
     Args:
         problem: of one image, without saturating uptake or with it: then φ = 0.
@@ -41,11 +79,11 @@ class Equations:
             shares nothing.
 
     Attributes:
-        asked: the problem as it was given.
+        given_problem: the problem as it was given.
         problem: the same without given numbers of sides (`Problem.homogeneous`).
         values, fixed, free: its values, its fixed nodes and the others, on the lattice.
         is_linear: whether φ = 0.
-        kept: what solvers of the ring have set up, by name.
+        cache: what solvers of the ring have set up, by name.
 
     Raises:
         PhysicsError: a batch.
@@ -68,7 +106,7 @@ class Equations:
             raise PhysicsError(
                 "equations are those of one image: make them of each of problem.images"
             )
-        self.asked = problem
+        self.given_problem = problem
         self.problem = problem.homogeneous
         self.values, self.fixed, self.free = problem.values, problem.fixed, ~problem.fixed
         self.lattice = problem.lattice
@@ -76,19 +114,19 @@ class Equations:
         self.is_linear = uptake is None
         self._uptake = uptake.in_unit(problem.medium.unit) if uptake else None
         self._couplings: tuple[NDArray[np.float64], ...] = ()
-        self.kept: dict[str, Any] = {}
+        self.cache: dict[str, Any] = {}
         self._steeper: tuple[NDArray | float, BlockCycle] | None = None  # slopes, and their cycle
         if like is not None and like.lattice == self.lattice:
             if _same(problem.fixed, like.fixed):
-                vars(self)["ring"] = like.ring
+                self.ring = like.ring
                 if self.problem.medium is like.problem.medium:
-                    self.kept = like.kept
+                    self.cache = like.cache
             if _same_diffusivity(self.problem.medium, like.problem.medium):
                 self._couplings = like.volumes.couplings
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Without what was computed."""
-        return Equations, (self.asked,)
+        return Equations, (self.given_problem,)
 
     @property
     def unit(self) -> float:
@@ -196,7 +234,7 @@ class Equations:
         """F(u) in double precision, and at least its error on any node.
 
         It is that of `of_with_rounding` for the largest terms that a field of this size can have,
-        so much larger as a rule, and takes less time.
+        so usually much larger, and takes less time.
         """
         terms = largest(field) * self._most_slopes + self.largest_supply
         return self.of(field), self._roundings * EPSILON * terms  # twice what is needed
@@ -263,8 +301,40 @@ def least_slope(
 def as_equations(problem: Any, keywords: ProblemKeywords) -> tuple[Problem, Equations | None]:
     """The problem of a function that takes one, its equations or its parts; and given equations."""
     if isinstance(problem, Equations):
-        return as_problem(problem.asked, keywords), problem
+        return as_problem(problem.given_problem, keywords), problem
     return as_problem(problem, keywords), None
+
+
+def find_ring(fixed: NDArray[np.bool_ | np.integer], boundaries: tuple[AxisBoundary, ...]) -> Ring:
+    """The ring of the fixed nodes of a mask on the lattice, in row-major order.
+
+    `fixed` may also hold each source's number, from 1 on, instead of True. Then the result holds
+    the ring that each source has alone.
+    """
+    # usually few nodes are fixed: asking their neighbours beats operations on whole masks
+    numbers = np.flatnonzero(fixed)
+    flat = fixed.ravel()
+    own = flat[numbers]
+    enclosed = np.ones(numbers.size, dtype=bool)
+    coordinates: list[NDArray[np.int32]] = []
+    rest, stride = numbers.astype(np.int32), 1
+    for position in reversed(range(fixed.ndim)):
+        side = fixed.shape[position]
+        along = rest
+        if position:
+            rest, along = np.divmod(rest, np.int32(side))
+        start = numbers - along * np.intp(stride)
+        for step in (-1, +1):
+            next_along = along + np.int32(step)
+            if boundaries[position] == "periodic":
+                next_along %= np.int32(side)
+            else:  # at a wall the node itself, as no free node is beyond
+                next_along = next_along.clip(0, side - 1)
+            beyond = start + next_along * np.intp(stride)
+            enclosed &= flat[beyond] == own
+        coordinates.insert(0, along)
+        stride *= side
+    return Ring(tuple(coordinates)).part(~enclosed)
 
 
 def _same_diffusivity(one: Medium, other: Medium) -> bool:

@@ -10,6 +10,10 @@ which is the exact flux between two half cells in series (Patankar 1980, §4.2-3
 wall the ghost node has the wall node's own D. Nothing flows through a reflecting wall. On a
 periodic axis the last node and the first are neighbours. Constant D and γ give the equations of
 `spectral`.
+
+Every proof includes rounding. With the unit roundoff η of a precision, a sum of terms that go
+through n roundings each is wrong by at most nη / (1 − nη) times the sum of their |values| (Higham
+2002, §3.1). As n is below 100 here, one more roundoff covers the denominator.
 """
 
 import math
@@ -20,13 +24,34 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from diffkeras.physics.equations.rounding import STENCIL, rounding_of
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sides import both_sides
 
+EPSILON = float(np.finfo(np.float64).eps)  # 2η of double precision
+
+# Roundings of each term of A u, κ (u_i − u_k) and σ u_i. Eight: difference, product, and the sums
+# of up to six neighbours. In a uniform medium two more are those of κ = D/h²; σ, whose term has no
+# difference, has up to six of the sides: 14, and two for the denominator and for the sizes of the
+# terms, which are computed and rounded, too.
+STENCIL = 16
+
+# Roundings of each term of F (`equations`), without those of φ: 14 of A u as above, two of the sums
+# with φ and s, one of the sum of |F| and its rounding, and one for the denominator and the products
+# of roundings.
+EQUATION = 18
+
+# What a bound is multiplied by for its last operations: a few differences, quotients, products and
+# sums, none of which cancels, and conversions to double precision. They are fewer than 16.
+SLACK = 1 + 8 * EPSILON
+
 Index = tuple[Any, ...]
+
+
+def rounding_of(number: float, precision: DTypeLike) -> float:
+    """So many unit roundoffs of a precision."""
+    return number * float(np.finfo(precision).eps) / 2
 
 
 @dataclass(frozen=True)

@@ -18,28 +18,44 @@ from diffkeras.physics.equations.mixed_transforms import MixedBasis
 Kind = Literal["sine", "cosine", "low", "high"]  # the latter two are those of `mixed_transforms`
 
 
+def waves(
+    kind: Kind, nodes: int, modes: NDArray[np.integer], first: int | None = None
+) -> NDArray[np.float64]:
+    """sin(π (k+1)(j+1)/(n+1)) ("sine") or cos(π k (2j+1)/2n) ("cosine") of an axis of n nodes.
+
+    Args:
+        kind: which.
+        nodes: n.
+        modes: the numbers k, from 0 on.
+        first: the number of nodes j, from 0 on; by default all.
+
+    Returns:
+        (nodes, modes).
+    """
+    j = np.arange(first or nodes)[:, None]
+    # the angles' numerators are reduced to one period before they meet π: exact for any n
+    if kind == "sine":
+        period = 2 * (nodes + 1)
+        return np.sin(2 * np.pi / period * ((j + 1) * (modes + 1) % period))
+    period = 4 * nodes
+    return np.cos(2 * np.pi / period * ((2 * j + 1) * modes % period))
+
+
 class FoldedBasis:
     """The modes of an absorbing ("sine") or reflecting ("cosine") axis, the even ones first.
 
-    The modes are sin(π (k+1)(j+1)/(n+1)) or cos(π k (2j+1)/2n). Coefficients are scaled as SciPy
-    scales `dst(type=1)` and `dct(type=2)`.
+    The modes are `waves`. Coefficients are scaled as SciPy scales `dst(type=1)` and `dct(type=2)`.
 
     Attributes:
         order: (n,), the mode numbers in the order of the coefficients: 0, 2, 4, …, 1, 3, ….
     """
 
     def __init__(self, kind: Kind, nodes: int, dtype: DTypeLike) -> None:
-        half = (nodes + 1) // 2
-        j = np.arange(half)[:, None]
         k = np.arange(nodes)
-        # the angles' numerators are reduced to one period before they meet π: exact for any n
+        modes = waves(kind, nodes, k, first=(nodes + 1) // 2)
         if kind == "sine":
-            period = 2 * (nodes + 1)
-            modes = np.sin(2 * np.pi / period * ((j + 1) * (k + 1) % period))
             back = np.full(nodes, 1.0 / (nodes + 1))
         else:
-            period = 4 * nodes
-            modes = np.cos(2 * np.pi / period * ((2 * j + 1) * k % period))
             back = np.full(nodes, 1.0 / nodes)
             back[0] /= 2
         self._nodes = nodes

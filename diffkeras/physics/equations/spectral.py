@@ -15,14 +15,15 @@ eigenvalue κ = λ + γ of the next one, which keeps G symmetric positive defini
 The callers find the last term separately (`ring_field`, `production`, `proofs.ring`).
 """
 
+import itertools
 import math
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, reduce
 
 import numpy as np
 import scipy.fft
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from diffkeras.physics.equations.axis import Axis, lattice_axes
+from diffkeras.physics.equations.axis import Axis, lattice_axes, sum_of_images
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes, finite_volumes
 from diffkeras.physics.equations.lattice_transforms import LatticeTransforms, outer_sum
 from diffkeras.physics.equations.tridiagonal import TridiagonalSolver
@@ -30,6 +31,7 @@ from diffkeras.physics.problem.medium import Medium
 
 DEFLATED = 1e-3  # share of κ; a smaller γ costs the other modes more than three digits
 LARGE = 1 << 20  # nodes, from which on the tables of eight media would take more than 0.1 GB
+ROWS_AT_A_TIME = 32
 
 Nodes = tuple[NDArray[np.integer], ...]  # an index array for each axis
 
@@ -218,6 +220,35 @@ class SpectralOperator:
         if dtype not in self._tables:
             self._tables[dtype] = self.green_table.astype(dtype, copy=False)
         return self._tables[dtype]
+
+    def green_matrix(self, nodes: Nodes, dtype: DTypeLike = np.float64) -> NDArray[np.floating]:
+        """G of some nodes, (m, m), by the method of images: only its lower triangle (G = Gᵀ).
+
+        It is filled a few rows at a time, so that the index arrays stay in the cache.
+        """
+        table = self.green_table_as(np.dtype(dtype))
+        flat = table.ravel()
+        strides = [stride // table.itemsize for stride in table.strides]
+        nodes = tuple(coordinates.astype(np.intp) for coordinates in nodes)
+        count = nodes[0].size
+        matrix = np.empty((count, count), table.dtype)
+        for start in range(0, count, ROWS_AT_A_TIME):
+            stop = min(start + ROWS_AT_A_TIME, count)
+            part = slice(start, stop)
+            images = [
+                [(sign, offsets * stride) for sign, offsets in axis.images(i[part, None], i[:stop])]
+                for axis, i, stride in zip(self.axes, nodes, strides, strict=True)
+            ]
+            matrix[part, :stop] = sum_of_images(
+                # the indices are in range by construction; "clip" checks without a second pass
+                (
+                    math.prod(sign for sign, _ in image),
+                    flat.take(reduce(np.add, (offsets for _, offsets in image)), mode="clip"),
+                )
+                # those of axis 0 vary first
+                for image in itertools.product(*reversed(images))
+            )
+        return matrix
 
     def _reciprocal(self, dtype: np.dtype) -> NDArray:
         if dtype not in self._reciprocals:

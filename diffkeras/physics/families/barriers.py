@@ -16,6 +16,7 @@ from scipy.cluster.vq import kmeans2
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
+from diffkeras.physics.families.equations import SharedEquations, release_cycle
 from diffkeras.physics.families.predictor import Predictor
 from diffkeras.physics.families.proofs import (
     CORRECTED,
@@ -23,11 +24,11 @@ from diffkeras.physics.families.proofs import (
     Barriers,
     FamilyProofs,
     corrected,
-    with_fixed_values,
+    finite_prediction,
 )
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import barrier_of
-from diffkeras.physics.solvers.linear_steps import Goal
+from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 FLOOR = 0.3  # what is added to a profile, as a share of its mean
 MARGIN = 0.7  # share of the least slopes: other problems may have smaller ones
@@ -51,7 +52,7 @@ class Sample(NamedTuple):
     @classmethod
     def of(cls, problem: Problem, *fields: NDArray[np.floating]) -> "Sample":
         """The sample of predictions of any values on the fixed nodes."""
-        return cls(problem, *(with_fixed_values(field, problem) for field in fields))
+        return cls(problem, *(finite_prediction(field, problem) for field in fields))
 
 
 def barriers_of_basis(
@@ -73,7 +74,7 @@ def barriers_of_basis(
     def sample(place: int) -> Sample:
         problem, row = family.quick_problem_at(points[place]), scaled[place : place + 1]
         equations = [proofs.equations_of(problem)]
-        (plain,) = predictor.product(row[:, : fit.few + 1])
+        (plain,) = predictor.product(row[:, : fit.fast_modes + 1])
         (field,) = predictor.solved(points[place : place + 1], equations, row)
         return Sample.of(problem, plain, field)
 
@@ -104,7 +105,7 @@ def barriers_of(
     for place in tried:
         problem, _, field = sample(int(place))
         equations = proofs.equations_of(problem)
-        if equations.shares:
+        if isinstance(equations, SharedEquations):
             usual += (equations.change + equations.slope(field)) * equations.free / len(tried)
     none = np.zeros(2)
     barriers = Barriers(fields, usual.astype(np.float32), none, none, none, none)
@@ -115,7 +116,7 @@ def barriers_of(
     attempt = np.quantile(ratios[:, 1], WORTH_TRYING, method="higher")
     near = 1 / np.maximum(np.quantile(ratios[:, 3:], AS_A_RULE, axis=0, method="higher"), 1.0)
     typical = np.median(ratios[:, 2])
-    return Barriers(fields, barriers.usual, *map(np.asarray, (plain, attempt, near, typical)))
+    return Barriers(fields, barriers.usual_drain, *map(np.asarray, (plain, attempt, near, typical)))
 
 
 def _parts(inputs: NDArray[np.float64]) -> list[NDArray[np.intp]]:
@@ -164,9 +165,9 @@ def _once_corrected(
 ) -> tuple[NDArray[np.float64], float, list[NDArray[np.float64]]]:
     """The field after one cycle, how large the correction is, and both residuals."""
     equations = proofs.equations_of(problem)
-    steps, residual = proofs.steps_of(equations), equations.of(field)
-    move = steps.solve(equations.slope(field), residual, Goal(near=np.inf))
-    steps.release()
+    residual = equations.of(field)
+    move = LinearSteps(equations).solve(equations.slope(field), residual, Goal(error=np.inf))
+    release_cycle(equations)
     after = corrected(equations, field, move.solution)
     return after, move.first_estimate, [residual, equations.of(after)]
 

@@ -15,8 +15,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.equations import Equations, least_slope
-from diffkeras.physics.equations.rounding import EPSILON, EQUATION
+from diffkeras.physics.equations.finite_volumes import EPSILON, EQUATION
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.uptake import SaturatingUptake
 
@@ -32,6 +33,8 @@ class SharedOperator:
         matrix: A, sparse (n, n), with rows of 0 on the fixed nodes.
         largest_drain: the largest drain of A on any node.
         reach: of A, see `FiniteVolumes`.
+        spares: cycles that aren't used any more, whose memory the next ones take; threads get
+            different ones.
     """
 
     def __init__(self, equations: Equations) -> None:
@@ -42,7 +45,23 @@ class SharedOperator:
             diagonal *= np.roll(free, offset)  # an entry is stored in its column's place
         self.largest_drain = float(equations.volumes.drain.max())
         self.reach = equations.volumes.reach
+        self.spares: list[BlockCycle] = []
         self._taking: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
+
+    def equations_of(self, problem: Problem) -> Equations:
+        """The equations of a problem with this lattice and these fixed nodes.
+
+        `SharedEquations` if no diffusivity differs, and otherwise those that share the ring only.
+        """
+        shared = SharedEquations(problem, self)
+        return shared if shared._couplings else Equations(problem, self.equations)
+
+    def cycle_plus(self, drain: NDArray[np.float64]) -> BlockCycle:
+        """The multigrid cycle of A + diag(drain) on the free nodes, for a drain on the lattice."""
+        try:
+            return self.equations.cycle.plus(drain, self.spares.pop())
+        except IndexError:
+            return self.equations.cycle.plus(drain)
 
     def taking(self, capacity: NDArray) -> NDArray[np.intp] | None:
         """The free nodes where a capacity, on the lattice, isn't 0; None if these are many.
@@ -59,17 +78,28 @@ class SharedOperator:
 
 
 class SharedEquations(Equations):
-    """F of a problem, by the operator of another one with the same couplings.
-
-    Attributes:
-        shares: whether the couplings are the same; if not, all is as in `Equations`.
-    """
+    """F of a problem, by the operator of another one with the same couplings."""
 
     def __init__(self, problem: Problem, shared: SharedOperator) -> None:
-        """`problem` has the lattice and the fixed nodes of the other one."""
+        """`problem` has the lattice, the fixed nodes and the couplings of the other one."""
         super().__init__(problem, shared.equations)
         self._shared = shared
-        self.shares = bool(self._couplings)
+
+    def cycle_at(self, slope: NDArray | float) -> BlockCycle:
+        """See `Equations`: the other problem's cycle, with another drain, for these very slopes."""
+        if self._steeper is None or self._steeper[0] is not slope:
+            self.release()
+            drain = self.volumes.drain - self._shared.equations.volumes.drain
+            drain += slope
+            drain *= self.free
+            self._steeper = slope, self._shared.cycle_plus(drain)
+        return self._steeper[1]
+
+    def release(self) -> None:
+        """Give the memory of the last cycle, which isn't used any more, to the next problem's."""
+        if self._steeper is not None:
+            self._shared.spares.append(self._steeper[1])
+            self._steeper = None
 
     @cached_property
     def change(self) -> NDArray[np.float64] | float:
@@ -99,7 +129,7 @@ class SharedEquations(Equations):
 
     def of(self, field: NDArray) -> NDArray:
         """See `Equations`."""
-        if not self.shares or field.dtype != np.float64:  # a matrix has double precision only
+        if field.dtype != np.float64:  # which the matrix has
             return super().of(field)
         result = (self._shared.matrix @ field.ravel()).reshape(field.shape)
         result += self.change * field
@@ -115,14 +145,11 @@ class SharedEquations(Equations):
     @property
     def _roundings(self) -> float:
         """Unit roundoffs of F."""
-        more = MATRIX - EQUATION if self.shares else 0
-        return super()._roundings + more
+        return super()._roundings + MATRIX - EQUATION
 
     @cached_property
     def _most_slopes(self) -> float:
         """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
-        if not self.shares:
-            return super()._most_slopes
         # of A, and of Δ by both drains
         most = self._largest_drains + self._shared.largest_drain + 2 * self._shared.reach
         return most + self.law.steepest if self.law else most
@@ -156,6 +183,12 @@ class SharedEquations(Equations):
         result = np.zeros(self.lattice)
         result.reshape(-1)[self.nodes] = self.law.slope(field.take(self.nodes))
         return result
+
+
+def release_cycle(equations: Equations) -> None:
+    """Give the memory of the last cycle, if it is a shared one, to the next problem's."""
+    if isinstance(equations, SharedEquations):
+        equations.release()
 
 
 def _curve(nodes: NDArray[np.intp], lattice: tuple[int, ...]) -> NDArray[np.int64]:

@@ -209,14 +209,19 @@ class Family:
 
     def rows_of_values(self) -> NDArray[np.float64]:
         """Rows (p + 1, n) whose product with parameters and 1 are the fixed values on n nodes."""
-        fixed = self.problem.fixed.ravel()
-        rows = np.zeros((len(self.parameters) + 1, fixed.size))
-        rows[-1] = self.problem.values.ravel() * fixed
+        return self.rows_of("values", self.problem.values) * self.problem.fixed.ravel()
+
+    def rows_of(self, part: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rows (p + 1, n) whose product with parameters and 1 is a part on n nodes.
+
+        `values` are those that it has in the family's problem, on the lattice.
+        """
+        rows = np.zeros((len(self.parameters) + 1, values.size))
+        rows[-1] = values.ravel()
         for row, parameter, nodes in zip(rows, self.parameters, self.own_nodes, strict=False):
-            if parameter.part == "values":
-                row[slice(None) if nodes is None else nodes] = 1.0
-                row *= fixed
-                rows[-1] *= row == 0
+            if parameter.part == part:
+                own = slice(None) if nodes is None else nodes
+                row[own], rows[-1, own] = 1.0, 0.0
         return rows
 
     def draw(self, count: int, seed: int, method: str = "sobol") -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ class Fit(NamedTuple):
         modes: (q, n) float32, all of them, with those that only Galerkin's method uses.
         regression: from dimensionless inputs to the coefficients of all modes.
         errors: (m,), see `ReducedBasis`.
-        few: r, the number of modes that predictions without a tolerance need.
+        fast_modes: r, the number of modes that predictions without a tolerance need.
         remainder: about the Euclidean norm of what all modes leave of a field, before scaling.
         barriers: for the proofs; None if there are none.
         worst: see `ReducedBasis`.
@@ -33,7 +33,7 @@ class Fit(NamedTuple):
     modes: NDArray[np.float32]
     regression: KernelRegression
     errors: NDArray[np.float64]
-    few: int
+    fast_modes: int
     remainder: float
     barriers: Barriers | None = None
     worst: float = np.inf
@@ -48,12 +48,12 @@ class Fit(NamedTuple):
             "mean": self.mean,
             "modes": self.modes,
             "errors": self.errors,
-            **({} if self.barriers is None else self.barriers._asdict()),
+            **({} if self.barriers is None else self.barriers.arrays()),
             **self.regression._asdict(),
             "format": FORMAT,
             "fingerprint": family.fingerprint,
             "worst": self.worst,
-            "few": self.few,
+            "few": self.fast_modes,
             "remainder": self.remainder,
         }
         write_arrays(path, arrays)

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_number, real_array
+from diffkeras.physics.arguments import PLANE, check_number, real_array
 from diffkeras.physics.problem.parts import parts_of
 from diffkeras.physics.problem.problem import Problem
 
@@ -35,10 +36,13 @@ class Parameter(NamedTuple):
 
     @property
     def middle(self) -> float:
-        """The geometric mean of the ends, or the arithmetic one of a linear range."""
-        if self.is_logarithmic:
-            return math.sqrt(self.low) * math.sqrt(self.high)
-        return (self.low + self.high) / 2
+        """See `middle_of`."""
+        return middle_of(self.low, self.high, self.is_logarithmic)
+
+
+def middle_of(low: float, high: float, is_logarithmic: bool) -> float:
+    """The geometric mean of the ends of a range, or the arithmetic one of a linear range."""
+    return math.sqrt(low) * math.sqrt(high) if is_logarithmic else (low + high) / 2
 
 
 def part_and_region(name: str) -> tuple[str, str | None]:
@@ -82,71 +86,105 @@ def parameters_of(
                 f"linear names {name!r:.60}, which is no parameter here; the parameters are "
                 f"{', '.join(ranges)}"
             )
-    masks = {name: _mask(name, mask, problem) for name, mask in regions.items()}
-    parameters = [
-        _parameter(name, pair, problem, masks, name in linear) for name, pair in ranges.items()
-    ]
-    _check_overlaps(parameters)
-    unused = set(masks) - {part_and_region(name)[1] for name in ranges}
-    if unused:
-        raise PhysicsError(
-            f"no parameter acts on the region {min(unused)!r:.60}; name it in one, such as "
-            f"'decay[{min(unused):.40}]', or leave it out"
-        )
+    masks = {name: checked_mask(name, mask, problem.lattice) for name, mask in regions.items()}
+    parameters = []
+    for name, pair in ranges.items():
+        nodes, (low, high) = nodes_of(name, problem, masks), checked_range(name, pair)
+        part, _ = part_and_region(name)
+        parameters.append(Parameter(name, part, nodes, low, high, low > 0 and name not in linear))
+    check_overlaps({parameter.name: parameter.nodes for parameter in parameters})
+    check_all_named(masks, ranges)
     return tuple(parameters)
 
 
-def _mask(name: str, mask: Any, problem: Problem) -> NDArray[np.bool_]:
-    """The mask of a region, on the lattice."""
-    values = real_array(f"the region {name!r:.60}", mask)
-    if values.shape != problem.lattice:
+def checked_mask(name: str, mask: Any, lattice: tuple[int, ...] | None = None) -> NDArray[np.bool_]:
+    """The mask of a region, whose nodes are those that are not 0.
+
+    Args:
+        name: of the region.
+        mask: an array of finite numbers.
+        lattice: its shape; None for any (rows, columns).
+
+    Raises:
+        PhysicsError: another shape, numbers that are not finite, or no node in it.
+    """
+    what = f"the region {name!r:.60}"
+    values = real_array(what, mask)
+    if lattice is None and values.ndim != PLANE:
+        raise PhysicsError(f"{what} has shape {values.shape}, and a mask has (rows, columns)")
+    if lattice not in (None, values.shape):
         raise PhysicsError(
-            f"the region {name!r:.60} has shape {values.shape}, the problem {problem.lattice}"
+            f"{what} has shape {values.shape}, and the lattice {lattice}: give a mask of this "
+            "shape, or another lattice"
         )
     if not np.isfinite(values).all():
-        raise PhysicsError(f"the region {name!r:.60} must hold finite numbers, 0 outside it")
+        raise PhysicsError(f"{what} must hold finite numbers, 0 outside it")
     if not values.any():
-        raise PhysicsError(f"the region {name!r:.60} is empty: give the nodes that belong to it")
+        raise PhysicsError(f"{what} is empty: give the nodes that belong to it")
     return values != 0
 
 
-def _parameter(
-    name: str, pair: Any, problem: Problem, masks: Mapping[str, NDArray[np.bool_]], linear: bool
-) -> Parameter:
-    part, region = part_and_region(name)
+def checked_range(name: str, pair: Any) -> tuple[float, float]:
+    """(low, high) of a parameter.
+
+    Raises:
+        PhysicsError: no pair of finite numbers, or one that doesn't ascend.
+    """
+    what = f"the range of {name!r:.60}"
+    try:
+        low, high = pair
+    except (TypeError, ValueError):
+        raise PhysicsError(f"{what} is a pair (low, high), not {pair!r:.60}") from None
+    low, high = check_number(what, low), check_number(what, high)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise PhysicsError(f"{what} must be finite, not ({low}, {high})")
+    if low >= high:
+        advice = "swap its ends" if low > high else "with one value it is no parameter"
+        raise PhysicsError(f"{what} is ({low}, {high}): {advice}")
+    return low, high
+
+
+def mask_of(name: str, masks: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.bool_] | None:
+    """The mask of the region that a parameter's name has; None for the whole part.
+
+    Raises:
+        PhysicsError: there is no such region.
+    """
+    _, region = part_and_region(name)
+    if region is None:
+        return None
+    if region not in masks:
+        raise PhysicsError(
+            f"{name!r:.60} needs the region {region!r:.40}, and the regions are "
+            f"{', '.join(masks) or 'none'}: name one of these, or give its mask"
+        )
+    return masks[region]
+
+
+def nodes_of(
+    name: str, problem: Problem, masks: Mapping[str, NDArray[np.bool_]]
+) -> NDArray[np.intp] | None:
+    """The numbers of the nodes on which a parameter acts; None for the whole part.
+
+    Raises:
+        PhysicsError: an unknown part or region, a part that is no map, or one that has no effect on
+            some of the region's nodes.
+    """
+    part, _ = part_and_region(name)
     known = parts_of(problem)
     if part not in known:
         raise PhysicsError(
             f"{name!r:.60} names no part of this problem; its parts are {', '.join(known)}"
         )
-    nodes = None
-    if region is not None:
-        if region not in masks:
-            raise PhysicsError(
-                f"{name!r:.60} needs the region {region!r:.40}, and the regions are "
-                f"{', '.join(masks) or 'none'}: give regions={{{region!r:.40}: mask}}"
-            )
-        nodes = nodes_of_region(name, part, masks[region], problem)
-    low, high = _range(name, pair)
-    return Parameter(name, part, nodes, low, high, low > 0 and not linear)
-
-
-def nodes_of_region(
-    name: str, part: str, mask: NDArray[np.bool_], problem: Problem
-) -> NDArray[np.intp]:
-    """The numbers of a region's nodes.
-
-    Raises:
-        PhysicsError: the part is no map, or has no effect on some of the nodes.
-    """
+    mask = mask_of(name, masks)
+    if mask is None:
+        return None
     if part == "step" or part.startswith("boundary."):
         raise PhysicsError(
             f"{name!r:.60}: {part} is no map of the lattice, so leave the region out"
         )
     wrong = mask & (~problem.fixed if part == "values" else problem.fixed)
-    if part.startswith(ON_ALL_NODES):
-        wrong = np.zeros_like(mask)
-    if wrong.any():
+    if wrong.any() and not part.startswith(ON_ALL_NODES):
         count, where = int(wrong.sum()), tuple(map(int, np.argwhere(wrong)[0]))
         kind, keep = ("free", "fixed") if part == "values" else ("fixed", "free")
         raise PhysicsError(
@@ -157,30 +195,28 @@ def nodes_of_region(
     return np.flatnonzero(mask)
 
 
-def _range(name: str, pair: Any) -> tuple[float, float]:
-    try:
-        low, high = pair
-    except (TypeError, ValueError):
+def check_overlaps(nodes: Mapping[str, NDArray[np.intp] | None]) -> None:
+    """Raise an error where two regions give the same part different numbers on one node.
+
+    `nodes` are those of each parameter by its name, None for a whole part.
+    """
+    regional = [(name, own) for name, own in nodes.items() if own is not None]
+    for (one, first), (other, second) in combinations(regional, 2):
+        part, _ = part_and_region(one)
+        if part != part_and_region(other)[0]:
+            continue
+        if shared := np.intersect1d(first, second).size:
+            raise PhysicsError(
+                f"{one:.60} and {other:.60} overlap on {shared} node{'s' * (shared > 1)}, whose "
+                f"{part} would be either: take these out of one of the regions"
+            )
+
+
+def check_all_named(masks: Iterable[str], names: Iterable[str]) -> None:
+    """Raise an error for a region that no parameter names."""
+    unused = set(masks) - {part_and_region(name)[1] for name in names}
+    if unused:
         raise PhysicsError(
-            f"the range of {name!r:.60} is a pair (low, high), not {pair!r:.60}"
-        ) from None
-    low, high = (check_number(f"the range of {name!r:.60}", end) for end in (low, high))
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise PhysicsError(f"the range of {name!r:.60} must be finite, not ({low}, {high})")
-    if low >= high:
-        advice = "swap its ends" if low > high else "with one value it is no parameter"
-        raise PhysicsError(f"the range of {name!r:.60} is ({low}, {high}): {advice}")
-    return low, high
-
-
-def _check_overlaps(parameters: list[Parameter]) -> None:
-    """Raise an error where two parameters give the same part different values on one node."""
-    for number, one in enumerate(parameters):
-        for other in parameters[:number]:
-            if one.part != other.part or one.nodes is None or other.nodes is None:
-                continue
-            if shared := np.intersect1d(one.nodes, other.nodes).size:
-                raise PhysicsError(
-                    f"{other.name!r:.60} and {one.name!r:.60} overlap on {shared} "
-                    f"node{'s' * (shared > 1)}, whose value would be either"
-                )
+            f"no part names the region {min(unused)!r:.60}; name it, as in "
+            f"'decay[{min(unused):.40}]', or leave it out"
+        )

@@ -23,7 +23,7 @@ class Predictor:
     """
 
     def __init__(self, family: Family, fit: Fit) -> None:
-        few = fit.few
+        few = fit.fast_modes
         self.fit = fit
         self.rows = np.concatenate([fit.modes[:few], fit.mean[None], fit.modes[few:]])
         self.regression = fit.regression.first(few)
@@ -44,13 +44,13 @@ class Predictor:
         self, coefficients: NDArray[np.float64], points: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Coefficients of the modes, with that of the mean, times the scales of points."""
-        rows = np.insert(coefficients, self.fit.few, 1.0, axis=1)
+        rows = np.insert(coefficients, self.fit.fast_modes, 1.0, axis=1)
         return rows * self._family.scaling.scales(points)[:, None]
 
     def solved(
         self,
         points: NDArray[np.float64],
-        equations: Sequence[SharedEquations],
+        equations: Sequence[Equations],
         coefficients: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float32]:
         """The fields (n, *lattice) of points by Galerkin's method, 0 on the fixed nodes.
@@ -63,9 +63,10 @@ class Predictor:
         """
         if coefficients is None:
             coefficients = self.coefficients(points)
-        if self._galerkin is not None and all(each.shares for each in equations):
+        shared = [each for each in equations if isinstance(each, SharedEquations)]
+        if self._galerkin is not None and len(shared) == len(equations):
             scales = self._family.scaling.scales(points)
-            every = zip(coefficients, points, equations, scales, strict=True)
+            every = zip(coefficients, points, shared, scales, strict=True)
             coefficients = np.stack([self._galerkin.improved(*each) for each in every])
         return self.product(coefficients)
 
@@ -90,4 +91,6 @@ class Predictor:
             return None
         family, reference = self._family, self._family.lowest_point
         equations = Equations(family.quick_problem_at(reference))
-        return Galerkin(family, self.rows, self.fit.few, self.fit.remainder, equations, reference)
+        return Galerkin(
+            family, self.rows, self.fit.fast_modes, self.fit.remainder, equations, reference
+        )

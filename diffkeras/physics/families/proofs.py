@@ -16,15 +16,14 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import FiniteVolumes
-from diffkeras.physics.equations.rounding import SLACK
-from diffkeras.physics.families.equations import SharedEquations, SharedOperator
+from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
+from diffkeras.physics.families.equations import SharedEquations, SharedOperator, release_cycle
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import Barrier, BarrierChoice, BarrierProof
 from diffkeras.physics.proofs.bounds import bounds_of
 from diffkeras.physics.solution import Solution
-from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps, NearbyCycle
+from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 from diffkeras.physics.solvers.statistics import SolveStatistics
 from diffkeras.physics.steady_state import solve
 
@@ -35,6 +34,8 @@ WIDE = 0.03  # share of the field within which slopes hardly change
 NEEDED = 0.95  # share of a tolerance that bounds may have: corrections change the field's size
 METHOD = "reduced-basis"  # of solutions, in their statistics
 PREDICTED, CORRECTED = 0, 1  # kinds of fields, each with its barriers
+# of the arrays of `Barriers`, in files
+STORED_NAMES = ("fields", "usual", "plain", "attempt", "near", "typical")
 
 
 class Barriers(NamedTuple):
@@ -42,30 +43,35 @@ class Barriers(NamedTuple):
 
     Attributes:
         fields: (2, j, *lattice) float32, those for predictions and those for corrected fields.
-        usual: on the lattice, what problems of the family usually add to the drain of the one with
-            the slowest decay, by their own drains and slopes; 0 if the diffusivity varies.
-        plain: the bound, relative to the field's size, that three quarters of the predictions by
-            regression alone have.
-        attempt: the same that a tenth of the other predictions have. Where so large a bound is
+        usual_drain: on the lattice, what problems of the family usually add to the drain of the one
+            with the slowest decay, by their own drains and slopes; 0 if the diffusivity varies.
+        regression_bound: the bound, relative to the field's size, that three quarters of the
+            predictions by regression alone have.
+        try_above: the same that a tenth of the other predictions have. Where so large a bound is
             enough, a proof is tried without a correction.
-        near: (2,), how large the last correction may be, as a share of the needed bound, so that
-            three quarters of the corrected fields have it: of the first correction, and of others.
-        typical: the usual size of a first correction, relative to the field's.
+        correction_shares: (2,), how large the last correction may be, as a share of the needed
+            bound, so that three quarters of the corrected fields have it: of the first correction,
+            and of others.
+        first_correction: the usual size of a first correction, relative to the field's.
     """
 
     fields: NDArray[np.float32]
-    usual: NDArray[np.float32]
-    plain: NDArray[np.float64]
-    attempt: NDArray[np.float64]
-    near: NDArray[np.float64]
-    typical: NDArray[np.float64]
+    usual_drain: NDArray[np.float32]
+    regression_bound: NDArray[np.float64]
+    try_above: NDArray[np.float64]
+    correction_shares: NDArray[np.float64]
+    first_correction: NDArray[np.float64]
+
+    def arrays(self) -> dict[str, NDArray]:
+        """By their names in files."""
+        return dict(zip(STORED_NAMES, self, strict=True))
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, Any]) -> "Barriers | None":
         """Those among the arrays of a file; None if there are none."""
-        if cls._fields[-1] not in arrays:
+        if STORED_NAMES[-1] not in arrays:
             return None
-        return cls(*(arrays[name] for name in cls._fields))
+        return cls(*(arrays[name] for name in STORED_NAMES))
 
 
 class Enclosed(NamedTuple):
@@ -94,12 +100,11 @@ class FamilyProofs:
     def __init__(self, family: Family, barriers: Barriers | None = None) -> None:
         self.family, self.barriers = family, barriers
         self.equations = Equations(family.quick_problem_at(family.lowest_point))
-        volumes, free = self.equations.volumes, self.equations.free
-        self._near = NearbyCycle(self.equations.cycle, volumes.drain, [])
+        free = self.equations.free
         self._shared = SharedOperator(self.equations)
         self._usual: BlockCycle | None = None
-        if barriers is not None and barriers.usual.any():
-            self._usual = self.equations.cycle.plus(barriers.usual.astype(np.float64) * free)
+        if barriers is not None and barriers.usual_drain.any():
+            self._usual = self.equations.cycle.plus(barriers.usual_drain.astype(np.float64) * free)
         self._choices = [
             BarrierChoice(
                 [Barrier(field * free.astype(np.float64), self.equations) for field in each]
@@ -107,17 +112,12 @@ class FamilyProofs:
             for each in ([] if barriers is None else barriers.fields)
         ]
 
-    def equations_of(self, problem: Problem) -> SharedEquations:
+    def equations_of(self, problem: Problem) -> Equations:
         """The equations of a problem of the family, with what all share."""
-        return SharedEquations(problem, self._shared)
-
-    def steps_of(self, equations: Equations) -> LinearSteps:
-        """The solver of linear steps, with the cycle that all share, if the couplings are."""
-        shares = equations.volumes.couplings is self.equations.volumes.couplings
-        return LinearSteps(equations, self._near if shares else None)
+        return self._shared.equations_of(problem)
 
     def within(
-        self, equations: SharedEquations, field: NDArray[np.floating], tolerance: float
+        self, equations: Equations, field: NDArray[np.floating], tolerance: float
     ) -> Solution:
         """A field whose proven relative error is within a tolerance, from a predicted one.
 
@@ -131,8 +131,8 @@ class FamilyProofs:
         Raises:
             ConvergenceError: the tolerance was not met.
         """
-        problem = equations.asked
-        prediction = with_fixed_values(field, problem)
+        problem = equations.given_problem
+        prediction = finite_prediction(field, problem)
         enclosed = self.enclose(equations, prediction, NEEDED * tolerance * self.size(prediction))
         if enclosed is not None:
             relative = enclosed.proof.highest / (self.size(enclosed.field) or 1.0)
@@ -149,7 +149,7 @@ class FamilyProofs:
         return max(size, largest(np.where(self.equations.fixed, 0.0, field)))
 
     def enclose(
-        self, equations: SharedEquations, field: NDArray[np.float64], needed: float | None = None
+        self, equations: Equations, field: NDArray[np.float64], needed: float | None = None
     ) -> Enclosed | None:
         """A field whose proven error is at most `needed`; None if there is none nearby.
 
@@ -161,7 +161,7 @@ class FamilyProofs:
         if self.barriers is None:
             return None
         size = largest(field)
-        if needed is not None and needed >= self.barriers.attempt * size:
+        if needed is not None and needed >= self.barriers.try_above * size:
             residual, proof = self._proof(PREDICTED, equations, field, needed)
             if proof is not None:
                 return Enclosed(field, proof, 0)
@@ -169,10 +169,10 @@ class FamilyProofs:
             residual = equations.of(field)
         aim = np.inf
         if needed is not None:
-            first, further = map(float, self.barriers.near * needed)
-            one_is_enough = self.barriers.typical * size <= first
+            first, further = map(float, self.barriers.correction_shares * needed)
+            one_is_enough = self.barriers.first_correction * size <= first
             aim = first if one_is_enough else further
-            if one_is_enough and self._usual is not None and equations.shares:
+            if one_is_enough and self._usual is not None and isinstance(equations, SharedEquations):
                 field = corrected(equations, field, _by_one_cycle(self._usual, residual))
                 residual, proof = self._proof(CORRECTED, equations, field, needed)
                 if proof is not None:
@@ -181,7 +181,7 @@ class FamilyProofs:
 
     def _corrected(
         self,
-        equations: SharedEquations,
+        equations: Equations,
         field: NDArray[np.float64],
         residual: NDArray[np.float64],
         needed: float | None,
@@ -189,21 +189,22 @@ class FamilyProofs:
     ) -> Enclosed | None:
         """The same by corrections with the problem's own cycle, each to within an aim."""
         assert self.barriers is not None
-        if not self.barriers.near.all():  # most bounds are infinite, as where diffusivity varies
+        # 0 where most bounds are infinite, as where the diffusivity varies
+        if not self.barriers.correction_shares.all():
             return None
-        steps, slope = self.steps_of(equations), equations.slope(field)
+        steps, slope = LinearSteps(equations), equations.slope(field)
         for corrections in range(MOST_CORRECTIONS):
             try:
-                move = steps.solve(slope, residual, Goal(near=aim))
+                move = steps.solve(slope, residual, Goal(error=aim))
             except ConvergenceError:
                 return None
             field = corrected(equations, field, move.solution)
             needed = OWN * move.first_estimate if needed is None else needed
             residual, proof = self._proof(CORRECTED, equations, field, needed)
             if proof is not None:
-                steps.release()
+                release_cycle(equations)
                 return Enclosed(field, proof, steps.iterations + corrections + 1)
-            aim = CLOSER * min(aim, float(self.barriers.near[1]) * needed)
+            aim = CLOSER * min(aim, float(self.barriers.correction_shares[1]) * needed)
             if move.first_estimate > WIDE * largest(field):
                 slope = equations.slope(field)
         return None
@@ -222,7 +223,7 @@ class FamilyProofs:
     def bound(
         self,
         kind: int,
-        equations: SharedEquations,
+        equations: Equations,
         field: NDArray[np.float64],
         residual: NDArray[np.float64],
         rounding: float = 0.0,
@@ -239,7 +240,7 @@ class FamilyProofs:
             radius: of the slopes.
         """
         operator: FiniteVolumes | NDArray[np.float32]
-        if equations.shares:
+        if isinstance(equations, SharedEquations):
             operator = equations.least_change(field, radius)
         else:
             operator = equations.steeper(equations.least_slope(field, radius))
@@ -247,7 +248,7 @@ class FamilyProofs:
         return BarrierProof(constant * SLACK, barrier)
 
     def _proof(
-        self, kind: int, equations: SharedEquations, field: NDArray[np.float64], needed: float
+        self, kind: int, equations: Equations, field: NDArray[np.float64], needed: float
     ) -> tuple[NDArray[np.float64], BarrierProof | None]:
         """The residual, and a bound of at most `needed`, if a barrier proves one."""
         residual, rounding = equations.of_with_most_rounding(field)
@@ -269,8 +270,8 @@ class PredictionProof(NamedTuple):
         return self.proofs.bound_of(problem, field.astype(np.float64, copy=False))
 
 
-def with_fixed_values(field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
-    """A prediction in double precision with the values of the fixed nodes; 0 if it isn't finite."""
+def finite_prediction(field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+    """A copy of a prediction with the values of the fixed nodes; 0 if it isn't finite."""
     prediction = field.astype(np.float64)
     if not np.isfinite(largest(field)):  # inputs out of the range of a logarithm, for example
         prediction[...] = 0.0

@@ -19,12 +19,10 @@ from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics.arguments import (
     check_count,
     check_relative_tolerance,
-    check_tolerance,
     check_whole,
 )
-from diffkeras.physics.blas_threads import blas_threads
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.barriers import barriers_of_basis
-from diffkeras.physics.families.equations import SharedEquations
 from diffkeras.physics.families.family import MOST_DRAWN, Family
 from diffkeras.physics.families.fit import Fit
 from diffkeras.physics.families.fitting import fitted
@@ -35,12 +33,13 @@ from diffkeras.physics.families.proofs import (
     NEEDED,
     FamilyProofs,
     PredictionProof,
-    with_fixed_values,
+    finite_prediction,
 )
 from diffkeras.physics.families.snapshots import Snapshots
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import BatchSolution, Solution
 from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.table import blas_threads
 
 SNAPSHOT_TOLERANCE = 1e-6
 TOGETHER = 64  # predictions that one product makes
@@ -77,7 +76,7 @@ class ReducedBasis:
     @property
     def rows(self) -> NDArray[np.float32]:
         """See the attributes."""
-        return self._predictor.rows[: self._fit.few + 1]
+        return self._predictor.rows[: self._fit.fast_modes + 1]
 
     @property
     def modes(self) -> NDArray[np.float32]:
@@ -164,7 +163,7 @@ class ReducedBasis:
             PhysicsError: see `train`.
         """
         _check_family(family)
-        worst = check_tolerance(worst, "worst")
+        worst = check_relative_tolerance(worst, "worst")
         tolerance = check_relative_tolerance(tolerance)
         most = check_whole("most", most, 2, MOST_DRAWN)
         candidates = check_whole("candidates", candidates, 2, MOST_DRAWN)
@@ -219,8 +218,8 @@ class ReducedBasis:
         Args:
             parameters: a point, or several as (n, p), for which a `BatchSolution` is returned.
             tolerance: largest error, relative to the largest |value| of the field.
-            extrapolate: whether points out of the ranges are allowed. Their predictions are poor
-                as a rule, so that bounds are large, and tolerances need the solver.
+            extrapolate: whether points out of the ranges are allowed. Their predictions are
+                usually poor, so that bounds are large, and tolerances need the solver.
 
         Raises:
             PhysicsError: a point out of the ranges, or of another shape or names than the family.
@@ -293,7 +292,7 @@ class ReducedBasis:
         equations = self._equations(points)
         if tolerance is None:
             pairs = zip(equations, self._predictor.fields(points), strict=True)
-            return [self._prediction(each.asked, field) for each, field in pairs]
+            return [self._prediction(each.given_problem, field) for each, field in pairs]
         if self._is_provable(tolerance):
             fields = self._predictor.fields(points)
         else:
@@ -301,7 +300,7 @@ class ReducedBasis:
         pairs = zip(equations, fields, strict=True)
         return [self._proofs.within(*pair, tolerance) for pair in pairs]
 
-    def _equations(self, points: NDArray[np.float64]) -> list[SharedEquations]:
+    def _equations(self, points: NDArray[np.float64]) -> list[Equations]:
         """Those of the problems of points (n, p)."""
         problems = map(self.family.quick_problem_at, points)
         return [self._proofs.equations_of(problem) for problem in problems]
@@ -309,14 +308,14 @@ class ReducedBasis:
     def _is_provable(self, tolerance: float) -> bool:
         """Whether the regression's fields are usually proven to be within a tolerance."""
         barriers = self._fit.barriers
-        limit = np.inf if barriers is None else float(barriers.plain)
+        limit = np.inf if barriers is None else float(barriers.regression_bound)
         return not self._predictor.can_solve or NEEDED * tolerance >= limit
 
     def _prediction(self, problem: Problem, field: NDArray[np.float32]) -> Solution:
         """The regression's field, whose bounds are proven when they are read."""
         stats = SolveStatistics(METHOD, 0, residual=float(np.median(self.errors)))
         proof = PredictionProof(self._proofs)
-        return Solution(with_fixed_values(field, problem), problem, stats, proof)
+        return Solution(finite_prediction(field, problem), problem, stats, proof)
 
     def _relative_bound(self, point: NDArray[np.float64]) -> float:
         """The proven error of the prediction at a point, relative to the field's largest value."""

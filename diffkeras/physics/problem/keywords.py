@@ -7,10 +7,8 @@ from typing import Any, TypedDict, TypeVar, get_args
 
 from numpy.typing import ArrayLike
 
-from diffkeras.errors import PhysicsError
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sides import BoundarySpec
-from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.problem.uptake import SaturatingUptake
 
 Uptake = ArrayLike | SaturatingUptake  # k(x), or a rate φ(x, u)
@@ -35,26 +33,6 @@ class ProblemKeywords(MediumKeywords, total=False):
     uptake: Uptake | None
     fixed: ArrayLike | None
     medium: Medium | None
-
-
-def as_medium(medium: Medium | None, parts: MediumKeywords, sources: Any = None) -> Medium:
-    """The medium of a function that takes either `medium=` or its parts as keywords.
-
-    `Sources` that are balls say that it has three dimensions.
-    """
-    if unknown := sorted(set(parts) - set(MediumKeywords.__annotations__)):
-        raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
-    if medium is None:
-        if isinstance(sources, Sources):
-            parts = {"dimensions": len(sources.centres), **parts}
-        return Medium(**parts)  # type: ignore[arg-type]  # Medium checks and converts them
-    if not isinstance(medium, Medium):
-        raise PhysicsError(f"medium must be a Medium, not a {type(medium).__name__}")
-    if parts:
-        raise PhysicsError(
-            f"give either medium or {', '.join(parts)}: a medium holds its own {next(iter(parts))}"
-        )
-    return medium
 
 
 def show_keywords(function: F) -> F:

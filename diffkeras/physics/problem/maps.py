@@ -62,7 +62,10 @@ def _value(problem: Problem, part: str) -> Any:
 
 
 def problem_of_maps(
-    source_image: ArrayLike, medium: Medium, maps: Mapping[str, ArrayLike]
+    source_image: ArrayLike,
+    medium: Medium,
+    maps: Mapping[str, ArrayLike],
+    fixed: ArrayLike | None = None,
 ) -> Problem:
     """The problem of one image and its maps; what no map says is that of a medium.
 
@@ -70,6 +73,7 @@ def problem_of_maps(
         source_image: (rows, columns), the values of the fixed nodes.
         medium: its step and boundary, and its diffusivity and decay where no map has them.
         maps: (rows, columns) or a number each, by the names of `maps_of`.
+        fixed: as for `Problem`.
     """
     parts = {name: np.asarray(values, np.float64) for name, values in maps.items()}
     varying: Any = {name: parts[name] for name in ("diffusivity", "decay") if name in parts}
@@ -78,5 +82,6 @@ def problem_of_maps(
         source_image,
         production=parts.get("production"),
         uptake=uptake,
+        fixed=fixed,
         medium=replace(medium, **varying),
     )

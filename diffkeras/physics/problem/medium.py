@@ -4,7 +4,7 @@ import copy
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -39,8 +39,6 @@ from diffkeras.physics.problem.sides import (
     sides_in_words,
 )
 from diffkeras.physics.short_repr import ShortRepr
-
-NOT_GIVEN: Any = None  # dimensions that a medium counts itself
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -86,7 +84,7 @@ class Medium(ShortRepr):
     decay: NodeValues = 1 / 400
     step: float = 1.0
     boundary: BoundarySpec = "absorbing"
-    dimensions: int = NOT_GIVEN
+    dimensions: int = None  # type: ignore[assignment]  # counted where it isn't given
 
     # whether the number of axes was given, or follows from a part that has values for each axis
     states_dimensions: ClassVar[bool]
@@ -99,7 +97,7 @@ class Medium(ShortRepr):
             "boundary": canonical_boundary(self.boundary, self._axes_of_named_sides()),
         }
         checked["dimensions"] = count_dimensions(self.dimensions, checked)
-        stated = self.dimensions is not NOT_GIVEN
+        stated = self.dimensions is not None
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         # not a field: it says how this medium was made, not what it is
@@ -126,6 +124,35 @@ class Medium(ShortRepr):
                 f"decay is {shares.min():.0e} to {shares.max():.0e} D/h², the rate of diffusion "
                 f"over one lattice step; it must be 0 or {SLOWEST:g} to {FASTEST:g} of that"
             )
+
+    @classmethod
+    def of(
+        cls, medium: "Medium | None", parts: Mapping[str, Any], dimensions: int | None = None
+    ) -> "Medium":
+        """The medium of a function that takes either `medium=` or its parts as keywords.
+
+        Args:
+            medium: None unless it is given.
+            parts: attributes by name, in place of a medium; none of them gives the default one.
+            dimensions: of a medium that is made here, unless the parts say so.
+
+        Raises:
+            TypeError: a part that no medium has.
+            PhysicsError: both, or something else than a Medium, or values as for `Medium`.
+        """
+        names = {field.name for field in fields(cls)}
+        if unknown := sorted(set(parts) - names):
+            raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
+        if medium is None:
+            return cls(**{"dimensions": dimensions, **parts})
+        if not isinstance(medium, Medium):
+            raise PhysicsError(f"medium must be a Medium, not a {type(medium).__name__}")
+        if parts:
+            raise PhysicsError(
+                f"give either medium or {', '.join(parts)}: a medium holds its own "
+                f"{next(iter(parts))}"
+            )
+        return medium
 
     def _axes_of_named_sides(self) -> int | None:
         """How many axes a mapping of sides speaks of; None if its names say so."""

@@ -18,14 +18,10 @@ from diffkeras.physics.problem.arrays import (
     checked_production,
     fixed_values,
 )
-from diffkeras.physics.problem.keywords import (
-    MediumKeywords,
-    ProblemKeywords,
-    as_medium,
-    show_keywords,
-)
+from diffkeras.physics.problem.keywords import MediumKeywords, ProblemKeywords, show_keywords
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.side_terms import without_sides
+from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.problem.uptake import (
     SaturatingUptake,
     check_capacity,
@@ -105,7 +101,8 @@ class Problem(ShortRepr):
         **parts: Unpack[MediumKeywords],
     ) -> "Problem":
         """See the class."""
-        medium = as_medium(medium, parts, source_image)
+        axes = len(source_image.centres) if isinstance(source_image, Sources) else None
+        medium = Medium.of(medium, parts, axes)
         arrays = Arrays.of(source_image, fixed, production, medium.dimensions)
         law = None
         if uptake is not None:

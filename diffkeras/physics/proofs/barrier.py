@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import FiniteVolumes
-from diffkeras.physics.equations.rounding import SLACK
+from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 

@@ -4,20 +4,20 @@ In a uniform medium that is the maximum principle on the ring (`ring`), and othe
 between a sub- and a supersolution (`enclosure`).
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.rounding import SLACK
+from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.ring import Bounds, certify_ring
 from diffkeras.physics.proofs.rounding import inverse_norm_bound, rounding_allowance
 from diffkeras.physics.solvers.newton import NewtonRun
 from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.table import blas_threads
 
 
 def bounds_of(field: NDArray[np.float64], equations: Equations) -> Bounds:
@@ -26,37 +26,8 @@ def bounds_of(field: NDArray[np.float64], equations: Equations) -> Bounds:
     return (certify_ring if is_uniform else _certify_enclosed)(equations, field)
 
 
-class Proof(Protocol):
-    """What proves bounds of the error of a field, when they are asked for.
-
-    A `Solution` holds one and gives it its field and its problem, both of one image. So a proof has
-    what it knows of the run that made the field and nothing else, and can go from one process to
-    another.
-    """
-
-    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
-        """At least the largest |field − u|."""
-
-    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
-        """At least |field − u| node by node."""
-
-
-class KnownBounds(NamedTuple):
-    """Bounds that were proven together with their field, as enclosures are."""
-
-    bound: NDArray[np.float64]
-
-    def error_bound(self, field: NDArray, problem: Problem) -> float:
-        """See `Proof`."""
-        return float(self.bound.max())
-
-    def node_bound(self, field: NDArray, problem: Problem) -> NDArray[np.float64]:
-        """See `Proof`."""
-        return self.bound
-
-
 class RingProof(NamedTuple):
-    """Of a field in a uniform medium, by the maximum principle.
+    """Of a field in a uniform medium, by the maximum principle: a `Proof`.
 
     Before it got the fixed nodes' values, the field satisfied the equation on the free nodes but
     for rounding. So its error is at most its mismatch on the ring and what rounding adds.

@@ -42,7 +42,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.rounding import EPSILON, SLACK, STENCIL
+from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, STENCIL
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.proofs.rounding import (
     inverse_norm_bound,

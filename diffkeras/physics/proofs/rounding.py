@@ -21,9 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.ring import Ring
-from diffkeras.physics.equations.rounding import EPSILON, SLACK, STENCIL
+from diffkeras.physics.equations.equations import Equations, Ring
+from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, STENCIL
 from diffkeras.physics.equations.spectral import SpectralOperator
 
 
@@ -43,7 +42,7 @@ def rounding_allowance(
         return _allowance_of_balance(equations, fields[0])
     supply = 0.0 if equations.supply is None else equations.supply
     residual = float(_residual(operator, fields[0], supply).max(where=free, initial=0.0))
-    # the others are small as a rule, so a rough bound of their rounding will do
+    # the others are usually small, so a rough bound of their rounding will do
     for field in fields[1:]:
         residual += float(np.abs(operator.apply(field)).max(where=free, initial=0.0))
         residual += _most_rounding(operator, largest(field))

@@ -2,7 +2,7 @@
 
 Rings in space are surfaces. A node has many near ones there, and the sparse factors that serve in
 the plane (`preconditioner`) would be large. But most sources are compact, and the field of one is
-smooth at the others. So with blocks of near nodes, whole sources as a rule,
+smooth at the others. So with blocks of near nodes, usually whole sources,
 
     G ≈ D + P F Pᵀ,    D: G within each block,    F: G between the centres of different blocks,
 
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotri, spotrf, spotri, spotrs
 
-from diffkeras.physics.equations.ring import Ring, ring_matrix
+from diffkeras.physics.equations.equations import Ring
 from diffkeras.physics.equations.spectral import SpectralOperator
 
 MOST_BLOCKS = 2048  # whose dense system takes as long as some transforms
@@ -49,11 +49,11 @@ class _Alike:
     def of(cls, operator: SpectralOperator, ring: Ring, blocks: list[NDArray[np.intp]]) -> "_Alike":
         one = ring.part(blocks[0])
         # LAPACK's columns-first view of the lower triangle
-        factor, failed = spotrf(ring_matrix(operator, one, np.float32).T, overwrite_a=True)
+        factor, failed = spotrf(operator.green_matrix(one.nodes, np.float32).T, overwrite_a=True)
         if not failed:
             triangle, _ = spotri(factor, overwrite_c=True)
         else:
-            factor, _ = dpotrf(ring_matrix(operator, one).T, overwrite_a=True)
+            factor, _ = dpotrf(operator.green_matrix(one.nodes).T, overwrite_a=True)
             triangle, _ = dpotri(factor, overwrite_c=True)
         inverse = np.triu(triangle.astype(np.float32, copy=False))
         inverse += np.triu(inverse, 1).T
@@ -101,7 +101,7 @@ class BlockInverse:
             for i in ring.nodes
         ]
         centre = Ring(tuple(i.astype(np.int32) for i in centres))
-        matrix = np.tril(ring_matrix(operator, centre, np.float32))
+        matrix = np.tril(operator.green_matrix(centre.nodes, np.float32))
         roots = np.concatenate(
             [np.full(len(group.nodes), np.sqrt(group.capacity)) for group in self._groups]
         ).astype(np.float32)

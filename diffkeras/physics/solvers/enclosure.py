@@ -27,7 +27,7 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import SINGLE
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.rounding import EPSILON, SLACK
+from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 SHARP_MULTIPLE = 1.25  # t, from which iterations hardly sharpen the bound
@@ -72,7 +72,7 @@ class Enclosure:
     def sharpened(
         self, field: NDArray, bound: NDArray[np.float64], precision: DTypeLike
     ) -> NDArray[np.float64]:
-        """The smaller one, node by node, of a proven bound and of the one that it leads to."""
+        """The node-wise minimum of a proven bound and the bound re-proven within it."""
         sharper = self._find(field, bound, precision, 0.0, np.inf)
         return bound if sharper is None else np.minimum(bound, sharper)
 
@@ -105,7 +105,7 @@ class Enclosure:
         for _ in range(ATTEMPTS):
             test.begin(largest(remainder), 0.0 if bound is None else largest(bound))
             try:
-                found = self._steps.solve(slope, remainder, Goal(of_both=test)).solution
+                found = self._steps.solve(slope, remainder, Goal(condition=test)).solution
             except ConvergenceError:  # A + d is singular, for example
                 return None
             self.is_too_wide = test.is_too_wide

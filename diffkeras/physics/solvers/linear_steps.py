@@ -1,9 +1,9 @@
 """Approximate solutions of the linear steps, (A + d) x = b on the free nodes.
 
-Conjugate gradients in single precision, preconditioned by a geometric multigrid cycle
-(`block_cycles`). Where these take too many iterations, double precision and a V-cycle of algebraic
-multigrid (Ruge & Stüben 1987) take over. Its hierarchy is set up once and used for other slopes d,
-too, while it serves.
+Conjugate gradients (Hestenes & Stiefel 1952) in single precision, preconditioned by a geometric
+multigrid cycle (`block_cycles`). Where these take too many iterations, double precision and a
+V-cycle of algebraic multigrid (Ruge & Stüben 1987) take over. Its hierarchy is set up once and used
+for other slopes d, too, while it serves.
 
 The callers correct what single precision leaves.
 """
@@ -14,35 +14,37 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.linalg import get_blas_funcs
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.equations.block_cycles import SINGLE, BlockCycle
+from diffkeras.physics.equations.block_cycles import SINGLE
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
-from diffkeras.physics.solvers.conjugate_gradients import Function, Iterate, conjugate_gradients
 
 SINGLE_REDUCTION = 1e-4  # single precision gives no more digits of a residual in one step
 MOST_CYCLES, MOST_ALGEBRAIC_CYCLES = 25, 100  # of one step, by geometric and algebraic multigrid
 MOST_CYCLES_OF_OLD_HIERARCHY = 15
 
+Function = Callable[[NDArray], NDArray]
+
 
 class Goal(NamedTuple):
-    """When a solution x of b is good enough. One of these is enough; 0 or None is never reached.
+    """When a solution x of b is good enough: at the first of these that it reaches.
 
     Attributes:
-        reduction: of the residual's Euclidean norm, relative to that of b.
-        near: the largest |value| of a correction, an estimate of the error.
-        share: the same, as a share of the largest |x|.
-        of_both: a condition for x and its residual, (n,) each.
-        provable: whether a correction that is near must also leave a residual of which a bound of
-            this size can be proven: about the mean |residual| times the largest of A⁻¹1.
+        reduction: largest Euclidean norm of the residual, relative to that of b.
+        error: largest estimated |error|, which is that of a correction.
+        relative_error: the same, as a share of the largest |x|.
+        condition: of x and its residual, (n,) each, in place of a reduction.
+        provable: whether, with a small error, the residual must also be so small that a bound of
+            that size can be proven: about the mean |residual| times the largest of A⁻¹1.
     """
 
     reduction: float = 0.0
-    near: float = 0.0
-    share: float = 0.0
-    of_both: Callable[[NDArray, NDArray], bool] | None = None
+    error: float = 0.0
+    relative_error: float = 0.0
+    condition: Callable[[NDArray, NDArray], bool] | None = None
     provable: bool = False
 
 
@@ -60,46 +62,39 @@ class Move(NamedTuple):
     iterations: int = 0
 
 
-class NearbyCycle(NamedTuple):
-    """The multigrid cycle of equations with the same couplings and another drain.
+class Iterate(NamedTuple):
+    """What conjugate gradients end with.
 
     Attributes:
-        cycle: of A on the free nodes.
-        drain: A's, on the lattice.
-        spares: cycles that aren't used any more (`BlockCycle.plus`); threads get different ones.
+        solution: about A⁻¹b.
+        residual: b − A x of the solution before the last correction.
+        iterations: products with A.
+        is_met: whether a goal was reached.
+        estimate: the largest |value| of the last correction, about that of the error before it.
+        first_estimate: that of the first one: about the largest |A⁻¹b|.
     """
 
-    cycle: BlockCycle
-    drain: NDArray[np.float64]
-    spares: list[BlockCycle]
-
-    def at(self, equations: Equations, slope: NDArray | float) -> BlockCycle:
-        """The cycle of A + d, for the operator A of the equations."""
-        drain = equations.volumes.drain - self.drain
-        drain += slope
-        drain *= equations.free
-        try:
-            return self.cycle.plus(drain, self.spares.pop())
-        except IndexError:
-            return self.cycle.plus(drain)
+    solution: NDArray
+    residual: NDArray
+    iterations: int
+    is_met: bool
+    estimate: float
+    first_estimate: float
 
 
 class LinearSteps:
     """The solver of all steps of one problem.
 
-    From one step to the next it keeps the cycle of the last slopes, whether geometric cycles took
-    too many iterations, and the algebraic hierarchy.
+    From one step to the next it keeps whether geometric cycles took too many iterations, and the
+    algebraic hierarchy. The equations keep the geometric cycle.
 
     Attributes:
         iterations: of conjugate gradients, so far.
     """
 
-    def __init__(self, equations: Equations, near: NearbyCycle | None = None) -> None:
-        """`near` is the cycle of other equations, if there is one."""
+    def __init__(self, equations: Equations) -> None:
         self.iterations = 0
         self._equations = equations
-        self._near = near
-        self._latest: tuple[NDArray | float, BlockCycle] | None = None  # slopes, and their cycle
         self._is_hard = False
         self._algebraic: Function | None = None
 
@@ -114,7 +109,7 @@ class LinearSteps:
             return Move(np.zeros(right_hand_side.shape))
         result: Iterate | None = None
         if not self._is_hard:
-            cycle = self._cycle_at(slope)
+            cycle = self._equations.cycle_at(slope)
             single = np.empty(right_hand_side.shape, SINGLE)
             single = np.divide(right_hand_side, size, out=single, casting="same_kind").ravel()
             height = cycle.height if goal.provable else 0.0
@@ -128,20 +123,6 @@ class LinearSteps:
         solution = solution.reshape(right_hand_side.shape)
         estimates = size * result.estimate, size * result.first_estimate
         return Move(solution, *estimates, result.iterations)
-
-    def _cycle_at(self, slope: NDArray | float) -> BlockCycle:
-        if self._near is None:
-            return self._equations.cycle_at(slope)
-        if self._latest is None or self._latest[0] is not slope:
-            self.release()
-            self._latest = slope, self._near.at(self._equations, slope)
-        return self._latest[1]
-
-    def release(self) -> None:
-        """Give the memory of the last cycle, which isn't used any more, to the next one."""
-        if self._near is not None and self._latest is not None:
-            self._near.spares.append(self._latest[1])
-            self._latest = None
 
     def _solve_algebraically(
         self, slope: NDArray | float, scaled: NDArray[np.float64], goal: Goal, size: float
@@ -209,19 +190,77 @@ def _iterate(
     least = goal.reduction * float(np.sqrt(np.vdot(scaled, scaled)))
 
     def is_met(solution: NDArray, residual: NDArray) -> bool:
-        if goal.of_both is not None:
-            return goal.of_both(solution, residual)
+        if goal.condition is not None:
+            return goal.condition(solution, residual)
         return float(np.sqrt(np.vdot(residual, residual))) <= least
 
     def is_near(solution: NDArray, residual: NDArray, estimate: float) -> bool:
-        wanted = goal.near / size
-        if goal.share:
-            wanted = max(wanted, goal.share * largest(solution))
-        return estimate <= wanted and (
-            not height or height * float(np.abs(residual).mean()) <= wanted
+        error = goal.error / size
+        if goal.relative_error:
+            error = max(error, goal.relative_error * largest(solution))
+        return estimate <= error and (
+            not height or height * float(np.abs(residual).mean()) <= error
         )
 
-    looks = goal.near or goal.share
+    estimates = goal.error or goal.relative_error
     return conjugate_gradients(
-        apply, precondition, scaled, is_met, most, is_near if looks else None
+        apply, precondition, scaled, is_met, most, is_near if estimates else None
     )
+
+
+@np.errstate(over="ignore", invalid="ignore")  # an overflow ends it, without meeting the goal
+def conjugate_gradients(
+    apply: Function,
+    precondition: Function,
+    right_hand_side: NDArray,
+    is_met: Callable[[NDArray, NDArray], bool],
+    most: int,
+    is_near: Callable[[NDArray, NDArray, float], bool] | None = None,
+) -> Iterate:
+    """Solve A x = b for vectors b in their precision, from x = 0, by preconditioned iterations.
+
+    The iterations end when a goal is reached, at their largest number, or where rounding spoils
+    them.
+
+    Args:
+        apply: x ↦ A x, symmetric positive definite on the vectors that occur.
+        precondition: r ↦ about A⁻¹r, symmetric positive definite.
+        right_hand_side: b, (n,).
+        is_met: a goal for solution and residual.
+        most: products with A.
+        is_near: a goal for solution, residual and the largest |value| of the correction M r that
+            follows, an estimate of the solution's error. This correction is added to the solution
+            then: it costs no product any more, and leaves a smooth residual.
+    """
+    residual, direction = right_hand_side.copy(), None
+    solution, energy = np.zeros_like(right_hand_side), 1.0
+    (axpy,) = get_blas_funcs(("axpy",), (residual,))  # in place, where NumPy would take a copy
+    estimate = first_estimate = 0.0
+    iterations = 0
+    while True:
+        if is_met(solution, residual):
+            return Iterate(solution, residual, iterations, True, estimate, first_estimate)
+        if iterations == most:
+            break
+        corrected = precondition(residual)
+        if is_near is not None:
+            estimate = max(float(corrected.max()), -float(corrected.min()))
+            first_estimate = first_estimate or estimate
+            if is_near(solution, residual, estimate):
+                solution += corrected
+                return Iterate(solution, residual, iterations, True, estimate, first_estimate)
+        energy, last = float(np.vdot(residual, corrected)), energy
+        if direction is None:
+            direction = corrected
+        else:
+            direction *= energy / last
+            direction += corrected
+        del corrected
+        product = apply(direction)
+        curvature = float(np.vdot(direction, product))
+        if not (energy > 0 and curvature > 0):  # rounding, or an overflow
+            break
+        axpy(direction, solution, a=energy / curvature)
+        axpy(product, residual, a=-energy / curvature)
+        iterations += 1
+    return Iterate(solution, residual, iterations, False, estimate, first_estimate)

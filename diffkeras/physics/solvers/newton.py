@@ -20,20 +20,22 @@ from numpy.typing import NDArray
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import SMALLEST_TOLERANCE, largest
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.rounding import EPSILON, SLACK
+from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK
 from diffkeras.physics.solvers.enclosure import Enclosure
 from diffkeras.physics.solvers.linear_steps import SINGLE_REDUCTION, Goal, LinearSteps, Move
 from diffkeras.physics.solvers.statistics import Options, Solved, SolveStatistics
 
 MOST_STEPS, MOST_PROOFS = 60, 12  # reached only where rounding is in the way
-STALLED_STEPS, STALLED_LINEAR_STEPS = 10, 2  # without progress; Newton's may jump to and fro
+STALLED_STEPS, STALLED_LINEAR_STEPS = 10, 2  # without progress; Newton's may oscillate
 ONE_DIGIT = 0.1
-ESTIMATE_MARGIN = 0.7  # share of the needed bound that the error is estimated to be before a proof
+ESTIMATE_MARGIN = (
+    0.7  # share of the needed bound at which the estimated error is tried to be proven
+)
 CERTIFIED_SHARE = 0.5  # of a field's error that the bound of its corrected field may be
 
-# The slopes of uptake are taken within a radius that is so much larger than the estimated error or
-# the needed bound, but not than the share of the field within which they hardly change; and so much
-# larger again where a bound is not inside
+# Slopes of uptake are bounded within a radius r: 16 times the estimated error, or, if that is more,
+# 16 times the needed bound, which counts up to 1 % of the field. If the bound exceeds r, r grows
+# 16-fold.
 RADIUS_FACTOR, ALIKE_SLOPES = 16.0, 0.01
 
 # Four unit roundoffs: the final field is rounded to float64 and multiplied by the scale, and its
@@ -156,33 +158,36 @@ class NewtonRun:
             )
         return bound
 
-    def _run(self, needed: Callable[[], float], share: float = 0.0) -> NDArray[np.float64] | None:
+    def _run(
+        self, needed: Callable[[], float], first_share: float = 0.0
+    ) -> NDArray[np.float64] | None:
         """Steps and proofs until the bound is as needed, or rounding ends that.
 
         Args:
-            needed: the bound of the present field that is needed.
-            share: of its own correction that the error after the first step may be, in place of it.
+            needed: gives the bound that is needed of the present field.
+            first_share: if given, the first step stops once the estimated error is below this share
+                of its correction, whatever is needed.
 
         Returns:
             The smallest proven bound, whose field it leaves; None if there is none.
         """
-        best, nearest, aim = None, self.field, ESTIMATE_MARGIN
+        best, nearest, margin = None, self.field, ESTIMATE_MARGIN
         for attempt in range(MOST_PROOFS):
-            estimate = self._descend(needed, aim, 0.0 if attempt else share)
-            wanted = needed()
-            bound = self._prove(wanted, estimate, may_fail=not attempt)
+            estimate = self._descend(needed, margin, 0.0 if attempt else first_share)
+            enough = needed()
+            bound = self._prove(enough, estimate, may_fail=not attempt)
             found = np.inf if bound is None else float(bound.max())
             is_better = found < self.bound / 2 or self._enclosure.is_too_wide
             if found < self.bound:
                 best, nearest, self.bound = bound, self.field, found
-            if found <= wanted:
+            if found <= enough:
                 break
             if not is_better:
                 if self._precision == np.longdouble and best is not None:
                     break
                 self._take_extended_precision()
-            excess = found / wanted if wanted and np.isfinite(found) else 1.0
-            aim *= max(ONE_DIGIT / excess, SINGLE_REDUCTION)
+            excess = found / enough if enough and np.isfinite(found) else 1.0
+            margin *= max(ONE_DIGIT / excess, SINGLE_REDUCTION)
         self.field = nearest
         return best
 
@@ -193,15 +198,16 @@ class NewtonRun:
         decay = 1e-8 * self._equations.unit
         return (
             "diffusivity or uptake vary too much, or decay is too weak; a decay of "
-            f"{decay:.0e} or more helps as a rule, and so does more uptake or less production"
+            f"{decay:.0e} or more usually helps, and so does more uptake or less production"
         )
 
-    def _descend(self, needed: Callable[[], float], aim: float, share: float) -> float:
-        """Steps until the estimated error is a share of what is needed, or rounding ends them.
+    def _descend(self, needed: Callable[[], float], margin: float, first_share: float) -> float:
+        """Steps until the estimated error is `margin` times what is needed, or rounding ends them.
 
         Args:
-            needed, share: see `_run`.
-            aim: the share; where `share` is given, the first step is enough in a linear problem.
+            needed, first_share: see `_run`; with a first share, one step is enough in a linear
+                problem.
+            margin: of the needed bound.
 
         Returns:
             The estimated error.
@@ -209,22 +215,24 @@ class NewtonRun:
         is_linear = self._equations.is_linear
         best, stopped = np.inf, 0
         while True:
-            near = 0.0 if share else self._near(aim * needed())
-            move = self._step(Goal(self._reduction(), near, share, provable=True))
+            error = 0.0 if first_share else self._reachable(margin * needed())
+            move = self._step(Goal(self._reduction(), error, first_share, provable=True))
             before, estimate = move.first_estimate, move.estimate
             stopped = 0 if before < best / 2 else stopped + 1
-            is_near = (is_linear and share > 0) or estimate <= self._near(aim * needed())
+            is_near = (is_linear and first_share > 0) or estimate <= self._reachable(
+                margin * needed()
+            )
             # a step of a problem that isn't linear leaves more than its solution is off
             is_near &= is_linear or not move.iterations
             stops = stopped > (STALLED_LINEAR_STEPS if is_linear else STALLED_STEPS)
             if is_near or stops or self.steps >= MOST_STEPS:
                 return estimate
-            best, share = min(best, before), 0.0
+            best, first_share = min(best, before), 0.0
 
-    def _near(self, error: float) -> float:
-        """An estimated error that is small enough, as the field is rounded in the end.
+    def _reachable(self, error: float) -> float:
+        """An estimated error to ask for: not below the rounding that the field has in the end.
 
-        In extended precision, where estimates have been too low, a smaller one may be asked for.
+        In extended precision, where estimates have been too low, it may be below that.
         """
         is_rounded = self._precision != np.longdouble
         return max(error, FINAL_ROUNDING * self._size) if is_rounded else error
@@ -237,7 +245,7 @@ class NewtonRun:
             return SINGLE_REDUCTION
         ratio = _norm(self._residual) / self._last_norm  # 0 before the first step
         if ratio >= 1:
-            # exact steps ascend, inexact ones may jump to and fro
+            # exact steps ascend, inexact ones may oscillate
             return SINGLE_REDUCTION
         quadratic = 0.9 * ratio**2 if ratio else ONE_DIGIT
         return min(max(quadratic, SINGLE_REDUCTION), ONE_DIGIT)

@@ -33,8 +33,7 @@ import scipy.sparse as sp
 import scipy.spatial
 from numpy.typing import NDArray
 
-from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.ring import Ring, ring_matrix
+from diffkeras.physics.equations.equations import Equations, Ring
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.solvers.block_inverse import BlockInverse
@@ -83,10 +82,10 @@ class RingPreconditioner:
 def preconditioner_of(equations: Equations, *, bordered: bool) -> RingPreconditioner:
     """That of the ring of some equations, which keep it."""
     name = "bordered" if bordered and equations.operator.deflated else "preconditioner"
-    if name not in equations.kept:
+    if name not in equations.cache:
         made = RingPreconditioner(equations.operator, equations.ring, bordered=bordered)
-        equations.kept[name] = made
-    return equations.kept[name]
+        equations.cache[name] = made
+    return equations.cache[name]
 
 
 def _inverse(operator: SpectralOperator, ring: Ring) -> "SparseInverse | BlockInverse":
@@ -202,7 +201,7 @@ def _last_rows_of_inverse_factor(
 ) -> NDArray[np.float32]:
     """The last `count` rows of C⁻¹, (count, nodes), of G = C Cᵀ on some nodes of the ring."""
     placed, inside = window.place(ring, nodes, count)
-    matrix = ring_matrix(window.operator, placed).T
+    matrix = window.operator.green_matrix(placed.nodes).T
     # LAPACK's columns-first view of G's lower triangle: G = UᵀU with U = Cᵀ
     factor, _ = scipy.linalg.lapack.dpotrf(matrix, lower=0, overwrite_a=True, clean=False)
     last = np.zeros((placed.size, count), order="F")

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.rounding import EPSILON
+from diffkeras.physics.equations.finite_volumes import EPSILON
 from diffkeras.physics.solvers.ring_field import (
     CORRECTIONS,
     RingSystem,

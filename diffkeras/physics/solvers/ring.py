@@ -5,7 +5,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.equations.ring import Ring, ring_matrix
+from diffkeras.physics.equations.equations import Ring
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.solvers.ring_field import eliminate_constant
 
@@ -49,7 +49,7 @@ class DenseRing:
             single = dtype == np.float32
             factorise = scipy.linalg.lapack.spotrf if single else scipy.linalg.lapack.dpotrf
             # LAPACK reads columns first, to which the lower triangle is the upper one
-            matrix = ring_matrix(self._operator, self._ring, dtype).T
+            matrix = self._operator.green_matrix(self._ring.nodes, dtype).T
             factor, failed = factorise(matrix, lower=0, overwrite_a=True, clean=False)
             self._factors[dtype] = None if failed else factor
         return self._factors[dtype]

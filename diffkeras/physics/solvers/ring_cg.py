@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.solvers.conjugate_gradients import conjugate_gradients
+from diffkeras.physics.solvers.linear_steps import conjugate_gradients
 from diffkeras.physics.solvers.preconditioner import preconditioner_of
 from diffkeras.physics.solvers.ring_field import eliminate_constant
 

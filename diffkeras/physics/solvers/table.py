@@ -1,6 +1,17 @@
-"""The table of solvers: how each one solves a problem, and the time that it is likely to take."""
+"""The table of solvers: how each one solves a problem, the time that it is likely to take, and the
+threads that it runs on.
 
-from typing import Protocol
+A solve calls BLAS thousands of times for small products. With more than one thread each call waits
+for all of them, which takes ten times as long when another program keeps a core busy.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import NamedTuple
+
+from threadpoolctl import ThreadpoolController
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.equations.equations import Equations
@@ -12,101 +23,112 @@ from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import RingSystem, field_of_ring
 from diffkeras.physics.solvers.statistics import Options, Solved
 
-
-class Solver(Protocol):
-    """A way to solve equations with a fixed value or a production that is not 0."""
-
-    def needs(self, problem: Problem) -> str:
-        """What a problem lacks for it, in words; empty if it solves the problem."""
-
-    def cost(self, equations: Equations) -> float:
-        """The seconds that it is likely to take, of one core; only ratios matter."""
-
-    def solve(self, equations: Equations, options: Options) -> Solved:
-        """The field; a ConvergenceError if the tolerance was not met."""
+_lock = threading.Lock()
 
 
-class RingSolver:
-    """Transforms and the ring system, directly."""
+class Solver(NamedTuple):
+    """A way to solve equations with a fixed value or a production that is not 0.
 
-    def needs(self, problem: Problem) -> str:
-        """See `Solver`."""
-        plain = problem.homogeneous
-        if not plain.medium.is_uniform:
-            return (
-                "a uniform medium, and diffusivity, decay or uptake vary over the lattice here, or "
-                "a side is a Robin side"
-            )
-        return "a linear problem, and uptake saturates here" if plain.uptake else ""
+    Attributes:
+        solve: gives the field; a ConvergenceError if the tolerance was not met.
+        seconds: that it is likely to take, of one core; only ratios matter.
+        needs_uniform: whether it solves linear problems in uniform media only.
+    """
 
-    def cost(self, equations: Equations) -> float:
-        """See `Solver`: the entries of the ring matrix, and Cholesky's method."""
-        ring_nodes = equations.ring.size
-        return 6e-9 * ring_nodes**2 + 7e-12 * ring_nodes**3
-
-    def solve(self, equations: Equations, options: Options) -> Solved:
-        """See `Solver`."""
-        solve = field_of_ring if equations.supply is None else field_of_production
-        return solve(equations, self._system(equations, options.threads), options)
-
-    def _system(self, equations: Equations, threads: int) -> RingSystem:
-        if "ring" not in equations.kept:
-            equations.kept["ring"] = DenseRing(equations.operator, equations.ring)
-        return equations.kept["ring"]
+    solve: Callable[[Equations, Options], Solved]
+    seconds: Callable[[Equations], float]
+    needs_uniform: bool
 
 
-class IterativeRingSolver(RingSolver):
-    """Transforms and the ring system, by conjugate gradients."""
-
-    def cost(self, equations: Equations) -> float:
-        """See `Solver`: the preconditioner, and five products as a rule, each transform pairs."""
-        return 1.5e-5 * equations.ring.size + 5 * 2.7e-8 * equations.values.size
-
-    def _system(self, equations: Equations, threads: int) -> RingSystem:
-        return RingIteration(equations, threads)
+def solve_directly(equations: Equations, options: Options) -> Solved:
+    """The field by transforms and the ring system, which is factorised."""
+    if "ring" not in equations.cache:
+        equations.cache["ring"] = DenseRing(equations.operator, equations.ring)
+    return _solve_on_ring(equations, equations.cache["ring"], options)
 
 
-class NewtonSolver:
-    """Newton's method with conjugate gradients and multigrid, and a proof."""
-
-    def needs(self, problem: Problem) -> str:
-        """See `Solver`: nothing."""
-        return ""
-
-    def cost(self, equations: Equations) -> float:
-        """See `Solver`: Newton's steps, and conjugate gradients for each and for the bound."""
-        return 4e-6 * equations.values.size
-
-    def solve(self, equations: Equations, options: Options) -> Solved:
-        """See `Solver`."""
-        return solve_by_newton(equations, options)
+def solve_iteratively(equations: Equations, options: Options) -> Solved:
+    """The field by transforms and the ring system, which conjugate gradients solve."""
+    return _solve_on_ring(equations, RingIteration(equations, options.threads), options)
 
 
-SOLVERS: dict[str, Solver] = {
-    "ring": RingSolver(),
-    "ring-cg": IterativeRingSolver(),
-    "newton-cg": NewtonSolver(),
+def _solve_on_ring(equations: Equations, system: RingSystem, options: Options) -> Solved:
+    solve = field_of_ring if equations.supply is None else field_of_production
+    return solve(equations, system, options)
+
+
+def _seconds_of_factors(equations: Equations) -> float:
+    """Of the entries of the ring matrix, and of Cholesky's method."""
+    ring_nodes = equations.ring.size
+    return 6e-9 * ring_nodes**2 + 7e-12 * ring_nodes**3
+
+
+def _seconds_of_iterations(equations: Equations) -> float:
+    """Of the preconditioner, and of usually five products, each a pair of transforms."""
+    return 1.5e-5 * equations.ring.size + 5 * 2.7e-8 * equations.values.size
+
+
+def _seconds_of_newton(equations: Equations) -> float:
+    """Of Newton's steps, and of conjugate gradients for each and for the bound."""
+    return 4e-6 * equations.values.size
+
+
+SOLVERS = {
+    "ring": Solver(solve_directly, _seconds_of_factors, needs_uniform=True),
+    "ring-cg": Solver(solve_iteratively, _seconds_of_iterations, needs_uniform=True),
+    "newton-cg": Solver(solve_by_newton, _seconds_of_newton, needs_uniform=False),
 }
 METHODS = ("auto", *SOLVERS)
-
-
-def _able(problem: Problem) -> list[str]:
-    """The methods that solve a problem."""
-    return [name for name, solver in SOLVERS.items() if not solver.needs(problem)]
 
 
 def check_method(method: str, problem: Problem) -> None:
     """Raise an error for an unknown method, or one that can't solve such a problem."""
     if method not in METHODS:
         raise PhysicsError(f"method {method!r:.60} is unknown; choose one of {', '.join(METHODS)}")
-    if method != "auto" and (needs := SOLVERS[method].needs(problem)):
-        raise PhysicsError(
-            f"method {method!r} needs {needs}; choose one of {', '.join(['auto', *_able(problem)])}"
+    if method == "auto" or not SOLVERS[method].needs_uniform or problem.is_uniform:
+        return
+    lacking = "a linear problem, and uptake saturates here"
+    if not problem.homogeneous.medium.is_uniform:
+        lacking = (
+            "a uniform medium, and diffusivity, decay or uptake vary over the lattice here, or "
+            "a side is a Robin side"
         )
+    able = ", ".join(["auto", *_able(problem)])
+    raise PhysicsError(f"method {method!r} needs {lacking}; choose one of {able}")
 
 
 def cheapest(equations: Equations) -> str:
     """The name of the solver that is likely to take the least time."""
     if equations.problem.is_uniform and not equations.ring.size:
         return "ring"  # of no nodes: one pair of transforms
-    return min(_able(equations.problem), key=lambda name: SOLVERS[name].cost(equations))
+    return min(_able(equations.problem), key=lambda name: SOLVERS[name].seconds(equations))
+
+
+def _able(problem: Problem) -> list[str]:
+    """The methods that solve a problem."""
+    return [
+        name for name, solver in SOLVERS.items() if problem.is_uniform or not solver.needs_uniform
+    ]
+
+
+@contextmanager
+def blas_threads(number: int = 1) -> Iterator[None]:
+    """Limit BLAS to `number` threads, and restore the limit afterwards; also a decorator.
+
+    All threads of a process share this setting. Of solves that run at the same time, the first one
+    sets and restores it.
+    """
+    if not _lock.acquire(blocking=False):
+        yield
+        return
+    try:
+        with _controller().limit(limits=number, user_api="blas"):
+            yield
+    finally:
+        _lock.release()
+
+
+@lru_cache(maxsize=1)
+def _controller() -> ThreadpoolController:
+    # finding the libraries takes milliseconds, changing their setting microseconds
+    return ThreadpoolController()

@@ -11,8 +11,8 @@ from diffkeras import nn
 from diffkeras.nn.equation.corrections import MultigridCorrections, RingCorrections
 from diffkeras.nn.equation.multigrid import interpolate, restrict
 from diffkeras.physics import Medium, MichaelisMenten, solve
+from diffkeras.physics.equations.equations import find_ring
 from diffkeras.physics.equations.finite_volumes import finite_volumes
-from diffkeras.physics.equations.ring import find_ring, ring_matrix
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.representation.network_input import MAPS, map_channels
 
@@ -27,7 +27,7 @@ IMAGE[(ROWS - 6) ** 2 + (COLUMNS - 1) ** 2 <= 9] = 1.0
 IMAGE[(ROWS - 12) ** 2 + (COLUMNS - 14) ** 2 <= 9] = 0.4
 FREE = IMAGE == 0
 RING = find_ring(~FREE, MEDIUM.boundaries)
-GREEN = np.tril(ring_matrix(EXACT, RING))
+GREEN = np.tril(EXACT.green_matrix(RING.nodes))
 GREEN += np.tril(GREEN, -1).T
 
 

@@ -7,7 +7,7 @@ import scipy.sparse.linalg
 from diffkeras.physics import Medium, solve
 from diffkeras.physics.equations.block_cycles import FINEST, SINGLE, BlockCycle, _Level
 from diffkeras.physics.equations.finite_volumes import finite_volumes
-from diffkeras.physics.solvers.conjugate_gradients import conjugate_gradients
+from diffkeras.physics.solvers.linear_steps import conjugate_gradients
 
 LATTICE = (22, 27)
 BOUNDARIES = ["absorbing", "reflecting", "periodic", ("periodic", "reflecting")]

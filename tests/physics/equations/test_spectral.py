@@ -8,7 +8,7 @@ from sparse_operator import green_matrix, second_difference, sparse_operator
 
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.axis import Axis
-from diffkeras.physics.equations.ring import Ring, find_ring, ring_matrix
+from diffkeras.physics.equations.equations import Ring, find_ring
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.equations.tridiagonal import TridiagonalSolver
 
@@ -100,7 +100,7 @@ def test_the_ring_matrix_in_single_precision(medium: Medium) -> None:
     operator = SpectralOperator(lattice, medium)
     ring = find_ring(np.random.default_rng(4).random(lattice) < 0.1, operator.medium.boundaries)
     green = green_matrix(operator, ring)
-    lower = np.tril(ring_matrix(operator, ring, np.float32))
+    lower = np.tril(operator.green_matrix(ring.nodes, np.float32))
     assert lower.dtype == np.float32
     tolerance = 10 * np.finfo(np.float32).eps * np.abs(green).max()
     assert np.abs(lower - np.tril(green)).max() < tolerance

@@ -109,7 +109,7 @@ REFUSED = {
     "fixed nodes": ({"decay[a]": (1, 2)}, {"a": VESSELS > 0}, r"4 fixed nodes.*\(2, 2\).*mask & ~"),
     "free nodes": ({"values[a]": (1, 2)}, {"a": CELLS}, "16 free nodes.*mask & problem.fixed"),
     "a region of a number": ({"step[a]": (1, 2)}, {"a": CELLS}, "no map of the lattice"),
-    "an unused region": ({"decay": (1, 2)}, {"a": CELLS}, "no parameter acts on.*'a'"),
+    "an unused region": ({"decay": (1, 2)}, {"a": CELLS}, "no part names the region 'a'"),
     "an overlap": (
         {"decay[a]": (1, 2), "decay[b]": (1, 2)},
         {"a": CELLS, "b": CELLS},

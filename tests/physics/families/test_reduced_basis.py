@@ -48,7 +48,7 @@ def check_random_family(seed, draws):
         check(basis, point, TOLERANCES[rng.integers(len(TOLERANCES))])
 
 
-@pytest.mark.parametrize("start", range(0, 45, 15))
+@pytest.mark.parametrize("start", range(0, 30, 15))
 def test_bounds_hold_in_families_of_any_kind(start):
     for seed in range(start, start + 15):
         check_random_family(seed, 3)
@@ -264,7 +264,7 @@ def test_bases_of_no_family_are_refused(tmp_path):
         dk.ReducedBasis.train_to(problem, 0.1)
     with pytest.raises(PhysicsError, match="one of a Family, not of None"):
         dk.ReducedBasis.load(tmp_path / "basis.npz", None)
-    with pytest.raises(PhysicsError, match="worst must be positive and finite, not nan"):
+    with pytest.raises(PhysicsError, match="worst must lie between .* and 1, not nan"):
         dk.ReducedBasis.train_to(tissue_family(16), np.nan)
 
 

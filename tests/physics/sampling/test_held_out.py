@@ -80,7 +80,7 @@ def assert_splits_share_no_image(seed: int, number: int) -> None:
 
 
 def test_splits_share_no_image() -> None:
-    assert_splits_share_no_image(seed=0, number=60)
+    assert_splits_share_no_image(seed=0, number=30)
 
 
 @pytest.mark.slow

@@ -6,8 +6,8 @@ import scipy.linalg
 from sparse_operator import green_matrix
 
 from diffkeras.physics import Medium, sample_sources, solve
+from diffkeras.physics.equations.equations import find_ring
 from diffkeras.physics.equations.finite_volumes import finite_volumes
-from diffkeras.physics.equations.ring import find_ring
 from diffkeras.physics.equations.spectral import spectral_operator
 from diffkeras.physics.solvers import preconditioner
 from diffkeras.physics.solvers.block_inverse import BlockInverse

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import real_array
+from diffkeras.physics.families.parameters import checked_mask
 
 TEXT = re.compile(r"([1-9][0-9]{0,7})x([1-9][0-9]{0,7}):([A-Za-z0-9+/=]+)")
 MOST_NODES = 2**26
@@ -25,17 +25,9 @@ def text_of_mask(name: str, mask: Any) -> str:
     Raises:
         PhysicsError: no array of two axes and finite numbers, or no node is in it.
     """
-    values = real_array(f"the region {name!r:.60}", mask)
-    if values.ndim != 2:
-        raise PhysicsError(
-            f"the region {name!r:.60} has shape {values.shape}, and a mask has (rows, columns)"
-        )
-    if not np.isfinite(values).all():
-        raise PhysicsError(f"the region {name!r:.60} must hold finite numbers, 0 outside it")
-    if not values.any():
-        raise PhysicsError(f"the region {name!r:.60} is empty: give the nodes that belong to it")
-    packed = zlib.compress(np.packbits(values != 0).tobytes(), 9)
-    rows, columns = values.shape
+    nodes = checked_mask(name, mask)
+    packed = zlib.compress(np.packbits(nodes).tobytes(), 9)
+    rows, columns = nodes.shape
     return f"{rows}x{columns}:{base64.b64encode(packed).decode()}"
 
 

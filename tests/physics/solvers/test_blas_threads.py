@@ -8,8 +8,8 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from diffkeras.physics import certify, solve
-from diffkeras.physics.blas_threads import blas_threads
-from diffkeras.physics.equations.ring import ring_matrix
+from diffkeras.physics.equations.spectral import SpectralOperator
+from diffkeras.physics.solvers.table import blas_threads
 
 CONTROLLER = ThreadpoolController()
 IMAGE = np.zeros((24, 24))
@@ -34,12 +34,13 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[set[int]]:
     """The numbers of threads whenever a ring matrix is computed."""
     numbers: list[set[int]] = []
 
+    original = SpectralOperator.green_matrix
+
     def spy(*arguments: Any) -> Any:
         numbers.append(threads())
-        return ring_matrix(*arguments)
+        return original(*arguments)
 
-    for module in ("solvers.ring", "solvers.preconditioner"):
-        monkeypatch.setattr(f"diffkeras.physics.{module}.ring_matrix", spy)
+    monkeypatch.setattr(SpectralOperator, "green_matrix", spy)
     return numbers
 
 

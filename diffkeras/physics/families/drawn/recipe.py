@@ -15,6 +15,7 @@ from scipy.stats import qmc
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_whole
+from diffkeras.physics.families.drawn.sampler import FamilySampler
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
@@ -25,7 +26,6 @@ from diffkeras.physics.sampling.examples import (
     check_split,
     solved_examples,
 )
-from diffkeras.physics.sampling.family_sampler import FamilySampler
 from diffkeras.physics.steady_state import solve
 
 BLOCK = 256  # points that are drawn together; of a Latin hypercube, each block is one
@@ -60,20 +60,17 @@ class FamilyRecipe:
     lattice: Any = (512, 512)
     medium: Medium = field(default_factory=Medium)
     seed: int = 0
+    _drawn_from: Family = field(init=False, repr=False, compare=False)  # with wider ranges
 
     def __post_init__(self) -> None:
         check_whole("seed", self.seed, 0, 2**128)
         object.__setattr__(self, "lattice", self.family.problem.lattice)
-        self._drawn_from  # noqa: B018 - checks that wider ranges have problems
+        object.__setattr__(self, "_drawn_from", self.sampler.wider(self.family))
 
     @cached_property
     def family(self) -> Family:
         """The family."""
         return self.sampler.family(self.lattice, self.medium)
-
-    @cached_property
-    def _drawn_from(self) -> Family:
-        return self.sampler.wider(self.family)
 
     def point(self, split: str, k: int) -> NDArray[np.float32]:
         """The parameters of example k of a split, (p,).

@@ -12,13 +12,19 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_lattice, check_number
+from diffkeras.physics.families.drawn.masks import mask_of_text, text_of_mask
+from diffkeras.physics.families.drawn.problem import middle_problem
+from diffkeras.physics.families.drawn.random_regions import RandomRegions
 from diffkeras.physics.families.family import METHODS, Family
-from diffkeras.physics.families.parameters import part_and_region
+from diffkeras.physics.families.parameters import (
+    Parameter,
+    check_all_named,
+    checked_mask,
+    checked_range,
+    part_and_region,
+)
 from diffkeras.physics.problem.maps import PARTS
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.sampling.family_problem import middle_problem
-from diffkeras.physics.sampling.masks import mask_of_text, text_of_mask
-from diffkeras.physics.sampling.random_regions import RandomRegions
 
 MOST_BEYOND = 10.0
 FAMILIES_IN_MEMORY = 8  # each as large as its lattice
@@ -69,12 +75,8 @@ class FamilySampler:
                 "parts must name at least one part, such as {'decay': [0.001, 0.01]}, not "
                 f"{self.parts!r:.60}"
             )
-        for name in map(str, self.parts):
-            if "[" in name and not name.endswith("]"):
-                raise PhysicsError(
-                    f"parts: {name!r:.60} has no closing bracket; write {name + ']'!r:.60}"
-                )
-        parts = {str(name): _number_or_range(name, value) for name, value in self.parts.items()}
+        given = {str(name): value for name, value in self.parts.items()}
+        parts = {name: _number_or_range(name, value) for name, value in given.items()}
         if not any(isinstance(value, tuple) for value in parts.values()):
             raise PhysicsError(
                 "parts must have at least one range [low, high], as a family has parameters"
@@ -179,32 +181,22 @@ class FamilySampler:
         if self.random is not None:
             return self.random.masks(lattice)
         assert self.regions is not None
-        masks = {name: mask_of_text(name, text) for name, text in self.regions.items()}
-        for name, mask in masks.items():
-            if mask.shape != lattice:
-                raise PhysicsError(
-                    f"the region {name!r:.60} has {'×'.join(map(str, mask.shape))} nodes, and the "
-                    f"lattice {'×'.join(map(str, lattice))}; give a mask of this size, or another "
-                    "physics.lattice"
-                )
-        return masks
+        return {
+            name: checked_mask(name, mask_of_text(name, text), lattice)
+            for name, text in self.regions.items()
+        }
 
 
-def _number_or_range(name: Any, value: Any) -> float | tuple[float, float]:
-    """A part's number, or its range; that a range ascends is checked by `Family`."""
-    if not isinstance(value, list | tuple):
-        number = check_number(f"parts: {name!s:.60}", value)
-        if not math.isfinite(number):
-            raise PhysicsError(f"parts: {name!s:.60} must be finite, not {number:g}")
-        return number + 0.0
-    if len(value) != 2:
-        raise PhysicsError(
-            f"parts: {name!s:.60} must be a number or a range [low, high], not {list(value)!r:.60}"
-        )
-    low, high = (check_number(f"parts: {name!s:.60}", end) + 0.0 for end in value)
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise PhysicsError(f"parts: {name!s:.60} must be finite, not [{low:g}, {high:g}]")
-    return low, high
+def _number_or_range(name: str, value: Any) -> float | tuple[float, float]:
+    """A part's number, or its range, without −0."""
+    part_and_region(name)
+    if isinstance(value, list | tuple):
+        low, high = checked_range(name, value)
+        return low + 0.0, high + 0.0
+    number = check_number(name, value)
+    if not math.isfinite(number):
+        raise PhysicsError(f"{name:.60} must be finite, not {number:g}")
+    return number + 0.0
 
 
 def _random_regions(value: Any) -> RandomRegions:
@@ -222,7 +214,7 @@ def _random_regions(value: Any) -> RandomRegions:
         raise PhysicsError(f"random: {error}") from None
 
 
-def _widened(parameter: Any, share: float) -> tuple[float, float]:
+def _widened(parameter: Parameter, share: float) -> tuple[float, float]:
     """The range of a parameter, wider by a share at both ends."""
     low, high = parameter.low, parameter.high
     if parameter.is_logarithmic:
@@ -236,19 +228,8 @@ def _family(sampler: FamilySampler, lattice: tuple[int, int], medium: Medium) ->
     medium.require_uniform("a family")
     medium.require_plane("a family")
     masks = sampler._masks(lattice)
-    named = [region for _, region in map(part_and_region, sampler.parts) if region is not None]
-    for region in named:
-        if region not in masks:
-            raise PhysicsError(
-                f"parts name the region {region!r:.60}; the regions are {', '.join(masks)}"
-            )
     problem = middle_problem(sampler.parts, sampler.linear, masks, medium)
-    unused = [name for name in masks if name not in named] if sampler.regions else []
-    if unused:
-        raise PhysicsError(
-            f"no part names the region {unused[0]!r:.60}; name it, as in 'decay[{unused[0]:.40}]', "
-            "or leave it out"
-        )
+    check_all_named(sampler.regions or (), sampler.parts)
     regions = _masks_of(sampler.ranges, masks)
     return Family(problem, sampler.ranges, regions, sampler.linear)
 

@@ -1,0 +1,79 @@
+"""The worked examples' figures twice: as their programs draw them, and for phones.
+
+A figure of several panels side by side is too small on a phone. There, the same panels lie below
+each other. The style sheet shows one of the two; browsers don't load the other.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH = 3.6  # inches, of a phone's text
+RESOLUTION = 200  # dots per inch: two for each pixel of the style sheet
+AROUND = 0.75  # inches of a panel's height for its title and labels
+TITLE = 10  # points
+ROUNDS = 2  # of the layout: the first one shows how wide panels are beside their colour bars
+BAR_ASPECT = 20  # length of a colour bar divided by its thickness, for each panel that it spans
+IMAGE = """
+.. image:: /{path}
+   :alt: {text}
+   :loading: lazy
+"""
+
+
+def scraper(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
+    """Save the figures of a block of code as Sphinx-Gallery does, and beside them for phones."""
+    from matplotlib import pyplot
+    from sphinx_gallery.scrapers import matplotlib_scraper
+
+    figures = [pyplot.figure(number) for number in pyplot.get_fignums()]
+    paths = block_vars["image_path_iterator"]
+    first = len(paths.paths)
+    parts = [matplotlib_scraper(block, block_vars, gallery_conf)]
+    for figure, path in zip(figures, map(Path, paths.paths[first:]), strict=False):
+        target = path.with_name(f"{path.stem}_phone.png")
+        save_for_phones(figure, target)
+        shown = target.relative_to(gallery_conf["src_dir"]).as_posix()
+        titles = [axes.get_title() for axes in figure.axes]
+        parts.append(IMAGE.format(path=shown, text=", ".join(filter(None, titles))))
+    return "".join(parts)
+
+
+def save_for_phones(figure: "Figure", path: Path) -> None:
+    """Draw a figure into a PNG file, with one panel a row."""
+    stack(figure)
+    figure.savefig(path, dpi=RESOLUTION, bbox_inches="tight")
+
+
+def stack(figure: "Figure") -> None:
+    """Put the panels of a figure below each other, in the order in which they were made."""
+    bars = [axes for axes in figure.axes if axes.get_label() == "<colorbar>"]
+    panels = [axes for axes in figure.axes if axes not in bars]
+    figure.draw_without_rendering()  # fixes the aspects
+    aspects = [width / height for width, height in map(_size, panels)]
+    for bar in bars:
+        width, height = _size(bar)
+        if height > width:
+            bar.set_box_aspect(BAR_ASPECT * len(bar._colorbar_info["parents"]))
+    for title in [*figure.texts, *(axes.title for axes in panels)]:
+        title.set(wrap=True, fontsize=TITLE)
+    figure.set_layout_engine("constrained")
+    widths = [WIDTH] * len(panels)
+    for _ in range(ROUNDS):
+        heights = [width / aspect + AROUND for width, aspect in zip(widths, aspects, strict=True)]
+        grid = figure.add_gridspec(len(panels), 1, height_ratios=heights)
+        for place, axes in zip(grid, panels, strict=True):
+            axes.set_subplotspec(place)
+        figure.set_size_inches(WIDTH, sum(heights))
+        figure.draw_without_rendering()
+        widths = [_size(axes)[0] for axes in panels]
+
+
+def _size(axes: "Axes") -> tuple[float, float]:
+    """Width and height of what axes frame, in inches."""
+    box = axes.get_window_extent()
+    dpi = axes.get_figure().dpi
+    return box.width / dpi, box.height / dpi

@@ -1,0 +1,58 @@
+"""
+A network in JAX that knows the walls
+=====================================
+
+Here sources produce and walls absorb, so a field is a convolution of the sources and their negative
+mirror images. One layer learns the kernel from 400 fields. `dk.certify` proves how wrong it is for
+another image. (To be quick, we take the split `validation`. Train your model on `train`.) JAX isn't
+installed where the documentation is built: `make test-frameworks` runs this page, and
+`docs/make_framework_pictures.py` drew the picture.
+
+.. image:: /images/train_in_jax.png
+
+.. image:: /images/train_in_jax_phone.png
+"""
+
+# sphinx_gallery_thumbnail_path = "images/train_in_jax.png"
+import tempfile
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+from jax.example_libraries import optimizers
+
+import diffkeras as dk
+
+with tempfile.TemporaryDirectory() as folder:
+    split = dk.load_benchmark("production_64", "validation", data_dir=folder)
+rng = np.random.default_rng(0)
+split = split.part(rng.permutation(len(split)))  # they are sorted by the number of discs
+images, fields = split.inputs[..., 0], split.fields[..., 0] * split.maxima[:, None, None]
+unit = fields.max()
+
+
+def network(kernel, images):
+    walls = jnp.pad(images, ((0, 0), (1, 1), (1, 1)))  # nodes that hold 0
+    mirrored = jnp.pad(walls, ((0, 0), (0, 64), (0, 64)), "reflect", reflect_type="odd")
+    product = jnp.fft.rfft2(mirrored) * jnp.fft.rfft2(kernel)
+    return unit * jnp.fft.irfft2(product, mirrored.shape[1:])[:, 1:65, 1:65]
+
+
+slope = jax.jit(jax.grad(lambda kernel, x, y: ((network(kernel, x) - y) ** 2).mean() / unit**2))
+start, update, kernel_of = optimizers.adam(lambda number: 3e-4 * (1 - number / 400))
+update, state = jax.jit(update), start(jnp.zeros((130, 130)))
+for number in range(400):
+    batch = rng.integers(0, 400, 10)
+    state = update(number, slope(kernel_of(state), images[batch], fields[batch]), state)
+predicted, exact = np.float64(network(kernel_of(state), images[-1:])[0]), fields[-1]
+bound = dk.certify(predicted, split.problem(len(split) - 1)).node_bound
+error = abs(predicted - exact)
+print(f"of {exact.max():.3f}, {error.max():.6f} wrong, proven at most {bound.max():.6f}")
+assert (error <= bound + split.bounds[-1] * unit).all()
+panels = {"exact": exact, "predicted": predicted, "true error": error, "proven bound": bound}
+figure = plt.figure(figsize=(13, 3.2), layout="constrained")
+for place, (name, values) in enumerate(panels.items(), 1):
+    axes = figure.add_subplot(1, 4, place, title=name)
+    figure.colorbar(axes.imshow(values))
+plt.show()

@@ -1,0 +1,58 @@
+"""
+A network in PyTorch
+====================
+
+`dk.load_benchmark` gives sources and exact fields as arrays. We train a small network on 400 of
+them. `dk.certify` proves how wrong it is for another image, without the exact field. (To be quick,
+we take the split `validation`. Train your model on `train`.)
+
+PyTorch isn't installed where the documentation is built. `make test-frameworks` runs this page, and
+`docs/make_framework_pictures.py` drew the picture.
+
+.. image:: /images/train_in_pytorch.png
+
+.. image:: /images/train_in_pytorch_phone.png
+"""
+
+# sphinx_gallery_thumbnail_path = "images/train_in_pytorch.png"
+import tempfile
+
+import matplotlib.pyplot as plt
+import torch
+from torch import nn
+
+import diffkeras as dk
+
+torch.manual_seed(0)
+torch.set_num_threads(1)  # layers are small
+with tempfile.TemporaryDirectory() as folder:
+    split = dk.load_benchmark("fixed_values_64", "validation", data_dir=folder)
+split = split.part(torch.randperm(len(split)).numpy())  # they are sorted by the number of discs
+images = torch.from_numpy(split.inputs).movedim(-1, 1)  # PyTorch wants channels first
+fields = torch.from_numpy(split.fields).movedim(-1, 1)
+
+layers = [nn.PixelUnshuffle(4)]  # 4² nodes become 16 channels, so kernels reach far
+for channels in (16, 24, 24, 24, 24):
+    layers += [nn.Conv2d(channels, 24, 3, padding=1), nn.ReLU()]
+network = nn.Sequential(*layers, nn.Conv2d(24, 16, 3, padding=1), nn.PixelShuffle(4))
+optimizer = torch.optim.Adam(network.parameters())
+schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=400)
+for _ in range(10):  # epochs
+    for batch in torch.randperm(400).split(10):
+        optimizer.zero_grad()
+        (network(images[batch]) - fields[batch]).abs().mean().backward()
+        optimizer.step()
+        schedule.step()
+
+with torch.no_grad():
+    predicted = torch.where(images > 0, images, network(images))[-1, 0].numpy()  # sources hold
+exact, bound = split.fields[-1, ..., 0], dk.certify(predicted, split.problem(499)).node_bound
+error = abs(predicted - exact)
+print(f"up to {error.max():.4f} wrong, proven at most {bound.max():.4f}")
+assert (error <= bound + split.bounds[-1]).all()
+panels = {"exact": exact, "predicted": predicted, "true error": error, "proven bound": bound}
+figure = plt.figure(figsize=(13, 3.2), layout="constrained")
+for place, (name, values) in enumerate(panels.items(), 1):
+    axes = figure.add_subplot(1, 4, place, title=name)
+    figure.colorbar(axes.imshow(values))
+plt.show()
