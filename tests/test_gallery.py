@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
 QUICK = {"find_sources", "place_vessels"}
@@ -33,6 +36,23 @@ def test_a_page_shows_what_it_claims(name: str, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert run.stdout  # it prints the figures that it claims
     assert list(tmp_path.iterdir()) == []
+
+
+def test_on_a_phone_panels_lie_below_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(GALLERY.parent / "_ext")
+    import phone_figures
+
+    figure = Figure(figsize=(11, 3), layout="constrained")
+    panels = figure.subplots(1, 3)
+    shown = [panel.imshow(np.eye(4)) for panel in panels]
+    figure.colorbar(shown[0], ax=panels)
+    figure.draw_without_rendering()
+    phone_figures.stack(figure)
+    figure.draw_without_rendering()
+    boxes = [panel.get_position() for panel in panels]
+    assert all(upper.y0 > lower.y1 for upper, lower in pairwise(boxes))
+    assert all(box.width > 0.6 for box in boxes)  # the bar and the labels take the rest
+    assert figure.get_size_inches()[0] == phone_figures.WIDTH
 
 
 def test_pages_are_short() -> None:

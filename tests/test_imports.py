@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from new_process import NewProcess
 
 ROOT = Path(__file__).parents[1]
 HEAVY = "{'tensorflow', 'keras', 'tensorflow_datasets', 'torch', 'jax'}"
@@ -134,10 +135,11 @@ def test_the_import_rules_hold() -> None:
     assert "0 broken" in done.stdout
 
 
-def test_the_commands_are_functions(python: Callable[..., object]) -> None:
-    python(
-        "import diffkeras as dk\n"
-        f"dir(dk.workflows)\n{CHECK}\n"
+def test_the_commands_are_functions(python: Callable[..., object], tmp_path: Path) -> None:
+    python(f"import diffkeras as dk\ndir(dk.workflows)\n{CHECK}")
+    code = (
         "import diffkeras.workflows.train_run\n"
+        "dk = diffkeras\n"
         "for name in dk.workflows.__all__: assert callable(getattr(dk.workflows, name)), name"
     )
+    NewProcess(code, output=tmp_path / "printed.txt").succeed()

@@ -121,8 +121,8 @@ class TensorRun(ABC):
         if not tf.is_tensor(tolerance):
             tolerance = np.asarray(tolerance, np.float64)
         tolerance = tf.reshape(tf.cast(tolerance, tf.float64), (-1, 1, 1))
-        valid = (tolerance > 0) & (tolerance < 1)
-        message = "the tolerance must lie between 0 and 1, not"
+        valid = tf.math.is_finite(tolerance) & (tolerance > 0)
+        message = "the tolerance must be positive and finite, not"
         tolerance = checked(tolerance, tf.reduce_all(valid), message, tolerance)
 
         def permitted(field: tf.Tensor, bound: tf.Tensor) -> tf.Tensor:

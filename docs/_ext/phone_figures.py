@@ -15,7 +15,6 @@ WIDTH = 3.6  # inches, of a phone's text
 RESOLUTION = 200  # dots per inch: two for each pixel of the style sheet
 AROUND = 0.75  # inches of a panel's height for its title and labels
 TITLE = 10  # points
-ROUNDS = 2  # of the layout: the first one shows how wide panels are beside their colour bars
 BAR_ASPECT = 20  # length of a colour bar divided by its thickness, for each panel that it spans
 IMAGE = """
 .. image:: /{path}
@@ -49,10 +48,9 @@ def save_for_phones(figure: "Figure", path: Path) -> None:
 
 
 def stack(figure: "Figure") -> None:
-    """Put the panels of a figure below each other, in the order in which they were made."""
+    """Put the panels of a drawn figure below each other, in the order in which they were made."""
     bars = [axes for axes in figure.axes if axes.get_label() == "<colorbar>"]
     panels = [axes for axes in figure.axes if axes not in bars]
-    figure.draw_without_rendering()  # fixes the aspects
     aspects = [width / height for width, height in map(_size, panels)]
     for bar in bars:
         width, height = _size(bar)
@@ -61,15 +59,19 @@ def stack(figure: "Figure") -> None:
     for title in [*figure.texts, *(axes.title for axes in panels)]:
         title.set(wrap=True, fontsize=TITLE)
     figure.set_layout_engine("constrained")
-    widths = [WIDTH] * len(panels)
-    for _ in range(ROUNDS):
-        heights = [width / aspect + AROUND for width, aspect in zip(widths, aspects, strict=True)]
-        grid = figure.add_gridspec(len(panels), 1, height_ratios=heights)
-        for place, axes in zip(grid, panels, strict=True):
-            axes.set_subplotspec(place)
-        figure.set_size_inches(WIDTH, sum(heights))
-        figure.draw_without_rendering()
-        widths = [_size(axes)[0] for axes in panels]
+    _place(figure, panels, [WIDTH / aspect for aspect in aspects])
+    figure.draw_without_rendering()  # shows how wide panels are beside their colour bars
+    widths = [_size(axes)[0] for axes in panels]
+    _place(figure, panels, [width / aspect for width, aspect in zip(widths, aspects, strict=True)])
+
+
+def _place(figure: "Figure", panels: list["Axes"], heights: list[float]) -> None:
+    """One panel a row, of these heights in inches."""
+    rows = [height + AROUND for height in heights]
+    grid = figure.add_gridspec(len(panels), 1, height_ratios=rows)
+    for place, axes in zip(grid, panels, strict=True):
+        axes.set_subplotspec(place)
+    figure.set_size_inches(WIDTH, sum(rows))
 
 
 def _size(axes: "Axes") -> tuple[float, float]:
