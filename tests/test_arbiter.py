@@ -17,7 +17,7 @@ CELL |= {"saturation_densities": 1, "net_export_rates": 1}
 
 
 @pytest.fixture(autouse=True)
-def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+def benchmarks(monkeypatch):
     """The folder of the benchmarks can be imported."""
     monkeypatch.syspath_prepend(str(ROOT))
 
@@ -42,13 +42,13 @@ def value(test: str, key: str) -> tuple[float, float]:
         ("producing", 26 * 10 / (12044 / 8000)),
     ],
 )
-def test_one_sink_is_a_formula(key: str, formula: float) -> None:
+def test_one_sink_is_a_formula(key, formula):
     found, bound = value("one sink", key)
     assert bound < 1e-11
     assert abs(found - formula) <= bound + 1e-13 * formula
 
 
-def test_time_steps_give_the_published_numbers() -> None:
+def test_time_steps_give_the_published_numbers():
     from benchmarks.arbiter import __main__ as arbiter
     from benchmarks.arbiter.published import PUBLISHED
 
@@ -60,7 +60,7 @@ def test_time_steps_give_the_published_numbers() -> None:
         assert number == pytest.approx(one.value, rel=digits)
 
 
-def test_a_fitting_reading_is_nearer_than_all_others() -> None:
+def test_a_fitting_reading_is_nearer_than_all_others():
     from benchmarks.arbiter.published import PUBLISHED
     from benchmarks.arbiter.readings import MANY_SINKS, READINGS
 
@@ -77,7 +77,7 @@ def test_a_fitting_reading_is_nearer_than_all_others() -> None:
 
 
 @pytest.mark.slow
-def test_the_command_writes_tables_and_picture(tmp_path: Path) -> None:
+def test_the_command_writes_tables_and_picture(tmp_path):
     from benchmarks.arbiter.__main__ import main
 
     options = ["--output", str(tmp_path / "made"), "--picture", str(tmp_path / "made.png")]
@@ -140,14 +140,14 @@ def certify(*arguments: Any) -> tuple[int, str]:
 
 
 @pytest.fixture
-def field() -> np.ndarray:
+def field():
     """PhysiCell's published field of one sink."""
     made = np.full((3, 3, 3), 6022.0)
     made[1, 1, 1] = 5664.922387663928
     return made
 
 
-def test_a_field_of_physicell_is_judged_by_its_own_cells(tmp_path: Path, field: np.ndarray) -> None:
+def test_a_field_of_physicell_is_judged_by_its_own_cells(tmp_path, field):
     code, text = certify(physicell(tmp_path, field))
     distance = 6022 * 30 / (30 + 12044 / 8000) - field[1, 1, 1]
     assert code == 0
@@ -158,7 +158,7 @@ def test_a_field_of_physicell_is_judged_by_its_own_cells(tmp_path: Path, field: 
     assert "furthest at x = 0, y = 0, z = 0" in text
 
 
-def test_a_table_is_judged_by_a_reading(tmp_path: Path) -> None:
+def test_a_table_is_judged_by_a_reading(tmp_path):
     lines = [
         f"{x},{y},{z},{time},{9.0 if (x, y, z) == (0, 0, 0) and time else 10.0}"
         for time in (0, 1)
@@ -236,9 +236,7 @@ def edited(path: Path, old: str, new: str) -> None:
         ("PhysiCell_settings.xml", "oxygen", "glucose", "knows no substance 'oxygen'"),
     ],
 )
-def test_files_of_another_kind_are_refused(
-    tmp_path: Path, field: np.ndarray, file: str, old: str, new: str, message: str
-) -> None:
+def test_files_of_another_kind_are_refused(tmp_path, field, file, old, new, message):
     path = physicell(tmp_path, field)
     edited(tmp_path / file, old, new)
     code, text = certify(path)
@@ -248,7 +246,7 @@ def test_files_of_another_kind_are_refused(
 
 
 @pytest.mark.parametrize("file", ["field.mat", "cells.mat"])
-def test_damaged_matrices_are_refused(tmp_path: Path, field: np.ndarray, file: str) -> None:
+def test_damaged_matrices_are_refused(tmp_path, field, file):
     path = physicell(tmp_path, field)
     content, intact = (tmp_path / file).read_bytes(), certify(path)
     key = {"field.mat": "multiscale_microenvironment", "cells.mat": "cells"}[file]
@@ -267,13 +265,13 @@ def test_damaged_matrices_are_refused(tmp_path: Path, field: np.ndarray, file: s
 
 
 @pytest.mark.parametrize("factor", ["0", "-1", "nan", "inf"])
-def test_factors_that_are_none_are_refused(tmp_path: Path, field: np.ndarray, factor: str) -> None:
+def test_factors_that_are_none_are_refused(tmp_path, field, factor):
     code, text = certify(physicell(tmp_path, field), "--factor", factor)
     assert code != 0
     assert "is not above 0 and finite" in text
 
 
-def test_fields_of_another_shape_are_refused(tmp_path: Path, field: np.ndarray) -> None:
+def test_fields_of_another_shape_are_refused(tmp_path, field):
     path = physicell(tmp_path, field)
     code, text = certify(path, "--test", "1,000 sinks", "--reading", "zero-order")
     assert code != 0
@@ -304,9 +302,7 @@ def test_fields_of_another_shape_are_refused(tmp_path: Path, field: np.ndarray) 
         ([""], "no table"),
     ],
 )
-def test_tables_that_are_no_lattice_are_refused(
-    tmp_path: Path, rows: list[str], message: str
-) -> None:
+def test_tables_that_are_no_lattice_are_refused(tmp_path, rows, message):
     table = tmp_path / "voxels.csv"
     table.write_text("\n".join(rows))
     code, text = certify(table, "--test", "one sink", "--reading", "zero-order")

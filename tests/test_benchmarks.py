@@ -29,7 +29,7 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_training_says_in_one_line_that_it_needs_torch() -> None:
+def test_training_says_in_one_line_that_it_needs_torch():
     done = run("-c", HIDE_TORCH)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -37,7 +37,7 @@ def test_training_says_in_one_line_that_it_needs_torch() -> None:
     assert "pip install --target" in line
 
 
-def test_children_answer_and_tell_why_they_failed() -> None:
+def test_children_answer_and_tell_why_they_failed():
     done = run(
         "-c",
         "from benchmarks.children import Child\n"
@@ -49,13 +49,13 @@ def test_children_answer_and_tell_why_they_failed() -> None:
 
 
 @pytest.fixture
-def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+def benchmarks(monkeypatch):
     """The folder of the benchmarks can be imported."""
     monkeypatch.syspath_prepend(str(ROOT))
 
 
 @pytest.mark.usefixtures("benchmarks")
-def test_more_numbers_a_disc_have_smaller_errors(tmp_path: Path) -> None:
+def test_more_numbers_a_disc_have_smaller_errors(tmp_path):
     from benchmarks.baselines import Problem, measure
 
     rows = measure(Problem("small", "quickstart", (3,)), 1, tmp_path)
@@ -68,14 +68,14 @@ def test_more_numbers_a_disc_have_smaller_errors(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("benchmarks")
 @pytest.mark.parametrize(("column", "touching"), [(30, True), (31, False)])
-def test_discs_touch_where_their_radii_reach_each_other(column: int, touching: bool) -> None:
+def test_discs_touch_where_their_radii_reach_each_other(column, touching):
     from benchmarks.two_readings import touch
 
     assert touch(Sources.from_lists([9, 50, 9], [20, 60, column], [5, 5, 5], [1, 1, 1])) == touching
 
 
 @pytest.mark.usefixtures("benchmarks")
-def test_columns_of_figures_are_to_the_right(tmp_path: Path) -> None:
+def test_columns_of_figures_are_to_the_right(tmp_path):
     from benchmarks.tables import write_table
 
     rows = [["64²", "a network", "1.2e-05", "20%"], ["64²", "a solver", "1,234", ""]]
@@ -85,7 +85,7 @@ def test_columns_of_figures_are_to_the_right(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("benchmarks")
-def test_new_rows_join_those_of_the_same_machine(tmp_path: Path) -> None:
+def test_new_rows_join_those_of_the_same_machine(tmp_path):
     from benchmarks.tables import write_rows
 
     def write(*rows: list[str], caption: str = "here") -> list[str]:
@@ -100,7 +100,7 @@ def test_new_rows_join_those_of_the_same_machine(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("benchmarks")
 @pytest.mark.parametrize(("problem", "side"), [("fixed", 64), ("production", 128)])
-def test_each_architecture_has_a_configuration(problem: Any, side: int) -> None:
+def test_each_architecture_has_a_configuration(problem, side):
     from benchmarks.architectures import VARIANTS, problem_config
 
     base = problem_config(problem, side)

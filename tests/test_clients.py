@@ -26,9 +26,7 @@ def example(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.mark.parametrize(
     ("name", "package"), [("ligand_fields", "anndata"), ("physicell_in_python", "pyphysicell")]
 )
-def test_a_missing_package_is_one_line(
-    name: str, package: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_package_is_one_line(name, package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(SystemExit, match=f"`pip install {package}` installs it"):
@@ -39,13 +37,11 @@ class TestPhysiCell:
     """docs/examples/physicell_in_python.py."""
 
     @pytest.fixture
-    def physicell(self, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    def physicell(self, monkeypatch):
         pytest.importorskip("pyphysicell")
         return example("physicell_in_python", monkeypatch)
 
-    def test_its_own_steps_tend_to_the_steady_field(
-        self, physicell: ModuleType, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_its_own_steps_tend_to_the_steady_field(self, physicell, monkeypatch):
         monkeypatch.setattr(physicell, "MINUTES", 1.5)
         simulation = physicell.tumour(0.1)
         physicell.use_steady_fields(simulation, tolerance=1e-8)
@@ -55,7 +51,7 @@ class TestPhysiCell:
         assert 1.8 < ratio < 2.05  # first order in the step
         assert np.abs(2 * fine - coarse - steady).max() < 0.05 < np.abs(fine - steady).max()
 
-    def test_uptake_is_counted_once(self, physicell: ModuleType) -> None:
+    def test_uptake_is_counted_once(self, physicell):
         simulation = physicell.tumour(0.01)
         simulation.model.track_internalized_substrates = True
         physicell.use_steady_fields(simulation)
@@ -69,8 +65,8 @@ class TestPhysiCell:
         assert 0.9 * expected < cells.view("internalized").sum() < expected
 
     def test_fields_are_found_anew_when_they_are_due_and_start_from_the_last(
-        self, physicell: ModuleType, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+        self, physicell, monkeypatch
+    ):
         starts = []
         solve = dk.solve
 
@@ -87,7 +83,7 @@ class TestPhysiCell:
         assert starts[0] is None
         assert np.array_equal(starts[1], first)
 
-    def test_voxels_must_be_cubes(self, physicell: ModuleType) -> None:
+    def test_voxels_must_be_cubes(self, physicell):
         simulation = physicell.tumour(0.1)
         simulation.model.domain.dy = 10.0
         with pytest.raises(dk.DiffkerasError, match=r"voxels must be cubes, not 20\.0 × 10\.0"):
@@ -95,7 +91,7 @@ class TestPhysiCell:
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def program(tmp_path_factory):
     """The stand-in's program, in a folder like that of a project of PhysiCell."""
     if not (compiler := shutil.which("g++")):
         pytest.skip("there is no g++ here")
@@ -124,7 +120,7 @@ class TestPhysiCellItself:
         return done.stdout.splitlines()
 
     @pytest.mark.parametrize("planes", [1, pytest.param(4, marks=pytest.mark.slow)])
-    def test_cells_live_in_steady_fields(self, program: Path, planes: int) -> None:
+    def test_cells_live_in_steady_fields(self, program, planes):
         """Once their own implicit exchange has followed the hook."""
         lines = self.run(program, planes, 1e5)
         voxels = np.array(lines[0].split()[1:], int)
@@ -148,7 +144,7 @@ class TestPhysiCellItself:
         released = -float(steps[0][2].split()[2]) / 0.1
         assert released == pytest.approx(0.5 * exact.sum() * 8000.0, rel=0.15)
 
-    def test_substrates_that_are_not_named_keep_their_solver(self, program: Path) -> None:
+    def test_substrates_that_are_not_named_keep_their_solver(self, program):
         lines = self.run(program, 1, 1e5, "oxygen")
         signals = [np.array(line.split()[2:], float) for line in lines if line[0] == "a"]
         free = np.setdiff1d(np.arange(35), np.array(lines[0].split()[1:], int))
@@ -164,9 +160,7 @@ class TestPhysiCellItself:
             ((1, -1), None, "diffusivity must be positive, between 1e-30 and 1e+30, not -1.0"),
         ],
     )
-    def test_what_goes_wrong_reaches_physicell(
-        self, program: Path, words: tuple[object, ...], solver: str | None, message: str
-    ) -> None:
+    def test_what_goes_wrong_reaches_physicell(self, program, words, solver, message):
         assert self.run(program, *words, solver=solver)[-1] == f"diffkeras: {message}"
 
     @pytest.mark.parametrize(
@@ -178,9 +172,7 @@ class TestPhysiCellItself:
             (b"9999999 9999999 9999999 1 1 1 1e-3 oxygen\n", "there is no memory for arrays"),
         ],
     )
-    def test_a_request_in_another_form_ends_the_program(
-        self, monkeypatch: pytest.MonkeyPatch, request_: bytes, message: str
-    ) -> None:
+    def test_a_request_in_another_form_ends_the_program(self, monkeypatch, request_, message):
         program = runpy.run_path(str(EXAMPLES / "physicell" / "steady_fields.py"))
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(request_)))
         with pytest.raises(SystemExit, match=message):
@@ -191,7 +183,7 @@ class TestSections:
     """docs/examples/ligand_fields.py."""
 
     @pytest.fixture
-    def ligands(self, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    def ligands(self, monkeypatch):
         pytest.importorskip("anndata")
         return example("ligand_fields", monkeypatch)
 
@@ -207,9 +199,7 @@ class TestSections:
         made.obsm["spatial"] = places
         return made
 
-    def test_nothing_is_lost_and_all_ligands_are_one_batch(
-        self, ligands: ModuleType, section: object
-    ) -> None:
+    def test_nothing_is_lost_and_all_ligands_are_one_batch(self, ligands, section):
         fields = ligands.ligand_fields(section, ["A", "B"], length=80.0, step=25.0)
         assert fields.shape[0] == 2
         np.testing.assert_allclose(fields.sum(axis=(1, 2)), [100.0, 600.0], rtol=1e-5)
@@ -219,9 +209,7 @@ class TestSections:
         middle = received[:, 1].reshape(15, 20)[5:10, 5:15]  # a node has a quarter of a spot
         np.testing.assert_allclose(middle, 2.0 / 4, rtol=0.2)
 
-    def test_further_reaching_ligands_reach_more_spots(
-        self, ligands: ModuleType, section: object
-    ) -> None:
+    def test_further_reaching_ligands_reach_more_spots(self, ligands, section):
         reached = []
         for length in (30.0, 60.0, 120.0):
             ligands.ligand_fields(section, ["A"], length=length, step=25.0)
@@ -242,27 +230,14 @@ class TestSections:
             ({}, np.full((300, 2), np.nan), "no finite numbers"),
         ],
     )
-    def test_a_section_without_what_is_needed(
-        self,
-        ligands: ModuleType,
-        section: object,
-        options: dict[str, object],
-        places: np.ndarray | None,
-        message: str,
-    ) -> None:
+    def test_a_section_without_what_is_needed(self, ligands, section, options, places, message):
         if places is not None:
             section.obsm["spatial"] = places  # type: ignore[attr-defined]
         asked = {"ligands": ["A"], "length": 80.0, "step": 25.0} | options
         with pytest.raises(ligands.SectionError, match=message):
             ligands.ligand_fields(section, asked.pop("ligands"), **asked)
 
-    def test_the_command_prints_a_scan(
-        self,
-        ligands: ModuleType,
-        section: object,
-        monkeypatch: pytest.MonkeyPatch,
-        tmp_path: Path,
-    ) -> None:
+    def test_the_command_prints_a_scan(self, ligands, section, monkeypatch, tmp_path):
         # anndata 0.12 can't write a file with pandas 3
         monkeypatch.setattr(ligands.anndata, "read_h5ad", lambda path: section)
         file = tmp_path / "section.h5ad"
@@ -279,9 +254,7 @@ class TestSections:
         assert run.exit_code == 2
         assert "Invalid value for --lengths: could not convert string to float" in run.output
 
-    def test_a_file_that_is_no_section_is_refused(
-        self, ligands: ModuleType, tmp_path: Path
-    ) -> None:
+    def test_a_file_that_is_no_section_is_refused(self, ligands, tmp_path):
         file = tmp_path / "section.h5ad"
         file.write_bytes(b"none")
         run = CliRunner().invoke(ligands.main, [str(file), "--ligands", "A"])
@@ -289,7 +262,7 @@ class TestSections:
         assert "section.h5ad is no section in .h5ad: " in run.output
 
 
-def test_fields_of_another_size_are_refused() -> None:
+def test_fields_of_another_size_are_refused():
     """A simulator whose field is larger than ours."""
     problem = dk.Problem(np.eye(8), decay=0.1)
     with pytest.raises(dk.DiffkerasError, match=r"initial field has shape \(10, 10\), the problem"):

@@ -7,7 +7,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
@@ -27,11 +26,8 @@ FENCED = re.compile(
 )
 
 
-Folders = Callable[[Snippet], Path]
-
-
 @pytest.fixture
-def folders(tmp_path: Path, request: pytest.FixtureRequest) -> Folders:
+def folders(tmp_path, request):
     """An empty folder for each snippet, with what it needs."""
 
     def make(snippet: Snippet) -> Path:
@@ -63,9 +59,7 @@ PAGES_OF_PYTHON = [page for page in PAGES if any(snippets(page, "python"))]
 
 
 @pytest.mark.parametrize("page", PAGES_OF_PYTHON, ids=lambda page: str(page.relative_to(ROOT)))
-def test_python_runs_by_itself(
-    page: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_python_runs_by_itself(page, folders, monkeypatch):
     """Without the names of other blocks, in a folder of its own.
 
     `test_snippets.py` runs each in a process of its own, too.
@@ -84,9 +78,7 @@ def test_python_runs_by_itself(
             execute(snippet, names)
 
 
-def test_the_steppable_runs_with_a_stand_in_for_compucell3d(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_steppable_runs_with_a_stand_in_for_compucell3d(monkeypatch):
     cc3d_stand_in.install(monkeypatch)
     names: dict[str, Any] = {}
     [snippet] = [
@@ -107,7 +99,7 @@ def test_the_steppable_runs_with_a_stand_in_for_compucell3d(
     assert np.abs(steppable.field.Oxygen.values[..., 0] - field.T).max() <= 1e-4 * 40
 
 
-def test_code_that_isnt_run_says_why_and_marks_are_known() -> None:
+def test_code_that_isnt_run_says_why_and_marks_are_known():
     known = {"", "continues", "needs a run", "needs a dataset", "needs CompuCell3D"}
     for page in PAGES:
         for snippet in snippets(page, *RUNNABLE):
@@ -123,7 +115,7 @@ def code_blocks(page: Path) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_commands_have_the_options_that_the_pages_use(page: Path) -> None:
+def test_commands_have_the_options_that_the_pages_use(page):
     from diffkeras.cli import main
 
     for language, text in code_blocks(page):
@@ -140,13 +132,13 @@ def test_commands_have_the_options_that_the_pages_use(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_code_fits_on_the_page(page: Path) -> None:
+def test_code_fits_on_the_page(page):
     for language, text in code_blocks(page):
         if language in ("python", "sh", "console", "text", "yaml"):
             assert [line for line in text.splitlines() if len(line) > WIDEST_CODE] == []
 
 
-def test_links_to_files_of_the_repository_lead_somewhere() -> None:
+def test_links_to_files_of_the_repository_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), (page.name, target)
@@ -160,7 +152,7 @@ def anchors_of(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", word).replace(" ", "-") for word in words}
 
 
-def test_links_to_parts_of_pages_lead_to_headings() -> None:
+def test_links_to_parts_of_pages_lead_to_headings():
     lost = []
     for page in PAGES:
         links = re.findall(r"\]\(([^)#: ]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
@@ -178,12 +170,12 @@ def test_links_to_parts_of_pages_lead_to_headings() -> None:
         *("secretion", "3-D", "time dependence", "Michaelis", "PyTorch", "TensorFlow Serving"),
     ],
 )
-def test_words_that_users_search_for_are_there(word: str) -> None:
+def test_words_that_users_search_for_are_there(word):
     assert any(word in page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
 
 
 @pytest.mark.parametrize("module", ["diffkeras.config", "diffkeras.physics"])
-def test_examples_in_docstrings_of_public_names_print_what_they_say(module: str) -> None:
+def test_examples_in_docstrings_of_public_names_print_what_they_say(module):
     finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
     names = vars(import_module(module)).items()
     public = {name: found for name, found in names if not name.startswith("_")}
@@ -196,7 +188,7 @@ def test_examples_in_docstrings_of_public_names_print_what_they_say(module: str)
 
 
 @pytest.mark.parametrize(("name", "side"), [("cells", 128), ("discs", 64)])
-def test_the_images_that_the_pages_name_can_be_read(name: str, side: int) -> None:
+def test_the_images_that_the_pages_name_can_be_read(name, side):
     from diffkeras.workflows.source_files import SourceFile
 
     image = SourceFile(DOCS / "images" / f"{name}.png").read()
@@ -204,7 +196,7 @@ def test_the_images_that_the_pages_name_can_be_read(name: str, side: int) -> Non
     assert image.max() == 1
 
 
-def test_the_picture_of_the_package_shows_its_rooms() -> None:
+def test_the_picture_of_the_package_shows_its_rooms():
     script = runpy.run_path(str(DOCS / "make_house_picture.py"))
     picture = script["PICTURE"].read_text(encoding="utf-8")
     drawn = re.findall(r'font-weight="bold">(\w+)', picture)
@@ -215,7 +207,7 @@ def test_the_picture_of_the_package_shows_its_rooms() -> None:
     assert packages <= set(drawn)
 
 
-def test_every_key_of_a_configuration_is_described() -> None:
+def test_every_key_of_a_configuration_is_described():
     from pydantic import BaseModel
 
     from diffkeras.config import Config
@@ -236,7 +228,7 @@ def test_every_key_of_a_configuration_is_described() -> None:
     assert undescribed(Config) == undescribed(StudyConfig) == []
 
 
-def test_the_build_fails_if_a_page_shows_a_file_that_is_missing(tmp_path: Path) -> None:
+def test_the_build_fails_if_a_page_shows_a_file_that_is_missing(tmp_path):
     paths = [str(DOCS / "_ext"), str(ROOT)]
     (tmp_path / "conf.py").write_text(
         f"import sys\nsys.path[:0] = {paths}\nroot_doc = 'page'\n"

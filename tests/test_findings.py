@@ -2,9 +2,7 @@
 
 import re
 import runpy
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from synthetic_runs import synthetic_runs
@@ -29,12 +27,12 @@ PAGE = """
 
 
 @pytest.fixture(scope="module")
-def make() -> Callable[..., Any]:
+def make():
     return runpy.run_path(str(SCRIPT))["main"]
 
 
 @pytest.fixture(scope="module")
-def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def studies(tmp_path_factory):
     """The directory of studies, with one that has results."""
     root = tmp_path_factory.mktemp("studies")
     data = synthetic_study(fractions=(0.05, 1.0), losses={"absolute": 1, "a|b": 2}, images=2)
@@ -48,14 +46,12 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def docs(tmp_path: Path) -> Path:
+def docs(tmp_path):
     (tmp_path / "page.md").write_text(PAGE)
     return tmp_path
 
 
-def test_figures_are_those_of_the_study_and_made_from_committed_files(
-    make: Callable[..., Any], docs: Path, studies: Path
-) -> None:
+def test_figures_are_those_of_the_study_and_made_from_committed_files(make, docs, studies):
     name = "images/findings/synthetic/source_counts.svg"
     (docs / "page.md").write_text(f"{PAGE}\n![Errors]({name})\n")
     assert make(docs, studies) == []
@@ -73,9 +69,7 @@ def test_figures_are_those_of_the_study_and_made_from_committed_files(
     assert drawn.is_file()
 
 
-def test_tables_say_how_they_were_measured(
-    make: Callable[..., Any], docs: Path, studies: Path
-) -> None:
+def test_tables_say_how_they_were_measured(make, docs, studies):
     make(docs, studies)
     found = docs / "results" / "findings"
     text = (found / "synthetic" / "errors.md").read_text()
@@ -92,7 +86,7 @@ def test_tables_say_how_they_were_measured(
     assert table[2].startswith("| `synthetic` | 12 | Equal steps")
 
 
-def test_what_no_study_has_is_named(make: Callable[..., Any], docs: Path, studies: Path) -> None:
+def test_what_no_study_has_is_named(make, docs, studies):
     wanted = ["images/findings/other/errors.svg", "results/findings/synthetic/spread.md"]
     (docs / "page.md").write_text("\n".join(wanted))
     assert make(docs, studies) == wanted
@@ -106,9 +100,7 @@ def test_what_no_study_has_is_named(make: Callable[..., Any], docs: Path, studie
         ("runs.csv", "training_examples", "examples"),
     ],
 )
-def test_damaged_files_are_named(
-    make: Callable[..., Any], docs: Path, studies: Path, name: str, old: str, new: str
-) -> None:
+def test_damaged_files_are_named(make, docs, studies, name, old, new):
     make(docs, studies)
     file = docs / "results" / "studies" / "synthetic" / name
     text = file.read_text()
@@ -118,9 +110,7 @@ def test_damaged_files_are_named(
         make(docs, None)
 
 
-def test_tables_are_made_again_from_rows(
-    make: Callable[..., Any], docs: Path, studies: Path
-) -> None:
+def test_tables_are_made_again_from_rows(make, docs, studies):
     make(docs, studies)
     file = docs / "results" / "studies" / "synthetic" / "tables" / "errors.csv"
     before = file.read_bytes()
@@ -133,9 +123,7 @@ def test_tables_are_made_again_from_rows(
     assert file.read_bytes() == before
 
 
-def test_tables_that_need_single_images_are_kept_and_say_so(
-    make: Callable[..., Any], docs: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_tables_that_need_single_images_are_kept_and_say_so(make, docs, tmp_path_factory):
     root = tmp_path_factory.mktemp("with_losses")
     data = synthetic_study(fractions=(1.0,), losses={"absolute": 1, "squared": 2})
     study, runs, _ = synthetic_runs(data, root / "runs")

@@ -25,7 +25,7 @@ def pages() -> list[pytest.ParameterSet]:
 
 
 @pytest.mark.parametrize("name", pages())
-def test_a_page_shows_what_it_claims(name: str, tmp_path: Path) -> None:
+def test_a_page_shows_what_it_claims(name, tmp_path):
     if name in NEEDS:
         pytest.importorskip(NEEDS[name])
     [page] = [*GALLERY.glob(f"plot_{name}.py"), *GALLERY.glob(f"{name}.py")]
@@ -38,7 +38,7 @@ def test_a_page_shows_what_it_claims(name: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_on_a_phone_panels_lie_below_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_phone_panels_lie_below_each_other(monkeypatch):
     monkeypatch.syspath_prepend(GALLERY.parent / "_ext")
     import phone_figures
 
@@ -55,7 +55,7 @@ def test_on_a_phone_panels_lie_below_each_other(monkeypatch: pytest.MonkeyPatch)
     assert figure.get_size_inches()[0] == phone_figures.WIDTH
 
 
-def test_pages_are_short() -> None:
+def test_pages_are_short():
     lengths = {
         page.name: len(page.read_text(encoding="utf-8").splitlines())
         for page in GALLERY.glob("*.py")

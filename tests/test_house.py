@@ -32,15 +32,15 @@ def files_imported(file: Path) -> set[Path]:
     return {other for other in found if other and other != file and other.stem != "__init__"}
 
 
-def test_no_files_need_each_other() -> None:
+def test_no_files_need_each_other():
     graphlib.TopologicalSorter({file: files_imported(file) for file in FILES}).prepare()
 
 
-def test_no_module_needs_posix() -> None:
+def test_no_module_needs_posix():
     assert [file for file, tree in TREES.items() if POSIX_ONLY & set(imports(tree))] == []
 
 
-def test_contributing_names_files_that_exist() -> None:
+def test_contributing_names_files_that_exist():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([a-z_./]+\.(?:py|md))`", text))
     assert len(named) > 20
@@ -72,7 +72,7 @@ def resolves(name: str, keys: set[str]) -> bool:
     return module == f"diffkeras.{name}" or rest in names_of(module) or is_key
 
 
-def test_dotted_names_in_docstrings_exist() -> None:
+def test_dotted_names_in_docstrings_exist():
     keys = {
         node.target.id
         for file in (ROOT / "diffkeras" / "config").glob("*.py")
@@ -114,5 +114,5 @@ for what, call in CALLS.items():
 """
 
 
-def test_contributing_lists_the_files_that_run(python) -> None:
+def test_contributing_lists_the_files_that_run(python):
     python(CALLS)

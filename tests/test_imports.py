@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,13 +29,11 @@ CHECK = f"import sys; loaded = {HEAVY} & set(sys.modules); assert not loaded, lo
     ],
     ids=["diffkeras", "solve", "load_config", "generate", "help"],
 )
-def test_tensorflow_stays_out(python: Callable[..., object], code: str) -> None:
+def test_tensorflow_stays_out(python, code):
     python(f"{code}\n{CHECK}")
 
 
-def test_solving_needs_what_diffkeras_solver_installs(
-    tmp_path: Path, python: Callable[..., object]
-) -> None:
+def test_solving_needs_what_diffkeras_solver_installs(tmp_path, python):
     """`test_setup.py` installs it in bare environments, where a test takes minutes."""
     files = (ROOT / "pyproject.toml", ROOT / "distributions" / "solver" / "pyproject.toml")
     full, solver = (tomllib.loads(file.read_text(encoding="utf-8")) for file in files)
@@ -94,7 +91,7 @@ if __name__ == "__main__":
     python(f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')")
 
 
-def test_help_loads_no_scientific_library_either(python: Callable[..., object]) -> None:
+def test_help_loads_no_scientific_library_either(python):
     python(
         "from click.testing import CliRunner; from diffkeras.cli import main\n"
         "assert CliRunner().invoke(main, ['--help']).exit_code == 0\n"
@@ -103,28 +100,28 @@ def test_help_loads_no_scientific_library_either(python: Callable[..., object]) 
     )
 
 
-def test_the_check_itself_can_fail() -> None:
+def test_the_check_itself_can_fail():
     # a namesake of TensorFlow is enough, and needs no time
     code = f"import sys; sys.modules['tensorflow'] = sys\n{CHECK}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 1
 
 
-def test_unknown_names_are_no_attributes() -> None:
+def test_unknown_names_are_no_attributes():
     import diffkeras
 
     with pytest.raises(AttributeError, match="no attribute 'solv'"):
         _ = diffkeras.solv
 
 
-def test_every_public_name_loads() -> None:
+def test_every_public_name_loads():
     import diffkeras
 
     for name in diffkeras.__all__:
         assert getattr(diffkeras, name) is not None
 
 
-def test_the_import_rules_hold() -> None:
+def test_the_import_rules_hold():
     command = Path(sys.executable).with_name("lint-imports")
     if not command.exists():
         pytest.skip("needs the extra `lint`")
@@ -135,7 +132,7 @@ def test_the_import_rules_hold() -> None:
     assert "0 broken" in done.stdout
 
 
-def test_the_commands_are_functions(python: Callable[..., object], tmp_path: Path) -> None:
+def test_the_commands_are_functions(python, tmp_path):
     python(f"import diffkeras as dk\ndir(dk.workflows)\n{CHECK}")
     code = (
         "import diffkeras.workflows.train_run\n"

@@ -111,7 +111,7 @@ def violations(seeds: range, largest: int) -> tuple[int, dict[float, int], float
         pytest.param(range(1000, 1500), 64, 1_000_000, marks=pytest.mark.slow),
     ],
 )
-def test_no_bound_is_below_a_true_error(seeds: range, largest: int, least_nodes: int) -> None:
+def test_no_bound_is_below_a_true_error(seeds, largest, least_nodes):
     nodes, below, ratio = violations(seeds, largest)
     assert nodes >= least_nodes
     assert below[1.0] == 0
@@ -119,7 +119,7 @@ def test_no_bound_is_below_a_true_error(seeds: range, largest: int, least_nodes:
     assert ratio < 1.5
 
 
-def test_fields_are_those_of_solve() -> None:
+def test_fields_are_those_of_solve():
     for seed in range(100, 130):
         parts = random_parts(np.random.default_rng(seed), 24)
         field, bound = engine().solve(parts)
@@ -142,7 +142,7 @@ def eagerly() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("surrogate", SURROGATES)
-def test_predictions_are_those_of_the_shipped_surrogates(surrogate: str) -> None:
+def test_predictions_are_those_of_the_shipped_surrogates(surrogate):
     strokes = [*STROKES, PRODUCER] if surrogate == "saturating_tissue" else STROKES
     parts, _ = drawn(33, "vessel tree", strokes, SETTINGS | {"surrogate": surrogate})
     with eagerly():
@@ -169,9 +169,7 @@ def drawn(
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize("surrogate", SURROGATES)
 @pytest.mark.parametrize("preset", ["vessel tree", "one vessel", "spheroid", "empty"])
-def test_the_copied_program_makes_the_same_problem(
-    preset: str, surrogate: str, boundary: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_copied_program_makes_the_same_problem(preset, surrogate, boundary, capsys):
     settings = {"surrogate": surrogate, "decay": 0.001, "boundary": boundary}
     parts, found = drawn(24, preset, [*STROKES, PRODUCER], settings)
     names: dict[str, Any] = {}
@@ -189,13 +187,13 @@ def test_the_copied_program_makes_the_same_problem(
 
 
 @pytest.mark.parametrize("change", ["clear", "spheroid"])
-def test_a_step_is_undone(change: str) -> None:
+def test_a_step_is_undone(change):
     before, after, restored = engine().call("undone", 24, "one vessel", STROKES, change)
     assert before != after
     assert before == restored
 
 
-def test_a_drawing_keeps_its_places_on_a_finer_lattice() -> None:
+def test_a_drawing_keeps_its_places_on_a_finer_lattice():
     coarse = engine().call("resized", 32, "spheroid", STROKES, 32)
     fine = engine().call("resized", 32, "spheroid", STROKES, 64)
     for one, two in zip(coarse, fine, strict=True):
@@ -204,7 +202,7 @@ def test_a_drawing_keeps_its_places_on_a_finer_lattice() -> None:
         assert alike.mean() > 0.85  # all but the rims
 
 
-def test_scripts_name_files_of_the_package_that_exist() -> None:
+def test_scripts_name_files_of_the_package_that_exist():
     scripts = (DOCS / "_static" / "playground").glob("*.js")
     text = "".join(script.read_text(encoding="utf-8") for script in scripts)
     named = set(re.findall(r"diffkeras/[a-z_/]+\.py", text))
@@ -212,7 +210,7 @@ def test_scripts_name_files_of_the_package_that_exist() -> None:
     assert [name for name in named if not (DOCS.parent / name).is_file()] == []
 
 
-def test_a_program_has_no_strokes_that_were_erased() -> None:
+def test_a_program_has_no_strokes_that_were_erased():
     _, before = drawn(24, "empty", STROKES, SETTINGS)
     assert "(9, 9)" in before["python"]
     everything = ("erase", 12, 12, 24, 0.0)
@@ -248,7 +246,7 @@ CORNER = 1.0 * (np.indices((6, 6)).sum(0) == 0)
     ],
     ids=["empty", "all fixed", "one free", "jumps", "no decay", "production", "one node"],
 )
-def test_extremes_are_solved_and_bounded(parts: Parts) -> None:
+def test_extremes_are_solved_and_bounded(parts):
     field, bound = engine().solve(parts)
     assert abs(field - dk.solve(problem_of(parts), tolerance=1e-13).field).max() <= bound + 1e-13
     assert bound <= 1e-6
@@ -258,7 +256,7 @@ def test_extremes_are_solved_and_bounded(parts: Parts) -> None:
 
 @pytest.mark.parametrize("uptake", [0.0, 0.5])
 @pytest.mark.parametrize("number", [np.nan, np.inf])
-def test_nothing_is_proven_of_a_prediction_that_is_not_finite(number: float, uptake: float) -> None:
+def test_nothing_is_proven_of_a_prediction_that_is_not_finite(number, uptake):
     ones = np.ones((6, 6))
     parts = plain(image=CORNER, uptake=uptake * ones, saturation=ones)
     field = 0.5 * ones
@@ -269,9 +267,7 @@ def test_nothing_is_proven_of_a_prediction_that_is_not_finite(number: float, upt
 
 @pytest.mark.parametrize("limit", [None, 0.5])
 @pytest.mark.parametrize("boundary", ["reflecting", "periodic"])
-def test_nothing_is_proven_where_there_is_no_steady_state(
-    boundary: str, limit: float | None
-) -> None:
+def test_nothing_is_proven_where_there_is_no_steady_state(boundary, limit):
     """What is released is neither lost nor, beyond a limit, taken up."""
     ones = np.ones((6, 6))
     parts = plain(production=ones, decay=0 * ones, boundary=boundary)

@@ -6,7 +6,7 @@ The pictures stay in the folders of the tests; `make test-playground` says where
 import runpy
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,10 @@ suppress_warnings = ["myst.xref_missing"]
 
 pytestmark = pytest.mark.slow
 View = Any
-Opened = Callable[..., AbstractContextManager[View]]
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def page(tmp_path_factory):
     """The built page."""
     pytest.importorskip("playwright.sync_api")
     if SCRIPT["browser_path"]() is None:
@@ -55,7 +54,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def opened(page: Path) -> Opened:
+def opened(page):
     def open_page(width: int, **options: Any) -> AbstractContextManager[View]:
         return SCRIPT["opened"](page, width, **options)
 
@@ -92,9 +91,7 @@ def place(view: View, name: str, x: float, y: float) -> tuple[float, float]:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_page_fits_and_is_drawn_on(
-    width: int, dark: bool, opened: Opened, tmp_path: Path
-) -> None:
+def test_the_page_fits_and_is_drawn_on(width, dark, opened, tmp_path):
     with opened(width, dark=dark) as view:
         boxes = [view.locator(f"[data-part={name}]").bounding_box() for name in MAPS]
         assert len({round(box["x"]) for box in boxes}) == (1 if width < SCRIPT["PHONE"] else 2)
@@ -129,9 +126,7 @@ def drawn_by_finger(view: View, name: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("name", "draws"), [("exact", True), ("bound", False)])
-def test_a_finger_draws_on_the_first_map_and_scrolls_on_others(
-    name: str, draws: bool, opened: Opened
-) -> None:
+def test_a_finger_draws_on_the_first_map_and_scrolls_on_others(name, draws, opened):
     with opened(390) as view:
         place(view, name, 0.2, 0.5)
         before, top = field(view), view.evaluate("scrollY")
@@ -142,7 +137,7 @@ def test_a_finger_draws_on_the_first_map_and_scrolls_on_others(
         assert (view.evaluate("scrollY") == top) == draws
 
 
-def test_the_keyboard_draws_reads_and_undoes(opened: Opened) -> None:
+def test_the_keyboard_draws_reads_and_undoes(opened):
     with opened(1300) as view:
         before = field(view)
         view.locator("[data-part=exact]").focus()
@@ -161,7 +156,7 @@ def test_the_keyboard_draws_reads_and_undoes(opened: Opened) -> None:
         assert abs(field(view) - before).max() < 1e-5
 
 
-def test_words_where_nothing_is_proven(opened: Opened) -> None:
+def test_words_where_nothing_is_proven(opened):
     with opened(1300) as view:
         choose = SCRIPT["choose"]
         choose(view, "preset", "empty")
@@ -183,7 +178,7 @@ def test_words_where_nothing_is_proven(opened: Opened) -> None:
         assert "tissue was not trained for producers" in view.inner_text("[data-part=verdict]")
 
 
-def test_the_program_is_shown_and_copied(opened: Opened) -> None:
+def test_the_program_is_shown_and_copied(opened):
     with opened(1300) as view:
         view.click("[data-part=code]")
         program = view.locator("[data-part=program]")

@@ -42,7 +42,7 @@ def problem(break_even: float | None, own: float) -> Any:
         (12345.0, 2.0, "a tie: 1 times the time, within the noise"),
     ],
 )
-def test_verdicts_follow_from_times(break_even: float | None, own: float, words: str) -> None:
+def test_verdicts_follow_from_times(break_even, own, words):
     (found,) = SCRIPT["verdict_rows"](problem(break_even, own))
     assert found[:3] == ["tissue", "64×64", "64"]
     assert found[3] == f"net: 1.0e-03 in {own:g} ms"
@@ -50,15 +50,13 @@ def test_verdicts_follow_from_times(break_even: float | None, own: float, words:
     assert found[5] == words
 
 
-def test_a_problem_without_surrogates_says_so() -> None:
+def test_a_problem_without_surrogates_says_so():
     alone = {**problem(None, 1.0), "surrogates": []}
     (found,) = SCRIPT["verdict_rows"](alone)
     assert found[3] == found[5] == "none measured"
 
 
-def test_the_committed_tables_are_those_of_the_committed_results(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_committed_tables_are_those_of_the_committed_results(tmp_path, monkeypatch):
     monkeypatch.setitem(SCRIPT["main"].__globals__, "picture", lambda problem: b"drawn elsewhere")
     SCRIPT["main"](tmp_path, read_json(SCRIPT["BOARD"]))
     made = sorted((tmp_path / "results" / "scoreboard").iterdir())
@@ -74,7 +72,7 @@ def proven(name: str, bound: float, milliseconds: float, surrogate: str | None =
     }
 
 
-def test_times_to_a_proven_error_are_compared_cold_and_warm() -> None:
+def test_times_to_a_proven_error_are_compared_cold_and_warm():
     methods = [
         proven("net, to 0.01", 9e-3, 3.0, "net"),
         proven("net, certified", 2e-2, 1.0, "net"),  # proves too little
@@ -97,7 +95,7 @@ def test_times_to_a_proven_error_are_compared_cold_and_warm() -> None:
     ]
 
 
-def test_only_boards_of_one_machine_are_joined() -> None:
+def test_only_boards_of_one_machine_are_joined():
     same = {"machine": "A", "device": "the CPU", "threads": 1, "processes": 1}
     old = {**same, "load": 0.5, "problems": [problem(None, 4.0)]}
     new = {**same, "load": 1.5, "problems": [{**problem(None, 2.0), "problem": "other"}]}

@@ -9,9 +9,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -45,7 +43,7 @@ print(dk.__version__, dk.__file__)
 
 
 @pytest.fixture(scope="module")
-def metadata() -> ModuleType:
+def metadata():
     """distributions/metadata.py."""
     spec = importlib.util.spec_from_file_location("m", ROOT / "distributions" / "metadata.py")
     assert spec is not None
@@ -59,7 +57,7 @@ def project(folder: Path) -> dict:
     return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def test_an_old_setuptools_is_told_what_is_needed(tmp_path: Path) -> None:
+def test_an_old_setuptools_is_told_what_is_needed(tmp_path):
     """Python 3.11 ships setuptools 65, which can't read the license in pyproject.toml."""
     stub = "__version__ = '65.5.0'\ndef find_packages(): ...\ndef setup(): ...\n"
     (tmp_path / "setuptools.py").write_text(stub)
@@ -76,7 +74,7 @@ def test_an_old_setuptools_is_told_what_is_needed(tmp_path: Path) -> None:
     assert "needs setuptools 77 or newer, and this is 65.5.0" in line
 
 
-def test_both_distributions_are_the_same_but_for_what_they_require(metadata: ModuleType) -> None:
+def test_both_distributions_are_the_same_but_for_what_they_require(metadata):
     full, solver = project(ROOT)["project"], project(SOLVER)["project"]
     for key in ("license", "authors", "requires-python", "scripts"):
         assert solver[key] == full[key]
@@ -87,7 +85,7 @@ def test_both_distributions_are_the_same_but_for_what_they_require(metadata: Mod
         metadata.requirements(["tensorflo"])
 
 
-def test_the_version_is_the_same_everywhere(metadata: ModuleType) -> None:
+def test_the_version_is_the_same_everywhere(metadata):
     version = diffkeras.__version__
     assert version == metadata.VERSION
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
@@ -95,7 +93,7 @@ def test_the_version_is_the_same_everywhere(metadata: ModuleType) -> None:
     assert f"\n## {version} " in (ROOT / "CHANGES.md").read_text(encoding="utf-8")
 
 
-def test_the_readme_works_away_from_the_repository(metadata: ModuleType) -> None:
+def test_the_readme_works_away_from_the_repository(metadata):
     assert LINK.search((ROOT / "README.md").read_text(encoding="utf-8"))
     without = metadata.description(None)
     assert not LINK.search(without)
@@ -112,7 +110,7 @@ def test_the_readme_works_away_from_the_repository(metadata: ModuleType) -> None
         assert picture.startswith(f"{place}/raw/{tag}/docs/images/")
 
 
-def test_the_environments_ask_for_pythons_that_are_allowed() -> None:
+def test_the_environments_ask_for_pythons_that_are_allowed():
     allowed = project(ROOT)["project"]["requires-python"]
     assert allowed == f">={PYTHONS[0]},<3.{int(PYTHONS[-1].partition('.')[2]) + 1}"
     named = project(ROOT)["project"]["classifiers"]
@@ -121,7 +119,7 @@ def test_the_environments_ask_for_pythons_that_are_allowed() -> None:
 
 
 @pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def released(tmp_path_factory):
     """The folder of both wheels and the source distribution, built from a copy."""
     pytest.importorskip("build", reason="`make test-wheel` installs build")
     folder = tmp_path_factory.mktemp("release")
@@ -157,7 +155,7 @@ def run(words: list[str], cwd: Path | None = None) -> subprocess.CompletedProces
 
 
 @pytest.mark.wheel
-def test_both_wheels_hold_the_same_files_and_all_data(released: Path) -> None:
+def test_both_wheels_hold_the_same_files_and_all_data(released):
     wheels = [zipfile.ZipFile(path) for path in sorted(released.glob("*.whl"))]
     assert [Path(str(w.filename)).name.partition("-")[0] for w in wheels] == [
         "diffkeras",
@@ -176,7 +174,7 @@ def test_both_wheels_hold_the_same_files_and_all_data(released: Path) -> None:
 
 
 @pytest.mark.wheel
-def test_an_index_takes_what_is_released(released: Path) -> None:
+def test_an_index_takes_what_is_released(released):
     pytest.importorskip("twine", reason="`make test-wheel` installs twine")
     files = [str(path) for path in released.iterdir() if path.suffix in (".whl", ".gz")]
     assert len(files) == 3
@@ -229,9 +227,7 @@ def interpreter(version: str) -> Path:
 
 
 @pytest.fixture(scope="module", params=PYTHONS)
-def solver(
-    request: pytest.FixtureRequest, released: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Environment:
+def solver(request, released, tmp_path_factory):
     """`diffkeras-solver` in a bare environment of each Python."""
     [wheel] = released.glob("diffkeras_solver-*.whl")
     folder = tmp_path_factory.mktemp("solver") / request.param
@@ -239,9 +235,7 @@ def solver(
 
 
 @pytest.fixture(scope="module", params=PYTHONS)
-def full(
-    request: pytest.FixtureRequest, released: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Environment]:
+def full(request, released, tmp_path_factory):
     """`diffkeras` in a bare environment of each Python."""
     [wheel] = released.glob("diffkeras-*.whl")
     folder = tmp_path_factory.mktemp("full") / request.param
@@ -262,7 +256,7 @@ def solves(environment: Environment) -> None:
 
 
 @pytest.mark.wheel
-def test_the_solver_alone(solver: Environment) -> None:
+def test_the_solver_alone(solver):
     assert solver.size() - solver.before < LARGEST_SOLVER
     solves(solver)
     for line in ("predict default image.npy -o field.npy", "train"):
@@ -273,7 +267,7 @@ def test_the_solver_alone(solver: Environment) -> None:
 
 
 @pytest.mark.wheel
-def test_the_full_installation(full: Environment) -> None:
+def test_the_full_installation(full):
     solves(full)
     printed = full.succeed("diffkeras solve image.npy -o field.npy --plot field.png")
     assert "wrote field.png" in printed

@@ -1,6 +1,5 @@
 import runpy
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,17 +11,17 @@ LAGGED, CONSTANT = "uptake of the last field", "rate constant of the last field"
 
 
 @pytest.fixture(scope="module")
-def script() -> dict[str, Any]:
+def script():
     return runpy.run_path(str(SCRIPT))
 
 
 @pytest.fixture(scope="module")
-def run(script: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, list[float]]]:
+def run(script):
     ways = {name: way for name, way in script["WAYS"].items() if way != script["by_surrogate"]}
     return script["simulate"](6, 32, ways)
 
 
-def test_solved_fields_meet_the_tolerance_and_others_don_t(script: Any, run: Any) -> None:
+def test_solved_fields_meet_the_tolerance_and_others_don_t(script, run):
     frames, _ = run
     most = script["TOLERANCE"] * script["VESSEL"]
     for way in ("`solve`", "`solve(initial=last field)`"):
@@ -31,7 +30,7 @@ def test_solved_fields_meet_the_tolerance_and_others_don_t(script: Any, run: Any
         assert script["errors"](frames, way).max() > most
 
 
-def test_lagged_uptake_ends_in_a_cycle_with_negative_values(script: Any) -> None:
+def test_lagged_uptake_ends_in_a_cycle_with_negative_values(script):
     cells = np.ones((16, 16), bool)
     cells[8, 8] = False
     image = np.where(script["nodes"](cells), 0.0, script["VESSEL"])
@@ -47,7 +46,7 @@ def test_lagged_uptake_ends_in_a_cycle_with_negative_values(script: Any) -> None
     assert np.abs(constant - fields[0]).max() <= 2 * script["TOLERANCE"] * script["VESSEL"]
 
 
-def test_cells_move_divide_and_die_on_free_sites(script: Any) -> None:
+def test_cells_move_divide_and_die_on_free_sites(script):
     vessels = np.zeros((16, 16), bool)
     vessels[4] = True
     cells = ~vessels
@@ -66,9 +65,7 @@ def test_cells_move_divide_and_die_on_free_sites(script: Any) -> None:
     assert not (cells & vessels).any()
 
 
-def test_the_script_writes_a_table_a_picture_and_an_animation(
-    script: Any, run: Any, tmp_path: Path
-) -> None:
+def test_the_script_writes_a_table_a_picture_and_an_animation(script, run, tmp_path):
     frames, seconds = run
     *_, last = script["table"](frames, seconds).splitlines()
     assert last.startswith(f"| {CONSTANT} |")
@@ -79,7 +76,7 @@ def test_the_script_writes_a_table_a_picture_and_an_animation(
         assert animation.n_frames == 2
 
 
-def test_an_odd_side_is_refused(script: Any) -> None:
+def test_an_odd_side_is_refused(script):
     done = CliRunner().invoke(script["main"], ["--side", "33"])
     assert done.exit_code == 2
     assert "must be even" in done.output

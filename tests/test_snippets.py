@@ -26,7 +26,7 @@ def runnable(language: str) -> list[Snippet]:
 
 
 @pytest.fixture(scope="module")
-def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def quickstart(tmp_path_factory):
     """What `make quickstart` leaves, from the shipped surrogate instead of training."""
     from diffkeras import load_config, workflows
 
@@ -41,7 +41,7 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[Snippet], Path]:
+def folder(tmp_path, request):
     """An empty folder with what a snippet needs."""
 
     def make(snippet: Snippet) -> Path:
@@ -63,7 +63,7 @@ def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[Snippet]
 
 
 @pytest.mark.parametrize("snippet", runnable("python"), ids=str)
-def test_python(snippet: Snippet, folder: Callable[[Snippet], Path], tmp_path: Path) -> None:
+def test_python(snippet, folder, tmp_path):
     if snippet.page.stem == "export":
         for package in ("ai_edge_litert", "tf2onnx", "onnxruntime"):
             pytest.importorskip(package)
@@ -79,7 +79,7 @@ def test_python(snippet: Snippet, folder: Callable[[Snippet], Path], tmp_path: P
 
 
 @pytest.mark.parametrize("snippet", runnable("sh"), ids=str)
-def test_commands(snippet: Snippet, folder: Callable[[Snippet], Path]) -> None:
+def test_commands(snippet, folder):
     if "tfds build" in snippet.code:
         for name in ("apache_beam", "mlcroissant"):
             pytest.importorskip(name, reason="TFDS's command line imports it")
@@ -93,7 +93,7 @@ def test_commands(snippet: Snippet, folder: Callable[[Snippet], Path]) -> None:
 
 
 @pytest.mark.parametrize("snippet", runnable("console"), ids=str)
-def test_sessions_print_what_they_say(snippet: Snippet, folder: Callable[[Snippet], Path]) -> None:
+def test_sessions_print_what_they_say(snippet, folder):
     command, _, expected = snippet.code.removeprefix("$ ").partition("\n")
     printed = run_limited(["sh", "-c", f"{command} || true"], folder(snippet))
     assert " ".join(expected.split()) in " ".join(printed.split())

@@ -27,11 +27,11 @@ RELATIVE = [(0.02 / 1.2774) ** 0.5, 0.2 / 0.5901**0.5]
 
 
 @pytest.fixture
-def errors() -> pd.DataFrame:
+def errors():
     return image_errors(PREDICTIONS, FIELDS, IMAGES)
 
 
-def test_errors_of_each_image(errors: pd.DataFrame) -> None:
+def test_errors_of_each_image(errors):
     assert list(errors)[: len(ERRORS)] == list(ERRORS)
     nan = np.nan
     maes = [[0.05, 0, 0.2 / 3, 0.1, 0, 0.1], [0.05, 0.1, 0, 0, nan, nan]]
@@ -40,7 +40,7 @@ def test_errors_of_each_image(errors: pd.DataFrame) -> None:
     np.testing.assert_allclose(errors["relative_l2"], RELATIVE, rtol=1e-12)
 
 
-def test_regions_are_averaged_over_nodes_not_over_images(errors: pd.DataFrame) -> None:
+def test_regions_are_averaged_over_nodes_not_over_images(errors):
     summary = summarise(errors)
     expected = {
         "images": 2,
@@ -56,13 +56,13 @@ def test_regions_are_averaged_over_nodes_not_over_images(errors: pd.DataFrame) -
     assert summary == pytest.approx(expected, abs=1e-12)
 
 
-def test_regions_that_no_image_has_have_no_error() -> None:
+def test_regions_that_no_image_has_have_no_error():
     summary = summarise(image_errors(*3 * [np.ones((1, 1, 2))]))
     assert summary["mae_r1"] is None
     assert summary["mae"] == 0
 
 
-def test_a_broken_prediction_shows() -> None:
+def test_a_broken_prediction_shows():
     broken = PREDICTIONS.copy()
     broken[0, 0, 2] = np.nan
     summary = summarise(image_errors(broken, FIELDS, IMAGES))
@@ -72,16 +72,16 @@ def test_a_broken_prediction_shows() -> None:
 
 
 @pytest.fixture
-def fields() -> np.ndarray:
+def fields():
     return np.random.default_rng(0).normal(size=(2, SIDE, SIDE))
 
 
 @pytest.fixture
-def predictions(fields: np.ndarray) -> np.ndarray:
+def predictions(fields):
     return fields + np.random.default_rng(1).normal(scale=0.1, size=fields.shape) + 0.05
 
 
-def test_norms(fields: np.ndarray, predictions: np.ndarray) -> None:
+def test_norms(fields, predictions):
     found = field_metrics(predictions, fields)
     assert list(found) == list(METRICS)
     for image, (prediction, field) in enumerate(zip(predictions, fields, strict=True)):
@@ -94,7 +94,7 @@ def test_norms(fields: np.ndarray, predictions: np.ndarray) -> None:
         assert row["balance"] == pytest.approx(abs(math.fsum(difference)) / SIDE**2)
 
 
-def test_the_boundary_has_the_outermost_nodes() -> None:
+def test_the_boundary_has_the_outermost_nodes():
     field = np.zeros((1, 4, 5))
     error = field.copy()
     error[0, 1:3, 1:4] = 100.0
@@ -111,7 +111,7 @@ def test_the_boundary_has_the_outermost_nodes() -> None:
     ("rows", "columns", "band"),
     [(0, 3, "low"), (2, 2, "low"), (0, MIDDLE, "middle"), (3, 3, "middle"), (0, UPPER, "high")],
 )
-def test_a_wave_is_in_the_band_of_its_number(rows: int, columns: int, band: str) -> None:
+def test_a_wave_is_in_the_band_of_its_number(rows, columns, band):
     """A cosine of amplitude a has two coefficients of a/2, of which one is counted."""
     y, x = np.indices((SIDE, SIDE)) / SIDE
     wave = 0.3 * np.cos(2 * np.pi * (rows * y + columns * x))
@@ -122,7 +122,7 @@ def test_a_wave_is_in_the_band_of_its_number(rows: int, columns: int, band: str)
         assert found[f"fourier_rmse_{name}"] == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_spectrum_is_that_of_a_slow_transform(fields: np.ndarray) -> None:
+def test_the_spectrum_is_that_of_a_slow_transform(fields):
     field, side = fields[0, :8, :8], 8
     expected = np.zeros(side // 2)
     for p in range(side // 2):
@@ -137,7 +137,7 @@ def test_the_spectrum_is_that_of_a_slow_transform(fields: np.ndarray) -> None:
     assert radial_spectrum(field[None])[0] == pytest.approx(expected)
 
 
-def test_small_lattices_have_no_high_band() -> None:
+def test_small_lattices_have_no_high_band():
     found = field_metrics(np.ones((1, 16, 20)), np.zeros((1, 16, 20)))
     assert np.isnan(found["fourier_rmse_high"][0])
     assert found["fourier_rmse_low"][0] == pytest.approx(1 / MIDDLE)

@@ -4,7 +4,7 @@ from diffkeras.evaluation.figures import training_figure
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 30])
-def test_epochs_are_whole_numbers(epochs: int) -> None:
+def test_epochs_are_whole_numbers(epochs):
     history = [
         {"epoch": epoch, "loss": 0.1 / epoch, "mae": 0.1 / epoch} for epoch in range(1, epochs + 1)
     ]

@@ -1,14 +1,12 @@
 """Models compared by their predictions."""
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import Result
 from ruamel.yaml import YAML
 
 from diffkeras.errors import ConfigurationError, DataError
@@ -29,7 +27,7 @@ MANIFEST: dict[str, Any] = {
 
 
 @pytest.fixture
-def split() -> BenchmarkSplit:
+def split():
     """Images without sources and made-up fields."""
     config = public_split("fixed_values_64", "edges").config()
     config = config.with_overrides({"physics.lattice": 8, "data.radius": 1})
@@ -58,7 +56,7 @@ def submit(path: Path, split: BenchmarkSplit, factors: dict[int, float], **manif
     return path
 
 
-def test_models_are_ranked_by_their_errors(split: BenchmarkSplit, tmp_path: Path) -> None:
+def test_models_are_ranked_by_their_errors(split, tmp_path):
     times = {"milliseconds_per_field": 1.5, "solve_milliseconds_per_field": 2}
     half = submit(tmp_path / "half", split, {0: 0.5, 1: 0.7}, **times)
     near = submit(
@@ -86,7 +84,7 @@ def test_models_are_ranked_by_their_errors(split: BenchmarkSplit, tmp_path: Path
     assert "\n| half | 1.5 | 2 | 20,000 |  |  |  |\n| near/er |  |  |" in text
 
 
-def test_the_score_comes_before_shifted_splits(split: BenchmarkSplit, tmp_path: Path) -> None:
+def test_the_score_comes_before_shifted_splits(split, tmp_path):
     path = submit(tmp_path / "mine", split, {0: 1.0})
     test = replace(split, name="fixed_values_64/test")
     test.write_predictions(path / "fixed_values_64" / "test_0.npz", test.fields)
@@ -95,7 +93,7 @@ def test_the_score_comes_before_shifted_splits(split: BenchmarkSplit, tmp_path: 
     assert rows["split"].tolist() == ["test", "edges"]
 
 
-def test_two_models_of_one_name_are_refused(split: BenchmarkSplit, tmp_path: Path) -> None:
+def test_two_models_of_one_name_are_refused(split, tmp_path):
     paths = [submit(tmp_path / name, split, {0: 1.0}) for name in "ab"]
     with pytest.raises(ConfigurationError, match="two submissions have the model 'half'"):
         leaderboard([Submission.read(path) for path in paths], lambda benchmark, name: split)
@@ -114,9 +112,7 @@ def test_two_models_of_one_name_are_refused(split: BenchmarkSplit, tmp_path: Pat
         ({"seeds": [0, 0]}, "seeds: must be different seeds"),
     ],
 )
-def test_a_wrong_manifest_names_its_field(
-    changes: dict[str, Any], message: str, split: BenchmarkSplit, tmp_path: Path
-) -> None:
+def test_a_wrong_manifest_names_its_field(changes, message, split, tmp_path):
     path = submit(tmp_path / "mine", split, {0: 1.0})
     values = {key: value for key, value in (MANIFEST | changes).items() if value is not None}
     with (path / "manifest.yaml").open("w") as file:
@@ -125,7 +121,7 @@ def test_a_wrong_manifest_names_its_field(
         Submission.read(path)
 
 
-def test_a_manifest_that_is_no_file_is_refused(split: BenchmarkSplit, tmp_path: Path) -> None:
+def test_a_manifest_that_is_no_file_is_refused(split, tmp_path):
     path = submit(tmp_path / "mine", split, {0: 1.0})
     (path / "manifest.yaml").unlink()
     with pytest.raises(ConfigurationError, match=r"manifest.yaml can't be read: No such file"):
@@ -135,7 +131,7 @@ def test_a_manifest_that_is_no_file_is_refused(split: BenchmarkSplit, tmp_path: 
         Submission.read(path)
 
 
-def test_missing_and_unknown_predictions_are_named(split: BenchmarkSplit, tmp_path: Path) -> None:
+def test_missing_and_unknown_predictions_are_named(split, tmp_path):
     path = submit(tmp_path / "mine", split, {0: 1.0, 1: 1.0})
     (path / "fixed_values_64" / "edges_1.npz").rename(path / "fixed_values_64" / "edges_2.npz")
     with pytest.raises(DataError, match=r"edges_2.npz is named after no benchmark, split and seed"):
@@ -152,7 +148,7 @@ def test_missing_and_unknown_predictions_are_named(split: BenchmarkSplit, tmp_pa
     ("model", "solve", "fields"),
     [(1.0, 3.0, 6500), (3.0, 1.0, np.inf), (None, 1.0, np.nan)],
 )
-def test_a_model_pays_from_so_many_fields(model: float | None, solve: float, fields: float) -> None:
+def test_a_model_pays_from_so_many_fields(model, solve, fields):
     """10 s of training on the solutions of 1,000 problems."""
     alone = {"milliseconds_per_field": model, "solve_milliseconds_per_field": solve}
     batched = {"milliseconds_in_batches": model, "solve_milliseconds_in_batches": solve}
@@ -164,12 +160,7 @@ def test_a_model_pays_from_so_many_fields(model: float | None, solve: float, fie
     assert read.tuning == "20 trainings, by hand", "in one line of the table"
 
 
-def test_the_command_prints_and_writes_the_table(
-    diffkeras: Callable[..., Result],
-    split: BenchmarkSplit,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_command_prints_and_writes_the_table(diffkeras, split, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "diffkeras.workflows.leaderboards.load_benchmark", lambda *names, **options: split
     )

@@ -1,15 +1,10 @@
-import pytest
-
-from diffkeras.config import Config
 from diffkeras.evaluation import measurement
 from diffkeras.evaluation.images import draw_images
 from diffkeras.evaluation.measurement import measure_times
 from diffkeras.evaluation.methods import Computed, Method
 
 
-def test_methods_take_turns_and_times_are_medians_over_rounds(
-    tiny: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_methods_take_turns_and_times_are_medians_over_rounds(tiny, monkeypatch):
     images = draw_images(tiny, 1, range(3)).solve(divide_by_maximum=False)
     calls: list[tuple[str, list[int]]] = []
     now = [0.0]

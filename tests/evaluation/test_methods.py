@@ -3,7 +3,7 @@ from diffkeras.evaluation import methods
 from diffkeras.evaluation.figures import STYLES
 
 
-def test_every_baseline_has_a_method_that_can_be_drawn_and_told_apart() -> None:
+def test_every_baseline_has_a_method_that_can_be_drawn_and_told_apart():
     assert tuple(methods.BASELINES) == BASELINES
     names = {method.name for method in methods.BASELINES.values()}
     assert names | {methods.SURROGATE, methods.SOURCES_SET} == set(STYLES)

@@ -1,9 +1,7 @@
 """Files of predictions that other programs wrote, or something else."""
 
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +18,7 @@ def read(path: Path) -> dict[int, np.ndarray]:
 
 
 @pytest.mark.parametrize("fields", [FIELDS, FIELDS[..., None], FIELDS.astype(float)])
-def test_fields_of_any_precision_are_read(fields: np.ndarray, tmp_path: Path) -> None:
+def test_fields_of_any_precision_are_read(fields, tmp_path):
     write_arrays(tmp_path / "mine.npz", {"name": "a model", "sources_02": fields})
     np.testing.assert_array_equal(read(tmp_path / "mine.npz")[2], FIELDS)
 
@@ -37,9 +35,7 @@ def test_fields_of_any_precision_are_read(fields: np.ndarray, tmp_path: Path) ->
     ],
     ids=["missing", "fewer", "text", "NaN", "large numbers", "large file"],
 )
-def test_other_predictions_are_refused(
-    arrays: dict[str, Any], message: str, tmp_path: Path
-) -> None:
+def test_other_predictions_are_refused(arrays, message, tmp_path):
     write_arrays(tmp_path / "mine.npz", arrays)
     with pytest.raises(DataError, match=message):
         read(tmp_path / "mine.npz")
@@ -60,9 +56,7 @@ def archive_of_bytes(path: Path) -> None:
     ],
     ids=["text", "bytes", "csv", "missing"],
 )
-def test_other_files_are_refused(
-    name: str, write: Callable[[Path], object], message: str, tmp_path: Path
-) -> None:
+def test_other_files_are_refused(name, write, message, tmp_path):
     write(tmp_path / name)
     with pytest.raises(DataError, match=message):
         read(tmp_path / name)

@@ -2,13 +2,12 @@ import numpy as np
 import pytest
 from known_networks import produced, surrogate_of
 
-from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.proven_bounds import measure_bounds
 from diffkeras.physics import Problem, Sources
 
 
-def test_errors_of_production_are_divided_as_the_dataset_is(tiny: Config) -> None:
+def test_errors_of_production_are_divided_as_the_dataset_is(tiny):
     config = tiny.with_overrides({"physics.sources": "production", "data.divide_by_maximum": True})
     image = Sources.from_lists([5], [9], [3], [1.0]).image((16, 16))
     exact = produced(image, config.physics.medium)

@@ -16,7 +16,7 @@ MEDIA = {
 
 
 @pytest.mark.parametrize("medium", MEDIA.values(), ids=MEDIA)
-def test_a_smaller_tolerance_gives_a_smaller_error(medium: Medium) -> None:
+def test_a_smaller_tolerance_gives_a_smaller_error(medium):
     problem = Problem(IMAGE, medium=medium)
     exact = solve(problem).field
     errors = [abs(pyamg_field(problem, tolerance) - exact).max() for tolerance in (1e-1, 1e-6)]
@@ -25,7 +25,7 @@ def test_a_smaller_tolerance_gives_a_smaller_error(medium: Medium) -> None:
 
 
 @pytest.mark.parametrize("image", [None, IMAGE], ids=["alone", "with fixed nodes"])
-def test_production_is_solved(image: np.ndarray | None) -> None:
+def test_production_is_solved(image):
     medium = Medium(diffusivity=2.0, decay=0.02, step=0.5)
     problem = Problem(image, production=production_of(IMAGE[::-1], medium), medium=medium)
     exact = solve(problem).field

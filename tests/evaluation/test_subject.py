@@ -1,19 +1,14 @@
 """Predictions of other programs belong to their test images."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from diffkeras.config import Config
 from diffkeras.evaluation.images import draw_images
 from diffkeras.evaluation.subject import of_predictions
 
 
 @pytest.mark.parametrize("divided", [False, True])
-def test_predictions_are_found_by_their_numbers(
-    tiny: Config, tmp_path: Path, divided: bool
-) -> None:
+def test_predictions_are_found_by_their_numbers(tiny, tmp_path, divided):
     changes = {"data.sources": "2", "data.test_examples": 3}
     if divided:
         changes |= {"physics.sources": "production", "data.divide_by_maximum": True}

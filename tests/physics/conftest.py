@@ -105,12 +105,12 @@ PROBLEMS = {
 
 
 @pytest.fixture(params=PROBLEMS.values(), ids=PROBLEMS.keys(), scope="session")
-def problem(request: pytest.FixtureRequest) -> Problem:
+def problem(request):
     """Each problem of the table in turn, solved once."""
     return request.param
 
 
 @pytest.fixture(params=(*MEDIA.values(), *SPACE_MEDIA.values()), ids=[*MEDIA, *SPACE_MEDIA])
-def medium(request: pytest.FixtureRequest) -> Medium:
+def medium(request):
     """Each medium of the table in turn."""
     return request.param

@@ -78,12 +78,12 @@ def check_all(seeds: range) -> Counter[str]:
     return outcomes
 
 
-def test_problems_with_every_term() -> None:
+def test_problems_with_every_term():
     check_all(range(12))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("start", range(1000, 3500, 250))
-def test_ten_thousand_problems_with_every_term(start: int) -> None:
+def test_ten_thousand_problems_with_every_term(start):
     outcomes = check_all(range(start, start + 250))
     print(*sorted(outcomes.items()), sep="\n")

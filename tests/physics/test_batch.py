@@ -13,7 +13,7 @@ LATTICE = (64, 57)
 
 
 @pytest.fixture(scope="module")
-def images() -> np.ndarray:
+def images():
     rng = np.random.default_rng(0)
     return np.stack(
         [
@@ -24,7 +24,7 @@ def images() -> np.ndarray:
 
 
 @pytest.mark.parametrize("processes", [None, 2])
-def test_a_batch_equals_its_images_one_by_one(images: np.ndarray, processes: int | None) -> None:
+def test_a_batch_equals_its_images_one_by_one(images, processes):
     batch = solve(images, processes=processes)
     assert isinstance(batch, BatchSolution)
     singles = [solve(image) for image in images]
@@ -35,14 +35,14 @@ def test_a_batch_equals_its_images_one_by_one(images: np.ndarray, processes: int
     assert batch.stats.ring_nodes == max(single.stats.ring_nodes for single in singles)
 
 
-def test_threads_serve_a_single_image(images: np.ndarray) -> None:
+def test_threads_serve_a_single_image(images):
     for method in ("ring", "ring-cg"):
         alone = solve(images[3], method=method).field  # type: ignore[arg-type]
         helped = solve(images[3], method=method, threads=2).field  # type: ignore[arg-type]
         assert np.abs(alone - helped).max() < 1e-14
 
 
-def test_one_mask_or_one_for_each_image(images: np.ndarray) -> None:
+def test_one_mask_or_one_for_each_image(images):
     masks = np.zeros(images.shape, dtype=bool)
     masks[:, 20:30, 10:50] = True
     masks[1:, 40, :] = True
@@ -53,13 +53,13 @@ def test_one_mask_or_one_for_each_image(images: np.ndarray) -> None:
     assert np.array_equal(shared[2], solve(images[2], fixed=masks[0]).field)
 
 
-def test_a_batch_in_single_precision(images: np.ndarray) -> None:
+def test_a_batch_in_single_precision(images):
     batch = solve(images, medium=Medium(), tolerance=1e-5, processes=2)
     assert batch.field.dtype == np.float32
     assert np.abs(batch.field - solve(images).field).max() < 3e-6
 
 
-def test_an_error_in_one_image_reaches_the_caller(images: np.ndarray) -> None:
+def test_an_error_in_one_image_reaches_the_caller(images):
     broken = images.copy()
     broken[3, 5, 6] = np.nan
     with pytest.raises(PhysicsError, match=r"nan at node \(5, 6\)"):
@@ -76,15 +76,13 @@ def test_an_error_in_one_image_reaches_the_caller(images: np.ndarray) -> None:
         ((2, 3, 8, 8), None, "a source image has shape"),
     ],
 )
-def test_other_shapes_are_refused(
-    shape: tuple[int, ...], mask_shape: tuple[int, ...] | None, match: str
-) -> None:
+def test_other_shapes_are_refused(shape, mask_shape, match):
     mask = None if mask_shape is None else np.ones(mask_shape, dtype=bool)
     with pytest.raises(PhysicsError, match=match):
         solve(np.ones(shape), fixed=mask, processes=2)
 
 
-def test_a_batch_in_a_medium_that_varies(images: np.ndarray) -> None:
+def test_a_batch_in_a_medium_that_varies(images):
     diffusivity = np.linspace(1, 2, images[0].size).reshape(LATTICE)
     batch = solve(images, diffusivity=diffusivity, processes=2)
     assert np.array_equal(batch.field[4], solve(images[4], diffusivity=diffusivity).field)

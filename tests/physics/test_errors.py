@@ -216,11 +216,11 @@ def test_results_have_short_representations():
         assert len(repr(result)) < 600
 
 
-def test_sources_are_no_production() -> None:
+def test_sources_are_no_production():
     with pytest.raises(PhysicsError, match=r"an array of rates, not Sources; .*image\(\)"):
         solve(production=sample_sources(2, 64, rng=0))
 
 
-def test_a_medium_of_another_shape_than_the_production() -> None:
+def test_a_medium_of_another_shape_than_the_production():
     with pytest.raises(PhysicsError, match=r"shape \(4, 4\), the production \(3, 4\)"):
         solve(production=np.ones((3, 4)), decay=np.ones((4, 4)))

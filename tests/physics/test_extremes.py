@@ -41,9 +41,7 @@ def bars() -> np.ndarray:
     ],
 )
 @pytest.mark.parametrize("tolerance", [1e-6, 1e-5])
-def test_single_precision_keeps_the_tolerance_between_the_sources_too(
-    image: np.ndarray, medium: dict[str, Any], tolerance: float
-) -> None:
+def test_single_precision_keeps_the_tolerance_between_the_sources_too(image, medium, tolerance):
     exact = solve(image, tolerance=1e-9, **medium | {"method": "ring"}).field
     single = solve(image, tolerance=tolerance, **medium)
     assert single.field.dtype == np.float32
@@ -52,7 +50,7 @@ def test_single_precision_keeps_the_tolerance_between_the_sources_too(
 
 @pytest.mark.parametrize("ratio", [1e2, 1e3])
 @pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
-def test_the_ring_system_keeps_its_digits_in_anisotropic_media(boundary: Any, ratio: float) -> None:
+def test_the_ring_system_keeps_its_digits_in_anisotropic_media(boundary, ratio):
     medium = Medium((1, ratio), 1e-3, boundary=boundary)
     solution = solve(bars(), medium=medium)
     proven = solve(bars(), medium=medium, method="newton-cg")
@@ -65,7 +63,7 @@ def test_the_ring_system_keeps_its_digits_in_anisotropic_media(boundary: Any, ra
 @pytest.mark.parametrize(
     "boundary", ["absorbing", "reflecting", ("periodic", "reflecting"), ("absorbing", "periodic")]
 )
-def test_slow_decay_goes_over_into_none(boundary: Any, method: Any, decay: float) -> None:
+def test_slow_decay_goes_over_into_none(boundary, method, decay):
     # 1/γ is the longest time there is; without absorption, all that is absorbed is in the sources
     slow = solve(DISCS, decay=decay, boundary=boundary, method=method)
     none = solve(DISCS, decay=0.0, boundary=boundary, method=method)
@@ -75,7 +73,7 @@ def test_slow_decay_goes_over_into_none(boundary: Any, method: Any, decay: float
 
 @pytest.mark.parametrize("decay", SLOW)
 @pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
-def test_bounds_hold_and_are_sharp_whatever_the_decay(boundary: Any, decay: float) -> None:
+def test_bounds_hold_and_are_sharp_whatever_the_decay(boundary, decay):
     medium: dict[str, Any] = {"decay": decay, "boundary": boundary}
     exact = solve(DISCS, tolerance=1e-12, **medium).field
     prediction = exact + 1e-2 * np.random.default_rng(0).standard_normal(exact.shape)
@@ -87,7 +85,7 @@ def test_bounds_hold_and_are_sharp_whatever_the_decay(boundary: Any, decay: floa
 
 
 @pytest.mark.parametrize("decay", [1e-9, 1e-14, 1e-18])
-def test_superposition_is_exact_for_one_disc_whatever_the_decay(decay: float) -> None:
+def test_superposition_is_exact_for_one_disc_whatever_the_decay(decay):
     one = Sources.from_lists([20], [20], [5], [1.0])
     exact = solve(one.image((64, 64), np.float64), decay=decay, tolerance=1e-12).field
     assert np.abs(superpose(one, (64, 64), medium=Medium(1.0, decay)) - exact).max() < 1e-12
@@ -95,7 +93,7 @@ def test_superposition_is_exact_for_one_disc_whatever_the_decay(decay: float) ->
 
 @pytest.mark.parametrize(("diffusivity", "step"), UNITS)
 @pytest.mark.parametrize("boundary", ["absorbing", "periodic"])
-def test_units_make_no_difference(diffusivity: float, step: float, boundary: Any) -> None:
+def test_units_make_no_difference(diffusivity, step, boundary):
     usual = {"decay": 0.01, "boundary": boundary}
     other = {
         "decay": 0.01 * (diffusivity / step / step),
@@ -114,7 +112,7 @@ def test_units_make_no_difference(diffusivity: float, step: float, boundary: Any
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("scale", [1e-30, 1e-11, 1e13, 1e30])
 @pytest.mark.parametrize("boundary", ["absorbing", "periodic"])
-def test_sizes_of_values_make_no_difference(scale: float, boundary: Any) -> None:
+def test_sizes_of_values_make_no_difference(scale, boundary):
     exact = solve(DISCS, boundary=boundary).field
     image = DISCS * scale
     for method in ("ring", "ring-cg", "newton-cg"):
@@ -128,7 +126,7 @@ def test_sizes_of_values_make_no_difference(scale: float, boundary: Any) -> None
 
 
 @pytest.mark.parametrize("method", ["ring", "ring-cg", "newton-cg"])
-def test_solutions_are_proven_to_meet_their_tolerance(method: str) -> None:
+def test_solutions_are_proven_to_meet_their_tolerance(method):
     for scale in (1e-3, 1e6):
         exact = solve(scale * DISCS, tolerance=1e-13).field
         for tolerance in (1e-2, 1e-5, 1e-8):
@@ -138,7 +136,7 @@ def test_solutions_are_proven_to_meet_their_tolerance(method: str) -> None:
             assert (error <= solution.node_bound + 1e-12 * scale).all()
 
 
-def test_values_inside_sources_play_no_part() -> None:
+def test_values_inside_sources_play_no_part():
     image = np.zeros((64, 64))
     image[20:30, 20:30] = 1.0
     plain = certify(np.zeros((64, 64)), image)
@@ -161,19 +159,19 @@ def test_values_inside_sources_play_no_part() -> None:
         ({"diffusivity": np.linspace(1e-9, 1, 3600).reshape(60, 60)}, "factor of 1e\\+08"),
     ],
 )
-def test_what_no_tissue_has_is_refused(medium: dict[str, Any], message: str) -> None:
+def test_what_no_tissue_has_is_refused(medium, message):
     with pytest.raises(PhysicsError, match=message):
         solve(DISCS, **medium)
 
 
 @pytest.mark.parametrize("length", [0, -10, 1e200, float("nan"), float("inf"), "long"])
-def test_a_diffusion_length_is_a_length(length: Any) -> None:
+def test_a_diffusion_length_is_a_length(length):
     with pytest.raises(PhysicsError, match="diffusion length must be"):
         Medium().with_diffusion_length(length)
 
 
 @pytest.mark.parametrize("value", [1e31, 1e-31, -1e31])
-def test_values_of_an_absurd_unit_are_refused(value: float) -> None:
+def test_values_of_an_absurd_unit_are_refused(value):
     image = np.zeros((8, 8))
     image[3, 4] = value
     with pytest.raises(PhysicsError, match="of a fixed node is 1e"):
@@ -182,13 +180,13 @@ def test_values_of_an_absurd_unit_are_refused(value: float) -> None:
     assert solve(image).field[3, 4] == 1e-40
 
 
-def test_predictions_of_an_absurd_size_are_refused() -> None:
+def test_predictions_of_an_absurd_size_are_refused():
     with pytest.raises(PhysicsError, match=r"the field holds 1e\+51"):
         certify(np.full(DISCS.shape, 1e51), DISCS)
 
 
 @pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
-def test_fields_of_the_largest_production_are_certified(boundary: Any) -> None:
+def test_fields_of_the_largest_production_are_certified(boundary):
     medium = Medium(decay=1e-6, boundary=boundary)
     production = np.full((8, 9), 2.0**99)  # nearly 1e30
     field = solve(production=production, medium=medium).field
@@ -199,7 +197,7 @@ def test_fields_of_the_largest_production_are_certified(boundary: Any) -> None:
 
 
 @pytest.mark.parametrize("decay", [1e-20, 1 / 400, 1e10])
-def test_bounds_of_the_largest_predictions_do_not_overflow(decay: float) -> None:
+def test_bounds_of_the_largest_predictions_do_not_overflow(decay):
     prediction = np.full(DISCS.shape, 1e50)
     for problem in (Problem(DISCS, decay=decay), Problem(production=DISCS, decay=decay)):
         certificate = certify(prediction, problem)

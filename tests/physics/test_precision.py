@@ -11,14 +11,14 @@ LATTICE = (128, 100)
 
 
 @pytest.fixture(scope="module")
-def image() -> np.ndarray:
+def image():
     rng = np.random.default_rng(0)
     return sample_sources(9, LATTICE, radius=5, rng=rng).image(LATTICE, np.float64)
 
 
 @pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
 @pytest.mark.parametrize("method", ["ring", "ring-cg"])
-def test_single_precision_throughout(image: np.ndarray, boundary: str, method: str) -> None:
+def test_single_precision_throughout(image, boundary, method):
     options = {"boundary": boundary, "method": method}
     single = solve(image, tolerance=1e-5, **options)  # type: ignore[arg-type]
     double = solve(image, **options)  # type: ignore[arg-type]
@@ -30,9 +30,7 @@ def test_single_precision_throughout(image: np.ndarray, boundary: str, method: s
 
 @pytest.mark.parametrize("method", ["ring", "ring-cg", "newton-cg"])
 @pytest.mark.parametrize("tolerance", [1e-6, 1e-4])
-def test_single_precision_fields_of_small_values_meet_the_tolerance(
-    image: np.ndarray, tolerance: float, method: str
-) -> None:
+def test_single_precision_fields_of_small_values_meet_the_tolerance(image, tolerance, method):
     # float32 holds no numbers below 1e-45, and fewer digits of those below 1e-38
     exact = solve(image * 1e-30, tolerance=1e-12).field
     solution = solve(image * 1e-30, tolerance=tolerance, method=method)
@@ -41,7 +39,7 @@ def test_single_precision_fields_of_small_values_meet_the_tolerance(
     assert np.abs(solution.field.astype(np.float64) - exact).max() <= tolerance * 1e-30
 
 
-def test_double_precision_steps_in_where_single_does_not_do() -> None:
+def test_double_precision_steps_in_where_single_does_not_do():
     # opposing values on neighbouring nodes, and a fast axis along which G is nearly constant
     medium = Medium(diffusivity=(1, 1e3), decay=1e-6, boundary="reflecting")
     rng = np.random.default_rng(0)
@@ -53,21 +51,19 @@ def test_double_precision_steps_in_where_single_does_not_do() -> None:
 
 
 @pytest.mark.parametrize("tolerance", [1e-17, 0.0, -1e-3, 1.0, float("nan"), float("inf")])
-def test_a_tolerance_that_no_computation_meets_is_refused(
-    image: np.ndarray, tolerance: float
-) -> None:
+def test_a_tolerance_that_no_computation_meets_is_refused(image, tolerance):
     with pytest.raises(PhysicsError, match="tolerance must lie between 1e-13"):
         solve(image, tolerance=tolerance)
 
 
-def test_an_unknown_method_is_refused(image: np.ndarray) -> None:
+def test_an_unknown_method_is_refused(image):
     with pytest.raises(
         PhysicsError, match=r"'magic' is unknown; choose one of auto, ring, ring-cg"
     ):
         solve(image, method="magic")  # type: ignore[arg-type]
 
 
-def test_zero_values_are_solved_without_a_division() -> None:
+def test_zero_values_are_solved_without_a_division():
     fixed = np.zeros(LATTICE, dtype=bool)
     fixed[3:9, 5] = True
     solution = solve(np.zeros(LATTICE), fixed=fixed)
@@ -75,7 +71,7 @@ def test_zero_values_are_solved_without_a_division() -> None:
     assert solution.stats.residual == 0.0
 
 
-def test_the_medium_of_a_float32_image_is_not_rounded() -> None:
+def test_the_medium_of_a_float32_image_is_not_rounded():
     image = np.zeros(LATTICE, dtype=np.float32)
     image[60, 50] = 1.0
     expected = solve(image.astype(np.float64), decay=1 / 300).field

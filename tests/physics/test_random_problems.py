@@ -171,7 +171,7 @@ MAKERS = {
 
 @pytest.mark.parametrize(("dimensions", "count"), [(2, 80), (3, 30)])
 @pytest.mark.parametrize("kind", MAKERS)
-def test_random_problems(kind: str, dimensions: int, count: int) -> None:
+def test_random_problems(kind, dimensions, count):
     outcomes = check_all(range(count), partial(MAKERS[kind], dimensions=dimensions))
     assert sum(outcomes.values()) - outcomes["no problem"] > 0.6 * count
 
@@ -179,6 +179,6 @@ def test_random_problems(kind: str, dimensions: int, count: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("dimensions", [2, 3])
-def test_thousands_of_random_problems(dimensions: int, kind: str) -> None:
+def test_thousands_of_random_problems(dimensions, kind):
     outcomes = check_all(range(2000), partial(MAKERS[kind], dimensions=dimensions))
     print(*sorted(outcomes.items()), sep="\n")

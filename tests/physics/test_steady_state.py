@@ -125,7 +125,7 @@ def test_paper_scale_equals_the_reference():
     )
 
 
-def test_the_bound_counts_that_fixed_values_are_rounded_to_single_precision() -> None:
+def test_the_bound_counts_that_fixed_values_are_rounded_to_single_precision():
     image = np.full((4, 4), 0.1)  # no node is free
     found = solve(image, tolerance=1e-6)
     assert 0 < np.abs(found.field - image).max() <= found.error_bound

@@ -15,7 +15,7 @@ from diffkeras.reporting.figures import METADATA, new_axis, to_image
         ("us", [(0, 2), (0, 2), (0, 2)], ""),
     ],
 )
-def test_fixed_values_are_on_the_scale_of_the_field(symbols: str, scales: list, unit: str) -> None:
+def test_fixed_values_are_on_the_scale_of_the_field(symbols, scales, unit):
     sources = np.full((4, 5), np.nan)
     sources[1, 2] = 2.0
     figure = field_figure(dict.fromkeys(symbols, sources), np.full((4, 5), 0.25))
@@ -24,12 +24,12 @@ def test_fixed_values_are_on_the_scale_of_the_field(symbols: str, scales: list, 
     assert panels[-1].images[0].colorbar.ax.get_ylabel() == f"field u{unit}"
 
 
-def test_a_picture_without_sources_can_be_drawn() -> None:
+def test_a_picture_without_sources_can_be_drawn():
     figure = field_figure({"x": np.full((4, 5), np.nan)}, np.zeros((4, 5)))
     assert [axis.images[0].get_clim() for axis in figure.axes if axis.images] == [(0, 1), (0, 1)]
 
 
-def test_long_notes_stay_within_the_picture() -> None:
+def test_long_notes_stay_within_the_picture():
     sides = {"top": dk.FixedValue(50.0), "bottom": dk.Robin(2.0, 20.0), "left": dk.FixedFlux(5.0)}
     uptake = dk.MichaelisMenten(np.full((8, 9), 10.0), 3.0)
     problem = dk.Problem(np.zeros((8, 9)), uptake=uptake, boundary=sides, step=10.0)
@@ -53,7 +53,7 @@ def test_long_notes_stay_within_the_picture() -> None:
         ([(2, 3, 4), (2, 4, 4)], 3),
     ],
 )
-def test_three_slices_go_through_the_largest_gradient(sources: list, row: int) -> None:
+def test_three_slices_go_through_the_largest_gradient(sources, row):
     field = np.random.default_rng(0).random((6, 7, 8))
     field[2, 4, 4], field[2, 2, 4] = 9.0, -9.0  # steepest between them
     values = np.full(field.shape, np.nan)
@@ -69,7 +69,7 @@ def test_three_slices_go_through_the_largest_gradient(sources: list, row: int) -
     assert [axis.get_ylabel() for axis in panels[::3]] == ["row", "plane", "plane"]
 
 
-def test_chosen_slices_are_drawn_in_lengths() -> None:
+def test_chosen_slices_are_drawn_in_lengths():
     field = np.random.default_rng(0).random((6, 7, 8))
     solution = dk.solve(fixed=field > 0.9, source_image=field, dimensions=3, step=2.5, decay=0.1)
     figure = solution.plot(unit="µm", slices={"column": 7, "plane": [0, 5]})
@@ -98,13 +98,13 @@ def test_chosen_slices_are_drawn_in_lengths() -> None:
         ((4, 5), {"row": 1}, "this lattice has two dimensions"),
     ],
 )
-def test_slices_that_are_none_are_refused(lattice: tuple, slices: dict, message: str) -> None:
+def test_slices_that_are_none_are_refused(lattice, slices, message):
     with pytest.raises(dk.DiffkerasError, match=message):
         field_figure({}, np.zeros(lattice), slices=slices)
 
 
 @pytest.mark.parametrize("numbers", [2, np.int64(2), np.array([2]), (2,), range(2, 3)])
-def test_slices_are_numbers_of_any_type(numbers: object) -> None:
+def test_slices_are_numbers_of_any_type(numbers):
     assert chosen_slices((4, 5, 6), {"row": numbers}) == [("row", 2)]
 
 
@@ -112,18 +112,18 @@ def test_slices_are_numbers_of_any_type(numbers: object) -> None:
     ("unit", "message"),
     [(3, "the unit is a text, such as 'µm', not 3"), (r"$\foo$", "Unknown symbol: .*foo")],
 )
-def test_units_that_cant_be_drawn_are_refused(unit: str, message: str) -> None:
+def test_units_that_cant_be_drawn_are_refused(unit, message):
     with pytest.raises(dk.DiffkerasError, match=message):
         field_figure({}, np.zeros((4, 5)), unit=unit)
 
 
 @pytest.mark.parametrize("unit", ["$", r"$\mu$m", r"a \$ b \$", "100 %", "_^{"])
-def test_other_units_are_drawn(unit: str) -> None:
+def test_other_units_are_drawn(unit):
     assert to_image(field_figure({}, np.zeros((4, 5)), unit=unit), "svg")
 
 
 @pytest.mark.parametrize("kind", METADATA)
-def test_the_same_figure_is_the_same_file(kind: str) -> None:
+def test_the_same_figure_is_the_same_file(kind):
     def drawn() -> bytes:
         figure, axis = new_axis(2, 2)
         axis.plot([1, 2])

@@ -4,7 +4,7 @@ from diffkeras.reporting.html import Cell, Table, in_code, mark_best, number
 from diffkeras.reporting.text import duration, value_text
 
 
-def test_the_smallest_figure_of_each_column_is_marked() -> None:
+def test_the_smallest_figure_of_each_column_is_marked():
     rows = mark_best([("a", [0.25, None, 3.0]), ("b", [0.5, None, 1.0])])
     assert rows == [
         ["a", Cell("0.25", True), Cell("–", False), Cell("3", False)],
@@ -12,12 +12,12 @@ def test_the_smallest_figure_of_each_column_is_marked() -> None:
     ]
 
 
-def test_figures_that_are_printed_alike_are_both_the_smallest() -> None:
+def test_figures_that_are_printed_alike_are_both_the_smallest():
     rows = mark_best([("a", [2.9801e-8]), ("b", [2.9802e-8]), ("c", [2.99e-8])])
     assert [cell.best for _, cell in rows] == [True, True, False]
 
 
-def test_columns_of_text_are_aligned() -> None:
+def test_columns_of_text_are_aligned():
     table = Table(["method", "MAE"], [["zero field", Cell("0.5")], ["x", "12.25"]])
     assert table.to_text().splitlines() == [
         "method        MAE",
@@ -27,7 +27,7 @@ def test_columns_of_text_are_aligned() -> None:
     ]
 
 
-def test_tables_are_latex_too() -> None:
+def test_tables_are_latex_too():
     table = Table(["method", "error_%"], [["zero & field", Cell("–")], ["x_1", Cell("12.2", True)]])
     lines = table.to_latex().splitlines()
     assert lines[:2] == [r"\begin{tabular}{lr}", r"\toprule"]
@@ -39,7 +39,7 @@ def test_tables_are_latex_too() -> None:
     ]
 
 
-def test_numbers_have_three_digits() -> None:
+def test_numbers_have_three_digits():
     assert [number(v) for v in (0.0123456, 0, None, 1234.5)] == ["0.0123", "0", "–", "1.23e+03"]
 
 
@@ -53,13 +53,13 @@ def test_numbers_have_three_digits() -> None:
         (0.5, "0.5"),
     ],
 )
-def test_values_in_words(value: object, text: str | None) -> None:
+def test_values_in_words(value, text):
     assert value_text(value) == (text or "absolute × step(amplitude=10)")
 
 
-def test_times_in_words() -> None:
+def test_times_in_words():
     assert [duration(s) for s in (5, 600, 7200)] == ["5 s", "10 min", "2.0 h"]
 
 
-def test_words_between_backticks_are_code_and_all_else_is_escaped() -> None:
+def test_words_between_backticks_are_code_and_all_else_is_escaped():
     assert in_code("`a<b` & c") == "<code>a&lt;b</code> &amp; c"

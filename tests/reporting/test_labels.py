@@ -20,16 +20,16 @@ from diffkeras.reporting.labels import label_lines, label_points, place_apart
         ([0.0, -1.0], [0.1, 0.0]),
     ],
 )
-def test_places_are_near_the_wanted_ones(wanted: list[float], placed: list[float]) -> None:
+def test_places_are_near_the_wanted_ones(wanted, placed):
     assert place_apart(wanted, 0.1, 0.0, 1.0) == pytest.approx(placed)
 
 
-def test_too_many_places_move_closer_together() -> None:
+def test_too_many_places_move_closer_together():
     placed = place_apart([0.5] * 21, 0.1, 0.0, 1.0)
     np.testing.assert_allclose(placed, np.linspace(0, 1, 21), atol=1e-12)
 
 
-def test_labels_of_lines_are_in_the_lines_order_and_apart() -> None:
+def test_labels_of_lines_are_in_the_lines_order_and_apart():
     figure, axis = new_axis(yscale="log")
     ends = {"a": 1e-1, "b": 1.01e-1, "c": 1e-5, "d": 1.02e-1}
     for name, end in ends.items():
@@ -43,7 +43,7 @@ def test_labels_of_lines_are_in_the_lines_order_and_apart() -> None:
     assert to_png(figure, dpi=30).startswith(b"\x89PNG")
 
 
-def test_labels_of_points_cover_no_other_label_or_point() -> None:
+def test_labels_of_points_cover_no_other_label_or_point():
     figure, axis = new_axis(7.5, 5.0, xscale="log", yscale="log")
     points = [(1.0, 1e-2), (1.02, 1.1e-2), (1.01, 0.9e-2), (0.9, 1e-2), (1.0, 1e-8)]
     names = [f"method {number}" for number in range(len(points))]

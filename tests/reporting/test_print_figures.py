@@ -18,14 +18,14 @@ def drawn() -> Figure:
     return figure
 
 
-def test_the_same_figure_is_the_same_svg() -> None:
+def test_the_same_figure_is_the_same_svg():
     first, second = print_svg(drawn()), print_svg(drawn())
     assert first == second
     assert b"clip" in first, "the names that matplotlib draws from random numbers are there"
     assert not re.search(rb"<dc:date>|20\d\d-\d\d", first)
 
 
-def test_figures_have_the_width_of_a_column_and_small_type_that_stays_text() -> None:
+def test_figures_have_the_width_of_a_column_and_small_type_that_stays_text():
     figure = drawn()
     svg = print_svg(figure).decode()
     assert re.search(r'width="252pt"', svg)  # 3.5 in
@@ -34,7 +34,7 @@ def test_figures_have_the_width_of_a_column_and_small_type_that_stays_text() -> 
     assert not figure.axes[0].spines["top"].get_visible()
 
 
-def test_nine_series_differ_in_colour_and_marker() -> None:
+def test_nine_series_differ_in_colour_and_marker():
     styles: list[dict[str, Any]] = [series_style(index) for index in range(len(PALETTE))]
     assert len({style["color"] for style in styles}) == 9
     assert len({style["marker"] for style in styles}) == 9
@@ -52,7 +52,7 @@ def test_nine_series_differ_in_colour_and_marker() -> None:
         (100, 1.2e4, ["100", "1000", "10000"]),
     ],
 )
-def test_logarithmic_ticks_are_round_numbers(low: float, high: float, expected: list[str]) -> None:
+def test_logarithmic_ticks_are_round_numbers(low, high, expected):
     figure, axes = print_axes()
     axis = axes[0, 0]
     axis.set(yscale="log", ylim=(low, high))

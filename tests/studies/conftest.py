@@ -1,10 +1,6 @@
 """A small study, as files."""
 
-from pathlib import Path
-
 import pytest
-
-from diffkeras.config import Config
 
 STUDY = """
 name: small
@@ -19,7 +15,7 @@ factors:
 
 
 @pytest.fixture(scope="session")
-def study_file(tiny: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def study_file(tiny, tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     (folder / "tiny.yaml").write_text(tiny.to_yaml())
     (folder / "small.yaml").write_text(STUDY)

@@ -1,13 +1,11 @@
 """What studies cost, before anything starts."""
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 
-from diffkeras.config import Config, load_config
+from diffkeras.config import load_config
 from diffkeras.errors import ConfigurationError
-from diffkeras.studies.config import Study
 from diffkeras.studies.cost import (
     CostCounter,
     Network,
@@ -24,17 +22,17 @@ NETWORK = Network(1000, 10**6)
 
 
 @pytest.fixture
-def counter(monkeypatch: pytest.MonkeyPatch) -> CostCounter:
+def counter(monkeypatch):
     monkeypatch.setattr(CostCounter, "network", lambda self, config: NETWORK)
     return CostCounter()
 
 
 @pytest.fixture
-def study(study_file: Path) -> Study:
+def study(study_file):
     return load_study(str(study_file))
 
 
-def test_operations_are_those_of_the_convolutions(tiny: Config) -> None:
+def test_operations_are_those_of_the_convolutions(tiny):
     """Two operations for each product of a kernel, and little else."""
     config = tiny.with_overrides({"model.architecture": "encoder_decoder"})
     found = count_operations(config)
@@ -48,7 +46,7 @@ def test_operations_are_those_of_the_convolutions(tiny: Config) -> None:
     assert found.flop < rows * columns * 2 * found.parameters
 
 
-def test_costs_add_up(counter: CostCounter, study: Study, tmp_path: Path) -> None:
+def test_costs_add_up(counter, study, tmp_path):
     runs = plan(study, tmp_path / "runs")
     cost = counter.cost([(study, runs)])
     images = sum(run.config.steps * run.config.training.batch_size for run in runs)
@@ -65,9 +63,7 @@ def test_costs_add_up(counter: CostCounter, study: Study, tmp_path: Path) -> Non
     assert f"{cost.runs} runs of 1,000 parameters" in cost_in_words(cost, 100)[0]
 
 
-def test_what_is_shared_counts_once_and_what_is_done_not_at_all(
-    counter: CostCounter, study: Study, tmp_path: Path
-) -> None:
+def test_what_is_shared_counts_once_and_what_is_done_not_at_all(counter, study, tmp_path):
     runs = plan(study, tmp_path / "runs")
     once, twice = counter.cost([(study, runs)]), counter.cost([(study, runs)] * 2)
     assert once == twice
@@ -76,7 +72,7 @@ def test_what_is_shared_counts_once_and_what_is_done_not_at_all(
     assert (nothing.runs, nothing.flop, nothing.data_bytes, nothing.run_bytes) == (0, 0, 0, 0)
 
 
-def test_datasets_are_announced(study: Study, tmp_path: Path) -> None:
+def test_datasets_are_announced(study, tmp_path):
     words = data_in_words(data_needed(study, plan(study, tmp_path / "runs")))
     assert words.startswith("3 datasets with ")
 
@@ -89,8 +85,8 @@ def test_datasets_are_announced(study: Study, tmp_path: Path) -> None:
     ],
 )
 def test_batches_that_do_not_fit_are_refused_before_any_work(
-    study: Study, tmp_path: Path, size: int, replicas: int, message: str
-) -> None:
+    study, tmp_path, size, replicas, message
+):
     base = study.base.with_overrides(
         {"training.batch_size": size, "training.steps_per_epoch": None}
     )
@@ -99,7 +95,7 @@ def test_batches_that_do_not_fit_are_refused_before_any_work(
         check_batches(runs, replicas)
 
 
-def test_the_papers_batches_fit_eight_gpus() -> None:
+def test_the_papers_batches_fit_eight_gpus():
     for name in ("paper", "paper_production"):
         config = load_config(name)
         assert all(config.training.batch_size % gpus == 0 for gpus in (1, 2, 3, 4, 6, 8))
@@ -111,9 +107,7 @@ def test_the_papers_batches_fit_eight_gpus() -> None:
     ("named", "found", "names"),
     [("", 3, ["0", "1", "2"]), ("4, 7", 2, ["4", "7"]), ("4,7", 0, []), ("", 0, [])],
 )
-def test_gpus_have_the_names_of_the_environment(
-    monkeypatch: pytest.MonkeyPatch, named: str, found: int, names: list[str]
-) -> None:
+def test_gpus_have_the_names_of_the_environment(monkeypatch, named, found, names):
     import tensorflow as tf
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)

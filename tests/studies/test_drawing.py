@@ -1,5 +1,3 @@
-from typing import Any
-
 import pytest
 from synthetic_study import synthetic_study
 
@@ -8,7 +6,7 @@ from diffkeras.studies.drawing import baseline_errors, draw_lines, scale_error_a
 from diffkeras.studies.study_data import StudyData
 
 
-def test_baselines_are_of_the_test_set_and_count() -> None:
+def test_baselines_are_of_the_test_set_and_count():
     data = synthetic_study(
         fractions=(1.0,), seeds=2, images=2, test_sets={"uniform": 1.0, "edge": 2.0}
     )
@@ -22,7 +20,7 @@ def test_baselines_are_of_the_test_set_and_count() -> None:
 
 
 @pytest.mark.parametrize("along", ["x", "y"])
-def test_lines_keep_the_limits_and_share_a_label_if_they_are_close(along: Any) -> None:
+def test_lines_keep_the_limits_and_share_a_label_if_they_are_close(along):
     axis = print_axes()[1][0, 0]
     axis.set(**{f"{along}scale": "log", f"{along}lim": (0.01, 10.0)})
     draw_lines(axis, {"zeros": 1.0, "far": 0.02, "mean": 0.99, "high": 1.01, "off": 20.0}, along)
@@ -33,7 +31,7 @@ def test_lines_keep_the_limits_and_share_a_label_if_they_are_close(along: Any) -
     assert len(axis.lines) == 4
 
 
-def test_an_axis_is_widened_to_what_is_near() -> None:
+def test_an_axis_is_widened_to_what_is_near():
     axis = print_axes()[1][0, 0]
     axis.set(yscale="log", ylim=(0.1, 1.0))
     scale_error_axis(axis, {"a": 1e-6, "b": 0.05, "c": 2.0, "d": 0.5, "e": 4.0})

@@ -8,7 +8,7 @@ from diffkeras.studies.plan import data_needed, plan
 from diffkeras.studies.study_file import load_study
 
 
-def test_factors_that_change_the_data_are_tested_on_the_base_test_set(study_file: Path) -> None:
+def test_factors_that_change_the_data_are_tested_on_the_base_test_set(study_file):
     file = study_file.with_name("seeds.yaml")
     file.write_text("name: s\nbase: tiny.yaml\nfactors: {data.seed: [0, 3]}\n")
     study = load_study(str(file))
@@ -17,7 +17,7 @@ def test_factors_that_change_the_data_are_tested_on_the_base_test_set(study_file
     assert study.test.data.seed == 3
 
 
-def test_runs_are_named_after_what_they_compute(study_file: Path) -> None:
+def test_runs_are_named_after_what_they_compute(study_file):
     cells = plan(load_study(str(study_file)), Path("there"))
     names = [cell.run_dir.name for cell in cells]
     assert len(set(names)) == 4
@@ -26,7 +26,7 @@ def test_runs_are_named_after_what_they_compute(study_file: Path) -> None:
     assert [cell.config.name for cell in cells] == names
 
 
-def test_the_numbers_of_epochs_and_of_tests_change_no_name(study_file: Path) -> None:
+def test_the_numbers_of_epochs_and_of_tests_change_no_name(study_file):
     def names(**overrides: int) -> list[str]:
         changed = {key.replace("__", "."): value for key, value in overrides.items()}
         return [cell.identity for cell in plan(load_study(str(study_file), changed), Path())]
@@ -35,7 +35,7 @@ def test_the_numbers_of_epochs_and_of_tests_change_no_name(study_file: Path) -> 
     assert not set(names(training__epochs=3)) & set(names())
 
 
-def test_what_is_tested_only_needs_no_training_examples(study_file: Path) -> None:
+def test_what_is_tested_only_needs_no_training_examples(study_file):
     file = study_file.with_name("edge.yaml")
     file.write_text(
         "name: e\nbase: tiny.yaml\nfactors: {data.train_fraction: [0.25, 1]}\n"
@@ -112,7 +112,7 @@ def test_what_is_tested_only_needs_no_training_examples(study_file: Path) -> Non
         ),
     ],
 )
-def test_malformed_studies_are_refused(study_file: Path, content: str, message: str) -> None:
+def test_malformed_studies_are_refused(study_file, content, message):
     file = study_file.with_name("malformed.yaml")
     file.write_text(content)
     with pytest.raises(ConfigurationError, match=message) as caught:
@@ -120,7 +120,7 @@ def test_malformed_studies_are_refused(study_file: Path, content: str, message: 
     assert "\n" not in str(caught.value)
 
 
-def test_variants_are_a_factor(study_file: Path) -> None:
+def test_variants_are_a_factor(study_file):
     file = study_file.with_name("variants.yaml")
     file.write_text(
         "name: v\nbase: tiny.yaml\nsettings: {training: {epochs: 1}}\n"
@@ -151,7 +151,7 @@ def test_variants_are_a_factor(study_file: Path) -> None:
     assert [test.evaluation.bounds for test in study.test_sets.values()] == [0, 2]
 
 
-def test_a_study_computes_bounds_if_it_says_so(study_file: Path) -> None:
+def test_a_study_computes_bounds_if_it_says_so(study_file):
     file = study_file.with_name("bounds.yaml")
     text = "name: b\nbase: tiny.yaml\nfactors: {training.seed: [0]}\n"
     file.write_text(text)

@@ -1,7 +1,6 @@
 import base64
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,14 +45,14 @@ REFUSED = Analysis("spread", "Spread", lambda _: True, _never, None)  # type: ig
 
 
 @pytest.fixture(autouse=True, scope="module")
-def few_analyses() -> Iterator[None]:
+def few_analyses():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "ANALYSES", (errors.IN_REGIONS, errors.BY_COUNT, REFUSED))
         yield
 
 
 @pytest.fixture(scope="module")
-def files(few_analyses: None, tmp_path_factory: pytest.TempPathFactory) -> Written:
+def files(few_analyses, tmp_path_factory):
     """A study's directory, of two sizes and two seeds on two test sets; treat it as read-only."""
     data = synthetic_study(
         fractions=(0.05, 1.0),
@@ -69,7 +68,7 @@ def files(few_analyses: None, tmp_path_factory: pytest.TempPathFactory) -> Writt
     return written
 
 
-def test_a_study_leaves_tables_figures_and_its_description(files: Written) -> None:
+def test_a_study_leaves_tables_figures_and_its_description(files):
     answered = ("errors", "source_counts")
     assert files.contents().keys() == {
         *("study.json", "runs.csv", "baselines.csv", "examples.csv.gz", "report.html"),
@@ -87,7 +86,7 @@ def test_a_study_leaves_tables_figures_and_its_description(files: Written) -> No
     assert read_study(files.directory).factors == files.data.factors
 
 
-def test_the_report_needs_no_other_file_and_names_everything(files: Written) -> None:
+def test_the_report_needs_no_other_file_and_names_everything(files):
     html = (files.directory / "report.html").read_text()
     pictures = re.findall(r"<img[^>]*?src=[\"']([^\"']*)", html)
     assert len(pictures) == 2
@@ -112,9 +111,7 @@ def test_the_report_needs_no_other_file_and_names_everything(files: Written) -> 
     assert html.count('class="best"') >= 8
 
 
-def test_a_second_report_of_the_same_study_changes_no_file(
-    files: Written, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_report_of_the_same_study_changes_no_file(files, monkeypatch):
     class Tomorrow:
         @staticmethod
         def today() -> "Tomorrow":

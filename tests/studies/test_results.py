@@ -1,41 +1,37 @@
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import pytest
 from synthetic_runs import synthetic_runs
 from synthetic_study import synthetic_study
 
-from diffkeras.config import Config
 from diffkeras.errors import RunError
-from diffkeras.studies.config import PlannedRun, WorstCasesConfig
+from diffkeras.studies.config import WorstCasesConfig
 from diffkeras.studies.results import check_searches, passes, read_results
-from diffkeras.studies.study_data import SEARCH_NUMBERS, StudyData
+from diffkeras.studies.study_data import SEARCH_NUMBERS
 
 
 @pytest.fixture(scope="module")
-def data() -> StudyData:
+def data():
     return synthetic_study(
         fractions=(0.05, 1.0), losses={"a": 1.0}, seeds=2, test_sets={"main": 1.0, "edge": 2.0}
     )
 
 
 @pytest.fixture
-def runs(data: StudyData, tmp_path: Path) -> list[PlannedRun]:
+def runs(data, tmp_path):
     return synthetic_runs(data, tmp_path)[1]
 
 
 @pytest.fixture
-def baselines(runs: list[PlannedRun]) -> dict[str, Path]:
+def baselines(runs):
     """Label of each test set → directory of the errors of the baselines."""
     pool = runs[0].run_dir.parent / "baselines"
     return {path.name: path for path in sorted(pool.iterdir(), reverse=True)}
 
 
-def test_the_files_of_runs_are_the_tables_of_a_study(
-    data: StudyData, runs: list[PlannedRun], baselines: dict[str, Path]
-) -> None:
+def test_the_files_of_runs_are_the_tables_of_a_study(data, runs, baselines):
     found = read_results(runs, data.factors, baselines)
     assert found.factors == data.factors
     pd.testing.assert_frame_equal(found.runs, data.runs, check_like=True)
@@ -57,7 +53,7 @@ def test_the_files_of_runs_are_the_tables_of_a_study(
     assert found.test_sets == ["main", "edge"]
 
 
-def test_searches_have_the_run_and_its_factors(data: StudyData, runs: list[PlannedRun]) -> None:
+def test_searches_have_the_run_and_its_factors(data, runs):
     search = runs[1].run_dir / "searches" / "0"
     search.mkdir(parents=True)
     rows = {name: [0.5, 0.75] for name in SEARCH_NUMBERS} | {"sources": [3, 3]}
@@ -87,12 +83,7 @@ def test_searches_have_the_run_and_its_factors(data: StudyData, runs: list[Plann
         ("run.json", {'"seconds": ': '"seconds": "x", "s": '}),
     ],
 )
-def test_missing_and_damaged_files_are_named(
-    data: StudyData,
-    runs: list[PlannedRun],
-    name: str,
-    content: str | dict[str, str] | None,
-) -> None:
+def test_missing_and_damaged_files_are_named(data, runs, name, content):
     file = runs[2].run_dir / name
     before = file.read_bytes().decode()
     file.unlink()
@@ -112,14 +103,14 @@ SETTINGS = WorstCasesConfig(starts=2)
 
 
 @pytest.fixture
-def searches(tmp_path: Path) -> pd.DataFrame:
+def searches(tmp_path):
     """That of two searches, which is written."""
     rows = pd.DataFrame({name: [1.5, 2.5] for name in SEARCH_NUMBERS} | {"sources": [1, 2]})
     rows.to_csv(tmp_path / "searches.csv", index=False)
     return rows
 
 
-def test_searches_are_complete(searches: pd.DataFrame, tmp_path: Path, tiny: Config) -> None:
+def test_searches_are_complete(searches, tmp_path, tiny):
     check_searches(tmp_path, tiny, SETTINGS)
     assert passes(check_searches, tmp_path, tiny, SETTINGS)
     assert not passes(check_searches, tmp_path, tiny, WorstCasesConfig(starts=3))
@@ -140,9 +131,7 @@ def test_searches_are_complete(searches: pd.DataFrame, tmp_path: Path, tiny: Con
         lambda text: text.replace(",2\n", ",two\n", 1),
     ],
 )
-def test_damaged_searches_are_named(
-    searches: pd.DataFrame, tmp_path: Path, tiny: Config, damage: object
-) -> None:
+def test_damaged_searches_are_named(searches, tmp_path, tiny, damage):
     file = tmp_path / "searches.csv"
     assert callable(damage)
     changed = damage(file.read_text())

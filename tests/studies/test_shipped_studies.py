@@ -29,7 +29,7 @@ def runs(name: str) -> list[Config]:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_study_is_named_after_its_file_and_asks_a_question(name: str) -> None:
+def test_a_study_is_named_after_its_file_and_asks_a_question(name):
     assert study(name).name == name
     assert study(name).question.endswith("?")
     reading = study(name).base.physics.sources
@@ -42,7 +42,7 @@ WITHOUT_FULL_SCALE = ("optimizers_reduced",)
 
 
 @pytest.mark.parametrize("name", [name for name in REDUCED if name not in WITHOUT_FULL_SCALE])
-def test_a_reduced_study_asks_what_the_full_one_asks(name: str) -> None:
+def test_a_reduced_study_asks_what_the_full_one_asks(name):
     reduced, full = study(name), study(name.removesuffix("_reduced"))
     assert reduced.question == full.question
     assert BASES[reduced.base.name] == full.base.name
@@ -52,18 +52,18 @@ def test_a_reduced_study_asks_what_the_full_one_asks(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REDUCED)
-def test_runs_of_a_reduced_study_have_equally_many_steps(name: str) -> None:
+def test_runs_of_a_reduced_study_have_equally_many_steps(name):
     counted = {config.steps for config in runs(name)}
     assert len(counted) == (6 if name == "training_time_reduced" else 1)
 
 
 @pytest.mark.parametrize("name", [name for name in SHIPPED if name.startswith("source_counts")])
-def test_surrogates_of_all_source_counts_have_equally_many_examples(name: str) -> None:
+def test_surrogates_of_all_source_counts_have_equally_many_examples(name):
     used = {c.data.train_examples_used * len(c.data.sources) for c in runs(name)}
     assert len(used) == 1
 
 
-def test_studies_share_their_runs() -> None:
+def test_studies_share_their_runs():
     def identities(name: str) -> set[str]:
         return {run_identity(config) for config in runs(name)}
 
@@ -74,7 +74,7 @@ def test_studies_share_their_runs() -> None:
     assert found == shared
 
 
-def test_disjoint_subsets_are_disjoint() -> None:
+def test_disjoint_subsets_are_disjoint():
     for name in [name for name in SHIPPED if name.startswith("disjoint_subsets")]:
         parts = {(c.data.train_numbers.start, c.data.train_numbers.stop) for c in runs(name)}
         ends = [number for part in sorted(parts) for number in part]
@@ -82,7 +82,7 @@ def test_disjoint_subsets_are_disjoint() -> None:
         assert ends == sorted(ends)
 
 
-def test_the_documentation_has_the_number_of_runs_of_each_study() -> None:
+def test_the_documentation_has_the_number_of_runs_of_each_study():
     page = (Path(__file__).parents[2] / "docs" / "studies.md").read_text(encoding="utf-8")
     listed: dict[str, list[str]] = {}
     for names, numbers in re.findall(r"^\| (`.*?`) \| .* \| ([\d; ]+) \|$", page, re.MULTILINE):
@@ -97,7 +97,7 @@ def test_the_documentation_has_the_number_of_runs_of_each_study() -> None:
     assert f"train {len(distinct)} different runs" in page
 
 
-def test_kinds_of_networks_have_equally_many_weights() -> None:
+def test_kinds_of_networks_have_equally_many_weights():
     configs = {
         config.model.architecture: config for config in runs(f"{ARCHITECTURES}_parameters_64")
     }
@@ -109,7 +109,7 @@ def test_kinds_of_networks_have_equally_many_weights() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in SHIPPED if name.startswith("size_production")])
-def test_the_designed_studies_have_the_papers_recipe(name: str) -> None:
+def test_the_designed_studies_have_the_papers_recipe(name):
     configs, paper = runs(name), load_config("paper_production")
     for key in ("optimizer", "learning_rate", "schedule", "warmup", "rollback_factor"):
         assert {getattr(c.training, key) for c in configs} == {getattr(paper.training, key)}
@@ -124,7 +124,7 @@ def test_the_designed_studies_have_the_papers_recipe(name: str) -> None:
         check_batch(config, 1)
 
 
-def test_the_page_has_the_runs_of_each_study() -> None:
+def test_the_page_has_the_runs_of_each_study():
     """What studies cost is on a page; a changed study needs `make findings`."""
     page = Path(__file__).parents[2] / "docs" / "results" / "findings" / "costs.md"
     listed = re.findall(r"^\| `(\w+)` \| ([\d,]+) \|", page.read_text("utf-8"), re.MULTILINE)

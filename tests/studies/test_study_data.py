@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -17,7 +16,7 @@ from diffkeras.studies.study_data import (
 
 
 @pytest.fixture(scope="module")
-def data() -> StudyData:
+def data():
     # a label that pandas takes for a missing value, and counts that look like numbers
     variants = {"None": lambda n: 1.0, "1": lambda n: 2.0}
     found = synthetic_study(
@@ -28,13 +27,13 @@ def data() -> StudyData:
 
 
 @pytest.fixture
-def directory(data: StudyData, tmp_path: Path) -> Path:
+def directory(data, tmp_path):
     write_tables(tmp_path, data)
     (tmp_path / "study.json").write_text(json.dumps({"factors": data.factors}))
     return tmp_path
 
 
-def test_a_study_is_read_back_from_its_committed_tables(data: StudyData, directory: Path) -> None:
+def test_a_study_is_read_back_from_its_committed_tables(data, directory):
     text = pd.read_csv(directory / "examples.csv.gz", dtype={"run": str})
     pd.testing.assert_frame_equal(text, data.examples)
     (directory / "examples.csv.gz").unlink()
@@ -46,13 +45,13 @@ def test_a_study_is_read_back_from_its_committed_tables(data: StudyData, directo
     assert found.examples is None
 
 
-def test_the_same_study_is_the_same_files(data: StudyData, directory: Path) -> None:
+def test_the_same_study_is_the_same_files(data, directory):
     before = {file.name: file.read_bytes() for file in directory.iterdir()}
     write_tables(directory, data)
     assert {file.name: file.read_bytes() for file in directory.iterdir()} == before
 
 
-def test_types_of_a_table_survive(tmp_path: Path) -> None:
+def test_types_of_a_table_survive(tmp_path):
     table = pd.DataFrame(
         {
             "subset": ["1", "2", "NA"],
@@ -67,7 +66,7 @@ def test_types_of_a_table_survive(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["study.json", "runs.csv", "baselines.csv"])
-def test_missing_and_damaged_tables_are_named(directory: Path, name: str) -> None:
+def test_missing_and_damaged_tables_are_named(directory, name):
     for content in (None, b"", b"[1]", b"\xff\xfe"):
         if content is None:
             (directory / name).unlink()

@@ -1,19 +1,16 @@
-from pathlib import Path
-
 import pytest
 
-from diffkeras.config import Config
 from diffkeras.errors import OutputError
 from diffkeras.studies.study_directory import budget_in_words, failures, write_failed
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"run,error\n" + b"x" * 200_000, b"a,b\n1,2\n"])
-def test_a_damaged_list_of_failed_runs_is_ignored(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_list_of_failed_runs_is_ignored(tmp_path, content):
     (tmp_path / "failed.csv").write_bytes(content)
     assert failures(tmp_path, []) == {}
 
 
-def test_a_list_of_failed_runs_that_cant_be_removed_is_named(tmp_path: Path) -> None:
+def test_a_list_of_failed_runs_that_cant_be_removed_is_named(tmp_path):
     (tmp_path / "failed.csv").mkdir()
     with pytest.raises(OutputError, match=r"failed\.csv can't be written"):
         write_failed(tmp_path, [])
@@ -45,5 +42,5 @@ def test_a_list_of_failed_runs_that_cant_be_removed_is_named(tmp_path: Path) -> 
         ),
     ],
 )
-def test_the_budget_says_what_is_equal(tiny: Config, changed: dict[str, float], words: str) -> None:
+def test_the_budget_says_what_is_equal(tiny, changed, words):
     assert budget_in_words([tiny, tiny.with_overrides(changed)]).startswith(words)

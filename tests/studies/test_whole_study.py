@@ -16,12 +16,8 @@ from diffkeras.workflows.study_runs.run_study import run_study
 
 
 def test_an_interrupted_study_goes_on_to_its_report(
-    study_file: Path,
-    data_dir: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    log: pytest.LogCaptureFixture,
-) -> None:
+    study_file, data_dir, tmp_path, monkeypatch, log
+):
     file = study_file.with_name("whole.yaml")
     settings = "settings: {training.epochs: 1}\nfactors: {data.train_fraction: [0.5, 1]}"
     file.write_text(f"name: whole\nquestion: How large?\nbase: tiny.yaml\n{settings}\n")

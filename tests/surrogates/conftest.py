@@ -1,12 +1,10 @@
 """Graphs of these tests run as they were traced; `tests/tf_solver` has optimized ones."""
 
-from collections.abc import Iterator
-
 import lean_runs
 import pytest
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quick_graphs() -> Iterator[None]:
+def quick_graphs():
     with lean_runs.quick_graphs():
         yield

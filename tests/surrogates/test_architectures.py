@@ -1,6 +1,5 @@
 """Each architecture: built by a configuration, trained, loaded, proven and exported."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,6 @@ import tensorflow as tf
 from lean_runs import lean_training
 from surrogate_kinds import KINDS
 
-from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.surrogates.build import build_model, make_operator
@@ -47,18 +45,13 @@ TRAINED: dict[str, dict[str, Any]] = {
         pytest.param("transformer", marks=pytest.mark.slow),
     ],
 )
-def trained(
-    request: pytest.FixtureRequest,
-    tiny: Config,
-    data_dir: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
+def trained(request, tiny, data_dir, tmp_path_factory):
     config = tiny.with_overrides({**TRAINED[request.param], "training.epochs": 1})
     with lean_training():
         return train(config, data_dir, tmp_path_factory.mktemp("runs") / request.param).path
 
 
-def test_a_trained_architecture_predicts_proves_and_exports(trained: Path, tmp_path: Path) -> None:
+def test_a_trained_architecture_predicts_proves_and_exports(trained, tmp_path):
     surrogate = load_surrogate(trained)
     images = np.zeros((2, 20, 16))  # another lattice than that of the training
     images[:, 4:7, 5:9] = 1.0
@@ -73,7 +66,7 @@ def test_a_trained_architecture_predicts_proves_and_exports(trained: Path, tmp_p
     np.testing.assert_allclose(served[..., 0], prediction.field, rtol=1e-4, atol=1e-6)
 
 
-def test_the_equation_is_that_of_each_diffusion_length(tiny: Config) -> None:
+def test_the_equation_is_that_of_each_diffusion_length(tiny):
     config = tiny.with_overrides(
         {
             **LINEAR,
@@ -96,7 +89,7 @@ def test_the_equation_is_that_of_each_diffusion_length(tiny: Config) -> None:
         assert np.abs(balance).max() < 1e-3 * float(medium.decay) * np.abs(field[far]).max()
 
 
-def test_the_operator_is_in_units_of_the_lattice(tiny: Config) -> None:
+def test_the_operator_is_in_units_of_the_lattice(tiny):
     config = tiny.with_overrides(
         {"physics": {"decay": 0.5, "step": 2.0, "diffusivity": 4.0}, "data.radius": 2}
     )
@@ -109,7 +102,7 @@ def test_the_operator_is_in_units_of_the_lattice(tiny: Config) -> None:
 @pytest.mark.parametrize(
     "architecture", ["encoder_decoder", "joined_pair", "u_net", "fourier_neural_operator"]
 )
-def test_fixed_values_are_an_option_of_each(architecture: str, pad: bool, tiny: Config) -> None:
+def test_fixed_values_are_an_option_of_each(architecture, pad, tiny):
     config = tiny.with_overrides(
         {
             "model.architecture": architecture,
@@ -126,7 +119,7 @@ def test_fixed_values_are_an_option_of_each(architecture: str, pad: bool, tiny: 
     assert np.any(field[image == 0] != 0)
 
 
-def test_without_a_network_no_side_has_to_be_divided(tiny: Config) -> None:
+def test_without_a_network_no_side_has_to_be_divided(tiny):
     config = tiny.with_overrides(
         {
             **LINEAR,
@@ -189,15 +182,13 @@ LENGTHS = {"physics.decay": 1 / 400, "data.diffusion_length": [1, 9]}
         ),
     ],
 )
-def test_what_a_network_cannot_be_combined_with(
-    overrides: dict[str, Any], message: str, tiny: Config
-) -> None:
+def test_what_a_network_cannot_be_combined_with(overrides, message, tiny):
     with pytest.raises(ConfigurationError, match=message):
         tiny.with_overrides(overrides)
 
 
 @pytest.mark.parametrize(("initial_weights", "biased"), [("keras", False), ("pytorch", True)])
-def test_initial_weights(tiny: Config, initial_weights: str, biased: bool) -> None:
+def test_initial_weights(tiny, initial_weights, biased):
     model = build_model(tiny.with_overrides({"model.initial_weights": initial_weights}))
     biases = [w.numpy() for w in model.trainable_weights if w.path.endswith("conv_1/bias")]
     assert biases
@@ -206,7 +197,7 @@ def test_initial_weights(tiny: Config, initial_weights: str, biased: bool) -> No
 
 @pytest.mark.parametrize("pad", [False, True])
 @pytest.mark.parametrize("architecture", ["encoder_decoder", "joined_pair"])
-def test_diffusion_lengths_are_a_channel(tiny: Config, pad: bool, architecture: str) -> None:
+def test_diffusion_lengths_are_a_channel(tiny, pad, architecture):
     changes = {**LENGTHS, "model.architecture": architecture, "model.pad": pad}
     model = build_model(tiny.with_overrides(changes))
     assert model.name == architecture + "_padded" * pad
@@ -224,6 +215,6 @@ def test_diffusion_lengths_are_a_channel(tiny: Config, pad: bool, architecture: 
         ({"model.architecture": "joined_pair", "model.corrections": 0}, 3),
     ],
 )
-def test_maps_that_vary_are_channels(tiny: Config, change: Any, channels: int) -> None:
+def test_maps_that_vary_are_channels(tiny, change, channels):
     model = build_model(tiny.with_overrides(KINDS["tissue"]).with_overrides(change))
     assert model.input_shape == (None, None, None, channels)

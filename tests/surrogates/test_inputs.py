@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from diffkeras import Medium, MichaelisMenten, Problem, Sources
-from diffkeras.config import Config
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import FixedValue
 from diffkeras.physics.problem.uptake import CappedUptake
@@ -42,7 +41,7 @@ IMAGE[4:8, 5:9] = 0.7
 
 
 @pytest.fixture(scope="module")
-def configs(tiny: Config) -> dict[str, Config]:
+def configs(tiny):
     changes = {"tissue": {"model.corrections": 1, "model.transform": "linear"}}
     changes["cells"] = changes["tissue"]
     return {
@@ -52,7 +51,7 @@ def configs(tiny: Config) -> dict[str, Config]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_problem_has_the_medium_of_the_training(configs: dict[str, Config], kind: str) -> None:
+def test_a_problem_has_the_medium_of_the_training(configs, kind):
     problem = problem_of(configs[kind], IMAGE, **COMPLETE[kind])
     images, media = network_inputs(configs[kind], problem)
     np.testing.assert_array_equal(images[0, ..., 0], np.float32(IMAGE))
@@ -74,7 +73,7 @@ def test_a_problem_has_the_medium_of_the_training(configs: dict[str, Config], ki
         np.testing.assert_array_equal(media[name], np.float32(values))
 
 
-def test_images_of_a_batch_may_have_own_media(configs: dict[str, Config]) -> None:
+def test_images_of_a_batch_may_have_own_media(configs):
     lengths = np.float32([1.1, 2.3, 20])
     problems = [
         problem_of(configs["lengths"], IMAGE, diffusion_length=float(length)) for length in lengths
@@ -88,9 +87,7 @@ def test_images_of_a_batch_may_have_own_media(configs: dict[str, Config]) -> Non
     )
 
 
-def test_the_image_of_a_production_is_the_production_over_the_decay(
-    configs: dict[str, Config],
-) -> None:
+def test_the_image_of_a_production_is_the_production_over_the_decay(configs):
     config = configs["production"]
     problem = Problem(production=0.05 * np.float32(IMAGE), medium=config.physics.medium)
     np.testing.assert_array_equal(network_inputs(config, problem)[0][0, ..., 0], np.float32(IMAGE))
@@ -136,9 +133,7 @@ def test_the_image_of_a_production_is_the_production_over_the_decay(
         ("production", {"production": IMAGE}, "leave out the production"),
     ],
 )
-def test_what_it_was_not_trained_for_is_refused_by_name(
-    configs: dict[str, Config], kind: str, change: dict[str, Any], message: str
-) -> None:
+def test_what_it_was_not_trained_for_is_refused_by_name(configs, kind, change, message):
     keywords = {name: v for name, v in {**COMPLETE[kind], **change}.items() if v is not None}
     with pytest.raises(PhysicsError, match=message):
         network_inputs(configs[kind], problem_of(configs[kind], IMAGE, **keywords))
@@ -151,14 +146,12 @@ def test_what_it_was_not_trained_for_is_refused_by_name(
         (Problem(np.zeros((4, 4, 4)), dimensions=3), r"two dimensions, .* \(4, 4, 4\)"),
     ],
 )
-def test_problems_that_no_surrogate_takes(
-    configs: dict[str, Config], problem: Problem, message: str
-) -> None:
+def test_problems_that_no_surrogate_takes(configs, problem, message):
     with pytest.raises(PhysicsError, match=message):
         network_inputs(configs["one medium"], problem)
 
 
-def test_fixed_nodes_are_refused_where_sources_produce(configs: dict[str, Config]) -> None:
+def test_fixed_nodes_are_refused_where_sources_produce(configs):
     problem = Problem(IMAGE, production=IMAGE, decay=0.05)
     with pytest.raises(PhysicsError, match="sources produce, and the problem fixes nodes"):
         network_inputs(configs["production"], problem)

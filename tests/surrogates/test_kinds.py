@@ -1,8 +1,6 @@
 """Each kind of surrogate: near or far, its bounds hold, also in its SavedModel."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,6 @@ from drawn_problems import drawn_problems
 from surrogate_kinds import FAMILY, KINDS, scaled, untrained
 
 import diffkeras as dk
-from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.features import make_example
 from diffkeras.data.reading.examples import completion, problem_of_examples, to_network_pair
@@ -20,7 +17,6 @@ from diffkeras.errors import RunError
 from diffkeras.surrogates.inputs import network_inputs
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.saved_model import export_saved_model
-from diffkeras.surrogates.surrogate import Surrogate
 
 # of rounds of conjugate gradients that know the equation: mean error relative to the mean field
 NEAR = {"cells": 0.01, "sides": 0.01}
@@ -38,31 +34,31 @@ SLOW = ("cells", "sides", "one medium")
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
+def kind(request):
     return request.param
 
 
 @pytest.fixture(scope="module")
-def surrogate(kind: str, tiny: Config) -> Surrogate:
+def surrogate(kind, tiny):
     return untrained(tiny.with_overrides(KINDS[kind]))
 
 
 @pytest.fixture(scope="module")
-def problem(surrogate: Surrogate) -> dk.Problem:
+def problem(surrogate):
     return drawn_problems(surrogate.config, 2, 3)
 
 
 @pytest.fixture(scope="module")
-def exact(problem: dk.Problem) -> np.ndarray:
+def exact(problem):
     return dk.solve(problem).field
 
 
 @pytest.fixture(scope="module")
-def prediction(surrogate: Surrogate, problem: dk.Problem) -> dk.Prediction:
+def prediction(surrogate, problem):
     return surrogate.predict(problem)
 
 
-def test_bounds_hold(kind: str, prediction: dk.Prediction, exact: np.ndarray) -> None:
+def test_bounds_hold(kind, prediction, exact):
     errors = np.abs(prediction.field - exact)
     assert prediction.field.dtype == np.float32
     assert (errors <= prediction.node_bound + 1e-9).all()
@@ -73,7 +69,7 @@ def test_bounds_hold(kind: str, prediction: dk.Prediction, exact: np.ndarray) ->
     assert (np.abs(corrected.field - exact) <= corrected.node_bound + 1e-9).all()
 
 
-def test_a_tolerance_is_met(surrogate: Surrogate, problem: dk.Problem, exact: np.ndarray) -> None:
+def test_a_tolerance_is_met(surrogate, problem, exact):
     for asked, truth in ((problem, exact), (problem.images[1], exact[1])):
         found = surrogate.predict(asked, tolerance=1e-5)
         errors = np.abs(found.field - truth)
@@ -81,9 +77,7 @@ def test_a_tolerance_is_met(surrogate: Surrogate, problem: dk.Problem, exact: np
         assert errors.max() - 1e-9 <= found.error_bound <= 1e-5 * exact.max()
 
 
-def test_batches_and_units_do_not_matter(
-    kind: str, surrogate: Surrogate, problem: dk.Problem, prediction: dk.Prediction
-) -> None:
+def test_batches_and_units_do_not_matter(kind, surrogate, problem, prediction):
     alone = surrogate.predict(problem.images[2]).field
     np.testing.assert_allclose(alone, prediction.field[2], rtol=1e-5, atol=1e-6)
     parts = surrogate.predict(problem, batch_size=2).field
@@ -99,9 +93,7 @@ def test_batches_and_units_do_not_matter(
 
 
 @pytest.mark.parametrize("kind", ["tissue"], indirect=True, scope="module")
-def test_a_field_that_is_not_finite_is_refused(
-    surrogate: Surrogate, log: pytest.LogCaptureFixture
-) -> None:
+def test_a_field_that_is_not_finite_is_refused(surrogate, log):
     image = np.pad([[1.0]], ((7, 8), (7, 8)))
     prediction = surrogate.predict(image, diffusivity=0.5, decay=10.0)
     assert "trained with decay from 0.05 to 0.55, and these maps have 10 to 10" in log.text
@@ -111,7 +103,7 @@ def test_a_field_that_is_not_finite_is_refused(
 
 
 @pytest.fixture(scope="module")
-def exported(surrogate: Surrogate, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(surrogate, tmp_path_factory):
     path = tmp_path_factory.mktemp("exported") / "saved_model"
     export_saved_model(surrogate, path)
     return path
@@ -124,14 +116,7 @@ def of_kinds(*, slow: bool) -> pytest.MarkDecorator:
 
 
 @of_kinds(slow=False)
-def test_the_saved_model_does_the_same(
-    kind: str,
-    exported: Path,
-    surrogate: Surrogate,
-    problem: dk.Problem,
-    prediction: dk.Prediction,
-    exact: np.ndarray,
-) -> None:
+def test_the_saved_model_does_the_same(kind, exported, surrogate, problem, prediction, exact):
     images, media = network_inputs(surrogate.config, problem)
     loaded = tf.saved_model.load(str(exported))
     signature = loaded.signatures["serving_default"]
@@ -164,9 +149,7 @@ def test_the_saved_model_does_the_same(
 
 
 @pytest.mark.parametrize("kind", ["lengths"], indirect=True, scope="module")
-def test_the_saved_model_checks_lengths(
-    exported: Path, surrogate: Surrogate, problem: dk.Problem
-) -> None:
+def test_the_saved_model_checks_lengths(exported, surrogate, problem):
     images, media = network_inputs(surrogate.config, problem)
     loaded, lengths = tf.saved_model.load(str(exported)), media["diffusion_length"]
     served, fields = loaded.signatures["serving_default"], loaded.serve(images, lengths)
@@ -197,13 +180,8 @@ np.savez("fields.npz", served=model.serve(**given), bound=proof["error_bound"])
 
 @of_kinds(slow=True)
 def test_it_runs_where_diffkeras_is_not_installed(
-    exported: Path,
-    surrogate: Surrogate,
-    problem: dk.Problem,
-    prediction: dk.Prediction,
-    exact: np.ndarray,
-    without_diffkeras: Callable[..., Any],
-) -> None:
+    exported, surrogate, problem, prediction, exact, without_diffkeras
+):
     images, media = network_inputs(surrogate.config, problem)
     np.savez(exported.parent / "given.npz", source_images=images, **media)
     without_diffkeras(PROGRAM, exported.parent)
@@ -218,9 +196,7 @@ OVERLAP = {"physics.sources": "production", "data.placement.overlap": True}
 @pytest.mark.parametrize(
     "overrides", [*KINDS.values(), {**OVERLAP, "model.transform": "linear"}, FAMILY]
 )
-def test_a_network_sees_in_predictions_what_it_is_trained_on(
-    tiny: Config, overrides: dict[str, Any]
-) -> None:
+def test_a_network_sees_in_predictions_what_it_is_trained_on(tiny, overrides):
     config = tiny.with_overrides(overrides)
     count = config.data.sources[-1]
     dataset, complete = DatasetConfig.of(count, config), completion(config)

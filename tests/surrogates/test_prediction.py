@@ -1,7 +1,6 @@
 """Predictions with proven bounds, and what a surrogate takes."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ from drawn_problems import drawn_problems
 from surrogate_kinds import KINDS, SIDES, UNITS, untrained
 
 import diffkeras as dk
-from diffkeras.config import Config
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import BatchCertificate, Certificate
 from diffkeras.representation.network_input import network_input
@@ -23,23 +21,23 @@ from diffkeras.tf_solver import TensorSolver
 
 
 @pytest.fixture(scope="module")
-def surrogate(tiny: Config) -> Surrogate:
+def surrogate(tiny):
     return Surrogate(build_model(tiny), tiny)
 
 
 @pytest.fixture(scope="module")
-def varying(tiny: Config) -> Surrogate:
+def varying(tiny):
     return untrained(tiny.with_overrides(KINDS["lengths"]))
 
 
 @pytest.fixture(scope="module")
-def tissue(tiny: Config) -> Surrogate:
+def tissue(tiny):
     config = tiny.with_overrides({"data.tissue": {"cells": [3, 9], "regions": [2, 3]}})
     return Surrogate(build_model(config), config)
 
 
 @pytest.fixture(scope="module")
-def images() -> np.ndarray:
+def images():
     stack = np.zeros((3, 16, 16))
     for index, image in enumerate(stack):
         image[3:6, 3 + index : 6 + index] = 1
@@ -47,9 +45,7 @@ def images() -> np.ndarray:
     return stack
 
 
-def test_bounds_are_computed_when_they_are_read(
-    surrogate: Surrogate, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bounds_are_computed_when_they_are_read(surrogate, images, monkeypatch):
     calls: list[Any] = []
     monkeypatch.setattr("diffkeras.surrogates.prediction.certify", lambda *a, **k: calls.append(a))
     prediction = surrogate.predict(images[0])
@@ -58,7 +54,7 @@ def test_bounds_are_computed_when_they_are_read(
     assert len(calls) == 1
 
 
-def test_a_surrogate_certifies(surrogate: Surrogate, images: np.ndarray) -> None:
+def test_a_surrogate_certifies(surrogate, images):
     one, batch = surrogate.certify(images[0]), surrogate.certify(images)
     assert isinstance(one, Certificate)
     assert isinstance(batch, BatchCertificate)
@@ -72,7 +68,7 @@ def test_a_surrogate_certifies(surrogate: Surrogate, images: np.ndarray) -> None
     np.testing.assert_allclose(total.of_field, batch.field.sum((1, 2)), rtol=1e-6)
 
 
-def test_a_problem_and_its_keywords_are_the_same(surrogate: Surrogate, images: np.ndarray) -> None:
+def test_a_problem_and_its_keywords_are_the_same(surrogate, images):
     problem = dk.Problem(images, medium=surrogate.medium)
     for made in (surrogate.problem(images), surrogate.predict(images).problem):
         assert made.medium == problem.medium
@@ -82,27 +78,25 @@ def test_a_problem_and_its_keywords_are_the_same(surrogate: Surrogate, images: n
         surrogate.predict(problem, decay=0.1)
 
 
-def test_a_surrogate_of_several_media_has_no_single_one(varying: Surrogate) -> None:
+def test_a_surrogate_of_several_media_has_no_single_one(varying):
     with pytest.raises(PhysicsError, match="1 to 20"):
         _ = varying.medium
 
 
 @pytest.fixture(scope="module")
-def exported(surrogate: Surrogate, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(surrogate, tmp_path_factory):
     path = tmp_path_factory.mktemp("exported") / "surrogate"
     export_saved_model(surrogate, path)
     return path
 
 
 @pytest.fixture(scope="module")
-def served(exported: Path) -> Any:
+def served(exported):
     return tf.saved_model.load(str(exported))
 
 
 @pytest.mark.parametrize("value", [-1e-3, np.nan, np.inf])
-def test_values_that_are_none_of_a_source_raise_errors(
-    surrogate: Surrogate, served: Any, images: np.ndarray, value: float
-) -> None:
+def test_values_that_are_none_of_a_source_raise_errors(surrogate, served, images, value):
     wrong = images.copy()
     wrong[1, 2, 2] = value
     with pytest.raises(PhysicsError, match=f"{value:g}"):
@@ -112,7 +106,7 @@ def test_values_that_are_none_of_a_source_raise_errors(
         served.serve(wrong[..., None].astype(np.float32))
 
 
-def test_without_checks_wrong_values_give_no_field(served: Any, images: np.ndarray) -> None:
+def test_without_checks_wrong_values_give_no_field(served, images):
     """XLA drops the checks."""
     wrong = images.astype(np.float32)[[0, 0, 0, 0, 1], ..., None]
     wrong[:4, 2, 2, 0] = -1e-3, np.nan, np.inf, 1e-40
@@ -121,9 +115,7 @@ def test_without_checks_wrong_values_give_no_field(served: Any, images: np.ndarr
     np.testing.assert_allclose(fields[4:], served.serve(wrong[4:]), rtol=1e-4, atol=1e-6)
 
 
-def test_exports_of_surrogates_and_solvers_describe_themselves_alike(
-    surrogate: Surrogate, exported: Path, tmp_path: Path
-) -> None:
+def test_exports_of_surrogates_and_solvers_describe_themselves_alike(surrogate, exported, tmp_path):
     TensorSolver(16, surrogate.medium).export(tmp_path)
     first, second = (
         json.loads((path / "diffkeras.json").read_text()) for path in (exported, tmp_path)
@@ -139,7 +131,7 @@ def test_exports_of_surrogates_and_solvers_describe_themselves_alike(
     assert (second["model"], second["trained_on"]) == (None, None)
 
 
-def test_a_description_lists_what_the_network_uses(tiny: Config) -> None:
+def test_a_description_lists_what_the_network_uses(tiny):
     changes = {"model.architecture": "fourier_neural_operator", "model.modes": 4}
     config = tiny.with_overrides(changes)
     surrogate = Surrogate(build_model(config), config)
@@ -149,21 +141,19 @@ def test_a_description_lists_what_the_network_uses(tiny: Config) -> None:
     assert model["numbers"] == surrogate.model.count_params()
 
 
-def test_sides_that_the_network_doesnt_divide_raise_errors(
-    surrogate: Surrogate, served: Any
-) -> None:
+def test_sides_that_the_network_doesnt_divide_raise_errors(surrogate, served):
     with pytest.raises(PhysicsError, match="17"):
         surrogate.predict(np.zeros((16, 17)))
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"multiples of 2, not.*16 17"):
         served.serve(np.zeros((1, 16, 17, 1), np.float32))
 
 
-def test_representations_are_short(surrogate: Surrogate, images: np.ndarray) -> None:
+def test_representations_are_short(surrogate, images):
     assert repr(surrogate) == "Surrogate('tiny', trained on 16×16 nodes)"
     assert repr(surrogate.predict(images)).startswith("Prediction(field=<3×16×16 float32, ")
 
 
-def test_one_map_may_stand_for_all_images(tissue: Surrogate, images: np.ndarray) -> None:
+def test_one_map_may_stand_for_all_images(tissue, images):
     maps = {"diffusivity": np.full((16, 16), 0.5), "decay": 0.1 + 0.1 * images[2]}
     shared = tissue.predict(images[[0, 0]], **maps)
     alone = tissue.predict(images[0], **maps)
@@ -171,7 +161,7 @@ def test_one_map_may_stand_for_all_images(tissue: Surrogate, images: np.ndarray)
     assert shared.error_bound == pytest.approx(alone.error_bound, rel=1e-4)
 
 
-def test_the_network_of_several_lengths_sees_them(varying: Surrogate, images: np.ndarray) -> None:
+def test_the_network_of_several_lengths_sees_them(varying, images):
     lengths = np.float32([2.0, 5.0, 15.0])
     x = network_input(images[..., None].astype(np.float32), varying.transform, lengths, (1.0, 20.0))
     expected = varying.transform.inverse(np.asarray(varying.model(x))[..., 0])
@@ -185,9 +175,7 @@ def test_the_network_of_several_lengths_sees_them(varying: Surrogate, images: np
 
 
 @pytest.mark.parametrize("changes", [{}, {"physics.sources": "production"}])
-def test_where_sides_supply_larger_images_are_not_scaled_but_proven(
-    tiny: Config, changes: dict[str, Any], log: pytest.LogCaptureFixture
-) -> None:
+def test_where_sides_supply_larger_images_are_not_scaled_but_proven(tiny, changes, log):
     network = {"model.architecture": "u_net", "model.transform": "linear"}
     config = tiny.with_overrides({"physics.boundary": SIDES, **UNITS, **network, **changes})
     surrogate, problem = Surrogate(build_model(config), config), drawn_problems(config, 2, 2)

@@ -1,8 +1,5 @@
 """Surrogates of sources that produce: the size of their fields, their bounds, their SavedModel."""
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 from known_networks import produced, surrogate_of
@@ -18,17 +15,17 @@ LENGTHS = (2.0, 5.0, 15.0)
 
 
 @pytest.fixture(scope="module")
-def production(tiny: Config) -> Config:
+def production(tiny):
     return tiny.with_overrides({"physics.sources": "production"})
 
 
 @pytest.fixture(scope="module")
-def divided(production: Config) -> Config:
+def divided(production):
     return production.with_overrides({"data.divide_by_maximum": True})
 
 
 @pytest.fixture(scope="module")
-def images() -> np.ndarray:
+def images():
     stack = np.zeros((3, 16, 16))
     for index, image in enumerate(stack):
         image[0:3, 3 + index : 6 + index] = 1  # next to a side, where most flows out
@@ -53,9 +50,7 @@ def maxima(fields: np.ndarray) -> np.ndarray:
         {"boundary": ["reflecting", "absorbing"], "step": 0.5, "diffusivity": 3.0},
     ],
 )
-def test_the_size_of_a_field_follows_from_its_shape(
-    divided: Config, images: np.ndarray, physics: dict[str, Any]
-) -> None:
+def test_the_size_of_a_field_follows_from_its_shape(divided, images, physics):
     config = divided.with_overrides({f"physics.{key}": value for key, value in physics.items()})
     exact = exact_fields(images, config)
     shapes = exact / maxima(exact)
@@ -68,9 +63,7 @@ def test_the_size_of_a_field_follows_from_its_shape(
     np.testing.assert_allclose(surrogate.predict(images / 2).field, exact / 2, rtol=3e-6)
 
 
-def test_each_image_is_balanced_with_its_own_diffusion_length(
-    divided: Config, images: np.ndarray
-) -> None:
+def test_each_image_is_balanced_with_its_own_diffusion_length(divided, images):
     config = divided.with_overrides(
         {"data.diffusion_length": [1, 20], "physics.diffusivity": 2, "physics.decay": 1 / 400}
     )
@@ -94,9 +87,7 @@ def test_each_image_is_balanced_with_its_own_diffusion_length(
 
 
 @pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
-def test_a_wrong_field_is_in_balance_too(
-    divided: Config, images: np.ndarray, boundary: str
-) -> None:
+def test_a_wrong_field_is_in_balance_too(divided, images, boundary):
     config = divided.with_overrides({"physics.boundary": boundary})
     shapes = np.random.default_rng(0).standard_normal(images.shape)
     field = surrogate_of(shapes, config).predict(images).field.astype(float)
@@ -108,7 +99,7 @@ def test_a_wrong_field_is_in_balance_too(
     np.testing.assert_allclose(field / maxima(field), shapes / maxima(shapes), rtol=1e-5)
 
 
-def test_small_errors_far_from_the_sources_hardly_change_the_size(divided: Config) -> None:
+def test_small_errors_far_from_the_sources_hardly_change_the_size(divided):
     config = divided.with_overrides({"physics.lattice": 128, "physics.decay": 1 / 400})
     image = np.zeros((1, 128, 128))
     image[0, 60:69, 60:69] = 1
@@ -118,13 +109,13 @@ def test_small_errors_far_from_the_sources_hardly_change_the_size(divided: Confi
         assert found == pytest.approx(exact.max(), rel=3e-3)
 
 
-def test_a_field_that_is_nowhere_high_has_no_size(divided: Config, images: np.ndarray) -> None:
+def test_a_field_that_is_nowhere_high_has_no_size(divided, images):
     rng = np.random.default_rng(0)
     for shapes in (-rng.random(images.shape), 0.1 * rng.random(images.shape)):
         assert not surrogate_of(shapes, divided).predict(images).field.any()
 
 
-def test_without_sources_there_is_no_field(divided: Config, images: np.ndarray) -> None:
+def test_without_sources_there_is_no_field(divided, images):
     shapes = np.random.default_rng(0).standard_normal(images.shape)
     surrogate = surrogate_of(shapes, divided)
     images = images.copy()
@@ -135,9 +126,7 @@ def test_without_sources_there_is_no_field(divided: Config, images: np.ndarray) 
     assert field[0].any()
 
 
-def test_fields_that_are_not_divided_are_those_of_the_network(
-    production: Config, images: np.ndarray
-) -> None:
+def test_fields_that_are_not_divided_are_those_of_the_network(production, images):
     exact = exact_fields(images, production)
     surrogate = surrogate_of(exact, production)
     for fields in (surrogate.predict(images).field, surrogate.network_fields(images)):
@@ -153,8 +142,8 @@ def test_fields_that_are_not_divided_are_those_of_the_network(
     ],
 )
 def test_a_run_of_the_other_kind_is_not_evaluated(
-    production: Config, run_dir: Path, data_dir: Path, tmp_path: Path, overrides: Any, message: str
-) -> None:
+    production, run_dir, data_dir, tmp_path, overrides, message
+):
     config = production.with_overrides(overrides)
     with pytest.raises(DataError, match=message):
         evaluate(run_dir, data_dir, config=config, output=tmp_path / "out")

@@ -1,12 +1,9 @@
 """Run directories: their configuration, their state, and what may go on."""
 
 import json
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from diffkeras.config import Config
 from diffkeras.errors import Interrupted, RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import differences
@@ -23,7 +20,7 @@ from diffkeras.surrogates.run_identity import differences
         ),
     ],
 )
-def test_another_loss_is_one_difference(tiny: Config, loss: Any, found: list[str]) -> None:
+def test_another_loss_is_one_difference(tiny, loss, found):
     assert differences(tiny, tiny.with_overrides({"training.loss": loss})) == found
 
 
@@ -35,9 +32,7 @@ def test_another_loss_is_one_difference(tiny: Config, loss: Any, found: list[str
         (MemoryError(), "failed"),
     ],
 )
-def test_the_state_says_how_work_ended(
-    tmp_path: Path, tiny: Config, error: BaseException, state: str
-) -> None:
+def test_the_state_says_how_work_ended(tmp_path, tiny, error, state):
     run = Run.begin(tmp_path / "run", tiny)
     with pytest.raises(type(error)), run.recording_how_it_ends():
         raise error
@@ -48,7 +43,7 @@ def test_the_state_says_how_work_ended(
     assert run.state()["state"] == "finished"
 
 
-def test_nothing_that_comes_later_undoes_a_finished_run(tmp_path: Path, tiny: Config) -> None:
+def test_nothing_that_comes_later_undoes_a_finished_run(tmp_path, tiny):
     run = Run.begin(tmp_path / "run", tiny)
     run.write_state("finished")
     with pytest.raises(KeyboardInterrupt), run.recording_how_it_ends():
@@ -80,9 +75,7 @@ def test_an_earlier_run_set_aside_is_kept(tmp_path, tiny):
     assert {"run", "run.previous", "run.previous-2"} <= names
 
 
-def test_checkpoints_that_a_kill_left_in_a_finished_run_are_removed(
-    tmp_path: Path, tiny: Config
-) -> None:
+def test_checkpoints_that_a_kill_left_in_a_finished_run_are_removed(tmp_path, tiny):
     run = Run.begin(tmp_path / "run", tiny)
     run.write_state("finished")
     (run.checkpoints / "1").mkdir(parents=True)

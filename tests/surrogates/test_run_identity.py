@@ -110,12 +110,12 @@ def changed(config: Config, key: str, value: Any) -> Config:
     return config.with_overrides(value if several else {key: value})
 
 
-def test_every_key_is_known_to_matter_or_not(tiny: Config) -> None:
+def test_every_key_is_known_to_matter_or_not(tiny):
     assert {*OTHERS, *FREE} == {*by_key(tiny)}
     assert not OTHERS.keys() & FREE.keys()
 
 
-def test_whatever_changes_the_training_changes_the_identity(tiny: Config) -> None:
+def test_whatever_changes_the_training_changes_the_identity(tiny):
     known = {"": run_identity(tiny)}
     known |= {key: run_identity(changed(tiny, key, value)) for key, value in OTHERS.items()}
     equal = [pair for pair in combinations(known, 2) if known[pair[0]] == known[pair[1]]]
@@ -123,7 +123,7 @@ def test_whatever_changes_the_training_changes_the_identity(tiny: Config) -> Non
 
 
 @pytest.mark.parametrize("key", FREE)
-def test_what_changes_no_weight_leaves_the_identity(key: str, tiny: Config) -> None:
+def test_what_changes_no_weight_leaves_the_identity(key, tiny):
     other = tiny.with_overrides({key: FREE[key]})
     assert other != tiny
     assert run_identity(other) == run_identity(tiny)
@@ -167,17 +167,13 @@ SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)
-def test_two_spellings_of_a_run_have_one_identity(
-    one: dict[str, Any], other: dict[str, Any], tiny: Config
-) -> None:
+def test_two_spellings_of_a_run_have_one_identity(one, other, tiny):
     first, second = tiny.with_overrides(one), tiny.with_overrides(other)
     assert run_identity(first) == run_identity(second)
 
 
 @pytest.mark.parametrize(("one", "other"), SAME[:4])
-def test_another_spelling_continues_an_unfinished_run(
-    one: dict[str, Any], other: dict[str, Any], tiny: Config, tmp_path: Any
-) -> None:
+def test_another_spelling_continues_an_unfinished_run(one, other, tiny, tmp_path):
     first, second = tiny.with_overrides(one), tiny.with_overrides(other)
     run = Run.begin(tmp_path / "run", first)
     (run.checkpoints / "0000000001").mkdir(parents=True)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from refusals import flipped
 
-from diffkeras.config import Config
 from diffkeras.errors import RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_state import HASHED
@@ -22,9 +21,7 @@ def change(file: Path, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["predict", "evaluate", "export"])
-def test_no_command_takes_a_changed_configuration(
-    own_run: Path, data_dir: Path, tmp_path: Path, refused: Callable[..., str], command: str
-) -> None:
+def test_no_command_takes_a_changed_configuration(own_run, data_dir, tmp_path, refused, command):
     change(own_run / "config.yaml", "decay: 0.05", "decay: 0.85")
     np.save(tmp_path / "image.npy", np.zeros((16, 16)))
     words = {
@@ -36,7 +33,7 @@ def test_no_command_takes_a_changed_configuration(
     assert not {"field.npy", "out"} & {entry.name for entry in tmp_path.iterdir()}
 
 
-def test_other_ends_of_lines_change_nothing(own_run: Path) -> None:
+def test_other_ends_of_lines_change_nothing(own_run):
     for name in ("config.yaml", "history.csv"):
         file = own_run / name
         file.write_bytes(file.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
@@ -51,7 +48,7 @@ def test_other_ends_of_lines_change_nothing(own_run: Path) -> None:
         *((f'"{name}":', f'"x{name}":') for name in HASHED),
     ],
 )
-def test_a_run_that_notes_not_all_hashes_is_refused(own_run: Path, old: str, new: str) -> None:
+def test_a_run_that_notes_not_all_hashes_is_refused(own_run, old, new):
     before = Run(own_run).state()
     change(own_run / "run.json", old, new)
     for use in (lambda: Run.open(own_run), *uses(Run(own_run))):
@@ -63,7 +60,7 @@ def test_a_run_that_notes_not_all_hashes_is_refused(own_run: Path, old: str, new
 
 
 @pytest.mark.parametrize("name", HASHED)
-def test_a_file_that_is_missing_or_has_a_flipped_byte_is_damage(own_run: Path, name: str) -> None:
+def test_a_file_that_is_missing_or_has_a_flipped_byte_is_damage(own_run, name):
     file, run = own_run / name, Run(own_run)
     content = file.read_bytes()
     file.write_bytes(flipped(content, 0))
@@ -87,9 +84,7 @@ def test_a_file_that_is_missing_or_has_a_flipped_byte_is_damage(own_run: Path, n
         ("seconds", -1, "seconds"),
     ],
 )
-def test_a_state_of_other_kinds_is_no_run(
-    own_run: Path, key: str, value: Any, message: str
-) -> None:
+def test_a_state_of_other_kinds_is_no_run(own_run, key, value, message):
     file = own_run / "run.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), key: value}))
     with pytest.raises(RunError, match=rf"run\.json is damaged.*{message}"):
@@ -98,8 +93,8 @@ def test_a_state_of_other_kinds_is_no_run(
 
 @pytest.mark.parametrize("format", [None, 0, 2])
 def test_a_run_of_another_version_is_refused_with_what_makes_it_again(
-    own_run: Path, tiny: Config, refused: Callable[..., str], format: int | None
-) -> None:
+    own_run, tiny, refused, format
+):
     file = own_run / "run.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "format": format}))
     command = f"diffkeras train --config {own_run}/config.yaml --run-dir {own_run}-again"

@@ -30,13 +30,13 @@ def config_of(name: str) -> str:
     return name if name == "quickstart" else f"models/{name}"
 
 
-def test_the_names_are_those_of_the_directories() -> None:
+def test_the_names_are_those_of_the_directories():
     assert shipped_surrogates() == NAMES
     assert {path.name for path in SHIPPED.iterdir()} == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_shipped_surrogate_is_small_and_trained_by_its_configuration(name: str) -> None:
+def test_a_shipped_surrogate_is_small_and_trained_by_its_configuration(name):
     run = Run.open(Path(name))
     assert run.path == SHIPPED / name
     assert sum(file.stat().st_size for file in run.path.iterdir()) < LARGEST_SIZE
@@ -48,14 +48,14 @@ def test_a_shipped_surrogate_is_small_and_trained_by_its_configuration(name: str
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_bound_of_a_card_lies_below_the_error(name: str) -> None:
+def test_no_bound_of_a_card_lies_below_the_error(name):
     card = json.loads((SHIPPED / name / "card.json").read_text(encoding="utf-8"))
     for row in card["errors"]:
         assert row["bound_over_error"] >= row["least_bound_over_error"] >= 1 - 1e-9
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_errors_on_fresh_images_are_what_the_card_says(name: str) -> None:
+def test_errors_on_fresh_images_are_what_the_card_says(name):
     surrogate = load_once(name)
     card = json.loads((SHIPPED / name / "card.json").read_text(encoding="utf-8"))
     assert card["seed"] not in (SEED, surrogate.config.data.seed)
@@ -75,7 +75,7 @@ def test_errors_on_fresh_images_are_what_the_card_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["production", "default"])
-def test_the_relative_error_does_not_depend_on_the_unit(name: str) -> None:
+def test_the_relative_error_does_not_depend_on_the_unit(name):
     surrogate = load_once(name)
     placement = Placement(overlap=surrogate.production)
     image = sample_sources(4, (64, 64), placement=placement, rng=5).image().astype(np.float64)
@@ -84,7 +84,7 @@ def test_the_relative_error_does_not_depend_on_the_unit(name: str) -> None:
     np.testing.assert_allclose(fields, [fields[0]] * 5, rtol=1e-4, atol=1e-5 * fields[0].max())
 
 
-def test_only_what_is_not_proven_is_solved() -> None:
+def test_only_what_is_not_proven_is_solved():
     """The network's field, the certificate's, or the solver's, by what the tolerance needs."""
     surrogate = load_once("tissue")
     images = np.zeros((5, 64, 64))
@@ -101,7 +101,7 @@ def test_only_what_is_not_proven_is_solved() -> None:
 
 
 @pytest.mark.slow
-def test_its_configuration_trains_the_default_surrogate_again(tmp_path: Path) -> None:
+def test_its_configuration_trains_the_default_surrogate_again(tmp_path):
     config = load_config("models/default")
     generate(config, tmp_path / "data")
     again = load_surrogate(train(config, tmp_path / "data", tmp_path / "run").path)
@@ -111,7 +111,7 @@ def test_its_configuration_trains_the_default_surrogate_again(tmp_path: Path) ->
     assert all(np.allclose(found, shipped, rtol=0, atol=1e-3) for found, shipped in pairs)
 
 
-def test_a_directory_wins_over_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_wins_over_a_name(tmp_path, monkeypatch):
     shutil.copytree(SHIPPED / "quickstart", tmp_path / "default")
     monkeypatch.chdir(tmp_path)
     assert load_surrogate("default").config.name == "quickstart"
@@ -121,14 +121,14 @@ def test_a_directory_wins_over_a_name(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("name", ["defualt", "shipped_models/default", "../default"])
-def test_an_unknown_name_lists_the_names(name: str) -> None:
+def test_an_unknown_name_lists_the_names(name):
     with pytest.raises(RunError, match=f"no run directory {name}; .*: {', '.join(NAMES)}$"):
         load_surrogate(name)
     with pytest.raises(RunError, match=f"one of {', '.join(NAMES)}, not ''$"):
         load_surrogate("")
 
 
-def test_nothing_is_written_into_the_package(tmp_path: Path) -> None:
+def test_nothing_is_written_into_the_package(tmp_path):
     run = Run.open(Path("default"))
     with pytest.raises(RunError, match=r"default comes with diffkeras.*--output"):
         run.result("evaluation")
@@ -136,14 +136,14 @@ def test_nothing_is_written_into_the_package(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", shipped_surrogates())
-def test_its_files_are_those_whose_hashes_it_notes(name: str) -> None:
+def test_its_files_are_those_whose_hashes_it_notes(name):
     # if this fails for a surrogate that was trained again: python -m benchmarks.model_cards --seal
     run = Run(SHIPPED / name)
     assert run.state()["sha256"] == file_hashes(run.path)
     assert set(file_hashes(run.path)) == set(HASHED)
 
 
-def test_contributing_lists_the_files_that_predict() -> None:
+def test_contributing_lists_the_files_that_predict():
     surrogate, image = load_surrogate("default"), np.zeros((64, 64))
     image[30:34, 30:34] = 1.0
     run = files_that_run(lambda: surrogate.predict(image))

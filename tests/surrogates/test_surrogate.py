@@ -1,12 +1,7 @@
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 from surrogate_kinds import untrained
 
-from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
 from diffkeras.physics import solve
 from diffkeras.surrogates.surrogate import load_surrogate
@@ -35,9 +30,7 @@ def images(shape: tuple[int, ...]) -> np.ndarray:
     return (rng.random(shape) * (rng.random(shape) < 0.1)).astype(np.float32)
 
 
-def test_the_saved_model_of_a_run_loads_without_diffkeras(
-    run_dir: Path, tmp_path: Path, without_diffkeras: Callable[..., Any]
-) -> None:
+def test_the_saved_model_of_a_run_loads_without_diffkeras(run_dir, tmp_path, without_diffkeras):
     surrogate = load_surrogate(run_dir)
     x = images((3, *surrogate.lattice))
     (tmp_path / "saved_model").symlink_to(run_dir / "saved_model")
@@ -47,7 +40,7 @@ def test_the_saved_model_of_a_run_loads_without_diffkeras(
     without_diffkeras(PROGRAM, tmp_path)
 
 
-def test_predictions_are_on_the_linear_scale(tiny: Config) -> None:
+def test_predictions_are_on_the_linear_scale(tiny):
     surrogate = untrained(tiny)  # transform sqrt
     x = images((2, 16, 16))
     x /= x.max((1, 2), keepdims=True)  # others are scaled
@@ -55,7 +48,7 @@ def test_predictions_are_on_the_linear_scale(tiny: Config) -> None:
     np.testing.assert_allclose(surrogate.predict(x).field, raw * np.abs(raw), rtol=1e-5, atol=1e-7)
 
 
-def test_images_may_be_lists(tiny: Config) -> None:
+def test_images_may_be_lists(tiny):
     surrogate = untrained(tiny)
     x = images((5, 16, 16))
     together = surrogate.predict(x).field
@@ -64,18 +57,18 @@ def test_images_may_be_lists(tiny: Config) -> None:
 
 
 @pytest.mark.parametrize("shape", [(16,), (1, 1, 16, 16), (16, 17), (0,)])
-def test_other_shapes_are_refused(tiny: Config, shape: tuple[int, ...]) -> None:
+def test_other_shapes_are_refused(tiny, shape):
     with pytest.raises(PhysicsError):
         untrained(tiny).predict(np.zeros(shape))
 
 
-def test_a_padded_model_takes_any_side(tiny: Config) -> None:
+def test_a_padded_model_takes_any_side(tiny):
     surrogate = untrained(tiny.with_overrides({"model.pad": True, "model.depth": 3}))
     for shape in ((16, 16), (13, 18), (1, 1)):
         assert surrogate.predict(images(shape)).field.shape == shape
 
 
-def test_foreign_directories_are_no_runs(tmp_path: Path) -> None:
+def test_foreign_directories_are_no_runs(tmp_path):
     with pytest.raises(RunError, match="there is no run directory"):
         load_surrogate(tmp_path / "none")
     with pytest.raises(RunError, match="holds no diffkeras run"):

@@ -26,14 +26,14 @@ TISSUE = {
 
 
 @pytest.fixture(scope="module")
-def config(tiny: Config) -> Config:
+def config(tiny):
     return tiny.with_overrides(
         {"physics.lattice": 32, "data.radius": [2, 3], "data.sources": "1-3"}
     )
 
 
 @pytest.fixture(scope="module")
-def tissue(config: Config) -> Config:
+def tissue(config):
     return config.with_overrides(TISSUE)
 
 
@@ -56,7 +56,7 @@ def discs(count: int, radius: Any, **options: Any) -> np.ndarray:
         TISSUE,
     ],
 )
-def test_the_training_data_are_not_warned_of(config: Config, overrides: dict[str, Any]) -> None:
+def test_the_training_data_are_not_warned_of(config, overrides):
     chosen = config.with_overrides(overrides)
     for count in chosen.data.sources:
         for example in DatasetConfig.of(count, chosen).recipe().examples("train", range(8)):
@@ -64,14 +64,14 @@ def test_the_training_data_are_not_warned_of(config: Config, overrides: dict[str
             assert warnings(chosen, example.source_image, **maps) == []
 
 
-def test_another_lattice_is_warned_of(config: Config) -> None:
+def test_another_lattice_is_warned_of(config):
     image = sample_sources(2, (48, 32), radius=2, rng=0).image()
     assert warnings(config, image) == [
         "the surrogate was trained on 32×32 nodes, and this image has 48×32"
     ]
 
 
-def test_more_sources_are_warned_of_in_any_image_of_a_batch(config: Config) -> None:
+def test_more_sources_are_warned_of_in_any_image_of_a_batch(config):
     few, many, none = discs(3, 2), discs(8, 2), np.zeros(LATTICE)
     (sentence,) = warnings(config, none, few, many, none)
     assert re.search(r"images of 1 to 3 source\(s\), and this one has [5-8]; ", sentence)
@@ -80,13 +80,13 @@ def test_more_sources_are_warned_of_in_any_image_of_a_batch(config: Config) -> N
 
 
 @pytest.mark.parametrize(("radius", "nodes"), [(1, 5), (4, 49), (8, 197)])
-def test_other_radii_are_warned_of(config: Config, radius: int, nodes: int) -> None:
+def test_other_radii_are_warned_of(config, radius, nodes):
     (sentence,) = warnings(config, discs(2, 2), discs(1, radius))
     expected = rf"of 13 to 29 nodes, and this image has another one, of {nodes} nodes;"
     assert re.search(expected, sentence)
 
 
-def test_shapes_that_are_no_discs_are_warned_of(config: Config) -> None:
+def test_shapes_that_are_no_discs_are_warned_of(config):
     wall, ramp = np.zeros(LATTICE), np.zeros(LATTICE)
     wall[10, 3:26] = 1.0  # as many nodes as a disc
     ramp[5:20, 5:20] = np.linspace(0.3, 1, 15)  # more nodes than three discs of any radius
@@ -95,7 +95,7 @@ def test_shapes_that_are_no_discs_are_warned_of(config: Config) -> None:
         assert f"another one, of {nodes} nodes;" in sentence
 
 
-def test_discs_that_touch_are_not_taken_for_a_larger_one(config: Config) -> None:
+def test_discs_that_touch_are_not_taken_for_a_larger_one(config):
     beside = Sources.from_lists([10, 10], [10, 17], [3, 3], [1.0, 0.5]).image(LATTICE)
     assert beside[10, 13] == 1
     assert beside[10, 14] == np.float32(0.5)
@@ -105,7 +105,7 @@ def test_discs_that_touch_are_not_taken_for_a_larger_one(config: Config) -> None
     assert warnings(config.with_overrides(overlap), np.minimum(image, 1)) == []
 
 
-def test_maps_are_compared_as_the_network_sees_them(tissue: Config) -> None:
+def test_maps_are_compared_as_the_network_sees_them(tissue):
     maps = {
         name: np.full((1, *LATTICE, 1), value, np.float32)
         for name, value in (("uptake", 0.1), ("saturation", 0.2), ("production", 0.01))
@@ -123,7 +123,7 @@ def test_maps_are_compared_as_the_network_sees_them(tissue: Config) -> None:
     assert len(warnings(tissue, image, **larger)) == len(maps)
 
 
-def test_a_surrogate_says_each_thing_once(config: Config, log: pytest.LogCaptureFixture) -> None:
+def test_a_surrogate_says_each_thing_once(config, log):
     surrogate = surrogate_of(np.zeros((1, *LATTICE)), config)
     for image in (discs(2, 2), discs(8, 2), discs(8, 2), discs(8, 2) / 2, discs(1, 8)):
         surrogate.predict(image)

@@ -101,7 +101,7 @@ def solved(solve: Any, arguments: dict[str, Any], xla: bool | None, exact: Any, 
     return met
 
 
-def test_no_bound_is_below_the_error() -> None:
+def test_no_bound_is_below_the_error():
     certified, met = check(0, 25, xla=None)
     assert (certified, met) == (25, 25)
 
@@ -109,7 +109,7 @@ def test_no_bound_is_below_the_error() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize("number", range(len(LATTICES)))
-def test_no_bound_is_below_the_error_in_many_problems(number: int, xla: bool) -> None:
+def test_no_bound_is_below_the_error_in_many_problems(number, xla):
     size = 500
     certified, met = check(number, size, xla)
     print(f"{certified} certified, {met} solved of {size}")

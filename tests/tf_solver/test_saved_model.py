@@ -36,7 +36,7 @@ np.savez(
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(tmp_path_factory):
     path = tmp_path_factory.mktemp("export") / "solver"
     TensorSolver(LATTICE, MEDIUM, "float32").export(path)
     return path
@@ -48,7 +48,7 @@ def loaded(exported):
 
 
 @pytest.fixture(scope="module")
-def images() -> np.ndarray:
+def images():
     drawn = [
         sample_sources(n, LATTICE, radius=2, rng=np.random.default_rng(n)).image(LATTICE)
         for n in (1, 3)

@@ -2,7 +2,6 @@ import json
 import logging
 import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from diffkeras.system.file_lock import locked
 from diffkeras.workflows import train, train_run
 
 SCRIPT = Path(__file__).with_name("interrupted_run.py")
-Train = Callable[..., NewProcess]
 
 SETTINGS = {
     "training.epochs": 3,

@@ -37,9 +37,7 @@ def losses(**factors: float) -> StudyData:
     ("exponential", "step", "outcome"),
     [(0.9, 1.0, HOLDS), (1.3, 0.5, NOT), (1.199, 0.5, NOT), (1.13, 1.0, HOLDS)],
 )
-def test_a_weight_is_compared_with_the_same_error_without_it(
-    exponential: float, step: float, outcome: str
-) -> None:
+def test_a_weight_is_compared_with_the_same_error_without_it(exponential, step, outcome):
     data = losses(exponential=exponential, step=step)
     found = {(each.loss, each.region): each for each in weighted_losses(data)}
     assert {each.reference for each in found.values()} == {"absolute", "squared"}
@@ -51,13 +49,13 @@ def test_a_weight_is_compared_with_the_same_error_without_it(
     assert "Our own weight" in verdict.evidence
 
 
-def test_an_interval_that_allows_both_decides_nothing() -> None:
+def test_an_interval_that_allows_both_decides_nothing():
     pair = {"absolute": 1.0, "absolute × tanh(rate=1)": 1.0}
     data = synthetic_study(fractions=[1.0], losses=pair, seeds=2, noise=0.3, images=2)
     assert weights_help(data).outcome == OPEN
 
 
-def test_without_a_weight_there_is_no_verdict() -> None:
+def test_without_a_weight_there_is_no_verdict():
     data = synthetic_study(fractions=[1.0], losses={"absolute": 1.0, STEP: 0.5}, images=2)
     with pytest.raises(TooFewRunsError, match="no weight of the authors"):
         weights_help(data)
@@ -67,9 +65,7 @@ def test_without_a_weight_there_is_no_verdict() -> None:
     ("toggled", "noise", "outcome"),
     [(0.8, 0.01, HOLDS), (1.2, 0.01, NOT), (1.0, 0.004, NOT), (0.9, 0.4, OPEN)],
 )
-def test_a_variant_helps_if_its_error_is_clearly_smaller(
-    toggled: float, noise: float, outcome: str
-) -> None:
+def test_a_variant_helps_if_its_error_is_clearly_smaller(toggled, noise, outcome):
     data = synthetic_study(
         fractions=[1.0],
         losses={"absolute": 1.0},
@@ -86,9 +82,7 @@ def test_a_variant_helps_if_its_error_is_clearly_smaller(
 @pytest.mark.parametrize(
     ("hard", "noise", "outcome"), [(0.8, 0.01, HOLDS), (1.0, 0.004, NOT), (0.9, 0.4, OPEN)]
 )
-def test_hard_examples_are_compared_with_random_ones(
-    hard: float, noise: float, outcome: str
-) -> None:
+def test_hard_examples_are_compared_with_random_ones(hard, noise, outcome):
     factors: dict[str, Any] = {"none": 2.0, "random": 1.0, "hard": hard}
     variants = {name: lambda n, factor=factor: factor for name, factor in factors.items()}
     data = synthetic_study(
@@ -107,7 +101,7 @@ def test_hard_examples_are_compared_with_random_ones(
         ({"only 1": {1: 1, 2: 1, 3: 1}, "only 2": {1: 3, 2: 3, 3: 2}}, OPEN),
     ],
 )
-def test_one_is_best_only_if_it_ties_with_none(factors: Any, outcome: str) -> None:
+def test_one_is_best_only_if_it_ties_with_none(factors, outcome):
     factors |= {"joint": {1: 1, 2: 1, 3: 1}}
     found = best_for_each_count(source_count_study(factors, noise=0.01))
     assert found.outcome == outcome
@@ -115,7 +109,7 @@ def test_one_is_best_only_if_it_ties_with_none(factors: Any, outcome: str) -> No
         assert "1: joint or only 1" in found.evidence or "1: only 1 or joint" in found.evidence
 
 
-def test_the_joint_surrogate_is_compared_with_those_of_one_count() -> None:
+def test_the_joint_surrogate_is_compared_with_those_of_one_count():
     factors = {"only 1": {1: 0.5, 2: 2, 3: 4}, "only 2": {1: 3, 2: 2, 3: 2}}
     data = source_count_study({**factors, "joint": {1: 1, 2: 1, 3: 1}}, noise=0)
     ratios = joint_against_single(data)
@@ -125,7 +119,7 @@ def test_the_joint_surrogate_is_compared_with_those_of_one_count() -> None:
 @pytest.mark.parametrize(
     ("spread", "noise", "outcome"), [(0.2, 0.02, HOLDS), (0.0, 0.01, NOT), (0.0, 0.3, OPEN)]
 )
-def test_subsets_differ_by_more_than_chance(spread: float, noise: float, outcome: str) -> None:
+def test_subsets_differ_by_more_than_chance(spread, noise, outcome):
     parts = {str(n): (lambda count, n=n: 1 + spread * (n - 2)) for n in range(5)}
     data = synthetic_study(
         fractions=[1.0], losses={"absolute": 1.0}, variants=parts, noise=noise, images=2
@@ -138,7 +132,7 @@ def test_subsets_differ_by_more_than_chance(spread: float, noise: float, outcome
 @pytest.mark.parametrize(
     ("away", "noise", "outcome"), [(1.5, 0.01, HOLDS), (0.8, 0.01, NOT), (1.1, 0.3, OPEN)]
 )
-def test_placements_lose_away_from_their_own(away: float, noise: float, outcome: str) -> None:
+def test_placements_lose_away_from_their_own(away, noise, outcome):
     data = synthetic_study(
         fractions=[1.0],
         losses={"absolute": 1.0},

@@ -17,7 +17,7 @@ SCRIPT = runpy.run_path(str(DOCS.parent / FILE))
 TABLES = ("verdicts", "rules", "weights", "joint", "recipe", "identities")
 
 
-def test_what_no_study_has_is_left_out(tmp_path: Path) -> None:
+def test_what_no_study_has_is_left_out(tmp_path):
     SCRIPT["main"](tmp_path, tmp_path)
     found = tmp_path / "results" / "findings"
     rows = (found / "verdicts.md").read_text().splitlines()
@@ -31,7 +31,7 @@ def test_what_no_study_has_is_left_out(tmp_path: Path) -> None:
     assert all(row.endswith(". |") for row in rules)
 
 
-def test_verdicts_are_of_the_rows_of_runs(tmp_path: Path) -> None:
+def test_verdicts_are_of_the_rows_of_runs(tmp_path):
     """Tables are not read; a study of source counts and one of searches are judged quickly."""
     for name in ("source_counts_reduced", "worst_cases_reduced"):
         kept = shutil.ignore_patterns("tables")
@@ -56,7 +56,7 @@ def test_verdicts_are_of_the_rows_of_runs(tmp_path: Path) -> None:
         ({15: NOT, 60: HOLDS, 1200: HOLDS}, "does not hold without 15; holds otherwise"),
     ],
 )
-def test_each_size_left_out_is_named_if_it_matters(left_out: dict[int, str], words: str) -> None:
+def test_each_size_left_out_is_named_if_it_matters(left_out, words):
     assert SCRIPT["_row"]("1", "a study", Verdict(OPEN, "numbers", left_out))[3] == words
 
 
@@ -64,7 +64,7 @@ def test_each_size_left_out_is_named_if_it_matters(left_out: dict[int, str], wor
     ("name", "old", "new"),
     [("study.json", "{", "["), ("runs.csv", "mae_r1", "mae_r"), ("searches.csv", "discs", "disc")],
 )
-def test_damaged_files_are_named(tmp_path: Path, name: str, old: str, new: str) -> None:
+def test_damaged_files_are_named(tmp_path, name, old, new):
     study = "results/studies/worst_cases_reduced"
     shutil.copytree(DOCS / study, tmp_path / study)
     file = tmp_path / study / name
@@ -75,7 +75,7 @@ def test_damaged_files_are_named(tmp_path: Path, name: str, old: str, new: str) 
         SCRIPT["main"](tmp_path, tmp_path)
 
 
-def test_the_script_ends_with_one_line(tmp_path: Path) -> None:
+def test_the_script_ends_with_one_line(tmp_path):
     script = tmp_path / FILE
     study = tmp_path / "docs" / "results" / "studies" / "size_and_loss_reduced"
     study.mkdir(parents=True)

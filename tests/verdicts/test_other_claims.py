@@ -33,9 +33,7 @@ def discs(rows: list[int], values: list[float]) -> str:
         ([5], [1.0], True),
     ],
 )
-def test_ordinary_images_could_well_be_drawn(
-    rows: list[int], values: list[float], ordinary: bool
-) -> None:
+def test_ordinary_images_could_well_be_drawn(rows, values, ordinary):
     assert is_ordinary(discs(rows, values)) is ordinary
 
 
@@ -57,9 +55,7 @@ def searched(found: list[float], random: float, kind: str) -> StudyData:
         ([0.9, 1.1, 1.1], 1.2, NOT),
     ],
 )
-def test_a_search_must_beat_as_many_random_images(
-    found: list[float], random: float, outcome: str
-) -> None:
+def test_a_search_must_beat_as_many_random_images(found, random, outcome):
     verdict = edge_cases_exist(searched(found, random, discs([5, 30], [1.0, 0.5])))
     assert verdict.outcome == outcome
     assert "1.50 (random 1.20)" in verdict.evidence or outcome == NOT
@@ -68,16 +64,14 @@ def test_a_search_must_beat_as_many_random_images(
     assert "0 of 3 finds count" in improbable.evidence
 
 
-def test_without_a_search_there_is_no_verdict() -> None:
+def test_without_a_search_there_is_no_verdict():
     data = searched([1.0, 1.0, 1.0], 1.0, "")
     with pytest.raises(TooFewRunsError, match="no search"):
         edge_cases_exist(StudyData({}, data.runs, data.runs, None, None))
 
 
 @pytest.mark.parametrize(("fastest", "outcome"), [(30.0, HOLDS), (3.0, OPEN), (0.2, NOT)])
-def test_orders_of_magnitude_are_counted_from_the_fastest_solver(
-    fastest: float, outcome: str
-) -> None:
+def test_orders_of_magnitude_are_counted_from_the_fastest_solver(fastest, outcome):
     verdict = orders_of_magnitude_faster(0.2, {"stepping": 400.0, "fast": fastest})
     assert verdict.outcome == outcome
     assert f"fast {fastest / 0.2:.2g}, stepping 2e+03" in verdict.evidence
@@ -87,9 +81,7 @@ def test_orders_of_magnitude_are_counted_from_the_fastest_solver(
     ("u_net", "noise", "outcome"),
     [(1.5, 0.01, HOLDS), (0.8, 0.01, NOT), (1.0, 0.005, NOT), (1.1, 0.3, OPEN)],
 )
-def test_an_architecture_is_best_if_all_others_are_worse(
-    u_net: float, noise: float, outcome: str
-) -> None:
+def test_an_architecture_is_best_if_all_others_are_worse(u_net, noise, outcome):
     variants: dict[str, Any] = {"encoder-decoder": 1.0, "U-Net": u_net}
     data = synthetic_study(
         fractions=[1.0],

@@ -21,7 +21,7 @@ from diffkeras.studies.study_data import SIZE, StudyData
 
 
 @pytest.fixture(autouse=True)
-def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+def few_draws(monkeypatch):
     """Fewer draws of intervals, for speed."""
     monkeypatch.setattr(variance, "DRAWS", 60)
     monkeypatch.setattr(size_laws, "RESAMPLES", 60)
@@ -33,16 +33,14 @@ APART = {"absolute": 1.0, "squared": 4.0}
 
 
 @pytest.mark.parametrize(("losses", "outcome"), [(ALIKE, HOLDS), (APART, NOT)])
-def test_size_matters_most_if_its_share_is_clearly_the_largest(
-    losses: dict[str, float], outcome: str
-) -> None:
+def test_size_matters_most_if_its_share_is_clearly_the_largest(losses, outcome):
     sizes: dict[str, Any] = {"fractions": (0.05, 0.25, 1.0), "noise": 0.04}
     found = size_matters_most(synthetic_study(**SMALL, **sizes, losses=losses))
     assert found.outcome == outcome
     assert set(found.left_out.values()) == {outcome}
 
 
-def test_a_lead_that_hangs_on_the_smallest_size_is_not_decided() -> None:
+def test_a_lead_that_hangs_on_the_smallest_size_is_not_decided():
     def law(size: float) -> float:
         return 0.5 if size < 10 else 0.05
 
@@ -59,7 +57,7 @@ def test_a_lead_that_hangs_on_the_smallest_size_is_not_decided() -> None:
     ("law", "noise", "outcome"),
     [(log_law, 0.01, HOLDS), (power_law, 0.01, NOT), (log_law, 0.2, OPEN)],
 )
-def test_the_law_of_the_error_is_found(law: Any, noise: float, outcome: str) -> None:
+def test_the_law_of_the_error_is_found(law, noise, outcome):
     data = synthetic_study(**SMALL, losses={"absolute": 1.0}, law=law, noise=noise, fall=0)
     assert error_falls_with_logarithm(data).outcome == outcome
 
@@ -67,9 +65,7 @@ def test_the_law_of_the_error_is_found(law: Any, noise: float, outcome: str) -> 
 @pytest.mark.parametrize(
     ("fall", "absolute", "relative"), [(0.4, HOLDS, HOLDS), (-0.6, NOT, NOT), (0.0, HOLDS, OPEN)]
 )
-def test_the_spread_falls_if_its_exponent_is_negative(
-    fall: float, absolute: str, relative: str
-) -> None:
+def test_the_spread_falls_if_its_exponent_is_negative(fall, absolute, relative):
     data = synthetic_study(
         **SMALL, losses={"absolute": 1.0}, seeds=12, noise=0.01, fall=fall, law=lambda n: n**-0.4
     )
@@ -85,7 +81,7 @@ def test_the_spread_falls_if_its_exponent_is_negative(
         (lambda n: (3 + 0.02 * n) * (1 + 0.12 * (n == 150)), OPEN),
     ],
 )
-def test_time_is_linear_if_a_line_fits_all_sizes(seconds: Any, outcome: str) -> None:
+def test_time_is_linear_if_a_line_fits_all_sizes(seconds, outcome):
     data = synthetic_study(**SMALL, losses={"absolute": 1.0}, epochs=8)
     sizes = data.runs[SIZE].to_numpy(float)
     scatter = 1 + np.random.default_rng(0).normal(scale=0.01, size=len(sizes))
@@ -94,7 +90,7 @@ def test_time_is_linear_if_a_line_fits_all_sizes(seconds: Any, outcome: str) -> 
     assert time_is_linear(data).outcome == outcome
 
 
-def test_what_one_draw_of_examples_does_is_no_effect_of_the_size() -> None:
+def test_what_one_draw_of_examples_does_is_no_effect_of_the_size():
     """With errors that differ between draws only, the size has no lead over the draw."""
     design: dict[str, Any] = {**SMALL, "law": lambda n: 0.05, "losses": ALIKE, "noise": 0.05}
     found = size_matters_most(

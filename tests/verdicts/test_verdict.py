@@ -13,7 +13,7 @@ from diffkeras.studies.study_data import DRAW, SEED, StudyData, TooFewRunsError
 @pytest.mark.parametrize(
     ("holds", "fails", "outcome"), [(True, False, HOLDS), (False, True, NOT), (False, False, OPEN)]
 )
-def test_no_evidence_is_an_outcome_of_its_own(holds: bool, fails: bool, outcome: str) -> None:
+def test_no_evidence_is_an_outcome_of_its_own(holds, fails, outcome):
     assert decide(holds=holds, fails=fails) == outcome
 
 
@@ -24,9 +24,7 @@ def test_no_evidence_is_an_outcome_of_its_own(holds: bool, fails: bool, outcome:
         (60, OPEN, {60: NOT, 300: HOLDS, 1200: HOLDS}),
     ],
 )
-def test_a_verdict_that_hangs_on_one_size_is_not_decided(
-    needed: int | None, outcome: str, left_out: dict[int, str]
-) -> None:
+def test_a_verdict_that_hangs_on_one_size_is_not_decided(needed, outcome, left_out):
     data = synthetic_study(fractions=(0.05, 0.25, 1.0), images=2)
 
     @the_same_without_any_size
@@ -39,7 +37,7 @@ def test_a_verdict_that_hangs_on_one_size_is_not_decided(
     assert rule.__doc__ == "A rule."
 
 
-def test_too_few_sizes_to_tell_are_not_decided() -> None:
+def test_too_few_sizes_to_tell_are_not_decided():
     @the_same_without_any_size
     def rule(data: StudyData) -> Verdict:
         if len(data.sizes) < 2:
@@ -49,7 +47,7 @@ def test_too_few_sizes_to_tell_are_not_decided() -> None:
     assert rule(synthetic_study(fractions=(0.5, 1.0), images=2)).outcome == OPEN
 
 
-def test_a_ratio_is_that_of_pairs_with_students_interval() -> None:
+def test_a_ratio_is_that_of_pairs_with_students_interval():
     first = pd.DataFrame({SEED: ["1", "0", "2", "3"], "mae": [2.2, 1.9, 4.0, 9.0]})
     second = pd.DataFrame({SEED: ["0", "1", "2"], "mae": [1.0, 1.0, 2.0]})
     logarithms = np.log([1.9, 2.2, 2.0])
@@ -63,7 +61,7 @@ def test_a_ratio_is_that_of_pairs_with_students_interval() -> None:
         error_ratio(first.iloc[:1], second)
 
 
-def test_runs_of_one_draw_of_examples_count_once() -> None:
+def test_runs_of_one_draw_of_examples_count_once():
     rows = [(str(draw), str(seed)) for draw in range(3) for seed in range(4)]
     second = pd.DataFrame(rows, columns=[DRAW, SEED]).assign(mae=1.0)
     of_draw = second[DRAW].map({"0": 1.0, "1": 1.2, "2": 0.9})

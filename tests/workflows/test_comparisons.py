@@ -1,13 +1,10 @@
 """`diffkeras benchmark` and `diffkeras test-set`: what they write, or why not, in one line."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import Result
 
 from diffkeras.errors import OutputError
 from diffkeras.evaluation.benchmark_data.problems import SHIFTS, get_problem
@@ -16,7 +13,7 @@ from diffkeras.evaluation.scoreboard.scores import ProblemScores, Protocol
 from diffkeras.workflows import benchmark, comparisons, write_public_split
 
 
-def test_a_scoreboard_without_surrogates(diffkeras: Callable[..., Result], tmp_path: Path) -> None:
+def test_a_scoreboard_without_surrogates(diffkeras, tmp_path):
     words = ["--problem", "production", "--side", 16, "--images", 1, "--rounds", 1, "--batch", 1]
     result = diffkeras("benchmark", *words, "--output", tmp_path / "board")
     assert result.exit_code == 0, result.output
@@ -28,9 +25,7 @@ def test_a_scoreboard_without_surrogates(diffkeras: Callable[..., Result], tmp_p
     assert [problem["problem"] for problem in content["problems"]] == ["production"]
 
 
-def test_an_interrupted_scoreboard_goes_on_where_it_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_scoreboard_goes_on_where_it_stopped(tmp_path, monkeypatch):
     measured: list[str] = []
 
     def measure(score: ProblemScores, tick: object) -> dict[str, Any]:
@@ -59,9 +54,7 @@ def test_an_interrupted_scoreboard_goes_on_where_it_stopped(
     assert len(measured) == 7
 
 
-def test_what_cannot_be_compared_is_refused(
-    refused: Callable[..., str], run_dir: Path, tmp_path: Path
-) -> None:
+def test_what_cannot_be_compared_is_refused(refused, run_dir, tmp_path):
     output = ["--output", tmp_path / "board"]
     assert "there is no problem 'heat'" in refused("benchmark", "--problem", "heat", *output)
     run = ["--surrogate", run_dir, *output]
@@ -75,7 +68,7 @@ def test_what_cannot_be_compared_is_refused(
     assert "holds other files" in refused("benchmark", *output)
 
 
-def test_the_command_lists_benchmarks_with_their_hashes(diffkeras: Callable[..., Result]) -> None:
+def test_the_command_lists_benchmarks_with_their_hashes(diffkeras):
     output = diffkeras("benchmark-data").output
     for name in BENCHMARKS:
         assert f"{name}: " in output
@@ -85,9 +78,7 @@ def test_the_command_lists_benchmarks_with_their_hashes(diffkeras: Callable[...,
 
 @pytest.mark.usefixtures("quick_figures")
 @pytest.mark.parametrize("shift", ["", "/more_sources"])
-def test_predictions_of_a_public_test_set_are_judged(
-    shift: str, diffkeras: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_predictions_of_a_public_test_set_are_judged(shift, diffkeras, tmp_path, monkeypatch):
     few = get_problem("fixed_values").config(32, images=4)
     monkeypatch.setattr(PublicSplit, "config", lambda self: few)
     monkeypatch.setattr(PublicSplit, "test_config", lambda self: few)
@@ -109,7 +100,7 @@ def test_predictions_of_a_public_test_set_are_judged(
     assert found["all"]["max_error"] == pytest.approx(0.5)
 
 
-def test_a_test_set_is_used_as_it_is(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_a_test_set_is_used_as_it_is(refused, tmp_path):
     file = tmp_path / "mine.npz"
     file.write_text("")
     words = ["--predictions", file, "--output", tmp_path / "out", "--data-dir", tmp_path / "data"]
@@ -120,9 +111,7 @@ def test_a_test_set_is_used_as_it_is(refused: Callable[..., str], tmp_path: Path
     assert not (tmp_path / "data").exists()
 
 
-def test_files_that_cannot_be_written_are_refused(
-    refused: Callable[..., str], tmp_path: Path
-) -> None:
+def test_files_that_cannot_be_written_are_refused(refused, tmp_path):
     with pytest.raises(OutputError, match=r"written to a \.npz"):
         write_public_split("fixed_values_64", "test", tmp_path / "set.csv")
     assert "Missing option '-o'" in refused("benchmark-data", "fixed_values_64")

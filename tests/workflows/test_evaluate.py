@@ -1,13 +1,10 @@
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import Result
 from matplotlib.image import imread
 from tables import read_csv
 
@@ -35,7 +32,7 @@ METHODS = (
 
 
 @pytest.fixture(scope="module")
-def truth(tiny: Config, data_dir: Path) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+def truth(tiny, data_dir):
     """Source images and fields of the test split, by source count."""
     stored = {n: list(raw_dataset(tiny, n, "test", data_dir).as_numpy_iterator()) for n in (1, 2)}
     return {
@@ -46,7 +43,7 @@ def truth(tiny: Config, data_dir: Path) -> dict[int, tuple[np.ndarray, np.ndarra
     }
 
 
-def test_figures_are_those_of_the_test_split(evaluation: Any, run_dir: Path, truth: Any) -> None:
+def test_figures_are_those_of_the_test_split(evaluation, run_dir, truth):
     surrogate = load_surrogate(run_dir)
     every = []
     for count, (images, fields) in truth.items():
@@ -57,7 +54,7 @@ def test_figures_are_those_of_the_test_split(evaluation: Any, run_dir: Path, tru
         assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_zero_field_misses_all_there_is(evaluation: Any, truth: Any) -> None:
+def test_the_zero_field_misses_all_there_is(evaluation, truth):
     found = evaluation.metrics["zero field"]
     for count, (_, fields) in truth.items():
         assert found[str(count)]["mae"] == pytest.approx(np.abs(fields).mean(), rel=1e-6)
@@ -65,7 +62,7 @@ def test_the_zero_field_misses_all_there_is(evaluation: Any, truth: Any) -> None
         assert found[str(count)]["max_error"] == pytest.approx(1)
 
 
-def test_times_are_there(evaluation: Any) -> None:
+def test_times_are_there(evaluation):
     for method, by_count in evaluation.metrics.items():
         for count, errors in by_count.items():
             assert errors["milliseconds"] >= 0, (method, count)
@@ -78,7 +75,7 @@ def test_times_are_there(evaluation: Any) -> None:
     assert row, "its time is 1 times its own"
 
 
-def test_the_report_names_the_baselines_that_are_better(evaluation: Any) -> None:
+def test_the_report_names_the_baselines_that_are_better(evaluation):
     html = (evaluation.path / "report.html").read_text()
     found = re.search(r"Baselines with a smaller lattice MAE than the surrogate: (.*?)\.</p>", html)
     assert found
@@ -87,9 +84,7 @@ def test_the_report_names_the_baselines_that_are_better(evaluation: Any) -> None
     assert "exact solver" in found[1]
 
 
-def test_a_damaged_history_is_found_before_the_work(
-    own_run: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_damaged_history_is_found_before_the_work(own_run, data_dir, monkeypatch):
     (own_run / "history.csv").write_text("epoch,loss\n1,often\n")
     monkeypatch.setattr("diffkeras.workflows.evaluate_run.load_surrogate", None)
     with pytest.raises(RunError, match=r"damaged: .*history\.csv"):
@@ -97,9 +92,7 @@ def test_a_damaged_history_is_found_before_the_work(
 
 
 @pytest.mark.usefixtures("quick_figures")
-def test_chosen_baselines_and_pictures(
-    tiny: Config, own_run: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_chosen_baselines_and_pictures(tiny, own_run, data_dir, monkeypatch):
     drawn: list[list[Case]] = []
     monkeypatch.setattr(cases, "case_figure", drawn.append)
     chosen = {"evaluation.baselines": ["zero_field"], "evaluation.pictures": "2"}
@@ -115,7 +108,7 @@ def test_chosen_baselines_and_pictures(
     assert "Not measured here, by evaluation.baselines of the configuration: superposition" in html
 
 
-def test_the_files_are_complete(evaluation: Any) -> None:
+def test_the_files_are_complete(evaluation):
     names = {file.name for file in evaluation.path.iterdir()}
     assert names == {"metrics.json", "examples.csv", "errors.tex", "figures", "report.html"}
     stored = json.loads((evaluation.path / "metrics.json").read_text())
@@ -130,7 +123,7 @@ def test_the_files_are_complete(evaluation: Any) -> None:
         assert np.mean(errors) == pytest.approx(evaluation.metrics[method]["all"]["mae"], abs=1e-12)
 
 
-def test_the_report_needs_no_other_file(evaluation: Any) -> None:
+def test_the_report_needs_no_other_file(evaluation):
     html = (evaluation.path / "report.html").read_text()
     sources = re.findall(r"<(?:img|script|iframe|link)[^>]*?(?:src|href)=[\"']([^\"']*)", html)
     assert len(sources) >= 6
@@ -144,7 +137,7 @@ def test_the_report_needs_no_other_file(evaluation: Any) -> None:
     assert "the largest over 5 images per source count" in html, "of 10 with bounds, 5 are there"
 
 
-def test_the_figures_are_pictures(evaluation: Any) -> None:
+def test_the_figures_are_pictures(evaluation):
     figures = {file.stem: imread(file) for file in (evaluation.path / "figures").iterdir()}
     assert set(figures) >= {
         "error_per_count",
@@ -167,9 +160,7 @@ def test_the_figures_are_pictures(evaluation: Any) -> None:
         ({"data.sources": "1", "data.test_examples": 2, "physics.lattice": [16, 20]}, 2),
     ],
 )
-def test_other_test_data_than_the_runs(
-    tiny: Config, run_dir: Path, own_data: Path, tmp_path: Path, changes: Any, images: int
-) -> None:
+def test_other_test_data_than_the_runs(tiny, run_dir, own_data, tmp_path, changes, images):
     quick = {"evaluation.baselines": [], "evaluation.bounds": 1}
     other = tiny.with_overrides({**changes, **quick})
     generate(other.with_overrides({"data.train_examples": 1}), own_data)
@@ -178,9 +169,7 @@ def test_other_test_data_than_the_runs(
     assert found.metrics["surrogate"]["all"]["images"] == images
 
 
-def test_other_physics_than_the_runs_are_refused(
-    tiny: Config, run_dir: Path, data_dir: Path, tmp_path: Path
-) -> None:
+def test_other_physics_than_the_runs_are_refused(tiny, run_dir, data_dir, tmp_path):
     other = tiny.with_overrides({"physics.decay": 0.2})
     with pytest.raises(DataError, match=r"other physics.*decay 0.05 there, 0.2 here"):
         evaluate(run_dir, data_dir, config=other, output=tmp_path / "out")
@@ -190,7 +179,7 @@ def test_other_physics_than_the_runs_are_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_results_never_replace_other_files(own_run: Path, data_dir: Path, tmp_path: Path) -> None:
+def test_results_never_replace_other_files(own_run, data_dir, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("x")
     for place in (tmp_path / "mine", own_run, own_run / "model.keras", Path("/proc/diffkeras")):
@@ -201,9 +190,7 @@ def test_results_never_replace_other_files(own_run: Path, data_dir: Path, tmp_pa
 
 
 @pytest.mark.usefixtures("quick_figures")
-def test_fewer_test_images_are_taken_as_they_are(
-    own_run: Path, own_data: Path, diffkeras: Callable[..., Result], tmp_path: Path
-) -> None:
+def test_fewer_test_images_are_taken_as_they_are(own_run, own_data, diffkeras, tmp_path):
     # as if the data had been generated with --test-examples 5, and trained on with the default
     config = Run(own_run).config().with_overrides({"data.test_examples": 7})
     (own_run / "config.yaml").write_text(config.to_yaml())
@@ -219,9 +206,7 @@ def test_fewer_test_images_are_taken_as_they_are(
     )
 
 
-def test_a_part_of_a_test_set_is_measured(
-    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, run_dir: Path
-) -> None:
+def test_a_part_of_a_test_set_is_measured(refused, monkeypatch, run_dir):
     asked = []
 
     def stop(config: Config, *_: object, **options: object) -> None:

@@ -1,15 +1,10 @@
 """Files of predictions of other programs are judged like surrogates."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import Result
 
-from diffkeras.config import Config
 from diffkeras.data import raw_dataset
 from diffkeras.surrogates.surrogate import load_surrogate
 
@@ -17,12 +12,12 @@ pytestmark = pytest.mark.usefixtures("quick_figures")
 
 
 @pytest.fixture(scope="module")
-def quick(tiny: Config) -> Config:
+def quick(tiny):
     return tiny.with_overrides({"evaluation.baselines": ["zero_field"], "evaluation.bounds": 2})
 
 
 @pytest.fixture(scope="module")
-def predicted(tiny: Config, run_dir: Path, data_dir: Path) -> dict[str, np.ndarray]:
+def predicted(tiny, run_dir, data_dir):
     """The fields of the tiny run, as another program would write them."""
     surrogate = load_surrogate(run_dir)
     found = {}
@@ -34,13 +29,8 @@ def predicted(tiny: Config, run_dir: Path, data_dir: Path) -> dict[str, np.ndarr
 
 
 def test_predictions_have_the_errors_of_the_surrogate_that_made_them(
-    quick: Config,
-    predicted: dict[str, np.ndarray],
-    data_dir: Path,
-    evaluation: Any,
-    tmp_path: Path,
-    diffkeras: Callable[..., Result],
-) -> None:
+    quick, predicted, data_dir, evaluation, tmp_path, diffkeras
+):
     (tmp_path / "quick.yaml").write_text(quick.to_yaml())
     np.savez(tmp_path / "mine.npz", **predicted)
     words = ["--config", tmp_path / "quick.yaml", "--data-dir", data_dir]
@@ -65,13 +55,8 @@ def test_predictions_have_the_errors_of_the_surrogate_that_made_them(
 
 
 def test_several_models_share_a_report_under_their_names(
-    quick: Config,
-    predicted: dict[str, np.ndarray],
-    run_dir: Path,
-    tmp_path: Path,
-    diffkeras: Callable[..., Result],
-    refused: Callable[..., str],
-) -> None:
+    quick, predicted, run_dir, tmp_path, diffkeras, refused
+):
     """The test images are found in the directory that the training used."""
     (tmp_path / "quick.yaml").write_text(quick.to_yaml())
     np.savez(tmp_path / "mine.npz", **predicted)
@@ -105,9 +90,7 @@ def test_several_models_share_a_report_under_their_names(
         assert message in refused(*words, "--name", name, "--compare", "mine=mine.npz")
 
 
-def test_the_command_says_what_it_needs(
-    refused: Callable[..., str], tmp_path: Path, run_dir: Path
-) -> None:
+def test_the_command_says_what_it_needs(refused, tmp_path, run_dir):
     file = tmp_path / "mine.npz"
     file.write_text("")
     needs = "needs --config or --test-set, and --output"

@@ -3,7 +3,6 @@
 import csv
 import functools
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,7 +57,7 @@ class Evaluated(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def evaluated(tiny: Config, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Evaluated]:
+def evaluated(tiny, tmp_path_factory):
     """`evaluated(kind)`: a run of the kind, trained for one epoch."""
 
     @functools.cache
@@ -75,9 +74,7 @@ def evaluated(tiny: Config, tmp_path_factory: pytest.TempPathFactory) -> Callabl
     return make
 
 
-def test_errors_of_production_are_on_the_scale_of_the_dataset(
-    evaluated: Callable[[str], Evaluated],
-) -> None:
+def test_errors_of_production_are_on_the_scale_of_the_dataset(evaluated):
     production = evaluated("production")
     metrics = production.found.metrics
     assert list(metrics) == ["surrogate", "exact solver", "zero field"]
@@ -90,7 +87,7 @@ def test_errors_of_production_are_on_the_scale_of_the_dataset(
     assert metrics["zero field"]["all"]["max_error"] == pytest.approx(1)
 
 
-def test_bounds_of_production_are_the_errors(evaluated: Callable[[str], Evaluated]) -> None:
+def test_bounds_of_production_are_the_errors(evaluated):
     for of_count in evaluated("production").bounds.values():
         for statistic in ("median", "max"):
             error = of_count["prediction_max_error"][statistic]
@@ -100,9 +97,7 @@ def test_bounds_of_production_are_the_errors(evaluated: Callable[[str], Evaluate
         assert not {"corrected_max_error", "corrected_mae"} & set(of_count)
 
 
-def test_the_report_of_production_has_what_makes_sense_only(
-    evaluated: Callable[[str], Evaluated],
-) -> None:
+def test_the_report_of_production_has_what_makes_sense_only(evaluated):
     html = evaluated("production").report
     for part in ("Proven bounds", "divided by their maximum", "balances production", "<dt>exact"):
         assert part in html, part
@@ -110,9 +105,7 @@ def test_the_report_of_production_has_what_makes_sense_only(
         assert part not in html, part
 
 
-def test_each_baseline_and_bound_is_of_the_example_s_medium(
-    evaluated: Callable[[str], Evaluated],
-) -> None:
+def test_each_baseline_and_bound_is_of_the_example_s_medium(evaluated):
     lengths = evaluated("lengths")
     # superposition is exact for one source in its own medium, and in no other
     assert lengths.found.metrics["superposition"]["1"]["max_error"] < 1e-6
@@ -125,9 +118,7 @@ def test_each_baseline_and_bound_is_of_the_example_s_medium(
     assert error == pytest.approx(bound, rel=1e-3)
 
 
-def test_errors_are_shown_against_the_diffusion_length(
-    evaluated: Callable[[str], Evaluated],
-) -> None:
+def test_errors_are_shown_against_the_diffusion_length(evaluated):
     lengths = evaluated("lengths")
     with (lengths.found.path / "examples.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -143,9 +134,7 @@ def test_errors_are_shown_against_the_diffusion_length(
     assert "diffusion lengths of 1 to 20" in lengths.report
 
 
-def test_a_part_of_the_range_may_be_evaluated_and_nothing_else(
-    evaluated: Callable[[str], Evaluated], run_dir: Path, tmp_path: Path
-) -> None:
+def test_a_part_of_the_range_may_be_evaluated_and_nothing_else(evaluated, run_dir, tmp_path):
     config, data, run, _ = evaluated("lengths")
     own = {"data.diffusion_length": [2, 3], "data.sources": "1", "data.test_examples": 2}
     part = config.with_overrides(own)
@@ -161,9 +150,7 @@ def test_a_part_of_the_range_may_be_evaluated_and_nothing_else(
         evaluate(run_dir, data, config=fixed, output=tmp_path / "o")
 
 
-def test_tissues_are_compared_with_their_mean_medium(
-    evaluated: Callable[[str], Evaluated],
-) -> None:
+def test_tissues_are_compared_with_their_mean_medium(evaluated):
     tissue = evaluated("tissue")
     metrics = tissue.found.metrics
     names = {"surrogate", "surrogate, sources set", "mean medium", "exact solver", "zero field"}
@@ -176,9 +163,7 @@ def test_tissues_are_compared_with_their_mean_medium(
 
 
 @pytest.mark.usefixtures("quick_figures")
-def test_predictions_of_other_programs_are_judged_in_their_tissues(
-    evaluated: Callable[[str], Evaluated], tmp_path: Path
-) -> None:
+def test_predictions_of_other_programs_are_judged_in_their_tissues(evaluated, tmp_path):
     tissue = evaluated("tissue")
     np.savez(tmp_path / "mine.npz", sources_01=tissue.stored(1)["field"] + 0.01)
     given = (tissue.config, tissue.data, tmp_path / "out")
@@ -188,12 +173,7 @@ def test_predictions_of_other_programs_are_judged_in_their_tissues(
     assert 0.01 <= bounds["prediction_bound"]["median"] < 0.02
 
 
-def test_the_command_takes_the_maps_of_a_tissue(
-    evaluated: Callable[[str], Evaluated],
-    tmp_path: Path,
-    diffkeras: Callable[..., Any],
-    refused: Callable[..., str],
-) -> None:
+def test_the_command_takes_the_maps_of_a_tissue(evaluated, tmp_path, diffkeras, refused):
     tissue = evaluated("tissue")
     stored = {name: values[1] for name, values in tissue.stored(1).items()}
     names = ("source_image", "diffusivity", "decay")

@@ -16,7 +16,6 @@ from export_tools import FILES, INSTALLED, needs_extra
 from surrogate_kinds import untrained
 
 import diffkeras as dk
-from diffkeras.config import Config
 from diffkeras.errors import ExportError
 from diffkeras.surrogates.exports import get_format
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
@@ -109,15 +108,13 @@ UNTRAINED: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def surrogates(tiny: Config, run_dir: Path) -> dict[str, Surrogate]:
+def surrogates(tiny, run_dir):
     made = {name: untrained(tiny.with_overrides(changes)) for name, changes in UNTRAINED.items()}
     return {"trained": load_surrogate(run_dir), **made}
 
 
 @pytest.fixture(scope="module")
-def exports(
-    surrogates: dict[str, Surrogate], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Path]:
+def exports(surrogates, tmp_path_factory):
     """`exports(name)`: a folder with the surrogate's files, inputs and right fields."""
     place = tmp_path_factory.mktemp("exports")
 
@@ -137,7 +134,7 @@ def exports(
 
 
 @pytest.fixture(scope="module")
-def exported(exports: Callable[[str], Path], run_dir: Path) -> Path:
+def exported(exports, run_dir):
     """The exports of one surrogate in all formats."""
     place = exports("trained")
     export(run_dir, "saved_model", place / "trained")
@@ -150,22 +147,16 @@ def exported(exports: Callable[[str], Path], run_dir: Path) -> Path:
     [["trained"], pytest.param(["padded", "varying", "solved"], marks=pytest.mark.slow)],
     ids=", ".join,
 )
-def test_litert_and_onnx_need_neither_diffkeras_nor_tensorflow(
-    exports: Callable[[str], Path], names: list[str], python: Callable[..., Any]
-) -> None:
+def test_litert_and_onnx_need_neither_diffkeras_nor_tensorflow(exports, names, python):
     [place] = {exports(name) for name in names}
     python(CHECK + SMALL_RUNTIMES.format(names=names), "-I", cwd=place)
 
 
-def test_tensorflow_pipelines_xla_and_serving_run_the_saved_model(
-    exported: Path, without_diffkeras: Callable[..., Any]
-) -> None:
+def test_tensorflow_pipelines_xla_and_serving_run_the_saved_model(exported, without_diffkeras):
     without_diffkeras('sys.modules["keras"] = None\n' + CHECK + TENSORFLOW, exported)
 
 
-def test_the_command_says_what_it_wrote(
-    diffkeras: Callable[..., Any], own_run: Path, format: str
-) -> None:
+def test_the_command_says_what_it_wrote(diffkeras, own_run, format):
     shutil.rmtree(own_run / "saved_model")
     result = diffkeras("export", own_run, "--format", format, "--lattice", "8x12")
     assert result.exit_code == 0, result.output
@@ -196,9 +187,7 @@ def test_the_command_says_what_it_wrote(
         ),
     ],
 )
-def test_the_files_say_what_they_compute(
-    exports: Callable[[str], Path], name: str, physics: dict[str, Any]
-) -> None:
+def test_the_files_say_what_they_compute(exports, name, physics):
     import onnx
 
     place = exports(name)
@@ -218,12 +207,7 @@ def test_the_files_say_what_they_compute(
     ("name", "other"),
     [("trained", (8, 30)), pytest.param("padded", (7, 30), marks=pytest.mark.slow)],
 )
-def test_onnx_files_run_on_other_lattices(
-    exports: Callable[[str], Path],
-    surrogates: dict[str, Surrogate],
-    name: str,
-    other: tuple[int, int],
-) -> None:
+def test_onnx_files_run_on_other_lattices(exports, surrogates, name, other):
     run = get_format("onnx").load(exports(name) / f"{name}.onnx")
     for lattice in (other, (16, 16)):
         trial = Trial.of(surrogates[name], lattice)
@@ -231,12 +215,12 @@ def test_onnx_files_run_on_other_lattices(
 
 
 @pytest.mark.slow
-def test_the_check_of_a_file_with_maps_warns_of_nothing(log: pytest.LogCaptureFixture) -> None:
+def test_the_check_of_a_file_with_maps_warns_of_nothing(log):
     Trial.of(load_surrogate("saturating_tissue"), (64, 64))
     assert not [record for record in log.records if record.levelname == "WARNING"]
 
 
-def test_wrong_fields_are_found(surrogates: dict[str, Surrogate]) -> None:
+def test_wrong_fields_are_found(surrogates):
     trial = Trial.of(surrogates["trained"], (16, 16))
     images, largest = trial.inputs["source_images"], trial.largest[:, None, None, None]
     np.testing.assert_array_equal(trial.largest, images.max(axis=(1, 2, 3)))
@@ -270,9 +254,7 @@ def test_wrong_fields_are_found(surrogates: dict[str, Surrogate]) -> None:
         trial.difference(lambda inputs: trial.fields[: len(inputs["source_images"]), ::2])
 
 
-def test_differences_of_production_are_relative_to_the_field(
-    surrogates: dict[str, Surrogate], log: pytest.LogCaptureFixture
-) -> None:
+def test_differences_of_production_are_relative_to_the_field(surrogates, log):
     trial = Trial.of(surrogates["varying"], (16, 16))
     assert not [record for record in log.records if record.levelname == "WARNING"]
     np.testing.assert_array_equal(trial.largest, np.abs(trial.fields).max(axis=(1, 2, 3)))
@@ -287,8 +269,8 @@ def test_differences_of_production_are_relative_to_the_field(
     ],
 )
 def test_a_file_with_wrong_fields_is_not_put_in_place(
-    exported: Path, run_dir: Path, tmp_path: Path, format: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    exported, run_dir, tmp_path, format, monkeypatch
+):
     path = tmp_path / FILES[format]
     copy = shutil.copytree if format == "saved_model" else shutil.copy
     copy(exported / f"trained{path.suffix}", path)

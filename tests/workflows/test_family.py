@@ -1,7 +1,6 @@
 """A family through the commands: its dataset, its reduced basis, and a network on its maps."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,25 +61,25 @@ ON_MAPS = {
 
 
 @pytest.fixture(scope="module")
-def config() -> Config:
+def config():
     return parse_config(CONFIG)
 
 
 @pytest.fixture(scope="module")
-def family_data(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def family_data(config, tmp_path_factory):
     path = tmp_path_factory.mktemp("family")
     generate(config, path)
     return path
 
 
 @pytest.fixture(scope="module")
-def family_run(config: Config, family_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def family_run(config, family_data, tmp_path_factory):
     with lean_training():
         return train(config, family_data, tmp_path_factory.mktemp("runs") / "kernel").path
 
 
 @pytest.fixture(scope="module")
-def surrogate(family_run: Path) -> Surrogate:
+def surrogate(family_run):
     return load_surrogate(family_run)
 
 
@@ -92,9 +91,7 @@ def examples_of(config: Config, split: Any, data_dir: Path) -> list[dict[str, An
     return list(raw_dataset(config, 1, split, data_dir).as_numpy_iterator())
 
 
-def test_records_hold_parameters_and_field_and_all_else_follows(
-    config: Config, family_data: Path
-) -> None:
+def test_records_hold_parameters_and_field_and_all_else_follows(config, family_data):
     recipe = DatasetConfig.of(1, config).recipe()
     stored = tfds.builder_from_directory(str(dataset_path(config, 1, family_data)))
     assert {*stored.info.features} == {"parameters", "field"}
@@ -111,7 +108,7 @@ def test_records_hold_parameters_and_field_and_all_else_follows(
 
 
 @pytest.mark.slow  # quick: the builder and the pipeline of other datasets
-def test_beam_and_tfds_make_the_same(config: Config, family_data: Path, tmp_path: Path) -> None:
+def test_beam_and_tfds_make_the_same(config, family_data, tmp_path):
     named = DiffusionFieldsConfig.of_config(1, config)
     assert named.name.startswith("family-16x16-")
     builder = Builder(config=named, data_dir=str(tmp_path), examples=SIZES)
@@ -126,9 +123,7 @@ def test_beam_and_tfds_make_the_same(config: Config, family_data: Path, tmp_path
     assert examples_hash(dataset_path(config, 1, tmp_path / "beam")) == examples_hash(own)
 
 
-def test_it_is_verified_and_what_is_lost_is_made_again(
-    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_verified_and_what_is_lost_is_made_again(config, tmp_path, monkeypatch):
     few = {"data.train_examples": 12, "data.validation_examples": 2, "data.test_examples": 3}
     config = config.with_overrides(few)
     generate(config, tmp_path)
@@ -146,9 +141,7 @@ def test_it_is_verified_and_what_is_lost_is_made_again(
 
 
 @pytest.mark.slow  # quick: streams of other datasets
-def test_streams_have_the_same_validation_and_their_own_training(
-    config: Config, family_data: Path, tmp_path: Path
-) -> None:
+def test_streams_have_the_same_validation_and_their_own_training(config, family_data, tmp_path):
     stream = on_maps(config).with_overrides({"data.stream": True, "training.batch_size": 2})
     stored = raw_dataset(config, 1, "validation", family_data)
     solved = raw_dataset(stream, 1, "validation", tmp_path)
@@ -162,9 +155,7 @@ def test_streams_have_the_same_validation_and_their_own_training(
     assert x.shape == (2, 16, 16, 4)
 
 
-def test_a_fitted_kernel_predicts_proves_and_has_the_fixed_values(
-    surrogate: Surrogate, log: pytest.LogCaptureFixture
-) -> None:
+def test_a_fitted_kernel_predicts_proves_and_has_the_fixed_values(surrogate, log):
     family = surrogate.family
     assert family is not None
     assert family.names == NAMES
@@ -190,8 +181,8 @@ def test_a_fitted_kernel_predicts_proves_and_has_the_fixed_values(
 
 
 def test_without_barriers_the_solver_proves_and_damaged_ones_are_refused(
-    surrogate: Surrogate, family_run: Path, tmp_path: Path
-) -> None:
+    surrogate, family_run, tmp_path
+):
     assert surrogate.family is not None
     file = tmp_path / "barriers.npz"
     assert read_barriers(file, surrogate.config) is None
@@ -205,7 +196,7 @@ def test_without_barriers_the_solver_proves_and_damaged_ones_are_refused(
             read_barriers(file, surrogate.config)
 
 
-def test_problems_of_another_family_are_refused(surrogate: Surrogate) -> None:
+def test_problems_of_another_family_are_refused(surrogate):
     assert surrogate.family is not None
     problem = surrogate.family.problem
     other = dk.with_parts(problem, {"diffusivity": 2.0})
@@ -217,9 +208,7 @@ def test_problems_of_another_family_are_refused(surrogate: Surrogate) -> None:
         surrogate.medium  # noqa: B018
 
 
-def test_it_is_evaluated_with_a_picture_of_its_parameters(
-    family_run: Path, family_data: Path, tmp_path: Path
-) -> None:
+def test_it_is_evaluated_with_a_picture_of_its_parameters(family_run, family_data, tmp_path):
     with quick_figures():
         found = evaluate(family_run, family_data, output=tmp_path / "evaluation")
     errors = found.metrics["surrogate"]["all"]
@@ -233,8 +222,8 @@ def test_it_is_evaluated_with_a_picture_of_its_parameters(
 
 @pytest.mark.slow  # quick: the points of its recipe
 def test_a_test_set_out_of_the_ranges_has_no_other_splits(
-    config: Config, family_run: Path, family_data: Path, tmp_path: Path
-) -> None:
+    config, family_run, family_data, tmp_path
+):
     beyond = config.with_overrides({"data.family.beyond": 0.2, "data.test_examples": 3})
     (path,) = generate(beyond, tmp_path)
     assert [
@@ -260,9 +249,7 @@ def _get(values: Any, names: tuple[str, ...]) -> Any:
 
 
 @pytest.mark.parametrize("format", ["saved_model", pytest.param("onnx", marks=pytest.mark.slow)])
-def test_exports_take_parameters(
-    surrogate: Surrogate, family_run: Path, format: str, tmp_path: Path
-) -> None:
+def test_exports_take_parameters(surrogate, family_run, format, tmp_path):
     if format not in INSTALLED:
         pytest.skip("needs the extra `export`")
     path = tmp_path / {"saved_model": "saved", "onnx": "model.onnx"}[format]
@@ -282,13 +269,7 @@ def test_exports_take_parameters(
         export(family_run, format, path, lattice=(32, 32))
 
 
-def test_the_command_predicts_at_parameters(
-    family_run: Path,
-    tmp_path: Path,
-    diffkeras: Callable[..., Any],
-    refused: Callable[..., str],
-    surrogate: Surrogate,
-) -> None:
+def test_the_command_predicts_at_parameters(family_run, tmp_path, diffkeras, refused, surrogate):
     assert surrogate.family is not None
     point = dict(zip(NAMES, surrogate.family.low.tolist(), strict=True))
     options = [word for name, value in point.items() for word in ("--parameter", f"{name}={value}")]
@@ -315,16 +296,14 @@ def test_the_command_predicts_at_parameters(
 
 
 @pytest.mark.usefixtures("quick_figures")
-def test_the_preview_shows_fields_with_their_parameters(config: Config, tmp_path: Path) -> None:
+def test_the_preview_shows_fields_with_their_parameters(config, tmp_path):
     page = preview(config, tmp_path / "preview.html").read_text()
     assert "9 examples of one family" in page
     assert all(name in page for name in NAMES)
 
 
 @pytest.mark.slow  # quick: the untrained network, and a kernel
-def test_a_network_is_trained_and_goes_on_with_its_basis(
-    config: Config, family_data: Path, tmp_path: Path, family_run: Path
-) -> None:
+def test_a_network_is_trained_and_goes_on_with_its_basis(config, family_data, tmp_path, family_run):
     network = config.with_overrides(NETWORK)
     with lean_training():
         whole = train(network, family_data, tmp_path / "whole")
@@ -340,9 +319,7 @@ def test_a_network_is_trained_and_goes_on_with_its_basis(
 
 
 @pytest.mark.slow  # quick: streams have the same maps
-def test_the_same_dataset_trains_a_network_on_maps(
-    config: Config, family_data: Path, tmp_path: Path
-) -> None:
+def test_the_same_dataset_trains_a_network_on_maps(config, family_data, tmp_path):
     with lean_training():
         run = train(on_maps(config), family_data, tmp_path / "maps")
     found = evaluate(run.path, family_data, report=False)

@@ -17,7 +17,7 @@ from diffkeras.workflows.field_formats import FORMATS
 
 
 @pytest.fixture
-def volume(tmp_path: Path) -> Path:
+def volume(tmp_path):
     image = np.zeros((4, 5, 6))
     image[1, 2, 3] = 1.0
     np.save(tmp_path / "volume.npy", image)
@@ -49,9 +49,7 @@ def read_vti(path: Path) -> tuple[np.ndarray, list[float]]:
     return values, [float(number) for number in image.attrib["Spacing"].split()]
 
 
-def test_a_volume_becomes_image_data_of_vtk(
-    diffkeras: Callable[..., Result], volume: Path, tmp_path: Path
-) -> None:
+def test_a_volume_becomes_image_data_of_vtk(diffkeras, volume, tmp_path):
     words = (volume, "--dimensions", 3, "--step", 2.5)
     solved(diffkeras, *words, "-o", tmp_path / "field.vti")
     solved(diffkeras, *words, "-o", tmp_path / "field.npy")
@@ -60,7 +58,7 @@ def test_a_volume_becomes_image_data_of_vtk(
     assert spacing == [2.5] * 3
 
 
-def test_a_plane_of_single_precision_becomes_image_data_too(tmp_path: Path) -> None:
+def test_a_plane_of_single_precision_becomes_image_data_too(tmp_path):
     field = np.random.default_rng(0).random((3, 4), np.float32)
     write_fields({tmp_path / "field.vti": field})
     values, spacing = read_vti(tmp_path / "field.vti")
@@ -69,9 +67,7 @@ def test_a_plane_of_single_precision_becomes_image_data_too(tmp_path: Path) -> N
     assert spacing == [1.0] * 3
 
 
-def test_planes_and_images_become_pages(
-    diffkeras: Callable[..., Result], volume: Path, tmp_path: Path
-) -> None:
+def test_planes_and_images_become_pages(diffkeras, volume, tmp_path):
     for word in (["--dimensions", 3], ["--batch"]):
         solved(diffkeras, volume, *word, "-o", tmp_path / "field.tif")
         solved(diffkeras, volume, *word, "-o", tmp_path / "field.npy")
@@ -81,7 +77,7 @@ def test_planes_and_images_become_pages(
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_table_has_coordinates_and_values_that_read_back(tmp_path: Path, dtype: type) -> None:
+def test_a_table_has_coordinates_and_values_that_read_back(tmp_path, dtype):
     field = np.random.default_rng(0).random((2, 3, 4)).astype(dtype)
     problem = dk.Problem(np.zeros((2, 3, 4)), dimensions=3, step=0.5)
     write_fields({tmp_path / "field.csv": field}, problem)
@@ -105,21 +101,19 @@ def test_a_table_has_coordinates_and_values_that_read_back(tmp_path: Path, dtype
     ],
 )
 def test_what_a_file_cant_hold_is_refused_before_the_work(
-    refused: Callable[..., str], volume: Path, tmp_path: Path, name: str, words: list, message: str
-) -> None:
+    refused, volume, tmp_path, name, words, message
+):
     assert message in refused("solve", volume, *words, "-o", tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == [volume.name]
 
 
-def test_a_batch_of_volumes_is_no_picture(tmp_path: Path) -> None:
+def test_a_batch_of_volumes_is_no_picture(tmp_path):
     volumes = dk.Problem(np.zeros((2, 3, 4, 5)), dimensions=3)
     with pytest.raises(dk.DiffkerasError, match=r"several volumes; write to \.npy"):
         write_fields({tmp_path / "field.tif": np.zeros((2, 3, 4, 5))}, volumes)
 
 
-def test_a_summary_is_json_alone_on_standard_output(
-    diffkeras: Callable[..., Result], volume: Path, tmp_path: Path
-) -> None:
+def test_a_summary_is_json_alone_on_standard_output(diffkeras, volume, tmp_path):
     output = tmp_path / "field.npy"
     printed = json.loads(solved(diffkeras, volume, "--dimensions", 3, "-o", output, "--json"))
     field = np.load(output)
@@ -131,9 +125,7 @@ def test_a_summary_is_json_alone_on_standard_output(
     assert printed["diffkeras"] == dk.__version__
 
 
-def test_a_picture_in_lengths_has_chosen_slices(
-    diffkeras: Callable[..., Result], refused: Callable[..., str], volume: Path, tmp_path: Path
-) -> None:
+def test_a_picture_in_lengths_has_chosen_slices(diffkeras, refused, volume, tmp_path):
     words = [volume, "--dimensions", 3, "-o", tmp_path / "field.npy"]
     picture = ["--plot", tmp_path / "plot.svg", "--unit", "µm", "--slice", "plane=2"]
     solved(diffkeras, *words, *picture)

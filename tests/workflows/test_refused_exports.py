@@ -1,8 +1,6 @@
 """Exports that are refused, and files that they must not replace."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,7 +9,6 @@ import tensorflow as tf
 from export_tools import FILES, needs_extra
 from surrogate_kinds import untrained
 
-from diffkeras.config import Config
 from diffkeras.errors import ExportError, OutputError
 from diffkeras.surrogates import exports
 from diffkeras.surrogates.surrogate import Surrogate
@@ -19,7 +16,7 @@ from diffkeras.workflows import export
 from diffkeras.workflows.export_run import export_surrogate
 
 
-def test_only_exports_are_replaced(run_dir: Path, tmp_path: Path, format: str) -> None:
+def test_only_exports_are_replaced(run_dir, tmp_path, format):
     path = notes = tmp_path / FILES[format]
     if format == "saved_model":
         path.mkdir()
@@ -34,7 +31,7 @@ def test_only_exports_are_replaced(run_dir: Path, tmp_path: Path, format: str) -
 
 @needs_extra
 @pytest.mark.parametrize("format", ["litert", "onnx"])
-def test_networks_of_half_precision_are_refused(tiny: Config, tmp_path: Path, format: str) -> None:
+def test_networks_of_half_precision_are_refused(tiny, tmp_path, format):
     config = tiny.with_overrides({"training.precision": "mixed_float16"})
     with pytest.raises(ExportError, match=r"training\.precision: float32"):
         export_surrogate(untrained(config), format, tmp_path / FILES[format])
@@ -43,9 +40,7 @@ def test_networks_of_half_precision_are_refused(tiny: Config, tmp_path: Path, fo
 
 @needs_extra
 @pytest.mark.parametrize("format", ["litert", "onnx"])
-def test_operations_that_a_format_lacks_are_refused(
-    tiny: Config, tmp_path: Path, format: str
-) -> None:
+def test_operations_that_a_format_lacks_are_refused(tiny, tmp_path, format):
     x = keras.Input((None, None, 1))
     y = keras.layers.Lambda(lambda v: tf.math.bessel_i0(v))(x)
     with pytest.raises(ExportError, match=r"can't express this network: .*BesselI0"):
@@ -53,9 +48,7 @@ def test_operations_that_a_format_lacks_are_refused(
     assert not [*tmp_path.iterdir()]
 
 
-def test_a_missing_package_is_named(
-    refused: Callable[..., str], run_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_package_is_named(refused, run_dir, monkeypatch):
     for package in ("tf2onnx", "onnxruntime"):
         monkeypatch.setattr(
             exports, "find_spec", lambda name, package=package: None if name == package else name
@@ -66,9 +59,7 @@ def test_a_missing_package_is_named(
     assert not (run_dir / "model.onnx").exists()
 
 
-def test_what_cant_be_exported_is_refused(
-    refused: Callable[..., str], run_dir: Path, tmp_path: Path, own_run: Path
-) -> None:
+def test_what_cant_be_exported_is_refused(refused, run_dir, tmp_path, own_run):
     assert "there is no run directory" in refused("export", tmp_path / "none")
     assert "not a multiple of 2" in refused("export", run_dir, "--lattice", "16x17")
     small = ("export", run_dir, "--lattice", "2", "-o", tmp_path / "small")

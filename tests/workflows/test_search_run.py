@@ -2,14 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from image_membership import belongs
 from tables import read_csv
 
-from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, DataError, OutputError
 from diffkeras.evaluation.worst_cases.certified import space_of
 from diffkeras.physics import Sources, solve
@@ -24,14 +22,12 @@ SETTINGS = WorstCasesConfig(starts=3, evaluations=120, seed=1)
 
 
 @pytest.fixture(scope="module")
-def output(
-    run_dir: Path, data_dir: Path, tiny: Config, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def output(run_dir, data_dir, tiny, tmp_path_factory):
     path = tmp_path_factory.mktemp("searches") / "tiny"
     return search_worst_cases(run_dir, data_dir, tiny, SETTINGS, output=path).path
 
 
-def test_it_starts_from_the_worst_test_images(output: Path, evaluation: Any) -> None:
+def test_it_starts_from_the_worst_test_images(output, evaluation):
     errors = {
         (row["sources"], row["example"]): float(row["max_error"])
         for row in read_csv(evaluation.path / "examples.csv")
@@ -48,7 +44,7 @@ def test_it_starts_from_the_worst_test_images(output: Path, evaluation: Any) -> 
         assert float(row["test_max_error"]) == pytest.approx(max(errors.values()), rel=1e-5)
 
 
-def test_the_found_image_has_the_found_error(output: Path, run_dir: Path, tiny: Config) -> None:
+def test_the_found_image_has_the_found_error(output, run_dir, tiny):
     surrogate = load_surrogate(run_dir)
     found = np.load(output / "worst_cases.npz")
     for k, row in enumerate(read_csv(output / "searches.csv")):
@@ -72,9 +68,7 @@ def test_the_found_image_has_the_found_error(output: Path, run_dir: Path, tiny: 
         assert float(row["error_of_prediction"]) == pytest.approx(float(row["found_error"]))
 
 
-def test_the_same_settings_give_the_same_result(
-    output: Path, run_dir: Path, data_dir: Path, tiny: Config, tmp_path: Path
-) -> None:
+def test_the_same_settings_give_the_same_result(output, run_dir, data_dir, tiny, tmp_path):
     def but_for_time(rows: list[dict[str, str]]) -> list[dict[str, str]]:
         return [{**row, "seconds": ""} for row in rows]
 
@@ -89,9 +83,7 @@ def test_the_same_settings_give_the_same_result(
     }
 
 
-def test_what_cannot_be_searched_is_refused_before_the_work(
-    run_dir: Path, data_dir: Path, tiny: Config, tmp_path: Path
-) -> None:
+def test_what_cannot_be_searched_is_refused_before_the_work(run_dir, data_dir, tiny, tmp_path):
     def refused(error: type[Exception], words: str, output: Path = tmp_path / "out", **changed):
         config = tiny.with_overrides({key.replace("__", "."): v for key, v in changed.items()})
         with pytest.raises(error, match=words):

@@ -1,12 +1,9 @@
 """Source images in files: batches, volumes, lists of discs."""
 
 import zipfile
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import Result
 from PIL import Image
 
 import diffkeras as dk
@@ -14,9 +11,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.workflows.source_files import SourceFile
 
 
-def test_a_volume_is_no_batch_unless_it_is_called_one(
-    diffkeras: Callable[..., Result], refused: Callable[..., str], tmp_path: Path
-) -> None:
+def test_a_volume_is_no_batch_unless_it_is_called_one(diffkeras, refused, tmp_path):
     volume = np.zeros((3, 8, 9))
     volume[1, 4, 4] = 1
     np.save(tmp_path / "vol.npy", volume)
@@ -33,7 +28,7 @@ def test_a_volume_is_no_batch_unless_it_is_called_one(
     assert "not a batch" in refused(*words, "--batch")
 
 
-def test_the_plot_shows_the_first_image_with_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plot_shows_the_first_image_with_sources(monkeypatch):
     from diffkeras.reporting import fields
 
     drawn = []
@@ -50,21 +45,17 @@ def test_the_plot_shows_the_first_image_with_sources(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.skipif(np.finfo(np.longdouble).maxexp == 1024, reason="long double is float64 here")
-def test_numbers_beyond_float64_are_refused_without_a_warning(
-    refused: Callable[..., str], tmp_path: Path
-) -> None:
+def test_numbers_beyond_float64_are_refused_without_a_warning(refused, tmp_path):
     np.save(tmp_path / "a.npy", np.full((8, 8), np.longdouble("1e4000")))
     assert "holds inf at" in refused("solve", tmp_path / "a.npy", "-o", tmp_path / "field.npy")
 
 
-def test_a_side_is_a_square_lattice(tmp_path: Path) -> None:
+def test_a_side_is_a_square_lattice(tmp_path):
     (tmp_path / "discs.yaml").write_text("- {row: 3, column: 4, radius: 1, value: 1}")
     assert SourceFile(tmp_path / "discs.yaml", 9).read().shape == (9, 9)
 
 
-def test_an_array_of_three_axes_is_one_image_in_three_dimensions(
-    diffkeras: Callable[..., Result], refused: Callable[..., str], tmp_path: Path
-) -> None:
+def test_an_array_of_three_axes_is_one_image_in_three_dimensions(diffkeras, refused, tmp_path):
     volume = np.zeros((5, 8, 9))
     volume[2, 4, 4] = 1
     np.save(tmp_path / "vol.npy", volume)
@@ -93,16 +84,14 @@ def test_an_array_of_three_axes_is_one_image_in_three_dimensions(
     assert "centre at (2, 4, 4), off the lattice of 2×8×9" in message
 
 
-def test_what_is_no_array_in_an_archive_is_refused(tmp_path: Path) -> None:
+def test_what_is_no_array_in_an_archive_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "bytes.npz", "w") as archive:
         archive.writestr("source_image", b"no array")
     with pytest.raises(PhysicsError, match="source_image in it is no array"):
         SourceFile(tmp_path / "bytes.npz").read()
 
 
-def test_pillow_says_nothing_of_a_picture(
-    tmp_path: Path, recwarn: pytest.WarningsRecorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pillow_says_nothing_of_a_picture(tmp_path, recwarn, monkeypatch):
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "image.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)  # Pillow warns from there on
     assert SourceFile(tmp_path / "image.png").read().shape == (8, 8)

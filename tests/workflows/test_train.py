@@ -29,7 +29,7 @@ def validation_mae(run_dir: Path, config: Config, data_dir: Path) -> float:
     return float(np.mean(errors))
 
 
-def test_the_run_directory_is_complete(run_dir: Path, tiny: Config) -> None:
+def test_the_run_directory_is_complete(run_dir, tiny):
     names = {"config.yaml", "run.json", "history.csv", "model.keras", "saved_model", "logs"}
     assert names <= {file.name for file in run_dir.iterdir()}
     assert load_config(run_dir / "config.yaml") == tiny
@@ -46,9 +46,7 @@ def test_the_run_directory_is_complete(run_dir: Path, tiny: Config) -> None:
 
 
 @pytest.mark.usefixtures("lean_training")
-def test_the_kept_model_is_the_best_on_the_validation_split(
-    tiny: Config, data_dir: Path, tmp_path: Path
-) -> None:
+def test_the_kept_model_is_the_best_on_the_validation_split(tiny, data_dir, tmp_path):
     # such a learning rate makes the error go up and down
     config = tiny.with_overrides({"training.learning_rate": 0.3, "training.epochs": 3})
     run = train(config, data_dir, tmp_path / "run")
@@ -59,8 +57,8 @@ def test_the_kept_model_is_the_best_on_the_validation_split(
 
 @pytest.mark.usefixtures("lean_training")
 def test_training_again_is_the_same_without_the_test_split_and_sets_the_run_aside(
-    tiny: Config, run_dir: Path, own_run: Path, own_data: Path
-) -> None:
+    tiny, run_dir, own_run, own_data
+):
     for file in own_data.rglob("*-test.tfrecord*"):
         file.write_bytes(bytes(file.stat().st_size))
     before = (own_run / "model.keras").read_bytes()
@@ -82,8 +80,8 @@ def test_training_again_is_the_same_without_the_test_split_and_sets_the_run_asid
     ],
 )
 def test_what_cant_be_trained_is_refused_before_a_directory_is_made(
-    tiny: Config, data_dir: Path, tmp_path: Path, change: dict, error: type, message: str
-) -> None:
+    tiny, data_dir, tmp_path, change, error, message
+):
     with pytest.raises(error, match=message):
         train(tiny.with_overrides(change), data_dir, tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -94,9 +92,7 @@ class Started(Exception):
 
 
 @pytest.mark.usefixtures("lean_training")
-def test_the_seeds_of_the_weights_and_of_the_order_are_two(
-    tiny: Config, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_seeds_of_the_weights_and_of_the_order_are_two(tiny, data_dir, tmp_path, monkeypatch):
     def start(session: TrainingSession) -> None:
         x, _ = next(iter(session.batches.training(0, 0)))
         raise Started(session.model.get_weights()[0].tobytes(), x.numpy().tobytes())
@@ -118,12 +114,8 @@ def test_the_seeds_of_the_weights_and_of_the_order_are_two(
 
 
 def test_a_signal_after_the_last_epoch_is_seen_once_the_run_is_finished(
-    tiny: Config,
-    data_dir: Path,
-    tmp_path: Path,
-    lean_training: None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    tiny, data_dir, tmp_path, lean_training, monkeypatch
+):
     def hit(session: TrainingSession) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         write_results(session)

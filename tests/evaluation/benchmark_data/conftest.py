@@ -1,5 +1,3 @@
-from collections.abc import Callable
-
 import pytest
 
 from diffkeras.evaluation.benchmark_data import splits
@@ -8,7 +6,7 @@ from diffkeras.evaluation.benchmark_data.splits import PublicSplit
 
 
 @pytest.fixture
-def tiny_split(monkeypatch: pytest.MonkeyPatch) -> Callable[..., PublicSplit]:
+def tiny_split(monkeypatch):
     """Splits of few images on 32×32 nodes, with their hashes."""
     monkeypatch.setattr(TestProblem.config, "__defaults__", (4, 1))
     monkeypatch.setattr(TestProblem.shifted, "__defaults__", (4,))

@@ -1,8 +1,6 @@
 """Splits as files: verified, read back, and predictions of them."""
 
 import hashlib
-from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,29 +9,23 @@ import pytest
 import diffkeras as dk
 from diffkeras.errors import DataError
 from diffkeras.evaluation.benchmark_data.archive import (
-    BenchmarkSplit,
     predictions_of,
     read_archive,
     write_archive,
 )
 from diffkeras.evaluation.benchmark_data.croissant import write_card
 from diffkeras.evaluation.benchmark_data.problems import PROBLEMS
-from diffkeras.evaluation.benchmark_data.splits import PublicSplit
-
-TinySplit = Callable[..., PublicSplit]
 
 
 @pytest.fixture
-def split(tiny_split: TinySplit, tmp_path: Path) -> BenchmarkSplit:
+def split(tiny_split, tmp_path):
     """Images of two sources."""
     write_archive(tiny_split("fixed_values", "more_sources"), tmp_path / "split.npz")
     return read_archive(tmp_path / "split.npz")
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-def test_an_archive_holds_verified_fields(
-    problem: str, tiny_split: TinySplit, tmp_path: Path
-) -> None:
+def test_an_archive_holds_verified_fields(problem, tiny_split, tmp_path):
     tiny, done, file = tiny_split(problem), [], tmp_path / "split.npz"
     largest = write_archive(tiny, file, done.append)
     assert sum(done) == 4
@@ -53,9 +45,7 @@ def test_an_archive_holds_verified_fields(
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-def test_the_problems_of_a_split_have_its_fields(
-    problem: str, tiny_split: TinySplit, tmp_path: Path
-) -> None:
+def test_the_problems_of_a_split_have_its_fields(problem, tiny_split, tmp_path):
     write_archive(tiny_split(problem, "train"), tmp_path / "split.npz")
     split = read_archive(tmp_path / "split.npz")
     assert split.name == f"{problem}_32/train"
@@ -68,9 +58,7 @@ def test_the_problems_of_a_split_have_its_fields(
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-def test_predictions_have_proven_bounds(
-    problem: str, tiny_split: TinySplit, tmp_path: Path
-) -> None:
+def test_predictions_have_proven_bounds(problem, tiny_split, tmp_path):
     write_archive(tiny_split(problem), tmp_path / "split.npz")
     split = read_archive(tmp_path / "split.npz").part([0, 2])
     fields = split.fields + np.float32(0.1) * np.sin(np.arange(32.0, dtype=np.float32))[:, None]
@@ -81,7 +69,7 @@ def test_predictions_have_proven_bounds(
 
 
 @pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")
-def test_a_card_describes_the_file(tiny_split: TinySplit, tmp_path: Path) -> None:
+def test_a_card_describes_the_file(tiny_split, tmp_path):
     croissant = pytest.importorskip("mlcroissant")
     tiny, file = tiny_split("tissue", "edges"), tmp_path / "edges.npz"
     write_archive(tiny, file)
@@ -94,9 +82,7 @@ def test_a_card_describes_the_file(tiny_split: TinySplit, tmp_path: Path) -> Non
         assert {f"{field.name}_01" for field in images.fields} < set(arrays)
 
 
-def test_a_field_that_is_not_verified_is_not_written(
-    tiny_split: TinySplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_field_that_is_not_verified_is_not_written(tiny_split, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "diffkeras.evaluation.images.solve",
         lambda problem: SimpleNamespace(field=0.99 * problem.values),
@@ -106,9 +92,7 @@ def test_a_field_that_is_not_verified_is_not_written(
     assert not (tmp_path / "split.npz").exists()
 
 
-def test_damaged_and_other_files_are_refused(
-    split: BenchmarkSplit, tiny_split: TinySplit, tmp_path: Path
-) -> None:
+def test_damaged_and_other_files_are_refused(split, tiny_split, tmp_path):
     file = tmp_path / "split.npz"
     with np.load(file) as stored:
         arrays = dict(stored)
@@ -138,13 +122,13 @@ def test_damaged_and_other_files_are_refused(
         read_archive(file)
 
 
-def test_predictions_are_read_back(split: BenchmarkSplit, tmp_path: Path) -> None:
+def test_predictions_are_read_back(split, tmp_path):
     fields = 0.5 * split.fields
     file = split.write_predictions(tmp_path / "mine.npz", fields)
     np.testing.assert_array_equal(predictions_of(file, split), fields[..., 0])
 
 
-def test_predictions_that_cannot_be_used_are_refused(split: BenchmarkSplit, tmp_path: Path) -> None:
+def test_predictions_that_cannot_be_used_are_refused(split, tmp_path):
     file, fields = tmp_path / "mine.npz", split.fields.copy()
     with pytest.raises(DataError, match=r"more_sources has .* type float32, not \(\d+, 32, 32\)"):
         split.write_predictions(file, fields[:-1])
@@ -172,7 +156,7 @@ def test_predictions_that_cannot_be_used_are_refused(split: BenchmarkSplit, tmp_
         predictions_of(file, split)
 
 
-def test_a_split_is_shown_by_its_shapes(split: BenchmarkSplit) -> None:
+def test_a_split_is_shown_by_its_shapes(split):
     text = repr(split)
     assert split.name in text
     assert f"inputs {split.inputs.shape}" in text

@@ -1,7 +1,5 @@
 """All methods on tiny lattices, with a surrogate that nobody trained."""
 
-from typing import Any
-
 import keras
 import numpy as np
 import pytest
@@ -35,7 +33,7 @@ def half_surrogate(config: Config, name: str = "half") -> Entry:
     # graphs of multigrid cycles take half a minute to build
     params=[pytest.param(p, marks=pytest.mark.slow) if "tissue" in p else p for p in PROBLEMS],
 )
-def measured(request: pytest.FixtureRequest) -> dict[str, Any]:
+def measured(request):
     """The scores of one problem on 16×16 nodes."""
     config = PROBLEMS[request.param].config(16)
     entries, protocol = [half_surrogate(config)], Protocol(SIZES[request.param], 2, 1, 3)
@@ -49,7 +47,7 @@ def measured(request: pytest.FixtureRequest) -> dict[str, Any]:
     return found
 
 
-def test_errors_are_what_the_methods_promise(measured: dict[str, Any]) -> None:
+def test_errors_are_what_the_methods_promise(measured):
     errors = {row["name"]: row["error"] for row in measured["methods"]}
     assert errors["exact solver"]["largest"] == 0
     assert errors["solve to 1e-06"]["largest"] < 1e-6
@@ -70,7 +68,7 @@ def test_errors_are_what_the_methods_promise(measured: dict[str, Any]) -> None:
     assert errors["half, certified"]["bound"]["largest"] >= errors["half"]["largest"]
 
 
-def test_rounds_of_conjugate_gradients_converge(measured: dict[str, Any]) -> None:
+def test_rounds_of_conjugate_gradients_converge(measured):
     errors = {row["name"]: row["error"]["mean"] for row in measured["methods"]}
     for problem, method, numbers in (
         ("fixed_values", "plain CG", ROUNDS),
@@ -83,7 +81,7 @@ def test_rounds_of_conjugate_gradients_converge(measured: dict[str, Any]) -> Non
             assert found[-1] < 1e-4
 
 
-def test_times_verdicts_and_tables_cover_every_method(measured: dict[str, Any]) -> None:
+def test_times_verdicts_and_tables_cover_every_method(measured):
     for row in measured["methods"]:
         for size in map(str, SIZES[measured["problem"]]):
             assert row["times"][size]["median"] > 0
@@ -114,7 +112,7 @@ def test_times_verdicts_and_tables_cover_every_method(measured: dict[str, Any]) 
     assert len(figure.axes) == len(SIZES[measured["problem"]])
 
 
-def test_surrogates_of_other_physics_take_no_part(tiny: Config) -> None:
+def test_surrogates_of_other_physics_take_no_part(tiny):
     config = PROBLEMS["fixed_values"].config(16)
     assert different_physics(config.with_overrides({"physics.lattice": 32}), config) == []
     for problem in ("production", "tissue", "saturating_tissue"):
@@ -124,7 +122,7 @@ def test_surrogates_of_other_physics_take_no_part(tiny: Config) -> None:
     assert "data.diffusion_length" in different_physics(several, config)[0]
 
 
-def test_every_source_count_has_as_many_images() -> None:
+def test_every_source_count_has_as_many_images():
     scores = ProblemScores("fixed_values", 32, [], Protocol(images=3))
     drawn = scores._draw()
     assert scores.images == len(drawn.images) == 3

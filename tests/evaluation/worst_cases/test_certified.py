@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from known_networks import surrogate_of
 
-from diffkeras.config import Config
 from diffkeras.errors import RunError
 from diffkeras.evaluation.worst_cases import certified
 from diffkeras.evaluation.worst_cases.certified import (
@@ -23,11 +22,11 @@ READINGS = {
 
 
 @pytest.fixture(params=READINGS)
-def config(request: pytest.FixtureRequest, tiny: Config) -> Config:
+def config(request, tiny):
     return tiny.with_overrides(READINGS[request.param])
 
 
-def test_bounds_hold_and_errors_are_true(config: Config) -> None:
+def test_bounds_hold_and_errors_are_true(config):
     space, rng = space_of(config, 2), np.random.default_rng(0)
     candidates = [space.sample(rng) for _ in range(6)]
     # a network that predicts the same field whatever it is given
@@ -44,9 +43,7 @@ def test_bounds_hold_and_errors_are_true(config: Config) -> None:
     assert surrogate.production or found["error_of_corrected"] > 0.01
 
 
-def test_the_errors_of_candidates_are_those_of_the_network_on_the_dataset_scale(
-    config: Config,
-) -> None:
+def test_the_errors_of_candidates_are_those_of_the_network_on_the_dataset_scale(config):
     space, rng = space_of(config, 1), np.random.default_rng(3)
     candidates = [space.sample(rng) for _ in range(3)]
     predicted = rng.uniform(0, 1, (1, 16, 16)).astype(np.float32)
@@ -59,9 +56,7 @@ def test_the_errors_of_candidates_are_those_of_the_network_on_the_dataset_scale(
     np.testing.assert_allclose(errors, abs(predicted - solved.fields).max((1, 2)), 1e-5)
 
 
-def test_a_bound_that_is_too_small_is_counted(
-    config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bound_that_is_too_small_is_counted(config, monkeypatch):
     space, rng = space_of(config, 2), np.random.default_rng(0)
     candidates = [space.sample(rng) for _ in range(4)]
     surrogate = surrogate_of(rng.uniform(0, 1, (1, 16, 16)).astype(np.float32), config)
@@ -80,14 +75,14 @@ def test_a_bound_that_is_too_small_is_counted(
     assert certify_candidates(surrogate, space, candidates)["violations"] == 3
 
 
-def test_predictions_that_are_not_finite_are_refused(tiny: Config) -> None:
+def test_predictions_that_are_not_finite_are_refused(tiny):
     space = space_of(tiny, 1)
     surrogate = surrogate_of(np.full((1, 16, 16), np.nan), tiny)
     with pytest.raises(RunError, match="not finite"):
         candidate_errors(surrogate, space, [space.sample(np.random.default_rng(0))])
 
 
-def test_each_search_starts_from_another_count_while_there_is_one() -> None:
+def test_each_search_starts_from_another_count_while_there_is_one():
     worst = {1: [0.2, 0.3], 2: [0.8, 0.9, 0.7], 5: [0.5]}
     errors = pd.DataFrame(
         [(count, k, e) for count, found in worst.items() for k, e in enumerate(found)],

@@ -30,7 +30,7 @@ RECIPES = {
 
 
 @pytest.fixture(params=RECIPES)
-def recipe(request: pytest.FixtureRequest) -> ExampleRecipe:
+def recipe(request):
     return RECIPES[request.param]
 
 
@@ -39,7 +39,7 @@ def random_vectors(space: ImageSpace, number: int) -> np.ndarray:
     return np.random.default_rng(0).uniform(low, high, (number, len(low)))
 
 
-def test_every_vector_is_an_image_of_the_distribution(recipe: ExampleRecipe) -> None:
+def test_every_vector_is_an_image_of_the_distribution(recipe):
     space = ImageSpace(recipe)
     decoded = [space.decode(vector) for vector in random_vectors(space, 200)]
     found = [candidate for candidate in decoded if candidate]
@@ -53,7 +53,7 @@ def test_every_vector_is_an_image_of_the_distribution(recipe: ExampleRecipe) -> 
             assert np.float32(shortest) <= candidate.diffusion_length <= np.float32(longest)
 
 
-def test_vectors_reach_the_ends_of_each_range(recipe: ExampleRecipe) -> None:
+def test_vectors_reach_the_ends_of_each_range(recipe):
     space = ImageSpace(recipe)
     images = [c.sources for v in random_vectors(space, 1000) if (c := space.decode(v))]
     margin = math.ceil(np.min(recipe.radius))
@@ -63,7 +63,7 @@ def test_vectors_reach_the_ends_of_each_range(recipe: ExampleRecipe) -> None:
         assert places.max() == recipe.lattice[axis] - 1 - margin
 
 
-def test_images_of_the_distribution_come_back_as_they_were(recipe: ExampleRecipe) -> None:
+def test_images_of_the_distribution_come_back_as_they_were(recipe):
     space, rng = ImageSpace(recipe), np.random.default_rng(1)
     for candidate in (space.sample(rng) for _ in range(50)):
         assert belongs(candidate.sources, recipe)
@@ -76,7 +76,7 @@ def test_images_of_the_distribution_come_back_as_they_were(recipe: ExampleRecipe
             assert back.diffusion_length == pytest.approx(candidate.diffusion_length, rel=1e-6)
 
 
-def test_the_image_has_the_medium_of_its_diffusion_length() -> None:
+def test_the_image_has_the_medium_of_its_diffusion_length():
     space = ImageSpace(RECIPES["lengths"])
     candidate = space.sample(np.random.default_rng(0))
     length = space.problem(candidate).medium.diffusion_length
@@ -92,7 +92,7 @@ def decode(recipe: ExampleRecipe, *centres: tuple[int, int]) -> list[tuple[int, 
     return found and list(zip(found.sources.rows, found.sources.columns, strict=True))
 
 
-def test_a_disc_that_overlaps_moves_to_the_nearest_free_centre() -> None:
+def test_a_disc_that_overlaps_moves_to_the_nearest_free_centre():
     two = ExampleRecipe(2, (16, 16), SLOW, 2.0)
     assert decode(two, (8, 8), (8, 13)) == [(8, 8), (8, 13)]
     # discs are apart from a squared distance of 17 on, and (7, 12) is the first of two
@@ -104,16 +104,16 @@ def test_a_disc_that_overlaps_moves_to_the_nearest_free_centre() -> None:
     assert decode(may_overlap, (8, 8), (8, 10)) == [(8, 8), (8, 10)]
 
 
-def test_a_disc_in_the_middle_moves_to_the_edge() -> None:
+def test_a_disc_in_the_middle_moves_to_the_edge():
     edge = ExampleRecipe(1, (32, 32), SLOW, 2.0, placement=Placement("edge", margin=1))
     assert decode(edge, (12, 16)) == [(3, 16)]
 
 
-def test_discs_that_do_not_fit_are_no_image() -> None:
+def test_discs_that_do_not_fit_are_no_image():
     assert decode(ExampleRecipe(2, (7, 7), SLOW, 2.0), (2, 2), (2, 3)) is None
 
 
-def test_spaces_without_a_sharp_end_and_empty_ones_are_refused() -> None:
+def test_spaces_without_a_sharp_end_and_empty_ones_are_refused():
     clustered = ExampleRecipe(2, (32, 32), SLOW, 2.0, placement=Placement("clustered"))
     with pytest.raises(ConfigurationError, match="clustered"):
         ImageSpace(clustered)

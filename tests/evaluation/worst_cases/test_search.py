@@ -35,7 +35,7 @@ def evolve(evaluations: int, seed: int = 0, **kwargs) -> Search:
     return search_from(START, SPACE, search(evaluations, **kwargs), np.random.default_rng(seed))
 
 
-def test_it_finds_a_known_maximum_that_random_images_miss() -> None:
+def test_it_finds_a_known_maximum_that_random_images_miss():
     found = evolve(2000)
     assert found.error > 0.95
     sources = found.worst.sources
@@ -48,7 +48,7 @@ def test_it_finds_a_known_maximum_that_random_images_miss() -> None:
 
 
 @pytest.mark.parametrize("evaluations", [1, 4, 57, 300])
-def test_it_measures_exactly_as_many_images_as_it_may(evaluations: int) -> None:
+def test_it_measures_exactly_as_many_images_as_it_may(evaluations):
     for run in (search_from, search_at_random):
         measured: list[Candidate] = []
 
@@ -66,7 +66,7 @@ def test_it_measures_exactly_as_many_images_as_it_may(evaluations: int) -> None:
         assert {SPACE.encode(candidate).tobytes() for candidate in done.population} <= known
 
 
-def test_it_is_never_below_its_start() -> None:
+def test_it_is_never_below_its_start():
     place = START.sources.rows.tobytes()
 
     def only_the_start(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
@@ -77,13 +77,13 @@ def test_it_is_never_below_its_start() -> None:
     np.testing.assert_array_equal(found.worst.sources.values, START.sources.values)
 
 
-def test_the_same_seed_gives_the_same_search() -> None:
+def test_the_same_seed_gives_the_same_search():
     first, again, other = evolve(400, 1), evolve(400, 1), evolve(400, 2)
     assert SPACE.encode(first.worst).tolist() == SPACE.encode(again.worst).tolist()
     assert first.error == again.error != other.error
 
 
-def test_vectors_without_an_image_are_never_measured_nor_found() -> None:
+def test_vectors_without_an_image_are_never_measured_nor_found():
     # four discs fit near the corners only, so most vectors have no image
     recipe = ExampleRecipe(4, (15, 15), Medium(decay=0.05), 3.0)
     space = ImageSpace(recipe)

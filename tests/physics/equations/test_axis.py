@@ -7,7 +7,7 @@ from sparse_operator import second_difference
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.equations.axis import Axis
-from diffkeras.physics.equations.matrix_transforms import FoldedBasis, Kind, product_is_faster
+from diffkeras.physics.equations.matrix_transforms import FoldedBasis, product_is_faster
 from diffkeras.physics.problem.sides import BOUNDARIES as NAMES
 from diffkeras.physics.problem.sides import AxisBoundary
 
@@ -23,7 +23,7 @@ def _unfolded(axis: Axis) -> Axis:
 
 @pytest.mark.parametrize("nodes", LENGTHS)
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-def test_the_basis_diagonalises_the_second_difference(nodes: int, boundary: AxisBoundary) -> None:
+def test_the_basis_diagonalises_the_second_difference(nodes, boundary):
     axis = Axis(nodes, boundary)
     matrix = second_difference(axis).toarray()
     transformed = axis.forward(matrix, axis=0)
@@ -35,9 +35,7 @@ def test_the_basis_diagonalises_the_second_difference(nodes: int, boundary: Axis
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize("position", [0, -1])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_inverse_undoes_forward_in_its_precision(
-    nodes: int, boundary: AxisBoundary, position: int, dtype: type
-) -> None:
+def test_inverse_undoes_forward_in_its_precision(nodes, boundary, position, dtype):
     axis = Axis(nodes, boundary)
     shape = (nodes, 4) if position == 0 else (4, nodes)
     values = np.random.default_rng(nodes).standard_normal(shape).astype(dtype)
@@ -48,7 +46,7 @@ def test_inverse_undoes_forward_in_its_precision(
 
 @pytest.mark.parametrize("nodes", LENGTHS)
 @pytest.mark.parametrize("kind", ["sine", "cosine"])
-def test_the_product_equals_the_fast_transform(nodes: int, kind: Kind) -> None:
+def test_the_product_equals_the_fast_transform(nodes, kind):
     values = np.random.default_rng(nodes).standard_normal((3, nodes))
     fast = scipy.fft.dst(values, type=1) if kind == "sine" else scipy.fft.dct(values, type=2)
     basis = FoldedBasis(kind, nodes, np.float64)
@@ -58,9 +56,7 @@ def test_the_product_equals_the_fast_transform(nodes: int, kind: Kind) -> None:
 
 
 @pytest.mark.parametrize(("nodes", "product"), [(255, False), (256, True), (511, False)])
-def test_products_serve_the_lengths_that_fast_transforms_are_bad_at(
-    nodes: int, product: bool
-) -> None:
+def test_products_serve_the_lengths_that_fast_transforms_are_bad_at(nodes, product):
     # 2·257 and 2·2049 = 2·3·683 hold large primes, 2·256 and 2·512 do not
     assert Axis(nodes, "absorbing").by_product is product
     assert Axis(2048, "absorbing").by_product
@@ -69,7 +65,7 @@ def test_products_serve_the_lengths_that_fast_transforms_are_bad_at(
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-def test_small_eigenvalues_keep_their_digits(boundary: AxisBoundary) -> None:
+def test_small_eigenvalues_keep_their_digits(boundary):
     axis = _unfolded(Axis(4000, boundary))
     mode = int(axis.singular)  # the first that is not constant
     half_angle = np.pi / axis.period
@@ -78,7 +74,7 @@ def test_small_eigenvalues_keep_their_digits(boundary: AxisBoundary) -> None:
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-def test_images_sum_to_the_green_function_of_the_axis(boundary: AxisBoundary) -> None:
+def test_images_sum_to_the_green_function_of_the_axis(boundary):
     axis = Axis(9, boundary)
     inverse = np.linalg.inv(second_difference(axis).toarray() + 0.3 * np.eye(9))
     period = axis.period
@@ -93,7 +89,7 @@ def test_images_sum_to_the_green_function_of_the_axis(boundary: AxisBoundary) ->
 
 @pytest.mark.parametrize("boundary", MIXED)
 @pytest.mark.parametrize("nodes", LENGTHS)
-def test_mixed_products_equal_the_fast_transform(boundary: AxisBoundary, nodes: int) -> None:
+def test_mixed_products_equal_the_fast_transform(boundary, nodes):
     fast, product = Axis(nodes, boundary), Axis(nodes, boundary)
     object.__setattr__(fast, "by_product", False)
     object.__setattr__(product, "by_product", True)
@@ -105,7 +101,7 @@ def test_mixed_products_equal_the_fast_transform(boundary: AxisBoundary, nodes: 
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-def test_the_barrier_is_not_higher_than_promised(boundary: AxisBoundary) -> None:
+def test_the_barrier_is_not_higher_than_promised(boundary):
     for nodes in (1, 2, 9):
         axis = Axis(nodes, boundary)
         if axis.singular:
@@ -115,6 +111,6 @@ def test_the_barrier_is_not_higher_than_promised(boundary: AxisBoundary) -> None
             assert barrier.max() <= (1 + 1e-14) * axis.barrier_height <= 2 * barrier.max()
 
 
-def test_bad_axes_are_refused() -> None:
+def test_bad_axes_are_refused():
     with pytest.raises(PhysicsError, match="at least one node a side, not 0"):
         Axis(0, "absorbing")

@@ -22,7 +22,7 @@ def _all_nodes(lattice: Lattice) -> Ring:
 
 
 @pytest.mark.parametrize("lattice", LATTICES)
-def test_the_inverse_solves_the_lattice_equation(medium: Medium, lattice: Lattice) -> None:
+def test_the_inverse_solves_the_lattice_equation(medium, lattice):
     lattice = lattice[: medium.dimensions]
     operator = SpectralOperator(lattice, medium)
     density = np.random.default_rng(0).standard_normal(lattice)
@@ -36,7 +36,7 @@ def test_the_inverse_solves_the_lattice_equation(medium: Medium, lattice: Lattic
 
 
 @pytest.mark.parametrize("lattice", LATTICES)
-def test_the_stencil_equals_the_assembled_matrix(medium: Medium, lattice: Lattice) -> None:
+def test_the_stencil_equals_the_assembled_matrix(medium, lattice):
     lattice = lattice[: medium.dimensions]
     field = np.random.default_rng(1).standard_normal((2, *lattice))
     matrix = sparse_operator(lattice, medium)
@@ -45,7 +45,7 @@ def test_the_stencil_equals_the_assembled_matrix(medium: Medium, lattice: Lattic
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_lines_and_transforms_agree(medium: Medium, dtype: type) -> None:
+def test_lines_and_transforms_agree(medium, dtype):
     lattice = (23, 30, 4)[: medium.dimensions]
     operator = SpectralOperator(lattice, medium)
     density = np.random.default_rng(2).standard_normal(lattice).astype(dtype)
@@ -57,7 +57,7 @@ def test_lines_and_transforms_agree(medium: Medium, dtype: type) -> None:
 
 
 @pytest.mark.parametrize("decay", [1e-6, 1e-10, 1e-16])
-def test_lines_lose_no_digits_where_hardly_anything_decays(decay: float) -> None:
+def test_lines_lose_no_digits_where_hardly_anything_decays(decay):
     operator = SpectralOperator((60, 45), Medium(decay=decay, boundary="reflecting"))
     density = np.random.default_rng(7).random((60, 45))
     by_transforms = operator.inverse_by_transforms(density, None)
@@ -65,7 +65,7 @@ def test_lines_lose_no_digits_where_hardly_anything_decays(decay: float) -> None
     assert difference < 1e-13 * np.abs(by_transforms).max()
 
 
-def test_spread_and_product_are_the_inverse_on_few_nodes(medium: Medium) -> None:
+def test_spread_and_product_are_the_inverse_on_few_nodes(medium):
     lattice = (20, 31, 4)[: medium.dimensions]
     operator = SpectralOperator(lattice, medium)
     rng = np.random.default_rng(3)
@@ -81,7 +81,7 @@ def test_spread_and_product_are_the_inverse_on_few_nodes(medium: Medium) -> None
 
 
 @pytest.mark.parametrize("lattice", [(7, 10, 3), (8, 5, 4), (1, 6, 5)])
-def test_the_green_matrix_is_the_inverse_matrix(medium: Medium, lattice: Lattice) -> None:
+def test_the_green_matrix_is_the_inverse_matrix(medium, lattice):
     lattice = lattice[: medium.dimensions]
     operator = SpectralOperator(lattice, medium)
     nodes = _all_nodes(lattice)
@@ -95,7 +95,7 @@ def test_the_green_matrix_is_the_inverse_matrix(medium: Medium, lattice: Lattice
     assert np.abs(green - columns).max() < 1e-12 * np.abs(columns).max()
 
 
-def test_the_ring_matrix_in_single_precision(medium: Medium) -> None:
+def test_the_ring_matrix_in_single_precision(medium):
     lattice = (30, 41, 3)[: medium.dimensions]
     operator = SpectralOperator(lattice, medium)
     ring = find_ring(np.random.default_rng(4).random(lattice) < 0.1, operator.medium.boundaries)
@@ -109,7 +109,7 @@ def test_the_ring_matrix_in_single_precision(medium: Medium) -> None:
 @pytest.mark.parametrize("nodes", [1, 2, 3, 11])
 @pytest.mark.parametrize("boundary", ["absorbing", "reflecting"])
 @pytest.mark.parametrize("rows", [[0], [-1], [0, -1], []])
-def test_lines_solve_their_tridiagonal_systems(nodes: int, boundary: str, rows: list[int]) -> None:
+def test_lines_solve_their_tridiagonal_systems(nodes, boundary, rows):
     axis = Axis(nodes, boundary)  # type: ignore[arg-type]
     shifts = np.array([1e-6, 0.3, 5.0])
     places = np.unique(np.array(rows, dtype=np.intp) % nodes)
@@ -124,7 +124,7 @@ def test_lines_solve_their_tridiagonal_systems(nodes: int, boundary: str, rows: 
         assert np.abs(field[:, mode] - expected).max() < 1e-9 * scale
 
 
-def test_small_shifts_keep_their_digits() -> None:
+def test_small_shifts_keep_their_digits():
     # a reflecting line passes everything on but what decays: the sum of the field is 1/μ
     axis = Axis(200, "reflecting")
     field = TridiagonalSolver(axis, np.array([1e-9])).solve(
@@ -133,7 +133,7 @@ def test_small_shifts_keep_their_digits() -> None:
     assert field.sum() * 1e-9 == pytest.approx(1.0, rel=1e-5)
 
 
-def test_find_ring_takes_the_fixed_nodes_with_a_free_neighbour(medium: Medium) -> None:
+def test_find_ring_takes_the_fixed_nodes_with_a_free_neighbour(medium):
     lattice = (19, 14, 5)[: medium.dimensions]
     axes = SpectralOperator(lattice, medium).axes
     fixed = np.random.default_rng(6).random(lattice) < 0.8
@@ -153,7 +153,7 @@ def test_find_ring_takes_the_fixed_nodes_with_a_free_neighbour(medium: Medium) -
     assert list(zip(*(i.tolist() for i in ring.nodes), strict=True)) == expected
 
 
-def test_modes_that_die_out_end_in_zeros_and_not_near_underflow() -> None:
+def test_modes_that_die_out_end_in_zeros_and_not_near_underflow():
     axis = Axis(3000, "absorbing")
     field = TridiagonalSolver(axis, np.array([1e-4, 5.0])).solve(
         np.array([40]), np.array([[2.0, 2.0]]), np.empty((3000, 2))

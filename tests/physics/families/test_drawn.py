@@ -29,7 +29,7 @@ def recipe(**changes: Any) -> FamilyRecipe:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 9), (64, 32)])
-def test_texts_hold_masks(shape: tuple[int, int]) -> None:
+def test_texts_hold_masks(shape):
     mask = np.random.default_rng(0).random(shape) < 0.5
     mask[0, 0] = True
     text = text_of_mask("a", 3.0 * mask)
@@ -41,7 +41,7 @@ def test_texts_hold_masks(shape: tuple[int, int]) -> None:
         mask_of_text("a", text[:-4] + "AAAA")
 
 
-def test_random_regions_share_the_lattice_and_follow_the_seed() -> None:
+def test_random_regions_share_the_lattice_and_follow_the_seed():
     regions = RandomRegions(vessels=3, vessel_radius=2, cells=30, cell_radius=1.5, kinds=3)
     masks = regions.masks((24, 32))
     assert tuple(masks) == regions.names == ("vessels", "cells_1", "cells_2", "cells_3", "stroma")
@@ -52,7 +52,7 @@ def test_random_regions_share_the_lattice_and_follow_the_seed() -> None:
     assert not np.array_equal(replace(regions, seed=1).masks((24, 32))["cells_1"], masks["cells_1"])
 
 
-def test_a_sampler_describes_the_family_that_python_would() -> None:
+def test_a_sampler_describes_the_family_that_python_would():
     own = tissue_family(16)
     regions = {
         p.name.partition("[")[2][:-1]: np.isin(np.arange(256), p.nodes).reshape(16, 16)
@@ -74,7 +74,7 @@ def test_a_sampler_describes_the_family_that_python_would() -> None:
     assert FamilySampler(ranges, regions=sampler.regions) == sampler
 
 
-def test_numbers_are_parts_of_all_problems_and_regions_win_over_the_whole() -> None:
+def test_numbers_are_parts_of_all_problems_and_regions_win_over_the_whole():
     parts = {**RANGES, "decay": 0.02, "decay[cells_1]": (0.1, 0.2), "diffusivity[stroma]": 0.5}
     made = FamilySampler(parts, random=SAMPLER.random)
     family, masks = made.family(16, MEDIUM), RandomRegions(2, 2, 8).masks(16)
@@ -85,7 +85,7 @@ def test_numbers_are_parts_of_all_problems_and_regions_win_over_the_whole() -> N
     assert np.array_equal(problem.fixed, masks["vessels"])
 
 
-def test_points_depend_on_seed_split_and_number_alone() -> None:
+def test_points_depend_on_seed_split_and_number_alone():
     made = recipe()
     numbers = [0, 1, BLOCK - 1, BLOCK, 3 * BLOCK + 5]
     points = {split: [made.point(split, k) for k in numbers] for split in ("train", "test")}
@@ -99,7 +99,7 @@ def test_points_depend_on_seed_split_and_number_alone() -> None:
 
 
 @pytest.mark.parametrize("draws", ["sobol", "latin_hypercube"])
-def test_points_fill_the_ranges_evenly(draws: str) -> None:
+def test_points_fill_the_ranges_evenly(draws):
     made = recipe(draws=draws)
     points = np.array([made.point("train", k) for k in range(BLOCK)], float)
     family = made.family
@@ -111,7 +111,7 @@ def test_points_fill_the_ranges_evenly(draws: str) -> None:
         assert np.unique(column).size > BLOCK - 8
 
 
-def test_points_beyond_the_ranges() -> None:
+def test_points_beyond_the_ranges():
     made = recipe(beyond=0.25)
     family = made.family
     points = np.array([made.point("test", k) for k in range(200)], float)
@@ -128,7 +128,7 @@ def test_points_beyond_the_ranges() -> None:
         FamilyRecipe(linear, 16, MEDIUM)
 
 
-def test_an_example_is_the_problem_of_its_parameters_and_its_field() -> None:
+def test_an_example_is_the_problem_of_its_parameters_and_its_field():
     made = recipe()
     example = made.example("validation", 2)
     assert example.sources.count == 0
@@ -140,7 +140,7 @@ def test_an_example_is_the_problem_of_its_parameters_and_its_field() -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_parameters_are_read_off_problems_of_any_kind(seed: int) -> None:
+def test_parameters_are_read_off_problems_of_any_kind(seed):
     family = random_family(seed)
     for point in family.draw(3, seed=seed):
         problem = family.problem_at(point)
@@ -155,7 +155,7 @@ def test_parameters_are_read_off_problems_of_any_kind(seed: int) -> None:
 
 
 @pytest.mark.parametrize("whole", [False, True])
-def test_maps_are_sums_of_the_parameters(whole: bool) -> None:
+def test_maps_are_sums_of_the_parameters(whole):
     parts = {**RANGES, "decay[stroma]": (0.1, 0.2), "production[stroma]": 0.001}
     if whole:
         del parts["decay"]

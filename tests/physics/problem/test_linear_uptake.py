@@ -13,7 +13,7 @@ RATE = np.where(np.indices(LATTICE).sum(0) % 3 == 0, 0.2, 0.0)
 
 
 @pytest.fixture(scope="module")
-def image() -> np.ndarray:
+def image():
     image = np.zeros(LATTICE)
     image[4:6, 5:8] = 1.0
     return image

@@ -23,12 +23,12 @@ def tissue(lattice: tuple[int, int], seed: int = 0, boundary: object = "reflecti
 
 
 @pytest.fixture(scope="module")
-def medium() -> Medium:
+def medium():
     return tissue(LATTICE)
 
 
 @pytest.fixture(scope="module")
-def image() -> np.ndarray:
+def image():
     image = np.zeros(LATTICE)
     image[5:9, 6:10] = 3.0
     image[20:23, 20:24] = 1.5
@@ -36,7 +36,7 @@ def image() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def exact(image: np.ndarray, medium: Medium) -> np.ndarray:
+def exact(image, medium):
     return solve(image, medium=medium, tolerance=1e-12).field
 
 

@@ -10,20 +10,20 @@ MEDIUM = Medium(decay=1e-3, boundary="reflecting")
 
 
 @pytest.fixture(scope="module")
-def image() -> np.ndarray:
+def image():
     image = np.zeros(LATTICE)
     image[10:14, 12:16] = 1.0
     return image
 
 
 @pytest.fixture(scope="module")
-def uptake() -> MichaelisMenten:
+def uptake():
     cells = np.random.default_rng(0).random(LATTICE) < 0.3
     return MichaelisMenten(np.where(cells, 0.1, 0.0), 0.2)
 
 
 @pytest.fixture(scope="module")
-def exact(image, uptake) -> np.ndarray:
+def exact(image, uptake):
     return solve(image, uptake=uptake, medium=MEDIUM, tolerance=1e-12).field
 
 
@@ -54,7 +54,7 @@ def test_closed_lattices_whose_cells_take_up_hardly_more_have_bounds(share):
         assert certificate.corrected.error_bound < solution.field.max()
 
 
-def test_fixed_values_that_no_free_node_feels_are_kept(uptake: MichaelisMenten) -> None:
+def test_fixed_values_that_no_free_node_feels_are_kept(uptake):
     image, fixed = np.zeros(LATTICE), np.zeros(LATTICE, bool)
     image[10, 10], fixed[9:12, 9:12] = 2.0, True
     given = {"fixed": fixed, "uptake": uptake, "medium": MEDIUM}

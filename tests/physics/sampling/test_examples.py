@@ -9,14 +9,14 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics import ExampleRecipe, FixedValue, Medium, Placement, production_of, solve
 
 
-def test_a_side_is_a_square_lattice() -> None:
+def test_a_side_is_a_square_lattice():
     one, other = ExampleRecipe(2, 32), ExampleRecipe(2, (32, 32))
     assert one == other
     assert np.array_equal(one.example("train", 3).field, other.example("train", 3).field)
 
 
 @pytest.mark.parametrize("top", ["absorbing", FixedValue(0.5), FixedValue(np.linspace(0, 1, 24))])
-def test_sides_of_an_axis_may_differ_and_hold_values(top) -> None:
+def test_sides_of_an_axis_may_differ_and_hold_values(top):
     sides = {"top": top, "bottom": "reflecting", "left": "periodic", "right": "periodic"}
     recipe = ExampleRecipe(2, 24, Medium(boundary=sides), radius=2.0)
     example = recipe.example("train", 3)
@@ -24,7 +24,7 @@ def test_sides_of_an_axis_may_differ_and_hold_values(top) -> None:
     np.testing.assert_array_equal(example.field, exact.astype(np.float32))
 
 
-def test_examples_of_production() -> None:
+def test_examples_of_production():
     lattice, medium = (24, 30), Medium(decay=0.02, boundary=("periodic", "absorbing"))
     placement, values = Placement(overlap=True), ("scaled_uniform", 0.01)
     recipe = ExampleRecipe(6, lattice, medium, placement=placement, values=values, production=True)
@@ -39,13 +39,13 @@ def test_examples_of_production() -> None:
     assert divided.maximum == np.float32(exact.max())
 
 
-def test_no_source_gives_a_field_of_0_that_is_divided_by_nothing() -> None:
+def test_no_source_gives_a_field_of_0_that_is_divided_by_nothing():
     recipe = ExampleRecipe(0, 8, production=True, divide_by_maximum=True)
     example = recipe.example("train", 0)
     assert not example.field.any()
 
 
-def test_processes_solve_the_same_examples_in_order() -> None:
+def test_processes_solve_the_same_examples_in_order():
     recipe = ExampleRecipe(2, (24, 30), radius=2.0)
     alone = [example.field for example in recipe.examples("test", range(11))]
     helped = [example.field for example in recipe.examples("test", range(11), processes=2)]
@@ -79,18 +79,18 @@ def test_processes_solve_the_same_examples_in_order() -> None:
     ],
     ids=str,
 )
-def test_bad_recipes_are_refused_before_anything_is_drawn(arguments: dict) -> None:
+def test_bad_recipes_are_refused_before_anything_is_drawn(arguments):
     with pytest.raises(PhysicsError):
         ExampleRecipe(**{"count": 1, "lattice": 32} | arguments)
 
 
 @pytest.mark.parametrize("split", ["training", None, 0])
-def test_unknown_splits_are_named(split: object) -> None:
+def test_unknown_splits_are_named(split):
     with pytest.raises(PhysicsError, match="there is no split"):
         ExampleRecipe(1, 32).example(split, 0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("number", [-1, 1.5, "0", None])
-def test_numbers_of_examples_are_whole(number: object) -> None:
+def test_numbers_of_examples_are_whole(number):
     with pytest.raises(PhysicsError, match="example's number"):
         ExampleRecipe(1, 32).sources("train", number)  # type: ignore[arg-type]

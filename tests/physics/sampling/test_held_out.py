@@ -79,23 +79,23 @@ def assert_splits_share_no_image(seed: int, number: int) -> None:
     assert number / 4 < few < number
 
 
-def test_splits_share_no_image() -> None:
+def test_splits_share_no_image():
     assert_splits_share_no_image(seed=0, number=30)
 
 
 @pytest.mark.slow
-def test_splits_of_ten_thousand_distributions_share_no_image() -> None:
+def test_splits_of_ten_thousand_distributions_share_no_image():
     assert_splits_share_no_image(seed=1, number=10_000)
 
 
-def test_without_shares_splits_would_draw_the_same_images(monkeypatch) -> None:
+def test_without_shares_splits_would_draw_the_same_images(monkeypatch):
     monkeypatch.setattr(ExampleRecipe, "has_few_images", False)
     recipe = ExampleRecipe(1, (64, 64))
     assert contents(images(recipe, "train", 1000)) & contents(images(recipe, "test", 100))
 
 
 @pytest.mark.parametrize("name", ["quickstart", *MODELS])
-def test_the_shipped_surrogates_are_tested_on_no_mirror_image_of_their_training(name: str) -> None:
+def test_the_shipped_surrogates_are_tested_on_no_mirror_image_of_their_training(name):
     config = load_config(name)
     recipe, data = DatasetConfig.of(1, config).recipe(), config.data
     assert recipe.has_few_images
@@ -104,12 +104,12 @@ def test_the_shipped_surrogates_are_tested_on_no_mirror_image_of_their_training(
     assert not trained & mirrored(images(recipe, "test", data.test_examples))
 
 
-def test_no_dataset_trains_on_test_images_of_another_seed() -> None:
+def test_no_dataset_trains_on_test_images_of_another_seed():
     one, other = (ExampleRecipe(1, (24, 24), radius=2.0, seed=seed) for seed in (0, 1))
     assert not contents(images(one, "train", 300)) & mirrored(images(other, "test", 300))
 
 
-def test_examples_of_many_images_are_those_of_independent_draws() -> None:
+def test_examples_of_many_images_are_those_of_independent_draws():
     """Their bytes are those of version 1.0.0."""
     for count, lattice in ((2, (64, 64)), (5, (64, 64)), (2, (512, 512))):
         recipe = ExampleRecipe(count, lattice, seed=3)
@@ -121,14 +121,14 @@ def test_examples_of_many_images_are_those_of_independent_draws() -> None:
             assert np.array_equal(drawn.values, expected.values)
 
 
-def test_each_split_gets_its_share() -> None:
+def test_each_split_gets_its_share():
     rng = np.random.default_rng(0)
     drawn = [split_of(sample_sources(1, (256, 256), rng=rng), (256, 256)) for _ in range(1500)]
     for split, share in (("train", 12 / 16), ("validation", 1 / 16), ("test", 3 / 16)):
         assert drawn.count(split) / 1500 == pytest.approx(share, abs=0.03)
 
 
-def test_an_image_belongs_to_one_split_however_its_discs_are_listed() -> None:
+def test_an_image_belongs_to_one_split_however_its_discs_are_listed():
     sources = sample_sources(3, (32, 32), radius=2.2, rng=np.random.default_rng(1))
     order = [2, 0, 1]
     same = Sources(
@@ -140,7 +140,7 @@ def test_an_image_belongs_to_one_split_however_its_discs_are_listed() -> None:
     assert split_of(same, (32, 32)) == split_of(sources, (32, 32))
 
 
-def test_sums_of_overlapping_discs_belong_to_one_split_in_any_order() -> None:
+def test_sums_of_overlapping_discs_belong_to_one_split_in_any_order():
     values, rng = np.float32([0.1, 1.0, 0.7]), np.random.default_rng(0)
     assert np.unique([np.cumsum(p, dtype=np.float32)[-1] for p in permutations(values)]).size > 1
     for row, column in rng.integers(8, 24, (50, 2)).astype(np.int32):
@@ -155,7 +155,7 @@ def test_sums_of_overlapping_discs_belong_to_one_split_in_any_order() -> None:
         assert len(splits) == 1
 
 
-def test_an_image_belongs_to_one_split_in_any_unit() -> None:
+def test_an_image_belongs_to_one_split_in_any_unit():
     for seed in range(50):
         once = sample_sources(1, (32, 32), radius=2, rng=seed)
         twice = Sources(
@@ -169,7 +169,7 @@ def test_an_image_belongs_to_one_split_in_any_unit() -> None:
 
 
 @pytest.mark.parametrize("lattice", [(24, 24), (24, 25)])
-def test_mirror_images_belong_to_one_split(lattice: tuple[int, int]) -> None:
+def test_mirror_images_belong_to_one_split(lattice):
     square = lattice[0] == lattice[1]
     for seed in range(100):
         sources = sample_sources(2, lattice, radius=(0.0, 3.0), rng=seed)
@@ -180,7 +180,7 @@ def test_mirror_images_belong_to_one_split(lattice: tuple[int, int]) -> None:
             assert split_of(same, lattice) == split_of(sources, lattice)
 
 
-def test_too_few_images_for_three_splits() -> None:
+def test_too_few_images_for_three_splits():
     recipe = ExampleRecipe(1, (11, 11))  # one centre is permitted
     only = split_of(sample_sources(1, (11, 11), rng=np.random.default_rng(0)), (11, 11))
     assert recipe.sources(only, 0).count == 1
@@ -202,14 +202,12 @@ def test_too_few_images_for_three_splits() -> None:
         (20, 512, "uniform", "uniform", False),
     ],
 )
-def test_which_configurations_have_few_images(
-    count: int, lattice: int, kind: PlacementKind, values, few: bool
-) -> None:
+def test_which_configurations_have_few_images(count, lattice, kind, values, few):
     placement = Placement(kind, spread=2.0, margin=3.0)
     assert few_images(count, (lattice, lattice), 5.0, placement, values) is few
 
 
-def test_a_disc_takes_no_place_from_others_where_they_may_overlap() -> None:
+def test_a_disc_takes_no_place_from_others_where_they_may_overlap():
     few = [
         few_images(6, (64, 64), 12.0, Placement(overlap=overlap), "constant")
         for overlap in (False, True)

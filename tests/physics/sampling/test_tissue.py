@@ -25,7 +25,7 @@ def tissue_by_hand() -> Tissue:
     )
 
 
-def test_maps_by_hand() -> None:
+def test_maps_by_hand():
     tissue = tissue_by_hand()
     decay = tissue.decay_map((4, 5), decay=0.5)
     expected = np.full((4, 5), 0.5)
@@ -39,7 +39,7 @@ def test_maps_by_hand() -> None:
     assert decay.dtype == diffusivity.dtype == np.float32
 
 
-def test_maps_of_a_medium() -> None:
+def test_maps_of_a_medium():
     tissue = tissue_by_hand()
     medium = Medium(diffusivity=2.0, decay=0.5, step=0.5, boundary="periodic")
     maps = tissue.maps((4, 5), medium)
@@ -52,7 +52,7 @@ def test_maps_of_a_medium() -> None:
         np.testing.assert_array_equal(found["decay"], tissue.decay_map((4, 5), 0.5))
 
 
-def test_a_region_is_what_lies_nearest() -> None:
+def test_a_region_is_what_lies_nearest():
     tissue = TissueSampler(regions=7, diffusivity=(0.1, 1.0)).sample((20, 30), rng=3)
     rows, columns = np.indices((20, 30))
     distances = np.stack(
@@ -65,7 +65,7 @@ def test_a_region_is_what_lies_nearest() -> None:
     np.testing.assert_array_equal(found, tissue.region_diffusivities[distances.argmin(axis=0)])
 
 
-def test_maps_of_cells_that_saturate_and_secrete() -> None:
+def test_maps_of_cells_that_saturate_and_secrete():
     secreting = Sources.from_lists([3, 3], [3, 4], [0.0, 1.0], [0.25, 0.5])
     tissue = replace(tissue_by_hand(), saturation=0.5, secreting=secreting)
     medium = Medium(diffusivity=2.0, decay=0.125)

@@ -13,7 +13,7 @@ SAMPLER = TissueSampler(
 )
 
 
-def test_what_is_drawn_lies_in_its_range() -> None:
+def test_what_is_drawn_lies_in_its_range():
     tissues = [SAMPLER.sample((12, 17), rng=k) for k in range(200)]
     counts = {tissue.cells.count for tissue in tissues}
     assert counts == set(range(3, 10))
@@ -34,7 +34,7 @@ def test_what_is_drawn_lies_in_its_range() -> None:
     assert set(rows.tolist()) == set(range(12))
 
 
-def test_the_same_generator_gives_the_same_tissue() -> None:
+def test_the_same_generator_gives_the_same_tissue():
     one, same, other = (SAMPLER.sample(16, rng=seed) for seed in (1, 1, 2))
     medium = Medium()
     for a, b in zip(*(tissue.maps(16, medium).values() for tissue in (one, same)), strict=True):
@@ -42,7 +42,7 @@ def test_the_same_generator_gives_the_same_tissue() -> None:
     assert not np.array_equal(one.maps(16, medium)["decay"], other.maps(16, medium)["decay"])
 
 
-def test_a_number_is_a_range_of_itself() -> None:
+def test_a_number_is_a_range_of_itself():
     sampler = TissueSampler(cells=0, regions=1, diffusivity=0.5)
     assert (sampler.cells, sampler.regions, sampler.diffusivity) == ((0, 0), (1, 1), (0.5, 0.5))
     maps = sampler.sample(8, rng=0).maps(8, Medium(diffusivity=4.0, decay=0.25))
@@ -74,12 +74,12 @@ def test_a_number_is_a_range_of_itself() -> None:
         ("secretion", None),
     ],
 )
-def test_bad_ranges_are_named(name: str, value: object) -> None:
+def test_bad_ranges_are_named(name, value):
     with pytest.raises(PhysicsError, match=rf"^{name} "):
         TissueSampler(**{name: value})  # type: ignore[arg-type]
 
 
-def test_tissues_without_a_field() -> None:
+def test_tissues_without_a_field():
     reflecting = Medium(decay=0.0, boundary="reflecting")
     with pytest.raises(PhysicsError, match="nothing takes up"):
         TissueSampler(cells=(0, 5)).check(16, reflecting)
@@ -99,7 +99,7 @@ def test_tissues_without_a_field() -> None:
         TissueSampler(uptake=1.0, saturation=1e-6, diffusivity=(1e-6, 1.0)).check(16, Medium())
 
 
-def test_cells_that_saturate_or_secrete_are_drawn_after_all_others() -> None:
+def test_cells_that_saturate_or_secrete_are_drawn_after_all_others():
     more = replace(SAMPLER, saturation=(0.1, 0.4), secreting_cells=(1, 4), secretion=(0.02, 0.2))
     assert SAMPLER.maps == SAMPLER.varying_maps == ("diffusivity", "decay")
     assert more.maps == ("diffusivity", "decay", "uptake", "saturation", "production")

@@ -30,7 +30,7 @@ def environment():
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> list[set[int]]:
+def seen(monkeypatch):
     """The numbers of threads whenever a ring matrix is computed."""
     numbers: list[set[int]] = []
 

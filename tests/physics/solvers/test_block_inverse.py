@@ -16,7 +16,7 @@ LATTICE = (26, 30, 28)
 
 
 @pytest.fixture(scope="module")
-def image() -> np.ndarray:
+def image():
     return sample_sources(6, LATTICE, radius=(2, 4), rng=3).image(dtype=np.float64)
 
 

@@ -19,13 +19,13 @@ ROUNDING = 1e-11  # of the reference, relative to the largest value
 
 
 @pytest.fixture(scope="module")
-def cells() -> np.ndarray:
+def cells():
     rng = np.random.default_rng(0)
     return np.where(rng.random(LATTICE) < 0.3, rng.uniform(0.05, 0.5, LATTICE), 0.0)
 
 
 @pytest.fixture(scope="module")
-def vessels() -> np.ndarray:
+def vessels():
     image = np.zeros(LATTICE)
     image[3:6, 4:7] = 1.0
     image[10, 13] = 0.6
@@ -234,7 +234,7 @@ def test_problems_that_have_no_solution_are_refused(vessels, cells):
         solve(vessels, uptake=MichaelisMenten(1e20, 1e-20))
 
 
-def test_extended_precision_meets_multigrid() -> None:
+def test_extended_precision_meets_multigrid():
     """The hierarchy of a problem whose last proof needs longdouble; nothing else is lost."""
     rng, side = np.random.default_rng(17), 12
     maximum, constant = 10.0 ** rng.uniform(-3, 3), 10.0 ** rng.uniform(-6, 1)
@@ -248,7 +248,7 @@ def test_extended_precision_meets_multigrid() -> None:
     assert found.error_bound <= 1e-6 * found.field.max()
 
 
-def test_cells_that_take_up_nearly_all_they_can() -> None:
+def test_cells_that_take_up_nearly_all_they_can():
     """The advice of the error is enough, and a looser tolerance is met where a strict one is."""
     cells, production = np.where(np.indices((8, 8)).sum(axis=0) % 3, 0.0, 1.0), np.zeros((8, 8))
     production[2, 2] = production[5, 6] = cells.sum() / 2
@@ -261,7 +261,7 @@ def test_cells_that_take_up_nearly_all_they_can() -> None:
     solve(production=(1 - 1e-10) * production, decay=1e-8, **closed)
 
 
-def test_nodes_without_a_maximum_take_up_nothing_at_any_concentration() -> None:
+def test_nodes_without_a_maximum_take_up_nothing_at_any_concentration():
     field = np.array([[-1.0, 0.0, 1.0]])
     for uptake in (CappedUptake(0.0, 0.5), CappedUptake(np.zeros((1, 3)), 0.5)):
         assert not uptake.rate(field).any()
@@ -269,7 +269,7 @@ def test_nodes_without_a_maximum_take_up_nothing_at_any_concentration() -> None:
         assert not uptake.steepest
 
 
-def test_cells_with_a_rate_constant_of_0_have_no_capacity() -> None:
+def test_cells_with_a_rate_constant_of_0_have_no_capacity():
     with pytest.raises(PhysicsError, match="there is no steady state"):
         solve(
             production=np.full((4, 4), 0.01),
@@ -279,7 +279,7 @@ def test_cells_with_a_rate_constant_of_0_have_no_capacity() -> None:
         )
 
 
-def test_a_start_that_misses_nothing_has_a_proof() -> None:
+def test_a_start_that_misses_nothing_has_a_proof():
     image, diffusivity = np.zeros((16, 16)), np.ones((16, 16))
     image[8:10, 2:4], diffusivity[:, 8:] = 1.0, 0.5
     closed: dict[str, Any] = {"decay": 0.0, "boundary": "reflecting"}
@@ -290,7 +290,7 @@ def test_a_start_that_misses_nothing_has_a_proof() -> None:
 
 
 @pytest.mark.parametrize("seed", [25, 28, 29])  # of those that failed with inexact steps alone
-def test_steps_that_jump_over_the_corner_of_capped_uptake(seed: int) -> None:
+def test_steps_that_jump_over_the_corner_of_capped_uptake(seed):
     maximum = np.where(np.random.default_rng(seed).random((12, 12)) < 0.1, 0.02, 0.0)
     image = np.zeros((12, 12))
     image[0], image[-1] = -1.0, 0.5

@@ -42,7 +42,7 @@ def _mask(kind: str, rng: np.random.Generator) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("kind", ["discs", "single nodes", "dense", "vessels", "thick walls"])
 @pytest.mark.parametrize("medium", MEDIA.values(), ids=MEDIA.keys())
-def test_iteration_equals_the_sparse_reference(kind: str, medium: Medium) -> None:
+def test_iteration_equals_the_sparse_reference(kind, medium):
     image = _mask(kind, np.random.default_rng(1))
     solution = solve(image, medium=medium, method="ring-cg", tolerance=1e-11)
     assert solution.stats.method == "ring-cg"
@@ -53,9 +53,7 @@ def test_iteration_equals_the_sparse_reference(kind: str, medium: Medium) -> Non
 
 @pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
 @pytest.mark.parametrize("decay", [1 / 400, 0.0])
-def test_a_window_smaller_than_the_lattice(
-    boundary: str, decay: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_window_smaller_than_the_lattice(boundary, decay, monkeypatch):
     monkeypatch.setattr(preconditioner, "WINDOW_SIDE", 47)
     medium = Medium(decay=decay, boundary=boundary)  # type: ignore[arg-type]
     image = _mask("discs", np.random.default_rng(2))
@@ -64,7 +62,7 @@ def test_a_window_smaller_than_the_lattice(
 
 
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-7, 1e-12])
-def test_the_residual_bounds_the_error(tolerance: float) -> None:
+def test_the_residual_bounds_the_error(tolerance):
     image = _mask("discs", np.random.default_rng(3))
     exact = solve(image, method="ring").field
     solution = solve(image, method="ring-cg", tolerance=tolerance)
@@ -74,15 +72,13 @@ def test_the_residual_bounds_the_error(tolerance: float) -> None:
     assert error <= solution.stats.residual + rounding
 
 
-def test_a_looser_tolerance_takes_fewer_iterations() -> None:
+def test_a_looser_tolerance_takes_fewer_iterations():
     image = _mask("single nodes", np.random.default_rng(4))
     loose, tight = (solve(image, method="ring-cg", tolerance=t) for t in (1e-3, 1e-12))
     assert 0 < loose.stats.iterations < tight.stats.iterations
 
 
-def test_the_screening_is_the_exact_inverse_if_its_pattern_is_full(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_screening_is_the_exact_inverse_if_its_pattern_is_full(monkeypatch):
     monkeypatch.setattr(preconditioner, "NEAR_BLOCKS", 10_000)
     equations = Equations(Problem(_mask("discs", np.random.default_rng(5))))
     operator, ring = equations.operator, equations.ring
@@ -91,7 +87,7 @@ def test_the_screening_is_the_exact_inverse_if_its_pattern_is_full(
     assert np.abs(product - vector).max() < 1e-4  # the factor is kept in single precision
 
 
-def test_the_screening_is_symmetric_positive_definite() -> None:
+def test_the_screening_is_symmetric_positive_definite():
     equations = Equations(
         Problem(_mask("vessels", np.random.default_rng(7)), decay=0.0, boundary="reflecting")
     )
@@ -102,7 +98,7 @@ def test_the_screening_is_symmetric_positive_definite() -> None:
     assert np.linalg.eigvalsh((matrix + matrix.T) / 2).min() > 0
 
 
-def test_auto_takes_the_dense_system_for_few_nodes_and_the_iteration_for_many() -> None:
+def test_auto_takes_the_dense_system_for_few_nodes_and_the_iteration_for_many():
     many = _mask("single nodes", np.random.default_rng(8))
     many = np.tile(many, (3, 3))
     assert cheapest(Equations(Problem(many))) == "ring-cg"
@@ -110,14 +106,14 @@ def test_auto_takes_the_dense_system_for_few_nodes_and_the_iteration_for_many() 
     assert solve(_mask("discs", np.random.default_rng(8))).stats.method == "ring"
 
 
-def test_no_convergence_is_an_error_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_convergence_is_an_error_with_a_way_out(monkeypatch):
     monkeypatch.setattr(ring_cg, "MOST_ITERATIONS_A_PRECISION", 2)
     with pytest.raises(ConvergenceError, match=r"1\.0e-12 after 2 iterations; ask for a"):
         solve(_mask("single nodes", np.random.default_rng(9)), method="ring-cg", tolerance=1e-12)
 
 
 @pytest.mark.slow
-def test_a_thousand_discs_on_2048_nodes_a_side() -> None:
+def test_a_thousand_discs_on_2048_nodes_a_side():
     lattice = (2048, 2048)
     sources = sample_sources(1000, lattice, radius=5, rng=np.random.default_rng(0))
     image = sources.image(lattice, np.float64)

@@ -1,7 +1,6 @@
 """Which analyses a study gets, from how many runs on, and their figures."""
 
 import io
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -84,15 +83,13 @@ def of_the_third_count(data: StudyData) -> StudyData:
         (searched, "worst_cases"),
     ],
 )
-def test_a_study_gets_the_analyses_of_what_it_varies(
-    make: Callable[[], StudyData], names: str
-) -> None:
+def test_a_study_gets_the_analyses_of_what_it_varies(make, names):
     data = make()
     found = {name for name, analysis in BY_NAME.items() if analysis.applies(data)}
     assert found == {"errors", "source_counts", *names.split()}
 
 
-def test_a_single_source_count_is_not_drawn_against_itself() -> None:
+def test_a_single_source_count_is_not_drawn_against_itself():
     data = small(**ONE_SIZE, **ONE_LOSS, sources=(3,))
     assert [analysis.name for analysis in ANALYSES if analysis.applies(data)] == ["errors"]
 
@@ -117,7 +114,7 @@ def test_a_single_source_count_is_not_drawn_against_itself() -> None:
         ("worst_cases", searched),
     ],
 )
-def test_too_few_runs_are_refused(name: str, make: Callable[[], StudyData]) -> None:
+def test_too_few_runs_are_refused(name, make):
     with pytest.raises(TooFewRunsError):
         BY_NAME[name].table(make())
 
@@ -145,9 +142,7 @@ SEARCHES |= {"bound_of_prediction": 1.0, "error_of_corrected": 0.1, "bound_of_co
         ("worst_cases", 2, lambda: searched(**SEARCHES)),
     ],
 )
-def test_figures_are_drawn_from_committed_tables(
-    name: str, panels: int, make: Callable[[], StudyData]
-) -> None:
+def test_figures_are_drawn_from_committed_tables(name, panels, make):
     analysis, data = BY_NAME[name], make()
     text = dict.fromkeys(data.factors, str)
     committed = io.StringIO(analysis.table(data).to_csv(index=False))

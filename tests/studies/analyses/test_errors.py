@@ -12,7 +12,7 @@ from diffkeras.studies.study_data import LOSS
 VARIANTS = {"only 1": lambda n: 1 + 0.5 * (n - 1), "joint": lambda n: 1.0}
 
 
-def test_means_and_ranges_are_over_seeds() -> None:
+def test_means_and_ranges_are_over_seeds():
     data = synthetic_study(fractions=(0.05, 1.0))
     table = IN_REGIONS.table(data)
     assert len(table) == 2 * 3 * len(ERRORS)
@@ -25,7 +25,7 @@ def test_means_and_ranges_are_over_seeds() -> None:
     )
 
 
-def test_the_smallest_mean_of_each_error_and_test_set_is_the_best() -> None:
+def test_the_smallest_mean_of_each_error_and_test_set_is_the_best():
     data = synthetic_study(
         fractions=(1.0,), test_sets={"uniform": 1.0, "edge": 0.5}, noise=0, images=3
     )
@@ -36,7 +36,7 @@ def test_the_smallest_mean_of_each_error_and_test_set_is_the_best() -> None:
     assert set(mean_errors[LOSS]) == {"absolute"}
 
 
-def test_sizes_are_on_the_x_axis_and_regions_have_panels() -> None:
+def test_sizes_are_on_the_x_axis_and_regions_have_panels():
     data = synthetic_study(images=2)
     table = IN_REGIONS.table(data)
     figure = IN_REGIONS.figure(table, data)
@@ -49,7 +49,7 @@ def test_sizes_are_on_the_x_axis_and_regions_have_panels() -> None:
     assert [text.get_text() for text in figure.axes[0].texts] == ["superposition", "zero field"]
 
 
-def test_every_tested_count_has_its_error() -> None:
+def test_every_tested_count_has_its_error():
     data = synthetic_study(
         fractions=(1.0,), losses={"absolute": 1.0}, variants=VARIANTS, noise=0, images=4
     )

@@ -10,7 +10,7 @@ from diffkeras.studies.study_data import LOSS, SIZE, StudyData
 SMALL = {"images": 2, "sources": (1, 2, 3, 4, 5)}
 
 
-def test_rows_are_standard_deviations_over_seeds() -> None:
+def test_rows_are_standard_deviations_over_seeds():
     data = synthetic_study(**SMALL, fractions=(0.1, 1.0))
     table = ANALYSIS.table(data)
     runs = data.overall
@@ -32,7 +32,7 @@ def test_rows_are_standard_deviations_over_seeds() -> None:
     assert 3 < absolute["df"] <= 6
 
 
-def test_the_exponent_of_the_truth_is_found() -> None:
+def test_the_exponent_of_the_truth_is_found():
     data = synthetic_study(**SMALL, seeds=8, fall=0.4, law=lambda size: 0.1 * size**-0.2)
     table = ANALYSIS.table(data)
     pooled = table[(table[LOSS] == "all") & (table["region"] == "lattice")]
@@ -43,7 +43,7 @@ def test_the_exponent_of_the_truth_is_found() -> None:
         assert row["exponent_high"] - row["exponent_low"] < 0.25
 
 
-def test_settings_that_scatter_alike_count_as_one() -> None:
+def test_settings_that_scatter_alike_count_as_one():
     data = synthetic_study(**SMALL, losses={"absolute": 1.0, "twice": 2.0}, noise=0.05)
     runs = data.runs
     first, second = runs[LOSS] == "absolute", runs[LOSS] == "twice"
@@ -65,7 +65,7 @@ def deviations(values: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({**rows, "draw": "", "ln_error": values.ravel()})
 
 
-def test_the_design_effect_predicts_the_variance_of_a_pooled_variance() -> None:
+def test_the_design_effect_predicts_the_variance_of_a_pooled_variance():
     rng = np.random.default_rng(0)
     shared = 0.8 * rng.normal(size=(1, 4000, 3))
     values = shared + 0.6 * rng.normal(size=(5, 4000, 3))  # correlation 0.64, variance 1
@@ -75,7 +75,7 @@ def test_the_design_effect_predicts_the_variance_of_a_pooled_variance() -> None:
     assert pooled.var() == pytest.approx(2 / (5 * 2) * effect, rel=0.1)
 
 
-def test_independent_settings_have_no_design_effect() -> None:
+def test_independent_settings_have_no_design_effect():
     rng = np.random.default_rng(0)
     found = [design_effect(deviations(rng.normal(size=(8, 4, 4))), ["setting"]) for _ in range(50)]
     assert 1 <= np.mean(found) < 1.2
@@ -86,14 +86,14 @@ def spreads(level: float, sizes: tuple[int, ...], power: float, df: int = 2) -> 
     return pd.DataFrame({SIZE: sizes, "df": df, "variance": [level * n**power for n in sizes]})
 
 
-def test_the_exponent_is_exact_for_series_of_different_level() -> None:
+def test_the_exponent_is_exact_for_series_of_different_level():
     series = [spreads(1.0, (10, 40, 160), -0.6), spreads(50.0, (10, 40), -0.6)]
     found = exponent(pd.concat([part.assign(series=n) for n, part in enumerate(series)]))
     assert found["exponent"] == pytest.approx(-0.3, abs=1e-6)
     assert found["exponent_low"] < -0.3 < found["exponent_high"]
 
 
-def test_the_limits_contain_the_truth_as_often_as_they_say() -> None:
+def test_the_limits_contain_the_truth_as_often_as_they_say():
     rng = np.random.default_rng(0)
     sizes = np.tile([15, 60, 300, 1200], 8)
     levels = np.repeat(range(1, 9), 4)
@@ -106,7 +106,7 @@ def test_the_limits_contain_the_truth_as_often_as_they_say() -> None:
     assert 44 <= inside <= 50
 
 
-def test_variances_far_off_the_line_widen_the_limits() -> None:
+def test_variances_far_off_the_line_widen_the_limits():
     # 1000 degrees of freedom: the variances are known to 5 %
     close = spreads(1.0, (10, 100, 1000, 10_000), -0.5, 1000).assign(series=0)
     far = close.assign(variance=close["variance"] * [1, 4, 0.25, 1])
@@ -114,13 +114,13 @@ def test_variances_far_off_the_line_widen_the_limits() -> None:
     assert widths[1] > 5 * widths[0]
 
 
-def test_no_exponent_without_scatter_or_with_one_size() -> None:
+def test_no_exponent_without_scatter_or_with_one_size():
     for variances, sizes in (([1.0, 0.0], [10, 20]), ([1.0, 2.0], [10, 10])):
         rows = pd.DataFrame({SIZE: sizes, "df": 2, "variance": variances, "series": 0})
         assert np.isnan(list(exponent(rows).values())).all()
 
 
-def test_the_spread_over_seeds_is_that_within_draws_of_the_examples() -> None:
+def test_the_spread_over_seeds_is_that_within_draws_of_the_examples():
     """Draws that differ by 15 % don't add to a spread over seeds of 2 %."""
     data = synthetic_study(
         fractions=(0.25, 1.0),

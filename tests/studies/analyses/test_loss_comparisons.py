@@ -11,23 +11,23 @@ LOSSES = {"squared": 1.15, "absolute": 1.0, "huber": 0.9}
 
 
 @pytest.fixture(scope="module")
-def data() -> StudyData:
+def data():
     return synthetic_study(fractions=[0.25, 1.0], losses=LOSSES, noise=0.02)
 
 
 @pytest.fixture(scope="module")
-def table(data: StudyData) -> pd.DataFrame:
+def table(data):
     return ANALYSIS.table(data)
 
 
-def test_ratio_is_that_of_the_mean_errors() -> None:
+def test_ratio_is_that_of_the_mean_errors():
     exact = ANALYSIS.table(synthetic_study(fractions=[1.0], losses=LOSSES, noise=0))
     lattice = exact[exact["region"] == "lattice"].set_index("loss")
     assert lattice["ratio"].to_dict() == pytest.approx({"squared": 1.15, "huber": 0.9})
     assert (lattice["error"] / lattice["reference_error"]).to_numpy() == pytest.approx([1.15, 0.9])
 
 
-def test_intervals_contain_the_truth_and_exclude_no_difference(table: pd.DataFrame) -> None:
+def test_intervals_contain_the_truth_and_exclude_no_difference(table):
     for loss, truth in (("squared", 1.15), ("huber", 0.9)):
         rows = table[(table["loss"] == loss) & (table["region"] == "lattice")]
         assert ((rows["low"] <= rows["ratio"]) & (rows["ratio"] <= rows["high"])).all()
@@ -37,13 +37,13 @@ def test_intervals_contain_the_truth_and_exclude_no_difference(table: pd.DataFra
         assert ((rows["rank_biserial"] > 0.5) == (truth > 1)).all()
 
 
-def test_images_without_the_region_are_left_out(table: pd.DataFrame) -> None:
+def test_images_without_the_region_are_left_out(table):
     images = table.groupby("region")["images"].unique()
     assert images["r3"] == [99]
     assert images["lattice"] == [100]
 
 
-def test_a_failed_run_leaves_the_common_seeds(data: StudyData, table: pd.DataFrame) -> None:
+def test_a_failed_run_leaves_the_common_seeds(data, table):
     failed = data.runs[(data.runs[LOSS] == "huber") & (data.runs["training_examples"] == 1200)]
     failed = failed["run"].iloc[0]
     assert data.examples is not None
@@ -57,7 +57,7 @@ def test_a_failed_run_leaves_the_common_seeds(data: StudyData, table: pd.DataFra
     assert seeds[1200, "squared", "r1"] == seeds[300, "huber", "r1"] == 3
 
 
-def test_equal_losses_show_no_difference_and_figures_fill_clear_ones_only() -> None:
+def test_equal_losses_show_no_difference_and_figures_fill_clear_ones_only():
     losses = {"squared": 1.0, "same": 1.0, "worse": 2.0}
     data = synthetic_study(fractions=[1.0], losses=losses)
     table = ANALYSIS.table(data)
@@ -81,7 +81,7 @@ def test_equal_losses_show_no_difference_and_figures_fill_clear_ones_only() -> N
         ("relative × tanh(rate=1)", "absolute"),
     ],
 )
-def test_a_weighted_loss_is_compared_with_the_same_error(loss: str, reference: str) -> None:
+def test_a_weighted_loss_is_compared_with_the_same_error(loss, reference):
     losses = ["squared", "absolute", "huber(delta=0.02)"]
     data = StudyData({LOSS: losses}, pd.DataFrame(), pd.DataFrame())
     assert reference_loss(data, loss) == reference

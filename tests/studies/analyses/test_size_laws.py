@@ -9,7 +9,7 @@ SMALL = {"images": 2, "noise": 0.02}
 ONE_LOSS = {"losses": {"absolute": 1.0}}
 
 
-def test_a_logarithm_is_found_with_its_slope_for_each_loss() -> None:
+def test_a_logarithm_is_found_with_its_slope_for_each_loss():
     losses = {"absolute": 1.0, "squared": 1.15}
     table = ANALYSIS.table(synthetic_study(**SMALL, losses=losses, law=log_law))
     found = table.set_index([LOSS, "region"])
@@ -25,7 +25,7 @@ def test_a_logarithm_is_found_with_its_slope_for_each_loss() -> None:
     assert found.loc["squared", "lattice"]["log_b"] == pytest.approx(0.0115, rel=0.1)
 
 
-def test_a_power_law_is_found_with_its_floor() -> None:
+def test_a_power_law_is_found_with_its_floor():
     data = synthetic_study(**SMALL, **ONE_LOSS, law=power_law)
     row = ANALYSIS.table(data).set_index("region").loc["lattice"]
     assert row["better"] == "power law"
@@ -40,7 +40,7 @@ def test_a_power_law_is_found_with_its_floor() -> None:
 @pytest.mark.parametrize(
     ("share", "better"), [(0.15, "logarithm"), (0.18, "neither"), (0.2, "power law")]
 )
-def test_a_law_between_both_is_neither(share: float, better: str) -> None:
+def test_a_law_between_both_is_neither(share, better):
     def law(size: int) -> float:
         return log_law(size) ** (1 - share) * power_law(size) ** share
 
@@ -53,7 +53,7 @@ def test_a_law_between_both_is_neither(share: float, better: str) -> None:
     assert row["aicc_difference_low"] < row["aicc_difference"] < row["aicc_difference_high"]
 
 
-def test_draws_of_the_examples_are_the_units_of_the_scatter() -> None:
+def test_draws_of_the_examples_are_the_units_of_the_scatter():
     rows = synthetic_study(
         fractions=(0.5, 1.0), losses={"absolute": 1.0}, draws=3, seeds=4, images=2
     ).regions

@@ -1,14 +1,12 @@
 """Which source counts to train on, and what surrogates of one count do on the next."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from synthetic_study import source_count_study
 
 from diffkeras.studies.analyses.trained_counts import NEIGHBOUR_COUNTS, TRAINED_COUNTS
 from diffkeras.studies.analysis import rows_of
 from diffkeras.studies.statistics.comparison import holm
-from diffkeras.studies.study_data import StudyData
 
 FACTORS = {
     "only 1": {1: 1.0, 2: 2.0, 3: 9.0},
@@ -18,21 +16,21 @@ FACTORS = {
 
 
 @pytest.fixture(scope="module")
-def data() -> StudyData:
+def data():
     return source_count_study(FACTORS)
 
 
 @pytest.fixture(scope="module")
-def exact() -> StudyData:
+def exact():
     return source_count_study(FACTORS, noise=0)
 
 
 @pytest.fixture(scope="module")
-def table(data: StudyData) -> pd.DataFrame:
+def table(data):
     return TRAINED_COUNTS.table(data)
 
 
-def test_every_training_is_ranked_on_every_count(table: pd.DataFrame) -> None:
+def test_every_training_is_ranked_on_every_count(table):
     ranked = table.set_index(["tested", "rank"])["trained"].to_dict()
     assert [ranked[count, 1] for count in (1, 2, 3)] == ["only 1", "only 2", "joint"]
     assert ranked[3, 3] == "only 1"
@@ -40,7 +38,7 @@ def test_every_training_is_ranked_on_every_count(table: pd.DataFrame) -> None:
     assert trained == {"only 1": "1", "only 2": "2", "joint": "1-3"}
 
 
-def test_errors_are_those_of_the_runs_over_seeds(data: StudyData, table: pd.DataFrame) -> None:
+def test_errors_are_those_of_the_runs_over_seeds(data, table):
     runs = rows_of(data.runs, {"variant": "only 2", "sources": "3"})["mae"]
     row = rows_of(table, {"trained": "only 2", "tested": 3}).iloc[0]
     assert row["mae"] == pytest.approx(runs.mean())
@@ -48,7 +46,7 @@ def test_errors_are_those_of_the_runs_over_seeds(data: StudyData, table: pd.Data
     assert row["seeds"] == 3
 
 
-def test_lead_over_the_others(exact: StudyData) -> None:
+def test_lead_over_the_others(exact):
     found = TRAINED_COUNTS.table(exact).set_index(["tested", "trained"])
     assert found["ratio_to_best"][3, "only 1"] == pytest.approx(9 / 1.3)
     assert found["ratio_to_best"][2, "joint"] == pytest.approx(1.6 / 1.5)
@@ -57,7 +55,7 @@ def test_lead_over_the_others(exact: StudyData) -> None:
     assert 1 < row["ratio_low"] < 9 / 1.3 < row["ratio_high"]
 
 
-def test_only_the_runner_up_is_tested(table: pd.DataFrame) -> None:
+def test_only_the_runner_up_is_tested(table):
     assert (table["p"].notna() == (table["rank"] == 2)).all()
     runners_up = table[table["rank"] == 2]
     assert (runners_up["p"] < 0.01).all()
@@ -65,7 +63,7 @@ def test_only_the_runner_up_is_tested(table: pd.DataFrame) -> None:
     np.testing.assert_allclose(runners_up["p_holm"], holm(runners_up["p"]))
 
 
-def test_surrogates_of_one_count_are_compared_with_their_own_count(data: StudyData) -> None:
+def test_surrogates_of_one_count_are_compared_with_their_own_count(data):
     found = NEIGHBOUR_COUNTS.table(data).set_index(["count", "tested"])
     assert list(found.index) == [(1, 2), (2, 1), (2, 3)]
     assert list(found["trained"]) == ["only 1", "only 2", "only 2"]
@@ -79,9 +77,7 @@ def test_surrogates_of_one_count_are_compared_with_their_own_count(data: StudyDa
     assert 1.3 < row["high"] / row["low"] < 2.2
 
 
-def test_surrogates_of_one_count_are_compared_with_that_of_the_tested_count(
-    exact: StudyData,
-) -> None:
+def test_surrogates_of_one_count_are_compared_with_that_of_the_tested_count(exact):
     found = NEIGHBOUR_COUNTS.table(exact).set_index(["count", "tested"])
     assert found["specialist_ratio"][1, 2] == pytest.approx(2 / 1.5)
     assert found["specialist_ratio"][2, 1] == pytest.approx(3)

@@ -13,7 +13,7 @@ def with_seconds(data: StudyData, seconds: np.ndarray) -> StudyData:
     return data
 
 
-def test_slope_and_intercept_are_found() -> None:
+def test_slope_and_intercept_are_found():
     data = synthetic_study(**SMALL, seeds=6)
     rng = np.random.default_rng(0)
     sizes = data.runs[SIZE].to_numpy()
@@ -29,7 +29,7 @@ def test_slope_and_intercept_are_found() -> None:
     assert (row["runs"], row["sizes"]) == (36, 6)
 
 
-def test_a_curve_is_no_line() -> None:
+def test_a_curve_is_no_line():
     data = synthetic_study(**SMALL, seeds=6)
     rng = np.random.default_rng(0)
     sizes = data.runs[SIZE].to_numpy()
@@ -40,7 +40,7 @@ def test_a_curve_is_no_line() -> None:
     assert row["exponent"] == pytest.approx(1.2, abs=0.01)
 
 
-def test_limits_follow_a_scatter_that_grows_with_the_time() -> None:
+def test_limits_follow_a_scatter_that_grows_with_the_time():
     """With 5 % at the largest size alone, limits from an equal scatter would be far too narrow."""
     rng = np.random.default_rng(0)
     inside = 0
@@ -53,7 +53,7 @@ def test_limits_follow_a_scatter_that_grows_with_the_time() -> None:
     assert inside >= 27
 
 
-def test_a_size_off_the_line_is_found() -> None:
+def test_a_size_off_the_line_is_found():
     data = synthetic_study(**SMALL, seeds=4)
     rng = np.random.default_rng(0)
     sizes = data.runs[SIZE].to_numpy()

@@ -14,7 +14,7 @@ def lattice(data: StudyData) -> dict[str, dict[str, float]]:
     return rows.to_dict("index")
 
 
-def test_shares_are_those_of_the_true_variances() -> None:
+def test_shares_are_those_of_the_true_variances():
     data = synthetic_study(**SMALL, seeds=10, noise=0.2, fall=0.0)
     found = lattice(data)
     sizes = data.overall[SIZE].unique()
@@ -32,7 +32,7 @@ def test_shares_are_those_of_the_true_variances() -> None:
     assert found["seed, the same in all cells"]["p"] > 0.01
 
 
-def test_chance_alone_has_no_share_of_the_losses() -> None:
+def test_chance_alone_has_no_share_of_the_losses():
     losses = {f"loss {n}": 1.0 for n in range(8)}
     found = lattice(synthetic_study(**SMALL, fractions=(1.0,), losses=losses, noise=0.1))
     assert found["loss"]["eta_squared"] > 0.15
@@ -40,7 +40,7 @@ def test_chance_alone_has_no_share_of_the_losses() -> None:
     assert found["loss"]["low"] == 0
 
 
-def test_a_seed_that_is_better_in_all_cells_is_found() -> None:
+def test_a_seed_that_is_better_in_all_cells_is_found():
     data = synthetic_study(**SMALL, noise=0.02)
     better = data.runs[SEED] == "1"
     data.runs.loc[better, "mae"] *= 0.9
@@ -66,13 +66,13 @@ def test_a_seed_that_is_better_in_all_cells_is_found() -> None:
         ),
     ],
 )
-def test_designs_with_one_factor(changes: dict, factors: list[str]) -> None:
+def test_designs_with_one_factor(changes, factors):
     data = synthetic_study(**SMALL, **changes)
     assert ANALYSIS.applies(data)
     assert list(lattice(data)) == factors
 
 
-def test_a_failed_run_costs_its_seed_and_a_missing_cell_the_statistic() -> None:
+def test_a_failed_run_costs_its_seed_and_a_missing_cell_the_statistic():
     data = synthetic_study(**SMALL, fractions=(0.5, 1.0))
     runs = data.runs
     cell = (runs[LOSS] == "squared") & (runs[SIZE] == 240)
@@ -83,7 +83,7 @@ def test_a_failed_run_costs_its_seed_and_a_missing_cell_the_statistic() -> None:
         ANALYSIS.table(missing)
 
 
-def test_intervals_contain_the_truth_as_often_as_they_say() -> None:
+def test_intervals_contain_the_truth_as_often_as_they_say():
     rng = np.random.default_rng(0)
     sizes, losses, noise = np.linspace(-0.5, 0.5, 6), np.linspace(-0.2, 0.2, 4), 0.3
     truth = np.array([sizes.var(), losses.var(), noise**2])

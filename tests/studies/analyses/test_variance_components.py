@@ -24,7 +24,7 @@ def crossed(values: np.ndarray) -> list[dict[str, Any]]:
     return components(pd.DataFrame(runs), ("weights", "orders"), SEED_NAMES)
 
 
-def test_weights_and_order_are_separated() -> None:
+def test_weights_and_order_are_separated():
     data = synthetic_study(
         **SMALL, seeds=12, order_seeds=10, noise=0.05, order_noise=0.02, fall=0.25
     )
@@ -44,7 +44,7 @@ def test_weights_and_order_are_separated() -> None:
     assert largest["share"].sum() == pytest.approx(1)
 
 
-def test_components_add_up_to_the_variance_of_independent_runs() -> None:
+def test_components_add_up_to_the_variance_of_independent_runs():
     rng = np.random.default_rng(0)
     estimates = []
     inside = np.zeros(3)
@@ -63,14 +63,14 @@ def test_components_add_up_to_the_variance_of_independent_runs() -> None:
     assert (inside >= 36).all()
 
 
-def test_a_negative_component_is_0() -> None:
+def test_a_negative_component_is_0():
     checkerboard = np.indices((4, 4)).sum(axis=0) % 2 * 0.1
     rows = pd.DataFrame(crossed(checkerboard)).set_index("component")
     assert rows["variance"].tolist()[:2] == [0, 0]
     assert rows.loc["both together", "share"] == 1
 
 
-def test_seeds_that_failed_somewhere_are_left_out() -> None:
+def test_seeds_that_failed_somewhere_are_left_out():
     data = synthetic_study(**SMALL, seeds=4, order_seeds=4)
     failed = (data.runs[SEED] == "0") & (data.runs[ORDER_SEED] == "2") & (data.runs[SIZE] == 300)
     data.runs.loc[failed, "mae_r1"] = np.nan
@@ -115,7 +115,7 @@ def standard_deviations(data: StudyData) -> pd.Series:
     return table[table["error"] == "mae"].set_index("component")["sd"]
 
 
-def test_parts_are_separated() -> None:
+def test_parts_are_separated():
     of_subsets = standard_deviations(study(0.2, 0.02, 0.02, subsets=20, seeds=10))
     of_seeds = standard_deviations(study(0.02, 0.2, 0.02, subsets=10, seeds=20))
     of_both = standard_deviations(study(0.02, 0.02, 0.2, subsets=20, seeds=20))
@@ -126,7 +126,7 @@ def test_parts_are_separated() -> None:
     assert of_both["subset"] < 0.1 > of_both["seed"]
 
 
-def test_f_test_finds_the_subsets() -> None:
+def test_f_test_finds_the_subsets():
     table = DISJOINT_SUBSETS.table(study(0.2, 0.0, 0.02))
     p = table[table["error"] == "mae"].set_index("component")["p"]
     assert p["subset"] < 0.001

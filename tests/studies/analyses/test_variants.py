@@ -1,7 +1,6 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 from synthetic_study import synthetic_study
@@ -24,28 +23,28 @@ def study(**changes: Any) -> StudyData:
 
 
 @pytest.fixture(scope="module")
-def data() -> StudyData:
+def data():
     return study()
 
 
 @pytest.fixture(scope="module")
-def table(data: StudyData) -> pd.DataFrame:
+def table(data):
     return ANALYSIS.table(data)
 
 
 @pytest.fixture(scope="module")
-def rows(table: pd.DataFrame) -> pd.DataFrame:
+def rows(table):
     return table.set_index(["test_set", "error", "variant"])
 
 
-def test_means_are_those_of_the_runs(data: StudyData, rows: pd.DataFrame) -> None:
+def test_means_are_those_of_the_runs(data, rows):
     runs = data.runs[(data.runs["test_set"] == "far") & (data.runs["sources"] == "all")]
     for error in ("mae", "mae_r1", "max_error"):
         expected = runs.groupby("variant")[error].mean()["hardest"]
         assert rows["mean"]["far", error, "hardest"] == pytest.approx(expected)
 
 
-def test_percentile_is_of_the_images_of_each_run(data: StudyData, rows: pd.DataFrame) -> None:
+def test_percentile_is_of_the_images_of_each_run(data, rows):
     assert data.examples is not None
     runs = data.runs[data.runs["variant"] == "random"]["run"].unique()
     images = data.examples[data.examples["test_set"] == "near"].set_index("run")["mae"]
@@ -55,7 +54,7 @@ def test_percentile_is_of_the_images_of_each_run(data: StudyData, rows: pd.DataF
     assert (row["smallest"], row["largest"]) == pytest.approx((min(expected), max(expected)))
 
 
-def test_student_is_paired_by_seed(data: StudyData, rows: pd.DataFrame) -> None:
+def test_student_is_paired_by_seed(data, rows):
     runs = data.runs[(data.runs["test_set"] == "near") & (data.runs["sources"] == "all")]
     errors = np.log(runs.pivot(index="training.seed", columns="variant", values="mae"))
     test = stats.ttest_rel(errors["hardest"], errors["none"])
@@ -66,7 +65,7 @@ def test_student_is_paired_by_seed(data: StudyData, rows: pd.DataFrame) -> None:
     assert row["ratio"] == pytest.approx(np.exp((errors["hardest"] - errors["none"]).mean()))
 
 
-def test_a_better_variant_differs_from_an_equal_one(rows: pd.DataFrame) -> None:
+def test_a_better_variant_differs_from_an_equal_one(rows):
     better, equal = rows.loc[("near", "mae", "hardest")], rows.loc[("near", "mae", "random")]
     assert better["high"] < 1
     assert better["seeds_agree"] == 3
@@ -74,20 +73,20 @@ def test_a_better_variant_differs_from_an_equal_one(rows: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("error", ["mae_99_percent", "max_error"])
-def test_only_means_have_an_interval_for_other_images(rows: pd.DataFrame, error: str) -> None:
+def test_only_means_have_an_interval_for_other_images(rows, error):
     row = rows.loc[("near", error, "hardest")]
     assert np.isnan(row["low"])
     assert np.isnan(row["high"])
     assert row["t_low"] < row["ratio"] < row["t_high"]
 
 
-def test_the_first_variant_is_compared_with_nothing(rows: pd.DataFrame) -> None:
+def test_the_first_variant_is_compared_with_nothing(rows):
     row = rows.loc[("near", "mae", "none")]
     assert row[["ratio", "low", "t_low", "p", "p_holm"]].isna().all()
     assert row["mean"] > 0
 
 
-def test_other_settings_are_kept_apart() -> None:
+def test_other_settings_are_kept_apart():
     losses = {"absolute": 1.0, "squared": 2.0}
     found = ANALYSIS.table(study(losses=losses, test_sets={"test": 1.0}, noise=0, images=6))
     mean = found[found["error"] == "mae"].set_index(["training.loss", "variant"])["mean"]

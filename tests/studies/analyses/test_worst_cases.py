@@ -35,7 +35,7 @@ FIELDS = ("prediction", "corrected")
 ONE_LOSS = {"losses": {"absolute": 1.0}}
 
 
-def test_each_search_has_a_row_and_the_last_one_sums_up() -> None:
+def test_each_search_has_a_row_and_the_last_one_sums_up():
     rows = [
         search("0", 0, ratio=1.5, violations=1, evaluations=90),
         search("0", 1, ratio=1.1, found_error=0.9),
@@ -53,7 +53,7 @@ def test_each_search_has_a_row_and_the_last_one_sums_up() -> None:
     assert table["ratio_min"].isna().tolist() == [True, True, True, False]
 
 
-def test_settings_are_summed_up_one_by_one_and_seeds_together() -> None:
+def test_settings_are_summed_up_one_by_one_and_seeds_together():
     rows = [
         search("0", 0, ratio=1.5),
         search("1", 0, ratio=3.5),

@@ -1,12 +1,11 @@
 """A finished study whose runs are copies of one, with errors that nobody measured."""
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from studied_runs import StudyPaths
 
 from diffkeras.config import Config
 from diffkeras.evaluation.errors import ERRORS
@@ -45,7 +44,7 @@ def write_baselines(config: Config, data_dir: Path, output: Path, **options: Any
 
 
 @pytest.fixture(scope="session")
-def pretended_work(run_dir: Path) -> Callable[[pytest.MonkeyPatch], None]:
+def pretended_work(run_dir):
     """Training copies a run under another configuration, and no figures are drawn."""
 
     def copy_run(config: Config, data_dir: Path, path: Path, **options: Any) -> None:
@@ -68,23 +67,17 @@ def pretended_work(run_dir: Path) -> Callable[[pytest.MonkeyPatch], None]:
 
 
 @pytest.fixture(autouse=True)
-def pretend(
-    pretended_work: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def pretend(pretended_work, monkeypatch):
     pretended_work(monkeypatch)
 
 
 @pytest.fixture(scope="session")
-def study(study_file: Path) -> Study:
+def study(study_file):
     return load_study(str(study_file))
 
 
 @pytest.fixture(scope="session")
-def finished(
-    study: Study,
-    pretended_work: Callable[[pytest.MonkeyPatch], None],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
+def finished(study, pretended_work, tmp_path_factory):
     """The folder of the finished study; never write to it."""
     folder = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patched:
@@ -94,14 +87,14 @@ def finished(
 
 
 @pytest.fixture
-def own(finished: Path, tmp_path: Path) -> StudyPaths:
+def own(finished, tmp_path):
     """A copy of the finished study: data, pool of runs, and its directory."""
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     return tmp_path / "data", tmp_path / "runs", tmp_path / "small"
 
 
 @pytest.fixture
-def write_other(study_file: Path, tmp_path: Path) -> Callable[..., Study]:
+def write_other(study_file, tmp_path):
     """`write_other(old=new)`: the same study with words of its file replaced."""
 
     def write(**replaced: str) -> Study:

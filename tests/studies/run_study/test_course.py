@@ -2,29 +2,22 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from studied_runs import StudyPaths, counted
+from studied_runs import counted
 from tables import read_csv
 
 from diffkeras.config import Config
 from diffkeras.evaluation.methods import describe_methods
-from diffkeras.studies.config import Study
 from diffkeras.studies.plan import baselines_of, data_needed, plan, time_left
 from diffkeras.workflows.study_runs import one_run
 from diffkeras.workflows.study_runs import run_study as module
 from diffkeras.workflows.study_runs.run_study import run_study
 
 
-def test_a_finished_study_runs_nothing(
-    study: Study,
-    own: StudyPaths,
-    monkeypatch: pytest.MonkeyPatch,
-    log: pytest.LogCaptureFixture,
-) -> None:
+def test_a_finished_study_runs_nothing(study, own, monkeypatch, log):
     data, runs, directory = own
     log.clear()
 
@@ -45,12 +38,8 @@ def test_a_finished_study_runs_nothing(
 
 
 def test_baselines_are_measured_once_for_each_test_set(
-    study: Study,
-    own: StudyPaths,
-    write_other: Callable[..., Study],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
+    study, own, write_other, monkeypatch, tmp_path
+):
     data, runs, directory = own
     measured: list[Path] = []
     measure = module.evaluate_baselines
@@ -74,9 +63,7 @@ def test_baselines_are_measured_once_for_each_test_set(
     assert measured[1:] == [own_path]
 
 
-def test_the_time_left_is_that_of_finished_runs(
-    study: Study, own: StudyPaths, tmp_path: Path
-) -> None:
+def test_the_time_left_is_that_of_finished_runs(study, own, tmp_path):
     _, runs, _ = own
     assert time_left(plan(study, tmp_path / "none")) is None
     planned = plan(study, runs)

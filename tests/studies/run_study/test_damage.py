@@ -1,23 +1,17 @@
 """What is damaged, or is not what its name says, is made again."""
 
 import shutil
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from studied_runs import StudyPaths
 
 from diffkeras.errors import RunError
-from diffkeras.studies.config import Study
 from diffkeras.studies.plan import plan
 from diffkeras.studies.results import check_evaluation
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.workflows.study_runs.run_study import run_study
 
 
-def test_damaged_runs_are_made_again(
-    study: Study, own: StudyPaths, log: pytest.LogCaptureFixture
-) -> None:
+def test_damaged_runs_are_made_again(study, own, log):
     data, runs, directory = own
     planned = plan(study, runs)
     (next(iter(planned[0].tests.values())) / "metrics.json").write_text('{"methods": []}')
@@ -36,12 +30,7 @@ def test_damaged_runs_are_made_again(
     assert len(warned) == 3
 
 
-def test_runs_that_cannot_be_read_are_kept_and_trained_again(
-    own: StudyPaths,
-    write_other: Callable[..., Study],
-    tmp_path: Path,
-    log: pytest.LogCaptureFixture,
-) -> None:
+def test_runs_that_cannot_be_read_are_kept_and_trained_again(own, write_other, tmp_path, log):
     data, runs, _ = own
     # a new test set, because the report alone needs neither the model nor the configuration
     other = write_other(**{"{test: {data.sources: 1-3}}": "{test: {data.sources: 1-2}}"})
@@ -63,9 +52,7 @@ def test_runs_that_cannot_be_read_are_kept_and_trained_again(
     assert all(run.done for run in plan(other, runs))
 
 
-def test_a_run_under_the_name_of_another_one_is_trained_again(
-    study: Study, own: StudyPaths, log: pytest.LogCaptureFixture
-) -> None:
+def test_a_run_under_the_name_of_another_one_is_trained_again(study, own, log):
     data, runs, directory = own
     first, second = (run.run_dir for run in plan(study, runs)[:2])
     shutil.rmtree(second)
@@ -77,9 +64,7 @@ def test_a_run_under_the_name_of_another_one_is_trained_again(
     assert all(run.done for run in plan(study, runs))
 
 
-def test_errors_of_another_test_set_are_not_used(
-    study: Study, own: StudyPaths, write_other: Callable[..., Study]
-) -> None:
+def test_errors_of_another_test_set_are_not_used(study, own, write_other):
     _, runs, _ = own
     run = plan(study, runs)[0]
     [path] = run.tests.values()

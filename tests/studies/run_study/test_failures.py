@@ -1,27 +1,19 @@
 """Runs that fail, and directories that a study must not use."""
 
 import shutil
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from studied_runs import StudyPaths
 from tables import read_csv
 
 from diffkeras.errors import ConvergenceError, OutputError, RunError
-from diffkeras.studies.config import Study
 from diffkeras.studies.plan import plan
 from diffkeras.workflows.study_runs import one_run
 from diffkeras.workflows.study_runs import run_study as module
 from diffkeras.workflows.study_runs.run_study import run_study
 
 
-def test_one_failed_run_does_not_end_the_others(
-    study: Study,
-    own: StudyPaths,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_one_failed_run_does_not_end_the_others(study, own, monkeypatch):
     data, runs, directory = own
     planned = plan(study, runs)
     shutil.rmtree(planned[2].run_dir)
@@ -49,9 +41,7 @@ def test_one_failed_run_does_not_end_the_others(
     assert not (directory / "failed.csv").exists()
 
 
-def test_failed_baselines_leave_the_report(
-    study: Study, own: StudyPaths, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_baselines_leave_the_report(study, own, monkeypatch):
     data, runs, directory = own
     shutil.rmtree(runs / "baselines")
     (directory / "runs.csv").unlink()
@@ -66,9 +56,7 @@ def test_failed_baselines_leave_the_report(
     assert read_csv(directory / "baselines.csv") == []
 
 
-def test_no_report_without_a_run(
-    study: Study, own: StudyPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_report_without_a_run(study, own, tmp_path, monkeypatch):
     def fails(*args: Any, **options: Any) -> None:
         raise ValueError("a bug")
 
@@ -78,9 +66,7 @@ def test_no_report_without_a_run(
     assert {file.name for file in (tmp_path / "new").iterdir()} == {"study.json", "failed.csv"}
 
 
-def test_other_directories_are_refused_before_any_work(
-    study: Study, own: StudyPaths, write_other: Callable[..., Study], tmp_path: Path
-) -> None:
+def test_other_directories_are_refused_before_any_work(study, own, write_other, tmp_path):
     data, runs, directory = own
     empty = tmp_path / "empty"
     for changed, message in (

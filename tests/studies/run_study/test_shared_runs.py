@@ -2,19 +2,17 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from studied_runs import StudyPaths, counted
+from studied_runs import counted
 from tables import read_csv
 
 from diffkeras.config import Config
 from diffkeras.errors import RunError
 from diffkeras.evaluation.methods import describe_methods
-from diffkeras.studies.config import Study
 from diffkeras.studies.plan import plan
 from diffkeras.studies.results import check_evaluation
 from diffkeras.system.file_lock import locked
@@ -23,13 +21,7 @@ from diffkeras.workflows.study_runs import run_study as module
 from diffkeras.workflows.study_runs.run_study import Work, run_study
 
 
-def test_runs_are_shared_between_studies(
-    study: Study,
-    own: StudyPaths,
-    write_other: Callable[..., Study],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
+def test_runs_are_shared_between_studies(study, own, write_other, monkeypatch, tmp_path):
     data, runs, _ = own
     other = write_other(**{"name: small": "name: other", "absolute, {": "squared, absolute, {"})
     planned = plan(other, runs)
@@ -40,12 +32,7 @@ def test_runs_are_shared_between_studies(
     assert all(run.done for run in plan(study, runs))
 
 
-def test_another_test_set_needs_no_training(
-    own: StudyPaths,
-    write_other: Callable[..., Study],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
+def test_another_test_set_needs_no_training(own, write_other, monkeypatch, tmp_path):
     data, runs, _ = own
     other = write_other(**{"{test: {data.sources: 1-3}}": "{test: {data.sources: 1-3}, two: {}}"})
     planned = plan(other, runs)
@@ -61,13 +48,7 @@ def test_another_test_set_needs_no_training(
         assert [set(content["methods"]["surrogate"]) for content in found] == wanted
 
 
-def test_shards_merge_by_copying(
-    study: Study,
-    own: StudyPaths,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    log: pytest.LogCaptureFixture,
-) -> None:
+def test_shards_merge_by_copying(study, own, monkeypatch, tmp_path, log):
     data, done, _ = own
     machines = [tmp_path / "first", tmp_path / "second"]
     for part, machine in enumerate(machines, 1):
@@ -88,9 +69,7 @@ def test_shards_merge_by_copying(
     assert {row["method"] for row in baselines} == {*list(describe_methods(study.test))[2:]}
 
 
-def test_what_another_process_trains_is_left_to_it(
-    study: Study, own: StudyPaths, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_another_process_trains_is_left_to_it(study, own, monkeypatch):
     data, runs, directory = own
     planned = plan(study, runs)
     for run in planned[2:]:
@@ -115,9 +94,7 @@ def test_what_another_process_trains_is_left_to_it(
     assert all(run.done for run in plan(study, runs))
 
 
-def test_results_are_written_by_one_process_at_a_time(
-    study: Study, own: StudyPaths, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_results_are_written_by_one_process_at_a_time(study, own, monkeypatch, tmp_path):
     data, runs, _ = own
     directory = tmp_path / "new"
     lock = locked(directory / ".study.lock", "it")

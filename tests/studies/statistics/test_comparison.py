@@ -13,14 +13,14 @@ from diffkeras.studies.statistics.comparison import (
     ratio_of_errors,
     signed_rank,
 )
-from diffkeras.studies.study_data import LOSS, SIZE, StudyData, TooFewRunsError
+from diffkeras.studies.study_data import LOSS, SIZE, TooFewRunsError
 
 SEEDS = pd.Series([0, 1, 2], ["0", "1", "2"])
 OTHERS = pd.Series([5, 4, 3], ["2", "1", "0"])
 
 
 @pytest.fixture(scope="module")
-def data() -> StudyData:
+def data():
     return synthetic_study(fractions=[0.5, 1.0], images=4, sources=[2, 1, 3])
 
 
@@ -39,7 +39,7 @@ def constant(values: list[float], images: int = 20) -> np.ndarray:
     return np.tile(values, (images, 1)).T
 
 
-def test_errors_are_those_of_the_run_and_image(data: StudyData) -> None:
+def test_errors_are_those_of_the_run_and_image(data):
     assert data.examples is not None
     shuffled = dataclasses.replace(data, examples=data.examples.sample(frac=1, random_state=1))
     found = ImageErrors.of(shuffled, "mae_r1")
@@ -51,7 +51,7 @@ def test_errors_are_those_of_the_run_and_image(data: StudyData) -> None:
     np.testing.assert_array_equal(found.of_count(2).values, found.values[:, 4:8])
 
 
-def test_runs_are_selected_by_their_settings_and_named_by_their_seeds(data: StudyData) -> None:
+def test_runs_are_selected_by_their_settings_and_named_by_their_seeds(data):
     found = ImageErrors.of(data)
     chosen = found.select({LOSS: "squared", SIZE: 720})
     rows = found.runs.loc[chosen.to_numpy()]
@@ -61,7 +61,7 @@ def test_runs_are_selected_by_their_settings_and_named_by_their_seeds(data: Stud
     assert list(ImageErrors.of(both).runs["seed"][:3]) == ["0/0", "0/1", "1/0"]
 
 
-def test_tables_without_images_and_few_images_are_refused(data: StudyData) -> None:
+def test_tables_without_images_and_few_images_are_refused(data):
     with pytest.raises(TooFewRunsError, match="single images"):
         ImageErrors.of(dataclasses.replace(data, examples=None))
     few = synthetic_study(fractions=[1.0], images=3, sources=[1, 2, 3])
@@ -69,7 +69,7 @@ def test_tables_without_images_and_few_images_are_refused(data: StudyData) -> No
         ImageErrors.of(few)
 
 
-def test_source_counts_are_strata() -> None:
+def test_source_counts_are_strata():
     rng = np.random.default_rng(0)
     sources = np.repeat([1, 2, 3], 20)
     level = np.array([1.0, 5.0, 25.0])[sources - 1]
@@ -79,7 +79,7 @@ def test_source_counts_are_strata() -> None:
     assert np.log(apart["high"] / apart["low"]) < 0.1 * np.log(mixed["high"] / mixed["low"])
 
 
-def test_other_images_add_their_variance() -> None:
+def test_other_images_add_their_variance():
     rng = np.random.default_rng(1)
     first, second = (np.exp(rng.normal(0, 0.1, size=(1, n))) * np.ones((3, 1)) for n in (40, 60))
     found = ratio_of_errors(first, second, np.repeat([1, 2], [40, 60]), same_images=False)
@@ -88,7 +88,7 @@ def test_other_images_add_their_variance() -> None:
     assert np.log(found["high"] / found["ratio"]) == pytest.approx(reach)
 
 
-def test_equal_ratios_of_all_seeds_leave_no_doubt() -> None:
+def test_equal_ratios_of_all_seeds_leave_no_doubt():
     found = ratio(constant([1.1, 5.5, 0.22]), constant([1.0, 5.0, 0.2]))
     assert [found[name] for name in ("ratio", "low", "high")] == pytest.approx([1.1] * 3)
     assert found["seeds_agree"] == 3
@@ -96,7 +96,7 @@ def test_equal_ratios_of_all_seeds_leave_no_doubt() -> None:
     assert found["seeds_agree"] == 2
 
 
-def test_few_seeds_that_no_image_changes_have_the_interval_of_a_t_test() -> None:
+def test_few_seeds_that_no_image_changes_have_the_interval_of_a_t_test():
     first, second = [1.0, 2.0, 4.0], [0.9, 1.9, 3.5]
     found = ratio(constant(first, 500), constant(second, 500))
     differences = np.log(first) - np.log(second)
@@ -108,7 +108,7 @@ def test_few_seeds_that_no_image_changes_have_the_interval_of_a_t_test() -> None
     assert found["ratio"] == pytest.approx(np.exp(differences.mean()))
 
 
-def test_images_that_no_seed_changes_have_the_interval_of_their_mean() -> None:
+def test_images_that_no_seed_changes_have_the_interval_of_their_mean():
     values = np.exp(np.random.default_rng(3).normal(0, 0.05, size=80))
     found = ratio(np.tile(values, (3, 1)), np.ones((3, 80)))
     reach = stats.t.ppf(0.975, 79) * stats.sem(values)
@@ -117,7 +117,7 @@ def test_images_that_no_seed_changes_have_the_interval_of_their_mean() -> None:
     )
 
 
-def test_interval_covers_the_truth_for_other_seeds_and_images() -> None:
+def test_interval_covers_the_truth_for_other_seeds_and_images():
     rng = np.random.default_rng(2)
     hits, repetitions = 0, 300
     for _ in range(repetitions):
@@ -138,7 +138,7 @@ def errors(images: int) -> np.ndarray:
     return np.concatenate([2 * seeds * hard, seeds * hard])
 
 
-def test_runs_of_the_same_seed_are_compared() -> None:
+def test_runs_of_the_same_seed_are_compared():
     values = errors(20)
     found = errors_of(values).compare(SEEDS, OTHERS)
     assert (found["ratio"], found["low"], found["high"]) == pytest.approx((2, 2, 2))
@@ -154,14 +154,14 @@ def test_runs_of_the_same_seed_are_compared() -> None:
 
 
 @pytest.mark.parametrize(("images", "seeds"), [(9, 3), (20, 1)])
-def test_too_few_images_or_seeds_give_no_statistic(images: int, seeds: int) -> None:
+def test_too_few_images_or_seeds_give_no_statistic(images, seeds):
     found = errors_of(errors(images)).compare(SEEDS[:seeds], OTHERS)
     assert found["common_seeds"] == seeds
     for name in ("ratio", "low", "high", "p", "rank_biserial"):
         assert np.isnan(found[name])
 
 
-def test_signed_rank_of_three_images_by_hand() -> None:
+def test_signed_rank_of_three_images_by_hand():
     # differences 3, −1, 2 have the ranks 3, 1, 2: W₊ = 5, W₋ = 1
     first, second = np.array([4.0, 1.0, 5.0, 7.0]), np.array([1.0, 2.0, 3.0, 7.0])
     assert signed_rank(first, second)[1] == pytest.approx(4 / 6)
@@ -169,12 +169,12 @@ def test_signed_rank_of_three_images_by_hand() -> None:
     assert signed_rank(np.ones(5), np.ones(5)) == (1.0, 0.0)
 
 
-def test_holm_by_hand_leaves_out_what_was_not_computed() -> None:
+def test_holm_by_hand_leaves_out_what_was_not_computed():
     adjusted = holm(pd.Series([0.01, np.nan, 0.04, 0.03]))
     np.testing.assert_allclose(adjusted, [0.03, np.nan, 0.06, 0.06])
 
 
-def test_runs_of_one_draw_of_examples_are_one_row() -> None:
+def test_runs_of_one_draw_of_examples_are_one_row():
     data = synthetic_study(fractions=[1.0], draws=3, seeds=2, images=4)
     errors = ImageErrors.of(data)
     assert len(errors.runs) == 3 * 3

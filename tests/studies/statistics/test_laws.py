@@ -35,14 +35,14 @@ def best_residual(law: Law, ln_errors: dict[int, Array]) -> float:
 
 @pytest.mark.parametrize("law", [LOGARITHM, POWER])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_fits_are_as_close_as_any(law: Law, seed: int) -> None:
+def test_fits_are_as_close_as_any(law, seed):
     ln_errors = scattered(seed)
     best = criterion(np.asarray(best_residual(law, ln_errors)), 18, 1 + len(law.upper))
     assert Samples.measured(ln_errors).fit(law).aicc[0] == pytest.approx(float(best), abs=1e-4)
 
 
 @pytest.mark.parametrize("floor", [0.0, 0.02, 0.06])
-def test_fits_to_resamples_are_those_of_scipy(floor: float) -> None:
+def test_fits_to_resamples_are_those_of_scipy(floor):
     rng = np.random.default_rng(0)
     ln_errors = {n: np.log(floor + 0.2 * n**-0.7) + rng.normal(scale=0.01, size=3) for n in SIZES}
     drawn = Samples.resampled(ln_errors, 15)
@@ -61,14 +61,14 @@ def test_fits_to_resamples_are_those_of_scipy(floor: float) -> None:
             assert found[name][number] == pytest.approx(value, rel=0.01, abs=1e-4)
 
 
-def test_sizes_with_more_runs_count_for_more() -> None:
+def test_sizes_with_more_runs_count_for_more():
     ln_errors = scattered(0)
     ln_errors[15] = np.concatenate([ln_errors[15]] * 5)
     best = float(criterion(np.asarray(best_residual(POWER, ln_errors)), 30, 3))
     assert Samples.measured(ln_errors).fit(POWER).aicc[0] == pytest.approx(best, abs=1e-4)
 
 
-def test_resamples_scatter_as_much_as_means_of_runs_do() -> None:
+def test_resamples_scatter_as_much_as_means_of_runs_do():
     ln_errors = scattered(0)
     drawn = Samples.resampled(ln_errors, 20_000)
     for means, values in zip(drawn.means.T, ln_errors.values(), strict=True):
@@ -78,7 +78,7 @@ def test_resamples_scatter_as_much_as_means_of_runs_do() -> None:
     assert drawn.within.mean() == pytest.approx(Samples.measured(ln_errors).within[0], rel=0.02)
 
 
-def test_the_criterion_is_akaike_s_with_the_correction_for_small_samples() -> None:
+def test_the_criterion_is_akaike_s_with_the_correction_for_small_samples():
     number, parameters, residual = 18, 3, 0.2
     k = parameters + 1
     by_hand = number * np.log(residual / number) + 2 * k + 2 * k * (k + 1) / (number - k - 1)
@@ -87,7 +87,7 @@ def test_the_criterion_is_akaike_s_with_the_correction_for_small_samples() -> No
     assert found == pytest.approx(by_hand + constant)
 
 
-def test_an_error_that_rises_with_the_size_is_fitted_by_a_constant() -> None:
+def test_an_error_that_rises_with_the_size_is_fitted_by_a_constant():
     samples = Samples.measured({n: APART + 0.1 * np.log(n) for n in SIZES})
     mean = np.exp(samples.means.mean())
     logarithm, power = (samples.fit(law).parameters for law in (LOGARITHM, POWER))
@@ -96,7 +96,7 @@ def test_an_error_that_rises_with_the_size_is_fitted_by_a_constant() -> None:
     assert error == pytest.approx(mean, rel=1e-3)
 
 
-def test_parameters_are_those_of_the_usual_formulas() -> None:
+def test_parameters_are_those_of_the_usual_formulas():
     logarithm = Samples.measured({n: np.log(0.107 - 0.01 * np.log(n)) + APART for n in SIZES})
     found = logarithm.fit(LOGARITHM).parameters
     assert {name: float(values[0]) for name, values in found.items()} == pytest.approx(
@@ -109,7 +109,7 @@ def test_parameters_are_those_of_the_usual_formulas() -> None:
     )
 
 
-def test_lack_of_fit_is_the_test_of_means_against_the_fit() -> None:
+def test_lack_of_fit_is_the_test_of_means_against_the_fit():
     exact = Samples.measured({n: np.log(0.107 - 0.01 * np.log(n)) + APART for n in SIZES})
     assert exact.fit(LOGARITHM).lack_of_fit > 0.99
     assert exact.fit(POWER).lack_of_fit < 1e-3

@@ -2,7 +2,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, cast
@@ -10,7 +9,6 @@ from typing import Any, cast
 import pytest
 import worker_tools
 
-from diffkeras.config import Config
 from diffkeras.errors import Interrupted
 from diffkeras.studies.config import PlannedRun
 from diffkeras.workflows.study_runs import processes
@@ -18,9 +16,7 @@ from diffkeras.workflows.study_runs.queue import RunQueue, RunTask
 
 
 @pytest.fixture
-def queue(
-    tiny: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], RunQueue]:
+def queue(tiny, tmp_path, monkeypatch):
     """`queue("die done")`: runs that do this, in this order."""
     monkeypatch.setattr(processes, "do_run_in_child", worker_tools.pretend_run)
 
@@ -36,7 +32,7 @@ def queue(
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., list[tuple[str, int, int]]]:
+def run(tmp_path):
     """`run(queue, jobs, cores)`: what ran, in which process, and on how many threads."""
 
     def call(queue: RunQueue, jobs: int, threads: int | None) -> list[tuple[str, int, int]]:
@@ -55,7 +51,7 @@ def read_notes(file: Path) -> list[tuple[str, int, int]]:
 
 
 @pytest.fixture
-def signal_when_ready(tmp_path: Path) -> Iterator[Callable[[int], None]]:
+def signal_when_ready(tmp_path):
     """`signal_when_ready(n)`: once n runs wait, Ctrl-C, which reaches all processes."""
     threads: list[threading.Thread] = []
 
@@ -78,9 +74,7 @@ def signal_when_ready(tmp_path: Path) -> Iterator[Callable[[int], None]]:
         thread.join()
 
 
-def test_a_process_that_dies_loses_its_run_only_and_is_replaced(
-    queue: Callable[[str], RunQueue], run: Callable[..., Any]
-) -> None:
+def test_a_process_that_dies_loses_its_run_only_and_is_replaced(queue, run):
     runs = queue("done die die fail done")
     notes = run(runs, 1, 6)
     assert [action for action, *_ in notes] == ["done", "die", "die", "fail", "done"]
@@ -93,9 +87,7 @@ def test_a_process_that_dies_loses_its_run_only_and_is_replaced(
     assert runs.finished == runs.total == 5
 
 
-def test_the_cores_are_divided(
-    queue: Callable[[str], RunQueue], run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_cores_are_divided(queue, run, monkeypatch):
     module = "diffkeras.workflows.study_runs.processes"
     monkeypatch.setattr(f"{module}.available_cores", lambda: 7)
     assert {threads for *_, threads in run(queue("done done done"), 2, None)} == {3}
@@ -103,16 +95,12 @@ def test_the_cores_are_divided(
     assert {threads for *_, threads in run(queue("fail"), 8, None)} == {3, 7}
 
 
-def test_a_process_sees_one_gpu(
-    queue: Callable[[str], RunQueue], run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_sees_one_gpu(queue, run, monkeypatch):
     monkeypatch.setattr(processes, "visible_gpus", lambda: ["4", "7"])
     assert [action for action, *_ in run(queue("gpu"), 1, 2)] == ["gpu4"]
 
 
-def test_processes_share_a_gpu_only_if_there_are_too_few(
-    queue: Callable[[str], RunQueue], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_processes_share_a_gpu_only_if_there_are_too_few(queue, monkeypatch):
     given: list[str | None] = []
 
     class Pool:
@@ -137,11 +125,8 @@ def test_processes_share_a_gpu_only_if_there_are_too_few(
 
 
 def test_an_interrupt_reaches_the_runs_once_and_starts_no_others(
-    queue: Callable[[str], RunQueue],
-    run: Callable[..., Any],
-    signal_when_ready: Callable[[int], None],
-    tmp_path: Path,
-) -> None:
+    queue, run, signal_when_ready, tmp_path
+):
     runs = queue("wait wait done")
     signal_when_ready(2)
     with pytest.raises(Interrupted) as caught:
@@ -156,9 +141,7 @@ def test_an_interrupt_reaches_the_runs_once_and_starts_no_others(
             os.kill(process, 0)
 
 
-def test_a_run_that_a_signal_ended_alone_has_failed(
-    queue: Callable[[str], RunQueue], run: Callable[..., Any]
-) -> None:
+def test_a_run_that_a_signal_ended_alone_has_failed(queue, run):
     runs = queue("stop done")
     run(runs, 2, 2)
     [failed] = runs.failed

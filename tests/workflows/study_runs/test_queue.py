@@ -1,7 +1,5 @@
 from pathlib import Path
 
-import pytest
-
 from diffkeras.config import Config
 from diffkeras.studies.config import PlannedRun
 from diffkeras.workflows.study_runs import queue as module
@@ -16,7 +14,7 @@ def planned(config: Config, name: str, epochs: int, *, trained: bool = False) ->
     return PlannedRun(name, {}, config, Path(name), trained, {"test": Path(name) / "tests"})
 
 
-def test_the_longest_run_comes_first(tiny: Config) -> None:
+def test_the_longest_run_comes_first(tiny):
     runs = [
         planned(tiny, "evaluate", 9, trained=True),
         planned(tiny, "short", 1),
@@ -31,9 +29,7 @@ def test_the_longest_run_comes_first(tiny: Config) -> None:
     assert queue.take() is None
 
 
-def test_a_run_in_use_is_tried_again_later(
-    tiny: Config, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
-) -> None:
+def test_a_run_in_use_is_tried_again_later(tiny, monkeypatch, log):
     now = [100.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     used, other = planned(tiny, "used", 3), planned(tiny, "other", 1)
@@ -59,7 +55,7 @@ def test_a_run_in_use_is_tried_again_later(
     assert sum("another process" in line for line in log.messages) == 1
 
 
-def test_warnings_of_processes_name_the_run(tiny: Config, log: pytest.LogCaptureFixture) -> None:
+def test_warnings_of_processes_name_the_run(tiny, log):
     queue = RunQueue([planned(tiny, "a", 1)])
     taken = queue.take()
     assert taken
