@@ -77,7 +77,7 @@ pictures: $(STAMP)  ## draw the documentation's pictures, from the run of `make 
 
 findings: $(STAMP)  ## draw the figures and tables of the findings, from docs/results/studies
 	$(BIN)/python docs/make_findings.py
-	$(BIN)/python docs/make_verdicts.py
+	$(BIN)/python -m benchmarks.verdicts
 	$(BIN)/python docs/make_costs.py
 
 check: lint test docs  ## all that CI runs

@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from benchmarks.frame import command
 from benchmarks.tables import CAPTION, describe_machine
+from benchmarks.verdicts.comparisons import HARD, HARDEST, RANDOM
 from diffkeras.config import Config, load_config
 from diffkeras.evaluation.errors import image_errors, summarise
 from diffkeras.evaluation.images import ImageBatch, draw_images, joined
 from diffkeras.representation.network_input import value_scale
 from diffkeras.studies.study_data import SEED, SIZE, VARIANT, read_table, write_table
-from diffkeras.studies.verdicts.comparisons import HARD, HARDEST, RANDOM
 from diffkeras.surrogates.build import build_model
 
 RECIPE = {

@@ -21,7 +21,7 @@ import tensorflow as tf
 from benchmarks.frame import command
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import load_config
-from diffkeras.data import training_batches
+from diffkeras.data.reading.batches import training_batches
 from diffkeras.workflows import generate
 
 BATCH = 32

@@ -26,8 +26,8 @@ from benchmarks.frame import command
 from benchmarks.streams import BATCH, rate
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
-from diffkeras.data import training_batches
 from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.reading.batches import training_batches
 from diffkeras.data.records import compress_rows, make_record
 from diffkeras.physics import Example, Medium, certify, solve
 from diffkeras.workflows import generate

@@ -22,8 +22,8 @@ from benchmarks.frame import command
 from benchmarks.streams import BATCH, SOURCES, rate
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
-from diffkeras.data import training_batches
 from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.reading.batches import training_batches
 from diffkeras.data.records import make_record
 from diffkeras.workflows import generate
 

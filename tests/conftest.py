@@ -22,12 +22,12 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 if "PYTEST_XDIST_WORKER" in os.environ:  # the other processes use the other cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-gc.disable()  # importing TensorFlow makes a million objects that stay, see `pytest_collection_finish`
-
 from diffkeras.config import parse_config
 
 ROOT = Path(__file__).parents[1]
 T = TypeVar("T")
+
+gc.disable()  # until all is imported, see `pytest_collection_finish`
 
 # A shell starts background jobs with Ctrl-C ignored, and the processes of tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -57,7 +57,7 @@ TINY = {
 
 
 def pytest_collection_finish():
-    """Leave out what is imported when garbage is collected, which takes a tenth of the time else."""
+    """Collections of garbage don't look through what is imported: TensorFlow's million objects."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     gc.enable()

@@ -11,12 +11,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 from pydantic import ValidationError, field_validator, model_validator
 
 from diffkeras.config.baselines import Baseline, choose_baselines
 from diffkeras.config.conflicts import conflicts
-from diffkeras.config.data_section import DataConfig, beside, family_of
+from diffkeras.config.data_section import DataConfig, beside
 from diffkeras.config.sections import (
     LOSS_NAMES,
     EvaluationConfig,
@@ -29,7 +28,6 @@ from diffkeras.config.validation_messages import explain, keys_of, short
 from diffkeras.config.yaml_io import read_yaml, to_yaml
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics import Family, Medium
-from diffkeras.representation.network_input import map_channels
 
 LOSS = ["training", "loss"]
 MOST_COMPARED = 100  # comparing longer names with the shipped ones takes too long
@@ -73,18 +71,18 @@ class Config(Section):
 
     @property
     def family(self) -> Family | None:
-        """The family of its examples; None where each has sources of its own."""
-        return family_of(self)
+        """The family of its examples; None where each has sources of its own.
+
+        Raises:
+            PhysicsError, PackingError: as `FamilySampler.family`.
+        """
+        sampler, physics = self.data.family, self.physics
+        return None if sampler is None else sampler.family(physics.lattice, physics.medium)
 
     @property
     def takes_parameters(self) -> bool:
         """Whether the network's input is the parameters of a family, and not maps."""
         return self.model.kind.takes_parameters
-
-    def map_channels(self, media: Mapping[str, Any], xp: Any = np) -> list[Any]:
-        """Channels of the network's input for the maps that vary, which `media` has by name."""
-        maps = {name: media[name] for name in self.data.maps}
-        return map_channels(maps, self.physics.diffusivity, self.physics.step, xp)
 
     @property
     def steps_per_epoch(self) -> int:

@@ -18,22 +18,12 @@ from diffkeras.config.types import (
 )
 from diffkeras.config.validation_messages import short
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import Family, FamilySampler, Placement, TissueSampler
+from diffkeras.physics import FamilySampler, Placement, TissueSampler
 from diffkeras.physics.families.drawn.masks import is_text_of_mask, text_of_mask
 from diffkeras.physics.sampling.discs import check_radius, check_values
 from diffkeras.system.image_files import ARRAYS, PICTURES, read_numbers
 
 NARROWEST = 1.001  # the ends of a range differ by this factor, well above single precision
-
-
-def family_of(config: Any) -> Family | None:
-    """The family of a `Config`; None where each example has sources of its own.
-
-    Raises:
-        PhysicsError, PackingError: as `FamilySampler.family`.
-    """
-    sampler, physics = config.data.family, config.physics
-    return None if sampler is None else sampler.family(physics.lattice, physics.medium)
 
 
 def with_masks(family: Any) -> Any:

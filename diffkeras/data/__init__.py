@@ -10,15 +10,10 @@ from typing import Any
 from diffkeras.system.packages import needs_packages
 
 _HOMES = {
-    "DataShares": "diffkeras.data.reading.order",
     "dataset_status": "diffkeras.data.storage",
     "mixed_dataset": "diffkeras.data.reading.batches",
     "check_dataset": "diffkeras.data.storage",
     "raw_dataset": "diffkeras.data.reading.examples",
-    "explain_damage": "diffkeras.data.reading.examples",
-    "steps_per_epoch": "diffkeras.data.reading.batches",
-    "stream_batches": "diffkeras.data.reading.batches",
-    "training_batches": "diffkeras.data.reading.batches",
 }
 
 __all__ = ["check_dataset", "dataset_status", "mixed_dataset", "raw_dataset"]

@@ -196,7 +196,7 @@ def check_identity(dataset: DatasetConfig, path: Path) -> None:
 
     TFDS compares the features when it opens the dataset. Here their file is only read.
     """
-    read_object(path / "features.json")  # TFDS would wait for a pipe without end
+    read_object(path / "features.json")  # TFDS would block on a pipe
     file = path / "dataset_info.json"
     info = read_object(file)
     named = {

@@ -16,12 +16,13 @@ from diffkeras.evaluation.methods import (
     network_fields,
     with_sources_set,
 )
-from diffkeras.evaluation.predictions import predictions_by_count, read_arrays
+from diffkeras.evaluation.predictions import predictions_by_count
 from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.predicted_fields import balanced_maximum
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import differences
 from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.array_files import read_arrays
 
 
 @dataclass(frozen=True)

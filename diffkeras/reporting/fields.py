@@ -257,7 +257,7 @@ def check_unit(unit: Any) -> None:
 
 
 def _slices(field: NDArray, sources: Mapping[str, NDArray], chosen: Slices | None) -> list[_Slice]:
-    """The whole of a lattice of two axes; the chosen slices of one of three, or three of it."""
+    """In two dimensions the field; in three the chosen slices, by default three."""
     if chosen:
         return [_Slice.of(*one) for one in chosen_slices(field.shape, chosen)]
     if field.ndim == PLANE:

@@ -5,21 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import SPLITS, Config, fingerprint
-from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.dataset_config import VERSION, DatasetConfig
 from diffkeras.studies.config import PlannedRun, Study
 from diffkeras.studies.results import (
-    DIGITS,
     check_baselines,
     check_evaluation,
     check_searches,
     passes,
-    search_id,
-    test_id,
 )
 from diffkeras.studies.study_data import label_of
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
 
+DIGITS = 12  # length of the name of a test set, of a search, of baselines
 # overrides of a test set, whose training examples need not be stored
 ONLY_TESTED: dict[str, Any] = {
     "data.stream": True,
@@ -28,6 +26,29 @@ ONLY_TESTED: dict[str, Any] = {
     "data.train_part": 0,
     "data.validation_examples": 1,
 }
+
+
+def test_id(test: Config) -> str:
+    """Hexadecimal digits that are equal for configurations of the same test set.
+
+    It depends on the datasets, the source counts, the number of images, and the number of those
+    with proven bounds. The baselines are not part of it: they are measured apart from the runs.
+    """
+    datasets = [DatasetConfig.of(count, test) for count in test.data.sources]
+    return fingerprint(
+        {
+            "datasets": [[VERSION, dataset.identity()] for dataset in datasets],
+            "test_examples": test.data.test_examples,
+            "bounds": test.evaluation.bounds,
+        },
+        DIGITS,
+    )
+
+
+def search_id(study: Study) -> str:
+    """The same for worst-case searches: of their settings and of the main test set."""
+    settings = study.worst_cases.model_dump(mode="json") if study.worst_cases else {}
+    return fingerprint({**settings, "test": test_id(study.test)}, DIGITS)
 
 
 def plan(study: Study, runs_dir: Path) -> list[PlannedRun]:

@@ -6,13 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from diffkeras.config import Config, fingerprint, format_counts
-from diffkeras.data.dataset_config import VERSION, DatasetConfig
+from diffkeras.config import Config, format_counts
 from diffkeras.errors import DataError, RunError
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.methods import SURROGATE, baselines, describe_methods
 from diffkeras.reporting.text import value_text
-from diffkeras.studies.config import PlannedRun, Study, WorstCasesConfig
+from diffkeras.studies.config import PlannedRun, WorstCasesConfig
 from diffkeras.studies.study_data import (
     ALL,
     SEARCH_NUMBERS,
@@ -26,32 +25,8 @@ from diffkeras.studies.study_data import (
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import read_json
 
-DIGITS = 12  # length of a name
 EXAMPLE_COLUMNS = ("run", "test_set", "sources", "example", *ERRORS)
 BASELINE_COLUMNS = ("method", "test_set", "sources", *ERRORS)
-
-
-def test_id(test: Config) -> str:
-    """Hexadecimal digits that are equal for configurations of the same test set.
-
-    It depends on the datasets, the source counts, the number of images, and the number of those
-    with proven bounds. The baselines are not part of it: they are measured apart from the runs.
-    """
-    datasets = [DatasetConfig.of(count, test) for count in test.data.sources]
-    return fingerprint(
-        {
-            "datasets": [[VERSION, dataset.identity()] for dataset in datasets],
-            "test_examples": test.data.test_examples,
-            "bounds": test.evaluation.bounds,
-        },
-        DIGITS,
-    )
-
-
-def search_id(study: Study) -> str:
-    """The same for worst-case searches: of their settings and of the main test set."""
-    settings = study.worst_cases.model_dump(mode="json") if study.worst_cases else {}
-    return fingerprint({**settings, "test": test_id(study.test)}, DIGITS)
 
 
 def without_baselines(test: Config) -> Config:

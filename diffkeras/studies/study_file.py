@@ -10,7 +10,7 @@ from diffkeras.config.config import shipped_configs
 from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.worst_cases.certified import check_searchable
 from diffkeras.studies.config import Study, StudyConfig
-from diffkeras.studies.results import test_id
+from diffkeras.studies.plan import test_id
 from diffkeras.studies.study_data import label_of
 from diffkeras.surrogates.build import make_loss
 from diffkeras.surrogates.run_identity import run_identity

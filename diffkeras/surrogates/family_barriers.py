@@ -13,9 +13,9 @@ from diffkeras.config import Config
 from diffkeras.errors import DataError, RunError
 from diffkeras.physics import Family, Problem
 from diffkeras.physics.families.barriers import Sample, barriers_of
-from diffkeras.physics.families.files import read_arrays, write_arrays
 from diffkeras.physics.families.proofs import Barriers, FamilyProofs
 from diffkeras.physics.solvers.table import blas_threads
+from diffkeras.system.array_files import read_arrays, write_arrays
 
 SAMPLES = 128  # points whose predictions barriers are made for
 
@@ -55,7 +55,7 @@ def read_barriers(path: Path, config: Config) -> Barriers | None:
     if config.family is None or not path.exists():
         return None
     try:
-        barriers = Barriers.of_arrays(read_arrays(path, "file of barriers"))
+        barriers = Barriers.of_arrays(read_arrays(path, "barriers"))
     except DataError as error:
         raise RunError(f"the run directory {path.parent} is damaged: {error}") from None
     if barriers is None or barriers.fields.shape[2:] != config.family.problem.lattice:

@@ -20,10 +20,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffkeras.config import Config
+from diffkeras.errors import RunError
 from diffkeras.physics.problem.sides import AxisBoundary, both_sides
-from diffkeras.representation.network_input import network_input, value_scale
+from diffkeras.representation.network_input import map_channels, network_input, value_scale
 
 LEAST = 0.1  # nodes below this share of the maximum don't count in the mass balance
 CONCENTRATIONS = ("uptake", "saturation", "production")  # maps that scale with the field
@@ -56,29 +58,75 @@ def predicted_fields(
     """
     if config.takes_parameters:
         return network(media["parameters"])
-    transform = config.model.get_transform()
-    images, media, scale = scaled_inputs(config, source_images, media, xp)
-    diffusion_length = media.get("diffusion_length")
-    x = network_input(
-        images,
-        transform,
-        diffusion_length,
-        config.data.diffusion_length,
-        xp,
-        channels=config.map_channels(media, xp),
-    )
-    fields = transform.inverse(network(x), xp)
+    x, images, scale = images_for_network(config, source_images, media, xp)
+    fields = config.model.get_transform().inverse(network(x), xp)
     if not config.data.divide_by_maximum:
         return fields * scale
     if divided:
         return fields
     medium = config.physics.medium
-    if diffusion_length is None:
-        reach: Any = (medium.diffusion_length / medium.step) ** 2
+    if "diffusion_length" in media:
+        reach: Any = xp.square(media["diffusion_length"] / medium.step)[..., None, None, None]
     else:
-        reach = xp.square(diffusion_length / medium.step)[..., None, None, None]
+        reach = (medium.diffusion_length / medium.step) ** 2
     maximum = balanced_maximum(images, fields, reach, medium.boundaries, xp)
     return fields * (maximum * scale)
+
+
+def check_finite(
+    config: Config,
+    fields: NDArray[np.float32],
+    images: NDArray[np.float32],
+    media: Mapping[str, NDArray[np.float32]],
+) -> None:
+    """Raise a RunError for predicted fields that are not finite.
+
+    Args:
+        config, media: as of `predicted_fields`.
+        fields: its result.
+        images: the source images.
+    """
+    finite = np.isfinite(fields).all(axis=(1, 2, 3))
+    if finite.all():
+        return
+    if config.family is not None:
+        numbers = media["parameters"][int(np.argmin(finite))]
+        pairs = zip(config.family.names, numbers, strict=True)
+        point = ", ".join(f"{name} {number:g}" for name, number in pairs)
+        raise RunError(
+            f"the surrogate predicts values that are not finite at the parameters {point}: choose "
+            "ones within the ranges, or train it again if these are"
+        )
+    raise RunError(
+        "the surrogate predicts values that are not finite: its training diverged, or the images, "
+        f"with values up to {images.max():.3g}, and the medium leave the range of float32; train "
+        "it again, or choose units in which sources have values of about 1"
+    )
+
+
+def images_for_network(
+    config: Config, source_images: Any, media: Mapping[str, Any], xp: Any = np
+) -> tuple[Any, Any, Any]:
+    """What a network sees of images and media, in training and in predictions.
+
+    Arguments are those of `predicted_fields`; in training, a single example has no batch axis.
+
+    Returns:
+        Its input, (…, rows, columns, channels) on its scale; the images of largest value 1; and
+        the scale by which they were divided, see `scaled_inputs`.
+    """
+    images, media, scale = scaled_inputs(config, source_images, media, xp)
+    physics, data = config.physics, config.data
+    maps = {name: media[name] for name in data.maps}
+    x = network_input(
+        images,
+        config.model.get_transform(),
+        media.get("diffusion_length"),
+        data.diffusion_length,
+        xp,
+        channels=map_channels(maps, physics.diffusivity, physics.step, xp),
+    )
+    return x, images, scale
 
 
 def scaled_inputs(
@@ -87,7 +135,7 @@ def scaled_inputs(
     """Images of largest value 1, their media, and the scale by which both were divided.
 
     The field of source images x is the scale times that of x/scale, if concentrations in the media
-    are divided, too. Training and prediction both divide, so a network never sees another scale.
+    are divided, too.
     Sides of a given value or flux can't be divided; then the scale is 1.
 
     Arguments are those of `predicted_fields`. The scale is (…, 1, 1, 1), like the largest values.

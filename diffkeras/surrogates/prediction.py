@@ -112,8 +112,6 @@ def _within(
 
 
 def _least_size(field: NDArray, error: float, equations: Equations) -> float:
-    """At least the number that tolerances are relative to: the largest |value| of free nodes and
-    of fixed nodes next to one.
-    """
+    """A lower bound of the exact field's largest |value|, to which tolerances are relative."""
     on_ring = largest(equations.values[equations.ring.nodes])
     return max(on_ring, largest(field[equations.free]) - error)

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
 import diffkeras.nn.layers  # noqa: F401 - Keras finds the layers of saved models by registration
@@ -26,7 +27,7 @@ from diffkeras.surrogates.inputs import (
     problem_of,
     trained_for,
 )
-from diffkeras.surrogates.network import Network
+from diffkeras.surrogates.predicted_fields import check_finite, predicted_fields
 from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.shipped import shipped_surrogates
@@ -174,7 +175,9 @@ class Surrogate:
             tolerance = check_relative_tolerance(tolerance)
         inputs = network_inputs(self.config, problem)
         is_solved = tolerance is not None and self.family is not None  # if it isn't finite
-        fields = self._network.fields(*inputs, batch_size, may_be_infinite=is_solved)
+        fields = self._fields(*inputs, batch_size)
+        if not is_solved:
+            check_finite(self.config, fields, *inputs)
         prediction = Prediction(fields.reshape(problem.shape), problem)
         if tolerance is not None:
             prediction = prediction.within(tolerance, self._proofs)
@@ -197,7 +200,8 @@ class Surrogate:
         """
         problem = self._as_problem(problem, keywords)
         inputs = network_inputs(self.config, problem)
-        fields = self._network.fields(*inputs, batch_size, divided=True)
+        fields = self._fields(*inputs, batch_size, divided=True)
+        check_finite(self.config, fields, *inputs)
         self._warnings.log(*inputs)
         return fields.reshape(problem.shape)
 
@@ -240,9 +244,33 @@ class Surrogate:
             raise PhysicsError(str(error)) from None
         return problem
 
+    def _fields(
+        self,
+        images: NDArray[np.float32],
+        media: Mapping[str, NDArray[np.float32]],
+        batch_size: int | None,
+        *,
+        divided: bool = False,
+    ) -> NDArray[np.float32]:
+        """The fields of `network_inputs`, (images, rows, columns, 1), see `predicted_fields`."""
+        size = self.config.evaluation.batch_size if batch_size is None else batch_size
+        if type(size) is not int or size < 1:
+            raise PhysicsError(f"batch_size must be a whole number from 1 on, not {size!r}")
+
+        def network(x: NDArray) -> NDArray:
+            parts = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
+            return np.concatenate(parts)
+
+        return predicted_fields(self.config, network, images, media, divided=divided)
+
     @cached_property
-    def _network(self) -> Network:
-        return Network(self.model, self.config)
+    def _forward(self) -> Any:
+        """The network, whose graph is traced when it first runs."""
+        model = self.model
+        # not predict_on_batch: under MirroredStrategy it gives the batch once for each replica
+        return tf.function(
+            lambda x: model(x, training=False), autograph=False, reduce_retracing=True
+        )
 
     @cached_property
     def _proofs(self) -> FamilyProofs | None:

@@ -35,7 +35,7 @@ def read_numbers(
     Raises:
         PhysicsError: it is no such file, or damaged.
     """
-    if not path.is_file():  # reading a pipe would wait for ever
+    if not path.is_file():  # reading a pipe would block
         raise PhysicsError(f"{path} is no file")
     suffix = path.suffix.lower()
     try:

@@ -36,29 +36,29 @@ def checked(tensor: tf.Tensor, condition: tf.Tensor, *message: Any) -> tf.Tensor
         return tf.identity(tensor)
 
 
-def checked_images(usable: tf.Tensor, values: tf.Tensor, wrong: Wrong, rule: str) -> tf.Tensor:
+def checked_images(valid: tf.Tensor, values: tf.Tensor, wrong: Wrong, rule: str) -> tf.Tensor:
     """The flags of images, (batch,); an InvalidArgumentError if one is False.
 
     The error names the first wrong value and where it is.
 
     Args:
-        usable: whether no value of each image is wrong, (batch,) bool.
+        valid: whether no value of each image is wrong, (batch,) bool.
         values: (batch, rows, columns).
         wrong: which of the values of images are wrong, (images, rows, columns) bool.
         rule: what values must be.
     """
-    all_usable = tf.reduce_all(usable)
-    if tf.executing_eagerly() and all_usable:
-        return usable
-    # a graph looks at no image if all are usable, so that the message costs nothing
-    image = first_true(~usable)
+    all_valid = tf.reduce_all(valid)
+    if tf.executing_eagerly() and all_valid:
+        return valid
+    # a graph looks at no image if all are valid, so that the message costs nothing
+    image = first_true(~valid)
     looked_at = values[image : image + 1]
     node = first_true(tf.reshape(wrong(looked_at), [-1]))
     value = tf.concat([tf.reshape(looked_at, [-1]), tf.zeros([1], values.dtype)], 0)[node]
     columns = tf.shape(values)[2]
     place = tf.stack([image, node // columns, node % columns])
     message = (f"{rule}, not", value, "at [image row column]", place)
-    return checked(usable, all_usable, *message)
+    return checked(valid, all_valid, *message)
 
 
 def first_true(flags: tf.Tensor) -> tf.Tensor:
@@ -108,8 +108,8 @@ def finite_numbers(name: str, values: tf.Tensor) -> tf.Tensor:
     """Whether all values of each image are finite, (batch,); an InvalidArgumentError if not."""
     if values.dtype not in FLOATS:
         return tf.ones(tf.shape(values)[:1], tf.bool)
-    usable = ~tf.reduce_any(_not_finite(values), LATTICE)
-    return checked_images(usable, values, _not_finite, f"{name} must be finite")
+    valid = ~tf.reduce_any(_not_finite(values), LATTICE)
+    return checked_images(valid, values, _not_finite, f"{name} must be finite")
 
 
 def exact_numbers(name: str, values: tf.Tensor, raises: bool = True) -> tf.Tensor:
@@ -123,15 +123,15 @@ def exact_numbers(name: str, values: tf.Tensor, raises: bool = True) -> tf.Tenso
         rule = f"must be finite, and not below {least:.2g} in size, which TensorFlow takes for 0"
     else:
         wrong, rule = _rounded, "must be at most 2^53 in size, as float64 rounds larger integers"
-    usable = ~tf.reduce_any(wrong(values), LATTICE)
+    valid = ~tf.reduce_any(wrong(values), LATTICE)
     if raises:
-        usable = checked_images(usable, values, wrong, f"{name} {rule}")
+        valid = checked_images(valid, values, wrong, f"{name} {rule}")
     if values.dtype != tf.float64:  # a float32 that isn't 0 is large enough
-        return usable
+        return valid
     bits = tf.reduce_max(magnitudes(values), LATTICE)
     large = (bits == 0) | ~(tf.bitcast(bits, tf.float64) < LEAST_PROVEN)
     rule = f"the largest |value| of {name} is below {LEAST_PROVEN:g}; scale the image"
-    return usable & (checked(large, tf.reduce_all(large), rule) if raises else large)
+    return valid & (checked(large, tf.reduce_all(large), rule) if raises else large)
 
 
 def check_range(

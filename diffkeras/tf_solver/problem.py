@@ -46,8 +46,9 @@ class ProblemTensors(NamedTuple):
         media: by the names of `MediumTensors`, (batch, rows, columns); or a decay of (batch, 1, 1)
             or (1, 1, 1).
         dtype: the type of the source images or production, if it is a float.
-        usable: whether an image's problem is one, (batch, 1, 1) or (1, 1, 1) bool. Where it isn't,
-            TensorFlow raises an error, and XLA goes on: its field is NaN, its bounds are infinite.
+        is_valid: whether an image's problem is one, (batch, 1, 1) or (1, 1, 1) bool. Where it
+            isn't, TensorFlow raises an error, and XLA goes on: its field is NaN, its bounds are
+            infinite.
         exact: whether float64 has the numbers of the arguments, so that bounds are about them.
     """
 
@@ -56,7 +57,7 @@ class ProblemTensors(NamedTuple):
     production: tf.Tensor | None
     media: Mapping[str, tf.Tensor]
     dtype: tf.DType | None
-    usable: tf.Tensor
+    is_valid: tf.Tensor
     exact: tf.Tensor
 
     @classmethod
@@ -79,7 +80,7 @@ class ProblemTensors(NamedTuple):
         parts = {"source images": images, "production": production}
         parts = {name: values for name, values in parts.items() if values is not None}
         exact = reduce(tf.logical_and, [exact_numbers(*part, proven) for part in parts.items()])
-        usable = exact if proven else _have_fields(parts, medium.unit)
+        valid = exact if proven else _have_fields(parts, medium.unit)
         first = production if images is None else images
         tensors, right = _check_media(lattice, medium, media, first)
         problem = cls(
@@ -88,7 +89,7 @@ class ProblemTensors(NamedTuple):
             None if production is None else tf.cast(production, tf.float64) / medium.unit,
             tensors,
             dtype,
-            usable[:, None, None] & right,
+            valid[:, None, None] & right,
             exact[:, None, None],
         )
         return problem if problem.has_maps else problem._check_unique(medium)
@@ -99,7 +100,7 @@ class ProblemTensors(NamedTuple):
         return any(values.shape[1:] != (1, 1) for values in self.media.values())
 
     def _check_unique(self, medium: Medium) -> "ProblemTensors":
-        """The problem, not usable where an image can have no or many solutions.
+        """The problem, not valid where an image can have no or many solutions.
 
         Of those an InvalidArgumentError. In media that vary, there is just no bound.
         """
@@ -117,7 +118,7 @@ class ProblemTensors(NamedTuple):
         )
         first = first_true(~tf.reshape(loses, [-1]))
         loses = checked(loses, tf.reduce_all(loses), message, first)
-        return self._replace(usable=self.usable & loses)
+        return self._replace(is_valid=self.is_valid & loses)
 
 
 class FixedNodes:
@@ -126,8 +127,8 @@ class FixedNodes:
     Attributes:
         free, ring: masks of the free nodes, and of the fixed nodes next to them.
         values: c on the fixed nodes, 0 elsewhere, (batch, rows, columns) float64; NaN everywhere
-            where an image is not usable.
-        usable: whether an image has a proof, (batch, 1, 1).
+            where an image is not valid.
+        is_valid: whether an image has a proof, (batch, 1, 1).
         any_ring: whether there is a ring, (batch, 1, 1).
         ring_size: the largest |value| on the ring, (batch, 1, 1).
     """
@@ -138,8 +139,8 @@ class FixedNodes:
             values = tf.zeros_like(problem.production)
             fixed = tf.zeros_like(values, tf.bool)
         assert fixed is not None
-        self.usable = problem.usable & problem.exact
-        self.values = tf.where(self.usable, values, np.nan)
+        self.is_valid = problem.is_valid & problem.exact
+        self.values = tf.where(self.is_valid, values, np.nan)
         self.free, self.ring = ~fixed, ring_mask(fixed, boundaries)
         self.any_ring = tf.reduce_any(self.ring, LATTICE, keepdims=True)
         self.ring_size = largest(tf.where(self.ring, self.values, 0.0))
@@ -149,13 +150,13 @@ class FixedNodes:
         return tf.maximum(self.ring_size, largest(tf.where(self.free, field, 0.0)))
 
     def insert(self, field: tf.Tensor) -> tf.Tensor:
-        """The field with the fixed nodes at their values; NaN where an image isn't usable."""
-        return tf.where(self.usable, tf.where(self.free, field, self.values), np.nan)
+        """The field with the fixed nodes at their values; NaN where an image isn't valid."""
+        return tf.where(self.is_valid, tf.where(self.free, field, self.values), np.nan)
 
     def extend(self, bound: tf.Tensor) -> tf.Tensor:
         """The bound of a field's error on the free nodes, as one on all, (batch, rows, columns)."""
         bound = tf.where(self.free, bound, tf.zeros([], tf.float64))
-        return tf.where(self.usable, bound, np.inf)
+        return tf.where(self.is_valid, bound, np.inf)
 
 
 def ring_mask(fixed: tf.Tensor, boundaries: Sequence[AxisBoundary]) -> tf.Tensor:
@@ -213,7 +214,7 @@ def _have_fields(parts: Mapping[str, tf.Tensor], unit: float) -> tf.Tensor:
 
     An InvalidArgumentError if not.
     """
-    usable = reduce(tf.logical_and, [finite_numbers(*part) for part in parts.items()])
+    valid = reduce(tf.logical_and, [finite_numbers(*part) for part in parts.items()])
     sizes, zero, smallest = [], tf.constant(True), 0.0
     for name, values in parts.items():
         size = tf.reduce_max(tf.abs(tf.cast(values, tf.float64)), LATTICE)
@@ -226,7 +227,7 @@ def _have_fields(parts: Mapping[str, tf.Tensor], unit: float) -> tf.Tensor:
         "the largest |value| of a source image and its production, also divided by D/h², is below "
         f"{smallest:g}; scale the image"
     )
-    return usable & checked(large, tf.reduce_all(large), message)
+    return valid & checked(large, tf.reduce_all(large), message)
 
 
 def _check_media(
@@ -238,7 +239,7 @@ def _check_media(
     arguments = {name: values for name, values in media.items() if values is not None}
     if ("uptake" in arguments) != ("saturation" in arguments):
         raise PhysicsError("give uptake and saturation together, v and K of v u/(K + u)")
-    usable, tensors = tf.constant(True, shape=(1, 1, 1)), {}
+    valid, tensors = tf.constant(True, shape=(1, 1, 1)), {}
     for name, values in arguments.items():
         # TensorFlow would round Python's numbers to float32
         values = values if tf.is_tensor(values) else np.asarray(values)
@@ -252,10 +253,10 @@ def _check_media(
             if values.shape[0] != 1:
                 values = same_shape(name, values, images)
         right = check_range(name, values, least, most)
-        usable &= right[:, None, None]
+        valid &= right[:, None, None]
         unit = medium.unit if name in ("decay", "uptake") else 1.0
         tensors[name] = tf.cast(values, tf.float64) / unit
-    return tensors, usable
+    return tensors, valid
 
 
 def _limits_of_decay(medium: Medium) -> tuple[float, float]:

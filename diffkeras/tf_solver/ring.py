@@ -109,7 +109,7 @@ def direct_field(operator: TensorOperator, problem: ProblemTensors) -> tf.Tensor
     decays = problem.media.get("decay")
     sizes = [largest(part) for part in (problem.images, problem.production) if part is not None]
     power = power_of_two(reduce(tf.maximum, sizes))
-    power = tf.where(problem.usable, power, np.nan)
+    power = tf.where(problem.is_valid, power, np.nan)
     images, production = (
         None if part is None else tf.cast(part / power, operator.dtype)
         for part in (problem.images, problem.production)

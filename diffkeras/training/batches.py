@@ -5,7 +5,9 @@ from pathlib import Path
 import tensorflow as tf
 
 from diffkeras.config import Config
-from diffkeras.data import DataShares, mixed_dataset, steps_per_epoch, training_batches
+from diffkeras.data import mixed_dataset
+from diffkeras.data.reading.batches import steps_per_epoch, training_batches
+from diffkeras.data.reading.order import DataShares
 from diffkeras.distributed.process_group import ProcessGroup, distribute
 from diffkeras.errors import ConfigurationError
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from diffkeras._version import __version__
 from diffkeras.config import Config
-from diffkeras.data import explain_damage, raw_dataset
+from diffkeras.data import raw_dataset
+from diffkeras.data.reading.examples import explain_damage
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.nn.families import set_weights

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config
-from diffkeras.data import check_dataset, explain_damage
+from diffkeras.data import check_dataset
+from diffkeras.data.reading.examples import explain_damage
 from diffkeras.data.storage import with_stored_examples
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.figures import draw_figures

@@ -180,7 +180,7 @@ def generate_on_beam(generation: "Generation", options: Any) -> None:
     # the builder imports diffkeras, so not at the top
     from tfds_builders import Builder, DiffusionFieldsConfig
 
-    for count, staging in generation.staging.items():
+    for staging in generation.datasets:
         root = staging.directory / "beam"
         shutil.rmtree(root, ignore_errors=True)
         builder = Builder(
@@ -196,7 +196,7 @@ def generate_on_beam(generation: "Generation", options: Any) -> None:
             shutil.rmtree(root, ignore_errors=True)
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise DataError(f"the Beam pipeline failed: {reason[-1]}") from error
-        generation.publish(count, Path(builder.data_path))
+        staging.publish(Path(builder.data_path))
 
 
 def generate_test_set(

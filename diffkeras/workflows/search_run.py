@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from diffkeras.config import Config
-from diffkeras.data import check_dataset, explain_damage
+from diffkeras.data import check_dataset
+from diffkeras.data.reading.examples import explain_damage
 from diffkeras.evaluation.stored_images import read_image
 from diffkeras.evaluation.worst_cases.certified import (
     candidate_errors,

@@ -52,7 +52,7 @@ class SourceFile:
         Where discs of a list overlap, the later one wins, or with `overlap` their values add.
         """
         suffix = self.path.suffix.lower()
-        if not self.path.is_file():  # reading a pipe would wait for ever
+        if not self.path.is_file():  # reading a pipe would block
             raise PhysicsError(f"{self.path} is no file")
         if self.is_list and not self.batch:
             return _read_discs(self, overlap)
@@ -132,7 +132,7 @@ def _read_discs(file: SourceFile, overlap: bool) -> NDArray[np.float64]:
 
 
 def _lattice_of(file: SourceFile, listed: tuple[int, ...] | None) -> tuple[int, ...]:
-    """The lattice of a list: that in it, or that of the option, which must not contradict it."""
+    """The lattice named in the file or by --lattice; where both name one, they must agree."""
     if listed is None and file.lattice is None:
         sides = SHAPES[file.dimensions][1:-1]
         raise PhysicsError(

@@ -11,8 +11,9 @@ from generation_tools import examples_hash, generate_dataset
 
 import diffkeras as dk
 from diffkeras.config import Config
-from diffkeras.data import raw_dataset, stream_batches, training_batches
+from diffkeras.data import raw_dataset
 from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.reading.batches import stream_batches, training_batches
 from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.verify import plan_checks, run_checks
 from diffkeras.physics import ExampleRecipe, Medium, TissueSampler

@@ -80,7 +80,7 @@ def test_a_lost_connection_names_the_others(second):
 
 
 def test_only_the_chief_logs(second, log):
-    logger = logging.getLogger("diffkeras.training.loop")
+    logger = logging.getLogger("diffkeras.workflows.train_run")
     with second.only_chief_logs():
         logger.warning("of a process that is not the chief")
     logger.info("afterwards")

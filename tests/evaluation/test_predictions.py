@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import DataError
-from diffkeras.evaluation.predictions import predictions_by_count, read_arrays, write_arrays
+from diffkeras.evaluation.predictions import predictions_by_count
+from diffkeras.system.array_files import read_arrays, write_arrays
 
 FIELDS = np.random.default_rng(0).random((5, 4, 6)).astype(np.float32)
 
@@ -54,7 +55,7 @@ def archive_of_bytes(path: Path) -> None:
     [
         ("mine.npz", lambda path: path.write_text("no archive"), "it is no .npz file"),
         ("mine.npz", archive_of_bytes, "sources_02 is no array"),
-        ("mine.csv", lambda path: path.write_text("1,2"), "unknown kind"),
+        ("mine.csv", lambda path: path.write_text("1,2"), "it is no .npz file"),
         ("mine.npz", lambda path: None, "can't be read"),
     ],
     ids=["text", "bytes", "csv", "missing"],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from diffkeras.data import training_batches
+from diffkeras.data.reading.batches import training_batches
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError
 from diffkeras.training.batches import TrainingBatches

@@ -16,8 +16,9 @@ from stopped_training import stop_at
 
 import diffkeras as dk
 from diffkeras.config import Config, parse_config
-from diffkeras.data import raw_dataset, stream_batches
+from diffkeras.data import raw_dataset
 from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.reading.batches import stream_batches
 from diffkeras.data.reading.examples import problem_of_examples
 from diffkeras.data.storage import dataset_path
 from diffkeras.errors import ConfigurationError, DataError, ExportError, PhysicsError, RunError

@@ -36,15 +36,15 @@ def mixed_dataset(
 ) -> tf.data.Dataset:
     """Batches for `keras.Model.fit` and `evaluate`, with as many examples of each source count.
 
-    The training split is in a random order, a different one in each epoch. The source counts of the
-    other splits alternate. If the configuration trains on a stream, the training split is this
-    stream and has no end.
+    Iterated for the k-th time, the training split is in the order of the k-th pass of
+    `training_batches`. The source counts of the other splits alternate. If the configuration trains
+    on a stream, the training split is this stream and has no end.
 
     Args:
         config: source counts, numbers of examples, batch size, transform and seed.
         split: train, validation or test.
         data_dir: the directory of all datasets.
-        shares: of the examples and of each batch; not for training.
+        shares: of the examples and of each batch; not for the training split.
         threads: how many read and convert; by default tf.data chooses.
 
     Returns:
@@ -58,16 +58,29 @@ def mixed_dataset(
     """
     if split == "train" and config.data.stream:
         return stream_batches(config, threads=threads)
-    size, pair_at = _indexed_pairs(config, split, data_dir, shares)
-    positions = tf.data.Dataset.range(size)
     if split == "train":
-        positions = positions.shuffle(size, seed=config.training.seed_of_order)
+        size, pair_at = _training_pairs(config, data_dir, EVERYTHING)
+        positions = _next_pass(config, size)
     else:
+        size, pair_at = _indexed_pairs(config, split, data_dir, shares)
         counts = len(config.data.sources)
+        positions = tf.data.Dataset.range(size)
         positions = positions.map(lambda k: k % counts * (size // counts) + k // counts)
     pairs = positions.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE)
     batch = len(shares.of(config.training.batch_size))
     return with_threads(pairs.batch(batch).prefetch(tf.data.AUTOTUNE), threads)
+
+
+def _next_pass(config: Config, examples: int) -> tf.data.Dataset:
+    """The numbers of `epoch_order`: of the first pass, and in each later iteration of the next."""
+    done = tf.Variable(0, dtype=tf.int64)
+
+    def one_pass(_: tf.Tensor) -> tf.data.Dataset:
+        number = done.assign_add(1) - 1
+        return tf.data.Dataset.from_tensor_slices(epoch_order(config, examples, EVERYTHING, number))
+
+    numbers = tf.data.Dataset.range(1).flat_map(one_pass)
+    return numbers.apply(tf.data.experimental.assert_cardinality(examples))
 
 
 def steps_per_epoch(config: Config, *, shares: int = 1) -> int:
@@ -113,16 +126,11 @@ def training_batches(
     if config.data.stream:
         start = (epoch * steps + step) * config.training.batch_size
         return stream_batches(config, start=start, shares=shares, threads=threads)
-    examples, pair_at = _indexed_pairs(config, "train", data_dir, shares)
-    batch, symmetries = len(shares.of(config.training.batch_size)), symmetry_count(config)
-
-    def example(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        if symmetries == 1:
-            return pair_at(number)
-        return transform_pair(*pair_at(number // symmetries), number % symmetries, symmetries)
+    examples, pair_at = _training_pairs(config, data_dir, shares)
+    batch = len(shares.of(config.training.batch_size))
 
     def batches_of(numbers: tf.data.Dataset) -> tf.data.Dataset:
-        pairs = numbers.map(example, num_parallel_calls=tf.data.AUTOTUNE)
+        pairs = numbers.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE)
         return pairs.batch(batch, drop_remainder=shares.total > 1)
 
     def epoch_batches(number: tf.Tensor) -> tf.data.Dataset:
@@ -135,6 +143,19 @@ def training_batches(
     else:
         batches = tf.data.Dataset.range(epoch, ENDLESS).flat_map(epoch_batches)
     return with_threads(batches.prefetch(tf.data.AUTOTUNE), threads)
+
+
+def _training_pairs(
+    config: Config, data_dir: str | Path, shares: DataShares
+) -> tuple[int, PairReader]:
+    """As `_indexed_pairs`, for the numbers of `epoch_order` and `endless_order`."""
+    examples, pair_at = _indexed_pairs(config, "train", data_dir, shares)
+    symmetries = symmetry_count(config)
+    if symmetries == 1:
+        return examples, pair_at
+    return examples, lambda number: transform_pair(
+        *pair_at(number // symmetries), number % symmetries, symmetries
+    )
 
 
 def _indexed_pairs(

@@ -23,9 +23,9 @@ from diffkeras.data.storage import check_dataset, check_records, dataset_path
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.physics import FamilyRecipe, Problem
 from diffkeras.physics.families.rows import maps_by_parameters
-from diffkeras.representation.network_input import network_input
 from diffkeras.representation.target import pack_target
-from diffkeras.surrogates.predicted_fields import scaled_inputs
+from diffkeras.surrogates.inputs import inputs_of
+from diffkeras.surrogates.predicted_fields import images_for_network
 
 THREADS = 16  # hide the latency of disks and networks
 
@@ -246,13 +246,10 @@ def explain_damage(config: Config, data_dir: str | Path) -> Iterator[None]:
 def to_network_pair(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tensor, tf.Tensor]]:
     """A function from an example of `raw_dataset`, or several of them, to (x, y).
 
-    Both are of the source image divided by its largest value, and so are concentrations among the
-    maps, as in predictions (`scaled_inputs`).
-    x is this image on the network's scale, with the diffusion length or the maps of the
-    medium as further channels where they vary (`network_input`); y is the packed target
-    (`pack_target`).
+    Both are of the source image divided by its largest value. x is what the network sees of it and
+    of its medium, as in predictions (`images_for_network`); y is the packed target (`pack_target`).
     """
-    transform, limits = config.model.get_transform(), config.data.diffusion_length
+    transform = config.model.get_transform()
 
     def convert(example: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
         xp = tf.experimental.numpy
@@ -260,9 +257,9 @@ def to_network_pair(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tenso
             image, count = example["source_image"], config.data.sources[0]
             counts = count * tf.ones_like(example["parameters"][..., 0])
             return example["parameters"], pack_target(example["field"], image, counts, xp)
+        media = {name: example[name] for name in inputs_of(config)}
         # overlapping discs have a scale other than 1, and so have the fixed values of a family
-        maps = {name: example[name] for name in config.data.maps}
-        image, maps, scale = scaled_inputs(config, example["source_image"], maps, xp)
+        x, image, scale = images_for_network(config, example["source_image"], media, xp)
         field = example["field"]
         if not config.data.divide_by_maximum:
             field = field / scale
@@ -270,10 +267,7 @@ def to_network_pair(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tenso
             count = tf.reduce_sum(tf.ones_like(example["sources"]["radii"]), axis=-1)
         else:  # of a family, which is one dataset
             count = config.data.sources[0] * tf.ones_like(example["parameters"][..., 0])
-        target = pack_target(transform.forward(field, xp), image, count, xp)
-        length = example.get("diffusion_length")
-        channels = config.map_channels(maps, xp)
-        return network_input(image, transform, length, limits, xp, channels=channels), target
+        return x, pack_target(transform.forward(field, xp), image, count, xp)
 
     return convert
 

@@ -1,7 +1,6 @@
 """Generating datasets: only the missing shards, on all cores."""
 
 import contextlib
-import logging
 import shutil
 import time
 from collections import Counter
@@ -26,8 +25,6 @@ from diffkeras.data.writing.staging import Staging
 from diffkeras.errors import DataError
 from diffkeras.system.atomic_files import names_unwritable
 from diffkeras.system.process_pool import run_tasks
-
-logger = logging.getLogger(__name__)
 
 TIMED_EXAMPLES = 2  # after one that fills the solver's tables
 PROCESS_START = 6.0  # seconds in which a process loads TensorFlow
@@ -96,24 +93,26 @@ def format_bytes(number: float) -> str:
 
 @dataclass(frozen=True)
 class Generation:
-    """Datasets that have to be generated, by source count; no other process works on them."""
+    """Datasets that have to be generated; no other process works on them.
 
-    staging: dict[int, Staging]
-    per_example: dict[int, Estimate]
+    Attributes:
+        datasets: the staging directory of each → the estimate of one of its examples.
+    """
+
+    datasets: dict[Staging, Estimate]
 
     @property
     def estimate(self) -> Estimate:
         """The estimate of all examples that are missing."""
         total = Estimate()
-        for count, staging in self.staging.items():
-            missing = sum(task.shard.examples for task in staging.missing())
-            total += self.per_example[count].times(missing)
+        for staging, per_example in self.datasets.items():
+            total += per_example.times(sum(task.shard.examples for task in staging.missing()))
         return total
 
     @property
     def kept(self) -> int:
         """Examples that exist already, from an interrupted call or a smaller dataset."""
-        planned = sum(shard.examples for s in self.staging.values() for shard in s.shards)
+        planned = sum(shard.examples for staging in self.datasets for shard in staging.shards)
         return planned - self.estimate.examples
 
     def run(
@@ -123,26 +122,19 @@ class Generation:
 
         `on_examples` is called with the number of examples that were solved since the last call.
         """
-        tasks = [task for staging in self.staging.values() for task in staging.missing()]
+        tasks = [task for staging in self.datasets for task in staging.missing()]
         left = Counter(task.directory for task in tasks)
-        counts = {staging.directory: count for count, staging in self.staging.items()}
-        for directory, count in counts.items():
+        stagings = {staging.directory: staging for staging in self.datasets}
+        for directory, staging in stagings.items():
             if not left[directory]:
-                self.publish(count)
+                staging.publish()
         processes = self.estimate.useful_processes(processes)
         # `closing` ends the processes before an error in this block is handled.
         with contextlib.closing(run_tasks(write_shard, tasks, processes, on_examples)) as results:
             for task, _ in results:
                 left[task.directory] -= 1
                 if not left[task.directory]:
-                    self.publish(counts[task.directory])
-
-    def publish(self, count: int, complete: Path | None = None) -> None:
-        """Put a dataset in its place, from its staging directory or from `complete`."""
-        staging = self.staging[count]
-        with names_unwritable(staging.place):
-            staging.publish(complete)
-        logger.info("%s: %s", staging.dataset.in_words, staging.place)
+                    stagings[task.directory].publish()
 
 
 @contextlib.contextmanager
@@ -154,8 +146,7 @@ def prepare_generation(
     Until the block ends, no other process can generate them. Other processes or machines can
     generate those of other source counts in the same directory.
     """
-    staged: dict[int, Staging] = {}
-    per_example: dict[int, Estimate] = {}
+    datasets: dict[Staging, Estimate] = {}
     with names_unwritable(data_dir), contextlib.ExitStack() as stack:
         for count in counts:
             dataset, place = DatasetConfig.of(count, config), dataset_path(config, count, data_dir)
@@ -164,18 +155,18 @@ def prepare_generation(
             status = dataset_status(config, count, data_dir, allow_missing=True)
             if status.suffices(config):
                 continue  # another process has generated it, or a crash had moved it
-            per_example[count] = estimate_example(dataset)
+            per_example = estimate_example(dataset)
             examples: dict[str, int] = {
                 split: max(config.data.examples(split), status.examples.get(split, 0))
                 for split in SPLITS
             }
-            record_bytes = per_example[count].bytes
-            staged[count] = Staging.of(dataset, place, data_dir, examples, record_bytes)
-            stack.callback(staged[count].leave)
+            staging = Staging.of(dataset, place, data_dir, examples, per_example.bytes)
+            stack.callback(staging.leave)
             stored: dict[Shard, Path] = {}
             if status.examples:
                 check_features(dataset, place)
                 for split in stored_splits(place):
                     stored |= split.files
-            staged[count].prepare(stored)
-        yield Generation(staged, per_example)
+            staging.prepare(stored)
+            datasets[staging] = per_example
+        yield Generation(datasets)

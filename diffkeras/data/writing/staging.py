@@ -5,6 +5,7 @@ shards there, however the earlier one ended.
 """
 
 import contextlib
+import logging
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,9 @@ from diffkeras.data.shards import (
     plan_shards,
 )
 from diffkeras.data.storage import link_or_copy, replace_dataset
+from diffkeras.system.atomic_files import names_unwritable
+
+logger = logging.getLogger(__name__)
 
 DESCRIPTION = (
     "Random disc sources on a rectangular lattice and the steady-state diffusion field around "
@@ -110,11 +114,13 @@ class Staging:
         Args:
             complete: its directory; by default the staging directory, which is completed first.
         """
-        if complete is None:
-            self._complete()
-        replace_dataset(self.place, complete or self.directory)
-        for other in self.directory.parent.glob(f".staging-{self.dataset.name}-????????"):
-            shutil.rmtree(other, ignore_errors=True)
+        with names_unwritable(self.place):
+            if complete is None:
+                self._complete()
+            replace_dataset(self.place, complete or self.directory)
+            for other in self.directory.parent.glob(f".staging-{self.dataset.name}-????????"):
+                shutil.rmtree(other, ignore_errors=True)
+        logger.info("%s: %s", self.dataset.in_words, self.place)
 
     def _complete(self) -> None:
         """Give the shards their final names, and write the metadata."""

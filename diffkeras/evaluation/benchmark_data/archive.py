@@ -17,10 +17,9 @@ from diffkeras.evaluation.predictions import (
     checked_fields,
     name_of,
     predictions_by_count,
-    read_arrays,
-    write_arrays,
 )
 from diffkeras.physics import Problem, certify
+from diffkeras.system.array_files import read_arrays, write_arrays
 
 COARSE = 32  # nodes of a side on which the order of predictions is checked
 TINY = 1e-30  # norm of a field of zeros
@@ -72,7 +71,7 @@ def write_archive(
             own["maxima"] = batch.maxima
         arrays |= {f"{name}_{images.sources[0].count:02d}": array for name, array in own.items()}
         on_images(len(images))
-    write_arrays(path, arrays)
+    write_arrays(path, arrays, compressed=True)
     return worst
 
 
@@ -161,7 +160,7 @@ class BenchmarkSplit:
         fields = checked_fields(np.asarray(fields), self.fields.shape[:-1], self.name)
         arrays: dict[str, Any] = {"name": self.name, "sha256": self.sha256}
         arrays |= {name_of(count): fields[self.counts == count] for count in set(self.counts)}
-        write_arrays(Path(path), arrays)
+        write_arrays(Path(path), arrays, compressed=True)
         return Path(path)
 
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import DataError
 from diffkeras.physics.families.family import Family
-from diffkeras.physics.families.files import UNREADABLE, read_arrays, write_arrays
 from diffkeras.physics.families.proofs import Barriers
 from diffkeras.physics.families.regression import KernelRegression
+from diffkeras.system.array_files import read_arrays, write_arrays
 
 FORMAT = 2  # version of the files
 
@@ -65,7 +65,7 @@ class Fit(NamedTuple):
         Raises:
             DataError: it is missing or damaged, or of another family.
         """
-        read = read_arrays(path, "basis")
+        read = read_arrays(path, "a basis")
         try:
             if read["format"] != FORMAT:
                 raise DataError(f"{path} has format {read['format']}, not {FORMAT}: train again")
@@ -83,5 +83,5 @@ class Fit(NamedTuple):
                 Barriers.of_arrays(read),
                 float(read["worst"]),
             )
-        except UNREADABLE as error:
-            raise DataError(f"{path} is missing or damaged, and no basis: {error}") from None
+        except (LookupError, TypeError, ValueError) as error:
+            raise DataError(f"{path} can't be read as a basis: {error}") from None

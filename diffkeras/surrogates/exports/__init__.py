@@ -4,16 +4,16 @@ from importlib.util import find_spec
 
 from diffkeras.errors import ExportError
 from diffkeras.surrogates.exports.export_format import Format, Inputs, Runner
-from diffkeras.surrogates.exports.litert import LITERT
-from diffkeras.surrogates.exports.onnx import ONNX
-from diffkeras.surrogates.exports.saved_model_format import DIRECTORY
+from diffkeras.surrogates.exports.litert import LiteRT
+from diffkeras.surrogates.exports.onnx import Onnx
+from diffkeras.surrogates.exports.saved_model_format import SavedModel
 
 __all__ = ["FORMATS", "Format", "Inputs", "Runner", "get_format"]
 
 FORMATS: dict[str, Format] = {
-    "saved_model": DIRECTORY,
-    "litert": LITERT,
-    "onnx": ONNX,
+    "saved_model": SavedModel(),
+    "litert": LiteRT(),
+    "onnx": Onnx(),
 }
 
 

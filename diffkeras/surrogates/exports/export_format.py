@@ -1,8 +1,7 @@
 """What a surrogate can be exported to, and what files of all formats have in common."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,78 +31,71 @@ ELEMENTARY = SimpleNamespace(
 )
 
 
-@dataclass(frozen=True)
 class Format:
-    """What a surrogate can be exported to.
+    """A format that a surrogate can be exported to: one file, without checks of the input.
 
     Attributes:
         label: its name for people.
         file_name: of an export in its run directory.
-        check_output: raises an OutputError, before the work, if something else than an export is at
-            a path.
-        replacing: (surrogate, path, lattice) → a context that yields an export beside the path,
-            which it replaces at the end of the block. The lattice is that of the proofs of a
-            SavedModel, and of all images of a LiteRT file. It raises an OutputError if the export
-            can't be written, and an ExportError if the format can't hold the surrogate.
-        load: an export, as its runtime runs it on all cores.
         packages: imported beyond the requirements of diffkeras.
     """
 
     label: str
     file_name: str
-    check_output: Callable[[Path], None]
-    replacing: Callable[[Surrogate, Path, Lattice], AbstractContextManager[Path]]
-    load: Callable[[Path], Runner]
     packages: tuple[str, ...] = ()
 
+    def convert(self, surrogate: Surrogate, lattice: Lattice, description: Any) -> bytes:
+        """The content of a surrogate's file; any error if the format lacks an operation."""
+        raise NotImplementedError
 
-def file_format(
-    label: str,
-    file_name: str,
-    packages: tuple[str, ...],
-    convert: Callable[[Surrogate, Lattice, Any], bytes],
-    load: Callable[[Path], Runner],
-    is_export: Callable[[Path], bool],
-) -> Format:
-    """A format of one file, without checks of the input.
+    def is_export(self, path: Path) -> bool:
+        """Whether a file was made by `convert`."""
+        raise NotImplementedError
 
-    Args:
-        label, file_name, packages, load: as of `Format`.
-        convert: (surrogate, lattice, description) → the content of its file. It raises any error
-            if the format lacks an operation.
-        is_export: whether a file was made by `convert`.
-    """
+    def load(self, path: Path) -> Runner:
+        """An export, as its runtime runs it on all cores."""
+        raise NotImplementedError
 
-    def check_output(path: Path) -> None:
-        ending = Path(file_name).suffix
+    def check_output(self, path: Path) -> None:
+        """Raise an OutputError, before the work, if something else than an export is at a path."""
+        ending = Path(self.file_name).suffix
         if path.suffix != ending:
             raise OutputError(
-                f"{path}: the name of a file of the format {label} ends with {ending}"
+                f"{path}: the name of a file of the format {self.label} ends with {ending}"
             )
         check_file(path)
-        if path.exists() and not is_export(path):
+        if path.exists() and not self.is_export(path):
             raise OutputError(f"{path} exists and is no earlier export; choose another name")
 
     @contextmanager
-    def replacing_file(surrogate: Surrogate, path: Path, lattice: Lattice) -> Iterator[Path]:
+    def replacing(self, surrogate: Surrogate, path: Path, lattice: Lattice) -> Iterator[Path]:
+        """Yield an export beside the path, which it replaces at the end of the block.
+
+        Args:
+            surrogate: what is exported.
+            path: of the export.
+            lattice: of all images of a LiteRT file, and of the proofs of a SavedModel.
+
+        Raises:
+            OutputError: the export can't be written.
+            ExportError: the format can't hold the surrogate.
+        """
         if (precision := surrogate.config.training.precision) != "float32":
             raise ExportError(
-                f"{label} files hold networks in float32, and this one was trained in "
+                f"{self.label} files hold networks in float32, and this one was trained in "
                 f"{precision}; export a SavedModel, or train with training.precision: float32"
             )
         try:
-            content = convert(surrogate, lattice, describe(surrogate))
+            content = self.convert(surrogate, lattice, describe(surrogate))
         except Exception as error:  # converters raise any type
             reason = str(error).strip() or type(error).__name__
             raise ExportError(
-                f"{label} can't express this network: {reason.splitlines()[0]:.300}; export a "
+                f"{self.label} can't express this network: {reason.splitlines()[0]:.300}; export a "
                 "SavedModel"
             ) from error
         with replacing(path) as partial:
             partial.write_bytes(content)
             yield partial
-
-    return Format(label, file_name, check_output, replacing_file, load, packages)
 
 
 def fields_function(surrogate: Surrogate, lattice: Lattice | None = None) -> Any:

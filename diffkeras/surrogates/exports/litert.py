@@ -13,55 +13,57 @@ from typing import Any
 import tensorflow as tf
 
 from diffkeras.surrogates.exports.export_format import (
+    Format,
     Inputs,
     Lattice,
     Runner,
     fields_function,
-    file_format,
 )
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.environment import available_cores, silent_stderr
 from diffkeras.system.tensorflow_setup import DESCRIPTION
 
 
-def convert(surrogate: Surrogate, lattice: Lattice, description: Any) -> bytes:
-    """The model with its weights, and the description behind it."""
-    function = fields_function(surrogate, lattice)
-    module = tf.Module()
-    # without the tensors that the function reads, the model would have no weights
-    module.weights = [variable.value for variable in surrogate.model.variables]
-    concrete = function.get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
-    with silent_stderr():
-        content = io.BytesIO(converter.convert())
-    with zipfile.ZipFile(content, "a") as archive:
-        text = json.dumps(description, indent=2, ensure_ascii=False)
-        archive.writestr(zipfile.ZipInfo(DESCRIPTION), text)  # without a time: reproducible
-    return content.getvalue()
+class LiteRT(Format):
+    """A file of LiteRT, with the description behind the model."""
 
+    label = "LiteRT"
+    file_name = "model.tflite"
+    packages = ("ai_edge_litert",)
 
-def load(path: Path) -> Runner:
-    """The signature of an interpreter."""
-    from ai_edge_litert.interpreter import Interpreter
+    def convert(self, surrogate: Surrogate, lattice: Lattice, description: Any) -> bytes:
+        """The model with its weights, and the description behind it."""
+        function = fields_function(surrogate, lattice)
+        module = tf.Module()
+        # without the tensors that the function reads, the model would have no weights
+        module.weights = [variable.value for variable in surrogate.model.variables]
+        concrete = function.get_concrete_function()
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
+        with silent_stderr():
+            content = io.BytesIO(converter.convert())
+        with zipfile.ZipFile(content, "a") as archive:
+            text = json.dumps(description, indent=2, ensure_ascii=False)
+            archive.writestr(zipfile.ZipInfo(DESCRIPTION), text)  # without a time: reproducible
+        return content.getvalue()
 
-    with silent_stderr():
-        interpreter = Interpreter(str(path), num_threads=available_cores())
-        interpreter.allocate_tensors()
-        runner = interpreter.get_signature_runner()
+    def load(self, path: Path) -> Runner:
+        """The signature of an interpreter."""
+        from ai_edge_litert.interpreter import Interpreter
 
-    def run(inputs: Inputs) -> Any:
-        return runner(**inputs)["fields"]
+        with silent_stderr():
+            interpreter = Interpreter(str(path), num_threads=available_cores())
+            interpreter.allocate_tensors()
+            runner = interpreter.get_signature_runner()
 
-    return run
+        def run(inputs: Inputs) -> Any:
+            return runner(**inputs)["fields"]
 
+        return run
 
-def is_export(path: Path) -> bool:
-    """Whether a description stands behind it."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return DESCRIPTION in archive.namelist()
-    except zipfile.BadZipFile:
-        return False
-
-
-LITERT = file_format("LiteRT", "model.tflite", ("ai_edge_litert",), convert, load, is_export)
+    def is_export(self, path: Path) -> bool:
+        """Whether a description stands behind it."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return DESCRIPTION in archive.namelist()
+        except zipfile.BadZipFile:
+            return False

@@ -1,34 +1,43 @@
-"""SavedModels, directories for TensorFlow with checks of the input in their graphs."""
+"""SavedModels, as one of the formats of exports."""
 
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from diffkeras.surrogates.exports.export_format import Format, Inputs, Runner
+from diffkeras.surrogates.exports.export_format import Format, Inputs, Lattice, Runner
 from diffkeras.surrogates.saved_model import replacing_by_saved_model
+from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.tensorflow_setup import SAVED_MODEL
 
 
-def load(path: Path) -> Runner:
-    """The signature `serving_default` of a SavedModel."""
-    loaded = tf.saved_model.load(str(path))
+class SavedModel(Format):
+    """A directory for TensorFlow, with checks of the input in its graphs."""
 
-    def run(inputs: Inputs) -> Any:
-        # `loaded` must stay alive: its signatures don't hold its weights
-        signature = loaded.signatures["serving_default"]
-        tensors = {name: tf.constant(value) for name, value in inputs.items()}
-        return signature(**tensors)["output_0"].numpy()
+    label = "SavedModel"
+    file_name = "saved_model"
 
-    return run
+    def check_output(self, path: Path) -> None:
+        """See `Format`."""
+        check_replaceable(path, SAVED_MODEL)
 
+    @contextmanager
+    def replacing(self, surrogate: Surrogate, path: Path, lattice: Lattice) -> Iterator[Path]:
+        """See `Format`."""
+        with replacing_by_saved_model(surrogate, path, lattice) as partial:
+            yield partial
 
-DIRECTORY = Format(
-    "SavedModel",
-    "saved_model",
-    partial(check_replaceable, mark=SAVED_MODEL),
-    replacing_by_saved_model,
-    load,
-)
+    def load(self, path: Path) -> Runner:
+        """The signature `serving_default`."""
+        loaded = tf.saved_model.load(str(path))
+
+        def run(inputs: Inputs) -> Any:
+            # `loaded` must stay alive: its signatures don't hold its weights
+            signature = loaded.signatures["serving_default"]
+            tensors = {name: tf.constant(value) for name, value in inputs.items()}
+            return signature(**tensors)["output_0"].numpy()
+
+        return run

@@ -3,13 +3,9 @@ import pytest
 import tensorflow as tf
 
 from diffkeras.config import Config
-from diffkeras.data import (
-    DataShares,
-    mixed_dataset,
-    raw_dataset,
-    steps_per_epoch,
-    training_batches,
-)
+from diffkeras.data import mixed_dataset, raw_dataset
+from diffkeras.data.reading.batches import steps_per_epoch, training_batches
+from diffkeras.data.reading.order import DataShares
 from diffkeras.physics import ExampleRecipe
 from diffkeras.representation.target import unpack_target
 from diffkeras.representation.transforms import TRANSFORMS, get_transform
@@ -39,8 +35,9 @@ def test_each_source_count_has_the_same_number(tiny, data_dir):
 @pytest.mark.parametrize("cache", [False, True])
 def test_the_training_seed_and_the_epoch_decide_the_order(tiny, data_dir, cache):
     config = tiny.with_overrides({"data.cache": cache})
-    epochs = mixed_dataset(config, "train", data_dir)
+    epochs, steps = mixed_dataset(config, "train", data_dir), steps_per_epoch(config)
     first, second = order(epochs), order(epochs)
+    assert order(training_batches(config, data_dir).take(2 * steps)) == first + second
     again = mixed_dataset(config, "train", data_dir)
     assert [order(again), order(again)] == [first, second]
     assert first != second

@@ -8,9 +8,11 @@ import pytest
 import tensorflow as tf
 
 from diffkeras.config import Config, parse_config
-from diffkeras.data import DataShares, mixed_dataset, steps_per_epoch, training_batches
+from diffkeras.data import mixed_dataset
+from diffkeras.data.reading.batches import steps_per_epoch, training_batches
 from diffkeras.data.reading.order import (
     EVERYTHING,
+    DataShares,
     endless_order,
     epoch_order,
     symmetry_count,

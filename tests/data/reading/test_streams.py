@@ -4,12 +4,8 @@ import numpy as np
 import pytest
 from lean_runs import lean_training
 
-from diffkeras.data import (
-    dataset_status,
-    mixed_dataset,
-    raw_dataset,
-    stream_batches,
-)
+from diffkeras.data import dataset_status, mixed_dataset, raw_dataset
+from diffkeras.data.reading.batches import stream_batches
 from diffkeras.errors import ConfigurationError, DataError, PackingError
 from diffkeras.workflows import generate, train
 

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 from synthetic_study import log_law, power_law, synthetic_study
 
-from diffkeras.studies.analyses import size_laws, variance
-from diffkeras.studies.study_data import SIZE, StudyData
-from diffkeras.studies.verdicts import (
+from benchmarks.verdicts import (
     HOLDS,
     NOT,
     OPEN,
@@ -18,6 +16,8 @@ from diffkeras.studies.verdicts import (
     spread_falls_relative_to_the_error,
     time_is_linear,
 )
+from diffkeras.studies.analyses import size_laws, variance
+from diffkeras.studies.study_data import SIZE, StudyData
 
 
 @pytest.fixture(autouse=True)

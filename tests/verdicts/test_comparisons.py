@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from synthetic_study import source_count_study, synthetic_study
 
-from diffkeras.studies.study_data import TRAIN_PART, StudyData, TooFewRunsError
-from diffkeras.studies.verdicts import (
+from benchmarks.verdicts import (
     HOLDS,
     NOT,
     OPEN,
@@ -19,7 +18,8 @@ from diffkeras.studies.verdicts import (
     variant_helps,
     weights_help,
 )
-from diffkeras.studies.verdicts.comparisons import joint_against_single, weighted_losses
+from benchmarks.verdicts.comparisons import joint_against_single, weighted_losses
+from diffkeras.studies.study_data import TRAIN_PART, StudyData, TooFewRunsError
 
 TANH = "huber(delta=0.02) × tanh(rate=1)"
 EXPONENTIAL = "squared(weight_from=prediction, weight_gradient=True) × exponential(scale=1.0)"

@@ -1,14 +1,14 @@
 """Claims about the size of the training set."""
 
-from diffkeras.studies.analyses import fluctuation, size_laws, training_time, variance
-from diffkeras.studies.analysis import rows_of
-from diffkeras.studies.study_data import LOSS, StudyData, TooFewRunsError
-from diffkeras.studies.verdicts.verdict import (
+from benchmarks.verdicts.verdict import (
     LEVEL,
     Verdict,
     decide,
     the_same_without_any_size,
 )
+from diffkeras.studies.analyses import fluctuation, size_laws, training_time, variance
+from diffkeras.studies.analysis import rows_of
+from diffkeras.studies.study_data import LOSS, StudyData, TooFewRunsError
 
 PLAIN = "absolute"
 CLEAR = size_laws.CLEAR

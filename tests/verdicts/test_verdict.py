@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from synthetic_study import synthetic_study
 
+from benchmarks.verdicts import HOLDS, NOT, OPEN, Verdict
+from benchmarks.verdicts.verdict import decide, error_ratio, the_same_without_any_size
 from diffkeras.studies.study_data import DRAW, SEED, StudyData, TooFewRunsError
-from diffkeras.studies.verdicts import HOLDS, NOT, OPEN, Verdict
-from diffkeras.studies.verdicts.verdict import decide, error_ratio, the_same_without_any_size
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,17 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from benchmarks.verdicts.verdict import (
+    HOLDS,
+    LEVEL,
+    MARGIN,
+    NOT,
+    OPEN,
+    Ratio,
+    Verdict,
+    decide,
+    error_ratio,
+)
 from diffkeras.studies.analyses import variance_components
 from diffkeras.studies.analyses.loss_comparisons import unweighted
 from diffkeras.studies.analysis import grouped
@@ -20,17 +31,6 @@ from diffkeras.studies.study_data import (
     StudyData,
     TooFewRunsError,
     label_of,
-)
-from diffkeras.studies.verdicts.verdict import (
-    HOLDS,
-    LEVEL,
-    MARGIN,
-    NOT,
-    OPEN,
-    Ratio,
-    Verdict,
-    decide,
-    error_ratio,
 )
 
 HARD, RANDOM = "hard", "random"  # examples that joined the training set

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from synthetic_study import synthetic_study
 
-from diffkeras.studies.study_data import StudyData, TooFewRunsError
-from diffkeras.studies.verdicts import (
+from benchmarks.verdicts import (
     HOLDS,
     NOT,
     OPEN,
@@ -16,7 +15,8 @@ from diffkeras.studies.verdicts import (
     edge_cases_exist,
     orders_of_magnitude_faster,
 )
-from diffkeras.studies.verdicts.edge_cases import is_ordinary
+from benchmarks.verdicts.edge_cases import is_ordinary
+from diffkeras.studies.study_data import StudyData, TooFewRunsError
 
 
 def discs(rows: list[int], values: list[float]) -> str:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.verdicts import HOLDS, NOT, OPEN, Verdict
 from diffkeras.errors import RunError
-from diffkeras.studies.verdicts import HOLDS, NOT, OPEN, Verdict
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 RESULTS = DOCS.parent / "benchmarks" / "results"
-SCRIPT = runpy.run_path(str(DOCS / "make_verdicts.py"))
+FILE = Path("benchmarks/verdicts/__main__.py")
+SCRIPT = runpy.run_path(str(DOCS.parent / FILE))
 TABLES = ("verdicts", "rules", "weights", "joint", "recipe", "identities")
 
 
@@ -75,10 +76,11 @@ def test_damaged_files_are_named(tmp_path: Path, name: str, old: str, new: str) 
 
 
 def test_the_script_ends_with_one_line(tmp_path: Path) -> None:
-    script = tmp_path / "docs" / "make_verdicts.py"
+    script = tmp_path / FILE
     study = tmp_path / "docs" / "results" / "studies" / "size_and_loss_reduced"
     study.mkdir(parents=True)
-    script.write_bytes((DOCS / "make_verdicts.py").read_bytes())
+    script.parent.mkdir(parents=True)
+    script.write_bytes((DOCS.parent / FILE).read_bytes())
     (study / "study.json").write_text("{")
     with pytest.raises(SystemExit, match=r"^error: .*study\.json is missing or damaged: "):
         runpy.run_path(str(script), run_name="__main__")

@@ -1,11 +1,11 @@
 """Write the verdicts of the page "Does the paper hold?" from the rows of studies.
 
-    python docs/make_verdicts.py     # make findings runs it too
+    python -m benchmarks.verdicts     # make findings runs it too
 
 It reads the rows of runs and searches in docs/results/studies/STUDY, and tables of benchmarks: for
 the speed of networks and solvers, and of hard examples. It writes verdicts.md, rules.md,
 weights.md, joint.md and recipe.md into docs/results/findings. The rules are in
-`diffkeras.studies.verdicts`; the rule of a verdict in words is the docstring of its function. A
+`benchmarks.verdicts`; the rule of a verdict in words is the docstring of its function. A
 study without results is left out.
 """
 
@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import verdicts as rules_of
+from benchmarks.verdicts import OPEN, Verdict
+from benchmarks.verdicts.comparisons import joint_against_single, weighted_losses
 from diffkeras.config import load_config
 from diffkeras.errors import DiffkerasError
 from diffkeras.reporting.text import value_text
-from diffkeras.studies import verdicts as rules_of
 from diffkeras.studies.study_data import (
     ALL,
     MARK,
@@ -30,12 +32,10 @@ from diffkeras.studies.study_data import (
 )
 from diffkeras.studies.study_directory import recipe_of
 from diffkeras.studies.study_file import load_study
-from diffkeras.studies.verdicts import OPEN, Verdict
-from diffkeras.studies.verdicts.comparisons import joint_against_single, weighted_losses
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.system.atomic_files import write_text
 
-DOCS = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 SIDE, DISCS = "512", "20"  # of the paper's largest images, where times are compared
 
 
@@ -268,6 +268,6 @@ def _in_one_line(rule: Callable[..., Verdict]) -> str:
 
 if __name__ == "__main__":
     try:
-        main(DOCS, DOCS.parent / "benchmarks" / "results")
+        main(ROOT / "docs", ROOT / "benchmarks" / "results")
     except DiffkerasError as error:
         sys.exit(f"error: {error}")

@@ -1,0 +1,54 @@
+"""Files of arrays by name, `.npz`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.errors import DataError
+from diffkeras.system.atomic_files import check_regular, replacing
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any], *, compressed: bool = False) -> None:
+    """Write arrays and texts by their names.
+
+    Raises:
+        OutputError: the file can't be written.
+    """
+    save = np.savez_compressed if compressed else np.savez
+    with replacing(path) as partial, partial.open("wb") as file:
+        save(file, **arrays)
+
+
+def read_arrays(path: Path, what: str, most_bytes: int | None = None) -> dict[str, NDArray]:
+    """The arrays of a file by name.
+
+    Args:
+        path: the file.
+        what: it holds, for the error's text.
+        most_bytes: that its arrays may have, uncompressed; None for any number. A small file can
+            hold arrays that fill the memory.
+
+    Raises:
+        DataError: a missing or damaged file, another kind of file, one with other things than
+            arrays of numbers and texts, or with more bytes.
+    """
+    try:
+        check_regular(path)
+        archive = np.load(path, allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            raise ValueError("it is a .npy; .npz files hold arrays by name")
+        with archive:
+            size = sum(member.file_size for member in archive.zip.infolist())
+            if most_bytes is not None and size > most_bytes:
+                raise ValueError(f"it has {size:,} bytes, more than {most_bytes:,} for {what}")
+            arrays = {name: archive[name] for name in archive.files}
+    except Exception as error:  # of damaged files, NumPy raises any type
+        reason = "it is no .npz file of numbers" if "pickle" in str(error) else error
+        raise DataError(f"{path} can't be read as {what}: {reason}") from error
+    for name, array in arrays.items():  # NumPy returns the bytes of members that are no arrays
+        if not isinstance(array, np.ndarray):
+            raise DataError(f"{path} can't be read as {what}: {name} is no array")
+    return arrays
