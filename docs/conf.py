@@ -52,6 +52,7 @@ sphinx_gallery_conf = {
     "capture_repr": (),  # only what a page prints
     "download_all_examples": False,
     "show_signature": False,
+    "remove_config_comments": True,
     "write_computation_times": False,
 }
 

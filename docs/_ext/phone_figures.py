@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 WIDTH = 3.6  # inches, of a phone's text
 RESOLUTION = 200  # dots per inch: two for each pixel of the style sheet
-AROUND = 0.75  # inches of a panel's height for its title and labels
+AROUND = 0.55  # inches of a panel's height for its title and labels
 TITLE = 10  # points
 BAR_ASPECT = 20  # length of a colour bar divided by its thickness, for each panel that it spans
 IMAGE = """

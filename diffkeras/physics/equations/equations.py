@@ -3,6 +3,16 @@
 φ increases, so F is the gradient of a strictly convex function, and an M-function (Rheinboldt
 1970; Ortega & Rheinboldt 1970, §13.5): F(v) ≥ F(u) on the free nodes and v ≥ u on the fixed ones
 give v ≥ u everywhere. The operator A is that of the normalised medium (`finite_volumes`).
+
+`Equations` hold all that is set up for a problem, several times the memory of a field. They live
+
+- as long as the caller, or the solution, holds those that the caller made and gave to `solve`;
+- otherwise as long as the latest solution, whose derivatives they serve
+  (`solution.keep_equations`).
+
+Within them, ring, couplings and `cache` may be those of similar equations (`like`). `cycle_at` has
+the multigrid cycle of the last slopes alone; problems of a family pass its memory on
+(`families.equations`).
 """
 
 from dataclasses import dataclass
@@ -60,16 +70,7 @@ class Equations:
 
     Each attribute is computed when it is first read, and kept as long as this object. `solve` and
     `certify` make one for each call. A program that calls them several times for one problem makes
-    one itself and gives it in place of the problem. It takes several times the memory of a field,
-    so who holds which one is settled:
-
-    | who | holds | how long |
-    | --- | --- | --- |
-    | the caller, who gave it to `solve` | all of it | as they like, and the solution, too |
-    | `solution.keep_equations` | that of the latest solution | until the next one |
-    | similar equations (`like`) | ring, couplings and `cache`, as far as equal | while they live |
-    | `cycle_at` | the multigrid cycle of the last slopes | until they change |
-    | a family's `SharedOperator.spares` | memory of cycles for the next ones | with the family |
+    one itself and gives it in place of the problem. It takes several times the memory of a field.
 
     Args:
         problem: of one image, without saturating uptake or with it: then φ = 0.

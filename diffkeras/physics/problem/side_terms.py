@@ -1,7 +1,7 @@
 """Sides with given numbers, as parts of the equations of the nodes next to them.
 
-Each adds a decay and a production there (`sides.GivenSide.terms`), and is then a side that
-absorbs or reflects.
+Each adds a decay and a production there (`given_sides.GivenSide.terms`), and is then a side
+that absorbs or reflects.
 """
 
 from collections.abc import Iterator
