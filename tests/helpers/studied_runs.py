@@ -9,8 +9,6 @@ import pytest
 
 from diffkeras.workflows.study_runs import one_run
 
-StudyPaths = tuple[Path, Path, Path]  # data, pool of runs, directory of the study
-
 
 @contextlib.contextmanager
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[str]]]:

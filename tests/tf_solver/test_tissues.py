@@ -66,11 +66,11 @@ def test_tolerances_are_met_or_refused(solver, saturating):
 
 
 def test_a_problem_is_solved_in_its_medium_with_its_uptake():
-    rng = np.random.default_rng(0)
-    image = sample_sources(2, LATTICE, radius=2, rng=1).image(LATTICE)
+    rng, lattice = np.random.default_rng(0), (12, 15)
+    image = sample_sources(2, lattice, radius=2, rng=1).image(lattice)
     problems = [
-        dk.Problem(image, diffusivity=rng.uniform(1, 9, LATTICE), uptake=rng.random(LATTICE)),
-        dk.Problem(image, uptake=dk.MichaelisMenten(rng.random(LATTICE), 0.3), decay=0.0),
+        dk.Problem(image, diffusivity=rng.uniform(1, 9, lattice), uptake=rng.random(lattice)),
+        dk.Problem(image, uptake=dk.MichaelisMenten(rng.random(lattice), 0.3), decay=0.0),
         dk.Problem(image, decay=0.01, boundary=((dk.Robin(0.2, 1.0), "absorbing"), "periodic")),
         dk.Problem(image, decay=0.01),
     ]
@@ -82,7 +82,7 @@ def test_a_problem_is_solved_in_its_medium_with_its_uptake():
         proof = solver.certify(exact[None], image[None])
         assert proof.error_bound[0] < 1e-6
     with pytest.raises(PhysicsError, match="not both"):
-        TensorSolver(LATTICE, like=problems[0])
+        TensorSolver(lattice, like=problems[0])
     with pytest.raises(PhysicsError, match="CappedUptake"):
         TensorSolver(like=dk.Problem(image, uptake=dk.physics.CappedUptake(0.2, 0.1)))
 

@@ -4,6 +4,8 @@ from diffkeras.evaluation.benchmark_data import splits
 from diffkeras.evaluation.benchmark_data.problems import TRAINING_IMAGES, TestProblem
 from diffkeras.evaluation.benchmark_data.splits import PublicSplit
 
+HASHES: dict[str, str] = {}  # of tiny splits, which take a second to draw
+
 
 @pytest.fixture
 def tiny_split(monkeypatch):
@@ -17,7 +19,9 @@ def tiny_split(monkeypatch):
     def make(problem: str, split: str = "test") -> PublicSplit:
         tiny = PublicSplit(problem, 32, split)
         monkeypatch.setitem(splits.BENCHMARKS, tiny.benchmark, (problem, 32))
-        hashes[tiny.name] = tiny.drawn_hash()
+        if tiny.name not in HASHES:
+            HASHES[tiny.name] = tiny.drawn_hash()
+        hashes[tiny.name] = HASHES[tiny.name]
         return tiny
 
     return make

@@ -1,6 +1,8 @@
 """Splits as files: verified, read back, and predictions of them."""
 
 import hashlib
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,11 +19,19 @@ from diffkeras.evaluation.benchmark_data.croissant import write_card
 from diffkeras.evaluation.benchmark_data.problems import PROBLEMS
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Where `split` is written once."""
+    return tmp_path_factory.mktemp("written") / "split.npz"
+
+
 @pytest.fixture
-def split(tiny_split, tmp_path):
-    """Images of two sources."""
-    write_archive(tiny_split("fixed_values", "more_sources"), tmp_path / "split.npz")
-    return read_archive(tmp_path / "split.npz")
+def split(tiny_split, written, tmp_path):
+    """Images of two sources, in a file of the test's own."""
+    tiny = tiny_split("fixed_values", "more_sources")
+    if not written.exists():
+        write_archive(tiny, written)
+    return read_archive(Path(shutil.copy(written, tmp_path / "split.npz")))
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)

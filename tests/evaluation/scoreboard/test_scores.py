@@ -16,7 +16,7 @@ from diffkeras.surrogates.surrogate import Surrogate
 # rounds; each number is a graph, which takes seconds to build
 ROUNDS, CYCLES, STEPS = (4, 8), (3, 6), (6,)
 # of batches; errors are measured on two images, and each size is a graph, too
-SIZES = dict.fromkeys(PROBLEMS, (1, 2)) | {"tissue": (2,), "saturating_tissue": (2,)}
+SIZES = dict.fromkeys(PROBLEMS, (2,)) | {"fixed_values": (1, 2)}
 
 
 def half_surrogate(config: Config, name: str = "half") -> Entry:
