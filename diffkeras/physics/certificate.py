@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.physics.arguments import real_values
+from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.equations.equations import Equations, as_equations
 from diffkeras.physics.equations.finite_volumes import SLACK
@@ -19,7 +20,6 @@ from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import bounds_of
 from diffkeras.physics.solution import BatchSolution, KnownBounds, ProvenField, Solution
-from diffkeras.physics.solvers.table import blas_threads
 
 
 @dataclass(frozen=True, repr=False)

@@ -16,6 +16,7 @@ from diffkeras.physics.arguments import (
     largest,
 )
 from diffkeras.physics.batch import solve_batch
+from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.equations.equations import Equations, as_equations
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
@@ -23,7 +24,7 @@ from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import RingProof
 from diffkeras.physics.solution import KnownBounds, Proof, Solution, keep_equations
 from diffkeras.physics.solvers.statistics import Options, SolveStatistics
-from diffkeras.physics.solvers.table import SOLVERS, blas_threads, cheapest, check_method
+from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
 
 SINGLE_PRECISION_TOLERANCE = 1e-6
 SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # the rounding of a field of size 1

@@ -1,17 +1,7 @@
-"""The table of solvers: how each one solves a problem, the time that it is likely to take, and the
-threads that it runs on.
+"""The table of solvers: how each one solves a problem, and the time that it is likely to take."""
 
-A solve calls BLAS thousands of times for small products. With more than one thread each call waits
-for all of them, which takes ten times as long when another program keeps a core busy.
-"""
-
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import lru_cache
+from collections.abc import Callable
 from typing import NamedTuple
-
-from threadpoolctl import ThreadpoolController
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.equations.equations import Equations
@@ -22,8 +12,6 @@ from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import RingSystem, field_of_ring
 from diffkeras.physics.solvers.statistics import Options, Solved
-
-_lock = threading.Lock()
 
 
 class Solver(NamedTuple):
@@ -109,26 +97,3 @@ def _able(problem: Problem) -> list[str]:
     return [
         name for name, solver in SOLVERS.items() if problem.is_uniform or not solver.needs_uniform
     ]
-
-
-@contextmanager
-def blas_threads(number: int = 1) -> Iterator[None]:
-    """Limit BLAS to `number` threads, and restore the limit afterwards; also a decorator.
-
-    All threads of a process share this setting. Of solves that run at the same time, the first one
-    sets and restores it.
-    """
-    if not _lock.acquire(blocking=False):
-        yield
-        return
-    try:
-        with _controller().limit(limits=number, user_api="blas"):
-            yield
-    finally:
-        _lock.release()
-
-
-@lru_cache(maxsize=1)
-def _controller() -> ThreadpoolController:
-    # finding the libraries takes milliseconds, changing their setting microseconds
-    return ThreadpoolController()

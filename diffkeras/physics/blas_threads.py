@@ -1,0 +1,37 @@
+"""How many threads BLAS uses within a solve.
+
+A solve calls BLAS thousands of times for small products. With more than one thread each call waits
+for all of them, which takes ten times as long when another program keeps a core busy.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+from threadpoolctl import ThreadpoolController
+
+_lock = threading.Lock()
+
+
+@contextmanager
+def blas_threads(number: int = 1) -> Iterator[None]:
+    """Limit BLAS to `number` threads, and restore the limit afterwards; also a decorator.
+
+    All threads of a process share this setting. Of solves that run at the same time, the first one
+    sets and restores it.
+    """
+    if not _lock.acquire(blocking=False):
+        yield
+        return
+    try:
+        with _controller().limit(limits=number, user_api="blas"):
+            yield
+    finally:
+        _lock.release()
+
+
+@lru_cache(maxsize=1)
+def _controller() -> ThreadpoolController:
+    # finding the libraries takes milliseconds, changing their setting microseconds
+    return ThreadpoolController()
