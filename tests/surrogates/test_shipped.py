@@ -147,4 +147,5 @@ def test_contributing_lists_the_files_that_predict():
     surrogate, image = load_surrogate("default"), np.zeros((64, 64))
     image[30:34, 30:34] = 1.0
     run = files_that_run(lambda: surrogate.predict(image))
-    assert run == reading_list("`Surrogate.predict`")
+    # the order depends on what is kept of earlier calls
+    assert set(run) == set(reading_list("`Surrogate.predict`"))
