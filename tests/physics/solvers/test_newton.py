@@ -228,6 +228,8 @@ def test_problems_that_have_no_solution_are_refused(vessels, cells):
         solve(vessels, uptake=MichaelisMenten(np.ones((2, 3)), 0.2))
     with pytest.raises(PhysicsError, match="method 'ring' needs a linear problem"):
         solve(vessels, uptake=uptake, method="ring")
+    with pytest.raises(PhysicsError, match=r"the initial field is a Solution, .* give its .field"):
+        solve(vessels, uptake=uptake, initial=solve(vessels))
     with pytest.raises(PhysicsError, match=r"the initial field has shape \(3, 3\)"):
         solve(vessels, uptake=uptake, initial=np.ones((3, 3)))
     with pytest.raises(PhysicsError, match="choose other units"):
