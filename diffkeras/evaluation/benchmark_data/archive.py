@@ -136,8 +136,17 @@ class BenchmarkSplit:
 
         Args:
             fields: (images, rows, columns) or (images, rows, columns, 1), in the order of `inputs`.
+
+        Raises:
+            DataError: fields of another shape.
         """
-        fields = np.reshape(fields, self.fields.shape[:-1])
+        shape = self.fields.shape[:-1]
+        if np.shape(fields) not in (shape, (*shape, 1)):
+            raise DataError(
+                f"{self.name} has fields of shape {shape}, not {np.shape(fields)}; for some of its "
+                "images, take `part`"
+            )
+        fields = np.reshape(fields, shape)
         bounds = [
             certify(field * scale, self.problem(image)).error_bound / scale
             for image, (field, scale) in enumerate(zip(fields, self.maxima, strict=True))

@@ -78,6 +78,12 @@ def test_predictions_have_proven_bounds(problem, tiny_split, tmp_path):
     assert np.all(bounds <= 2 * errors)
 
 
+def test_fields_of_other_images_are_not_bounded(split):
+    for fields in (split.fields[:2], np.moveaxis(split.fields, -1, 1)):
+        with pytest.raises(DataError, match="for some of its images, take `part`"):
+            split.certify(fields)
+
+
 @pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")
 def test_a_card_describes_the_file(tiny_split, tmp_path):
     croissant = pytest.importorskip("mlcroissant")
