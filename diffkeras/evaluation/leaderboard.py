@@ -244,14 +244,26 @@ def _place(split: tuple[str, str]) -> tuple[int, int]:
     return list(BENCHMARKS).index(split[0]), ORDER[split[1]]
 
 
-def markdown(rows: pd.DataFrame, submissions: list[Submission]) -> str:
-    """The tables of the splits, best model first, and those of the models and their times."""
+def markdown(rows: pd.DataFrame, submissions: list[Submission], bounded: int = BOUNDED) -> str:
+    """The tables of the splits, best model first, and those of the models and their times.
+
+    Args:
+        rows: of `leaderboard`.
+        submissions: the models.
+        bounded: of how many images of a split the bounds are proven.
+    """
     shown = [error for error in ERRORS if error in rows]
     head = [
         "model",
         *(title for error, title in zip(ERRORS, SCORES[1:], strict=True) if error in shown),
     ]
-    parts = []
+    note = "Errors are means over the images of a split, then over seeds (± standard deviation)."
+    if "bound" in shown:  # it would seem wrong beside a larger error
+        note += (
+            f" Bounds are means over {bounded} images, or all of a smaller split, so a bound can "
+            "be below the error of all images beside it."
+        )
+    parts = [note]
     for (benchmark, split), table in rows.groupby(KEYS, sort=False):
         scores = table.groupby("model")[shown].agg(["mean", "std"])
         scores = scores.sort_values((ERRORS[0], "mean"))

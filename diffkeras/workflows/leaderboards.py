@@ -68,7 +68,7 @@ def make_leaderboard(
     total = sum(len(submission.splits) for submission in read)
     with progress_bar(total, "Scoring", "splits", shown=show_progress) as bar:
         rows = leaderboard(read, split_of, bounds, bar.update)
-    text = markdown(rows, read)
+    text = markdown(rows, read, bounds)
     with replacing_files(path, FILES, last=FILES[0]) as partial:
         write_csv(partial / "leaderboard.csv", rows.columns.tolist(), rows.itertuples(index=False))
         write_text(partial / "leaderboard.md", text)

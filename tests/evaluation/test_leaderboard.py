@@ -76,7 +76,8 @@ def test_models_are_ranked_by_their_errors(split, tmp_path):
     largest = float(0.9 * split.fields.max(axis=(1, 2)).mean())
     assert bounds["near|er", 5] == pytest.approx(largest, rel=1e-5)
     text = markdown(rows, submissions)
-    first, second = text.splitlines()[4:6]
+    assert "Bounds are means over 50 images" in text.splitlines()[0]
+    first, second = text.splitlines()[6:8]
     assert first.startswith("| near/er | 0.1 |")
     assert second.startswith("| half | 0.4 ± 0.1 |")
     assert "\n| [near/er](https://a.org) | 0 |" in text
