@@ -1,13 +1,14 @@
 """What is evaluated: a surrogate, or predictions that another program left in a file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from numpy.typing import NDArray
 
 from diffkeras.config import Config
-from diffkeras.errors import ConfigurationError
+from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.evaluation.benchmark_data.splits import public_split
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods import (
     SURROGATE,
@@ -23,6 +24,9 @@ from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import differences
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.array_files import read_arrays
+
+# of the section data: how many examples there are, and not which
+NUMBERS = {"sources", "train_examples", "validation_examples", "test_examples"}
 
 
 @dataclass(frozen=True)
@@ -110,20 +114,26 @@ def of_predictions(path: Path, config: Config, name: str = SURROGATE) -> Subject
 
     Args:
         path: a `.npz` with an array (images, rows, columns) for each source count n, named
-            `sources_NN`, in the order of the test split. Fields are on the dataset's scale.
+            `sources_NN`, in the order of the test split. Fields are on the dataset's scale. A file
+            of `BenchmarkSplit.write_predictions` has all images of its split, of which the test
+            data may be a part.
         config: of the test data.
         name: of the model.
 
     Raises:
-        DataError: a missing or damaged file, a missing array, or one of another shape.
+        DataError: a missing or damaged file, a missing array, one of another shape, or predictions
+            of a public split that isn't the test data's.
         ConfigurationError: the test data have a range of diffusion lengths.
     """
     if config.data.diffusion_length is not None:
         raise ConfigurationError(
             "data.diffusion_length: models of other programs are judged on one medium; leave it out"
         )
-    numbers = dict.fromkeys(config.data.sources, config.data.test_examples)
     arrays = read_arrays(path, "predictions")
+    each = config.data.test_examples
+    if {"name", "sha256"} <= arrays.keys():
+        each = _images_of_split(arrays, path, config)
+    numbers = dict.fromkeys(config.data.sources, each)
     stored = predictions_by_count(arrays, path, numbers, config.physics.lattice)
 
     def compute(batch: ImageBatch) -> Computed:
@@ -142,6 +152,20 @@ def of_predictions(path: Path, config: Config, name: str = SURROGATE) -> Subject
 
     method = Method(name, compute, together=True, timed=False)
     return Subject(_methods(method, config), predict, None, f"the predictions in {path}")
+
+
+def _images_of_split(arrays: Mapping[str, NDArray], path: Path, config: Config) -> int:
+    """The images of each source count in predictions of a public split, which is to be tested."""
+    name = str(arrays["name"])
+    benchmark, _, split = name.partition("/")
+    try:
+        whole = public_split(benchmark, split).test_config()
+    except ConfigurationError as error:
+        raise DataError(f"{path} has predictions of {name!r:.60}: {error}") from None
+    own, other = ((each.physics, each.data.model_dump(exclude=NUMBERS)) for each in (config, whole))
+    if own != other or split in ("train", "validation"):
+        raise DataError(f"{path} has predictions of {name}, which is not the test set")
+    return whole.data.test_examples
 
 
 def _methods(method: Method, config: Config) -> list[Method]:
