@@ -51,10 +51,10 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
 
 
 def _real(name: str, part: jax.Array) -> jax.Array:
-    """A part in a floating type, since whole numbers have no gradients in JAX."""
+    """A part, whole numbers in JAX's default float, as they have no gradients."""
     if jnp.iscomplexobj(part):
         raise PhysicsError(f"{name} must be real, not {part.dtype}")
-    return part if jnp.issubdtype(part.dtype, jnp.floating) else part.astype(jnp.float32)
+    return part if jnp.issubdtype(part.dtype, jnp.floating) else part.astype(float)
 
 
 def _differentiable(function: FieldFunction) -> Any:

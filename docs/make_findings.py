@@ -28,6 +28,7 @@ from diffkeras.studies.study_data import (
     EXAMPLES,
     MARK,
     NoImagesError,
+    TooFewRunsError,
     names_damaged,
     read_description,
     read_study,
@@ -95,6 +96,8 @@ def remake(directory: Path) -> None:
                 table = analysis.table(data)
         except NoImagesError:
             kept.append(analysis.name)
+        except TooFewRunsError as error:  # studies with too few runs have no such table
+            raise RunError(f"{directory / 'runs.csv'} is damaged: {error}") from None
         else:
             file, types = directory / "tables" / f"{analysis.name}.csv", types_of(table)
             with names_damaged([directory / MARK]):

@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,16 @@ def test_damaged_files_are_named(make, docs, studies, name, old, new):
     file.write_text(text.replace(old, new, 1))
     with pytest.raises(RunError, match=f"{re.escape(str(file))} .*damaged"):
         make(docs, None)
+
+
+def test_rows_that_are_too_few_for_a_table_are_named(tmp_path):
+    """One wrong word in a row, and no seed has a run of every variant."""
+    study = "results/studies/source_counts_reduced"
+    shutil.copytree(SCRIPT.parent / study, tmp_path / study)
+    file = tmp_path / study / "runs.csv"
+    file.write_text(file.read_text().replace("\nonly 1,", "\nx,", 1))
+    with pytest.raises(RunError, match=r"runs\.csv is damaged: shares of variance need two seeds"):
+        runpy.run_path(str(SCRIPT))["remake"](tmp_path / study)
 
 
 def test_tables_are_made_again_from_rows(make, docs, studies):

@@ -11,6 +11,7 @@ study without results is left out.
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from benchmarks import verdicts as rules_of
 from benchmarks.verdicts import OPEN, Verdict
 from benchmarks.verdicts.comparisons import joint_against_single, weighted_losses
 from diffkeras.config import load_config
-from diffkeras.errors import DiffkerasError
+from diffkeras.errors import DiffkerasError, RunError
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.study_data import (
     ALL,
@@ -26,6 +27,7 @@ from diffkeras.studies.study_data import (
     SEED,
     VARIANT,
     StudyData,
+    TooFewRunsError,
     names_damaged,
     read_study,
     read_table,
@@ -149,10 +151,19 @@ def hard_examples(file: Path) -> list[str]:
 def _judged(claim: Claim, studies: Path) -> Iterator[list[str]]:
     for label, name in claim.studies.items():
         if (data := read(studies, name)) is not None:
-            with names_damaged(
-                [studies / name / file for file in (MARK, "runs.csv", "searches.csv")]
-            ):
-                yield _row(claim.words, label, claim.rule(data))
+            with _names_rows(studies / name):
+                verdict = claim.rule(data)
+            yield _row(claim.words, label, verdict)
+
+
+@contextmanager
+def _names_rows(study: Path) -> Iterator[None]:
+    """Turn errors about the rows of a study into a RunError that names it."""
+    try:
+        with names_damaged([study / file for file in (MARK, "runs.csv", "searches.csv")]):
+            yield
+    except TooFewRunsError as error:
+        raise RunError(f"{study} has too few runs: {error}") from None
 
 
 def _row(words: str, label: str, verdict: Verdict) -> list[str]:
@@ -194,7 +205,9 @@ def weights(studies: Path) -> Iterator[list[str]]:
     """A row for each weighted loss and region: the ratio to the same error without the weight."""
     for label, name in SIZES.items():
         if (data := read(studies, name)) is not None:
-            for each in weighted_losses(data):
+            with _names_rows(studies / name):
+                found = weighted_losses(data)
+            for each in found:
                 p = f"{each.p_holm:.2g}"
                 yield [label, each.loss, each.reference, each.region, str(each.ratio), p]
 
@@ -203,7 +216,9 @@ def joint(studies: Path) -> Iterator[list[str]]:
     """A row for each number of sources: the surrogate of all numbers against that of this one."""
     for label, name in _of("source_counts").items():
         if (data := read(studies, name)) is not None:
-            for count, ratio in joint_against_single(data).items():
+            with _names_rows(studies / name):
+                found = joint_against_single(data)
+            for count, ratio in found.items():
                 yield [label, str(count), str(ratio), f"{ratio.p:.2g}"]
 
 

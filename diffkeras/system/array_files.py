@@ -46,7 +46,8 @@ def read_arrays(path: Path, what: str, most_bytes: int | None = None) -> dict[st
                 raise ValueError(f"it has {size:,} bytes, more than {most_bytes:,} for {what}")
             arrays = {name: archive[name] for name in archive.files}
     except Exception as error:  # of damaged files, NumPy raises any type
-        reason = "it is no .npz file of numbers" if "pickle" in str(error) else error
+        is_pickle = isinstance(error, ValueError) and "pickle" in str(error)  # not in a path
+        reason = "it is no .npz file of numbers" if is_pickle else error
         raise DataError(f"{path} can't be read as {what}: {reason}") from error
     for name, array in arrays.items():  # NumPy returns the bytes of members that are no arrays
         if not isinstance(array, np.ndarray):

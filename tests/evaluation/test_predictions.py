@@ -53,8 +53,9 @@ def archive_of_bytes(path: Path) -> None:
         ("mine.npz", archive_of_bytes, "sources_02 is no array"),
         ("mine.csv", lambda path: path.write_text("1,2"), "it is no .npz file"),
         ("mine.npz", lambda path: None, "can't be read"),
+        ("pickled.npz", lambda path: None, "No such file"),
     ],
-    ids=["text", "bytes", "csv", "missing"],
+    ids=["text", "bytes", "csv", "missing", "missing, with NumPy's word for another error"],
 )
 def test_other_files_are_refused(name, write, message, tmp_path):
     write(tmp_path / name)

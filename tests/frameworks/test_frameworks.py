@@ -97,6 +97,7 @@ def test_jax(kind):
         for step in (2, 2.0)
     )
     assert of_whole == of_real
+    assert solve(problem, {"step": 2}).dtype == np.float64
     with pytest.raises(PhysicsError, match="no part 'decai'"):
         solve(problem, {"decai": 0.1})
     with pytest.raises(PhysicsError, match=r"decay has shape \(3,\)"):

@@ -5,6 +5,7 @@ import runpy
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from benchmarks.verdicts import HOLDS, NOT, OPEN, Verdict
@@ -73,6 +74,28 @@ def test_damaged_files_are_named(tmp_path, name, old, new):
     file.write_text(text.replace(old, new, 1))
     with pytest.raises(RunError, match=rf"{re.escape(str(file))}.*damaged"):
         SCRIPT["main"](tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("trained_sources", "x", r"runs\.csv.* is damaged \(ValueError"),
+        ("training.seed", "0", "source_counts_reduced has too few runs: .* two common seeds"),
+    ],
+)
+def test_damaged_rows_of_joint_surrogates_are_named(tmp_path, column, value, message):
+    """Their ratios are no verdict, and are computed beside them."""
+    study = "results/studies/source_counts_reduced"
+    shutil.copytree(DOCS / study, tmp_path / study)
+    file = tmp_path / study / "runs.csv"
+    rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+    if column == "training.seed":
+        rows = rows[rows[column] == value]
+    else:
+        rows = rows.assign(**{column: value})
+    rows.to_csv(file, index=False)
+    with pytest.raises(RunError, match=message):
+        list(SCRIPT["joint"](tmp_path / "results" / "studies"))
 
 
 def test_the_script_ends_with_one_line(tmp_path):
