@@ -23,6 +23,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "markdown_docstrings",
     "mathml",
+    "phone_figures",
     "playground",
     "tables_from_code",
 ]

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from sphinx.application import Sphinx
 
+GALLERY = "worked_examples"  # where the pages are written
 WIDTH = 3.6  # inches, of a phone's text
 RESOLUTION = 200  # dots per inch: two for each pixel of the style sheet
 AROUND = 0.55  # inches of a panel's height for its title and labels
@@ -21,6 +23,23 @@ IMAGE = """
    :alt: {text}
    :loading: lazy
 """
+
+
+def setup(app: "Sphinx") -> dict[str, Any]:
+    """Before Sphinx-Gallery decides which pages to run, forget those of older drawings."""
+    app.connect("config-inited", lambda app, config: forget_older(Path(app.srcdir, GALLERY)))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def forget_older(gallery: Path) -> None:
+    """Let pages that were built before this module changed run again, because it draws them.
+
+    Sphinx-Gallery itself runs a page only if the page's own text has changed.
+    """
+    changed = Path(__file__).stat().st_mtime
+    for stamp in gallery.glob("*.py.md5"):
+        if stamp.stat().st_mtime < changed:
+            stamp.unlink()
 
 
 def scraper(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
