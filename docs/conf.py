@@ -26,6 +26,7 @@ extensions = [
     "phone_figures",
     "playground",
     "tables_from_code",
+    "wide_pictures",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}  # the gallery writes the latter
 exclude_patterns = ["_build", "gallery/*", "results/*"]
