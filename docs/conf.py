@@ -23,8 +23,10 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "markdown_docstrings",
     "mathml",
+    "phone_figures",
     "playground",
     "tables_from_code",
+    "wide_pictures",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}  # the gallery writes the latter
 exclude_patterns = ["_build", "gallery/*", "results/*"]

@@ -55,6 +55,19 @@ def test_on_a_phone_panels_lie_below_each_other(monkeypatch):
     assert figure.get_size_inches()[0] == phone_figures.WIDTH
 
 
+def test_pages_drawn_before_the_module_changed_run_again(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(GALLERY.parent / "_ext")
+    import phone_figures
+
+    changed = Path(phone_figures.__file__).stat().st_mtime
+    for name, seconds in {"older": -1, "newer": 1}.items():
+        stamp = tmp_path / f"plot_{name}.py.md5"
+        stamp.touch()
+        os.utime(stamp, (changed + seconds,) * 2)
+    phone_figures.forget_older(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["plot_newer.py.md5"]
+
+
 def test_pages_are_short():
     lengths = {
         page.name: len(page.read_text(encoding="utf-8").splitlines())

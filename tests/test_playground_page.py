@@ -156,6 +156,13 @@ def test_the_keyboard_draws_reads_and_undoes(opened):
         assert abs(field(view) - before).max() < 1e-5
 
 
+def test_nothing_is_left_when_all_is_cleared(opened):
+    with opened(390) as view:
+        view.click("[data-part=clear]")
+        assert not field(view).any()
+        assert len(colours(view, "exact")) == 1
+
+
 def test_words_where_nothing_is_proven(opened):
     with opened(1300) as view:
         choose = SCRIPT["choose"]

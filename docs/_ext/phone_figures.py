@@ -10,17 +10,37 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from sphinx.application import Sphinx
 
+GALLERY = "worked_examples"  # where the pages are written
 WIDTH = 3.6  # inches, of a phone's text
 RESOLUTION = 200  # dots per inch: two for each pixel of the style sheet
 AROUND = 0.55  # inches of a panel's height for its title and labels
-TITLE = 10  # points
+TITLE, LABEL, LEGEND = 10, 9, 7  # points
+WIDEST = 1.2  # width of a panel of curves divided by its height, so that a legend leaves them free
 BAR_ASPECT = 20  # length of a colour bar divided by its thickness, for each panel that it spans
 IMAGE = """
 .. image:: /{path}
    :alt: {text}
    :loading: lazy
 """
+
+
+def setup(app: "Sphinx") -> dict[str, Any]:
+    """Before Sphinx-Gallery decides which pages to run, forget those of older drawings."""
+    app.connect("config-inited", lambda app, config: forget_older(Path(app.srcdir, GALLERY)))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def forget_older(gallery: Path) -> None:
+    """Let pages that were built before this module changed run again, because it draws them.
+
+    Sphinx-Gallery itself runs a page only if the page's own text has changed.
+    """
+    changed = Path(__file__).stat().st_mtime
+    for stamp in gallery.glob("*.py.md5"):
+        if stamp.stat().st_mtime < changed:
+            stamp.unlink()
 
 
 def scraper(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
@@ -51,13 +71,19 @@ def stack(figure: "Figure") -> None:
     """Put the panels of a drawn figure below each other, in the order in which they were made."""
     bars = [axes for axes in figure.axes if axes.get_label() == "<colorbar>"]
     panels = [axes for axes in figure.axes if axes not in bars]
-    aspects = [width / height for width, height in map(_size, panels)]
+    aspects = [_aspect(axes) for axes in panels]
     for bar in bars:
         width, height = _size(bar)
         if height > width:
             bar.set_box_aspect(BAR_ASPECT * len(bar._colorbar_info["parents"]))
     for title in [*figure.texts, *(axes.title for axes in panels)]:
         title.set(wrap=True, fontsize=TITLE)
+    for axes in figure.axes:
+        for label in (axes.xaxis.label, axes.yaxis.label):
+            label.set_fontsize(LABEL)
+        if legend := axes.get_legend():
+            for text in legend.get_texts():
+                text.set_fontsize(LEGEND)
     figure.set_layout_engine("constrained")
     _place(figure, panels, [WIDTH / aspect for aspect in aspects])
     figure.draw_without_rendering()  # shows how wide panels are beside their colour bars
@@ -72,6 +98,12 @@ def _place(figure: "Figure", panels: list["Axes"], heights: list[float]) -> None
     for place, axes in zip(grid, panels, strict=True):
         axes.set_subplotspec(place)
     figure.set_size_inches(WIDTH, sum(rows))
+
+
+def _aspect(axes: "Axes") -> float:
+    """Width of a panel divided by its height, for a phone."""
+    width, height = _size(axes)
+    return min(width / height, WIDEST) if axes.get_aspect() == "auto" else width / height
 
 
 def _size(axes: "Axes") -> tuple[float, float]:

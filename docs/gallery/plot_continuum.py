@@ -53,7 +53,7 @@ for case, order in ((wall, 1.8), (producing, 1.8), (holding, 0.6)):
     assert slope > order
     left.loglog(steps, errors, "o-", label=f"{case.__name__}: order {slope:.1f}")
 left.set(title="Mean distance from the formula", xlabel="step [diffusion lengths]")
-left.legend()
+left.legend(), left.set_xticks(steps, steps), left.minorticks_off()
 radius = grid(0.2)[0]
 right.plot(radius[radius < 3], holding(0.2), ".")
 right.set(title="A disc that holds 1: errors, step 0.2", xlabel="distance from its centre")

@@ -43,7 +43,7 @@ outcomes = verdicts["verdict"].str.strip("*")
 print(outcomes.value_counts().to_string())
 counts = pd.crosstab(verdicts["claim"], outcomes).loc[verdicts["claim"].unique()[::-1]]
 
-axes = plt.figure(figsize=(11, 9), layout="constrained").subplot_mosaic("ec;sc")
+axes = plt.figure(figsize=(8, 8), layout="constrained").subplot_mosaic("ec;sc")
 for name, table in studies.items():
     axes["e"].errorbar(table.index, table["mean"], table["std"], marker="o", label=name)
     axes["s"].plot(table.index, table["std"] / table["mean"], marker="o", label=name)
@@ -53,8 +53,8 @@ axes["e"].legend(fontsize=7)
 shown = [outcome for outcome in COLORS if outcome in counts]
 counts[shown].plot.barh(stacked=True, width=0.3, color=COLORS, ax=axes["c"], xlabel="studies")
 for place, claim in enumerate(counts.index):
-    axes["c"].text(0, place + 0.2, claim, fontsize=7, in_layout=False)
-axes["c"].set(title="Verdicts on the paper's claims", yticks=[], ylabel="")
-axes["c"].set_ylim(-4, len(counts))
+    axes["c"].text(0, place + 0.2, claim.split(" (")[0], fontsize=6.5, in_layout=False)
+axes["c"].set(title="Verdicts on the paper's claims", yticks=[], ylabel="", ylim=(-4, len(counts)))
+axes["c"].legend(loc="lower right", fontsize=7)
 axes["c"].set_xticks(range(counts.sum(axis=1).max() + 1))
 plt.show()

@@ -31,7 +31,6 @@ for row, (name, field) in zip(axes, wrong.items(), strict=True):
     assert (true <= bound + 1e-12).all()
     assert certificate.error_bound < 3 * true.max()
     row[0].imshow(field, vmin=0, vmax=1)
-    row[0].set_ylabel(name, fontsize=12)
     for axis, values in zip(row[1:3], (true, bound), strict=True):
         picture = axis.imshow(values, vmin=0, vmax=bound.max(), cmap="magma")
     figure.colorbar(picture, ax=row[2])
@@ -39,5 +38,5 @@ for row, (name, field) in zip(axes, wrong.items(), strict=True):
     row[3].axline((1e-3, 1e-3), (1e-2, 1e-2), color="k", linewidth=0.8)
     row[3].set(xlabel="true error", ylabel="bound", xlim=(1e-6, None), ylim=(1e-6, None))
     for axis, title in zip(row, ("Field", "True error", "Proven bound", "Each node"), strict=True):
-        axis.set_title(title)
+        axis.set_title(f"{title}, {name}")
 plt.show()

@@ -16,8 +16,9 @@
   const MAPS = {
     exact: "Exact field", predicted: "Prediction", error: "True error", bound: "Proven bound",
   };
-  const HELP = "Draw with the mouse, or with a finger on the first map. With the keyboard: "
-    + "arrow keys move (with Shift by 5 nodes), Space draws, Ctrl+Z undoes.";
+  const HELP = "Draw with the mouse, or with a finger on the first map. "
+    + '<span class="keys">With the keyboard: arrow keys move (with Shift by 5 nodes), '
+    + "Space draws, Ctrl+Z undoes.</span>";
 
   const option = (value, text = value, chosen = false) =>
     `<option value="${value}"${chosen ? " selected" : ""}>${text}</option>`;
@@ -250,6 +251,7 @@
       program.hidden = false;
       program.value = text;
       program.select();
+      program.scrollIntoView({ block: "nearest" }); // on a phone it is far below the button
       // browsers may refuse it to a page that is opened as a file; the text is selected then
       if (navigator.clipboard) navigator.clipboard.writeText(text).catch(() => {});
       this.parts.heard.textContent = "The Python code is below the maps.";

@@ -87,7 +87,9 @@
      and size is the largest value. It is corrected until errorBound ≤ tolerance · size, or rounding
      permits no better one. errorBound is infinite where nothing could be proven. */
   function solve(problem, tolerance = 1e-9, start = null) {
-    let field = problem.withFixedValues(start);
+    // Without sources the field is 0; from the last one, no step would be small enough beside it.
+    const hasSources = largest(problem.values) > 0 || largest(problem.production) > 0;
+    let field = problem.withFixedValues(hasSources ? start : null);
     const unproven = () => ({ field, errorBound: Infinity, size: largest(field) });
     if (!problem.hasFree) return { field, errorBound: 0, size: largest(field) };
     const operator = problem.operator(problem.slope(field));
