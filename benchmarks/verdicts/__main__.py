@@ -9,6 +9,7 @@ weights.md, joint.md and recipe.md into docs/results/findings. The rules are in
 study without results is left out.
 """
 
+import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -282,6 +283,9 @@ def _in_one_line(rule: Callable[..., Verdict]) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     try:
         main(ROOT / "docs", ROOT / "benchmarks" / "results")
     except DiffkerasError as error:

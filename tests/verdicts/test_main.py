@@ -98,7 +98,8 @@ def test_damaged_rows_of_joint_surrogates_are_named(tmp_path, column, value, mes
         list(SCRIPT["joint"](tmp_path / "results" / "studies"))
 
 
-def test_the_script_ends_with_one_line(tmp_path):
+def test_the_script_ends_with_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", [FILE])
     script = tmp_path / FILE
     study = tmp_path / "docs" / "results" / "studies" / "size_and_loss_reduced"
     study.mkdir(parents=True)

@@ -43,7 +43,8 @@ def table(data: StudyData, regions: Collection[str] = tuple(REGION_ERRORS)) -> p
     distribution, for normally distributed (ln) errors. Three seeds say little, so the rows all pool
     the variances within the settings. The same seeds are used for all settings and one may be
     better for all of them, so df is smaller there than the sum of the settings' by the design
-    effect of their correlation (Kish 1965). exponent is q in sd ~ N^q, from a gamma regression of
+    effect of their correlation (Kish 1965). Draws of the examples that share their seeds count by
+    theirs. exponent is q in sd ~ N^q, from a gamma regression of
     the variances on ln N with an intercept for each setting (McCullagh and Nelder 1989; Aitkin
     1987); it is negative where the fluctuation falls, and the fall is beyond chance where its 95 %
     limits are both negative. What another choice of training examples would change is not part of
@@ -65,7 +66,8 @@ def table(data: StudyData, regions: Collection[str] = tuple(REGION_ERRORS)) -> p
     for place, of_region in grouped(rows, ["region"]):
         for quantity, column in COLUMNS.items():
             spreads = _spreads(of_region, [*names, SIZE], column)
-            effect = design_effect(of_region, names)
+            spreads["df"] /= design_effect(of_region, ["draw"], [SIZE, *names])
+            effect = design_effect(of_region, names, [SIZE, "draw"])
             fitted = _with_exponents(spreads, names, effect)
             parts += [part.assign(**place, quantity=quantity) for part in fitted]
     joined = pd.concat(parts, ignore_index=True)
@@ -135,30 +137,34 @@ def exponent(spreads: pd.DataFrame, design_effect: float = 1.0) -> dict[str, flo
     return dict(zip(names, (fit.params["ln_size"] / 2, low / 2, high / 2), strict=True))
 
 
-def design_effect(runs: pd.DataFrame, names: list[str]) -> float:
-    """By how much settings that share their seeds are worth less than independent ones.
+def design_effect(runs: pd.DataFrame, series: list[str], cells: list[str]) -> float:
+    """By how much series that share their seeds are worth less than independent ones.
 
-    1 + (settings − 1) · mean ρ², for their variance, because the variances of two normal samples
-    of a pair with correlation ρ have the correlation ρ² (Kish, Survey Sampling, 1965, section 5.4).
-    What ρ² is by chance, 1 / degrees of freedom, is taken off. ρ is that of the deviations from
-    the mean of each size and draw of examples, over the seeds that all settings have.
+    1 + (series − 1) · mean ρ², for their variance, because the variances of two normal samples of a
+    pair with correlation ρ have the correlation ρ² (Kish, Survey Sampling, 1965, section 5.4). What
+    ρ² is by chance, 1 / degrees of freedom, is taken off. ρ is that of the deviations from the mean
+    of each cell, over the seeds that all series have.
+
+    Args:
+        runs: with `seed` and `ln_error`.
+        series: the columns that tell the series apart: settings, or draws of the examples.
+        cells: those within which the seeds are compared.
     """
-    settings = len(runs[names].drop_duplicates()) if names else 1
-    if settings == 1:
-        return 1.0
-    wide = runs.pivot(index=[SIZE, "draw", "seed"], columns=names, values="ln_error").dropna()
-    cells = [SIZE, "draw"]
+    number = len(runs[series].drop_duplicates()) if series else 1
+    if number == 1 or not runs.duplicated([*cells, "seed"]).any():
+        return 1.0  # one series, or each has seeds of its own
+    wide = runs.pivot(index=[*cells, "seed"], columns=series, values="ln_error").dropna()
     wide = wide[wide.groupby(cells)[wide.columns[0]].transform("size") > 1]
     if wide.empty:
-        return float(settings)  # as if all settings had the same deviations
+        return float(number)  # as if all series had the same deviations
     sizes = wide.index.get_level_values(SIZE)
     centred = wide - wide.groupby(cells).transform("mean")
     scale = (centred**2).mean(axis=1).groupby(sizes).transform("mean") ** 0.5
     deviations = centred.div(scale.clip(lower=1e-300), axis=0)
     df = len(deviations) - len(wide.groupby(cells))
     squares = np.corrcoef(deviations.to_numpy().T) ** 2
-    mean = (squares.sum() - settings) / (settings * (settings - 1))
-    return 1 + (settings - 1) * max(0.0, (df * mean - 1) / (df - 1))
+    mean = (squares.sum() - number) / (number * (number - 1))
+    return 1 + (number - 1) * max(0.0, (df * mean - 1) / (df - 1))
 
 
 def figure(table: pd.DataFrame, data: StudyData) -> Figure:

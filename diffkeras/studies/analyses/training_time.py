@@ -80,6 +80,7 @@ def table(data: StudyData) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@np.errstate(over="ignore")  # infinitely far from a line that reaches 0
 def misfit(runs: pd.DataFrame, line: Any) -> dict[str, float]:
     """How far the mean times of the sizes lie from a line, see `table`.
 

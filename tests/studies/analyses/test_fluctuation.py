@@ -58,18 +58,30 @@ def test_settings_that_scatter_alike_count_as_one():
     assert pooled["exponent_low"] == pytest.approx(alone["exponent_low"], rel=0.1)
 
 
-def deviations(values: np.ndarray) -> pd.DataFrame:
-    """(settings, sizes, seeds) ln errors as rows of runs."""
+def test_draws_that_share_their_seeds_count_by_their_correlation():
+    rng = np.random.default_rng(0)
+    seeds = rng.normal(size=(1, 40, 2))  # their initial weights decide
+    alike = deviations(seeds + 0.02 * rng.normal(size=(3, 40, 2)), "draw")
+    assert design_effect(alike, ["draw"], [SIZE]) == pytest.approx(3, rel=0.05)
+    apart = alike.assign(seed=alike["seed"] + 2 * alike["draw"])
+    assert design_effect(apart, ["draw"], [SIZE]) == 1
+
+
+CELLS = [SIZE, "draw"]
+
+
+def deviations(values: np.ndarray, series: str = "setting") -> pd.DataFrame:
+    """(series, sizes, seeds) ln errors as rows of runs."""
     places = np.indices(values.shape).reshape(3, -1)
-    rows = dict(zip(("setting", SIZE, "seed"), places, strict=True))
-    return pd.DataFrame({**rows, "draw": "", "ln_error": values.ravel()})
+    rows = dict(zip((series, SIZE, "seed"), places, strict=True))
+    return pd.DataFrame({"draw": "", **rows, "ln_error": values.ravel()})
 
 
 def test_the_design_effect_predicts_the_variance_of_a_pooled_variance():
     rng = np.random.default_rng(0)
     shared = 0.8 * rng.normal(size=(1, 4000, 3))
     values = shared + 0.6 * rng.normal(size=(5, 4000, 3))  # correlation 0.64, variance 1
-    effect = design_effect(deviations(values.reshape(5, 1, -1)), ["setting"])
+    effect = design_effect(deviations(values.reshape(5, 1, -1)), ["setting"], CELLS)
     assert effect == pytest.approx(1 + 4 * 0.64**2, rel=0.05)
     pooled = values.var(axis=2, ddof=1).mean(axis=0)
     assert pooled.var() == pytest.approx(2 / (5 * 2) * effect, rel=0.1)
@@ -77,9 +89,11 @@ def test_the_design_effect_predicts_the_variance_of_a_pooled_variance():
 
 def test_independent_settings_have_no_design_effect():
     rng = np.random.default_rng(0)
-    found = [design_effect(deviations(rng.normal(size=(8, 4, 4))), ["setting"]) for _ in range(50)]
+    found = [
+        design_effect(deviations(rng.normal(size=(8, 4, 4))), ["setting"], CELLS) for _ in range(50)
+    ]
     assert 1 <= np.mean(found) < 1.2
-    assert design_effect(deviations(rng.normal(size=(3, 4, 1))), ["setting"]) == 3.0
+    assert design_effect(deviations(rng.normal(size=(3, 4, 1))), ["setting"], CELLS) == 3.0
 
 
 def spreads(level: float, sizes: tuple[int, ...], power: float, df: int = 2) -> pd.DataFrame:
