@@ -154,8 +154,9 @@ class Solution(ProvenField):
 
         Args:
             cotangent: ∂J/∂u on each node, of the field's shape.
-            tolerance: of the adjoint, relative to its largest |value|; the derivatives also have
-                the relative error of the field.
+            tolerance: of the adjoint, relative to its largest |value|, by an estimate: what is
+                proven is `adjoint_bound`. The derivatives also have the relative error of the
+                field.
 
         Returns:
             A mapping from names of parts (`parts_of`) to numbers and arrays of the parts' shapes;

@@ -78,17 +78,23 @@ def replacing_by_saved_model(
         setattr(servable, name, function)
     signatures = {"serving_default": serve, **functions}
     del signatures["serve"]
-    description = describe(surrogate, functions)
+    proofs = None if surrogate.config.takes_parameters else lattice or surrogate.lattice
+    description = describe(surrogate, functions, proofs)
     with replacing_saved_model(path, servable, signatures, description) as partial:
         yield partial
 
 
-def describe(surrogate: Surrogate, functions: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def describe(
+    surrogate: Surrogate,
+    functions: Mapping[str, Any] | None = None,
+    proof_lattice: tuple[int, int] | None = None,
+) -> dict[str, Any]:
     """The description of an export, for people and programs without diffkeras.
 
     Args:
         surrogate: what is exported.
         functions: of the export, by name; None for `serve` alone.
+        proof_lattice: (rows, columns) of `certified` and `refined`, if there are any.
     """
     config, limits = surrogate.config, surrogate.config.data.diffusion_length
     physics = {**config.physics.model_dump(mode="json"), "lattice": surrogate.lattice}
@@ -117,6 +123,7 @@ def describe(surrogate: Surrogate, functions: Mapping[str, Any] | None = None) -
         physics=physics,
         equation=_equation(surrogate),
         functions=inputs if functions is None else names_of_inputs(functions),
+        proof_lattice=proof_lattice,
         input=content,
         output=f"fields, {images}",
         model={**network, "numbers": surrogate.model.count_params()},

@@ -46,6 +46,9 @@ class Description(BaseModel, extra="forbid"):
     )
     equation: str = Field(description="which the fields satisfy")
     functions: dict[str, list[str]] = Field(description="names of the inputs of each function")
+    proof_lattice: list[int] | None = Field(
+        description="[rows, columns] on which `certified` and `refined` work; null without them"
+    )
     input: str = Field(description="shapes, types and scale in words")
     output: str = Field(description="shapes, types and scale in words")
     model: dict[str, Any] | None = Field(description="of a surrogate: its section model, numbers")

@@ -147,6 +147,7 @@ class CertifiedFamily(tf.Module):
             physics={"parameters": dict(zip(family.names, map(list, ranges), strict=True))},
             equation=EQUATION,
             functions=names_of_inputs(functions),
+            proof_lattice=family.problem.lattice,
             input=f"parameters, float64 (batch, {len(family.names)}), in that order",
             output="fields (batch, rows, columns, 1)",
             model=None,

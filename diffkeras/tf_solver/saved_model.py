@@ -184,6 +184,7 @@ def write_solver(path: Path, solver: Any, sources: SourceMeaning, arrays: list[t
         physics=physics,
         equation=EQUATION,
         functions=names_of_inputs(functions),
+        proof_lattice=solver.lattice,
         input=f"source images, {numbers}, linear scale; fixed, bool, of the same shape or with "
         f"a batch of 1; production, {numbers}, linear scale, per unit of time; {MEANING[sources]}",
         output=f"fields, {numbers}, linear scale",

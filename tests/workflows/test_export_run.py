@@ -173,6 +173,8 @@ def test_the_command_says_what_it_wrote(diffkeras, own_run, format):
         certified = tf.saved_model.load(str(path)).signatures["certified"]
         proven = certified(source_images=tf.one_hot([[[3] * 8]], 12)[0, ..., None])
         assert proven["field"].shape == (1, 8, 12, 1)
+        description = json.loads((path / "diffkeras.json").read_text())
+        assert description["proof_lattice"] == [8, 12]
 
 
 @needs_extra
