@@ -18,15 +18,7 @@ from diffkeras.errors import PhysicsError
 
 logger = logging.getLogger("diffkeras.workflows.some")
 
-DISCS = "lattice: 16\nsources: [{row: 8, column: 8, radius: 2, value: 1}]\n"
 COMMAND = [sys.executable, "-c", "from diffkeras.cli import main; main(prog_name='diffkeras')"]
-
-
-@pytest.fixture
-def discs(tmp_path):
-    file = tmp_path / "discs.yaml"
-    file.write_text(DISCS)
-    return file
 
 
 @pytest.fixture
@@ -59,7 +51,7 @@ def test_an_error_of_any_kind_is_one_short_line(
     diffkeras, broken, discs, tmp_path, error, status, words
 ):
     broken(error)
-    result = diffkeras("solve", discs, "--lattice", 16, "-o", tmp_path / "field.npy")
+    result = diffkeras("solve", discs, "-o", tmp_path / "field.npy")
     [line] = result.stderr.splitlines()
     assert (result.exit_code, result.stdout) == (status, "")
     assert line.startswith("Error: ")

@@ -97,7 +97,16 @@ class Units:
         return cls(rate if extreme else rate * step**2, step, amount)
 
 
-def random_problem(
+def random_problem(seed: Any, **options: Any) -> Problem:
+    """The problem of a seed; options are those of `random_arguments`.
+
+    Raises:
+        PhysicsError: if the problem has no solution.
+    """
+    return Problem(**random_arguments(seed, **options))
+
+
+def random_arguments(
     seed: Any,
     *,
     terms: tuple[str, ...] = (),
@@ -107,8 +116,8 @@ def random_problem(
     medium: Medium | None = None,
     units: Units | None = None,
     moderate: bool = False,
-) -> Problem:
-    """The problem of a seed.
+) -> dict[str, Any]:
+    """The arguments of the problem of a seed, which may have no solution.
 
     Args:
         seed: of all draws, or their generator.
@@ -119,9 +128,6 @@ def random_problem(
         medium: drawn by default.
         units: drawn by default, extreme ones where no uptake makes problems hard.
         moderate: factors of ten between numbers, positive values, and units of 1.
-
-    Raises:
-        PhysicsError: if the problem has no solution.
     """
     rng = np.random.default_rng(seed)
     terms = {*terms, *(term for term in maybe if rng.random() < 0.5)}
@@ -145,7 +151,13 @@ def random_problem(
             production = _production(rng, medium, lattice, units.amount)
     uptake = _uptake(rng, lattice, medium, units.amount, moderate) if saturates else None
     values = np.abs(values) if saturates else values
-    return Problem(values * fixed, fixed=fixed, production=production, uptake=uptake, medium=medium)
+    return {
+        "source_image": values * fixed,
+        "fixed": fixed,
+        "production": production,
+        "uptake": uptake,
+        "medium": medium,
+    }
 
 
 def moderate_problem(seed: int) -> Problem:
@@ -239,23 +251,20 @@ def _medium(
     if moderate or "uptake" in terms:
         share = 10 ** rng.uniform(-2, -0.3) if moderate or rng.random() < 0.7 else 0.0
     diffusivity: Any = rate
-    decay: Any = share * rate / step**2
     kind = rng.choice(["uniform", "axes", "nodes", "nodes", "wall"])
-    if "maps" in terms:
-        maps = random_maps(rng, lattice, Medium(rate, decay, dimensions=len(lattice)))
-        diffusivity, decay = maps["diffusivity"], maps["decay"]
+    if "maps" in terms or (kind == "nodes" and not moderate):
+        maps = random_maps(rng, lattice, Medium(rate, share * rate, dimensions=len(lattice)))
+        diffusivity = maps["diffusivity"]
+        share = share * maps["decay"] / max(maps["decay"].max(), 1e-300)
         if moderate:
             diffusivity = rate * 10 ** rng.uniform(-0.5, 0.5, lattice)
-            decay = decay.max() * 10 ** rng.uniform(-1, 0, lattice)
+            share = np.max(share) * 10 ** rng.uniform(-1, 0, lattice)
     elif kind == "axes":
         diffusivity = tuple(rate * 10 ** rng.uniform(-widest / 2, widest / 2, len(lattice)))
-    elif kind == "nodes" and not moderate:
-        decades = rng.choice([0.5, 3.0, 7.9])
-        diffusivity = rate * 10 ** rng.uniform(-decades / 2, decades / 2, lattice)
-        decay = decay * rng.choice([0.0, 1.0], lattice) if rng.random() < 0.5 else decay
     elif kind == "wall" and not moderate:  # it lets little pass
         diffusivity = np.full(lattice, rate)
         diffusivity[..., lattice[-1] // 2] *= 10 ** -rng.uniform(1, 7.9)
+    decay = share * np.max(diffusivity) / step**2
     return Medium(diffusivity, decay, step, boundary, len(lattice))
 
 

@@ -5,7 +5,6 @@ from operator import attrgetter
 
 import numpy as np
 import pytest
-from predictions import predict
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, sample_sources, solve
@@ -15,6 +14,7 @@ from diffkeras.physics.equations.spectral import spectral_operator
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.rounding import inverse_norm_bound
 from tests.helpers.plain_equations import matrix_of
+from tests.helpers.predictions import predict
 
 
 def assert_bounds_hold(certificate, prediction, exact, fixed, solver_rounding=0.0):

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from known_networks import produced, surrogate_of
 
 from diffkeras.config import Config
 from diffkeras.errors import DataError
 from diffkeras.physics import Problem
 from diffkeras.surrogates.inputs import problem_of
 from diffkeras.workflows import evaluate
+from tests.helpers.known_networks import produced, surrogate_of
 from tests.helpers.plain_equations import matrix_of
 
 LENGTHS = (2.0, 5.0, 15.0)
