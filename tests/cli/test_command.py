@@ -51,7 +51,7 @@ def test_an_error_of_any_kind_is_one_short_line(
     diffkeras, broken, discs, tmp_path, error, status, words
 ):
     broken(error)
-    result = diffkeras("solve", discs, "-o", tmp_path / "field.npy")
+    result = diffkeras("solve", discs, "--lattice", "24x32", "-o", tmp_path / "field.npy")
     [line] = result.stderr.splitlines()
     assert (result.exit_code, result.stdout) == (status, "")
     assert line.startswith("Error: ")
@@ -191,4 +191,4 @@ def test_a_terminal_that_lacks_a_character_gets_an_escape(discs, tmp_path):
         env={**os.environ, "PYTHONIOENCODING": "koi8-r"},
     )
     assert done.returncode == 0, done.stderr
-    assert "(16\\xd716 float64)" in done.stdout
+    assert "(24\\xd732 float64)" in done.stdout
