@@ -97,18 +97,18 @@ def _by_corrections(
     """
     steps, slope = LinearSteps(equations), equations.slope(field)
     result: NDArray = np.array(values)
+    size = largest(result)
     aim, best, stalled = ESTIMATE_MARGIN * tolerance, np.inf, 0
     promised = 0.0
     while True:
-        size, residual = largest(result), supply.astype(result.dtype)
+        residual, goal = supply, Goal(SINGLE_REDUCTION, relative_error=aim)
         if size:
-            residual -= equations.volumes.apply(result)
+            residual = equations.volumes.apply(result)
             if not equations.is_linear:
-                residual -= slope * result
-            residual *= equations.free
-        goal = Goal(LATER_REDUCTION, aim * size)
-        if not size:
-            goal = Goal(SINGLE_REDUCTION, relative_error=aim)
+                residual += slope * result
+            np.subtract(supply, residual, out=residual)
+            np.copyto(residual, 0.0, where=equations.fixed)
+            goal = Goal(LATER_REDUCTION, aim * size)
         move = steps.solve(slope, residual, goal)
         del residual
         result += move.solution
