@@ -10,7 +10,8 @@ import pytest
 from diffkeras.errors import ConfigurationError, Interrupted, InUseError, RunError
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
-from diffkeras.workflows import train, train_run
+from diffkeras.training import loop
+from diffkeras.workflows import train
 from tests.helpers.damaged_files import flip_a_bit
 from tests.helpers.new_process import NewProcess
 from tests.helpers.stopped_training import hit_at, stop_at
@@ -141,7 +142,7 @@ def test_a_run_that_stopped_early_stays_stopped(tiny, data_dir, tmp_path, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(train_run, "write_results", interrupted)
+        patch.setattr(loop, "write_results", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train(config, data_dir, tmp_path / "run")
     resumed = train(config, data_dir, tmp_path / "run").state()
