@@ -24,7 +24,7 @@ from tests.helpers.random_problems import (
     random_lattice,
 )
 
-SECONDS = 20.0  # for one problem, whose lattice has at most 40 × 40 or 10 × 10 × 10 nodes
+SECONDS = 20.0  # of CPU for one problem, whose lattice has at most 40 × 40 or 10 × 10 × 10 nodes
 PROVING = ("newton-cg",)  # methods that prove their tolerance
 PROVABLE = 1e-7  # a decay, as a share of D/h², with which closed lattices have proofs
 WITHIN = 0.1  # errors of predictions whose bounds shall say something
@@ -36,18 +36,18 @@ IMAGES = 4  # of a batch
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in the main thread after some time."""
+    """Raise TimeoutError in the main thread after some time of all threads."""
 
     def stop(*_: object) -> None:
         raise TimeoutError
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def _uses_transforms(problem: Problem) -> bool:
