@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from diffkeras.cli.options import (
-    WholeRange,
     command,
     path_option,
     processes_option,
@@ -15,8 +14,8 @@ from diffkeras.cli.options import (
     threads_option,
 )
 
-SIDES = WholeRange(16, 4096)
-SIZES = WholeRange(1, 100_000)
+SIDES = click.IntRange(16, 4096)
+SIZES = click.IntRange(1, 100_000)
 
 _number = partial(click.option, metavar="N", show_default=True)
 
@@ -68,7 +67,7 @@ _number = partial(click.option, metavar="N", show_default=True)
 )
 @_number(
     "--latency",
-    type=WholeRange(0, 1_000_000),
+    type=click.IntRange(0, 1_000_000),
     default=0,
     help="Single calls of each method whose first, p50 and p99 times and memory are reported, at "
     "least some hundreds for p99; 0 for none.",

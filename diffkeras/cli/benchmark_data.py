@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from diffkeras.cli.options import (
-    WholeRange,
     command,
     data_dir_option,
     file_option,
@@ -77,7 +76,7 @@ def _list() -> None:
 @click.option(
     "--bounds",
     metavar="N",
-    type=WholeRange(0, 100_000),
+    type=click.IntRange(0, 100_000),
     default=50,
     show_default=True,
     help="Images of each split whose errors are bounded by a proof, which takes about as long as a "

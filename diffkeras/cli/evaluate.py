@@ -7,7 +7,6 @@ import click
 
 from diffkeras.cli.options import (
     INPUT,
-    WholeRange,
     collect_overrides,
     command,
     config_option,
@@ -86,7 +85,7 @@ class NamedType(click.ParamType):
 @click.option(
     "--worst-cases",
     metavar="N",
-    type=WholeRange(1, 1_000_000),
+    type=click.IntRange(1, 1_000_000),
     help="Also search for images with a larger error, by N tries from each of the 3 worst test "
     "images.  [default: no search]",
 )

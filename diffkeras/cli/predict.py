@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from diffkeras.cli.options import (
-    Number,
     command,
     file_option,
     map_option,
@@ -32,7 +31,7 @@ from diffkeras.cli.options import (
 @click.option(
     "--diffusion-length",
     metavar="NUMBER",
-    type=Number(),
+    type=float,
     help="Diffusion length [length], for a surrogate that was trained on several.",
 )
 @map_option(
@@ -51,7 +50,7 @@ from diffkeras.cli.options import (
 @click.option(
     "--tolerance",
     metavar="NUMBER",
-    type=Number(),
+    type=float,
     help="Largest error, relative to the largest value. The field is solved where this is not "
     "proven of the prediction.",
 )
@@ -134,7 +133,7 @@ def _point(parameters: tuple[str, ...], problem: Mapping[str, Any]) -> dict[str,
         if name in point:
             raise click.BadParameter(f"{name} occurs twice", param_hint="--parameter")
         try:
-            point[name] = float(Number().convert(value, None, None))
+            point[name] = float(click.FLOAT(value))
         except click.BadParameter as error:
             raise click.BadParameter(f"{name}: {error.message}", param_hint="--parameter") from None
     return point

@@ -10,9 +10,7 @@ import click
 
 from diffkeras.cli.options import (
     INPUT,
-    Number,
     NumberOrMap,
-    WholeRange,
     boundary_option,
     command,
     map_option,
@@ -26,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 NEGLIGIBLE = 1e-9  # rounding may make values negative by this share of the largest
 
-_number = partial(click.option, metavar="NUMBER", type=Number(), show_default=True)
+_number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 
 
 def _given_sides() -> dict[str, Any]:
@@ -139,7 +137,7 @@ class MethodType(click.ParamType):
 )
 @click.option(
     "--dimensions",
-    type=WholeRange(2, 3),
+    type=click.IntRange(2, 3),
     help="3: arrays of three axes are one image, (planes, rows, columns), and lists are of balls, "
     "which have a plane, too.  [default: 3 with a boundary for each of three axes, else 2]",
 )

@@ -18,7 +18,6 @@ from diffkeras.physics import Certificate, Family, Medium, Problem, Sources
 from diffkeras.physics.arguments import check_relative_tolerance
 from diffkeras.physics.families.proofs import Barriers, FamilyProofs
 from diffkeras.physics.problem.problem import as_problem
-from diffkeras.representation.transforms import Transform
 from diffkeras.surrogates.family_barriers import read_barriers
 from diffkeras.surrogates.inputs import (
     SurrogateKeywords,
@@ -48,11 +47,6 @@ class Surrogate:
     model: keras.Model
     config: Config
     barriers: Barriers | None = None
-
-    @property
-    def transform(self) -> Transform:
-        """The pointwise transform between the linear and the network's scale."""
-        return self.config.model.get_transform()
 
     @property
     def production(self) -> bool:

@@ -80,7 +80,7 @@ def test_models_are_ranked_by_their_errors(split, tmp_path):
     first, second = text.splitlines()[6:8]
     assert first.startswith("| near/er | 0.1 |")
     assert second.startswith("| half | 0.4 ± 0.1 |")
-    assert "\n| [near/er](https://a.org) | 0 |" in text
+    assert "\n| [near/er](https://a.org) | nobody | 0 |" in text
     assert r"| \<b\> |" in text
     assert "\n| half | 1.5 | 2 | 20,000 |  |  |  |\n| near/er |  |  |" in text
 

@@ -157,7 +157,7 @@ def test_each_optimizer_trains_and_its_averaged_model_is_kept(tiny, data_dir, tm
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     assert float(rows[-1]["learning_rate"]) == pytest.approx(0, abs=1e-9)
     surrogate = load_surrogate(run.path)
-    inverse = surrogate.transform.inverse
+    inverse = config.model.get_transform().inverse
     errors = [
         np.abs(
             inverse(surrogate.model(x).numpy()) - inverse(unpack_target(y).field.numpy()[..., None])

@@ -30,7 +30,7 @@ def clips_and_averages_as_one(optimizer: str, group: ProcessGroup) -> None:
     for strategy in (tf.distribute.OneDeviceStrategy("CPU:0"), group.strategy):
         keras.utils.set_random_seed(0)
         with strategy.scope():
-            model = encoder_decoder(width=2, depth=1, batch_norm=False)
+            model = encoder_decoder(width=2, depth=1)
             model.compile(make_optimizer(config, 10), get_loss("squared"))
         batches = tf.data.Dataset.from_tensor_slices((x, x)).batch(4).repeat(2)
         model.fit(batches, verbose=0)
