@@ -25,7 +25,10 @@ FORMATS = ("png", "pdf", "svg")  # of figures
 PICTURES = tuple(f"figures/*.{kind}" for kind in FORMATS)
 FILES = ("metrics.json", "examples.csv", "errors.tex", *PICTURES, "report.html")
 # of the columns in `ERRORS`
-HEADINGS = ("lattice MAE", "sources", "field", "R1", "R2", "R3", "relative L2", "maximum error")
+HEADINGS = (
+    *("lattice MAE", "sources", "field", "R1", "R2", "R3"),
+    *("nRMSE (relative L2)", "maximum error"),
+)
 
 
 def write_results(

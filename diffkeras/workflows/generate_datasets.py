@@ -218,7 +218,7 @@ def generate_test_set(
         show_progress: whether to draw a progress bar.
 
     Returns:
-        Its configuration with the overrides, for `evaluate` and `evaluate_foreign`.
+        Its configuration with the overrides, for `evaluate`.
 
     Raises:
         ConfigurationError: there is no such benchmark, or an override would make another test set.
