@@ -200,7 +200,7 @@ def describe(name: str) -> list[tuple[str, str]]:
     rows, columns = physics.lattice
     radius = data.radius if isinstance(data.radius, tuple) else (data.radius, data.radius)
     examples = data.train_examples_used * len(data.sources)
-    divisor = config.model.sides.divisor
+    divisor = config.model.lattices.divisor
     sides = "any" if divisor == 1 else f"sides that are multiples of {divisor}"
     size = (run.path / "model.keras").stat().st_size
     return [

@@ -93,14 +93,12 @@ def benchmark(output: Path, **options: Any) -> None:
           --processes 1 --threads 1
     """
     start_tensorflow()
-    from diffkeras.evaluation.scoreboard.scores import Protocol
+    from diffkeras.evaluation.scoreboard.scores import Effort
     from diffkeras.workflows import benchmark
 
-    protocol = Protocol(
-        *(options.pop(key) for key in ("batch_sizes", "images", "rounds", "latency"))
-    )
+    effort = Effort(*(options.pop(key) for key in ("batch_sizes", "images", "rounds", "latency")))
     if not options["problems"]:
         del options["problems"]
-    found = benchmark(output, protocol=protocol, **options, show_progress=True)
+    found = benchmark(output, effort=effort, **options, show_progress=True)
     click.echo(found.text)
     click.echo(f"written to {found.path}")

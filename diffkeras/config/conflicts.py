@@ -28,11 +28,11 @@ def conflicts(config: Any) -> Iterator[str]:
 
 
 def _lattice(config: Any) -> Iterator[str]:
-    sides = config.model.sides
+    rule = config.model.lattices
     try:
-        sides.check(config.physics.lattice)
+        rule.check(config.physics.lattice)
     except ValueError as error:
-        yield f"physics.lattice: {error}, {sides.remedy}"
+        yield f"physics.lattice: {error}, {rule.remedy}"
 
 
 def _sources(config: Any) -> Iterator[str]:

@@ -19,7 +19,7 @@ from diffkeras.config.types import (
     SourceCounts,
 )
 from diffkeras.nn.architectures import ARCHITECTURES
-from diffkeras.nn.architectures.architecture import Architecture, Sides
+from diffkeras.nn.architectures.architecture import Architecture, LatticeRule
 from diffkeras.physics import Medium
 from diffkeras.representation.transforms import TRANSFORMS, Transform, get_transform
 
@@ -150,9 +150,9 @@ class ModelConfig(_ModelKeys):
         return self.corrections > 0
 
     @property
-    def sides(self) -> Sides:
+    def lattices(self) -> LatticeRule:
         """The lattices that the network takes."""
-        return self.kind.sides(self.parameters)
+        return self.kind.lattices(self.parameters)
 
 
 # Parts of a loss that may be a name alone → the key of the mapping that the name stands for:

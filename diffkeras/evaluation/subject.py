@@ -86,7 +86,7 @@ def different_physics(learned: Config, tested: Config) -> list[str]:
     keys = ("physics.", "data.divide_by_maximum")
     changed = [d for d in differences(learned, tested) if d.startswith(keys)]
     different = [d for d in changed if not d.startswith("physics.lattice ")]
-    divisor = learned.model.sides.divisor
+    divisor = learned.model.lattices.divisor
     if any(side % divisor for side in tested.physics.lattice):
         different.append(
             f"physics.lattice {value_text(tested.physics.lattice)} here, and the network takes "

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from diffkeras.nn.architectures.architecture import Sides
+from diffkeras.nn.architectures.architecture import LatticeRule
 from diffkeras.nn.arguments import integer
 
 PADDING = 4  # each side is lengthened by its PADDING-th part in zeros
@@ -57,7 +57,7 @@ class SpectralConvolution(layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """The convolved maps."""
-        Sides(shortest=2 * self.modes - 1).check(inputs.shape[1:3])
+        LatticeRule(shortest=2 * self.modes - 1).check(inputs.shape[1:3])
         sides = ops.shape(inputs)[1:3]
         waves = [self._waves(side) for side in sides]
         coefficients = self._multiply(*self._transform(inputs, waves))

@@ -27,7 +27,7 @@ from diffkeras.physics.sampling.placement import Placement
 from diffkeras.physics.sampling.tissue import Tissue
 from diffkeras.physics.sampling.tissue_sampler import TissueSampler
 from diffkeras.physics.solution import BatchSolution, Solution
-from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.steady_state import solve
 
 __all__ = [

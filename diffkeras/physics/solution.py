@@ -19,7 +19,7 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.parts import parts_of_images
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.short_repr import ShortRepr
-from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.system.packages import needs_packages
 
 ROUGH_ERROR = 0.01  # relative, from which slopes of uptake may be those of another field

@@ -74,7 +74,7 @@ class Surrogate:
     @property
     def side_divisor(self) -> int:
         """The number of nodes of each side must be a multiple of this."""
-        return self.config.model.sides.divisor
+        return self.config.model.lattices.divisor
 
     @property
     def medium(self) -> Medium:
@@ -233,7 +233,7 @@ class Surrogate:
         else:
             problem = self.problem(problem, **keywords)
         try:
-            self.config.model.sides.check(problem.lattice)
+            self.config.model.lattices.check(problem.lattice)
         except ValueError as error:
             raise PhysicsError(str(error)) from None
         return problem

@@ -85,7 +85,7 @@ def export_surrogate(
     chosen = get_format(format)
     lattice = lattice or surrogate.lattice
     try:
-        surrogate.config.model.sides.check(lattice)
+        surrogate.config.model.lattices.check(lattice)
     except ValueError as error:
         raise ExportError(f"the network can't take this lattice: {error}") from None
     with full_precision_products():

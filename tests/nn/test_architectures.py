@@ -84,7 +84,7 @@ def test_mixed_precision_field_is_float32(name):
 
 @every_architecture
 def test_sides_are_those_that_the_network_takes(name):
-    sides = ARCHITECTURES[name].sides(SMALL)
+    sides = ARCHITECTURES[name].lattices(SMALL)
     assert (sides.divisor, sides.shortest) == {
         "fourier_neural_operator": (1, 5),
         "unrolled_cg": (1, 1),
