@@ -214,14 +214,14 @@ class NewtonRun:
         best, stopped = np.inf, 0
         while True:
             error = 0.0 if first_share else self._reachable(margin * needed())
-            move = self._step(Goal(self._reduction(), error, first_share, provable=True))
-            before, estimate = move.first_estimate, move.estimate
+            step = self._step(Goal(self._reduction(), error, first_share, provable=True))
+            before, estimate = step.first_estimate, step.estimate
             stopped = 0 if before < best / 2 else stopped + 1
             is_near = (is_linear and first_share > 0) or estimate <= self._reachable(
                 margin * needed()
             )
             # a step of a problem that isn't linear leaves more than its solution is off
-            is_near &= is_linear or not move.iterations
+            is_near &= is_linear or not step.iterations
             stops = stopped > (STALLED_LINEAR_STEPS if is_linear else STALLED_STEPS)
             if is_near or stops or self.steps >= MOST_STEPS:
                 return estimate
