@@ -123,7 +123,7 @@ SPEED = "10. A surrogate is faster by several orders of magnitude"
 TABLES = {"fixed values": "solver.csv", "production": "solver_production.csv"}
 BARE = "transform pair"  # solves nothing
 VERDICTS = ("claim", "study", "verdict", "with one size left out", "measured")
-SUMMARY = ("claim", "verdict, study nearest to the paper", "number that decides", "other studies")
+SUMMARY = ("claim", "verdict of the study nearest to the paper", "number that decides")
 NEAREST = ("paper's recipe", "production")  # in the names of studies that are nearer to the paper
 SECTIONS = {"11": "7"}  # of the page, where that is not the claim's number
 
@@ -150,12 +150,12 @@ def summary(rows: Iterable[list[str]]) -> Iterator[list[str]]:
         of_claim = list(found)
         nearest = max(of_claim, key=lambda row: [part in row[1] for part in NEAREST])
         others = Counter(row[2].strip("*") for row in of_claim if row is not nearest)
+        rest = ", ".join(f"{count} {outcome}" for outcome, count in others.items())
         number = words.partition(".")[0].rstrip("ab")
         yield [
             f"[{words}](#finding-{SECTIONS.get(number, number)})",
-            f"{nearest[2]}: {nearest[1]}",
+            f"{nearest[2]}: {nearest[1]}" + f" (others: {rest})" * bool(rest),
             nearest[-1],
-            ", ".join(f"{count} {outcome}" for outcome, count in others.items()),
         ]
 
 

@@ -76,6 +76,7 @@ class PhonePictures(SphinxTransform):
     def _add(self, image: nodes.image) -> None:
         path = phone_path(Path(image["uri"]))
         file = Path(self.env.relfn2path(str(path))[1])
+        parent, place = image.parent, image.parent.index(image)
         pictures = [image]
         if file.is_file():
             narrow = image.deepcopy()
@@ -84,7 +85,5 @@ class PhonePictures(SphinxTransform):
             narrow.attributes.pop("width", None)
             image["loading"] = "lazy"
             pictures.append(narrow)
-        if isinstance(image.parent, nodes.section):
-            image.replace_self(nodes.container("", *pictures, classes=["picture"]))
-        else:
-            image.replace_self(pictures)
+        framed = nodes.container("", *pictures, classes=["picture"])
+        parent[place : place + 1] = [framed] if isinstance(parent, nodes.section) else pictures
