@@ -31,6 +31,7 @@ from diffkeras.evaluation.figures import (
     error_per_count_figure,
     error_per_length_figure,
 )
+from diffkeras.evaluation.methods import SET
 from diffkeras.evaluation.subject import of_surrogate
 from diffkeras.physics import ExampleRecipe, production_of
 from diffkeras.reporting import data_figures, figures
@@ -93,6 +94,7 @@ def report_figures(run_dir: Path) -> dict[str, Figure]:
     run, evaluation = Run.open(run_dir), run_dir / "evaluation"
     metrics = json.loads((evaluation / "metrics.json").read_text(encoding="utf-8"))["methods"]
     errors = pd.read_csv(evaluation / "examples.csv")
+    errors = errors[~errors["method"].str.endswith(SET)]
     config, subject = run.config(), of_surrogate(dk.load_surrogate(run_dir), run)
     drawn = {
         "cost": cost_figure(metrics, subject),

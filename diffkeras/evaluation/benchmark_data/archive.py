@@ -164,7 +164,7 @@ class BenchmarkSplit:
             The file.
 
         Raises:
-            DataError: fields of another shape, values that aren't finite, or a file of another kind.
+            DataError: fields of another shape, values that aren't finite, or another kind of file.
         """
         if Path(path).suffix.lower() != ".npz":
             raise DataError(f"predictions are written to a .npz, not to {path}")

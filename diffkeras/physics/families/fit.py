@@ -107,4 +107,6 @@ def _check_shapes(arrays: Mapping[str, NDArray], family: Family) -> None:
             raise ValueError(f"{name} has the shape {arrays[name].shape}, not {shape}")
     for name in ("fields", "usual"):
         if name in arrays and arrays[name].shape[-len(lattice) :] != lattice:
-            raise ValueError(f"{name} has the shape {arrays[name].shape}, not the lattice {lattice}")
+            raise ValueError(
+                f"{name} has the shape {arrays[name].shape}, not the lattice {lattice}"
+            )
