@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from diffkeras.studies.statistics.comparison import seed_ratio
-from diffkeras.studies.study_data import DRAW, StudyData, TooFewRunsError, with_seed
+from diffkeras.studies.study_data import DRAW, SIZE, StudyData, TooFewRunsError, with_seed
 
 HOLDS, NOT, OPEN = "holds", "does not hold", "not decided"
 MARGIN = 0.05  # errors that differ by less than this part of them count as equal
@@ -50,11 +50,19 @@ def the_same_without_any_size(rule: Rule) -> Rule:
     @functools.wraps(rule)
     def judge(data: StudyData) -> Verdict:
         whole = rule(data)
-        left_out = {size: _outcome(rule, data.without_size(size)) for size in data.sizes}
+        left_out = {size: _outcome(rule, _without_size(data, size)) for size in data.sizes}
         same = set(left_out.values()) == {whole.outcome}
         return replace(whole, outcome=whole.outcome if same else OPEN, left_out=left_out)
 
     return judge
+
+
+def _without_size(data: StudyData, size: int) -> StudyData:
+    """The study without the runs of one number of training examples."""
+    runs, examples = data.runs[data.runs[SIZE] != size], data.examples
+    if examples is not None:
+        examples = examples[examples["run"].isin(runs["run"])]
+    return replace(data, runs=runs, examples=examples)
 
 
 def _outcome(rule: Rule, data: StudyData) -> str:

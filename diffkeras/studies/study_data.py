@@ -5,7 +5,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -108,14 +108,6 @@ class StudyData:
     def sizes(self) -> list[int]:
         """The numbers of training examples, ascending."""
         return sorted(int(size) for size in self.runs[SIZE].unique())
-
-    def without_size(self, size: int) -> "StudyData":
-        """The study without the runs of one number of training examples."""
-        runs = self.runs[self.runs[SIZE] != size]
-        examples = self.examples
-        if examples is not None:
-            examples = examples[examples["run"].isin(runs["run"])]
-        return replace(self, runs=runs, examples=examples)
 
     @property
     def test_sets(self) -> list[str]:

@@ -74,32 +74,13 @@ def of_region(data: StudyData, rows: pd.DataFrame, region: str) -> pd.DataFrame:
     Raises:
         TooFewRunsError: fewer than two seeds have a run in every combination.
     """
-    shares = _shares(data, rows, region).table
+    shares = shares_of(data, rows, region).table
     shares.insert(0, "region", region)
     return shares
 
 
-def lead_of_size(data: StudyData) -> tuple[pd.DataFrame, tuple[float, float, float]]:
-    """The share of the size minus the largest share of another factor or of the seed.
-
-    Returns:
-        The rows of the table for the lattice; the difference, and its 95 % generalized interval.
-
-    Raises:
-        TooFewRunsError: see `of_region`.
-    """
-    estimated = _shares(data, data.regions, "lattice")
-    rows = estimated.table.set_index("factor")["share"]
-    others = [name for name in estimated.drawn if name != NAMES[SIZE]]
-    drawn = estimated.drawn
-    differences = drawn[NAMES[SIZE]] - np.max([drawn[name] for name in others], axis=0)
-    low, high = np.percentile(differences, INTERVAL)
-    lead = float(rows[NAMES[SIZE]] - rows[others].max())
-    return estimated.table, (lead, float(low), float(high))
-
-
 @dataclass(frozen=True)
-class _Shares:
+class Shares:
     """The shares of variance in one region.
 
     Attributes:
@@ -111,7 +92,8 @@ class _Shares:
     drawn: dict[str, np.ndarray]
 
 
-def _shares(data: StudyData, rows: pd.DataFrame, region: str) -> _Shares:
+def shares_of(data: StudyData, rows: pd.DataFrame, region: str) -> Shares:
+    """The shares of a region, with their draws; arguments and errors are those of `of_region`."""
     factors, seeds = _factors(data), data.seeds
     # seeds of their own are repetitions of the cells of one draw
     cells = factors if data.own_seeds else [*factors, *data.draws]
@@ -154,7 +136,7 @@ def _shares(data: StudyData, rows: pd.DataFrame, region: str) -> _Shares:
     }
     order = [*range(number), len(sums) - 1, *range(number, len(sums) - 1)]
     parts = dict(zip([*names, labels[-1]], drawn[[*range(number), -1]], strict=True))
-    return _Shares(pd.DataFrame(columns).iloc[order], parts)
+    return Shares(pd.DataFrame(columns).iloc[order], parts)
 
 
 def _random_terms(
