@@ -102,7 +102,18 @@ class StudyData:
     @property
     def own_seeds(self) -> int:
         """The largest number of seeds of a draw of the examples; 0 if draws share their seeds."""
-        return own_seeds(self.runs) if self.seeds and self.varies(DRAW) else 0
+        if not self.varies(DRAW):
+            return 0
+        return own_seeds(self.runs) if self.seeds else 1
+
+    @property
+    def unit(self) -> str:
+        """The column of `regions` and `with_seed` that tells independent runs of a setting apart.
+
+        Runs of one draw share their examples, so it is the draw if each has seeds of its own. If
+        draws share their seeds, it is the seed, which changes the error much more than the draw.
+        """
+        return DRAW if self.own_seeds else "seed"
 
     @property
     def sizes(self) -> list[int]:
@@ -134,11 +145,12 @@ class StudyData:
 
         The columns with errors are replaced by `region`, its mean absolute `error` and `ln_error`.
         Runs are in the order of their seeds, whose values are also in `seed`, as one text. `draw`
-        has the draw of the training examples; "" if all runs have the same, or each its own.
+        has the draw of the training examples; "" if all runs have the same, or each its own. `unit`
+        is equal for runs of a setting that are not independent.
         """
         seeds = [name for name in (SEED, ORDER_SEED) if name in self.runs]
         runs = with_seed(self.overall)
-        runs = runs.assign(draw=runs[DRAW] if self.draws else "").sort_values(
+        runs = runs.assign(draw=runs[DRAW] if self.draws else "", unit=runs[self.unit]).sort_values(
             seeds, kind="stable", ignore_index=True
         )
         parts = [
