@@ -120,9 +120,9 @@ def error_ratio(first: pd.DataFrame, second: pd.DataFrame, *, error: str = "mae"
 def _of_crossed(ln_ratios: pd.Series) -> Ratio:
     """The ratio from the ln ratios of draws and seeds, of which each pair was trained."""
     means = [ln_ratios.groupby(level=level).mean() for level in (0, 1)]
-    parts = np.array([part.var() / len(part) for part in means])
+    parts, sizes = np.array([(of.var() / len(of), len(of)) for of in means if len(of) > 1]).T
     variance = parts.sum()
-    degrees = variance**2 / np.sum(parts**2 / [len(part) - 1 for part in means])
+    degrees = variance**2 / np.sum(parts**2 / (sizes - 1))
     value, scale = float(ln_ratios.mean()), float(np.sqrt(variance))
     low, high = np.exp(stats.t.interval(CONFIDENCE, degrees, value, scale))
     p = 2 * stats.t.sf(abs(value) / scale, degrees)

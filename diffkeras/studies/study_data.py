@@ -102,9 +102,7 @@ class StudyData:
     @property
     def own_seeds(self) -> int:
         """The largest number of seeds of a draw of the examples; 0 if draws share their seeds."""
-        if not self.varies(DRAW):
-            return 0
-        return own_seeds(self.runs) if self.seeds else 1
+        return own_seeds(self.runs) if self.varies(DRAW) else 0
 
     @property
     def unit(self) -> str:
@@ -187,9 +185,10 @@ def with_seed(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def own_seeds(runs: pd.DataFrame) -> int:
-    """The largest number of seeds of a draw of the examples; 0 if draws share their seeds."""
+    """The largest number of seeds of a draw of the examples; 0 if draws share several seeds."""
     pairs = with_seed(runs)[[DRAW, "seed"]].drop_duplicates()
-    return 0 if pairs["seed"].duplicated().any() else int(pairs[DRAW].value_counts().max())
+    shared = pairs["seed"].duplicated().any() and pairs["seed"].nunique() > 1
+    return 0 if shared else int(pairs[DRAW].value_counts().max())
 
 
 def certified_columns(searches: pd.DataFrame) -> list[str]:
