@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from known_networks import surrogate_of
 
 from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import Placement, Sources, sample_sources
 from diffkeras.surrogates.trained_ranges import outside_training
+from tests.helpers.known_networks import surrogate_of
 
 LATTICE = (32, 32)
 TISSUE = {
