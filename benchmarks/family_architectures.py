@@ -56,9 +56,9 @@ COLUMNS = [
 def milliseconds(surrogate: Surrogate) -> float:
     """The CPU time of the network alone per field [ms]."""
     config = surrogate.config
-    recipe = DatasetConfig.of(1, config).family_recipe()
+    recipe = DatasetConfig.of(1, config).recipe()
     points = np.stack([recipe.point("test", k) for k in range(TOGETHER)])
-    images, media = network_inputs(config, recipe.problem_of(points))
+    images, media = network_inputs(config, recipe.problem_of({"parameters": points}))
     network = tf.function(lambda x: surrogate.model(x, training=False), autograph=False)
     seconds = []
     for _ in range(ROUNDS):

@@ -115,7 +115,7 @@ def write_source_images() -> None:
 
 def family_picture() -> Figure:
     """The first training examples of the family that is shipped."""
-    recipe = DatasetConfig.of(1, dk.load_config("family")).family_recipe()
+    recipe = DatasetConfig.of(1, dk.load_config("family")).recipe()
     return data_figures.family_figure(
         recipe.family.names, [recipe.example("train", k) for k in range(9)]
     )

@@ -10,7 +10,6 @@ from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
 from diffkeras.nn.losses import NodeLoss
 from diffkeras.physics.problem.given_sides import GivenSide
-from diffkeras.surrogates.inputs import inputs_of
 
 
 def build_model(config: Config) -> keras.Model:
@@ -20,10 +19,10 @@ def build_model(config: Config) -> keras.Model:
     """
     section = config.model
     facts: dict[str, Callable[[], Any]] = {
-        "channels": lambda: 1 + len(inputs_of(config)),
+        "channels": lambda: 1 + len(config.kind.inputs),
         "operator": lambda: make_operator(config),
         "rounds": lambda: section.corrections,
-        "family": lambda: config.family,
+        "family": lambda: config.kind.family,
         "examples": lambda: config.data.train_examples_used,
     }
     needs = {name: facts[name]() for name in section.kind.needs}
@@ -37,7 +36,7 @@ def build_model(config: Config) -> keras.Model:
 
 def make_operator(config: Config) -> Any:
     """The lattice operator of a configuration, `nn.LatticeOperator`."""
-    medium, lengths, maps = config.physics.medium, config.data.diffusion_length, config.data.maps
+    medium, lengths, maps = config.physics.medium, config.data.diffusion_length, config.kind.maps
     diffusivity = float(medium.diffusivities[0])
     if maps:
         unit = diffusivity / medium.step  # of fluxes, per concentration

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.physics.sampling.discs import check_radius
-from diffkeras.surrogates.inputs import ROUNDING, inputs_of
+from diffkeras.surrogates.inputs import ROUNDING
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import named_function, replacing_saved_model
@@ -20,7 +20,6 @@ from diffkeras.tf_solver.checks import check_range, checked
 from diffkeras.tf_solver.description import describe_export
 from diffkeras.tf_solver.saved_model import (
     SourceMeaning,
-    image_spec,
     names_of_inputs,
     proof_functions,
 )
@@ -151,10 +150,7 @@ def _equation(surrogate: Surrogate) -> str:
 
 def _solver(surrogate: Surrogate, lattice: tuple[int, int]) -> TensorSolver:
     """The solver that proves the fields of a surrogate, in all of its media."""
-    medium, lengths = surrogate.config.physics.medium, surrogate.config.data.diffusion_length
-    if lengths is not None:  # no image's decay is smaller than that of the longest
-        medium = medium.with_diffusion_length(lengths[1])
-    return TensorSolver(lattice, medium)
+    return TensorSolver(lattice, surrogate.config.kind.slowest_medium)
 
 
 def _serve(surrogate: Surrogate) -> Any:
@@ -218,15 +214,12 @@ def input_specs(
     of the shape of the images. `sides` are those of all images; None leaves them open. Of a
     network that takes the parameters of a family, only `parameters`, (batch, p).
     """
-    if surrogate.config.takes_parameters:
-        assert surrogate.family is not None
-        shape = (None, len(surrogate.family.names))
-        return [tf.TensorSpec(shape, tf.float32, name="parameters")]
+    kind = surrogate.config.kind
+    shapes = {"diffusion_length": (None,), "parameters": (None, len(kind.ranges))}
+    names = ("source_images", *kind.inputs)
     return [
-        image_spec(name, sides)
-        if name != "diffusion_length"
-        else tf.TensorSpec((None,), tf.float32, name=name)
-        for name in ("source_images", *inputs_of(surrogate.config))
+        tf.TensorSpec(shapes.get(name, (None, *sides, 1)), tf.float32, name=name)
+        for name in (("parameters",) if surrogate.config.takes_parameters else names)
     ]
 
 

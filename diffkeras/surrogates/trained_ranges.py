@@ -50,8 +50,8 @@ def outside_training(
         images: source images, (images, rows, columns, 1).
         media: the other inputs of the network, see `inputs.network_inputs`.
     """
-    if config.family is not None:
-        yield from _outside_family(config.family, media["parameters"])
+    if family := config.kind.family:
+        yield from _outside_family(family, media["parameters"])
         return
     trained, sides = ("×".join(map(str, s)) for s in (config.physics.lattice, images.shape[1:3]))
     # corrections alone are the same on every lattice
@@ -134,20 +134,8 @@ def _disc_nodes(radius: float) -> int:
 
 
 def _outside_maps(config: Config, maps: Mapping[str, Any]) -> Iterator[str]:
-    tissue, medium = config.data.tissue, config.physics.medium
-    if tissue is None:
-        return
-    low, high = (float(medium.diffusivities[0]) * end for end in tissue.diffusivity)
-    slow = float(medium.decay)
-    trained = {
-        "diffusivity": (low, high),
-        "decay": (slow, slow + tissue.uptake[1]),
-        "uptake": (0.0, tissue.uptake[1]),
-        "saturation": tissue.saturation or (0.0, 0.0),
-        "production": (0.0, tissue.secretion[1]),
-    }
-    for name, values in maps.items():
-        low, high = (float(end) for end in trained[name])
+    for name in config.kind.maps:
+        (low, high), values = config.kind.ranges[name], maps[name]
         least, largest = float(values.min()), float(values.max())
         if not (least >= low * (1 - ROUNDING) and largest <= high * (1 + ROUNDING)):
             relative = " times the image's largest value" if name in CONCENTRATIONS else ""

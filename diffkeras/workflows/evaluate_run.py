@@ -208,7 +208,8 @@ def _evaluate(
     report: bool = True,
     figure_format: str = "png",
 ) -> Evaluation:
-    names = () if config.family is None else config.family.names
+    family = config.kind.family
+    names = family.names if family else ()
     measured = Measurement([*subject.all_methods, *baselines(config)], names)
     with explain_damage(config, data_dir):
         _measure(measured, subject, config, data_dir, threads, show_progress)

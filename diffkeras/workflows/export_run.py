@@ -177,11 +177,12 @@ class Trial:
 
 def _problem_of_family(surrogate: Surrogate, lattice: tuple[int, int]) -> Problem:
     """Problems of the surrogate's family, which has one lattice."""
-    recipe = DatasetConfig.of(surrogate.config.data.sources[0], surrogate.config).family_recipe()
+    recipe = DatasetConfig.of(surrogate.config.data.sources[0], surrogate.config).recipe()
     if lattice != recipe.lattice:
         sides = "×".join(map(str, recipe.lattice))
         raise ExportError(f"the family of this surrogate has the lattice {sides}, and no other")
-    return recipe.problem_of(np.stack([recipe.point(SPLIT, k) for k in range(2 * IMAGES)]))
+    points = np.stack([recipe.point(SPLIT, k) for k in range(2 * IMAGES)])
+    return recipe.problem_of({"parameters": points})
 
 
 def _problem_of_sources(surrogate: Surrogate, lattice: tuple[int, int]) -> Problem:
@@ -190,7 +191,7 @@ def _problem_of_sources(surrogate: Surrogate, lattice: tuple[int, int]) -> Probl
     counts = config.data.sources
     try:
         for count in sorted({min(counts), max(counts)}):
-            recipe = replace(DatasetConfig.of(count, config).disc_recipe(), lattice=lattice)
+            recipe = replace(DatasetConfig.of(count, config).recipe(), lattice=lattice)
             for k in range(IMAGES):
                 image, maps = recipe.sources(SPLIT, k).image(lattice), recipe.maps_of(SPLIT, k)
                 last = count == max(counts) and k == IMAGES - 1

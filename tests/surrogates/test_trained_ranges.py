@@ -60,7 +60,7 @@ def test_the_training_data_are_not_warned_of(config, overrides):
     chosen = config.with_overrides(overrides)
     for count in chosen.data.sources:
         for example in DatasetConfig.of(count, chosen).recipe().examples("train", range(8)):
-            maps = {name: example.maps[name][None, ..., None] for name in chosen.data.maps}
+            maps = {name: example.maps[name][None, ..., None] for name in chosen.kind.maps}
             assert warnings(chosen, example.source_image, **maps) == []
 
 

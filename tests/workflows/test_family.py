@@ -100,7 +100,7 @@ def test_records_hold_parameters_and_field_and_all_else_follows(config, family_d
         own = recipe.example("test", k)
         np.testing.assert_array_equal(example["parameters"], own.parameters)
         np.testing.assert_array_equal(example["field"][..., 0], own.field)
-        wanted = {**maps_of(own.problem, config.data.maps), "source_image": own.source_image}
+        wanted = {**maps_of(own.problem, config.kind.maps), "source_image": own.source_image}
         for name, values in wanted.items():
             np.testing.assert_allclose(example[name][..., 0], values, rtol=1e-6, err_msg=name)
         problem = problem_of_examples(config, example)
@@ -325,8 +325,8 @@ def test_the_same_dataset_trains_a_network_on_maps(config, family_data, tmp_path
     found = evaluate(run.path, family_data, report=False)
     assert np.isfinite(found.metrics["surrogate"]["all"]["mae"])
     learned = load_surrogate(run.path)
-    assert learned.family is not None
-    problem = learned.family.problem
+    assert learned.kind.family is not None
+    problem = learned.kind.family.problem
     field = learned.predict(problem).field
     np.testing.assert_allclose(field[problem.fixed], problem.values[problem.fixed], rtol=1e-6)
     assert export(run.path, "saved_model", tmp_path / "saved").difference < 1e-5

@@ -125,7 +125,7 @@ class BenchmarkSplit:
 
     def problem(self, image: int) -> Problem:
         """The problem of an image, for `solve` and `certify`."""
-        recipe = DatasetConfig.of(int(self.counts[image]), self.config).disc_recipe()
+        recipe = DatasetConfig.of(int(self.counts[image]), self.config).recipe()
         source_image, *maps = np.moveaxis(self.inputs[image], -1, 0)
         return recipe.problem(source_image, maps=dict(zip(self.channels[1:], maps, strict=True)))
 

@@ -22,7 +22,7 @@ EXACT = 1e-12  # tolerance of the fields that bounds are checked against
 
 def space_of(config: Config, count: int) -> ImageSpace:
     """The images of one source count that the data of a configuration are drawn from."""
-    return ImageSpace(DatasetConfig.of(count, config).disc_recipe())
+    return ImageSpace(DatasetConfig.of(count, config).recipe())
 
 
 def check_searchable(config: Config) -> None:

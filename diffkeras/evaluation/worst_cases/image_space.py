@@ -40,13 +40,18 @@ class ImageSpace:
 
     Raises:
         ConfigurationError: no sources; clustered sources, whose distribution has no sharp end;
-            tissues.
+            tissues; families.
         PackingError: discs that are larger than the lattice.
     """
 
     recipe: ExampleRecipe
 
     def __post_init__(self) -> None:
+        if not isinstance(self.recipe, ExampleRecipe):
+            raise ConfigurationError(
+                "data.family: a search for worst cases varies random sources, and a family has one "
+                "geometry; leave out --worst-cases"
+            )
         if not self.recipe.count:
             raise ConfigurationError("data.sources: images without sources can't be searched")
         if self.recipe.tissue is not None:

@@ -1,10 +1,10 @@
 """Sources: discs or balls of constant value."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -54,6 +54,13 @@ class Sources(ShortRepr):
     lattice: tuple[int, ...] | None = None
     overlap: bool = False
     planes: NDArray[np.int32] | None = None
+    # of discs, as datasets store them
+    ARRAYS: ClassVar[Mapping[str, Any]] = {
+        "rows": np.int32,
+        "columns": np.int32,
+        "radii": np.float32,
+        "values": np.float32,
+    }
 
     @classmethod
     def from_lists(
@@ -113,6 +120,10 @@ class Sources(ShortRepr):
     def count(self) -> int:
         """Number n of discs or balls."""
         return self.rows.size
+
+    def arrays(self) -> dict[str, NDArray]:
+        """The arrays of discs, (n,) each, by their names."""
+        return {name: getattr(self, name) for name in self.ARRAYS}
 
     @property
     def centres(self) -> tuple[NDArray[np.int32], ...]:

@@ -128,6 +128,11 @@ class FamilySampler:
         return {name: value for name, value in self.parts.items() if isinstance(value, tuple)}
 
     @property
+    def place(self) -> str:
+        """Where problems lie, in words."""
+        return "with a parameter out of its range" if self.beyond else "within its ranges"
+
+    @property
     def maps(self) -> tuple[str, ...]:
         """Which maps of problems a network may see, in the order of `physics.maps_of`."""
         kinds = {part_and_region(name)[0] for name in self.parts}
