@@ -134,8 +134,8 @@ def _disc_nodes(radius: float) -> int:
 
 
 def _outside_maps(config: Config, maps: Mapping[str, Any]) -> Iterator[str]:
-    for name in config.kind.maps:
-        (low, high), values = config.kind.ranges[name], maps[name]
+    for name, values in maps.items():
+        low, high = config.kind.ranges[name]
         least, largest = float(values.min()), float(values.max())
         if not (least >= low * (1 - ROUNDING) and largest <= high * (1 + ROUNDING)):
             relative = " times the image's largest value" if name in CONCENTRATIONS else ""

@@ -93,7 +93,8 @@ def run_checks(
 def check_shard(check: Check, tick: Callable[[], None] = lambda: None) -> list[str]:
     """Read a file and compare the chosen examples with newly solved ones.
 
-    The first example of the file is drawn again too, which needs no solve. So a file with other examples than its name says is found, whichever examples are chosen.
+    The first example of the file is drawn again too, which needs no solve. So a file with other
+    examples than its name says is found, whichever examples are chosen.
 
     Returns:
         A line for each error.
