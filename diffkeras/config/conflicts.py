@@ -1,15 +1,18 @@
 """Which values of a configuration exclude each other."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from diffkeras.config.types import format_counts
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.problem.sides import sides_in_words, smallest_given
 
+if TYPE_CHECKING:
+    from diffkeras.config.config import Config
 
-def conflicts(config: Any) -> Iterator[str]:
+
+def conflicts(config: "Config") -> Iterator[str]:
     """What is wrong with the combinations of values in a `Config`, each with its key."""
     yield from _lattice(config)
     yield from config.kind.conflicts()
@@ -21,7 +24,7 @@ def conflicts(config: Any) -> Iterator[str]:
     yield from _evaluation(config)
 
 
-def _lattice(config: Any) -> Iterator[str]:
+def _lattice(config: "Config") -> Iterator[str]:
     sides = config.model.sides
     try:
         sides.check(config.physics.lattice)
@@ -29,7 +32,7 @@ def _lattice(config: Any) -> Iterator[str]:
         yield f"physics.lattice: {error}, {sides.remedy}"
 
 
-def _sources(config: Any) -> Iterator[str]:
+def _sources(config: "Config") -> Iterator[str]:
     if not config.physics.produces:
         return
     if config.model.fixed_values:
@@ -45,8 +48,9 @@ def _sources(config: Any) -> Iterator[str]:
         )
 
 
-def _family(config: Any) -> Iterator[str]:
-    name, family = config.model.architecture, config.kind.family
+def _family(config: "Config") -> Iterator[str]:
+    name, sampler = config.model.architecture, config.data.family
+    family = config.kind.family
     if config.takes_parameters and family is None:
         yield (
             f"model.architecture: {name} is for the parameters of one geometry; give data.family, "
@@ -54,8 +58,8 @@ def _family(config: Any) -> Iterator[str]:
         )
     elif config.takes_parameters:
         yield from _reduced_basis(config)
-    elif family is not None:
-        if unseen := config.data.family.unseen:
+    elif family is not None and sampler is not None:
+        if unseen := sampler.unseen:
             yield (
                 f"model.architecture: {name} takes maps of the lattice, which don't show "
                 f"{unseen[0]}; choose reduced_basis"
@@ -67,7 +71,7 @@ def _family(config: Any) -> Iterator[str]:
             )
 
 
-def _reduced_basis(config: Any) -> Iterator[str]:
+def _reduced_basis(config: "Config") -> Iterator[str]:
     data, model, training = config.data, config.model, config.training
     examples = data.train_examples_used
     refused = {
@@ -98,7 +102,7 @@ def _reduced_basis(config: Any) -> Iterator[str]:
             yield f"{key}: a reduced basis {reason}"
 
 
-def _examples(config: Any) -> Iterator[str]:
+def _examples(config: "Config") -> Iterator[str]:
     data = config.data
     if data.stream:
         reasons = {
@@ -120,7 +124,7 @@ def _examples(config: Any) -> Iterator[str]:
         )
 
 
-def _sides(config: Any) -> Iterator[str]:
+def _sides(config: "Config") -> Iterator[str]:
     data, model = config.data, config.model
     outline = Medium(boundary=config.physics.boundary)
     has_values = not outline.is_homogeneous
@@ -148,7 +152,7 @@ def _sides(config: Any) -> Iterator[str]:
             )
 
 
-def _network(config: Any) -> Iterator[str]:
+def _network(config: "Config") -> Iterator[str]:
     physics, model = config.physics, config.model
     if model.kind.knows_equation and not model.corrections:
         yield (
@@ -171,7 +175,7 @@ def _network(config: Any) -> Iterator[str]:
         )
 
 
-def _evaluation(config: Any) -> Iterator[str]:
+def _evaluation(config: "Config") -> Iterator[str]:
     try:
         config.baselines()
     except ValueError as error:

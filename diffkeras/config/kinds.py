@@ -125,9 +125,9 @@ class OneMedium:
             self.recipe(self.data.sources[0])
         except (PhysicsError, PackingError) as error:
             name, _, problem = str(error).partition(" ")
-            text = f"{KEYS[name]}: {problem}" if name in KEYS else f"{self.section}: {error}"
-            sources = f" (physics.sources: {self.physics.sources})"
-            yield text + (sources if "sources" in problem else "")
+            sources = f" (physics.sources: {self.physics.sources})" if "sources" in problem else ""
+            known = name in KEYS
+            yield f"{KEYS[name]}: {problem}{sources}" if known else f"{self.section}: {error}"
 
 
 class DiffusionLengths(OneMedium):

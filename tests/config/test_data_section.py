@@ -113,7 +113,7 @@ def with_regions(**changes: Any) -> dict[str, Any]:
         ({"linear": ["decy"]}, "linear: names 'decy'; the ranges are values"),
         ({"draws": "halton"}, "draws: must be sobol or latin_hypercube"),
         ({"beyond": -1}, "beyond: must be 0 to 10, not -1"),
-        ({"random": {"vesels": 1}}, "random: has no key 'vesels'"),
+        ({"random": {"vesels": 1}}, "random: must have the keys .*vesels"),
         ({"random": {"vessels": 500}}, "no arrangement holds more than"),
         ({"random": None}, "regions: must be given, or random, and not both"),
         ({"seeds": 1}, "unknown key 'seeds'"),

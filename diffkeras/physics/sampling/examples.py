@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from diffkeras.errors import PackingError, PhysicsError
 from diffkeras.physics.arguments import check_count, check_lattice, check_whole
 from diffkeras.physics.problem.maps import problem_of_maps
-from diffkeras.physics.problem.medium import Medium, production_of
+from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.problem.sources import Sources
+from diffkeras.physics.problem.sources import Sources, production_of
 from diffkeras.physics.sampling.discs import (
     UNIFORM,
     Radius,
