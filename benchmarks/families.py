@@ -146,7 +146,7 @@ class Trained(NamedTuple):
         scaling = self.basis.family.scaling
         inputs, mine = scaling.inputs(self.snapshots.points), scaling.inputs(point[None])
         number = int(np.argmin((((inputs - mine) / inputs.std(axis=0)) ** 2).sum(axis=1)))
-        field = self.snapshots.fields[number] * scaling.scales(point[None])[0]
+        field = self.snapshots.fields[number] * scaling.scales(point[None])[0, 0]
         return field.reshape(self.basis.family.problem.lattice).astype(np.float64)
 
 

@@ -4,12 +4,9 @@ The public names are loaded when they are first used: importing diffkeras loads 
 nor Keras, and `diffkeras.solve` never does.
 """
 
-from importlib import import_module
-from typing import Any
-
 from diffkeras._version import __version__
 from diffkeras.errors import DiffkerasError
-from diffkeras.system.packages import needs_packages
+from diffkeras.system.packages import lazy_names
 
 _OF_PHYSICS = (
     "Certificate",
@@ -31,6 +28,7 @@ _OF_PHYSICS = (
     "with_parts",
 )
 _HOMES = {
+    **dict.fromkeys(_OF_PHYSICS, "diffkeras.physics"),
     "Prediction": "diffkeras.surrogates.prediction",
     "load_benchmark": "diffkeras.workflows",
     "load_config": "diffkeras.config",
@@ -39,18 +37,9 @@ _HOMES = {
 _SUBPACKAGES = ("data", "nn", "physics", "tensorflow", "tf_solver", "workflows")
 _OTHER_FRAMEWORKS = ("jax", "torch")  # that diffkeras doesn't install
 
-__all__ = ["DiffkerasError", "__version__", *_OF_PHYSICS, *_HOMES, *_SUBPACKAGES]
+__all__ = ["DiffkerasError", "__version__", *_HOMES, *_SUBPACKAGES]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _OF_PHYSICS:  # which every installation has all packages for
-        return getattr(import_module("diffkeras.physics"), name)
-    with needs_packages(f"diffkeras.{name}"):
-        if name in _HOMES:
-            return getattr(import_module(_HOMES[name]), name)
-        if name in _SUBPACKAGES + _OTHER_FRAMEWORKS:
-            return import_module(f"diffkeras.{name}")
-    raise AttributeError(f"module 'diffkeras' has no attribute {name!r}")
+__getattr__, _ = lazy_names(__name__, _HOMES, _SUBPACKAGES + _OTHER_FRAMEWORKS)
 
 
 def __dir__() -> list[str]:

@@ -19,11 +19,13 @@ OFF_THE_LINE = 0.1  # distance from the line, as a share of the training time
 @the_same_without_any_size
 def size_matters_most(data: StudyData) -> Verdict:
     """For the lattice MAE: the share of the variance of ln error that the size explains, minus the
-    larger one of the shares of the loss and of the seed. Holds if the interval of this difference
-    lies above 0, does not hold if it lies below 0."""
+    largest other share: of the loss, of size × loss, of the draw of the examples, or of the seed
+    (of the two together where each draw has one seed of its own). Holds if the interval of this
+    difference lies above 0, does not hold if it lies below 0."""
     table, (value, low, high) = variance.lead_of_size(data)
     table = table.set_index("factor")
-    known = [name for name in ("size", "loss", variance.OF_EXAMPLES, "seed") if name in table.index]
+    shown = ("size", "loss", variance.OF_EXAMPLES, variance.WITHIN, variance.BOTH)
+    known = [name for name in shown if name in table.index]
     shares = (
         f"{name} {row['share']:.0%} [{row['low']:.0%}, {row['high']:.0%}]"
         for name, row in table.loc[known].iterrows()
@@ -66,7 +68,8 @@ def error_falls_with_logarithm(data: StudyData) -> Verdict:
 def spread_falls(data: StudyData) -> Verdict:
     """For the standard deviation of the lattice MAE over seeds, which is proportional to N^q for N
     examples: holds if the interval of q lies below 0, does not hold if it lies above −0.05, which
-    is a fall by a fifth over a factor of 80. All losses of the study are pooled."""
+    is a fall by a fifth over a factor of 80. All losses of the study are pooled. Where each draw of
+    the examples has one seed of its own, it is the standard deviation over both together."""
     return _spread(data, "absolute")
 
 

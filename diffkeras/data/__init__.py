@@ -4,10 +4,7 @@ Names are loaded when they are first used, so that a command that finds all data
 not load TensorFlow.
 """
 
-from importlib import import_module
-from typing import Any
-
-from diffkeras.system.packages import needs_packages
+from diffkeras.system.packages import lazy_names
 
 _HOMES = {
     "dataset_status": "diffkeras.data.storage",
@@ -16,11 +13,6 @@ _HOMES = {
     "raw_dataset": "diffkeras.data.reading.examples",
 }
 
-__all__ = ["check_dataset", "dataset_status", "mixed_dataset", "raw_dataset"]
+__all__ = [*_HOMES]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        with needs_packages(f"diffkeras.data.{name}"):
-            return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'diffkeras.data' has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -4,10 +4,7 @@ The public names are loaded when they are first used: configurations read the ta
 `diffkeras.nn.architectures`, and must not load Keras.
 """
 
-from importlib import import_module
-from typing import Any
-
-from diffkeras.system.packages import needs_packages
+from diffkeras.system.packages import lazy_names
 
 _HOMES = {
     "AlternateLosses": "diffkeras.nn.losses",
@@ -34,15 +31,4 @@ _SUBMODULES = ("architectures", "layers", "losses", "metrics")
 
 __all__ = [*_HOMES, *_SUBMODULES]
 
-
-def __getattr__(name: str) -> Any:
-    with needs_packages(f"diffkeras.nn.{name}"):
-        if name in _HOMES:
-            return getattr(import_module(_HOMES[name]), name)
-        if name in _SUBMODULES:
-            return import_module(f"diffkeras.nn.{name}")
-    raise AttributeError(f"module 'diffkeras.nn' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES, _SUBMODULES)

@@ -13,6 +13,7 @@ import numpy as np
 from keras import layers, ops
 
 from diffkeras.physics.families.reduced_basis import ReducedBasis
+from diffkeras.physics.families.scaling import Scaling
 
 
 def reduced_basis(basis: ReducedBasis) -> keras.Model:
@@ -43,7 +44,11 @@ def reduced_basis(basis: ReducedBasis) -> keras.Model:
     check_double_precision()
     points, modes = basis.regression.weights.shape
     coefficients = KernelCoefficients(
-        points, modes, **scaling_arguments(basis.family), dtype="float64", name="coefficients"
+        points,
+        modes,
+        **scaling_arguments(basis.family.scaling),
+        dtype="float64",
+        name="coefficients",
     )
     lattice = basis.family.problem.lattice
     model = model_of_factors(basis.family, coefficients, lattice, "reduced_basis")
@@ -121,38 +126,21 @@ class _FamilyLayer(layers.Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.scale, self.divided = scale, divided
-        self.kept, self.logarithmic = kept, logarithmic
-
-    def scale_of(self, parameters: Any) -> Any:
-        """What the fields of parameters (batch, p) are in proportion to, (batch, 1)."""
-        if self.scale is None:
-            return ops.ones_like(parameters[:, :1])
-        return parameters[:, self.scale : self.scale + 1]
-
-    def dimensionless(self, parameters: Any) -> Any:
-        """The inputs (batch, k) of parameters (batch, p), without units."""
-        scale, columns = self.scale_of(parameters), []
-        for number in self.kept:
-            column = parameters[:, number : number + 1]
-            column = column / scale if self.divided[number] else column
-            columns.append(ops.log(column) if self.logarithmic[number] else column)
-        return ops.concatenate(columns, axis=1)
+        is_kept = np.isin(np.arange(len(divided)), kept)
+        self.scaling = Scaling(scale, np.array(divided), is_kept, np.array(logarithmic))
 
     def factors(self, coefficients: Any, parameters: Any) -> Any:
         """What rows are multiplied by: of modes, their mean, fixed values; (batch, r + p + 2)."""
-        scale, ones = self.scale_of(parameters), ops.ones_like(parameters[:, :1])
+        scale, ones = self.scaling.scales(parameters, ops), ops.ones_like(parameters[:, :1])
         return ops.concatenate([scale * coefficients, scale, parameters, ones], axis=1)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments."""
-        names = ("scale", "divided", "kept", "logarithmic")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        return {**super().get_config(), **scaling_arguments(self.scaling)}
 
 
-def scaling_arguments(family: Any) -> dict[str, Any]:
-    """The arguments of the layers of a `physics.Family`."""
-    scaling = family.scaling
+def scaling_arguments(scaling: Scaling) -> dict[str, Any]:
+    """The arguments of the layers of a family with this scaling."""
     return {
         "scale": scaling.scale,
         "divided": scaling.divided.tolist(),
@@ -173,21 +161,21 @@ class DimensionlessInputs(_FamilyLayer):
 
     def build(self, input_shape: Any) -> None:
         """Make the weights."""
+        inputs = (int(np.count_nonzero(self.scaling.kept)),)
         self.centre, self.spread = (
-            self.add_weight(shape=(len(self.kept),), name=name, initializer=first, trainable=False)
+            self.add_weight(shape=inputs, name=name, initializer=first, trainable=False)
             for name, first in (("centre", "zeros"), ("spread", "ones"))
         )
         super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
         """See the class."""
-        return (
-            self.dimensionless(ops.cast(inputs, self.compute_dtype)) - self.centre
-        ) / self.spread
+        features = self.scaling.inputs(ops.cast(inputs, self.compute_dtype), ops)
+        return (features - self.centre) / self.spread
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
         """(batch, k)."""
-        return input_shape[0], len(self.kept)
+        return input_shape[0], int(np.count_nonzero(self.scaling.kept))
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
@@ -241,7 +229,7 @@ class KernelCoefficients(_FamilyLayer):
 
     def build(self, input_shape: Any) -> None:
         """Make the weights of the regression."""
-        inputs = len(self.kept)
+        inputs = int(np.count_nonzero(self.scaling.kept))
         shapes = {
             "centre": (inputs,),
             "lengths": (inputs,),
@@ -258,13 +246,13 @@ class KernelCoefficients(_FamilyLayer):
         """See the class."""
         parameters = ops.cast(inputs, self.compute_dtype)
         centre, lengths, centres, kernel = self.arrays
-        normal = (self.dimensionless(parameters) - centre) / lengths
+        normal = (self.scaling.inputs(parameters, ops) - centre) / lengths
         squares = ops.sum(ops.square(normal[:, None] - centres[None]), axis=-1)
         return self.factors(ops.matmul(ops.exp(-0.5 * squares), kernel), parameters)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
         """(batch, r + 1 + p + 1)."""
-        return input_shape[0], self.modes + 1 + len(self.divided) + 1
+        return input_shape[0], self.modes + 1 + len(self.scaling.divided) + 1
 
     def get_config(self) -> dict[str, Any]:
         """The arguments."""

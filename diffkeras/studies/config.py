@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from diffkeras.config import Config, Name, Section, is_section, settings
 from diffkeras.config.types import Count, Seed
 from diffkeras.reporting.text import value_text
-from diffkeras.studies.study_data import VARIANT
+from diffkeras.studies.study_data import DRAW, SEED, VARIANT
 
 MOST_RUNS = 10_000  # listing more would take minutes
 # keys that the common test set depends on, so runs can't differ in them
@@ -75,6 +75,9 @@ class StudyConfig(Section):
     """Values of each varied key. Every combination is one run."""
     variants: dict[str, dict[str, Any]] = Field({})
     """One more factor, whose values set several keys each: label → values by key."""
+    draws: dict[Seed, list[Seed]] = Field({})
+    """Draws of the training examples, each with training seeds of its own: `data.seed` → values of
+    `training.seed`. As factors, these two would combine every draw with the same seeds."""
     test_sets: dict[str, dict[str, Any]] = Field({"test": {}})
     """Test sets of every run: label → values that replace those of the base, by key. The first one
     is the main one."""
@@ -115,6 +118,21 @@ class StudyConfig(Section):
                 _check_varied(key, f"can't be set by the variant {label}")
         return variants
 
+    @field_validator("draws")
+    @classmethod
+    def _own_seeds(cls, value: dict[int, list[int]]) -> dict[int, list[int]]:
+        draw_of: dict[int, int] = {}
+        for draw, seeds in value.items():
+            if not seeds:
+                raise ValueError(f"draw {draw} has no seeds; name at least one, as in {draw}: [0]")
+            for seed in seeds:
+                if draw_of.setdefault(seed, draw) != draw:
+                    raise ValueError(
+                        f"{SEED} {seed} is named by the draws {draw_of[seed]} and {draw}, but each "
+                        f"needs seeds of its own; to share them, make {DRAW} and {SEED} factors"
+                    )
+        return value
+
     @field_validator("test_sets")
     @classmethod
     def _of_the_same_physics(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -134,15 +152,20 @@ class StudyConfig(Section):
 
     @model_validator(mode="after")
     def _something_varies(self) -> "StudyConfig":
-        if not self.factors and not self.variants:
+        if not self.factors and not self.variants and not self.draws:
             raise ValueError("factors: name at least one factor or variant")
-        runs = prod(map(len, (*self.factors.values(), self.variants or [None])))
+        of_draws = sum(map(len, self.draws.values())) or 1
+        runs = prod(map(len, (*self.factors.values(), self.variants or [None]))) * of_draws
         if runs > MOST_RUNS:
             raise ValueError(f"factors: {runs} runs are more than {MOST_RUNS}; name fewer values")
         of_variants = {key for changed in self.variants.values() for key in changed}
         for factor, key in product(self.factors, sorted(of_variants)):
             if f"{factor}.".startswith(f"{key}.") or f"{key}.".startswith(f"{factor}."):
                 raise ValueError(f"factors: {factor} is also set by variants; keep it in one place")
+        for key in (DRAW, SEED) if self.draws else ():
+            if key in self.factors or key in of_variants:
+                where = "factors" if key in self.factors else "variants"
+                raise ValueError(f"{where}: {key} is also set by draws; keep it in one place")
         return self
 
 
@@ -156,6 +179,7 @@ class Study:
         base: configuration that all runs share, except for the factors.
         factors: key → values.
         variants: label → values by key: one more factor, named "variant".
+        draws: data.seed → values of training.seed that only this draw is trained with.
         test_sets: label → configuration of a test set of every run, the main one first.
         question: what the study answers, in one sentence.
         worst_cases: a search on every run; None for none.
@@ -167,6 +191,7 @@ class Study:
     factors: dict[str, list[Any]]
     test_sets: dict[str, Config]
     variants: dict[str, dict[str, Any]] = field(default_factory=dict)
+    draws: dict[int, list[int]] = field(default_factory=dict)
     question: str = ""
     worst_cases: WorstCasesConfig | None = None
 
@@ -177,9 +202,11 @@ class Study:
 
     @property
     def varied(self) -> dict[str, list[Any]]:
-        """Name of each factor → its values; the labels of the variants come first."""
-        variants: dict[str, list[Any]] = {VARIANT: list(self.variants)} if self.variants else {}
-        return variants | self.factors
+        """Name of each factor → its values; the labels of the variants come first, then draws."""
+        found: dict[str, list[Any]] = {VARIANT: list(self.variants)} if self.variants else {}
+        if self.draws:
+            found |= {DRAW: list(self.draws), SEED: list(chain(*self.draws.values()))}
+        return found | self.factors
 
     @property
     def factors_as_text(self) -> dict[str, list[str]]:
@@ -196,6 +223,8 @@ class Study:
         runs = []
         for combination in product(*self.varied.values()):
             values = dict(zip(self.varied, combination, strict=True))
+            if self.draws and values[SEED] not in self.draws[values[DRAW]]:
+                continue  # a seed of another draw
             changed = dict(values)
             if self.variants:
                 changed |= self.variants[changed.pop(VARIANT)]

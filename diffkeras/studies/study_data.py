@@ -91,8 +91,18 @@ class StudyData:
 
     @property
     def draws(self) -> list[str]:
-        """The name of the seed of the training examples, if several were drawn."""
-        return [DRAW] if DRAW in self.factors and self.varies(DRAW) else []
+        """The name of the seed of the training examples, if several were drawn.
+
+        Not if each draw has one training seed of its own: then all runs of a setting are
+        independent.
+        """
+        drawn = DRAW in self.factors and self.varies(DRAW)
+        return [DRAW] if drawn and self.own_seeds != 1 else []
+
+    @property
+    def own_seeds(self) -> int:
+        """The largest number of seeds of a draw of the examples; 0 if draws share their seeds."""
+        return own_seeds(self.runs) if self.seeds and self.varies(DRAW) else 0
 
     @property
     def sizes(self) -> list[int]:
@@ -124,7 +134,7 @@ class StudyData:
 
         The columns with errors are replaced by `region`, its mean absolute `error` and `ln_error`.
         Runs are in the order of their seeds, whose values are also in `seed`, as one text. `draw`
-        has the draw of the training examples; "" if all runs have the same.
+        has the draw of the training examples; "" if all runs have the same, or each its own.
         """
         seeds = [name for name in (SEED, ORDER_SEED) if name in self.runs]
         runs = with_seed(self.overall)
@@ -162,6 +172,12 @@ def with_seed(runs: pd.DataFrame) -> pd.DataFrame:
     names = [name for name in (SEED, ORDER_SEED) if name in runs]
     seeds = runs[names].astype(str).agg("/".join, axis=1) if names else ""
     return runs.assign(seed=seeds)
+
+
+def own_seeds(runs: pd.DataFrame) -> int:
+    """The largest number of seeds of a draw of the examples; 0 if draws share their seeds."""
+    pairs = with_seed(runs)[[DRAW, "seed"]].drop_duplicates()
+    return 0 if pairs["seed"].duplicated().any() else int(pairs[DRAW].value_counts().max())
 
 
 def certified_columns(searches: pd.DataFrame) -> list[str]:

@@ -36,8 +36,8 @@ def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:
     """
     path = find_config(name)
     raw = read_yaml(path)
-    if not isinstance(raw, Mapping) or not {"factors", "variants"} & raw.keys():
-        raise ConfigurationError(f"{path} is no study: it has no `factors` and no `variants`")
+    if not isinstance(raw, Mapping) or not {"factors", "variants", "draws"} & raw.keys():
+        raise ConfigurationError(f"{path} is no study: it has no `factors`, `variants` or `draws`")
     try:
         section = StudyConfig.model_validate(raw)
     except ValidationError as error:
@@ -56,6 +56,7 @@ def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:
             for label, own in section.test_sets.items()
         },
         dict(section.variants),
+        dict(section.draws),
         section.question,
         section.worst_cases,
     )

@@ -1,7 +1,9 @@
 """Packages that an installation may lack: `diffkeras-solver` has those of the solver alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
 
 from diffkeras.errors import MissingPackageError
 
@@ -26,6 +28,32 @@ def needs_packages(what: str) -> Iterator[None]:
         if isinstance(missing, MissingPackageError):
             raise
         raise missing_package(what, missing) from None
+
+
+def lazy_names(
+    package: str, homes: Mapping[str, str], submodules: Sequence[str] = ()
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` of a package whose names are loaded when they are first used.
+
+    Args:
+        package: its name.
+        homes: name → the module that has it; "module:other", if it has another name there.
+        submodules: of the package, which are names of it, too.
+
+    Raises:
+        MissingPackageError: by `__getattr__`, where a package that the name needs isn't installed.
+    """
+
+    def load(name: str) -> Any:
+        with needs_packages(f"{package}.{name}"):
+            if name in homes:
+                module, _, other = homes[name].partition(":")
+                return getattr(import_module(module), other or name)
+            if name in submodules:
+                return import_module(f"{package}.{name}")
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return load, lambda: sorted([*homes, *submodules])
 
 
 def missing_package(what: str, missing: ModuleNotFoundError) -> ModuleNotFoundError:

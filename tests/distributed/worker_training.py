@@ -22,9 +22,10 @@ def main() -> None:
     config_file, data_dir, run_dir, timeout, *interruption = sys.argv[1:]
     load_tensorflow()
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s", force=True)
-    from diffkeras.workflows import train_run as module
+    from diffkeras.training import loop
+    from diffkeras.workflows import train
 
-    original = module.run_epochs
+    original = loop.run_epochs
 
     def run_and_tell(session: Any) -> None:
         original(session)
@@ -34,14 +35,14 @@ def main() -> None:
         print("weights", digest.hexdigest(), flush=True)
         print("optimizer", type(session.model.optimizer).__name__, flush=True)
 
-    module.run_epochs = run_and_tell
+    loop.run_epochs = run_and_tell
     if interruption:
         name, step = interruption
         hit_at("step", int(step), signal.Signals[name])
     try:
         config = load_config(config_file)
         with lean_training():
-            module.train(config, Path(data_dir), Path(run_dir), worker_timeout=float(timeout))
+            train(config, Path(data_dir), Path(run_dir), worker_timeout=float(timeout))
     except DiffkerasError as error:
         print(f"{type(error).__name__}: {error}", flush=True)
         sys.exit(getattr(error, "exit_code", 1))

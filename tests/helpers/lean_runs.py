@@ -16,15 +16,14 @@ def lean_training() -> Iterator[None]:
 
     from diffkeras import nn
     from diffkeras.nn import metrics
-    from diffkeras.training import callbacks
-    from diffkeras.workflows import train_run
+    from diffkeras.training import callbacks, loop
 
     def few_metrics(transform: str) -> list[keras.Metric]:
         mean = metrics.RegionMeanAbsoluteError("lattice", transform, name="mae")
         return [mean, metrics.MaximumError(transform)]
 
     with pytest.MonkeyPatch.context() as patch, quick_graphs():
-        patch.setattr(train_run, "export_saved_model", lambda *_: None)
+        patch.setattr(loop, "export_saved_model", lambda *_: None)
         patch.setattr(callbacks, "Pictures", lambda session: keras.callbacks.Callback())
         patch.setattr(nn, "default_metrics", few_metrics)
         yield

@@ -66,6 +66,7 @@ class Design:
         seeds: number of seeds of the weights.
         order_seeds: number of seeds of the order of the examples; 1: `training.seed` has both.
         draws: number of draws of the training examples; 1: `data.seed` is no factor.
+        own_seeds: whether each draw has as many seeds of its own, and not the same as the others.
         variants: label → its factor for a tested source count.
         trained: label of a variant → the source counts it is trained on, as text; default: all.
         test_sets: label → factor of its error, the main one first.
@@ -88,6 +89,7 @@ class Design:
     seeds: int = 3
     order_seeds: int = 1
     draws: int = 1
+    own_seeds: bool = False
     variants: Mapping[str, Callable[[int], float]] = field(default_factory=dict)
     trained: Mapping[str, str] = field(default_factory=dict)
     test_sets: Mapping[str, float] = field(default_factory=lambda: {"test": 1.0})
@@ -109,7 +111,7 @@ class Design:
             LOSS: list(self.losses),
             VARIANT: list(self.variants),
             DRAW: [str(draw) for draw in range(self.draws)],
-            SEED: [str(seed) for seed in range(self.seeds)],
+            SEED: [str(seed) for seed in range(self.seeds * (self.draws if self.own_seeds else 1))],
             ORDER_SEED: [str(seed) for seed in range(self.order_seeds)],
         }
         if self.order_seeds == 1:
@@ -141,6 +143,8 @@ def synthetic_study(design: Design | None = None, **changes: Any) -> StudyData:
     runs, factors = [], []
     for number, combination in enumerate(itertools.product(*design.factors.values())):
         values = dict(zip(design.factors, combination, strict=True))
+        if design.own_seeds and int(values[SEED]) // design.seeds != int(values[DRAW]):
+            continue
         trained = design.trained.get(values.get(VARIANT, ""), format_counts(design.sources))
         run = {**values, "run": f"{number:012x}", TRAINED_SOURCES: trained}
         runs.append({**run, **_cost(design, design.size(values), rng)})

@@ -99,10 +99,20 @@ def test_what_is_tested_only_needs_no_training_examples(study_file):
                 ("variants: {a: {physics.decay: 0.1}}", "can't be set by the variant a"),
                 ("variants: {a: {name: b}}", "name can't be set by the variant a"),
                 ("variants: {a: {}, b: {model.width: 2}}", "are the same run"),
+                ("draws: {0: [1]}", r"training\.seed is also set by draws"),
                 (
                     "settings: {data.placement: {kind: clustered, spread: 2}}\nworst_cases: {}",
                     "clustered",
                 ),
+            )
+        ),
+        *(
+            (f"name: a\nbase: tiny.yaml\ndraws: {draws}", message)
+            for draws, message in (
+                ("{0: [0, 1], 1: [1]}", r"training\.seed 1 is named by the draws 0 and 1"),
+                ("{0: [0], 1: []}", "draw 1 has no seeds"),
+                ("{0: [0, 0]}", "are the same run"),
+                ("{0: [-1]}", "draws"),
             )
         ),
         (
@@ -149,6 +159,17 @@ def test_variants_are_a_factor(study_file):
     assert study.test.data.sources == (1, 2)
     assert study.test_sets["one"].data.sources == (1,)
     assert [test.evaluation.bounds for test in study.test_sets.values()] == [0, 2]
+
+
+def test_draws_have_seeds_of_their_own(study_file):
+    file = study_file.with_name("draws.yaml")
+    file.write_text(
+        "name: d\nbase: tiny.yaml\ndraws: {3: [0, 1], 4: [2]}\nfactors: {model.width: [2, 4]}\n"
+    )
+    study = load_study(str(file))
+    assert study.varied == {"data.seed": [3, 4], "training.seed": [0, 1, 2], "model.width": [2, 4]}
+    found = [(c.data.seed, c.training.seed, c.model.width) for _, c in study.combinations]
+    assert found == [(3, 0, 2), (3, 0, 4), (3, 1, 2), (3, 1, 4), (4, 2, 2), (4, 2, 4)]
 
 
 def test_a_study_computes_bounds_if_it_says_so(study_file):

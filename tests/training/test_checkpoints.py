@@ -12,7 +12,8 @@ from stopped_training import hit_at, stop_at
 from diffkeras.errors import ConfigurationError, Interrupted, InUseError, RunError
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
-from diffkeras.workflows import train, train_run
+from diffkeras.training import loop
+from diffkeras.workflows import train
 
 SCRIPT = Path(__file__).with_name("interrupted_run.py")
 
@@ -140,7 +141,7 @@ def test_a_run_that_stopped_early_stays_stopped(tiny, data_dir, tmp_path, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(train_run, "write_results", interrupted)
+        patch.setattr(loop, "write_results", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train(config, data_dir, tmp_path / "run")
     resumed = train(config, data_dir, tmp_path / "run").state()

@@ -13,8 +13,9 @@ from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.training import loop
 from diffkeras.training.session import TrainingSession
-from diffkeras.workflows import train, train_run
+from diffkeras.workflows import train
 
 
 def starting_from(run: object, config: Config, **changes: Any) -> Config:
@@ -33,7 +34,7 @@ def test_training_begins_at_the_best_model(tiny, data_dir, run_dir, tmp_path, mo
         begun.append(session)
         raise Started
 
-    monkeypatch.setattr(train_run, "run_epochs", start)
+    monkeypatch.setattr(loop, "run_epochs", start)
     config = starting_from(run_dir, tiny, seed=7, ema=0.9)
     with pytest.raises(Started):
         train(config, data_dir, tmp_path / "run")

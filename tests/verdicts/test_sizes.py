@@ -90,13 +90,30 @@ def test_time_is_linear_if_a_line_fits_all_sizes(seconds, outcome):
     assert time_is_linear(data).outcome == outcome
 
 
-def test_what_one_draw_of_examples_does_is_no_effect_of_the_size():
+@pytest.mark.parametrize(
+    ("draws", "named"),
+    [
+        ({"seeds": 2}, "draw of the examples"),
+        ({"seeds": 2, "own_seeds": True}, "draw of the examples"),
+        ({"seeds": 1, "own_seeds": True}, "draw and seed"),
+    ],
+)
+def test_what_one_draw_of_examples_does_is_no_effect_of_the_size(draws, named):
     """With errors that differ between draws only, the size has no lead over the draw."""
     design: dict[str, Any] = {**SMALL, "law": lambda n: 0.05, "losses": ALIKE, "noise": 0.05}
-    found = size_matters_most(
-        synthetic_study(**design, fractions=(0.25, 0.5, 1.0), draws=3, draw_noise=0.3, seeds=2)
-    )
-    assert "draw of the examples" in found.evidence
+    sizes = {"fractions": (0.25, 0.5, 1.0), "draw_noise": 0.3}
+    found = size_matters_most(synthetic_study(**design, **sizes, draws=3, **draws))
+    assert named in found.evidence
     assert found.outcome != HOLDS
-    once: StudyData = synthetic_study(**design, fractions=(0.25, 0.5, 1.0), draw_noise=0.3)
-    assert "draw of the examples" not in size_matters_most(once).evidence
+    once: StudyData = synthetic_study(**design, **sizes)
+    assert "draw" not in size_matters_most(once).evidence
+
+
+def test_three_draws_of_one_seed_decide_what_is_clear():
+    """As in the studies at 128²: a large effect of the size, a spread that falls by two thirds."""
+    design: dict[str, Any] = {**SMALL, "draws": 3, "own_seeds": True, "seeds": 1, "losses": ALIKE}
+    sizes: dict[str, Any] = {"fractions": (0.0125, 0.05, 0.125, 0.25, 0.5, 1.0), "noise": 0.04}
+    data = synthetic_study(**design, **sizes, law=lambda n: n**-0.4)
+    assert size_matters_most(data).outcome == HOLDS
+    assert spread_falls(data).outcome == HOLDS
+    assert error_falls_with_logarithm(data).outcome == NOT

@@ -13,8 +13,9 @@ from diffkeras.data import raw_dataset
 from diffkeras.errors import ConfigurationError, DataError, Interrupted
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.training import loop
 from diffkeras.training.session import TrainingSession
-from diffkeras.workflows import train, train_run
+from diffkeras.workflows import train
 
 
 def validation_mae(run_dir: Path, config: Config, data_dir: Path) -> float:
@@ -97,7 +98,7 @@ def test_the_seeds_of_the_weights_and_of_the_order_are_two(tiny, data_dir, tmp_p
         x, _ = next(iter(session.batches.training(0, 0)))
         raise Started(session.model.get_weights()[0].tobytes(), x.numpy().tobytes())
 
-    monkeypatch.setattr(train_run, "run_epochs", start)
+    monkeypatch.setattr(loop, "run_epochs", start)
 
     def start_of(**seeds: int) -> tuple[bytes, bytes]:
         """The first weights and the first batch of a run."""
@@ -120,8 +121,8 @@ def test_a_signal_after_the_last_epoch_is_seen_once_the_run_is_finished(
         os.kill(os.getpid(), signal.SIGTERM)
         write_results(session)
 
-    write_results = train_run.write_results
-    monkeypatch.setattr(train_run, "write_results", hit)
+    write_results = loop.write_results
+    monkeypatch.setattr(loop, "write_results", hit)
     config = tiny.with_overrides({"data.sources": "1", "training.epochs": 1})
     with pytest.raises(Interrupted, match="SIGTERM came after the last epoch") as caught:
         train(config, data_dir, tmp_path / "run")

@@ -66,7 +66,7 @@ def untrained_basis(
         integer(key, value, 1)
         for key, value in (("width", width), ("depth", depth), ("modes", modes))
     )
-    scaling = scaling_arguments(family)
+    scaling = scaling_arguments(family.scaling)
 
     def network(parameters: Any) -> Any:
         features = DimensionlessInputs(**scaling, dtype="float32", name="inputs")(parameters)

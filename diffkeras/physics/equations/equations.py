@@ -228,7 +228,7 @@ class Equations:
         if self._uptake:
             sizes += np.abs(self._uptake.rate(field))
         sizes *= self.free
-        sizes *= rounding_of(self._roundings, precision)
+        sizes *= rounding_of(self.roundings, precision)
         return self._complete(result, field), sizes
 
     def of_with_most_rounding(self, field: NDArray[np.float64]) -> tuple[NDArray, float]:
@@ -237,16 +237,16 @@ class Equations:
         It is that of `of_with_rounding` for the largest terms that a field of this size can have,
         so usually much larger, and takes less time.
         """
-        terms = largest(field) * self._most_slopes + self.largest_supply
-        return self.of(field), self._roundings * EPSILON * terms  # twice what is needed
+        terms = largest(field) * self.most_slopes + self.largest_supply
+        return self.of(field), self.roundings * EPSILON * terms  # twice what is needed
 
     @property
-    def _roundings(self) -> float:
+    def roundings(self) -> float:
         """Unit roundoffs of F."""
         return EQUATION + (self._uptake.rounding if self._uptake else 0.0)
 
     @cached_property
-    def _most_slopes(self) -> float:
+    def most_slopes(self) -> float:
         """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
         most = float(self.volumes.drain.max()) + 2 * self.volumes.reach
         # φ is concave, so that it is below its tangent at 0
@@ -278,6 +278,16 @@ class Equations:
         slope, slack = self._uptake.slope(field), 4 * (self._uptake.rounding + 8) * EPSILON
         most = self._uptake.slope(field - radius) * (1 + slack)
         return np.maximum(most - slope, slope - self.least_slope(field, radius)) + slack * slope
+
+    def least_operator(
+        self, field: NDArray[np.float64], radius: float
+    ) -> FiniteVolumes | NDArray[np.float32]:
+        """At most A + φ'(v) for all v between u − radius and u + radius, for a barrier's bound."""
+        return self.steeper(self.least_slope(field, radius))
+
+    def release(self) -> None:
+        """Free the memory of the cycle of the last slopes, which isn't used any more."""
+        self._steeper = None
 
     def steeper(self, slope: NDArray | float) -> FiniteVolumes:
         """The operator A + d of slopes d, (rows, columns), rounded down."""

@@ -16,7 +16,7 @@ from scipy.cluster.vq import kmeans2
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.families.equations import SharedEquations, release_cycle
+from diffkeras.physics.families.equations import SharedEquations
 from diffkeras.physics.families.predictor import Predictor
 from diffkeras.physics.families.proofs import (
     CORRECTED,
@@ -167,7 +167,7 @@ def _once_corrected(
     equations = proofs.equations_of(problem)
     residual = equations.of(field)
     move = LinearSteps(equations).solve(equations.slope(field), residual, Goal(error=np.inf))
-    release_cycle(equations)
+    equations.release()
     after = corrected(equations, field, move.solution)
     return after, move.first_estimate, [residual, equations.of(after)]
 

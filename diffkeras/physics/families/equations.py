@@ -143,12 +143,12 @@ class SharedEquations(Equations):
         return result
 
     @property
-    def _roundings(self) -> float:
+    def roundings(self) -> float:
         """Unit roundoffs of F."""
-        return super()._roundings + MATRIX - EQUATION
+        return super().roundings + MATRIX - EQUATION
 
     @cached_property
-    def _most_slopes(self) -> float:
+    def most_slopes(self) -> float:
         """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
         # of A, and of Δ by both drains
         most = self._largest_drains + self._shared.largest_drain + 2 * self._shared.reach
@@ -159,11 +159,10 @@ class SharedEquations(Equations):
         """At least the drains of both problems on any node together."""
         return 2 * self._shared.largest_drain + float(np.max(np.abs(self.change)))
 
-    def least_change(self, field: NDArray[np.float64], radius: float) -> NDArray[np.float32]:
-        """Less than what drain and slopes add to the other problem's drain, on the lattice.
+    def least_operator(self, field: NDArray[np.float64], radius: float) -> NDArray[np.float32]:
+        """See `Equations`: what drain and slopes add to the other problem's drain, on the lattice.
 
-        Slopes are those of φ between u − radius and u + radius. Where the sum is rounded to single
-        precision, that is relative.
+        Where the sum is rounded to single precision, that is relative.
         """
         result = np.empty(self.lattice, np.float32)
         change = self.change - 4 * EPSILON * self._largest_drains
@@ -183,12 +182,6 @@ class SharedEquations(Equations):
         result = np.zeros(self.lattice)
         result.reshape(-1)[self.nodes] = self.law.slope(field.take(self.nodes))
         return result
-
-
-def release_cycle(equations: Equations) -> None:
-    """Give the memory of the last cycle, if it is a shared one, to the next problem's."""
-    if isinstance(equations, SharedEquations):
-        equations.release()
 
 
 def _curve(nodes: NDArray[np.intp], lattice: tuple[int, ...]) -> NDArray[np.int64]:

@@ -45,7 +45,7 @@ class Predictor:
     ) -> NDArray[np.float64]:
         """Coefficients of the modes, with that of the mean, times the scales of points."""
         rows = np.insert(coefficients, self.fit.fast_modes, 1.0, axis=1)
-        return rows * self._family.scaling.scales(points)[:, None]
+        return rows * self._family.scaling.scales(points)
 
     def solved(
         self,
@@ -65,7 +65,7 @@ class Predictor:
             coefficients = self.coefficients(points)
         shared = [each for each in equations if isinstance(each, SharedEquations)]
         if self._galerkin is not None and len(shared) == len(equations):
-            scales = self._family.scaling.scales(points)
+            scales = self._family.scaling.scales(points)[:, 0]
             every = zip(coefficients, points, shared, scales, strict=True)
             coefficients = np.stack([self._galerkin.improved(*each) for each in every])
         return self.product(coefficients)

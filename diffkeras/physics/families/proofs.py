@@ -16,8 +16,8 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
-from diffkeras.physics.families.equations import SharedEquations, SharedOperator, release_cycle
+from diffkeras.physics.equations.finite_volumes import SLACK
+from diffkeras.physics.families.equations import SharedEquations, SharedOperator
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import Barrier, BarrierChoice, BarrierProof
@@ -202,7 +202,7 @@ class FamilyProofs:
             needed = OWN * move.first_estimate if needed is None else needed
             residual, proof = self._proof(CORRECTED, equations, field, needed)
             if proof is not None:
-                release_cycle(equations)
+                equations.release()
                 return Enclosed(field, proof, steps.iterations + corrections + 1)
             aim = CLOSER * min(aim, float(self.barriers.correction_shares[1]) * needed)
             if move.first_estimate > WIDE * largest(field):
@@ -239,11 +239,7 @@ class FamilyProofs:
             rounding: at least its error on any node.
             radius: of the slopes.
         """
-        operator: FiniteVolumes | NDArray[np.float32]
-        if isinstance(equations, SharedEquations):
-            operator = equations.least_change(field, radius)
-        else:
-            operator = equations.steeper(equations.least_slope(field, radius))
+        operator = equations.least_operator(field, radius)
         constant, barrier = self._choices[kind].bound(operator, residual, rounding)
         return BarrierProof(constant * SLACK, barrier)
 

@@ -6,7 +6,7 @@ are, too. So where the value of all fixed nodes is one parameter, u/c depends on
 through the others divided by it.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,16 +47,21 @@ class Scaling(NamedTuple):
             kept[scale] = True  # the only parameter
         return cls(scale, divided, kept, logarithmic)
 
-    def scales(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What the fields of points (n, p) are divided by, (n,)."""
-        return np.ones(len(points)) if self.scale is None else points[:, self.scale]
+    def scales(self, points: Any, xp: Any = np) -> Any:
+        """What the fields of points (n, p) are divided by, (n, 1); `xp`: their array namespace."""
+        if self.scale is None:
+            return xp.ones_like(points[:, :1])
+        return points[:, self.scale : self.scale + 1]
 
-    def inputs(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    def inputs(self, points: Any, xp: Any = np) -> Any:
         """Dimensionless inputs (n, k) of points (n, p); infinite where a logarithm has none."""
+        scale, columns = self.scales(points, xp), []
         with np.errstate(divide="ignore", invalid="ignore"):
-            scaled = np.where(self.divided, points / self.scales(points)[:, None], points)
-            inputs = np.where(self.is_logarithmic, np.log(scaled), scaled)
-        return inputs[:, self.kept]
+            for number in np.flatnonzero(self.kept):
+                column = points[:, number : number + 1]
+                column = column / scale if self.divided[number] else column
+                columns.append(xp.log(column) if self.is_logarithmic[number] else column)
+        return xp.concatenate(columns, axis=1)
 
 
 def _scale(problem: Problem, parameters: tuple[Parameter, ...]) -> int | None:

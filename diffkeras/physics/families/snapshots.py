@@ -47,7 +47,7 @@ class Snapshots(NamedTuple):
     @classmethod
     def scaled(cls, family: Family, points: NDArray[np.float64], fields: NDArray) -> "Snapshots":
         """Points (m, p) with fields on the lattice, (m, …)."""
-        scales, free = family.scaling.scales(points)[:, None], ~family.problem.fixed.ravel()
+        scales, free = family.scaling.scales(points), ~family.problem.fixed.ravel()
         return cls(points, (fields.reshape(len(points), -1) / scales * free).astype(np.float32))
 
     @classmethod

@@ -48,7 +48,9 @@ def table(data: StudyData, regions: Collection[str] = tuple(REGION_ERRORS)) -> p
     the variances on ln N with an intercept for each setting (McCullagh and Nelder 1989; Aitkin
     1987); it is negative where the fluctuation falls, and the fall is beyond chance where its 95 %
     limits are both negative. What another choice of training examples would change is not part of
-    it: runs are compared with those of the same examples.
+    it: runs are compared with those of the same examples. Only where each draw of the examples has
+    one seed of its own are the runs of several draws compared, and the standard deviation is that
+    over draws and seeds together.
     """
     names = data.settings(without=SIZE_KEYS)
     rows = data.regions

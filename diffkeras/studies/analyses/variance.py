@@ -24,6 +24,7 @@ from diffkeras.studies.study_data import (
     SIZE_KEYS,
     StudyData,
     TooFewRunsError,
+    own_seeds,
 )
 
 DRAWS = 1000
@@ -31,7 +32,9 @@ INTERVAL = (2.5, 97.5)  # percentiles
 NAMES = {SIZE: "size", LOSS: "loss", SEED: "seed", ORDER_SEED: "order seed"}
 OF_EXAMPLES = "draw of the examples"
 WITHIN = "seed"  # all differences between the runs of a cell
-EVERYWHERE = ", the same in all cells"
+BOTH = "draw and seed"  # the same where each draw has one seed of its own
+ALIKE = ", the same in all cells"
+ALIKE_FOR_ONE_SIZE = ", the same for all settings of a size"
 
 
 def _factors(data: StudyData) -> list[str]:
@@ -41,17 +44,20 @@ def _factors(data: StudyData) -> list[str]:
 def table(data: StudyData) -> pd.DataFrame:
     """How much each varied setting, the interactions and the seed explain of ln error, per region.
 
-    An analysis of variance of all complete combinations (statsmodels, type 2). The logarithm is
-    taken because settings change the error by factors. share is ω² (Hays 1963; Olejnik and Algina
-    2003), which unlike eta_squared does not grow with the number of settings by chance alone;
-    negative estimates are 0. The rows up to seed add up to 1, and seed is all that differs between
-    runs of the same setting. The same seeds are used for all settings, so they are blocks: the rows
-    'the same in all cells' are the part of seed by which one seed is better than another for all
-    settings, and F and p test all rows against the residual. low and high are a 95 % generalized
-    interval (Weerahandi 1993), which assumes that the residuals of ln error are normal and scatter
-    equally for all settings. If examples were drawn several times for each size (data.seed), which
-    draw it is explains a part too, and F and p test the size against it. The shares belong to the
-    values and seeds that this study chose: a wider range of sizes would have a larger share.
+    An analysis of variance of all complete combinations, in which order does not matter. The
+    logarithm is taken because settings change the error by factors. share is ω² (Hays 1963; Olejnik
+    and Algina 2003), which unlike eta_squared does not grow with the number of settings by chance
+    alone; negative estimates are 0. The rows up to seed add up to 1, and seed is all that differs
+    between runs of the same setting. The same seeds are used for all settings, so they are blocks:
+    the rows 'the same in all cells' are the part of seed by which one seed is better than another
+    for all settings, and F and p test all rows against the residual. low and high are a 95 %
+    generalized interval (Weerahandi 1993), which assumes that the residuals of ln error are normal
+    and scatter equally for all settings. If examples were drawn several times for each size
+    (data.seed), which draw it is explains a part too, and F and p test the size against it. If each
+    draw has one seed of its own, the two can't be told apart: the row 'draw and seed' is in place
+    of seed, and the size is tested against the part of it that is the same for all settings of a
+    size. The shares belong to the values and seeds that this study chose: a wider range of sizes
+    would have a larger share.
     """
     rows = data.regions
     return pd.concat([of_region(data, rows, region) for region in REGION_ERRORS], ignore_index=True)
@@ -107,7 +113,9 @@ class _Shares:
 
 def _shares(data: StudyData, rows: pd.DataFrame, region: str) -> _Shares:
     factors, seeds = _factors(data), data.seeds
-    runs = complete_design(rows_of(rows, {"region": region}), [*factors, *data.draws], seeds)
+    # seeds of their own are repetitions of the cells of one draw
+    cells = factors if data.own_seeds else [*factors, *data.draws]
+    runs = complete_design(rows_of(rows, {"region": region}), cells, seeds)
     if len(runs[seeds].drop_duplicates()) < 2:
         raise TooFewRunsError(
             "shares of variance need two seeds with a run in every combination of "
@@ -115,28 +123,27 @@ def _shares(data: StudyData, rows: pd.DataFrame, region: str) -> _Shares:
         )
     effects = [e for n in range(len(factors)) for e in combinations(factors, n + 1)]
     names = [" × ".join(NAMES.get(name, name) for name in effect) for effect in effects]
-    # a draw of one size is another one than that of another size
-    nested = [(SIZE, DRAW) if SIZE in factors else (DRAW,)] if data.draws else []
-    names += [OF_EXAMPLES] * len(nested)
-    found = anova(runs, [*effects, *nested, *([seed] for seed in seeds)])
-    sums, degrees = (found[name].to_numpy(copy=True) for name in ("sum_sq", "df"))
+    random, drawn_too, labels = _random_terms(data, runs)
+    names += drawn_too
     number = len(names)
+    found = anova(runs, [*effects, *random])
+    sums, degrees = (found[name].to_numpy(copy=True) for name in ("sum_sq", "df"))
     yardsticks = np.full(len(sums), len(sums) - 1)
-    if nested and SIZE in factors:
-        yardsticks[effects.index((SIZE,))] = number - 1
+    if DRAW in random[0] and SIZE in factors:
+        yardsticks[effects.index((SIZE,))] = len(effects)
     drawn = draw_shares(sums, degrees, yardsticks)
     squares = (sums / degrees)[yardsticks]
     shares = np.maximum(0, (sums - degrees * squares) / (sums.sum() + sums[-1] / degrees[-1]))
     tests = squares[:-1], degrees[yardsticks][:-1]
     ratios = sums[:-1] / degrees[:-1] / tests[0]
     p_values = f_distribution.sf(ratios, degrees[:-1], tests[1])
-    # what differs within cells is one row, and what a seed does in all cells are further rows
+    # what differs within cells is one row, and what is alike in several cells are further rows
     shares[-1] = 1 - shares[:number].sum()
     drawn[-1] = drawn[number:].sum(axis=0)
     sums[-1], degrees[-1] = sums[number:].sum(), degrees[number:].sum()
     low, high = np.percentile(drawn, INTERVAL, axis=1)
     columns = {
-        "factor": [*names, *(NAMES[seed] + EVERYWHERE for seed in seeds), WITHIN],
+        "factor": [*names, *labels],
         "share": shares,
         "low": low,
         "high": high,
@@ -146,8 +153,28 @@ def _shares(data: StudyData, rows: pd.DataFrame, region: str) -> _Shares:
         "p": np.append(p_values, np.nan),
     }
     order = [*range(number), len(sums) - 1, *range(number, len(sums) - 1)]
-    parts = dict(zip([*names, WITHIN], drawn[[*range(number), -1]], strict=True))
+    parts = dict(zip([*names, labels[-1]], drawn[[*range(number), -1]], strict=True))
     return _Shares(pd.DataFrame(columns).iloc[order], parts)
+
+
+def _random_terms(
+    data: StudyData, runs: pd.DataFrame
+) -> tuple[list[tuple[str, ...]], list[str], list[str]]:
+    """What is drawn at random in a complete design of runs.
+
+    Returns:
+        The terms of draws of the examples and of seeds; the names of those of them whose share is
+        one of its own; those of the others, and last of all that differs between runs of a cell.
+    """
+    seeds: list[tuple[str, ...]] = [(seed,) for seed in data.seeds]
+    alike = [NAMES[seed] + ALIKE for seed in data.seeds]
+    if not data.varies(DRAW) or runs[DRAW].nunique() == 1:
+        return seeds, [], [*alike, WITHIN]
+    # a draw of one size is another one than that of another size
+    draws: tuple[str, ...] = (SIZE, DRAW) if data.size_varies else (DRAW,)
+    if own_seeds(runs) == 1:
+        return [draws], [], [BOTH + (ALIKE_FOR_ONE_SIZE if data.size_varies else ALIKE), BOTH]
+    return [draws, *seeds], [OF_EXAMPLES], [*alike, WITHIN]
 
 
 def draw_shares(
@@ -192,11 +219,11 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     """The shares of each region, stacked."""
     drawn, axes = print_axes(width=5.5, height=2.6)
     axis = axes[0, 0]
-    parts = table[~table["factor"].str.endswith(EVERYWHERE)]
+    parts = table[~table["factor"].str.endswith((ALIKE, ALIKE_FOR_ONE_SIZE))]
     shares = parts.pivot(index="region", columns="factor", values="share").loc[list(REGION_ERRORS)]
     left = np.zeros(len(shares))
     for index, name in enumerate(dict.fromkeys(parts["factor"])):
-        color = "0.75" if name == WITHIN else series_style(index)["color"]
+        color = "0.75" if name in (WITHIN, BOTH) else series_style(index)["color"]
         axis.barh(range(len(shares)), shares[name], left=left, color=color, label=name)
         left += shares[name].to_numpy()
     axis.set_yticks(range(len(shares)), [REGION_TITLES[region] for region in shares.index])

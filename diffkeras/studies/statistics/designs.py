@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
-from statsmodels.formula.api import ols
-from statsmodels.stats.anova import anova_lm
+from scipy.stats import f as f_distribution
 
 
 def complete_design(
@@ -23,7 +23,11 @@ def complete_design(
 
 
 def anova(design: pd.DataFrame, terms: Sequence[Sequence[str]]) -> pd.DataFrame:
-    """The analysis of variance of the column `ln_error` (type 2, by statsmodels).
+    """The analysis of variance of the column `ln_error`: what each term adds to those before it.
+
+    These sums of squares are of type 1. In a balanced design the order of crossed terms does not
+    matter. A term that is nested in others, such as seeds in draws of the examples that have each
+    their own, follows these; statsmodels' `anova_lm` would count its degrees of freedom wrongly.
 
     Args:
         design: one row a run.
@@ -32,6 +36,21 @@ def anova(design: pd.DataFrame, terms: Sequence[Sequence[str]]) -> pd.DataFrame:
     Returns:
         `sum_sq`, `df`, `F` and `p` of each term, in their order, and of the residual.
     """
-    names = [":".join(f'C(Q("{column}"))' for column in term) for term in terms]
-    table = anova_lm(ols("ln_error ~ " + " + ".join(names), design).fit(), typ=2)
-    return table.loc[[*names, "Residual"]].rename(columns={"PR(>F)": "p"}).astype(float)
+    cells = [design.groupby(list(term)).ngroup() for term in terms]
+    columns = [np.ones((len(design), 1)), *(pd.get_dummies(c).to_numpy(float) for c in cells)]
+    ln_errors = design["ln_error"].to_numpy()
+    left = np.array(
+        [_left(ln_errors, np.hstack(columns[: number + 1])) for number in range(len(columns))]
+    )
+    parts = np.concatenate([-np.diff(left, axis=0), left[-1:]])
+    table = pd.DataFrame(parts, columns=["sum_sq", "df"])
+    mean_squares = table["sum_sq"] / table["df"]
+    table["F"] = (mean_squares / mean_squares.iloc[-1]).where(table.index < len(terms))
+    table["p"] = f_distribution.sf(table["F"], table["df"], left[-1, 1])
+    return table
+
+
+def _left(values: np.ndarray, columns: np.ndarray) -> tuple[float, int]:
+    """The sum of squares that columns leave of values, and its degrees of freedom."""
+    fit, _, rank, _ = np.linalg.lstsq(columns, values, rcond=None)
+    return float(np.sum((values - columns @ fit) ** 2)), len(values) - int(rank)

@@ -40,7 +40,7 @@ def test_residuals_are_wrong_by_their_rounding_at_most():
         residual, most = shared.of_with_most_rounding(field)
         exact = plain.of(field.astype(np.longdouble))
         assert np.abs(residual - exact).max() <= most, seed
-        assert most <= 1e-12 * np.abs(field).max() * shared._most_slopes + 1e-12, seed
+        assert most <= 1e-12 * np.abs(field).max() * shared.most_slopes + 1e-12, seed
         assert not residual[plain.fixed].any()
         shares.add(isinstance(shared, SharedEquations))
     assert shares == {True, False}  # some families vary the diffusivity
@@ -55,7 +55,7 @@ def test_slopes_are_those_of_the_problem():
             free = plain.free
             expected = np.broadcast_to(other, free.shape)[free]
             np.testing.assert_array_equal(np.broadcast_to(one, free.shape)[free], expected, seed)
-        assert shared._most_slopes >= plain._most_slopes * (1 - 1e-12)
+        assert shared.most_slopes >= plain.most_slopes * (1 - 1e-12)
 
 
 def test_uptake_is_computed_where_cells_are():

@@ -34,7 +34,7 @@ def test_errors_are_nearly_the_least_that_the_basis_allows():
     modes = basis.modes.reshape(len(basis.modes), -1).astype(float)
     for point in basis.family.draw(5, seed=6):
         exact = dk.solve(basis.family.problem_at(point)).field
-        scale = basis.family.scaling.scales(point[None])[0]
+        scale = basis.family.scaling.scales(point[None]).item()
         deviation = exact.ravel() - scale * basis.rows[-1]
         deviation *= ~basis.family.problem.fixed.ravel()
         least = np.linalg.norm(deviation - (modes @ deviation) @ modes)

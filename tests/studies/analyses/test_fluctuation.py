@@ -134,14 +134,21 @@ def test_no_exponent_without_scatter_or_with_one_size():
         assert np.isnan(list(exponent(rows).values())).all()
 
 
-def test_the_spread_over_seeds_is_that_within_draws_of_the_examples():
+@pytest.mark.parametrize(
+    ("design", "df", "sd"),
+    [
+        ({"draws": 3, "seeds": 20}, 3 * 19, 0.02),
+        ({"draws": 3, "seeds": 20, "own_seeds": True}, 3 * 19, 0.02),
+        ({"draws": 60, "seeds": 1, "own_seeds": True}, 59, 0.15),
+    ],
+)
+def test_the_spread_is_that_within_draws_unless_each_has_one_seed(design, df, sd):
     """Draws that differ by 15 % don't add to a spread over seeds of 2 %."""
     data = synthetic_study(
+        **design,
         fractions=(0.25, 1.0),
         losses={"absolute": 1.0},
-        draws=3,
         draw_noise=0.15,
-        seeds=20,
         noise=0.02,
         fall=0,
         images=2,
@@ -149,5 +156,5 @@ def test_the_spread_over_seeds_is_that_within_draws_of_the_examples():
     found = fluctuation.table(data, ["lattice"])
     relative = found[found["quantity"] == "relative"]
     assert set(found["region"]) == {"lattice"}
-    assert list(relative["df"]) == [3 * 19] * 2
-    assert relative["sd"].to_numpy() == pytest.approx([0.02] * 2, rel=0.3)
+    assert list(relative["df"]) == [df] * 2
+    assert relative["sd"].to_numpy() == pytest.approx([sd] * 2, rel=0.3)

@@ -2,16 +2,14 @@ import numpy as np
 import pytest
 from synthetic_study import synthetic_study
 
-from diffkeras.studies.analyses.variance import ANALYSIS, draw_shares
+from diffkeras.studies.analyses.variance import ANALYSIS, draw_shares, of_region
 from diffkeras.studies.study_data import LOSS, SEED, SIZE, StudyData, TooFewRunsError
 
 SMALL = {"images": 2, "sources": (1, 2)}
 
 
 def lattice(data: StudyData) -> dict[str, dict[str, float]]:
-    table = ANALYSIS.table(data)
-    rows = table[table["region"] == "lattice"].set_index("factor")
-    return rows.to_dict("index")
+    return of_region(data, data.regions, "lattice").set_index("factor").to_dict("index")
 
 
 def test_shares_are_those_of_the_true_variances():
@@ -70,6 +68,29 @@ def test_designs_with_one_factor(changes, factors):
     data = synthetic_study(**SMALL, **changes)
     assert ANALYSIS.applies(data)
     assert list(lattice(data)) == factors
+
+
+@pytest.mark.parametrize(
+    ("seeds", "degrees"),
+    [
+        (2, {"draw of the examples": 6, "seed": 24, "seed, the same in all cells": 3}),
+        (1, {"draw and seed": 12, "draw and seed, the same for all settings of a size": 6}),
+    ],
+)
+def test_draws_with_seeds_of_their_own(seeds, degrees):
+    """A size is tested against its draws: it has no effect, and they have a large one."""
+    design = {"fractions": (0.25, 0.5, 1.0), "losses": {"absolute": 1.0, "squared": 1.1}}
+    draws = {"draws": 3, "draw_noise": 0.3, "own_seeds": True, "seeds": seeds}
+    law = {"law": lambda size: 0.05, "noise": 0.01}
+    found = lattice(synthetic_study(**SMALL, **design, **draws, **law))
+    assert {name: row["df"] for name, row in found.items()} == {
+        **{"size": 2, "loss": 1, "size × loss": 2},
+        **degrees,
+    }
+    parts = [name for name in found if "the same" not in name]
+    assert sum(found[name]["share"] for name in parts) == pytest.approx(1)
+    assert max(parts, key=lambda name: found[name]["share"]) == next(iter(degrees))
+    assert found["loss"]["p"] < 1e-4 < 0.05 < found["size"]["p"]
 
 
 def test_a_failed_run_costs_its_seed_and_a_missing_cell_the_statistic():
