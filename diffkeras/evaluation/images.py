@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import Problem, Sources, solve
 from diffkeras.physics.families.drawn.recipe import NO_SOURCES
 
@@ -94,7 +93,7 @@ def draw_images(
     config: Config, count: int, numbers: Sequence[int], split: str = "test"
 ) -> ImageBatch:
     """Images of a split of one source count, without solving anything."""
-    recipe = DatasetConfig.of(count, config).recipe()
+    recipe = config.kind.recipe(count)
     drawn = [recipe.drawn(split, k) for k in numbers]
     arrays = {
         name: np.array([one[name] for one in drawn], np.float32)

@@ -97,7 +97,10 @@ def _check_problem(config: Config, problem: Problem) -> None:
             checked.add(id(image.medium))
             for difference in _differences(config, image.medium):
                 raise PhysicsError(f"{config.kind.trained_for}, and {difference}")
-        _check_uptake(config, image)
+        if "uptake" not in config.kind.maps and image.homogeneous.uptake is not None:
+            raise PhysicsError(f"{config.kind.trained_for}, and uptake saturates in the problem")
+        if "uptake" in config.kind.maps and not isinstance(image.uptake, MichaelisMenten):
+            raise PhysicsError(f"{config.kind.trained_for}; give the {WANTED}")
     production = problem.production
     if config.physics.produces:
         if problem.fixed.any():
@@ -140,22 +143,14 @@ def _differences(config: Config, medium: Medium) -> Iterator[str]:
             yield f"the problem has the {name} {span} instead of {own:g}"
 
 
-def _check_uptake(config: Config, image: Problem) -> None:
-    if "uptake" in config.kind.maps:
-        if not isinstance(image.uptake, MichaelisMenten):
-            raise PhysicsError(f"{config.kind.trained_for}; give the {WANTED}")
-    elif image.homogeneous.uptake is not None:
-        raise PhysicsError(f"{config.kind.trained_for}, and uptake saturates in the problem")
-
-
 def network_inputs(
     config: Config, problem: Problem
 ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
     """The inputs of a network for a problem.
 
     Returns:
-        Source images, (images, rows, columns, 1), and the kind of data by name: diffusion
-        lengths (images,) [length], or maps of the shape of the images; and of a family also
+        Source images, (images, rows, columns, 1), and the other inputs by name: diffusion lengths
+        (images,) [length], or maps of the shape of the images; and of a family also
         "parameters", (images, p).
 
     Raises:

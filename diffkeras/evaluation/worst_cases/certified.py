@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.evaluation.errors import largest, node_errors
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.stored_images import read_batches
@@ -22,7 +21,7 @@ EXACT = 1e-12  # tolerance of the fields that bounds are checked against
 
 def space_of(config: Config, count: int) -> ImageSpace:
     """The images of one source count that the data of a configuration are drawn from."""
-    return ImageSpace(DatasetConfig.of(count, config).recipe())
+    return ImageSpace(config.kind.recipe(count))
 
 
 def check_searchable(config: Config) -> None:
