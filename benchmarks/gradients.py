@@ -55,7 +55,7 @@ def problems(side: int) -> dict[str, Callable[[], Problem]]:
 def all_derivatives(make: Callable[[], Problem]) -> None:
     """The field and the derivatives by every part."""
     solution = solve(make(), tolerance=TOLERANCE)
-    dict(solution.vjp(2 * solution.field.astype(np.float64), TOLERANCE))
+    dict(solution.vjp(2 * solution.field, TOLERANCE))
 
 
 def differences(make: Callable[[], Problem]) -> None:

@@ -4,9 +4,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -113,8 +112,9 @@ class Solution(ProvenField):
         problem: what it solves.
         stats: how it was solved.
         proof: what proves its bounds, used by the two properties below; None for a batch.
-        equations: those that `solve` was given in place of the problem, which derivatives use; None
-            if it was given none.
+        equations: what was set up for it, which derivatives use; None of an image of a batch, and
+            of predictions. They take several times the memory of a field: of many solutions, keep
+            the fields alone.
     """
 
     field: NDArray[np.floating]
@@ -181,9 +181,7 @@ class Solution(ProvenField):
         tolerance = check_relative_tolerance(tolerance)
         self._warn_of_rough_field()
         with blas_threads():
-            return Derivatives(
-                self._equations, self.field, values, tolerance, partial(getattr, self, "node_bound")
-            )
+            return Derivatives(self._equations, self.field, values, tolerance, self._prove_nodes)
 
     def jvp(
         self, direction: Mapping[str, ArrayLike], tolerance: float = 1e-10
@@ -235,11 +233,11 @@ class Solution(ProvenField):
 
     @property
     def _equations(self) -> Equations:
-        if self.equations is not None:
-            return self.equations
-        equations = _of_latest.get(self) or Equations(self.problem)
-        keep_equations(self, equations)
-        return equations
+        return self.equations or Equations(self.problem)
+
+    def _prove_nodes(self) -> NDArray[np.float64]:
+        """`node_bound`, as a function that goes from one process to another."""
+        return self.node_bound
 
     @property
     def _exact(self) -> NDArray[np.float64]:
@@ -254,19 +252,6 @@ class Solution(ProvenField):
                 "smaller tolerance, or read `adjoint_bound`",
                 stacklevel=3,
             )
-
-
-# of one solution, as long as that lives
-_of_latest: WeakKeyDictionary[Solution, Equations] = WeakKeyDictionary()
-
-
-def keep_equations(solution: Solution, equations: Equations) -> None:
-    """Keep the equations of the latest solution for its derivatives, and no others.
-
-    They take several times the memory of a field.
-    """
-    _of_latest.clear()
-    _of_latest[solution] = equations
 
 
 @dataclass(frozen=True, eq=False, repr=False)

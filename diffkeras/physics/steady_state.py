@@ -22,7 +22,7 @@ from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import RingProof
-from diffkeras.physics.solution import KnownBounds, Proof, Solution, keep_equations
+from diffkeras.physics.solution import KnownBounds, Proof, Solution
 from diffkeras.physics.solvers.statistics import Options, SolveStatistics
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
 
@@ -102,10 +102,7 @@ def solve(
             return solve_batch(image_solver, problem, starts, processes)
         equations = given or Equations(problem)
         solution = image_solver(problem, start, equations=equations)
-    if given is not None:
-        return replace(solution, equations=given)
-    keep_equations(solution, equations)
-    return solution
+    return replace(solution, equations=equations)
 
 
 def _solve_image(

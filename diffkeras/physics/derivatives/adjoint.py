@@ -95,11 +95,13 @@ class Derivatives(Mapping[str, Any]):
         Raises:
             ConvergenceError: no bound was found.
         """
-        prove = self._node_bound or self._prove
-        return adjoint_bound(self._equations, self._field, prove(), self.adjoint, self._cotangent)
-
-    def _prove(self) -> NDArray[np.float64]:
-        return bounds_of(self._field, self._equations).field
+        if self._node_bound is not None:
+            node_bound = self._node_bound()
+        else:
+            node_bound = bounds_of(self._field, self._equations).field
+        return adjoint_bound(
+            self._equations, self._field, node_bound, self.adjoint, self._cotangent
+        )
 
 
 class BatchDerivatives(Derivatives):

@@ -19,6 +19,8 @@ from diffkeras.physics.solvers.table import SOLVERS, cheapest
 
 LATER_REDUCTION = 1e-5  # of corrections after the first, so that two of them meet most tolerances
 MOST_STALLED = 2  # corrections without progress, which is then due to rounding
+MOST_EASY = 8  # iterations of a correction; in tissues there are three to seven
+WRONG_ESTIMATE = 2.0  # by how much a correction may exceed its first estimate
 EXTENDED = np.dtype(np.longdouble)
 ESTIMATE_MARGIN = 0.7  # share of the tolerance that the estimated error may be
 
@@ -94,26 +96,34 @@ def _by_corrections(
     leaves more than it estimates, which the next one finds by the residual in full precision. So
     the estimate of a correction counts if that of the one before it has come true, and if it asks
     no more of single precision than that one did.
+
+    In extreme media estimates can be far too small: iterations are many then, or a correction is
+    much larger than its first estimate. There, only a correction that is within the tolerance
+    itself ends it.
     """
     steps, slope = LinearSteps(equations), equations.slope(field)
     result: NDArray = np.array(values)
+    size = largest(result)
     aim, best, stalled = ESTIMATE_MARGIN * tolerance, np.inf, 0
-    promised = 0.0
+    promised, is_hard = 0.0, False
     while True:
-        size, residual = largest(result), supply.astype(result.dtype)
+        residual, goal = supply, Goal(SINGLE_REDUCTION, relative_error=aim)
         if size:
-            residual -= equations.volumes.apply(result)
+            residual = equations.volumes.apply(result)
             if not equations.is_linear:
-                residual -= slope * result
-            residual *= equations.free
-        goal = Goal(LATER_REDUCTION, aim * size)
-        if not size:
-            goal = Goal(SINGLE_REDUCTION, relative_error=aim)
+                residual += slope * result
+            np.subtract(supply, residual, out=residual)
+            np.copyto(residual, 0.0, where=equations.fixed)
+            goal = Goal(LATER_REDUCTION, 0.0 if is_hard else aim * size)
+        done = steps.iterations
         move = steps.solve(slope, residual, goal)
         del residual
         result += move.solution
-        left, size = move.first_estimate, largest(result)
-        is_trusted = left <= promised and SINGLE_REDUCTION * left <= aim * size
+        left, change, size = move.first_estimate, largest(move.solution), largest(result)
+        is_hard |= steps.iterations - done > MOST_EASY or change > WRONG_ESTIMATE * left
+        if is_hard:
+            left = change
+        is_trusted = not is_hard and left <= promised and SINGLE_REDUCTION * left <= aim * size
         if left <= aim * size or (is_trusted and move.estimate <= aim * size):
             return np.asarray(result, np.float64)
         promised = 2 * move.estimate

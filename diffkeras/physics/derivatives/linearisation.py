@@ -9,6 +9,7 @@ parts act on each node by itself. A diffusivity acts on the faces between two no
 as κ = 2 r_i r_k/(r_i + r_k) (`equations.finite_volumes`).
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,11 +19,12 @@ from numpy.typing import NDArray
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
 from diffkeras.physics.problem.given_sides import GivenSide
-from diffkeras.physics.problem.parts import given_sides, parts_of
+from diffkeras.physics.problem.parts import given_sides, parts_of_image
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import SIDES, both_sides
 
 Index = tuple[Any, ...]
+NODES_AT_A_TIME = 1 << 14
 
 
 class Linearisation:
@@ -123,14 +125,15 @@ class PullBack(Linearisation):
         super().__init__(equations, field)
         self.adjoint = adjoint
         # by the axes of each diffusivity
-        self._by_rates: dict[tuple[int, ...], NDArray[np.float64]] = {}
+        self._by_diffusivity: dict[tuple[int, ...], NDArray[np.float64]] = {}
         self._energies: dict[tuple[int, ...], float] = {}
 
     def of(self, name: str) -> Any:
         """−λᵀF_p, of the part's shape."""
-        part, step = parts_of(self.problem)[name], self.problem.medium.step
+        part = parts_of_image(self.problem)[name]
         if name == "step":
-            return self._sum_of_local(name) - 2 / step * sum(map(self._energy, self._groups))
+            energy = sum(map(self._energy, self._groups))
+            return self._sum_of_local(name) - 2 / part * energy
         axes = self._axes_of(name)
         if not np.ndim(part):
             # κ is proportional to the diffusivities along its axis
@@ -140,9 +143,12 @@ class PullBack(Linearisation):
             return -self.adjoint[index] * slope
         if name == "production":
             return self.adjoint
-        result = self._of_rate(axes) / step**2 if axes else np.zeros(self.problem.lattice)
+        result: NDArray | None = self._of_diffusivity(axes).copy() if axes else None
         for index, slope in self._local(name):
-            result[index] -= self.adjoint[index] * slope
+            if result is None:  # the first one is on all nodes
+                result = np.negative(product := self.adjoint * slope, out=product)
+            else:
+                result[index] -= self.adjoint[index] * slope
         return result
 
     def _sum_of_local(self, name: str) -> float:
@@ -162,8 +168,9 @@ class PullBack(Linearisation):
         """−λᵀ A u of the faces and absorbing walls along axes of one diffusivity."""
         if axes not in self._energies:
             if np.ndim(self.problem.medium.diffusivities[axes[0]]):
-                # κ and what is lost at walls are homogeneous functions of r
-                self._energies[axes] = float(np.vdot(self._of_rate(axes), self._rate(axes[0])))
+                # κ and what is lost at walls are homogeneous functions of D
+                diffusivity = self.problem.medium.diffusivities[axes[0]]
+                self._energies[axes] = float(np.vdot(self._of_diffusivity(axes), diffusivity))
             else:
                 self._energies[axes] = -sum(map(self._energy_along, axes))
         return self._energies[axes]
@@ -171,57 +178,73 @@ class PullBack(Linearisation):
     def _energy_along(self, axis: int) -> float:
         """The same with the opposite sign, along an axis whose diffusivity is a number."""
         medium = self.problem.medium
-        each = [self.adjoint, self.field]
+        total = sum(float(adjoint @ field) for _, adjoint, field in self._differences(axis))
         if medium.boundaries[axis] == "periodic":
-            first = (slice(None),) * axis + (slice(0, 1),)
-            each = [np.concatenate([values, values[first]], axis) for values in each]
-        adjoint, field = (np.diff(values, axis=axis) for values in each)
-        walls = sum(
-            float((self.adjoint[index] * self.field[index]).sum()) for index in self._walls(axis)
-        )
-        rate = float(medium.diffusivities[axis]) / medium.step**2
-        return rate * (float(np.vdot(adjoint, field)) + walls)
+            total += float(self._around(axis).sum())
+        for index in self._walls(axis):
+            total += float((self.adjoint[index] * self.field[index]).sum())
+        return float(medium.diffusivities[axis]) / medium.step**2 * total
 
-    def _of_rate(self, axes: tuple[int, ...]) -> NDArray[np.float64]:
-        """−λᵀF_r for r along axes of one diffusivity, on the lattice."""
-        if axes not in self._by_rates:
-            result = np.zeros(self.problem.lattice)
+    def _around(self, axis: int) -> NDArray[np.float64]:
+        """(λ_i − λ_k)(u_i − u_k) of the last nodes i and the first ones k of a periodic axis."""
+        first, last = ((slice(None),) * axis + (end,) for end in (0, -1))
+        result = self.adjoint[last] - self.adjoint[first]
+        result *= self.field[last] - self.field[first]
+        return result
+
+    def _differences(self, axis: int) -> Iterator[tuple[int, NDArray, NDArray]]:
+        """λ_i − λ_k and u_i − u_k of nodes i and the next ones k along an axis.
+
+        Nodes are in row-major order: some, which stay in the cache, from a node's number on. The
+        difference of λ is 0 where no next one is.
+        """
+        lattice = self.problem.lattice
+        row, stride = math.prod(lattice[1:]), math.prod(lattice[axis + 1 :])
+        adjoint, field = self.adjoint.ravel(), self.field.ravel()
+        most = max(1, NODES_AT_A_TIME // row) * row
+        for start in range(0, field.size, most):
+            nodes = slice(start, min(start + most, field.size - stride))
+            nexts = slice(start + stride, nodes.stop + stride)
+            of_adjoint = np.zeros(min(most, field.size - start))
+            count = nodes.stop - start
+            np.subtract(adjoint[nodes], adjoint[nexts], out=of_adjoint[:count])
+            if axis:
+                of_adjoint.reshape(-1, lattice[axis], stride)[:, -1] = 0.0
+            yield start, of_adjoint[:count], field[nodes] - field[nexts]
+
+    def _of_diffusivity(self, axes: tuple[int, ...]) -> NDArray[np.float64]:
+        """−λᵀF_D for a D on the lattice along some axes, without given sides."""
+        if axes not in self._by_diffusivity:
+            medium, result = self.problem.medium, np.zeros(self.problem.lattice)
             for axis in axes:
-                coupling = self.equations.volumes.couplings[axis]
-                faces = _differences(self.adjoint, axis)
-                faces *= _differences(self.field, axis)
-                faces *= coupling
-                faces *= coupling
-                result += faces
-                lower, upper, first, last = _slices(axis)
-                result[upper] += faces[lower]
-                result[first] += faces[last]
-            rate = self._rate(axes[0]) / self.equations.unit
-            rate *= rate
-            result /= rate
-            result /= -2
+                self._add_faces(axis, result)
+            diffusivity = medium.diffusivities[axes[0]]
+            result /= diffusivity
+            result /= diffusivity
+            result *= -((self.equations.unit * medium.step) ** 2) / 2
             for axis in axes:
                 for index in self._walls(axis):
-                    result[index] -= self.adjoint[index] * self.field[index]
-            self._by_rates[axes] = result
-        return self._by_rates[axes]
+                    result[index] -= self.adjoint[index] * self.field[index] / medium.step**2
+            self._by_diffusivity[axes] = result
+        return self._by_diffusivity[axes]
 
-
-def _slices(axis: int) -> tuple[Index, Index, Index, Index]:
-    """The indices of all nodes but the last one along an axis, all but the first, first, last."""
-    before: Index = (slice(None),) * axis
-    parts = slice(None, -1), slice(1, None), slice(0, 1), slice(-1, None)
-    lower, upper, first, last = ((*before, part) for part in parts)
-    return lower, upper, first, last
-
-
-def _differences(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """Each node's value minus the next one's along an axis, after whose last is its first."""
-    lower, upper, first, last = _slices(axis)
-    result = np.empty(values.shape)
-    np.subtract(values[lower], values[upper], out=result[lower])
-    np.subtract(values[last], values[first], out=result[last])
-    return result
+    def _add_faces(self, axis: int, result: NDArray[np.float64]) -> None:
+        """Add κ² (λ_i − λ_k)(u_i − u_k) of each face along an axis to both of its nodes."""
+        coupling = self.equations.volumes.couplings[axis]
+        if self.problem.medium.boundaries[axis] == "periodic":
+            first, last = ((slice(None),) * axis + (end,) for end in (0, -1))
+            faces = self._around(axis) * coupling[last] ** 2
+            result[last] += faces
+            result[first] += faces
+        stride = math.prod(self.problem.lattice[axis + 1 :])
+        couplings, total = coupling.ravel(), result.ravel()
+        for start, faces, others in self._differences(axis):
+            stop = start + faces.size
+            faces *= others
+            faces *= couplings[start:stop]
+            faces *= couplings[start:stop]
+            total[start:stop] += faces
+            total[start + stride : stop + stride] += faces
 
 
 def _place_of(side: str, problem: Problem) -> tuple[int, Index]:

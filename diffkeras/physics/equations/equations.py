@@ -6,9 +6,8 @@ give v ≥ u everywhere. The operator A is that of the normalised medium (`finit
 
 `Equations` hold all that is set up for a problem, several times the memory of a field. They live
 
-- as long as the caller, or the solution, holds those that the caller made and gave to `solve`;
-- otherwise as long as the latest solution, whose derivatives they serve
-  (`solution.keep_equations`).
+- as long as the caller holds those that it made and gave to `solve`;
+- as long as the solution of one image, whose derivatives they serve; not with those of a batch.
 
 Within them, ring, couplings and `cache` may be those of similar equations (`like`). `cycle_at` has
 the multigrid cycle of the last slopes alone; problems of a family pass its memory on

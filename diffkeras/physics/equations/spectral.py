@@ -166,7 +166,10 @@ class SpectralOperator:
         coefficients = coefficients.reshape(rows.size, math.prod(modes_a_line))
         if self.couplings[0] != 1:
             coefficients /= self.couplings[0]
-        modes = np.empty((self.lattice[0], coefficients.shape[1]), working)
+        # right-hand sides of all rows become their solutions in place
+        modes = coefficients
+        if rows.size < self.lattice[0] or np.may_share_memory(coefficients, sources):
+            modes = np.empty((self.lattice[0], coefficients.shape[1]), working)
         # complex modes are pairs of real ones to the lines
         real = modes.real.dtype
         lines.solve(rows, coefficients.view(real), modes.view(real))

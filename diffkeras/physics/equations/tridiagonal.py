@@ -16,6 +16,7 @@ import copy
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.axis import Axis
 
 NEGLIGIBLE = 1e-30  # share of the largest right-hand side, far below any precision's rounding
@@ -63,7 +64,7 @@ class TridiagonalSolver:
             return out
         first = int(rows[0])
         # modes that have died out go on as zeros: processors are slow at numbers near underflow
-        nothing = NEGLIGIBLE * np.abs(sources).max()
+        nothing = NEGLIGIBLE * largest(sources)
         before = np.zeros_like(self.factors[0])
         for row in range(first, len(fields)):
             field = fields[row]

@@ -34,9 +34,10 @@ def parts_of(problem: Problem) -> dict[str, Any]:
     """
     if not isinstance(problem, Problem):
         raise PhysicsError(f"parts are those of a Problem, not of {problem!r:.60}")
-    each = [_parts_of_image(image) for image in problem.images]
+    each = [parts_of_image(image) for image in problem.images]
     if not problem.is_batch:
-        return each[0]
+        none_given = problem.production is None
+        return each[0] | ({"production": np.zeros(problem.lattice)} if none_given else {})
     names = [name for name in each[0] if all(name in parts for parts in each)]
     parts = {name: [image[name] for image in each] for name in names}
     return {
@@ -50,10 +51,10 @@ def parts_of(problem: Problem) -> dict[str, Any]:
 def names_of(problem: Problem) -> list[str]:
     """The names of the parts that all images have."""
     first, *others = problem.images
-    names = list(_parts_of_image(first))
+    names = list(parts_of_image(first))
     for image in others:
         if image.medium is not first.medium or image.uptake is not first.uptake:
-            known = _parts_of_image(image)
+            known = parts_of_image(image)
             names = [name for name in names if name in known]
     return names
 
@@ -62,11 +63,12 @@ def _all_equal(values: list[Any]) -> bool:
     return all(value is values[0] or np.array_equal(value, values[0]) for value in values)
 
 
-def _parts_of_image(problem: Problem) -> dict[str, Any]:
+def parts_of_image(problem: Problem) -> dict[str, Any]:
+    """Those of one image, where a production that is not given is a view of one 0."""
     medium, uptake = problem.medium, problem.uptake
     parts: dict[str, Any] = {
         "values": problem.values,
-        "production": np.zeros(problem.lattice)
+        "production": np.broadcast_to(0.0, problem.lattice)
         if problem.production is None
         else problem.production,
         "decay": medium.decay,
@@ -171,7 +173,7 @@ def _image_with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Probl
 
 
 def similar_problem(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
-    """One image as `with_parts` gives it, for parts that are known to make a problem.
+    """What `with_parts` gives for one image, without its checks: the parts must be valid.
 
     Args:
         problem: one image.
@@ -199,7 +201,7 @@ def _changed(
     kinds = {name.partition(".")[0] for name in parts}
     medium = problem.medium
     if kinds - {"values", "production", "uptake"}:
-        medium = _changed_medium(problem, _parts_of_image(problem) | dict(parts))
+        medium = _changed_medium(problem, parts_of_image(problem) | dict(parts))
     return medium, values, production, problem.uptake
 
 

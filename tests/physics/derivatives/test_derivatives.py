@@ -10,6 +10,7 @@ import scipy.sparse.linalg
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import CappedUptake, Equations
+from diffkeras.physics.derivatives import linearisation
 from diffkeras.physics.derivatives.field_function import FieldFunction
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.problem.parts import with_parts
@@ -51,7 +52,8 @@ def check_derivatives(seed):
 
 
 @pytest.mark.parametrize("start", range(0, 60, 20))
-def test_derivatives_of_every_part(start):
+def test_derivatives_of_every_part(start, monkeypatch):
+    monkeypatch.setattr(linearisation, "NODES_AT_A_TIME", start)  # a row or a few, as in large ones
     for seed in range(start, start + 20):
         check_derivatives(seed)
 
@@ -79,6 +81,22 @@ def test_nearly_singular_equations_are_solved_to_the_tolerance():
     exact = scipy.sparse.linalg.spsolve(matrix.tocsc(), weights.ravel()).reshape(32, 32)
     adjoint = dk.solve(problem).vjp(weights).adjoint
     assert np.abs(adjoint - exact).max() < 1e-9 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("seed", [16, 17, 32])  # of 40, those whose first estimates were too small
+def test_adjoints_of_extreme_media_meet_their_tolerance(seed):
+    rng = np.random.default_rng(seed)
+    diffusivity = 10 ** rng.uniform(-6, 0, (24, 24))
+    production, weights = rng.random((24, 24)), rng.normal(size=(24, 24))
+    problem = dk.Problem(
+        production=production, diffusivity=diffusivity, decay=1e-6, boundary="reflecting"
+    )
+    matrix, _ = finite_volumes((24, 24), problem.medium).free_system(problem.values, problem.fixed)
+    exact = scipy.sparse.linalg.spsolve(matrix.tocsc(), weights.ravel()).reshape(24, 24)
+    solution = dk.solve(problem, tolerance=1e-4)
+    for tolerance in (1e-3, 1e-6):
+        adjoint = solution.vjp(weights, tolerance).adjoint
+        assert np.abs(adjoint - exact).max() <= tolerance * np.abs(exact).max()
 
 
 def test_derivatives_and_solutions_can_be_pickled():
