@@ -88,15 +88,12 @@ def check_dataset(
         DataError: there is no such dataset, or it is too small or damaged.
     """
     status, dataset = dataset_status(config, count, data_dir), DatasetConfig.of(count, config)
-    remedy = (
-        "give the --data-dir that has it, or run `diffkeras generate` with the same configuration "
-        "and --data-dir"
-    )
+    named, same = "", "with the same configuration and"
     if config_name:
-        remedy = (
-            f"give the --data-dir that has it, or run `diffkeras generate --config {config_name}` "
-            "with the same --data-dir"
-        )
+        named, same = f" --config {config_name}", "with the same"
+    remedy = (
+        f"give the --data-dir that has it, or run `diffkeras generate{named}` {same} --data-dir"
+    )
     if not status.examples:
         raise DataError(
             f"{data_dir} has no dataset of {dataset.in_words} in this physics (looked "
