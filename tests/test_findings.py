@@ -6,13 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from synthetic_runs import synthetic_runs
-from synthetic_study import synthetic_study
 
 from diffkeras.errors import RunError
 from diffkeras.studies import report as writing
 from diffkeras.studies.analyses import errors, loss_comparisons
 from diffkeras.studies.report import write_study
+from tests.helpers.synthetic_runs import synthetic_runs
+from tests.helpers.synthetic_study import synthetic_study
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "make_findings.py"
 PAGE = """

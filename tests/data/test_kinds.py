@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from generation_tools import examples_hash, generate_dataset
 
 import diffkeras as dk
 from diffkeras.config import Config
@@ -19,6 +18,7 @@ from diffkeras.physics import ExampleRecipe, Medium, TissueSampler
 from diffkeras.representation.network_input import MAPS
 from diffkeras.representation.target import unpack_target
 from diffkeras.workflows import generate, verify
+from tests.helpers.generation_tools import examples_hash, generate_dataset
 from tfds_builders import Builder, DiffusionFieldsConfig
 
 UNITS = {"physics.step": 0.5, "physics.diffusivity": 3.0}

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generation_tools import generate_dataset
-from lean_runs import lean_training
 
 from diffkeras.config import Config
 from diffkeras.data import check_dataset, dataset_status, raw_dataset
@@ -13,6 +11,8 @@ from diffkeras.data.dataset_config import VERSION
 from diffkeras.data.storage import check_records
 from diffkeras.errors import DataError, InUseError, OutputError, PackingError
 from diffkeras.workflows import generate, verify
+from tests.helpers.generation_tools import generate_dataset
+from tests.helpers.lean_runs import lean_training
 
 ROOT = Path(__file__).parents[2]
 

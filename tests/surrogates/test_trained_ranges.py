@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from known_networks import surrogate_of
 
 from diffkeras.config import Config
 from diffkeras.physics import Placement, Sources, sample_sources
 from diffkeras.surrogates.trained_ranges import outside_training
+from tests.helpers.known_networks import surrogate_of
 
 LATTICE = (32, 32)
 TISSUE = {

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tables import read_csv
 
 from diffkeras.config import Config
 from diffkeras.data import mixed_dataset
@@ -12,6 +11,7 @@ from diffkeras.nn import ConvolutionalMuon, encoder_decoder, joined_pair, unpack
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training.optimizers import averaged_weights, make_optimizer, make_schedule
 from diffkeras.workflows import train
+from tests.helpers.tables import read_csv
 
 
 def rates(config: Config, steps: int) -> list[float]:

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from synthetic_study import log_law, power_law, synthetic_study
 
 from benchmarks.verdicts import (
     HOLDS,
@@ -18,6 +17,7 @@ from benchmarks.verdicts import (
 )
 from diffkeras.studies.analyses import size_laws, variance
 from diffkeras.studies.study_data import SIZE, StudyData
+from tests.helpers.synthetic_study import log_law, power_law, synthetic_study
 
 
 @pytest.fixture(autouse=True)

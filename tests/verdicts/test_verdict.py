@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic_study import synthetic_study
 
 from benchmarks.verdicts import HOLDS, NOT, OPEN, Verdict
 from benchmarks.verdicts.verdict import decide, error_ratio, the_same_without_any_size
 from diffkeras.studies.study_data import DRAW, SEED, StudyData, TooFewRunsError
+from tests.helpers.synthetic_study import synthetic_study
 
 
 @pytest.mark.parametrize(

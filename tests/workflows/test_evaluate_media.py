@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from lean_runs import lean_training, quick_figures
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
 from diffkeras.errors import DataError
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows import evaluate, evaluate_foreign, generate, train
+from tests.helpers.lean_runs import lean_training, quick_figures
 
 KINDS: dict[str, dict[str, Any]] = {
     "production": {

@@ -8,10 +8,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from export_tools import INSTALLED
-from generation_tools import dataset_hash, examples_hash
-from lean_runs import lean_training, quick_figures
-from stopped_training import stop_at
 
 import diffkeras as dk
 from diffkeras.config import Config, parse_config
@@ -24,6 +20,10 @@ from diffkeras.physics import maps_of
 from diffkeras.surrogates.family_barriers import read_barriers
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import evaluate, export, generate, preview, train, verify
+from tests.helpers.export_tools import INSTALLED
+from tests.helpers.generation_tools import dataset_hash, examples_hash
+from tests.helpers.lean_runs import lean_training, quick_figures
+from tests.helpers.stopped_training import stop_at
 from tfds_builders import Builder, DiffusionFieldsConfig
 
 NAMES = ("values[vessels]", "uptake.maximum[cells_1]", "uptake.constant", "decay")

@@ -6,14 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from generation_tools import (
-    SHARD,
-    dataset_hash,
-    generate_dataset,
-    leftovers,
-    records_hash,
-    tiny_config,
-)
 
 from diffkeras.data import check_dataset
 from diffkeras.data.shards import SHARD_EXAMPLES, examples_per_shard
@@ -22,6 +14,14 @@ from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.generation import Estimate, prepare_generation
 from diffkeras.errors import DataError
 from diffkeras.workflows import generate
+from tests.helpers.generation_tools import (
+    SHARD,
+    dataset_hash,
+    generate_dataset,
+    leftovers,
+    records_hash,
+    tiny_config,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-from lean_runs import quick_graphs
 
 from diffkeras.config import Config
 from diffkeras.evaluation import classical_methods
@@ -12,6 +11,7 @@ from diffkeras.evaluation.scoreboard.scores import Entry, ProblemScores, Protoco
 from diffkeras.evaluation.scoreboard.tables import problem_figure, scoreboard_markdown
 from diffkeras.evaluation.subject import different_physics
 from diffkeras.surrogates.surrogate import Surrogate
+from tests.helpers.lean_runs import quick_graphs
 
 # rounds; each number is a graph, which takes seconds to build
 ROUNDS, CYCLES, STEPS = (4, 8), (3, 6), (6,)

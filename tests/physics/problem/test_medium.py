@@ -5,7 +5,6 @@ import warnings
 
 import numpy as np
 import pytest
-from sparse_operator import solve_reference
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import (
@@ -20,6 +19,7 @@ from diffkeras.physics import (
     solve,
     superpose,
 )
+from tests.helpers.plain_equations import solve_reference
 
 LATTICE = (12, 10)
 SOURCES = Sources.from_lists([5], [4], [2], [1.0])
@@ -30,7 +30,6 @@ FUNCTIONS = {
     "solve": lambda **medium: solve(IMAGE, **medium).field,
     "certify": lambda **medium: certify(0 * IMAGE, IMAGE, **medium).corrected.field,
     "superpose": lambda **medium: superpose(SOURCES, LATTICE, **medium),
-    "solve_reference": lambda **medium: solve_reference(IMAGE, **medium),
 }
 each_function = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
 

@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from synthetic_study import synthetic_study
 
 from diffkeras.studies.statistics.comparison import (
     ImageErrors,
@@ -14,6 +13,7 @@ from diffkeras.studies.statistics.comparison import (
     signed_rank,
 )
 from diffkeras.studies.study_data import LOSS, SIZE, TooFewRunsError
+from tests.helpers.synthetic_study import synthetic_study
 
 SEEDS = pd.Series([0, 1, 2], ["0", "1", "2"])
 OTHERS = pd.Series([5, 4, 3], ["2", "1", "0"])
