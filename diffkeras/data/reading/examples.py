@@ -253,20 +253,17 @@ def to_network_pair(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tenso
 
     def convert(example: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
         xp = tf.experimental.numpy
-        if config.takes_parameters:  # whose network knows the scale of the field
-            image, count = example["source_image"], config.data.sources[0]
-            counts = count * tf.ones_like(example["parameters"][..., 0])
-            return example["parameters"], pack_target(example["field"], image, counts, xp)
-        media = {name: example[name] for name in config.kind.inputs}
-        # overlapping discs have a scale other than 1, and so have the fixed values of a family
-        x, image, scale = images_for_network(config, example["source_image"], media, xp)
-        field = example["field"]
-        if not config.data.divide_by_maximum:
-            field = field / scale
+        image, field = example["source_image"], example["field"]
         if "sources" in example:
             count = tf.reduce_sum(tf.ones_like(example["sources"]["radii"]), axis=-1)
         else:  # of a family, which is one dataset
             count = config.data.sources[0] * tf.ones_like(example["parameters"][..., 0])
+        if config.takes_parameters:  # whose network knows the scale of the field
+            return example["parameters"], pack_target(field, image, count, xp)
+        media = {name: example[name] for name in config.kind.inputs}
+        # overlapping discs have a scale other than 1, and so have the fixed values of a family
+        x, image, scale = images_for_network(config, image, media, xp)
+        field = field if config.data.divide_by_maximum else field / scale
         return x, pack_target(transform.forward(field, xp), image, count, xp)
 
     return convert
