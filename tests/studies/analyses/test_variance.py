@@ -93,6 +93,20 @@ def test_draws_with_seeds_of_their_own(seeds, degrees):
     assert found["loss"]["p"] < 1e-4 < 0.05 < found["size"]["p"]
 
 
+def test_seeds_that_draws_share_hide_no_draws_and_show_no_size():
+    """A seed is better or worse in a setting with all draws, so these are not independent."""
+    design = {"fractions": (0.25, 0.5, 1.0), "losses": {"absolute": 1.0, "squared": 1.0}}
+    draws = {"draws": 3, "draw_noise": 0.03, "seeds": 2, "noise": 0.002}
+    data = synthetic_study(**SMALL, **design, **draws, law=lambda size: 0.05)
+    settings = data.runs.groupby([SIZE, LOSS, SEED]).ngroup()
+    factors = np.random.default_rng(0).lognormal(sigma=0.3, size=settings.nunique())
+    data.runs["mae"] *= factors[settings]
+    found = lattice(data)
+    assert found["draw of the examples"]["p"] < 1e-4
+    assert found["seed, the same in all draws"]["p"] < 1e-4
+    assert min(found[name]["p"] for name in ("size", "loss", "size × loss")) > 0.01
+
+
 def test_a_failed_run_costs_its_seed_and_a_missing_cell_the_statistic():
     data = synthetic_study(**SMALL, fractions=(0.5, 1.0))
     runs = data.runs
