@@ -24,7 +24,6 @@ import diffkeras as dk
 from benchmarks.frame import command
 from benchmarks.tables import write_table
 from diffkeras.config import parse_counts
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import Example, ExampleRecipe, Sources, production_of
 from diffkeras.reporting import figures
 from diffkeras.reporting.phone_figures import write_pictures
@@ -77,7 +76,7 @@ def measure(count: int, examples: int, processes: int) -> Measured:
     """Both readings for one source count."""
 
     def recipe(name: str) -> ExampleRecipe:
-        return DatasetConfig.of(count, dk.load_config(name)).recipe()
+        return dk.load_config(name).kind.recipe(count)
 
     fixed, production = recipe("paper"), recipe("paper_production")
     numbers = range(examples)

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import diffkeras as dk
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.evaluation.cases import draw_cases
 from diffkeras.evaluation.figures import (
     cost_figure,
@@ -115,7 +114,7 @@ def draw_predictions(run_dir: Path) -> None:
         "4 corrections": dk.load_surrogate(run_dir.with_name(f"{run_dir.name}_corrected")),
     }
     config = networks["4 corrections"].config
-    example = DatasetConfig.of(5, config).recipe().example("test", 0)
+    example = config.kind.recipe(5).example("test", 0)
     cases = [
         (title, example.source_image, example.field, network.predict(example.source_image).field)
         for title, network in networks.items()
@@ -140,7 +139,7 @@ def write_source_images() -> None:
 
 def family_picture() -> Figure:
     """The first training examples of the family that is shipped."""
-    recipe = DatasetConfig.of(1, dk.load_config("family")).family_recipe()
+    recipe = dk.load_config("family").kind.recipe(1)
     return data_figures.family_figure(
         recipe.family.names, [recipe.example("train", k) for k in range(9)]
     )
@@ -167,7 +166,7 @@ def boundaries_figure() -> Figure:
 def tissues_figure(changes: Mapping[str, Any] | None = None) -> Figure:
     """Two examples of the configuration `tissue`, or of a changed one."""
     config = dk.load_config("tissue", changes)
-    recipes = {n: DatasetConfig.of(n, config).recipe() for n in (2, 5)}
+    recipes = {n: config.kind.recipe(n) for n in (2, 5)}
     examples = {f"n = {n}": recipe.example("train", 0) for n, recipe in recipes.items()}
     problems = {title: example.problem for title, example in examples.items()}
     return data_figures.tissue_figure(problems, [example.field for example in examples.values()])
@@ -234,7 +233,7 @@ def reading_fields() -> Figure:
 def draw_bounds() -> None:
     """The proven bounds of a prediction of the shipped surrogate `quickstart`."""
     surrogate = dk.load_surrogate("quickstart")
-    example = DatasetConfig.of(5, surrogate.config).recipe().example("test", 0)
+    example = surrogate.config.kind.recipe(5).example("test", 0)
     prediction = surrogate.predict(example.source_image)
     figure = bounds_figure(example.field, prediction.field, prediction.certificate)
     save("bounds", figure)

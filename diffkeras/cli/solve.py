@@ -29,9 +29,9 @@ _number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 
 def _given_sides() -> dict[str, Any]:
     """The kinds of sides with given numbers, by name; imported once a command runs."""
-    from diffkeras.physics.problem.given_sides import GIVEN
+    from diffkeras.physics.problem.given_sides import KINDS
 
-    return {kind.name: kind for kind in GIVEN.values()}
+    return KINDS
 
 
 def _forms_of_sides() -> list[str]:

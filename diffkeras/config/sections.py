@@ -63,6 +63,11 @@ class PhysicsConfig(Section):
             )
         return value
 
+    @property
+    def produces(self) -> bool:
+        """Whether sources produce; otherwise they hold the field at their values."""
+        return self.sources == "production"
+
     @cached_property
     def medium(self) -> Medium:
         """The medium as the solver takes it."""

@@ -35,7 +35,7 @@ def draw_cases(
         name: case_figure([case(chosen) for chosen in those])
         for name, those in _choose(errors, method.name, config).items()
     }
-    if config.data.tissue or config.data.family:
+    if config.kind.varies:
         batch = read_image(config, _shown_counts(config)[-1], 0, data_dir)
         figures["media"] = tissue_figure({"": batch.problem.images[0]})
     return figures

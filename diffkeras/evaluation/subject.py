@@ -14,6 +14,7 @@ from diffkeras.evaluation.methods import (
     SURROGATE,
     Computed,
     Method,
+    leaves_sources,
     network_fields,
     with_sources_set,
 )
@@ -103,8 +104,8 @@ def different_physics(learned: Config, tested: Config) -> list[str]:
         ours, theirs = ("one" if family else "none" for family in families)
         theirs = "another one" if all(families) else theirs
         different.append(f"data.family: {ours} there, {theirs} here")
-    elif learned.data.maps != tested.data.maps:
-        names = [", ".join(maps) or "none" for maps in (learned.data.maps, tested.data.maps)]
+    elif learned.kind.maps != tested.kind.maps:
+        names = [", ".join(maps) or "none" for maps in (learned.kind.maps, tested.kind.maps)]
         different.append("maps that vary (data.tissue): {} there, {} here".format(*names))
     return different
 
@@ -169,6 +170,4 @@ def _images_of_split(arrays: Mapping[str, NDArray], path: Path, config: Config) 
 
 
 def _methods(method: Method, config: Config) -> list[Method]:
-    if config.physics.sources == "production" or config.takes_parameters:
-        return [method]  # no node has a fixed value, or the network knows it
-    return [method, with_sources_set(method)]
+    return [method, with_sources_set(method)] if leaves_sources(config) else [method]

@@ -21,10 +21,8 @@ from diffkeras.physics.problem.problem import as_problem
 from diffkeras.surrogates.family_barriers import read_barriers
 from diffkeras.surrogates.inputs import (
     SurrogateKeywords,
-    inputs_of,
     network_inputs,
     problem_of,
-    trained_for,
 )
 from diffkeras.surrogates.predicted_fields import check_finite, predicted_fields
 from diffkeras.surrogates.prediction import Prediction
@@ -54,17 +52,17 @@ class Surrogate:
 
         The production of a source image x is s = γx [concentration/time].
         """
-        return self.config.physics.sources == "production"
+        return self.config.physics.produces
 
     @property
     def maps(self) -> tuple[str, ...]:
         """Which of the maps of a tissue it takes, by name."""
-        return self.config.data.maps
+        return self.config.kind.maps
 
     @property
     def family(self) -> Family | None:
         """The family whose problems it was trained on; None if each had sources of its own."""
-        return self.config.family
+        return self.config.kind.family
 
     @property
     def lattice(self) -> tuple[int, int]:
@@ -83,9 +81,10 @@ class Surrogate:
         Raises:
             PhysicsError: it was trained on several.
         """
-        if inputs_of(self.config) or self.family is not None:
+        kind = self.config.kind
+        if kind.inputs or kind.family is not None:
             raise PhysicsError(
-                f"{trained_for(self.config)}; it has no single medium, but those of its problems: "
+                f"{kind.trained_for}; it has no single medium, but those of its problems: "
                 "`surrogate.problem(…).medium`"
             )
         return self.config.physics.medium

@@ -183,7 +183,8 @@ def _check(config: Config, data_dir: Path, path: Path, config_name: str | None =
 def _evaluate(
     subject: Subject, config: Config, data_dir: Path, path: Path, how: _How
 ) -> Evaluation:
-    names = () if config.family is None else config.family.names
+    family = config.kind.family
+    names = family.names if family else ()
     measured = Measurement([*subject.all_methods, *baselines(config)], names)
     with explain_damage(config, data_dir):
         _measure(measured, subject, config, data_dir, how)

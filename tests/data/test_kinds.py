@@ -11,7 +11,6 @@ import tensorflow_datasets as tfds
 import diffkeras as dk
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.reading.batches import stream_batches, training_batches
 from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.verify import plan_checks, run_checks
@@ -88,7 +87,7 @@ def made_dir(config, tmp_path_factory):
 
 
 def recipe_of(config: Config, count: int = 2) -> ExampleRecipe:
-    return DatasetConfig.of(count, config).recipe()
+    return config.kind.recipe(count)
 
 
 def examples_of(*arguments: Any) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from diffkeras.config import load_config
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import RunError
 from diffkeras.physics import Placement, Problem, sample_sources, solve
 from diffkeras.surrogates.run_directory import Run
@@ -60,7 +59,7 @@ def test_errors_on_fresh_images_are_what_the_card_says(name):
     assert card["seed"] not in (SEED, surrogate.config.data.seed)
     row = next(row for row in card["errors"] if (row["lattice"], row["sources"]) == (64, 5))
     config = surrogate.config.with_overrides({"physics.lattice": 64, "data.seed": SEED})
-    examples = [*DatasetConfig.of(5, config).recipe().examples("test", range(5))]
+    examples = [*config.kind.recipe(5).examples("test", range(5))]
     prediction = surrogate.predict(Problem.batch([example.problem for example in examples]))
     truth = np.array([e.field.astype(float) * (e.maximum or 1.0) for e in examples])
     error = np.abs(prediction.field - truth)

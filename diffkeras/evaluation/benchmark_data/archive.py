@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import DataError, DiffkerasError
 from diffkeras.evaluation.benchmark_data.order import check_order
 from diffkeras.evaluation.benchmark_data.splits import PublicSplit, input_arrays, public_split
@@ -123,7 +122,7 @@ class BenchmarkSplit:
 
     def problem(self, image: int) -> Problem:
         """The problem of an image, for `solve` and `certify`."""
-        recipe = DatasetConfig.of(int(self.counts[image]), self.config).disc_recipe()
+        recipe = self.config.kind.recipe(int(self.counts[image]))
         source_image, *maps = np.moveaxis(self.inputs[image], -1, 0)
         return recipe.problem(source_image, maps=dict(zip(self.channels[1:], maps, strict=True)))
 
