@@ -9,6 +9,7 @@ import numpy as np
 
 from diffkeras.config import Config, DataConfig, OneMedium, PhysicsConfig, fingerprint, kind_of
 from diffkeras.physics import Placement, Sources
+from diffkeras.system.differences import differences
 
 NAME = "diffusion_fields"
 VERSION = "3.0.0"
@@ -137,12 +138,11 @@ def paper_dataset(count: int, *, production: bool = False) -> DatasetConfig:
     return DatasetConfig(count)
 
 
-def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+def differing_identities(
+    found: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> dict[str, tuple[Any, Any]]:
     """The keys in which two identities differ, with the value found and the one wanted."""
-    found, wanted = (_flat({**DEFAULTS, **identity}) for identity in (found, wanted))
-    keys = {**wanted, **found}
-    pairs = {key: (found.get(key), wanted.get(key)) for key in keys}
-    return {key: (there, here) for key, (there, here) in pairs.items() if there != here}
+    return differences(*(_flat({**DEFAULTS, **identity}) for identity in (found, wanted)))
 
 
 def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diffkeras.config import SPLITS, Config, Split
-from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, cut, differences
+from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, cut, differing_identities
 from diffkeras.data.shards import REMEDY, check_identity, read_object, stored_splits
 from diffkeras.errors import DataError, InUseError, OutputError
 from diffkeras.system.atomic_files import replacing, sync
@@ -154,7 +154,7 @@ def _others(config: Config, count: int, data_dir: Path) -> str:
     dataset, others = DatasetConfig.of(count, config), []
     for file in sorted(data_dir.glob(f"{NAME}/{dataset.kind.name.format(count)}*/*/metadata.json")):
         name, version = file.parts[-3], file.parts[-2]
-        pairs = differences(read_object(file), dataset.identity())
+        pairs = differing_identities(read_object(file), dataset.identity())
         different = [f"{key} {cut(there)}" for key, (there, _) in pairs.items()]
         if version != VERSION:
             different.append(f"version {version}, which isn't read any more")

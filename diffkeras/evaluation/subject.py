@@ -22,7 +22,7 @@ from diffkeras.evaluation.predictions import predictions_by_count
 from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.predicted_fields import balanced_maximum
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_identity import differences
+from diffkeras.surrogates.run_identity import differing_keys
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.array_files import read_arrays
 
@@ -85,7 +85,7 @@ def different_physics(learned: Config, tested: Config) -> list[str]:
     of the trained one.
     """
     keys = ("physics.", "data.divide_by_maximum")
-    changed = [d for d in differences(learned, tested) if d.startswith(keys)]
+    changed = [d for d in differing_keys(learned, tested) if d.startswith(keys)]
     different = [d for d in changed if not d.startswith("physics.lattice ")]
     divisor = learned.model.lattices.divisor
     if any(side % divisor for side in tested.physics.lattice):

@@ -82,7 +82,7 @@ def test_other_physics_lie_elsewhere(tiny, data_dir, change):
 def test_metadata_of_other_physics_are_refused(tiny, own_data):
     file = dataset_status(tiny, 1, own_data).path / "metadata.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "decay": 0.7}))
-    with pytest.raises(DataError, match=r"other physics.*decay 0.7 instead of 0.05"):
+    with pytest.raises(DataError, match=r"other physics.*decay 0.7 there, 0.05 here"):
         check_dataset(tiny, 1, own_data)
     with pytest.raises(DataError, match="other physics"):
         generate(tiny, own_data)
