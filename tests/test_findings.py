@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from diffkeras.errors import RunError
+from diffkeras.reporting.phone_figures import phone_path
 from diffkeras.studies import report as writing
 from diffkeras.studies.analyses import errors, loss_comparisons
 from diffkeras.studies.report import write_study
@@ -65,6 +66,7 @@ def test_figures_are_those_of_the_study_and_made_from_committed_files(make, docs
     drawn = docs / name
     of_study = studies / "synthetic" / "figures" / "source_counts.svg"
     assert drawn.read_bytes() == of_study.read_bytes()
+    assert phone_path(drawn).is_file()
     drawn.unlink()
     assert make(docs, None) == []
     assert drawn.is_file()

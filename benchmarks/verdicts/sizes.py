@@ -34,6 +34,7 @@ def size_matters_most(data: StudyData) -> Verdict:
         decide(holds=low > 0, fails=high < 0),
         f"share of the variance: {', '.join(shares)}; lead of the size {value:.0%} "
         f"[{low:.0%}, {high:.0%}]",
+        key=f"lead of the size: {value:.0%} of the variance",
     )
 
 
@@ -61,6 +62,7 @@ def error_falls_with_logarithm(data: StudyData) -> Verdict:
         f"AICc of the logarithm minus that of the power law {value:.3g} [{low:.3g}, {high:.3g}]; "
         f"lack of fit of the logarithm p = {p:.2g}, of the power law "
         f"p = {row['power_lack_of_fit_p']:.2g}",
+        key=f"AICc of the logarithm minus that of a power law: {value:.3g}",
     )
 
 
@@ -93,6 +95,7 @@ def _spread(data: StudyData, quantity: str) -> Verdict:
         decide(holds=high < 0, fails=low > SMALL_FALL),
         f"exponent q = {value:.2g} [{low:.2g}, {high:.2g}]; standard deviation from the smallest "
         f"to the largest size: {' to '.join(shown)}{unit}",
+        key=f"exponent {value:.2g} [{low:.2g}, {high:.2g}]",
     )
 
 
@@ -117,4 +120,5 @@ def time_is_linear(data: StudyData) -> Verdict:
         f"{row[f'{start}_high']:.3g}] at any size; lack of fit p = {row['lack_of_fit_p']:.2g}, "
         f"curvature p = {row['curvature_p']:.2g}; farthest from the line: {farthest} "
         f"examples, {row['deviation']:+.0%} [{low:+.0%}, {high:+.0%}]",
+        key=f"farthest from the line: {row['deviation']:+.0%}",
     )

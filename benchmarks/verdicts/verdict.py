@@ -25,11 +25,13 @@ class Verdict:
         evidence: the numbers that the rule read, in words.
         left_out: number of training examples → the outcome without the runs of that size. Empty if
             the rule is not about sizes.
+        key: the number of the evidence that decides, in a few words.
     """
 
     outcome: str
     evidence: str
     left_out: Mapping[int, str] = field(default_factory=dict)
+    key: str = ""
 
 
 Rule = Callable[[StudyData], Verdict]

@@ -224,11 +224,18 @@ def file_option(name: str, help: str, **attributes: Any) -> Callable[[Command], 
     return click.option(*name.split(), metavar="FILE", type=FILE, help=help, **attributes)
 
 
-unit_option = click.option(
-    "--unit",
-    metavar="TEXT",
-    help="Unit of lengths in the picture, e.g. um.  [default: numbers of nodes if the step is 1]",
-)
+def unit_options(command: Command) -> Command:
+    """The units in a picture."""
+    of_field = click.option(
+        "--field-unit", metavar="TEXT", help="Unit of the field in the picture, e.g. mmHg."
+    )
+    of_lengths = click.option(
+        "--unit",
+        metavar="TEXT",
+        help="Unit of lengths in the picture, e.g. um.  [default: numbers of nodes if the step is "
+        "1]",
+    )
+    return of_lengths(of_field(command))
 
 
 def problem_options(command: Command, *, required: bool = True, space: bool = False) -> Command:

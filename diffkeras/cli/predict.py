@@ -14,7 +14,7 @@ from diffkeras.cli.options import (
     map_option,
     problem_options,
     start_tensorflow,
-    unit_option,
+    unit_options,
 )
 
 
@@ -45,7 +45,7 @@ from diffkeras.cli.options import (
     help="Decay or uptake [1/time], for a surrogate that takes it; a number or a map.",
 )
 @click.option("--certify", is_flag=True, help="Print a proven upper bound on the largest error.")
-@unit_option
+@unit_options
 @file_option("--bound", "The proven bound, node by node.")
 @file_option("--corrected", "The corrected field, which the proof yields.")
 @click.option(
@@ -60,6 +60,7 @@ def predict(
     output: Path,
     plot: Path | None,
     unit: str | None,
+    field_unit: str | None,
     bound: Path | None,
     corrected: Path | None,
     certify: bool,
@@ -95,7 +96,7 @@ def predict(
     prediction = predict_files(
         run,
         ProblemFiles(**problem) if point is None else point,
-        FieldFiles(output, bound, corrected, plot, unit),
+        FieldFiles(output, bound, corrected, plot, unit, field_unit),
         diffusion_length=diffusion_length,
         tolerance=tolerance,
         certify=certify,

@@ -19,7 +19,7 @@ from diffkeras.cli.options import (
     problem_options,
     processes_option,
     threads_option,
-    unit_option,
+    unit_options,
 )
 
 logger = logging.getLogger(__name__)
@@ -156,9 +156,10 @@ class MethodType(click.ParamType):
     type=SliceType(),
     multiple=True,
     help="Plane, row or column of a volume that --plot draws, e.g. plane=12; may be repeated.  "
-    "[default: one of each, through the node where the field is steepest, or a source next to it]",
+    "[default: one of each, through the node where the field is steepest, or a source next to it; "
+    "without sources, through the lowest value]",
 )
-@unit_option
+@unit_options
 @click.option(
     "--json",
     "as_json",
@@ -172,6 +173,7 @@ def solve(
     plot: Path | None,
     slices: tuple[tuple[str, int], ...],
     unit: str | None,
+    field_unit: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -208,7 +210,7 @@ def solve(
     chosen: dict[str, list[int]] = {}
     for axis, number in slices:
         chosen.setdefault(axis, []).append(number)
-    files = FieldFiles(output, plot=plot, unit=unit, slices=chosen or None)
+    files = FieldFiles(output, plot=plot, unit=unit, field_unit=field_unit, slices=chosen or None)
     solution = solve_files(ProblemFiles(**options), files, **how)
     logger.info(_how(solution))
     least = float(solution.field.min(initial=0.0))

@@ -78,6 +78,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "surrogates": ("", "missing"),
     "tflops": (*NUMBERS, "0", "inf"),
     "unit": ("", "µm", r"$\foo$"),
+    "field_unit": ("", "mmHg", r"$\foo$"),
     "uptake": (*NUMBERS, "inf"),
     "worker_timeout": (*NUMBERS, "0"),
 }

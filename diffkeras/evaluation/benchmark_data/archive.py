@@ -162,8 +162,10 @@ class BenchmarkSplit:
             The file.
 
         Raises:
-            DataError: fields of another shape, or values that aren't finite.
+            DataError: fields of another shape, values that aren't finite, or another kind of file.
         """
+        if Path(path).suffix.lower() != ".npz":
+            raise DataError(f"predictions are written to a .npz, not to {path}")
         fields = checked_fields(np.asarray(fields), self.fields.shape[:-1], self.name)
         arrays: dict[str, Any] = {"name": self.name, "sha256": self.sha256}
         arrays |= {name_of(count): fields[self.counts == count] for count in set(self.counts)}

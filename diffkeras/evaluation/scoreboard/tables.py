@@ -41,14 +41,14 @@ def problem_page(problem: Problem) -> list[str]:
     return parts
 
 
-def problem_figure(problem: Problem) -> Figure:
-    """Error against time, a panel for each size of batches."""
+def problem_figure(problem: Problem, width: float = 10.0) -> Figure:
+    """Error against time, a panel for each size of batches; `width` is of the figure [inches]."""
     rows = [row for row in problem["methods"] if row["name"] != "zero field"]
     panels = {}
     for size in problem["pareto"]:
         images = "one image at a time" if size == "1" else f"batches of {size}"
         panels[f"{title(problem)}, {images}"] = points_of(rows, size)
-    return error_time_figure(panels, "mean error / largest value")
+    return error_time_figure(panels, "mean error / largest value", width)
 
 
 def conditions(board: Mapping[str, Any]) -> str:

@@ -27,6 +27,7 @@ from diffkeras.physics.arguments import (
     one_or_each,
     positive,
     real_array,
+    unknown_keyword,
 )
 from diffkeras.physics.problem.given_sides import BoundaryName
 from diffkeras.physics.problem.sides import (
@@ -142,7 +143,7 @@ class Medium(ShortRepr):
         """
         names = {field.name for field in fields(cls)}
         if unknown := sorted(set(parts) - names):
-            raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
+            raise unknown_keyword(unknown[0])
         if medium is None:
             return cls(**{"dimensions": dimensions, **parts})
         if not isinstance(medium, Medium):

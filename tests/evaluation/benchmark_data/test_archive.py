@@ -152,6 +152,8 @@ def test_predictions_that_cannot_be_used_are_refused(split, tmp_path):
     with pytest.raises(DataError, match=r"field 2 of .*more_sources is not finite"):
         split.write_predictions(file, fields)
     assert not file.exists()
+    with pytest.raises(DataError, match=r"predictions are written to a \.npz, not to mine"):
+        split.write_predictions("mine", split.fields)
     order = np.arange(len(split))
     order[[3, 8]] = 8, 3
     split.write_predictions(file, 0.5 * split.fields[order])
