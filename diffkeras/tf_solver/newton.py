@@ -73,7 +73,7 @@ class TensorNewtonRun(TensorRun):
         )
 
     def improver(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-        """See `TensorRun`: by a step that reduces the residual to that share."""
+        """See `TensorRun`; a step of Newton's method reduces the residual to that share."""
 
         def improved(field: tf.Tensor, needed: tf.Tensor) -> tf.Tensor:
             reduction = tf.clip_by_value(needed / 4, LEAST_REDUCTION, MOST_REDUCTION)

@@ -72,9 +72,10 @@ class TensorRun(ABC):
 
     @abstractmethod
     def improver(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-        """From a field, and the share of its error that may remain, (batch, 1, 1), to a better one.
+        """A function that improves a field.
 
-        What all improvements need is prepared by this call.
+        It takes the field and the share of its error that may remain, (batch, 1, 1), and returns a
+        better field. What all calls of it need is prepared here, once.
         """
 
     @abstractmethod

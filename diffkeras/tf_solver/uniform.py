@@ -71,7 +71,7 @@ class UniformRun(TensorRun):
         return field, self.node_bound(field)
 
     def improver(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-        """See `TensorRun`: by ring systems, which are factorised once."""
+        """See `TensorRun`; ring systems, which are factorised once, give the corrections."""
         operator = self._operator
         if self._problem.fixed is None:
             return lambda field, _: self._without_residual(field)

@@ -1,4 +1,8 @@
-"""Running out of memory: predicted on CPUs, where it would end the process, and one line of why."""
+"""Checks that training fits into memory, and one line that explains an error if it did not.
+
+On a CPU, a process that needs too much memory is ended by the system without an explanation, so
+what it needs is estimated before.
+"""
 
 import errno
 import math

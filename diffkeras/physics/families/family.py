@@ -317,7 +317,10 @@ class Family:
 
     @cached_property
     def own_nodes(self) -> list[NDArray[np.intp] | None]:
-        """The nodes of each parameter: of a whole part, None or those that no region has."""
+        """The nodes of each parameter.
+
+        A parameter without a region has those that no region of its part has; None for all.
+        """
         nodes: list[NDArray[np.intp] | None] = []
         for parameter in self.parameters:
             others = [

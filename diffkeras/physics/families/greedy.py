@@ -27,7 +27,10 @@ class Candidates:
         self._normal = inputs / np.where(inputs.std(axis=0) > 0, inputs.std(axis=0), 1.0)
 
     def prove(self, bound: Callable[[NDArray[np.float64]], float]) -> float:
-        """The largest bound by a new basis; first of those that were too large, while some are."""
+        """The largest bound by a new basis.
+
+        Bounds that were too large before come first; while some still are, the others are left out.
+        """
         for part in (self.bounds > self._worst, self.bounds <= self._worst):
             self.bounds[part] = [bound(point) for point in self._points[part]]
             if (self.bounds > self._worst).any():

@@ -173,7 +173,7 @@ def _image_with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Probl
 
 
 def similar_problem(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
-    """One image as `with_parts` gives it, for parts that are known to make a problem.
+    """What `with_parts` gives for one image, without its checks: the parts must be valid.
 
     Args:
         problem: one image.

@@ -129,7 +129,7 @@ class Enclosure:
         return bound
 
     def _negligible(self, field: NDArray) -> float:
-        """|F| in place of an exact 0: far below the rounding of A û."""
+        """What stands for |F| where it is exactly 0: a number far below the rounding of A û."""
         product = largest(field) * float(self._equations.volumes.diagonal.max())
         return max(EPSILON**2 * float(product), float(np.finfo(np.float64).tiny))
 
@@ -153,7 +153,7 @@ class _Test:
         self.is_too_wide = False
 
     def begin(self, size: float, height: float) -> None:
-        """The next y is divided by a size, and added to one that is so high."""
+        """Get ready for the next y, in units of a size; it is added to one of that height."""
         self._size, self._height, self._is_first = size, height, True
 
     def is_enough(self, factor: float, highest: float) -> bool:

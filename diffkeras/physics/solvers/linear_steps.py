@@ -52,8 +52,9 @@ class Move(NamedTuple):
     """A solution x, (rows, columns), 0 on the fixed nodes.
 
     Attributes:
-        estimate: about the largest |error| before the last correction; 0 if none was asked for.
-        first_estimate: about the largest |A⁻¹b|; the same if the first correction was enough.
+        estimate: about the largest |error| before the last correction; 0 if no estimate was asked
+            for.
+        first_estimate: about the largest |A⁻¹b|, which is `estimate` after a single correction.
     """
 
     solution: NDArray[np.float64]
