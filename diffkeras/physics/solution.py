@@ -172,7 +172,7 @@ class Solution(ProvenField):
 
         Warns:
             UserWarning: uptake saturates, and the field is so rough that the derivatives may be of
-                another one.
+                another one; or a `CappedUptake` is at its corner, so that they are one-sided.
 
         Example:
             >>> import numpy as np, diffkeras as dk
@@ -183,7 +183,7 @@ class Solution(ProvenField):
         """
         values = self.problem.check_field("cotangent", cotangent)
         tolerance = check_relative_tolerance(tolerance)
-        self._warn_of_rough_field()
+        self._warn_of_doubt()
         with blas_threads():
             return Derivatives(self._equations, self.field, values, tolerance, self._prove_nodes)
 
@@ -207,7 +207,7 @@ class Solution(ProvenField):
             True
         """
         tolerance = check_relative_tolerance(tolerance)
-        self._warn_of_rough_field()
+        self._warn_of_doubt()
         with blas_threads():
             return tangent(self._equations, self._exact, direction, tolerance)
 
@@ -248,12 +248,23 @@ class Solution(ProvenField):
         """The field in float64 with the fixed values to the bit."""
         return self.problem.with_fixed_values(self.field)
 
-    def _warn_of_rough_field(self) -> None:
-        if self.problem.homogeneous.uptake is not None and self.stats.residual > ROUGH_ERROR:
+    def _warn_of_doubt(self) -> None:
+        """Warn where derivatives may be those of another field, or one of two."""
+        uptake = self.problem.homogeneous.uptake
+        if uptake is None:
+            return
+        if self.stats.residual > ROUGH_ERROR:
             warnings.warn(
                 f"the field is known to {self.stats.residual:.1g} of its largest value only, and "
                 "uptake saturates: the derivatives may be those of another field; solve with a "
                 "smaller tolerance, or read `adjoint_bound`",
+                stacklevel=3,
+            )
+        corner = uptake.at_corner(self.field) & ~self.problem.fixed
+        if corner.any():
+            warnings.warn(
+                f"CappedUptake is at its corner on {corner.sum()} of {corner.size} nodes, where it "
+                "has two slopes: the derivatives are those of an uptake at its maximum",
                 stacklevel=3,
             )
 

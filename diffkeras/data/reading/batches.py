@@ -22,6 +22,7 @@ from diffkeras.data.reading.order import (
     symmetry_count,
     transform_pair,
 )
+from diffkeras.errors import DataError
 from diffkeras.system.tensorflow_setup import without_autograph
 
 PairReader = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
@@ -56,7 +57,7 @@ def mixed_dataset(
         network's scale, the source image on the linear one and the source count (`pack_target`).
 
     Raises:
-        DataError: see `check_dataset`.
+        DataError: see `check_dataset`; or the training split is asked for within a `tf.function`.
     """
     if split == "train" and config.data.stream:
         return stream_batches(config, threads=threads)
@@ -75,6 +76,11 @@ def mixed_dataset(
 
 def _next_pass(config: Config, examples: int) -> tf.data.Dataset:
     """The numbers of `epoch_order`: of the first pass, and in each later iteration of the next."""
+    if not tf.executing_eagerly():
+        raise DataError(
+            "the training split counts its passes, which a graph can't begin: call mixed_dataset "
+            "outside of the tf.function, and iterate over its result inside"
+        )
     done = tf.Variable(0, dtype=tf.int64)
 
     def one_pass(_: tf.Tensor) -> tf.data.Dataset:

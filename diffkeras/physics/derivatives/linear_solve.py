@@ -45,18 +45,20 @@ def solve_linearised(
         ConvergenceError: the tolerance was not met.
     """
     unit, fixed = equations.unit, equations.fixed
-    supply = right_hand_side * equations.free
+    supply = np.array(right_hand_side, np.float64)
+    np.copyto(supply, 0.0, where=fixed)
     # a view of one number, as an array takes memory
     held = np.broadcast_to(0.0, equations.lattice)
     if values is not None:
         held = np.where(fixed, values, 0.0)
-    size = max(largest(supply) / unit, largest(held))
+    strength = largest(supply)
+    size = max(strength / unit, largest(held))
     if not size:
         return np.zeros(equations.lattice)
     supply /= size
     held = held if values is None else held / size
     if equations.problem.is_uniform:
-        result = _by_transforms(equations, supply, held, tolerance)
+        result = _by_transforms(equations, supply if strength else None, held, tolerance)
     else:
         supply /= unit
         result = _by_corrections(equations, field, supply, held, tolerance)
@@ -66,13 +68,12 @@ def solve_linearised(
 
 def _by_transforms(
     equations: Equations,
-    supply: NDArray[np.float64],
+    supply: NDArray[np.float64] | None,
     values: NDArray[np.float64],
     tolerance: float,
 ) -> NDArray[np.float64]:
-    production = supply if supply.any() else None
     medium, fixed = equations.problem.medium, equations.fixed
-    linear = Equations(Problem.of_parts(medium, values, fixed, production, None), equations)
+    linear = Equations(Problem.of_parts(medium, values, fixed, supply, None), equations)
     if not linear.scale:
         return values.copy()
     solved = SOLVERS[cheapest(linear)].solve(linear, Options(tolerance))

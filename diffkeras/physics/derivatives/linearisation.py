@@ -10,6 +10,7 @@ as κ = 2 r_i r_k/(r_i + r_k) (`equations.finite_volumes`).
 """
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from diffkeras.physics.problem.given_sides import GivenSide
 from diffkeras.physics.problem.parts import given_sides, parts_of_image
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import SIDES, both_sides
+from diffkeras.physics.problem.uptake import SaturatingUptake
 
 Index = tuple[Any, ...]
 NODES_AT_A_TIME = 1 << 14
@@ -72,6 +74,8 @@ class Linearisation:
             yield (), self.field
         elif name.startswith("uptake."):
             assert self.problem.uptake is not None
+            if name == "uptake.maximum":
+                self._warn_of_jumps(self.problem.uptake)
             yield (), self.problem.uptake.partial(name.partition(".")[2], self.field)
         axes = self._axes_of(name)
         for side, given in given_sides(self.problem).items():
@@ -83,6 +87,16 @@ class Linearisation:
                 part = name.rpartition(".")[2]
             if part:
                 yield index, self._slope_of_side(given, axis, index, part)
+
+    def _warn_of_jumps(self, uptake: SaturatingUptake) -> None:
+        jumps = uptake.jumps(self.field) & self.equations.free
+        if jumps.any():
+            warnings.warn(
+                f"the field is negative on {jumps.sum()} of {jumps.size} nodes, and the maximum of "
+                "CappedUptake is 0 there: as it grows the uptake jumps, and has no derivative by "
+                "it; 0 is taken",
+                stacklevel=2,
+            )
 
     def _slope_of_side(self, side: GivenSide, axis: int, index: Index, part: str) -> NDArray:
         medium = self.problem.medium

@@ -27,11 +27,14 @@ from diffkeras.physics.arguments import (
     SMALLEST,
     NodeValues,
     check_axes,
+    largest,
     node_values,
     real_array,
 )
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.short_repr import ShortRepr
+
+USUAL_ERROR = 1e-9  # of fields, relative
 
 
 class SaturatingUptake(ShortRepr):
@@ -86,6 +89,14 @@ class SaturatingUptake(ShortRepr):
     def partial(self, name: str, field: NDArray) -> NDArray:
         """dφ/dp of a number p by its attribute's name, (rows, columns)."""
         raise NotImplementedError
+
+    def at_corner(self, field: NDArray) -> NDArray | bool:
+        """Where φ has no derivative by u, to within the error that fields usually have."""
+        return False
+
+    def jumps(self, field: NDArray) -> NDArray | bool:
+        """Where φ jumps as its maximum begins to grow."""
+        return False
 
     def in_unit(self, unit: float) -> "SaturatingUptake":
         """This uptake with rates in another unit of time, of which they are 1/`unit`."""
@@ -232,6 +243,17 @@ class CappedUptake(SaturatingUptake):
         if name == "maximum":
             return np.where(is_capped, 1.0, 0.0)
         return np.where(is_capped | np.equal(self.maximum, 0), 0.0, field)
+
+    def at_corner(self, field: NDArray) -> NDArray:
+        """See `SaturatingUptake`."""
+        tangent = self._tangent
+        near = np.isclose(tangent * field, self.maximum, rtol=USUAL_ERROR, atol=0.0)
+        return near & (tangent > 0)
+
+    def jumps(self, field: NDArray) -> NDArray:
+        """See `SaturatingUptake`: from 0 to k u, where the maximum is 0 and u < 0."""
+        is_closed = np.equal(self.maximum, 0) & np.greater(self.rate_constant, 0)
+        return is_closed & (field < -USUAL_ERROR * largest(field))
 
     def in_unit(self, unit: float) -> "CappedUptake":
         """See `SaturatingUptake`."""

@@ -6,6 +6,7 @@ from diffkeras.config import Config
 from diffkeras.data import mixed_dataset, raw_dataset
 from diffkeras.data.reading.batches import steps_per_epoch, training_batches
 from diffkeras.data.reading.order import DataShares
+from diffkeras.errors import DataError
 from diffkeras.physics import ExampleRecipe
 from diffkeras.representation.target import unpack_target
 from diffkeras.representation.transforms import TRANSFORMS, get_transform
@@ -44,6 +45,14 @@ def test_the_training_seed_and_the_epoch_decide_the_order(tiny, data_dir, cache)
     assert sorted(first) == sorted(second)
     other = config.with_overrides({"training.seed": 1})
     assert order(mixed_dataset(other, "train", data_dir)) != first
+
+
+def test_a_graph_iterates_over_batches_that_were_made_outside(tiny, data_dir):
+    outside = mixed_dataset(tiny, "train", data_dir)
+    count = tf.function(lambda dataset: dataset.reduce(0, lambda n, pair: n + 1))
+    assert count(outside) == 6
+    with pytest.raises(DataError, match="call mixed_dataset outside"):
+        tf.function(lambda: mixed_dataset(tiny, "train", data_dir).cardinality())()
 
 
 def test_validation_and_test_keep_their_order(tiny, data_dir):

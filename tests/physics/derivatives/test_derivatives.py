@@ -179,7 +179,8 @@ def test_at_the_corner_of_capped_uptake_the_maximum_counts():
     problem = dk.Problem(
         production=one, uptake=CappedUptake(0.5, 1.0), decay=1.0, boundary="reflecting"
     )
-    derivatives = dk.solve(problem, tolerance=1e-12).vjp(one)
+    with pytest.warns(UserWarning, match="corner on 1 of 1 nodes"):
+        derivatives = dk.solve(problem, tolerance=1e-12).vjp(one)
     assert derivatives["uptake.maximum"] == pytest.approx(-1)
     assert derivatives["uptake.rate_constant"] == 0
 
@@ -195,6 +196,13 @@ def test_where_nothing_is_taken_up_the_derivative_by_the_maximum_is_one_sided(la
     change = (dk.solve(moved, tolerance=1e-12).field - solution.field).sum()
     assert change / 1e-7 == pytest.approx(derivatives["uptake.maximum"], rel=1e-4)
     assert not any(derivatives[name] for name in derivatives if "constant" in name)
+
+
+def test_where_an_uptake_would_jump_the_missing_derivative_is_said():
+    problem = dk.Problem(production=-np.eye(4), uptake=CappedUptake(0.0, 0.3))
+    derivatives = dk.solve(problem).vjp(np.ones((4, 4)))
+    with pytest.warns(UserWarning, match="negative on 16 of 16 nodes"):
+        assert derivatives["uptake.maximum"] == 0
 
 
 def test_a_rough_field_warns_where_uptake_saturates():
