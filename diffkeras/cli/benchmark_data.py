@@ -91,6 +91,10 @@ def leaderboard(submissions: tuple[str, ...], data_dir: Path, bounds: int, outpu
     program can take part, and none is run here. Writes leaderboard.md, the tables, and
     leaderboard.csv, one row per model, split and seed.
 
+    The keys of manifest.yaml are model, authors, parameters, training_seconds, training_images,
+    seeds, hardware and tuning, and, where they are known, milliseconds_per_field,
+    solve_milliseconds_per_field, milliseconds_in_batches, solve_milliseconds_in_batches and url.
+
     \b
     Example:
       diffkeras leaderboard submissions/* -o leaderboard

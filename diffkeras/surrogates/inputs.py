@@ -140,7 +140,14 @@ def _differences(config: Config, medium: Medium) -> Iterator[str]:
         elif name not in inputs and not np.allclose(here, own, rtol=ROUNDING, atol=0):
             low, high = float(np.min(here)), float(np.max(here))
             span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-            yield f"the problem has the {name} {span} instead of {own:g}"
+            scaled = ""
+            if name == "step" and medium.is_homogeneous:
+                scaled = (
+                    f" (a problem with the step {own:g} and {(own / low) ** 2:g} times the "
+                    "diffusivity has the same field, and so has one whose diffusivity, decay, "
+                    "uptake and production are multiplied by one number)"
+                )
+            yield f"the problem has the {name} {span} instead of {own:g}{scaled}"
 
 
 def network_inputs(

@@ -39,7 +39,7 @@ def forget_older(gallery: Path) -> None:
 
     Sphinx-Gallery itself runs a page only if the page's own text has changed.
     """
-    changed = Path(phone_figures.__file__).stat().st_mtime
+    changed = max(Path(file).stat().st_mtime for file in (__file__, phone_figures.__file__))
     for stamp in gallery.glob("*.py.md5"):
         if stamp.stat().st_mtime < changed:
             stamp.unlink()
@@ -57,7 +57,7 @@ def scraper(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]
     for figure, path in zip(figures, map(Path, paths.paths[first:]), strict=False):
         target = write_phone_picture(figure, path, {})
         shown = target.relative_to(gallery_conf["src_dir"]).as_posix()
-        titles = [axes.get_title() for axes in figure.axes]
+        titles = [" ".join(axes.get_title().split()) for axes in figure.axes]
         parts.append(IMAGE.format(path=shown, text=", ".join(filter(None, titles))))
     return "".join(parts)
 
