@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 from threadpoolctl import threadpool_limits
 
+from benchmarks.phone_figures import write_pictures
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.physics import ReducedBasis, Solution, load_family, solve
-from diffkeras.reporting.phone_figures import write_pictures
 
 NOISE, SLACK, WALKERS = 2.0, 0.1, 32  # mmHg; of log-likelihoods
 TOLERANCES = (1e-4, 1e-5, 1e-7)

@@ -109,7 +109,7 @@ def _plot(
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    from diffkeras.reporting.phone_figures import write_pictures
+    from benchmarks.phone_figures import write_pictures
 
     figure, panels = pyplot.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
     for series, points in cases.items():

@@ -22,11 +22,11 @@ import numpy as np
 
 import diffkeras as dk
 from benchmarks.frame import command
+from benchmarks.phone_figures import write_pictures
 from benchmarks.tables import write_table
 from diffkeras.config import parse_counts
 from diffkeras.physics import Example, ExampleRecipe, Sources, production_of
 from diffkeras.reporting import figures
-from diffkeras.reporting.phone_figures import write_pictures
 from diffkeras.representation.regions import region_mask
 
 REGIONS = {"r1": "R1", "r2": "R2", "r3": "R3"}

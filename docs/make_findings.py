@@ -21,9 +21,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from benchmarks.phone_figures import write_pictures
 from diffkeras.errors import DiffkerasError, RunError
 from diffkeras.reporting.html import Cell, Table
-from diffkeras.reporting.phone_figures import write_pictures
 from diffkeras.reporting.print_figures import PRINT_STYLE, print_style
 from diffkeras.reporting.text import duration
 from diffkeras.studies.analyses import ANALYSES

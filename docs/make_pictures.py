@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import diffkeras as dk
+from benchmarks.phone_figures import WIDTH, write_pictures
 from diffkeras.evaluation.cases import draw_cases
 from diffkeras.evaluation.figures import (
     cost_figure,
@@ -34,7 +35,6 @@ from diffkeras.evaluation.methods import SET
 from diffkeras.evaluation.subject import of_surrogate
 from diffkeras.physics import ExampleRecipe, production_of
 from diffkeras.reporting import data_figures, figures
-from diffkeras.reporting.phone_figures import WIDTH, write_pictures
 from diffkeras.surrogates.run_directory import Run
 
 DOCS = Path(__file__).parent

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.phone_figures import phone_path
 from diffkeras.errors import RunError
-from diffkeras.reporting.phone_figures import phone_path
 from diffkeras.studies import report as writing
 from diffkeras.studies.analyses import errors, loss_comparisons
 from diffkeras.studies.report import write_study

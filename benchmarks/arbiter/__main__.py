@@ -24,8 +24,8 @@ from benchmarks.arbiter.readings import (
 )
 from benchmarks.arbiter.splitting import biodynamo, physicell
 from benchmarks.frame import command
+from benchmarks.phone_figures import write_pictures
 from benchmarks.tables import write_table
-from diffkeras.reporting.phone_figures import write_pictures
 
 CAPTION = "computed by `python -m benchmarks.arbiter`"
 READING_COLUMNS = [
