@@ -141,7 +141,7 @@ def random_arguments(
         medium = _medium(rng, lattice, units, terms, moderate)
     fixed = _fixed(rng, lattice, moderate)
     values, production = _values(rng, lattice, moderate) * units.amount, None
-    if "production" in terms or (moderate and not fixed.any()):
+    if "production" in terms or (small and not fixed.any()):
         if moderate:
             production = rng.uniform(0, 0.5, lattice) * medium.unit
         elif saturates:
