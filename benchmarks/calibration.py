@@ -31,6 +31,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.physics import ReducedBasis, Solution, load_family, solve
+from diffkeras.reporting.phone_figures import write_pictures
 
 NOISE, SLACK, WALKERS = 2.0, 0.1, 32  # mmHg; of log-likelihoods
 TOLERANCES = (1e-4, 1e-5, 1e-7)
@@ -171,7 +172,7 @@ def draw(basis: ReducedBasis, chains: dict[str, Chain], path: Path) -> None:
         axes[panel].set(title=name, yticks=[], xlabel=units[number])
     axes["b"].legend(fontsize="small")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=90)
+    write_pictures(figure, path, 90, {})
 
 
 @click.command(help=__doc__.splitlines()[0])

@@ -20,7 +20,6 @@ import tensorflow as tf
 
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.surrogates.inputs import network_inputs
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
@@ -56,9 +55,9 @@ COLUMNS = [
 def milliseconds(surrogate: Surrogate) -> float:
     """The CPU time of the network alone per field [ms]."""
     config = surrogate.config
-    recipe = DatasetConfig.of(1, config).family_recipe()
+    recipe = config.kind.recipe(1)
     points = np.stack([recipe.point("test", k) for k in range(TOGETHER)])
-    images, media = network_inputs(config, recipe.problem_of(points))
+    images, media = network_inputs(config, recipe.problem_of({"parameters": points}))
     network = tf.function(lambda x: surrogate.model(x, training=False), autograph=False)
     seconds = []
     for _ in range(ROUNDS):

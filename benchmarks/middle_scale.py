@@ -39,7 +39,7 @@ COSTS += ["bytes an example", "dataset [GB]"]
 
 def region_shares(config: Config, count: int, examples: int) -> list[str]:
     """Mean shares of the lattice that sources and the regions take."""
-    recipe = DatasetConfig.of(count, config).recipe()
+    recipe = config.kind.recipe(count)
     found = [
         ((example.source_image > 0).mean(), *shares(example))
         for example in recipe.examples("train", range(examples))

@@ -26,7 +26,6 @@ import numpy as np
 
 from benchmarks.tables import describe_machine
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import solve
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.shipped import SHIPPED, shipped_surrogates
@@ -162,7 +161,7 @@ def ship(run_dir: Path) -> str:
 def score(surrogate: Surrogate, side: int, count: int, images: int, seed: int) -> dict[str, float]:
     """Errors and bounds of freshly drawn images of one lattice and source count."""
     config = surrogate.config.with_overrides({"physics.lattice": side, "data.seed": seed})
-    recipe = DatasetConfig.of(count, config).recipe()
+    recipe = config.kind.recipe(count)
     errors, ratios = [], []
     for k in range(images):
         # not the field of the example, whose rounding to single precision can exceed the bound
@@ -200,7 +199,7 @@ def describe(name: str) -> list[tuple[str, str]]:
     rows, columns = physics.lattice
     radius = data.radius if isinstance(data.radius, tuple) else (data.radius, data.radius)
     examples = data.train_examples_used * len(data.sources)
-    divisor = config.model.sides.divisor
+    divisor = config.model.lattices.divisor
     sides = "any" if divisor == 1 else f"sides that are multiples of {divisor}"
     size = (run.path / "model.keras").stat().st_size
     return [

@@ -109,6 +109,8 @@ def _plot(
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    from diffkeras.reporting.phone_figures import write_pictures
+
     figure, panels = pyplot.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
     for series, points in cases.items():
         varies = 0 if points[0][0] != points[-1][0] else 1
@@ -126,7 +128,7 @@ def _plot(
     for panel in panels:
         panel.legend(fontsize=8)
         panel.grid(alpha=0.3)
-    figure.savefig(f"{output}.png", dpi=150)
+    write_pictures(figure, Path(f"{output}.png"), 150, {})
 
 
 if __name__ == "__main__":

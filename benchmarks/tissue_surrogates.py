@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from benchmarks.frame import command
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import Medium, Problem, solve
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
@@ -76,7 +75,7 @@ class Images:
         counts = config.data.sources
         examples = []
         for count in counts:
-            recipe = DatasetConfig.of(count, config).recipe()
+            recipe = config.kind.recipe(count)
             examples += recipe.examples("test", range(number // len(counts)))
         self.problem = Problem.batch([example.problem for example in examples])
         self.fields = np.stack([example.field for example in examples])

@@ -24,9 +24,9 @@ import diffkeras as dk
 from benchmarks.frame import command
 from benchmarks.tables import write_table
 from diffkeras.config import parse_counts
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import Example, ExampleRecipe, Sources, production_of
 from diffkeras.reporting import figures
+from diffkeras.reporting.phone_figures import write_pictures
 from diffkeras.representation.regions import region_mask
 
 REGIONS = {"r1": "R1", "r2": "R2", "r3": "R3"}
@@ -76,7 +76,7 @@ def measure(count: int, examples: int, processes: int) -> Measured:
     """Both readings for one source count."""
 
     def recipe(name: str) -> ExampleRecipe:
-        return DatasetConfig.of(count, dk.load_config(name)).recipe()
+        return dk.load_config(name).kind.recipe(count)
 
     fixed, production = recipe("paper"), recipe("paper_production")
     numbers = range(examples)
@@ -110,7 +110,7 @@ def draw(measured: dict[int, Measured], path: Path) -> None:
         axis.plot([], [], style, color="black", label=name)
     axis.set(xticks=[1, 5, 10, 15, 20], xlim=(0, 21.5))
     axis.legend()
-    path.write_bytes(figures.to_png(figure))
+    write_pictures(figure, path)
 
 
 @command(__doc__, "two_readings", "the table and the picture, without .md, .csv and .png")

@@ -26,7 +26,6 @@ extensions = [
     "phone_figures",
     "playground",
     "tables_from_code",
-    "wide_pictures",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}  # the gallery writes the latter
 exclude_patterns = ["_build", "gallery/*", "results/*"]
@@ -63,6 +62,7 @@ html_title = f"diffkeras {release}"
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["diffkeras.css"]
+html_js_files = ["folds.js"]
 html_theme_options = {"top_of_page_buttons": []}
 copybutton_exclude = ".linenos, .gp, .go"  # copy the code without prompts and output
 html_copy_source = False

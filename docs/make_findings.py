@@ -6,8 +6,9 @@
 With --from, what is committed of each finished study is first copied from there into
 docs/results/studies/. The script reads only these files. It makes the tables of each study again
 from the rows of its runs, and makes what the pages in docs/ show:
-images/findings/STUDY/ANALYSIS.svg and results/findings/STUDY/ANALYSIS.md,
-results/findings/STUDY/about.md, and results/findings/studies.md, a table of all studies.
+images/findings/STUDY/ANALYSIS.svg (for phones ANALYSIS_phone.svg),
+results/findings/STUDY/ANALYSIS.md and about.md, and results/findings/studies.md, a table of all
+studies.
 """
 
 import argparse
@@ -18,9 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from diffkeras.errors import DiffkerasError, RunError
 from diffkeras.reporting.html import Cell, Table
+from diffkeras.reporting.phone_figures import write_pictures
+from diffkeras.reporting.print_figures import PRINT_STYLE, print_style
 from diffkeras.reporting.text import duration
 from diffkeras.studies.analyses import ANALYSES
 from diffkeras.studies.report import readable_table, summaries
@@ -58,10 +62,13 @@ def main(docs: Path, source: Path | None) -> list[str]:
         remake(directory)
     missing = []
     for shown in sorted(shown_on_pages(docs)):
-        if (made := content(studies, shown)) is None:
+        made = content(studies, shown)
+        if made is None:
             missing.append(shown)
+        elif isinstance(made, Figure):
+            write_pictures(made, docs / shown, 100, PRINT_STYLE)
         else:
-            write_bytes(docs / shown, made)
+            write_text(docs / shown, made)
     rows = [row_of_study(path) for path in finished(studies)]
     write_text(docs / "results" / "findings" / "studies.md", studies_table(rows))
     return missing
@@ -125,7 +132,7 @@ def shown_on_pages(docs: Path) -> set[str]:
     return {path for page in docs.glob("*.md") for path in SHOWN.findall(page.read_text("utf-8"))}
 
 
-def content(studies: Path, shown: str) -> bytes | None:
+def content(studies: Path, shown: str) -> Figure | str | None:
     """A picture or a table; None if it is of no study, or of no analysis of one."""
     *_, study, file = Path(shown).parts
     name, kind = file.rsplit(".", 1)
@@ -136,9 +143,9 @@ def content(studies: Path, shown: str) -> bytes | None:
     with names_damaged([directory / MARK]):
         about = about_in_words(description)
         if name == "about":
-            return about_in_words(description, budget=True).encode()
+            return about_in_words(description, budget=True)
         if name in description["too_few_runs"] and kind == "md":
-            return f"Not computed: {description['too_few_runs'][name]}\n".encode()
+            return f"Not computed: {description['too_few_runs'][name]}\n"
         types = description["tables"].get(name)
     analysis = {analysis.name: analysis for analysis in ANALYSES}.get(name)
     if types is None or analysis is None:
@@ -149,8 +156,9 @@ def content(studies: Path, shown: str) -> bytes | None:
         if kind == "md":
             parts = [("", readable_table(table))] if name != "errors" else summaries(table, data)
             note = [KEPT] if name in description.get("kept_tables", ()) else []
-            return "\n".join([about, *note, *map(_in_markdown, parts)]).encode()
-        return analysis.draw(table, data)
+            return "\n".join([about, *note, *map(_in_markdown, parts)])
+        with print_style():
+            return analysis.figure(table, data)
 
 
 def about_in_words(description: dict[str, Any], *, budget: bool = False) -> str:

@@ -7,7 +7,6 @@ writes docs/images/NAME.png and, with one panel a row for phones, NAME_phone.png
 """
 
 import runpy
-import sys
 from pathlib import Path
 
 import matplotlib
@@ -19,15 +18,13 @@ PAGES = ("train_in_jax", "train_in_pytorch")
 def main(target: Path) -> None:
     """Write the pictures into a folder."""
     matplotlib.use("agg")
-    sys.path.insert(0, str(DOCS / "_ext"))
     from matplotlib import pyplot
-    from phone_figures import save_for_phones
+
+    from diffkeras.reporting.phone_figures import write_pictures
 
     for page in PAGES:
         runpy.run_path(str(DOCS / "gallery" / f"{page}.py"))
-        figure = pyplot.gcf()
-        figure.savefig(target / f"{page}.png")
-        save_for_phones(figure, target / f"{page}_phone.png")
+        write_pictures(pyplot.gcf(), target / f"{page}.png", dpi=100, style={})
 
 
 if __name__ == "__main__":

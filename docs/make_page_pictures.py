@@ -25,7 +25,10 @@ LEFT_OUT = ("genindex", "search", "py-modindex")
 TILE = {1300: (430, 640), 390: (260, 700)}  # of a contact sheet
 PER_SHEET = {1300: 8, 390: 14}
 SCROLLS = "document.documentElement.scrollWidth > window.innerWidth + 1"
-MISSING = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
+MISSING = (
+    "[...document.images].filter(i => i.offsetParent && i.complete && !i.naturalWidth)"
+    ".map(i => i.src)"
+)
 LOADED = "Promise.all([...document.images].map(i => { i.loading = 'eager'; return i.decode(); }))"
 
 Image.MAX_IMAGE_PIXELS = None  # pages on a phone are long

@@ -4,12 +4,11 @@
     make pictures
 
 The run is saved_models/quickstart, or the argument of this script; the one next to it, with
-corrections, is quickstart_corrected. The script writes docs/images/*.png and tables in
-docs/results. Pictures and tables of other runs are made if the runs are there:
-saved_models/quickstart_production and saved_models/varying_diffusion_length.
+corrections, is quickstart_corrected. The script writes docs/images/*.png, with those for phones
+beside them (*_phone.png), and tables in docs/results. Pictures and tables of other runs are made if
+the runs are there: saved_models/quickstart_production and saved_models/varying_diffusion_length.
 """
 
-import io
 import json
 import re
 import sys
@@ -18,14 +17,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
 import diffkeras as dk
-from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.evaluation.cases import draw_cases
+from diffkeras.evaluation.figures import (
+    cost_figure,
+    distribution_figure,
+    error_per_count_figure,
+    error_per_length_figure,
+)
+from diffkeras.evaluation.methods import SET
+from diffkeras.evaluation.subject import of_surrogate
 from diffkeras.physics import ExampleRecipe, production_of
 from diffkeras.reporting import data_figures, figures
+from diffkeras.reporting.phone_figures import WIDTH, write_pictures
+from diffkeras.surrogates.run_directory import Run
 
 DOCS = Path(__file__).parent
 COLUMNS = {
@@ -39,39 +49,34 @@ COLUMNS = {
     "max_error": "maximum error",
     "milliseconds": "ms per image",
 }
-REPORT_FIGURES = (
-    "cost",
-    "error_per_count",
-    "distribution",
-    "worst_cases",
-    "median_cases",
-)
 # of docs/data.md
 SIDES = {"top": {"value": 0.8}, "bottom": {"flux": 0.01}, "left": "periodic", "right": "periodic"}
-OTHER_FIGURES = {  # picture → figure of another run, from the directory of runs
-    "error_per_length": "varying_diffusion_length/evaluation/figures/error_per_length.png",
-    "production_examples": "quickstart_production/evaluation/figures/examples.png",
+FIGURES = ("cost", "error_per_count", "distribution", "worst_cases", "median_cases")  # of a report
+OTHER_FIGURES = {  # run → the picture of it, and which figure of its report that is
+    "varying_diffusion_length": ("error_per_length", "error_per_length"),
+    "quickstart_production": ("production_examples", "examples"),
 }
 
 
 def main(run_dir: Path) -> None:
     """Write all pictures and the table."""
-    for name in REPORT_FIGURES:
-        save(name, (run_dir / "evaluation" / "figures" / f"{name}.png").read_bytes())
-    for name, figure in OTHER_FIGURES.items():
-        path = run_dir.parent / figure
-        if path.is_file():
-            save(name, path.read_bytes())
+    drawn = report_figures(run_dir)
+    for name in FIGURES:
+        save(name, drawn[name], dpi=120, narrow=drawn.get(f"{name}, narrow"))
+    for run, (name, figure) in OTHER_FIGURES.items():
+        path = run_dir.with_name(run)
+        if (path / "evaluation").is_dir():
+            save(name, report_figures(path)[figure], dpi=120)
         else:
-            print(f"{name}.png is left as it is, because {path} is missing")
+            print(f"{name}.png is left as it is, because {path}/evaluation is missing")
     write_source_images()
-    save("boundaries", figures.to_png(boundaries_figure(), dpi=100))
-    save("tissues", figures.to_png(tissues_figure(), dpi=100))
-    save("sides", figures.to_png(tissues_figure({"physics.boundary": SIDES}), dpi=100))
-    save("family", figures.to_png(family_picture(), dpi=90))
-    save("oxygen", figures.to_png(oxygen_figure(), dpi=100))
-    save("reading_profiles", figures.to_png(reading_profiles(), dpi=100))
-    save("reading_fields", figures.to_png(reading_fields(), dpi=100))
+    save("boundaries", boundaries_figure())
+    save("tissues", tissues_figure())
+    save("sides", tissues_figure({"physics.boundary": SIDES}))
+    save("family", family_picture(), dpi=90)
+    save("oxygen", oxygen_figure())
+    save("reading_profiles", reading_profiles())
+    save("reading_fields", reading_fields())
     draw_bounds()
     draw_predictions(run_dir)
     (DOCS / "results").mkdir(exist_ok=True)
@@ -83,6 +88,25 @@ def main(run_dir: Path) -> None:
             print(f"{name}.md is left as it is, because {run}/evaluation is missing")
 
 
+def report_figures(run_dir: Path) -> dict[str, Figure]:
+    """Figures of the report of an evaluated run, drawn from its results."""
+    run, evaluation = Run.open(run_dir), run_dir / "evaluation"
+    metrics = json.loads((evaluation / "metrics.json").read_text(encoding="utf-8"))["methods"]
+    errors = pd.read_csv(evaluation / "examples.csv")
+    errors = errors[~errors["method"].str.endswith(SET)]
+    config, subject = run.config(), of_surrogate(dk.load_surrogate(run_dir), run)
+    drawn = {
+        "cost": cost_figure(metrics, subject),
+        "cost, narrow": cost_figure(metrics, subject, WIDTH),
+        "error_per_count": error_per_count_figure(errors),
+        "distribution": distribution_figure(errors),
+        **draw_cases(errors, subject.methods[0], config, run.data_dir()),
+    }
+    if config.data.diffusion_length:
+        drawn["error_per_length"] = error_per_length_figure(errors, config.physics.step)
+    return drawn
+
+
 def draw_predictions(run_dir: Path) -> None:
     """A test image as both networks of the quickstart predict it."""
     networks = {
@@ -90,18 +114,18 @@ def draw_predictions(run_dir: Path) -> None:
         "4 corrections": dk.load_surrogate(run_dir.with_name(f"{run_dir.name}_corrected")),
     }
     config = networks["4 corrections"].config
-    example = DatasetConfig.of(5, config).recipe().example("test", 0)
+    example = config.kind.recipe(5).example("test", 0)
     cases = [
         (title, example.source_image, example.field, network.predict(example.source_image).field)
         for title, network in networks.items()
     ]
-    save("surrogate", figures.to_png(figures.case_figure(cases), dpi=120))
+    save("surrogate", figures.case_figure(cases), dpi=120)
 
 
-def save(name: str, png: bytes) -> None:
-    """Write a PNG without transparency, which makes it a third smaller."""
-    picture = Image.open(io.BytesIO(png)).convert("RGB")
-    picture.save(DOCS / "images" / f"{name}.png", optimize=True)
+def save(name: str, figure: Figure, dpi: int = 100, narrow: Figure | None = None) -> None:
+    """Write a figure and that for phones, without transparency, which makes them smaller."""
+    for path in write_pictures(figure, DOCS / "images" / f"{name}.png", dpi, narrow=narrow):
+        Image.open(path).convert("RGB").save(path, optimize=True)
 
 
 def write_source_images() -> None:
@@ -115,7 +139,7 @@ def write_source_images() -> None:
 
 def family_picture() -> Figure:
     """The first training examples of the family that is shipped."""
-    recipe = DatasetConfig.of(1, dk.load_config("family")).family_recipe()
+    recipe = dk.load_config("family").kind.recipe(1)
     return data_figures.family_figure(
         recipe.family.names, [recipe.example("train", k) for k in range(9)]
     )
@@ -142,7 +166,7 @@ def boundaries_figure() -> Figure:
 def tissues_figure(changes: Mapping[str, Any] | None = None) -> Figure:
     """Two examples of the configuration `tissue`, or of a changed one."""
     config = dk.load_config("tissue", changes)
-    recipes = {n: DatasetConfig.of(n, config).recipe() for n in (2, 5)}
+    recipes = {n: config.kind.recipe(n) for n in (2, 5)}
     examples = {f"n = {n}": recipe.example("train", 0) for n, recipe in recipes.items()}
     problems = {title: example.problem for title, example in examples.items()}
     return data_figures.tissue_figure(problems, [example.field for example in examples.values()])
@@ -209,10 +233,10 @@ def reading_fields() -> Figure:
 def draw_bounds() -> None:
     """The proven bounds of a prediction of the shipped surrogate `quickstart`."""
     surrogate = dk.load_surrogate("quickstart")
-    example = DatasetConfig.of(5, surrogate.config).recipe().example("test", 0)
+    example = surrogate.config.kind.recipe(5).example("test", 0)
     prediction = surrogate.predict(example.source_image)
     figure = bounds_figure(example.field, prediction.field, prediction.certificate)
-    save("bounds", figures.to_png(figure, dpi=100))
+    save("bounds", figure)
 
 
 def bounds_figure(truth: NDArray, prediction: NDArray, certificate: dk.Certificate) -> Figure:

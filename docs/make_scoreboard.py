@@ -18,8 +18,8 @@ from diffkeras.evaluation.classical_methods import WARM
 from diffkeras.evaluation.methods import TOLERANCES
 from diffkeras.evaluation.scoreboard.tables import conditions, problem_figure, problem_page
 from diffkeras.evaluation.scoreboard.verdicts import milliseconds, tied
-from diffkeras.reporting.figures import to_png
-from diffkeras.system.atomic_files import read_json, write_bytes, write_json, write_text
+from diffkeras.reporting.phone_figures import WIDTH, write_pictures
+from diffkeras.system.atomic_files import read_json, write_json, write_text
 
 DOCS = Path(__file__).parent
 BOARD = DOCS.parent / "benchmarks" / "results" / "scoreboard" / "scoreboard.json"
@@ -50,7 +50,7 @@ def main(docs: Path, board: Mapping[str, Any]) -> None:
     for problem in board["problems"]:
         name = f"{problem['problem']}_{problem['side']}"
         write_text(results / f"{name}.md", "\n\n".join(problem_page(problem)) + "\n")
-        write_bytes(docs / "images" / "scoreboard" / f"{name}.png", picture(problem))
+        draw(problem, docs / "images" / "scoreboard" / f"{name}.png")
     rows = [row for problem in board["problems"] for row in verdict_rows(problem)]
     lines = [HEAD, ["---"] * len(HEAD), *rows]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -60,9 +60,9 @@ def main(docs: Path, board: Mapping[str, Any]) -> None:
     write_text(results / "proven.md", "\n".join(f"| {' | '.join(x)} |" for x in lines) + "\n")
 
 
-def picture(problem: Mapping[str, Any]) -> bytes:
-    """Error against time."""
-    return to_png(problem_figure(problem))
+def draw(problem: Mapping[str, Any], path: Path) -> None:
+    """Error against time, also for phones."""
+    write_pictures(problem_figure(problem), path, narrow=problem_figure(problem, WIDTH))
 
 
 def verdict_rows(problem: Mapping[str, Any]) -> Iterator[list[str]]:

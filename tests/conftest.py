@@ -12,10 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import lean_runs
 import pytest
 from click.testing import CliRunner
 from filelock import FileLock
+
+from tests.helpers import lean_runs
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -208,7 +209,7 @@ def python():
 @pytest.fixture
 def without_diffkeras(tmp_path):
     """`without_diffkeras("code", cwd=…)`: a process that has TensorFlow alone must end well."""
-    from new_process import NewProcess
+    from tests.helpers.new_process import NewProcess
 
     absent = 'import sys; sys.modules["diffkeras"] = sys.modules["tfds_builders"] = None\n'
 

@@ -11,13 +11,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
-import cc3d_stand_in
 import numpy as np
 import pytest
-from lean_runs import quick_graphs
-from snippets import DOCS, PAGES, ROOT, RUNNABLE, Snippet, execute, snippets
 
 import diffkeras as dk
+from tests.helpers import cc3d_stand_in
+from tests.helpers.lean_runs import quick_graphs
+from tests.helpers.snippets import DOCS, PAGES, ROOT, RUNNABLE, Snippet, execute, snippets
 
 WIDEST_CODE = 88  # characters that fit on a built page
 

@@ -6,13 +6,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from synthetic_runs import synthetic_runs
-from synthetic_study import synthetic_study
 
 from diffkeras.errors import RunError
+from diffkeras.reporting.phone_figures import phone_path
 from diffkeras.studies import report as writing
 from diffkeras.studies.analyses import errors, loss_comparisons
 from diffkeras.studies.report import write_study
+from tests.helpers.synthetic_runs import synthetic_runs
+from tests.helpers.synthetic_study import synthetic_study
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "make_findings.py"
 PAGE = """
@@ -65,6 +66,7 @@ def test_figures_are_those_of_the_study_and_made_from_committed_files(make, docs
     drawn = docs / name
     of_study = studies / "synthetic" / "figures" / "source_counts.svg"
     assert drawn.read_bytes() == of_study.read_bytes()
+    assert phone_path(drawn).is_file()
     drawn.unlink()
     assert make(docs, None) == []
     assert drawn.is_file()

@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from docutils import nodes
+from docutils.utils import new_document
+
+from diffkeras.reporting import phone_figures
 
 GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
 QUICK = {"find_sources", "place_vessels"}
@@ -38,34 +40,35 @@ def test_a_page_shows_what_it_claims(name, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_on_a_phone_panels_lie_below_each_other(monkeypatch):
-    monkeypatch.syspath_prepend(GALLERY.parent / "_ext")
-    import phone_figures
-
-    figure = Figure(figsize=(11, 3), layout="constrained")
-    panels = figure.subplots(1, 3)
-    shown = [panel.imshow(np.eye(4)) for panel in panels]
-    figure.colorbar(shown[0], ax=panels)
-    figure.draw_without_rendering()
-    phone_figures.stack(figure)
-    figure.draw_without_rendering()
-    boxes = [panel.get_position() for panel in panels]
-    assert all(upper.y0 > lower.y1 for upper, lower in pairwise(boxes))
-    assert all(box.width > 0.6 for box in boxes)  # the bar and the labels take the rest
-    assert figure.get_size_inches()[0] == phone_figures.WIDTH
-
-
 def test_pages_drawn_before_the_module_changed_run_again(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(GALLERY.parent / "_ext")
-    import phone_figures
+    import phone_figures as extension
 
-    changed = Path(phone_figures.__file__).stat().st_mtime
+    files = (extension.__file__, phone_figures.__file__)
+    changed = max(Path(file).stat().st_mtime for file in files)
     for name, seconds in {"older": -1, "newer": 1}.items():
         stamp = tmp_path / f"plot_{name}.py.md5"
         stamp.touch()
         os.utime(stamp, (changed + seconds,) * 2)
-    phone_figures.forget_older(tmp_path)
+    extension.forget_older(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["plot_newer.py.md5"]
+
+
+def test_pictures_for_phones_join_those_that_have_one(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(GALLERY.parent / "_ext")
+    import phone_figures as extension
+
+    for name in ("two.png", "two_phone.png", "one.png"):
+        (tmp_path / name).touch()
+    document, section = new_document(""), nodes.section()
+    document.settings.env = SimpleNamespace(relfn2path=lambda path: (path, str(tmp_path / path)))
+    section += [nodes.image(uri="two.png", width="90%"), nodes.image(uri="one.png")]
+    document += section
+    extension.PhonePictures(document).apply()
+    shown = [[image["uri"] for image in frame.children] for frame in section.children]
+    assert shown == [["two.png", "two_phone.png"], ["one.png"]]
+    assert section[0][1]["classes"] == [extension.PHONE]
+    assert "width" not in section[0][1]
 
 
 def test_pages_are_short():

@@ -7,7 +7,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from new_process import NewProcess
+
+from tests.helpers.new_process import NewProcess
 
 ROOT = Path(__file__).parents[1]
 HEAVY = "{'tensorflow', 'keras', 'tensorflow_datasets', 'torch', 'jax'}"

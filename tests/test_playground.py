@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playground_engine import DOCS, engine
 
 import diffkeras as dk
+from tests.helpers.playground_engine import DOCS, engine
 
 SURROGATES = ("tissue", "saturating_tissue")
 BOUNDARIES = ("reflecting", "absorbing", "periodic")

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from snippets import DOCS, PAGES, ROOT, Snippet, run_limited, snippets
+
+from tests.helpers.snippets import DOCS, PAGES, ROOT, Snippet, run_limited, snippets
 
 pytestmark = pytest.mark.slow
 

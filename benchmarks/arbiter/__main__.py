@@ -25,6 +25,7 @@ from benchmarks.arbiter.readings import (
 from benchmarks.arbiter.splitting import biodynamo, physicell
 from benchmarks.frame import command
 from benchmarks.tables import write_table
+from diffkeras.reporting.phone_figures import write_pictures
 
 CAPTION = "computed by `python -m benchmarks.arbiter`"
 READING_COLUMNS = [
@@ -94,8 +95,9 @@ def tool_row(published: Published, steady: Steady) -> list[str]:
 def draw(steady: Mapping[Reading, dk.Solution | None]) -> Figure:
     """Readings as lines and programs as points, for each test; and the fields of two readings."""
     figure = Figure(figsize=(10, 7.4), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(3, 2.2))
-    for axis, test in zip(above.subplots(1, 2), (ONE_SINK, MANY_SINKS), strict=True):
+    above, below = figure.add_gridspec(2, 1, height_ratios=(3, 2.2))
+    for place, test in zip(above.subgridspec(1, 2), (ONE_SINK, MANY_SINKS), strict=True):
+        axis = figure.add_subplot(place)
         draw_test(axis, [(r, s) for r, s in steady.items() if r.test is test])
     fields = {
         "steady, 20 µM/min, stopping at 0": steady[
@@ -106,14 +108,14 @@ def draw(steady: Mapping[Reading, dk.Solution | None]) -> Figure:
         ].field,
         "the same by PhysiCell's time step": physicell(readings.APART, readings.WEIGHTED),
     }
-    axes = below.subplots(1, 3)
+    axes = below.subgridspec(1, 3).subplots()
     for axis, (title, field) in zip(axes, fields.items(), strict=True):
         picture = axis.imshow(
             field[6], vmin=0, vmax=10, extent=(-120, 120, -120, 120), origin="lower"
         )
         axis.set_title(title, fontsize=9)
         axis.set(xlabel="x [µm]", ylabel="y [µm]" if axis is axes[0] else "")
-    below.colorbar(picture, ax=axes, label="concentration [µM]")
+    figure.colorbar(picture, ax=axes, label="concentration [µM]")
     return figure
 
 
@@ -164,7 +166,7 @@ def main(output: Path, picture: Path) -> None:
     write_table(rows, READING_COLUMNS, output.with_name(f"{output.name}_readings"), CAPTION)
     rows = [tool_row(published, steady) for published in PUBLISHED]
     write_table(rows, TOOL_COLUMNS, output.with_name(f"{output.name}_programs"), CAPTION)
-    draw(steady).savefig(picture, dpi=100)
+    write_pictures(draw(steady), picture, 100, {})
     for test in (ONE_SINK, MANY_SINKS):
         click.echo(f"{test.name}: time constant {test.time_constant:.2f} min, end {test.end:g} min")
 

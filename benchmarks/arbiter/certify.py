@@ -15,7 +15,7 @@ import numpy as np
 import diffkeras as dk
 from benchmarks.arbiter.other_tools import FileError, OtherField, physicell_problem, read_field
 from benchmarks.arbiter.readings import READINGS, reading_of
-from diffkeras.reporting.text import rounded_down, rounded_up
+from diffkeras.reporting.text import rounded_up
 
 
 @click.command(help=__doc__.splitlines()[0])
@@ -86,7 +86,7 @@ def judge(field: OtherField, problem: dk.Problem, factor: float = 1.0) -> str:
     when = "" if field.time is None else f" at time {field.time:g}"
     return (
         f"{field.source}{when}\n"
-        f"between {rounded_down(max(least, 0.0), 6)} and "
+        f"between {rounded_up(-max(least, 0.0), 6).removeprefix('-')} and "
         f"{rounded_up(certificate.error_bound * factor, 6)} from the steady field, proven\n"
         f"furthest at {place}: {field.values[worst]:.6g}, steady "
         f"{exact.field[worst] * factor:.6g}\n"

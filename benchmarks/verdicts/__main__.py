@@ -3,17 +3,20 @@
     python -m benchmarks.verdicts     # make findings runs it too
 
 It reads the rows of runs and searches in docs/results/studies/STUDY, and tables of benchmarks: for
-the speed of networks and solvers, and of hard examples. It writes verdicts.md, rules.md,
-weights.md, joint.md and recipe.md into docs/results/findings. The rules are in
-`benchmarks.verdicts`; the rule of a verdict in words is the docstring of its function. A
+the speed of networks and solvers, and of hard examples. It writes summary.md, verdicts.md,
+rules.md, weights.md, joint.md, recipe.md and identities.md into docs/results/findings. The rules
+are in `benchmarks.verdicts`; the rule of a verdict in words is the docstring of its function. A
 study without results is left out.
 """
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from benchmarks import verdicts as rules_of
@@ -120,10 +123,13 @@ SPEED = "10. A surrogate is faster by several orders of magnitude"
 TABLES = {"fixed values": "solver.csv", "production": "solver_production.csv"}
 BARE = "transform pair"  # solves nothing
 VERDICTS = ("claim", "study", "verdict", "with one size left out", "measured")
+SUMMARY = ("claim", "verdict of the study nearest to the paper", "number that decides")
+NEAREST = ("paper's recipe", "production", "128²")  # in names of studies nearer to the paper
+SECTIONS = {"11": "7"}  # of the page, where that is not the claim's number
 
 
 def verdicts(studies: Path, benchmarks: Path) -> Iterator[list[str]]:
-    """A row for each claim and study that has results."""
+    """A row for each claim and study that has results: `VERDICTS`, and the number that decides."""
     for claim in CLAIMS:
         found = list(_judged(claim, studies))
         yield from found
@@ -135,7 +141,22 @@ def verdicts(studies: Path, benchmarks: Path) -> Iterator[list[str]]:
 
 
 def _not_run(words: str) -> list[str]:
-    return [words, "production", f"**{OPEN}**", "", "not run yet"]
+    return [words, "production", f"**{OPEN}**", "", "not run yet", "not run yet"]
+
+
+def summary(rows: Iterable[list[str]]) -> Iterator[list[str]]:
+    """A row for each claim of `verdicts`: `SUMMARY`."""
+    for words, found in groupby(rows, key=itemgetter(0)):
+        of_claim = list(found)
+        nearest = max(of_claim, key=lambda row: [part in row[1] for part in NEAREST])
+        others = Counter(row[2].strip("*") for row in of_claim if row is not nearest)
+        rest = ", ".join(f"{count} {outcome}" for outcome, count in others.items())
+        number = words.partition(".")[0].rstrip("ab")
+        yield [
+            f"[{words}](#finding-{SECTIONS.get(number, number)})",
+            f"{nearest[2]}: {nearest[1]}" + f" (others: {rest})" * bool(rest),
+            nearest[-1],
+        ]
 
 
 def hard_examples(file: Path) -> list[str]:
@@ -175,7 +196,8 @@ def _row(words: str, label: str, verdict: Verdict) -> list[str]:
     most = max(others, key=lambda outcome: len(others[outcome]), default="")
     parts = [f"{o} without {', '.join(s)}" for o, s in others.items() if o != most]
     left_out = "; ".join([f"{most} otherwise" if parts else f"{most} without any"] * bool(most))
-    return [words, label, f"**{verdict.outcome}**", "; ".join([*parts, left_out]), verdict.evidence]
+    without = "; ".join([*parts, left_out])
+    return [words, label, f"**{verdict.outcome}**", without, verdict.evidence, verdict.key]
 
 
 def read(studies: Path, name: str) -> StudyData | None:
@@ -258,10 +280,12 @@ def main(docs: Path, benchmarks: Path) -> None:
     studies = docs / "results" / "studies"
     directory = docs / "results" / "findings"
     of_bases = list(recipe(studies)) or [["setting"]]
+    judged = list(verdicts(studies, benchmarks))
     loss = ("study", "loss", "reference", "region", "error / error without the weight", "p (Holm)")
     ratio = "error of the joint surrogate / of that of this number"
     for name, head, rows in (
-        ("verdicts", VERDICTS, verdicts(studies, benchmarks)),
+        ("summary", SUMMARY, summary(judged)),
+        ("verdicts", VERDICTS, (row[:-1] for row in judged)),
         ("rules", ("claim", "rule of the verdict"), rules()),
         ("weights", loss, weights(studies)),
         ("joint", ("study", "sources", ratio, "p"), joint(studies)),

@@ -19,4 +19,9 @@ def architecture_is_best(data: StudyData) -> Verdict:
         fails=equal or any(ratio.high < 1 - MARGIN for ratio in ratios.values()),
     )
     words = (f"{name} {ratio}" for name, ratio in ratios.items())
-    return Verdict(outcome, f"error / error of {first}: {', '.join(words)}")
+    best = min(ratios, key=lambda name: ratios[name].value)
+    return Verdict(
+        outcome,
+        f"error / error of {first}: {', '.join(words)}",
+        key=f"{best} / {first}: {ratios[best]}",
+    )

@@ -90,6 +90,7 @@ def weights_help(data: StudyData) -> Verdict:
         outcome,
         f"smallest ratio of a weight of the authors: {'; '.join(words)}"
         + f". Our own weight: {'; '.join(others)}" * bool(others),
+        key=f"smallest ratio on the sources: {best[0].ratio}",
     )
 
 
@@ -108,7 +109,10 @@ def variant_helps(data: StudyData) -> Verdict:
         fails=all(ratio.low > 1 - MARGIN for ratio in ratios.values()),
     )
     words = (f"{name} {ratio}, p = {corrected[name]:.2g}" for name, ratio in ratios.items())
-    return Verdict(outcome, f"error / error of {first}: {'; '.join(words)}")
+    best = min(ratios, key=lambda name: ratios[name].value)
+    return Verdict(
+        outcome, f"error / error of {first}: {'; '.join(words)}", key=f"{best}: {ratios[best]}"
+    )
 
 
 def hard_examples_help(data: StudyData) -> Verdict:
@@ -125,6 +129,7 @@ def hard_examples_help(data: StudyData) -> Verdict:
         outcome,
         f"error with the hardest / with random examples: {ratio}, p = {ratio.p:.2g}; on the 5 % of "
         f"the test images on which the first network is worst: {on_hardest}",
+        key=f"error with the hardest / with random ones: {ratio}",
     )
 
 
@@ -142,6 +147,7 @@ def best_for_each_count(data: StudyData) -> Verdict:
         outcome,
         f"best for each number of sources, with all ties: {'; '.join(words)}; "
         f"among the best for every number: {' or '.join(sorted(everywhere)) or 'none'}",
+        key=f"among the best for every number: {len(everywhere)} of {len(data.factors[VARIANT])}",
     )
 
 
@@ -182,11 +188,12 @@ def subsets_differ(data: StudyData) -> Verdict:
     sizes, does not hold if p ≥ 0.05 and its upper limit lies below 5 % of the error for all."""
     table = variance_components.disjoint_subsets(data)
     sizes = [name for name in SIZE_KEYS if name in table]
-    outcomes, words = [], []
+    outcomes, words, spread = [], [], []
     for place, rows in grouped(table[table["error"] == "mae"], sizes):
         parts = {str(row["component"]): row for row in rows.to_dict("records")}
         p, high = float(parts["subset"]["p"]), float(parts["subset"]["high"])
         outcomes.append(decide(holds=p < LEVEL, fails=p >= LEVEL and high < MARGIN))
+        spread.append(float(parts["subset"]["sd"]))
         spreads = (
             f"{name} {parts[name]['sd']:.1%} [{parts[name]['low']:.1%}, {parts[name]['high']:.1%}]"
             for name in ("subset", "seed")
@@ -198,6 +205,7 @@ def subsets_differ(data: StudyData) -> Verdict:
     return Verdict(
         outcome,
         f"standard deviation, relative to the error, with {number} examples: {'; '.join(words)}",
+        key=f"spread between subsets: at most {max(spread):.1%} of the error",
     )
 
 
@@ -205,7 +213,7 @@ def loses_outside_its_placement(data: StudyData) -> Verdict:
     """On each placement of the sources, the surrogate that was trained on it against the others.
     Holds if all others are clearly worse there (interval of the ratio above 1). Does not hold if
     one is clearly better, or as good within 5 %."""
-    outcomes, words = [], []
+    outcomes, words, ratios = [], [], []
     runs = data.runs[data.runs["sources"] == ALL]
     for place in data.test_sets:
         on_it = runs[runs["test_set"] == place]
@@ -216,5 +224,10 @@ def loses_outside_its_placement(data: StudyData) -> Verdict:
                 fails = ratio.high < 1 + MARGIN
                 outcomes.append(decide(holds=ratio.low > 1, fails=fails and not ratio.low > 1))
                 words.append(f"{other} on {place} {ratio}")
+                ratios.append(ratio.value)
     outcome = NOT if NOT in outcomes else OPEN if OPEN in outcomes else HOLDS
-    return Verdict(outcome, f"error / error of the surrogate of that placement: {'; '.join(words)}")
+    return Verdict(
+        outcome,
+        f"error / error of the surrogate of that placement: {'; '.join(words)}",
+        key=f"error of another one / of that placement's: {min(ratios):.3g} to {max(ratios):.3g}",
+    )

@@ -24,12 +24,13 @@ def edge_cases_exist(data: StudyData) -> Verdict:
     if data.searches is None or data.searches.empty:
         raise TooFewRunsError("no search has finished yet")
     searches = data.searches.assign(ordinary=data.searches["discs"].map(is_ordinary))
-    beyond, words = [], []
+    beyond, words, shares = [], [], []
     for _, rows in searches.groupby("run", sort=False):
         counted = rows[rows["ordinary"]]
         largest = counted["found_error"].max() if len(counted) else 0.0
         test, random = rows["test_max_error"].max(), rows["random_error"].max()
         beyond.append(largest > max(test, random))
+        shares.append(largest / max(test, random))
         found = f"{largest / test:.2f}" if len(counted) else "none counts"
         words.append(f"{found} (random {random / test:.2f})")
     return Verdict(
@@ -38,6 +39,7 @@ def edge_cases_exist(data: StudyData) -> Verdict:
         f"of as many random images: {', '.join(words)}; {int(searches['ordinary'].sum())} of "
         f"{len(searches)} finds count; the proven bounds failed for "
         f"{int(searches['violations'].sum())} of {int(searches['certified_images'].sum())} images",
+        key=f"search / test set and random images: {min(shares):.2f} to {max(shares):.2f}",
     )
 
 

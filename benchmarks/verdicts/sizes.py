@@ -1,5 +1,8 @@
 """Claims about the size of the training set."""
 
+import numpy as np
+import pandas as pd
+
 from benchmarks.verdicts.verdict import (
     LEVEL,
     Verdict,
@@ -7,13 +10,30 @@ from benchmarks.verdicts.verdict import (
     the_same_without_any_size,
 )
 from diffkeras.studies.analyses import fluctuation, size_laws, training_time, variance
+from diffkeras.studies.analyses.variance import INTERVAL, NAMES
 from diffkeras.studies.analysis import rows_of
-from diffkeras.studies.study_data import LOSS, StudyData, TooFewRunsError
+from diffkeras.studies.study_data import LOSS, SIZE, StudyData, TooFewRunsError
 
 PLAIN = "absolute"
 CLEAR = size_laws.CLEAR
 SMALL_FALL = -0.05  # exponent: over a factor of 80 in size, the spread falls by a fifth
 OFF_THE_LINE = 0.1  # distance from the line, as a share of the training time
+
+
+def _lead(data: StudyData) -> tuple[pd.DataFrame, tuple[float, float, float]]:
+    """The share of the size minus the largest share of another factor or of the seed.
+
+    Returns:
+        The rows of the table for the lattice, by factor; the difference, and its 95 % generalized
+        interval.
+    """
+    found = variance.shares_of(data, data.regions, "lattice")
+    table, drawn, size = found.table.set_index("factor"), found.drawn, NAMES[SIZE]
+    others = [name for name in drawn if name != size]
+    differences = drawn[size] - np.max([drawn[name] for name in others], axis=0)
+    low, high = np.percentile(differences, INTERVAL)
+    lead = table["share"][size] - table["share"][others].max()
+    return table, (float(lead), float(low), float(high))
 
 
 @the_same_without_any_size
@@ -22,8 +42,7 @@ def size_matters_most(data: StudyData) -> Verdict:
     largest other share: of the loss, of size × loss, of the draw of the examples, or of the seed
     (of the two together where each draw has one seed of its own). Holds if the interval of this
     difference lies above 0, does not hold if it lies below 0."""
-    table, (value, low, high) = variance.lead_of_size(data)
-    table = table.set_index("factor")
+    table, (value, low, high) = _lead(data)
     shown = ("size", "loss", variance.OF_EXAMPLES, variance.WITHIN, variance.BOTH)
     known = [name for name in shown if name in table.index]
     shares = (
@@ -34,6 +53,7 @@ def size_matters_most(data: StudyData) -> Verdict:
         decide(holds=low > 0, fails=high < 0),
         f"share of the variance: {', '.join(shares)}; lead of the size {value:.0%} "
         f"[{low:.0%}, {high:.0%}]",
+        key=f"lead of the size: {value:.0%} of the variance",
     )
 
 
@@ -61,6 +81,7 @@ def error_falls_with_logarithm(data: StudyData) -> Verdict:
         f"AICc of the logarithm minus that of the power law {value:.3g} [{low:.3g}, {high:.3g}]; "
         f"lack of fit of the logarithm p = {p:.2g}, of the power law "
         f"p = {row['power_lack_of_fit_p']:.2g}",
+        key=f"AICc of the logarithm minus that of a power law: {value:.3g}",
     )
 
 
@@ -93,6 +114,7 @@ def _spread(data: StudyData, quantity: str) -> Verdict:
         decide(holds=high < 0, fails=low > SMALL_FALL),
         f"exponent q = {value:.2g} [{low:.2g}, {high:.2g}]; standard deviation from the smallest "
         f"to the largest size: {' to '.join(shown)}{unit}",
+        key=f"exponent {value:.2g} [{low:.2g}, {high:.2g}]",
     )
 
 
@@ -117,4 +139,5 @@ def time_is_linear(data: StudyData) -> Verdict:
         f"{row[f'{start}_high']:.3g}] at any size; lack of fit p = {row['lack_of_fit_p']:.2g}, "
         f"curvature p = {row['curvature_p']:.2g}; farthest from the line: {farthest} "
         f"examples, {row['deviation']:+.0%} [{low:+.0%}, {high:+.0%}]",
+        key=f"farthest from the line: {row['deviation']:+.0%}",
     )

@@ -4,10 +4,19 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 
-from diffkeras.studies.statistics.comparison import seed_ratio
-from diffkeras.studies.study_data import DRAW, StudyData, TooFewRunsError, with_seed
+from diffkeras.studies.statistics.comparison import CONFIDENCE, seed_ratio
+from diffkeras.studies.study_data import (
+    DRAW,
+    SIZE,
+    StudyData,
+    TooFewRunsError,
+    own_seeds,
+    with_seed,
+)
 
 HOLDS, NOT, OPEN = "holds", "does not hold", "not decided"
 MARGIN = 0.05  # errors that differ by less than this part of them count as equal
@@ -23,11 +32,13 @@ class Verdict:
         evidence: the numbers that the rule read, in words.
         left_out: number of training examples → the outcome without the runs of that size. Empty if
             the rule is not about sizes.
+        key: the number of the evidence that decides, in a few words.
     """
 
     outcome: str
     evidence: str
     left_out: Mapping[int, str] = field(default_factory=dict)
+    key: str = ""
 
 
 Rule = Callable[[StudyData], Verdict]
@@ -48,11 +59,19 @@ def the_same_without_any_size(rule: Rule) -> Rule:
     @functools.wraps(rule)
     def judge(data: StudyData) -> Verdict:
         whole = rule(data)
-        left_out = {size: _outcome(rule, data.without_size(size)) for size in data.sizes}
+        left_out = {size: _outcome(rule, _without_size(data, size)) for size in data.sizes}
         same = set(left_out.values()) == {whole.outcome}
         return replace(whole, outcome=whole.outcome if same else OPEN, left_out=left_out)
 
     return judge
+
+
+def _without_size(data: StudyData, size: int) -> StudyData:
+    """The study without the runs of one number of training examples."""
+    runs, examples = data.runs[data.runs[SIZE] != size], data.examples
+    if examples is not None:
+        examples = examples[examples["run"].isin(runs["run"])]
+    return replace(data, runs=runs, examples=examples)
 
 
 def _outcome(rule: Rule, data: StudyData) -> str:
@@ -89,8 +108,10 @@ class Ratio:
 def error_ratio(first: pd.DataFrame, second: pd.DataFrame, *, error: str = "mae") -> Ratio:
     """The ratio of an error of two settings, paired by seed.
 
-    Where examples were drawn several times, the pairs are the draws, each with its mean over the
-    seeds, because runs that share their examples are not independent.
+    Where examples were drawn several times, runs that share them are not independent: the pairs are
+    the draws, each with its mean over the seeds. If the draws share their seeds, these are not
+    independent either, and the variance is the sum of that of the means of draws and that of the
+    means of seeds, with degrees of freedom by Satterthwaite (1946).
 
     Args:
         first: rows of `StudyData.runs` of one setting, one a run.
@@ -100,13 +121,26 @@ def error_ratio(first: pd.DataFrame, second: pd.DataFrame, *, error: str = "mae"
     Raises:
         TooFewRunsError: fewer than two pairs.
     """
-    pairs = pd.concat([_by_pair(rows, error) for rows in (first, second)], axis=1).dropna()
+    drawn = DRAW in first and first[DRAW].nunique() > 1
+    crossed = drawn and own_seeds(first) == 0
+    names = [DRAW, "seed"] if crossed else [DRAW if drawn else "seed"]
+    one, other = (with_seed(rows).groupby(names)[error].mean() for rows in (first, second))
+    pairs = pd.concat([one, other], axis=1).dropna()
     if len(pairs) < 2:
         raise TooFewRunsError(f"a ratio of two errors needs two common seeds, not {len(pairs)}")
+    if crossed:
+        return _of_crossed(np.log(pairs.iloc[:, 0] / pairs.iloc[:, 1]))
     found = seed_ratio(*pairs.to_numpy(float).T)
     return Ratio(*(float(found[name]) for name in ("ratio", "t_low", "t_high", "t_p")))
 
 
-def _by_pair(rows: pd.DataFrame, error: str) -> pd.Series:
-    drawn = DRAW in rows and rows[DRAW].nunique() > 1
-    return with_seed(rows).groupby(DRAW if drawn else "seed")[error].mean()
+def _of_crossed(ln_ratios: pd.Series) -> Ratio:
+    """The ratio from the ln ratios of draws and seeds, of which each pair was trained."""
+    means = [ln_ratios.groupby(level=level).mean() for level in (0, 1)]
+    parts, sizes = np.array([(of.var() / len(of), len(of)) for of in means if len(of) > 1]).T
+    variance = parts.sum()
+    degrees = variance**2 / np.sum(parts**2 / (sizes - 1))
+    value, scale = float(ln_ratios.mean()), float(np.sqrt(variance))
+    low, high = np.exp(stats.t.interval(CONFIDENCE, degrees, value, scale))
+    p = 2 * stats.t.sf(abs(value) / scale, degrees)
+    return Ratio(float(np.exp(value)), float(low), float(high), float(p))

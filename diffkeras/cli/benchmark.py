@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from diffkeras.cli.options import (
-    WholeRange,
     command,
     path_option,
     processes_option,
@@ -15,8 +14,8 @@ from diffkeras.cli.options import (
     threads_option,
 )
 
-SIDES = WholeRange(16, 4096)
-SIZES = WholeRange(1, 100_000)
+SIDES = click.IntRange(16, 4096)
+SIZES = click.IntRange(1, 100_000)
 
 _number = partial(click.option, metavar="N", show_default=True)
 
@@ -68,7 +67,7 @@ _number = partial(click.option, metavar="N", show_default=True)
 )
 @_number(
     "--latency",
-    type=WholeRange(0, 1_000_000),
+    type=click.IntRange(0, 1_000_000),
     default=0,
     help="Single calls of each method whose first, p50 and p99 times and memory are reported, at "
     "least some hundreds for p99; 0 for none.",
@@ -94,14 +93,12 @@ def benchmark(output: Path, **options: Any) -> None:
           --processes 1 --threads 1
     """
     start_tensorflow()
-    from diffkeras.evaluation.scoreboard.scores import Protocol
+    from diffkeras.evaluation.scoreboard.scores import Effort
     from diffkeras.workflows import benchmark
 
-    protocol = Protocol(
-        *(options.pop(key) for key in ("batch_sizes", "images", "rounds", "latency"))
-    )
+    effort = Effort(*(options.pop(key) for key in ("batch_sizes", "images", "rounds", "latency")))
     if not options["problems"]:
         del options["problems"]
-    found = benchmark(output, protocol=protocol, **options, show_progress=True)
+    found = benchmark(output, effort=effort, **options, show_progress=True)
     click.echo(found.text)
     click.echo(f"written to {found.path}")

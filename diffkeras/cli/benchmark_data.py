@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from diffkeras.cli.options import (
-    WholeRange,
     command,
     data_dir_option,
     file_option,
@@ -77,7 +76,7 @@ def _list() -> None:
 @click.option(
     "--bounds",
     metavar="N",
-    type=WholeRange(0, 100_000),
+    type=click.IntRange(0, 100_000),
     default=50,
     show_default=True,
     help="Images of each split whose errors are bounded by a proof, which takes about as long as a "
@@ -91,6 +90,10 @@ def leaderboard(submissions: tuple[str, ...], data_dir: Path, bounds: int, outpu
     tissue_64/test_0.npz, which BenchmarkSplit.write_predictions writes in Python. Models of any
     program can take part, and none is run here. Writes leaderboard.md, the tables, and
     leaderboard.csv, one row per model, split and seed.
+
+    The keys of manifest.yaml are model, authors, parameters, training_seconds, training_images,
+    seeds, hardware and tuning, and, where they are known, milliseconds_per_field,
+    solve_milliseconds_per_field, milliseconds_in_batches, solve_milliseconds_in_batches and url.
 
     \b
     Example:

@@ -7,7 +7,6 @@ import click
 
 from diffkeras.cli.options import (
     INPUT,
-    WholeRange,
     collect_overrides,
     command,
     config_option,
@@ -86,7 +85,7 @@ class NamedType(click.ParamType):
 @click.option(
     "--worst-cases",
     metavar="N",
-    type=WholeRange(1, 1_000_000),
+    type=click.IntRange(1, 1_000_000),
     help="Also search for images with a larger error, by N tries from each of the 3 worst test "
     "images.  [default: no search]",
 )
@@ -129,6 +128,8 @@ def evaluate(
     if config_file is not None and test_set is not None:
         raise click.UsageError("--test-set and --config exclude each other.")
     if predictions is not None:
+        if predictions.suffix.lower() != ".npz":
+            raise click.BadParameter(f"{predictions} is no .npz", param_hint="--predictions")
         if run or worst_cases:
             raise click.UsageError("--predictions stands for RUN; leave out RUN and --worst-cases.")
         if not (config_file or test_set) or output is None:
@@ -148,16 +149,12 @@ def evaluate(
         "compare": dict(compare),
         "show_progress": True,
     }
-    if run is None:
-        evaluation = workflows.evaluate_foreign(
-            config, data_dir, output, predictions=predictions, **options
-        )
-    else:
-        if worst_cases is not None:
-            from diffkeras.evaluation.worst_cases.certified import check_searchable
+    if worst_cases is not None:
+        from diffkeras.evaluation.worst_cases.certified import check_searchable
 
-            check_searchable(config)  # before the evaluation, which takes its time
-        evaluation = workflows.evaluate(run, data_dir, config=config, output=output, **options)
+        check_searchable(config)  # before the evaluation, which takes its time
+    model = predictions or run
+    evaluation = workflows.evaluate(model, data_dir, config=config, output=output, **options)
     click.echo(evaluation.table.to_text())
     click.echo(f"\nreport: {evaluation.path / 'report.html'}")
     if run is not None and worst_cases is not None:

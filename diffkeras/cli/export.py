@@ -9,14 +9,13 @@ from click.core import ParameterSource
 
 from diffkeras.cli.options import (
     LatticeType,
-    Number,
     boundary_option,
     command,
     path_option,
     start_tensorflow,
 )
 
-_number = partial(click.option, metavar="NUMBER", type=Number(), show_default=True)
+_number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 
 
 @command()

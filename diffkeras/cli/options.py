@@ -26,31 +26,7 @@ INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
 command = partial(click.command, cls=DiffkerasCommand)
 
 
-class PlainDigits(click.ParamType):
-    """Refuses what Python reads as another number than people mean: 1_000, ١٢, 1e-400."""
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Parse."""
-        from diffkeras.config.validation_messages import odd_number
-
-        if isinstance(value, str) and (wrong := odd_number(value)):
-            self.fail(wrong, param, ctx)
-        return super().convert(value, param, ctx)
-
-
-class Number(PlainDigits, click.types.FloatParamType):
-    """A real number."""
-
-
-class WholeNumber(PlainDigits, click.types.IntParamType):
-    """A whole number."""
-
-
-class WholeRange(PlainDigits, click.IntRange):
-    """A whole number within limits."""
-
-
-class NumberRange(PlainDigits, click.FloatRange):
+class NumberRange(click.FloatRange):
     """A number within limits; NaN, which compares with nothing, is refused too."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> float:
@@ -74,11 +50,11 @@ class NumberOrMap(click.ParamType):
             if os.path.isfile(value):
                 return Path(value)
             self.fail(f"{value!r} is neither a number nor a file", param, ctx)
-        return float(Number().convert(value, param, ctx))
+        return float(click.FLOAT.convert(value, param, ctx))
 
 
 map_option = partial(click.option, metavar="NUMBER|FILE", type=NumberOrMap(), show_default=True)
-_integer = partial(click.option, metavar="N", type=WholeNumber())
+_integer = partial(click.option, metavar="N", type=int)
 # flag → the keys of the configuration that it sets, and its option
 OVERRIDES: dict[str, tuple[tuple[str, ...], Callable[[Command], Command]]] = {
     "sources": (
@@ -179,7 +155,7 @@ def threads_option(
 
 def _count_option(name: str, help: str, default: str) -> Callable[[Command], Command]:
     return click.option(
-        name, metavar="N", type=WholeRange(1, 4096), help=f"{help}.  [default: {default}]"
+        name, metavar="N", type=click.IntRange(1, 4096), help=f"{help}.  [default: {default}]"
     )
 
 
@@ -224,11 +200,18 @@ def file_option(name: str, help: str, **attributes: Any) -> Callable[[Command], 
     return click.option(*name.split(), metavar="FILE", type=FILE, help=help, **attributes)
 
 
-unit_option = click.option(
-    "--unit",
-    metavar="TEXT",
-    help="Unit of lengths in the picture, e.g. um.  [default: numbers of nodes if the step is 1]",
-)
+def unit_options(command: Command) -> Command:
+    """The units in a picture."""
+    of_field = click.option(
+        "--field-unit", metavar="TEXT", help="Unit of the field in the picture, e.g. mmHg."
+    )
+    of_lengths = click.option(
+        "--unit",
+        metavar="TEXT",
+        help="Unit of lengths in the picture, e.g. um.  [default: numbers of nodes if the step is "
+        "1]",
+    )
+    return of_lengths(of_field(command))
 
 
 def problem_options(command: Command, *, required: bool = True, space: bool = False) -> Command:

@@ -8,13 +8,12 @@ from typing import Any
 import click
 
 from diffkeras.cli.options import (
-    Number,
     command,
     file_option,
     map_option,
     problem_options,
     start_tensorflow,
-    unit_option,
+    unit_options,
 )
 
 
@@ -32,7 +31,7 @@ from diffkeras.cli.options import (
 @click.option(
     "--diffusion-length",
     metavar="NUMBER",
-    type=Number(),
+    type=float,
     help="Diffusion length [length], for a surrogate that was trained on several.",
 )
 @map_option(
@@ -45,13 +44,13 @@ from diffkeras.cli.options import (
     help="Decay or uptake [1/time], for a surrogate that takes it; a number or a map.",
 )
 @click.option("--certify", is_flag=True, help="Print a proven upper bound on the largest error.")
-@unit_option
+@unit_options
 @file_option("--bound", "The proven bound, node by node.")
 @file_option("--corrected", "The corrected field, which the proof yields.")
 @click.option(
     "--tolerance",
     metavar="NUMBER",
-    type=Number(),
+    type=float,
     help="Largest error, relative to the largest value. The field is solved where this is not "
     "proven of the prediction.",
 )
@@ -60,6 +59,7 @@ def predict(
     output: Path,
     plot: Path | None,
     unit: str | None,
+    field_unit: str | None,
     bound: Path | None,
     corrected: Path | None,
     certify: bool,
@@ -95,7 +95,7 @@ def predict(
     prediction = predict_files(
         run,
         ProblemFiles(**problem) if point is None else point,
-        FieldFiles(output, bound, corrected, plot, unit),
+        FieldFiles(output, bound, corrected, plot, unit, field_unit),
         diffusion_length=diffusion_length,
         tolerance=tolerance,
         certify=certify,
@@ -134,7 +134,7 @@ def _point(parameters: tuple[str, ...], problem: Mapping[str, Any]) -> dict[str,
         if name in point:
             raise click.BadParameter(f"{name} occurs twice", param_hint="--parameter")
         try:
-            point[name] = float(Number().convert(value, None, None))
+            point[name] = float(click.FLOAT(value))
         except click.BadParameter as error:
             raise click.BadParameter(f"{name}: {error.message}", param_hint="--parameter") from None
     return point

@@ -10,30 +10,28 @@ import click
 
 from diffkeras.cli.options import (
     INPUT,
-    Number,
     NumberOrMap,
-    WholeRange,
     boundary_option,
     command,
     map_option,
     problem_options,
     processes_option,
     threads_option,
-    unit_option,
+    unit_options,
 )
 
 logger = logging.getLogger(__name__)
 
 NEGLIGIBLE = 1e-9  # rounding may make values negative by this share of the largest
 
-_number = partial(click.option, metavar="NUMBER", type=Number(), show_default=True)
+_number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 
 
 def _given_sides() -> dict[str, Any]:
     """The kinds of sides with given numbers, by name; imported once a command runs."""
-    from diffkeras.physics.problem.given_sides import GIVEN
+    from diffkeras.physics.problem.given_sides import KINDS
 
-    return {kind.name: kind for kind in GIVEN.values()}
+    return KINDS
 
 
 def _forms_of_sides() -> list[str]:
@@ -139,7 +137,7 @@ class MethodType(click.ParamType):
 )
 @click.option(
     "--dimensions",
-    type=WholeRange(2, 3),
+    type=click.IntRange(2, 3),
     help="3: arrays of three axes are one image, (planes, rows, columns), and lists are of balls, "
     "which have a plane, too.  [default: 3 with a boundary for each of three axes, else 2]",
 )
@@ -156,9 +154,10 @@ class MethodType(click.ParamType):
     type=SliceType(),
     multiple=True,
     help="Plane, row or column of a volume that --plot draws, e.g. plane=12; may be repeated.  "
-    "[default: one of each, through the node where the field is steepest, or a source next to it]",
+    "[default: one of each, through the node where the field is steepest, or a source next to it; "
+    "without sources, through the lowest value]",
 )
-@unit_option
+@unit_options
 @click.option(
     "--json",
     "as_json",
@@ -172,6 +171,7 @@ def solve(
     plot: Path | None,
     slices: tuple[tuple[str, int], ...],
     unit: str | None,
+    field_unit: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -208,7 +208,7 @@ def solve(
     chosen: dict[str, list[int]] = {}
     for axis, number in slices:
         chosen.setdefault(axis, []).append(number)
-    files = FieldFiles(output, plot=plot, unit=unit, slices=chosen or None)
+    files = FieldFiles(output, plot=plot, unit=unit, field_unit=field_unit, slices=chosen or None)
     solution = solve_files(ProblemFiles(**options), files, **how)
     logger.info(_how(solution))
     least = float(solution.field.min(initial=0.0))

@@ -9,7 +9,6 @@ import click
 from diffkeras.cli.options import (
     OVERRIDES,
     NumberRange,
-    WholeRange,
     collect_overrides,
     command,
     data_dir_option,
@@ -64,7 +63,7 @@ class ShardType(click.ParamType):
 @click.option(
     "--jobs",
     metavar="N",
-    type=WholeRange(1, 4096),
+    type=click.IntRange(1, 4096),
     default=1,
     show_default=True,
     help="Number of runs that are done at the same time, each in a process of its own.",

@@ -4,18 +4,20 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from difflib import get_close_matches
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import ValidationError, field_validator, model_validator
 
-from diffkeras.config.baselines import Baseline, choose_baselines
+from diffkeras.config.baselines import BASELINES, OF_DISCS, Baseline, choose_baselines
 from diffkeras.config.conflicts import conflicts
 from diffkeras.config.data_section import DataConfig, beside
+from diffkeras.config.kinds import OneMedium, kind_of
 from diffkeras.config.sections import (
     LOSS_NAMES,
     EvaluationConfig,
@@ -27,7 +29,7 @@ from diffkeras.config.types import Name, Section
 from diffkeras.config.validation_messages import explain, keys_of, short
 from diffkeras.config.yaml_io import read_yaml, to_yaml
 from diffkeras.errors import ConfigurationError
-from diffkeras.physics import Family, Medium
+from diffkeras.physics import Medium
 
 LOSS = ["training", "loss"]
 MOST_COMPARED = 100  # comparing longer names with the shipped ones takes too long
@@ -57,27 +59,21 @@ class Config(Section):
 
     def baselines(self) -> tuple[Baseline, ...]:
         """The baselines of an evaluation, in the order in which they are shown."""
-        physics = self.physics
-        outline = Medium(boundary=physics.boundary)
-        decays = bool(physics.decay or self.data.diffusion_length or not outline.is_closed)
-        return choose_baselines(
-            self.evaluation.baselines,
-            production=physics.sources == "production",
-            decays=decays,
-            given_sides=not outline.is_homogeneous,
-            varying=self.data.tissue is not None,
-            family=self.data.family is not None,
-        )
+        kind, outline = self.kind, Medium(boundary=self.physics.boundary)
+        excluded: dict[str, Sequence[Baseline]] = {}
+        if self.physics.produces:
+            excluded["sources that produce"] = OF_DISCS
+        excluded[kind.media] = [name for name in BASELINES if name not in kind.baselines]
+        if not outline.is_homogeneous:
+            excluded["sides with a given value or flux (physics.boundary)"] = OF_DISCS
+        if outline.is_closed and not (self.physics.decay or self.data.diffusion_length):
+            excluded["fields that don't decay (physics.decay: 0)"] = ("superposition",)
+        return choose_baselines(self.evaluation.baselines, excluded)
 
-    @property
-    def family(self) -> Family | None:
-        """The family of its examples; None where each has sources of its own.
-
-        Raises:
-            PhysicsError, PackingError: as `FamilySampler.family`.
-        """
-        sampler, physics = self.data.family, self.physics
-        return None if sampler is None else sampler.family(physics.lattice, physics.medium)
+    @cached_property
+    def kind(self) -> OneMedium:
+        """The kind of data, with all that depends on it."""
+        return kind_of(self.physics, self.data)
 
     @property
     def takes_parameters(self) -> bool:

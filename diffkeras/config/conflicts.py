@@ -1,25 +1,22 @@
 """Which values of a configuration exclude each other."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
-from diffkeras.config.sections import PhysicsConfig
 from diffkeras.config.types import format_counts
-from diffkeras.errors import PackingError, PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.problem.sides import sides_in_words, smallest_given
 
-# Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
-# longer ones rounding dominates if no boundary absorbs.
-SHORTEST, LONGEST = 0.05, 1e4
+if TYPE_CHECKING:
+    from diffkeras.config.config import Config
 
 
-def conflicts(config: Any) -> Iterator[str]:
+def conflicts(config: "Config") -> Iterator[str]:
     """What is wrong with the combinations of values in a `Config`, each with its key."""
     yield from _lattice(config)
+    yield from config.kind.conflicts()
     yield from _sources(config)
-    yield from _media(config)
     yield from _family(config)
     yield from _examples(config)
     yield from _sides(config)
@@ -27,44 +24,23 @@ def conflicts(config: Any) -> Iterator[str]:
     yield from _evaluation(config)
 
 
-def _lattice(config: Any) -> Iterator[str]:
-    sides = config.model.sides
+def _lattice(config: "Config") -> Iterator[str]:
+    rule = config.model.lattices
     try:
-        sides.check(config.physics.lattice)
+        rule.check(config.physics.lattice)
     except ValueError as error:
-        yield f"physics.lattice: {error}, {sides.remedy}"
+        yield f"physics.lattice: {error}, {rule.remedy}"
 
 
-def _sources(config: Any) -> Iterator[str]:
-    physics, data, model = config.physics, config.data, config.model
-    if physics.sources == "fixed_value":
-        if data.divide_by_maximum:
-            yield (
-                "data.divide_by_maximum: fields of fixed values have the maximum 1 already, so "
-                "true would have no effect; choose false, or physics.sources: production"
-            )
-        if data.placement.overlap:
-            yield (
-                "data.placement.overlap: a node can't have the values of two discs, so true is "
-                "impossible with fixed values; choose false, or physics.sources: production"
-            )
+def _sources(config: "Config") -> Iterator[str]:
+    if not config.physics.produces:
         return
-    if not physics.decay:
-        yield (
-            "physics.decay: sources that produce add the decay rate times their value, so a decay "
-            "of 0 gives fields of 0; choose a decay above 0, or sources: fixed_value"
-        )
-    if data.tissue is not None:
-        yield (
-            "data.tissue: sources that produce in a tissue are not implemented; choose "
-            "physics.sources: fixed_value, or tissue: null"
-        )
-    if model.fixed_values:
+    if config.model.fixed_values:
         yield (
             "model.fixed_values: sources that produce don't fix the value of the field, so none is "
             "known there; choose false, or physics.sources: fixed_value"
         )
-    if model.solves_equation:
+    if config.model.solves_equation:
         yield (
             "model.corrections: for sources that produce, one correction gives the exact field, "
             "for any prediction: it is one transform pair of the production; use "
@@ -72,80 +48,30 @@ def _sources(config: Any) -> Iterator[str]:
         )
 
 
-def _media(config: Any) -> Iterator[str]:
-    physics, tissue, lengths = config.physics, config.data.tissue, config.data.diffusion_length
-    if tissue is not None:
-        if lengths is not None:
-            yield (
-                "data.tissue: physics.decay and the cells' uptake give the decay of each node, "
-                "which excludes a range of diffusion lengths; choose diffusion_length: null"
-            )
-        try:
-            tissue.check(physics.lattice, physics.medium)
-        except PhysicsError as error:
-            yield f"data.tissue: {error}"
-    if lengths is None:
-        return
-    if physics.decay != PhysicsConfig.model_fields["decay"].default:
+def _family(config: "Config") -> Iterator[str]:
+    name, sampler = config.model.architecture, config.data.family
+    family = config.kind.family
+    if config.takes_parameters and family is None:
         yield (
-            f"data.diffusion_length: each example gets the decay D/ℓ², so physics.decay "
-            f"{physics.decay:g} would have no effect; leave it out, or choose "
-            "diffusion_length: null"
+            f"model.architecture: {name} is for the parameters of one geometry; give data.family, "
+            "or choose another architecture"
         )
-    for length in lengths:
-        if not SHORTEST <= length / physics.step <= LONGEST:
-            yield (
-                f"data.diffusion_length: {length:g} is {length / physics.step:.3g} lattice steps "
-                f"of physics.step {physics.step:g}; choose lengths of {SHORTEST:g} to {LONGEST:g} "
-                "steps"
-            )
-
-
-def _family(config: Any) -> Iterator[str]:
-    data, model = config.data, config.model
-    if data.family is None:
-        if config.takes_parameters:
-            yield (
-                f"model.architecture: {model.architecture} is for the parameters of one geometry; "
-                "give data.family, or choose another architecture"
-            )
-        return
-    if config.physics.sources != "fixed_value":
-        yield (
-            "data.family: the sources of a family hold fixed values, and what else they produce is "
-            "the part 'production'; choose physics.sources: fixed_value"
-        )
-    fields = type(data).model_fields
-    for key in ("radius", "placement", "values", "divide_by_maximum", "diffusion_length", "tissue"):
-        if getattr(data, key) != fields[key].default:
-            yield (
-                f"data.{key}: a family has the geometry and the medium of data.family, so this key "
-                "would have no effect; leave it out"
-            )
-    if len(data.sources) > 1:
-        yield "data.sources: a family is one dataset, and not one per source count; leave this out"
-    try:
-        family = config.family
-        data.family.wider(family)
-    except (PhysicsError, PackingError) as error:
-        yield f"data.family: {error}"
-        return
-    if config.takes_parameters:
+    elif config.takes_parameters:
         yield from _reduced_basis(config)
-        return
-    if data.family.unseen:
-        yield (
-            f"model.architecture: {model.architecture} takes maps of the lattice, which don't show "
-            f"{data.family.unseen[0]}; choose reduced_basis"
-        )
-    if (family.problem.fixed & (family.problem.values == 0)).any():
-        yield (
-            f"model.architecture: {model.architecture} takes those nodes as fixed whose value is "
-            "not 0, and this family has others; choose reduced_basis"
-        )
+    elif family is not None and sampler is not None:
+        if unseen := sampler.unseen:
+            yield (
+                f"model.architecture: {name} takes maps of the lattice, which don't show "
+                f"{unseen[0]}; choose reduced_basis"
+            )
+        if (family.problem.fixed & (family.problem.values == 0)).any():
+            yield (
+                f"model.architecture: {name} takes those nodes as fixed whose value is not 0, and "
+                "this family has others; choose reduced_basis"
+            )
 
 
-def _reduced_basis(config: Any) -> Iterator[str]:
+def _reduced_basis(config: "Config") -> Iterator[str]:
     data, model, training = config.data, config.model, config.training
     examples = data.train_examples_used
     refused = {
@@ -176,7 +102,7 @@ def _reduced_basis(config: Any) -> Iterator[str]:
             yield f"{key}: a reduced basis {reason}"
 
 
-def _examples(config: Any) -> Iterator[str]:
+def _examples(config: "Config") -> Iterator[str]:
     data = config.data
     if data.stream:
         reasons = {
@@ -198,7 +124,7 @@ def _examples(config: Any) -> Iterator[str]:
         )
 
 
-def _sides(config: Any) -> Iterator[str]:
+def _sides(config: "Config") -> Iterator[str]:
     data, model = config.data, config.model
     outline = Medium(boundary=config.physics.boundary)
     has_values = not outline.is_homogeneous
@@ -208,7 +134,7 @@ def _sides(config: Any) -> Iterator[str]:
         (
             f"model.corrections: {model.corrections}",
             f"{without}, {equal}, where media don't vary (data.tissue, data.family)",
-            model.solves_equation and not data.maps and (has_values or differ),
+            model.solves_equation and not config.kind.maps and (has_values or differ),
         ),
         ("data.divide_by_maximum: true", without, data.divide_by_maximum and has_values),
         ("training.symmetries: true", equal, config.training.symmetries and differ),
@@ -226,8 +152,8 @@ def _sides(config: Any) -> Iterator[str]:
             )
 
 
-def _network(config: Any) -> Iterator[str]:
-    physics, data, model = config.physics, config.data, config.model
+def _network(config: "Config") -> Iterator[str]:
+    physics, model = config.physics, config.model
     if model.kind.knows_equation and not model.corrections:
         yield (
             f"model.corrections: {model.architecture} consists of corrections alone, so 0 would "
@@ -240,10 +166,8 @@ def _network(config: Any) -> Iterator[str]:
             f"model.transform: corrections {model.corrections} need fields on the linear scale, on "
             f"which the equation is linear, not {model.transform}; choose linear"
         )
-    medium = physics.medium
-    if data.diffusion_length is not None:
-        medium = medium.with_diffusion_length(data.diffusion_length[1])
-    if not data.maps and SpectralOperator(physics.lattice, medium).deflated:
+    medium = config.kind.slowest_medium
+    if not config.kind.maps and SpectralOperator(physics.lattice, medium).deflated:
         yield (
             "model.corrections: in single precision, transforms lose too many digits where no "
             f"boundary absorbs and the decay is as small as {float(medium.decay):g}; choose a "
@@ -251,7 +175,7 @@ def _network(config: Any) -> Iterator[str]:
         )
 
 
-def _evaluation(config: Any) -> Iterator[str]:
+def _evaluation(config: "Config") -> Iterator[str]:
     try:
         config.baselines()
     except ValueError as error:

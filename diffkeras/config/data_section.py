@@ -146,13 +146,6 @@ class DataConfig(Section):
             )
         return value
 
-    @property
-    def maps(self) -> tuple[str, ...]:
-        """Which of the maps of `network_input.MAPS` vary between examples."""
-        if self.family is not None:
-            return self.family.maps
-        return () if self.tissue is None else self.tissue.varying_maps
-
     def examples(self, split: Split) -> int:
         """Examples per source count of a split on the disk.
 

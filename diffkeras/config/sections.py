@@ -19,7 +19,7 @@ from diffkeras.config.types import (
     SourceCounts,
 )
 from diffkeras.nn.architectures import ARCHITECTURES
-from diffkeras.nn.architectures.architecture import Architecture, Sides
+from diffkeras.nn.architectures.architecture import Architecture, LatticeRule
 from diffkeras.physics import Medium
 from diffkeras.representation.transforms import TRANSFORMS, Transform, get_transform
 
@@ -62,6 +62,11 @@ class PhysicsConfig(Section):
                 f"{MOST_NODES:,}; choose a coarser lattice"
             )
         return value
+
+    @property
+    def produces(self) -> bool:
+        """Whether sources produce; otherwise they hold the field at their values."""
+        return self.sources == "production"
 
     @cached_property
     def medium(self) -> Medium:
@@ -150,9 +155,9 @@ class ModelConfig(_ModelKeys):
         return self.corrections > 0
 
     @property
-    def sides(self) -> Sides:
+    def lattices(self) -> LatticeRule:
         """The lattices that the network takes."""
-        return self.kind.sides(self.parameters)
+        return self.kind.lattices(self.parameters)
 
 
 # Parts of a loss that may be a name alone → the key of the mapping that the name stands for:

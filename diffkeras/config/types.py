@@ -19,7 +19,7 @@ from pydantic import (
 from diffkeras.config.validation_messages import short, unknown_key
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number
-from diffkeras.physics.problem.given_sides import GIVEN, GivenSide
+from diffkeras.physics.problem.given_sides import GIVEN, GivenSide, plain_sides, side_of
 from diffkeras.physics.problem.sides import canonical_boundary
 
 Quantity = Annotated[float, Field(ge=1e-30, le=1e30, allow_inf_nan=False)]
@@ -186,20 +186,10 @@ def _with_sides(value: Any) -> Any:
         return value
     if not frozenset.union(*GIVEN) & value.keys():
         return {name: _with_sides(side) for name, side in value.items()}
-    kind = GIVEN.get(frozenset(value))
-    if kind is None:
-        raise ValueError(
-            f"a side has a value, a flux, or a coefficient and a value, not {short(dict(value))}; "
-            "give {value: 1.0}, {flux: 0.1} or {coefficient: 0.2, value: 1.0}"
-        )
-    # no -0.0
-    return kind(**{n: check_number(f"the {n} of a side", v) + 0.0 for n, v in value.items()})
+    side = side_of(value)
+    for name, number in value.items():
+        check_number(f"the {name} of a side", number)  # and no array, which a text can't hold
+    return side
 
 
-def _to_plain(boundary: Any) -> Any:
-    if isinstance(boundary, GivenSide):
-        return boundary.parts
-    return [_to_plain(part) for part in boundary] if isinstance(boundary, tuple) else boundary
-
-
-Boundaries = Annotated[Any, BeforeValidator(_parse), PlainSerializer(_to_plain)]
+Boundaries = Annotated[Any, BeforeValidator(_parse), PlainSerializer(plain_sides)]

@@ -1,6 +1,5 @@
 """Pydantic's errors as one line for the user."""
 
-import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -103,23 +102,3 @@ def _keys_at(section: Any, location: tuple[int | str, ...]) -> dict[str, Any]:
     for part in location:
         section = keys_of(section).get(str(part))
     return keys_of(section)
-
-
-def odd_number(text: str) -> str:
-    """Why a text is no number as people write it, though Python reads one; "" if it is one or none.
-
-    Such are 1_000, 0x3e8 and ١٢, and 1e-400, which would be 0.
-    """
-    if re.search(r"_|^[-+]?0[xob]", text, re.IGNORECASE) or not text.isascii():
-        try:
-            int(text, 0) if text.isascii() else float(text)
-        except ValueError:
-            return ""
-        return f"{short(text)} is an unusual number; write it in digits 0 to 9"
-    try:
-        is_zero = float(text) == 0
-    except ValueError:
-        return ""
-    if is_zero and re.search("[1-9]", text.lower().partition("e")[0]):
-        return f"{short(text)} is so small that it would be 0; write 0 or a larger one"
-    return ""

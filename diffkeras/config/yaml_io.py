@@ -6,11 +6,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.composer import Composer
-from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
 
-from diffkeras.config.validation_messages import odd_number
 from diffkeras.errors import ConfigurationError
 
 MOST_BYTES = 1_000_000
@@ -32,19 +30,6 @@ class _PlainComposer(Composer):
         return super().compose_node(parent, index)
 
 
-class _DecimalConstructor(SafeConstructor):
-    """Reads numbers as people write them: 1000, and not 1_000 or 0x3e8."""
-
-    def construct_scalar(self, node: Any) -> Any:
-        text = super().construct_scalar(node)
-        if str(node.tag).endswith((":int", ":float")) and (wrong := odd_number(str(text))):
-            mark = node.start_mark
-            raise ConfigurationError(
-                f"no valid YAML: line {mark.line + 1}, column {mark.column + 1}: {wrong}"
-            )
-        return text
-
-
 def from_yaml(text: str) -> Any:
     """Plain data from a text.
 
@@ -54,7 +39,7 @@ def from_yaml(text: str) -> Any:
     if len(text) > MOST_BYTES:
         raise ConfigurationError(f"too large: it has more than {MOST_BYTES:,} bytes")
     yaml = YAML(typ="safe", pure=True)
-    yaml.Composer, yaml.Constructor = _PlainComposer, _DecimalConstructor
+    yaml.Composer = _PlainComposer
     try:
         return yaml.load(text)
     except MarkedYAMLError as error:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 
-from diffkeras.config import Config, DataConfig, PhysicsConfig, fingerprint
-from diffkeras.errors import ConfigurationError
-from diffkeras.physics import ExampleRecipe, FamilyRecipe, Placement
+import numpy as np
+
+from diffkeras.config import Config, DataConfig, OneMedium, PhysicsConfig, fingerprint, kind_of
+from diffkeras.physics import Placement, Sources
+from diffkeras.system.differences import differences
 
 NAME = "diffusion_fields"
 VERSION = "3.0.0"
@@ -62,55 +64,40 @@ class DatasetConfig:
         """The dataset of `count` sources that a configuration asks for."""
         return cls(count, config.physics, config.data)
 
-    @property
-    def production(self) -> bool:
-        """Whether sources produce; otherwise they hold fixed values."""
-        return self.physics.sources == "production"
-
-    @property
-    def maps(self) -> tuple[str, ...]:
-        """Names of the maps that each stored example has, those of its tissue."""
-        return () if self.data.tissue is None else self.data.tissue.maps
-
-    @property
-    def kind(self) -> str:
-        """How the names of all datasets of this source count begin, or of families."""
-        return "family" if self.data.family is not None else f"sources_{self.count:02d}"
+    @cached_property
+    def kind(self) -> OneMedium:
+        """The kind of data, with all that depends on it."""
+        return kind_of(self.physics, self.data)
 
     @property
     def name(self) -> str:
         """The name of its directory, and of its TFDS configuration."""
-        content = {key: value for key, value in self.identity().items() if key != "sources"}
-        name = self.kind + ("-production" if self.production else "")
-        name += "" if self.data.tissue is None else "-tissue"
-        if self.identity() == paper_dataset(self.count, production=self.production).identity():
+        kind, identity = self.kind, self.identity()
+        name = kind.name.format(self.count) + kind.suffix
+        if identity == paper_dataset(self.count, production=self.physics.produces).identity():
             return name
         rows, columns = self.physics.lattice
+        content = {key: value for key, value in identity.items() if key != "sources"}
         return f"{name}-{rows}x{columns}-{fingerprint(content)}"
 
     @property
     def in_words(self) -> str:
         """Its source count, or that it is a family."""
-        if self.data.family is not None:
-            return "family"
-        return "1 source" if self.count == 1 else f"{self.count} sources"
+        return self._in_words(self.kind.number)
 
     @property
     def description(self) -> str:
         """One sentence for people."""
-        discs = "disc" if self.count == 1 else "discs"
-        kind = "production" if self.production else "fixed value"
         rows, columns = self.physics.lattice
-        tissue = "" if self.data.tissue is None else " in tissues of cells and regions"
-        lattice = f"on a lattice of {rows}×{columns} nodes"
-        if self.data.family is not None:
-            names = ", ".join(self.data.family.ranges)
-            return f"Fields of one geometry with the parameters {names}, {lattice}."
-        return f"Fields of {self.count} {discs} of {kind}{tissue} {lattice}."
+        content = self._in_words(self.kind.content)
+        return f"Fields of {content} on a lattice of {rows}×{columns} nodes."
+
+    def _in_words(self, template: str) -> str:
+        return template.format(self.count, "" if self.count == 1 else "s")
 
     def identity(self) -> dict[str, Any]:
         """Everything that an example depends on besides its split and number, as plain data."""
-        data = {**self.data.model_dump(mode="json"), "production": self.production}
+        data = {**self.data.model_dump(mode="json"), "production": self.physics.produces}
         identity: dict[str, Any] = {
             "sources": self.count,
             **self.physics.model_dump(mode="json", exclude={"sources"}),
@@ -118,61 +105,30 @@ class DatasetConfig:
             "seed": data["seed"],
         }
         identity |= {key: data[key] for key, value in DEFAULTS.items() if data[key] != value}
-        if self.data.tissue is not None:
-            identity["tissue"] = self._tissue(data["tissue"])
-        if self.data.diffusion_length is not None:
-            del identity["decay"]  # Each example has its own.
+        unused = self.kind.unused
         if not self.data.placement.overlap and "placement" in identity:
-            del identity["placement"]["overlap"]
-        if self.data.family is not None:
-            del identity["sources"], identity["radius"]  # the family has the geometry
+            unused += ("placement.overlap",)
+        for key in unused:
+            section, _, name = key.rpartition(".")
+            del (identity[section] if section else identity)[name]
         return identity
 
-    def _tissue(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values of a tissue without those of what it doesn't have."""
-        absent = [] if values["saturation"] else ["saturation"]
-        absent += [] if values["secreting_cells"][1] else ["secreting_cells", "secretion"]
-        return {key: value for key, value in values.items() if key not in absent}
-
-    def recipe(self) -> ExampleRecipe | FamilyRecipe:
-        """The recipe of its examples."""
-        return self.disc_recipe() if self.data.family is None else self.family_recipe()
-
-    def family_recipe(self) -> FamilyRecipe:
-        """The recipe of a family's examples."""
-        return _family_recipe(self)
-
-    def disc_recipe(self) -> ExampleRecipe:
-        """The recipe of examples with sources of their own.
-
-        Raises:
-            ConfigurationError: its examples are those of a family.
-        """
-        if self.data.family is not None:
-            raise ConfigurationError(
-                "data.family: this needs random sources, and a family has one geometry"
-            )
-        return ExampleRecipe(
-            self.count,
-            self.physics.lattice,
-            self.physics.medium,
-            self.data.radius,
-            seed=self.data.seed,
-            placement=self.data.placement,
-            values=self.data.values,
-            diffusion_length=self.data.diffusion_length,
-            production=self.production,
-            divide_by_maximum=self.data.divide_by_maximum,
-            tissue=self.data.tissue,
-        )
+    def recipe(self) -> Any:
+        """The recipe of its examples, `ExampleRecipe` or `FamilyRecipe`."""
+        return self.kind.recipe(self.count)
 
 
-@lru_cache(8)
-def _family_recipe(dataset: DatasetConfig) -> FamilyRecipe:
-    """The recipe of a family's examples, which knows its wider ranges only once."""
-    data, physics = dataset.data, dataset.physics
-    assert data.family is not None
-    return FamilyRecipe(data.family, physics.lattice, physics.medium, data.seed)
+def by_feature(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of an example by feature: images with a channel, and discs as arrays."""
+    return {
+        name: value.arrays() if isinstance(value, Sources) else _with_channel(value)
+        for name, value in values.items()
+    }
+
+
+def _with_channel(value: Any) -> Any:
+    array = np.asarray(value, np.float32)
+    return array[..., None] if array.ndim == 2 else array[()]
 
 
 def paper_dataset(count: int, *, production: bool = False) -> DatasetConfig:
@@ -182,12 +138,11 @@ def paper_dataset(count: int, *, production: bool = False) -> DatasetConfig:
     return DatasetConfig(count)
 
 
-def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+def differing_identities(
+    found: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> dict[str, tuple[Any, Any]]:
     """The keys in which two identities differ, with the value found and the one wanted."""
-    found, wanted = (_flat({**DEFAULTS, **identity}) for identity in (found, wanted))
-    keys = {**wanted, **found}
-    pairs = {key: (found.get(key), wanted.get(key)) for key in keys}
-    return {key: (there, here) for key, (there, here) in pairs.items() if there != here}
+    return differences(*(_flat({**DEFAULTS, **identity}) for identity in (found, wanted)))
 
 
 def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import SPLITS, short
-from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, cut, differences
+from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, cut, differing_identities
 from diffkeras.errors import DataError, RunError
 from diffkeras.system.atomic_files import check_regular, read_json
+from diffkeras.system.differences import in_words
 
 SHARD_BYTES = 64 << 20  # TFDS recommends at least as many
 SHARD_EXAMPLES = 256  # with more, few processes could share the work on small ones
@@ -213,13 +214,9 @@ def check_identity(dataset: DatasetConfig, path: Path) -> None:
             )
     wanted, found = dataset.identity(), read_object(path / "metadata.json")
     if found != wanted:
-        different = differences(found, wanted)
         raise DataError(
             f"{path} has a dataset of other physics than the configuration: "
-            + ", ".join(
-                f"{key} {cut(there)} instead of {cut(here)}"
-                for key, (there, here) in different.items()
-            )
+            + "; ".join(in_words(differing_identities(found, wanted), cut))
             + "; use another --data-dir"
         )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diffkeras.config import SPLITS, Config, Split
-from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, cut, differences
+from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, cut, differing_identities
 from diffkeras.data.shards import REMEDY, check_identity, read_object, stored_splits
 from diffkeras.errors import DataError, InUseError, OutputError
 from diffkeras.system.atomic_files import replacing, sync
@@ -87,20 +87,17 @@ def check_dataset(
     Raises:
         DataError: there is no such dataset, or it is too small or damaged.
     """
-    status = dataset_status(config, count, data_dir)
-    remedy = (
-        "give the --data-dir that has it, or run `diffkeras generate` with the same configuration "
-        "and --data-dir"
-    )
+    status, dataset = dataset_status(config, count, data_dir), DatasetConfig.of(count, config)
+    named, same = "", "with the same configuration and"
     if config_name:
-        remedy = (
-            f"give the --data-dir that has it, or run `diffkeras generate --config {config_name}` "
-            "with the same --data-dir"
-        )
+        named, same = f" --config {config_name}", "with the same"
+    remedy = (
+        f"give the --data-dir that has it, or run `diffkeras generate{named}` {same} --data-dir"
+    )
     if not status.examples:
         raise DataError(
-            f"{data_dir} has no dataset of {_of(config, count)} this physics (looked for "
-            f"{status.path}){_others(config, count, Path(data_dir))}; {remedy}"
+            f"{data_dir} has no dataset of {dataset.in_words} in this physics (looked "
+            f"for {status.path}){_others(config, count, Path(data_dir))}; {remedy}"
         )
     if not status.suffices(config, splits):
         wanted: dict[str, int] = {split: config.data.examples(split) for split in splits}
@@ -111,7 +108,7 @@ def check_dataset(
             f"for; {remedy}, or ask for fewer, such as by --set data.{short}_examples="
             f"{stored[short]}"
         )
-    check_features(DatasetConfig.of(count, config), status.path)
+    check_features(dataset, status.path)
 
 
 def with_stored_examples(config: Config, data_dir: str | Path) -> Config:
@@ -152,16 +149,12 @@ def check_records(config: Config, count: int, data_dir: str | Path) -> None:
                 pass
 
 
-def _of(config: Config, count: int) -> str:
-    return "this family and" if config.data.family is not None else f"{count} source(s) of"
-
-
 def _others(config: Config, count: int, data_dir: Path) -> str:
     """Other datasets of that source count in the directory, and how they differ."""
     dataset, others = DatasetConfig.of(count, config), []
-    for file in sorted(data_dir.glob(f"{NAME}/{dataset.kind}*/*/metadata.json")):
+    for file in sorted(data_dir.glob(f"{NAME}/{dataset.kind.name.format(count)}*/*/metadata.json")):
         name, version = file.parts[-3], file.parts[-2]
-        pairs = differences(read_object(file), dataset.identity())
+        pairs = differing_identities(read_object(file), dataset.identity())
         different = [f"{key} {cut(there)}" for key, (there, _) in pairs.items()]
         if version != VERSION:
             different.append(f"version {version}, which isn't read any more")

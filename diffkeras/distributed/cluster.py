@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
 from diffkeras.errors import ConfigurationError, WorkerError
+from diffkeras.system.differences import differences, in_words
 
 logger = logging.getLogger(__name__)
 
@@ -256,10 +257,9 @@ def _listen(cluster: Cluster) -> socket.socket:
 
 
 def _compare(name: str, ours: Settings, theirs: Settings) -> None:
-    keys = [key for key in dict.fromkeys([*ours, *theirs]) if ours.get(key) != theirs.get(key)]
-    if keys:
+    if pairs := differences(theirs, ours):
         raise ConfigurationError(
             f"{name} has other settings than this worker: "
-            + "; ".join(f"{key} {theirs.get(key)} there, {ours.get(key)} here" for key in keys[:5])
+            + "; ".join(in_words(pairs)[:5])
             + ". Start the same command with the same files on every node"
         )

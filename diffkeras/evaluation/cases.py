@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from diffkeras.config import Config
-from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import Method
 from diffkeras.evaluation.stored_images import read_image
 from diffkeras.reporting.data_figures import tissue_figure
@@ -17,9 +16,12 @@ Chosen = tuple[Any, ...]  # MAE, source count and number of an image
 
 
 def draw_cases(
-    measured: Measurement, method: Method, config: Config, data_dir: Path
+    errors: pd.DataFrame, method: Method, config: Config, data_dir: Path
 ) -> dict[str, Figure]:
-    """All pictures of single test images with a method's fields: name → figure."""
+    """All pictures of single test images with a method's fields: name → figure.
+
+    `errors` are those of `Measurement`, or of `examples.csv`.
+    """
 
     def case(chosen: Chosen) -> Case:
         mae, count, number = chosen
@@ -31,9 +33,9 @@ def draw_cases(
 
     figures = {
         name: case_figure([case(chosen) for chosen in those])
-        for name, those in _choose(measured.errors, method.name, config).items()
+        for name, those in _choose(errors, method.name, config).items()
     }
-    if config.data.tissue or config.data.family:
+    if config.kind.varies:
         batch = read_image(config, _shown_counts(config)[-1], 0, data_dir)
         figures["media"] = tissue_figure({"": batch.problem.images[0]})
     return figures

@@ -47,7 +47,7 @@ def classical_methods(config: Config, processes: int | None = None) -> list[Meth
         config: of the test images.
         processes: among which `solve` shares out a batch; by default one.
     """
-    varying = bool(config.data.tissue or config.data.family)
+    varying = config.kind.varies
     solvers = {EXACT: solved(DOUBLE, processes, proven=varying)}
     if varying:
         for tolerance in (SINGLE, *reversed(TOLERANCES)):
@@ -55,7 +55,7 @@ def classical_methods(config: Config, processes: int | None = None) -> list[Meth
     else:
         solvers[f"{EXACT}, certified"] = solved(DOUBLE, processes, proven=True)
         solvers[f"solve to {SINGLE:g}"] = solved(SINGLE, processes)
-    saturating = "uptake" in config.data.maps
+    saturating = "uptake" in config.kind.maps
     alone = {f"solve to {t:g}, {WARM}": _warm(t) for t in TOLERANCES if saturating}
     if not saturating:  # PyAMG is for linear equations
         alone |= {f"PyAMG, {t:g}": image_by_image(_pyamg(t)) for t in ITERATED}
@@ -74,7 +74,7 @@ def _of_uniform_media(config: Config) -> dict[str, Compute]:
         f"TensorSolver, {precision}": _tensor_solver(config, precision)
         for precision in ("float32", "float64")
     }
-    if config.physics.sources == "fixed_value" and config.physics.medium.has_equal_sides:
+    if not config.physics.produces and config.physics.medium.has_equal_sides:
         methods |= {f"plain CG, {n} rounds": _ring_rounds(config, n) for n in ROUNDS}
     return methods
 
@@ -92,7 +92,7 @@ def _of_varying_media(config: Config) -> dict[str, Compute]:
     Where uptake saturates, rounds are inexact Newton steps.
     """
     methods = {f"TensorSolver to {t:g}": _tensor_solver(config, tolerance=t) for t in TOLERANCES}
-    saturating = "uptake" in config.data.maps
+    saturating = "uptake" in config.kind.maps
     method, numbers = ("Newton with multigrid", STEPS) if saturating else ("multigrid CG", CYCLES)
     for rounds in numbers:
         surrogate, name = _untrained(config, rounds), f"{method}, {rounds} rounds"
@@ -107,7 +107,7 @@ def _tensor_solver(
 ) -> Compute:
     """The solver in a graph: directly, or to a tolerance with the proof of it."""
     solver = TensorSolver(config.physics.lattice, config.physics.medium, precision)
-    produces = config.physics.sources == "production"
+    produces = config.physics.produces
 
     @tf.function(autograph=False)
     def solution(images: tf.Tensor | None, maps: dict[str, tf.Tensor]) -> Any:
@@ -115,7 +115,7 @@ def _tensor_solver(
         return found.field if tolerance is None else (found.field, found.error_bound)
 
     def compute(batch: ImageBatch) -> Computed:
-        maps = maps_of(batch.problem, ("production",) if produces else config.data.maps)
+        maps = maps_of(batch.problem, ("production",) if produces else config.kind.maps)
         images = None if produces else tf.constant(batch.images, precision)
         found = solution(images, {name: tf.constant(v, precision) for name, v in maps.items()})
         field, bounds = (found, None) if tolerance is None else found

@@ -12,6 +12,7 @@ from diffkeras.reporting.labels import label_points
 
 CLASSICAL, LEARNED, FRONT = "#1f5a80", "#c25510", "#9aa5ad"
 FEW = 10  # methods
+NARROW = 6.0  # inches
 SMALLEST = 1e-11  # smaller errors are rounding, and are drawn at this height
 
 
@@ -40,7 +41,9 @@ def pareto_front(points: Iterable[Point]) -> list[Point]:
     return front
 
 
-def error_time_figure(panels: Mapping[str, Sequence[Point]], error: str) -> Figure:
+def error_time_figure(
+    panels: Mapping[str, Sequence[Point]], error: str, width: float = 10.0
+) -> Figure:
     """Mean error against time per image, in one or more panels.
 
     Up to `FEW` points have their names beside them. More have numbers, by rising error, and a list
@@ -49,9 +52,10 @@ def error_time_figure(panels: Mapping[str, Sequence[Point]], error: str) -> Figu
     Args:
         panels: title → the same methods, with the same errors.
         error: label of the vertical axis.
+        width: of the figure [inches]; below `NARROW`, the list is below the panels.
     """
     points = sorted(next(iter(panels.values())), key=lambda point: point.error)
-    figure = new_figure(10.0, max(4.6 * len(panels), 0.23 * len(points) + 1.5))
+    figure = new_figure(width, max(4.6 * len(panels), 0.23 * len(points) + 1.5))
     axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
     for axis, (title, own) in zip(axes, panels.items(), strict=True):
         _draw(axis, own)
@@ -65,7 +69,7 @@ def error_time_figure(panels: Mapping[str, Sequence[Point]], error: str) -> Figu
     ]
     legend = figure.legend(
         handles=[*marks, *names],
-        loc="outside right upper",
+        loc="outside right upper" if width >= NARROW else "outside lower left",
         fontsize=9,
         handlelength=1.2,
         labelspacing=0.35,

@@ -7,7 +7,7 @@ nodes in all of them, not a mean of means: images have regions of different size
 errors and the other metrics are means over images.
 
 The metrics of `METRICS` are those of PDEBench (Takamoto et al., NeurIPS 2022, appendix B) on a
-lattice of length 1, but for `relative_max`.
+lattice of length 1, but for `relative_max`. PDEBench's nRMSE is `relative_l2`.
 """
 
 from typing import Any
@@ -28,15 +28,14 @@ BANDS = {"low": (0, MIDDLE), "middle": (MIDDLE, UPPER), "high": (UPPER, None)}
 # column → heading of the report
 METRICS = {
     "rmse": "RMSE",
-    "nrmse": "nRMSE",
     "relative_max": "relative L∞",
     "boundary_rmse": "boundary RMSE",
     **{f"fourier_rmse_{band}": f"Fourier RMSE, {band}" for band in BANDS},
     "balance": "balance",
 }
 EXPLANATIONS = {
-    "RMSE": "the root of the mean squared error over the lattice.",
-    "nRMSE": "the RMSE divided by that of a field of zeros: the relative L2 error.",
+    "RMSE": "the root of the mean squared error over the lattice. Divided by that of a field of "
+    "zeros, it is the nRMSE, the relative L2 error in the table above.",
     "relative L∞": "the largest error divided by the largest value of the true field.",
     "boundary RMSE": "the RMSE over the outermost nodes of the lattice.",
     "Fourier RMSE": "the root of the error's spectrum, as a mean over the wavenumbers of a band: "
@@ -91,7 +90,6 @@ def field_metrics(predictions: NDArray, fields: NDArray) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "rmse": _rms(error),
-            "nrmse": _ratio(_rms(error), _rms(truth)),
             "relative_max": _ratio(largest(error), largest(truth)),
             "boundary_rmse": np.sqrt((error[:, edge] ** 2).mean(axis=1)),
             **{f"fourier_rmse_{band}": _mean_of_band(part) for band, part in bands.items()},

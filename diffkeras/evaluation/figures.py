@@ -72,10 +72,10 @@ def draw_figures(
         by = {"error_per_count": error_per_count_figure(errors, styles)}
     pictures: dict[str, Any] = {
         **by,
-        "cost": _cost_figure(measured.metrics(), subject),
+        "cost": cost_figure(measured.metrics(), subject),
         "distribution": distribution_figure(errors, styles),
         "spectrum": spectrum_figure(measured.spectra(), styles),
-        **draw_cases(measured, subject.methods[0], config, data_dir),
+        **draw_cases(measured.errors, subject.methods[0], config, data_dir),
     }
     if config.data.diffusion_length:
         step = config.physics.step
@@ -85,15 +85,18 @@ def draw_figures(
     return pictures
 
 
-def _cost_figure(metrics: Mapping[str, Any], subject: Subject) -> Figure:
-    """Lattice MAE of each method over all images, against its time per image."""
+def cost_figure(metrics: Mapping[str, Any], subject: Subject, width: float = 10.0) -> Figure:
+    """Lattice MAE of each method over all images, against its time per image.
+
+    `width` is of the figure [inches].
+    """
     learned = {method.name for method in subject.all_methods}
     points = [
         Point(name, of[ALL]["milliseconds"], of[ALL]["mae"], name in learned)
         for name, of in metrics.items()
         if of[ALL]["milliseconds"]
     ]
-    return error_time_figure({"": points}, "lattice MAE")
+    return error_time_figure({"": points}, "lattice MAE", width)
 
 
 def _style(name: str, styles: Styles, *, marked: bool = True) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import Problem, Sources, solve
 from diffkeras.physics.families.drawn.recipe import NO_SOURCES
 
@@ -94,31 +93,19 @@ def draw_images(
     config: Config, count: int, numbers: Sequence[int], split: str = "test"
 ) -> ImageBatch:
     """Images of a split of one source count, without solving anything."""
-    if config.data.family is not None:
-        return _draw_family(config, count, numbers, split)
-    recipe = DatasetConfig.of(count, config).disc_recipe()
-    sources = [recipe.sources(split, k) for k in numbers]
-    images = [discs.image(recipe.lattice) for discs in sources]
-    problems = [
-        recipe.problem(image, recipe.length_of(split, k), recipe.maps_of(split, k))
-        for image, k in zip(images, numbers, strict=True)
-    ]
-    return ImageBatch(
-        problem=Problem.batch(problems),
-        images=np.stack(images),
-        sources=sources,
-        numbers=np.array(numbers),
-    )
-
-
-def _draw_family(config: Config, count: int, numbers: Sequence[int], split: str) -> ImageBatch:
-    recipe = DatasetConfig.of(count, config).family_recipe()
-    points = np.stack([recipe.point(split, k) for k in numbers])
-    problem = recipe.problem_of(points)
+    recipe = config.kind.recipe(count)
+    drawn = [recipe.drawn(split, k) for k in numbers]
+    arrays = {
+        name: np.array([one[name] for one in drawn], np.float32)
+        for name in ("source_image", "diffusion_length", "parameters")
+        if name in drawn[0]
+    }
+    problem = Problem.batch([recipe.problem_of(one) for one in drawn])
     return ImageBatch(
         problem=problem,
-        images=problem.values.astype(np.float32),
-        sources=[NO_SOURCES] * len(points),
+        images=arrays.get("source_image", problem.values.astype(np.float32)),
+        sources=[one.get("sources", NO_SOURCES) for one in drawn],
         numbers=np.array(numbers),
-        parameters=points,
+        lengths=arrays.get("diffusion_length"),
+        parameters=arrays.get("parameters"),
     )

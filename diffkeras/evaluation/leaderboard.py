@@ -38,7 +38,11 @@ SCORES = (
     *("model", "relative L2 error", "largest error of a node", "proven bound of it"),
     "mean error",
 )
-MODELS = ("model", "parameters", "training images", "training, s", "seeds", "hardware", "tuning")
+MODELS = (
+    *("model", "authors", "parameters", "training images", "training, s", "seeds"),
+    *("hardware", "tuning"),
+)
+TEXTS = ("authors", "hardware", "tuning")
 TIMES = (
     *("model", "one field, ms", "`solve`, ms", "pays from, fields"),
     *("in batches, ms", "`solve` in batches, ms", "pays from, fields in batches"),
@@ -276,7 +280,10 @@ def markdown(rows: pd.DataFrame, submissions: list[Submission], bounded: int = B
         ]
         parts += [f"## {benchmark}, {split}", markdown_table(head, cells)]
     manifests = [submission.manifest for submission in submissions]
-    parts += ["## Models", markdown_table(MODELS, [*map(_model, manifests)], MODELS[-2:])]
+    parts += [
+        "## Models",
+        markdown_table(MODELS, [*map(_model, manifests)], TEXTS),
+    ]
     if any(each.milliseconds_per_field or each.milliseconds_in_batches for each in manifests):
         parts += ["## Times", markdown_table(TIMES, [*map(_times, manifests)])]
     return "\n\n".join(parts) + "\n"
@@ -290,6 +297,7 @@ def _model(manifest: Manifest) -> list[str]:
     name = escaped(manifest.model)
     return [
         name if manifest.url is None else f"[{name}]({manifest.url})",
+        escaped(manifest.authors),
         f"{manifest.parameters:,}",
         f"{manifest.training_images:,}",
         f"{manifest.training_seconds:,.0f}",

@@ -150,9 +150,14 @@ def describe_methods(config: Config, models: Mapping[str, str] | None = None) ->
     own: dict[str, str] = {}
     for name, text in (models or {SURROGATE: "the output of the trained surrogate"}).items():
         own[name] = text
-        if not (config.physics.sources == "production" or config.takes_parameters):
+        if leaves_sources(config):
             own[name + SET] = "the same, with the known values written back onto the source nodes"
     return own | {method.name: method.description for method in baselines(config)}
+
+
+def leaves_sources(config: Config) -> bool:
+    """Whether nodes have known values that a network may miss."""
+    return not (config.physics.produces or config.takes_parameters)
 
 
 def network_fields(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
@@ -185,7 +190,7 @@ def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Met
     methods = [network]
     model = surrogate.config.model
     sets_sources = model.fixed_values or model.solves_equation or model.kind.takes_parameters
-    if config.physics.sources == "fixed_value" and not sets_sources:
+    if not (config.physics.produces or sets_sources):
         methods.append(with_sources_set(network))
     methods.append(replace(network, name=f"{name}, certified", compute=predicted(surrogate)))
     return methods + [

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from diffkeras.config import Config, format_counts
+from diffkeras.config import Config
 from diffkeras.evaluation.errors import ERRORS, EXPLANATIONS, METRICS
 from diffkeras.evaluation.measurement import ALL, Measurement, describe_clock
 from diffkeras.evaluation.methods import (
@@ -25,7 +25,10 @@ FORMATS = ("png", "pdf", "svg")  # of figures
 PICTURES = tuple(f"figures/*.{kind}" for kind in FORMATS)
 FILES = ("metrics.json", "examples.csv", "errors.tex", *PICTURES, "report.html")
 # of the columns in `ERRORS`
-HEADINGS = ("lattice MAE", "sources", "field", "R1", "R2", "R3", "relative L2", "maximum error")
+HEADINGS = (
+    *("lattice MAE", "sources", "field", "R1", "R2", "R3"),
+    *("nRMSE (relative L2)", "maximum error"),
+)
 
 
 def write_results(
@@ -87,7 +90,7 @@ def _write_pages(
         path / "report.html",
         "evaluation.html.j2",
         title=_title(subject, tested),
-        lead=_images_in_words(tested)
+        lead=f"Evaluated on {tested.kind.tests}"
         + (", which were used neither for training nor for choosing the model." if learned else ".")
         + ("" if learned else f" Here “{name}” stands for {subject.description}."),
         pictures=pictures,
@@ -106,8 +109,8 @@ def _write_pages(
         per_count=_per_count_table(metrics),
         bounds=_bounds_table({ALL: proven[ALL]} if data.family and proven else proven),
         bounds_images=min(tested.evaluation.bounds, data.test_examples),
-        production=tested.physics.sources == "production",
-        tissue=bool(data.tissue or data.family),
+        production=tested.physics.produces,
+        tissue=tested.kind.varies,
         divided=data.divide_by_maximum,
     )
 
@@ -118,27 +121,6 @@ def _title(subject: Subject, tested: Config) -> str:
     if subject.name != SURROGATE:
         return f"Evaluation of {subject.name}"
     return f"Surrogate {tested.name}" if subject.run else f"Evaluation of {subject.description}"
-
-
-def _images_in_words(tested: Config) -> str:
-    """What was evaluated, as the beginning of a sentence."""
-    data, (rows, columns) = tested.data, tested.physics.lattice
-    if data.family:
-        place = "with a parameter out of its range" if data.family.beyond else "within its ranges"
-        return (
-            f"Evaluated on {data.test_examples} test problems of one family of {rows}×{columns} "
-            f"nodes, {place}"
-        )
-    counts = format_counts(data.sources).replace("-", " to ").replace(",", ", ")
-    media = ""
-    if data.diffusion_length:
-        media = " and diffusion lengths of {:g} to {:g}".format(*data.diffusion_length)
-    if data.tissue:
-        media = ", in tissues of cells and regions"
-    total = data.test_examples * len(data.sources)
-    return (
-        f"Evaluated on {total} test images of {rows}×{columns} nodes with {counts} sources{media}"
-    )
 
 
 def _scale_in_words(tested: Config) -> str:

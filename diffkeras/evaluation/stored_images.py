@@ -34,11 +34,10 @@ def read_image(config: Config, count: int, number: int, data_dir: Path) -> Image
 
 def _as_batch(examples: dict[str, Any], config: Config, start: int) -> ImageBatch:
     images = examples["source_image"][..., 0]
+    sources = [NO_SOURCES] * len(images)
     if "sources" in examples:
-        discs = [examples["sources"][name] for name in ("rows", "columns", "radii", "values")]
-        sources = [Sources(*disc) for disc in zip(*discs, strict=True)]
-    else:
-        sources = [NO_SOURCES] * len(images)
+        discs = zip(*map(examples["sources"].get, Sources.ARRAYS), strict=True)
+        sources = [Sources(*disc) for disc in discs]
     return ImageBatch(
         problem=problem_of_examples(config, examples),
         images=images,

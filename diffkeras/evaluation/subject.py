@@ -14,6 +14,7 @@ from diffkeras.evaluation.methods import (
     SURROGATE,
     Computed,
     Method,
+    leaves_sources,
     network_fields,
     with_sources_set,
 )
@@ -21,7 +22,7 @@ from diffkeras.evaluation.predictions import predictions_by_count
 from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.predicted_fields import balanced_maximum
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_identity import differences
+from diffkeras.surrogates.run_identity import differing_keys
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.array_files import read_arrays
 
@@ -84,9 +85,9 @@ def different_physics(learned: Config, tested: Config) -> list[str]:
     of the trained one.
     """
     keys = ("physics.", "data.divide_by_maximum")
-    changed = [d for d in differences(learned, tested) if d.startswith(keys)]
+    changed = [d for d in differing_keys(learned, tested) if d.startswith(keys)]
     different = [d for d in changed if not d.startswith("physics.lattice ")]
-    divisor = learned.model.sides.divisor
+    divisor = learned.model.lattices.divisor
     if any(side % divisor for side in tested.physics.lattice):
         different.append(
             f"physics.lattice {value_text(tested.physics.lattice)} here, and the network takes "
@@ -103,8 +104,8 @@ def different_physics(learned: Config, tested: Config) -> list[str]:
         ours, theirs = ("one" if family else "none" for family in families)
         theirs = "another one" if all(families) else theirs
         different.append(f"data.family: {ours} there, {theirs} here")
-    elif learned.data.maps != tested.data.maps:
-        names = [", ".join(maps) or "none" for maps in (learned.data.maps, tested.data.maps)]
+    elif learned.kind.maps != tested.kind.maps:
+        names = [", ".join(maps) or "none" for maps in (learned.kind.maps, tested.kind.maps)]
         different.append("maps that vary (data.tissue): {} there, {} here".format(*names))
     return different
 
@@ -169,6 +170,4 @@ def _images_of_split(arrays: Mapping[str, NDArray], path: Path, config: Config) 
 
 
 def _methods(method: Method, config: Config) -> list[Method]:
-    if config.physics.sources == "production" or config.takes_parameters:
-        return [method]  # no node has a fixed value, or the network knows it
-    return [method, with_sources_set(method)]
+    return [method, with_sources_set(method)] if leaves_sources(config) else [method]

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from diffkeras.nn.architectures.architecture import Sides
+from diffkeras.nn.architectures.architecture import LatticeRule
 from diffkeras.nn.arguments import integer
 
 PADDING = 4  # each side is lengthened by its PADDING-th part in zeros
@@ -33,7 +33,6 @@ class SpectralConvolution(layers.Layer):
     Args:
         filters: channels of the output.
         modes: number of frequencies along each axis, zero included.
-        seed: of the initial weights; by default they follow `keras.utils.set_random_seed`.
 
     Raises:
         ValueError: an argument is out of range, or a side is too short.
@@ -41,11 +40,10 @@ class SpectralConvolution(layers.Layer):
     Source: Li et al., arXiv 2010.08895.
     """
 
-    def __init__(self, filters: int, modes: int, seed: int | None = None, **options: Any) -> None:
+    def __init__(self, filters: int, modes: int, **options: Any) -> None:
         super().__init__(**options)
         self.filters = integer("filters", filters, 1)
         self.modes = integer("modes", modes, 1)
-        self.seed = seed
 
     def build(self, input_shape: Any) -> None:
         """Create R: [frequency, channel, real parts of the filters, then imaginary parts]."""
@@ -53,15 +51,13 @@ class SpectralConvolution(layers.Layer):
         self.kernel = self.add_weight(
             shape=((2 * self.modes - 1) * self.modes, channels, 2 * self.filters),
             # E|R|² = 1 / channels
-            initializer=keras.initializers.RandomNormal(
-                stddev=1 / math.sqrt(2 * channels), seed=self.seed
-            ),
+            initializer=keras.initializers.RandomNormal(stddev=1 / math.sqrt(2 * channels)),
             name="kernel",
         )
 
     def call(self, inputs: Any) -> Any:
         """The convolved maps."""
-        Sides(shortest=2 * self.modes - 1).check(inputs.shape[1:3])
+        LatticeRule(shortest=2 * self.modes - 1).check(inputs.shape[1:3])
         sides = ops.shape(inputs)[1:3]
         waves = [self._waves(side) for side in sides]
         coefficients = self._multiply(*self._transform(inputs, waves))

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from diffkeras.nn.architectures.architecture import Sides
+from diffkeras.nn.architectures.architecture import LatticeRule
 from diffkeras.nn.arguments import integer
 
 
@@ -29,7 +29,7 @@ class LatticeCheck(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """The inputs."""
-        Sides(2**self.depth).check(inputs.shape[1:3])
+        LatticeRule(2**self.depth).check(inputs.shape[1:3])
         return inputs
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

@@ -16,10 +16,10 @@ from diffkeras.physics.families.reduced_basis import ReducedBasis
 from diffkeras.physics.families.shipped import load_family
 from diffkeras.physics.problem.given_sides import FixedFlux, FixedValue, Robin
 from diffkeras.physics.problem.maps import maps_of, problem_of_maps
-from diffkeras.physics.problem.medium import Medium, production_of
+from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.parts import parts_of, with_parts
 from diffkeras.physics.problem.problem import BatchProblem, Problem
-from diffkeras.physics.problem.sources import Sources
+from diffkeras.physics.problem.sources import Sources, production_of
 from diffkeras.physics.problem.uptake import CappedUptake, MichaelisMenten
 from diffkeras.physics.sampling.discs import sample_sources
 from diffkeras.physics.sampling.examples import Example, ExampleRecipe
@@ -27,7 +27,7 @@ from diffkeras.physics.sampling.placement import Placement
 from diffkeras.physics.sampling.tissue import Tissue
 from diffkeras.physics.sampling.tissue_sampler import TissueSampler
 from diffkeras.physics.solution import BatchSolution, Solution
-from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.steady_state import solve
 
 __all__ = [

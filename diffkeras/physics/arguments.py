@@ -2,6 +2,7 @@
 
 import numbers
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import numpy as np
@@ -28,7 +29,44 @@ PLANE, SPACE = 2, 3  # dimensions
 # axes of arrays on the lattice, in words
 SHAPES = {PLANE: "(rows, columns)", SPACE: "(planes, rows, columns)"}
 
+# what other programs, papers and libraries call arguments, without hyphens and underscores → ours
+OTHER_NAMES = {
+    **dict.fromkeys(
+        ("d", "coeff", "diffusion", "diffusioncoefficient", "diffusionconstant", "diffusionrate"),
+        "diffusivity",
+    ),
+    "kappa": "diffusivity, or decay = κ²D where κ is one over the diffusion length",
+    **dict.fromkeys(("gamma", "decayconstant", "decayrate", "degradation", "k"), "decay"),
+    **dict.fromkeys(
+        ("lambda", "length", "diffusionlength"), "decay, which is D/λ² of a diffusion length λ"
+    ),
+    **dict.fromkeys(("s", "secretion", "source", "sources", "rhs"), "production"),
+    **dict.fromkeys(
+        ("vmax", "km", "saturation", "consumption"), "uptake=dk.MichaelisMenten(maximum, constant)"
+    ),
+    **dict.fromkeys(("dx", "h", "spacing", "nodelength", "resolution"), "step"),
+    **dict.fromkeys(("noflux", "zeroflux", "neumann"), "boundary='reflecting'"),
+    **dict.fromkeys(("bc", "bcs", "boundaries", "boundaryconditions", "walls"), "boundary"),
+    "dirichlet": "boundary='absorbing', or FixedValue for another value than 0",
+    **dict.fromkeys(("dim", "dims", "ndim"), "dimensions"),
+    **dict.fromkeys(("mask", "dirichletnodes"), "fixed"),
+    **dict.fromkeys(("tol", "rtol", "eps"), "tolerance"),
+    **dict.fromkeys(("x0", "guess", "initialguess"), "initial"),
+}
+
 T = TypeVar("T")
+
+
+def unknown_keyword(name: str) -> TypeError:
+    """The error of a keyword argument that no problem has, with what it may mean.
+
+    By its name in other programs, or its spelling.
+    """
+    ours = [meant for meant in OTHER_NAMES.values() if meant.isidentifier()]
+    alike = get_close_matches(name.lower(), [*ours, "uptake", "boundary", "medium"], n=1)
+    meant = OTHER_NAMES.get(name.lower().replace("_", "")) or next(iter(alike), None)
+    hint = f"; do you mean {meant}?" if meant else ""
+    return TypeError(f"unexpected keyword argument {name[:SHOWN]!r}{hint}")
 
 
 def check_number(name: str, value: Any) -> float:

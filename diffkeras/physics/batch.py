@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import BatchSolution, Proof, Solution
-from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.system.process_pool import AHEAD, shared_pool
 
 Solve = Callable[[Problem, Any], Solution]  # one image from its initial field, which may be None

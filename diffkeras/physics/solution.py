@@ -19,7 +19,7 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.parts import parts_of_images
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.short_repr import ShortRepr
-from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.system.packages import needs_packages
 
 ROUGH_ERROR = 0.01  # relative, from which slopes of uptake may be those of another field
@@ -69,6 +69,7 @@ class ProvenField(ShortRepr):
         self,
         *,
         unit: str | None = None,
+        field_unit: str | None = None,
         slices: Mapping[str, int | Sequence[int]] | None = None,
     ) -> Any:
         """A picture of the sources and the field; of a batch, of its first image with sources.
@@ -78,9 +79,10 @@ class ProvenField(ShortRepr):
 
         Args:
             unit: of lengths, such as "µm".
+            field_unit: of the field and of fixed values, such as "mmHg".
             slices: in three dimensions, the numbers of the "plane", "row" and "column" to draw. By
                 default, one of each: those through the node where the field is steepest, or a
-                source next to it.
+                source next to it; without sources, through the lowest value.
 
         Returns:
             A `matplotlib.figure.Figure`: notebooks show it, and `figure.savefig` writes it.
@@ -94,11 +96,13 @@ class ProvenField(ShortRepr):
             >>> volume = np.zeros((8, 9, 10))
             >>> volume[4, 4, 4] = 1.0
             >>> solution = dk.solve(volume, dimensions=3, step=2.0, decay=0.01)
-            >>> figure = solution.plot(unit="µm", slices={"plane": [3, 4], "row": 4})
+            >>> figure = solution.plot(unit="µm", field_unit="mmHg", slices={"plane": [3, 4]})
         """
         with needs_packages("Solution.plot"):
             from diffkeras.reporting.fields import solution_figure
-        return solution_figure(self.problem, self.field, unit=unit, slices=slices)
+        return solution_figure(
+            self.problem, self.field, unit=unit, field_unit=field_unit, slices=slices
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)

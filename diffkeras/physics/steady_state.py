@@ -23,7 +23,7 @@ from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import RingProof
 from diffkeras.physics.solution import KnownBounds, Proof, Solution
-from diffkeras.physics.solvers.statistics import Options, SolveStatistics
+from diffkeras.physics.solvers.interface import Options, SolveStatistics
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
 
 SINGLE_PRECISION_TOLERANCE = 1e-6

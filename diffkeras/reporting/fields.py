@@ -76,6 +76,7 @@ def solution_figure(
     notes: str | None = None,
     *,
     unit: str | None = None,
+    field_unit: str | None = None,
     slices: Slices | None = None,
 ) -> Figure:
     """A problem's sources and its field, as `field_figure` draws them.
@@ -94,7 +95,9 @@ def solution_figure(
         sources = {symbol: values[shown] for symbol, values in sources.items()}
         field = field[shown]
     step = problem.medium.step
-    return field_figure(sources, field, title, notes, step=step, unit=unit, slices=slices)
+    return field_figure(
+        sources, field, title, notes, step=step, unit=unit, field_unit=field_unit, slices=slices
+    )
 
 
 def field_figure(
@@ -105,6 +108,7 @@ def field_figure(
     *,
     step: float = 1.0,
     unit: str | None = None,
+    field_unit: str | None = None,
     slices: Slices | None = None,
 ) -> Figure:
     """Sources and field side by side, with notes below.
@@ -118,18 +122,22 @@ def field_figure(
         step: h [length]. The axes show lengths unless it is 1 and no unit is given, and then
             numbers of nodes.
         unit: of lengths, such as "µm".
+        field_unit: of the field and of fixed values, such as "mmHg".
         slices: of a field of three axes, the numbers of planes, rows and columns that are drawn
             below each other, by the names in `AXES`. By default three slices through the node
-            where the |gradient| of the field is largest, or through a source next to it; of
-            several such nodes, the one next to their middle.
+            where the |gradient| of the field is largest, or through a source next to it. Without
+            sources they go through the lowest value that isn't at a side, if that is the lowest of
+            all: where the most is taken up. Of several such nodes, the one next to their middle.
 
     Raises:
         PhysicsError: a slice that the lattice doesn't have, or a unit that can't be drawn.
     """
-    check_unit(unit)
+    for each in (unit, field_unit):
+        check_unit(each)
     shared = np.concatenate([field.ravel(), sources.get("u", np.zeros(0)).ravel()])
     known = "s" not in sources and {"u", "x"} & sources.keys()
-    of_values = " [unit of the source values]" if known else ""
+    if field_unit is None and known:
+        field_unit = "unit of the source values"
     panels = [(values, SOURCES[symbol], symbol) for symbol, values in sources.items()]
     panels.append((field, title, "u"))
     parts = _slices(field, sources, slices)
@@ -163,7 +171,7 @@ def field_figure(
         axis.set(title=name + part.title + place, xlabel=across, ylabel=down)
         axis.locator_params(integer=in_nodes)
         axis.set_facecolor("#f2f2f2")
-        label = LABELS.get(symbol, f"field u{of_values}")
+        label = LABELS.get(symbol, f"field u [{field_unit}]" if field_unit else "field u")
         figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03, label=label)
     if lines:
         figure.supxlabel("\n".join(lines), fontsize=9)
@@ -262,7 +270,8 @@ def _slices(field: NDArray, sources: Mapping[str, NDArray], chosen: Slices | Non
         return [_Slice.of(*one) for one in chosen_slices(field.shape, chosen)]
     if field.ndim == PLANE:
         return [_Slice((slice(None),) * 2, ("row", "column"))]
-    node = _source_beside(_steepest(field), sources)
+    node = _lowest_inside(field) if not _drawn(sources) else None
+    node = node or _source_beside(_steepest(field), sources)
     return [_Slice.of(*one) for one in zip(AXES, node, strict=True)]
 
 
@@ -271,14 +280,32 @@ def _steepest(field: NDArray) -> list[int]:
     along = [k for k, side in enumerate(field.shape) if side > 1]
     gradients = np.gradient(field.astype(np.float64), axis=along) if along else np.zeros(1)
     size = np.sum(np.square(np.reshape(gradients, (-1, *field.shape))), axis=0) if along else field
-    nodes = np.argwhere(size >= size.max() * (1 - ALIKE))
+    return _middle(size >= size.max() * (1 - ALIKE))
+
+
+def _lowest_inside(field: NDArray) -> list[int] | None:
+    """The node with the lowest value; None if that is at a side."""
+    node = _middle(field <= field.min() + ALIKE * np.ptp(field))
+    inside = all(0 < k < side - 1 for k, side in zip(node, field.shape, strict=True))
+    return node if inside else None
+
+
+def _middle(chosen: NDArray[np.bool_]) -> list[int]:
+    """Of the chosen nodes, the one next to their middle."""
+    nodes = np.argwhere(chosen)
     nearest = np.square(nodes - nodes.mean(axis=0)).sum(axis=1).argmin()
     return [int(number) for number in nodes[nearest]]
 
 
+def _drawn(sources: Mapping[str, NDArray]) -> list[NDArray]:
+    """The arrays of fixed values and production that hold any."""
+    arrays = [values for symbol, values in sources.items() if symbol in "usx"]
+    return [values for values in arrays if np.isfinite(values).any()]
+
+
 def _source_beside(node: list[int], sources: Mapping[str, NDArray]) -> list[int]:
     """The node or a neighbour, the first that is a source: fields are steepest just outside one."""
-    drawn = [values for symbol, values in sources.items() if symbol in "usx"]
+    drawn = _drawn(sources)
     steps = np.vstack([np.zeros(3, int), np.eye(3, dtype=int), -np.eye(3, dtype=int)])
     for place in (steps + node).tolist():
         for values in drawn:

@@ -21,16 +21,8 @@ def value_text(value: Any) -> str:
 
 def rounded_up(bound: float, digits: int = 3) -> str:
     """An upper bound in so many digits, which bounds what it bounds, too."""
-    return _rounded(bound, digits, decimal.ROUND_CEILING)
-
-
-def rounded_down(bound: float, digits: int = 3) -> str:
-    """A lower bound in so many digits."""
-    return _rounded(bound, digits, decimal.ROUND_FLOOR)
-
-
-def _rounded(number: float, digits: int, rounding: str) -> str:
-    short = decimal.Context(digits, rounding).create_decimal_from_float(number)
+    context = decimal.Context(digits, decimal.ROUND_CEILING)
+    short = context.create_decimal_from_float(bound)
     return f"{float(short):.{digits}g}"
 
 

@@ -5,7 +5,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -102,20 +102,21 @@ class StudyData:
     @property
     def own_seeds(self) -> int:
         """The largest number of seeds of a draw of the examples; 0 if draws share their seeds."""
-        return own_seeds(self.runs) if self.seeds and self.varies(DRAW) else 0
+        return own_seeds(self.runs) if self.varies(DRAW) else 0
+
+    @property
+    def unit(self) -> str:
+        """The column of `regions` and `with_seed` that tells independent runs of a setting apart.
+
+        Runs of one draw share their examples, so it is the draw if each has seeds of its own. If
+        draws share their seeds, it is the seed, which changes the error much more than the draw.
+        """
+        return DRAW if self.own_seeds else "seed"
 
     @property
     def sizes(self) -> list[int]:
         """The numbers of training examples, ascending."""
         return sorted(int(size) for size in self.runs[SIZE].unique())
-
-    def without_size(self, size: int) -> "StudyData":
-        """The study without the runs of one number of training examples."""
-        runs = self.runs[self.runs[SIZE] != size]
-        examples = self.examples
-        if examples is not None:
-            examples = examples[examples["run"].isin(runs["run"])]
-        return replace(self, runs=runs, examples=examples)
 
     @property
     def test_sets(self) -> list[str]:
@@ -134,11 +135,12 @@ class StudyData:
 
         The columns with errors are replaced by `region`, its mean absolute `error` and `ln_error`.
         Runs are in the order of their seeds, whose values are also in `seed`, as one text. `draw`
-        has the draw of the training examples; "" if all runs have the same, or each its own.
+        has the draw of the training examples; "" if all runs have the same, or each its own. `unit`
+        is equal for runs of a setting that are not independent.
         """
         seeds = [name for name in (SEED, ORDER_SEED) if name in self.runs]
         runs = with_seed(self.overall)
-        runs = runs.assign(draw=runs[DRAW] if self.draws else "").sort_values(
+        runs = runs.assign(draw=runs[DRAW] if self.draws else "", unit=runs[self.unit]).sort_values(
             seeds, kind="stable", ignore_index=True
         )
         parts = [
@@ -175,9 +177,10 @@ def with_seed(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def own_seeds(runs: pd.DataFrame) -> int:
-    """The largest number of seeds of a draw of the examples; 0 if draws share their seeds."""
+    """The largest number of seeds of a draw of the examples; 0 if draws share several seeds."""
     pairs = with_seed(runs)[[DRAW, "seed"]].drop_duplicates()
-    return 0 if pairs["seed"].duplicated().any() else int(pairs[DRAW].value_counts().max())
+    shared = pairs["seed"].duplicated().any() and pairs["seed"].nunique() > 1
+    return 0 if shared else int(pairs[DRAW].value_counts().max())
 
 
 def certified_columns(searches: pd.DataFrame) -> list[str]:

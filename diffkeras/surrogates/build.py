@@ -9,8 +9,7 @@ from diffkeras import nn
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
 from diffkeras.nn.losses import NodeLoss
-from diffkeras.physics.problem.given_sides import GivenSide
-from diffkeras.surrogates.inputs import inputs_of
+from diffkeras.physics.problem.given_sides import plain_sides
 
 
 def build_model(config: Config) -> keras.Model:
@@ -20,10 +19,10 @@ def build_model(config: Config) -> keras.Model:
     """
     section = config.model
     facts: dict[str, Callable[[], Any]] = {
-        "channels": lambda: 1 + len(inputs_of(config)),
+        "channels": lambda: 1 + len(config.kind.inputs),
         "operator": lambda: make_operator(config),
         "rounds": lambda: section.corrections,
-        "family": lambda: config.family,
+        "family": lambda: config.kind.family,
         "examples": lambda: config.data.train_examples_used,
     }
     needs = {name: facts[name]() for name in section.kind.needs}
@@ -37,11 +36,10 @@ def build_model(config: Config) -> keras.Model:
 
 def make_operator(config: Config) -> Any:
     """The lattice operator of a configuration, `nn.LatticeOperator`."""
-    medium, lengths, maps = config.physics.medium, config.data.diffusion_length, config.data.maps
+    medium, lengths, maps = config.physics.medium, config.data.diffusion_length, config.kind.maps
     diffusivity = float(medium.diffusivities[0])
     if maps:
-        unit = diffusivity / medium.step  # of fluxes, per concentration
-        boundaries: Any = [_in_units(sides, unit) for sides in medium.sides]
+        boundaries: Any = plain_sides(medium.sides, unit=diffusivity / medium.step)
     else:
         boundaries = medium.names_of_axes("a network that knows the equation in a uniform medium")
     return nn.LatticeOperator(
@@ -50,18 +48,6 @@ def make_operator(config: Config) -> Any:
         lengths=None if lengths is None else [length / medium.step for length in lengths],
         maps=maps,
     )
-
-
-def _in_units(sides: Any, unit: float) -> Any:
-    """The sides of an axis as `LatticeOperator` has them, with fluxes as multiples of a unit."""
-    if isinstance(sides, tuple):
-        return tuple(_in_units(side, unit) for side in sides)
-    if not isinstance(sides, GivenSide):
-        return sides
-    return {
-        name: float(number) if name == "value" else float(number) / unit
-        for name, number in sides.parts.items()
-    }
 
 
 def make_loss(config: Config) -> NodeLoss:

@@ -52,12 +52,12 @@ def read_barriers(path: Path, config: Config) -> Barriers | None:
     Raises:
         RunError: it is damaged.
     """
-    if config.family is None or not path.exists():
+    if (family := config.kind.family) is None or not path.exists():
         return None
     try:
         barriers = Barriers.of_arrays(read_arrays(path, "barriers"))
     except DataError as error:
         raise RunError(f"the run directory {path.parent} is damaged: {error}") from None
-    if barriers is None or barriers.fields.shape[2:] != config.family.problem.lattice:
+    if barriers is None or barriers.fields.shape[2:] != family.problem.lattice:
         raise RunError(f"the run directory {path.parent} is damaged: {path} has other arrays")
     return barriers

@@ -25,11 +25,6 @@ class SurrogateKeywords(ProblemKeywords, total=False):
     diffusion_length: float | None
 
 
-def inputs_of(config: Config) -> tuple[str, ...]:
-    """The inputs of a network in addition to source images: maps, or "diffusion_length"."""
-    return config.data.maps or (("diffusion_length",) if config.data.diffusion_length else ())
-
-
 def problem_of(
     config: Config, source_images: ArrayLike | Sources, **keywords: Unpack[SurrogateKeywords]
 ) -> Problem:
@@ -53,7 +48,7 @@ def problem_of(
         own["medium"] = _completed(config, length, parts, own.get("uptake"))
     elif parts or length is not None:
         raise PhysicsError("give either medium or parts of it, such as decay or diffusion_length")
-    if config.physics.sources == "fixed_value":
+    if not config.physics.produces:
         return Problem(source_images, **own)
     if own.get("production") is not None:
         raise PhysicsError(
@@ -69,32 +64,29 @@ def problem_of(
 
 def _completed(config: Config, length: float | None, parts: dict[str, Any], uptake: Any) -> Medium:
     """The medium of the training with other parts, or a PhysicsError if one is missing."""
-    base, needed = config.physics.medium, inputs_of(config)
+    base, needed = config.physics.medium, config.kind.inputs
     if length is not None:
         if "diffusion_length" not in needed:
-            raise PhysicsError(f"{trained_for(config)}; leave out the diffusion length")
+            raise PhysicsError(f"{config.kind.trained_for}; leave out the diffusion length")
         if "decay" in parts:
             raise PhysicsError("give either the diffusion length or the decay, not both")
         base = base.with_diffusion_length(length)
     if "uptake" in needed and not isinstance(uptake, MichaelisMenten):
-        raise PhysicsError(f"{trained_for(config)}; give the {WANTED}")
+        raise PhysicsError(f"{config.kind.trained_for}; give the {WANTED}")
     present = {"uptake", "saturation", "production", *parts}
     if length is not None or "decay" in parts:
         present.add("diffusion_length")
     for name in needed:
         if name not in present:
-            raise PhysicsError(f"{trained_for(config)}; give the {name.replace('_', ' ')}")
+            raise PhysicsError(f"{config.kind.trained_for}; give the {name.replace('_', ' ')}")
     return replace(base, **parts)
 
 
-def check_problem(config: Config, problem: Problem) -> None:
+def _check_problem(config: Config, problem: Problem) -> None:
     """Raise a PhysicsError for a problem that a surrogate was not trained for.
 
     It may have other source images, and other values of what differs in the training.
     """
-    if config.family is not None:
-        points_of(config, problem)
-        return
     if len(problem.lattice) != 2:
         raise PhysicsError(
             f"surrogates are for two dimensions, and the problem has the lattice {problem.lattice}"
@@ -104,14 +96,17 @@ def check_problem(config: Config, problem: Problem) -> None:
         if id(image.medium) not in checked:  # images may share one
             checked.add(id(image.medium))
             for difference in _differences(config, image.medium):
-                raise PhysicsError(f"{trained_for(config)}, and {difference}")
-        _check_uptake(config, image)
+                raise PhysicsError(f"{config.kind.trained_for}, and {difference}")
+        if "uptake" not in config.kind.maps and image.homogeneous.uptake is not None:
+            raise PhysicsError(f"{config.kind.trained_for}, and uptake saturates in the problem")
+        if "uptake" in config.kind.maps and not isinstance(image.uptake, MichaelisMenten):
+            raise PhysicsError(f"{config.kind.trained_for}; give the {WANTED}")
     production = problem.production
-    if config.physics.sources == "production":
+    if config.physics.produces:
         if problem.fixed.any():
             raise PhysicsError("this surrogate's sources produce, and the problem fixes nodes")
-    elif production is not None and production.any() and "production" not in config.data.maps:
-        raise PhysicsError(f"{trained_for(config)} without production; leave out production")
+    elif production is not None and production.any() and "production" not in config.kind.maps:
+        raise PhysicsError(f"{config.kind.trained_for} without production; leave out production")
     elif np.any(problem.fixed & (problem.values == 0)):
         raise PhysicsError(
             "this surrogate was trained without fixed nodes of value 0, and takes those nodes as "
@@ -127,23 +122,9 @@ def check_problem(config: Config, problem: Problem) -> None:
                 )
 
 
-def points_of(config: Config, problem: Problem) -> NDArray[np.float64]:
-    """The parameters (images, p) of problems of a surrogate's family.
-
-    Raises:
-        PhysicsError: a problem that is none of the family.
-    """
-    family = config.family
-    assert family is not None
-    try:
-        return np.stack([family.point_of(image) for image in problem.images])
-    except PhysicsError as error:
-        raise PhysicsError(f"this surrogate was trained for one family: {error}") from None
-
-
 def _differences(config: Config, medium: Medium) -> Iterator[str]:
     """How a medium differs from those of the training, each as the end of a sentence."""
-    trained, inputs = config.physics.medium, inputs_of(config)
+    trained, inputs = config.physics.medium, config.kind.inputs
     if medium.sides != trained.sides:
         yield f"the problem has {sides_in_words(medium.sides)}"
     if "diffusion_length" in inputs and medium.is_uniform:
@@ -159,15 +140,14 @@ def _differences(config: Config, medium: Medium) -> Iterator[str]:
         elif name not in inputs and not np.allclose(here, own, rtol=ROUNDING, atol=0):
             low, high = float(np.min(here)), float(np.max(here))
             span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-            yield f"the problem has the {name} {span} instead of {own:g}"
-
-
-def _check_uptake(config: Config, image: Problem) -> None:
-    if "uptake" in config.data.maps:
-        if not isinstance(image.uptake, MichaelisMenten):
-            raise PhysicsError(f"{trained_for(config)}; give the {WANTED}")
-    elif image.homogeneous.uptake is not None:
-        raise PhysicsError(f"{trained_for(config)}, and uptake saturates in the problem")
+            scaled = ""
+            if name == "step" and medium.is_homogeneous:
+                scaled = (
+                    f" (a problem with the step {own:g} and {(own / low) ** 2:g} times the "
+                    "diffusivity has the same field, and so has one whose diffusivity, decay, "
+                    "uptake and production are multiplied by one number)"
+                )
+            yield f"the problem has the {name} {span} instead of {own:g}{scaled}"
 
 
 def network_inputs(
@@ -176,50 +156,36 @@ def network_inputs(
     """The inputs of a network for a problem.
 
     Returns:
-        Source images, (images, rows, columns, 1), and the inputs of `inputs_of` by name: diffusion
-        lengths (images,) [length], or maps of the shape of the images; and of a family also
+        Source images, (images, rows, columns, 1), and the other inputs by name: diffusion lengths
+        (images,) [length], or maps of the shape of the images; and of a family also
         "parameters", (images, p).
 
     Raises:
         PhysicsError: the surrogate was not trained for the problem.
     """
-    if config.family is None:
-        check_problem(config, problem)
+    kind, media = config.kind, dict[str, Any]()
+    if (family := kind.family) is None:
+        _check_problem(config, problem)
     else:
-        points = points_of(config, problem)
+        try:
+            points = [family.point_of(image) for image in problem.images]
+        except PhysicsError as error:
+            raise PhysicsError(f"this surrogate was trained for one family: {error}") from None
+        media["parameters"] = np.array(points, np.float32)
     shape = (len(problem.images), *problem.lattice, 1)
     sources = problem.values
-    if config.physics.sources == "production":
+    if config.physics.produces:
         decays = np.array([image.medium.decay for image in problem.images])
         production = np.zeros(shape) if problem.production is None else problem.production
         sources = production.reshape(shape) / decays[:, None, None, None]
-    media: dict[str, Any] = maps_of(problem, config.data.maps)
-    for name, values in media.items():
+    for name, values in maps_of(problem, kind.maps).items():
         if values.max() > LARGEST:  # networks take float32
             raise PhysicsError(
                 f"the map of the {name} holds {values.max():g}, and at most {LARGEST:g} is "
                 "possible: choose other units"
             )
-    media = {name: values.reshape(shape).astype(np.float32) for name, values in media.items()}
-    if config.data.diffusion_length:
+        media[name] = values.reshape(shape).astype(np.float32)
+    if "diffusion_length" in kind.inputs:
         lengths = [image.medium.diffusion_length for image in problem.images]
         media["diffusion_length"] = np.array(lengths, np.float32)
-    if config.family is not None:
-        media["parameters"] = points.astype(np.float32)
     return sources.reshape(shape).astype(np.float32), media
-
-
-def trained_for(config: Config) -> str:
-    """The media of a surrogate's training, as the beginning of a sentence."""
-    lengths, maps = config.data.diffusion_length, config.data.maps
-    if config.data.family is not None:
-        names = ", ".join(config.data.family.ranges)
-        return f"this surrogate was trained for one family, whose parameters are {names}"
-    if maps:
-        names = " and ".join(", ".join(maps).rsplit(", ", 1))
-        several = "" if len(maps) > 1 else " from node to node"
-        return f"this surrogate was trained on media whose {names} vary{several}"
-    if lengths:
-        return "this surrogate was trained on diffusion lengths of {:g} to {:g}".format(*lengths)
-    length = config.physics.medium.diffusion_length
-    return f"this surrogate was trained for one medium, of diffusion length {length:g}"

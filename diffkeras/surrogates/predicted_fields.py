@@ -89,9 +89,9 @@ def check_finite(
     finite = np.isfinite(fields).all(axis=(1, 2, 3))
     if finite.all():
         return
-    if config.family is not None:
+    if family := config.kind.family:
         numbers = media["parameters"][int(np.argmin(finite))]
-        pairs = zip(config.family.names, numbers, strict=True)
+        pairs = zip(family.names, numbers, strict=True)
         point = ", ".join(f"{name} {number:g}" for name, number in pairs)
         raise RunError(
             f"the surrogate predicts values that are not finite at the parameters {point}: choose "
@@ -117,7 +117,7 @@ def images_for_network(
     """
     images, media, scale = scaled_inputs(config, source_images, media, xp)
     physics, data = config.physics, config.data
-    maps = {name: media[name] for name in data.maps}
+    maps = {name: media[name] for name in config.kind.maps}
     x = network_input(
         images,
         config.model.get_transform(),

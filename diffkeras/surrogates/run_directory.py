@@ -11,7 +11,7 @@ from typing import Any
 
 from diffkeras.config import Config, load_config
 from diffkeras.errors import ConfigurationError, Interrupted, RunError, WorkerLostError
-from diffkeras.surrogates.run_identity import differences, run_identity
+from diffkeras.surrogates.run_identity import differing_keys, run_identity
 from diffkeras.surrogates.run_state import (
     FORMAT,
     HASHED,
@@ -93,7 +93,7 @@ class Run:
             self._remove_own()
         elif run_identity(self.config()) == run_identity(config):
             return
-        elif differing := differences(self.config(), config):
+        elif differing := differing_keys(self.config(), config):
             raise RunError(
                 f"{path} holds an unfinished run of another configuration: "
                 f"{'; '.join(differing)}. Use its configuration to go on, --restart to delete it "

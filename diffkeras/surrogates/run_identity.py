@@ -5,6 +5,7 @@ from typing import Any
 
 from diffkeras.config import Config, fingerprint, long_form
 from diffkeras.reporting.text import value_text
+from diffkeras.system.differences import differences, in_words
 
 DIGITS = 12
 # keys that don't change the trained weights
@@ -58,7 +59,7 @@ def what_it_computes(config: Config) -> dict[str, Any]:
     }
 
 
-def differences(old: Config, new: Config) -> list[str]:
+def differing_keys(old: Config, new: Config) -> list[str]:
     """The changed keys, with both values, that keep a run from going on.
 
     The number of epochs is one of them only if the learning rate depends on it.
@@ -71,12 +72,8 @@ def differences(old: Config, new: Config) -> list[str]:
 
 def changed_keys(old: Config, new: Config, free: tuple[str, ...]) -> list[str]:
     """The changed keys that begin with none of the free ones, with both values."""
-    before, after = by_key(old), by_key(new)
-    return [
-        f"{key} {value_text(before.get(key))} there, {value_text(after.get(key))} here"
-        for key in {**before, **after}
-        if before.get(key) != after.get(key) and not key.startswith(free)
-    ]
+    pairs = differences(by_key(old), by_key(new))
+    return in_words({k: pair for k, pair in pairs.items() if not k.startswith(free)}, value_text)
 
 
 def by_key(config: Config) -> dict[str, Any]:

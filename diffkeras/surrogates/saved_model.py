@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.physics.sampling.discs import check_radius
-from diffkeras.surrogates.inputs import ROUNDING, inputs_of
+from diffkeras.surrogates.inputs import ROUNDING
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import named_function, replacing_saved_model
@@ -20,7 +20,6 @@ from diffkeras.tf_solver.checks import check_range, checked
 from diffkeras.tf_solver.description import describe_export
 from diffkeras.tf_solver.saved_model import (
     SourceMeaning,
-    image_spec,
     names_of_inputs,
     proof_functions,
 )
@@ -64,23 +63,18 @@ def replacing_by_saved_model(
 ) -> Iterator[Path]:
     """Yield the SavedModel in a temporary directory, which replaces `path` at the block's end."""
     serve = _serve(surrogate)
-    # not keras.export.ExportArchive: as of Keras 3.15 it writes every weight twice
-    servable = tf.Module()
-    servable.weights = [variable.value for variable in surrogate.model.variables]
-    functions = {"serve": serve}
+    tracked = [variable.value for variable in surrogate.model.variables]
+    functions, proofs = {"serve": serve}, None
     if not surrogate.config.takes_parameters:
-        solver = _solver(surrogate, lattice or surrogate.lattice)
+        proofs = lattice or surrogate.lattice
+        solver = TensorSolver(proofs, surrogate.config.kind.slowest_medium)
         if not surrogate.maps:
-            solver, servable.arrays = solver.with_shared_arrays()
+            solver, arrays = solver.with_shared_arrays()
+            tracked += arrays
         sources: SourceMeaning = "production" if surrogate.production else "fixed_value"
         functions |= proof_functions(serve, solver, sources, serve.input_signature)
-    for name, function in functions.items():
-        setattr(servable, name, function)
-    signatures = {"serving_default": serve, **functions}
-    del signatures["serve"]
-    proofs = None if surrogate.config.takes_parameters else lattice or surrogate.lattice
     description = describe(surrogate, functions, proofs)
-    with replacing_saved_model(path, servable, signatures, description) as partial:
+    with replacing_saved_model(path, functions, tracked, description) as partial:
         yield partial
 
 
@@ -96,26 +90,23 @@ def describe(
         functions: of the export, by name; None for `serve` alone.
         proof_lattice: (rows, columns) of `certified` and `refined`, if there are any.
     """
-    config, limits = surrogate.config, surrogate.config.data.diffusion_length
+    config, kind = surrogate.config, surrogate.config.kind
     physics = {**config.physics.model_dump(mode="json"), "lattice": surrogate.lattice}
     images, further = "float32 (batch, rows, columns, 1), linear scale", ""
-    if limits is not None:
+    if "diffusion_length" in kind.inputs:
         del physics["decay"]  # each image has its own, D/ℓ²
-        physics["diffusion_length"] = list(limits)
+        physics["diffusion_length"] = list(kind.ranges["diffusion_length"])
         further = (
             "; diffusion_length, float32 (batch,), in the unit of step, within the range in physics"
         )
-    if surrogate.maps:
-        for name in surrogate.maps:
-            physics.pop(name, None)  # each node has its own
-        further = f"; {' and '.join(surrogate.maps)}, of the shape of the source images"
+    if kind.maps:
+        physics = {name: part for name, part in physics.items() if name not in kind.maps}
+        further = f"; {' and '.join(kind.maps)}, of the shape of the source images"
     content = f"source images, {images}{further}"
-    if family := surrogate.family:
-        ranges = zip(family.low.tolist(), family.high.tolist(), strict=True)
-        physics["parameters"] = dict(zip(family.names, map(list, ranges), strict=True))
-        if config.takes_parameters:
-            size = len(family.names)
-            content = f"parameters, float32 (batch, {size}), within the ranges in physics"
+    if kind.family is not None:
+        physics["parameters"] = {name: list(limits) for name, limits in kind.ranges.items()}
+    if config.takes_parameters:
+        content = f"parameters, float32 (batch, {len(kind.ranges)}), within the ranges in physics"
     inputs = {"serve": [spec.name for spec in input_specs(surrogate)]}
     network = config.model.model_dump(mode="json", include={*config.model.keys_used})
     return describe_export(
@@ -129,7 +120,7 @@ def describe(
         model={**network, "numbers": surrogate.model.count_params()},
         trained_on={
             "source_counts": list(config.data.sources),
-            "radii": None if surrogate.family else list(check_radius(config.data.radius)),
+            "radii": None if kind.family else list(check_radius(config.data.radius)),
             "divide_by_maximum": config.data.divide_by_maximum,
             "tissue": config.data.tissue and asdict(config.data.tissue),
             "family": config.data.family and config.data.family.fingerprint,
@@ -149,61 +140,31 @@ def _equation(surrogate: Surrogate) -> str:
     return f"{balance} = 0 outside sources, u = source image on them"
 
 
-def _solver(surrogate: Surrogate, lattice: tuple[int, int]) -> TensorSolver:
-    """The solver that proves the fields of a surrogate, in all of its media."""
-    medium, lengths = surrogate.config.physics.medium, surrogate.config.data.diffusion_length
-    if lengths is not None:  # no image's decay is smaller than that of the longest
-        medium = medium.with_diffusion_length(lengths[1])
-    return TensorSolver(lattice, medium)
-
-
 def _serve(surrogate: Surrogate) -> Any:
     """The graph: source images (and lengths or maps) to fields, with checks of the input."""
-    if surrogate.config.takes_parameters:
-        return _serve_parameters(surrogate)
-    model = surrogate.model
+    model, ranges = surrogate.model, surrogate.config.kind.ranges
 
     def network(x: tf.Tensor) -> tf.Tensor:
         # TensorFlow's fused convolutions refuse an empty batch, so it gets an image
-        count = tf.shape(x)[0]
-        x = tf.pad(x, [[0, tf.cast(count == 0, tf.int32)], [0, 0], [0, 0], [0, 0]])
+        count, others = tf.shape(x)[0], [[0, 0]] * (x.shape.rank - 1)
+        x = tf.pad(x, [[0, tf.cast(count == 0, tf.int32)], *others])
         return model(x, training=False)[:count]
 
-    def fields(source_images: tf.Tensor, media: dict[str, tf.Tensor]) -> tf.Tensor:
-        usable = _check_images(source_images, surrogate)
-        for name, values in media.items():
-            if surrogate.maps:
-                usable &= _check_map(source_images, name, values)
+    def fields(source_images: tf.Tensor | None, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        usable: Any = True if source_images is None else _check_images(source_images, surrogate)
+        for name, values in inputs.items():
+            if name == "parameters":
+                usable &= _check_parameters(values, ranges)
+            elif name == "diffusion_length":
+                usable &= _check_lengths(source_images, values, ranges[name])
             else:
-                limits = surrogate.config.data.diffusion_length
-                usable &= _check_lengths(source_images, values, limits)
+                usable &= _check_map(source_images, name, values)
         with tf.control_dependencies([usable]):  # nothing else may fail first
-            source_images = tf.identity(source_images)
-            media = {name: tf.identity(values) for name, values in media.items()}
-        result = predicted_fields(surrogate.config, network, source_images, media, xp=keras.ops)
+            source_images = None if source_images is None else tf.identity(source_images)
+            inputs = {name: tf.identity(values) for name, values in inputs.items()}
+        result = predicted_fields(surrogate.config, network, source_images, inputs, xp=keras.ops)
         result = checked(result, tf.reduce_all(tf.math.is_finite(result)), NOT_FINITE)
         # XLA drops the checks
-        return tf.where(usable[:, None, None, None], result, np.nan)
-
-    return with_named_inputs(fields, input_specs(surrogate))
-
-
-def _serve_parameters(surrogate: Surrogate) -> Any:
-    """The graph of a surrogate of a family: parameters to fields, with checks of the input."""
-    family = surrogate.family
-    assert family is not None
-    # of the rounding to single precision
-    slack = ROUNDING * np.maximum(np.abs(family.low), np.abs(family.high))
-    low, high = (np.float32(end) for end in (family.low - slack, family.high + slack))
-
-    def fields(_: tf.Tensor | None, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        values = inputs["parameters"]
-        inside = (values >= low) & (values <= high)
-        message = f"parameters {', '.join(family.names)} must lie within {low} to {high}, not"
-        inside = checked(inside, tf.reduce_all(inside), message, values)
-        with tf.control_dependencies([inside]):
-            result = surrogate.model(tf.identity(values), training=False)
-        usable = tf.reduce_all(inside, axis=1)  # XLA drops the checks
         return tf.where(usable[:, None, None, None], result, np.nan)
 
     return with_named_inputs(fields, input_specs(surrogate))
@@ -218,15 +179,12 @@ def input_specs(
     of the shape of the images. `sides` are those of all images; None leaves them open. Of a
     network that takes the parameters of a family, only `parameters`, (batch, p).
     """
-    if surrogate.config.takes_parameters:
-        assert surrogate.family is not None
-        shape = (None, len(surrogate.family.names))
-        return [tf.TensorSpec(shape, tf.float32, name="parameters")]
+    kind = surrogate.config.kind
+    shapes = {"diffusion_length": (None,), "parameters": (None, len(kind.ranges))}
+    names = ("source_images", *kind.inputs)
     return [
-        image_spec(name, sides)
-        if name != "diffusion_length"
-        else tf.TensorSpec((None,), tf.float32, name=name)
-        for name in ("source_images", *inputs_of(surrogate.config))
+        tf.TensorSpec(shapes.get(name, (None, *sides, 1)), tf.float32, name=name)
+        for name in (("parameters",) if surrogate.config.takes_parameters else names)
     ]
 
 
@@ -264,10 +222,9 @@ def _check_map(source_images: tf.Tensor, name: str, values: tf.Tensor) -> tf.Ten
 
 
 def _check_lengths(
-    source_images: tf.Tensor, diffusion_length: tf.Tensor, limits: tuple[float, float] | None
+    source_images: tf.Tensor, diffusion_length: tf.Tensor, limits: tuple[float, float]
 ) -> tf.Tensor:
     """As `_check_images`, of diffusion lengths, (batch,) or (1,)."""
-    assert limits is not None
     images, lengths = tf.shape(source_images)[0], tf.shape(diffusion_length)[0]
     wanted = "give one diffusion length, or one for each source image, not"
     as_many = (lengths == images) | (lengths == 1)
@@ -276,3 +233,13 @@ def _check_lengths(
     inside = (values >= shortest) & (values <= longest)
     message = f"diffusion_length must lie within {limits[0]:g} to {limits[1]:g}, not"
     return checked(inside, tf.reduce_all(inside), message, values)
+
+
+def _check_parameters(values: tf.Tensor, ranges: Mapping[str, tuple[float, float]]) -> tf.Tensor:
+    """As `_check_images`, of parameters, (batch, p)."""
+    ends = np.array([*ranges.values()])
+    slack = ROUNDING * np.abs(ends).max(axis=1)  # of the rounding to single precision
+    low, high = np.float32(ends[:, 0] - slack), np.float32(ends[:, 1] + slack)
+    inside = (values >= low) & (values <= high)
+    message = f"parameters {', '.join(ranges)} must lie within {low} to {high}, not"
+    return tf.reduce_all(checked(inside, tf.reduce_all(inside), message, values), axis=1)

@@ -18,14 +18,11 @@ from diffkeras.physics import Certificate, Family, Medium, Problem, Sources
 from diffkeras.physics.arguments import check_relative_tolerance
 from diffkeras.physics.families.proofs import Barriers, FamilyProofs
 from diffkeras.physics.problem.problem import as_problem
-from diffkeras.representation.transforms import Transform
 from diffkeras.surrogates.family_barriers import read_barriers
 from diffkeras.surrogates.inputs import (
     SurrogateKeywords,
-    inputs_of,
     network_inputs,
     problem_of,
-    trained_for,
 )
 from diffkeras.surrogates.predicted_fields import check_finite, predicted_fields
 from diffkeras.surrogates.prediction import Prediction
@@ -50,27 +47,22 @@ class Surrogate:
     barriers: Barriers | None = None
 
     @property
-    def transform(self) -> Transform:
-        """The pointwise transform between the linear and the network's scale."""
-        return self.config.model.get_transform()
-
-    @property
     def production(self) -> bool:
         """Whether sources produce; otherwise they hold their values.
 
         The production of a source image x is s = γx [concentration/time].
         """
-        return self.config.physics.sources == "production"
+        return self.config.physics.produces
 
     @property
     def maps(self) -> tuple[str, ...]:
         """Which of the maps of a tissue it takes, by name."""
-        return self.config.data.maps
+        return self.config.kind.maps
 
     @property
     def family(self) -> Family | None:
         """The family whose problems it was trained on; None if each had sources of its own."""
-        return self.config.family
+        return self.config.kind.family
 
     @property
     def lattice(self) -> tuple[int, int]:
@@ -80,7 +72,7 @@ class Surrogate:
     @property
     def side_divisor(self) -> int:
         """The number of nodes of each side must be a multiple of this."""
-        return self.config.model.sides.divisor
+        return self.config.model.lattices.divisor
 
     @property
     def medium(self) -> Medium:
@@ -89,9 +81,10 @@ class Surrogate:
         Raises:
             PhysicsError: it was trained on several.
         """
-        if inputs_of(self.config) or self.family is not None:
+        kind = self.config.kind
+        if kind.inputs or kind.family is not None:
             raise PhysicsError(
-                f"{trained_for(self.config)}; it has no single medium, but those of its problems: "
+                f"{kind.trained_for}; it has no single medium, but those of its problems: "
                 "`surrogate.problem(…).medium`"
             )
         return self.config.physics.medium
@@ -239,7 +232,7 @@ class Surrogate:
         else:
             problem = self.problem(problem, **keywords)
         try:
-            self.config.model.sides.check(problem.lattice)
+            self.config.model.lattices.check(problem.lattice)
         except ValueError as error:
             raise PhysicsError(str(error)) from None
         return problem

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from diffkeras.config import Config
-from diffkeras.physics import Family, Sources
+from diffkeras.physics import Sources
 from diffkeras.physics.sampling.discs import check_radius
+from diffkeras.surrogates.inputs import ROUNDING
 from diffkeras.surrogates.predicted_fields import CONCENTRATIONS, scaled_inputs
 
 logger = logging.getLogger(__name__)
 
 # nodes of one image are neighbours along rows and columns, and those of different images never
 NEIGHBOURS = ndimage.generate_binary_structure(3, 1) & [[[False]], [[True]], [[False]]]
-ROUNDING = 1e-6  # datasets hold maps as float32
 
 
 class RangeWarnings:
@@ -50,8 +50,8 @@ def outside_training(
         images: source images, (images, rows, columns, 1).
         media: the other inputs of the network, see `inputs.network_inputs`.
     """
-    if config.family is not None:
-        yield from _outside_family(config.family, media["parameters"])
+    if "parameters" in media:
+        yield from _outside_family(config, media["parameters"])
         return
     trained, sides = ("×".join(map(str, s)) for s in (config.physics.lattice, images.shape[1:3]))
     # corrections alone are the same on every lattice
@@ -62,16 +62,15 @@ def outside_training(
     yield from _outside_maps(config, scaled_inputs(config, images, media)[1])
 
 
-def _outside_family(family: Family, points: NDArray[np.float32]) -> Iterator[str]:
+def _outside_family(config: Config, points: NDArray[np.float32]) -> Iterator[str]:
     """Parameters (images, p) out of the ranges of the family that was trained on."""
-    slack = ROUNDING * np.maximum(np.abs(family.low), np.abs(family.high))
-    outside = (points < family.low - slack) | (points > family.high + slack)
-    for number, name in enumerate(family.names):
-        if outside[:, number].any():
+    for (name, (low, high)), values in zip(config.kind.ranges.items(), points.T, strict=True):
+        slack = ROUNDING * max(abs(low), abs(high))
+        least, largest = float(values.min()), float(values.max())
+        if not (least >= low - slack and largest <= high + slack):
             yield (
-                f"the surrogate was trained with {name} from {family.low[number]:g} to "
-                f"{family.high[number]:g}, and here it is out of this range; bounds hold there, "
-                "too, but the errors may be larger"
+                f"the surrogate was trained with {name} from {low:g} to {high:g}, and here it is "
+                "out of this range; bounds hold there, too, but the errors may be larger"
             )
 
 
@@ -134,20 +133,8 @@ def _disc_nodes(radius: float) -> int:
 
 
 def _outside_maps(config: Config, maps: Mapping[str, Any]) -> Iterator[str]:
-    tissue, medium = config.data.tissue, config.physics.medium
-    if tissue is None:
-        return
-    low, high = (float(medium.diffusivities[0]) * end for end in tissue.diffusivity)
-    slow = float(medium.decay)
-    trained = {
-        "diffusivity": (low, high),
-        "decay": (slow, slow + tissue.uptake[1]),
-        "uptake": (0.0, tissue.uptake[1]),
-        "saturation": tissue.saturation or (0.0, 0.0),
-        "production": (0.0, tissue.secretion[1]),
-    }
     for name, values in maps.items():
-        low, high = (float(end) for end in trained[name])
+        low, high = config.kind.ranges[name]
         least, largest = float(values.min()), float(values.max())
         if not (least >= low * (1 - ROUNDING) and largest <= high * (1 + ROUNDING)):
             relative = " times the image's largest value" if name in CONCENTRATIONS else ""

@@ -59,14 +59,24 @@ def tensorflow_os_errors() -> Iterator[None]:
 
 @contextmanager
 def replacing_saved_model(
-    path: Path, module: Any, signatures: Any, description: Mapping[str, Any]
+    path: Path, functions: Mapping[str, Any], tracked: Sequence[Any], description: Mapping[str, Any]
 ) -> Iterator[Path]:
     """Yield a SavedModel in a temporary directory, which replaces `path` at the end of the block.
 
-    Its `diffkeras.json` says what it computes.
+    Args:
+        path: the directory.
+        functions: by name, `tf.function`s, which are also its signatures; `serve` is the default.
+        tracked: the variables and arrays that they share.
+        description: what they compute, for `diffkeras.json`.
     """
     import tensorflow as tf
 
+    # not keras.export.ExportArchive: as of Keras 3.15 it writes every weight twice
+    module = tf.Module()
+    module.tracked = list(tracked)
+    for name, function in functions.items():
+        setattr(module, name, function)
+    signatures = {"serving_default": functions["serve"], **functions}
     with replacing_files(path, FILES, last=SAVED_MODEL) as partial:
         with tensorflow_os_errors():
             tf.saved_model.save(module, str(partial), signatures=signatures)
@@ -86,11 +96,9 @@ def _fix_fingerprint(file: Path) -> None:
     file.write_bytes(fingerprint.SerializeToString(deterministic=True))
 
 
-def write_saved_model(
-    path: Path, module: Any, signatures: Any, description: Mapping[str, Any]
-) -> None:
-    """Replace a directory by a SavedModel, with a `diffkeras.json` that says what it computes."""
-    with replacing_saved_model(path, module, signatures, description):
+def write_saved_model(*arguments: Any) -> None:
+    """Replace a directory by a SavedModel, with the arguments of `replacing_saved_model`."""
+    with replacing_saved_model(*arguments):
         pass
 
 

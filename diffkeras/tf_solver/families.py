@@ -136,11 +136,8 @@ class CertifiedFamily(tf.Module):
             "certified": named_function(certified, [spec]),
             "refined": named_function(refined, [spec, TOLERANCE]),
         }
-        servable = tf.Module()
-        servable.variables_of = [self._fixed, *self._rows.values()]
-        servable.weights = [variable.value for variable in self.model.variables]
-        for name, function in functions.items():
-            setattr(servable, name, function)
+        tracked = [self._fixed, *self._rows.values()]
+        tracked += [variable.value for variable in self.model.variables]
         ranges = zip(family.low.tolist(), family.high.tolist(), strict=True)
         description = describe_export(
             "surrogate",
@@ -153,8 +150,7 @@ class CertifiedFamily(tf.Module):
             model=None,
             trained_on=None,
         )
-        signatures = {**functions, "serving_default": functions["serve"]}
-        write_saved_model(Path(path), servable, signatures, description)
+        write_saved_model(Path(path), functions, tracked, description)
 
     def _values(self, parameters: Any) -> tf.Tensor:
         """Parameters (batch, p) in double precision."""

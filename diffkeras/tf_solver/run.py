@@ -127,11 +127,14 @@ class TensorRun(ABC):
         tolerance = checked(tolerance, tf.reduce_all(valid), message, tolerance)
 
         def permitted(field: tf.Tensor, bound: tf.Tensor) -> tf.Tensor:
-            """The tolerance times the least that the largest |value| of u may be."""
+            """The tolerance times the least that the largest |value| of u may be.
+
+            Where u is 0 or all nodes are fixed, what rounding leaves of 0 in float32.
+            """
             size = self.nodes.ring_size
             if self.produces:
                 size = tf.maximum(size, self.nodes.size(field) - bound)
-            return tolerance * size
+            return tf.where(size > 0, tolerance * size, 2 * TINY)
 
         field, node_bound = self.improve(self.start(initial, tolerance), permitted, dtype)
         bound = largest(self._returned_bound(field, node_bound, dtype))

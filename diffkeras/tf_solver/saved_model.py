@@ -6,7 +6,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +17,10 @@ from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.tensorflow_setup import SAVED_MODEL, named_function, write_saved_model
 from diffkeras.tf_solver.checks import checked, exact_numbers
 from diffkeras.tf_solver.description import describe_export
+
+if TYPE_CHECKING:
+    from diffkeras.tf_solver.results import TensorCertificate, TensorSolution
+    from diffkeras.tf_solver.solver import TensorSolver
 
 SourceMeaning = Literal["fixed_value", "production"]
 
@@ -91,7 +95,7 @@ def problem_of(
     return {"production": tf.where(exact, production, np.nan), **arguments}
 
 
-def certificate_outputs(certificate: Any) -> dict[str, tf.Tensor]:
+def certificate_outputs(certificate: "TensorCertificate") -> dict[str, tf.Tensor]:
     """A certificate as a dictionary, whose fields are (batch, rows, columns, 1)."""
     corrected = certificate.corrected
     return {
@@ -101,7 +105,7 @@ def certificate_outputs(certificate: Any) -> dict[str, tf.Tensor]:
     }
 
 
-def solution_outputs(solution: Any) -> dict[str, tf.Tensor]:
+def solution_outputs(solution: "TensorSolution | TensorCertificate") -> dict[str, tf.Tensor]:
     """A solution or certificate as a dictionary, whose fields are (batch, rows, columns, 1)."""
     return {
         "field": solution.field[..., None],
@@ -120,7 +124,7 @@ def on_lattice(images: tf.Tensor, lattice: tuple[int, int]) -> tf.Tensor:
 
 def proof_functions(
     predict: Callable[..., tf.Tensor],
-    solver: Any,
+    solver: "TensorSolver",
     sources: SourceMeaning,
     inputs: Sequence[tf.TensorSpec],
 ) -> dict[str, Any]:
@@ -161,20 +165,16 @@ def proof_functions(
     }
 
 
-def write_solver(path: Path, solver: Any, sources: SourceMeaning, arrays: list[tf.Tensor]) -> None:
-    """Write the SavedModel of a `TensorSolver`, as its `export` describes it.
-
-    `arrays` are those that its functions share.
-    """
+def write_solver(path: Path, solver: "TensorSolver", sources: SourceMeaning) -> None:
+    """Write the SavedModel of a solver, as its `export` describes it."""
+    for check in (solver.medium.require_uniform, solver.medium.names_of_axes):
+        check("an exported solver")
+    check_sources(sources, solver.medium)
     check_replaceable(path, SAVED_MODEL)
-    module = tf.Module()
-    module.arrays = arrays
+    solver, arrays = solver.with_shared_arrays()
     functions = _field_functions(solver, sources)
     serve = functions["serve"]
     functions |= proof_functions(serve, solver, sources, serve.input_signature)
-    for name, function in functions.items():
-        setattr(module, name, function)
-    signatures = {**functions, "serving_default": serve}
     rows, columns = solver.lattice
     numbers = f"float32 (batch, {rows}, {columns}, 1)"
     physics = {"lattice": solver.lattice, **asdict(solver.medium), "sources": sources}
@@ -191,10 +191,10 @@ def write_solver(path: Path, solver: Any, sources: SourceMeaning, arrays: list[t
         model=None,
         trained_on=None,
     )
-    write_saved_model(path, module, signatures, description)
+    write_saved_model(path, functions, arrays, description)
 
 
-def _field_functions(solver: Any, sources: SourceMeaning) -> dict[str, Any]:
+def _field_functions(solver: "TensorSolver", sources: SourceMeaning) -> dict[str, Any]:
     """The functions that return fields alone, by their names."""
 
     def general(

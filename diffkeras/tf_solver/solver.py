@@ -23,7 +23,7 @@ from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.problem import MediumTensors, ProblemTensors, same_shape
 from diffkeras.tf_solver.results import TensorCertificate, TensorSolution, proof_type
 from diffkeras.tf_solver.run import TensorRun
-from diffkeras.tf_solver.saved_model import SourceMeaning, check_sources, write_solver
+from diffkeras.tf_solver.saved_model import SourceMeaning, write_solver
 from diffkeras.tf_solver.uniform import UniformRun
 
 ANISOTROPIC = 10.0  # float32 loses digits where diffusivities differ by a larger factor
@@ -274,11 +274,7 @@ class TensorSolver:
             >>> solver.serve(tf.zeros((2, 16, 20, 1))).shape
             TensorShape([2, 16, 20, 1])
         """
-        self.medium.require_uniform("an exported solver")
-        self.medium.names_of_axes("an exported solver")
-        check_sources(sources, self.medium)
-        solver, arrays = self.with_shared_arrays()
-        write_solver(Path(path), solver, sources, arrays)
+        write_solver(Path(path), self, sources)
 
     def with_shared_arrays(self) -> tuple["TensorSolver", list[tf.Tensor]]:
         """A copy whose graphs share its arrays, and these; a SavedModel has to track them."""

@@ -87,8 +87,8 @@ def write_results(session: TrainingSession) -> None:
         )
     surrogate = Surrogate(_save_best_model(session), config)
     export_saved_model(surrogate, run.saved_model)
-    if config.family is not None:
-        write_barriers(run.barriers_file, config.family, surrogate.network_fields)
+    if family := config.kind.family:
+        write_barriers(run.barriers_file, family, surrogate.network_fields)
     best = state.history[state.best_epoch - 1]
     origin = {"initial_model": state.initial_model} if state.initial_model else {}
     run.write_state(

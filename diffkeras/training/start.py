@@ -26,7 +26,6 @@ from diffkeras.physics import Family, ReducedBasis
 from diffkeras.physics.families.fitting import fitted
 from diffkeras.physics.families.snapshots import Snapshots
 from diffkeras.surrogates.build import make_loss
-from diffkeras.surrogates.inputs import inputs_of
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import changed_keys, flatten
 from diffkeras.surrogates.surrogate import load_surrogate
@@ -81,7 +80,7 @@ class InitialModel:
             for change in changed_keys(surrogate.config, config, ("model.initial_weights",))
             if change.startswith("model.")
         ]
-        there, here = inputs_of(surrogate.config), inputs_of(config)
+        there, here = surrogate.config.kind.inputs, config.kind.inputs
         if there != here:
             other.append(
                 f"inputs besides the source image: {', '.join(there) or 'none'} there, "
@@ -240,7 +239,7 @@ def _resume(
 
 def set_basis_weights(config: Config, data_dir: Path, model: keras.Model) -> None:
     """Fit a `ReducedBasis` to the training examples, and give its weights to a network."""
-    family = config.family
+    family = config.kind.family
     assert family is not None  # the configuration was checked
     numbers = config.data.train_numbers
     if config.model.regression == "network":

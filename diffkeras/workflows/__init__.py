@@ -11,7 +11,6 @@ from diffkeras.system.packages import lazy_names
 _HOMES = {
     "benchmark": "diffkeras.workflows.comparisons",
     "evaluate": "diffkeras.workflows.evaluate_run",
-    "evaluate_foreign": "diffkeras.workflows.evaluate_run",
     "export": "diffkeras.workflows.export_run",
     "generate": "diffkeras.workflows.generate_datasets",
     "generate_test_set": "diffkeras.workflows.generate_datasets",

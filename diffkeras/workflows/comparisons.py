@@ -11,7 +11,7 @@ from diffkeras._version import __version__
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.benchmark_data.problems import PROBLEMS, get_problem
 from diffkeras.evaluation.measurement import describe_device
-from diffkeras.evaluation.scoreboard.scores import Entry, ProblemScores, Protocol
+from diffkeras.evaluation.scoreboard.scores import Effort, Entry, ProblemScores
 from diffkeras.evaluation.scoreboard.tables import problem_figure, scoreboard_markdown
 from diffkeras.evaluation.subject import different_physics
 from diffkeras.reporting.figures import to_png
@@ -57,7 +57,7 @@ def benchmark(
     problems: Sequence[str] = tuple(PROBLEMS),
     sides: Sequence[int] = (64,),
     surrogates: Sequence[str | Path] = (),
-    protocol: Protocol = Protocol(),  # noqa: B008 - it is frozen
+    effort: Effort = Effort(),  # noqa: B008 - it is frozen
     processes: int | None = None,
     threads: int | None = None,
     show_progress: bool = False,
@@ -76,7 +76,7 @@ def benchmark(
         sides: nodes of a side of the lattices.
         surrogates: run directories, or names of shipped surrogates. Each takes part in the problems
             whose physics it was trained on.
-        protocol: sizes of batches, numbers of images and of rounds.
+        effort: sizes of batches, numbers of images and of rounds.
         processes: of `solve`, for batches; by default all cores.
         threads: of TensorFlow; by default all cores.
         show_progress: whether to draw a progress bar.
@@ -99,7 +99,7 @@ def benchmark(
     entries = [_entry(Path(surrogate)) for surrogate in surrogates]
     _check_names(entries)
     scores = [
-        ProblemScores(name, side, entries, protocol, processes if processes > 1 else None)
+        ProblemScores(name, side, entries, effort, processes if processes > 1 else None)
         for name in problems
         for side in sides
     ]
@@ -110,7 +110,7 @@ def benchmark(
         "device": describe_device(),
         "threads": threads or available_cores(),
         "processes": processes,
-        "protocol": {**vars(protocol), "batch_sizes": list(protocol.batch_sizes)},
+        "protocol": {**vars(effort), "batch_sizes": list(effort.batch_sizes)},
         "surrogates": {each.name: run_identity(each.surrogate.config) for each in entries},
         "wanted": [[score.name, score.side] for score in scores],
     }

@@ -25,7 +25,7 @@ from diffkeras.evaluation.subject import (
 )
 from diffkeras.reporting.figures import formula_fault
 from diffkeras.reporting.html import Table
-from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_directory import DATA, Run
 from diffkeras.surrogates.shipped import shipped_config
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.atomic_files import check_replaceable, replacing_files
@@ -51,8 +51,18 @@ class Evaluation:
     table: Table
 
 
+@dataclass(frozen=True)
+class _How:
+    """How a model is measured; see `evaluate`."""
+
+    threads: int | None = None
+    report: bool = True
+    figure_format: str = "png"
+    show_progress: bool = False
+
+
 def evaluate(
-    run_dir: str | Path,
+    model: str | Path,
     data_dir: str | Path | None = None,
     *,
     config: Config | None = None,
@@ -64,91 +74,69 @@ def evaluate(
     compare: Mapping[str, str | Path] | None = None,
     show_progress: bool = False,
 ) -> Evaluation:
-    """Measure a surrogate's errors on the test split, per source count and over all.
+    """Measure a model's errors on the test split, per source count and over all.
 
     Args:
-        run_dir: a finished run, or the name of a shipped surrogate.
+        model: a finished run, the name of a shipped surrogate, or the predictions of another
+            program: a `.npz` with the fields of the test images, (images, rows, columns), of each
+            source count, named `sources_NN`.
         data_dir: where the datasets are; by default where they were in training, or, if that
             directory is gone, `data`.
-        config: source counts, test examples and evaluation settings; by default the run's own,
-            with as many test examples as there are. Its physics must be the run's, what sources do
-            included, but for the lattice, and so must `data.divide_by_maximum`. A range of
-            diffusion lengths must lie within the run's.
+        config: source counts, test examples and evaluation settings; predictions need one. By
+            default the run's own, with as many test examples as there are. Its physics must be the
+            run's, what sources do included, but for the lattice, and so must
+            `data.divide_by_maximum`. A range of diffusion lengths must lie within the run's.
         threads: threads that read data; by default as many as tf.data finds best.
         output: directory of the results; by default `evaluation/` in the run directory; a shipped
-            surrogate needs it.
+            surrogate and predictions need it.
         report: whether to write `figures/` and `report.html`, which take most of the time.
         figure_format: of the files in `figures/`, "png", "pdf" or "svg"; PNG is there in any case.
         name: of the model, in tables and figures.
         compare: other models by their names, which are measured on the same images: runs or
-            shipped surrogates of the same physics, or `.npz` files as for `evaluate_foreign`.
+            shipped surrogates of the same physics, or predictions.
         show_progress: whether to draw a progress bar.
 
     Raises:
         RunError: the run directory is missing, unfinished or damaged.
-        DataError: datasets are missing, damaged, or of other physics than the run's.
+        DataError: datasets are missing, damaged, or of other physics than the run's; predictions
+            that can't be used.
         OutputError: `output` can't be written, or holds other files.
-        ConfigurationError: two methods of one name, or a name that is empty or can't be drawn.
+        ConfigurationError: predictions without `config` or `output`, or of test data with a range
+            of diffusion lengths; two methods of one name, or a name that is empty or can't be
+            drawn.
     """
-    run = Run.open(Path(run_dir))
-    data_dir = Path(data_dir) if data_dir else run.data_dir()
-    path = Path(output or run.result("evaluation"))
-    learned = run.config()
-    config = config or with_stored_examples(learned, data_dir)
-    check_physics(learned, config, run.path)
-    own = (config.physics, config.data) == (learned.physics, learned.data)
-    config_name = shipped_config(run.path) if own else None
+    place, config_name = Path(model), None
+    if _is_predictions(place):
+        if config is None or output is None:
+            raise ConfigurationError(f"{place} has predictions alone: give config and output, too")
+        data_dir, path = Path(data_dir or DATA), Path(output)
+    else:
+        run = Run.open(place)
+        data_dir = Path(data_dir) if data_dir else run.data_dir()
+        path, learned = Path(output or run.result("evaluation")), run.config()
+        config = config or with_stored_examples(learned, data_dir)
+        if (config.physics, config.data) == (learned.physics, learned.data):
+            config_name = shipped_config(run.path)
+        check_physics(learned, config, run.path)
     _check(config, data_dir, path, config_name)
+    subject = _subject(place, config, name)
+    subject.compared.extend(_compared(name, compare or {}, config))
+    how = _How(threads, report, figure_format, show_progress)
+    return _evaluate(subject, config, data_dir, path, how)
+
+
+def _is_predictions(place: Path) -> bool:
+    return place.suffix.lower() == ".npz"
+
+
+def _subject(place: Path, config: Config, name: str) -> Subject:
+    """The model of a run, or in a file of predictions."""
+    if _is_predictions(place):
+        return of_predictions(place, config, name)
+    run = Run.open(place)
     run.history()  # if it is damaged, the error should come before the work
-    subject = of_surrogate(load_surrogate(run.path), run, name)
-    subject.compared.extend(_compared(name, compare or {}, config))
-    return _evaluate(
-        subject,
-        config,
-        data_dir,
-        path,
-        threads,
-        show_progress,
-        report=report,
-        figure_format=figure_format,
-    )
-
-
-def evaluate_foreign(
-    config: Config,
-    data_dir: str | Path,
-    output: str | Path,
-    *,
-    predictions: str | Path,
-    threads: int | None = None,
-    figure_format: str = "png",
-    name: str = SURROGATE,
-    compare: Mapping[str, str | Path] | None = None,
-    show_progress: bool = False,
-) -> Evaluation:
-    """Measure the predictions of another program as `evaluate` does a surrogate.
-
-    Args:
-        config: of the test data.
-        data_dir: where the datasets are.
-        output: directory of the results.
-        predictions: a `.npz` with the fields of the test images, (images, rows, columns), of each
-            source count, named `sources_NN`.
-        threads, figure_format, name, compare, show_progress: as for `evaluate`.
-
-    Raises:
-        DataError: datasets are missing or damaged, or the predictions can't be used.
-        ConfigurationError: the test data have a range of diffusion lengths, two methods have one
-            name, or a name is empty.
-        OutputError: as for `evaluate`.
-    """
-    data_dir, path = Path(data_dir), Path(output)
-    _check(config, data_dir, path)
-    subject = of_predictions(Path(predictions), config, name)
-    subject.compared.extend(_compared(name, compare or {}, config))
-    return _evaluate(
-        subject, config, data_dir, path, threads, show_progress, figure_format=figure_format
-    )
+    check_physics(run.config(), config, run.path)
+    return of_surrogate(load_surrogate(run.path), run, name)
 
 
 def _compared(own: str, models: Mapping[str, str | Path], config: Config) -> Iterator[Subject]:
@@ -163,12 +151,7 @@ def _compared(own: str, models: Mapping[str, str | Path], config: Config) -> Ite
             raise ConfigurationError(f"two methods are named {name!r:.60}; choose other names")
         taken |= {name, name + SET}
     for name, place in models.items():
-        if Path(place).suffix.lower() == ".npz":
-            yield of_predictions(Path(place), config, name)
-        else:
-            run = Run.open(Path(place))
-            check_physics(run.config(), config, run.path)
-            yield of_surrogate(load_surrogate(run.path), run, name)
+        yield _subject(Path(place), config, name)
 
 
 def evaluate_baselines(
@@ -187,7 +170,7 @@ def evaluate_baselines(
         OutputError: as for `evaluate`.
     """
     _check(config, data_dir, output)
-    return _evaluate(Subject([]), config, data_dir, output, threads, False, report=False)
+    return _evaluate(Subject([]), config, data_dir, output, _How(threads, report=False))
 
 
 def _check(config: Config, data_dir: Path, path: Path, config_name: str | None = None) -> None:
@@ -198,43 +181,31 @@ def _check(config: Config, data_dir: Path, path: Path, config_name: str | None =
 
 
 def _evaluate(
-    subject: Subject,
-    config: Config,
-    data_dir: Path,
-    path: Path,
-    threads: int | None,
-    show_progress: bool,
-    *,
-    report: bool = True,
-    figure_format: str = "png",
+    subject: Subject, config: Config, data_dir: Path, path: Path, how: _How
 ) -> Evaluation:
-    names = () if config.family is None else config.family.names
+    family = config.kind.family
+    names = family.names if family else ()
     measured = Measurement([*subject.all_methods, *baselines(config)], names)
     with explain_damage(config, data_dir):
-        _measure(measured, subject, config, data_dir, threads, show_progress)
-        figures = draw_figures(measured, subject, config, data_dir) if report else None
+        _measure(measured, subject, config, data_dir, how)
+        figures = draw_figures(measured, subject, config, data_dir) if how.report else None
     with replacing_files(path, FILES, last="metrics.json") as partial:
-        write_results(partial, measured, subject, config, figures, figure_format)
+        write_results(partial, measured, subject, config, figures, how.figure_format)
     metrics = measured.metrics()
     logger.info(f"evaluated {config.data.test_examples * len(config.data.sources)} test images")
     return Evaluation(path, metrics, overall_table(metrics))
 
 
 def _measure(
-    measured: Measurement,
-    subject: Subject,
-    config: Config,
-    data_dir: Path,
-    threads: int | None,
-    shown: bool,
+    measured: Measurement, subject: Subject, config: Config, data_dir: Path, how: _How
 ) -> None:
     data = config.data
     total = data.test_examples * len(data.sources)
-    with progress_bar(total, "Evaluating", "examples", shown=shown) as bar:
+    with progress_bar(total, "Evaluating", "examples", shown=how.show_progress) as bar:
         for count in data.sources:
             first: ImageBatch | None = None
             unbounded = config.evaluation.bounds
-            for batch in read_batches(config, count, data_dir, threads):
+            for batch in read_batches(config, count, data_dir, how.threads):
                 measured.add(count, batch)
                 if subject.predict and unbounded > 0:
                     part = batch.first(unbounded)

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ExportError, PackingError
 from diffkeras.physics import Problem
 from diffkeras.surrogates.exports import Inputs, Runner, get_format
@@ -18,7 +17,7 @@ from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.tensorflow_setup import full_precision_products
 
 TOLERANCE = 1e-5  # largest difference of a field, relative to the largest value of its problem
-IMAGES = 2  # tried of the smallest source count, and of the largest
+IMAGES = 2  # tried of the smallest source count, and of the largest, or of a family
 SPLIT = "stream"  # on tiny lattices there may be no images for the test split
 FACTOR = 40  # multiplies the last image's values: the network is not trained on such
 
@@ -85,7 +84,7 @@ def export_surrogate(
     chosen = get_format(format)
     lattice = lattice or surrogate.lattice
     try:
-        surrogate.config.model.sides.check(lattice)
+        surrogate.config.model.lattices.check(lattice)
     except ValueError as error:
         raise ExportError(f"the network can't take this lattice: {error}") from None
     with full_precision_products():
@@ -130,8 +129,7 @@ class Trial:
             ExportError: the sources that it was trained on don't fit on the lattice.
         """
         config = surrogate.config
-        family = surrogate.family is not None
-        problem = (_problem_of_family if family else _problem_of_sources)(surrogate, lattice)
+        problem = _problems(surrogate, lattice)
         images, media = network_inputs(config, problem)
         fields = surrogate.predict(problem).field[..., None]
         largest = np.abs(fields).max(axis=(1, 2, 3))
@@ -175,29 +173,23 @@ class Trial:
         return {name: value[chosen] for name, value in self.inputs.items()}
 
 
-def _problem_of_family(surrogate: Surrogate, lattice: tuple[int, int]) -> Problem:
-    """Problems of the surrogate's family, which has one lattice."""
-    recipe = DatasetConfig.of(surrogate.config.data.sources[0], surrogate.config).family_recipe()
-    if lattice != recipe.lattice:
-        sides = "×".join(map(str, recipe.lattice))
-        raise ExportError(f"the family of this surrogate has the lattice {sides}, and no other")
-    return recipe.problem_of(np.stack([recipe.point(SPLIT, k) for k in range(2 * IMAGES)]))
-
-
-def _problem_of_sources(surrogate: Surrogate, lattice: tuple[int, int]) -> Problem:
-    """Problems of the surrogate's smallest and largest source count, on a lattice."""
+def _problems(surrogate: Surrogate, lattice: tuple[int, int]) -> Problem:
+    """Problems of the surrogate's smallest and largest source count, or of its family."""
     config, problems = surrogate.config, []
-    counts = config.data.sources
+    kind, counts = config.kind, config.data.sources
+    if kind.family is not None and lattice != config.physics.lattice:
+        sides = "×".join(map(str, config.physics.lattice))
+        raise ExportError(f"the family of this surrogate has the lattice {sides}, and no other")
+    # of values beyond those of the training, where images are scaled
+    larger = ("source_image", *CONCENTRATIONS) if config.physics.medium.is_homogeneous else ()
     try:
         for count in sorted({min(counts), max(counts)}):
-            recipe = replace(DatasetConfig.of(count, config).disc_recipe(), lattice=lattice)
+            recipe = replace(kind.recipe(count), lattice=lattice)
             for k in range(IMAGES):
-                image, maps = recipe.sources(SPLIT, k).image(lattice), recipe.maps_of(SPLIT, k)
-                last = count == max(counts) and k == IMAGES - 1
-                if last and config.physics.medium.is_homogeneous:  # otherwise nothing is scaled
-                    image = FACTOR * image
-                    maps |= {n: FACTOR * maps[n] for n in CONCENTRATIONS if n in maps}
-                problems.append(recipe.problem(image, recipe.length_of(SPLIT, k), maps))
+                drawn = recipe.drawn(SPLIT, k)
+                if count == max(counts) and k == IMAGES - 1:
+                    drawn |= {name: FACTOR * drawn[name] for name in larger if name in drawn}
+                problems.append(recipe.problem_of(drawn))
     except PackingError as error:
         raise ExportError(
             f"the sources that the run was trained on don't fit on {lattice[0]}×{lattice[1]} "

@@ -34,6 +34,7 @@ class FieldFiles:
         corrected: the corrected field, which the proof yields.
         plot: a picture of sources and field, `.png`, `.pdf` or `.svg`.
         unit: of lengths in the picture, such as "µm".
+        field_unit: of the field in the picture, such as "mmHg".
         slices: of a volume, those in the picture, by the names of `Solution.plot`.
     """
 
@@ -42,6 +43,7 @@ class FieldFiles:
     corrected: Path | None = None
     plot: Path | None = None
     unit: str | None = None
+    field_unit: str | None = None
     slices: Mapping[str, Sequence[int]] | None = None
 
     @classmethod
@@ -66,9 +68,14 @@ class FieldFiles:
                 f"a plot is a {', '.join(PLOTS[:-1])} or {PLOTS[-1]}, not "
                 f"{self.plot.suffix or self.plot}"
             )
-        if not self.plot and (self.unit is not None or self.slices):
-            option = "--slice" if self.slices else "--unit"
-            raise PhysicsError(f"{option} is for the picture; give --plot FILE, too")
+        of_picture = {
+            "--slice": self.slices,
+            "--unit": self.unit is not None,
+            "--field-unit": self.field_unit is not None,
+        }
+        for option, given in of_picture.items():
+            if given and not self.plot:
+                raise PhysicsError(f"{option} is for the picture; give --plot FILE, too")
         for file in filter(None, (*fields.values(), self.plot)):
             check_file(file)
 
@@ -123,6 +130,7 @@ def check_plot(files: FieldFiles, problem: Problem) -> None:
         from diffkeras.reporting.fields import check_unit, chosen_slices
 
         check_unit(files.unit)
+        check_unit(files.field_unit)
         if files.slices:
             chosen_slices(problem.lattice, files.slices)
 
@@ -135,5 +143,13 @@ def write_plot(
     from diffkeras.reporting.figures import to_image
 
     assert files.plot is not None
-    figure = solution_figure(problem, field, title, notes, unit=files.unit, slices=files.slices)
+    figure = solution_figure(
+        problem,
+        field,
+        title,
+        notes,
+        unit=files.unit,
+        field_unit=files.field_unit,
+        slices=files.slices,
+    )
     write_bytes(files.plot, to_image(figure, files.plot.suffix.lower()[1:]))

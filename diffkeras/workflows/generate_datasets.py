@@ -54,7 +54,7 @@ def generate(
     data_dir, counts = Path(data_dir), config.data.sources
     for count in counts:
         # raises an error before hours are spent on the other source counts
-        DatasetConfig.of(count, config).recipe().drawn("train", 0)
+        config.kind.recipe(count).drawn("train", 0)
     options = None if beam_options is None else parse_options(beam_options)
     statuses = [dataset_status(config, count, data_dir, allow_missing=True) for count in counts]
     missing = [status.count for status in statuses if not status.suffices(config)]
@@ -218,7 +218,7 @@ def generate_test_set(
         show_progress: whether to draw a progress bar.
 
     Returns:
-        Its configuration with the overrides, for `evaluate` and `evaluate_foreign`.
+        Its configuration with the overrides, for `evaluate`.
 
     Raises:
         ConfigurationError: there is no such benchmark, or an override would make another test set.

@@ -2,11 +2,12 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from diffkeras.config import Config, format_counts
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import OutputError
 from diffkeras.physics import Example, Family, Medium
 from diffkeras.physics.problem.sides import sides_in_words
@@ -50,13 +51,28 @@ def preview(config: Config, path: str | Path) -> Path:
     if path.suffix.lower() not in (".html", ".htm"):
         raise OutputError(f"a preview is an HTML page, so its name ends in .html, unlike {path}")
     check_file(path)
-    if config.family is not None:
-        return _preview_family(config, path)
+    show = _of_sources if config.kind.family is None else _of_family
+    about, pictures, tables = show(config, "×".join(map(str, config.physics.lattice)))
+    write_report(
+        path,
+        "preview.html.j2",
+        title=f"The data of {config.name}",
+        lead=f"{about} Sides: {sides_in_words(config.physics.medium.sides)}.",
+        production=config.physics.produces,
+        pictures={name: to_png(figure) for name, figure in pictures.items()},
+        configuration=config.to_yaml(),
+        **tables,
+    )
+    return path
+
+
+def _of_sources(config: Config, nodes: str) -> tuple[str, dict[str, Figure], dict[str, Any]]:
+    """A text, pictures and tables of random sources."""
     counts = config.data.sources
     examples = min(MAX_EXAMPLES, config.data.train_examples)
     logger.info("solving %d examples of each of %d source counts", examples, len(counts))
     samples = {
-        count: list(DatasetConfig.of(count, config).recipe().examples("train", range(examples)))
+        count: list(config.kind.recipe(count).examples("train", range(examples)))
         for count in counts
     }
     chosen = sorted({counts[i] for i in np.linspace(0, len(counts) - 1, SHOWN_COUNTS).astype(int)})
@@ -71,29 +87,18 @@ def preview(config: Config, path: str | Path) -> Path:
         first = {f"n = {count}": samples[count][0] for count in chosen}
         problems = {title: example.problem for title, example in first.items()}
         pictures["tissues"] = tissue_figure(problems, [example.field for example in first.values()])
-    rows, columns = config.physics.lattice
-    lengths = [f"{length:.3g}" for length in _diffusion_lengths(config)]
-    write_report(
-        path,
-        "preview.html.j2",
-        title=f"The data of {config.name}",
-        lead=f"{examples} examples for each of {format_counts(counts)} sources on a lattice of "
-        f"{rows}×{columns} nodes. Diffusion length: {' to '.join(lengths)} lattice steps. "
-        f"{_kind(config)} Sides: {sides_in_words(config.physics.medium.sides)}.",
-        production=config.physics.sources == "production",
-        pictures={name: to_png(figure) for name, figure in pictures.items()},
-        configuration=config.to_yaml(),
-        shares=_shares_table(samples),
+    lengths = " to ".join(f"{length:.3g}" for length in _diffusion_lengths(config))
+    about = (
+        f"{examples} examples for each of {format_counts(counts)} sources on a lattice of {nodes} "
+        f"nodes. Diffusion length: {lengths} lattice steps. {_kind(config)}"
     )
-    return path
+    return about, pictures, {"shares": _shares_table(samples)}
 
 
-def _preview_family(config: Config, path: Path) -> Path:
-    """The preview of a family: its geometry, some fields with their parameters, and the draws."""
-    family, data = config.family, config.data
-    assert family is not None
-    assert data.family is not None
-    recipe = DatasetConfig.of(data.sources[0], config).family_recipe()
+def _of_family(config: Config, nodes: str) -> tuple[str, dict[str, Figure], dict[str, Any]]:
+    """The same of a family: its geometry, some fields with their parameters, and the draws."""
+    data, recipe = config.data, config.kind.recipe(1)
+    family: Family = recipe.family
     number = min(FAMILY_EXAMPLES, data.train_examples)
     logger.info("solving %d examples of a family", number)
     samples = list(recipe.examples("train", range(number)))
@@ -105,21 +110,11 @@ def _preview_family(config: Config, path: Path) -> Path:
         "draws": draws_figure(family.names, points),
         "values": values_figure({"": samples}),
     }
-    rows, columns = config.physics.lattice
-    place = "with a parameter out of its range" if data.family.beyond else "within its ranges"
-    write_report(
-        path,
-        "preview.html.j2",
-        title=f"The data of {config.name}",
-        lead=f"{number} examples of one family on a lattice of {rows}×{columns} nodes, {place}. "
-        f"Sides: {sides_in_words(config.physics.medium.sides)}.",
-        production=False,
-        pictures={name: to_png(figure) for name, figure in pictures.items()},
-        configuration=config.to_yaml(),
-        ranges=_ranges_table(family),
-        draws=data.family.draws.replace("_", " ").replace("sobol", "Sobol'"),
+    about = (
+        f"{number} examples of one family on a lattice of {nodes} nodes, {recipe.sampler.place}."
     )
-    return path
+    draws = recipe.sampler.draws.replace("_", " ").replace("sobol", "Sobol'")
+    return about, pictures, {"ranges": _ranges_table(family), "draws": draws}
 
 
 def _ranges_table(family: Family) -> Table:
@@ -134,7 +129,7 @@ def _ranges_table(family: Family) -> Table:
 def _kind(config: Config) -> str:
     """Which fields the sources of these data have, and in which medium."""
     data = config.data
-    if config.physics.sources == "production":
+    if config.physics.produces:
         divided = ", and each field is divided by its maximum" if data.divide_by_maximum else ""
         overlap = " Where discs overlap, their values add." if data.placement.overlap else ""
         return f"Sources produce the decay rate times their values{divided}.{overlap}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, MichaelisMenten, Problem
-from diffkeras.physics.problem.given_sides import GIVEN
+from diffkeras.physics.problem.given_sides import KINDS
 from diffkeras.physics.problem.sides import Side, with_sides
 from diffkeras.representation.network_input import MAPS
 from diffkeras.workflows.source_files import SourceFile
@@ -30,7 +30,7 @@ class ProblemFiles:
             the uptake is the maximum v of Michaelis–Menten uptake, otherwise its rate constant k.
         step: h [length].
         boundary: as of `Medium`.
-        sides: of single sides: the side, the name of a kind in `GIVEN` or of a boundary, and the
+        sides: of single sides: the side, the name of a kind in `KINDS` or of a boundary, and the
             numbers of that kind or the files of them.
         lattice: its sides, or one for all, for lists of discs that name none, and where sides
             alone supply the field.
@@ -147,9 +147,8 @@ def read_side(side: SideFile) -> tuple[str, Side]:
         PhysicsError: a file that is no .npy array of finite numbers.
     """
     name, kind, numbers = side
-    for given in GIVEN.values():
-        if given.name == kind:
-            return name, given(*(_numbers(name, part) for part in numbers))
+    if kind in KINDS:
+        return name, KINDS[kind](*(_numbers(name, part) for part in numbers))
     return name, kind  # type: ignore[return-value]  # Medium checks it
 
 

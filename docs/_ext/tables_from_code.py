@@ -176,15 +176,32 @@ class Measured(SphinxDirective):
     """A benchmark's Markdown table, given by its path from the documentation.
 
     The type is small, because the tables have many columns. With `:ranks: 2` the page shows the
-    rows with rank 1 and 2, and the whole table when the reader unfolds it. With `:folded:` it shows
-    the line above the table, and the table when the reader unfolds it.
+    rows with rank 1 and 2, and the whole table when the reader unfolds it. With `:folded: TITLE` it
+    shows the line above the table, and the table when the reader unfolds it. With `:picture: PATH`,
+    too, picture, line and table are in one fold, which is open but on phones (folds.js).
     """
 
     required_arguments = 1
-    option_spec: ClassVar = {"ranks": directives.positive_int, "folded": directives.flag}
+    option_spec: ClassVar = {
+        "ranks": directives.positive_int,
+        "folded": directives.unchanged,
+        "picture": directives.uri,
+    }
 
     def run(self) -> list[nodes.Node]:
-        """One container with the table and the line above it."""
+        """One container with the table and the line above it, or with these and a picture."""
+        title = self.options.get("folded") or "Table"
+        picture = self.options.get("picture")
+        if picture is None:
+            return [self._table(title)]
+        image = nodes.image(uri=picture, alt=title)
+        folds = nodes.raw("", f"<details open><summary>{title}</summary>", format="html")
+        end = nodes.raw("", "</details>", format="html")
+        container = nodes.container(classes=["measured", "shown"])
+        container += [folds, nodes.paragraph("", "", image), self._table("Table"), end]
+        return [container]
+
+    def _table(self, title: str) -> nodes.Node:
         path = Path(self.env.srcdir) / self.arguments[0]
         self.env.note_dependency(str(path))
         if not path.is_file():
@@ -195,16 +212,14 @@ class Measured(SphinxDirective):
         head, table = (text[: row.start()], text[row.start() :]) if row else (text, "")
         if "ranks" in self.options:
             head, title = best_rows(text, self.options["ranks"]), "All methods"
-        elif "folded" in self.options and table:
-            title = "Table"
-        else:
+        elif "folded" not in self.options or not table:
             found += self.parse_text_to_nodes(text)
-            return [found]
+            return found
         found += self.parse_text_to_nodes(head)
         found += nodes.raw("", f"<details><summary>{title}</summary>", format="html")
         found += self.parse_text_to_nodes(table)
         found += nodes.raw("", "</details>", format="html")
-        return [found]
+        return found
 
 
 def best_rows(text: str, ranks: int) -> str:

@@ -9,8 +9,6 @@ installed where the documentation is built: `make test-frameworks` runs this pag
 `docs/make_framework_pictures.py` drew the picture.
 
 .. image:: /images/train_in_jax.png
-
-.. image:: /images/train_in_jax_phone.png
 """
 
 # sphinx_gallery_thumbnail_path = "images/train_in_jax.png"

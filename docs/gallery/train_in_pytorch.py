@@ -10,8 +10,6 @@ PyTorch isn't installed where the documentation is built. `make test-frameworks`
 `docs/make_framework_pictures.py` drew the picture.
 
 .. image:: /images/train_in_pytorch.png
-
-.. image:: /images/train_in_pytorch_phone.png
 """
 
 # sphinx_gallery_thumbnail_path = "images/train_in_pytorch.png"

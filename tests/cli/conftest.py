@@ -5,6 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
+DISCS = "lattice: [24, 32]\nsources:\n  - {row: 8, column: 9, radius: 3, value: 1.0}\n"
+
 
 @pytest.fixture
 def place(tmp_path, tiny_file, tiny, monkeypatch):
@@ -19,3 +21,11 @@ def place(tmp_path, tiny_file, tiny, monkeypatch):
     (tmp_path / "study.yaml").write_text(study)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def discs(tmp_path):
+    """A list of discs as a file."""
+    file = tmp_path / "discs.yaml"
+    file.write_text(DISCS)
+    return file

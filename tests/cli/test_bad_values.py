@@ -5,9 +5,9 @@ as they were. New options need an entry in `BAD_VALUES`, or these tests fail.
 """
 
 import pytest
-from refusals import assert_refused, files_below, invoke, words_of
 
 from diffkeras.cli import main
+from tests.helpers.refusals import assert_refused, files_below, invoke, words_of
 
 NUMBERS = ("", "x", "nan", "-1", "1,5", "9" * 400, "0x1g", "1e999")
 WHOLE = (*NUMBERS, "0", "1.5", "1e3", "true")
@@ -78,6 +78,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "surrogates": ("", "missing"),
     "tflops": (*NUMBERS, "0", "inf"),
     "unit": ("", "µm", r"$\foo$"),
+    "field_unit": ("", "mmHg", r"$\foo$"),
     "uptake": (*NUMBERS, "inf"),
     "worker_timeout": (*NUMBERS, "0"),
 }

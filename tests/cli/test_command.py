@@ -18,15 +18,7 @@ from diffkeras.errors import PhysicsError
 
 logger = logging.getLogger("diffkeras.workflows.some")
 
-DISCS = "lattice: 16\nsources: [{row: 8, column: 8, radius: 2, value: 1}]\n"
 COMMAND = [sys.executable, "-c", "from diffkeras.cli import main; main(prog_name='diffkeras')"]
-
-
-@pytest.fixture
-def discs(tmp_path):
-    file = tmp_path / "discs.yaml"
-    file.write_text(DISCS)
-    return file
 
 
 @pytest.fixture
@@ -59,7 +51,7 @@ def test_an_error_of_any_kind_is_one_short_line(
     diffkeras, broken, discs, tmp_path, error, status, words
 ):
     broken(error)
-    result = diffkeras("solve", discs, "--lattice", 16, "-o", tmp_path / "field.npy")
+    result = diffkeras("solve", discs, "--lattice", "24x32", "-o", tmp_path / "field.npy")
     [line] = result.stderr.splitlines()
     assert (result.exit_code, result.stdout) == (status, "")
     assert line.startswith("Error: ")
@@ -199,4 +191,4 @@ def test_a_terminal_that_lacks_a_character_gets_an_escape(discs, tmp_path):
         env={**os.environ, "PYTHONIOENCODING": "koi8-r"},
     )
     assert done.returncode == 0, done.stderr
-    assert "(16\\xd716 float64)" in done.stdout
+    assert "(24\\xd732 float64)" in done.stdout

@@ -6,7 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
-from refusals import assert_refused, damaged, files_below, invoke
+
+from tests.helpers.refusals import assert_refused, damaged, files_below, invoke
 
 
 def npy(header: bytes) -> bytes:

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from refusals import assert_refused, files_below
 
 import diffkeras as dk
 from diffkeras.cli import main
 from diffkeras.surrogates.shipped import SHIPPED
+from tests.helpers.refusals import assert_refused, files_below
 
 
 def test_predict_takes_a_name(tmp_path, monkeypatch):

@@ -7,15 +7,7 @@ from PIL import Image
 import diffkeras as dk
 from diffkeras.workflows.field_files import write_fields
 from diffkeras.workflows.source_files import SourceFile
-
-DISCS = "lattice: [24, 32]\nsources:\n  - {row: 8, column: 9, radius: 3, value: 1.0}\n"
-
-
-@pytest.fixture
-def discs(tmp_path):
-    file = tmp_path / "discs.yaml"
-    file.write_text(DISCS)
-    return file
+from tests.cli.conftest import DISCS
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".NPY", ".npz", ".tif", ".png"])

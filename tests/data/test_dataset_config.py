@@ -4,7 +4,7 @@ import pytest
 
 from diffkeras.config import DataConfig, PhysicsConfig, from_yaml, load_config, parse_config
 from diffkeras.config.yaml_io import to_yaml
-from diffkeras.data.dataset_config import DatasetConfig, differences
+from diffkeras.data.dataset_config import DatasetConfig, differing_identities
 
 
 @pytest.mark.parametrize(
@@ -164,6 +164,6 @@ def test_differences_of_identities_name_what_is_left_out():
     fixed = parse_config({})
     production = fixed.with_overrides({"physics.sources": "production"})
     here, there = (DatasetConfig.of(5, c).identity() for c in (fixed, production))
-    assert differences(there, here) == {"production": (True, False)}
-    assert differences(here, there) == {"production": (False, True)}
-    assert differences(here, here) == {}
+    assert differing_identities(there, here) == {"production": (True, False)}
+    assert differing_identities(here, there) == {"production": (False, True)}
+    assert differing_identities(here, here) == {}

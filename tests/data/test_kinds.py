@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from generation_tools import examples_hash, generate_dataset
 
 import diffkeras as dk
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.reading.batches import stream_batches, training_batches
 from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.verify import plan_checks, run_checks
@@ -20,6 +18,7 @@ from diffkeras.physics import ExampleRecipe, Medium, TissueSampler
 from diffkeras.representation.network_input import MAPS
 from diffkeras.representation.target import unpack_target
 from diffkeras.workflows import generate, verify
+from tests.helpers.generation_tools import examples_hash, generate_dataset
 from tfds_builders import Builder, DiffusionFieldsConfig
 
 UNITS = {"physics.step": 0.5, "physics.diffusivity": 3.0}
@@ -88,7 +87,7 @@ def made_dir(config, tmp_path_factory):
 
 
 def recipe_of(config: Config, count: int = 2) -> ExampleRecipe:
-    return DatasetConfig.of(count, config).recipe()
+    return config.kind.recipe(count)
 
 
 def examples_of(*arguments: Any) -> list[dict[str, Any]]:

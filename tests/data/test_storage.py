@@ -4,8 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generation_tools import generate_dataset
-from lean_runs import lean_training
 
 from diffkeras.config import Config
 from diffkeras.data import check_dataset, dataset_status, raw_dataset
@@ -13,6 +11,8 @@ from diffkeras.data.dataset_config import VERSION
 from diffkeras.data.storage import check_records
 from diffkeras.errors import DataError, InUseError, OutputError, PackingError
 from diffkeras.workflows import generate, verify
+from tests.helpers.generation_tools import generate_dataset
+from tests.helpers.lean_runs import lean_training
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,7 +82,7 @@ def test_other_physics_lie_elsewhere(tiny, data_dir, change):
 def test_metadata_of_other_physics_are_refused(tiny, own_data):
     file = dataset_status(tiny, 1, own_data).path / "metadata.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "decay": 0.7}))
-    with pytest.raises(DataError, match=r"other physics.*decay 0.7 instead of 0.05"):
+    with pytest.raises(DataError, match=r"other physics.*decay 0.7 there, 0.05 here"):
         check_dataset(tiny, 1, own_data)
     with pytest.raises(DataError, match="other physics"):
         generate(tiny, own_data)

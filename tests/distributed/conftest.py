@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lean_runs import lean_training
-from new_process import NewProcess
 
 from diffkeras.config import Config
 from diffkeras.distributed.cluster import Cluster
+from tests.helpers.lean_runs import lean_training
+from tests.helpers.new_process import NewProcess
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("worker_training.py")

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-from tables import read_csv
 
 from diffkeras.distributed import process_group
 from diffkeras.distributed.cluster import Cluster
 from diffkeras.distributed.process_group import ProcessGroup, check_single_process
 from diffkeras.errors import ConfigurationError, DataError, WorkerError, WorkerLostError
 from diffkeras.workflows import train
+from tests.helpers.tables import read_csv
 
 TWO = Cluster(("a:1000", "b:2000"), 1)
 

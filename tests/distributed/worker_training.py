@@ -10,12 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lean_runs import lean_training
-from stopped_training import hit_at
-
 from diffkeras.config import load_config
 from diffkeras.errors import DiffkerasError
 from diffkeras.system.tensorflow_setup import load_tensorflow
+from tests.helpers.lean_runs import lean_training
+from tests.helpers.stopped_training import hit_at
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Models compared by their predictions."""
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ def test_models_are_ranked_by_their_errors(split, tmp_path):
     first, second = text.splitlines()[6:8]
     assert first.startswith("| near/er | 0.1 |")
     assert second.startswith("| half | 0.4 ± 0.1 |")
-    assert "\n| [near/er](https://a.org) | 0 |" in text
+    assert "\n| [near/er](https://a.org) | nobody | 0 |" in text
     assert r"| \<b\> |" in text
     assert "\n| half | 1.5 | 2 | 20,000 |  |  |  |\n| near/er |  |  |" in text
 
@@ -175,3 +176,10 @@ def test_the_command_prints_and_writes_the_table(diffkeras, split, tmp_path, mon
     diffkeras("leaderboard", path, "-o", tmp_path / "board", "--bounds", 0)
     table = (tmp_path / "board" / "leaderboard.csv").read_text().splitlines()
     assert table[0] == "benchmark,split,model,seed,relative_l2,max_error,mae"
+
+
+def test_the_help_names_the_keys_of_a_manifest():
+    from diffkeras.cli.benchmark_data import leaderboard as command
+
+    named = set(re.findall(r"\w+", command.help))
+    assert set(Manifest.model_fields) <= named

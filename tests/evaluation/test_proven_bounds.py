@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from known_networks import produced, surrogate_of
 
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.proven_bounds import measure_bounds
 from diffkeras.physics import Problem, Sources
+from tests.helpers.known_networks import produced, surrogate_of
 
 
 def test_errors_of_production_are_divided_as_the_dataset_is(tiny):

@@ -1,13 +1,12 @@
 """Problems of a configuration's test split, without datasets."""
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import Problem
 
 
 def drawn_problems(config: Config, count: int, number: int) -> Problem:
     """The batch of the first test images of one source count."""
-    recipe = DatasetConfig.of(count, config).recipe()
+    recipe = config.kind.recipe(count)
     return Problem.batch(
         [
             recipe.problem(

@@ -15,8 +15,12 @@ from diffkeras.physics.problem.maps import problem_of_maps
 KINDS = [("source_images",), ("production",), ("source_images", "production")]
 
 
-def images_of(lattice: tuple[int, int], counts: tuple[int, ...] = (1, 3, 2)) -> NDArray:
-    drawn = [sample_sources(n, lattice, radius=(1, 4), rng=n) for n in counts]
+def images_of(
+    lattice: tuple[int, int],
+    counts: tuple[int, ...] = (1, 3, 2),
+    radius: tuple[float, float] = (1, 4),
+) -> NDArray[np.float32]:
+    drawn = [sample_sources(n, lattice, radius=radius, rng=n) for n in counts]
     return np.stack([sources.image(lattice) for sources in drawn])
 
 
@@ -42,20 +46,7 @@ def error(fields: tf.Tensor, truth: NDArray) -> float:
 LATTICE, MEDIUM = (24, 31), Medium(2.0, 1 / 50, 0.5, ("absorbing", "periodic"))
 
 
-REFERENCE = 1e-14  # relative error of `RandomProblem.exact`, and of float64 differences from it
-
-
-def maps(
-    rng: np.random.Generator, lattice: tuple[int, ...], medium: Medium
-) -> dict[str, np.ndarray]:
-    """Diffusivities over up to eight decades, by nodes or regions, and decays that may be 0."""
-    decades = rng.choice([0.0, 1.0, 3.0, 7.9])
-    coarse = rng.uniform(-decades / 2, decades / 2, (-(-lattice[0] // 5), -(-lattice[1] // 5)))
-    regions = np.kron(coarse, np.ones((5, 5)))[: lattice[0], : lattice[1]]
-    nodes = rng.uniform(-decades / 2, decades / 2, lattice)
-    decays = 10 ** rng.uniform(0, 2, lattice) * rng.choice([1.0, rng.choice([0.0, 1.0])], lattice)
-    diffusivity = medium.diffusivity * 10 ** (regions if rng.random() < 0.5 else nodes)
-    return {"diffusivity": diffusivity, "decay": medium.decay * decays}
+REFERENCE = 1e-14  # relative error of differences in float64
 
 
 @cache

@@ -3,14 +3,14 @@
 import numpy as np
 
 import diffkeras as dk
-from tests.helpers.plain_equations import random_general_problem
+from tests.helpers.random_problems import moderate_problem
 
 WIDEST = 4.0  # factor between a part's value and the ends of its range
 
 
 def random_family(seed: int) -> dk.Family:
     """A family of a random problem: some parts as a whole, some in a region."""
-    problem = random_general_problem(seed)
+    problem = moderate_problem(seed)
     rng = np.random.default_rng([seed, 2])
     parameters, regions = {}, {}
     for name, part in dk.parts_of(problem).items():

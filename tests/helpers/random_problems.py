@@ -1,126 +1,193 @@
-"""Random problems of every kind that is accepted, with their exact fields."""
+"""Random problems of every kind that is accepted, with their fields."""
 
 import math
 import re
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import scipy.sparse.linalg
 from numpy.typing import NDArray
 
-from diffkeras.physics import FixedFlux, FixedValue, Medium, Robin
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import (
+    CappedUptake,
+    FixedFlux,
+    FixedValue,
+    Medium,
+    MichaelisMenten,
+    Problem,
+    Robin,
+)
 from diffkeras.physics.arguments import LARGEST
-from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import finite_volumes
-from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.problem.sides import AxisSides, both_sides
+from diffkeras.physics.problem.sides import AxisSides
+from tests.helpers.plain_equations import reference
 
 BOUNDARIES = ("absorbing", "reflecting", "periodic")
-REFINEMENTS = 60
+# terms that a problem has or may have, beside fixed values, diffusion and decay
+TERMS = ("production", "sides", "maps", "uptake")
 EXACT = 1e-15  # relative to the largest value: far below every tolerance
+KNOWN = 1e-13  # fields that are less certain are left out
+NO_SOLUTION = "there is no steady state|every constant solves|would grow without limit"
 
 
 @dataclass(frozen=True)
-class RandomProblem:
-    """A problem with its exact field.
+class KnownProblem:
+    """A problem, one image or a batch, with its exact field.
 
     Attributes:
-        exact: on the lattice in extended precision, relative to its largest |value|, `scale`.
-        doubt: at most the error of `exact`.
+        exact: (images, *lattice) in extended precision.
+        doubts: (images,), at most the errors of `exact`.
     """
 
-    medium: Medium
-    image: NDArray[np.float64] | None
-    fixed: NDArray[np.bool_] | None
-    production: NDArray[np.float64] | None
-    scale: float
+    problem: Problem
     exact: NDArray[np.longdouble]
-    doubt: float = 0.0
+    doubts: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, problem: Problem) -> "KnownProblem | None":
+        """None if all its nodes are 0 or fixed, or its field isn't found."""
+        fields, doubts = zip(*map(reference, problem.images), strict=True)
+        sizes = np.abs(fields).max(axis=tuple(range(1, 1 + len(problem.lattice))))
+        if problem.fixed.all() or not sizes.all() or not (np.array(doubts) <= KNOWN * sizes).all():
+            return None
+        return cls(problem, np.stack(fields), np.array(doubts) + EXACT * sizes)
 
     @property
-    def is_uniform(self) -> bool:
-        """Whether transforms solve it: Robin sides change the decay next to them."""
-        sides = (side for entry in self.medium.sides for side in both_sides(entry))
-        return self.medium.is_uniform and not any(isinstance(side, Robin) for side in sides)
+    def sizes(self) -> NDArray[np.longdouble]:
+        """The largest |value| of each image."""
+        return np.abs(self.exact).reshape(len(self.exact), -1).max(axis=1)
 
-    def error(self, field: NDArray) -> float:
-        """The largest error of a field on the free nodes, relative to `scale`."""
-        if self.image is None:
-            return float(self.errors(field).max())
-        assert np.array_equal(field[self.fixed], self.image.astype(field.dtype)[self.fixed])
-        return float(self.errors(field)[~self.fixed].max())
+    def shaped(self, values: Any) -> NDArray[Any]:
+        """Values of images or nodes, of (images, 1, …) or (images, *lattice)."""
+        axes = (1,) * len(self.problem.lattice)
+        per_node = np.size(values) == self.exact.size > len(self.exact)
+        return np.reshape(values, self.exact.shape if per_node else (-1, *axes))
 
     def errors(self, field: NDArray) -> NDArray[np.longdouble]:
-        """The error on every node, relative to `scale`."""
-        return np.abs(field.astype(np.longdouble) / np.longdouble(self.scale) - self.exact)
+        """On every node, (images, *lattice), at least; 0 where the reference may be wrong."""
+        errors = np.abs(field.astype(np.longdouble).reshape(self.exact.shape) - self.exact)
+        return np.maximum(errors - self.shaped(self.doubts), 0)
 
 
-LARGEST_SIDES = {2: [40, 24], 3: [11, 8]}  # by the number of dimensions, one more
+def known_problem(seed: Any, **options: Any) -> KnownProblem | None:
+    """The problem of a seed with its field; None if it has none, or it isn't found."""
+    try:
+        return KnownProblem.of(random_problem(seed, **options))
+    except PhysicsError as error:
+        if not re.search(NO_SOLUTION, str(error)):
+            raise
+        return None
 
 
-def random_problem(
-    seed: int | tuple[int, ...],
+@dataclass(frozen=True)
+class Units:
+    """A usual diffusivity, the step and a usual concentration."""
+
+    diffusivity: float = 1.0
+    step: float = 1.0
+    amount: float = 1.0
+
+    @classmethod
+    def random(cls, rng: np.random.Generator, *, extreme: bool) -> "Units":
+        """Often 1, else any that occur, or any that are accepted."""
+        ranges = ((-9, 9), (-20, 20), (-18, 29)) if extreme else ((-9, 6), (-3, 3), (-12, 8))
+        rate, step, amount = (
+            float(10 ** rng.choice([0.0, 0.0, rng.uniform(*ends)])) for ends in ranges
+        )
+        return cls(rate if extreme else rate * step**2, step, amount)
+
+
+def random_problem(seed: Any, **options: Any) -> Problem:
+    """The problem of a seed; options are those of `random_arguments`.
+
+    Raises:
+        PhysicsError: if the problem has no solution.
+    """
+    return Problem(**random_arguments(seed, **options))
+
+
+def random_arguments(
+    seed: Any,
     *,
-    produces: bool = False,
+    terms: tuple[str, ...] = (),
+    maybe: tuple[str, ...] = (),
     dimensions: int = 2,
     lattice: tuple[int, ...] | None = None,
     medium: Medium | None = None,
-) -> RandomProblem | None:
-    """The problem of a seed, with a production or without, on a given lattice and medium or not.
+    units: Units | None = None,
+    moderate: bool = False,
+) -> dict[str, Any]:
+    """The arguments of the problem of a seed, which may have no solution.
 
-    None if all its free nodes are 0, it has no solution, or its exact field isn't found.
+    Args:
+        seed: of all draws, or their generator.
+        terms: those of `TERMS` that it has.
+        maybe: those that it has with a probability of a half.
+        dimensions: 2 or 3.
+        lattice: drawn by default, with up to 39 nodes a side; 12 with uptake, 6 if all moderate.
+        medium: drawn by default.
+        units: drawn by default, extreme ones where no uptake makes problems hard.
+        moderate: factors of ten between numbers, positive values, and units of 1.
     """
     rng = np.random.default_rng(seed)
-    lattice = lattice or random_lattice(rng, dimensions)
-    medium = medium or _medium(rng, lattice)
-    fixed = _mask(rng, lattice)
-    scale = float(10 ** rng.choice([0.0, 0.0, 0.0, rng.uniform(-18, 29)]))
-    values = rng.choice(["uniform", "signs", "orders", "one"])
-    image = {
-        "uniform": rng.uniform(-1, 1, lattice),
-        "signs": rng.choice([-1.0, 1.0], lattice),
-        "orders": 10 ** rng.uniform(-12, 0, lattice),
-        "one": np.ones(lattice),
-    }[values]
-    image = np.where(fixed, image * scale, 0.0)
-    production = _production(rng, medium, lattice, scale) if produces else None
-    closed = medium.is_closed and not np.any(medium.decay)
-    if closed and not fixed.any():
-        return None
-    equations = Equations(Problem(image, medium=medium, fixed=fixed, production=production))
-    if not equations.scale or fixed.all():
-        return None
-    exact = _exact(equations)
-    if exact is None:
-        return None
-    largest = np.abs(exact).max(where=~fixed, initial=0.0)
-    largest = max(largest, np.abs(equations.ring_values).max(initial=0.0))
-    given = (image, fixed) if fixed.any() or production is None else (None, None)
-    size = float(largest * equations.scale)
-    exact = exact * np.longdouble(equations.scale) / np.longdouble(size)
-    return RandomProblem(medium, *given, production, size, exact)
+    terms = {*terms, *(term for term in maybe if rng.random() < 0.5)}
+    saturates = "uptake" in terms
+    small = saturates or moderate
+    if lattice is None:
+        lattice = random_lattice(rng, dimensions, small=small)
+    if units is None:
+        units = Units() if moderate else Units.random(rng, extreme=not saturates)
+    if medium is None:
+        medium = _medium(rng, lattice, units, terms, moderate)
+    fixed = _fixed(rng, lattice, moderate)
+    values, production = _values(rng, lattice, moderate) * units.amount, None
+    if "production" in terms or (moderate and not fixed.any()):
+        if moderate:
+            production = rng.uniform(0, 0.5, lattice) * medium.unit
+        elif saturates:
+            share = 10 ** rng.uniform(-3, 0) * (rng.random(lattice) < rng.choice([0.1, 1.0]))
+            production = rng.uniform(0, share, lattice) * medium.unit * units.amount
+        else:
+            production = _production(rng, medium, lattice, units.amount)
+    uptake = _uptake(rng, lattice, medium, units.amount, moderate) if saturates else None
+    values = np.abs(values) if saturates else values
+    return {
+        "source_image": values * fixed,
+        "fixed": fixed,
+        "production": production,
+        "uptake": uptake,
+        "medium": medium,
+    }
 
 
-def random_lattice(rng: np.random.Generator, dimensions: int = 2) -> tuple[int, ...]:
-    """Numbers of nodes of all axes."""
-    side = LARGEST_SIDES[dimensions][int(rng.integers(2))]
+def moderate_problem(seed: int) -> Problem:
+    """A small problem of any kind in two or three dimensions, of moderate contrasts."""
+    dimensions = 3 if np.random.default_rng([seed, 1]).random() < 0.2 else 2
+    return random_problem(seed, maybe=TERMS, dimensions=dimensions, moderate=True)
+
+
+def random_lattice(
+    rng: np.random.Generator, dimensions: int = 2, *, small: bool = False
+) -> tuple[int, ...]:
+    """Numbers of nodes of all axes, often few."""
+    most = {(2, False): [40, 24], (3, False): [11, 8], (2, True): [7, 13], (3, True): [4, 7]}
+    side = most[dimensions, small][int(rng.integers(2))]
     return tuple(int(n) for n in rng.integers(1, side, dimensions))
 
 
-def any_prediction(problem: RandomProblem, rng: np.random.Generator) -> NDArray[np.float64]:
-    """A prediction of the problem's field, from exact to meaningless."""
-    exact = (problem.exact * problem.scale).astype(np.float64)
-    noise = rng.standard_normal(exact.shape)
+def any_prediction(rng: np.random.Generator, exact: NDArray[np.longdouble]) -> NDArray[np.float64]:
+    """A prediction of a field, from exact to meaningless."""
+    noise, size = rng.standard_normal(exact.shape), float(np.abs(exact).max())
     kinds = {
         "close": exact * (1 + 1e-3 * noise),
-        "noise": exact + 10 ** rng.uniform(-8, 1) * problem.scale * noise,
+        "noise": exact + 10 ** rng.uniform(-8, 1) * size * noise,
         "exact": exact,
         "zeros": 0 * exact,
+        "small": 1e-40 * noise,
         "huge": 1e30 * noise,
         "not finite": np.where(noise > 1, np.nan, np.where(noise < -1, np.inf, exact)),
     }
-    return kinds[rng.choice(list(kinds))]
+    return kinds[rng.choice(list(kinds))].astype(np.float64)
 
 
 def promised(error: Exception) -> float:
@@ -130,82 +197,80 @@ def promised(error: Exception) -> float:
     return float(found[1])
 
 
-def _production(
-    rng: np.random.Generator, medium: Medium, lattice: tuple[int, ...], scale: float
-) -> NDArray[np.float64]:
-    """Of sizes that give fields from much smaller to much larger than the fixed values."""
-    kind = rng.choice(["uniform", "noise", "few nodes", "balanced", "alternating"])
-    shape = {
-        "uniform": np.ones(lattice),
-        "noise": rng.standard_normal(lattice),
-        "few nodes": (rng.random(lattice) < 0.05) * rng.uniform(-0.2, 1, lattice),
-        "balanced": rng.permutation(np.arange(np.prod(lattice)) * 1.0).reshape(lattice),
-        "alternating": (-1.0) ** np.indices(lattice).sum(axis=0),
-    }[kind]
-    if kind == "balanced":
-        shape = shape - np.flip(shape)
-    size = np.clip(scale * 10 ** rng.choice([0.0, -3.0, rng.uniform(-12, 8)]), 1e-18, 1e18)
-    return medium.unit * size * shape / max(np.abs(shape).max(), 1.0)
-
-
-def random_walls(seed: int, dimensions: int = 2) -> RandomProblem | None:
-    """A problem whose sides may differ, absorb or reflect, or have given values and fluxes."""
-    rng = np.random.default_rng([seed, 2])
-    lattice = random_lattice(rng, dimensions)
-    medium = _medium(rng, lattice)
-    size = 10 ** rng.uniform(-2, 2)
-    flux = size * np.max(medium.diffusivities[0]) / medium.step
-    medium = replace(medium, boundary=random_sides(rng, lattice, size, flux))
-    options = {"produces": bool(rng.random() < 0.3), "dimensions": dimensions}
-    return random_problem((seed, 3), lattice=lattice, medium=medium, **options)
-
-
 def random_sides(
-    rng: np.random.Generator, lattice: tuple[int, ...], value: float, flux: float
+    rng: np.random.Generator, lattice: tuple[int, ...], units: Units, *, moderate: bool = False
 ) -> tuple[AxisSides, ...]:
-    """Sides of all kinds, with values and fluxes at most of the given sizes."""
+    """Sides of all kinds, with values and fluxes at most of the units."""
     sides: list[AxisSides] = []
+    least, speed = 0.0 if moderate else -1.0, units.diffusivity / units.step
     for axis in range(len(lattice)):
         shape = lattice[:axis] + lattice[axis + 1 :]
-        shares = [rng.uniform(-1, 1, shape), float(rng.uniform(0, 1))]
-        pair = []
+        pair: list[Any] = []
         for _ in range(2):
-            share = shares[int(rng.integers(2))]
-            exchange = np.clip(np.abs(share) * flux / value, 0.0, LARGEST)
-            given = (
-                FixedValue(share * value),
-                FixedFlux(np.clip(share * flux, -LARGEST, LARGEST)),
-                Robin(exchange, share * value),
-            )
+            share: Any = rng.uniform(least, 1, shape)
+            if rng.random() < 0.5:
+                share = float(rng.uniform(0, 1))
+            exchange = 10 ** rng.uniform(-1 if moderate else -2, 0.5 if moderate else 2)
+            exchange = np.clip(np.abs(share) * exchange * speed, 0.0, LARGEST)
+            flux = np.clip(share * speed * units.amount, -LARGEST, LARGEST)
+            value = share * units.amount
+            given = FixedValue(value), FixedFlux(flux), Robin(exchange, value)
             pair.append(("absorbing", "reflecting", *given)[int(rng.integers(5))])
         sides.append("periodic" if rng.random() < 0.2 else (pair[0], pair[1]))
     return tuple(sides)
 
 
-def _medium(rng: np.random.Generator, lattice: tuple[int, ...]) -> Medium:
-    dimensions = len(lattice)
-    boundary = tuple(rng.choice(BOUNDARIES, dimensions).tolist())
-    step = float(10 ** rng.choice([0.0, 0.0, rng.uniform(-3, 3), rng.uniform(-20, 20)]))
-    rate = float(10 ** rng.choice([0.0, 0.0, rng.uniform(-9, 9)]))
-    decays = np.array([0.0, 1 / 400, 10 ** rng.uniform(-4, 1), 10 ** rng.uniform(-15, 9)])
-    share = float(rng.choice(decays))  # γh²/D
-    diffusivity: object = rate
-    if rng.random() < 0.3:
-        other = rate * 10 ** rng.uniform(-3, 3)
-        diffusivity = (rate, other, rate)[:dimensions]
-    if rng.random() < 0.4:
-        decades = rng.choice([0.5, 3.0, 7.9])
-        diffusivity = rate * 10 ** rng.uniform(-decades / 2, decades / 2, lattice)
-        if rng.random() < 0.3:  # a wall that lets little pass
-            diffusivity = np.full(lattice, rate)
-            diffusivity[..., lattice[-1] // 2] *= 10 ** -rng.uniform(1, 8)
-        if rng.random() < 0.5:
-            share = share * rng.choice([0.0, 1.0], lattice)
+def random_maps(
+    rng: np.random.Generator, lattice: tuple[int, ...], medium: Medium
+) -> dict[str, NDArray[np.float64]]:
+    """Diffusivities over up to eight decades, by nodes or regions, and decays that may be 0."""
+    decades = rng.choice([0.0, 1.0, 3.0, 7.9])
+    coarse = rng.uniform(-decades / 2, decades / 2, [-(-side // 5) for side in lattice])
+    for axis, side in enumerate(lattice):
+        coarse = np.repeat(coarse, 5, axis).take(range(side), axis)
+    nodes = rng.uniform(-decades / 2, decades / 2, lattice)
+    some = (rng.random(lattice) < 0.8) | (rng.random() < 0.5)
+    decay = medium.decay * 10 ** rng.uniform(0, 2, lattice) * some
+    logarithm = coarse if rng.random() < 0.5 else nodes
+    return {"diffusivity": medium.diffusivities[0] * 10**logarithm, "decay": decay}
+
+
+def _medium(
+    rng: np.random.Generator,
+    lattice: tuple[int, ...],
+    units: Units,
+    terms: set[str],
+    moderate: bool,
+) -> Medium:
+    boundary: Any = tuple(rng.choice(BOUNDARIES, len(lattice)).tolist())
+    if "sides" in terms:
+        boundary = random_sides(rng, lattice, units, moderate=moderate)
+    step = units.step * (rng.uniform(0.5, 2) if moderate else 1.0)
+    rate, widest = units.diffusivity, 1.0 if moderate else 3.0
+    share = rng.choice([0.0, 1 / 400, 10 ** rng.uniform(-4, 1), 10 ** rng.uniform(-15, 9)])
+    if moderate or "uptake" in terms:
+        share = 10 ** rng.uniform(-2, -0.3) if moderate or rng.random() < 0.7 else 0.0
+    diffusivity: Any = rate
+    kind = rng.choice(["uniform", "axes", "nodes", "nodes", "wall"])
+    if "maps" in terms or (kind == "nodes" and not moderate):
+        maps = random_maps(rng, lattice, Medium(rate, share * rate, dimensions=len(lattice)))
+        diffusivity = maps["diffusivity"]
+        share = share * maps["decay"] / max(maps["decay"].max(), 1e-300)
+        if moderate:
+            diffusivity = rate * 10 ** rng.uniform(-0.5, 0.5, lattice)
+            share = np.max(share) * 10 ** rng.uniform(-1, 0, lattice)
+    elif kind == "axes":
+        diffusivity = tuple(rate * 10 ** rng.uniform(-widest / 2, widest / 2, len(lattice)))
+    elif kind == "wall" and not moderate:  # it lets little pass
+        diffusivity = np.full(lattice, rate)
+        diffusivity[..., lattice[-1] // 2] *= 10 ** -rng.uniform(1, 7.9)
     decay = share * np.max(diffusivity) / step**2
-    return Medium(diffusivity, decay, step, boundary, dimensions)
+    return Medium(diffusivity, decay, step, boundary, len(lattice))
 
 
-def _mask(rng: np.random.Generator, lattice: tuple[int, ...]) -> NDArray[np.bool_]:
+def _fixed(rng: np.random.Generator, lattice: tuple[int, ...], moderate: bool) -> NDArray[np.bool_]:
+    if moderate:
+        return rng.random(lattice) < rng.choice([0.0, 0.1, 0.4])
     fixed = rng.random(lattice) < rng.choice([0.0, 0.02, 0.2, 0.7])
     for _ in range(int(rng.integers(0, 3))):
         corner = rng.integers(0, lattice)
@@ -214,35 +279,48 @@ def _mask(rng: np.random.Generator, lattice: tuple[int, ...]) -> NDArray[np.bool
     return fixed
 
 
-def _exact(equations: Equations) -> NDArray[np.longdouble] | None:
-    """The field over `equations.scale` by a sparse direct solve, refined in extended precision."""
-    medium = equations.problem.medium.normalised()
-    volumes = finite_volumes(equations.lattice, medium)
-    free = ~equations.fixed
-    values = equations.values.astype(np.longdouble) / np.longdouble(equations.scale)
-    field = np.where(free, 0.0, values)
-    matrix, _ = volumes.free_system(equations.values, equations.fixed)
-    try:
-        factors = scipy.sparse.linalg.splu(matrix.tocsc())
-    except RuntimeError:  # singular to rounding
-        return None
-    sizes = []  # of the corrections, as shares of the field
-    supply = np.longdouble(0.0) if equations.supply is None else equations.supply / equations.scale
-    supply = np.broadcast_to(supply, equations.lattice)[free]
-    decay = np.broadcast_to(medium.decay, equations.lattice)
-    for _ in range(REFINEMENTS):
-        residual = supply - volumes.apply(field)[free]
-        largest = np.abs(residual).max() or np.longdouble(1.0)
-        correction = factors.solve((residual / largest).astype(np.float64)) * largest
-        if free.all() and medium.is_closed:
-            # a slow decay determines the constant poorly, and the balance Σγu = Σs precisely
-            lost = (decay * (field + correction.reshape(field.shape))).sum()
-            correction += (math.fsum(supply.tolist()) - lost) / decay.sum(dtype=np.longdouble)
-        field[free] += correction
-        size = max(np.abs(field[free]).max(), np.abs(equations.ring_values).max(initial=0.0))
-        sizes.append(float(np.abs(correction).max() / (size or 1.0)))
-        if sizes[-1] < EXACT / 100:
-            break
-    # the corrections must fall geometrically for the last one to bound the error
-    falling = all(later < earlier / 2 for earlier, later in pairwise(sizes))
-    return field if sizes[-1] < EXACT / 100 and falling else None
+def _values(
+    rng: np.random.Generator, lattice: tuple[int, ...], moderate: bool
+) -> NDArray[np.float64]:
+    kinds = {
+        "uniform": rng.uniform(-1, 1, lattice),
+        "signs": rng.choice([-1.0, 1.0], lattice),
+        "orders": 10 ** rng.uniform(-12, 0, lattice),
+        "one": np.ones(lattice),
+    }
+    return rng.uniform(0.2, 2, lattice) if moderate else kinds[rng.choice(list(kinds))]
+
+
+def _production(
+    rng: np.random.Generator, medium: Medium, lattice: tuple[int, ...], scale: float
+) -> NDArray[np.float64]:
+    """Of sizes that give fields from much smaller to much larger than the fixed values."""
+    kinds = {
+        "uniform": np.ones(lattice),
+        "noise": rng.standard_normal(lattice),
+        "few nodes": (rng.random(lattice) < 0.05) * rng.uniform(-0.2, 1, lattice),
+        "balanced": rng.permutation(np.arange(math.prod(lattice)) * 1.0).reshape(lattice),
+        "alternating": (-1.0) ** np.indices(lattice).sum(axis=0),
+    }
+    kind = rng.choice(list(kinds))
+    shape = kinds[kind] - np.flip(kinds[kind]) * (kind == "balanced")
+    size = np.clip(scale * 10 ** rng.choice([0.0, -3.0, rng.uniform(-12, 8)]), 1e-18, 1e18)
+    return medium.unit * size * shape / max(np.abs(shape).max(), 1.0)
+
+
+def _uptake(
+    rng: np.random.Generator,
+    lattice: tuple[int, ...],
+    medium: Medium,
+    amount: float,
+    moderate: bool,
+) -> MichaelisMenten | CappedUptake:
+    """Of cells, or everywhere the same."""
+    shape = () if rng.random() < 0.3 else lattice
+    cells = (rng.random(shape) < rng.choice([0.1, 0.5, 1.0])) | moderate
+    decades = (-2, 0) if moderate else (-3, 2)
+    maximum = cells * 10 ** rng.uniform(*decades, shape) * medium.unit * amount
+    constant = 10 ** rng.uniform(-1 if moderate else -2, 0.5, shape) * amount
+    if rng.random() < 0.4:
+        return CappedUptake(maximum, 10 ** rng.uniform(*decades, shape) * medium.unit)
+    return MichaelisMenten(maximum, constant)

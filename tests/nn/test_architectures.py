@@ -84,7 +84,7 @@ def test_mixed_precision_field_is_float32(name):
 
 @every_architecture
 def test_sides_are_those_that_the_network_takes(name):
-    sides = ARCHITECTURES[name].sides(SMALL)
+    sides = ARCHITECTURES[name].lattices(SMALL)
     assert (sides.divisor, sides.shortest) == {
         "fourier_neural_operator": (1, 5),
         "unrolled_cg": (1, 1),
@@ -146,12 +146,10 @@ def test_the_network_of_the_paper():
 
 
 @pytest.mark.parametrize("name", ["encoder_decoder", "u_net"])
-def test_batch_norm_is_synchronized_where_keras_can_or_left_out(name):
+def test_batch_norm_is_synchronized_where_keras_can(name):
     layer = make(name).get_layer("encoder_conv_0").norm
     assert layer.synchronized == (keras.backend.backend() == "tensorflow")
     assert (layer.momentum, layer.epsilon) == (0.9, 1e-5)
-    plain = NETWORKS[name](4, 1, batch_norm=False)
-    assert not any(isinstance(layer, NormalizedConv3x3) for layer in plain.layers)
 
 
 @pytest.mark.parametrize("seed", [None, 3])

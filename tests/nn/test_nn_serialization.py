@@ -63,7 +63,7 @@ LAYERS = [
     layers.PadToMultiple(8),
     layers.CropTo(),
     layers.AppendCoordinates(name="coordinates"),
-    layers.SpectralConvolution(4, 3, seed=5),
+    layers.SpectralConvolution(4, 3),
     layers.Waves(3),
     layers.AddPositions(3),
     layers.Sensors(4),

@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sparse_operator import solve_reference
 
 from diffkeras.physics import Medium, Solution, Sources, solve
+from tests.helpers.plain_equations import solve_reference
 
 LATTICE = (31, 38)
 

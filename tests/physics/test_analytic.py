@@ -6,9 +6,14 @@ import math
 import numpy as np
 import pytest
 import scipy.special
-from analytic import disc_in_plane, lattice_sine_mode, producing_disc_in_plane, sine_mode
 
 from diffkeras.physics import FixedFlux, FixedValue, Medium, solve
+from tests.helpers.analytic import (
+    disc_in_plane,
+    lattice_sine_mode,
+    producing_disc_in_plane,
+    sine_mode,
+)
 
 NAMES = ("absorbing", "reflecting", "periodic")
 

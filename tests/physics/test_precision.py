@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from sparse_operator import solve_reference
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, sample_sources, solve
+from tests.helpers.plain_equations import solve_reference
 
 LATTICE = (128, 100)
 

@@ -5,11 +5,11 @@ import itertools
 
 import numpy as np
 import pytest
-from sparse_operator import solve_reference
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, certify, solve
 from diffkeras.physics.equations.finite_volumes import finite_volumes
+from tests.helpers.plain_equations import solve_reference
 
 LATTICE = (19, 26)
 BOUNDARIES = ("absorbing", "reflecting", "periodic")

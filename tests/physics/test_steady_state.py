@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from sparse_operator import solve_reference, sparse_operator
 
 from diffkeras.physics import Medium, sample_sources, solve
 from diffkeras.physics.equations.spectral import spectral_operator
+from tests.helpers.plain_equations import matrix_of, solve_reference
 
 MIXED = ("absorbing", "reflecting")
 BOUNDARIES = st.sampled_from(["absorbing", "reflecting", "periodic", MIXED, MIXED[::-1]])
@@ -76,7 +76,7 @@ def test_constants_stay_constant_where_nothing_decays_or_leaves():
 
 
 def test_sparse_matrix_is_symmetric_with_row_sums_of_the_decay_where_nothing_leaves(medium):
-    matrix = sparse_operator((8, 5, 3)[: medium.dimensions], medium)
+    matrix = matrix_of((8, 5, 3)[: medium.dimensions], medium)
     assert abs(matrix - matrix.T).max() == 0
     sums = np.asarray(matrix.sum(axis=1)).ravel()
     lost = sums - medium.decay

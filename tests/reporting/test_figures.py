@@ -46,7 +46,7 @@ def test_long_notes_stay_within_the_picture():
 @pytest.mark.parametrize(
     ("sources", "row"),
     [
-        ([], 3),
+        ([], 2),  # through the lowest value
         ([(2, 5, 4), (1, 2, 4)], 3),  # not next to it
         ([(2, 4, 4)], 4),
         ([(2, 2, 4)], 2),
@@ -72,7 +72,9 @@ def test_three_slices_go_through_the_largest_gradient(sources, row):
 def test_chosen_slices_are_drawn_in_lengths():
     field = np.random.default_rng(0).random((6, 7, 8))
     solution = dk.solve(fixed=field > 0.9, source_image=field, dimensions=3, step=2.5, decay=0.1)
-    figure = solution.plot(unit="µm", slices={"column": 7, "plane": [0, 5]})
+    figure = solution.plot(unit="µm", field_unit="mmHg", slices={"column": 7, "plane": [0, 5]})
+    bars = {axis.get_ylabel() for axis in figure.axes if not axis.images}
+    assert bars == {"field u [mmHg]"}
     panels = [axis for axis in figure.axes if axis.images][1::2]
     u = solution.field
     for axis, expected in zip(panels, (u[..., 7], u[0], u[5]), strict=True):
@@ -115,6 +117,8 @@ def test_slices_are_numbers_of_any_type(numbers):
 def test_units_that_cant_be_drawn_are_refused(unit, message):
     with pytest.raises(dk.DiffkerasError, match=message):
         field_figure({}, np.zeros((4, 5)), unit=unit)
+    with pytest.raises(dk.DiffkerasError, match=message):
+        field_figure({}, np.zeros((4, 5)), field_unit=unit)
 
 
 @pytest.mark.parametrize("unit", ["$", r"$\mu$m", r"a \$ b \$", "100 %", "_^{"])

@@ -1,9 +1,9 @@
 import pytest
-from synthetic_study import synthetic_study
 
 from diffkeras.reporting.print_figures import print_axes
 from diffkeras.studies.drawing import baseline_errors, draw_lines, scale_error_axis
 from diffkeras.studies.study_data import StudyData
+from tests.helpers.synthetic_study import synthetic_study
 
 
 def test_baselines_are_of_the_test_set_and_count():

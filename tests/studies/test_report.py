@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 import pandas as pd
 import pytest
-from synthetic_runs import synthetic_runs
-from synthetic_study import synthetic_study
 
 from diffkeras.studies import report
 from diffkeras.studies.analyses import errors
@@ -15,6 +13,8 @@ from diffkeras.studies.analysis import Analysis
 from diffkeras.studies.config import PlannedRun, Study
 from diffkeras.studies.study_data import StudyData, TooFewRunsError, read_study
 from diffkeras.studies.study_directory import FailedRun
+from tests.helpers.synthetic_runs import synthetic_runs
+from tests.helpers.synthetic_study import synthetic_study
 
 FAILED = [FailedRun("train fraction 0.05, seed 7", "abc", "the loss is <NaN>")]
 

@@ -3,13 +3,13 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from synthetic_runs import synthetic_runs
-from synthetic_study import synthetic_study
 
 from diffkeras.errors import RunError
 from diffkeras.studies.config import WorstCasesConfig
 from diffkeras.studies.results import check_searches, passes, read_results
 from diffkeras.studies.study_data import SEARCH_NUMBERS
+from tests.helpers.synthetic_runs import synthetic_runs
+from tests.helpers.synthetic_study import synthetic_study
 
 
 @pytest.fixture(scope="module")

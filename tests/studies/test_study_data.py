@@ -2,7 +2,6 @@ import json
 
 import pandas as pd
 import pytest
-from synthetic_study import synthetic_study
 
 from diffkeras.errors import RunError
 from diffkeras.studies.study_data import (
@@ -13,6 +12,7 @@ from diffkeras.studies.study_data import (
     write_table,
     write_tables,
 )
+from tests.helpers.synthetic_study import synthetic_study
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lean_runs import lean_training
 
 from diffkeras.evaluation.methods import describe_methods
 from diffkeras.studies.plan import plan
 from diffkeras.studies.study_file import load_study
 from diffkeras.workflows.study_runs import one_run
 from diffkeras.workflows.study_runs.run_study import run_study
+from tests.helpers.lean_runs import lean_training
 
 
 def test_an_interrupted_study_goes_on_to_its_report(

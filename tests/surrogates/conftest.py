@@ -1,7 +1,8 @@
 """Graphs of these tests run as they were traced; `tests/tf_solver` has optimized ones."""
 
-import lean_runs
 import pytest
+
+from tests.helpers import lean_runs
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from lean_runs import lean_training
-from surrogate_kinds import KINDS
 
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics.equations.spectral import SpectralOperator
@@ -14,6 +12,8 @@ from diffkeras.surrogates.build import build_model, make_operator
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import train
+from tests.helpers.lean_runs import lean_training
+from tests.helpers.surrogate_kinds import KINDS
 
 LINEAR = {"model.transform": "linear"}
 TRAINED: dict[str, dict[str, Any]] = {

@@ -108,7 +108,7 @@ def test_the_image_of_a_production_is_the_production_over_the_decay(configs):
         ("one medium", {"decay": 0.1}, r"has the decay 0\.1 instead of 0\.05"),
         ("one medium", {"decay": MAPS["decay"] + IMAGE}, r"has the decay 0\.1 to 0\.8 instead"),
         ("one medium", {"diffusivity": (1.0, 2.0)}, "has the diffusivity"),
-        ("one medium", {"step": 2.0}, "has the step 2 instead of 1"),
+        ("one medium", {"step": 2.0}, "has the step 2 instead of 1 .* and 0.25 times the diff"),
         ("one medium", {"boundary": "reflecting"}, "the problem has reflecting"),
         ("one medium", {"boundary": {"top": FixedValue(1.0)}}, "the problem has top: value 1"),
         ("one medium", {"production": MAPS["decay"]}, "without production"),

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from drawn_problems import drawn_problems
-from surrogate_kinds import FAMILY, KINDS, scaled, untrained
 
 import diffkeras as dk
 from diffkeras.data.dataset_config import DatasetConfig
@@ -17,6 +15,8 @@ from diffkeras.errors import RunError
 from diffkeras.surrogates.inputs import network_inputs
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.saved_model import export_saved_model
+from tests.helpers.drawn_problems import drawn_problems
+from tests.helpers.surrogate_kinds import FAMILY, KINDS, scaled, untrained
 
 # of rounds of conjugate gradients that know the equation: mean error relative to the mean field
 NEAR = {"cells": 0.01, "sides": 0.01}

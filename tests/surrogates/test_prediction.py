@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from drawn_problems import drawn_problems
-from surrogate_kinds import KINDS, SIDES, UNITS, untrained
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
@@ -18,6 +16,8 @@ from diffkeras.surrogates.inputs import network_inputs
 from diffkeras.surrogates.saved_model import describe, export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.tf_solver import TensorSolver
+from tests.helpers.drawn_problems import drawn_problems
+from tests.helpers.surrogate_kinds import KINDS, SIDES, UNITS, untrained
 
 
 @pytest.fixture(scope="module")

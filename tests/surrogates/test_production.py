@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from known_networks import produced, surrogate_of
-from sparse_operator import sparse_operator
 
 from diffkeras.config import Config
 from diffkeras.errors import DataError
 from diffkeras.physics import Problem
 from diffkeras.surrogates.inputs import problem_of
 from diffkeras.workflows import evaluate
+from tests.helpers.known_networks import produced, surrogate_of
+from tests.helpers.plain_equations import matrix_of
 
 LENGTHS = (2.0, 5.0, 15.0)
 
@@ -92,7 +92,7 @@ def test_a_wrong_field_is_in_balance_too(divided, images, boundary):
     shapes = np.random.default_rng(0).standard_normal(images.shape)
     field = surrogate_of(shapes, config).predict(images).field.astype(float)
     medium, weights = config.physics.medium, np.maximum(shapes - 0.1, 0).reshape(3, -1)
-    lost = (weights * (field.reshape(3, -1) @ sparse_operator((16, 16), medium))).sum(axis=1)
+    lost = (weights * (field.reshape(3, -1) @ matrix_of((16, 16), medium))).sum(axis=1)
     produced = float(medium.decay) * (weights * images.reshape(3, -1)).sum(axis=1)
     np.testing.assert_allclose(lost, produced, rtol=1e-5)
     assert (produced > 0).all()

@@ -6,7 +6,7 @@ import pytest
 
 from diffkeras.errors import Interrupted, RunError
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_identity import differences
+from diffkeras.surrogates.run_identity import differing_keys
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from diffkeras.surrogates.run_identity import differences
     ],
 )
 def test_another_loss_is_one_difference(tiny, loss, found):
-    assert differences(tiny, tiny.with_overrides({"training.loss": loss})) == found
+    assert differing_keys(tiny, tiny.with_overrides({"training.loss": loss})) == found
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from refusals import flipped
 
 from diffkeras.errors import RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_state import HASHED
+from tests.helpers.refusals import flipped
 
 
 def change(file: Path, old: str, new: str) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from diffkeras.config import load_config
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import RunError
 from diffkeras.physics import Placement, Problem, sample_sources, solve
 from diffkeras.surrogates.run_directory import Run
@@ -18,7 +17,6 @@ from diffkeras.surrogates.run_state import HASHED, file_hashes
 from diffkeras.surrogates.shipped import SHIPPED, shipped_surrogates
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows import generate, train
-from tests.helpers.reading_lists import files_that_run, reading_list
 
 load_once = cache(load_surrogate)
 NAMES = ("default", "production", "quickstart", "saturating_tissue", "tissue")
@@ -61,7 +59,7 @@ def test_errors_on_fresh_images_are_what_the_card_says(name):
     assert card["seed"] not in (SEED, surrogate.config.data.seed)
     row = next(row for row in card["errors"] if (row["lattice"], row["sources"]) == (64, 5))
     config = surrogate.config.with_overrides({"physics.lattice": 64, "data.seed": SEED})
-    examples = [*DatasetConfig.of(5, config).recipe().examples("test", range(5))]
+    examples = [*config.kind.recipe(5).examples("test", range(5))]
     prediction = surrogate.predict(Problem.batch([example.problem for example in examples]))
     truth = np.array([e.field.astype(float) * (e.maximum or 1.0) for e in examples])
     error = np.abs(prediction.field - truth)
@@ -141,11 +139,3 @@ def test_its_files_are_those_whose_hashes_it_notes(name):
     run = Run(SHIPPED / name)
     assert run.state()["sha256"] == file_hashes(run.path)
     assert set(file_hashes(run.path)) == set(HASHED)
-
-
-def test_contributing_lists_the_files_that_predict():
-    surrogate, image = load_surrogate("default"), np.zeros((64, 64))
-    image[30:34, 30:34] = 1.0
-    run = files_that_run(lambda: surrogate.predict(image))
-    # the order depends on what is kept of earlier calls
-    assert set(run) == set(reading_list("`Surrogate.predict`"))

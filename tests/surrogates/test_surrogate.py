@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from surrogate_kinds import untrained
 
 from diffkeras.errors import PhysicsError, RunError
 from diffkeras.physics import solve
 from diffkeras.surrogates.surrogate import load_surrogate
+from tests.helpers.surrogate_kinds import untrained
 
 PROGRAM = """
 import numpy as np

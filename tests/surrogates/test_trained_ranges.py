@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from known_networks import surrogate_of
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.physics import Placement, Sources, sample_sources
 from diffkeras.surrogates.trained_ranges import outside_training
+from tests.helpers.known_networks import surrogate_of
 
 LATTICE = (32, 32)
 TISSUE = {
@@ -59,8 +58,8 @@ def discs(count: int, radius: Any, **options: Any) -> np.ndarray:
 def test_the_training_data_are_not_warned_of(config, overrides):
     chosen = config.with_overrides(overrides)
     for count in chosen.data.sources:
-        for example in DatasetConfig.of(count, chosen).recipe().examples("train", range(8)):
-            maps = {name: example.maps[name][None, ..., None] for name in chosen.data.maps}
+        for example in chosen.kind.recipe(count).examples("train", range(8)):
+            maps = {name: example.maps[name][None, ..., None] for name in chosen.kind.maps}
             assert warnings(chosen, example.source_image, **maps) == []
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from tables import read_csv
 
 from diffkeras.errors import OutputError, RunError
 from diffkeras.system.atomic_files import (
@@ -19,6 +18,7 @@ from diffkeras.system.atomic_files import (
     write_json,
     write_text,
 )
+from tests.helpers.tables import read_csv
 
 OWNED = ("metrics.json", "figures/*.png")
 

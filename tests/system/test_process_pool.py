@@ -8,8 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-import worker_tools
-from worker_tools import (
+
+from diffkeras.errors import DiffkerasError
+from diffkeras.system.process_pool import AHEAD, ProcessPool, run_tasks, shared_pool
+from tests.helpers import worker_tools
+from tests.helpers.worker_tools import (
     die,
     fail,
     process_number,
@@ -19,9 +22,6 @@ from worker_tools import (
     wait_long,
     work_unless_zero,
 )
-
-from diffkeras.errors import DiffkerasError
-from diffkeras.system.process_pool import AHEAD, ProcessPool, run_tasks, shared_pool
 
 
 @pytest.fixture(scope="module")

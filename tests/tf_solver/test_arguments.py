@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from graph_inputs import KINDS, LATTICE, MEDIUM, images_of, problem_of, tissues_of
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.tf_solver import TensorSolver
+from tests.helpers.graph_inputs import KINDS, LATTICE, MEDIUM, images_of, problem_of, tissues_of
 
 
 @pytest.mark.parametrize(

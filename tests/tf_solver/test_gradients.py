@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from graph_inputs import (
+
+from diffkeras.physics import Medium
+from diffkeras.physics.problem.sides import BOUNDARIES
+from diffkeras.tf_solver import TensorSolver
+from tests.helpers.graph_inputs import (
     LATTICE,
     MEDIUM,
     error,
@@ -11,10 +15,6 @@ from graph_inputs import (
     random_production,
     tissues_of,
 )
-
-from diffkeras.physics import Medium
-from diffkeras.physics.problem.sides import BOUNDARIES
-from diffkeras.tf_solver import TensorSolver
 
 
 def test_fields_are_differentiable_with_respect_to_decays():

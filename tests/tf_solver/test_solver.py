@@ -7,19 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from graph_inputs import (
-    KINDS,
-    error,
-    images_of,
-    problem_of,
-    random_production,
-)
 from numpy.typing import NDArray
 
 from diffkeras.physics import Medium, sample_sources, solve
 from diffkeras.physics.problem.sides import BOUNDARIES
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver import solver as tensor_solver
+from tests.helpers.graph_inputs import (
+    KINDS,
+    error,
+    images_of,
+    problem_of,
+    random_production,
+)
 
 NEAR = 2e-6
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from graph_inputs import LATTICE, MEDIUM, REFERENCE, tissues_of
-from random_problems import promised
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import sample_sources, solve
 from diffkeras.physics.problem.maps import problem_of_maps
 from diffkeras.tf_solver import TensorSolver
+from tests.helpers.graph_inputs import LATTICE, MEDIUM, REFERENCE, tissues_of
+from tests.helpers.random_problems import promised
 
 
 def errors_of(solution: Any, exact: np.ndarray) -> np.ndarray:

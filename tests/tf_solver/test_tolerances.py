@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from random_problems import promised
 
-from diffkeras.physics import Medium, sample_sources, solve
+from diffkeras.physics import Medium, solve
 from diffkeras.tf_solver import TensorSolver
+from tests.helpers.graph_inputs import images_of
+from tests.helpers.random_problems import promised
 
 MEDIA = [
     Medium(decay=1 / 400),
@@ -16,15 +17,10 @@ MEDIA = [
 ]
 
 
-def images_of(lattice: tuple[int, int], counts: tuple[int, ...] = (1, 4)) -> np.ndarray:
-    drawn = [sample_sources(n, lattice, radius=(2, 4), rng=n) for n in counts]
-    return np.stack([sources.image(lattice) for sources in drawn]).astype(np.float32)
-
-
 @pytest.mark.parametrize("medium", MEDIA, ids=lambda medium: f"{medium.boundary}-{medium.decay:g}")
 @pytest.mark.parametrize("produces", [False, True])
 def test_tolerances_are_met(medium, produces):
-    images, solver = images_of((32, 37)), TensorSolver((32, 37), medium, "float32")
+    images, solver = images_of((32, 37), (1, 4)), TensorSolver((32, 37), medium, "float32")
     inputs = {"production": np.float32(0.01) * images[::-1]} if produces else {}
     exact = solve(images, medium=medium, **inputs).field
     start = np.stack([1.01 * exact[0], np.full((32, 37), np.nan)]).astype(np.float32)
@@ -38,7 +34,7 @@ def test_tolerances_are_met(medium, produces):
 
 
 def test_a_tolerance_below_rounding_names_the_smallest_that_can_be_promised():
-    images, solver = images_of((24, 24)), TensorSolver(24, precision="float32")
+    images, solver = images_of((24, 24), (1, 4)), TensorSolver(24, precision="float32")
     for call in (solver.solve, tf.function(solver.solve, autograph=False)):
         with pytest.raises(tf.errors.InvalidArgumentError) as caught:
             call(images, tolerance=tf.constant(1e-9))
@@ -97,3 +93,12 @@ def test_gradients_flow_through_rounds():
             total = tf.reduce_sum(solver.solve(inputs, **options).field)
         gradients.append(tf.boolean_mask(tape.gradient(total, inputs), images != 0))
     np.testing.assert_allclose(*gradients, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("diffusivity", [1.0, np.linspace(1, 2, 64).reshape(8, 8)])
+def test_images_without_sources_and_without_free_nodes_meet_any_tolerance(diffusivity):
+    images, solver = np.zeros((3, 8, 8)), TensorSolver(8, diffusivity=diffusivity)
+    images[0, 2, 2], images[2] = 1.0, 1.0
+    solution = solver.solve(images, tolerance=1e-4)
+    np.testing.assert_array_equal(solution.field[1:], images[1:])
+    assert (solution.error_bound[1:].numpy() < 1e-37).all()

@@ -1,7 +1,8 @@
 """Tests of training write neither SavedModels nor pictures: they take longer than tiny runs."""
 
-import lean_runs
 import pytest
+
+from tests.helpers import lean_runs
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from new_process import NewProcess
-from stopped_training import hit_at, stop_at
 
 from diffkeras.errors import ConfigurationError, Interrupted, InUseError, RunError
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
 from diffkeras.training import loop
 from diffkeras.workflows import train
+from tests.helpers.damaged_files import flip_a_bit
+from tests.helpers.new_process import NewProcess
+from tests.helpers.stopped_training import hit_at, stop_at
 
 SCRIPT = Path(__file__).with_name("interrupted_run.py")
 
@@ -148,12 +149,6 @@ def test_a_run_that_stopped_early_stays_stopped(tiny, data_dir, tmp_path, monkey
     other = train(config, data_dir, tmp_path / "uninterrupted").state()
     assert resumed["epochs"] == other["epochs"] == other["best_epoch"] + 1 < 30
     assert resumed["best_epoch"] == other["best_epoch"]
-
-
-def flip_a_bit(file: Path) -> None:
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tables import read_csv
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from diffkeras.distributed.process_group import join_process_group
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.workflows import train
+from tests.helpers.tables import read_csv
 
 
 def losses(run: Path) -> list[float]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stopped_training import stop_at
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, RunError
@@ -16,6 +15,7 @@ from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training import loop
 from diffkeras.training.session import TrainingSession
 from diffkeras.workflows import train
+from tests.helpers.stopped_training import stop_at
 
 
 def starting_from(run: object, config: Config, **changes: Any) -> Config:

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tables import read_csv
 
 from diffkeras.config import Config
 from diffkeras.data import mixed_dataset
@@ -12,6 +11,7 @@ from diffkeras.nn import ConvolutionalMuon, encoder_decoder, joined_pair, unpack
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training.optimizers import averaged_weights, make_optimizer, make_schedule
 from diffkeras.workflows import train
+from tests.helpers.tables import read_csv
 
 
 def rates(config: Config, steps: int) -> list[float]:
@@ -157,7 +157,7 @@ def test_each_optimizer_trains_and_its_averaged_model_is_kept(tiny, data_dir, tm
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     assert float(rows[-1]["learning_rate"]) == pytest.approx(0, abs=1e-9)
     surrogate = load_surrogate(run.path)
-    inverse = surrogate.transform.inverse
+    inverse = config.model.get_transform().inverse
     errors = [
         np.abs(
             inverse(surrogate.model(x).numpy()) - inverse(unpack_target(y).field.numpy()[..., None])

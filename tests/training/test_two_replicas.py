@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from new_process import NewProcess
-from tables import read_csv
 
 from diffkeras.data import raw_dataset
 from diffkeras.surrogates.surrogate import load_surrogate
+from tests.helpers.new_process import NewProcess
+from tests.helpers.tables import read_csv
 
 SCRIPT = Path(__file__).with_name("two_replicas.py")
 

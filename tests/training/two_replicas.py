@@ -10,7 +10,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from lean_runs import lean_training
 
 from diffkeras.config import Config, load_config, parse_config
 from diffkeras.distributed.process_group import ProcessGroup, distribute, join_process_group
@@ -18,6 +17,7 @@ from diffkeras.nn import encoder_decoder, get_loss, pack_target
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.training.optimizers import make_optimizer
 from diffkeras.workflows import train
+from tests.helpers.lean_runs import lean_training
 
 
 def clips_and_averages_as_one(optimizer: str, group: ProcessGroup) -> None:
@@ -30,7 +30,7 @@ def clips_and_averages_as_one(optimizer: str, group: ProcessGroup) -> None:
     for strategy in (tf.distribute.OneDeviceStrategy("CPU:0"), group.strategy):
         keras.utils.set_random_seed(0)
         with strategy.scope():
-            model = encoder_decoder(width=2, depth=1, batch_norm=False)
+            model = encoder_decoder(width=2, depth=1)
             model.compile(make_optimizer(config, 10), get_loss("squared"))
         batches = tf.data.Dataset.from_tensor_slices((x, x)).batch(4).repeat(2)
         model.fit(batches, verbose=0)

@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from synthetic_study import source_count_study, synthetic_study
 
 from benchmarks.verdicts import (
     HOLDS,
@@ -20,6 +19,7 @@ from benchmarks.verdicts import (
 )
 from benchmarks.verdicts.comparisons import joint_against_single, weighted_losses
 from diffkeras.studies.study_data import TRAIN_PART, StudyData, TooFewRunsError
+from tests.helpers.synthetic_study import source_count_study, synthetic_study
 
 TANH = "huber(delta=0.02) × tanh(rate=1)"
 EXPONENTIAL = "squared(weight_from=prediction, weight_gradient=True) × exponential(scale=1.0)"

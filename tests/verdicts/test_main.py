@@ -43,6 +43,9 @@ def test_verdicts_are_of_the_rows_of_runs(tmp_path):
     assert found["8", "fixed values, equal steps"] == f"**{OPEN}**"
     assert found["9", "production"] == f"**{OPEN}**"
     assert found["10", "production, 512², CPU"] == f"**{NOT}**"
+    summary = {row[0]: row[1:] for row in SCRIPT["summary"](rows)}
+    assert summary["[8. Edge cases exist](#finding-8)"][0].startswith(f"**{OPEN}**: ")
+    assert len(summary) == len({row[0] for row in rows})
     joint = list(SCRIPT["joint"](tmp_path / "studies"))
     assert [row[1] for row in joint] == ["1", "2", "3", "4", "5"]
     # recomputed by hand from the means of the three seeds: 1.027 on two sources

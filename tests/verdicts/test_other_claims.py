@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from synthetic_study import synthetic_study
 
 from benchmarks.verdicts import (
     HOLDS,
@@ -17,6 +16,7 @@ from benchmarks.verdicts import (
 )
 from benchmarks.verdicts.edge_cases import is_ordinary
 from diffkeras.studies.study_data import StudyData, TooFewRunsError
+from tests.helpers.synthetic_study import synthetic_study
 
 
 def discs(rows: list[int], values: list[float]) -> str:

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic_study import synthetic_study
 
 from benchmarks.verdicts import HOLDS, NOT, OPEN, Verdict
 from benchmarks.verdicts.verdict import decide, error_ratio, the_same_without_any_size
 from diffkeras.studies.study_data import DRAW, SEED, StudyData, TooFewRunsError
+from tests.helpers.synthetic_study import synthetic_study
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_ratio_is_that_of_pairs_with_students_interval():
 
 
 def test_runs_of_one_draw_of_examples_count_once():
-    rows = [(str(draw), str(seed)) for draw in range(3) for seed in range(4)]
+    rows = [(str(draw), str(4 * draw + seed)) for draw in range(3) for seed in range(4)]
     second = pd.DataFrame(rows, columns=[DRAW, SEED]).assign(mae=1.0)
     of_draw = second[DRAW].map({"0": 1.0, "1": 1.2, "2": 0.9})
     found = error_ratio(second.assign(mae=of_draw), second)
@@ -70,3 +70,18 @@ def test_runs_of_one_draw_of_examples_count_once():
         *(x.groupby(DRAW).first().reset_index() for x in (second.assign(mae=of_draw), second))
     )
     assert (found.low, found.high) == pytest.approx((once.low, once.high))
+
+
+def test_draws_that_share_their_seeds_are_not_independent():
+    """The interval is for other draws and other seeds, whichever of them decides."""
+    rng = np.random.default_rng(0)
+    rows = [(str(draw), str(seed)) for draw in range(3) for seed in range(4)]
+    second = pd.DataFrame(rows, columns=[DRAW, SEED]).assign(mae=1.0)
+    for of_draws, of_seeds in ((0.1, 0.02), (0.02, 0.1)):
+        inside = 0
+        for _ in range(30):
+            parts = rng.normal(scale=of_draws, size=(3, 1)) + rng.normal(scale=of_seeds, size=4)
+            errors = np.exp(parts + rng.normal(scale=0.01, size=(3, 4))).ravel()
+            found = error_ratio(second.assign(mae=errors), second)
+            inside += found.low <= 1 <= found.high
+        assert inside >= 27

@@ -1,7 +1,8 @@
 """The formats of exports."""
 
 import pytest
-from export_tools import FILES, INSTALLED
+
+from tests.helpers.export_tools import FILES, INSTALLED
 
 
 @pytest.fixture(params=[pytest.param(name, id=name) for name in FILES])

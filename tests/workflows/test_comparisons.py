@@ -9,7 +9,7 @@ import pytest
 from diffkeras.errors import OutputError
 from diffkeras.evaluation.benchmark_data.problems import SHIFTS, get_problem
 from diffkeras.evaluation.benchmark_data.splits import BENCHMARKS, PublicSplit, public_split
-from diffkeras.evaluation.scoreboard.scores import ProblemScores, Protocol
+from diffkeras.evaluation.scoreboard.scores import Effort, ProblemScores
 from diffkeras.workflows import benchmark, comparisons, write_public_split
 
 
@@ -42,8 +42,8 @@ def test_an_interrupted_scoreboard_goes_on_where_it_stopped(tmp_path, monkeypatc
     monkeypatch.setattr(comparisons, "to_png", lambda figure: b"")
 
     def call(rounds: int) -> list[str]:
-        protocol = Protocol(rounds=rounds)
-        found = benchmark(tmp_path, problems=["production", "tissue"], protocol=protocol)
+        effort = Effort(rounds=rounds)
+        found = benchmark(tmp_path, problems=["production", "tissue"], effort=effort)
         return [problem["problem"] for problem in found.content["problems"]]
 
     with pytest.raises(KeyboardInterrupt):

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.image import imread
-from tables import read_csv
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
@@ -17,6 +16,7 @@ from diffkeras.reporting.figures import Case
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows import evaluate, generate
+from tests.helpers.tables import read_csv
 
 METHODS = (
     "surrogate",

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from lean_runs import lean_training, quick_figures
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
-from diffkeras.errors import DataError
+from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.workflows import evaluate, evaluate_foreign, generate, train
+from diffkeras.workflows import evaluate, generate, train
+from tests.helpers.lean_runs import lean_training, quick_figures
 
 KINDS: dict[str, dict[str, Any]] = {
     "production": {
@@ -166,11 +166,13 @@ def test_tissues_are_compared_with_their_mean_medium(evaluated):
 def test_predictions_of_other_programs_are_judged_in_their_tissues(evaluated, tmp_path):
     tissue = evaluated("tissue")
     np.savez(tmp_path / "mine.npz", sources_01=tissue.stored(1)["field"] + 0.01)
-    given = (tissue.config, tissue.data, tmp_path / "out")
-    found = evaluate_foreign(*given, predictions=tmp_path / "mine.npz")
+    given = {"config": tissue.config, "output": tmp_path / "out"}
+    found = evaluate(tmp_path / "mine.npz", tissue.data, **given)
     assert found.metrics["surrogate"]["all"]["mae"] == pytest.approx(0.01, rel=1e-5)
     bounds = json.loads((tmp_path / "out" / "metrics.json").read_text())["bounds"]["all"]
     assert 0.01 <= bounds["prediction_bound"]["median"] < 0.02
+    with pytest.raises(ConfigurationError, match=r"mine.npz has predictions alone: give config"):
+        evaluate(tmp_path / "mine.npz", tissue.data)
 
 
 def test_the_command_takes_the_maps_of_a_tissue(evaluated, tmp_path, diffkeras, refused):

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from export_tools import FILES, INSTALLED, needs_extra
-from surrogate_kinds import untrained
 
 import diffkeras as dk
 from diffkeras.errors import ExportError
@@ -21,6 +19,8 @@ from diffkeras.surrogates.exports import get_format
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import export
 from diffkeras.workflows.export_run import TOLERANCE, Trial, export_surrogate
+from tests.helpers.export_tools import FILES, INSTALLED, needs_extra
+from tests.helpers.surrogate_kinds import untrained
 
 # of programs without diffkeras; it compares with fields that were written here
 CHECK = """

@@ -8,15 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from export_tools import INSTALLED
-from generation_tools import dataset_hash, examples_hash
-from lean_runs import lean_training, quick_figures
-from stopped_training import stop_at
 
 import diffkeras as dk
 from diffkeras.config import Config, parse_config
 from diffkeras.data import raw_dataset
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.reading.batches import stream_batches
 from diffkeras.data.reading.examples import problem_of_examples
 from diffkeras.data.storage import dataset_path
@@ -25,6 +20,10 @@ from diffkeras.physics import maps_of
 from diffkeras.surrogates.family_barriers import read_barriers
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import evaluate, export, generate, preview, train, verify
+from tests.helpers.export_tools import INSTALLED
+from tests.helpers.generation_tools import dataset_hash, examples_hash
+from tests.helpers.lean_runs import lean_training, quick_figures
+from tests.helpers.stopped_training import stop_at
 from tfds_builders import Builder, DiffusionFieldsConfig
 
 NAMES = ("values[vessels]", "uptake.maximum[cells_1]", "uptake.constant", "decay")
@@ -92,7 +91,7 @@ def examples_of(config: Config, split: Any, data_dir: Path) -> list[dict[str, An
 
 
 def test_records_hold_parameters_and_field_and_all_else_follows(config, family_data):
-    recipe = DatasetConfig.of(1, config).recipe()
+    recipe = config.kind.recipe(1)
     stored = tfds.builder_from_directory(str(dataset_path(config, 1, family_data)))
     assert {*stored.info.features} == {"parameters", "field"}
     assert stored.info.supervised_keys == ("parameters", "field")
@@ -100,7 +99,7 @@ def test_records_hold_parameters_and_field_and_all_else_follows(config, family_d
         own = recipe.example("test", k)
         np.testing.assert_array_equal(example["parameters"], own.parameters)
         np.testing.assert_array_equal(example["field"][..., 0], own.field)
-        wanted = {**maps_of(own.problem, config.data.maps), "source_image": own.source_image}
+        wanted = {**maps_of(own.problem, config.kind.maps), "source_image": own.source_image}
         for name, values in wanted.items():
             np.testing.assert_allclose(example[name][..., 0], values, rtol=1e-6, err_msg=name)
         problem = problem_of_examples(config, example)
@@ -133,7 +132,7 @@ def test_it_is_verified_and_what_is_lost_is_made_again(config, tmp_path, monkeyp
     generate(config, tmp_path)
     assert dataset_hash(config, tmp_path, 1) == before
     assert verify(config, tmp_path, share=0.1) == []
-    recipe = DatasetConfig.of(1, config).recipe()
+    recipe = config.kind.recipe(1)
     monkeypatch.setattr(type(recipe), "point", lambda self, split, k: self.family.low.astype("f"))
     findings = verify(config, tmp_path, share=0.1)
     assert findings
@@ -149,7 +148,7 @@ def test_streams_have_the_same_validation_and_their_own_training(config, family_
     for a, b in zip(stored.as_numpy_iterator(), solved.as_numpy_iterator(), strict=True):
         tf.nest.map_structure(np.testing.assert_array_equal, a, b)
     x, _ = next(stream_batches(stream, start=2).as_numpy_iterator())
-    own = DatasetConfig.of(1, stream).recipe().example("stream", 3)
+    own = stream.kind.recipe(1).example("stream", 3)
     scale = own.source_image.max()
     np.testing.assert_array_equal(x[1, ..., 0], own.source_image / scale)
     assert x.shape == (2, 16, 16, 4)
@@ -325,8 +324,8 @@ def test_the_same_dataset_trains_a_network_on_maps(config, family_data, tmp_path
     found = evaluate(run.path, family_data, report=False)
     assert np.isfinite(found.metrics["surrogate"]["all"]["mae"])
     learned = load_surrogate(run.path)
-    assert learned.family is not None
-    problem = learned.family.problem
+    assert learned.kind.family is not None
+    problem = learned.kind.family.problem
     field = learned.predict(problem).field
     np.testing.assert_allclose(field[problem.fixed], problem.values[problem.fixed], rtol=1e-6)
     assert export(run.path, "saved_model", tmp_path / "saved").difference < 1e-5

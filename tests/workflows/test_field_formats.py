@@ -128,10 +128,12 @@ def test_a_summary_is_json_alone_on_standard_output(diffkeras, volume, tmp_path)
 def test_a_picture_in_lengths_has_chosen_slices(diffkeras, refused, volume, tmp_path):
     words = [volume, "--dimensions", 3, "-o", tmp_path / "field.npy"]
     picture = ["--plot", tmp_path / "plot.svg", "--unit", "µm", "--slice", "plane=2"]
+    picture += ["--field-unit", "mmHg"]
     solved(diffkeras, *words, *picture)
     drawn = (tmp_path / "plot.svg").read_text(encoding="utf-8")
     assert drawn.startswith("<?xml")
-    assert "give --plot FILE, too" in refused("solve", *words, "--unit", "µm")
+    for option in ("--unit", "--field-unit"):
+        assert f"{option} is for the picture" in refused("solve", *words, option, "µm")
     for slice_, message in (("plane:2", "write e.g. plane=12"), ("row=5", "there is no row 5")):
         (tmp_path / "field.npy").unlink(missing_ok=True)
         assert message in refused("solve", *words, *picture[:2], "--slice", slice_)

@@ -4,13 +4,19 @@ import builtins
 
 import pytest
 from click.testing import CliRunner
-from generation_tools import SHARD, dataset_hash, examples_hash, leftovers, tiny_config
 
 from diffkeras.cli import main
 from diffkeras.data import mixed_dataset, raw_dataset
 from diffkeras.data.storage import dataset_path
 from diffkeras.errors import DataError
 from diffkeras.workflows import generate, verify
+from tests.helpers.generation_tools import (
+    SHARD,
+    dataset_hash,
+    examples_hash,
+    leftovers,
+    tiny_config,
+)
 
 TWO = ["--runner=DirectRunner", "--direct_num_workers=2"]
 TWO += ["--direct_running_mode=multi_processing"]

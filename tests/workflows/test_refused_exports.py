@@ -6,14 +6,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from export_tools import FILES, needs_extra
-from surrogate_kinds import untrained
 
 from diffkeras.errors import ExportError, OutputError
 from diffkeras.surrogates import exports
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.workflows import export
 from diffkeras.workflows.export_run import export_surrogate
+from tests.helpers.export_tools import FILES, needs_extra
+from tests.helpers.surrogate_kinds import untrained
 
 
 def test_only_exports_are_replaced(run_dir, tmp_path, format):

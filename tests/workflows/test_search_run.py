@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from image_membership import belongs
-from tables import read_csv
 
 from diffkeras.errors import ConfigurationError, DataError, OutputError
 from diffkeras.evaluation.worst_cases.certified import space_of
@@ -15,6 +13,8 @@ from diffkeras.studies.config import WorstCasesConfig
 from diffkeras.studies.study_data import SEARCH_NUMBERS
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows import search_worst_cases
+from tests.helpers.image_membership import belongs
+from tests.helpers.tables import read_csv
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tables import read_csv
 
 from diffkeras.config import Config, load_config
 from diffkeras.data import raw_dataset
@@ -16,6 +15,7 @@ from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training import loop
 from diffkeras.training.session import TrainingSession
 from diffkeras.workflows import train
+from tests.helpers.tables import read_csv
 
 
 def validation_mae(run_dir: Path, config: Config, data_dir: Path) -> float:

@@ -21,10 +21,9 @@ from diffkeras.data.features import dataset_features, make_example
 from diffkeras.data.shards import FILE_REMEDY, Shard, find_records, stored_splits
 from diffkeras.data.storage import check_dataset, check_records, dataset_path
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.physics import FamilyRecipe, Problem
+from diffkeras.physics import Problem
 from diffkeras.physics.families.rows import maps_by_parameters
 from diffkeras.representation.target import pack_target
-from diffkeras.surrogates.inputs import inputs_of
 from diffkeras.surrogates.predicted_fields import images_for_network
 from diffkeras.system.tensorflow_setup import without_autograph
 
@@ -58,8 +57,8 @@ def raw_dataset(
     Returns:
         A dataset of {"source_image": (H, W, 1), "field": (H, W, 1), "sources": {…}}, float32 on the
         linear scale. Where the diffusion length varies, it has "diffusion_length" () [length] too,
-        and with tissues the maps of `DatasetConfig.maps`, (H, W, 1) float32 each. Of a family, it
-        has "parameters" (p,) and the maps of `DataConfig.maps`, and no sources.
+        and with tissues their maps, (H, W, 1) float32 each. Of a family, it has "parameters" (p,)
+        and the maps that vary, and no sources.
 
     Raises:
         ConfigurationError: training examples of a stream, which are not stored.
@@ -74,25 +73,24 @@ def raw_dataset(
 
 def problem_of_examples(config: Config, examples: Mapping[str, Any]) -> Problem:
     """The problem of an example of `raw_dataset`, or the batch of a batch of them."""
-    dataset = DatasetConfig.of(config.data.sources[0], config)
-    recipe = dataset.recipe()  # alike for all counts
-    if isinstance(recipe, FamilyRecipe):
-        return recipe.problem_of(np.asarray(examples["parameters"]))
+    kind = config.kind
+    recipe = kind.recipe(config.data.sources[0])  # alike for all counts
+    if kind.family is not None:
+        return recipe.problem_of(examples)
     images = np.asarray(examples["source_image"])[..., 0]
-    batch = images.ndim > 2
-    maps = {name: np.asarray(examples[name])[..., 0] for name in config.data.maps}
-    lengths = examples.get("diffusion_length")
-    if not batch:
-        return recipe.problem(images, None if lengths is None else float(lengths), maps)
+    media = {name: np.asarray(examples[name]) for name in kind.inputs}
+    media = {name: values[..., 0] if kind.varies else values for name, values in media.items()}
+    places = [(k,) for k in range(len(images))] if images.ndim > 2 else [()]
     problems = [
-        recipe.problem(
-            image,
-            None if lengths is None else float(lengths[k]),
-            {name: values[k] for name, values in maps.items()},
+        recipe.problem_of(
+            {
+                "source_image": images[place],
+                **{name: values[place] for name, values in media.items()},
+            }
         )
-        for k, image in enumerate(images)
+        for place in places
     ]
-    return Problem.batch(problems)
+    return Problem.batch(problems) if images.ndim > 2 else problems[0]
 
 
 def example_numbers(config: Config, split: Split) -> range:
@@ -216,13 +214,13 @@ def completion(config: Config) -> Callable[[dict[str, Any]], dict[str, Any]]:
     These are its source image and its maps. Each is a sum of the parameters, each times the nodes
     that it sets, and of what no parameter sets.
     """
-    family = config.family
+    family = config.kind.family
     if family is None:
         return lambda example: example
     shape = (*family.problem.lattice, 1)
     rows = {
         name: tf.constant(values, tf.float32)
-        for name, values in maps_by_parameters(family, config.data.maps).items()
+        for name, values in maps_by_parameters(family, config.kind.maps).items()
     }
 
     def complete(example: dict[str, Any]) -> dict[str, Any]:
@@ -255,20 +253,17 @@ def to_network_pair(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tenso
 
     def convert(example: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
         xp = tf.experimental.numpy
-        if config.takes_parameters:  # whose network knows the scale of the field
-            image, count = example["source_image"], config.data.sources[0]
-            counts = count * tf.ones_like(example["parameters"][..., 0])
-            return example["parameters"], pack_target(example["field"], image, counts, xp)
-        media = {name: example[name] for name in inputs_of(config)}
-        # overlapping discs have a scale other than 1, and so have the fixed values of a family
-        x, image, scale = images_for_network(config, example["source_image"], media, xp)
-        field = example["field"]
-        if not config.data.divide_by_maximum:
-            field = field / scale
+        image, field = example["source_image"], example["field"]
         if "sources" in example:
             count = tf.reduce_sum(tf.ones_like(example["sources"]["radii"]), axis=-1)
         else:  # of a family, which is one dataset
             count = config.data.sources[0] * tf.ones_like(example["parameters"][..., 0])
+        if config.takes_parameters:  # whose network knows the scale of the field
+            return example["parameters"], pack_target(field, image, count, xp)
+        media = {name: example[name] for name in config.kind.inputs}
+        # overlapping discs have a scale other than 1, and so have the fixed values of a family
+        x, image, scale = images_for_network(config, image, media, xp)
+        field = field if config.data.divide_by_maximum else field / scale
         return x, pack_target(transform.forward(field, xp), image, count, xp)
 
     return convert

@@ -22,11 +22,6 @@ class DataShares:
     numbers: range = range(1)
     total: int = 1
 
-    @classmethod
-    def all(cls, total: int) -> "DataShares":
-        """All of that many shares."""
-        return cls(range(total), total)
-
     def of(self, examples: int) -> range:
         """Numbers of the examples in these shares; a remainder that can't be shared is left out."""
         size = examples // self.total

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from diffkeras.config import SPLITS, Config
-from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.dataset_config import DatasetConfig, by_feature
 from diffkeras.data.features import dataset_features
 from diffkeras.data.records import make_record, read_records
 from diffkeras.data.shards import REMEDY, Shard, check_identity, stored_splits
@@ -93,8 +93,8 @@ def run_checks(
 def check_shard(check: Check, tick: Callable[[], None] = lambda: None) -> list[str]:
     """Read a file and compare the chosen examples with newly solved ones.
 
-    For the first example of the file, sources or parameters are drawn again too, which needs no
-    solve. So a file with other examples than its name says is found, whichever examples are chosen.
+    The first example of the file is drawn again too, which needs no solve. So a file with other
+    examples than its name says is found, whichever examples are chosen.
 
     Returns:
         A line for each error.
@@ -108,7 +108,7 @@ def check_shard(check: Check, tick: Callable[[], None] = lambda: None) -> list[s
                 new = features.deserialize_example_np(make_record(check.dataset, split, k))
                 tick()
             elif k == check.shard.first:
-                new = check.dataset.recipe().drawn(split, k)
+                new = by_feature(check.dataset.recipe().drawn(split, k))
             else:
                 continue
             if different := _compare_record(features, record, new):

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import DataError, DiffkerasError
+from diffkeras.evaluation.benchmark_data.order import check_order
 from diffkeras.evaluation.benchmark_data.splits import PublicSplit, input_arrays, public_split
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.predictions import (
@@ -21,9 +21,6 @@ from diffkeras.evaluation.predictions import (
 from diffkeras.physics import Problem, certify
 from diffkeras.system.array_files import read_arrays, write_arrays
 
-COARSE = 32  # nodes of a side on which the order of predictions is checked
-TINY = 1e-30  # norm of a field of zeros
-MOVED = 0.05  # share of predictions that may match another image, by chance
 MORE_BYTES = 1_000_000  # of a file of predictions than its fields have: names, headers
 # relative to the largest value of a field; the rounding of stored fields is some 1e-7
 LARGEST_BOUND = 1e-6
@@ -125,7 +122,7 @@ class BenchmarkSplit:
 
     def problem(self, image: int) -> Problem:
         """The problem of an image, for `solve` and `certify`."""
-        recipe = DatasetConfig.of(int(self.counts[image]), self.config).disc_recipe()
+        recipe = self.config.kind.recipe(int(self.counts[image]))
         source_image, *maps = np.moveaxis(self.inputs[image], -1, 0)
         return recipe.problem(source_image, maps=dict(zip(self.channels[1:], maps, strict=True)))
 
@@ -164,8 +161,10 @@ class BenchmarkSplit:
             The file.
 
         Raises:
-            DataError: fields of another shape, or values that aren't finite.
+            DataError: fields of another shape, values that aren't finite, or another kind of file.
         """
+        if Path(path).suffix.lower() != ".npz":
+            raise DataError(f"predictions are written to a .npz, not to {path}")
         fields = checked_fields(np.asarray(fields), self.fields.shape[:-1], self.name)
         arrays: dict[str, Any] = {"name": self.name, "sha256": self.sha256}
         arrays |= {name_of(count): fields[self.counts == count] for count in set(self.counts)}
@@ -236,8 +235,8 @@ def predictions_of(path: Path, split: BenchmarkSplit) -> NDArray[np.float32]:
 
     Raises:
         DataError: a missing or damaged file, one that is far too large, predictions of another
-            split, shape or type, or values that aren't finite; or predictions in another order than
-            the images.
+            split, shape or type, or values that aren't finite; or predictions of which some are
+            swapped.
     """
     # double precision is read, too
     arrays = read_arrays(path, "predictions", 4 * split.fields.nbytes + MORE_BYTES)
@@ -251,34 +250,5 @@ def predictions_of(path: Path, split: BenchmarkSplit) -> NDArray[np.float32]:
     numbers = dict(zip(*np.unique(split.counts, return_counts=True), strict=True))
     parts = predictions_by_count(arrays, path, numbers, split.fields.shape[1:-1])
     fields = np.concatenate([*parts.values()])
-    _check_order(path, fields, split.fields[..., 0])
+    check_order(path, fields, split.fields[..., 0])
     return fields
-
-
-def _check_order(path: Path, predictions: NDArray, exact: NDArray) -> None:
-    """Refuse predictions that match the fields of other images.
-
-    A prediction and the field of another image match if each is the most similar one to the other,
-    by the cosine of the angle between them. A poor model's predictions are all similar to the
-    fields of a few images, so hardly any of them match.
-    """
-    similarity = _directions(predictions) @ _directions(exact).T
-    nearest, own = similarity.argmax(axis=1), np.arange(len(predictions))
-    moved = (nearest != own) & (similarity.argmax(axis=0)[nearest] == own)
-    if moved.sum() > len(own) * MOVED:
-        first = int(np.argmax(moved))
-        raise DataError(
-            f"{path}: {moved.sum()} of the {len(own)} predictions match the field of another "
-            f"image, such as number {first}, which is that of number {nearest[first]}; keep the "
-            "images in their order"
-        )
-
-
-def _directions(fields: NDArray) -> NDArray:
-    """Unit vectors, (images, parts): means over parts of the lattice, which tell images apart."""
-    size = max(min(fields.shape[1:]) // COARSE, 1)
-    rows, columns = (side // size for side in fields.shape[1:])
-    cropped = fields[:, : rows * size, : columns * size]
-    parts = cropped.reshape(-1, rows, size, columns, size).mean(axis=(2, 4), dtype=np.float64)
-    vectors = parts.reshape(len(fields), -1)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), TINY)

@@ -72,7 +72,7 @@ def card(split: PublicSplit, file: str, size: int, sha256: str) -> dict[str, Any
     """
     config, (counts, each) = split.config(), split.numbers
     rows, columns = config.physics.lattice
-    maps = dict.fromkeys(config.data.maps, "a map of the medium")
+    maps = dict.fromkeys(config.kind.maps, "a map of the medium")
     about = SHIFTS.get(split.split, "images for training, validation or tests")
     return {
         "@context": CONTEXT,

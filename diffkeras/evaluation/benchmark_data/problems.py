@@ -29,7 +29,7 @@ SHIFTS = {  # by name: what differs from the test split
 
 
 @dataclass(frozen=True)
-class TestProblem:
+class BenchmarkProblem:
     """What is diffused, and how sources are drawn.
 
     Attributes:
@@ -121,11 +121,11 @@ CELLS = {"data.tissue.cells": (50, 200)}
 PROBLEMS = {
     problem.name: problem
     for problem in (
-        TestProblem(
+        BenchmarkProblem(
             "fixed_values",
             "Discs of radius 5 hold their values in a uniform medium.",
         ),
-        TestProblem(
+        BenchmarkProblem(
             "production",
             "Discs of radius 5, which may overlap, produce in a uniform medium; each field is "
             "divided by its maximum.",
@@ -136,14 +136,14 @@ PROBLEMS = {
                 "data.divide_by_maximum": True,
             },
         ),
-        TestProblem(
+        BenchmarkProblem(
             "tissue",
             "Discs of radius 3, such as vessels, hold their values in tissue of cells that take up "
             "and regions that differ in diffusivity.",
             {**TISSUE, "data.tissue.uptake": [0.001, 0.1]},
             CELLS,
         ),
-        TestProblem(
+        BenchmarkProblem(
             "saturating_tissue",
             "Discs of radius 3, such as vessels, hold their values in tissue whose cells take up "
             "by Michaelis–Menten kinetics or secrete, and whose regions differ in diffusivity.",
@@ -155,7 +155,7 @@ PROBLEMS = {
             },
             {**CELLS, "data.tissue.secreting_cells": (3, 12)},
         ),
-        TestProblem(
+        BenchmarkProblem(
             "mixed_walls",
             "Discs of radius 5 hold their values between a wall that holds 0.8, one with an "
             "influx, one that lets nothing through, and one that absorbs.",
@@ -165,7 +165,7 @@ PROBLEMS = {
 }
 
 
-def get_problem(name: str) -> TestProblem:
+def get_problem(name: str) -> BenchmarkProblem:
     """A problem by its name.
 
     Raises:

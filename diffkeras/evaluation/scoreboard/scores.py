@@ -25,7 +25,7 @@ CHUNK = 32  # images whose errors are computed at once
 
 
 @dataclass(frozen=True)
-class Protocol:
+class Effort:
     """How much is measured.
 
     Attributes:
@@ -67,7 +67,7 @@ class ProblemScores:
         name: of the problem.
         side: rows and columns of the lattice.
         entries: the surrogates; those of other physics are left out.
-        protocol: sizes of batches, numbers of images and of rounds.
+        effort: sizes of batches, numbers of images and of rounds.
         processes: processes of `solve`, for batches.
 
     Attributes:
@@ -81,16 +81,16 @@ class ProblemScores:
         name: str,
         side: int,
         entries: Sequence[Entry],
-        protocol: Protocol,
+        effort: Effort,
         processes: int | None = None,
     ) -> None:
-        self.name, self.side, self.protocol, self.processes = name, side, protocol, processes
+        self.name, self.side, self.effort, self.processes = name, side, effort, processes
         self.config = PROBLEMS[name].config(side)
         self.entries = [
             entry for entry in entries if not different_physics(entry.surrogate.config, self.config)
         ]
         data = self.config.data
-        self._each = min(-(-protocol.images // len(data.sources)), data.test_examples)
+        self._each = min(-(-effort.images // len(data.sources)), data.test_examples)
         self.images = self._each * len(data.sources)
 
     @cached_property
@@ -104,9 +104,9 @@ class ProblemScores:
     @property
     def steps(self) -> int:
         """Steps of `measure` that a progress bar counts."""
-        calls = len(self.protocol.batch_sizes) * (self.protocol.rounds + 1)
-        if self.protocol.latency:
-            calls += self.protocol.latency + 1
+        calls = len(self.effort.batch_sizes) * (self.effort.rounds + 1)
+        if self.effort.latency:
+            calls += self.effort.latency + 1
         return len(self.methods) * (self.images + calls)
 
     def measure(self, tick: Callable[[int], object]) -> dict[str, Any]:
@@ -114,8 +114,8 @@ class ProblemScores:
 
         `tick` is called with numbers of steps that are done.
         """
-        sizes, rounds = self.protocol.batch_sizes, self.protocol.rounds
-        images, methods, calls = self._draw(), self.methods, self.protocol.latency
+        sizes, rounds = self.effort.batch_sizes, self.effort.rounds
+        images, methods, calls = self._draw(), self.methods, self.effort.latency
         latency = measure_latency(methods, images, calls, tick) if calls else {}
         errors = {method.name: measure_errors(method, images, tick) for method in methods}
         times = {str(size): measure_times(methods, images, size, rounds, tick) for size in sizes}

@@ -9,7 +9,7 @@ from diffkeras.evaluation.error_time import error_time_figure
 from diffkeras.evaluation.scoreboard.verdicts import milliseconds, points_of, tied
 from diffkeras.reporting.text import duration, markdown_table
 
-Problem = Mapping[str, Any]  # as of `ProblemScores.measure`
+Scores = Mapping[str, Any]  # as of `ProblemScores.measure`
 LATENCY_IN_WORDS = (
     "*First call* includes what a method does once, such as compiling a graph. *p50* and *p99*: "
     "half of the later calls, and 99 % of them, take at most so long. *Memory*: by how much the "
@@ -26,12 +26,12 @@ def scoreboard_markdown(board: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def title(problem: Problem) -> str:
+def title(problem: Scores) -> str:
     """Name and lattice."""
     return f"{problem['problem']}, {problem['side']}×{problem['side']} nodes"
 
 
-def problem_page(problem: Problem) -> list[str]:
+def problem_page(problem: Scores) -> list[str]:
     """The paragraphs and tables of a problem."""
     parts = [images_in_words(problem), methods_table(problem)]
     if any("latency" in row for row in problem["methods"]):
@@ -41,14 +41,14 @@ def problem_page(problem: Problem) -> list[str]:
     return parts
 
 
-def problem_figure(problem: Problem) -> Figure:
-    """Error against time, a panel for each size of batches."""
+def problem_figure(problem: Scores, width: float = 10.0) -> Figure:
+    """Error against time, a panel for each size of batches; `width` is of the figure [inches]."""
     rows = [row for row in problem["methods"] if row["name"] != "zero field"]
     panels = {}
     for size in problem["pareto"]:
         images = "one image at a time" if size == "1" else f"batches of {size}"
         panels[f"{title(problem)}, {images}"] = points_of(rows, size)
-    return error_time_figure(panels, "mean error / largest value")
+    return error_time_figure(panels, "mean error / largest value", width)
 
 
 def conditions(board: Mapping[str, Any]) -> str:
@@ -65,7 +65,7 @@ def conditions(board: Mapping[str, Any]) -> str:
     )
 
 
-def images_in_words(problem: Problem) -> str:
+def images_in_words(problem: Scores) -> str:
     """What the images are, in a paragraph."""
     low, high = problem["sources"]
     where = f" of the test set `{problem['test_set']}`" if problem["test_set"] else ""
@@ -83,7 +83,7 @@ def images_in_words(problem: Problem) -> str:
     )
 
 
-def methods_table(problem: Problem) -> str:
+def methods_table(problem: Scores) -> str:
     """A row for each method, by rising error."""
     sizes = list(problem["pareto"])
     head = ["method", "mean error", "largest error", "proven bound", *map(_heading, sizes)]
@@ -97,7 +97,7 @@ def methods_table(problem: Problem) -> str:
     return markdown_table(head, rows)
 
 
-def latency_table(problem: Problem) -> str:
+def latency_table(problem: Scores) -> str:
     """A row for each method, by rising median."""
     head = ["one image at a time", "first call, ms", "p50, ms", "p99, ms", "memory, MB"]
     rows = [(row["name"], row["latency"]) for row in problem["methods"] if "latency" in row]
@@ -107,7 +107,7 @@ def latency_table(problem: Problem) -> str:
     return markdown_table(head, cells)
 
 
-def verdicts_table(problem: Problem) -> str:
+def verdicts_table(problem: Scores) -> str:
     """A row for each learned method and batch size."""
     head = ["surrogate", "images at once", "ms", "at its error", "in its time", "pays after"]
     by_name = {row["name"]: row for row in problem["methods"]}
@@ -129,7 +129,7 @@ def verdicts_table(problem: Problem) -> str:
     return markdown_table(head, rows)
 
 
-def costs_in_words(problem: Problem) -> str:
+def costs_in_words(problem: Scores) -> str:
     """What the surrogates cost before their first image, in a paragraph."""
     costs = []
     for surrogate in problem["surrogates"]:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.errors import largest, node_errors
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.stored_images import read_batches
@@ -21,8 +21,17 @@ EXACT = 1e-12  # tolerance of the fields that bounds are checked against
 
 
 def space_of(config: Config, count: int) -> ImageSpace:
-    """The images of one source count that the data of a configuration are drawn from."""
-    return ImageSpace(DatasetConfig.of(count, config).disc_recipe())
+    """The images of one source count that the data of a configuration are drawn from.
+
+    Raises:
+        ConfigurationError: media that vary, or as `ImageSpace`.
+    """
+    if config.kind.varies:
+        raise ConfigurationError(
+            f"{config.kind.section}: a search for worst cases varies random sources alone, no "
+            "tissues and no families; leave out --worst-cases"
+        )
+    return ImageSpace(config.kind.recipe(count))
 
 
 def check_searchable(config: Config) -> None:

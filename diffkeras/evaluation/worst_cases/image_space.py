@@ -39,8 +39,7 @@ class ImageSpace:
         recipe: what the images are drawn from.
 
     Raises:
-        ConfigurationError: no sources; clustered sources, whose distribution has no sharp end;
-            tissues.
+        ConfigurationError: no sources; clustered sources, whose distribution has no sharp end.
         PackingError: discs that are larger than the lattice.
     """
 
@@ -49,11 +48,6 @@ class ImageSpace:
     def __post_init__(self) -> None:
         if not self.recipe.count:
             raise ConfigurationError("data.sources: images without sources can't be searched")
-        if self.recipe.tissue is not None:
-            raise ConfigurationError(
-                "data.tissue: a search for worst cases varies the sources alone, not tissues; "
-                "leave out --worst-cases"
-            )
         if self.recipe.placement.kind == "clustered":
             raise ConfigurationError(
                 "data.placement.kind: a search for worst cases needs to know which images occur, "

@@ -70,10 +70,8 @@ def worst_cases_table(searches: pd.DataFrame) -> Table:
 
 def discs_as_json(candidate: Candidate) -> str:
     """Rows, columns, radii and values of an image's discs, and its diffusion length if any."""
-    sources = candidate.sources
-    discs: dict[str, Any] = {
-        name: getattr(sources, name).tolist() for name in ("rows", "columns", "radii", "values")
-    }
+    arrays = candidate.sources.arrays()
+    discs: dict[str, Any] = {name: array.tolist() for name, array in arrays.items()}
     if candidate.diffusion_length is not None:
         discs["diffusion_length"] = candidate.diffusion_length
     return json.dumps(discs)

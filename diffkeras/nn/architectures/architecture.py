@@ -32,7 +32,7 @@ WIDTH = Parameter("width", Annotated[int, Field(ge=2, le=65_536, multiple_of=2)]
 DEPTH = Parameter("depth", Annotated[int, Field(ge=1, le=10)], 5)
 
 
-class Sides(NamedTuple):
+class LatticeRule(NamedTuple):
     """The lattices that a network takes.
 
     Attributes:
@@ -72,8 +72,8 @@ class Sides(NamedTuple):
                 )
 
 
-def _all_sides(parameters: Mapping[str, Any]) -> Sides:
-    return Sides()
+def _any_lattice(parameters: Mapping[str, Any]) -> LatticeRule:
+    return LatticeRule()
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Architecture:
             `representation.network_input`), "operator" (a `LatticeOperator`) and "rounds"
             (`model.corrections`), "family" (a `physics.Family`) and "examples" (the number of
             training examples).
-        sides: the lattices that a network with some parameters takes.
+        lattices: those that a network with some parameters takes.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Architecture:
     build: Callable[..., Any]
     parameters: Mapping[Parameter, str]
     needs: tuple[str, ...] = ("channels",)
-    sides: Callable[[Mapping[str, Any]], Sides] = _all_sides
+    lattices: Callable[[Mapping[str, Any]], LatticeRule] = _any_lattice
 
     @property
     def knows_equation(self) -> bool:

@@ -48,16 +48,14 @@ class Convolutions:
         options: dict[str, Any] = {"momentum": NORM_MOMENTUM, "epsilon": NORM_EPSILON}
         return self.apply(features, filters, name, NormalizedConv3x3, **options)
 
-    def encode(
-        self, source_image: Any, width: int, depth: int, *, batch_norm: bool = True
-    ) -> list[Any]:
+    def encode(self, source_image: Any, width: int, depth: int) -> list[Any]:
         """The features of each level, from the lattice itself to the one halved `depth` times.
 
         Level k has `width`·2^k channels. Batch normalisation comes before the first activation.
         """
         levels, features = [], source_image
         for k in range(depth + 1):
-            apply = self.apply_normalized if k == 0 and batch_norm else self.apply
+            apply = self.apply_normalized if k == 0 else self.apply
             features = apply(features, width * 2**k, f"encoder_conv_{k}")
             features = activation(features, f"encoder_activation_{k}")
             levels.append(features)

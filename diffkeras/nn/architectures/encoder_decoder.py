@@ -14,7 +14,6 @@ def encoder_decoder(
     depth: int = 5,
     *,
     channels: int = 1,
-    batch_norm: bool = True,
     kernel_initializer: Any = "he_normal",
     name: str = "encoder_decoder",
 ) -> "keras.Model":
@@ -37,7 +36,6 @@ def encoder_decoder(
         depth: number of poolings, at least 1.
         channels: of the input. The first is the source image. Further ones contain what else
             differs between examples, such as the medium.
-        batch_norm: whether to normalise after the first convolution, over the global batch.
         kernel_initializer: of all convolutions, a name or a `keras.initializers.Initializer`. Each
             convolution gets a copy; if the initializer has a seed, each copy has the next seed. The
             default preserves the variance of features through LeakyReLU (arXiv 1502.01852).
@@ -77,7 +75,7 @@ def encoder_decoder(
     convolutions = Convolutions(kernel_initializer)
     source_image = keras.Input((None, None, channels), name="source_image")
     checked = LatticeCheck(depth, name="lattice_check")(source_image)
-    features = convolutions.encode(checked, width, depth, batch_norm=batch_norm)[-1]
+    features = convolutions.encode(checked, width, depth)[-1]
 
     # The decoder's convolutions are not transposed, because Keras' initializers would mistake the
     # output channels of a transposed kernel for its fan-in. PyTorch does the same.

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from diffkeras.nn.architectures.architecture import DEPTH, WIDTH, Architecture, Parameter, Sides
+from diffkeras.nn.architectures.architecture import (
+    DEPTH,
+    WIDTH,
+    Architecture,
+    LatticeRule,
+    Parameter,
+)
 from diffkeras.nn.arguments import integer
 
 if TYPE_CHECKING:
@@ -81,8 +87,8 @@ def fourier_neural_operator(
     return keras.Model(source_image, field, name=name)
 
 
-def _sides(parameters: Mapping[str, Any]) -> Sides:
-    return Sides(shortest=2 * parameters["modes"] - 1, remedy="or fewer model.modes")
+def _lattices(parameters: Mapping[str, Any]) -> LatticeRule:
+    return LatticeRule(shortest=2 * parameters["modes"] - 1, remedy="or fewer model.modes")
 
 
 FOURIER_NEURAL_OPERATOR = Architecture(
@@ -94,5 +100,5 @@ FOURIER_NEURAL_OPERATOR = Architecture(
         DEPTH: "number of spectral convolutions",
         MODES: "frequencies along each axis that the convolutions keep, zero included",
     },
-    sides=_sides,
+    lattices=_lattices,
 )

@@ -3,7 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from diffkeras.nn.architectures.architecture import DEPTH, WIDTH, Architecture, Parameter, Sides
+from diffkeras.nn.architectures.architecture import (
+    DEPTH,
+    WIDTH,
+    Architecture,
+    LatticeRule,
+    Parameter,
+)
 
 PAD = Parameter("pad", bool, False)
 INITIAL_WEIGHTS = Parameter("initial_weights", Literal["keras", "pytorch"], "keras")
@@ -35,10 +41,10 @@ def pooling_architecture(name: str, summary: str, network: Callable[..., Any]) -
         model = network(width, depth, channels=channels, kernel_initializer=initializer)
         return padded(model, 2**depth) if pad else model
 
-    return Architecture(name, summary, build, PARAMETERS, sides=_sides)
+    return Architecture(name, summary, build, PARAMETERS, lattices=_lattices)
 
 
-def _sides(parameters: Mapping[str, Any]) -> Sides:
+def _lattices(parameters: Mapping[str, Any]) -> LatticeRule:
     if parameters["pad"]:
-        return Sides()
-    return Sides(2 ** parameters["depth"], remedy="a smaller model.depth, or model.pad: true")
+        return LatticeRule()
+    return LatticeRule(2 ** parameters["depth"], remedy="a smaller model.depth, or model.pad: true")

@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from diffkeras.nn.architectures.architecture import DEPTH, WIDTH, Architecture, Parameter, Sides
+from diffkeras.nn.architectures.architecture import (
+    DEPTH,
+    WIDTH,
+    Architecture,
+    LatticeRule,
+    Parameter,
+)
 from diffkeras.nn.arguments import integer
 
 if TYPE_CHECKING:
@@ -80,8 +86,8 @@ def transformer(
     return keras.Model(source_image, field, name=name)
 
 
-def _sides(parameters: Mapping[str, Any]) -> Sides:
-    return Sides(parameters["patch"], remedy="a smaller model.patch")
+def _lattices(parameters: Mapping[str, Any]) -> LatticeRule:
+    return LatticeRule(parameters["patch"], remedy="a smaller model.patch")
 
 
 TRANSFORMER = Architecture(
@@ -93,5 +99,5 @@ TRANSFORMER = Architecture(
         DEPTH: "number of attentions",
         PATCH: "nodes of a side of a patch, which must divide the sides of the lattice",
     },
-    sides=_sides,
+    lattices=_lattices,
 )

@@ -14,24 +14,23 @@ def u_net(
     depth: int = 4,
     *,
     channels: int = 1,
-    batch_norm: bool = True,
     kernel_initializer: Any = "he_normal",
     name: str = "u_net",
 ) -> "keras.Model":
     """U-Net surrogate of a steady-state diffusion solver.
 
     The encoder is that of `encoder_decoder`: `depth` + 1 convolutions (3×3) with `width`·2^k
-    channels and 2×2 average pooling between them. The decoder goes back level by level. On each, it
-    doubles the lattice by an upsampled convolution, appends the encoder's features of that level
-    (skip connection), and joins both in a second convolution, all with `width`·2^k channels. A last
-    convolution gives the field. LeakyReLU with slope 0.02 follows every convolution. So details of
-    the size of a node, such as the rims of sources, don't have to pass through the pooling.
+    channels, batch normalisation after the first one, and 2×2 average pooling between them. The
+    decoder goes back level by level. On each, it doubles the lattice by an upsampled convolution,
+    appends the encoder's features of that level (skip connection), and joins both in a second
+    convolution, all with `width`·2^k channels. A last convolution gives the field. LeakyReLU with
+    slope 0.02 follows every convolution. So details of the size of a node, such as the rims of
+    sources, don't have to pass through the pooling.
 
     Args:
         width: channels of the first convolution, at least 1.
         depth: number of poolings, at least 1.
         channels: of the input (see `encoder_decoder`).
-        batch_norm: whether to normalise after the first convolution, over the global batch.
         kernel_initializer: of all convolutions (see `encoder_decoder`). "pytorch" is PyTorch's
             default for ordinary convolutions.
         name: of the model.
@@ -63,7 +62,7 @@ def u_net(
     convolutions = Convolutions(kernel_initializer)
     source_image = keras.Input((None, None, channels), name="source_image")
     checked = LatticeCheck(depth, name="lattice_check")(source_image)
-    levels = convolutions.encode(checked, width, depth, batch_norm=batch_norm)
+    levels = convolutions.encode(checked, width, depth)
     features = levels.pop()
     for k in reversed(range(depth)):
         filters = width * 2**k

@@ -7,13 +7,13 @@ diffusivity D₀ of the uniform medium, or of the one from which maps differ.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from keras import ops
 
 from diffkeras.nn.arguments import one_of, positive
-from diffkeras.physics.problem.given_sides import GIVEN, GivenSide
+from diffkeras.physics.problem.given_sides import GivenSide, plain_sides, side_of
 from diffkeras.physics.problem.sides import AxisSides, both_sides, homogeneous
 from diffkeras.physics.problem.uptake import michaelis_menten_rate, michaelis_menten_slope
 from diffkeras.representation.network_input import MAPS, maps_of_channels
@@ -210,7 +210,7 @@ class LatticeOperator:
 
     def get_config(self) -> dict[str, Any]:
         """The attributes, with lists for tuples, as a layer saves them."""
-        return {name: _as_lists(value) for name, value in asdict(self).items()}
+        return {name: plain_sides(value) for name, value in vars(self).items()}
 
     def equations(self, network_input: Any) -> LinearEquations:
         """The equations of all nodes, from the input of the network, (batch, rows, columns, …)."""
@@ -258,14 +258,7 @@ def _checked(boundary: Any) -> Any:
     if isinstance(boundary, list | tuple):
         return tuple(map(_checked, boundary))
     if isinstance(boundary, Mapping):
-        if frozenset(boundary) not in GIVEN:
-            known = "; ".join(" and ".join(sorted(names)) for names in GIVEN)
-            raise ValueError(f"a side has numbers of these names: {known}; got {dict(boundary)}")
-        return GIVEN[frozenset(boundary)](**boundary)
+        return side_of(boundary)
     if isinstance(boundary, GivenSide):
         return boundary
     return one_of("boundary", boundary, BOUNDARIES)
-
-
-def _as_lists(value: Any) -> Any:
-    return list(map(_as_lists, value)) if isinstance(value, tuple) else value

@@ -145,14 +145,12 @@ class AlternateLosses(keras.callbacks.Callback):
     `steps_per_execution` is above 1, all steps of one execution use the same loss.
 
     Args:
-        loss: the alternating loss; by default the compiled one.
         first_step: called at the start of each epoch, returns the number of its first batch since
             the start of training. `fit` does not know this number if training resumes within an
             epoch.
 
     Raises:
-        ValueError: at the start of training, without `loss`, if the compiled one does not
-            alternate.
+        ValueError: at the start of training, if the compiled loss does not alternate.
         NotImplementedError: at the start of training under JAX with a compiled step, which treats
             the selection as a constant. Pass `run_eagerly=True` to `compile` there.
 
@@ -163,26 +161,20 @@ class AlternateLosses(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(
-        self,
-        loss: AlternatingLoss | None = None,
-        first_step: Callable[[], int] | None = None,
-    ) -> None:
+    def __init__(self, first_step: Callable[[], int] | None = None) -> None:
         super().__init__()
-        self.loss: Any = loss
+        self.loss: Any = None
         self.first_step = first_step
         self._batches = 0  # counted here because `fit` may not know the steps per epoch
         self._first = 0
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Find the alternating loss."""
-        if self.loss is None:
-            if not isinstance(self.model.loss, AlternatingLoss):
-                raise ValueError(
-                    f"the compiled loss {self.model.loss!r} is not an AlternatingLoss; pass "
-                    "the loss to AlternateLosses, or remove the callback"
-                )
-            self.loss = self.model.loss
+        self.loss = self.model.loss
+        if not isinstance(self.loss, AlternatingLoss):
+            raise ValueError(
+                f"the compiled loss {self.loss!r} is not an AlternatingLoss; remove AlternateLosses"
+            )
         if keras.backend.backend() == "jax" and not self.model.run_eagerly:
             raise NotImplementedError(
                 "the selection of an alternating loss does not reach a compiled JAX step; "

@@ -13,8 +13,8 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.solvers.interface import Options
 from diffkeras.physics.solvers.linear_steps import SINGLE_REDUCTION, Goal, LinearSteps
-from diffkeras.physics.solvers.statistics import Options
 from diffkeras.physics.solvers.table import SOLVERS, cheapest
 
 LATER_REDUCTION = 1e-5  # of corrections after the first, so that two of them meet most tolerances

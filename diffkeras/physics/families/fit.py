@@ -1,5 +1,7 @@
 """What training finds for a family, and its file."""
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,6 +75,7 @@ class Fit(NamedTuple):
                 raise DataError(
                     f"{path} is the basis of another family: its problem, regions or ranges differ"
                 )
+            _check_shapes(read, family)
             return cls(
                 read["mean"],
                 read["modes"],
@@ -85,3 +88,25 @@ class Fit(NamedTuple):
             )
         except (LookupError, TypeError, ValueError) as error:
             raise DataError(f"{path} can't be read as a basis: {error}") from None
+
+
+def _check_shapes(arrays: Mapping[str, NDArray], family: Family) -> None:
+    """Raise a ValueError that names an array of another shape than those of `Fit`."""
+    (points, inputs), modes = arrays["points"].shape, len(arrays["modes"])
+    lattice = family.problem.lattice
+    nodes = math.prod(lattice)
+    shapes: dict[str, tuple[int, ...]] = {
+        "mean": (nodes,),
+        "modes": (modes, nodes),
+        **dict.fromkeys(("centre", "spread", "lengths"), (inputs,)),
+        **dict.fromkeys(("weights", "left_out"), (points, modes)),
+        "errors": (points,),
+    }
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name} has the shape {arrays[name].shape}, not {shape}")
+    for name in ("fields", "usual"):
+        if name in arrays and arrays[name].shape[-len(lattice) :] != lattice:
+            raise ValueError(
+                f"{name} has the shape {arrays[name].shape}, not the lattice {lattice}"
+            )

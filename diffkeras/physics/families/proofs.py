@@ -23,8 +23,8 @@ from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import Barrier, BarrierChoice, BarrierProof
 from diffkeras.physics.proofs.bounds import bounds_of
 from diffkeras.physics.solution import Solution
+from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
-from diffkeras.physics.solvers.statistics import SolveStatistics
 from diffkeras.physics.steady_state import solve
 
 MOST_CORRECTIONS = 3  # before the solver takes over

@@ -39,7 +39,7 @@ from diffkeras.physics.families.proofs import (
 from diffkeras.physics.families.snapshots import Snapshots
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import BatchSolution, Solution
-from diffkeras.physics.solvers.statistics import SolveStatistics
+from diffkeras.physics.solvers.interface import SolveStatistics
 
 SNAPSHOT_TOLERANCE = 1e-6
 TOGETHER = 64  # predictions that one product makes

@@ -64,7 +64,7 @@ class GivenSide(ShortRepr):
     def _check(self, name: str, value: Any) -> Values:
         what = f"the {name} of a side"
         if not isinstance(value, tuple | list) and np.ndim(value) == 0:
-            checked: Any = check_number(what, value)
+            checked: Any = check_number(what, value) + 0.0  # no -0.0, which has another hash
         else:
             checked = np.array(real_array(what, value))
             checked.setflags(write=False)
@@ -222,7 +222,35 @@ class Robin(GivenSide):
         return {**slopes, "value": (0.0, rate)}
 
 
-# the kinds of sides with given numbers, by the names of the numbers
-GIVEN: dict[frozenset[str], type[GivenSide]] = {
-    frozenset(kind.numbers()): kind for kind in (FixedValue, FixedFlux, Robin)
-}
+# the kinds of sides with given numbers, by their names, and by those of the numbers
+KINDS: dict[str, type[GivenSide]] = {kind.name: kind for kind in (FixedValue, FixedFlux, Robin)}
+GIVEN = {frozenset(kind.numbers()): kind for kind in KINDS.values()}
+
+
+def side_of(numbers: Mapping[str, Any]) -> GivenSide:
+    """The side of given numbers, by their names.
+
+    Raises:
+        PhysicsError: names of no kind of side, or numbers that it doesn't take.
+    """
+    if (kind := GIVEN.get(frozenset(numbers))) is None:
+        raise PhysicsError(
+            "a side has a value, a flux, or a coefficient and a value, not "
+            f"{dict(numbers)!s:.60}; give {{value: 1.0}}, {{flux: 0.1}} or "
+            "{coefficient: 0.2, value: 1.0}"
+        )
+    return kind(**numbers)
+
+
+def plain_sides(sides: Any, unit: float = 1.0) -> Any:
+    """Sides as plain data: names and mappings of numbers, in lists for tuples.
+
+    Args:
+        sides: one, or tuples of sides.
+        unit: of fluxes, per concentration.
+    """
+    if isinstance(sides, tuple):
+        return [plain_sides(side, unit) for side in sides]
+    if not isinstance(sides, GivenSide):
+        return sides
+    return {name: n if name == "value" else n / unit for name, n in sides.parts.items()}

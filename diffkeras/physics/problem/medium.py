@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import (
@@ -26,7 +25,7 @@ from diffkeras.physics.arguments import (
     node_values,
     one_or_each,
     positive,
-    real_array,
+    unknown_keyword,
 )
 from diffkeras.physics.problem.given_sides import BoundaryName
 from diffkeras.physics.problem.sides import (
@@ -142,7 +141,7 @@ class Medium(ShortRepr):
         """
         names = {field.name for field in fields(cls)}
         if unknown := sorted(set(parts) - names):
-            raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
+            raise unknown_keyword(unknown[0])
         if medium is None:
             return cls(**{"dimensions": dimensions, **parts})
         if not isinstance(medium, Medium):
@@ -322,34 +321,6 @@ class Medium(ShortRepr):
         if not self.is_uniform:
             raise TypeError("a medium that varies over the lattice can't be hashed")
         return hash((self.diffusivities, self.decay, self.step, self.sides))
-
-
-def production_of(image: NDArray, medium: Medium) -> NDArray[np.float64]:
-    """The production s = γ·x of sources that produce, for a source image x.
-
-    Far inside a wide source, the field is then the value of the source.
-
-    Args:
-        image: x on the lattice, or a batch of such images [concentration].
-        medium: its decay is γ [1/time].
-
-    Returns:
-        s, of the image's shape [concentration/time].
-
-    Raises:
-        PhysicsError: an image of no real numbers, or of another shape than the decay.
-
-    Example:
-        >>> import numpy as np, diffkeras as dk
-        >>> production_of(np.array([[0.0, 2.0]]), dk.Medium(decay=0.01)).tolist()
-        [[0.0, 0.02]]
-    """
-    values = real_array("the source image", image)
-    if np.ndim(medium.decay) and values.shape[-np.ndim(medium.decay) :] != medium.lattice:
-        raise PhysicsError(
-            f"the medium has arrays of shape {medium.lattice}, the source image {values.shape}"
-        )
-    return medium.decay * values
 
 
 def _power_of_two(value: float) -> float:

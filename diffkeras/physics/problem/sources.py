@@ -1,16 +1,17 @@
 """Sources: discs or balls of constant value."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_sides, real_array
+from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.short_repr import ShortRepr
 
 LARGEST_PLACE = 2.0**30  # lattice steps
@@ -54,6 +55,13 @@ class Sources(ShortRepr):
     lattice: tuple[int, ...] | None = None
     overlap: bool = False
     planes: NDArray[np.int32] | None = None
+    # of discs, as datasets store them
+    ARRAYS: ClassVar[Mapping[str, Any]] = {
+        "rows": np.int32,
+        "columns": np.int32,
+        "radii": np.float32,
+        "values": np.float32,
+    }
 
     @classmethod
     def from_lists(
@@ -114,6 +122,10 @@ class Sources(ShortRepr):
         """Number n of discs or balls."""
         return self.rows.size
 
+    def arrays(self) -> dict[str, NDArray]:
+        """The arrays of discs, (n,) each, by their names."""
+        return {name: getattr(self, name) for name in self.ARRAYS}
+
     @property
     def centres(self) -> tuple[NDArray[np.int32], ...]:
         """(n,) coordinates along each axis."""
@@ -173,3 +185,31 @@ class Sources(ShortRepr):
             patch.append(slice(start, max(stop, start)))
             squares.append((np.arange(start, stop) - centre) ** 2)
         return tuple(patch), reduce(np.add.outer, squares) <= radius**2
+
+
+def production_of(image: NDArray, medium: Medium) -> NDArray[np.float64]:
+    """The production s = γ·x of sources that produce, for a source image x.
+
+    Far inside a wide source, the field is then the value of the source.
+
+    Args:
+        image: x on the lattice, or a batch of such images [concentration].
+        medium: its decay is γ [1/time].
+
+    Returns:
+        s, of the image's shape [concentration/time].
+
+    Raises:
+        PhysicsError: an image of no real numbers, or of another shape than the decay.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> production_of(np.array([[0.0, 2.0]]), dk.Medium(decay=0.01)).tolist()
+        [[0.0, 0.02]]
+    """
+    values = real_array("the source image", image)
+    if np.ndim(medium.decay) and values.shape[-np.ndim(medium.decay) :] != medium.lattice:
+        raise PhysicsError(
+            f"the medium has arrays of shape {medium.lattice}, the source image {values.shape}"
+        )
+    return medium.decay * values

@@ -16,8 +16,8 @@ from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.ring import Bounds, certify_ring
 from diffkeras.physics.proofs.rounding import inverse_norm_bound, rounding_allowance
+from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.solvers.newton import NewtonRun
-from diffkeras.physics.solvers.statistics import SolveStatistics
 
 
 def bounds_of(field: NDArray[np.float64], equations: Equations) -> Bounds:

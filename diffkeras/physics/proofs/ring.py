@@ -49,11 +49,11 @@ from diffkeras.physics.proofs.rounding import (
     operator_diagonal,
     rounding_allowance,
 )
+from diffkeras.physics.solvers.interface import Options, SolveStatistics
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner, preconditioner_of
 from diffkeras.physics.solvers.production import particular_field
 from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import field_of_values
-from diffkeras.physics.solvers.statistics import Options, SolveStatistics
 
 # Share of the error that may remain in a corrected prediction; with more, the ring system is solved
 SHARP = 0.5

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from diffkeras.errors import PackingError, PhysicsError
 from diffkeras.physics.arguments import check_count, check_lattice, check_whole
 from diffkeras.physics.problem.maps import problem_of_maps
-from diffkeras.physics.problem.medium import Medium, production_of
+from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.problem.sources import Sources
+from diffkeras.physics.problem.sources import Sources, production_of
 from diffkeras.physics.sampling.discs import (
     UNIFORM,
     Radius,
@@ -34,11 +34,11 @@ from diffkeras.physics.sampling.held_out import few_images, split_of
 from diffkeras.physics.sampling.placement import Placement
 from diffkeras.physics.sampling.tissue_sampler import TissueSampler
 from diffkeras.physics.steady_state import solve
+from diffkeras.representation.network_input import MAPS
 from diffkeras.system.process_pool import ProcessPool
 
 # a stream's examples are those of no split
 SPLIT_KEYS = {"train": 0, "validation": 1, "test": 2, "stream": 3}
-SOURCE_ARRAYS = ("rows", "columns", "radii", "values")
 MAX_DRAWS = 1000  # enough for a split with a sixteenth of the images
 # after an example's own key, for the generators of its diffusion length and of its tissue
 LENGTH_KEY, TISSUE_KEY = 1, 2
@@ -142,12 +142,18 @@ class ExampleRecipe:
             if not isinstance(getattr(self, name), bool):
                 raise PhysicsError(f"{name} must be True or False, not {getattr(self, name)!r:.60}")
         if not self.production and self.divide_by_maximum:
-            raise PhysicsError("divide_by_maximum needs production; fixed values have maximum 1")
+            raise PhysicsError(
+                "divide_by_maximum True needs sources that produce; fields of fixed values have "
+                "the maximum 1 already"
+            )
         if not self.production and self.placement.overlap:
-            raise PhysicsError("overlap needs production; a node can't hold values of two discs")
+            raise PhysicsError(
+                "overlap True needs sources that produce; a node can't hold the values of two discs"
+            )
         if self.production and self.diffusion_length is None and not self.medium.decay:
             raise PhysicsError(
-                "sources produce the decay times their value, so the decay must not be 0"
+                "decay 0 gives fields of 0, as sources that produce add the decay times their "
+                "value; choose a larger one, or sources of fixed values"
             )
 
     def _check_tissue(self) -> None:
@@ -156,9 +162,9 @@ class ExampleRecipe:
         if not isinstance(self.tissue, TissueSampler):
             raise PhysicsError(f"tissue must be a TissueSampler, not {self.tissue!r:.60}")
         if self.production:
-            raise PhysicsError("a tissue needs sources of fixed values; leave out production")
+            raise PhysicsError("tissue needs sources of fixed values; leave out production")
         if self.diffusion_length is not None:
-            raise PhysicsError("tissue and diffusion_length both set the decay; leave one out")
+            raise PhysicsError("diffusion_length and tissue both set the decay; leave one out")
         self.tissue.check(self.lattice, self.medium)
 
     def rng(self, split: str, *numbers: int) -> np.random.Generator:
@@ -196,9 +202,14 @@ class ExampleRecipe:
         )
 
     def drawn(self, split: str, k: int) -> dict[str, Any]:
-        """What is drawn of example k of a split, by its name in a dataset: its discs."""
-        sources = self.sources(split, k)
-        return {"sources": {name: getattr(sources, name) for name in SOURCE_ARRAYS}}
+        """What is drawn of example k of a split, and its source image, by the names in a dataset.
+
+        These are all features but the field and its maximum.
+        """
+        sources, length = self.sources(split, k), self.length_of(split, k)
+        drawn = {"sources": sources, "source_image": sources.image(self.lattice)}
+        drawn |= {} if length is None else {"diffusion_length": length}
+        return drawn | self.maps_of(split, k)
 
     @cached_property
     def has_few_images(self) -> bool:
@@ -245,6 +256,12 @@ class ExampleRecipe:
         if self.production:
             return Problem(production=production_of(source_image, medium), medium=medium)
         return problem_of_maps(source_image, medium, maps)
+
+    def problem_of(self, drawn: Mapping[str, Any]) -> Problem:
+        """The problem of an example, by its names in a dataset; maps that don't vary may lack."""
+        length = drawn.get("diffusion_length")
+        maps = {name: drawn[name] for name in MAPS if name in drawn}
+        return self.problem(drawn["source_image"], length and float(length), maps)
 
     def example(self, split: str, k: int) -> Example:
         """Example k of a split, solved."""

@@ -12,6 +12,7 @@ drawn, and does not depend on the dataset's seed or size.
 import hashlib
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +47,8 @@ def _least_of_orbit(sources: Sources, lattice: tuple[int, int]) -> bytes:
     """
     if sources.overlap:  # the sums of overlapping discs must not depend on the order of the discs
         order = np.argsort(sources.values)
-        lists = ("rows", "columns", "radii", "values")
-        sources = replace(sources, **{name: getattr(sources, name)[order] for name in lists})
+        lists: Any = {name: array[order] for name, array in sources.arrays().items()}
+        sources = replace(sources, **lists)
     image = sources.image(lattice)
     nodes = np.nonzero(image)
     values = (image[nodes] / image.max()).astype("<f4")

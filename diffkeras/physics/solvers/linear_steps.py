@@ -48,7 +48,7 @@ class Goal(NamedTuple):
     provable: bool = False
 
 
-class Move(NamedTuple):
+class Step(NamedTuple):
     """A solution x, (rows, columns), 0 on the fixed nodes.
 
     Attributes:
@@ -63,7 +63,7 @@ class Move(NamedTuple):
     iterations: int = 0
 
 
-class Iterate(NamedTuple):
+class CGResult(NamedTuple):
     """What conjugate gradients end with.
 
     Attributes:
@@ -99,7 +99,7 @@ class LinearSteps:
         self._is_hard = False
         self._algebraic: Function | None = None
 
-    def solve(self, slope: NDArray | float, right_hand_side: NDArray, goal: Goal) -> Move:
+    def solve(self, slope: NDArray | float, right_hand_side: NDArray, goal: Goal) -> Step:
         """About (A + d)⁻¹ b, for b (rows, columns), to within a goal.
 
         Raises:
@@ -107,8 +107,8 @@ class LinearSteps:
         """
         size = largest(right_hand_side)
         if not size:
-            return Move(np.zeros(right_hand_side.shape))
-        result: Iterate | None = None
+            return Step(np.zeros(right_hand_side.shape))
+        result: CGResult | None = None
         if not self._is_hard:
             cycle = self._equations.cycle_at(slope)
             single = np.empty(right_hand_side.shape, SINGLE)
@@ -123,11 +123,11 @@ class LinearSteps:
         solution = np.multiply(result.solution, size, dtype=np.float64)
         solution = solution.reshape(right_hand_side.shape)
         estimates = size * result.estimate, size * result.first_estimate
-        return Move(solution, *estimates, result.iterations)
+        return Step(solution, *estimates, result.iterations)
 
     def _solve_algebraically(
         self, slope: NDArray | float, scaled: NDArray[np.float64], goal: Goal, size: float
-    ) -> Iterate:
+    ) -> CGResult:
         """The same as `solve`, for b (n,) that is scaled already."""
         result = None
         try:
@@ -183,7 +183,7 @@ def _iterate(
     size: float,
     most: int,
     height: float = 0.0,
-) -> Iterate:
+) -> CGResult:
     """Conjugate gradients to within a goal, for b that is divided by its size.
 
     `height` is about the largest of A⁻¹1, for goals that are provable.
@@ -217,7 +217,7 @@ def conjugate_gradients(
     is_met: Callable[[NDArray, NDArray], bool],
     most: int,
     is_near: Callable[[NDArray, NDArray, float], bool] | None = None,
-) -> Iterate:
+) -> CGResult:
     """Solve A x = b for vectors b in their precision, from x = 0, by preconditioned iterations.
 
     The iterations end when a goal is reached, at their largest number, or where rounding spoils
@@ -240,7 +240,7 @@ def conjugate_gradients(
     iterations = 0
     while True:
         if is_met(solution, residual):
-            return Iterate(solution, residual, iterations, True, estimate, first_estimate)
+            return CGResult(solution, residual, iterations, True, estimate, first_estimate)
         if iterations == most:
             break
         corrected = precondition(residual)
@@ -249,7 +249,7 @@ def conjugate_gradients(
             first_estimate = first_estimate or estimate
             if is_near(solution, residual, estimate):
                 solution += corrected
-                return Iterate(solution, residual, iterations, True, estimate, first_estimate)
+                return CGResult(solution, residual, iterations, True, estimate, first_estimate)
         energy, last = float(np.vdot(residual, corrected)), energy
         if direction is None:
             direction = corrected
@@ -264,4 +264,4 @@ def conjugate_gradients(
         axpy(direction, solution, a=energy / curvature)
         axpy(product, residual, a=-energy / curvature)
         iterations += 1
-    return Iterate(solution, residual, iterations, False, estimate, first_estimate)
+    return CGResult(solution, residual, iterations, False, estimate, first_estimate)

@@ -22,8 +22,8 @@ from diffkeras.physics.arguments import SMALLEST_TOLERANCE, largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK
 from diffkeras.physics.solvers.enclosure import Enclosure
-from diffkeras.physics.solvers.linear_steps import SINGLE_REDUCTION, Goal, LinearSteps, Move
-from diffkeras.physics.solvers.statistics import Options, Solved, SolveStatistics
+from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
+from diffkeras.physics.solvers.linear_steps import SINGLE_REDUCTION, Goal, LinearSteps, Step
 
 MOST_STEPS, MOST_PROOFS = 60, 12  # reached only where rounding is in the way
 STALLED_STEPS, STALLED_LINEAR_STEPS = 10, 2  # without progress; Newton's may oscillate
@@ -214,14 +214,14 @@ class NewtonRun:
         best, stopped = np.inf, 0
         while True:
             error = 0.0 if first_share else self._reachable(margin * needed())
-            move = self._step(Goal(self._reduction(), error, first_share, provable=True))
-            before, estimate = move.first_estimate, move.estimate
+            step = self._step(Goal(self._reduction(), error, first_share, provable=True))
+            before, estimate = step.first_estimate, step.estimate
             stopped = 0 if before < best / 2 else stopped + 1
             is_near = (is_linear and first_share > 0) or estimate <= self._reachable(
                 margin * needed()
             )
             # a step of a problem that isn't linear leaves more than its solution is off
-            is_near &= is_linear or not move.iterations
+            is_near &= is_linear or not step.iterations
             stops = stopped > (STALLED_LINEAR_STEPS if is_linear else STALLED_STEPS)
             if is_near or stops or self.steps >= MOST_STEPS:
                 return estimate
@@ -248,27 +248,27 @@ class NewtonRun:
         quadratic = 0.9 * ratio**2 if ratio else ONE_DIGIT
         return min(max(quadratic, SINGLE_REDUCTION), ONE_DIGIT)
 
-    def _step(self, goal: Goal) -> Move:
+    def _step(self, goal: Goal) -> Step:
         """One step of Newton's method."""
         self.steps += 1
         if not self._equations.is_linear:
             self._last_norm = _norm(self._residual)
         try:
-            move = self._linear.solve(self._slope, self._residual, goal)
+            step = self._linear.solve(self._slope, self._residual, goal)
         except ConvergenceError:
             if not self.field[self._equations.free].any():
                 raise
             # a start where all uptake is at its maximum, and nothing else is lost
-            move = Move(self.rounded(), np.inf, np.inf)
+            step = Step(self.rounded(), np.inf, np.inf)
             self._set(np.zeros(self._equations.lattice))
-            return move
-        self._set(self.field - move.solution)
+            return step
+        self._set(self.field - step.solution)
         if self._has_start:
             self._has_start = False
-            if largest(move.solution) > 2 * self._size:  # zeros are nearer
+            if largest(step.solution) > 2 * self._size:  # zeros are nearer
                 self._set(np.zeros(self._equations.lattice))
                 return self._step(goal)
-        return move
+        return step
 
     def _prove(
         self, needed: float, estimate: float, *, may_fail: bool

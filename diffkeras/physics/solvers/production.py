@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON
+from diffkeras.physics.solvers.interface import Options, Solved
 from diffkeras.physics.solvers.ring_field import (
     CORRECTIONS,
     RingSystem,
     field_of_values,
     statistics_of,
 )
-from diffkeras.physics.solvers.statistics import Options, Solved
 
 # Of a pair of transforms on N × N nodes, as a share of max A⁻¹|s| and divided by 1 + √N. No
 # larger one was seen, in 400 problems of every kind with up to 1024 nodes a side. (The largest come

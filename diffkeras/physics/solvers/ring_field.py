@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.spectral import SpectralOperator
-from diffkeras.physics.solvers.statistics import Options, Solved, SolveStatistics
+from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
 
 CORRECTIONS = 3  # each takes the digits that rounding took from the one before
 

@@ -44,8 +44,9 @@ def table(data: StudyData) -> pd.DataFrame:
     (_low, _high) are 95 % percentile intervals of 1000 bootstrap resamples of the runs within each
     size; if that of aicc_difference contains 0, other seeds could have reversed the comparison.
     They contain the scatter over seeds. They contain that of another choice of examples only if
-    examples were drawn several times (data.seed): then each draw counts as one run, with its mean
-    over the seeds. The figure shows the first setting.
+    examples were drawn several times (data.seed), each time with seeds of its own: then each draw
+    counts as one run, with its mean over the seeds. If draws share their seeds, each seed counts as
+    one run, with its mean over the draws. The figure shows the first setting.
     """
     names = [*data.settings(without=SIZE_KEYS), "region"]
     rows: list[dict[str, Any]] = []
@@ -62,13 +63,13 @@ def table(data: StudyData) -> pd.DataFrame:
 
 
 def by_size(runs: pd.DataFrame) -> dict[int, Array]:
-    """Size → ln errors of its runs, or of its draws of examples; of sizes with two or more.
+    """Size → ln errors of its independent runs, or means over those that are not; of two or more.
 
     Args:
         runs: rows of `StudyData.regions` of one setting and region.
     """
-    if runs["draw"].nunique() > 1:
-        runs = runs.groupby([SIZE, "draw"])["ln_error"].mean().reset_index()
+    if runs.duplicated([SIZE, "unit"]).any():
+        runs = runs.groupby([SIZE, "unit"])["ln_error"].mean().reset_index()
     found = runs.groupby(SIZE)["ln_error"]
     return {int(str(n)): v.to_numpy() for n, v in found if len(v) >= FEWEST_RUNS}
 

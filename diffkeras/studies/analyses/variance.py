@@ -1,5 +1,6 @@
 """How much of the differences between runs is due to the size, the loss, and the seed?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -35,6 +36,8 @@ WITHIN = "seed"  # all differences between the runs of a cell
 BOTH = "draw and seed"  # the same where each draw has one seed of its own
 ALIKE = ", the same in all cells"
 ALIKE_FOR_ONE_SIZE = ", the same for all settings of a size"
+ALIKE_IN_DRAWS = WITHIN + ", the same in all draws"
+PARTS = (ALIKE, ALIKE_FOR_ONE_SIZE, ALIKE_IN_DRAWS)  # of what differs within cells
 
 
 def _factors(data: StudyData) -> list[str]:
@@ -53,11 +56,12 @@ def table(data: StudyData) -> pd.DataFrame:
     for all settings, and F and p test all rows against the residual. low and high are a 95 %
     generalized interval (Weerahandi 1993), which assumes that the residuals of ln error are normal
     and scatter equally for all settings. If examples were drawn several times for each size
-    (data.seed), which draw it is explains a part too, and F and p test the size against it. If each
-    draw has one seed of its own, the two can't be told apart: the row 'draw and seed' is in place
-    of seed, and the size is tested against the part of it that is the same for all settings of a
-    size. The shares belong to the values and seeds that this study chose: a wider range of sizes
-    would have a larger share.
+    (data.seed), which draw it is explains a part too. If draws share their seeds, 'the same in all
+    draws' is what a seed does in one setting with all draws. F and p then test the size against the
+    larger mean square of these two, and the loss against the latter. If each draw has one seed of
+    its own, the two can't be told apart: the row 'draw and seed' is in place of seed, and the size
+    is tested against the part of it that is the same for all settings of a size. The shares belong
+    to the values and seeds that this study chose: a wider range of sizes would have a larger share.
     """
     rows = data.regions
     return pd.concat([of_region(data, rows, region) for region in REGION_ERRORS], ignore_index=True)
@@ -74,32 +78,13 @@ def of_region(data: StudyData, rows: pd.DataFrame, region: str) -> pd.DataFrame:
     Raises:
         TooFewRunsError: fewer than two seeds have a run in every combination.
     """
-    shares = _shares(data, rows, region).table
+    shares = shares_of(data, rows, region).table
     shares.insert(0, "region", region)
     return shares
 
 
-def lead_of_size(data: StudyData) -> tuple[pd.DataFrame, tuple[float, float, float]]:
-    """The share of the size minus the largest share of another factor or of the seed.
-
-    Returns:
-        The rows of the table for the lattice; the difference, and its 95 % generalized interval.
-
-    Raises:
-        TooFewRunsError: see `of_region`.
-    """
-    estimated = _shares(data, data.regions, "lattice")
-    rows = estimated.table.set_index("factor")["share"]
-    others = [name for name in estimated.drawn if name != NAMES[SIZE]]
-    drawn = estimated.drawn
-    differences = drawn[NAMES[SIZE]] - np.max([drawn[name] for name in others], axis=0)
-    low, high = np.percentile(differences, INTERVAL)
-    lead = float(rows[NAMES[SIZE]] - rows[others].max())
-    return estimated.table, (lead, float(low), float(high))
-
-
 @dataclass(frozen=True)
-class _Shares:
+class Shares:
     """The shares of variance in one region.
 
     Attributes:
@@ -111,7 +96,8 @@ class _Shares:
     drawn: dict[str, np.ndarray]
 
 
-def _shares(data: StudyData, rows: pd.DataFrame, region: str) -> _Shares:
+def shares_of(data: StudyData, rows: pd.DataFrame, region: str) -> Shares:
+    """The shares of a region, with their draws; arguments and errors are those of `of_region`."""
     factors, seeds = _factors(data), data.seeds
     # seeds of their own are repetitions of the cells of one draw
     cells = factors if data.own_seeds else [*factors, *data.draws]
@@ -128,9 +114,7 @@ def _shares(data: StudyData, rows: pd.DataFrame, region: str) -> _Shares:
     number = len(names)
     found = anova(runs, [*effects, *random])
     sums, degrees = (found[name].to_numpy(copy=True) for name in ("sum_sq", "df"))
-    yardsticks = np.full(len(sums), len(sums) - 1)
-    if DRAW in random[0] and SIZE in factors:
-        yardsticks[effects.index((SIZE,))] = len(effects)
+    yardsticks = _yardsticks([*effects, *random], len(effects), sums / degrees)
     drawn = draw_shares(sums, degrees, yardsticks)
     squares = (sums / degrees)[yardsticks]
     shares = np.maximum(0, (sums - degrees * squares) / (sums.sum() + sums[-1] / degrees[-1]))
@@ -154,7 +138,7 @@ def _shares(data: StudyData, rows: pd.DataFrame, region: str) -> _Shares:
     }
     order = [*range(number), len(sums) - 1, *range(number, len(sums) - 1)]
     parts = dict(zip([*names, labels[-1]], drawn[[*range(number), -1]], strict=True))
-    return _Shares(pd.DataFrame(columns).iloc[order], parts)
+    return Shares(pd.DataFrame(columns).iloc[order], parts)
 
 
 def _random_terms(
@@ -172,9 +156,28 @@ def _random_terms(
         return seeds, [], [*alike, WITHIN]
     # a draw of one size is another one than that of another size
     draws: tuple[str, ...] = (SIZE, DRAW) if data.size_varies else (DRAW,)
-    if own_seeds(runs) == 1:
-        return [draws], [], [BOTH + (ALIKE_FOR_ONE_SIZE if data.size_varies else ALIKE), BOTH]
+    match own_seeds(runs):
+        case 0:  # a seed may be better for a setting with all draws, so these are not independent
+            in_cell = (*_factors(data), *data.seeds)
+            return [draws, *seeds, in_cell], [OF_EXAMPLES], [*alike, ALIKE_IN_DRAWS, WITHIN]
+        case 1:
+            return [draws], [], [BOTH + (ALIKE_FOR_ONE_SIZE if data.size_varies else ALIKE), BOTH]
     return [draws, *seeds], [OF_EXAMPLES], [*alike, WITHIN]
+
+
+def _yardsticks(
+    terms: Sequence[tuple[str, ...]], fixed: int, mean_squares: np.ndarray
+) -> np.ndarray:
+    """For each term and the residual, the place of the mean square that it is tested against.
+
+    That is the larger one of the random terms that contain it, or the residual without any.
+    """
+    places = np.full(len(mean_squares), len(terms))
+    for place, term in enumerate(terms):
+        above = [n for n in range(fixed, len(terms)) if set(term) < set(terms[n])]
+        if above:
+            places[place] = max(above, key=lambda n: mean_squares[n])
+    return places
 
 
 def draw_shares(
@@ -219,7 +222,7 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     """The shares of each region, stacked."""
     drawn, axes = print_axes(width=5.5, height=2.6)
     axis = axes[0, 0]
-    parts = table[~table["factor"].str.endswith((ALIKE, ALIKE_FOR_ONE_SIZE))]
+    parts = table[~table["factor"].str.endswith(PARTS)]
     shares = parts.pivot(index="region", columns="factor", values="share").loc[list(REGION_ERRORS)]
     left = np.zeros(len(shares))
     for index, name in enumerate(dict.fromkeys(parts["factor"])):

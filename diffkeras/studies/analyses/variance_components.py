@@ -180,7 +180,7 @@ def _draw_disjoint_subsets(table: pd.DataFrame, data: StudyData) -> Figure:
         axis.vlines(places, low, high, color=style["color"], linewidth=1.4)
         axis.plot(places, centre, linestyle="", label=name, **style)
     names = dict(zip(ERRORS, HEADINGS, strict=True))
-    axis.set_xticks(range(len(errors)), [names[error] for error in errors])
+    axis.set_xticks(range(len(errors)), [names[error].replace(" (", "\n(") for error in errors])
     most = 100 * float(shown["sd"].max())  # limits of few seeds go far beyond
     axis.set_ylim(-0.05 * most, 2.5 * most)
     axis.set_ylabel("standard deviation [% of the error]")

@@ -46,8 +46,8 @@ class ImageErrors:
     Attributes:
         runs: one row a run, with the columns of `StudyData.runs`, and `seed`: the values of all
             seeds as one text. The index counts from 0. Where examples were drawn several times
-            (`data.seed`), a row is the mean of the runs of a draw, and `seed` is the draw: runs
-            that share their examples are not independent.
+            (`data.seed`), a row is the mean of the runs of one `StudyData.unit`, which is in
+            `seed`: runs that share their examples or their seeds are not independent.
         values: (runs, images). Images on which a run has no such error are left out.
         sources: (images,), source counts.
     """
@@ -81,16 +81,16 @@ class ImageErrors:
         kept = wide[runs["run"]].dropna()
         sources = kept.index.get_level_values("sources").to_numpy(np.int64)
         of_runs = cls(with_seed(runs), kept.to_numpy(float).T, sources)
-        return of_runs._of_draws(data) if data.draws else of_runs
+        return of_runs._of_units(data) if data.varies(DRAW) else of_runs
 
-    def _of_draws(self, data: StudyData) -> "ImageErrors":
-        """A row for each setting and draw of examples: the mean over the seeds."""
+    def _of_units(self, data: StudyData) -> "ImageErrors":
+        """A row for each setting and independent unit: the mean over its runs."""
         names = [*data.factors, SIZE, TRAINED_SOURCES]
-        names = [name for name in names if name not in (SEED, ORDER_SEED)]
-        groups = self.runs.groupby(names, sort=False).indices.values()
+        names = [name for name in names if name not in (SEED, ORDER_SEED, DRAW)]
+        groups = self.runs.groupby([*names, data.unit], sort=False).indices.values()
         values = np.stack([self.values[rows].mean(axis=0) for rows in groups])
         first = self.runs.loc[[rows[0] for rows in groups]].reset_index(drop=True)
-        return ImageErrors(first.assign(seed=first[DRAW]), values, self.sources)
+        return ImageErrors(first.assign(seed=first[data.unit]), values, self.sources)
 
     def settings(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """The combinations of values of these columns, in the order of the runs."""

@@ -55,7 +55,7 @@ def test_batches_mix_all_source_counts():
 @pytest.mark.parametrize("replicas", [1, 2, 4])
 def test_any_number_of_replicas_has_the_batches_of_one(replicas):
     config = PAPER.with_overrides({"training.batch_size": 32})
-    whole = order(config, 3, DataShares.all(4)).reshape(-1, 32)
+    whole = order(config, 3, DataShares(range(4), 4)).reshape(-1, 32)
     each = 4 // replicas
     pieces = []
     for replica in range(replicas):
@@ -95,7 +95,7 @@ def test_passes_follow_each_other_without_regard_to_epochs():
 
 def test_shares_have_passes_of_their_own():
     """Each share has 6 examples, and 5 of each batch."""
-    order = passes(SHORT, DataShares.all(4), 0, 12).reshape(12, 4, 5)
+    order = passes(SHORT, DataShares(range(4), 4), 0, 12).reshape(12, 4, 5)
     for share in range(4):
         of_share = order[:, share].ravel().reshape(-1, 6)
         own = [count * 8 + share * 2 + number for count in range(3) for number in range(2)]
@@ -105,7 +105,7 @@ def test_shares_have_passes_of_their_own():
 
 
 def test_the_passes_of_replicas_make_up_those_of_one():
-    whole = passes(SHORT, DataShares.all(4), 0, 7)
+    whole = passes(SHORT, DataShares(range(4), 4), 0, 7)
     pieces = []
     for first in (0, 2):
         # a replica's positions count its own 4 examples of each source count
@@ -114,7 +114,9 @@ def test_the_passes_of_replicas_make_up_those_of_one():
     assert np.array_equal(np.concatenate(pieces, axis=1), whole)
 
 
-@pytest.mark.parametrize("shares", [EVERYTHING, DataShares.all(4), DataShares(range(1, 3), 4)])
+@pytest.mark.parametrize(
+    "shares", [EVERYTHING, DataShares(range(4), 4), DataShares(range(1, 3), 4)]
+)
 def test_passes_continue_from_any_step(shares):
     whole = passes(SHORT, shares, 0, 12)
     for step in (4, 11):
@@ -153,7 +155,7 @@ def test_shares_have_examples_of_their_own():
 @pytest.mark.parametrize("option", ["data.cache", "data.stream", "training.symmetries"])
 def test_parts_of_replicas_make_up_the_batches_of_one(option, tiny, data_dir):
     config = tiny.with_overrides({option: True})
-    whole = batches(config, data_dir, DataShares.all(4), 7)
+    whole = batches(config, data_dir, DataShares(range(4), 4), 7)
     parts = [batches(config, data_dir, DataShares(range(s, s + 2), 4), 7) for s in (0, 2)]
     for batch, pieces in zip(whole, zip(*parts, strict=True), strict=True):
         assert [len(piece) for piece in pieces] == [2, 2]

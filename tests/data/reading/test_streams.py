@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from lean_runs import lean_training
 
 from diffkeras.data import dataset_status, mixed_dataset, raw_dataset
 from diffkeras.data.reading.batches import stream_batches
 from diffkeras.errors import ConfigurationError, DataError, PackingError
 from diffkeras.workflows import generate, train
+from tests.helpers.lean_runs import lean_training
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from generation_tools import SHARD, tiny_config
-
 import diffkeras.data.shards
 from diffkeras.data import records
 from diffkeras.workflows import generate
+from tests.helpers.generation_tools import SHARD, tiny_config
 
 
 def main(data_dir: str, train: int, moment: int) -> None:

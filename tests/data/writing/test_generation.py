@@ -6,7 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from generation_tools import (
+
+from diffkeras.data import check_dataset
+from diffkeras.data.shards import SHARD_EXAMPLES, examples_per_shard
+from diffkeras.data.shards import plan_shards as plan
+from diffkeras.data.storage import dataset_path
+from diffkeras.data.writing.generation import Estimate, prepare_generation
+from diffkeras.errors import DataError
+from diffkeras.workflows import generate
+from tests.helpers.generation_tools import (
     SHARD,
     dataset_hash,
     generate_dataset,
@@ -14,15 +22,6 @@ from generation_tools import (
     records_hash,
     tiny_config,
 )
-
-from diffkeras.data import check_dataset
-from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.shards import SHARD_EXAMPLES, examples_per_shard
-from diffkeras.data.shards import plan_shards as plan
-from diffkeras.data.storage import dataset_path
-from diffkeras.data.writing.generation import Estimate, prepare_generation
-from diffkeras.errors import DataError
-from diffkeras.workflows import generate
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +71,7 @@ def test_any_tfds_user_reads_it(tmp_path):
     assert builder.info.splits["train"].num_examples == 40
     read_config = tfds.ReadConfig(interleave_cycle_length=1)
     stored = list(builder.as_dataset(split="train", read_config=read_config).as_numpy_iterator())
-    recipe = DatasetConfig.of(2, config).recipe()
+    recipe = config.kind.recipe(2)
     for k in (0, 17, 39):
         example = recipe.example("train", k)
         np.testing.assert_array_equal(stored[k]["field"][..., 0], example.field)

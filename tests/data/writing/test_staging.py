@@ -8,8 +8,6 @@ import signal
 from pathlib import Path
 
 import pytest
-from generation_tools import SHARD, dataset_hash, generate_dataset, leftovers, tiny_config
-from new_process import NewProcess
 
 import diffkeras.system.atomic_files
 from diffkeras.data import dataset_status
@@ -17,6 +15,14 @@ from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.generation import prepare_generation
 from diffkeras.errors import OutputError
 from diffkeras.workflows import generate
+from tests.helpers.generation_tools import (
+    SHARD,
+    dataset_hash,
+    generate_dataset,
+    leftovers,
+    tiny_config,
+)
+from tests.helpers.new_process import NewProcess
 
 SCRIPT = Path(__file__).with_name("killed_generation.py")
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner
-from generation_tools import SHARD, generate_dataset, tiny_config
 
 from diffkeras.cli import main
 from diffkeras.data.writing.verify import compare, plan_checks, run_checks
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.workflows import verify
+from tests.helpers.damaged_files import flip_a_bit
+from tests.helpers.generation_tools import SHARD, generate_dataset, tiny_config
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +38,6 @@ def shard(data_dir, index):
 def test_all_is_well(data_dir, log):
     assert verify(tiny_config(), data_dir) == []
     assert log.messages == ["read 52 examples in 8 files, solved 9 again: no errors"]
-
-
-def flip_a_bit(file):
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content)
 
 
 def cut(file):

@@ -1,7 +1,7 @@
 import pytest
 
 from diffkeras.evaluation.benchmark_data import splits
-from diffkeras.evaluation.benchmark_data.problems import TRAINING_IMAGES, TestProblem
+from diffkeras.evaluation.benchmark_data.problems import TRAINING_IMAGES, BenchmarkProblem
 from diffkeras.evaluation.benchmark_data.splits import PublicSplit
 
 HASHES: dict[str, str] = {}  # of tiny splits, which take a second to draw
@@ -10,8 +10,8 @@ HASHES: dict[str, str] = {}  # of tiny splits, which take a second to draw
 @pytest.fixture
 def tiny_split(monkeypatch):
     """Splits of few images on 32×32 nodes, with their hashes."""
-    monkeypatch.setattr(TestProblem.config, "__defaults__", (4, 1))
-    monkeypatch.setattr(TestProblem.shifted, "__defaults__", (4,))
+    monkeypatch.setattr(BenchmarkProblem.config, "__defaults__", (4, 1))
+    monkeypatch.setattr(BenchmarkProblem.shifted, "__defaults__", (4,))
     monkeypatch.setitem(TRAINING_IMAGES, 32, 6)
     hashes = dict(splits._hashes())
     monkeypatch.setattr(splits, "_hashes", lambda: hashes)

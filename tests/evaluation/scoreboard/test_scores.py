@@ -3,15 +3,15 @@
 import keras
 import numpy as np
 import pytest
-from lean_runs import quick_graphs
 
 from diffkeras.config import Config
 from diffkeras.evaluation import classical_methods
 from diffkeras.evaluation.benchmark_data.problems import PROBLEMS
-from diffkeras.evaluation.scoreboard.scores import Entry, ProblemScores, Protocol
+from diffkeras.evaluation.scoreboard.scores import Effort, Entry, ProblemScores
 from diffkeras.evaluation.scoreboard.tables import problem_figure, scoreboard_markdown
 from diffkeras.evaluation.subject import different_physics
 from diffkeras.surrogates.surrogate import Surrogate
+from tests.helpers.lean_runs import quick_graphs
 
 # rounds; each number is a graph, which takes seconds to build
 ROUNDS, CYCLES, STEPS = (4, 8), (3, 6), (6,)
@@ -21,7 +21,7 @@ SIZES = dict.fromkeys(PROBLEMS, (2,)) | {"fixed_values": (1, 2)}
 
 def half_surrogate(config: Config, name: str = "half") -> Entry:
     """A surrogate whose field is half of the source image."""
-    channels = 1 + len(config.data.maps)
+    channels = 1 + len(config.kind.maps)
     half = keras.layers.Conv2D(1, 1, use_bias=False)
     model = keras.Sequential([keras.Input((None, None, channels)), half])
     half.set_weights([np.reshape([0.5] + [0.0] * (channels - 1), (1, 1, channels, 1))])
@@ -36,12 +36,12 @@ def half_surrogate(config: Config, name: str = "half") -> Entry:
 def measured(request):
     """The scores of one problem on 16×16 nodes."""
     config = PROBLEMS[request.param].config(16)
-    entries, protocol = [half_surrogate(config)], Protocol(SIZES[request.param], 2, 1, 3)
+    entries, effort = [half_surrogate(config)], Effort(SIZES[request.param], 2, 1, 3)
     with pytest.MonkeyPatch.context() as patch, quick_graphs():
         patch.setattr(classical_methods, "ROUNDS", ROUNDS)
         patch.setattr(classical_methods, "CYCLES", CYCLES)
         patch.setattr(classical_methods, "STEPS", STEPS)
-        scores, ticks = ProblemScores(request.param, 16, entries, protocol), list[int]()
+        scores, ticks = ProblemScores(request.param, 16, entries, effort), list[int]()
         found = scores.measure(ticks.append)
     assert sum(ticks) == scores.steps
     return found
@@ -123,7 +123,7 @@ def test_surrogates_of_other_physics_take_no_part(tiny):
 
 
 def test_every_source_count_has_as_many_images():
-    scores = ProblemScores("fixed_values", 32, [], Protocol(images=3))
+    scores = ProblemScores("fixed_values", 32, [], Effort(images=3))
     drawn = scores._draw()
     assert scores.images == len(drawn.images) == 3
     assert [discs.count for discs in drawn.sources] == [1] * 3

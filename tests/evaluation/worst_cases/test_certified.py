@@ -3,7 +3,6 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from known_networks import surrogate_of
 
 from diffkeras.errors import RunError
 from diffkeras.evaluation.worst_cases import certified
@@ -13,6 +12,7 @@ from diffkeras.evaluation.worst_cases.certified import (
     choose_starts,
     space_of,
 )
+from tests.helpers.known_networks import surrogate_of
 
 READINGS = {
     "fixed values": {},

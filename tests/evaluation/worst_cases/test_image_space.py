@@ -2,11 +2,11 @@ import math
 
 import numpy as np
 import pytest
-from image_membership import belongs
 
 from diffkeras.errors import ConfigurationError, PackingError
 from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
 from diffkeras.physics import ExampleRecipe, Medium, Placement, Sources
+from tests.helpers.image_membership import belongs
 
 SLOW = Medium(decay=0.05)
 RECIPES = {

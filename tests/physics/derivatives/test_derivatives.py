@@ -14,14 +14,15 @@ from diffkeras.physics.derivatives import linearisation
 from diffkeras.physics.derivatives.field_function import FieldFunction
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.problem.parts import with_parts
-from tests.helpers.plain_equations import jacobian, random_general_problem, residual
+from tests.helpers.plain_equations import jacobian, residual
+from tests.helpers.random_problems import moderate_problem
 
 NEAR = 1e-6  # of the sum of |terms|: differences of equations lose as much
 STEP = 1e-8  # of differences, in extended precision
 
 
 def check_derivatives(seed):
-    problem = random_general_problem(seed)
+    problem = moderate_problem(seed)
     tolerance = 1e-12 if problem.is_uniform else 1e-11
     solution = dk.solve(problem, tolerance=tolerance)
     rng = np.random.default_rng([seed, 1])
@@ -107,7 +108,7 @@ def test_derivatives_and_solutions_can_be_pickled():
 
 @pytest.mark.parametrize("seed", [3, 9, 13, 17, 22])
 def test_the_remainder_is_of_second_order(seed):
-    problem = random_general_problem(seed)
+    problem = moderate_problem(seed)
     rng = np.random.default_rng(seed)
     weights = rng.normal(size=problem.lattice)
     solution = dk.solve(problem, tolerance=1e-11)
@@ -125,7 +126,7 @@ def test_the_remainder_is_of_second_order(seed):
 
 def test_a_batch_has_the_derivatives_of_its_images():
     rng = np.random.default_rng(0)
-    images = [random_general_problem(7), dk.with_parts(random_general_problem(7), {"step": 1.5})]
+    images = [moderate_problem(7), dk.with_parts(moderate_problem(7), {"step": 1.5})]
     batch = dk.solve(dk.Problem.batch(images), tolerance=1e-11)
     weights = rng.normal(size=batch.problem.shape)
     derivatives = batch.vjp(weights)
@@ -142,7 +143,7 @@ def test_a_batch_has_the_derivatives_of_its_images():
 
 
 def test_parts_of_a_batch_make_the_same_batch():
-    images = [random_general_problem(7), dk.with_parts(random_general_problem(7), {"step": 1.5})]
+    images = [moderate_problem(7), dk.with_parts(moderate_problem(7), {"step": 1.5})]
     batch = dk.Problem.batch(images)
     parts = dk.parts_of(batch)
     np.testing.assert_array_equal(parts["step"], [images[0].medium.step, 1.5])

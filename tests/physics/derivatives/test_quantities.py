@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import diffkeras as dk
-from tests.helpers.plain_equations import jacobian, random_general_problem, residual
+from tests.helpers.plain_equations import jacobian, residual
+from tests.helpers.random_problems import moderate_problem
 
 TOLERANCES = (1e-1, 1e-2, 1e-4, 1e-6, 1e-10)
 
@@ -24,7 +25,7 @@ def exact(problem):
 
 def check_bounds(seed):
     """Returns how much sharper quantities are than by the bounds of their nodes."""
-    problem = random_general_problem(seed)
+    problem = moderate_problem(seed)
     field, matrix = exact(problem)
     rng = np.random.default_rng([seed, 2])
     weights = rng.normal(size=field.shape) * (rng.random(field.shape) < rng.choice([0.2, 1.0]))

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import scipy.fft
-from sparse_operator import second_difference
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.equations.axis import Axis
 from diffkeras.physics.equations.matrix_transforms import FoldedBasis, product_is_faster
 from diffkeras.physics.problem.sides import BOUNDARIES as NAMES
 from diffkeras.physics.problem.sides import AxisBoundary
+from tests.helpers.plain_equations import second_difference
 
 MIXED: list[AxisBoundary] = [("absorbing", "reflecting"), ("reflecting", "absorbing")]
 BOUNDARIES: list[AxisBoundary] = [*NAMES, *MIXED]

@@ -4,13 +4,14 @@ import itertools
 
 import numpy as np
 import pytest
-from sparse_operator import green_matrix, second_difference, sparse_operator
 
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.axis import Axis
 from diffkeras.physics.equations.equations import Ring, find_ring
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.equations.tridiagonal import TridiagonalSolver
+from tests.helpers.green import green_matrix
+from tests.helpers.plain_equations import matrix_of, second_difference
 
 Lattice = tuple[int, ...]
 # a medium of two dimensions takes the first two sides
@@ -39,7 +40,7 @@ def test_the_inverse_solves_the_lattice_equation(medium, lattice):
 def test_the_stencil_equals_the_assembled_matrix(medium, lattice):
     lattice = lattice[: medium.dimensions]
     field = np.random.default_rng(1).standard_normal((2, *lattice))
-    matrix = sparse_operator(lattice, medium)
+    matrix = matrix_of(lattice, medium)
     expected = np.stack([(matrix @ part.ravel()).reshape(lattice) for part in field])
     assert np.abs(SpectralOperator(lattice, medium).apply(field) - expected).max() < 1e-11
 

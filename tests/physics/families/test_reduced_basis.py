@@ -235,6 +235,12 @@ def test_damaged_files_and_other_families_are_refused(tmp_path):
     file.write_bytes(changed)
     with pytest.raises(DataError, match="can't be read as a basis"):
         dk.ReducedBasis.load(file, tissue_family())
+    file.write_bytes(content)
+    arrays = dict(np.load(file))
+    for name in ("mean", "points", "weights", "usual"):
+        np.savez(file, **{**arrays, name: arrays[name][..., :-1]})
+        with pytest.raises(DataError, match=r"read as a basis: \w+ has the shape \(.*\), not "):
+            dk.ReducedBasis.load(file, tissue_family())
     file.unlink()
     np.save(file, np.zeros(3))
     with pytest.raises(DataError, match="can't be read as a basis"):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sparse_operator import solve_reference
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
@@ -16,6 +15,7 @@ from diffkeras.physics import (
     solve,
     superpose,
 )
+from tests.helpers.plain_equations import solve_reference
 
 SIDES = {"top": "absorbing", "bottom": "reflecting", "left": "periodic", "right": "periodic"}
 LATTICE = (5, 7)

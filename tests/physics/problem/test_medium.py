@@ -1,11 +1,11 @@
 """The medium: values of each kind, equality, and how functions take it."""
 
 import inspect
+import re
 import warnings
 
 import numpy as np
 import pytest
-from sparse_operator import solve_reference
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import (
@@ -20,6 +20,7 @@ from diffkeras.physics import (
     solve,
     superpose,
 )
+from tests.helpers.plain_equations import solve_reference
 
 LATTICE = (12, 10)
 SOURCES = Sources.from_lists([5], [4], [2], [1.0])
@@ -30,7 +31,6 @@ FUNCTIONS = {
     "solve": lambda **medium: solve(IMAGE, **medium).field,
     "certify": lambda **medium: certify(0 * IMAGE, IMAGE, **medium).corrected.field,
     "superpose": lambda **medium: superpose(SOURCES, LATTICE, **medium),
-    "solve_reference": lambda **medium: solve_reference(IMAGE, **medium),
 }
 each_function = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
 
@@ -68,8 +68,24 @@ def test_a_medium_and_one_of_its_parts_contradict_each_other(function):
 
 @each_function
 def test_an_unknown_keyword_is_named(function):
-    with pytest.raises(TypeError, match="'difusivity'"):
+    with pytest.raises(TypeError, match="'difusivity'; do you mean diffusivity"):
         function(difusivity=1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("D", "diffusivity"),
+        ("diffusion_coefficient", "diffusivity"),
+        ("lambda_", "decay, which is D/λ² of a diffusion length λ"),
+        ("Vmax", "uptake=dk.MichaelisMenten"),
+        ("noflux", "boundary='reflecting'"),
+        ("tolerence", "tolerance"),
+    ],
+)
+def test_names_of_other_programs_are_answered_by_ours(name, meant):
+    with pytest.raises(TypeError, match=f"'{name}'; do you mean {re.escape(meant)}"):
+        solve(np.eye(4), **{name: 1.0})
 
 
 @each_function

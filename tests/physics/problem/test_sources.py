@@ -1,86 +1,12 @@
-"""Sources: the rules of arXiv 2302.03786, determinism, and what is refused."""
+"""Sources: their nodes, and lists that are none."""
 
-import itertools
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from diffkeras.errors import PackingError, PhysicsError
-from diffkeras.physics import Medium, Sources, sample_sources, solve
-from diffkeras.physics.sampling.discs import _check_packing_bound, check_radius
-
-
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
-
-
-def assert_follows_the_rules(sources: Sources, lattice: tuple[int, ...]) -> None:
-    radii = sources.radii.astype(np.float64)
-    centres = np.array(sources.centres, dtype=int)
-    for coordinates, side in zip(centres, lattice, strict=True):
-        assert (coordinates - radii >= 0).all()
-        assert (coordinates + radii <= side - 1).all()
-    for a, b in itertools.combinations(range(sources.count), 2):
-        assert math.dist(centres[:, a], centres[:, b]) > radii[a] + radii[b]
-    assert (sources.values > 0).all()
-    assert (sources.values <= 1).all()
-    if sources.count:
-        assert (sources.values == 1).any()
-
-
-@given(
-    count=st.integers(0, 8),
-    lattice=st.tuples(st.integers(30, 60), st.integers(30, 60))
-    | st.tuples(st.integers(15, 25), st.integers(15, 25), st.integers(15, 25)),
-    radius=st.one_of(
-        st.floats(0, 4, allow_subnormal=False),
-        st.tuples(st.floats(0, 2), st.floats(2, 4.5)),
-    ),
-    seed=st.integers(0, 2**32),
-)
-@settings(max_examples=200, deadline=None)
-def test_sampled_sources_follow_the_rules(count, lattice, radius, seed):
-    try:
-        sources = sample_sources(count, lattice, radius=radius, rng=rng(seed))
-    except PackingError:
-        # 8 discs of radius 4.5 may jam on 30 × 30, and balls on 15 × 15 × 15, but two always fit
-        assert count > 2
-        return
-    assert sources.count == count
-    assert_follows_the_rules(sources, lattice)
-
-
-def test_paper_scale_samples_follow_the_rules():
-    sources = sample_sources(20, (512, 512), rng=rng())
-    assert_follows_the_rules(sources, (512, 512))
-    assert (sources.radii == 5).all()
-    # a disc of radius 5 has 81 nodes
-    assert np.count_nonzero(sources.image((512, 512))) == 20 * 81
-
-
-def test_exactly_one_source_has_value_one_and_the_others_spread_over_the_unit_interval():
-    samples = [sample_sources(5, (64, 64), radius=2, rng=rng(seed)).values for seed in range(300)]
-    values = np.array(samples)
-    assert ((values == 1).sum(axis=1) == 1).all()
-    others = np.sort(values, axis=1)[:, :-1]
-    # the mean of 1200 uniform numbers has a standard deviation of 0.0083
-    assert others.mean() == pytest.approx(0.5, abs=0.04)
-    assert np.histogram(others, bins=4, range=(0, 1))[0].min() > 240
-    # which source has the 1 is itself random
-    assert (np.bincount(values.argmax(axis=1), minlength=5) > 30).all()
-
-
-def test_centres_spread_over_all_permitted_nodes():
-    counts = np.zeros((7, 6), dtype=int)
-    for seed in range(2000):
-        sources = sample_sources(1, (13, 12), radius=3, rng=rng(seed))
-        counts[sources.rows[0] - 3, sources.columns[0] - 3] += 1
-    # 47.6 a node are expected, with a standard deviation of 6.8
-    assert counts.min() > 18
-    assert counts.max() < 85
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Sources, sample_sources
 
 
 def test_a_node_belongs_to_a_disc_up_to_its_radius():
@@ -105,73 +31,6 @@ def test_discs_are_cut_off_at_the_edge_and_labelled():
     assert (labels > 0).sum() == 7
 
 
-def test_the_generator_state_decides_alone():
-    first, again, other = (
-        sample_sources(6, (80, 90), radius=(1, 6), rng=rng(s)) for s in (5, 5, 6)
-    )
-    for name in ("rows", "columns", "radii", "values"):
-        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
-    assert not np.array_equal(first.rows, other.rows)
-
-
-def test_radii_cover_their_range_and_fall():
-    radii = sample_sources(200, (512, 512), radius=(1.5, 6), rng=rng()).radii
-    assert radii.min() >= 1.5
-    assert radii.max() <= 6
-    assert (np.diff(radii) <= 0).all()
-    assert np.histogram(radii, bins=3, range=(1.5, 6))[0].min() > 40
-
-
-def test_no_sources_are_an_empty_image():
-    sources = sample_sources(0, (8, 8), rng=rng())
-    assert sources.count == 0
-    assert not sources.image((8, 8)).any()
-
-
-def test_every_node_of_a_lattice_can_be_a_source():
-    sources = sample_sources(35, (5, 7), radius=0, rng=rng())
-    assert (sources.image((5, 7)) > 0).all()
-
-
-def test_jammed_lattices_are_filled_or_refused():
-    sources = sample_sources(24, (64, 64), radius=5, rng=rng())
-    assert_follows_the_rules(sources, (64, 64))
-    with pytest.raises(PackingError, match=r"30 discs of radius 5 .* 64×64 .* at most 2\d fit"):
-        sample_sources(30, (64, 64), radius=5, rng=rng())
-    with pytest.raises(PackingError, match=r"2000 discs of radii 4 to 6 .* at most 1\d\d\d fit"):
-        sample_sources(2000, (512, 512), radius=(4, 6), rng=rng())
-
-
-@pytest.mark.parametrize(
-    ("count", "lattice", "radius", "message"),
-    [
-        (500, (64, 64), 20, r"500 discs of radius 20 don't fit on 64×64 .* more than 2;"),
-        (1, (64, 64), 32, r"radius 32 needs 65×65 nodes and doesn't fit on 64×64: 0 fit"),
-        (1, (64, 10), (1, 5), r"doesn't fit on 64×10: 0 fit"),
-        (36, (5, 7), 0, r"36 discs of radius 0 .* more than 35;"),
-    ],
-)
-def test_sources_that_cannot_fit_are_refused_with_how_many_do(count, lattice, radius, message):
-    with pytest.raises(PackingError, match=message):
-        sample_sources(count, lattice, radius=radius, rng=rng())
-
-
-@pytest.mark.parametrize(
-    "radius", [-1, math.nan, math.inf, (3, 2), (-1, 2), (1, 2, 3), (1, math.inf)]
-)
-def test_bad_radii_are_refused_by_value(radius):
-    with pytest.raises(PhysicsError, match=r"radius must be .* not") as failure:
-        check_radius(radius)
-    assert str(radius) in str(failure.value)
-    with pytest.raises(PhysicsError):
-        sample_sources(1, (64, 64), radius=radius, rng=rng())
-
-
-def test_a_negative_count_is_refused():
-    with pytest.raises(PhysicsError, match="not -3"):
-        sample_sources(-3, (64, 64), rng=rng())
-
-
 @pytest.mark.parametrize(
     ("lists", "message"),
     [
@@ -190,102 +49,6 @@ def test_impossible_source_lists_are_refused(lists, message):
         Sources.from_lists(*lists)
 
 
-def _most_that_fit(lattice: tuple[int, int], radius: float) -> int:
-    """The largest set of centres more than 2R apart, by exhaustive branching."""
-    margin = math.ceil(radius)
-    nodes = list(
-        itertools.product(range(margin, lattice[0] - margin), range(margin, lattice[1] - margin))
-    )
-    squared = 4 * radius**2
-    apart = [
-        {b for b, q in enumerate(nodes) if (p[0] - q[0]) ** 2 + (p[1] - q[1]) ** 2 > squared}
-        for p in nodes
-    ]
-    best = 0
-
-    def grow(size: int, candidates: set[int]) -> None:
-        nonlocal best
-        best = max(best, size)
-        # the first node with the fewest conflicts is taken, or one of its conflicts is
-        if size + len(candidates) <= best:
-            return
-        pivot = max(candidates, key=lambda c: len(apart[c] & candidates))
-        for node in candidates - (apart[pivot] - {pivot}):
-            grow(size + 1, candidates & apart[node])
-            candidates = candidates - {node}
-
-    grow(0, set(range(len(nodes))))
-    return best
-
-
-@pytest.mark.parametrize("radius", [0, 0.4, 0.5, 0.6, math.sqrt(0.5), 1, 1.2, 1.5, 2])
-def test_nothing_that_fits_counts_as_hopeless(radius):
-    radius = float(np.float32(radius))
-    smallest = 2 * math.ceil(radius) + 1
-    for height, width in itertools.combinations_with_replacement(range(5), 2):
-        lattice = (smallest + height, smallest + width)
-        _check_packing_bound(_most_that_fit(lattice, radius), lattice, radius)
-
-
-def test_nothing_in_a_row_counts_as_hopeless():
-    for radius, gap in ((1, 3), (2, 5), (0, 1), (0.5, 2), (5, 11)):
-        for count in range(1, 40):
-            lattice = (2 * math.ceil(radius) + 1, 2 * math.ceil(radius) + 1 + (count - 1) * gap)
-            _check_packing_bound(count, lattice, radius)
-
-
-def test_a_radius_that_rounds_down_to_a_fitting_one_is_not_refused():
-    sources = sample_sources(1, (11, 11), radius=5 + 1e-9, rng=rng())
-    assert (sources.rows[0], sources.columns[0]) == (5, 5)
-
-
-def test_a_seed_and_a_side_stand_for_a_generator_and_a_lattice():
-    seeded, drawn = sample_sources(3, 48, rng=7), sample_sources(3, (48, 48), rng=rng(7))
-    assert np.array_equal(seeded.image(48), drawn.image((48, 48)))
-    assert np.array_equal(seeded.image(), drawn.image())
-
-
-def test_sources_are_solved_on_the_lattice_they_were_sampled_for():
-    sources = sample_sources(3, (40, 48), rng=0)
-    assert np.array_equal(solve(sources).field, solve(sources.image(dtype=np.float64)).field)
-    with pytest.raises(PhysicsError, match="know no lattice"):
-        solve(Sources.from_lists([5], [5], [2], [1.0]))
-
-
-def test_their_repr_is_short():
-    text = repr(sample_sources(400, 512, radius=4, rng=0))
-    assert "radii=<400 float32, 4 to 4>, " in text
-    assert len(text) < 250
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        {"count": 2.5},
-        {"count": None},
-        {"lattice": "64"},
-        {"lattice": None},
-        {"lattice": 64.0},
-        {"lattice": [64]},
-        {"radius": None},
-        {"radius": [1, 2, 3]},
-        {"radius": "5"},
-        {"placement": "edge"},
-        {"values": None},
-        {"values": ["log_uniform", None]},
-        {"rng": None},
-        {"rng": -1},
-        {"rng": "seed"},
-        {"rng": [0] * 1000 + [-1]},
-    ],
-    ids=lambda arguments: str(arguments)[:40],
-)
-def test_arguments_of_wrong_types_are_named_in_one_line(arguments):
-    with pytest.raises(PhysicsError) as refusal:
-        sample_sources(**{"count": 2, "lattice": 64, "rng": 0} | arguments)
-    assert len(str(refusal.value)) < 200
-
-
 @pytest.mark.parametrize("dtype", [int, np.uint8, bool, complex])
 def test_images_of_types_that_cut_values_are_refused(dtype):
     with pytest.raises(PhysicsError, match="floating-point"):
@@ -296,29 +59,3 @@ def test_images_of_types_that_cut_values_are_refused(dtype):
 def test_images_on_no_lattice_are_refused(lattice):
     with pytest.raises(PhysicsError, match="lattice"):
         Sources.from_lists([5], [5], [2], [1.0]).image(lattice)
-
-
-def test_balls_are_nodes_within_their_radius_and_solved_in_three_dimensions():
-    balls = Sources.from_lists([9, 0], [4, 2], [3, 1.5], [0.5, 1.0], planes=[5, 7])
-    assert (balls.labels((8, 12, 9)) == 2).sum() == 4 + 5 + 1  # cut off at two sides
-    i, j, k = np.indices((12, 16, 10))
-    image = balls.image((12, 16, 10), np.float64)
-    inside = (i - 5) ** 2 + (j - 9) ** 2 + (k - 4) ** 2 <= 9
-    np.testing.assert_array_equal(image == 0.5, inside)
-    sampled = sample_sources(3, (14, 15, 16), radius=2, rng=rng())
-    field = solve(sampled).field
-    assert field.shape == sampled.lattice == (14, 15, 16)
-    np.testing.assert_array_equal(field, solve(sampled.image(dtype=np.float64), dimensions=3).field)
-    with pytest.raises(PhysicsError, match=r"\(14, 15, 16\); .* give dimensions=3"):
-        solve(sampled, medium=Medium())
-    with pytest.raises(PhysicsError, match="must have 3 sides"):
-        sampled.image((14, 15))
-
-
-@pytest.mark.parametrize("radius", [0, 0.5, 1, 1.5, 2])
-def test_no_dense_packing_of_balls_counts_as_hopeless(radius):
-    distance = math.isqrt(math.floor(4 * radius**2)) + 1
-    side = 2 * math.ceil(radius) + 3 * distance + 1  # of a cubic packing of four layers
-    _check_packing_bound(4**3, (side, side, side), radius)
-    with pytest.raises(PackingError, match=r"balls .* no arrangement holds more"):
-        _check_packing_bound(side**3 + 1, (side, side, side), radius)

@@ -6,7 +6,7 @@ import pytest
 import diffkeras as dk
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.proofs.barrier import Barrier, barrier_of
-from tests.helpers.plain_equations import random_general_problem
+from tests.helpers.random_problems import moderate_problem
 
 
 def dense(equations, slope):
@@ -19,7 +19,7 @@ def dense(equations, slope):
 
 def problems():
     for seed in range(60):
-        problem = random_general_problem(seed).homogeneous
+        problem = moderate_problem(seed).homogeneous
         if not problem.fixed.all():
             yield seed, problem
 

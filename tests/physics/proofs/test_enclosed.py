@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sparse_operator import solve_reference
 
 from diffkeras.physics import Medium, certify, solve
+from tests.helpers.plain_equations import solve_reference
 
 LATTICE = (28, 33)
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import scipy.linalg
-from sparse_operator import green_matrix
 
 from diffkeras.physics import Medium, sample_sources, solve
 from diffkeras.physics.equations.equations import find_ring
@@ -11,6 +10,7 @@ from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.equations.spectral import spectral_operator
 from diffkeras.physics.solvers import preconditioner
 from diffkeras.physics.solvers.block_inverse import BlockInverse
+from tests.helpers.green import green_matrix
 
 LATTICE = (26, 30, 28)
 

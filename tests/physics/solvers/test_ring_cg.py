@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sparse_operator import green_matrix, solve_reference
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics import Medium, solve
@@ -14,6 +13,8 @@ from diffkeras.physics.sampling.discs import sample_sources
 from diffkeras.physics.solvers import preconditioner, ring_cg
 from diffkeras.physics.solvers.preconditioner import SparseInverse
 from diffkeras.physics.solvers.table import cheapest
+from tests.helpers.green import green_matrix
+from tests.helpers.plain_equations import solve_reference
 
 MEDIA = {
     "absorbing": Medium(),

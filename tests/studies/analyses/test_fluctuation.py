@@ -1,11 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic_study import synthetic_study
 
 from diffkeras.studies.analyses import fluctuation
 from diffkeras.studies.analyses.fluctuation import ANALYSIS, design_effect, exponent
 from diffkeras.studies.study_data import LOSS, SIZE, StudyData
+from tests.helpers.synthetic_study import synthetic_study
 
 SMALL = {"images": 2, "sources": (1, 2, 3, 4, 5)}
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from synthetic_study import REGION_FACTORS, log_law, power_law, synthetic_study
 
 from diffkeras.studies.analyses.size_laws import ANALYSIS, by_size, compare
 from diffkeras.studies.study_data import LOSS, SIZE
+from tests.helpers.synthetic_study import REGION_FACTORS, log_law, power_law, synthetic_study
 
 SMALL = {"images": 2, "noise": 0.02}
 ONE_LOSS = {"losses": {"absolute": 1.0}}
@@ -53,12 +53,21 @@ def test_a_law_between_both_is_neither(share, better):
     assert row["aicc_difference_low"] < row["aicc_difference"] < row["aicc_difference_high"]
 
 
-def test_draws_of_the_examples_are_the_units_of_the_scatter():
+@pytest.mark.parametrize(
+    ("design", "units", "column"),
+    [
+        ({"seeds": 4, "own_seeds": True}, 3, "draw"),
+        ({"seeds": 4}, 4, "seed"),
+        ({"seeds": 1, "own_seeds": True}, 3, "seed"),
+    ],
+)
+def test_the_scatter_is_that_of_independent_runs(design, units, column):
+    """Of draws of the examples with seeds of their own, or of seeds that all draws share."""
     rows = synthetic_study(
-        fractions=(0.5, 1.0), losses={"absolute": 1.0}, draws=3, seeds=4, images=2
+        **design, fractions=(0.5, 1.0), losses={"absolute": 1.0}, draws=3, images=2
     ).regions
     lattice = rows[rows["region"] == "lattice"]
     found = by_size(lattice)
-    assert {size: len(values) for size, values in found.items()} == {600: 3, 1200: 3}
-    first = lattice[(lattice["draw"] == "0") & (lattice[SIZE] == 600)]["ln_error"]
+    assert {size: len(values) for size, values in found.items()} == {600: units, 1200: units}
+    first = lattice[(lattice[column] == "0") & (lattice[SIZE] == 600)]["ln_error"]
     assert found[600][0] == pytest.approx(first.mean())

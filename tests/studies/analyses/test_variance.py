@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from synthetic_study import synthetic_study
 
 from diffkeras.studies.analyses.variance import ANALYSIS, draw_shares, of_region
 from diffkeras.studies.study_data import LOSS, SEED, SIZE, StudyData, TooFewRunsError
+from tests.helpers.synthetic_study import synthetic_study
 
 SMALL = {"images": 2, "sources": (1, 2)}
 
@@ -91,6 +91,20 @@ def test_draws_with_seeds_of_their_own(seeds, degrees):
     assert sum(found[name]["share"] for name in parts) == pytest.approx(1)
     assert max(parts, key=lambda name: found[name]["share"]) == next(iter(degrees))
     assert found["loss"]["p"] < 1e-4 < 0.05 < found["size"]["p"]
+
+
+def test_seeds_that_draws_share_hide_no_draws_and_show_no_size():
+    """A seed is better or worse in a setting with all draws, so these are not independent."""
+    design = {"fractions": (0.25, 0.5, 1.0), "losses": {"absolute": 1.0, "squared": 1.0}}
+    draws = {"draws": 3, "draw_noise": 0.03, "seeds": 2, "noise": 0.002}
+    data = synthetic_study(**SMALL, **design, **draws, law=lambda size: 0.05)
+    settings = data.runs.groupby([SIZE, LOSS, SEED]).ngroup()
+    factors = np.random.default_rng(0).lognormal(sigma=0.3, size=settings.nunique())
+    data.runs["mae"] *= factors[settings]
+    found = lattice(data)
+    assert found["draw of the examples"]["p"] < 1e-4
+    assert found["seed, the same in all draws"]["p"] < 1e-4
+    assert min(found[name]["p"] for name in ("size", "loss", "size × loss")) > 0.01
 
 
 def test_a_failed_run_costs_its_seed_and_a_missing_cell_the_statistic():

@@ -3,7 +3,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic_study import synthetic_study
 
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.studies.analyses.variance_components import (
@@ -13,6 +12,7 @@ from diffkeras.studies.analyses.variance_components import (
     components,
 )
 from diffkeras.studies.study_data import ORDER_SEED, SEED, SIZE, StudyData
+from tests.helpers.synthetic_study import synthetic_study
 
 SMALL = {"images": 2, "losses": {"absolute": 1.0}, "fractions": (0.25, 1.0)}
 

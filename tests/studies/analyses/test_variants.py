@@ -3,10 +3,10 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from synthetic_study import synthetic_study
 
 from diffkeras.studies.analyses.variants import ANALYSIS
 from diffkeras.studies.study_data import StudyData
+from tests.helpers.synthetic_study import synthetic_study
 
 
 def study(**changes: Any) -> StudyData:

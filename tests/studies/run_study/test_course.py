@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from studied_runs import counted
-from tables import read_csv
 
 from diffkeras.config import Config
 from diffkeras.evaluation.methods import describe_methods
@@ -15,6 +13,8 @@ from diffkeras.studies.plan import baselines_of, data_needed, plan, time_left
 from diffkeras.workflows.study_runs import one_run
 from diffkeras.workflows.study_runs import run_study as module
 from diffkeras.workflows.study_runs.run_study import run_study
+from tests.helpers.studied_runs import counted
+from tests.helpers.tables import read_csv
 
 
 def test_a_finished_study_runs_nothing(study, own, monkeypatch, log):

@@ -4,13 +4,13 @@ import shutil
 from typing import Any
 
 import pytest
-from tables import read_csv
 
 from diffkeras.errors import ConvergenceError, OutputError, RunError
 from diffkeras.studies.plan import plan
 from diffkeras.workflows.study_runs import one_run
 from diffkeras.workflows.study_runs import run_study as module
 from diffkeras.workflows.study_runs.run_study import run_study
+from tests.helpers.tables import read_csv
 
 
 def test_one_failed_run_does_not_end_the_others(study, own, monkeypatch):

@@ -7,8 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from studied_runs import counted
-from tables import read_csv
 
 from diffkeras.config import Config
 from diffkeras.errors import RunError
@@ -19,6 +17,8 @@ from diffkeras.system.file_lock import locked
 from diffkeras.workflows.study_runs import one_run, queue
 from diffkeras.workflows.study_runs import run_study as module
 from diffkeras.workflows.study_runs.run_study import Work, run_study
+from tests.helpers.studied_runs import counted
+from tests.helpers.tables import read_csv
 
 
 def test_runs_are_shared_between_studies(study, own, write_other, monkeypatch, tmp_path):

@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from synthetic_study import synthetic_study
 
 from diffkeras.studies.statistics.comparison import (
     ImageErrors,
@@ -14,6 +13,7 @@ from diffkeras.studies.statistics.comparison import (
     signed_rank,
 )
 from diffkeras.studies.study_data import LOSS, SIZE, TooFewRunsError
+from tests.helpers.synthetic_study import synthetic_study
 
 SEEDS = pd.Series([0, 1, 2], ["0", "1", "2"])
 OTHERS = pd.Series([5, 4, 3], ["2", "1", "0"])
@@ -174,12 +174,15 @@ def test_holm_by_hand_leaves_out_what_was_not_computed():
     np.testing.assert_allclose(adjusted, [0.03, np.nan, 0.06, 0.06])
 
 
-def test_runs_of_one_draw_of_examples_are_one_row():
-    data = synthetic_study(fractions=[1.0], draws=3, seeds=2, images=4)
+@pytest.mark.parametrize(("own", "units"), [(True, ["0", "1", "2"]), (False, ["0", "1"])])
+def test_runs_that_are_not_independent_are_one_row(own, units):
+    """Those of one draw of the examples, or those of a seed that all draws share."""
+    data = synthetic_study(fractions=[1.0], draws=3, seeds=2, own_seeds=own, images=4)
     errors = ImageErrors.of(data)
-    assert len(errors.runs) == 3 * 3
+    assert len(errors.runs) == 3 * len(units)
     plain = errors.select({LOSS: "absolute"})
-    assert list(plain.index) == ["0", "1", "2"]
-    runs = data.runs[(data.runs[LOSS] == "absolute") & (data.runs["data.seed"] == "1")]["run"]
-    of_draw = data.examples[data.examples["run"].isin(runs)]
-    assert errors.values[plain["1"]].mean() == pytest.approx(of_draw["mae"].mean())
+    assert list(plain.index) == units
+    unit = "data.seed" if own else "training.seed"
+    runs = data.runs[(data.runs[LOSS] == "absolute") & (data.runs[unit] == "1")]["run"]
+    of_unit = data.examples[data.examples["run"].isin(runs)]
+    assert errors.values[plain["1"]].mean() == pytest.approx(of_unit["mae"].mean())

@@ -4,8 +4,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from known_networks import surrogate_of
-from tables import read_csv
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
 from diffkeras.data import raw_dataset
@@ -19,6 +17,8 @@ from diffkeras.training.callbacks.tensorboard import (
     draw_example,
 )
 from diffkeras.workflows import generate
+from tests.helpers.known_networks import surrogate_of
+from tests.helpers.tables import read_csv
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import worker_tools
 
 from diffkeras.errors import Interrupted
 from diffkeras.studies.config import PlannedRun
 from diffkeras.workflows.study_runs import processes
 from diffkeras.workflows.study_runs.queue import RunQueue, RunTask
+from tests.helpers import worker_tools
 
 
 @pytest.fixture

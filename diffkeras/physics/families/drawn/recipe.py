@@ -4,7 +4,7 @@ Example k of a split has point k of a sequence that is seeded by (seed, split) a
 every worker, restart or subset gives the same one, and splits have different points.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -96,9 +96,10 @@ class FamilyRecipe:
             "within them; choose a larger one"
         )
 
-    def problem_of(self, point: NDArray[np.floating]) -> Problem:
-        """The problem of an example's parameters (p,), or the batch of (n, p)."""
-        return self.family.problem_at(point.astype(np.float64), extrapolate=True)
+    def problem_of(self, drawn: Mapping[str, Any]) -> Problem:
+        """The problem of an example's "parameters" (p,), or the batch of (n, p)."""
+        points = np.asarray(drawn["parameters"], np.float64)
+        return self.family.problem_at(points, extrapolate=True)
 
     def drawn(self, split: str, k: int) -> dict[str, Any]:
         """What is drawn of example k of a split, by its name in a dataset."""
@@ -106,11 +107,11 @@ class FamilyRecipe:
 
     def example(self, split: str, k: int) -> Example:
         """Example k of a split, solved."""
-        point = self.point(split, k)
-        problem = self.problem_of(point)
+        drawn = self.drawn(split, k)
+        problem = self.problem_of(drawn)
         solved = solve(problem).field.astype(np.float32)
         image = problem.values.astype(np.float32)
-        return Example(problem, solved, NO_SOURCES, image, parameters=point)
+        return Example(problem, solved, NO_SOURCES, image, **drawn)
 
     def examples(self, split: str, numbers: Iterable[int], processes: int = 1) -> Iterator[Example]:
         """The examples of these numbers, as those of `ExampleRecipe.examples`."""

@@ -128,6 +128,11 @@ class FamilySampler:
         return {name: value for name, value in self.parts.items() if isinstance(value, tuple)}
 
     @property
+    def place(self) -> str:
+        """Where problems lie, in words."""
+        return "with a parameter out of its range" if self.beyond else "within its ranges"
+
+    @property
     def maps(self) -> tuple[str, ...]:
         """Which maps of problems a network may see, in the order of `physics.maps_of`."""
         kinds = {part_and_region(name)[0] for name in self.parts}
@@ -203,11 +208,8 @@ def _random_regions(value: Any) -> RandomRegions:
     if isinstance(value, RandomRegions):
         return value
     known = [field.name for field in fields(RandomRegions)]
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or not {*known}.issuperset(value):
         raise PhysicsError(f"random must have the keys {', '.join(known)}, not {value!r:.60}")
-    for key in value:
-        if key not in known:
-            raise PhysicsError(f"random has no key {key!r:.60}; its keys are {', '.join(known)}")
     try:
         return RandomRegions(**value)
     except PhysicsError as error:

@@ -1,0 +1,257 @@
+"""What a network is trained on: one class for each kind of data, with all that depends on it.
+
+Examples have random sources in one medium, in media of several diffusion lengths, or in tissues; or
+they are those of a family, one geometry whose numbers vary. Sources of uniform media may produce
+(`PhysicsConfig.produces`), and all others hold the field at their values.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from diffkeras.config.baselines import OF_FAMILIES, OF_TISSUES, OF_UNIFORM_MEDIA
+from diffkeras.config.data_section import DataConfig
+from diffkeras.config.sections import PhysicsConfig
+from diffkeras.config.types import format_counts
+from diffkeras.errors import PackingError, PhysicsError
+from diffkeras.physics import ExampleRecipe, Family, FamilyRecipe, Medium
+
+# Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
+# longer ones rounding dominates if no boundary absorbs.
+SHORTEST, LONGEST = 0.05, 1e4
+# by the names that recipes have for them
+KEYS = {
+    "decay": "physics.decay",
+    "divide_by_maximum": "data.divide_by_maximum",
+    "overlap": "data.placement.overlap",
+    "tissue": "data.tissue",
+}
+# keys without effect on a family, which has the geometry and the medium
+OF_SOURCES = ("radius", "placement", "values", "divide_by_maximum", "diffusion_length", "tissue")
+
+
+class OneMedium:
+    """Random sources in one medium; the other kinds say in what they differ from it.
+
+    Attributes:
+        physics, data: the sections of the configuration.
+        drawn: the features of an example that are drawn, among them what differs in its medium.
+        inputs: what networks see of a medium, besides the source image.
+        varies: whether the medium of an image varies from node to node.
+        ranges: (low, high) of what differs between media, by name.
+        unused: dotted keys of a dataset's identity that have no effect on its examples.
+        baselines: those that may apply; `media` says to what the others don't.
+        name: how the names of datasets begin, `{0}` being the source count, and `suffix` how those
+            of the paper's data go on; `number` and `content`, in words; `{1}` makes a plural.
+        tests: the test examples, in words.
+        training: what a network was trained on, in words; empty for one medium.
+        section: the key of the section that makes it this kind.
+    """
+
+    def __init__(self, physics: PhysicsConfig, data: DataConfig) -> None:
+        self.physics, self.data = physics, data
+        self.drawn: tuple[str, ...] = ("sources", "source_image")
+        self.inputs: tuple[str, ...] = ()
+        self.varies = False
+        self.ranges: dict[str, tuple[float, float]] = {}
+        self.unused: tuple[str, ...] = ()
+        self.baselines, self.media = OF_UNIFORM_MEDIA, "uniform media (data.tissue: null)"
+        self.name, self.suffix = "sources_{0:02d}", "-production" if physics.produces else ""
+        self.number = "{0} source{1}"
+        self.content = "{0} disc{1} of " + ("production" if physics.produces else "fixed value")
+        counts = format_counts(data.sources).replace("-", " to ").replace(",", ", ")
+        total, (rows, columns) = data.test_examples * len(data.sources), physics.lattice
+        self.tests = f"{total} test images of {rows}×{columns} nodes with {counts} sources"
+        self.training, self.section = "", "physics"
+
+    @property
+    def maps(self) -> tuple[str, ...]:
+        """The inputs that are maps, some of `network_input.MAPS`, in this order."""
+        return self.inputs if self.varies else ()
+
+    @property
+    def record(self) -> tuple[str, ...]:
+        """The features of a stored example."""
+        return (*self.drawn, "field", *(("maximum",) if self.data.divide_by_maximum else ()))
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The features of a supervised pair, besides the field."""
+        return tuple(name for name in self.drawn if name not in ("sources", "diffusion_length"))
+
+    @property
+    def family(self) -> Family | None:
+        """The family of the problems; None where each has sources of its own.
+
+        Raises:
+            PhysicsError, PackingError: as `FamilySampler.family`.
+        """
+        sampler, physics = self.data.family, self.physics
+        return None if sampler is None else sampler.family(physics.lattice, physics.medium)
+
+    @property
+    def slowest_medium(self) -> Medium:
+        """The medium of the configuration, with the smallest decay that an example has."""
+        lengths, medium = self.data.diffusion_length, self.physics.medium
+        return medium if lengths is None else medium.with_diffusion_length(lengths[1])
+
+    @property
+    def trained_for(self) -> str:
+        """The media of a surrogate's training, as the beginning of a sentence."""
+        length = self.physics.medium.diffusion_length
+        training = self.training or f"for one medium, of diffusion length {length:g}"
+        return f"this surrogate was trained {training}"
+
+    def recipe(self, count: int) -> Any:
+        """The recipe of the examples of so many sources: `ExampleRecipe`, or `FamilyRecipe`."""
+        data = self.data
+        return ExampleRecipe(
+            count,
+            self.physics.lattice,
+            self.physics.medium,
+            data.radius,
+            seed=data.seed,
+            placement=data.placement,
+            values=data.values,
+            diffusion_length=data.diffusion_length,
+            production=self.physics.produces,
+            divide_by_maximum=data.divide_by_maximum,
+            tissue=data.tissue,
+        )
+
+    def conflicts(self) -> Iterator[str]:
+        """What is wrong with the combinations of values in both sections, each with its key."""
+        try:
+            self.recipe(self.data.sources[0])
+        except (PhysicsError, PackingError) as error:
+            name, _, problem = str(error).partition(" ")
+            sources = f" (physics.sources: {self.physics.sources})" if "sources" in problem else ""
+            known = name in KEYS
+            yield f"{KEYS[name]}: {problem}{sources}" if known else f"{self.section}: {error}"
+
+
+class DiffusionLengths(OneMedium):
+    """Random sources, and a uniform medium of another diffusion length for each example."""
+
+    def __init__(self, physics: PhysicsConfig, data: DataConfig) -> None:
+        super().__init__(physics, data)
+        assert data.diffusion_length is not None
+        self.drawn += ("diffusion_length",)
+        self.inputs = ("diffusion_length",)
+        self.unused = ("decay",)
+        self.ranges = {"diffusion_length": data.diffusion_length}
+        lengths = "diffusion lengths of {:g} to {:g}".format(*data.diffusion_length)
+        self.tests += f" and {lengths}"
+        self.training, self.section = f"on {lengths}", "data.diffusion_length"
+
+    def conflicts(self) -> Iterator[str]:
+        """See `OneMedium`."""
+        physics = self.physics
+        if physics.decay != type(physics).model_fields["decay"].default:
+            yield (
+                f"data.diffusion_length: each example gets the decay D/ℓ², so physics.decay "
+                f"{physics.decay:g} would have no effect; leave it out, or choose "
+                "diffusion_length: null"
+            )
+        for length in self.ranges["diffusion_length"]:
+            steps = length / physics.step
+            if not SHORTEST <= steps <= LONGEST:
+                yield (
+                    f"data.diffusion_length: {length:g} is {steps:.3g} lattice steps of "
+                    f"physics.step {physics.step:g}; choose lengths of {SHORTEST:g} to "
+                    f"{LONGEST:g} steps"
+                )
+        yield from super().conflicts()
+
+
+class Tissues(OneMedium):
+    """Random sources that hold the field at their values, each time in a random tissue."""
+
+    def __init__(self, physics: PhysicsConfig, data: DataConfig) -> None:
+        super().__init__(physics, data)
+        assert data.tissue is not None
+        self.tissue = tissue = data.tissue
+        self.drawn += tissue.maps
+        self.inputs, self.varies = tissue.varying_maps, True
+        low, high = tissue.diffusivity
+        self.ranges = {
+            "diffusivity": (physics.diffusivity * low, physics.diffusivity * high),
+            "decay": (physics.decay, physics.decay + tissue.uptake[1]),
+            "uptake": (0.0, tissue.uptake[1]),
+            "saturation": tissue.saturation or (0.0, 0.0),
+            "production": (0.0, tissue.secretion[1]),
+        }
+        self.unused = () if tissue.saturation else ("tissue.saturation",)
+        if not tissue.secretes:
+            self.unused += ("tissue.secreting_cells", "tissue.secretion")
+        self.baselines, self.media = OF_TISSUES, "media that vary (data.tissue)"
+        self.suffix, self.section = "-tissue", "data.tissue"
+        self.content += " in tissues of cells and regions"
+        self.tests += ", in tissues of cells and regions"
+        if self.maps:
+            names = " and ".join(", ".join(self.maps).rsplit(", ", 1))
+            several = "" if len(self.maps) > 1 else " from node to node"
+            self.training = f"on media whose {names} vary{several}"
+
+
+class OneFamily(OneMedium):
+    """One geometry whose numbers vary; examples store these parameters, and the field."""
+
+    def __init__(self, physics: PhysicsConfig, data: DataConfig) -> None:
+        super().__init__(physics, data)
+        assert data.family is not None
+        self.sampler = data.family
+        self.drawn = ("parameters",)  # all else follows from them, by `FamilyRecipe.problem_of`
+        self.inputs, self.varies = data.family.maps, True
+        self.ranges = data.family.ranges
+        self.unused = ("sources", "radius")  # the family has the geometry
+        self.baselines, self.media = OF_FAMILIES, "families (data.family)"
+        self.name, self.suffix, self.section = "family", "", "data.family"
+        self.number, names = "this family", ", ".join(self.ranges)
+        self.content = f"one geometry with the parameters {names},"
+        whole, (rows, columns) = "test problems of one family", physics.lattice
+        self.tests = f"{data.test_examples} {whole} of {rows}×{columns} nodes, {self.sampler.place}"
+        self.training = f"for one family, whose parameters are {names}"
+
+    def recipe(self, count: int) -> FamilyRecipe:
+        """See `OneMedium`."""
+        physics = self.physics
+        return _family_recipe(self.sampler, physics.lattice, physics.medium, self.data.seed)
+
+    def conflicts(self) -> Iterator[str]:
+        """See `OneMedium`."""
+        if self.physics.produces:
+            yield (
+                "data.family: the sources of a family hold fixed values, and what else they "
+                "produce is the part 'production'; choose physics.sources: fixed_value"
+            )
+        fields = type(self.data).model_fields
+        for key in OF_SOURCES:
+            if getattr(self.data, key) != fields[key].default:
+                yield (
+                    f"data.{key}: a family has the geometry and the medium of data.family, so this "
+                    "key would have no effect; leave it out"
+                )
+        if len(self.data.sources) > 1:
+            yield (
+                "data.sources: a family is one dataset, and not one per source count; leave this "
+                "out"
+            )
+        yield from super().conflicts()
+
+
+# which knows its wider ranges only once
+_family_recipe = lru_cache(8)(FamilyRecipe)
+
+
+def kind_of(physics: PhysicsConfig, data: DataConfig) -> OneMedium:
+    """The kind of data that both sections describe."""
+    if data.family is not None:
+        return OneFamily(physics, data)
+    if data.tissue is not None:
+        return Tissues(physics, data)
+    return (
+        OneMedium(physics, data)
+        if data.diffusion_length is None
+        else DiffusionLengths(physics, data)
+    )

@@ -1,0 +1,72 @@
+"""Whether predictions are in the order of the images: swapped ones would only score badly."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
+from scipy.sparse.csgraph import connected_components
+
+from diffkeras.errors import DataError
+
+COARSE = 32  # nodes of a side on which fields are compared
+TINY = 1e-30  # norm of a field of zeros
+NEARER = 0.25  # ratio of squared distances: half as far
+SAME = 1e-6  # squared distance below which a prediction is right, up to the rounding of its label
+AT_ONCE = 1000  # predictions that are compared with all fields at the same time
+NAMED = 5  # images in a message
+
+
+def check_order(path: Path, predictions: NDArray, exact: NDArray) -> None:
+    """Refuse predictions of which some belong to each other's images.
+
+    Prediction i seems to be that of image j if it is at most half as far from the exact field of j
+    as from its own, and as the prediction of j is. The predictions are refused if such pairs form a
+    cycle, as those of two swapped images do, and of a shifted order. Poor predictions have no
+    cycles: one that is the same for all images has no such pair, and a scattered one is about as
+    far from all fields. Fields are compared by their directions, 1 − the cosine of the angle
+    between them being half of a squared distance, as means over parts of the lattice.
+
+    Args:
+        path: the file, for the message.
+        predictions: (images, rows, columns).
+        exact: the fields, of the same shape.
+
+    Raises:
+        DataError: some are swapped. It names the first of these images.
+    """
+    found, fields = _directions(predictions), _directions(exact)
+    seems = _seems_to_be(found, fields)
+    _, component = connected_components(seems, connection="strong")
+    swapped = np.flatnonzero(np.bincount(component)[component] > 1)
+    if swapped.size:
+        named = swapped[:NAMED]
+        nearest = (found[named] @ fields.T - 2 * ~seems[named].toarray()).argmax(axis=1)
+        words = ", ".join(f"{i} is that of image {j}" for i, j in zip(named, nearest, strict=True))
+        raise DataError(
+            f"{path}: {swapped.size} of the {len(predictions)} predictions match the field of "
+            f"another image, whose own prediction does not: prediction {words}"
+            f"{', …' if swapped.size > NAMED else ''}; keep the images, rows and columns in their "
+            "order"
+        )
+
+
+def _seems_to_be(found: NDArray, fields: NDArray) -> csr_array:
+    """(images, images), whether prediction i seems to be that of image j."""
+    own = 1 - np.sum(found * fields, axis=1)
+    limits = np.where(own > SAME, NEARER * own, -1.0)  # a cosine may be rounded to more than 1
+    parts = [
+        csr_array(1 - found[few] @ fields.T <= np.minimum(limits[few, None], limits))
+        for few in np.split(np.arange(len(found)), range(AT_ONCE, len(found), AT_ONCE))
+    ]
+    return csr_array(vstack(parts))
+
+
+def _directions(fields: NDArray) -> NDArray:
+    """Unit vectors, (images, parts): means over parts of the lattice, which tell images apart."""
+    size = max(min(fields.shape[1:]) // COARSE, 1)
+    rows, columns = (side // size for side in fields.shape[1:])
+    cropped = fields[:, : rows * size, : columns * size]
+    parts = cropped.reshape(-1, rows, size, columns, size).mean(axis=(2, 4), dtype=np.float64)
+    vectors = parts.reshape(len(fields), -1)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), TINY)
