@@ -1,6 +1,8 @@
 """The exact solver against the sparse reference, and the properties that its fields must have."""
 
+import gc
 import pickle
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -146,3 +148,15 @@ def test_a_bound_is_that_of_the_arrays_as_they_were(tolerance):
         assert abs(found.field - exact).max() <= found.error_bound + 1e-13
         assert found.error_bound < max(2 * tolerance, 1e-10) * exact.max()
     assert solution.error_bound <= batch.error_bound < 1e-9 + 10 * solution.error_bound
+
+
+def test_solutions_and_their_problems_are_freed_at_once():
+    """A cycle of references would keep all arrays of a loop of solutions until it is collected."""
+    gc.disable()
+    try:
+        solution = solve(np.eye(8), decay=0.1)
+        kept = [weakref.ref(part) for part in (solution, solution.problem, solution.equations)]
+        del solution
+        assert [part() for part in kept] == [None] * 3
+    finally:
+        gc.enable()

@@ -202,13 +202,19 @@ class Problem(ShortRepr):
             return field.astype(np.float64, copy=False)
         return np.where(self.fixed, self.values, field)
 
-    @cached_property
+    @property
     def homogeneous(self) -> "Problem":
         """The same without given numbers of sides and without terms that are 0 on all free nodes.
 
         Sides add to its production and decay (`problem.side_terms`). It has the same field, and
         is what the solvers see.
         """
+        other = self._homogeneous
+        return self if other is None else other
+
+    @cached_property
+    def _homogeneous(self) -> "Problem | None":
+        """That, if it is another one: a problem that held itself would stay in memory for long."""
         medium, production = self.medium, self.production
         if not medium.is_homogeneous:
             medium, production = without_sides(medium, production, self.lattice)
@@ -222,7 +228,7 @@ class Problem(ShortRepr):
             uptake = None
         is_same = medium is self.medium and production is self.production
         if is_same and uptake is self.uptake:
-            return self
+            return None
         return Problem.of_parts(medium, self.values, self.fixed, production, uptake)
 
     @cached_property
