@@ -127,7 +127,7 @@ def fixed_values(arrays: Arrays) -> tuple[NDArray[np.float64], NDArray[np.bool_]
         shape = _check_image("the production", production, dimensions).shape
         # a view of one number, as filling an array would take time
         return np.broadcast_to(0.0, shape), np.zeros(shape, dtype=bool)
-    values = np.array(_check_image("the source image", source_image, dimensions))
+    values = _own(_check_image("the source image", source_image, dimensions), source_image)
     check_finite("the source image", values)
     if fixed is None:
         mask = values != 0
@@ -152,13 +152,18 @@ def checked_production(production: Any, fixed: NDArray[np.bool_]) -> NDArray[np.
     """The production, copied; None if there is none."""
     if production is None:
         return None
-    values = np.array(_check_image("the production", production, fixed.ndim))
+    values = _own(_check_image("the production", production, fixed.ndim), production)
     if values.shape != fixed.shape:
         raise PhysicsError(
             f"the production has shape {values.shape}, the source image {fixed.shape}"
         )
     check_finite("the production", values)
     return values
+
+
+def _own(values: NDArray[np.float64], given: Any) -> NDArray[np.float64]:
+    """The values in memory of their own, which the caller can't change."""
+    return values.copy() if np.may_share_memory(values, np.asarray(given)) else values
 
 
 def check_production_size(production: NDArray[np.float64] | None, medium: Medium) -> None:
