@@ -26,7 +26,8 @@ _number = partial(click.option, metavar="N", show_default=True)
     "problems",
     metavar="NAME",
     multiple=True,
-    help="fixed_values, production, tissue or saturating_tissue. Repeatable.  [default: all]",
+    help="fixed_values, production, tissue, saturating_tissue or mixed_walls. Repeatable.  "
+    "[default: all]",
 )
 @_number(
     "--side",

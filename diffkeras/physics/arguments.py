@@ -1,6 +1,7 @@
 """Checks of arguments: numbers, arrays, and the values of a medium with their limits."""
 
 import numbers
+import sys
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -249,3 +250,11 @@ def node_values(name: str, value: Any, least: float, most: float, wanted: str) -
         where = f" at node {tuple(map(int, np.argwhere(bad)[0]))}" if values.ndim else ""
         raise PhysicsError(f"{name} must be {wanted}, not {float(values[bad].flat[0])}{where}")
     return checked
+
+
+def level_outside() -> int:
+    """The stack level, for a warning, of the function outside of diffkeras that caused it."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals["__name__"].startswith(("diffkeras.", "contextlib")):
+        level, frame = level + 1, frame.f_back
+    return level

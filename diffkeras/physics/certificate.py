@@ -19,15 +19,21 @@ from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import bounds_of
-from diffkeras.physics.solution import BatchSolution, KnownBounds, ProvenField, Solution
+from diffkeras.physics.solution import (
+    BatchSolution,
+    KnownBounds,
+    ProvenField,
+    Solution,
+    read_only_copy,
+)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Certificate(ProvenField):
     """Proven bounds of a field's error, u being the exact solution of the lattice equation.
 
     Attributes:
-        field: (rows, columns) float64, the field that was certified.
+        field: (rows, columns) float64, a copy of the field that was certified.
         problem: which it should solve.
         error_bound: at least max |field − u|, the largest of `node_bound`.
         node_bound: (rows, columns), at least |field − u| node by node.
@@ -55,7 +61,7 @@ class Certificate(ProvenField):
         return replace(quantity, of_field=of_field if self.problem.is_batch else float(of_field))
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BatchCertificate(Certificate):
     """The certificates of a batch of fields.
 
@@ -123,7 +129,7 @@ def certify(
         True
     """
     problem, equations = as_equations(problem, keywords)
-    rounded = problem.check_field("field", field)
+    rounded = read_only_copy(problem.check_field("field", field))
     roundings = _rounding(field, rounded)
     if not problem.is_batch:
         return _certificate(rounded, roundings, problem, equations)
@@ -139,7 +145,7 @@ def _certificate(
 ) -> Certificate:
     """The certificate of one image; `rounding` is how far the field is from that asked about."""
     bounds = bounds_of(field, equations or Equations(problem))
-    node_bound = bounds.field
+    node_bound = bounds.node_bound
     if np.any(rounding):
         node_bound = (node_bound + rounding) * SLACK
     proof = KnownBounds(bounds.corrected_bound)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diffkeras.physics.arguments import check_relative_tolerance
+from diffkeras.physics.arguments import check_relative_tolerance, level_outside
 from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.derivatives.adjoint import BatchDerivatives, Derivatives
 from diffkeras.physics.derivatives.quantity import Quantity
@@ -52,6 +52,13 @@ class KnownBounds(NamedTuple):
     def node_bound(self, field: NDArray, problem: Problem) -> NDArray[np.float64]:
         """See `Proof`."""
         return self.bound
+
+
+def read_only_copy(values: NDArray) -> NDArray:
+    """The same values in memory that nobody can change, as what is proven is about them."""
+    copy = np.array(values)
+    copy.setflags(write=False)
+    return copy
 
 
 class ProvenField(ShortRepr):
@@ -258,14 +265,14 @@ class Solution(ProvenField):
                 f"the field is known to {self.stats.residual:.1g} of its largest value only, and "
                 "uptake saturates: the derivatives may be those of another field; solve with a "
                 "smaller tolerance, or read `adjoint_bound`",
-                stacklevel=3,
+                stacklevel=level_outside(),
             )
         corner = uptake.at_corner(self.field) & ~self.problem.fixed
         if corner.any():
             warnings.warn(
                 f"CappedUptake is at its corner on {corner.sum()} of {corner.size} nodes, where it "
                 "has two slopes: the derivatives are those of an uptake at its maximum",
-                stacklevel=3,
+                stacklevel=level_outside(),
             )
 
 

@@ -175,9 +175,9 @@ def network_inputs(
     shape = (len(problem.images), *problem.lattice, 1)
     sources = problem.values
     if config.physics.produces:
-        decays = np.array([image.medium.decay for image in problem.images])
         production = np.zeros(shape) if problem.production is None else problem.production
-        sources = production.reshape(shape) / decays[:, None, None, None]
+        decays = [np.broadcast_to(image.medium.decay, problem.lattice) for image in problem.images]
+        sources = production.reshape(shape) / np.stack(decays)[..., None]
     for name, values in maps_of(problem, kind.maps).items():
         if values.max() > LARGEST:  # networks take float32
             raise PhysicsError(

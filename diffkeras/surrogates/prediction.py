@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from diffkeras.physics import Certificate, Equations, Problem, Quantity, Solution, certify, solve
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.families.proofs import METHOD, FamilyProofs
-from diffkeras.physics.solution import ProvenField
+from diffkeras.physics.solution import ProvenField, read_only_copy
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Prediction(ProvenField):
     """The field that a surrogate predicts for a problem, of one image or a batch.
 
@@ -37,9 +37,9 @@ class Prediction(ProvenField):
     proven: NDArray[np.float64] | None = dataclass_field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        for array in (self.field, self.proven):
-            if array is not None:
-                array.setflags(write=False)  # bounds are of this field
+        object.__setattr__(self, "field", read_only_copy(self.field))
+        if self.proven is not None:
+            object.__setattr__(self, "proven", read_only_copy(self.proven))
 
     @property
     def error_bound(self) -> float:

@@ -237,3 +237,13 @@ def test_a_solved_field_keeps_the_values_that_its_bound_is_for(diffusivity):
     image[12, 12] = 7.0  # the caller's, of which the problem has a copy
     assert solution.error_bound < 1e-9
     assert solution.node_bound.max() < 1e-9
+
+
+def test_a_certified_field_keeps_the_values_that_its_bound_is_for():
+    field = np.zeros((8, 8))
+    certificate = certify(field, np.eye(8))
+    field += 5.0  # the caller's, of which the certificate has a copy
+    assert certificate.field.max() == 0
+    with pytest.raises(ValueError, match="read-only"):
+        certificate.field[0, 0] = 1.0
+    assert len({certificate, certificate}) == 1

@@ -90,7 +90,13 @@ def test_images_of_a_batch_may_have_own_media(configs):
 def test_the_image_of_a_production_is_the_production_over_the_decay(configs):
     config = configs["production"]
     problem = Problem(production=0.05 * np.float32(IMAGE), medium=config.physics.medium)
-    np.testing.assert_array_equal(network_inputs(config, problem)[0][0, ..., 0], np.float32(IMAGE))
+    decays = np.full(IMAGE.shape, config.physics.medium.decay)  # the same numbers in an array
+    everywhere = Problem(
+        production=problem.production, medium=config.physics.medium.similar(decays)
+    )
+    for one in (problem, everywhere):
+        found = network_inputs(config, one)[0][0, ..., 0]
+        np.testing.assert_array_equal(found, np.float32(IMAGE))
     sources = Sources.from_lists([5], [6], [2.0], [0.5])
     made = problem_of(config, Sources(**{**vars(sources), "lattice": (16, 16)}))
     assert made.production is not None

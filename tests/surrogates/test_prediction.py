@@ -162,9 +162,9 @@ def test_one_map_may_stand_for_all_images(tissue, images):
 
 
 def test_the_network_of_several_lengths_sees_them(varying, images):
-    lengths = np.float32([2.0, 5.0, 15.0])
-    x = network_input(images[..., None].astype(np.float32), varying.transform, lengths, (1.0, 20.0))
-    expected = varying.transform.inverse(np.asarray(varying.model(x))[..., 0])
+    transform, lengths = varying.config.model.get_transform(), np.float32([2.0, 5.0, 15.0])
+    x = network_input(images[..., None].astype(np.float32), transform, lengths, (1.0, 20.0))
+    expected = transform.inverse(np.asarray(varying.model(x))[..., 0])
     pairs = zip(images, map(float, lengths), strict=True)
     problems = [varying.problem(image, diffusion_length=length) for image, length in pairs]
     predicted = varying.predict(dk.Problem.batch(problems)).field

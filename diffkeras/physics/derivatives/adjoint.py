@@ -98,7 +98,7 @@ class Derivatives(Mapping[str, Any]):
         if self._node_bound is not None:
             node_bound = self._node_bound()
         else:
-            node_bound = bounds_of(self._field, self._equations).field
+            node_bound = bounds_of(self._field, self._equations).node_bound
         return adjoint_bound(
             self._equations, self._field, node_bound, self.adjoint, self._cotangent
         )

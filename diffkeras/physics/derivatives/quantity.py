@@ -16,7 +16,7 @@ from diffkeras.physics.equations.equations import Equations
 TOLERANCE = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Quantity:
     """J = Σ w u over a field u.
 

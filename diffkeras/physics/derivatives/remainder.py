@@ -56,7 +56,7 @@ def adjoint_bound(
         medium = replace(medium, decay=medium.decay + least / SLACK)
     values = np.zeros(equations.lattice)
     upper = Problem.of_parts(medium, values, equations.fixed, source * (unit / size), None)
-    return bounds_of(values, Equations(upper, equations)).field * (size * SLACK)
+    return bounds_of(values, Equations(upper, equations)).node_bound * (size * SLACK)
 
 
 def quantity_of(

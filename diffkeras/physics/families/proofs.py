@@ -214,7 +214,7 @@ class FamilyProofs:
         equations = self.equations_of(problem)
         enclosed = self.enclose(equations, field)
         if enclosed is None:
-            return bounds_of(field, equations).field
+            return bounds_of(field, equations).node_bound
         bound = np.abs(field - enclosed.field)
         bound += enclosed.proof.node_bound(field, problem)
         bound *= SLACK

@@ -1,7 +1,6 @@
 """The arrays that a problem is made of: their shapes, their batches, and what they may hold."""
 
 import math
-import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -10,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import LARGEST, PLANE, SHAPES, SMALLEST, SPACE, largest, real_array
+from diffkeras.physics.arguments import (
+    LARGEST,
+    PLANE,
+    SHAPES,
+    SMALLEST,
+    SPACE,
+    largest,
+    level_outside,
+    real_array,
+)
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import Sources
 
@@ -108,7 +116,7 @@ class Arrays(NamedTuple):
                 f"the {self.leading} of shape {stack.shape} is taken as {len(stack)} separate "
                 "images, but neighbouring ones are alike, as the planes of a volume are; give "
                 "dimensions=3 for one volume, or dimensions=2 for a batch, without this warning",
-                stacklevel=_outside(),
+                stacklevel=level_outside(),
             )
 
 
@@ -227,14 +235,6 @@ def _likeness(stack: NDArray, apart: int) -> float:
     one, other = planes[:-apart].ravel(), planes[apart:].ravel()
     norm = math.sqrt(float(one @ one) * float(other @ other))
     return float(one @ other) / norm if 0 < norm < math.inf else 0.0
-
-
-def _outside() -> int:
-    """The stack level of the function outside of diffkeras that made the problem."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_globals["__name__"].startswith(("diffkeras.", "contextlib")):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def _axes(array: Any) -> int:

@@ -66,7 +66,7 @@ class GivenSide(ShortRepr):
         if not isinstance(value, tuple | list) and np.ndim(value) == 0:
             checked: Any = check_number(what, value) + 0.0  # no -0.0, which has another hash
         else:
-            checked = np.array(real_array(what, value))
+            checked = real_array(what, value) + 0.0
             checked.setflags(write=False)
         least = self.LEAST.get(name, -LARGEST_GIVEN)
         bad = ~((checked >= np.float64(least)) & (checked <= LARGEST_GIVEN))  # NaN is bad, too

@@ -237,7 +237,14 @@ class Medium(ShortRepr):
         length = check_number("diffusion length", length)
         if not 1e-100 < length < 1e100:
             raise PhysicsError(f"diffusion length must be positive and finite, not {length}")
-        return replace(self, decay=self._largest / length**2)
+        return self.with_decay(self._largest / length**2)
+
+    def with_decay(self, decay: NodeValues) -> "Medium":
+        """This medium with another decay, checked; its dimensions stay given or counted."""
+        changed = replace(self, decay=decay)
+        stated = self.states_dimensions or changed._has_axes
+        object.__setattr__(changed, "states_dimensions", stated)
+        return changed
 
     def similar(self, decay: NodeValues) -> "Medium":
         """This medium with another decay, which is known to be in its range."""

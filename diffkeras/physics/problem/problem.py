@@ -109,7 +109,7 @@ class Problem(ShortRepr):
             medium, law = medium_with_uptake(medium, uptake, arrays.lattice)
         if not arrays.is_batch:
             return _checked(arrays, medium, law)
-        if not (medium.states_dimensions or law):
+        if not (medium.states_dimensions or (law and law.lattice)):
             arrays.warn_of_volume()
         return cls.batch([_checked(image, medium, law) for image in arrays.images()])
 

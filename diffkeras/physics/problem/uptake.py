@@ -12,7 +12,7 @@ import copy
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
@@ -306,7 +306,7 @@ def medium_with_uptake(
                 f"the uptake has shape {np.shape(rate)}, the {what} {other}; give a number or an "
                 "array of that shape"
             )
-    return replace(medium, decay=medium.decay + rate), None
+    return medium.with_decay(medium.decay + rate), None
 
 
 def largest_capacity(uptake: SaturatingUptake, fixed: NDArray[np.bool_]) -> float:

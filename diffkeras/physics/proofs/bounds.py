@@ -59,7 +59,7 @@ class RingProof(NamedTuple):
 
     def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
         """See `Proof`."""
-        return bounds_of(field.astype(np.float64, copy=False), Equations(problem)).field
+        return bounds_of(field.astype(np.float64, copy=False), Equations(problem)).node_bound
 
 
 def _certify_enclosed(equations: Equations, field: NDArray[np.float64]) -> Bounds:

@@ -65,7 +65,7 @@ class Bounds(NamedTuple):
     """What a proof finds for one image.
 
     Attributes:
-        field: (rows, columns), at least |field − u| of the field that it was asked about.
+        node_bound: (rows, columns), at least |field − u| of the field that it was asked about.
         corrected: (rows, columns), the corrected field; its fixed nodes have their values.
         corrected_bound: (rows, columns), at least |corrected − u|.
         stats: how it was corrected.
@@ -73,7 +73,7 @@ class Bounds(NamedTuple):
             include it node by node.
     """
 
-    field: NDArray[np.float64]
+    node_bound: NDArray[np.float64]
     corrected: NDArray[np.float64]
     corrected_bound: NDArray[np.float64]
     stats: SolveStatistics

@@ -57,6 +57,9 @@ def test_given_values_and_fluxes_are_part_of_a_medium():
     medium = Medium(boundary=sides)
     assert medium == Medium(boundary=sides)
     assert hash(medium) == hash(Medium(boundary=sides))
+    zeros = FixedValue([0.0, 1.0]), FixedValue([-0.0, 1.0])
+    assert zeros[0] == zeros[1]
+    assert hash(zeros[0]) == hash(zeros[1])
     assert medium != Medium(boundary={**sides, "top": FixedValue(1.0)})
     assert medium != Medium(boundary={**sides, "bottom": FixedValue(-0.5)})
     assert medium.boundaries == (("absorbing", "reflecting"), "periodic")

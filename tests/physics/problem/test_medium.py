@@ -11,6 +11,8 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics import (
     ExampleRecipe,
     Medium,
+    MichaelisMenten,
+    Problem,
     Sources,
     TissueSampler,
     certify,
@@ -232,11 +234,19 @@ def images_of_sources(number):
 
 
 @pytest.mark.parametrize("given", [{"source_image": VOLUME}, {"production": VOLUME}])
-@pytest.mark.parametrize("medium", [{}, {"decay": 0.01}, {"medium": Medium(decay=0.01)}])
+@pytest.mark.parametrize(
+    "medium",
+    [
+        {"decay": 0.01},
+        {"medium": Medium().with_diffusion_length(5.0)},
+        {"uptake": 0.1},
+        {"uptake": MichaelisMenten(0.1, 1.0)},
+    ],
+)
 def test_a_volume_without_dimensions_gives_a_warning(given, medium):
     message = r"\(20, 20, 20\) is taken as 20 separate images, .* give dimensions=3"
     with pytest.warns(UserWarning, match=message) as caught:
-        solve(**given, **medium)
+        Problem(**given, **medium)
     assert caught[0].filename == __file__
 
 
