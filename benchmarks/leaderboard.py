@@ -158,8 +158,7 @@ class Board:
             model = train(config, self.split("train"), rate, seed, self.seconds)
             file.parent.mkdir(parents=True, exist_ok=True)
             with replacing(file) as partial:
-                model.save(partial.with_suffix(".keras"))
-                partial.with_suffix(".keras").rename(partial)
+                model.save(partial)
         return Surrogate(keras.saving.load_model(file), config)
 
     def submit_network(self, network: Network) -> None:

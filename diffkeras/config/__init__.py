@@ -15,7 +15,7 @@ from diffkeras.config.config import (
     settings,
 )
 from diffkeras.config.data_section import DataConfig
-from diffkeras.config.kinds import OneMedium, kind_of
+from diffkeras.config.kinds import DataKind, kind_of
 from diffkeras.config.sections import PhysicsConfig, long_form
 from diffkeras.config.types import (
     SPLITS,

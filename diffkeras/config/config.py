@@ -17,7 +17,7 @@ from pydantic import ValidationError, field_validator, model_validator
 from diffkeras.config.baselines import BASELINES, OF_DISCS, Baseline, choose_baselines
 from diffkeras.config.conflicts import conflicts
 from diffkeras.config.data_section import DataConfig, beside
-from diffkeras.config.kinds import OneMedium, kind_of
+from diffkeras.config.kinds import DataKind, kind_of
 from diffkeras.config.sections import (
     LOSS_NAMES,
     EvaluationConfig,
@@ -71,7 +71,7 @@ class Config(Section):
         return choose_baselines(self.evaluation.baselines, excluded)
 
     @cached_property
-    def kind(self) -> OneMedium:
+    def kind(self) -> DataKind:
         """The kind of data, with all that depends on it."""
         return kind_of(self.physics, self.data)
 

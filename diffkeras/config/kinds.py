@@ -30,8 +30,8 @@ KEYS = {
 OF_SOURCES = ("radius", "placement", "values", "divide_by_maximum", "diffusion_length", "tissue")
 
 
-class OneMedium:
-    """Random sources in one medium; the other kinds say in what they differ from it.
+class DataKind:
+    """What examples are made of. What is written here is that of random sources in one medium.
 
     Attributes:
         physics, data: the sections of the configuration.
@@ -130,7 +130,11 @@ class OneMedium:
             yield f"{KEYS[name]}: {problem}{sources}" if known else f"{self.section}: {error}"
 
 
-class DiffusionLengths(OneMedium):
+class OneMedium(DataKind):
+    """Random sources in one medium."""
+
+
+class DiffusionLengths(DataKind):
     """Random sources, and a uniform medium of another diffusion length for each example."""
 
     def __init__(self, physics: PhysicsConfig, data: DataConfig) -> None:
@@ -145,7 +149,7 @@ class DiffusionLengths(OneMedium):
         self.training, self.section = f"on {lengths}", "data.diffusion_length"
 
     def conflicts(self) -> Iterator[str]:
-        """See `OneMedium`."""
+        """See `DataKind`."""
         physics = self.physics
         if physics.decay != type(physics).model_fields["decay"].default:
             yield (
@@ -164,7 +168,7 @@ class DiffusionLengths(OneMedium):
         yield from super().conflicts()
 
 
-class Tissues(OneMedium):
+class Tissues(DataKind):
     """Random sources that hold the field at their values, each time in a random tissue."""
 
     def __init__(self, physics: PhysicsConfig, data: DataConfig) -> None:
@@ -194,7 +198,7 @@ class Tissues(OneMedium):
             self.training = f"on media whose {names} vary{several}"
 
 
-class OneFamily(OneMedium):
+class OneFamily(DataKind):
     """One geometry whose numbers vary; examples store these parameters, and the field."""
 
     def __init__(self, physics: PhysicsConfig, data: DataConfig) -> None:
@@ -214,12 +218,12 @@ class OneFamily(OneMedium):
         self.training = f"for one family, whose parameters are {names}"
 
     def recipe(self, count: int) -> FamilyRecipe:
-        """See `OneMedium`."""
+        """See `DataKind`."""
         physics = self.physics
         return _family_recipe(self.sampler, physics.lattice, physics.medium, self.data.seed)
 
     def conflicts(self) -> Iterator[str]:
-        """See `OneMedium`."""
+        """See `DataKind`."""
         if self.physics.produces:
             yield (
                 "data.family: the sources of a family hold fixed values, and what else they "
@@ -244,14 +248,12 @@ class OneFamily(OneMedium):
 _family_recipe = lru_cache(8)(FamilyRecipe)
 
 
-def kind_of(physics: PhysicsConfig, data: DataConfig) -> OneMedium:
+def kind_of(physics: PhysicsConfig, data: DataConfig) -> DataKind:
     """The kind of data that both sections describe."""
     if data.family is not None:
         return OneFamily(physics, data)
     if data.tissue is not None:
         return Tissues(physics, data)
-    return (
-        OneMedium(physics, data)
-        if data.diffusion_length is None
-        else DiffusionLengths(physics, data)
-    )
+    if data.diffusion_length is not None:
+        return DiffusionLengths(physics, data)
+    return OneMedium(physics, data)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkeras.config import Config, DataConfig, OneMedium, PhysicsConfig, fingerprint, kind_of
+from diffkeras.config import Config, DataConfig, DataKind, PhysicsConfig, fingerprint, kind_of
 from diffkeras.physics import Placement, Sources
 from diffkeras.system.differences import differences
 
@@ -65,7 +65,7 @@ class DatasetConfig:
         return cls(count, config.physics, config.data)
 
     @cached_property
-    def kind(self) -> OneMedium:
+    def kind(self) -> DataKind:
         """The kind of data, with all that depends on it."""
         return kind_of(self.physics, self.data)
 

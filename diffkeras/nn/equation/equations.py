@@ -14,11 +14,9 @@ from keras import ops
 
 from diffkeras.nn.arguments import one_of, positive
 from diffkeras.physics.problem.given_sides import GivenSide, plain_sides, side_of
-from diffkeras.physics.problem.sides import AxisSides, both_sides, homogeneous
+from diffkeras.physics.problem.sides import BOUNDARIES, AxisSides, both_sides, homogeneous
 from diffkeras.physics.problem.uptake import michaelis_menten_rate, michaelis_menten_slope
 from diffkeras.representation.network_input import MAPS, maps_of_channels
-
-BOUNDARIES = ("absorbing", "reflecting", "periodic")
 
 
 class LinearEquations(NamedTuple):
