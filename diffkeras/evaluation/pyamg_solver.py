@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solvers.linear_steps import ruge_stuben_hierarchy
+from diffkeras.system.blas_threads import blas_threads
 
 MOST_ITERATIONS = 500
 

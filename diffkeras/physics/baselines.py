@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_lattice
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.equations.equations import Ring, find_ring
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
@@ -27,6 +26,7 @@ from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.solvers.ring_field import eliminate_constant
+from diffkeras.system.blas_threads import blas_threads
 
 NUMBERS = (1, 3, 5, 7)  # how many `effective_strengths` may find for each disc
 

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.physics.arguments import real_values
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.equations.equations import Equations, as_equations
 from diffkeras.physics.equations.finite_volumes import SLACK
@@ -26,6 +25,7 @@ from diffkeras.physics.solution import (
     Solution,
     read_only_copy,
 )
+from diffkeras.system.blas_threads import blas_threads
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.physics.arguments import check_relative_tolerance, level_outside
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.derivatives.adjoint import BatchDerivatives, Derivatives
 from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.derivatives.tangent import tangent
@@ -20,6 +19,7 @@ from diffkeras.physics.problem.parts import parts_of_images
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.interface import SolveStatistics
+from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.packages import needs_packages
 
 ROUGH_ERROR = 0.01  # relative, from which slopes of uptake may be those of another field

@@ -16,7 +16,6 @@ from diffkeras.physics.arguments import (
     largest,
 )
 from diffkeras.physics.batch import solve_batch
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.equations.equations import Equations, as_equations
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
@@ -25,6 +24,7 @@ from diffkeras.physics.proofs.bounds import RingProof
 from diffkeras.physics.solution import KnownBounds, Proof, Solution
 from diffkeras.physics.solvers.interface import Options, SolveStatistics
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
+from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.freed_memory import keep_freed_memory
 
 SINGLE_PRECISION_TOLERANCE = 1e-6

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.errors import DataError, RunError
 from diffkeras.physics import Family, Problem
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.families.barriers import Sample, barriers_of
 from diffkeras.physics.families.proofs import Barriers, FamilyProofs
 from diffkeras.system.array_files import read_arrays, write_arrays
+from diffkeras.system.blas_threads import blas_threads
 
 SAMPLES = 128  # points whose predictions barriers are made for
 

@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 import threadpoolctl
 
 from diffkeras.errors import DiffkerasError
+from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.environment import silent_stderr
 
 Task = TypeVar("Task")
@@ -157,7 +158,7 @@ def run_tasks(
     """
     workers = min(workers, len(tasks))
     if workers <= 1:
-        with threadpoolctl.threadpool_limits(1):
+        with blas_threads():
             for task in tasks:
                 yield task, work(task, lambda: on_ticks(1))
         return

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import threadpoolctl
-
 from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.records import make_record, write_shard
@@ -24,6 +22,7 @@ from diffkeras.data.storage import (
 from diffkeras.data.writing.staging import Staging
 from diffkeras.errors import DataError
 from diffkeras.system.atomic_files import names_unwritable
+from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.process_pool import run_tasks
 
 TIMED_EXAMPLES = 2  # after one that fills the solver's tables
@@ -72,7 +71,7 @@ class Estimate:
 
 def estimate_example(dataset: DatasetConfig) -> Estimate:
     """The estimate of one example of a dataset; it makes the first ones."""
-    with threadpoolctl.threadpool_limits(1):
+    with blas_threads():
         record = make_record(dataset, "train", 0)
         start = time.perf_counter()
         # different examples, because the tables of each medium are kept

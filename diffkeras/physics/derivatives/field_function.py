@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_relative_tolerance
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.derivatives.adjoint import BatchDerivatives, Derivatives
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.parts import check_names, is_per_image, with_parts
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import Solution
 from diffkeras.physics.steady_state import solve
+from diffkeras.system.blas_threads import blas_threads
 
 NO_SECOND = "fields have no second derivatives: take differences of first ones"
 

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.fit import Fit
 from diffkeras.physics.families.regression import KernelRegression
 from diffkeras.physics.families.snapshots import Modes, Snapshots
+from diffkeras.system.blas_threads import blas_threads
 
 MODES = 100  # modes at most by default
 HARDLY = 1.5  # how much larger the error of fewer modes may be

@@ -21,7 +21,6 @@ from diffkeras.physics.arguments import (
     check_relative_tolerance,
     check_whole,
 )
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.barriers import barriers_of_basis
 from diffkeras.physics.families.family import MOST_DRAWN, Family
@@ -40,6 +39,7 @@ from diffkeras.physics.families.snapshots import Snapshots
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import BatchSolution, Solution
 from diffkeras.physics.solvers.interface import SolveStatistics
+from diffkeras.system.blas_threads import blas_threads
 
 SNAPSHOT_TOLERANCE = 1e-6
 TOGETHER = 64  # predictions that one product makes

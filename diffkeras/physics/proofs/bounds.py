@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.problem import Problem
@@ -18,6 +17,7 @@ from diffkeras.physics.proofs.ring import Bounds, certify_ring
 from diffkeras.physics.proofs.rounding import inverse_norm_bound, rounding_allowance
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.solvers.newton import NewtonRun
+from diffkeras.system.blas_threads import blas_threads
 
 
 def bounds_of(field: NDArray[np.float64], equations: Equations) -> Bounds:

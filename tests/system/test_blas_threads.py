@@ -8,8 +8,8 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from diffkeras.physics import certify, solve
-from diffkeras.physics.blas_threads import blas_threads
 from diffkeras.physics.equations.spectral import SpectralOperator
+from diffkeras.system.blas_threads import blas_threads
 
 CONTROLLER = ThreadpoolController()
 IMAGE = np.zeros((24, 24))
