@@ -24,6 +24,7 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.parts import names_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import bounds_of
+from diffkeras.system.blas_threads import blas_threads
 
 
 class Derivatives(Mapping[str, Any]):
@@ -63,6 +64,7 @@ class Derivatives(Mapping[str, Any]):
         self.adjoint.setflags(write=False)
         self._pull_back = PullBack(equations, self._field, self.adjoint)
 
+    @blas_threads()
     def __getitem__(self, name: str) -> Any:
         if name == "values":
             # fixed nodes inside have no influence, but for their own values'
@@ -86,6 +88,7 @@ class Derivatives(Mapping[str, Any]):
         return f"{type(self).__name__}({', '.join(self)})"
 
     @cached_property
+    @blas_threads()
     def adjoint_bound(self) -> NDArray[np.float64]:
         """At least |λ − λ*| node by node, λ* being the adjoint at the exact field.
 
