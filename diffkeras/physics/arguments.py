@@ -37,13 +37,15 @@ OTHER_NAMES = {
         "diffusivity",
     ),
     "kappa": "diffusivity, or decay = κ²D where κ is one over the diffusion length",
-    **dict.fromkeys(("gamma", "decayconstant", "decayrate", "degradation", "k"), "decay"),
+    **dict.fromkeys(("gamma", "decayconstant", "decayrate", "degradation"), "decay"),
+    "k": "uptake=k for a rate k·u, or uptake=dk.MichaelisMenten(maximum, K)",
     **dict.fromkeys(
         ("lambda", "length", "diffusionlength"), "decay, which is D/λ² of a diffusion length λ"
     ),
     **dict.fromkeys(("s", "secretion", "source", "sources", "rhs"), "production"),
     **dict.fromkeys(
-        ("vmax", "km", "saturation", "consumption"), "uptake=dk.MichaelisMenten(maximum, constant)"
+        ("vmax", "vm", "km", "maximum", "constant", "saturation", "consumption"),
+        "uptake=dk.MichaelisMenten(maximum, constant)",
     ),
     **dict.fromkeys(("dx", "h", "spacing", "nodelength", "resolution"), "step"),
     **dict.fromkeys(("noflux", "zeroflux", "neumann"), "boundary='reflecting'"),

@@ -30,6 +30,7 @@ LABELS = {
 }  # of colour bars; others show the field
 AXES = {"plane": "z", "row": "y", "column": "x"}  # of a lattice, and their coordinates
 TALLEST = 12.0  # inches of a row of panels
+LONGEST_UNIT = 30  # characters
 LETTERS = 14  # of the notes, that fit on an inch
 MOST_INCHES = 500.0  # of all rows: matplotlib draws at most 2**16 pixels
 ALIKE = 1e-6  # gradients that differ by less, relative to the largest, are the same one
@@ -260,6 +261,10 @@ def check_unit(unit: Any) -> None:
         return
     if not isinstance(unit, str):
         raise PhysicsError(f"the unit is a text, such as 'µm', not {unit!r:.60}")
+    if len(unit) > LONGEST_UNIT or not unit.isprintable():
+        raise PhysicsError(
+            f"a unit has at most {LONGEST_UNIT} characters that can be printed, not {unit!r:.60}"
+        )
     if fault := formula_fault(unit):
         raise PhysicsError(f"the unit {unit!r:.60} {fault}")
 

@@ -56,7 +56,7 @@ def read_barriers(path: Path, config: Config) -> Barriers | None:
         return None
     try:
         barriers = Barriers.of_arrays(read_arrays(path, "barriers"))
-    except DataError as error:
+    except (DataError, ValueError) as error:
         raise RunError(f"the run directory {path.parent} is damaged: {error}") from None
     if barriers is None or barriers.fields.shape[2:] != family.problem.lattice:
         raise RunError(f"the run directory {path.parent} is damaged: {path} has other arrays")

@@ -53,3 +53,22 @@ def read_arrays(path: Path, what: str, most_bytes: int | None = None) -> dict[st
         if not isinstance(array, np.ndarray):
             raise DataError(f"{path} can't be read as {what}: {name} is no array")
     return arrays
+
+
+def check_arrays(
+    arrays: Mapping[str, NDArray], shapes: Mapping[str, tuple[int | None, ...]]
+) -> None:
+    """Check that arrays are there, have these shapes and hold numbers; None stands for any side.
+
+    Raises:
+        ValueError: with the name of the array.
+    """
+    for name, shape in shapes.items():
+        if name not in arrays:
+            raise ValueError(f"{name} is missing")
+        array = arrays[name]
+        if array.dtype.kind not in "fiu" or np.isnan(array).any():
+            raise ValueError(f"{name} holds other things than real numbers")
+        pairs = zip(array.shape, shape, strict=False)
+        if array.ndim != len(shape) or any(wanted not in (None, side) for side, wanted in pairs):
+            raise ValueError(f"{name} has the shape {array.shape}, not {shape}")

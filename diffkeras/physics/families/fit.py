@@ -12,7 +12,7 @@ from diffkeras.errors import DataError
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.proofs import Barriers
 from diffkeras.physics.families.regression import KernelRegression
-from diffkeras.system.array_files import read_arrays, write_arrays
+from diffkeras.system.array_files import check_arrays, read_arrays, write_arrays
 
 FORMAT = 2  # version of the files
 
@@ -86,27 +86,31 @@ class Fit(NamedTuple):
                 Barriers.of_arrays(read),
                 float(read["worst"]),
             )
+        except KeyError as error:
+            raise DataError(
+                f"{path} can't be read as a basis: {error.args[0]} is missing"
+            ) from None
         except (LookupError, TypeError, ValueError) as error:
             raise DataError(f"{path} can't be read as a basis: {error}") from None
 
 
 def _check_shapes(arrays: Mapping[str, NDArray], family: Family) -> None:
     """Raise a ValueError that names an array of another shape than those of `Fit`."""
-    (points, inputs), modes = arrays["points"].shape, len(arrays["modes"])
+    modes, points = len(arrays.get("modes", ())), len(arrays.get("points", ()))
+    inputs = int(np.count_nonzero(family.scaling.kept))
     lattice = family.problem.lattice
     nodes = math.prod(lattice)
-    shapes: dict[str, tuple[int, ...]] = {
-        "mean": (nodes,),
-        "modes": (modes, nodes),
-        **dict.fromkeys(("centre", "spread", "lengths"), (inputs,)),
-        **dict.fromkeys(("weights", "left_out"), (points, modes)),
-        "errors": (points,),
-    }
-    for name, shape in shapes.items():
-        if arrays[name].shape != shape:
-            raise ValueError(f"{name} has the shape {arrays[name].shape}, not {shape}")
-    for name in ("fields", "usual"):
-        if name in arrays and arrays[name].shape[-len(lattice) :] != lattice:
-            raise ValueError(
-                f"{name} has the shape {arrays[name].shape}, not the lattice {lattice}"
-            )
+    check_arrays(
+        arrays,
+        {
+            "mean": (nodes,),
+            "modes": (modes, nodes),
+            **dict.fromkeys(("centre", "spread", "lengths"), (inputs,)),
+            "points": (points, inputs),
+            **dict.fromkeys(("weights", "left_out"), (points, modes)),
+            "errors": (points,),
+            **dict.fromkeys(("few", "remainder", "worst"), ()),
+        },
+    )
+    if "usual" in arrays and arrays["usual"].shape != lattice:
+        raise ValueError(f"usual has the shape {arrays['usual'].shape}, not the lattice {lattice}")

@@ -26,6 +26,7 @@ from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 from diffkeras.physics.steady_state import solve
+from diffkeras.system.array_files import check_arrays
 
 MOST_CORRECTIONS = 3  # before the solver takes over
 CLOSER = 0.1  # what the aim of a correction is multiplied by after a bound that was too large
@@ -68,9 +69,16 @@ class Barriers(NamedTuple):
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, Any]) -> "Barriers | None":
-        """Those among the arrays of a file; None if there are none."""
+        """Those among the arrays of a file; None if there are none.
+
+        Raises:
+            ValueError: one is missing, or has another shape.
+        """
         if STORED_NAMES[-1] not in arrays:
             return None
+        lattice = np.shape(arrays.get("usual", ()))
+        shapes = ((2, None, *lattice), lattice, (), (), (2,), ())
+        check_arrays(arrays, dict(zip(STORED_NAMES, shapes, strict=True)))
         return cls(*(arrays[name] for name in STORED_NAMES))
 
 

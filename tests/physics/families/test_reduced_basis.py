@@ -237,7 +237,16 @@ def test_damaged_files_and_other_families_are_refused(tmp_path):
         dk.ReducedBasis.load(file, tissue_family())
     file.write_bytes(content)
     arrays = dict(np.load(file))
-    for name in ("mean", "points", "weights", "usual"):
+    for name in ("mean", "weights", "near"):
+        without = {key: array for key, array in arrays.items() if key != name}
+        np.savez(file, **without)
+        with pytest.raises(DataError, match=f"read as a basis: {name} is missing"):
+            dk.ReducedBasis.load(file, tissue_family())
+        for wrong in (arrays[name] * np.nan, arrays[name] + 1j, arrays[name].astype(str)):
+            np.savez(file, **{**without, name: wrong})
+            with pytest.raises(DataError, match=f"{name} holds other things than real numbers"):
+                dk.ReducedBasis.load(file, tissue_family())
+    for name in ("mean", "points", "weights", "usual", "near"):
         np.savez(file, **{**arrays, name: arrays[name][..., :-1]})
         with pytest.raises(DataError, match=r"read as a basis: \w+ has the shape \(.*\), not "):
             dk.ReducedBasis.load(file, tissue_family())
