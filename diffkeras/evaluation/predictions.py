@@ -46,8 +46,8 @@ def checked_fields(array: NDArray, shape: tuple[int, ...], name: str) -> NDArray
     """
     if array.shape not in (shape, (*shape, 1)) or array.dtype.kind not in "fiu":
         raise DataError(
-            f"{name} has fields of shape {array.shape} and type {array.dtype}, not {shape} of real "
-            "numbers"
+            f"{name} has fields of shape {array.shape} and type {array.dtype}, not "
+            f"{tuple(map(int, shape))} of real numbers"
         )
     with np.errstate(over="ignore"):
         fields = array.reshape(shape).astype(np.float32)

@@ -118,7 +118,8 @@ def on_lattice(images: tf.Tensor, lattice: tuple[int, int]) -> tf.Tensor:
     """Images (batch, rows, columns, 1); an InvalidArgumentError for those of another lattice."""
     sides = tf.shape(images)[1:3]
     message = f"this function was exported for {lattice[0]}×{lattice[1]} nodes, not"
-    images = checked(images, tf.reduce_all(sides == lattice), message, sides)
+    way_out = "nodes; export it for these (--lattice)"
+    images = checked(images, tf.reduce_all(sides == lattice), message, sides, way_out)
     return tf.ensure_shape(images, (None, *lattice, 1))
 
 
