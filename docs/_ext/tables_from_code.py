@@ -112,7 +112,7 @@ class ArchitectureTable(SphinxDirective):
             [name, each.summary, ", ".join(p.name for p in each.parameters)]
             for name, each in ARCHITECTURES.items()
         ]
-        return [_table(["architecture", "network", "keys of `model`"], rows, code={0})]
+        return [_table(["architecture", "network", "keys of model"], rows, code={0})]
 
 
 class LayerTable(SphinxDirective):
