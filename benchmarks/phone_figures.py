@@ -86,6 +86,7 @@ def stack(figure: Figure) -> None:
         if legend := axes.get_legend():
             for text in legend.get_texts():
                 text.set_fontsize(LEGEND)
+    _label_the_last(panels)
     for axes in panels:
         _label_like_its_neighbours(axes)
         title = textwrap.fill(axes.get_title(), LETTERS // across)
@@ -103,6 +104,15 @@ def stack(figure: Figure) -> None:
         for axes, aspect in zip(panels, aspects, strict=True)
     ]
     _place(figure, panels, heights, across, room)
+
+
+def _label_the_last(panels: list[Axes]) -> None:
+    """Move the label of all panels of curves, which one of them has, below the last one."""
+    labelled = [axes for axes in panels if axes.get_xlabel()]
+    if len(labelled) == 1 and all(axes.get_aspect() == "auto" for axes in panels):
+        label = textwrap.fill(labelled[0].get_xlabel(), LETTERS)
+        labelled[0].set_xlabel("")
+        panels[-1].set_xlabel(label)
 
 
 def _label_like_its_neighbours(axes: Axes) -> None:

@@ -91,7 +91,7 @@ class CommandReference(SphinxDirective):
                 settings = _context_settings(command)
                 own = click.Context(command, parent=context, info_name=command.name, **settings)
             text = command.get_help(own)
-            block = nodes.literal_block(text, text, language="text")
+            block = nodes.literal_block(text, text, language="text", classes=["help"])
             found.append(_section(name, name.replace(" ", "-"), block))
         return found
 
@@ -112,7 +112,7 @@ class ArchitectureTable(SphinxDirective):
             [name, each.summary, ", ".join(p.name for p in each.parameters)]
             for name, each in ARCHITECTURES.items()
         ]
-        return [_table(["architecture", "network", "keys of `model`"], rows, code={0})]
+        return [_table(["architecture", "network", "keys of model"], rows, code={0})]
 
 
 class LayerTable(SphinxDirective):

@@ -151,14 +151,14 @@ def table(frames: list[Frame], seconds: dict[str, list]) -> str:
 
 def draw_errors(frames: list[Frame], ways: list[str], path: Path) -> None:
     """The largest error over the steps."""
-    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+    figure = Figure(figsize=(4.5, 3.6), layout="constrained")  # on a phone, too, it can be read
     axes = figure.add_subplot(xlabel="step", ylabel="largest error [mmHg]", yscale="log")
     for way in ways:
         style: dict[str, Any] = {"label": way.replace("`", "")}
         if WAYS[way] is by_surrogate:  # on the line of the same constants: both are seen
             style |= {"linestyle": (0, (3, 5)), "linewidth": 1, "color": "black"}
         axes.plot(1 + np.arange(len(frames)), errors(frames, way), **style)
-    axes.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, 1.3))
+    figure.legend(fontsize=8.5, ncols=2, loc="outside upper center")
     figure.savefig(path, metadata={"Date": None})
 
 
