@@ -23,10 +23,10 @@ from benchmarks.architectures import (
     problem_config,
     use_one_thread,
 )
+from benchmarks.phone_figures import write_pictures
 from benchmarks.tables import write_table
 from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.print_figures import print_axes, print_style, print_svg, series_style
-from diffkeras.system.atomic_files import write_bytes
+from diffkeras.reporting.print_figures import PRINT_STYLE, print_axes, print_style, series_style
 from diffkeras.workflows import generate
 
 NAMES = (
@@ -78,7 +78,7 @@ def write(cells: Cells, caption: str) -> None:
     log_ticks(axis, "x")
     with print_style():
         figure.legend(loc="outside upper center", ncols=2)
-    write_bytes(PICTURE, print_svg(figure))
+    write_pictures(figure, PICTURE, 100, PRINT_STYLE)
 
 
 @click.command(help=__doc__.split("\n", 1)[0])
