@@ -135,7 +135,7 @@ class Equations:
 
     @cached_property
     def ring(self) -> Ring:
-        """The fixed nodes that have a free neighbour: no other value plays a part."""
+        """The fixed nodes that have a free neighbour; no other value plays a part."""
         return find_ring(self.fixed, self.problem.medium.boundaries)
 
     @cached_property
@@ -158,7 +158,7 @@ class Equations:
 
     @cached_property
     def supply(self) -> NDArray[np.float64] | None:
-        """A u on the free nodes: the production in the units of the normalised medium."""
+        """A u on the free nodes, which is the production in the units of the normalised medium."""
         production = self.problem.production
         return production if production is None or self.unit == 1 else production / self.unit
 

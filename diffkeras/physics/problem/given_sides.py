@@ -45,7 +45,7 @@ class GivenSide(ShortRepr):
 
     @property
     def parts(self) -> dict[str, Any]:
-        """The numbers by name: each a number, or an array of the side's shape."""
+        """The numbers by name, each a number or an array of the side's shape."""
         return {name: getattr(self, name) for name in self.numbers()}
 
     def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:

@@ -171,7 +171,7 @@ class Problem(ShortRepr):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """That of its fields: the lattice, or the number of images and the lattice."""
+        """The shape of its fields, which is the lattice, or the number of images and the lattice."""
         return (len(self.images), *self.lattice) if self.is_batch else self.lattice
 
     def check_field(self, name: str, field: Any, *, shared: bool = False) -> NDArray[np.float64]:
@@ -233,7 +233,7 @@ class Problem(ShortRepr):
 
     @cached_property
     def is_uniform(self) -> bool:
-        """Whether transforms solve it: a uniform medium without saturating uptake."""
+        """Whether transforms solve it, which need a uniform medium without saturating uptake."""
         return self.homogeneous.medium.is_uniform and self.homogeneous.uptake is None
 
 
@@ -242,9 +242,11 @@ class BatchProblem(Problem):
 
     Attributes:
         images: the problem of each.
-        values, fixed, production: those of all, (batch, rows, columns); a production of 0 where an
-            image has none.
-        medium, uptake: what all images have in common; a PhysicsError if they differ.
+        values: those of all, (batch, rows, columns).
+        fixed: likewise.
+        production: likewise, 0 where an image has none; None if no image has one.
+        medium: of all images; a PhysicsError if they differ.
+        uptake: likewise.
     """
 
     _images: tuple[Problem, ...]

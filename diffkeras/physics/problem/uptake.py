@@ -51,7 +51,7 @@ class SaturatingUptake(ShortRepr):
 
     @property
     def parts(self) -> dict[str, Any]:
-        """Its numbers by name: each a number, or an array of the lattice's shape."""
+        """Its numbers by name, each a number or an array of the lattice's shape."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]  # every kind is a dataclass
 
     def similar(self, parts: Mapping[str, Any]) -> Self:
@@ -211,7 +211,7 @@ class CappedUptake(SaturatingUptake):
 
     @property
     def capacity(self) -> NodeValues:
-        """See `SaturatingUptake`: 0 where the rate constant is 0."""
+        """See `SaturatingUptake`; 0 where the rate constant is 0."""
         return np.where(np.greater(self.rate_constant, 0), self.maximum, 0.0)
 
     @property
