@@ -171,7 +171,7 @@ class Problem(ShortRepr):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of its fields, which is the lattice, or the number of images and the lattice."""
+        """The shape of its fields; of a batch, the number of images comes before the lattice."""
         return (len(self.images), *self.lattice) if self.is_batch else self.lattice
 
     def check_field(self, name: str, field: Any, *, shared: bool = False) -> NDArray[np.float64]:
