@@ -119,8 +119,8 @@ def evaluate(
             config_name = shipped_config(run.path)
         check_physics(learned, config, run.path)
     _check(config, data_dir, path, config_name)
-    subject = _subject(place, config, name)
-    subject.compared.extend(_compared(name, compare or {}, config))
+    subject = _subject(place, config, data_dir, name)
+    subject.compared.extend(_compared(name, compare or {}, config, data_dir))
     how = _How(threads, report, figure_format, show_progress)
     return _evaluate(subject, config, data_dir, path, how)
 
@@ -129,17 +129,25 @@ def _is_predictions(place: Path) -> bool:
     return place.suffix.lower() == ".npz"
 
 
-def _subject(place: Path, config: Config, name: str) -> Subject:
+def _subject(place: Path, config: Config, data_dir: Path, name: str) -> Subject:
     """The model of a run, or in a file of predictions."""
     if _is_predictions(place):
-        return of_predictions(place, config, name)
+        exact = (
+            batch.fields
+            for count in config.data.sources
+            for batch in read_batches(config, count, data_dir)
+        )
+        with explain_damage(config, data_dir):
+            return of_predictions(place, config, exact, name)
     run = Run.open(place)
     run.history()  # if it is damaged, the error should come before the work
     check_physics(run.config(), config, run.path)
     return of_surrogate(load_surrogate(run.path), run, name)
 
 
-def _compared(own: str, models: Mapping[str, str | Path], config: Config) -> Iterator[Subject]:
+def _compared(
+    own: str, models: Mapping[str, str | Path], config: Config, data_dir: Path
+) -> Iterator[Subject]:
     """Other models on the same test images."""
     taken = {method.name for method in baselines(config)}
     for name in (own, *models):
@@ -151,7 +159,7 @@ def _compared(own: str, models: Mapping[str, str | Path], config: Config) -> Ite
             raise ConfigurationError(f"two methods are named {name!r:.60}; choose other names")
         taken |= {name, name + SET}
     for name, place in models.items():
-        yield _subject(Path(place), config, name)
+        yield _subject(Path(place), config, data_dir, name)
 
 
 def evaluate_baselines(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PackingError, PhysicsError
-from diffkeras.physics.arguments import check_count, check_lattice, check_whole
+from diffkeras.physics.arguments import ExplainedKeywords, check_count, check_lattice, check_whole
 from diffkeras.physics.problem.maps import problem_of_maps
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
@@ -74,7 +74,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class ExampleRecipe:
+class ExampleRecipe(ExplainedKeywords):
     """Everything that examples depend on, except for split and number.
 
     Attributes:
