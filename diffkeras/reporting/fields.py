@@ -13,7 +13,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics import Problem
 from diffkeras.physics.arguments import PLANE
 from diffkeras.physics.problem.sides import sides_in_words
-from diffkeras.reporting.figures import formula_fault, new_figure
+from diffkeras.reporting.figures import new_figure, text_fault
 
 SOURCES = {
     "u": "fixed values",
@@ -23,11 +23,11 @@ SOURCES = {
     "x": "sources",
 }  # by the symbol of the values
 LABELS = {
-    "s": "production s",
-    "v": "largest rate of uptake",
-    "γ": "rate constant",
-    "x": "source value x",
-}  # of colour bars; others show the field
+    "s": ("production s", "{} per time"),
+    "v": ("largest rate of uptake", "{} per time"),
+    "γ": ("rate constant", "1/time"),
+    "x": ("source value x", "{}"),
+}  # of colour bars, and their units in that of the field; others show the field
 AXES = {"plane": "z", "row": "y", "column": "x"}  # of a lattice, and their coordinates
 TALLEST = 12.0  # inches of a row of panels
 LONGEST_UNIT = 30  # characters
@@ -59,15 +59,19 @@ def problem_in_words(problem: Problem) -> str:
     medium, uptake = problem.medium, problem.uptake
     parts = {"D": medium.diffusivity, "γ": medium.decay, "h": medium.step}
     numbers = [f"{symbol} = {_range(part)}" for symbol, part in parts.items()]
-    law = "" if uptake is None else f", {uptake}"
-    return f"{', '.join(numbers)}, {sides_in_words(medium.sides)}{law}"
+    words = [*numbers, sides_in_words(medium.sides)]
+    if uptake is not None:
+        law = (f"{name.replace('_', ' ')} {_range(part)}" for name, part in uptake.parts.items())
+        words.append(f"uptake with {' and '.join(law)}")
+    return ", ".join(words)
 
 
 def _range(part: Any) -> str:
     """A number, or the smallest and the largest of an array."""
-    if isinstance(part, tuple) or np.ndim(part) == 0:
-        return f"{part}" if isinstance(part, tuple) else f"{part:g}"
-    return f"{np.min(part):g} to {np.max(part):g}"
+    if isinstance(part, tuple):
+        return f"({', '.join(map(_range, part))})"
+    least, most = f"{np.min(part):g}", f"{np.max(part):g}"
+    return least if least == most else f"{least} to {most}"
 
 
 def solution_figure(
@@ -136,9 +140,11 @@ def field_figure(
     for each in (unit, field_unit):
         check_unit(each)
     shared = np.concatenate([field.ravel(), sources.get("u", np.zeros(0)).ravel()])
+    bars = {symbol: _bar_label(*label, field_unit) for symbol, label in LABELS.items()}
     known = "s" not in sources and {"u", "x"} & sources.keys()
-    if field_unit is None and known:
-        field_unit = "unit of the source values"
+    bars["u"] = _bar_label(
+        "field u", "{}", field_unit or ("unit of the source values" if known else None)
+    )
     panels = [(values, SOURCES[symbol], symbol) for symbol, values in sources.items()]
     panels.append((field, title, "u"))
     parts = _slices(field, sources, slices)
@@ -172,11 +178,14 @@ def field_figure(
         axis.set(title=name + part.title + place, xlabel=across, ylabel=down)
         axis.locator_params(integer=in_nodes)
         axis.set_facecolor("#f2f2f2")
-        label = LABELS.get(symbol, f"field u [{field_unit}]" if field_unit else "field u")
-        figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03, label=label)
+        figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03, label=bars[symbol])
     if lines:
         figure.supxlabel("\n".join(lines), fontsize=9)
     return figure
+
+
+def _bar_label(name: str, unit: str, field_unit: str | None) -> str:
+    return f"{name} [{unit.format(field_unit)}]" if field_unit else name
 
 
 def _label(name: str, in_nodes: bool, unit: str | None) -> str:
@@ -256,7 +265,7 @@ def chosen_slices(lattice: Sequence[int], chosen: Slices) -> list[tuple[str, int
 
 
 def check_unit(unit: Any) -> None:
-    """Raise a PhysicsError for a unit that is no text, or has a formula that can't be drawn."""
+    """Raise a PhysicsError for a unit that is no text, or a text that can't be drawn."""
     if unit is None:
         return
     if not isinstance(unit, str):
@@ -265,7 +274,7 @@ def check_unit(unit: Any) -> None:
         raise PhysicsError(
             f"a unit has at most {LONGEST_UNIT} characters that can be printed, not {unit!r:.60}"
         )
-    if fault := formula_fault(unit):
+    if fault := text_fault(unit):
         raise PhysicsError(f"the unit {unit!r:.60} {fault}")
 
 

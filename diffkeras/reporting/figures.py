@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.mathtext import MathTextParser
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
@@ -33,8 +34,16 @@ STYLE: Any = {
 }
 
 
-def formula_fault(text: str) -> str | None:
-    """Why a text with a formula between dollar signs can't be drawn; None if it can."""
+def text_fault(text: str) -> str | None:
+    """Why a text, perhaps with a formula between dollar signs, can't be drawn; None if it can."""
+    families = matplotlib.rcParams["font.family"]
+    fonts = [get_font(findfont(FontProperties(family=[family]))) for family in families]
+    for letter in text:
+        if not any(font.get_char_index(ord(letter)) for font in fonts):
+            return (
+                f"holds {letter!r}, which the font {fonts[0].family_name} doesn't have; choose "
+                'another font by matplotlib.rcParams["font.family"], or other letters'
+            )
     try:
         if is_math_text(text):
             MathTextParser("path").parse(text)

@@ -23,7 +23,7 @@ from diffkeras.evaluation.subject import (
     of_predictions,
     of_surrogate,
 )
-from diffkeras.reporting.figures import formula_fault
+from diffkeras.reporting.figures import text_fault
 from diffkeras.reporting.html import Table
 from diffkeras.surrogates.run_directory import DATA, Run
 from diffkeras.surrogates.shipped import shipped_config
@@ -153,7 +153,7 @@ def _compared(
     for name in (own, *models):
         if not name.strip():
             raise ConfigurationError(f"a model is named {name!r}; give it a name of letters")
-        if fault := formula_fault(name):
+        if fault := text_fault(name):
             raise ConfigurationError(f"the name {name!r:.60} {fault}")
         if taken & {name, name + SET}:
             raise ConfigurationError(f"two methods are named {name!r:.60}; choose other names")

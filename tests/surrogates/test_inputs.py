@@ -115,7 +115,11 @@ def test_the_image_of_a_production_is_the_production_over_the_decay(configs):
         ("one medium", {"decay": MAPS["decay"] + IMAGE}, r"has the decay 0\.1 to 0\.8 instead"),
         ("one medium", {"diffusivity": (1.0, 2.0)}, "has the diffusivity"),
         ("one medium", {"step": 2.0}, "has the step 2 instead of 1 .* and 0.25 times the diff"),
-        ("one medium", {"boundary": "reflecting"}, "has the boundary 'reflecting' instead of 'absorbing'"),
+        (
+            "one medium",
+            {"boundary": "reflecting"},
+            "has the boundary 'reflecting' instead of 'absorbing'",
+        ),
         ("one medium", {"boundary": {"top": FixedValue(1.0)}}, "has the boundary 'top: value 1, "),
         ("one medium", {"production": MAPS["decay"]}, "without production"),
         ("one medium", {"uptake": CELLS["uptake"]}, "uptake saturates in the problem"),

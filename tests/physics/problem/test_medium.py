@@ -89,7 +89,7 @@ def test_names_of_other_programs_are_answered_by_ours(name, meant):
     for problem in (np.eye(4), Problem(np.eye(4))):
         with pytest.raises(TypeError, match=f"'{name}'; do you mean {re.escape(meant)}"):
             solve(problem, **{name: 1.0})
-    with pytest.raises(TypeError, match=f"'{name}'; (do you mean (diff|decay)|it takes diff)"):
+    with pytest.raises(TypeError, match=f"'{name}'; (do you mean|it takes diff)"):
         Medium(**{name: 1.0})
     with pytest.raises(TypeError, match=f"'{name}'; it takes maximum, constant"):
         MichaelisMenten(1.0, **{name: 1.0})
