@@ -55,7 +55,10 @@ def error_time_figure(
         width: of the figure [inches]; below `NARROW`, the list is below the panels.
     """
     points = sorted(next(iter(panels.values())), key=lambda point: point.error)
-    figure = new_figure(width, max(4.6 * len(panels), 0.23 * len(points) + 1.5))
+    list_height = 0.23 * len(points) + 1.5
+    below = width < NARROW
+    height = 2.9 * len(panels) + list_height if below else max(4.6 * len(panels), list_height)
+    figure = new_figure(width, height)
     axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
     for axis, (title, own) in zip(axes, panels.items(), strict=True):
         _draw(axis, own)
@@ -69,7 +72,7 @@ def error_time_figure(
     ]
     legend = figure.legend(
         handles=[*marks, *names],
-        loc="outside right upper" if width >= NARROW else "outside lower left",
+        loc="outside lower left" if below else "outside right upper",
         fontsize=9,
         handlelength=1.2,
         labelspacing=0.35,

@@ -23,6 +23,7 @@ Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, pred
 ROUNDING = 1e-7  # smaller errors are rounding in single precision, and are not drawn
 WIDE = 3.0  # factor between values above which an axis is logarithmic
 ACROSS = 3  # panels of a grid
+MOST_DECADES = 7  # of an axis, that are labelled
 TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7))  # of each decade, ever closer
 POINTS = 512  # along a side, of which outlines are drawn
 STYLE: Any = {
@@ -172,6 +173,8 @@ def log_ticks(axis: Axes, along: Literal["x", "y"], fewest: int = 3) -> None:
         ticks = ticks[(ticks >= low) & (ticks <= high)]
         if ticks.size >= fewest:
             break
+    if np.isin(ticks, decades).all():
+        ticks = ticks[:: max(1, -(-ticks.size // MOST_DECADES))]
     part = axis.xaxis if along == "x" else axis.yaxis
     part.set_major_locator(FixedLocator(ticks.tolist()))
     part.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
