@@ -294,7 +294,7 @@ def test_fields_of_another_shape_are_refused(tmp_path, field):
         (["x,y,z,c", "0,0,0,1", "20,0,0,1", "30,0,0,1"], "no full lattice of cubes"),
         (["x,y,z,c", "0,0,0,1", "20,0,0,1", "0,20,0,1"], "no full lattice of cubes"),
         (["x,y,z,c", "0,0,0,1", "20,0,0,1", "0,20,0,1", "0,20,0,1"], "lists a voxel twice"),
-        (["x,y,z,c", "0,0,0,1"], "has 1 voxel"),
+        (["x,y,z,c", "0,0,0,1"], "has one voxel"),
         (["x,y,z,c"], "has 0 voxel"),
         (["x,y,z,time,c", "0,0,0,noon,1", "20,0,0,1,1"], "the column 'time': could not convert"),
         (["x,y,z,c", "0,0,0,a", "20,0,0,1"], "could not convert"),
