@@ -199,7 +199,8 @@ def _lattice(
     )
     steps = np.concatenate([np.diff(axis) for axis in axes])
     if not len(steps):
-        raise FileError(f"{path}: has one voxel, but a field has more")
+        plural = "s" * (len(values) != 1)
+        raise FileError(f"{path}: has {len(values)} voxel{plural} in one place; a field has more")
     shape = tuple(len(axis) for axis in axes[::-1])
     if np.ptp(steps) > 1e-6 * steps.max() or values.size != np.prod(shape):
         raise FileError(

@@ -33,6 +33,7 @@ from diffkeras.physics.sampling.discs import (
 from diffkeras.physics.sampling.held_out import few_images, split_of
 from diffkeras.physics.sampling.placement import Placement
 from diffkeras.physics.sampling.tissue_sampler import TissueSampler
+from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.steady_state import solve
 from diffkeras.representation.network_input import MAPS
 from diffkeras.system.process_pool import ProcessPool
@@ -45,8 +46,8 @@ LENGTH_KEY, TISSUE_KEY = 1, 2
 CHUNK = 8  # examples in a worker's task: long compared with the hand-over, short with a shard
 
 
-@dataclass(frozen=True)
-class Example:
+@dataclass(frozen=True, repr=False)
+class Example(ShortRepr):
     """A problem and its field.
 
     Attributes:
@@ -294,6 +295,10 @@ def solved_examples(
     recipe: Any, split: str, numbers: Iterable[int], processes: int
 ) -> Iterator[Example]:
     """The examples of a recipe, see `ExampleRecipe.examples`."""
+    if not isinstance(numbers, Iterable):
+        raise PhysicsError(
+            f"give the numbers of the examples, such as range(3), not {numbers!r:.60}"
+        )
     if check_count("processes", processes) == 1:
         yield from (recipe.example(split, k) for k in numbers)
         return
