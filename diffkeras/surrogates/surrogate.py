@@ -14,16 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 import diffkeras.nn.layers  # noqa: F401 - Keras finds the layers of saved models by registration
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
-from diffkeras.physics import Certificate, Family, Medium, Problem, Sources
+from diffkeras.physics import Family, Medium, Problem, Sources
 from diffkeras.physics.arguments import check_relative_tolerance
 from diffkeras.physics.families.proofs import Barriers, FamilyProofs
 from diffkeras.physics.problem.problem import as_problem
 from diffkeras.surrogates.family_barriers import read_barriers
-from diffkeras.surrogates.inputs import (
-    SurrogateKeywords,
-    network_inputs,
-    problem_of,
-)
+from diffkeras.surrogates.inputs import SurrogateKeywords, inputs_of_problem, problem_of
 from diffkeras.surrogates.predicted_fields import check_finite, predicted_fields
 from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.run_directory import Run
@@ -164,18 +160,12 @@ class Surrogate:
             True
         """
         problem = self._as_problem(problem, keywords)
-        if tolerance is not None:
-            tolerance = check_relative_tolerance(tolerance)
-        inputs = network_inputs(self.config, problem)
-        is_solved = tolerance is not None and self.family is not None  # if it isn't finite
-        fields = self._fields(*inputs, batch_size)
-        if not is_solved:
-            check_finite(self.config, fields, *inputs)
-        prediction = Prediction(fields.reshape(problem.shape), problem)
-        if tolerance is not None:
-            prediction = prediction.within(tolerance, self._proofs)
-        self._warnings.log(*inputs)  # only now that nothing is refused any more
-        return prediction
+        if tolerance is None:
+            return Prediction(self._fields(problem, batch_size), problem)
+        tolerance = check_relative_tolerance(tolerance)
+        # the proofs of a family solve where a field isn't finite
+        fields = self._fields(problem, batch_size, finite=self.family is None)
+        return Prediction(fields, problem).within(tolerance, self._proofs)
 
     def network_fields(
         self,
@@ -191,31 +181,7 @@ class Surrogate:
 
         Arguments and errors are those of `predict`.
         """
-        problem = self._as_problem(problem, keywords)
-        inputs = network_inputs(self.config, problem)
-        fields = self._fields(*inputs, batch_size, divided=True)
-        check_finite(self.config, fields, *inputs)
-        self._warnings.log(*inputs)
-        return fields.reshape(problem.shape)
-
-    def certify(
-        self,
-        problem: Problem | Mapping[str, float] | ArrayLike | Sources,
-        *,
-        tolerance: float | None = None,
-        batch_size: int | None = None,
-        **keywords: Unpack[SurrogateKeywords],
-    ) -> Certificate:
-        """Predict fields, prove bounds of their errors, and correct them.
-
-        Arguments and errors are those of `predict`. With a tolerance, the bounds are those of the
-        field that `predict` returns for it.
-
-        Returns:
-            The `Certificate` of an image, or the `BatchCertificate` of a batch.
-        """
-        predicted = self.predict(problem, tolerance=tolerance, batch_size=batch_size, **keywords)
-        return predicted.certificate
+        return self._fields(self._as_problem(problem, keywords), batch_size, divided=True)
 
     def __repr__(self) -> str:
         """One line: its name, the lattice that it was trained on, and whether sources produce."""
@@ -239,13 +205,20 @@ class Surrogate:
 
     def _fields(
         self,
-        images: NDArray[np.float32],
-        media: Mapping[str, NDArray[np.float32]],
+        problem: Problem,
         batch_size: int | None,
         *,
         divided: bool = False,
+        finite: bool = True,
     ) -> NDArray[np.float32]:
-        """The fields of `network_inputs`, (images, rows, columns, 1), see `predicted_fields`."""
+        """The network's fields of a problem, of its shape, with warnings of unusual inputs.
+
+        Args:
+            problem: one image or a batch.
+            batch_size: see `predict`.
+            divided: see `predicted_fields`.
+            finite: whether fields that are not finite raise an error.
+        """
         size = self.config.evaluation.batch_size if batch_size is None else batch_size
         if type(size) is not int or size < 1:
             raise PhysicsError(f"batch_size must be a whole number from 1 on, not {size!r}")
@@ -254,7 +227,12 @@ class Surrogate:
             parts = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
             return np.concatenate(parts)
 
-        return predicted_fields(self.config, network, images, media, divided=divided)
+        inputs = inputs_of_problem(self.config, problem)
+        fields = predicted_fields(self.config, network, inputs, divided=divided)
+        if finite:
+            check_finite(self.config, fields, inputs)
+        self._warnings.log(inputs)
+        return fields.reshape(problem.shape)
 
     @cached_property
     def _forward(self) -> Any:

@@ -14,9 +14,10 @@ from keras import ops
 
 from diffkeras.nn.arguments import one_of, positive
 from diffkeras.physics.problem.given_sides import GivenSide, plain_sides, side_of
+from diffkeras.physics.problem.maps import MAPS
 from diffkeras.physics.problem.sides import BOUNDARIES, AxisSides, both_sides, homogeneous
 from diffkeras.physics.problem.uptake import michaelis_menten_rate, michaelis_menten_slope
-from diffkeras.representation.network_input import MAPS, maps_of_channels
+from diffkeras.representation.network_input import maps_of_channels
 
 
 class LinearEquations(NamedTuple):
@@ -173,8 +174,8 @@ class LatticeOperator:
         lengths: shortest and longest diffusion length in lattice steps, if that of each image is in
             the second channel of the network's input (see `representation.network_input`). Then
             `decay` is not used.
-        maps: which of `network_input.MAPS` follow the source image in the input, in this order;
-            none in a uniform medium.
+        maps: which of `physics.problem.maps.MAPS` follow the source image in the input, in their
+            order there; none in a uniform medium.
 
     Raises:
         ValueError: an unknown map or boundary, or a decay or length that is out of range.
@@ -187,7 +188,7 @@ class LatticeOperator:
 
     def __post_init__(self) -> None:
         maps = [one_of("map", name, MAPS) for name in self.maps]
-        if ("uptake" in maps) != ("saturation" in maps) or maps != sorted(maps, key=MAPS.index):
+        if ("uptake" in maps) != ("saturation" in maps) or maps != sorted(maps, key=[*MAPS].index):
             raise ValueError(
                 f"maps must be some of {', '.join(MAPS)}, in this order, and uptake together with "
                 f"saturation, got {maps}"

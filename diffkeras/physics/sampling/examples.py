@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PackingError, PhysicsError
 from diffkeras.physics.arguments import check_count, check_lattice, check_whole
-from diffkeras.physics.problem.maps import problem_of_maps
+from diffkeras.physics.problem.maps import MAPS, problem_of_maps
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sources import Sources, production_of
@@ -34,7 +34,6 @@ from diffkeras.physics.sampling.held_out import few_images, split_of
 from diffkeras.physics.sampling.placement import Placement
 from diffkeras.physics.sampling.tissue_sampler import TissueSampler
 from diffkeras.physics.steady_state import solve
-from diffkeras.representation.network_input import MAPS
 from diffkeras.system.process_pool import ProcessPool
 
 # a stream's examples are those of no split

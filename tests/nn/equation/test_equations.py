@@ -8,7 +8,7 @@ from diffkeras.nn.equation.equations import BOUNDARIES, LatticeOperator
 from diffkeras.physics import FixedFlux, FixedValue, Medium, Robin
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.representation.network_input import MAPS, map_channels
+from diffkeras.representation.network_input import channel_of_map
 
 LATTICE = (9, 14)
 D0, STEP = 3.0, 0.5
@@ -22,13 +22,13 @@ def maps(rng):
 
 
 def network_input(image, varying):
-    channels = map_channels(varying, D0, STEP)
+    channels = [channel_of_map(name, values, D0, STEP) for name, values in varying.items()]
     return np.concatenate([image[..., None], *channels], axis=-1)[None].astype(np.float32)
 
 
 PAIRS = list(itertools.product(BOUNDARIES, BOUNDARIES))
-CASES = [(pair, MAPS[:2]) for pair in PAIRS]
-CASES += [(("absorbing", "reflecting"), (name,)) for name in MAPS[:2]]
+CASES = [(pair, ("diffusivity", "decay")) for pair in PAIRS]
+CASES += [(("absorbing", "reflecting"), (name,)) for name in ("diffusivity", "decay")]
 
 
 @pytest.mark.parametrize(("boundaries", "names"), CASES)
@@ -77,7 +77,7 @@ def test_the_equations_of_free_nodes_are_those_of_physics(boundary):
     varying, fixed = maps(rng), rng.random(LATTICE) < 0.3
     medium = Medium(varying["diffusivity"][..., 0], varying["decay"][..., 0], STEP, boundary)
     matrix, _ = finite_volumes(LATTICE, medium).free_system(np.zeros(LATTICE), fixed)
-    operator = LatticeOperator(boundaries=(boundary, boundary), maps=MAPS[:2])
+    operator = LatticeOperator(boundaries=(boundary, boundary), maps=("diffusivity", "decay"))
     equations = operator.equations(network_input(np.zeros(LATTICE), varying))
     field = rng.standard_normal(LATTICE)
     free = (~fixed)[None].astype(np.float32)

@@ -23,7 +23,7 @@ from diffkeras.physics.families.parameters import (
     checked_range,
     part_and_region,
 )
-from diffkeras.physics.problem.maps import PARTS
+from diffkeras.physics.problem.maps import MAPS
 from diffkeras.physics.problem.medium import Medium
 
 MOST_BEYOND = 10.0
@@ -136,7 +136,7 @@ class FamilySampler:
     def maps(self) -> tuple[str, ...]:
         """Which maps of problems a network may see, in the order of `physics.maps_of`."""
         kinds = {part_and_region(name)[0] for name in self.parts}
-        return tuple(name for name, part in PARTS.items() if part in kinds)
+        return tuple(name for name, part in MAPS.items() if part in kinds)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -146,7 +146,7 @@ class FamilySampler:
     @property
     def unseen(self) -> tuple[str, ...]:
         """The parameters that no map shows, such as the value of a side."""
-        seen = (*PARTS.values(), "values")
+        seen = (*MAPS.values(), "values")
         return tuple(name for name in self.ranges if part_and_region(name)[0] not in seen)
 
     @cached_property
