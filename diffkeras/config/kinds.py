@@ -19,7 +19,7 @@ from diffkeras.physics import ExampleRecipe, Family, FamilyRecipe, Medium
 # Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
 # longer ones rounding dominates if no boundary absorbs.
 SHORTEST, LONGEST = 0.05, 1e4
-# by the names that recipes have for them
+# of the arguments of recipes
 KEYS = {
     "decay": "physics.decay",
     "divide_by_maximum": "data.divide_by_maximum",
@@ -124,10 +124,11 @@ class DataKind:
         try:
             self.recipe(self.data.sources[0])
         except (PhysicsError, PackingError) as error:
-            name, _, problem = str(error).partition(" ")
-            sources = f" (physics.sources: {self.physics.sources})" if "sources" in problem else ""
-            known = name in KEYS
-            yield f"{KEYS[name]}: {problem}{sources}" if known else f"{self.section}: {error}"
+            if (key := KEYS.get(error.argument or "")) is None:
+                yield f"{self.section}: {error}"
+            else:
+                sources = f" (physics.sources: {self.physics.sources})"
+                yield f"{key}: {error.problem}{sources if 'sources' in error.problem else ''}"
 
 
 class OneMedium(DataKind):
@@ -236,7 +237,7 @@ class OneFamily(DataKind):
                     f"data.{key}: a family has the geometry and the medium of data.family, so this "
                     "key would have no effect; leave it out"
                 )
-        if len(self.data.sources) > 1:
+        if self.data.sources != (1,):
             yield (
                 "data.sources: a family is one dataset, and not one per source count; leave this "
                 "out"

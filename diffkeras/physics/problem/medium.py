@@ -120,8 +120,9 @@ class Medium(ShortRepr):
             shares = decays[decays > 0] / high * self.step * self.step
         if shares.size and not (shares.min() >= SLOWEST and shares.max() <= FASTEST):
             raise PhysicsError(
-                f"decay is {shares.min():.0e} to {shares.max():.0e} D/h², the rate of diffusion "
-                f"over one lattice step; it must be 0 or {SLOWEST:g} to {FASTEST:g} of that"
+                f"is {shares.min():.0e} to {shares.max():.0e} D/h², the rate of diffusion over one "
+                f"lattice step; it must be 0 or {SLOWEST:g} to {FASTEST:g} of that",
+                "decay",
             )
 
     @classmethod
