@@ -179,7 +179,7 @@ def _ratios(proofs: FamilyProofs, sample: Sample) -> tuple[float, float, float, 
     those of fields that are corrected once and twice to their last correction.
     """
     problem, plain, field = sample
-    equations, size = proofs.equations_of(problem), largest(field)
+    equations, size = proofs.equations_of(problem), largest(field) or 1.0
 
     def bound(kind: int, field: NDArray[np.float64], residual: NDArray[np.float64]) -> float:
         return proofs.bound(kind, equations, field, residual).highest
@@ -187,9 +187,9 @@ def _ratios(proofs: FamilyProofs, sample: Sample) -> tuple[float, float, float, 
     once, first, (residual, after_once) = _once_corrected(proofs, problem, field)
     twice, second, (_, after_twice) = _once_corrected(proofs, problem, once)
     return (
-        bound(PREDICTED, plain, equations.of(plain)) / size if size else np.inf,
-        bound(PREDICTED, field, residual) / size if size else np.inf,
-        first / size if size else 0.0,
+        bound(PREDICTED, plain, equations.of(plain)) / size,
+        bound(PREDICTED, field, residual) / size,
+        first / size,
         bound(CORRECTED, once, after_once) / first if first else 1.0,
         bound(CORRECTED, twice, after_twice) / second if second else 1.0,
     )
