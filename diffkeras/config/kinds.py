@@ -41,8 +41,8 @@ class DataKind:
         ranges: (low, high) of what differs between media, by name.
         unused: dotted keys of a dataset's identity that have no effect on its examples.
         baselines: those that may apply; `media` says to what the others don't.
-        name: how the names of datasets begin, `{0}` being the source count, and `suffix` how those
-            of the paper's data go on; `number` and `content`, in words; `{1}` makes a plural.
+        name: how the names of datasets begin, `{0}` being the source count; `number` and `content`,
+            in words; `{1}` makes a plural.
         tests: the test examples, in words.
         training: what a network was trained on, in words; empty for one medium.
         section: the key of the section that makes it this kind.
@@ -56,7 +56,7 @@ class DataKind:
         self.ranges: dict[str, tuple[float, float]] = {}
         self.unused: tuple[str, ...] = ()
         self.baselines, self.media = OF_UNIFORM_MEDIA, "uniform media (data.tissue: null)"
-        self.name, self.suffix = "sources_{0:02d}", "-production" if physics.produces else ""
+        self.name = "sources_{0:02d}" + ("-production" if physics.produces else "")
         self.number = "{0} source{1}"
         self.content = "{0} disc{1} of " + ("production" if physics.produces else "fixed value")
         counts = format_counts(data.sources).replace("-", " to ").replace(",", ", ")
@@ -66,7 +66,7 @@ class DataKind:
 
     @property
     def maps(self) -> tuple[str, ...]:
-        """The inputs that are maps, some of `network_input.MAPS`, in this order."""
+        """The inputs that are maps, some of `MAPS` of `physics.problem.maps`, in its order."""
         return self.inputs if self.varies else ()
 
     @property
@@ -131,10 +131,6 @@ class DataKind:
                 yield f"{key}: {error.problem}{sources if 'sources' in error.problem else ''}"
 
 
-class OneMedium(DataKind):
-    """Random sources in one medium."""
-
-
 class DiffusionLengths(DataKind):
     """Random sources, and a uniform medium of another diffusion length for each example."""
 
@@ -190,7 +186,7 @@ class Tissues(DataKind):
         if not tissue.secretes:
             self.unused += ("tissue.secreting_cells", "tissue.secretion")
         self.baselines, self.media = OF_TISSUES, "media that vary (data.tissue)"
-        self.suffix, self.section = "-tissue", "data.tissue"
+        self.name, self.section = "sources_{0:02d}-tissue", "data.tissue"
         self.content += " in tissues of cells and regions"
         self.tests += ", in tissues of cells and regions"
         if self.maps:
@@ -211,7 +207,7 @@ class OneFamily(DataKind):
         self.ranges = data.family.ranges
         self.unused = ("sources", "radius")  # the family has the geometry
         self.baselines, self.media = OF_FAMILIES, "families (data.family)"
-        self.name, self.suffix, self.section = "family", "", "data.family"
+        self.name, self.section = "family", "data.family"
         self.number, names = "this family", ", ".join(self.ranges)
         self.content = f"one geometry with the parameters {names},"
         whole, (rows, columns) = "test problems of one family", physics.lattice
@@ -257,4 +253,4 @@ def kind_of(physics: PhysicsConfig, data: DataConfig) -> DataKind:
         return Tissues(physics, data)
     if data.diffusion_length is not None:
         return DiffusionLengths(physics, data)
-    return OneMedium(physics, data)
+    return DataKind(physics, data)
