@@ -102,30 +102,22 @@ def check_count(name: str, number: Any) -> int:
 
 def check_lattice(lattice: Any) -> tuple[int, int]:
     """(rows, columns) of a pair, or of one number for both."""
-    sides = _sides(lattice, 2)
-    if len(sides) != 2:
-        raise PhysicsError(
-            f"the lattice must be a side or (rows, columns), not {repr(lattice)[:SHOWN]}"
-        )
-    rows, columns = (check_whole("a side of the lattice", side, 1) for side in sides)
+    rows, columns = check_sides(lattice, 2)
     return rows, columns
 
 
 def check_sides(lattice: Any, dimensions: int | None = None) -> tuple[int, ...]:
     """The sides of a lattice of two or three dimensions; one number stands for each of them."""
-    sides = _sides(lattice, dimensions or 2)
-    wanted = (dimensions,) if dimensions else (2, 3)
+    sides = lattice.tolist() if isinstance(lattice, np.ndarray) else lattice
+    if not isinstance(sides, tuple | list):
+        sides = (sides,) * (dimensions or PLANE)
+    wanted = (dimensions,) if dimensions else (PLANE, SPACE)
     if len(sides) not in wanted:
         raise PhysicsError(
             f"the lattice must have {' or '.join(map(str, wanted))} sides, not "
             f"{repr(lattice)[:SHOWN]}"
         )
     return tuple(check_whole("a side of the lattice", side, 1) for side in sides)
-
-
-def _sides(lattice: Any, dimensions: int) -> Any:
-    sides = lattice.tolist() if isinstance(lattice, np.ndarray) else lattice
-    return sides if isinstance(sides, tuple | list) else (sides,) * dimensions
 
 
 def check_rng(rng: Any) -> np.random.Generator:

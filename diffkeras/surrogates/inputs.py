@@ -25,7 +25,7 @@ class SurrogateKeywords(ProblemKeywords, total=False):
     diffusion_length: float | None
 
 
-def problem_of(
+def complete_problem(
     config: Config, source_images: ArrayLike | Sources, **keywords: Unpack[SurrogateKeywords]
 ) -> Problem:
     """The problem of source images, in the medium that a surrogate was trained for.

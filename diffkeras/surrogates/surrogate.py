@@ -19,7 +19,11 @@ from diffkeras.physics.arguments import check_relative_tolerance
 from diffkeras.physics.families.proofs import Barriers, FamilyProofs
 from diffkeras.physics.problem.problem import as_problem
 from diffkeras.surrogates.family_barriers import read_barriers
-from diffkeras.surrogates.inputs import SurrogateKeywords, inputs_of_problem, problem_of
+from diffkeras.surrogates.inputs import (
+    SurrogateKeywords,
+    complete_problem,
+    inputs_of_problem,
+)
 from diffkeras.surrogates.predicted_fields import check_finite, predicted_fields
 from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.run_directory import Run
@@ -105,7 +109,7 @@ class Surrogate:
             >>> surrogate = dk.load_surrogate("tissue")  # doctest: +SKIP
             >>> problem = surrogate.problem(image, diffusivity=D, decay=k)  # doctest: +SKIP
         """
-        return problem_of(self.config, source_images, **keywords)
+        return complete_problem(self.config, source_images, **keywords)
 
     def predict(
         self,
@@ -273,16 +277,15 @@ def load_surrogate(run_dir: str | Path) -> Surrogate:
             f"run_dir must be a run directory or one of {', '.join(shipped_surrogates())}, not "
             f"{run_dir!r:.60}"
         )
-    run = Run.open(Path(run_dir))
-    config = run.config()
-    return Surrogate(_load_model(run), config, read_barriers(run.barriers_file, config))
+    return surrogate_of_run(Run.open(Path(run_dir)))
 
 
-def _load_model(run: Run) -> keras.Model:
-    """The network of a run, checked by its hash."""
-    file = run.model_file
+def surrogate_of_run(run: Run) -> Surrogate:
+    """The surrogate of a run; its errors are those of `load_surrogate`."""
+    config, file = run.config(), run.model_file
     run.check_model()
     try:
-        return keras.saving.load_model(file, compile=False)
+        model = keras.saving.load_model(file, compile=False)
     except Exception as error:  # of damaged files, zip, JSON, HDF5 and Keras raise any type
         raise RunError(f"{file} is damaged: {load_error(error)}") from error
+    return Surrogate(model, config, read_barriers(run.barriers_file, config))

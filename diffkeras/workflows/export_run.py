@@ -12,7 +12,7 @@ from diffkeras.representation.network_input import CONCENTRATIONS
 from diffkeras.surrogates.exports import Inputs, Runner, get_format
 from diffkeras.surrogates.inputs import inputs_of_problem
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.surrogates.surrogate import Surrogate, surrogate_of_run
 from diffkeras.system.tensorflow_setup import full_precision_products
 
 TOLERANCE = 1e-5  # largest difference of a field, relative to the largest value of its problem
@@ -73,7 +73,7 @@ def export(
     chosen = get_format(format)
     path = run.result(chosen.file_name) if output is None else Path(output)
     chosen.check_output(path)
-    return export_surrogate(load_surrogate(run.path), format, path, lattice)
+    return export_surrogate(surrogate_of_run(run), format, path, lattice)
 
 
 def export_surrogate(
