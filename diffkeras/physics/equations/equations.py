@@ -338,8 +338,10 @@ def find_ring(fixed: NDArray[np.bool_ | np.integer], boundaries: tuple[AxisBound
             next_along = along + np.int32(step)
             if boundaries[position] == "periodic":
                 next_along %= np.int32(side)
-            else:  # at a wall the node itself, as no free node is beyond
-                next_along = next_along.clip(0, side - 1)
+            elif step < 0:  # at a wall the node itself, as no free node is beyond
+                np.maximum(next_along, 0, out=next_along)
+            else:
+                np.minimum(next_along, side - 1, out=next_along)
             beyond = start + next_along * np.intp(stride)
             enclosed &= flat[beyond] == own
         coordinates.insert(0, along)
