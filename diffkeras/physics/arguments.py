@@ -230,39 +230,21 @@ def positive(name: str, value: Any) -> NodeValues:
 def node_values(name: str, value: Any, least: float, most: float, wanted: str) -> NodeValues:
     """A number in [least, most], or an array of them on a lattice that can't be changed."""
     if not isinstance(value, tuple | list) and np.ndim(value) == 0:
-<<<<<<< HEAD
-        checked = check_number(name, value)
-    else:
-        checked = np.array(real_array(name, value))
-        checked.setflags(write=False)
-        if checked.ndim not in SHAPES or checked.size == 0:
-            raise PhysicsError(
-                f"must be a number or an array {SHAPES[PLANE]}, not one of shape {checked.shape}",
-                name,
-            )
-    values = np.asarray(checked)
-    bad = ~((values >= least) & (values <= most))  # NaN is bad, too
-    if bad.any():
-        where = f" at node {tuple(map(int, np.argwhere(bad)[0]))}" if values.ndim else ""
-        raise PhysicsError(f"must be {wanted}, not {float(values[bad].flat[0])}{where}", name)
-    return checked
-=======
         number = check_number(name, value)
         if not least <= number <= most:
-            raise PhysicsError(f"{name} must be {wanted}, not {number}")
+            raise PhysicsError(f"must be {wanted}, not {number}", name)
         return number
     values = np.array(real_array(name, value))
     values.setflags(write=False)
     if values.ndim not in SHAPES or values.size == 0:
         raise PhysicsError(
-            f"{name} must be a number or an array {SHAPES[PLANE]}, not one of shape {values.shape}"
+            f"must be a number or an array {SHAPES[PLANE]}, not one of shape {values.shape}", name
         )
     bad = ~((values >= least) & (values <= most))  # NaN is bad, too
     if bad.any():
         node = tuple(map(int, np.argwhere(bad)[0]))
-        raise PhysicsError(f"{name} must be {wanted}, not {float(values[node])} at node {node}")
+        raise PhysicsError(f"must be {wanted}, not {float(values[node])} at node {node}", name)
     return values
->>>>>>> main
 
 
 def level_outside() -> int:
