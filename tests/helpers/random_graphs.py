@@ -94,7 +94,7 @@ class GraphBatch:
         return np.where(self.fixed, 0, production).astype(production.dtype)
 
     @property
-    def supply(self) -> np.ndarray:
+    def production(self) -> np.ndarray:
         """The production of the free nodes."""
         factor = self.medium.decay if self.kind == "released" else 1.0
         return factor * self.released.astype(np.float64)
@@ -129,7 +129,7 @@ class GraphBatch:
         """The fields of the solvable problems, NaN for the others, (batch, rows, columns)."""
         fields = np.full(self.predictions.shape, np.nan, np.longdouble)
         for k in np.flatnonzero(self.solvable):
-            given = {"values": self.fixed_values[k], "production": self.supply[k]}
+            given = {"values": self.fixed_values[k], "production": self.production[k]}
             fields[k], doubt = reference(self._problem(k), given)
             assert doubt <= REFERENCE / 2 * np.abs(fields[k]).max()
         return fields

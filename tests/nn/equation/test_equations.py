@@ -42,7 +42,7 @@ def test_the_equations_are_those_of_physics(boundaries, names):
     unit = D0 / STEP**2
     for result, expected in zip(equations.couplings, exact.couplings, strict=True):
         np.testing.assert_allclose(unit * result[0], expected, rtol=1e-5)
-    np.testing.assert_allclose(unit * equations.drain[0], exact.drain, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(unit * equations.row_sums[0], exact.row_sums, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(unit * equations.diagonal()[0], exact.diagonal, rtol=1e-5)
     field = rng.standard_normal(LATTICE).astype(np.float32)
     applied = unit * np.asarray(equations.apply(field[None]))[0]
@@ -66,7 +66,7 @@ def test_sides_with_values_fluxes_and_exchange_are_those_of_physics(names):
     assert LatticeOperator.of(json.loads(json.dumps(operator.get_config()))) == operator
     x, unit = network_input(np.zeros(LATTICE), varying), D0 / STEP**2
     equations = operator.equations(x)
-    np.testing.assert_allclose(unit * equations.drain[0], exact.drain, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(unit * equations.row_sums[0], exact.row_sums, rtol=1e-5, atol=1e-6)
     result = unit * np.asarray(operator.production(x))[0]
     np.testing.assert_allclose(result, problem.production, rtol=1e-5, atol=1e-5)
 
