@@ -343,7 +343,7 @@ def check_solved(
 
 def check_fields(function: Function, batch: GraphBatch, xla: bool | None) -> int:
     """The number of fields that a function of arguments solves, as exact as float32."""
-    largest, made = (np.abs(part).max((1, 2)) for part in (batch.fixed_values, batch.supply))
+    largest, made = (np.abs(part).max((1, 2)) for part in (batch.fixed_values, batch.production))
     least = np.maximum(largest, np.minimum(made, made / batch.medium.unit))
     call = compiled(function, batch.arguments, xla)
     right = batch.solvable & ((np.maximum(largest, made) == 0) | (least >= 1e-32))
