@@ -121,8 +121,9 @@ class Medium(ShortRepr):
             slow, fast = (each / high * self.step * self.step for each in _range_of(decay))
             if not (slow >= SLOWEST and fast <= FASTEST):
                 raise PhysicsError(
-                    f"decay is {slow:.0e} to {fast:.0e} D/h², the rate of diffusion "
-                    f"over one lattice step; it must be 0 or {SLOWEST:g} to {FASTEST:g} of that"
+                    f"is {slow:.0e} to {fast:.0e} D/h², the rate of diffusion over one lattice "
+                    f"step; it must be 0 or {SLOWEST:g} to {FASTEST:g} of that",
+                    "decay",
                 )
 
     @classmethod
