@@ -40,7 +40,7 @@ REPEATS = 5
 PAIR = "bare transform pair"
 
 
-class Problem(NamedTuple):
+class Case(NamedTuple):
     """Test images of a configuration.
 
     Attributes:
@@ -56,16 +56,16 @@ class Problem(NamedTuple):
     run: str | None = None
 
 
-PROBLEMS = (
-    Problem("64², 1 to 5 discs, fixed values", "quickstart", (1, 2, 3, 4, 5), "quickstart"),
-    Problem("512², 20 discs, fixed values", "paper", (20,)),
-    Problem(
+CASES = (
+    Case("64², 1 to 5 discs, fixed values", "quickstart", (1, 2, 3, 4, 5), "quickstart"),
+    Case("512², 20 discs, fixed values", "paper", (20,)),
+    Case(
         "64², 1 to 5 discs, production",
         "quickstart_production",
         (1, 2, 3, 4, 5),
         "quickstart_production",
     ),
-    Problem("512², 20 discs, production", "paper_production", (20,)),
+    Case("512², 20 discs, production", "paper_production", (20,)),
 )
 
 
@@ -81,7 +81,7 @@ def seconds(run: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def measure(problem: Problem, images: int, runs: Path) -> list[list[str]]:
+def measure(problem: Case, images: int, runs: Path) -> list[list[str]]:
     """Rows of the table for one problem."""
     config = dk.load_config(problem.config)
     batches = [draw_images(config, count, range(images)) for count in problem.counts]
@@ -111,9 +111,7 @@ def measure(problem: Problem, images: int, runs: Path) -> list[list[str]]:
     return [*rows, [problem.name, PAIR, "", "", f"{typical[PAIR] / typical[EXACT]:.2g}"]]
 
 
-def batched(
-    problem: Problem, config: Config, runs: Path
-) -> dict[str, Callable[[NDArray], tf.Tensor]]:
+def batched(problem: Case, config: Config, runs: Path) -> dict[str, Callable[[NDArray], tf.Tensor]]:
     """Methods in TensorFlow; each takes a batch of source images, and returns their fields."""
     lattice, medium = config.physics.lattice, config.physics.medium
     solver = TensorSolver(lattice, medium=medium)
@@ -145,7 +143,7 @@ def main(images: int, runs: Path, output: Path) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     with threadpoolctl.threadpool_limits(1):
-        rows = [row for problem in PROBLEMS for row in measure(problem, images, runs)]
+        rows = [row for problem in CASES for row in measure(problem, images, runs)]
     machine = describe_machine(used="one thread")
     write_table(rows, COLUMNS, output, f"{images} test images per source count. {machine}")
 

@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
-from diffkeras.surrogates.inputs import network_inputs
+from diffkeras.surrogates.inputs import inputs_of_problem
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import evaluate, generate, train
@@ -57,12 +57,12 @@ def milliseconds(surrogate: Surrogate) -> float:
     config = surrogate.config
     recipe = config.kind.recipe(1)
     points = np.stack([recipe.point("test", k) for k in range(TOGETHER)])
-    images, media = network_inputs(config, recipe.problem_of({"parameters": points}))
+    inputs = inputs_of_problem(config, recipe.problem_of({"parameters": points}))
     network = tf.function(lambda x: surrogate.model(x, training=False), autograph=False)
     seconds = []
     for _ in range(ROUNDS):
         begin = time.process_time()
-        predicted_fields(config, lambda x: network(x).numpy(), images, media)
+        predicted_fields(config, lambda x: network(x).numpy(), inputs)
         seconds.append(time.process_time() - begin)
     return 1e3 * statistics.median(seconds[1:]) / TOGETHER
 

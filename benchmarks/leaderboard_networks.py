@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
 from diffkeras.evaluation.benchmark_data.splits import public_split
-from diffkeras.representation.network_input import map_channels, network_input, value_scale
 from diffkeras.surrogates.build import build_model
 
 BATCH, WARM_STEPS, TIMED_STEPS = 16, 3, 10
@@ -91,12 +90,10 @@ def networks_of(benchmark: str) -> tuple[Network, ...]:
 
 def inputs_of(split: BenchmarkSplit, config: Config) -> NDArray:
     """The inputs of a network, as a surrogate makes them of problems."""
-    names, medium = split.channels[1:], config.physics.medium
-    maps = {name: split.inputs[..., k, None] for k, name in enumerate(names, 1)}
-    channels = map_channels(maps, float(medium.diffusivities[0]), medium.step)
-    images = split.inputs[..., :1]
-    scaled = images / value_scale(images)
-    return network_input(scaled, config.model.get_transform(), channels=channels).astype("float32")
+    names = ("source_images", *split.channels[1:])
+    inputs = {name: split.inputs[..., k, None] for k, name in enumerate(names)}
+    seen = config.network_input
+    return seen.channels(seen.scaled(inputs)[0]).astype("float32")
 
 
 def train(

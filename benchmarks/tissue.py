@@ -64,16 +64,16 @@ class NewtonWithPyamg:
     def __init__(self, image: np.ndarray, maximum: np.ndarray, exact: np.ndarray) -> None:
         self.free = image == 0
         volumes = finite_volumes(image.shape, MEDIUM)
-        self.matrix, self.supply = volumes.free_system(image, ~self.free)
+        self.matrix, self.production = volumes.free_system(image, ~self.free)
         self.maximum, self.exact = maximum[self.free], exact[self.free]
 
     def solve(self, reduction: float) -> tuple[int, int, float]:
         """Steps, iterations and error."""
-        field = np.zeros(self.supply.size)
+        field = np.zeros(self.production.size)
         steps, iterations, error = 0, 0, np.inf
         while error > TOLERANCE and steps < 50:
             share = CONSTANT / (CONSTANT + field)
-            missed = self.matrix @ field + self.maximum * (1 - share) - self.supply
+            missed = self.matrix @ field + self.maximum * (1 - share) - self.production
             jacobian = self.matrix + sp.diags_array(self.maximum / CONSTANT * share**2)
             hierarchy = pyamg.ruge_stuben_solver(sp.csr_matrix(jacobian))
             residuals: list[float] = []

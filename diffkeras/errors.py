@@ -14,7 +14,17 @@ class ConfigurationError(DiffkerasError, ValueError):
 
 
 class PhysicsError(DiffkerasError, ValueError):
-    """A problem without a unique solution, or input that describes no problem."""
+    """A problem without a unique solution, or input that describes no problem.
+
+    Attributes:
+        argument: the name of the argument that is wrong, with which the message begins; None if
+            the message names it elsewhere.
+        problem: the message without it.
+    """
+
+    def __init__(self, problem: str, argument: str | None = None) -> None:
+        super().__init__(problem if argument is None else f"{argument} {problem}")
+        self.problem, self.argument = problem, argument
 
 
 class PackingError(PhysicsError):

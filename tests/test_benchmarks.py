@@ -56,9 +56,9 @@ def benchmarks(monkeypatch):
 
 @pytest.mark.usefixtures("benchmarks")
 def test_more_numbers_a_disc_have_smaller_errors(tmp_path):
-    from benchmarks.baselines import Problem, measure
+    from benchmarks.baselines import Case, measure
 
-    rows = measure(Problem("small", "quickstart", (3,)), 1, tmp_path)
+    rows = measure(Case("small", "quickstart", (3,)), 1, tmp_path)
     table: dict[str, list[Any]] = {row[1]: row[2:] for row in rows}
     order = ("superposition", "1 number a disc", *(f"{n} numbers a disc" for n in (3, 5, 7)))
     errors = [float(table[name][0]) for name in order]

@@ -30,6 +30,7 @@ from diffkeras.config.validation_messages import explain, keys_of, short
 from diffkeras.config.yaml_io import read_yaml, to_yaml
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics import Medium
+from diffkeras.representation.network_input import NetworkInput
 
 LOSS = ["training", "loss"]
 MOST_COMPARED = 100  # comparing longer names with the shipped ones takes too long
@@ -74,6 +75,20 @@ class Config(Section):
     def kind(self) -> DataKind:
         """The kind of data, with all that depends on it."""
         return kind_of(self.physics, self.data)
+
+    @cached_property
+    def network_input(self) -> NetworkInput:
+        """What the network sees of a problem."""
+        physics, parameters = self.physics, self.takes_parameters
+        return NetworkInput(
+            names=("parameters",) if parameters else ("source_images", *self.kind.inputs),
+            transform=self.model.get_transform(),
+            diffusivity=physics.diffusivity,
+            step=physics.step,
+            lengths=self.data.diffusion_length,
+            # sides of a given value or flux can't be divided, and parameters say all
+            scales=physics.medium.is_homogeneous and not parameters,
+        )
 
     @property
     def takes_parameters(self) -> bool:

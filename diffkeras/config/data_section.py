@@ -43,13 +43,13 @@ def _mask(name: Any, file: Any) -> Any:
     path = Path(file)
     if path.suffix.lower() not in ARRAYS + PICTURES:
         kinds = ", ".join(ARRAYS + PICTURES)
-        raise ValueError(
-            f"regions.{name}: {short(file)} is of an unknown kind; choose one of {kinds}"
+        raise PhysicsError(
+            f"{short(file)} is of an unknown kind; choose one of {kinds}", f"regions.{name}"
         )
     try:
         return text_of_mask(str(name), read_numbers(path, "mask", mask=True))
     except PhysicsError as error:
-        raise ValueError(f"regions.{name}: {error}") from None
+        raise PhysicsError(str(error), f"regions.{name}") from None
 
 
 def beside(raw: Any, folder: Path) -> Any:

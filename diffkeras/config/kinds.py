@@ -19,7 +19,7 @@ from diffkeras.physics import ExampleRecipe, Family, FamilyRecipe, Medium
 # Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
 # longer ones rounding dominates if no boundary absorbs.
 SHORTEST, LONGEST = 0.05, 1e4
-# by the names that recipes have for them
+# of the arguments of recipes
 KEYS = {
     "decay": "physics.decay",
     "divide_by_maximum": "data.divide_by_maximum",
@@ -41,8 +41,8 @@ class DataKind:
         ranges: (low, high) of what differs between media, by name.
         unused: dotted keys of a dataset's identity that have no effect on its examples.
         baselines: those that may apply; `media` says to what the others don't.
-        name: how the names of datasets begin, `{0}` being the source count, and `suffix` how those
-            of the paper's data go on; `number` and `content`, in words; `{1}` makes a plural.
+        name: how the names of datasets begin, `{0}` being the source count; `number` and `content`,
+            in words; `{1}` makes a plural.
         tests: the test examples, in words.
         training: what a network was trained on, in words; empty for one medium.
         section: the key of the section that makes it this kind.
@@ -56,7 +56,7 @@ class DataKind:
         self.ranges: dict[str, tuple[float, float]] = {}
         self.unused: tuple[str, ...] = ()
         self.baselines, self.media = OF_UNIFORM_MEDIA, "uniform media (data.tissue: null)"
-        self.name, self.suffix = "sources_{0:02d}", "-production" if physics.produces else ""
+        self.name = "sources_{0:02d}" + ("-production" if physics.produces else "")
         self.number = "{0} source{1}"
         self.content = "{0} disc{1} of " + ("production" if physics.produces else "fixed value")
         counts = format_counts(data.sources).replace("-", " to ").replace(",", ", ")
@@ -66,7 +66,7 @@ class DataKind:
 
     @property
     def maps(self) -> tuple[str, ...]:
-        """The inputs that are maps, some of `network_input.MAPS`, in this order."""
+        """The inputs that are maps, some of `MAPS` of `physics.problem.maps`, in its order."""
         return self.inputs if self.varies else ()
 
     @property
@@ -124,14 +124,11 @@ class DataKind:
         try:
             self.recipe(self.data.sources[0])
         except (PhysicsError, PackingError) as error:
-            name, _, problem = str(error).partition(" ")
-            sources = f" (physics.sources: {self.physics.sources})" if "sources" in problem else ""
-            known = name in KEYS
-            yield f"{KEYS[name]}: {problem}{sources}" if known else f"{self.section}: {error}"
-
-
-class OneMedium(DataKind):
-    """Random sources in one medium."""
+            if (key := KEYS.get(error.argument or "")) is None:
+                yield f"{self.section}: {error}"
+            else:
+                sources = f" (physics.sources: {self.physics.sources})"
+                yield f"{key}: {error.problem}{sources if 'sources' in error.problem else ''}"
 
 
 class DiffusionLengths(DataKind):
@@ -189,7 +186,7 @@ class Tissues(DataKind):
         if not tissue.secretes:
             self.unused += ("tissue.secreting_cells", "tissue.secretion")
         self.baselines, self.media = OF_TISSUES, "media that vary (data.tissue)"
-        self.suffix, self.section = "-tissue", "data.tissue"
+        self.name, self.section = "sources_{0:02d}-tissue", "data.tissue"
         self.content += " in tissues of cells and regions"
         self.tests += ", in tissues of cells and regions"
         if self.maps:
@@ -210,7 +207,7 @@ class OneFamily(DataKind):
         self.ranges = data.family.ranges
         self.unused = ("sources", "radius")  # the family has the geometry
         self.baselines, self.media = OF_FAMILIES, "families (data.family)"
-        self.name, self.suffix, self.section = "family", "", "data.family"
+        self.name, self.section = "family", "data.family"
         self.number, names = "this family", ", ".join(self.ranges)
         self.content = f"one geometry with the parameters {names},"
         whole, (rows, columns) = "test problems of one family", physics.lattice
@@ -236,7 +233,7 @@ class OneFamily(DataKind):
                     f"data.{key}: a family has the geometry and the medium of data.family, so this "
                     "key would have no effect; leave it out"
                 )
-        if len(self.data.sources) > 1:
+        if self.data.sources != (1,):
             yield (
                 "data.sources: a family is one dataset, and not one per source count; leave this "
                 "out"
@@ -256,4 +253,4 @@ def kind_of(physics: PhysicsConfig, data: DataConfig) -> DataKind:
         return Tissues(physics, data)
     if data.diffusion_length is not None:
         return DiffusionLengths(physics, data)
-    return OneMedium(physics, data)
+    return DataKind(physics, data)

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, create_model, field_validator, model_validator
+from pydantic import Field, ValidationInfo, create_model, field_validator
 
 from diffkeras.config.baselines import Baseline
 from diffkeras.config.types import (
@@ -246,11 +246,12 @@ class TrainingConfig(Section):
         """Seed of the order of the examples."""
         return self.seed if self.order_seed is None else self.order_seed
 
-    @model_validator(mode="after")
-    def _used_settings(self) -> Self:
-        if self.weight_decay and self.optimizer == "adam":
-            raise ValueError("weight_decay: adam has none; choose the optimizer adamw or muon")
-        return self
+    @field_validator("weight_decay")
+    @classmethod
+    def _has_an_effect(cls, value: float, info: ValidationInfo) -> float:
+        if value and info.data.get("optimizer") == "adam":
+            raise ValueError("adam has none; choose the optimizer adamw or muon")
+        return value
 
 
 class EvaluationConfig(Section):

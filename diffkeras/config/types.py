@@ -17,7 +17,6 @@ from pydantic import (
 )
 
 from diffkeras.config.validation_messages import short, unknown_key
-from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number
 from diffkeras.physics.problem.given_sides import GIVEN, GivenSide, plain_sides, side_of
 from diffkeras.physics.problem.sides import canonical_boundary
@@ -142,10 +141,7 @@ class Section(BaseModel):
 
 
 def section_of(sampler: type) -> BeforeValidator:
-    """A section whose keys are the arguments of a sampler, a dataclass that checks its arguments.
-
-    The messages of its errors begin with the name of the argument.
-    """
+    """A section with the arguments of a sampler, a dataclass that checks them, as its keys."""
     keys = [field.name for field in fields(sampler)]
 
     def parse(value: Any) -> Any:
@@ -154,21 +150,14 @@ def section_of(sampler: type) -> BeforeValidator:
         for key in value:
             if key not in keys:
                 raise ValueError(unknown_key(key, keys, shown=f" {short(key)}"))
-        try:
-            return sampler(**value)
-        except PhysicsError as error:
-            key, _, problem = str(error).partition(" ")
-            raise ValueError(f"{key}: {problem}" if key in keys else str(error)) from None
+        return sampler(**value)
 
     return BeforeValidator(parse)
 
 
 def _parse(value: Any) -> Any:
     """The boundary of a `Medium`, in the spelling that a dataset is known by."""
-    try:
-        boundary = canonical_boundary(_with_sides(value), AXES)
-    except PhysicsError as error:
-        raise ValueError(str(error)) from None
+    boundary = canonical_boundary(_with_sides(value), AXES)
     if isinstance(boundary, GivenSide):
         return (boundary,) * AXES
     # a list of two names has always been another spelling than one name, and names other datasets

@@ -8,6 +8,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from diffkeras.errors import PhysicsError
+
 # a message has at most so many errors, and of a value or key in it so many characters
 MOST_SHOWN, LONGEST = 3, 60
 LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
@@ -76,10 +78,11 @@ def _line(path: tuple[str, ...], details: Sequence[Any], model: type[BaseModel])
     text = " or ".join(dict.fromkeys(_message(detail, model) for detail in details))
     if details[0]["type"] not in ("value_error", "missing", "extra_forbidden"):
         text = f"{text} (given: {short(details[0]['input'])})"
-    # a check of a whole section begins its message with the key that it is about
-    about_key = text.partition(":")[0] in _keys_at(model, path)
-    dotted = _cut(".".join(map(_cut, path)), 2 * LONGEST)
-    return dotted + (("." if about_key else ": ") if path else "") + text
+    error = details[0].get("ctx", {}).get("error")
+    argument = error.argument or "" if isinstance(error, PhysicsError) else ""
+    if argument.partition(".")[0] in _keys_at(model, path):
+        path, text = (*path, argument), error.problem
+    return (_cut(".".join(map(_cut, path)), 2 * LONGEST) + ": " if path else "") + text
 
 
 def _message(detail: Any, model: type[BaseModel]) -> str:

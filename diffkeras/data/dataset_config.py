@@ -72,8 +72,7 @@ class DatasetConfig:
     @property
     def name(self) -> str:
         """The name of its directory, and of its TFDS configuration."""
-        kind, identity = self.kind, self.identity()
-        name = kind.name.format(self.count) + kind.suffix
+        name, identity = self.kind.name.format(self.count), self.identity()
         if identity == paper_dataset(self.count, production=self.physics.produces).identity():
             return name
         rows, columns = self.physics.lattice

@@ -20,7 +20,7 @@ from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.features import make_example
 from diffkeras.data.shards import FILE_REMEDY, RECORD_OVERHEAD, Shard, find_records
 from diffkeras.errors import DataError, OutputError
-from diffkeras.representation.network_input import MAPS
+from diffkeras.physics.problem.maps import MAPS
 from diffkeras.system.atomic_files import replacing
 from diffkeras.system.tensorflow_setup import tensorflow_os_errors
 

@@ -152,7 +152,8 @@ def check_records(config: Config, count: int, data_dir: str | Path) -> None:
 def _others(config: Config, count: int, data_dir: Path) -> str:
     """Other datasets of that source count in the directory, and how they differ."""
     dataset, others = DatasetConfig.of(count, config), []
-    for file in sorted(data_dir.glob(f"{NAME}/{dataset.kind.name.format(count)}*/*/metadata.json")):
+    same_count = dataset.name.partition("-")[0]
+    for file in sorted(data_dir.glob(f"{NAME}/{same_count}*/*/metadata.json")):
         name, version = file.parts[-3], file.parts[-2]
         pairs = differing_identities(read_object(file), dataset.identity())
         different = [f"{key} {cut(there)}" for key, (there, _) in pairs.items()]

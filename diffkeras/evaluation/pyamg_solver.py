@@ -39,8 +39,8 @@ def pyamg_field(problem: Problem, tolerance: float) -> NDArray[np.float64]:
     else:
         matrix, sides = equations.volumes.free_system(problem.values, problem.fixed)
         hierarchy = ruge_stuben_hierarchy(matrix)
-    if equations.supply is not None:
-        sides = sides + equations.supply[free]
+    if equations.production is not None:
+        sides = sides + equations.production[free]
     field = np.array(problem.values)
     field[free] = hierarchy.solve(sides, tol=tolerance, maxiter=MOST_ITERATIONS, accel="cg")
     return field

@@ -98,11 +98,11 @@ def check_number(name: str, value: Any) -> float:
         value = value.item()
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         shown = f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else repr(value)
-        raise PhysicsError(f"{name} must be a number, not {shown[:SHOWN]}")
+        raise PhysicsError(f"must be a number, not {shown[:SHOWN]}", name)
     try:
         return float(value)
     except OverflowError:
-        raise PhysicsError(f"{name} must be a number that floats hold, below 1e308") from None
+        raise PhysicsError("must be a number that floats hold, below 1e308", name) from None
 
 
 def check_whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
@@ -110,7 +110,7 @@ def check_whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not (whole and least <= value <= most):
         raise PhysicsError(
-            f"{name} must be a whole number from {least} to {most}, not {repr(value)[:SHOWN]}"
+            f"must be a whole number from {least} to {most}, not {repr(value)[:SHOWN]}", name
         )
     return int(value)
 
@@ -122,30 +122,22 @@ def check_count(name: str, number: Any) -> int:
 
 def check_lattice(lattice: Any) -> tuple[int, int]:
     """(rows, columns) of a pair, or of one number for both."""
-    sides = _sides(lattice, 2)
-    if len(sides) != 2:
-        raise PhysicsError(
-            f"the lattice must be a side or (rows, columns), not {repr(lattice)[:SHOWN]}"
-        )
-    rows, columns = (check_whole("a side of the lattice", side, 1) for side in sides)
+    rows, columns = check_sides(lattice, 2)
     return rows, columns
 
 
 def check_sides(lattice: Any, dimensions: int | None = None) -> tuple[int, ...]:
     """The sides of a lattice of two or three dimensions; one number stands for each of them."""
-    sides = _sides(lattice, dimensions or 2)
-    wanted = (dimensions,) if dimensions else (2, 3)
+    sides = lattice.tolist() if isinstance(lattice, np.ndarray) else lattice
+    if not isinstance(sides, tuple | list):
+        sides = (sides,) * (dimensions or PLANE)
+    wanted = (dimensions,) if dimensions else (PLANE, SPACE)
     if len(sides) not in wanted:
         raise PhysicsError(
             f"the lattice must have {' or '.join(map(str, wanted))} sides, not "
             f"{repr(lattice)[:SHOWN]}"
         )
     return tuple(check_whole("a side of the lattice", side, 1) for side in sides)
-
-
-def _sides(lattice: Any, dimensions: int) -> Any:
-    sides = lattice.tolist() if isinstance(lattice, np.ndarray) else lattice
-    return sides if isinstance(sides, tuple | list) else (sides,) * dimensions
 
 
 def check_rng(rng: Any) -> np.random.Generator:
@@ -206,8 +198,9 @@ def check_relative_tolerance(value: Any, name: str = "tolerance") -> float:
     tolerance = check_number(name, value)
     if not SMALLEST_TOLERANCE <= tolerance < 1:
         raise PhysicsError(
-            f"{name} must lie between {SMALLEST_TOLERANCE:.0e}, which rounding allows, and 1, "
-            f"not {tolerance}"
+            f"must lie between {SMALLEST_TOLERANCE:.0e}, which rounding allows, and 1, not "
+            f"{tolerance}",
+            name,
         )
     return tolerance
 
@@ -218,19 +211,19 @@ def one_or_each(name: str, value: Any, check: Callable[[str, Any], T]) -> T | tu
         return check(name, value)
     if len(value) not in SHAPES:
         shown = f"{len(value)} values" if len(value) > SPACE else str(value)[:60]
-        raise PhysicsError(f"{name} must be one value or one for each of 2 or 3 axes, not {shown}")
+        raise PhysicsError(f"must be one value or one for each of 2 or 3 axes, not {shown}", name)
     return tuple(check(name, each) for each in value)
 
 
 def count_dimensions(asked: Any, parts: dict[str, Any]) -> int:
     """The number of axes asked for, or that the parts of a medium need."""
     if asked is not None and (isinstance(asked, bool) or asked not in tuple(SHAPES)):
-        raise PhysicsError(f"dimensions must be 2 or 3, not {asked!r:.60}")
+        raise PhysicsError(f"must be 2 or 3, not {asked!r:.60}", "dimensions")
     counts = {n: len(part) for n, part in parts.items() if isinstance(part, tuple)}
     dimensions = int(asked or max(counts.values(), default=PLANE))
     for name, count in counts.items():
         if count != dimensions:
-            raise PhysicsError(f"{name} has values for {count} axes, in {dimensions} dimensions")
+            raise PhysicsError(f"has values for {count} axes, in {dimensions} dimensions", name)
     diffusivity = parts["diffusivity"]
     each = diffusivity if isinstance(diffusivity, tuple) else (diffusivity,)
     for name, values in (*(("diffusivity", part) for part in each), ("decay", parts["decay"])):
@@ -244,8 +237,9 @@ def check_axes(name: str, values: Any, dimensions: int) -> None:
         return
     hint = "; for a lattice of three axes give dimensions=3" if dimensions == PLANE else ""
     raise PhysicsError(
-        f"{name} must be a number or an array {SHAPES[dimensions]}, not one of shape "
-        f"{np.shape(values)}{hint}"
+        f"must be a number or an array {SHAPES[dimensions]}, not one of shape "
+        f"{np.shape(values)}{hint}",
+        name,
     )
 
 
@@ -257,23 +251,22 @@ def positive(name: str, value: Any) -> NodeValues:
 
 def node_values(name: str, value: Any, least: float, most: float, wanted: str) -> NodeValues:
     """A number in [least, most], or an array of them on a lattice that can't be changed."""
-    checked: NodeValues
     if not isinstance(value, tuple | list) and np.ndim(value) == 0:
-        checked = check_number(name, value)
-    else:
-        checked = np.array(real_array(name, value))
-        checked.setflags(write=False)
-        if checked.ndim not in SHAPES or checked.size == 0:
-            raise PhysicsError(
-                f"{name} must be a number or an array {SHAPES[PLANE]}, not one of shape "
-                f"{checked.shape}"
-            )
-    values = np.asarray(checked)
+        number = check_number(name, value)
+        if not least <= number <= most:
+            raise PhysicsError(f"must be {wanted}, not {number}", name)
+        return number
+    values = np.array(real_array(name, value))
+    values.setflags(write=False)
+    if values.ndim not in SHAPES or values.size == 0:
+        raise PhysicsError(
+            f"must be a number or an array {SHAPES[PLANE]}, not one of shape {values.shape}", name
+        )
     bad = ~((values >= least) & (values <= most))  # NaN is bad, too
     if bad.any():
-        where = f" at node {tuple(map(int, np.argwhere(bad)[0]))}" if values.ndim else ""
-        raise PhysicsError(f"{name} must be {wanted}, not {float(values[bad].flat[0])}{where}")
-    return checked
+        node = tuple(map(int, np.argwhere(bad)[0]))
+        raise PhysicsError(f"must be {wanted}, not {float(values[node])} at node {node}", name)
+    return values
 
 
 def level_outside() -> int:

@@ -15,7 +15,6 @@ from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.system.process_pool import AHEAD, shared_pool
 
 Solve = Callable[[Problem, Any], Solution]  # one image from its initial field, which may be None
-Solved = tuple[SolveStatistics, Proof]  # of an image, beside its field
 
 MOST_NODES_OF_A_TASK = 1 << 16  # unless one image has more
 VALUES, FIXED, PRODUCTION = range(3)  # arrays of an image in shared memory
@@ -88,12 +87,12 @@ def _shared(
 
 def _solve_slot(
     solve: Solve, name: str, shape: tuple[int, ...], task: Any
-) -> tuple[int, np.dtype, list[Solved]]:
+) -> tuple[int, np.dtype, list[tuple[SolveStatistics, Proof]]]:
     """Replace the values of each image by its field; the slot, dtype, and what else is known."""
     slot, rest, initial = task
     memory = SharedMemory(name)
     slots: NDArray = np.ndarray(shape, np.float64, memory.buf)
-    each: list[Solved] = []
+    each = []
     try:
         for place, ((medium, uptake, produces), start) in enumerate(
             zip(rest, initial, strict=True)

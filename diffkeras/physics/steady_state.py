@@ -128,7 +128,7 @@ def _solve_image(
         options = Options(tolerance - rounding, dtype, threads, initial)
         field, statistics, bound = SOLVERS[name].solve(equations, options)
         statistics = replace(statistics, residual=statistics.residual + rounding)
-        if equations.supply is not None and dtype == np.float32:
+        if equations.production is not None and dtype == np.float32:
             _check_single(field)
         if scale != 1.0:
             field *= scale
@@ -146,7 +146,7 @@ def _solve_image(
     exact, field = field, field.astype(dtype, copy=False)
     proof: Proof
     if bound is None:
-        shown = on_ring if equations.supply is None else field
+        shown = on_ring if equations.production is None else field
         proof = RingProof(on_ring, tolerance * largest(shown))
     else:
         if field is not exact:

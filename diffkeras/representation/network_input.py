@@ -19,94 +19,96 @@ The functions work on arrays of NumPy, TensorFlow and Keras (see `transforms`).
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from diffkeras.representation.transforms import Transform
 
-Range = tuple[float, float]
-# of tissues, in the order of their channels
-MAPS = ("diffusivity", "decay", "uptake", "saturation", "production")
+CONCENTRATIONS = ("uptake", "saturation", "production")  # maps that scale with the field
 POSITIVE_MAPS = ("diffusivity", "saturation")  # the others may be 0
 
 
-def on_channel_scale(diffusion_length: Any, limits: Range, xp: Any = np) -> Any:
-    """2 ln(ℓ/shortest) / ln(longest/shortest) − 1, where the limits are the trained range."""
-    shortest, longest = limits
-    return xp.log(diffusion_length / shortest) * (2 / math.log(longest / shortest)) - 1
+@dataclass(frozen=True)
+class NetworkInput:
+    """What a network sees of a problem, in training and in predictions.
 
-
-def map_channels(
-    maps: Mapping[str, Any], diffusivity: float, step: float, xp: Any = np
-) -> list[Any]:
-    """The channels of the maps of media that vary, in the order of `MAPS`.
-
-    Args:
-        maps: those of `MAPS` that vary, (…, rows, columns, 1), in the units of
-            `physics.maps_of`.
-        diffusivity: D₀ of the uniform medium around which they vary [length²/time].
+    Attributes:
+        names: of the inputs that it takes, in the order of their channels. "source_images"
+            (batch, rows, columns, 1), with "diffusion_length" (batch,) [length] or maps of the
+            shape of the images, in the units of `physics.maps_of`; or "parameters" (batch, p) of a
+            family alone. A single example has no batch axis.
+        transform: from the linear to the network's scale, of images.
+        diffusivity: D₀ of the uniform medium around which maps vary [length²/time].
         step: h [length].
-        xp: array namespace of the maps.
+        lengths: the trained range of diffusion lengths [length]; None if it is no input.
+        scales: whether images are divided by their largest value.
     """
 
-    def of_rate(values: Any) -> Any:
-        return xp.sqrt(values * (step**2 / diffusivity))
+    names: tuple[str, ...]
+    transform: Transform
+    diffusivity: float
+    step: float
+    lengths: tuple[float, float] | None
+    scales: bool
 
-    channels = {
-        "diffusivity": lambda values: xp.log(values / diffusivity),
-        "saturation": xp.log,
-    }
-    return [channels.get(name, of_rate)(maps[name]) for name in MAPS if name in maps]
+    def scaled(self, inputs: Mapping[str, Any], xp: Any = np) -> tuple[dict[str, Any], Any]:
+        """The inputs with images of largest value 1, and the scale by which they were divided.
+
+        The field of source images x is the scale times that of x/scale, if concentrations in the
+        medium are divided, too. The scale is (…, 1, 1, 1), or 1 where nothing is divided.
+        """
+        if not self.scales:
+            return dict(inputs), 1.0
+        scale = value_scale(inputs["source_images"], xp)
+        divided = ("source_images", *CONCENTRATIONS)
+        return {name: v / scale if name in divided else v for name, v in inputs.items()}, scale
+
+    def channels(self, inputs: Mapping[str, Any], xp: Any = np) -> Any:
+        """The network's input of scaled inputs: (…, rows, columns, channels), or parameters."""
+        parts = []
+        for name in self.names:
+            values = inputs[name]
+            if name == "source_images":
+                values = self.transform.forward(values, xp)
+            elif name == "diffusion_length":
+                channel = self._channel_of_length(values, xp)[..., None, None, None]
+                values = channel * xp.ones_like(inputs["source_images"])
+            elif name != "parameters":
+                values = channel_of_map(name, values, self.diffusivity, self.step, xp)
+            parts.append(values)
+        return xp.concatenate(parts, axis=-1)
+
+    def _channel_of_length(self, length: Any, xp: Any) -> Any:
+        """2 ln(ℓ/shortest) / ln(longest/shortest) − 1."""
+        assert self.lengths is not None
+        shortest, longest = self.lengths
+        return xp.log(length / shortest) * (2 / math.log(longest / shortest)) - 1
+
+
+def channel_of_map(name: str, values: Any, diffusivity: float, step: float, xp: Any = np) -> Any:
+    """The channel of a map, which `maps_of_channels` turns back."""
+    if name in POSITIVE_MAPS:
+        return xp.log(values / diffusivity if name == "diffusivity" else values)
+    return xp.sqrt(values * (step**2 / diffusivity))
 
 
 def maps_of_channels(network_input: Any, maps: Sequence[str], xp: Any = np) -> dict[str, Any]:
-    """What `map_channels` made of maps: D/D₀, K, and rates times h²/D₀; (…, rows, columns).
+    """The maps in a network's input: D/D₀, K, and rates times h²/D₀; (…, rows, columns).
 
     `maps` names the channels after the first, in their order.
     """
-    values = {"diffusivity": xp.exp, "saturation": xp.exp}
     return {
-        name: values.get(name, xp.square)(network_input[..., k]) for k, name in enumerate(maps, 1)
+        name: (xp.exp if name in POSITIVE_MAPS else xp.square)(network_input[..., k])
+        for k, name in enumerate(maps, 1)
     }
 
 
 def value_scale(source_images: Any, xp: Any = np) -> Any:
     """The largest value of images, (…, 1, 1, 1), by which they are divided for a network.
 
-    The equation is linear in the values, so fields are multiplied by this scale. Images without
-    sources have the scale 1.
+    Images without sources have the scale 1.
     """
     largest = xp.max(source_images, axis=(-3, -2, -1), keepdims=True)
     return xp.where(largest > 0, largest, xp.ones_like(largest))
-
-
-def network_input(
-    source_images: Any,
-    transform: Transform,
-    diffusion_length: Any = None,
-    limits: Range | None = None,
-    xp: Any = np,
-    *,
-    channels: Sequence[Any] = (),
-) -> Any:
-    """The input of a network.
-
-    Args:
-        source_images: (…, rows, columns, 1), linear scale.
-        transform: from the linear to the network's scale.
-        diffusion_length: ℓ of each image (…) [length], for a network that takes it as input.
-        limits: the range of ℓ that such a network is trained on [length]; None for other networks.
-        xp: array namespace of the arrays.
-        channels: of maps, from `map_channels`.
-
-    Returns:
-        (…, rows, columns, 1), or more channels with ℓ or the maps after the image.
-    """
-    images = transform.forward(source_images, xp)
-    if channels:
-        return xp.concatenate([images, *channels], axis=-1)
-    if limits is None:
-        return images
-    channel = on_channel_scale(diffusion_length, limits, xp)[..., None, None, None]
-    return xp.concatenate([images, channel * xp.ones_like(images)], axis=-1)

@@ -6,15 +6,16 @@ from functools import cached_property
 from itertools import chain, product
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, Strict, field_validator, model_validator
 
 from diffkeras.config import Config, Name, Section, is_section, settings
 from diffkeras.config.types import Count, Seed
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.study_data import DRAW, SEED, VARIANT
 
+WholeSeed = Annotated[Seed, Strict()]  # no text and no true
 MOST_RUNS = 10_000  # listing more would take minutes
 # keys that the common test set depends on, so runs can't differ in them
 OF_THE_TEST_SET = (
@@ -75,7 +76,7 @@ class StudyConfig(Section):
     """Values of each varied key. Every combination is one run."""
     variants: dict[str, dict[str, Any]] = Field({})
     """One more factor, whose values set several keys each: label → values by key."""
-    draws: dict[Seed, list[Seed]] = Field({})
+    draws: dict[WholeSeed, list[WholeSeed]] = Field({})
     """Draws of the training examples, each with training seeds of its own: `data.seed` → values of
     `training.seed`. As factors, these two would combine every draw with the same seeds."""
     test_sets: dict[str, dict[str, Any]] = Field({"test": {}})

@@ -25,7 +25,7 @@ class SurrogateKeywords(ProblemKeywords, total=False):
     diffusion_length: float | None
 
 
-def problem_of(
+def complete_problem(
     config: Config, source_images: ArrayLike | Sources, **keywords: Unpack[SurrogateKeywords]
 ) -> Problem:
     """The problem of source images, in the medium that a surrogate was trained for.
@@ -151,20 +151,18 @@ def _differences(config: Config, medium: Medium) -> Iterator[str]:
             yield f"the problem has the {name} {span} instead of {own:g}{scaled}"
 
 
-def network_inputs(
-    config: Config, problem: Problem
-) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
-    """The inputs of a network for a problem.
+def inputs_of_problem(config: Config, problem: Problem) -> dict[str, NDArray[np.float32]]:
+    """The inputs of a network for a problem, by name.
 
     Returns:
-        Source images, (images, rows, columns, 1), and the other inputs by name: diffusion lengths
-        (images,) [length], or maps of the shape of the images; and of a family also
-        "parameters", (images, p).
+        "source_images" (images, rows, columns, 1), with "diffusion_length" (images,) [length] or
+        maps of the shape of the images, where these differ in the training; and of a family also
+        "parameters" (images, p).
 
     Raises:
         PhysicsError: the surrogate was not trained for the problem.
     """
-    kind, media = config.kind, dict[str, Any]()
+    kind, inputs = config.kind, dict[str, Any]()
     if (family := kind.family) is None:
         _check_problem(config, problem)
     else:
@@ -172,21 +170,22 @@ def network_inputs(
             points = [family.point_of(image) for image in problem.images]
         except PhysicsError as error:
             raise PhysicsError(f"this surrogate was trained for one family: {error}") from None
-        media["parameters"] = np.array(points, np.float32)
+        inputs["parameters"] = np.array(points, np.float32)
     shape = (len(problem.images), *problem.lattice, 1)
     sources = problem.values
     if config.physics.produces:
         production = np.zeros(shape) if problem.production is None else problem.production
         decays = [np.broadcast_to(image.medium.decay, problem.lattice) for image in problem.images]
         sources = production.reshape(shape) / np.stack(decays)[..., None]
+    inputs["source_images"] = sources.reshape(shape).astype(np.float32)
     for name, values in maps_of(problem, kind.maps).items():
         if values.max() > LARGEST:  # networks take float32
             raise PhysicsError(
                 f"the map of the {name} holds {values.max():g}, and at most {LARGEST:g} is "
                 "possible: choose other units"
             )
-        media[name] = values.reshape(shape).astype(np.float32)
+        inputs[name] = values.reshape(shape).astype(np.float32)
     if "diffusion_length" in kind.inputs:
         lengths = [image.medium.diffusion_length for image in problem.images]
-        media["diffusion_length"] = np.array(lengths, np.float32)
-    return sources.reshape(shape).astype(np.float32), media
+        inputs["diffusion_length"] = np.array(lengths, np.float32)
+    return inputs

@@ -25,126 +25,68 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.errors import RunError
 from diffkeras.physics.problem.sides import AxisBoundary, both_sides
-from diffkeras.representation.network_input import map_channels, network_input, value_scale
 
 LEAST = 0.1  # nodes below this share of the maximum don't count in the mass balance
-CONCENTRATIONS = ("uptake", "saturation", "production")  # maps that scale with the field
 TINY = 1e-30  # makes 0/0 a 0
 
 
 def predicted_fields(
     config: Config,
     network: Callable[[Any], Any],
-    source_images: Any,
-    media: Mapping[str, Any],
+    inputs: Mapping[str, Any],
     *,
     divided: bool = False,
     xp: Any = np,
 ) -> Any:
-    """The fields of source images by a network, on the linear scale.
+    """The fields of a network for its inputs, on the linear scale.
 
     Args:
         config: the configuration that the network was trained with.
         network: from network input to its field, on the network's scale.
-        source_images: (batch, rows, columns, 1) float32.
-        media: what the network takes beside the images: "diffusion_length", (batch,), or maps of
-            the shape of the images; or "parameters" (batch, p) of a family, if the network takes
-            them, which then needs no images.
+        inputs: by name, float32, see `NetworkInput`; others than the network's have no effect.
         divided: whether to leave fields divided by their maximum, if those of the dataset are.
         xp: array namespace of the arrays.
 
     Returns:
         (batch, rows, columns, 1) float32.
     """
-    if config.takes_parameters:
-        return network(media["parameters"])
-    x, images, scale = images_for_network(config, source_images, media, xp)
-    fields = config.model.get_transform().inverse(network(x), xp)
+    seen = config.network_input
+    inputs, scale = seen.scaled(inputs, xp)
+    fields = seen.transform.inverse(network(seen.channels(inputs, xp)), xp)
     if not config.data.divide_by_maximum:
         return fields * scale
     if divided:
         return fields
     medium = config.physics.medium
-    if "diffusion_length" in media:
-        reach: Any = xp.square(media["diffusion_length"] / medium.step)[..., None, None, None]
+    if "diffusion_length" in inputs:
+        reach: Any = xp.square(inputs["diffusion_length"] / medium.step)[..., None, None, None]
     else:
         reach = (medium.diffusion_length / medium.step) ** 2
-    maximum = balanced_maximum(images, fields, reach, medium.boundaries, xp)
+    maximum = balanced_maximum(inputs["source_images"], fields, reach, medium.boundaries, xp)
     return fields * (maximum * scale)
 
 
 def check_finite(
-    config: Config,
-    fields: NDArray[np.float32],
-    images: NDArray[np.float32],
-    media: Mapping[str, NDArray[np.float32]],
+    config: Config, fields: NDArray[np.float32], inputs: Mapping[str, NDArray[np.float32]]
 ) -> None:
-    """Raise a RunError for predicted fields that are not finite.
-
-    Args:
-        config, media: as of `predicted_fields`.
-        fields: its result.
-        images: the source images.
-    """
+    """Raise a RunError for `predicted_fields` that are not finite."""
     finite = np.isfinite(fields).all(axis=(1, 2, 3))
     if finite.all():
         return
     if family := config.kind.family:
-        numbers = media["parameters"][int(np.argmin(finite))]
+        numbers = inputs["parameters"][int(np.argmin(finite))]
         pairs = zip(family.names, numbers, strict=True)
         point = ", ".join(f"{name} {number:g}" for name, number in pairs)
         raise RunError(
             f"the surrogate predicts values that are not finite at the parameters {point}: choose "
             "ones within the ranges, or train it again if these are"
         )
+    largest = inputs["source_images"].max()
     raise RunError(
         "the surrogate predicts values that are not finite: its training diverged, or the images, "
-        f"with values up to {images.max():.3g}, and the medium leave the range of float32; train "
-        "it again, or choose units in which sources have values of about 1"
+        f"with values up to {largest:.3g}, and the medium leave the range of float32; train it "
+        "again, or choose units in which sources have values of about 1"
     )
-
-
-def images_for_network(
-    config: Config, source_images: Any, media: Mapping[str, Any], xp: Any = np
-) -> tuple[Any, Any, Any]:
-    """What a network sees of images and media, in training and in predictions.
-
-    Arguments are those of `predicted_fields`; in training, a single example has no batch axis.
-
-    Returns:
-        Its input, (…, rows, columns, channels) on its scale; the images of largest value 1; and
-        the scale by which they were divided, see `scaled_inputs`.
-    """
-    images, media, scale = scaled_inputs(config, source_images, media, xp)
-    physics, data = config.physics, config.data
-    maps = {name: media[name] for name in config.kind.maps}
-    x = network_input(
-        images,
-        config.model.get_transform(),
-        media.get("diffusion_length"),
-        data.diffusion_length,
-        xp,
-        channels=map_channels(maps, physics.diffusivity, physics.step, xp),
-    )
-    return x, images, scale
-
-
-def scaled_inputs(
-    config: Config, source_images: Any, media: Mapping[str, Any], xp: Any = np
-) -> tuple[Any, dict[str, Any], Any]:
-    """Images of largest value 1, their media, and the scale by which both were divided.
-
-    The field of source images x is the scale times that of x/scale, if concentrations in the media
-    are divided, too.
-    Sides of a given value or flux can't be divided; then the scale is 1.
-
-    Arguments are those of `predicted_fields`. The scale is (…, 1, 1, 1), like the largest values.
-    """
-    if not config.physics.medium.is_homogeneous:
-        return source_images, dict(media), xp.ones_like(source_images[..., :1, :1, :1])
-    scale = value_scale(source_images, xp)
-    divided = {name: v / scale if name in CONCENTRATIONS else v for name, v in media.items()}
-    return source_images / scale, divided, scale
 
 
 def balanced_maximum(

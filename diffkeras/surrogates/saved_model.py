@@ -150,19 +150,20 @@ def _serve(surrogate: Surrogate) -> Any:
         x = tf.pad(x, [[0, tf.cast(count == 0, tf.int32)], *others])
         return model(x, training=False)[:count]
 
-    def fields(source_images: tf.Tensor | None, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        usable: Any = True if source_images is None else _check_images(source_images, surrogate)
+    def fields(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        source_images, usable = inputs.get("source_images"), tf.constant(True)
         for name, values in inputs.items():
-            if name == "parameters":
+            if name == "source_images":
+                usable &= _check_images(values, surrogate)
+            elif name == "parameters":
                 usable &= _check_parameters(values, ranges)
             elif name == "diffusion_length":
                 usable &= _check_lengths(source_images, values, ranges[name])
             else:
                 usable &= _check_map(source_images, name, values)
         with tf.control_dependencies([usable]):  # nothing else may fail first
-            source_images = None if source_images is None else tf.identity(source_images)
             inputs = {name: tf.identity(values) for name, values in inputs.items()}
-        result = predicted_fields(surrogate.config, network, source_images, inputs, xp=keras.ops)
+        result = predicted_fields(surrogate.config, network, inputs, xp=keras.ops)
         result = checked(result, tf.reduce_all(tf.math.is_finite(result)), NOT_FINITE)
         # XLA drops the checks
         return tf.where(usable[:, None, None, None], result, np.nan)
@@ -179,26 +180,21 @@ def input_specs(
     of the shape of the images. `sides` are those of all images; None leaves them open. Of a
     network that takes the parameters of a family, only `parameters`, (batch, p).
     """
-    kind = surrogate.config.kind
-    shapes = {"diffusion_length": (None,), "parameters": (None, len(kind.ranges))}
-    names = ("source_images", *kind.inputs)
+    config = surrogate.config
+    shapes = {"diffusion_length": (None,), "parameters": (None, len(config.kind.ranges))}
     return [
         tf.TensorSpec(shapes.get(name, (None, *sides, 1)), tf.float32, name=name)
-        for name in (("parameters",) if surrogate.config.takes_parameters else names)
+        for name in config.network_input.names
     ]
 
 
 def with_named_inputs(
-    fields: Callable[[Any, dict[str, tf.Tensor]], Any], specs: Sequence[tf.TensorSpec]
+    fields: Callable[[dict[str, tf.Tensor]], Any], specs: Sequence[tf.TensorSpec]
 ) -> Any:
-    """A `tf.function` whose arguments have the names of `input_specs`.
-
-    `fields` takes the source images, None without any, and a dictionary of the other inputs.
-    """
+    """A `tf.function` of the inputs in `input_specs`, which `fields` takes as a dictionary."""
 
     def function(*values: tf.Tensor) -> Any:
-        inputs = {spec.name: value for spec, value in zip(specs, values, strict=True)}
-        return fields(inputs.pop("source_images", None), inputs)
+        return fields({spec.name: value for spec, value in zip(specs, values, strict=True)})
 
     return named_function(function, specs)
 

@@ -14,15 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 import diffkeras.nn.layers  # noqa: F401 - Keras finds the layers of saved models by registration
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
-from diffkeras.physics import Certificate, Family, Medium, Problem, Sources
+from diffkeras.physics import Family, Medium, Problem, Sources
 from diffkeras.physics.arguments import check_relative_tolerance
 from diffkeras.physics.families.proofs import Barriers, FamilyProofs
 from diffkeras.physics.problem.problem import as_problem
 from diffkeras.surrogates.family_barriers import read_barriers
 from diffkeras.surrogates.inputs import (
     SurrogateKeywords,
-    network_inputs,
-    problem_of,
+    complete_problem,
+    inputs_of_problem,
 )
 from diffkeras.surrogates.predicted_fields import check_finite, predicted_fields
 from diffkeras.surrogates.prediction import Prediction
@@ -109,7 +109,7 @@ class Surrogate:
             >>> surrogate = dk.load_surrogate("tissue")  # doctest: +SKIP
             >>> problem = surrogate.problem(image, diffusivity=D, decay=k)  # doctest: +SKIP
         """
-        return problem_of(self.config, source_images, **keywords)
+        return complete_problem(self.config, source_images, **keywords)
 
     def predict(
         self,
@@ -164,18 +164,12 @@ class Surrogate:
             True
         """
         problem = self._as_problem(problem, keywords)
-        if tolerance is not None:
-            tolerance = check_relative_tolerance(tolerance)
-        inputs = network_inputs(self.config, problem)
-        is_solved = tolerance is not None and self.family is not None  # if it isn't finite
-        fields = self._fields(*inputs, batch_size)
-        if not is_solved:
-            check_finite(self.config, fields, *inputs)
-        prediction = Prediction(fields.reshape(problem.shape), problem)
-        if tolerance is not None:
-            prediction = prediction.within(tolerance, self._proofs)
-        self._warnings.log(*inputs)  # only now that nothing is refused any more
-        return prediction
+        if tolerance is None:
+            return Prediction(self._fields(problem, batch_size), problem)
+        tolerance = check_relative_tolerance(tolerance)
+        # the proofs of a family solve where a field isn't finite
+        fields = self._fields(problem, batch_size, finite=self.family is None)
+        return Prediction(fields, problem).within(tolerance, self._proofs)
 
     def network_fields(
         self,
@@ -191,31 +185,7 @@ class Surrogate:
 
         Arguments and errors are those of `predict`.
         """
-        problem = self._as_problem(problem, keywords)
-        inputs = network_inputs(self.config, problem)
-        fields = self._fields(*inputs, batch_size, divided=True)
-        check_finite(self.config, fields, *inputs)
-        self._warnings.log(*inputs)
-        return fields.reshape(problem.shape)
-
-    def certify(
-        self,
-        problem: Problem | Mapping[str, float] | ArrayLike | Sources,
-        *,
-        tolerance: float | None = None,
-        batch_size: int | None = None,
-        **keywords: Unpack[SurrogateKeywords],
-    ) -> Certificate:
-        """Predict fields, prove bounds of their errors, and correct them.
-
-        Arguments and errors are those of `predict`. With a tolerance, the bounds are those of the
-        field that `predict` returns for it.
-
-        Returns:
-            The `Certificate` of an image, or the `BatchCertificate` of a batch.
-        """
-        predicted = self.predict(problem, tolerance=tolerance, batch_size=batch_size, **keywords)
-        return predicted.certificate
+        return self._fields(self._as_problem(problem, keywords), batch_size, divided=True)
 
     def __repr__(self) -> str:
         """One line: its name, the lattice that it was trained on, and whether sources produce."""
@@ -241,13 +211,20 @@ class Surrogate:
 
     def _fields(
         self,
-        images: NDArray[np.float32],
-        media: Mapping[str, NDArray[np.float32]],
+        problem: Problem,
         batch_size: int | None,
         *,
         divided: bool = False,
+        finite: bool = True,
     ) -> NDArray[np.float32]:
-        """The fields of `network_inputs`, (images, rows, columns, 1), see `predicted_fields`."""
+        """The network's fields of a problem, of its shape, with warnings of unusual inputs.
+
+        Args:
+            problem: one image or a batch.
+            batch_size: see `predict`.
+            divided: see `predicted_fields`.
+            finite: whether fields that are not finite raise an error.
+        """
         size = self.config.evaluation.batch_size if batch_size is None else batch_size
         if type(size) is not int or size < 1:
             raise PhysicsError(f"batch_size must be a whole number from 1 on, not {size!r}")
@@ -256,7 +233,12 @@ class Surrogate:
             parts = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
             return np.concatenate(parts)
 
-        return predicted_fields(self.config, network, images, media, divided=divided)
+        inputs = inputs_of_problem(self.config, problem)
+        fields = predicted_fields(self.config, network, inputs, divided=divided)
+        if finite:
+            check_finite(self.config, fields, inputs)
+        self._warnings.log(inputs)
+        return fields.reshape(problem.shape)
 
     @cached_property
     def _forward(self) -> Any:
@@ -297,16 +279,15 @@ def load_surrogate(run_dir: str | Path) -> Surrogate:
             f"run_dir must be a run directory or one of {', '.join(shipped_surrogates())}, not "
             f"{run_dir!r:.60}"
         )
-    run = Run.open(Path(run_dir))
-    config = run.config()
-    return Surrogate(_load_model(run), config, read_barriers(run.barriers_file, config))
+    return surrogate_of_run(Run.open(Path(run_dir)))
 
 
-def _load_model(run: Run) -> keras.Model:
-    """The network of a run, checked by its hash."""
-    file = run.model_file
+def surrogate_of_run(run: Run) -> Surrogate:
+    """The surrogate of a run; its errors are those of `load_surrogate`."""
+    config, file = run.config(), run.model_file
     run.check_model()
     try:
-        return keras.saving.load_model(file, compile=False)
+        model = keras.saving.load_model(file, compile=False)
     except Exception as error:  # of damaged files, zip, JSON, HDF5 and Keras raise any type
         raise RunError(f"{file} is damaged: {load_error(error)}") from error
+    return Surrogate(model, config, read_barriers(run.barriers_file, config))

@@ -3,7 +3,6 @@
 import logging
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +11,8 @@ from scipy import ndimage
 from diffkeras.config import Config
 from diffkeras.physics import Sources
 from diffkeras.physics.sampling.discs import check_radius
+from diffkeras.representation.network_input import CONCENTRATIONS
 from diffkeras.surrogates.inputs import ROUNDING
-from diffkeras.surrogates.predicted_fields import CONCENTRATIONS, scaled_inputs
 
 logger = logging.getLogger(__name__)
 
@@ -32,34 +31,32 @@ class RangeWarnings:
         self._config = config
         self._logged: set[str] = set()
 
-    def log(self, images: NDArray[np.float32], media: Mapping[str, NDArray[np.float32]]) -> None:
+    def log(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
         """Log the sentences of `outside_training` that weren't logged before."""
-        for sentence in outside_training(self._config, images, media):
+        for sentence in outside_training(self._config, inputs):
             if sentence not in self._logged:
                 self._logged.add(sentence)
                 logger.warning(sentence)
 
 
-def outside_training(
-    config: Config, images: NDArray[np.float32], media: Mapping[str, NDArray[np.float32]]
-) -> Iterator[str]:
+def outside_training(config: Config, inputs: Mapping[str, NDArray[np.float32]]) -> Iterator[str]:
     """Warnings of what lies outside the ranges of the training, as the network sees it.
 
     Args:
         config: the configuration that the network was trained with.
-        images: source images, (images, rows, columns, 1).
-        media: the other inputs of the network, see `inputs.network_inputs`.
+        inputs: of the network, see `inputs_of_problem`.
     """
-    if "parameters" in media:
-        yield from _outside_family(config, media["parameters"])
+    if "parameters" in inputs:
+        yield from _outside_family(config, inputs["parameters"])
         return
+    images = inputs["source_images"]
     trained, sides = ("×".join(map(str, s)) for s in (config.physics.lattice, images.shape[1:3]))
     # corrections alone are the same on every lattice
     if trained != sides and not config.model.kind.knows_equation:
         yield f"the surrogate was trained on {trained} nodes, and this image has {sides}"
     yield from _outside_values(config, images)
     yield from _outside_sources(config, images[..., 0])
-    yield from _outside_maps(config, scaled_inputs(config, images, media)[1])
+    yield from _outside_maps(config, config.network_input.scaled(inputs)[0])
 
 
 def _outside_family(config: Config, points: NDArray[np.float32]) -> Iterator[str]:
@@ -132,10 +129,11 @@ def _disc_nodes(radius: float) -> int:
     return int(disc.image((2 * reach + 1, 2 * reach + 1)).sum())
 
 
-def _outside_maps(config: Config, maps: Mapping[str, Any]) -> Iterator[str]:
-    for name, values in maps.items():
+def _outside_maps(config: Config, scaled: Mapping[str, NDArray]) -> Iterator[str]:
+    """Diffusion lengths or maps beyond the trained ranges, from the scaled inputs."""
+    for name in config.kind.inputs:
         low, high = config.kind.ranges[name]
-        least, largest = float(values.min()), float(values.max())
+        least, largest = float(scaled[name].min()), float(scaled[name].max())
         if not (least >= low * (1 - ROUNDING) and largest <= high * (1 + ROUNDING)):
             relative = " times the image's largest value" if name in CONCENTRATIONS else ""
             yield (

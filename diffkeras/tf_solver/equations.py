@@ -81,7 +81,7 @@ class LatticeEquations:
         self, field: tf.Tensor, slope: tf.Tensor | float = 0.0
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """(A + d) u of slopes d, 0 on the fixed nodes, and the bound of its rounding."""
-        return self._on_free(*_apply_with_sizes(self._steeper(slope), field))
+        return self._on_free(*_apply_with_sizes(self._cycle_of_slope(slope), field))
 
     def slope(self, field: tf.Tensor) -> tf.Tensor | float:
         """dφ/du, (batch, rows, columns); 0 without φ."""
@@ -99,10 +99,10 @@ class LatticeEquations:
         return self._levels
 
     def _levels_at(self, slope: tf.Tensor | float) -> list[Level]:
-        shape, equations = tf.shape(self._free), self._steeper(slope)
+        shape, equations = tf.shape(self._free), self._cycle_of_slope(slope)
         parts = [
             tf.broadcast_to(tf.cast(part, tf.float32), shape)
-            for part in (*equations.couplings, equations.drain)
+            for part in (*equations.couplings, equations.row_sums)
         ]
         free = tf.cast(self._free, tf.float32)
         # the coarsest have at most 3 nodes a side
@@ -110,8 +110,8 @@ class LatticeEquations:
         own = LinearEquations((parts[0], parts[1]), parts[2]).among(free)
         return hierarchy(own, [FACTOR] * (count - 1), count)
 
-    def _steeper(self, slope: tf.Tensor | float) -> LinearEquations:
-        return self._all._replace(drain=self._all.drain + slope)
+    def _cycle_of_slope(self, slope: tf.Tensor | float) -> LinearEquations:
+        return self._all._replace(row_sums=self._all.row_sums + slope)
 
     def _on_free(self, values: tf.Tensor, magnitude: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self._free * values, ROUNDING * self._free * magnitude
@@ -119,7 +119,7 @@ class LatticeEquations:
 
 def _apply_with_sizes(equations: LinearEquations, field: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """A u by differences, which lose no digits, and the sum of the sizes of its terms."""
-    result = equations.drain * field
+    result = equations.row_sums * field
     magnitude = tf.abs(result)
     for axis, coupling in enumerate(equations.couplings, 1):
         flow = coupling * (field - following(field, axis))

@@ -9,7 +9,7 @@ import tensorflow as tf
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Family
 from diffkeras.physics.families.rows import maps_by_parameters
-from diffkeras.physics.problem.maps import PARTS
+from diffkeras.physics.problem.maps import MAPS
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.tensorflow_setup import SAVED_MODEL, named_function, write_saved_model
 from diffkeras.tf_solver.description import describe_export
@@ -56,7 +56,7 @@ class CertifiedFamily(tf.Module):
         super().__init__(name="certified_family")
         if not isinstance(family, Family):
             raise PhysicsError(f"fields are certified of a Family, not of {family!r:.60}")
-        known = {"values", *PARTS.values()}
+        known = {"values", *MAPS.values()}
         for parameter in family.parameters:
             if parameter.part not in known:
                 raise PhysicsError(

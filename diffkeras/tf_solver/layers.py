@@ -15,7 +15,7 @@ from diffkeras.tf_solver.saved_model import (
     SourceMeaning,
     certificate_outputs,
     check_sources,
-    problem_of,
+    solver_arguments,
 )
 from diffkeras.tf_solver.solver import TensorSolver
 
@@ -83,5 +83,5 @@ class CertifiedField(keras.layers.Layer):
     def call(self, prediction: tf.Tensor, source_images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Bounds and corrected fields of a batch."""
         images = tf.convert_to_tensor(source_images)
-        problem = problem_of(images, self.sources, self.solver.medium)
+        problem = solver_arguments(images, self.sources, self.solver.medium)
         return certificate_outputs(self.solver.certify(prediction[..., 0], **problem))

@@ -68,7 +68,7 @@ def check_sources(sources: SourceMeaning, medium: Medium) -> None:
         )
 
 
-def problem_of(
+def solver_arguments(
     source_images: tf.Tensor,
     sources: SourceMeaning,
     medium: Medium,
@@ -138,7 +138,7 @@ def proof_functions(
         predict: turns its inputs into fields (batch, rows, columns, 1), and checks them.
         solver: the `TensorSolver` of the equation, which gives the proofs.
         sources: what source images stand for.
-        inputs: of `predict`, which are source images and the `media` of `problem_of`.
+        inputs: of `predict`, which are source images and the `media` of `solver_arguments`.
     """
 
     def prepared(
@@ -149,7 +149,9 @@ def proof_functions(
         with tf.control_dependencies([prediction]):  # what it checks must not fail elsewhere first
             names = [spec.name for spec in inputs[1:]]
             differing = {name: tf.identity(v) for name, v in zip(names, values, strict=True)}
-        return prediction[..., 0], problem_of(source_images, sources, solver.medium, differing)
+        return prediction[..., 0], solver_arguments(
+            source_images, sources, solver.medium, differing
+        )
 
     def certified(source_images: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
         prediction, problem = prepared(source_images, values)
@@ -208,7 +210,9 @@ def _field_functions(solver: "TensorSolver", sources: SourceMeaning) -> dict[str
         return solver.solve(images, fixed, production).field[..., None]
 
     def serve(source_images: tf.Tensor) -> tf.Tensor:
-        problem = problem_of(on_lattice(source_images, solver.lattice), sources, solver.medium)
+        problem = solver_arguments(
+            on_lattice(source_images, solver.lattice), sources, solver.medium
+        )
         return tf.cast(solver.solve(**problem).field, tf.float32)[..., None]
 
     def produced(production: tf.Tensor) -> tf.Tensor:

@@ -191,7 +191,7 @@ class UniformRun(TensorRun):
         if not operator.deflated:
             return bound
         longest = max((axis.nodes + 1) ** 2 / (8 * coupling) for axis, coupling in axes)
-        return tf.where(bound > longest, tf.minimum(bound, self._drained()), bound)
+        return tf.where(bound > longest, tf.minimum(bound, self._barrier_of_ring()), bound)
 
     @property
     def _decay(self) -> tf.Tensor:
@@ -199,7 +199,7 @@ class UniformRun(TensorRun):
         own = tf.constant(self._operator.decay, tf.float64, shape=(1, 1, 1))
         return own if self._decays is None else self._decays
 
-    def _drained(self) -> tf.Tensor:
+    def _barrier_of_ring(self) -> tf.Tensor:
         """The bound max ψ of a field ψ ≥ 0 with Aψ ≥ 1 on the free nodes, (batch, 1, 1).
 
         It is the response to unit density, whose sum the ring takes out again; infinite without a

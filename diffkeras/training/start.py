@@ -28,7 +28,7 @@ from diffkeras.physics.families.snapshots import Snapshots
 from diffkeras.surrogates.build import make_loss
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import changed_keys, flatten
-from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.surrogates.surrogate import surrogate_of_run
 from diffkeras.system.file_lock import locked
 from diffkeras.training.batches import TrainingBatches
 from diffkeras.training.checkpoints import (
@@ -74,7 +74,8 @@ class InitialModel:
         name = config.training.initial_model
         if name is None:
             return None
-        surrogate = load_surrogate(name)
+        run = Run.open(Path(name))
+        surrogate = surrogate_of_run(run)
         other = [
             change
             for change in changed_keys(surrogate.config, config, ("model.initial_weights",))
@@ -92,7 +93,6 @@ class InitialModel:
             raise ConfigurationError(
                 f"training.initial_model: the network of {name} is another one: {'; '.join(other)}"
             )
-        run = Run.open(Path(name))
         return cls(surrogate.model.get_weights(), run.state()["sha256"][run.model_file.name])
 
 

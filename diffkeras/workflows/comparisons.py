@@ -17,7 +17,7 @@ from diffkeras.evaluation.subject import different_physics
 from diffkeras.reporting.figures import to_png
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
-from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.surrogates.surrogate import surrogate_of_run
 from diffkeras.system.atomic_files import (
     check_replaceable,
     read_json,
@@ -151,8 +151,8 @@ def _write_board(path: Path, content: Mapping[str, Any]) -> str:
 
 
 def _entry(path: Path) -> Entry:
-    surrogate = load_surrogate(path)
     run = Run.open(path)
+    surrogate = surrogate_of_run(run)
     state, data = run.state(), surrogate.config.data
     each = data.train_examples_used + data.validation_examples
     return Entry(

@@ -27,7 +27,7 @@ from diffkeras.reporting.figures import text_fault
 from diffkeras.reporting.html import Table
 from diffkeras.surrogates.run_directory import DATA, Run
 from diffkeras.surrogates.shipped import shipped_config
-from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.surrogates.surrogate import surrogate_of_run
 from diffkeras.system.atomic_files import check_replaceable, replacing_files
 from diffkeras.system.progress import progress_bar
 
@@ -105,13 +105,12 @@ def evaluate(
             of diffusion lengths; two methods of one name, or a name that is empty or can't be
             drawn.
     """
-    place, config_name = Path(model), None
-    if _is_predictions(place):
+    run, config_name = _opened(model), None
+    if isinstance(run, Path):
         if config is None or output is None:
-            raise ConfigurationError(f"{place} has predictions alone: give config and output, too")
+            raise ConfigurationError(f"{run} has predictions alone: give config and output, too")
         data_dir, path = Path(data_dir or DATA), Path(output)
     else:
-        run = Run.open(place)
         data_dir = Path(data_dir) if data_dir else run.data_dir()
         path, learned = Path(output or run.result("evaluation")), run.config()
         config = config or with_stored_examples(learned, data_dir)
@@ -119,30 +118,32 @@ def evaluate(
             config_name = shipped_config(run.path)
         check_physics(learned, config, run.path)
     _check(config, data_dir, path, config_name)
-    subject = _subject(place, config, data_dir, name)
+    subject = _subject(run, config, data_dir, name)
     subject.compared.extend(_compared(name, compare or {}, config, data_dir))
     how = _How(threads, report, figure_format, show_progress)
     return _evaluate(subject, config, data_dir, path, how)
 
 
-def _is_predictions(place: Path) -> bool:
-    return place.suffix.lower() == ".npz"
+def _opened(model: str | Path) -> Run | Path:
+    """A run, or the file of predictions."""
+    place = Path(model)
+    return place if place.suffix.lower() == ".npz" else Run.open(place)
 
 
-def _subject(place: Path, config: Config, data_dir: Path, name: str) -> Subject:
+def _subject(run: Run | Path, config: Config, data_dir: Path, name: str) -> Subject:
     """The model of a run, or in a file of predictions."""
-    if _is_predictions(place):
+    if isinstance(run, Path):
         exact = (
             batch.fields
             for count in config.data.sources
             for batch in read_batches(config, count, data_dir)
         )
         with explain_damage(config, data_dir):
-            return of_predictions(place, config, exact, name)
-    run = Run.open(place)
+            return of_predictions(run, config, exact, name)
     run.history()  # if it is damaged, the error should come before the work
-    check_physics(run.config(), config, run.path)
-    return of_surrogate(load_surrogate(run.path), run, name)
+    surrogate = surrogate_of_run(run)
+    check_physics(surrogate.config, config, run.path)
+    return of_surrogate(surrogate, run, name)
 
 
 def _compared(
@@ -159,7 +160,7 @@ def _compared(
             raise ConfigurationError(f"two methods are named {name!r:.60}; choose other names")
         taken |= {name, name + SET}
     for name, place in models.items():
-        yield _subject(Path(place), config, data_dir, name)
+        yield _subject(_opened(place), config, data_dir, name)
 
 
 def evaluate_baselines(

@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ExportError, PackingError
 from diffkeras.physics import Problem
+from diffkeras.representation.network_input import CONCENTRATIONS
 from diffkeras.surrogates.exports import Inputs, Runner, get_format
-from diffkeras.surrogates.inputs import network_inputs
-from diffkeras.surrogates.predicted_fields import CONCENTRATIONS
+from diffkeras.surrogates.inputs import inputs_of_problem
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.saved_model import input_specs
-from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.surrogates.surrogate import Surrogate, surrogate_of_run
 from diffkeras.system.tensorflow_setup import full_precision_products
 
 TOLERANCE = 1e-5  # largest difference of a field, relative to the largest value of its problem
@@ -74,7 +73,7 @@ def export(
     chosen = get_format(format)
     path = run.result(chosen.file_name) if output is None else Path(output)
     chosen.check_output(path)
-    return export_surrogate(load_surrogate(run.path), format, path, lattice)
+    return export_surrogate(surrogate_of_run(run), format, path, lattice)
 
 
 def export_surrogate(
@@ -130,13 +129,12 @@ class Trial:
         """
         config = surrogate.config
         problem = _problems(surrogate, lattice)
-        images, media = network_inputs(config, problem)
+        inputs = inputs_of_problem(config, problem)
         fields = surrogate.predict(problem).field[..., None]
         largest = np.abs(fields).max(axis=(1, 2, 3))
         if not surrogate.production:
-            largest = np.maximum(largest, images.max(axis=(1, 2, 3)))
-        every = {"source_images": images, **media}
-        inputs = {spec.name: every[spec.name] for spec in input_specs(surrogate)}
+            largest = np.maximum(largest, inputs["source_images"].max(axis=(1, 2, 3)))
+        inputs = {name: inputs[name] for name in config.network_input.names}
         return cls(inputs, fields, largest)
 
     def difference(self, run: Runner) -> float:

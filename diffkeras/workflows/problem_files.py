@@ -10,8 +10,8 @@ import numpy as np
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, MichaelisMenten, Problem
 from diffkeras.physics.problem.given_sides import KINDS
+from diffkeras.physics.problem.maps import MAPS
 from diffkeras.physics.problem.sides import Side, with_sides
-from diffkeras.representation.network_input import MAPS
 from diffkeras.workflows.source_files import SourceFile
 
 SideFile = tuple[str, str, tuple[float | Path, ...]]

@@ -15,7 +15,7 @@ from diffkeras.data.reading.batches import stream_batches, training_batches
 from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.verify import plan_checks, run_checks
 from diffkeras.physics import ExampleRecipe, Medium, TissueSampler
-from diffkeras.representation.network_input import MAPS
+from diffkeras.physics.problem.maps import MAPS
 from diffkeras.representation.target import unpack_target
 from diffkeras.workflows import generate, verify
 from tests.helpers.generation_tools import examples_hash, generate_dataset

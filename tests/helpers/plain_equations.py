@@ -26,23 +26,23 @@ SLOW = 0.1  # what a closed lattice loses, as a share of what passes between its
 
 @dataclass(frozen=True)
 class PlainEquations:
-    """drain·u + Σ coupling·(u − the neighbour's u) = supply on each node, in the order of rows.
+    """row_sums·u + Σ coupling·(u − the neighbour's u) = production on each node, row by row.
 
     Attributes:
         ends: (2, pairs), the numbers of neighbouring nodes.
         coupling: (pairs,), 2ab/(a + b)/h² of their diffusivities a and b.
-        drain: (nodes,), the decay and what sides take.
-        supply: (nodes,), production and what sides give.
+        row_sums: (nodes,), the decay and what sides take.
+        production: (nodes,), with what sides give.
     """
 
     ends: NDArray[np.int64]
     coupling: NDArray[Any]
-    drain: NDArray[Any]
-    supply: NDArray[Any]
+    row_sums: NDArray[Any]
+    production: NDArray[Any]
 
     def apply(self, field: NDArray) -> NDArray:
         """A u."""
-        result, (one, other) = self.drain * field, self.ends
+        result, (one, other) = self.row_sums * field, self.ends
         flow = self.coupling * (field[one] - field[other])
         np.add.at(result, one, flow)
         np.subtract.at(result, other, flow)
@@ -50,7 +50,10 @@ class PlainEquations:
 
     def sizes(self, field: NDArray) -> NDArray:
         """The sums of |terms|."""
-        result, (one, other) = np.abs(self.drain * field) + np.abs(self.supply), self.ends
+        result, (one, other) = (
+            np.abs(self.row_sums * field) + np.abs(self.production),
+            self.ends,
+        )
         flow = np.abs(self.coupling * (field[one] - field[other]))
         np.add.at(result, one, flow)
         np.add.at(result, other, flow)
@@ -58,8 +61,8 @@ class PlainEquations:
 
     def matrix(self, slope: Any = 0.0) -> sp.csr_array:
         """A with φ′ on its diagonal."""
-        (one, other), nodes = self.ends, np.arange(self.drain.size)
-        diagonal = self.drain + slope
+        (one, other), nodes = self.ends, np.arange(self.row_sums.size)
+        diagonal = self.row_sums + slope
         np.add.at(diagonal, self.ends.ravel(), np.tile(self.coupling, 2))
         rows, columns = np.hstack([nodes, one, other]), np.hstack([nodes, other, one])
         entries = np.hstack([diagonal, -self.coupling, -self.coupling])
@@ -71,8 +74,8 @@ def assembled(problem: Problem, parts: Mapping[str, Any] | None = None) -> Plain
     parts = parts_of(problem) | dict(parts or {})
     lattice, step = problem.lattice, parts["step"]
     number = np.arange(math.prod(lattice)).reshape(lattice)
-    drain = np.array(np.broadcast_to(parts["decay"], lattice)).ravel()
-    supply = np.array(parts["production"]).ravel()
+    row_sums = np.array(np.broadcast_to(parts["decay"], lattice)).ravel()
+    production = np.array(parts["production"]).ravel()
     pairs, couplings = [np.zeros((2, 0), int)], [np.zeros(0)]
     for axis, sides in enumerate(problem.medium.sides):
         key = "diffusivity" if "diffusivity" in parts else f"diffusivity.{axis}"
@@ -89,13 +92,13 @@ def assembled(problem: Problem, parts: Mapping[str, Any] | None = None) -> Plain
         for name, side, nodes in zip(names, both_sides(sides), (lines[0], lines[-1]), strict=True):
             given = {own: parts.get(f"boundary.{name}.{own}") for own in ("value", "coefficient")}
             if isinstance(side, FixedFlux):
-                supply[nodes] += np.ravel(parts[f"boundary.{name}.flux"]) / step
+                production[nodes] += np.ravel(parts[f"boundary.{name}.flux"]) / step
             elif side != "reflecting":
                 drained = _drained(side, diffusivity[nodes], step, given["coefficient"])
-                drain[nodes] += drained
+                row_sums[nodes] += drained
                 if given["value"] is not None:
-                    supply[nodes] += drained * np.ravel(given["value"])
-    return PlainEquations(np.hstack(pairs), np.hstack(couplings), drain, supply)
+                    production[nodes] += drained * np.ravel(given["value"])
+    return PlainEquations(np.hstack(pairs), np.hstack(couplings), row_sums, production)
 
 
 def _drained(side: Any, diffusivity: NDArray, step: Any, coefficient: Any) -> NDArray:
@@ -123,7 +126,7 @@ def residual(problem: Problem, field: NDArray, parts: Mapping[str, Any]) -> NDAr
     """F on the free nodes and u − c on the fixed ones, in the precision of the parts."""
     equations = assembled(problem, parts)
     rate, _ = _uptake(problem, field.ravel(), parts)
-    result = (equations.apply(field.ravel()) + rate - equations.supply).reshape(problem.lattice)
+    result = (equations.apply(field.ravel()) + rate - equations.production).reshape(problem.lattice)
     return np.where(problem.fixed, field - parts["values"], result)
 
 
@@ -199,10 +202,10 @@ def _improve(
         if inverse is None or problem.uptake is not None:
             inverse = _inverse(equations.matrix(slope), free)
         start = field.copy()
-        field += inverse(equations.supply - rate - equations.apply(field))
+        field += inverse(equations.production - rate - equations.apply(field))
         if closed:  # little decay determines the mean poorly, and the balance precisely
-            missing = _sum(equations.supply) - _sum(equations.drain * field)
-            field += np.longdouble(missing) / equations.drain.sum()
+            missing = _sum(equations.production) - _sum(equations.row_sums * field)
+            field += np.longdouble(missing) / equations.row_sums.sum()
         change, size = np.abs(field - start).max(), np.abs(field).max()
         if change <= 4 * EPSILON * size or change >= before < 1e-12 * size:
             break
@@ -213,11 +216,11 @@ def _improve(
 
 def _closed(equations: PlainEquations) -> tuple[bool, Callable[[NDArray], NDArray] | None]:
     """Whether so little is lost that the balance gives the mean, and the inverse for the rest."""
-    others = np.arange(equations.drain.size) > 0
+    others = np.arange(equations.row_sums.size) > 0
     if not others.any():
         return False, None
     inverse = _inverse(equations.matrix(), others)
-    is_slow = bool(inverse(equations.drain).max() < SLOW)
+    is_slow = bool(inverse(equations.row_sums).max() < SLOW)
     return is_slow, inverse if is_slow else None
 
 

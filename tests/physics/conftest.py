@@ -46,7 +46,7 @@ SPACE_MEDIA = {
 
 
 @dataclass(frozen=True)
-class Problem:
+class Case:
     """A source image with its fixed mask and its medium."""
 
     image: NDArray[np.float64]
@@ -98,7 +98,7 @@ def _geometries() -> dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]:
 
 
 PROBLEMS = {
-    f"{geometry} | {name}": Problem(image, fixed, medium)
+    f"{geometry} | {name}": Case(image, fixed, medium)
     for geometry, (image, fixed) in _geometries().items()
     for name, medium in MEDIA.items()
 }

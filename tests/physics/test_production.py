@@ -132,7 +132,7 @@ def test_what_is_produced_decays_leaves_or_is_held_back(medium, share):
         field = solve(image, production=production, medium=medium, fixed=fixed).field
         volumes = finite_volumes(LATTICE, medium)
         decayed = (np.broadcast_to(medium.decay, LATTICE) * field)[~held].sum()
-        left = ((volumes.drain - medium.decay) * field)[~held].sum()
+        left = ((volumes.row_sums - medium.decay) * field)[~held].sum()
         # flows from free nodes to fixed ones
         taken = 0.0
         for axis, coupling in enumerate(volumes.couplings):

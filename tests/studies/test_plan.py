@@ -113,6 +113,8 @@ def test_what_is_tested_only_needs_no_training_examples(study_file):
                 ("{0: [0], 1: []}", "draw 1 has no seeds"),
                 ("{0: [0, 0]}", "are the same run"),
                 ("{0: [-1]}", "draws"),
+                ("{0: [true]}", r"draws\.0\.0: .* integer .*True"),
+                (r"{'0': [1]}", r"draws\.0: .* integer .*'0'"),
             )
         ),
         (

@@ -9,7 +9,7 @@ from diffkeras import Medium, MichaelisMenten, Problem, Sources
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import FixedValue
 from diffkeras.physics.problem.uptake import CappedUptake
-from diffkeras.surrogates.inputs import network_inputs, problem_of
+from diffkeras.surrogates.inputs import complete_problem, inputs_of_problem
 
 KINDS: dict[str, dict[str, Any]] = {
     "one medium": {},
@@ -52,8 +52,9 @@ def configs(tiny):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_problem_has_the_medium_of_the_training(configs, kind):
-    problem = problem_of(configs[kind], IMAGE, **COMPLETE[kind])
-    images, media = network_inputs(configs[kind], problem)
+    problem = complete_problem(configs[kind], IMAGE, **COMPLETE[kind])
+    inputs = inputs_of_problem(configs[kind], problem)
+    images = inputs.pop("source_images")
     np.testing.assert_array_equal(images[0, ..., 0], np.float32(IMAGE))
     assert problem.medium.step == configs[kind].physics.medium.step
     assert (problem.production is not None) == (kind == "production")
@@ -68,22 +69,23 @@ def test_a_problem_has_the_medium_of_the_training(configs, kind):
             "production": np.zeros((1, 16, 16, 1)),
         },
     }.get(kind, {})
-    assert media.keys() == expected.keys()
+    assert inputs.keys() == expected.keys()
     for name, values in expected.items():
-        np.testing.assert_array_equal(media[name], np.float32(values))
+        np.testing.assert_array_equal(inputs[name], np.float32(values))
 
 
 def test_images_of_a_batch_may_have_own_media(configs):
     lengths = np.float32([1.1, 2.3, 20])
     problems = [
-        problem_of(configs["lengths"], IMAGE, diffusion_length=float(length)) for length in lengths
+        complete_problem(configs["lengths"], IMAGE, diffusion_length=float(length))
+        for length in lengths
     ]
-    images, media = network_inputs(configs["lengths"], Problem.batch(problems))
-    assert images.shape == (3, 16, 16, 1)
-    np.testing.assert_array_equal(media["diffusion_length"], lengths)
-    alike = problem_of(configs["lengths"], np.stack([IMAGE] * 3), decay=1 / 25)
+    inputs = inputs_of_problem(configs["lengths"], Problem.batch(problems))
+    assert inputs["source_images"].shape == (3, 16, 16, 1)
+    np.testing.assert_array_equal(inputs["diffusion_length"], lengths)
+    alike = complete_problem(configs["lengths"], np.stack([IMAGE] * 3), decay=1 / 25)
     np.testing.assert_array_equal(
-        network_inputs(configs["lengths"], alike)[1]["diffusion_length"], np.float32([5, 5, 5])
+        inputs_of_problem(configs["lengths"], alike)["diffusion_length"], np.float32([5, 5, 5])
     )
 
 
@@ -95,10 +97,10 @@ def test_the_image_of_a_production_is_the_production_over_the_decay(configs):
         production=problem.production, medium=config.physics.medium.similar(decays)
     )
     for one in (problem, everywhere):
-        found = network_inputs(config, one)[0][0, ..., 0]
+        found = inputs_of_problem(config, one)["source_images"][0, ..., 0]
         np.testing.assert_array_equal(found, np.float32(IMAGE))
     sources = Sources.from_lists([5], [6], [2.0], [0.5])
-    made = problem_of(config, Sources(**{**vars(sources), "lattice": (16, 16)}))
+    made = complete_problem(config, Sources(**{**vars(sources), "lattice": (16, 16)}))
     assert made.production is not None
     assert made.production.max() == pytest.approx(0.05 * 0.5)
 
@@ -146,7 +148,7 @@ def test_the_image_of_a_production_is_the_production_over_the_decay(configs):
 def test_what_it_was_not_trained_for_is_refused_by_name(configs, kind, change, message):
     keywords = {name: v for name, v in {**COMPLETE[kind], **change}.items() if v is not None}
     with pytest.raises(PhysicsError, match=message):
-        network_inputs(configs[kind], problem_of(configs[kind], IMAGE, **keywords))
+        inputs_of_problem(configs[kind], complete_problem(configs[kind], IMAGE, **keywords))
 
 
 @pytest.mark.parametrize(
@@ -158,10 +160,10 @@ def test_what_it_was_not_trained_for_is_refused_by_name(configs, kind, change, m
 )
 def test_problems_that_no_surrogate_takes(configs, problem, message):
     with pytest.raises(PhysicsError, match=message):
-        network_inputs(configs["one medium"], problem)
+        inputs_of_problem(configs["one medium"], problem)
 
 
 def test_fixed_nodes_are_refused_where_sources_produce(configs):
     problem = Problem(IMAGE, production=IMAGE, decay=0.05)
     with pytest.raises(PhysicsError, match="sources produce, and the problem fixes nodes"):
-        network_inputs(configs["production"], problem)
+        inputs_of_problem(configs["production"], problem)

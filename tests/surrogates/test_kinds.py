@@ -12,7 +12,7 @@ from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.features import make_example
 from diffkeras.data.reading.examples import completion, problem_of_examples, to_network_pair
 from diffkeras.errors import RunError
-from diffkeras.surrogates.inputs import network_inputs
+from diffkeras.surrogates.inputs import inputs_of_problem
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.saved_model import export_saved_model
 from tests.helpers.drawn_problems import drawn_problems
@@ -117,7 +117,8 @@ def of_kinds(*, slow: bool) -> pytest.MarkDecorator:
 
 @of_kinds(slow=False)
 def test_the_saved_model_does_the_same(kind, exported, surrogate, problem, prediction, exact):
-    images, media = network_inputs(surrogate.config, problem)
+    media = inputs_of_problem(surrogate.config, problem)
+    images = media.pop("source_images")
     loaded = tf.saved_model.load(str(exported))
     signature = loaded.signatures["serving_default"]
     assert {*signature.structured_input_signature[1]} == {"source_images", *media}
@@ -150,7 +151,8 @@ def test_the_saved_model_does_the_same(kind, exported, surrogate, problem, predi
 
 @pytest.mark.parametrize("kind", ["lengths"], indirect=True, scope="module")
 def test_the_saved_model_checks_lengths(exported, surrogate, problem):
-    images, media = network_inputs(surrogate.config, problem)
+    media = inputs_of_problem(surrogate.config, problem)
+    images = media.pop("source_images")
     loaded, lengths = tf.saved_model.load(str(exported)), media["diffusion_length"]
     served, fields = loaded.signatures["serving_default"], loaded.serve(images, lengths)
     one = loaded.serve(images, lengths[:1])  # one for all
@@ -182,8 +184,7 @@ np.savez("fields.npz", served=model.serve(**given), bound=proof["error_bound"])
 def test_it_runs_where_diffkeras_is_not_installed(
     exported, surrogate, problem, prediction, exact, without_diffkeras
 ):
-    images, media = network_inputs(surrogate.config, problem)
-    np.savez(exported.parent / "given.npz", source_images=images, **media)
+    np.savez(exported.parent / "given.npz", **inputs_of_problem(surrogate.config, problem))
     without_diffkeras(PROGRAM, exported.parent)
     found = np.load(exported.parent / "fields.npz")
     np.testing.assert_allclose(found["served"][..., 0], prediction.field, rtol=1e-4, atol=1e-5)
@@ -203,13 +204,13 @@ def test_a_network_sees_in_predictions_what_it_is_trained_on(tiny, overrides):
     for number in range(10):
         example = complete(make_example(dataset, "train", number))
         x, y = to_network_pair(config)(example)
-        images, media = network_inputs(config, problem_of_examples(config, example))
+        inputs = inputs_of_problem(config, problem_of_examples(config, example))
         seen = []
 
         def network(given: Any, seen: list = seen, y: Any = y) -> np.ndarray:
             seen.append(given)
             return y.numpy()[None, :-1, :-1, :1]
 
-        found = predicted_fields(config, network, images, media, divided=True)
+        found = predicted_fields(config, network, inputs, divided=True)
         np.testing.assert_allclose(seen[0][0], x, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(found[0], example["field"], rtol=1e-5, atol=1e-6)

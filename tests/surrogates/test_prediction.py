@@ -10,9 +10,8 @@ import tensorflow as tf
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import BatchCertificate, Certificate
-from diffkeras.representation.network_input import network_input
 from diffkeras.surrogates.build import build_model
-from diffkeras.surrogates.inputs import network_inputs
+from diffkeras.surrogates.inputs import inputs_of_problem
 from diffkeras.surrogates.saved_model import describe, export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.tf_solver import TensorSolver
@@ -54,8 +53,8 @@ def test_bounds_are_computed_when_they_are_read(surrogate, images, monkeypatch):
     assert len(calls) == 1
 
 
-def test_a_surrogate_certifies(surrogate, images):
-    one, batch = surrogate.certify(images[0]), surrogate.certify(images)
+def test_a_prediction_has_a_certificate(surrogate, images):
+    one, batch = (surrogate.predict(some).certificate for some in (images[0], images))
     assert isinstance(one, Certificate)
     assert isinstance(batch, BatchCertificate)
     exact = dk.solve(images, medium=surrogate.medium).field
@@ -163,7 +162,9 @@ def test_one_map_may_stand_for_all_images(tissue, images):
 
 def test_the_network_of_several_lengths_sees_them(varying, images):
     transform, lengths = varying.config.model.get_transform(), np.float32([2.0, 5.0, 15.0])
-    x = network_input(images[..., None].astype(np.float32), transform, lengths, (1.0, 20.0))
+    channel = 2 * np.log(lengths) / np.log(20) - 1  # of lengths of 1 to 20
+    parts = [transform.forward(images), channel[:, None, None] * np.ones_like(images)]
+    x = np.stack(parts, axis=-1).astype(np.float32)
     expected = transform.inverse(np.asarray(varying.model(x))[..., 0])
     pairs = zip(images, map(float, lengths), strict=True)
     problems = [varying.problem(image, diffusion_length=length) for image, length in pairs]
@@ -181,7 +182,7 @@ def test_where_sides_supply_larger_images_are_not_scaled_but_proven(tiny, change
     surrogate, problem = Surrogate(build_model(config), config), drawn_problems(config, 2, 2)
     surrogate.predict(problem)
     assert "largest value" not in log.text
-    images = 3 * network_inputs(surrogate.config, problem)[0][..., 0]
+    images = 3 * inputs_of_problem(surrogate.config, problem)["source_images"][..., 0]
     prediction = surrogate.predict(images)
     assert "largest value is 1, and here it is 3" in log.text
     exact = dk.solve(prediction.problem).field

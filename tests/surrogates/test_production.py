@@ -6,7 +6,7 @@ import pytest
 from diffkeras.config import Config
 from diffkeras.errors import DataError
 from diffkeras.physics import Problem
-from diffkeras.surrogates.inputs import problem_of
+from diffkeras.surrogates.inputs import complete_problem
 from diffkeras.workflows import evaluate
 from tests.helpers.known_networks import produced, surrogate_of
 from tests.helpers.plain_equations import matrix_of
@@ -69,7 +69,7 @@ def test_each_image_is_balanced_with_its_own_diffusion_length(divided, images):
     )
     problem = Problem.batch(
         [
-            problem_of(config, image, diffusion_length=length)
+            complete_problem(config, image, diffusion_length=length)
             for image, length in zip(images, LENGTHS, strict=True)
         ]
     )

@@ -38,7 +38,8 @@ def tissue(config):
 
 def warnings(config: Config, *images: np.ndarray, **maps: Any) -> list[str]:
     stack = np.stack(images)[..., None].astype(np.float32)
-    return list(outside_training(config, stack, maps))
+    inputs = {name: np.full_like(stack, config.kind.ranges[name][0]) for name in config.kind.inputs}
+    return list(outside_training(config, {**inputs, "source_images": stack, **maps}))
 
 
 def discs(count: int, radius: Any, **options: Any) -> np.ndarray:

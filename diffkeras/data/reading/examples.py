@@ -24,7 +24,6 @@ from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.physics import Problem
 from diffkeras.physics.families.rows import maps_by_parameters
 from diffkeras.representation.target import pack_target
-from diffkeras.surrogates.predicted_fields import images_for_network
 from diffkeras.system.tensorflow_setup import without_autograph
 
 THREADS = 16  # hide the latency of disks and networks
@@ -247,24 +246,23 @@ def to_network_pair(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tenso
     """A function from an example of `raw_dataset`, or several of them, to (x, y).
 
     Both are of the source image divided by its largest value. x is what the network sees of it and
-    of its medium, as in predictions (`images_for_network`); y is the packed target (`pack_target`).
+    of its medium, as in predictions (`NetworkInput`); y is the packed target (`pack_target`).
     """
-    transform = config.model.get_transform()
+    seen = config.network_input
 
     def convert(example: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
         xp = tf.experimental.numpy
-        image, field = example["source_image"], example["field"]
         if "sources" in example:
             count = tf.reduce_sum(tf.ones_like(example["sources"]["radii"]), axis=-1)
         else:  # of a family, which is one dataset
             count = config.data.sources[0] * tf.ones_like(example["parameters"][..., 0])
-        if config.takes_parameters:  # whose network knows the scale of the field
-            return example["parameters"], pack_target(field, image, count, xp)
-        media = {name: example[name] for name in config.kind.inputs}
+        inputs = {"source_images": example["source_image"]}
+        inputs |= {name: example[name] for name in seen.names if name != "source_images"}
         # overlapping discs have a scale other than 1, and so have the fixed values of a family
-        x, image, scale = images_for_network(config, image, media, xp)
-        field = field if config.data.divide_by_maximum else field / scale
-        return x, pack_target(transform.forward(field, xp), image, count, xp)
+        inputs, scale = seen.scaled(inputs, xp)
+        field = example["field"] / (1.0 if config.data.divide_by_maximum else scale)
+        target = seen.transform.forward(field, xp)
+        return seen.channels(inputs, xp), pack_target(target, inputs["source_images"], count, xp)
 
     return convert
 

@@ -248,11 +248,13 @@ class MultigridCorrections(Corrections):
             own = levels
             if uptake is not None:
                 residual, slope = residual - free * uptake.rate(field), free * uptake.slope(field)
-                own = hierarchy(among._replace(drain=among.drain + slope), self.factors, LEVELS)
+                own = hierarchy(
+                    among._replace(row_sums=among.row_sums + slope), self.factors, LEVELS
+                )
             direction = cycle(own, dampings[k], residual)
-            steeper = of_earlier + slope * earlier
-            shares = inner_product(direction, steeper) / ops.maximum(
-                inner_product(earlier, steeper), TINY
+            applied = of_earlier + slope * earlier
+            shares = inner_product(direction, applied) / ops.maximum(
+                inner_product(earlier, applied), TINY
             )
             direction = direction - ops.sum(shares * earlier, axis=0)
             of_direction = among.apply(direction)

@@ -14,9 +14,10 @@ from keras import ops
 
 from diffkeras.nn.arguments import one_of, positive
 from diffkeras.physics.problem.given_sides import GivenSide, plain_sides, side_of
+from diffkeras.physics.problem.maps import MAPS
 from diffkeras.physics.problem.sides import BOUNDARIES, AxisSides, both_sides, homogeneous
 from diffkeras.physics.problem.uptake import michaelis_menten_rate, michaelis_menten_slope
-from diffkeras.representation.network_input import MAPS, maps_of_channels
+from diffkeras.representation.network_input import maps_of_channels
 
 
 class LinearEquations(NamedTuple):
@@ -25,15 +26,15 @@ class LinearEquations(NamedTuple):
     Attributes:
         couplings: κ ≥ 0 between each node and the next along the rows and along the columns,
             (batch, rows, columns) each; 0 beyond a wall.
-        drain: σ ≥ 0, (batch, rows, columns).
+        row_sums: σ ≥ 0, (batch, rows, columns).
     """
 
     couplings: tuple[Any, Any]
-    drain: Any
+    row_sums: Any
 
     def apply(self, field: Any) -> Any:
         """A u of fields (batch, rows, columns), by differences, which lose no digits."""
-        result = self.drain * field
+        result = self.row_sums * field
         for axis, coupling in enumerate(self.couplings, 1):
             flow = coupling * (field - following(field, axis))
             result = result + flow - previous(flow, axis)
@@ -41,7 +42,7 @@ class LinearEquations(NamedTuple):
 
     def diagonal(self) -> Any:
         """A's diagonal, (batch, rows, columns)."""
-        result = self.drain
+        result = self.row_sums
         for axis, coupling in enumerate(self.couplings, 1):
             result = result + coupling + previous(coupling, axis)
         return result
@@ -49,15 +50,15 @@ class LinearEquations(NamedTuple):
     def among(self, free: Any) -> "LinearEquations":
         """The equations of the free nodes alone, with all coefficients 0 on the others.
 
-        What flows to a node that isn't free is a drain of its neighbour. `free` is 1 or 0,
+        What flows to a node that isn't free counts in its neighbour's row sum. `free` is 1 or 0,
         (batch, rows, columns).
         """
-        drain, couplings = self.drain, []
+        row_sums, couplings = self.row_sums, []
         for axis, coupling in enumerate(self.couplings, 1):
             beyond = following(free, axis)
-            drain = drain + coupling * (1 - beyond) + previous(coupling * (1 - free), axis)
+            row_sums = row_sums + coupling * (1 - beyond) + previous(coupling * (1 - free), axis)
             couplings.append(coupling * free * beyond)
-        return LinearEquations((couplings[0], couplings[1]), drain * free)
+        return LinearEquations((couplings[0], couplings[1]), row_sums * free)
 
 
 class Uptake(NamedTuple):
@@ -91,7 +92,7 @@ def equations_of(
             sides with given numbers add comes from `given_terms`.
         ones: (batch, rows, columns).
     """
-    drain, couplings = decay, []
+    row_sums, couplings = decay, []
     for axis, (rate, boundary) in enumerate(zip(rates, boundaries, strict=True), 1):
         low, high = edges(ones, axis)
         beyond = following(rate, axis)
@@ -100,8 +101,8 @@ def equations_of(
         couplings.append(coupling if wraps else coupling * (1 - high))
         for side, edge in zip(both_sides(boundary), (low, high), strict=True):
             if side == "absorbing":
-                drain = drain + rate * edge
-    return LinearEquations((couplings[0], couplings[1]), drain)
+                row_sums = row_sums + rate * edge
+    return LinearEquations((couplings[0], couplings[1]), row_sums)
 
 
 def given_terms(
@@ -122,11 +123,11 @@ def given_terms(
             if not isinstance(side, str):
                 values = diffusivity * ones
                 beside = values[:, end] if axis == 1 else values[:, :, end]
-                drained, supplied = (
+                decay, production = (
                     ops.expand_dims(term + ops.zeros_like(beside), axis) * edge
                     for term in side.terms(beside, step)
                 )
-                yield drained, supplied
+                yield decay, production
 
 
 def edges(ones: Any, axis: int) -> tuple[Any, Any]:
@@ -173,8 +174,8 @@ class LatticeOperator:
         lengths: shortest and longest diffusion length in lattice steps, if that of each image is in
             the second channel of the network's input (see `representation.network_input`). Then
             `decay` is not used.
-        maps: which of `network_input.MAPS` follow the source image in the input, in this order;
-            none in a uniform medium.
+        maps: which of `physics.problem.maps.MAPS` follow the source image in the input, in their
+            order there; none in a uniform medium.
 
     Raises:
         ValueError: an unknown map or boundary, or a decay or length that is out of range.
@@ -187,7 +188,7 @@ class LatticeOperator:
 
     def __post_init__(self) -> None:
         maps = [one_of("map", name, MAPS) for name in self.maps]
-        if ("uptake" in maps) != ("saturation" in maps) or maps != sorted(maps, key=MAPS.index):
+        if ("uptake" in maps) != ("saturation" in maps) or maps != sorted(maps, key=[*MAPS].index):
             raise ValueError(
                 f"maps must be some of {', '.join(MAPS)}, in this order, and uptake together with "
                 f"saturation, got {maps}"
@@ -216,8 +217,8 @@ class LatticeOperator:
         decay = maps_of_channels(network_input, self.maps, ops).get("decay")
         if decay is None:
             decay = self.uniform_decay(network_input) * ones
-        for drained, _ in given_terms(self.boundaries, [diffusivity] * 2, 1.0, ones):
-            decay = decay + drained
+        for of_side, _ in given_terms(self.boundaries, [diffusivity] * 2, 1.0, ones):
+            decay = decay + of_side
         kinds = [homogeneous(sides) for sides in self.boundaries]
         return equations_of([diffusivity] * 2, decay, kinds, ones)
 
@@ -241,8 +242,8 @@ class LatticeOperator:
         """What cells release and sides add, of a shape that (batch, rows, columns) broadcasts."""
         ones, diffusivity = self._diffusivity(network_input)
         total = maps_of_channels(network_input, self.maps, ops).get("production", 0.0)
-        for _, supplied in given_terms(self.boundaries, [diffusivity] * 2, 1.0, ones):
-            total = total + supplied
+        for _, of_side in given_terms(self.boundaries, [diffusivity] * 2, 1.0, ones):
+            total = total + of_side
         return total
 
     def _diffusivity(self, network_input: Any) -> tuple[Any, Any]:

@@ -1,6 +1,6 @@
 """One multigrid cycle for the free nodes of media that vary, on every backend.
 
-A level's nodes are 2×2 blocks of the next finer level. The drain of a block is the sum of its
+A level's nodes are 2×2 blocks of the next finer level. The row sum of a block is the sum of its
 nodes', and the coupling of two blocks is the sum of the couplings across their common side, times a
 factor. Without a factor (Galerkin's choice) couplings of blocks are too stiff: the distance of two
 blocks is twice that of two nodes, so it is 1/2 for smooth fields (Braess 1995; Notay 2010). So any
@@ -53,12 +53,12 @@ def hierarchy(equations: LinearEquations, factors: Any, levels: int) -> list[Lev
     """
     result = [Level.of(equations)]
     for k in range(levels - 1):
-        (along, across), drain = result[-1].equations
+        (along, across), row_sums = result[-1].equations
         couplings = (
             factors[k] * pairs(between_blocks(along, 1), 2),
             factors[k] * pairs(between_blocks(across, 2), 1),
         )
-        result.append(Level.of(LinearEquations(couplings, pairs(pairs(drain, 1), 2))))
+        result.append(Level.of(LinearEquations(couplings, pairs(pairs(row_sums, 1), 2))))
     return result
 
 

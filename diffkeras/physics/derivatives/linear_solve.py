@@ -45,35 +45,35 @@ def solve_linearised(
         ConvergenceError: the tolerance was not met.
     """
     unit, fixed = equations.unit, equations.fixed
-    supply = np.array(right_hand_side, np.float64)
-    np.copyto(supply, 0.0, where=fixed)
+    right_side = np.array(right_hand_side, np.float64)
+    np.copyto(right_side, 0.0, where=fixed)
     # a view of one number, as an array takes memory
     held = np.broadcast_to(0.0, equations.lattice)
     if values is not None:
         held = np.where(fixed, values, 0.0)
-    strength = largest(supply)
+    strength = largest(right_side)
     size = max(strength / unit, largest(held))
     if not size:
         return np.zeros(equations.lattice)
-    supply /= size
+    right_side /= size
     held = held if values is None else held / size
     if equations.problem.is_uniform:
-        result = _by_transforms(equations, supply if strength else None, held, tolerance)
+        result = _by_transforms(equations, right_side if strength else None, held, tolerance)
     else:
-        supply /= unit
-        result = _by_corrections(equations, field, supply, held, tolerance)
+        right_side /= unit
+        result = _by_corrections(equations, field, right_side, held, tolerance)
     result *= size
     return result
 
 
 def _by_transforms(
     equations: Equations,
-    supply: NDArray[np.float64] | None,
+    right_side: NDArray[np.float64] | None,
     values: NDArray[np.float64],
     tolerance: float,
 ) -> NDArray[np.float64]:
     medium, fixed = equations.problem.medium, equations.fixed
-    linear = Equations(Problem.of_parts(medium, values, fixed, supply, None), equations)
+    linear = Equations(Problem.of_parts(medium, values, fixed, right_side, None), equations)
     if not linear.scale:
         return values.copy()
     solved = SOLVERS[cheapest(linear)].solve(linear, Options(tolerance))
@@ -87,7 +87,7 @@ def _by_transforms(
 def _by_corrections(
     equations: Equations,
     field: NDArray[np.float64],
-    supply: NDArray[np.float64],
+    right_side: NDArray[np.float64],
     values: NDArray[np.float64],
     tolerance: float,
 ) -> NDArray[np.float64]:
@@ -108,26 +108,26 @@ def _by_corrections(
     aim, best, stalled = ESTIMATE_MARGIN * tolerance, np.inf, 0
     promised, is_hard = 0.0, False
     while True:
-        residual, goal = supply, Goal(SINGLE_REDUCTION, relative_error=aim)
+        residual, goal = right_side, Goal(SINGLE_REDUCTION, relative_error=aim)
         if size:
             residual = equations.volumes.apply(result)
             if not equations.is_linear:
                 residual += slope * result
-            np.subtract(supply, residual, out=residual)
+            np.subtract(right_side, residual, out=residual)
             np.copyto(residual, 0.0, where=equations.fixed)
             goal = Goal(LATER_REDUCTION, 0.0 if is_hard else aim * size)
         done = steps.iterations
-        move = steps.solve(slope, residual, goal)
+        step = steps.solve(slope, residual, goal)
         del residual
-        result += move.solution
-        left, change, size = move.first_estimate, largest(move.solution), largest(result)
+        result += step.solution
+        left, change, size = step.first_estimate, largest(step.solution), largest(result)
         is_hard |= steps.iterations - done > MOST_EASY or change > WRONG_ESTIMATE * left
         if is_hard:
             left = change
         is_trusted = not is_hard and left <= promised and SINGLE_REDUCTION * left <= aim * size
-        if left <= aim * size or (is_trusted and move.estimate <= aim * size):
+        if left <= aim * size or (is_trusted and step.estimate <= aim * size):
             return np.asarray(result, np.float64)
-        promised = 2 * move.estimate
+        promised = 2 * step.estimate
         stalled = 0 if left < best / 2 else stalled + 1
         best = min(best, left)
         if stalled > MOST_STALLED and result.dtype != EXTENDED:

@@ -111,7 +111,7 @@ class Linearisation:
         return np.broadcast_to(rate, self.problem.lattice)
 
     def _walls(self, axis: int) -> Iterator[Index]:
-        """The nodes next to absorbing walls at the ends of an axis, whose drain contains r."""
+        """The nodes next to absorbing walls at the ends of an axis, whose row sum contains r."""
         name = self.problem.medium.boundaries[axis]
         for end, side in zip((0, -1), both_sides(name), strict=True):
             if side == "absorbing":
@@ -119,15 +119,15 @@ class Linearisation:
 
     def _of_rates(self, rates: list[NDArray[np.float64]]) -> FiniteVolumes:
         """The change of A by those of r along each axis."""
-        drain, couplings = np.zeros(self.problem.lattice), []
+        row_sums, couplings = np.zeros(self.problem.lattice), []
         for axis, rate in enumerate(rates):
             share = rate * (self.equations.unit / self._rate(axis)) ** 2
             share += np.roll(share, -1, axis)
             share *= self.equations.volumes.couplings[axis] ** 2 / 2
             couplings.append(share)
             for index in self._walls(axis):
-                drain[index] += rate[index]
-        return FiniteVolumes(tuple(couplings), drain)
+                row_sums[index] += rate[index]
+        return FiniteVolumes(tuple(couplings), row_sums)
 
 
 class PullBack(Linearisation):

@@ -1,7 +1,7 @@
 """A multigrid cycle of blocks of nodes, for equations that vary from node to node.
 
-Each level's nodes are blocks of the next finer level, two nodes long along each axis. The drain of
-a block is the sum of its nodes', and the coupling of two blocks is half the sum of the couplings
+Each level's nodes are blocks of the next finer level, two nodes long along each axis. The row sum
+of a block is the sum of its nodes', and the coupling of two blocks is half the sum of the couplings
 across their common side: the distance of two blocks is twice that of two nodes (Braess 1995; Notay
 2010). So any map of diffusivity and decay, and fixed nodes of any shape, give equations of
 neighbours on all levels by sums of arrays, which take no time to set up. A cycle smooths by Jacobi
@@ -49,8 +49,8 @@ class BlockCycle:
     def __init__(self, volumes: FiniteVolumes) -> None:
         """Set the levels up for equations that `FiniteVolumes.on` gives."""
         self._levels = [_Level(volumes, FINEST)]
-        nodes = self._levels[0].free.reshape(volumes.drain.shape)
-        while volumes.drain.size > MOST_NODES_INVERTED:
+        nodes = self._levels[0].free.reshape(volumes.row_sums.shape)
+        while volumes.row_sums.size > MOST_NODES_INVERTED:
             volumes, nodes = _blocks_of(volumes), _sums(nodes)
             self._levels.append(_Level(volumes, COARSER))
         self._nodes = nodes.ravel()  # how many free ones the coarsest blocks have
@@ -58,8 +58,8 @@ class BlockCycle:
         self._dense = volumes.matrix(np.dtype(np.float64)).toarray()
         self._inverse = _inverse(self._dense)
 
-    def plus(self, drain: NDArray[np.float64], spare: "BlockCycle | None" = None) -> "BlockCycle":
-        """The cycle of A + diag(drain), for a drain on the lattice, 0 on fixed nodes.
+    def plus(self, added: NDArray[np.float64], spare: "BlockCycle | None" = None) -> "BlockCycle":
+        """The cycle of A + diag(added), `added` being on the lattice, and 0 on fixed nodes.
 
         `spare` is an earlier result that isn't used any more: it is changed into the new one, in
         its own memory.
@@ -68,8 +68,8 @@ class BlockCycle:
         others = [None] * len(self._levels) if spare is None else spare._levels
         other._levels = []
         for level, old in zip(self._levels, others, strict=True):
-            other._levels.append(level.plus(drain.ravel(), old))
-            drain, last = _sums(drain), drain
+            other._levels.append(level.plus(added.ravel(), old))
+            added, last = _sums(added), added
         other._inverse = _inverse(self._dense + np.diag(last.ravel()))
         return other
 
@@ -129,19 +129,19 @@ class _Level:
         self.matrix = volumes.matrix(SINGLE)
         self._damping = damping
         self._diagonal = volumes.diagonal.ravel()
-        self._interpolations = _interpolations(volumes.drain.shape)
+        self._interpolations = _interpolations(volumes.row_sums.shape)
         self._take_memory()
         self._set_diagonal()
 
-    def plus(self, drain: NDArray[np.float64], spare: "_Level | None" = None) -> "_Level":
-        """See `BlockCycle.plus`, for a drain (n,)."""
+    def plus(self, added: NDArray[np.float64], spare: "_Level | None" = None) -> "_Level":
+        """See `BlockCycle.plus`, for `added` (n,)."""
         other = spare
         if other is None:
             other = copy.copy(self)
             other._diagonal = np.empty_like(self._diagonal)
             other.matrix = self.matrix.copy()
             other._take_memory()
-        np.add(self._diagonal, drain, out=other._diagonal)
+        np.add(self._diagonal, added, out=other._diagonal)
         other.matrix.setdiag(other._diagonal.astype(SINGLE))
         other._set_diagonal()
         return other
@@ -215,7 +215,7 @@ def _interpolations(lattice: tuple[int, ...]) -> list[Interpolation]:
 def _blocks_of(volumes: FiniteVolumes) -> FiniteVolumes:
     """The equations of the next coarser level."""
     couplings = (_between_blocks(c, axis) for axis, c in enumerate(volumes.couplings))
-    return FiniteVolumes(tuple(couplings), _sums(volumes.drain))
+    return FiniteVolumes(tuple(couplings), _sums(volumes.row_sums))
 
 
 def _between_blocks(coupling: NDArray, axis: int) -> NDArray:

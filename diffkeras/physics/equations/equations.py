@@ -115,7 +115,8 @@ class Equations:
         self._uptake = uptake.in_unit(problem.medium.unit) if uptake else None
         self._couplings: tuple[NDArray[np.float64], ...] = ()
         self.cache: dict[str, Any] = {}
-        self._steeper: tuple[NDArray | float, BlockCycle] | None = None  # slopes, and their cycle
+        # the last slopes, and their cycle
+        self._cycle_of_slope: tuple[NDArray | float, BlockCycle] | None = None
         if like is not None and like.lattice == self.lattice:
             if _same(problem.fixed, like.fixed):
                 self.ring = like.ring
@@ -157,15 +158,15 @@ class Equations:
         return self.values[self.ring.nodes] / (self.scale or 1.0)
 
     @cached_property
-    def supply(self) -> NDArray[np.float64] | None:
-        """A u on the free nodes, which is the production in the units of the normalised medium."""
+    def production(self) -> NDArray[np.float64] | None:
+        """A u on the free nodes: the production in the units of the normalised medium."""
         production = self.problem.production
         return production if production is None or self.unit == 1 else production / self.unit
 
     @cached_property
-    def largest_supply(self) -> float:
-        """The largest |value| of `supply`, 0 without production."""
-        return 0.0 if self.supply is None else largest(self.supply)
+    def largest_production(self) -> float:
+        """The largest |value| of `production`, 0 without production."""
+        return 0.0 if self.production is None else largest(self.production)
 
     @cached_property
     def operator(self) -> SpectralOperator:
@@ -193,22 +194,22 @@ class Equations:
         """
         if not np.any(slope):
             return self.cycle
-        if self._steeper is not None:
-            last, cycle = self._steeper
+        if self._cycle_of_slope is not None:
+            last, cycle = self._cycle_of_slope
             change = np.abs(slope - last)
-            change -= SIMILAR * (self.volumes.drain + last)
+            change -= SIMILAR * (self.volumes.row_sums + last)
             if not change.max(where=self.free, initial=0.0) > 0:
                 return cycle
-        self._steeper = None  # its memory is free for the new one
+        self._cycle_of_slope = None  # its memory is free for the new one
         cycle = self.cycle.plus((slope * self.free).astype(np.float64))
-        self._steeper = slope, cycle
+        self._cycle_of_slope = slope, cycle
         return cycle
 
     @cached_property
     def is_positive(self) -> bool:
         """Whether fixed values and productions are ≥ 0, so that u is, too."""
         lowest = self.ring_values.min(initial=0.0)
-        return bool(lowest >= 0 and (self.supply is None or self.supply.min() >= 0))
+        return bool(lowest >= 0 and (self.production is None or self.production.min() >= 0))
 
     def of(self, field: NDArray) -> NDArray:
         """F(u) in the field's precision, (rows, columns); 0 on the fixed nodes."""
@@ -222,8 +223,8 @@ class Equations:
         """
         field = field.astype(precision, copy=False)
         result, sizes = self.volumes.apply_with_sizes(field)
-        if self.supply is not None:
-            sizes += np.abs(self.supply)
+        if self.production is not None:
+            sizes += np.abs(self.production)
         if self._uptake:
             sizes += np.abs(self._uptake.rate(field))
         sizes *= self.free
@@ -236,7 +237,7 @@ class Equations:
         It is that of `of_with_rounding` for the largest terms that a field of this size can have,
         so usually much larger, and takes less time.
         """
-        terms = largest(field) * self.most_slopes + self.largest_supply
+        terms = largest(field) * self.most_slopes + self.largest_production
         return self.of(field), self.roundings * EPSILON * terms  # twice what is needed
 
     @property
@@ -247,13 +248,13 @@ class Equations:
     @cached_property
     def most_slopes(self) -> float:
         """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
-        most = float(self.volumes.drain.max()) + 2 * self.volumes.reach
+        most = float(self.volumes.row_sums.max()) + 2 * self.volumes.reach
         # φ is concave, so that it is below its tangent at 0
         return most + self._uptake.steepest if self._uptake else most
 
     def _complete(self, result: NDArray, field: NDArray) -> NDArray:
-        if self.supply is not None:
-            result -= self.supply
+        if self.production is not None:
+            result -= self.production
         if self._uptake:
             result += self._uptake.rate(field)
         np.copyto(result, 0.0, where=self.fixed)
@@ -282,19 +283,19 @@ class Equations:
         self, field: NDArray[np.float64], radius: float
     ) -> FiniteVolumes | NDArray[np.float32]:
         """At most A + φ'(v) for all v between u − radius and u + radius, for a barrier's bound."""
-        return self.steeper(self.least_slope(field, radius))
+        return self.operator_at(self.least_slope(field, radius))
 
     def release(self) -> None:
         """Free the memory of the cycle of the last slopes, which isn't used any more."""
-        self._steeper = None
+        self._cycle_of_slope = None
 
-    def steeper(self, slope: NDArray | float) -> FiniteVolumes:
+    def operator_at(self, slope: NDArray | float) -> FiniteVolumes:
         """The operator A + d of slopes d, (rows, columns), rounded down."""
         if not np.any(slope):
             return self.volumes
-        drain = self.volumes.drain + slope
-        drain /= SLACK
-        return FiniteVolumes(self.volumes.couplings, drain)
+        row_sums = self.volumes.row_sums + slope
+        row_sums /= SLACK
+        return FiniteVolumes(self.volumes.couplings, row_sums)
 
 
 def least_slope(
@@ -338,8 +339,10 @@ def find_ring(fixed: NDArray[np.bool_ | np.integer], boundaries: tuple[AxisBound
             next_along = along + np.int32(step)
             if boundaries[position] == "periodic":
                 next_along %= np.int32(side)
-            else:  # at a wall the node itself, as no free node is beyond
-                next_along = next_along.clip(0, side - 1)
+            elif step < 0:  # at a wall the node itself, as no free node is beyond
+                np.maximum(next_along, 0, out=next_along)
+            else:
+                np.minimum(next_along, side - 1, out=next_along)
             beyond = start + next_along * np.intp(stride)
             enclosed &= flat[beyond] == own
         coordinates.insert(0, along)

@@ -61,11 +61,11 @@ class FiniteVolumes:
     Attributes:
         couplings: κ ≥ 0 between each node and the next along each axis, on the lattice; 0 beyond
             a wall.
-        drain: σ ≥ 0 on the lattice, of decay and absorbing walls: A's row sums.
+        row_sums: σ ≥ 0 on the lattice, of decay and absorbing walls: A's row sums.
     """
 
     couplings: tuple[NDArray[np.float64], ...]
-    drain: NDArray[np.float64]
+    row_sums: NDArray[np.float64]
 
     def apply(self, field: NDArray) -> NDArray:
         """A u in the field's precision, of fields (…, *lattice).
@@ -73,7 +73,7 @@ class FiniteVolumes:
         The differences of neighbours lose no digits, which those of a rounded diagonal would (Alfa,
         Xue & Ye 2002 on why an M-matrix is known best by its row sums).
         """
-        result = self.drain * field
+        result = self.row_sums * field
         for one, other, flow in self._flows(field):
             result[one] += flow
             result[other] -= flow
@@ -81,7 +81,7 @@ class FiniteVolumes:
 
     def apply_with_sizes(self, field: NDArray) -> tuple[NDArray, NDArray]:
         """A u, and the sum of its terms' absolute values, σ |u_i| + Σ κ |u_i − u_k|."""
-        result = self.drain * field
+        result = self.row_sums * field
         sizes = np.abs(result)
         for one, other, flow in self._flows(field):
             result[one] += flow
@@ -128,7 +128,7 @@ class FiniteVolumes:
     @cached_property
     def diagonal(self) -> NDArray[np.float64]:
         """A's diagonal; the only node along a periodic axis is not coupled to itself."""
-        result = self.drain.copy()
+        result = self.row_sums.copy()
         for after, coupling in enumerate(reversed(self.couplings)):
             if coupling.shape[-1 - after] == 1:
                 continue
@@ -148,22 +148,22 @@ class FiniteVolumes:
         if free.all():
             return self
         fixed = np.nonzero(~free)
-        drain, couplings = self.drain.copy(), []
+        row_sums, couplings = self.row_sums.copy(), []
         for axis, coupling in enumerate(self.couplings):
             before, after = (_neighbours(fixed, axis, step, free.shape[axis]) for step in (-1, 1))
-            # what flows to a fixed node is a drain of its neighbour
-            drain[before] += coupling[before]
-            drain[after] += coupling[fixed]
+            # what flows to a fixed node counts in its neighbour's row sum
+            row_sums[before] += coupling[before]
+            row_sums[after] += coupling[fixed]
             kept = coupling.copy()
             kept[fixed] = 0.0
             kept[before] = 0.0
             couplings.append(kept)
-        drain[fixed] = 0.0
-        return FiniteVolumes(tuple(couplings), drain)
+        row_sums[fixed] = 0.0
+        return FiniteVolumes(tuple(couplings), row_sums)
 
     def matrix(self, dtype: np.dtype) -> sp.dia_array:
         """A, (nodes, nodes), by its diagonals."""
-        nodes = self.drain.size
+        nodes = self.row_sums.size
         parts = list(self._below_diagonal())
         distances = sorted({distance for distance, _ in parts})
         offsets = [0, *distances, *(-distance for distance in distances)]
@@ -234,21 +234,21 @@ def finite_volumes(
     `couplings` are those of a medium with the same diffusivity, step and boundaries, if there is
     one.
     """
-    drain = np.empty(lattice)
-    drain[...] = medium.decay
+    row_sums = np.empty(lattice)
+    row_sums[...] = medium.decay
     for axis, (part, name) in enumerate(zip(medium.diffusivities, medium.boundaries, strict=True)):
         diffusivity = np.moveaxis(np.broadcast_to(part, lattice), axis, 0)
         for edge, side in zip((0, -1), both_sides(name), strict=True):
             if side == "absorbing":
-                np.moveaxis(drain, axis, 0)[edge] += diffusivity[edge] / medium.step**2
+                np.moveaxis(row_sums, axis, 0)[edge] += diffusivity[edge] / medium.step**2
     if unit != 1:
-        drain /= unit
+        row_sums /= unit
     if not couplings:
         couplings = tuple(_coupling(lattice, medium, axis) for axis in range(len(lattice)))
         if unit != 1:
             for coupling in couplings:
                 coupling /= unit
-    return FiniteVolumes(couplings, drain)
+    return FiniteVolumes(couplings, row_sums)
 
 
 def _coupling(lattice: tuple[int, ...], medium: Medium, axis: int) -> NDArray[np.float64]:

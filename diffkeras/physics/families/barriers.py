@@ -2,8 +2,8 @@
 
 The samples are divided into parts by their inputs (k-means). Each part, and all of them together,
 has two barriers, for the residuals of predictions and of fields that the multigrid cycle has
-corrected once. Each is made for the least drain and slopes of the part's samples, and for a profile
-that the residuals of its samples have: their root mean square, plus a floor.
+corrected once. Each is made for the least row sums and slopes of the part's samples, and for a
+profile that the residuals of its samples have: their root mean square, plus a floor.
 """
 
 import warnings
@@ -116,7 +116,9 @@ def barriers_of(
     attempt = np.quantile(ratios[:, 1], WORTH_TRYING, method="higher")
     near = 1 / np.maximum(np.quantile(ratios[:, 3:], AS_A_RULE, axis=0, method="higher"), 1.0)
     typical = np.median(ratios[:, 2])
-    return Barriers(fields, barriers.usual_drain, *map(np.asarray, (plain, attempt, near, typical)))
+    return Barriers(
+        fields, barriers.usual_row_sums, *map(np.asarray, (plain, attempt, near, typical))
+    )
 
 
 def _parts(inputs: NDArray[np.float64]) -> list[NDArray[np.intp]]:
@@ -139,16 +141,16 @@ def _pair(proofs: FamilyProofs, samples: list[Sample], margin: float) -> NDArray
     whose diffusivity doesn't vary.
     """
     volumes = proofs.equations.volumes
-    least = np.full(volumes.drain.shape, np.inf)
-    squares = np.zeros((2, *volumes.drain.shape))
+    least = np.full(volumes.row_sums.shape, np.inf)
+    squares = np.zeros((2, *volumes.row_sums.shape))
     for problem, _, field in samples:
         try:
             after, _, residuals = _once_corrected(proofs, problem, field)
         except ConvergenceError:
             return None
         equations = proofs.equations_of(problem)
-        drain = equations.volumes.drain if margin else volumes.drain
-        np.minimum(least, drain + margin * equations.slope(after), out=least)
+        row_sums = equations.volumes.row_sums if margin else volumes.row_sums
+        np.minimum(least, row_sums + margin * equations.slope(after), out=least)
         for total, residual in zip(squares, residuals, strict=True):
             if size := float(np.abs(residual).mean()):
                 total += (residual / size) ** 2
@@ -156,7 +158,7 @@ def _pair(proofs: FamilyProofs, samples: list[Sample], margin: float) -> NDArray
     for profile in np.sqrt(squares):
         mean = float(profile.mean())
         profile = profile / mean + FLOOR if mean > 0 else np.ones(profile.shape)
-        barriers.append(barrier_of(proofs.equations, least - volumes.drain, profile))
+        barriers.append(barrier_of(proofs.equations, least - volumes.row_sums, profile))
     return None if any(barrier is None for barrier in barriers) else np.array(barriers)
 
 
@@ -166,10 +168,10 @@ def _once_corrected(
     """The field after one cycle, how large the correction is, and both residuals."""
     equations = proofs.equations_of(problem)
     residual = equations.of(field)
-    move = LinearSteps(equations).solve(equations.slope(field), residual, Goal(error=np.inf))
+    step = LinearSteps(equations).solve(equations.slope(field), residual, Goal(error=np.inf))
     equations.release()
-    after = corrected(equations, field, move.solution)
-    return after, move.first_estimate, [residual, equations.of(after)]
+    after = corrected(equations, field, step.solution)
+    return after, step.first_estimate, [residual, equations.of(after)]
 
 
 def _ratios(proofs: FamilyProofs, sample: Sample) -> tuple[float, float, float, float, float]:
@@ -179,7 +181,7 @@ def _ratios(proofs: FamilyProofs, sample: Sample) -> tuple[float, float, float, 
     those of fields that are corrected once and twice to their last correction.
     """
     problem, plain, field = sample
-    equations, size = proofs.equations_of(problem), largest(field)
+    equations, size = proofs.equations_of(problem), largest(field) or 1.0
 
     def bound(kind: int, field: NDArray[np.float64], residual: NDArray[np.float64]) -> float:
         return proofs.bound(kind, equations, field, residual).highest
@@ -187,9 +189,9 @@ def _ratios(proofs: FamilyProofs, sample: Sample) -> tuple[float, float, float, 
     once, first, (residual, after_once) = _once_corrected(proofs, problem, field)
     twice, second, (_, after_twice) = _once_corrected(proofs, problem, once)
     return (
-        bound(PREDICTED, plain, equations.of(plain)) / size if size else np.inf,
-        bound(PREDICTED, field, residual) / size if size else np.inf,
-        first / size if size else 0.0,
+        bound(PREDICTED, plain, equations.of(plain)) / size,
+        bound(PREDICTED, field, residual) / size,
+        first / size,
         bound(CORRECTED, once, after_once) / first if first else 1.0,
         bound(CORRECTED, twice, after_twice) / second if second else 1.0,
     )

@@ -1,11 +1,11 @@
 """The equations of a family's problems, computed in less time by what they share.
 
-Where no diffusivity varies, the operators of two problems differ by their drains only. So one of
+Where no diffusivity varies, the operators of two problems differ by their row sums only. So one of
 them, A, is a sparse matrix that is made once, and another one is A + Δ with an array Δ. Uptake is
 computed on the nodes that take up, often a small share.
 
 A matrix loses digits that differences of neighbours keep (`FiniteVolumes.apply_with_sizes`), which
-doesn't count at the tolerances of predictions. An entry of its diagonal, the sum of a drain (six
+doesn't count at the tolerances of predictions. An entry of its diagonal, the sum of a row sum (six
 roundings) and couplings (two), has at most 12 roundings, of six sums; the product and the sum over
 a row add seven, and the sums with Δ u, s and φ three.
 """
@@ -31,7 +31,7 @@ class SharedOperator:
     Attributes:
         equations: of that problem.
         matrix: A, sparse (n, n), with rows of 0 on the fixed nodes.
-        largest_drain: the largest drain of A on any node.
+        largest_row_sum: the largest row sum of A on any node.
         reach: of A, see `FiniteVolumes`.
         spares: cycles that aren't used any more, whose memory the next ones take; threads get
             different ones.
@@ -43,7 +43,7 @@ class SharedOperator:
         free = equations.free.ravel()
         for diagonal, offset in zip(self.matrix.data, self.matrix.offsets, strict=True):
             diagonal *= np.roll(free, offset)  # an entry is stored in its column's place
-        self.largest_drain = float(equations.volumes.drain.max())
+        self.largest_row_sum = float(equations.volumes.row_sums.max())
         self.reach = equations.volumes.reach
         self.spares: list[BlockCycle] = []
         self._taking: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
@@ -56,12 +56,12 @@ class SharedOperator:
         shared = SharedEquations(problem, self)
         return shared if shared._couplings else Equations(problem, self.equations)
 
-    def cycle_plus(self, drain: NDArray[np.float64]) -> BlockCycle:
-        """The multigrid cycle of A + diag(drain) on the free nodes, for a drain on the lattice."""
+    def cycle_plus(self, added: NDArray[np.float64]) -> BlockCycle:
+        """The multigrid cycle of A + diag(added) on the free nodes."""
         try:
-            return self.equations.cycle.plus(drain, self.spares.pop())
+            return self.equations.cycle.plus(added, self.spares.pop())
         except IndexError:
-            return self.equations.cycle.plus(drain)
+            return self.equations.cycle.plus(added)
 
     def taking(self, capacity: NDArray) -> NDArray[np.intp] | None:
         """The free nodes where a capacity, on the lattice, isn't 0; None if these are many.
@@ -86,29 +86,29 @@ class SharedEquations(Equations):
         self._shared = shared
 
     def cycle_at(self, slope: NDArray | float) -> BlockCycle:
-        """See `Equations`: the other problem's cycle, with another drain, for these very slopes."""
-        if self._steeper is None or self._steeper[0] is not slope:
+        """See `Equations`: the other problem's cycle with other row sums, for these slopes."""
+        if self._cycle_of_slope is None or self._cycle_of_slope[0] is not slope:
             self.release()
-            drain = self.volumes.drain - self._shared.equations.volumes.drain
-            drain += slope
-            drain *= self.free
-            self._steeper = slope, self._shared.cycle_plus(drain)
-        return self._steeper[1]
+            added = self.volumes.row_sums - self._shared.equations.volumes.row_sums
+            added += slope
+            added *= self.free
+            self._cycle_of_slope = slope, self._shared.cycle_plus(added)
+        return self._cycle_of_slope[1]
 
     def release(self) -> None:
         """Give the memory of the last cycle, which isn't used any more, to the next problem's."""
-        if self._steeper is not None:
-            self._shared.spares.append(self._steeper[1])
-            self._steeper = None
+        if self._cycle_of_slope is not None:
+            self._shared.spares.append(self._cycle_of_slope[1])
+            self._cycle_of_slope = None
 
     @cached_property
     def change(self) -> NDArray[np.float64] | float:
-        """What is added to the drain of the other problem on the free nodes."""
+        """What is added to the row sums of the other problem on the free nodes."""
         shared = self._shared.equations
         decays = [each.problem.medium.decay for each in (self, shared)]
-        if not any(map(np.ndim, decays)):  # the sides' drains are the same
+        if not any(map(np.ndim, decays)):  # what the sides add is the same
             return float(decays[0] / self.unit - decays[1] / self.unit)
-        return self.volumes.drain - shared.volumes.drain
+        return self.volumes.row_sums - shared.volumes.row_sums
 
     @cached_property
     def nodes(self) -> NDArray[np.intp] | None:
@@ -133,8 +133,8 @@ class SharedEquations(Equations):
             return super().of(field)
         result = (self._shared.matrix @ field.ravel()).reshape(field.shape)
         result += self.change * field
-        if self.supply is not None:
-            result -= self.supply
+        if self.production is not None:
+            result -= self.production
         if self.law is not None and self.nodes is not None:
             result.reshape(-1)[self.nodes] += self.law.rate(field.take(self.nodes))
         elif self._uptake is not None:
@@ -150,22 +150,22 @@ class SharedEquations(Equations):
     @cached_property
     def most_slopes(self) -> float:
         """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
-        # of A, and of Δ by both drains
-        most = self._largest_drains + self._shared.largest_drain + 2 * self._shared.reach
+        # of A, and of Δ by both row sums
+        most = self._largest_row_sums + self._shared.largest_row_sum + 2 * self._shared.reach
         return most + self.law.steepest if self.law else most
 
     @property
-    def _largest_drains(self) -> float:
-        """At least the drains of both problems on any node together."""
-        return 2 * self._shared.largest_drain + float(np.max(np.abs(self.change)))
+    def _largest_row_sums(self) -> float:
+        """At least the row sums of both problems on any node together."""
+        return 2 * self._shared.largest_row_sum + float(np.max(np.abs(self.change)))
 
     def least_operator(self, field: NDArray[np.float64], radius: float) -> NDArray[np.float32]:
-        """See `Equations`: what drain and slopes add to the other problem's drain, on the lattice.
+        """See `Equations`: what is added to the other problem's row sums, slopes included.
 
         Where the sum is rounded to single precision, that is relative.
         """
         result = np.empty(self.lattice, np.float32)
-        change = self.change - 4 * EPSILON * self._largest_drains
+        change = self.change - 4 * EPSILON * self._largest_row_sums
         if self.law is None or self.nodes is None:
             np.add(change, super().least_slope(field, radius), out=result, casting="same_kind")
             return result

@@ -75,9 +75,11 @@ class Galerkin:
             row[:] = equations.volumes.apply(field).ravel()
         self._operator = _products(applied, rows)  # V A Rᵀ
         self._of_values = _products(applied, family.rows_of_values())  # for parameters and 1
-        supply = np.zeros(nodes) if equations.supply is None else equations.supply.ravel()
-        self._supply = _products(modes, supply[None])[:, 0]
-        # what one unit more of a parameter adds to operator and supply, by its number
+        production = (
+            np.zeros(nodes) if equations.production is None else equations.production.ravel()
+        )
+        self._production = _products(modes, production[None])[:, 0]
+        # what one unit more of a parameter adds to operator and production, by its number
         self._decays: dict[int, NDArray[np.float64]] = {}
         self._productions: dict[int, NDArray[np.float64]] = {}
         for number, parameter in enumerate(family.parameters):
@@ -158,7 +160,7 @@ class Galerkin:
         operator = self._operator.copy()
         for number, matrix in self._decays.items():
             operator += change[number] * matrix
-        constant = self._of_values @ np.append(point, 1.0) - self._supply
+        constant = self._of_values @ np.append(point, 1.0) - self._production
         for number, vector in self._productions.items():
             constant -= change[number] * vector
         return operator, constant

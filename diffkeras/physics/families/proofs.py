@@ -44,8 +44,8 @@ class Barriers(NamedTuple):
 
     Attributes:
         fields: (2, j, *lattice) float32, those for predictions and those for corrected fields.
-        usual_drain: on the lattice, what problems of the family usually add to the drain of the one
-            with the slowest decay, by their own drains and slopes; 0 if the diffusivity varies.
+        usual_row_sums: on the lattice, what problems of the family usually add to the row sums of
+            the one with the slowest decay, by their own and by slopes; 0 if the diffusivity varies.
         regression_bound: the bound, relative to the field's size, that three quarters of the
             predictions by regression alone have.
         try_above: the same that a tenth of the other predictions have. Where so large a bound is
@@ -57,7 +57,7 @@ class Barriers(NamedTuple):
     """
 
     fields: NDArray[np.float32]
-    usual_drain: NDArray[np.float32]
+    usual_row_sums: NDArray[np.float32]
     regression_bound: NDArray[np.float64]
     try_above: NDArray[np.float64]
     correction_shares: NDArray[np.float64]
@@ -111,8 +111,10 @@ class FamilyProofs:
         free = self.equations.free
         self._shared = SharedOperator(self.equations)
         self._usual: BlockCycle | None = None
-        if barriers is not None and barriers.usual_drain.any():
-            self._usual = self.equations.cycle.plus(barriers.usual_drain.astype(np.float64) * free)
+        if barriers is not None and barriers.usual_row_sums.any():
+            self._usual = self.equations.cycle.plus(
+                barriers.usual_row_sums.astype(np.float64) * free
+            )
         self._choices = [
             BarrierChoice(
                 [Barrier(field * free.astype(np.float64), self.equations) for field in each]
@@ -203,17 +205,17 @@ class FamilyProofs:
         steps, slope = LinearSteps(equations), equations.slope(field)
         for corrections in range(MOST_CORRECTIONS):
             try:
-                move = steps.solve(slope, residual, Goal(error=aim))
+                step = steps.solve(slope, residual, Goal(error=aim))
             except ConvergenceError:
                 return None
-            field = corrected(equations, field, move.solution)
-            needed = OWN * move.first_estimate if needed is None else needed
+            field = corrected(equations, field, step.solution)
+            needed = OWN * step.first_estimate if needed is None else needed
             residual, proof = self._proof(CORRECTED, equations, field, needed)
             if proof is not None:
                 equations.release()
                 return Enclosed(field, proof, steps.iterations + corrections + 1)
             aim = CLOSER * min(aim, float(self.barriers.correction_shares[1]) * needed)
-            if move.first_estimate > WIDE * largest(field):
+            if step.first_estimate > WIDE * largest(field):
                 slope = equations.slope(field)
         return None
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.families.family import Family
-from diffkeras.physics.problem.maps import PARTS, maps_of
+from diffkeras.physics.problem.maps import MAPS, maps_of
 
 
 def maps_by_parameters(family: Family, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
@@ -21,5 +21,5 @@ def maps_by_parameters(family: Family, names: Sequence[str]) -> dict[str, NDArra
     """
     rows = {"source_image": family.rows_of_values()}
     for name, values in maps_of(family.problem, names).items():
-        rows[name] = family.rows_of(PARTS[name], values)
+        rows[name] = family.rows_of(MAPS[name], values)
     return rows

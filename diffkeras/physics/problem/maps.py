@@ -13,8 +13,8 @@ from diffkeras.physics.problem.parts import parts_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.uptake import MichaelisMenten
 
-# the part (`parts_of`) that each map shows
-PARTS = {
+# the part (`parts_of`) that each map shows, in the order of a network's channels
+MAPS = {
     "diffusivity": "diffusivity",
     "decay": "decay",
     "uptake": "uptake.maximum",
@@ -39,7 +39,7 @@ def maps_of(problem: Problem, names: Sequence[str]) -> dict[str, NDArray[np.floa
     maps = {}
     for name in names:
         each = [
-            np.broadcast_to(_value(image, PARTS[name]), problem.lattice) for image in problem.images
+            np.broadcast_to(_value(image, MAPS[name]), problem.lattice) for image in problem.images
         ]
         maps[name] = np.stack(each) if problem.is_batch else each[0]
     return maps

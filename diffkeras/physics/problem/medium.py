@@ -108,22 +108,24 @@ class Medium(ShortRepr, ExplainedKeywords):
                 "step must be a number, and arrays of diffusivity and decay have one shape, not "
                 + " and ".join(map(str, sorted(shapes)))
             )
-        extremes = [f(part) for part in self.diffusivities for f in (np.min, np.max)]
-        low, high = float(min(extremes)), float(max(extremes))
+        lowest, largest = zip(*map(_range_of, self.diffusivities), strict=True)
+        low, high = min(lowest), max(largest)
         limit = MOST_ANISOTROPIC if self.is_uniform else MOST_CONTRAST
         if high > limit * low:
             raise PhysicsError(
                 f"the diffusivities go from {low:.9g} to {high:.9g}; they may differ by a "
                 f"factor of {limit:g} at most"
             )
-        decays = np.atleast_1d(self.decay)
-        with np.errstate(over="ignore"):  # infinite is too fast
-            shares = decays[decays > 0] / high * self.step * self.step
-        if shares.size and not (shares.min() >= SLOWEST and shares.max() <= FASTEST):
-            raise PhysicsError(
-                f"decay is {shares.min():.0e} to {shares.max():.0e} D/h², the rate of diffusion "
-                f"over one lattice step; it must be 0 or {SLOWEST:g} to {FASTEST:g} of that"
-            )
+        decay = self.decay[self.decay > 0] if isinstance(self.decay, np.ndarray) else self.decay
+        if np.size(decay) and np.any(decay):
+            # no array, so that it is infinite without a warning where it is too fast
+            slow, fast = (each / high * self.step * self.step for each in _range_of(decay))
+            if not (slow >= SLOWEST and fast <= FASTEST):
+                raise PhysicsError(
+                    f"is {slow:.0e} to {fast:.0e} D/h², the rate of diffusion over one lattice "
+                    f"step; it must be 0 or {SLOWEST:g} to {FASTEST:g} of that",
+                    "decay",
+                )
 
     @classmethod
     def of(
@@ -311,15 +313,17 @@ class Medium(ShortRepr, ExplainedKeywords):
         """The power of 2 [1/time] by which `normalised` divides D/h² and γ."""
         return _power_of_two(self._largest) / _power_of_two(self.step) ** 2
 
-    @property
+    @cached_property
     def _largest(self) -> float:
-        return max(float(np.max(part)) for part in self.diffusivities)
+        return max(_range_of(part)[1] for part in self.diffusivities)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Medium):
             return NotImplemented
         if (self.step, self.sides) != (other.step, other.sides):
             return False
+        if self.is_uniform and other.is_uniform:
+            return (self.diffusivities, self.decay) == (other.diffusivities, other.decay)
         pairs = zip(
             (*self.diffusivities, self.decay), (*other.diffusivities, other.decay), strict=True
         )
@@ -329,6 +333,13 @@ class Medium(ShortRepr, ExplainedKeywords):
         if not self.is_uniform:
             raise TypeError("a medium that varies over the lattice can't be hashed")
         return hash((self.diffusivities, self.decay, self.step, self.sides))
+
+
+def _range_of(values: NodeValues) -> tuple[float, float]:
+    """The least and the largest value."""
+    if isinstance(values, np.ndarray):
+        return float(values.min()), float(values.max())
+    return values, values
 
 
 def _power_of_two(value: float) -> float:

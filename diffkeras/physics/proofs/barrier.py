@@ -64,32 +64,32 @@ class Barrier:
 
         Args:
             operator: A + d, rounded down, of a problem with the same fixed nodes; or, for the same
-                couplings, less than what is added to the drain that the barrier was made for.
+                couplings, less than what is added to the row sums that the barrier was made for.
             residual: F, on the lattice, 0 on the fixed nodes.
             rounding: at least its error on any node.
         """
         size = largest(residual) + rounding
         if size == 0:
             return 0.0
-        supply = self._supply(operator)
-        is_barrier = supply.min() > TINY and self.highest < HIGHEST
+        applied = self._applied_by(operator)
+        is_barrier = applied.min() > TINY and self.highest < HIGHEST
         if not (is_barrier and SMALLEST < size < np.inf):
             return np.inf
         ratio = np.empty(residual.shape, np.float32)
         np.multiply(residual, 1 / size, out=ratio, casting="same_kind")
         np.abs(ratio, out=ratio)
         ratio += np.float32(rounding / size + TINY)
-        ratio /= supply
+        ratio /= applied
         return size * float(ratio.max()) * (1 + SINGLE)
 
-    def _supply(self, operator: FiniteVolumes | NDArray[np.float32]) -> NDArray[np.float32]:
+    def _applied_by(self, operator: FiniteVolumes | NDArray[np.float32]) -> NDArray[np.float32]:
         """At most (A + d) w on the lattice, for the operator A + d of any problem."""
         if not isinstance(operator, FiniteVolumes):
             change = operator
         elif operator.couplings is not self.volumes.couplings:
             return self._applied(operator)
         else:
-            change = (operator.drain - self.volumes.drain).astype(np.float32)
+            change = (operator.row_sums - self.volumes.row_sums).astype(np.float32)
         change = np.minimum(change, np.float32(HIGHEST))
         result = change * self.less
         if not change.min() >= 0:
@@ -119,7 +119,7 @@ class BarrierChoice:
         self._nodes = nodes[:: -(-nodes.size // LOOKED_AT)]
         self._fields = np.stack([barrier.less.take(self._nodes) for barrier in barriers])
         self._applied = np.stack([barrier.applied.take(self._nodes) for barrier in barriers])
-        self._drain = barriers[0].volumes.drain.take(self._nodes)
+        self._row_sums = barriers[0].volumes.row_sums.take(self._nodes)
         self._highest = np.array([barrier.highest for barrier in barriers])
 
     def bound(
@@ -131,14 +131,14 @@ class BarrierChoice:
         constant is infinite. Arguments are those of `Barrier.bound`.
         """
         if isinstance(operator, FiniteVolumes):
-            change = (operator.drain.take(self._nodes) - self._drain).astype(np.float32)
+            change = (operator.row_sums.take(self._nodes) - self._row_sums).astype(np.float32)
         else:
             change = operator.take(self._nodes)
-        supply = change * self._fields
-        supply += self._applied
+        applied = change * self._fields
+        applied += self._applied
         sizes = np.abs(residual.take(self._nodes)).astype(np.float32)
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratios = np.where(supply > 0, sizes / supply, np.inf)
+            ratios = np.where(applied > 0, sizes / applied, np.inf)
         likely = np.argsort(ratios.max(axis=1) * self._highest, kind="stable")[:TRIED]
         for number in dict.fromkeys([*likely.tolist(), 0]):
             barrier = self._barriers[number]
@@ -179,10 +179,10 @@ def barrier_of(
         profile: g > 0, (rows, columns).
     """
     try:
-        move = LinearSteps(equations).solve(
+        step = LinearSteps(equations).solve(
             slope, profile * equations.free, Goal(reduction=REDUCTION)
         )
     except ConvergenceError:  # nothing is lost
         return None
-    field = np.maximum(move.solution, 0.0)
+    field = np.maximum(step.solution, 0.0)
     return field if field.any() else None

@@ -113,9 +113,9 @@ class RingCorrection:
         the computed sum over that is subtracted evenly from the ring. Where A is deflated, A₀⁻¹
         gives only γ/κ of the mean, and the constant is the rest.
         """
-        equations, operator, supply = self.equations, self.operator, self.equations.supply
-        if supply is not None and not equations.ring.size:
-            return particular_field(equations, supply)
+        equations, operator, production = self.equations, self.operator, self.equations.production
+        if production is not None and not equations.ring.size:
+            return particular_field(equations, production)
         low, high = self.limits
         # numbers far outside only add rounding, but clipping a slight excess would make jumps as
         # described
@@ -125,7 +125,7 @@ class RingCorrection:
         inside[equations.ring.nodes] = False
         np.copyto(clipped, equations.values.clip(*self.ring_limits), where=inside)
         density = operator.apply(clipped)
-        np.copyto(density, 0.0 if supply is None else supply, where=~equations.fixed)
+        np.copyto(density, 0.0 if production is None else production, where=~equations.fixed)
         constant = 0.0
         if operator.closed and equations.ring.size:
             excess = density.sum() - operator.decay * clipped.sum()
@@ -149,9 +149,9 @@ class RingCorrection:
     def limits(self) -> tuple[float, float]:
         """Between them lies u: by the maximum principle, and |A_ff⁻¹s| ≤ ‖A_ff⁻¹‖∞ max|s|."""
         low, high = self.ring_limits
-        if self.equations.supply is None:
+        if self.equations.production is None:
             return low, high
-        most = self.inverse_norm * self.equations.largest_supply
+        most = self.inverse_norm * self.equations.largest_production
         return low - most, high + most
 
     def mismatch(

@@ -40,8 +40,8 @@ def rounding_allowance(
     operator, free = equations.operator, equations.free
     if operator.deflated and free.all():
         return _allowance_of_balance(equations, fields[0])
-    supply = 0.0 if equations.supply is None else equations.supply
-    residual = float(_residual(operator, fields[0], supply).max(where=free, initial=0.0))
+    production = 0.0 if equations.production is None else equations.production
+    residual = float(_residual(operator, fields[0], production).max(where=free, initial=0.0))
     # the others are usually small, so a rough bound of their rounding will do
     for field in fields[1:]:
         residual += float(np.abs(operator.apply(field)).max(where=free, initial=0.0))
@@ -53,19 +53,19 @@ def rounding_allowance(
 
 
 def _residual(
-    operator: SpectralOperator, field: NDArray[np.float64], supply: NDArray[np.float64] | float
+    operator: SpectralOperator, field: NDArray[np.float64], production: NDArray[np.float64] | float
 ) -> NDArray[np.float64]:
     """At least |A f − s| on each node."""
-    return np.abs(operator.apply(field) - supply) + operator.volumes.rounding(field)
+    return np.abs(operator.apply(field) - production) + operator.volumes.rounding(field)
 
 
 def _allowance_of_balance(equations: Equations, field: NDArray[np.float64]) -> float:
     """The bound of |A⁻¹ρ| of a deflated operator where no node is fixed, so that γ > 0."""
     operator = equations.operator
-    supply = np.zeros(field.shape) if equations.supply is None else equations.supply
-    residual = float(_residual(operator, field, supply).max()) * SLACK
+    production = np.zeros(field.shape) if equations.production is None else equations.production
+    residual = float(_residual(operator, field, production).max()) * SLACK
     spread = math.sqrt(field.size) * residual / operator.constant_eigenvalue
-    produced = math.fsum(supply.ravel().tolist())
+    produced = math.fsum(production.ravel().tolist())
     lost = operator.decay * math.fsum(field.ravel().tolist())
     rounding = 4 * EPSILON * (abs(produced) + abs(lost))
     imbalance = (abs(lost - produced) + rounding) / operator.decay / field.size
@@ -95,11 +95,11 @@ def inverse_norm_bound(equations: Equations) -> float:
         for axis, coupling in zip(operator.axes, operator.couplings, strict=True)
     )
     if bound > longest and ring.size:
-        bound = min(bound, _drained_barrier(operator, ring))
+        bound = min(bound, _barrier_of_ring(operator, ring))
     return bound
 
 
-def _drained_barrier(operator: SpectralOperator, ring: Ring) -> float:
+def _barrier_of_ring(operator: SpectralOperator, ring: Ring) -> float:
     density = np.ones(operator.lattice)
     density[ring.nodes] -= density.size / ring.size
     barrier = operator.inverse(density)

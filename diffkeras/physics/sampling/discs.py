@@ -136,15 +136,16 @@ def check_values(values: ValueDistribution) -> None:
     elif isinstance(values, str) and values in ("uniform", "constant"):
         return
     raise PhysicsError(
-        "values must be uniform, constant, (log_uniform, smallest) or (scaled_uniform, smallest) "
-        f"with a smallest value in (0, 1], not {repr(values)[:SHOWN]}"
+        "must be uniform, constant, (log_uniform, smallest) or (scaled_uniform, smallest) with a "
+        f"smallest value in (0, 1], not {repr(values)[:SHOWN]}",
+        "values",
     )
 
 
 def check_placement(placement: Placement) -> None:
     """Raise a PhysicsError for anything but a `Placement`."""
     if not isinstance(placement, Placement):
-        raise PhysicsError(f"placement must be a Placement, not {repr(placement)[:SHOWN]}")
+        raise PhysicsError(f"must be a Placement, not {repr(placement)[:SHOWN]}", "placement")
 
 
 def _check_packing_bound(count: int, lattice: tuple[int, ...], radius: float) -> None:

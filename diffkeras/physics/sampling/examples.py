@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PackingError, PhysicsError
 from diffkeras.physics.arguments import ExplainedKeywords, check_count, check_lattice, check_whole
-from diffkeras.physics.problem.maps import problem_of_maps
+from diffkeras.physics.problem.maps import MAPS, problem_of_maps
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sources import Sources, production_of
@@ -35,7 +35,6 @@ from diffkeras.physics.sampling.placement import Placement
 from diffkeras.physics.sampling.tissue_sampler import TissueSampler
 from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.steady_state import solve
-from diffkeras.representation.network_input import MAPS
 from diffkeras.system.process_pool import ProcessPool
 
 # a stream's examples are those of no split
@@ -121,7 +120,7 @@ class ExampleRecipe(ExplainedKeywords):
         object.__setattr__(self, "count", check_whole("the source count", self.count, 0))
         object.__setattr__(self, "lattice", check_lattice(self.lattice))
         if not isinstance(self.medium, Medium):
-            raise PhysicsError(f"medium must be a Medium, not a {type(self.medium).__name__}")
+            raise PhysicsError(f"must be a Medium, not a {type(self.medium).__name__}", "medium")
         check_whole("seed", self.seed, 0, 2**128)
         check_radius(self.radius)
         check_values(self.values)
@@ -132,8 +131,8 @@ class ExampleRecipe(ExplainedKeywords):
             shortest, longest = map(self.medium.with_diffusion_length, self.diffusion_length)
             if shortest.decay < longest.decay:
                 raise PhysicsError(
-                    "diffusion_length must be a range [shortest, longest], not "
-                    f"{self.diffusion_length}"
+                    f"must be a range [shortest, longest], not {self.diffusion_length}",
+                    "diffusion_length",
                 )
         self._check_kind()
         self._check_tissue()
@@ -141,29 +140,32 @@ class ExampleRecipe(ExplainedKeywords):
     def _check_kind(self) -> None:
         for name in ("production", "divide_by_maximum"):
             if not isinstance(getattr(self, name), bool):
-                raise PhysicsError(f"{name} must be True or False, not {getattr(self, name)!r:.60}")
+                raise PhysicsError(f"must be True or False, not {getattr(self, name)!r:.60}", name)
         if not self.production and self.divide_by_maximum:
             raise PhysicsError(
-                "divide_by_maximum True needs sources that produce; fields of fixed values have "
-                "the maximum 1 already"
+                "True needs sources that produce; fields of fixed values have the maximum 1 "
+                "already",
+                "divide_by_maximum",
             )
         if not self.production and self.placement.overlap:
             raise PhysicsError(
-                "overlap True needs sources that produce; a node can't hold the values of two discs"
+                "True needs sources that produce; a node can't hold the values of two discs",
+                "overlap",
             )
         if self.production and self.diffusion_length is None and not self.medium.decay:
             raise PhysicsError(
-                "decay 0 gives fields of 0, as sources that produce add the decay times their "
-                "value; choose a larger one, or sources of fixed values"
+                "0 gives fields of 0, as sources that produce add the decay times their value; "
+                "choose a larger one, or sources of fixed values",
+                "decay",
             )
 
     def _check_tissue(self) -> None:
         if self.tissue is None:
             return
         if not isinstance(self.tissue, TissueSampler):
-            raise PhysicsError(f"tissue must be a TissueSampler, not {self.tissue!r:.60}")
+            raise PhysicsError(f"must be a TissueSampler, not {self.tissue!r:.60}", "tissue")
         if self.production:
-            raise PhysicsError("tissue needs sources of fixed values; leave out production")
+            raise PhysicsError("needs sources of fixed values; leave out production", "tissue")
         if self.diffusion_length is not None:
             raise PhysicsError("diffusion_length and tissue both set the decay; leave one out")
         self.tissue.check(self.lattice, self.medium)

@@ -54,18 +54,18 @@ class Placement:
     def __post_init__(self) -> None:
         if self.kind not in get_args(PlacementKind):
             raise PhysicsError(
-                f"kind {self.kind!r:.60} is unknown; choose uniform, clustered or edge"
+                f"{self.kind!r:.60} is unknown; choose uniform, clustered or edge", "kind"
             )
         if not isinstance(self.overlap, bool):
-            raise PhysicsError(f"overlap must be True or False, not {self.overlap!r:.60}")
+            raise PhysicsError(f"must be True or False, not {self.overlap!r:.60}", "overlap")
         check_whole("clusters", self.clusters, 1, MOST_CLUSTERS)
         spread, margin = check_number("spread", self.spread), check_number("margin", self.margin)
         if not 0 < spread <= LARGEST_PLACE:
             raise PhysicsError(
-                f"spread must be above 0 and at most {LARGEST_PLACE:g}, not {spread}"
+                f"must be above 0 and at most {LARGEST_PLACE:g}, not {spread}", "spread"
             )
         if not 0 <= margin <= LARGEST_PLACE:
-            raise PhysicsError(f"margin must be 0 to {LARGEST_PLACE:g}, not {margin}")
+            raise PhysicsError(f"must be 0 to {LARGEST_PLACE:g}, not {margin}", "margin")
         # one spelling of each number, as its text is part of a dataset's name: no 20 or -0.0
         object.__setattr__(self, "spread", spread)
         object.__setattr__(self, "margin", margin + 0.0)

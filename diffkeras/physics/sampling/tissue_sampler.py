@@ -63,7 +63,7 @@ class TissueSampler:
         secretion: range of what each of these releases [concentration/time], log-uniform.
 
     Raises:
-        PhysicsError: a range that descends or leaves its limits; the message names it.
+        PhysicsError: a range that descends or leaves its limits; `argument` is its name.
 
     Example:
         >>> tissue = TissueSampler(cells=(10, 20)).sample(64, rng=0)
@@ -207,8 +207,9 @@ class TissueSampler:
         rows, columns = check_lattice(lattice)
         if self.regions[1] > rows * columns:
             raise PhysicsError(
-                f"regions must be at most {rows * columns}, the nodes of {rows}×{columns}, not "
-                f"{self.regions[1]}"
+                f"must be at most {rows * columns}, the nodes of {rows}×{columns}, not "
+                f"{self.regions[1]}",
+                "regions",
             )
         return rows, columns
 
@@ -226,7 +227,7 @@ def check_range(name: str, value: Any) -> Any:
     kind = "whole number" if name in WHOLE else "number"
     if len(pair) != 2:
         raise PhysicsError(
-            f"{name} must be a {kind} or a range (smallest, largest), not {repr(value)[:SHOWN]}"
+            f"must be a {kind} or a range (smallest, largest), not {repr(value)[:SHOWN]}", name
         )
     if name in WHOLE:
         ends: list[float] = [check_whole(name, end, int(least), int(most)) for end in pair]
@@ -234,10 +235,10 @@ def check_range(name: str, value: Any) -> Any:
         ends = [check_number(name, end) for end in pair]
     for end in ends:
         if not least <= end <= most:
-            raise PhysicsError(f"{name} must be {least:g} to {most:g}, not {end:g}")
+            raise PhysicsError(f"must be {least:g} to {most:g}, not {end:g}", name)
     if ends[0] > ends[1]:
         raise PhysicsError(
-            f"{name} must be a range (smallest, largest) that ascends, not {repr(value)[:SHOWN]}"
+            f"must be a range (smallest, largest) that ascends, not {repr(value)[:SHOWN]}", name
         )
     return tuple(ends)
 

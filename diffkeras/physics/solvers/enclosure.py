@@ -87,7 +87,7 @@ class Enclosure:
         """b ≥ 0 with (A + d) b ≥ |F|, d on û ± radius."""
         equations, free = self._equations, self._equations.free
         slope = equations.least_slope(field, radius)
-        operator = equations.steeper(slope)
+        operator = equations.operator_at(slope)
         residual, rounding = equations.of_with_rounding(field, precision)
         np.abs(residual, out=residual)
         residual += rounding

@@ -150,8 +150,8 @@ class LinearSteps:
     def _matrix(self, slope: NDArray | float) -> sp.dia_array:
         """A + d in double precision, (n, n)."""
         volumes, free = self._equations.volumes.on(self._equations.free), self._equations.free
-        drain = (volumes.drain + slope * free).astype(np.float64)
-        return FiniteVolumes(volumes.couplings, drain).matrix(np.dtype(np.float64))
+        row_sums = (volumes.row_sums + slope * free).astype(np.float64)
+        return FiniteVolumes(volumes.couplings, row_sums).matrix(np.dtype(np.float64))
 
     def _set_up(self, matrix: sp.dia_array) -> Function:
         """A V-cycle of algebraic multigrid."""

@@ -43,7 +43,7 @@ def field_of_production(equations: Equations, system: RingSystem, options: Optio
     tolerance, threads = options.tolerance, options.threads
     ring = equations.ring
     field: NDArray = np.zeros(())
-    source, values = equations.supply, equations.ring_values
+    source, values = equations.production, equations.ring_values
     assert source is not None
     size, residual, best = 0.0, np.inf, np.inf
     for step in range(1 + CORRECTIONS):
@@ -111,14 +111,14 @@ def _rounding(equations: Equations, size: float) -> float:
     No entry of A⁻¹ is negative. So max A⁻¹|s| is the `size` of the field if no two productions have
     opposite signs, and otherwise at most ‖A⁻¹‖∞ max|s|.
     """
-    operator, supply = equations.operator, equations.supply
-    assert supply is not None
+    operator, production = equations.operator, equations.production
+    assert production is not None
     if operator.deflated:
-        most = 2 / operator.constant_eigenvalue * equations.largest_supply
-    elif supply.min() >= 0 or supply.max() <= 0:
+        most = 2 / operator.constant_eigenvalue * equations.largest_production
+    elif production.min() >= 0 or production.max() <= 0:
         most = size
     else:
-        most = operator.inverse_norm * equations.largest_supply
+        most = operator.inverse_norm * equations.largest_production
     pairs = len(equations.lattice) / 2  # each axis adds as much
     return pairs * ROUNDING * (1 + math.sqrt(max(equations.lattice))) * most
 
@@ -127,6 +127,6 @@ def _residuals(
     equations: Equations, field: NDArray[np.longdouble]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """s − A u, (rows, columns), 0 on the fixed nodes, and c − u on the ring, (m,)."""
-    missing = np.where(equations.fixed, 0.0, equations.supply - equations.operator.apply(field))
+    missing = np.where(equations.fixed, 0.0, equations.production - equations.operator.apply(field))
     off = equations.ring_values - field[equations.ring.nodes]
     return missing.astype(np.float64), off.astype(np.float64)

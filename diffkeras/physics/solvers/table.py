@@ -41,7 +41,7 @@ def solve_iteratively(equations: Equations, options: Options) -> Solved:
 
 
 def _solve_on_ring(equations: Equations, system: RingSystem, options: Options) -> Solved:
-    solve = field_of_ring if equations.supply is None else field_of_production
+    solve = field_of_ring if equations.production is None else field_of_production
     return solve(equations, system, options)
 
 

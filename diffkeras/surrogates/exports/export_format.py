@@ -113,14 +113,10 @@ def fields_function(surrogate: Surrogate, lattice: Lattice | None = None) -> Any
         (batch, rows, columns, 1).
     """
 
-    def fields(source_images: tf.Tensor, media: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        result = predicted_fields(
-            surrogate.config,
-            lambda x: surrogate.model(x, training=False),
-            source_images,
-            media,
-            xp=ELEMENTARY,
-        )
-        return {"fields": result}
+    def network(x: tf.Tensor) -> tf.Tensor:
+        return surrogate.model(x, training=False)
+
+    def fields(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return {"fields": predicted_fields(surrogate.config, network, inputs, xp=ELEMENTARY)}
 
     return with_named_inputs(fields, input_specs(surrogate, lattice or (None, None)))

@@ -13,7 +13,7 @@ from diffkeras.workflows.study_runs.outcome import Outcome
 
 logger = logging.getLogger(__name__)
 
-RETRY = 5.0  # seconds until a run that another process uses is tried again
+RETRY = 5.0  # seconds until what another process uses is tried again
 
 
 @dataclass(frozen=True)

@@ -33,12 +33,11 @@ from diffkeras.workflows.evaluate_run import evaluate_baselines
 from diffkeras.workflows.generate_datasets import generate
 from diffkeras.workflows.study_runs.one_run import do_run, lock_of
 from diffkeras.workflows.study_runs.processes import run_in_processes
-from diffkeras.workflows.study_runs.queue import RunQueue, RunTask
+from diffkeras.workflows.study_runs.queue import RETRY, RunQueue, RunTask
 
 logger = logging.getLogger(__name__)
 
 RUNS_DIR = Path("saved_models/studies/runs")
-PATIENCE = 5.0  # seconds to wait before what another process uses is tried again
 
 
 @dataclass(frozen=True)
@@ -208,7 +207,7 @@ class _Worker:
         while not queue.empty:
             run = queue.take()
             if run is None:
-                time.sleep(PATIENCE)
+                time.sleep(RETRY)
                 continue
             if not queue.was_in_use(run):
                 seconds = queue.seconds_left()
@@ -260,7 +259,7 @@ def _when_free(do: Callable[[], object]) -> None:
             if not waits:
                 logger.info(f"waiting: {error}")
             waits = True
-            time.sleep(PATIENCE)
+            time.sleep(RETRY)
 
 
 def _command() -> str:

@@ -14,12 +14,13 @@ from diffkeras.physics import Medium, MichaelisMenten, solve
 from diffkeras.physics.equations.equations import find_ring
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.equations.spectral import SpectralOperator
-from diffkeras.representation.network_input import MAPS, map_channels
+from diffkeras.physics.problem.maps import MAPS
+from diffkeras.representation.network_input import channel_of_map
 
 LATTICE = (20, 27)  # odd on some level along both axes
 MEDIUM = Medium(decay=0.02, boundary=("absorbing", "periodic"))
 UNIFORM = nn.LatticeOperator(decay=0.02, boundaries=("absorbing", "periodic"))
-VARYING = nn.LatticeOperator(maps=MAPS[:2])
+VARYING = nn.LatticeOperator(maps=("diffusivity", "decay"))
 EXACT = SpectralOperator(LATTICE, MEDIUM)
 ROWS, COLUMNS = np.ogrid[: LATTICE[0], : LATTICE[1]]
 IMAGE = np.zeros(LATTICE)
@@ -40,13 +41,17 @@ def field():
     return solve(IMAGE, medium=MEDIUM).field
 
 
+def channels_of(maps):
+    return [channel_of_map(name, values, 1.0, 1.0) for name, values in maps.items()]
+
+
 def varying_problem(boundary="absorbing", seed=0):
     """A network input, and the medium and the exact field."""
     rng = np.random.default_rng(seed)
     diffusivity = np.where(np.arange(LATTICE[1]) < 12, 1.0, 0.1) * np.ones((LATTICE[0], 1))
     medium = Medium(diffusivity, 0.2 * (rng.random(LATTICE) < 0.3), boundary=boundary)
     maps = {"diffusivity": medium.diffusivity, "decay": medium.decay}
-    return batch(IMAGE, *map_channels(maps, 1.0, 1.0)), medium, solve(IMAGE, medium=medium).field
+    return batch(IMAGE, *channels_of(maps)), medium, solve(IMAGE, medium=medium).field
 
 
 def saturating_problem(seed):
@@ -56,7 +61,7 @@ def saturating_problem(seed):
     maximum, secretion = 0.5 * (rng.random(LATTICE) < 0.3), 0.05 * (rng.random(LATTICE) < 0.1)
     uptake = MichaelisMenten(maximum, rng.uniform(0.1, 0.4, LATTICE))
     more = {"uptake": maximum, "saturation": uptake.constant, "production": secretion}
-    x = np.concatenate([x, batch(*map_channels(more, 1.0, 1.0))], -1)
+    x = np.concatenate([x, batch(*channels_of(more))], -1)
     return x, solve(IMAGE, medium=medium, uptake=uptake, production=secretion).field
 
 
@@ -105,7 +110,7 @@ def test_rounds_in_a_uniform_medium_reach_the_exact_field_and_stay(field):
 @pytest.mark.parametrize("boundary", ["absorbing", "periodic"])
 def test_rounds_in_media_that_vary_reach_the_exact_field_and_stay(boundary):
     x, _, exact = varying_problem(boundary)
-    operator = nn.LatticeOperator(boundaries=(boundary, boundary), maps=MAPS[:2])
+    operator = nn.LatticeOperator(boundaries=(boundary, boundary), maps=("diffusivity", "decay"))
     start = np.random.default_rng(1).standard_normal(LATTICE)
     result = np.asarray(MultigridCorrections(operator, 14)([batch(start), x]))[0, ..., 0]
     np.testing.assert_allclose(result, exact, atol=1e-5)
@@ -146,7 +151,7 @@ def test_restriction_is_the_transpose_of_interpolation():
 
 def test_rounds_are_newton_steps_where_uptake_saturates():
     (one, exact), (two, other) = saturating_problem(0), saturating_problem(7)
-    operator = nn.LatticeOperator(boundaries=("reflecting", "reflecting"), maps=MAPS)
+    operator = nn.LatticeOperator(boundaries=("reflecting", "reflecting"), maps=tuple(MAPS))
     x, truth = np.concatenate([one, two]), np.stack([exact, other])
 
     def fields(rounds):

@@ -8,7 +8,7 @@ from diffkeras.nn.equation.equations import BOUNDARIES, LatticeOperator
 from diffkeras.physics import FixedFlux, FixedValue, Medium, Robin
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.representation.network_input import MAPS, map_channels
+from diffkeras.representation.network_input import channel_of_map
 
 LATTICE = (9, 14)
 D0, STEP = 3.0, 0.5
@@ -22,13 +22,13 @@ def maps(rng):
 
 
 def network_input(image, varying):
-    channels = map_channels(varying, D0, STEP)
+    channels = [channel_of_map(name, values, D0, STEP) for name, values in varying.items()]
     return np.concatenate([image[..., None], *channels], axis=-1)[None].astype(np.float32)
 
 
 PAIRS = list(itertools.product(BOUNDARIES, BOUNDARIES))
-CASES = [(pair, MAPS[:2]) for pair in PAIRS]
-CASES += [(("absorbing", "reflecting"), (name,)) for name in MAPS[:2]]
+CASES = [(pair, ("diffusivity", "decay")) for pair in PAIRS]
+CASES += [(("absorbing", "reflecting"), (name,)) for name in ("diffusivity", "decay")]
 
 
 @pytest.mark.parametrize(("boundaries", "names"), CASES)
@@ -42,7 +42,7 @@ def test_the_equations_are_those_of_physics(boundaries, names):
     unit = D0 / STEP**2
     for result, expected in zip(equations.couplings, exact.couplings, strict=True):
         np.testing.assert_allclose(unit * result[0], expected, rtol=1e-5)
-    np.testing.assert_allclose(unit * equations.drain[0], exact.drain, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(unit * equations.row_sums[0], exact.row_sums, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(unit * equations.diagonal()[0], exact.diagonal, rtol=1e-5)
     field = rng.standard_normal(LATTICE).astype(np.float32)
     applied = unit * np.asarray(equations.apply(field[None]))[0]
@@ -66,7 +66,7 @@ def test_sides_with_values_fluxes_and_exchange_are_those_of_physics(names):
     assert LatticeOperator.of(json.loads(json.dumps(operator.get_config()))) == operator
     x, unit = network_input(np.zeros(LATTICE), varying), D0 / STEP**2
     equations = operator.equations(x)
-    np.testing.assert_allclose(unit * equations.drain[0], exact.drain, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(unit * equations.row_sums[0], exact.row_sums, rtol=1e-5, atol=1e-6)
     result = unit * np.asarray(operator.production(x))[0]
     np.testing.assert_allclose(result, problem.production, rtol=1e-5, atol=1e-5)
 
@@ -77,7 +77,7 @@ def test_the_equations_of_free_nodes_are_those_of_physics(boundary):
     varying, fixed = maps(rng), rng.random(LATTICE) < 0.3
     medium = Medium(varying["diffusivity"][..., 0], varying["decay"][..., 0], STEP, boundary)
     matrix, _ = finite_volumes(LATTICE, medium).free_system(np.zeros(LATTICE), fixed)
-    operator = LatticeOperator(boundaries=(boundary, boundary), maps=MAPS[:2])
+    operator = LatticeOperator(boundaries=(boundary, boundary), maps=("diffusivity", "decay"))
     equations = operator.equations(network_input(np.zeros(LATTICE), varying))
     field = rng.standard_normal(LATTICE)
     free = (~fixed)[None].astype(np.float32)

@@ -51,5 +51,5 @@ def test_each_image_has_its_own_diffusion_length():
     network_input = np.ones((3, *LATTICE, 2), np.float32) * channel
     decays = np.ravel(operator.uniform_decay(network_input))
     np.testing.assert_allclose(decays, [1 / 4, 1 / 16, 1 / 64], rtol=1e-6)
-    drains = operator.equations(network_input).drain
+    drains = operator.equations(network_input).row_sums
     np.testing.assert_allclose(drains[:, 5, 5], decays, rtol=1e-6)

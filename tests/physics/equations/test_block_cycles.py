@@ -24,11 +24,11 @@ def tissue(boundary):
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_with_it_conjugate_gradients_solve_the_equations_of_the_free_nodes(boundary):
-    volumes, free, drain = tissue(boundary)
+    volumes, free, row_sums = tissue(boundary)
     whole = BlockCycle(volumes.on(free))
     matrix, _ = volumes.free_system(np.zeros(LATTICE), ~free)
     inner = free.ravel()
-    for more in (np.zeros(LATTICE), drain):
+    for more in (np.zeros(LATTICE), row_sums):
         cycle = whole.plus(more)
         expected = matrix + np.diag(more[free])
         np.testing.assert_allclose(cycle.matrix.toarray()[inner][:, inner], expected, rtol=1e-6)
@@ -52,8 +52,8 @@ def test_with_it_conjugate_gradients_solve_the_equations_of_the_free_nodes(bound
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_the_cycle_is_symmetric_and_positive(boundary):
-    volumes, free, drain = tissue(boundary)
-    cycle = BlockCycle(volumes.on(free)).plus(drain)
+    volumes, free, row_sums = tissue(boundary)
+    cycle = BlockCycle(volumes.on(free)).plus(row_sums)
     first, second = (np.random.default_rng(2).standard_normal((2, *LATTICE)) * free).reshape(2, -1)
     through, back = np.vdot(second, cycle(first)), np.vdot(first, cycle(second))
     assert through == pytest.approx(back, abs=1e-5 * np.vdot(first, cycle(first)))
@@ -97,12 +97,12 @@ def test_media_that_vary_too_much_are_left_to_algebraic_multigrid(monkeypatch):
 
 
 def test_a_spare_cycle_becomes_the_same_as_a_new_one():
-    volumes, free, drain = tissue("reflecting")
+    volumes, free, row_sums = tissue("reflecting")
     whole = BlockCycle(volumes.on(free))
     residual = np.random.default_rng(5).standard_normal(LATTICE) * free
-    spare = whole.plus(3 * drain)
+    spare = whole.plus(3 * row_sums)
     before = whole(residual.ravel())
-    cycle = whole.plus(drain, spare)
+    cycle = whole.plus(row_sums, spare)
     assert cycle is spare
-    assert np.array_equal(cycle(residual.ravel()), whole.plus(drain)(residual.ravel()))
+    assert np.array_equal(cycle(residual.ravel()), whole.plus(row_sums)(residual.ravel()))
     assert np.array_equal(whole(residual.ravel()), before)

@@ -89,6 +89,14 @@ def test_bounds_of_predictions_are_near_their_errors():
         assert error <= prediction.error_bound <= 2 * error
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_family_without_sources_is_predicted_exactly():
+    family = dk.Family(dk.Problem(np.zeros((8, 8))), {"decay": (0.001, 0.1)})
+    solution = dk.ReducedBasis.train(family, snapshots=20).predict([0.05], tolerance=1e-3)
+    assert not solution.field.any()
+    assert solution.error_bound == 0
+
+
 def test_errors_are_those_of_snapshots_that_are_left_out():
     family = tissue_family()
     basis = trained()

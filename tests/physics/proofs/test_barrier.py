@@ -34,12 +34,12 @@ def test_the_constant_is_the_least_that_encloses():
         barrier = Barrier(barrier_of(equations, made_for, profile), equations)
         slope = equations.least_slope(field, np.float64(0.1))
         residual = equations.of(field)
-        constant = barrier.bound(equations.steeper(slope), residual, 0.0)
-        supply = dense(equations, slope) @ barrier.field[free]
-        least = (np.abs(residual[free]) / supply).max()
+        constant = barrier.bound(equations.operator_at(slope), residual, 0.0)
+        applied = dense(equations, slope) @ barrier.field[free]
+        least = (np.abs(residual[free]) / applied).max()
         assert least <= constant <= least * (1 + 1e-5), seed
-        more = barrier.bound(equations.steeper(slope), residual, 0.1)
-        assert more == pytest.approx(((np.abs(residual[free]) + 0.1) / supply).max(), rel=1e-5), (
+        more = barrier.bound(equations.operator_at(slope), residual, 0.1)
+        assert more == pytest.approx(((np.abs(residual[free]) + 0.1) / applied).max(), rel=1e-5), (
             seed
         )
 
@@ -56,8 +56,8 @@ def test_a_barrier_serves_other_decays_and_diffusivities():
             assert shares == ("decay" in parts), seed
             residual = rng.normal(size=problem.lattice) * others.free
             constant = barrier.bound(others.volumes, residual, 0.0)
-            supply = dense(others, 0.0) @ barrier.field[others.free]
-            least = (np.abs(residual[others.free]) / supply).max() if supply.min() > 0 else np.inf
+            applied = dense(others, 0.0) @ barrier.field[others.free]
+            least = (np.abs(residual[others.free]) / applied).max() if applied.min() > 0 else np.inf
             assert constant == np.inf or least <= constant <= least * (1 + 1e-5), seed
 
 

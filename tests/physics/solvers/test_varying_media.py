@@ -92,7 +92,7 @@ def test_the_matrix_is_a_symmetric_m_matrix_with_the_decay_for_row_sums():
     volumes = finite_volumes(lattice, medium)
     matrix, _ = volumes.free_system(np.zeros(lattice), np.zeros(lattice, dtype=bool))
     assert abs(matrix - matrix.T).max() == 0
-    np.testing.assert_array_equal(volumes.drain, decay)
+    np.testing.assert_array_equal(volumes.row_sums, decay)
     dense = matrix.toarray()
     assert (dense - np.diag(np.diag(dense))).max() <= 0
     np.testing.assert_allclose(dense.sum(axis=1), decay.ravel(), atol=1e-12 * dense.max())
@@ -160,18 +160,18 @@ def test_everything_fixed_keeps_its_values():
     np.testing.assert_array_equal(by_newton(image).field, image)
 
 
-def exact(matrix: np.ndarray, drain: np.ndarray, right_hand_side: np.ndarray) -> np.ndarray:
+def exact(matrix: np.ndarray, row_sums: np.ndarray, right_hand_side: np.ndarray) -> np.ndarray:
     """A⁻¹b by elimination that only adds, so that each entry is exact to rounding (Grassmann,
     Taksar & Heyman 1985)."""
     coupling = -matrix.copy()
     np.fill_diagonal(coupling, 0.0)
-    drain, side = drain.copy(), right_hand_side.copy()
-    count = len(drain)
+    row_sums, side = row_sums.copy(), right_hand_side.copy()
+    count = len(row_sums)
     pivots = np.empty(count)
     for k in range(count):
-        pivots[k] = drain[k] + coupling[k, k + 1 :].sum()
+        pivots[k] = row_sums[k] + coupling[k, k + 1 :].sum()
         share = coupling[k + 1 :, k] / pivots[k]
-        drain[k + 1 :] += share * drain[k]
+        row_sums[k + 1 :] += share * row_sums[k]
         side[k + 1 :] += share * side[k]
         coupling[k + 1 :, k + 1 :] += np.outer(share, coupling[k, k + 1 :])
         np.fill_diagonal(coupling, 0.0)
@@ -198,8 +198,8 @@ def test_the_tolerance_bounds_the_error_in_media_that_vary_by_orders(seed, toler
     volumes = finite_volumes(lattice, Medium(**options))
     matrix, side = volumes.free_system(image, image != 0)
     # the row sums of the free nodes' matrix: decay, walls, and what flows into fixed neighbours
-    drain = volumes.apply((image == 0).astype(float))[image == 0]
-    truth = exact(matrix.toarray(), drain, side)
+    row_sums = volumes.apply((image == 0).astype(float))[image == 0]
+    truth = exact(matrix.toarray(), row_sums, side)
     solution = solve(image, tolerance=tolerance, **options)
     error = np.abs(solution.field[image == 0] - truth).max()
     assert error <= solution.stats.residual + 1e-15

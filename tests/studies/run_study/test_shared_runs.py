@@ -74,8 +74,8 @@ def test_what_another_process_trains_is_left_to_it(study, own, monkeypatch):
     planned = plan(study, runs)
     for run in planned[2:]:
         shutil.rmtree(run.run_dir)
-    monkeypatch.setattr(queue, "RETRY", 0.1)
-    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    for each in (queue, module):
+        monkeypatch.setattr(each, "RETRY", 0.1)
     copy, trained = one_run.train, []
     # another process has claimed the first run, and ends when this one has done the second
     lock = locked(planned[2].run_dir.with_name(f".{planned[2].identity}.study.lock"), "the run")

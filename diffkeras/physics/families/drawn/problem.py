@@ -14,7 +14,7 @@ from diffkeras.physics.families.parameters import (
     nodes_of,
     part_and_region,
 )
-from diffkeras.physics.problem.maps import PARTS, problem_of_maps
+from diffkeras.physics.problem.maps import MAPS, problem_of_maps
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.parts import with_parts
 from diffkeras.physics.problem.problem import Problem
@@ -71,7 +71,7 @@ def middle_problem(parts: Parts, linear: Sequence[str], masks: Masks, medium: Me
             medium,
             {
                 name: np.where(fixed, 0.0, maps[part]) if part in ON_FREE_NODES else maps[part]
-                for name, part in PARTS.items()
+                for name, part in MAPS.items()
                 if part in kinds
             },
             fixed,

@@ -31,7 +31,7 @@ class RandomRegions:
         seed: the same seed gives the same regions.
 
     Raises:
-        PhysicsError: a number out of its range; the message begins with its name.
+        PhysicsError: a number out of its range; `argument` is its name.
 
     Example:
         >>> regions = RandomRegions(vessels=3, cells=20).masks(64)
@@ -53,11 +53,11 @@ class RandomRegions:
         for name in ("vessel_radius", "cell_radius"):
             value = check_number(name, getattr(self, name))
             if not 0 <= value <= 1e6:
-                raise PhysicsError(f"{name} must be 0 to 1e6 lattice steps, not {value:g}")
+                raise PhysicsError(f"must be 0 to 1e6 lattice steps, not {value:g}", name)
             object.__setattr__(self, name, value)
         if self.cells < self.kinds and self.cells:
             raise PhysicsError(
-                f"kinds must be at most {self.cells}, the number of cells, not {self.kinds}"
+                f"must be at most {self.cells}, the number of cells, not {self.kinds}", "kinds"
             )
 
     @property

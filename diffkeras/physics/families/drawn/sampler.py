@@ -23,7 +23,7 @@ from diffkeras.physics.families.parameters import (
     checked_range,
     part_and_region,
 )
-from diffkeras.physics.problem.maps import PARTS
+from diffkeras.physics.problem.maps import MAPS
 from diffkeras.physics.problem.medium import Medium
 
 MOST_BEYOND = 10.0
@@ -50,7 +50,7 @@ class FamilySampler:
             parameter out of its range.
 
     Raises:
-        PhysicsError: a value of a wrong type or out of its range; the message begins with its name.
+        PhysicsError: a value of a wrong type or out of its range.
 
     Example:
         >>> import numpy as np
@@ -72,39 +72,44 @@ class FamilySampler:
     def __post_init__(self) -> None:
         if not isinstance(self.parts, Mapping) or not self.parts:
             raise PhysicsError(
-                "parts must name at least one part, such as {'decay': [0.001, 0.01]}, not "
-                f"{self.parts!r:.60}"
+                "must name at least one part, such as {'decay': [0.001, 0.01]}, not "
+                f"{self.parts!r:.60}",
+                "parts",
             )
         given = {str(name): value for name, value in self.parts.items()}
         parts = {name: _number_or_range(name, value) for name, value in given.items()}
         if not any(isinstance(value, tuple) for value in parts.values()):
             raise PhysicsError(
-                "parts must have at least one range [low, high], as a family has parameters"
+                "must have at least one range [low, high], which makes a parameter, and here are "
+                f"only numbers: {self.parts!r:.60}",
+                "parts",
             )
-        linear = (self.linear,) if isinstance(self.linear, str) else tuple(self.linear)
+        linear = (self.linear,) if isinstance(self.linear, str) else self.linear
+        if not isinstance(linear, list | tuple):
+            raise PhysicsError(f"must be a list of parameters, not {linear!r:.60}", "linear")
         for name in linear:
             if not isinstance(parts.get(name), tuple):
                 ranges = ", ".join(n for n, value in parts.items() if isinstance(value, tuple))
-                raise PhysicsError(f"linear names {name!r:.60}; the ranges are {ranges}")
+                raise PhysicsError(f"names {name!r:.60}; the ranges are {ranges}", "linear")
         if self.draws not in METHODS:
-            raise PhysicsError(f"draws must be {' or '.join(METHODS)}, not {self.draws!r:.60}")
+            raise PhysicsError(f"must be {' or '.join(METHODS)}, not {self.draws!r:.60}", "draws")
         beyond = check_number("beyond", self.beyond)
         if not 0 <= beyond <= MOST_BEYOND:
-            raise PhysicsError(f"beyond must be 0 to {MOST_BEYOND:g}, not {beyond:g}")
-        checked = {"parts": parts, "linear": linear, "beyond": beyond}
+            raise PhysicsError(f"must be 0 to {MOST_BEYOND:g}, not {beyond:g}", "beyond")
+        checked = {"parts": parts, "linear": tuple(linear), "beyond": beyond}
         for name, value in {**checked, **self._geometry()}.items():
             object.__setattr__(self, name, value)
 
     def _geometry(self) -> dict[str, Any]:
         """The regions and the sampler of regions, checked; one of them."""
         if (self.regions is None) == (self.random is None):
-            raise PhysicsError("regions must be given, or random, and not both")
+            raise PhysicsError("must be given, or random, and not both", "regions")
         if self.random is not None:
             return {"random": _random_regions(self.random)}
         if not isinstance(self.regions, Mapping) or not self.regions:
             raise PhysicsError(
-                f"regions must be masks by name, such as {{'vessels': mask}}, not "
-                f"{self.regions!r:.60}"
+                f"must be masks by name, such as {{'vessels': mask}}, not {self.regions!r:.60}",
+                "regions",
             )
         texts = {}
         for name, mask in self.regions.items():
@@ -136,7 +141,7 @@ class FamilySampler:
     def maps(self) -> tuple[str, ...]:
         """Which maps of problems a network may see, in the order of `physics.maps_of`."""
         kinds = {part_and_region(name)[0] for name in self.parts}
-        return tuple(name for name, part in PARTS.items() if part in kinds)
+        return tuple(name for name, part in MAPS.items() if part in kinds)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -146,7 +151,7 @@ class FamilySampler:
     @property
     def unseen(self) -> tuple[str, ...]:
         """The parameters that no map shows, such as the value of a side."""
-        seen = (*PARTS.values(), "values")
+        seen = (*MAPS.values(), "values")
         return tuple(name for name in self.ranges if part_and_region(name)[0] not in seen)
 
     @cached_property
@@ -198,9 +203,9 @@ def _number_or_range(name: str, value: Any) -> float | tuple[float, float]:
     if isinstance(value, list | tuple):
         low, high = checked_range(name, value)
         return low + 0.0, high + 0.0
-    number = check_number(name, value)
+    number = check_number(f"parts.{name:.60}", value)
     if not math.isfinite(number):
-        raise PhysicsError(f"{name:.60} must be finite, not {number:g}")
+        raise PhysicsError(f"must be finite, not {number:g}", f"parts.{name:.60}")
     return number + 0.0
 
 
@@ -209,11 +214,11 @@ def _random_regions(value: Any) -> RandomRegions:
         return value
     known = [field.name for field in fields(RandomRegions)]
     if not isinstance(value, Mapping) or not {*known}.issuperset(value):
-        raise PhysicsError(f"random must have the keys {', '.join(known)}, not {value!r:.60}")
+        raise PhysicsError(f"must have the keys {', '.join(known)}, not {value!r:.60}", "random")
     try:
         return RandomRegions(**value)
     except PhysicsError as error:
-        raise PhysicsError(f"random: {error}") from None
+        raise PhysicsError(error.problem, f"random.{error.argument}") from None
 
 
 def _widened(parameter: Parameter, share: float) -> tuple[float, float]:

@@ -1,0 +1,116 @@
+"""Time of a stroke on the playground, in headless Chromium, with `dk.solve` beside it.
+
+    make docs
+    python -m benchmarks.playground  # half a minute; needs `pip install '.[browser]'` and Chromium
+
+A vessel, a cell and a slow region are drawn, each by forty moves of the pointer, and the page
+computes all four maps after each move. Times are medians over the moves, without the first forty,
+in which the browser compiles the scripts. The last column is the time of the page's exact field in
+that of `dk.solve` with the same tolerance, which starts without a field, on one thread.
+"""
+
+import runpy
+import statistics
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from benchmarks.frame import command
+from benchmarks.tables import describe_machine, write_table
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+COLUMNS = [
+    "surrogate",
+    "nodes",
+    "exact field (ms)",
+    "prediction (ms)",
+    "proof (ms)",
+    "colours (ms)",
+    "together (ms)",
+    "of 9 in 10 moves (ms)",
+    "exact field / dk.solve",
+]
+SCRIPT = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "make_playground_picture.py"))
+SURROGATES = ("tissue", "saturating_tissue")
+SIDES = (64, 128)
+KINDS = ("vessel", "cell", "slow")
+MOVES, WARM = 40, 40  # moves of each kind; of all, those that aren't counted
+TOLERANCE = 1e-6  # of the page's exact field
+# The parts of the last problem of a page, as lists
+PARTS = """() => {
+  const page = document.querySelector('#diffkeras-playground').playground;
+  const { image, production, diffusivity, decay, uptake, saturation } = page.last.problem.parts;
+  return [image, production, diffusivity, decay, uptake, saturation].map(
+    (values) => values && Array.from(values));
+}"""
+# Draws with the tools of the page, one move a frame
+STROKES = """async ([moves, kinds]) => {
+  const page = document.querySelector('#diffkeras-playground').playground, result = [];
+  for (const kind of kinds) {
+    page.root.querySelector(`input[value=${kind}]`).click();
+    page.drawing.begin();
+    page.penAt = null;
+    for (let k = 0; k < moves; k++) {
+      const angle = 2 * Math.PI * k / moves;
+      const place = [Math.sin(angle), Math.cos(1.3 * angle)];
+      page.drawTo(place.map((share) => Math.round(page.side * (0.5 + 0.3 * share))));
+      await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+      result.push(page.milliseconds);
+    }
+  }
+  return result;
+}"""
+
+
+def solve_seconds(parts: list[list[float] | None], side: int) -> float:
+    """CPU time of `dk.solve` for the last problem of the page, the least of several."""
+    import diffkeras as dk
+
+    shaped = [None if part is None else np.reshape(part, (side, side)) for part in parts]
+    image, production, diffusivity, decay, uptake, saturation = shaped
+    rates = None
+    if uptake is not None:
+        rates = dk.MichaelisMenten(uptake, np.where(uptake > 0, saturation, 1.0))
+    problem = dk.Problem(
+        image,
+        production=production,
+        uptake=rates,
+        medium=dk.Medium(diffusivity, decay, boundary="reflecting"),
+    )
+    times = []
+    for _ in range(9):
+        start = time.process_time()
+        dk.solve(problem, tolerance=TOLERANCE)
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def row(view: "Page", surrogate: str, side: int) -> list[str]:
+    """The row of a surrogate on a square lattice."""
+    SCRIPT["choose"](view, "surrogate", surrogate)
+    SCRIPT["choose"](view, "side", str(side))
+    laps = view.evaluate(STROKES, [MOVES, KINDS])[WARM:]
+    exact, *_ = parts = [statistics.median(lap) for lap in zip(*laps, strict=True)]
+    whole = sorted(map(sum, laps))
+    ratio = exact / 1000 / solve_seconds(view.evaluate(PARTS), side)
+    times = [*parts, statistics.median(whole), whole[int(0.9 * len(whole))]]
+    return [surrogate, f"{side}×{side}", *(f"{time:.0f}" for time in times), f"{ratio:.1f}"]
+
+
+@command(__doc__, "playground")
+def main(output: Path) -> None:
+    threads = threadpool_limits(1)
+    with threads, SCRIPT["opened"](SCRIPT["PAGE"], 1300) as view:
+        browser = view.context.browser.version
+        rows = [row(view, surrogate, side) for side in SIDES for surrogate in SURROGATES]
+    caption = describe_machine(("numpy", "scipy"), used="one core")
+    write_table(rows, COLUMNS, output, f"Headless Chromium {browser}, 1300 px wide, {caption}")
+
+
+if __name__ == "__main__":
+    main()
