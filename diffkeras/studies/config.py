@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from pydantic import Field, Strict, field_validator, model_validator
 
 from diffkeras.config import Config, Name, Section, is_section, settings
-from diffkeras.config.types import Count, Seed
+from diffkeras.config.types import Seed
+from diffkeras.evaluation.worst_cases.config import WorstCasesConfig
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.study_data import DRAW, SEED, VARIANT
 
@@ -34,17 +35,6 @@ TEST_SET_KEYS = (
     "data.test_examples",
 )
 TEST_SET_SECTIONS = ("data.placement.", "evaluation.")
-
-
-class WorstCasesConfig(Section):
-    """A search for the images on which a surrogate's error is largest."""
-
-    starts: Count = 3
-    """Number of searches, each from another one of the worst test images."""
-    evaluations: Count = 2000
-    """Number of images that each search tries."""
-    seed: Seed = 0
-    """Seed of the search."""
 
 
 class StudyConfig(Section):

@@ -10,8 +10,9 @@ from diffkeras.config import Config, format_counts
 from diffkeras.errors import DataError, RunError
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.methods import SURROGATE, baselines, describe_methods
+from diffkeras.evaluation.worst_cases.config import WorstCasesConfig
 from diffkeras.reporting.text import value_text
-from diffkeras.studies.config import PlannedRun, WorstCasesConfig
+from diffkeras.studies.config import PlannedRun
 from diffkeras.studies.study_data import (
     ALL,
     SEARCH_NUMBERS,

@@ -13,7 +13,7 @@ from diffkeras.evaluation.benchmark_data.problems import PROBLEMS
 from diffkeras.evaluation.benchmark_data.splits import BENCHMARKS, public_split
 from diffkeras.evaluation.classical_methods import classical_methods
 from diffkeras.evaluation.error_time import pareto_front
-from diffkeras.evaluation.errors import image_errors, largest
+from diffkeras.evaluation.errors import image_errors, image_maxima
 from diffkeras.evaluation.images import ImageBatch, draw_images, joined
 from diffkeras.evaluation.measurement import measure_latency, measure_times
 from diffkeras.evaluation.methods import EXACT, Method, learned_methods
@@ -199,7 +199,7 @@ def measure_errors(
                 f"{method.name} computes values that are not finite; train the "
                 "surrogate again, or leave it out"
             )
-        size = largest(batch.fields)
+        size = image_maxima(batch.fields)
         errors = image_errors(computed.fields, batch.fields, batch.images)
         tables.append(
             pd.DataFrame(

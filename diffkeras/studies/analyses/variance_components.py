@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from scipy.stats import chi2
 
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.report import HEADINGS
 from diffkeras.reporting.figures import log_ticks
 from diffkeras.reporting.print_figures import print_axes, series_style
 from diffkeras.studies.analysis import Analysis, grouped, rows_of, rows_of_first
@@ -179,8 +178,7 @@ def _draw_disjoint_subsets(table: pd.DataFrame, data: StudyData) -> Figure:
         style = series_style(index)
         axis.vlines(places, low, high, color=style["color"], linewidth=1.4)
         axis.plot(places, centre, linestyle="", label=name, **style)
-    names = dict(zip(ERRORS, HEADINGS, strict=True))
-    axis.set_xticks(range(len(errors)), [names[error].replace(" (", "\n(") for error in errors])
+    axis.set_xticks(range(len(errors)), [ERRORS[error].replace(" (", "\n(") for error in errors])
     most = 100 * float(shown["sd"].max())  # limits of few seeds go far beyond
     axis.set_ylim(-0.05 * most, 2.5 * most)
     axis.set_ylabel("standard deviation [% of the error]")
