@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 import diffkeras as dk
-from diffkeras.reporting.fields import chosen_slices, field_figure, problem_in_words
+from diffkeras.reporting.fields import field_figure, problem_in_words
 from diffkeras.reporting.figures import METADATA, new_axis, to_image
+from diffkeras.reporting.slices import chosen_slices
 
 
 @pytest.mark.parametrize(
