@@ -12,7 +12,7 @@ from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.reporting.text import duration, value_text
 from diffkeras.studies.analyses import ANALYSES
 from diffkeras.studies.analysis import Analysis, grouped
-from diffkeras.studies.config import PlannedRun, Study
+from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import (
     ALL,
     MARK,
