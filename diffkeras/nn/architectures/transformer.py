@@ -67,6 +67,8 @@ def transformer(
 
     width, depth = integer("width", width, 1), integer("depth", depth, 1)
     channels, halvings = integer("channels", channels, 1), integer("patch", patch, 2).bit_length()
+    if patch & (patch - 1):
+        raise ValueError(f"patch must be a power of two, not {patch}")
     source_image = keras.Input((None, None, channels), name="source_image")
     checked = LatticeCheck(halvings - 1, name="lattice_check")(source_image)
     tokens = layers.Conv2D(width, patch, patch, name="patches")(checked)

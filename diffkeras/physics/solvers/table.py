@@ -71,7 +71,7 @@ METHODS = ("auto", *SOLVERS)
 
 def check_method(method: str, problem: Problem) -> None:
     """Raise an error for an unknown method, or one that can't solve such a problem."""
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise PhysicsError(f"method {method!r:.60} is unknown; choose one of {', '.join(METHODS)}")
     if method == "auto" or not SOLVERS[method].needs_uniform or problem.is_uniform:
         return
