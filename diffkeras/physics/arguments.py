@@ -2,7 +2,7 @@
 
 import numbers
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -93,6 +93,19 @@ def check_whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int
             f"must be a whole number from {least} to {most}, not {repr(value)[:SHOWN]}", name
         )
     return int(value)
+
+
+def check_choice(name: str, value: Any, allowed: Iterable[str]) -> None:
+    """Raise a PhysicsError for anything but one of some names."""
+    names = tuple(allowed)
+    if not isinstance(value, str) or value not in names:
+        raise PhysicsError(f"{value!r:.60} is unknown; choose one of {', '.join(names)}", name)
+
+
+def check_truth(name: str, value: Any) -> None:
+    """Raise a PhysicsError for anything but True and False."""
+    if not isinstance(value, bool):
+        raise PhysicsError(f"must be True or False, not {value!r:.60}", name)
 
 
 def check_count(name: str, number: Any) -> int:

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
+from diffkeras.physics.arguments import check_choice
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.tensorflow_setup import SAVED_MODEL, named_function, write_saved_model
 from diffkeras.tf_solver.checks import checked, exact_numbers
@@ -58,9 +59,7 @@ def names_of_inputs(functions: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def check_sources(sources: SourceMeaning, medium: Medium) -> None:
     """Raise a PhysicsError for sources of another name, or whose production is 0."""
-    if sources not in get_args(SourceMeaning):
-        names = " or ".join(get_args(SourceMeaning))
-        raise PhysicsError(f"sources must be {names}, not {sources!r:.60}")
+    check_choice("sources", sources, get_args(SourceMeaning))
     if sources == "production" and not np.any(medium.decay):
         raise PhysicsError(
             "sources produce decay × their value, which is 0 with the medium's decay of 0; choose "

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_number, check_whole
+from diffkeras.physics.arguments import check_choice, check_number, check_truth, check_whole
 from diffkeras.physics.problem.sources import LARGEST_PLACE
 
 MOST_CLUSTERS = 100_000
@@ -52,12 +52,8 @@ class Placement:
     overlap: bool = False
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(PlacementKind):
-            raise PhysicsError(
-                f"{self.kind!r:.60} is unknown; choose uniform, clustered or edge", "kind"
-            )
-        if not isinstance(self.overlap, bool):
-            raise PhysicsError(f"must be True or False, not {self.overlap!r:.60}", "overlap")
+        check_choice("kind", self.kind, get_args(PlacementKind))
+        check_truth("overlap", self.overlap)
         check_whole("clusters", self.clusters, 1, MOST_CLUSTERS)
         spread, margin = check_number("spread", self.spread), check_number("margin", self.margin)
         if not 0 < spread <= LARGEST_PLACE:
