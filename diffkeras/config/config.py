@@ -16,7 +16,7 @@ from pydantic import ValidationError, field_validator, model_validator
 
 from diffkeras.config.baselines import BASELINES, OF_DISCS, Baseline, choose_baselines
 from diffkeras.config.conflicts import conflicts
-from diffkeras.config.data_section import DataConfig, beside
+from diffkeras.config.data_section import DataConfig
 from diffkeras.config.kinds import DataKind, kind_of
 from diffkeras.config.sections import (
     LOSS_NAMES,
@@ -166,14 +166,20 @@ def _set_leaf(raw: dict[str, Any], dotted: str, value: Any) -> None:
     node[last] = value
 
 
-def parse_config(raw: Any, origin: str = "") -> Config:
-    """A configuration from plain data; `origin` is the file's name for error messages."""
+def parse_config(raw: Any, origin: str = "", folder: Path = Path()) -> Config:
+    """A configuration from plain data.
+
+    Args:
+        raw: the data.
+        origin: the name of their file, for error messages.
+        folder: where other files are that it names.
+    """
     raw = {} if raw is None else raw
     prefix = f"{origin}: " if origin else ""
     if not isinstance(raw, Mapping):
         raise ConfigurationError(f"{prefix}a configuration is a mapping, not {type(raw).__name__}")
     try:
-        return Config.model_validate(raw)
+        return Config.model_validate(raw, context={"folder": folder})
     except ValidationError as error:
         raise ConfigurationError(prefix + explain(error, Config, raw)) from None
 
@@ -218,16 +224,16 @@ def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
         3
     """
     path = find_config(name)
-    raw = beside(read_yaml(path), path.parent)
+    raw = read_yaml(path)
     if not overrides or not isinstance(raw, dict | None):
-        return parse_config(raw, origin=str(path))
+        return parse_config(raw, str(path), path.parent)
     changed = deepcopy(raw) if raw else {}
     try:
         for key, value in overrides.items():
             set_key(changed, key, value)
-        return parse_config(changed)
+        return parse_config(changed, folder=path.parent)
     except ConfigurationError as error:
-        parse_config(raw, origin=str(path))  # an error of the file alone names no override
+        parse_config(raw, str(path), path.parent)  # an error of the file alone names no override
         changes = ", ".join(f"{key}={short(value)}" for key, value in overrides.items())
         raise ConfigurationError(f"{path} with {changes}: {error}") from None
 
