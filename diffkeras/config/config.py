@@ -93,7 +93,7 @@ class Config(Section):
     @property
     def takes_parameters(self) -> bool:
         """Whether the network's input is the parameters of a family, and not maps."""
-        return self.model.kind.takes_parameters
+        return self.model.definition.takes_parameters
 
     @property
     def steps_per_epoch(self) -> int:
