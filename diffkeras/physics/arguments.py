@@ -1,5 +1,6 @@
 """Checks of arguments: numbers, arrays, and the values of a medium with their limits."""
 
+import math
 import numbers
 import sys
 from collections.abc import Callable, Iterable
@@ -95,17 +96,27 @@ def check_whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int
     return int(value)
 
 
-def check_choice(name: str, value: Any, allowed: Iterable[str]) -> None:
-    """Raise a PhysicsError for anything but one of some names."""
+def check_positive(name: str, value: Any) -> float:
+    """A finite number above 0, as a float."""
+    number = check_number(name, value)
+    if not 0 < number < math.inf:
+        raise PhysicsError(f"must be positive and finite, not {number}", name)
+    return number
+
+
+def check_choice(name: str, value: Any, allowed: Iterable[str]) -> str:
+    """One of some names."""
     names = tuple(allowed)
     if not isinstance(value, str) or value not in names:
         raise PhysicsError(f"{value!r:.60} is unknown; choose one of {', '.join(names)}", name)
+    return value
 
 
-def check_truth(name: str, value: Any) -> None:
-    """Raise a PhysicsError for anything but True and False."""
+def check_truth(name: str, value: Any) -> bool:
+    """True or False."""
     if not isinstance(value, bool):
         raise PhysicsError(f"must be True or False, not {value!r:.60}", name)
+    return value
 
 
 def check_count(name: str, number: Any) -> int:

@@ -292,8 +292,7 @@ class ExampleRecipe:
 
 def check_split(split: str) -> str:
     """The name of a split, or of the stream, which has no end."""
-    check_choice("split", split, SPLIT_KEYS)
-    return split
+    return check_choice("split", split, SPLIT_KEYS)
 
 
 def solved_examples(
