@@ -104,6 +104,14 @@ def check_positive(name: str, value: Any) -> float:
     return number
 
 
+def check_within(name: str, value: Any, least: float, most: float) -> float:
+    """A number between two others, as a float."""
+    number = check_number(name, value)
+    if not least <= number <= most:
+        raise PhysicsError(f"must be {least:g} to {most:g}, not {number:g}", name)
+    return number
+
+
 def check_choice(name: str, value: Any, allowed: Iterable[str]) -> str:
     """One of some names."""
     names = tuple(allowed)
