@@ -141,24 +141,23 @@ def proof_functions(
     """
 
     def prepared(
-        source_images: tf.Tensor, values: Sequence[tf.Tensor]
+        source_images: tf.Tensor, media: dict[str, tf.Tensor]
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         source_images = on_lattice(source_images, solver.lattice)
-        prediction = predict(source_images, *values)
+        prediction = predict(source_images, *media.values())
         with tf.control_dependencies([prediction]):  # what it checks must not fail elsewhere first
-            names = [spec.name for spec in inputs[1:]]
-            differing = {name: tf.identity(v) for name, v in zip(names, values, strict=True)}
-        return prediction[..., 0], solver_arguments(
-            source_images, sources, solver.medium, differing
-        )
+            media = {name: tf.identity(values) for name, values in media.items()}
+        problem = solver_arguments(source_images, sources, solver.medium, media)
+        return prediction[..., 0], problem
 
-    def certified(source_images: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
-        prediction, problem = prepared(source_images, values)
+    def certified(source_images: tf.Tensor, **media: tf.Tensor) -> dict[str, tf.Tensor]:
+        prediction, problem = prepared(source_images, media)
         return certificate_outputs(solver.certify(prediction, **problem))
 
-    def solved(source_images: tf.Tensor, *others: tf.Tensor) -> dict[str, tf.Tensor]:
-        *values, tolerance = others
-        prediction, problem = prepared(source_images, values)
+    def solved(
+        source_images: tf.Tensor, tolerance: tf.Tensor, **media: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        prediction, problem = prepared(source_images, media)
         return solution_outputs(solver.solve(**problem, initial=prediction, tolerance=tolerance))
 
     return {
