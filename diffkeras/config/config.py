@@ -19,11 +19,11 @@ from diffkeras.config.conflicts import conflicts
 from diffkeras.config.data_section import DataConfig
 from diffkeras.config.kinds import DataKind, kind_of
 from diffkeras.config.sections import (
-    LOSS_NAMES,
     EvaluationConfig,
     ModelConfig,
     PhysicsConfig,
     TrainingConfig,
+    long_form,
 )
 from diffkeras.config.types import Name, Section
 from diffkeras.config.validation_messages import explain, keys_of, short
@@ -33,6 +33,7 @@ from diffkeras.physics import Medium
 from diffkeras.representation.network_input import NetworkInput
 
 LOSS = ["training", "loss"]
+DEFAULT_LOSS = TrainingConfig.model_fields["loss"].default
 MOST_COMPARED = 100  # comparing longer names with the shipped ones takes too long
 
 
@@ -147,23 +148,17 @@ def settings(dotted: str, value: Any) -> dict[str, Any]:
 def set_key(raw: dict[str, Any], dotted: str, value: Any) -> None:
     """Set `raw["a"]["b"]` for the dotted key "a.b"; a mapping for a section is merged into it."""
     for key, part in settings(dotted, value).items():
-        _set_leaf(raw, key, part)
-
-
-def _set_leaf(raw: dict[str, Any], dotted: str, value: Any) -> None:
-    *path, last = dotted.split(".")
-    node = raw
-    for part in path:
-        if node.get(part) is None:
-            default = TrainingConfig.model_fields["loss"].default
-            node[part] = default if path[:2] == LOSS and part == "loss" else {}
-        child = node[part]
-        if isinstance(child, str) and path[:2] == LOSS and part in LOSS_NAMES:
-            child = node[part] = {LOSS_NAMES[part]: child}
-        if not isinstance(child, dict):
-            raise ConfigurationError(f"{dotted}: {part} is a value, not a section")
-        node = child
-    node[last] = value
+        *path, last = key.split(".")
+        node = raw
+        for depth, name in enumerate(path, 1):
+            child = node.get(name)
+            if path[:depth] == LOSS:  # in which a name may stand for a mapping
+                child = long_form(DEFAULT_LOSS if child is None else child)
+            node[name] = child = {} if child is None else child
+            if not isinstance(child, dict):
+                raise ConfigurationError(f"{key}: {name} is a value, not a section")
+            node = child
+        node[last] = part
 
 
 def parse_config(raw: Any, origin: str = "", folder: Path = Path()) -> Config:
