@@ -253,13 +253,13 @@ def check_axes(name: str, values: Any, dimensions: int) -> None:
     )
 
 
-def positive(name: str, value: Any) -> NodeValues:
+def check_positive_values(name: str, value: Any) -> NodeValues:
     """Positive values within the limits of D and h."""
     wanted = f"positive, between {SMALLEST:g} and {LARGEST:g}"
-    return node_values(name, value, SMALLEST, LARGEST, wanted)
+    return check_node_values(name, value, SMALLEST, LARGEST, wanted)
 
 
-def node_values(name: str, value: Any, least: float, most: float, wanted: str) -> NodeValues:
+def check_node_values(name: str, value: Any, least: float, most: float, wanted: str) -> NodeValues:
     """A number in [least, most], or an array of them on a lattice that can't be changed."""
     if not isinstance(value, tuple | list) and np.ndim(value) == 0:
         number = check_number(name, value)
