@@ -110,7 +110,7 @@ def test_patches_are_powers_of_two():
 def test_bad_arguments(name):
     names = {"unrolled_cg": ("rounds",), "fourier_neural_operator": ("modes", "width", "depth")}
     for argument in (*names.get(name, ("width", "depth")), "channels"):
-        with pytest.raises(ValueError, match=f"{argument} must be an integer of at least"):
+        with pytest.raises(ValueError, match=f"{argument} must be a whole number from"):
             make(name, **{argument: 0})
 
 
