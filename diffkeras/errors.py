@@ -14,7 +14,7 @@ class ConfigurationError(DiffkerasError, ValueError):
 
 
 class PhysicsError(DiffkerasError, ValueError):
-    """A problem without a unique solution, or input that describes no problem.
+    """A problem without a unique solution, or an argument that describes none or can't be used.
 
     Attributes:
         argument: the name of the argument that is wrong, with which the message begins; None if

@@ -16,14 +16,14 @@ from pydantic import ValidationError, field_validator, model_validator
 
 from diffkeras.config.baselines import BASELINES, OF_DISCS, Baseline, choose_baselines
 from diffkeras.config.conflicts import conflicts
-from diffkeras.config.data_section import DataConfig, beside
+from diffkeras.config.data_section import DataConfig
 from diffkeras.config.kinds import DataKind, kind_of
 from diffkeras.config.sections import (
-    LOSS_NAMES,
     EvaluationConfig,
     ModelConfig,
     PhysicsConfig,
     TrainingConfig,
+    long_form,
 )
 from diffkeras.config.types import Name, Section
 from diffkeras.config.validation_messages import explain, keys_of, short
@@ -33,6 +33,7 @@ from diffkeras.physics import Medium
 from diffkeras.representation.network_input import NetworkInput
 
 LOSS = ["training", "loss"]
+DEFAULT_LOSS = TrainingConfig.model_fields["loss"].default
 MOST_COMPARED = 100  # comparing longer names with the shipped ones takes too long
 
 
@@ -93,7 +94,7 @@ class Config(Section):
     @property
     def takes_parameters(self) -> bool:
         """Whether the network's input is the parameters of a family, and not maps."""
-        return self.model.kind.takes_parameters
+        return self.model.definition.takes_parameters
 
     @property
     def steps_per_epoch(self) -> int:
@@ -147,33 +148,33 @@ def settings(dotted: str, value: Any) -> dict[str, Any]:
 def set_key(raw: dict[str, Any], dotted: str, value: Any) -> None:
     """Set `raw["a"]["b"]` for the dotted key "a.b"; a mapping for a section is merged into it."""
     for key, part in settings(dotted, value).items():
-        _set_leaf(raw, key, part)
+        *path, last = key.split(".")
+        node = raw
+        for depth, name in enumerate(path, 1):
+            child = node.get(name)
+            if path[:depth] == LOSS:  # in which a name may stand for a mapping
+                child = long_form(DEFAULT_LOSS if child is None else child)
+            node[name] = child = {} if child is None else child
+            if not isinstance(child, dict):
+                raise ConfigurationError(f"{key}: {name} is a value, not a section")
+            node = child
+        node[last] = part
 
 
-def _set_leaf(raw: dict[str, Any], dotted: str, value: Any) -> None:
-    *path, last = dotted.split(".")
-    node = raw
-    for part in path:
-        if node.get(part) is None:
-            default = TrainingConfig.model_fields["loss"].default
-            node[part] = default if path[:2] == LOSS and part == "loss" else {}
-        child = node[part]
-        if isinstance(child, str) and path[:2] == LOSS and part in LOSS_NAMES:
-            child = node[part] = {LOSS_NAMES[part]: child}
-        if not isinstance(child, dict):
-            raise ConfigurationError(f"{dotted}: {part} is a value, not a section")
-        node = child
-    node[last] = value
+def parse_config(raw: Any, origin: str = "", folder: Path = Path()) -> Config:
+    """A configuration from plain data.
 
-
-def parse_config(raw: Any, origin: str = "") -> Config:
-    """A configuration from plain data; `origin` is the file's name for error messages."""
+    Args:
+        raw: the data.
+        origin: the name of their file, for error messages.
+        folder: where other files are that it names.
+    """
     raw = {} if raw is None else raw
     prefix = f"{origin}: " if origin else ""
     if not isinstance(raw, Mapping):
         raise ConfigurationError(f"{prefix}a configuration is a mapping, not {type(raw).__name__}")
     try:
-        return Config.model_validate(raw)
+        return Config.model_validate(raw, context={"folder": folder})
     except ValidationError as error:
         raise ConfigurationError(prefix + explain(error, Config, raw)) from None
 
@@ -218,16 +219,16 @@ def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
         3
     """
     path = find_config(name)
-    raw = beside(read_yaml(path), path.parent)
+    raw = read_yaml(path)
     if not overrides or not isinstance(raw, dict | None):
-        return parse_config(raw, origin=str(path))
+        return parse_config(raw, str(path), path.parent)
     changed = deepcopy(raw) if raw else {}
     try:
         for key, value in overrides.items():
             set_key(changed, key, value)
-        return parse_config(changed)
+        return parse_config(changed, folder=path.parent)
     except ConfigurationError as error:
-        parse_config(raw, origin=str(path))  # an error of the file alone names no override
+        parse_config(raw, str(path), path.parent)  # an error of the file alone names no override
         changes = ", ".join(f"{key}={short(value)}" for key, value in overrides.items())
         raise ConfigurationError(f"{path} with {changes}: {error}") from None
 

@@ -154,7 +154,7 @@ def _sides(config: "Config") -> Iterator[str]:
 
 def _network(config: "Config") -> Iterator[str]:
     physics, model = config.physics, config.model
-    if model.kind.knows_equation and not model.corrections:
+    if model.definition.knows_equation and not model.corrections:
         yield (
             f"model.corrections: {model.architecture} consists of corrections alone, so 0 would "
             "leave nothing; choose at least 1"

@@ -26,21 +26,27 @@ from diffkeras.system.image_files import ARRAYS, PICTURES, read_numbers
 NARROWEST = 1.001  # the ends of a range differ by this factor, well above single precision
 
 
-def with_masks(family: Any) -> Any:
+def with_masks(family: Any, info: ValidationInfo) -> Any:
     """A section `data.family` with masks in place of the names of their files.
 
-    So a configuration holds its geometry, and what is made of it needs no file any more.
+    So a configuration holds its geometry, and what is made of it needs no file any more. Files are
+    found beside that of the configuration, whose folder is in the context of the validation, or by
+    their paths.
     """
     regions = family.get("regions") if isinstance(family, Mapping) else None
     if not isinstance(regions, Mapping):
         return family
-    return {**family, "regions": {name: _mask(name, file) for name, file in regions.items()}}
+    folder = (info.context or {}).get("folder", Path())
+    return {
+        **family,
+        "regions": {name: _mask(name, file, folder) for name, file in regions.items()},
+    }
 
 
-def _mask(name: Any, file: Any) -> Any:
+def _mask(name: Any, file: Any, folder: Path) -> Any:
     if not isinstance(file, str) or is_text_of_mask(file):
         return file
-    path = Path(file)
+    path = folder / file if (folder / file).is_file() else Path(file)
     if path.suffix.lower() not in ARRAYS + PICTURES:
         kinds = ", ".join(ARRAYS + PICTURES)
         raise PhysicsError(
@@ -50,22 +56,6 @@ def _mask(name: Any, file: Any) -> Any:
         return text_of_mask(str(name), read_numbers(path, "mask", mask=True))
     except PhysicsError as error:
         raise PhysicsError(str(error), f"regions.{name}") from None
-
-
-def beside(raw: Any, folder: Path) -> Any:
-    """The content of a configuration file, with the files of masks beside it by their paths."""
-    data: Any = raw.get("data") if isinstance(raw, Mapping) else None
-    family: Any = data.get("family") if isinstance(data, Mapping) else None
-    regions: Any = family.get("regions") if isinstance(family, Mapping) else None
-    if not isinstance(regions, Mapping):
-        return raw
-    own = {
-        name: str(folder / file)
-        if isinstance(file, str) and not is_text_of_mask(file) and (folder / file).is_file()
-        else file
-        for name, file in regions.items()
-    }
-    return {**raw, "data": {**data, "family": {**family, "regions": own}}}
 
 
 class DataConfig(Section):

@@ -48,21 +48,23 @@ class DataKind:
         section: the key of the section that makes it this kind.
     """
 
+    section = "physics"
+    varies = False
+    drawn: tuple[str, ...] = ("sources", "source_image")
+    inputs: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    baselines, media = OF_UNIFORM_MEDIA, "uniform media (data.tissue: null)"
+    number = "{0} source{1}"
+    training = ""
+
     def __init__(self, physics: PhysicsConfig, data: DataConfig) -> None:
         self.physics, self.data = physics, data
-        self.drawn: tuple[str, ...] = ("sources", "source_image")
-        self.inputs: tuple[str, ...] = ()
-        self.varies = False
         self.ranges: dict[str, tuple[float, float]] = {}
-        self.unused: tuple[str, ...] = ()
-        self.baselines, self.media = OF_UNIFORM_MEDIA, "uniform media (data.tissue: null)"
         self.name = "sources_{0:02d}" + ("-production" if physics.produces else "")
-        self.number = "{0} source{1}"
         self.content = "{0} disc{1} of " + ("production" if physics.produces else "fixed value")
         counts = format_counts(data.sources).replace("-", " to ").replace(",", ", ")
         total, (rows, columns) = data.test_examples * len(data.sources), physics.lattice
         self.tests = f"{total} test images of {rows}×{columns} nodes with {counts} sources"
-        self.training, self.section = "", "physics"
 
     @property
     def maps(self) -> tuple[str, ...]:
@@ -134,16 +136,18 @@ class DataKind:
 class DiffusionLengths(DataKind):
     """Random sources, and a uniform medium of another diffusion length for each example."""
 
+    section = "data.diffusion_length"
+    drawn = (*DataKind.drawn, "diffusion_length")
+    inputs = ("diffusion_length",)
+    unused = ("decay",)
+
     def __init__(self, physics: PhysicsConfig, data: DataConfig) -> None:
         super().__init__(physics, data)
         assert data.diffusion_length is not None
-        self.drawn += ("diffusion_length",)
-        self.inputs = ("diffusion_length",)
-        self.unused = ("decay",)
         self.ranges = {"diffusion_length": data.diffusion_length}
         lengths = "diffusion lengths of {:g} to {:g}".format(*data.diffusion_length)
         self.tests += f" and {lengths}"
-        self.training, self.section = f"on {lengths}", "data.diffusion_length"
+        self.training = f"on {lengths}"
 
     def conflicts(self) -> Iterator[str]:
         """See `DataKind`."""
@@ -168,12 +172,16 @@ class DiffusionLengths(DataKind):
 class Tissues(DataKind):
     """Random sources that hold the field at their values, each time in a random tissue."""
 
+    section = "data.tissue"
+    varies = True
+    baselines, media = OF_TISSUES, "media that vary (data.tissue)"
+
     def __init__(self, physics: PhysicsConfig, data: DataConfig) -> None:
         super().__init__(physics, data)
         assert data.tissue is not None
-        self.tissue = tissue = data.tissue
+        tissue = data.tissue
         self.drawn += tissue.maps
-        self.inputs, self.varies = tissue.varying_maps, True
+        self.inputs = tissue.varying_maps
         low, high = tissue.diffusivity
         self.ranges = {
             "diffusivity": (physics.diffusivity * low, physics.diffusivity * high),
@@ -185,8 +193,7 @@ class Tissues(DataKind):
         self.unused = () if tissue.saturation else ("tissue.saturation",)
         if not tissue.secretes:
             self.unused += ("tissue.secreting_cells", "tissue.secretion")
-        self.baselines, self.media = OF_TISSUES, "media that vary (data.tissue)"
-        self.name, self.section = "sources_{0:02d}-tissue", "data.tissue"
+        self.name = "sources_{0:02d}-tissue"
         self.content += " in tissues of cells and regions"
         self.tests += ", in tissues of cells and regions"
         if self.maps:
@@ -198,20 +205,22 @@ class Tissues(DataKind):
 class OneFamily(DataKind):
     """One geometry whose numbers vary; examples store these parameters, and the field."""
 
+    section = "data.family"
+    varies = True
+    drawn = ("parameters",)  # all else follows from them, by `FamilyRecipe.problem_of`
+    unused = ("sources", "radius")  # the family has the geometry
+    baselines, media = OF_FAMILIES, "families (data.family)"
+    number = "this family"
+
     def __init__(self, physics: PhysicsConfig, data: DataConfig) -> None:
         super().__init__(physics, data)
         assert data.family is not None
-        self.sampler = data.family
-        self.drawn = ("parameters",)  # all else follows from them, by `FamilyRecipe.problem_of`
-        self.inputs, self.varies = data.family.maps, True
-        self.ranges = data.family.ranges
-        self.unused = ("sources", "radius")  # the family has the geometry
-        self.baselines, self.media = OF_FAMILIES, "families (data.family)"
-        self.name, self.section = "family", "data.family"
-        self.number, names = "this family", ", ".join(self.ranges)
+        self.sampler, self.name = data.family, "family"
+        self.inputs, self.ranges = data.family.maps, data.family.ranges
+        names, (rows, columns) = ", ".join(self.ranges), physics.lattice
         self.content = f"one geometry with the parameters {names},"
-        whole, (rows, columns) = "test problems of one family", physics.lattice
-        self.tests = f"{data.test_examples} {whole} of {rows}×{columns} nodes, {self.sampler.place}"
+        whole = f"{data.test_examples} test problems of one family of {rows}×{columns} nodes"
+        self.tests = f"{whole}, {self.sampler.place}"
         self.training = f"for one family, whose parameters are {names}"
 
     def recipe(self, count: int) -> FamilyRecipe:

@@ -131,20 +131,20 @@ class ModelConfig(_ModelKeys):
         return get_transform(self.transform)
 
     @property
-    def kind(self) -> Architecture:
+    def definition(self) -> Architecture:
         """The architecture."""
         return ARCHITECTURES[self.architecture]
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters of the architecture, by name."""
-        return {p.name: getattr(self, p.name) for p in self.kind.parameters}
+        return {p.name: getattr(self, p.name) for p in self.definition.parameters}
 
     @property
     def keys_used(self) -> tuple[str, ...]:
         """The keys of this section that have an effect with this architecture."""
         common = ["architecture", "fixed_values", "corrections", "transform"]
-        if self.kind.knows_equation:
+        if self.definition.knows_equation:
             common.remove("fixed_values")
         used = {*common, *self.parameters}
         return tuple(key for key in type(self).model_fields if key in used)
@@ -157,7 +157,7 @@ class ModelConfig(_ModelKeys):
     @property
     def lattices(self) -> LatticeRule:
         """The lattices that the network takes."""
-        return self.kind.lattices(self.parameters)
+        return self.definition.lattices(self.parameters)
 
 
 # Parts of a loss that may be a name alone → the key of the mapping that the name stands for:

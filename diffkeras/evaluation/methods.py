@@ -192,7 +192,7 @@ def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Met
     network = Method(name, network_fields(surrogate), together=True, surrogate=name)
     methods = [network]
     model = surrogate.config.model
-    sets_sources = model.fixed_values or model.solves_equation or model.kind.takes_parameters
+    sets_sources = model.fixed_values or model.solves_equation or model.definition.takes_parameters
     if not (config.physics.produces or sets_sources):
         methods.append(with_sources_set(network))
     methods.append(replace(network, name=f"{name}, certified", compute=predicted(surrogate)))

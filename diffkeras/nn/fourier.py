@@ -7,7 +7,7 @@ import keras
 from keras import layers, ops
 
 from diffkeras.nn.architectures.architecture import LatticeRule
-from diffkeras.nn.arguments import integer
+from diffkeras.physics.arguments import check_whole
 
 PADDING = 4  # each side is lengthened by its PADDING-th part in zeros
 
@@ -42,8 +42,8 @@ class SpectralConvolution(layers.Layer):
 
     def __init__(self, filters: int, modes: int, **options: Any) -> None:
         super().__init__(**options)
-        self.filters = integer("filters", filters, 1)
-        self.modes = integer("modes", modes, 1)
+        self.filters = check_whole("filters", filters, 1)
+        self.modes = check_whole("modes", modes, 1)
 
     def build(self, input_shape: Any) -> None:
         """Create R: [frequency, channel, real parts of the filters, then imaginary parts]."""

@@ -6,7 +6,7 @@ import keras
 from keras import layers, ops
 
 from diffkeras.nn.architectures.architecture import LatticeRule
-from diffkeras.nn.arguments import integer
+from diffkeras.physics.arguments import check_whole
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
@@ -25,7 +25,7 @@ class LatticeCheck(keras.layers.Layer):
 
     def __init__(self, depth: int, **options: Any) -> None:
         super().__init__(**options)
-        self.depth = integer("depth", depth, 1)
+        self.depth = check_whole("depth", depth, 1)
 
     def call(self, inputs: Any) -> Any:
         """The inputs."""
@@ -50,7 +50,7 @@ class PadToMultiple(layers.Layer):
 
     def __init__(self, factor: int, **options: Any) -> None:
         super().__init__(**options)
-        self.factor = integer("factor", factor, 1)
+        self.factor = check_whole("factor", factor, 1)
 
     def call(self, inputs: Any) -> Any:
         """The padded inputs."""

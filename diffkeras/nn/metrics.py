@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 import keras
 
-from diffkeras.nn.arguments import one_of
 from diffkeras.nn.losses.errors import NodeLoss, per_node_weight
+from diffkeras.physics.arguments import check_choice
 from diffkeras.representation.regions import REGIONS, region_mask
 from diffkeras.representation.target import Target, target_and_prediction
 from diffkeras.representation.transforms import get_transform
@@ -107,7 +107,7 @@ class RegionMeanAbsoluteError(LinearScaleMean):
 
     def __init__(self, region: str = "lattice", *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.region = one_of("region", region, REGIONS)
+        self.region = check_choice("region", region, REGIONS)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch."""

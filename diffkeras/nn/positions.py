@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from diffkeras.nn.arguments import integer
+from diffkeras.physics.arguments import check_whole
 
 
 def _waves(side: Any, number: int) -> Any:
@@ -39,7 +39,7 @@ class Waves(layers.Layer):
 
     def __init__(self, number: int, **options: Any) -> None:
         super().__init__(**options)
-        self.number = integer("number", number, 1)
+        self.number = check_whole("number", number, 1)
 
     def call(self, inputs: Any) -> Any:
         """The features."""
@@ -63,7 +63,7 @@ class AddPositions(layers.Layer):
 
     def __init__(self, number: int, **options: Any) -> None:
         super().__init__(**options)
-        self.number = integer("number", number, 1)
+        self.number = check_whole("number", number, 1)
 
     def build(self, input_shape: Any) -> None:
         """Create the matrix, [wave, channel]."""
@@ -92,7 +92,7 @@ class Sensors(layers.Layer):
 
     def __init__(self, number: int, **options: Any) -> None:
         super().__init__(**options)
-        self.number = integer("number", number, 1)
+        self.number = check_whole("number", number, 1)
 
     def call(self, inputs: Any) -> Any:
         """The means, by rows of parts."""

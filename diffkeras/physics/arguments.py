@@ -1,8 +1,9 @@
 """Checks of arguments: numbers, arrays, and the values of a medium with their limits."""
 
+import math
 import numbers
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, Self, TypeVar
@@ -115,6 +116,37 @@ def check_whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int
     return int(value)
 
 
+def check_positive(name: str, value: Any) -> float:
+    """A finite number above 0, as a float."""
+    number = check_number(name, value)
+    if not 0 < number < math.inf:
+        raise PhysicsError(f"must be positive and finite, not {number}", name)
+    return number
+
+
+def check_within(name: str, value: Any, least: float, most: float) -> float:
+    """A number between two others, as a float."""
+    number = check_number(name, value)
+    if not least <= number <= most:
+        raise PhysicsError(f"must be {least:g} to {most:g}, not {number:g}", name)
+    return number
+
+
+def check_choice(name: str, value: Any, allowed: Iterable[str]) -> str:
+    """One of some names."""
+    names = tuple(allowed)
+    if not isinstance(value, str) or value not in names:
+        raise PhysicsError(f"{value!r:.60} is unknown; choose one of {', '.join(names)}", name)
+    return value
+
+
+def check_truth(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise PhysicsError(f"must be True or False, not {value!r:.60}", name)
+    return value
+
+
 def check_count(name: str, number: Any) -> int:
     """A number of processes or threads; 1 for None."""
     return 1 if number is None else check_whole(name, number, 1, MOST_PARALLEL)
@@ -217,7 +249,7 @@ def one_or_each(name: str, value: Any, check: Callable[[str, Any], T]) -> T | tu
 
 def count_dimensions(asked: Any, parts: dict[str, Any]) -> int:
     """The number of axes asked for, or that the parts of a medium need."""
-    if asked is not None and (isinstance(asked, bool) or asked not in tuple(SHAPES)):
+    if asked is not None and not (isinstance(asked, numbers.Integral) and asked in SHAPES):
         raise PhysicsError(f"must be 2 or 3, not {asked!r:.60}", "dimensions")
     counts = {n: len(part) for n, part in parts.items() if isinstance(part, tuple)}
     dimensions = int(asked or max(counts.values(), default=PLANE))
@@ -243,13 +275,13 @@ def check_axes(name: str, values: Any, dimensions: int) -> None:
     )
 
 
-def positive(name: str, value: Any) -> NodeValues:
+def check_positive_values(name: str, value: Any) -> NodeValues:
     """Positive values within the limits of D and h."""
     wanted = f"positive, between {SMALLEST:g} and {LARGEST:g}"
-    return node_values(name, value, SMALLEST, LARGEST, wanted)
+    return check_node_values(name, value, SMALLEST, LARGEST, wanted)
 
 
-def node_values(name: str, value: Any, least: float, most: float, wanted: str) -> NodeValues:
+def check_node_values(name: str, value: Any, least: float, most: float, wanted: str) -> NodeValues:
     """A number in [least, most], or an array of them on a lattice that can't be changed."""
     if not isinstance(value, tuple | list) and np.ndim(value) == 0:
         number = check_number(name, value)
@@ -272,6 +304,7 @@ def node_values(name: str, value: Any, least: float, most: float, wanted: str) -
 def level_outside() -> int:
     """The stack level, for a warning, of the function outside of diffkeras that caused it."""
     level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_globals["__name__"].startswith(("diffkeras.", "contextlib")):
+    ours = ("diffkeras.", "contextlib")
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(ours):
         level, frame = level + 1, frame.f_back
     return level

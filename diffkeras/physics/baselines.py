@@ -65,11 +65,7 @@ def superpose(
         >>> bool(abs(superpose(one, (32, 32)) - dk.solve(one).field).max() < 1e-10)
         True
     """
-    medium = Medium.of(medium, parts)
-    medium.require_uniform("superpose")
-    medium.require_plane("superpose")
-    medium.require_homogeneous("superpose")
-    lattice = _check_discs(sources, lattice)
+    medium, lattice = _checked("superpose", sources, lattice, Medium.of(medium, parts))
     operator = spectral_operator(lattice, medium)
     if operator.singular:
         raise PhysicsError(
@@ -137,11 +133,7 @@ def effective_strengths(
         raise PhysicsError(
             f"numbers must be {', '.join(map(str, NUMBERS))} for each disc, not {numbers!r:.60}"
         )
-    medium = Medium.of(medium, parts)
-    medium.require_uniform("effective_strengths")
-    medium.require_plane("effective_strengths")
-    medium.require_homogeneous("effective_strengths")
-    lattice = _check_discs(sources, lattice)
+    medium, lattice = _checked("effective_strengths", sources, lattice, Medium.of(medium, parts))
     operator = spectral_operator(lattice, medium.normalised())
     labels, image = sources.labels(lattice), sources.image(lattice, np.float64)
     rings = _rings_of_discs(labels, operator)
@@ -154,14 +146,18 @@ def effective_strengths(
     return np.where(labels > 0, image, operator.spread(ring.nodes, density) + constant)
 
 
-def _check_discs(sources: Sources, lattice: Any) -> tuple[int, int]:
-    """The lattice, or an error for what isn't one, and for an image in place of discs."""
+def _checked(
+    what: str, sources: Sources, lattice: Any, medium: Medium
+) -> tuple[Medium, tuple[int, int]]:
+    """Medium and lattice; an error for those that a baseline doesn't take, and for an image."""
+    for require in (medium.require_uniform, medium.require_plane, medium.require_homogeneous):
+        require(what)
     if not isinstance(sources, Sources):
         raise PhysicsError(
             f"give the discs as Sources, not as {type(sources).__name__}: an image doesn't tell "
             "which nodes form a disc"
         )
-    return check_lattice(lattice)
+    return medium, check_lattice(lattice)
 
 
 def _rings_of_discs(labels: NDArray[np.int32], operator: SpectralOperator) -> list[Ring]:

@@ -22,7 +22,7 @@ from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import RingProof
 from diffkeras.physics.solution import KnownBounds, Proof, Solution
-from diffkeras.physics.solvers.interface import Options, SolveStatistics
+from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
 from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.freed_memory import keep_freed_memory
@@ -118,42 +118,43 @@ def _solve_image(
     equations: Equations | None = None,
 ) -> Solution:
     equations = equations or Equations(problem)
-    scale, nodes = equations.scale, equations.ring.nodes
     name = cheapest(equations) if method == "auto" else method
     # float32 can't hold the field of ring values that are far below those inside a source
-    single = tolerance >= SINGLE_PRECISION_TOLERANCE and not 0 < scale < SMALLEST
-    dtype = np.dtype(np.float32 if single else np.float64)
-    rounding = SINGLE_ROUNDING if dtype == np.float32 else 0.0
-    if scale:
-        options = Options(tolerance - rounding, dtype, threads, initial)
-        field, statistics, bound = SOLVERS[name].solve(equations, options)
-        statistics = replace(statistics, residual=statistics.residual + rounding)
-        if equations.production is not None and dtype == np.float32:
-            _check_single(field)
-        if scale != 1.0:
-            field *= scale
-            if bound is not None:
-                bound *= scale * SLACK
-    else:
-        # every fixed node next to a free one is 0, and so are the free ones
-        field = np.zeros(problem.lattice)
-        size = 0 if name == "newton-cg" else nodes[0].size
-        statistics = SolveStatistics(name, size, residual=rounding, precision=dtype.name)
-        bound = np.zeros(problem.lattice)
-    on_ring = field[nodes].astype(dtype)
+    single = tolerance >= SINGLE_PRECISION_TOLERANCE and not 0 < equations.scale < SMALLEST
+    dtype, rounding = np.dtype(np.float32 if single else np.float64), SINGLE_ROUNDING * single
+    options = Options(tolerance - rounding, dtype, threads, initial)
+    exact, statistics, bound = _on_free_nodes(name, equations, options)
+    statistics = replace(statistics, residual=statistics.residual + rounding)
+    on_ring = exact[equations.ring.nodes].astype(dtype)
     if problem.fixed.any():
-        np.copyto(field, problem.values, where=problem.fixed, casting="same_kind")
-    exact, field = field, field.astype(dtype, copy=False)
-    proof: Proof
+        np.copyto(exact, problem.values, where=problem.fixed, casting="same_kind")
+    field = exact.astype(dtype, copy=False)
     if bound is None:
         shown = on_ring if equations.production is None else field
-        proof = RingProof(on_ring, tolerance * largest(shown))
+        proof: Proof = RingProof(on_ring, tolerance * largest(shown))
     else:
         if field is not exact:
             bound += np.abs(exact - field)
         bound *= SLACK
         proof = KnownBounds(bound)
     return Solution(field, problem, statistics, proof)
+
+
+def _on_free_nodes(name: str, equations: Equations, options: Options) -> Solved:
+    """What a solver returns, with the field as the problem has it, not divided by its scale."""
+    scale, precision = equations.scale, options.precision
+    if not scale:  # every fixed node next to a free one is 0, and so are the free ones
+        size = 0 if name == "newton-cg" else equations.ring.size
+        statistics = SolveStatistics(name, size, precision=precision.name)
+        return Solved(np.zeros(equations.lattice), statistics, np.zeros(equations.lattice))
+    field, statistics, bound = SOLVERS[name].solve(equations, options)
+    if equations.production is not None and precision == np.float32:
+        _check_single(field)
+    if scale != 1.0:
+        field *= scale
+        if bound is not None:
+            bound *= scale * SLACK
+    return Solved(field, statistics, bound)
 
 
 def _check_single(field: NDArray[np.floating]) -> None:

@@ -25,9 +25,9 @@ def build_model(config: Config) -> keras.Model:
         "family": lambda: config.kind.family,
         "examples": lambda: config.data.train_examples_used,
     }
-    needs = {name: facts[name]() for name in section.kind.needs}
-    model = section.kind.build(**section.parameters, **needs)
-    if section.kind.knows_equation or config.takes_parameters:
+    needs = {name: facts[name]() for name in section.definition.needs}
+    model = section.definition.build(**section.parameters, **needs)
+    if section.definition.knows_equation or config.takes_parameters:
         return model
     if section.corrections:
         return nn.with_corrections(model, make_operator(config), section.corrections)

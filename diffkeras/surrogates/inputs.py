@@ -82,44 +82,40 @@ def _completed(config: Config, length: float | None, parts: dict[str, Any], upta
     return replace(base, **parts)
 
 
-def _check_problem(config: Config, problem: Problem) -> None:
-    """Raise a PhysicsError for a problem that a surrogate was not trained for.
+def _refusals(config: Config, problem: Problem) -> Iterator[str]:
+    """Why a problem is none that a surrogate was trained for.
 
     It may have other source images, and other values of what differs in the training.
     """
+    trained, maps = config.kind.trained_for, config.kind.maps
     if len(problem.lattice) != 2:
-        raise PhysicsError(
-            f"surrogates are for two dimensions, and the problem has the lattice {problem.lattice}"
-        )
-    checked = set()
+        yield f"surrogates are for two dimensions, and the lattice here is {problem.lattice}"
+    media = {id(image.medium): image.medium for image in problem.images}  # images may share one
+    for medium in media.values():
+        for difference in _differences(config, medium):
+            yield f"{trained}, and {difference}"
     for image in problem.images:
-        if id(image.medium) not in checked:  # images may share one
-            checked.add(id(image.medium))
-            for difference in _differences(config, image.medium):
-                raise PhysicsError(f"{config.kind.trained_for}, and {difference}")
-        if "uptake" not in config.kind.maps and image.homogeneous.uptake is not None:
-            raise PhysicsError(f"{config.kind.trained_for}, and uptake saturates in the problem")
-        if "uptake" in config.kind.maps and not isinstance(image.uptake, MichaelisMenten):
-            raise PhysicsError(f"{config.kind.trained_for}; give the {WANTED}")
+        if "uptake" not in maps and image.homogeneous.uptake is not None:
+            yield f"{trained}, and uptake saturates in the problem"
+        if "uptake" in maps and not isinstance(image.uptake, MichaelisMenten):
+            yield f"{trained}; give the {WANTED}"
     production = problem.production
     if config.physics.produces:
         if problem.fixed.any():
-            raise PhysicsError("this surrogate's sources produce, and the problem fixes nodes")
-    elif production is not None and production.any() and "production" not in config.kind.maps:
-        raise PhysicsError(f"{config.kind.trained_for} without production; leave out production")
+            yield "this surrogate's sources produce, and the problem fixes nodes"
+    elif production is not None and production.any() and "production" not in maps:
+        yield f"{trained} without production; leave out production"
     elif np.any(problem.fixed & (problem.values == 0)):
-        raise PhysicsError(
+        yield (
             "this surrogate was trained without fixed nodes of value 0, and takes those nodes as "
             "fixed whose value is not 0"
         )
-    for name, values in (("source values", problem.values), ("production", production)):
-        if values is not None:
-            wrong = ~((values >= 0) & (values <= LARGEST))
-            if wrong.any():
-                raise PhysicsError(
-                    f"surrogates take {name} between 0 and {LARGEST:g}, and the problem has "
-                    f"{values[wrong][0]:g}"
-                )
+    given = {"source values": problem.values, "production": production}
+    for name, values in given.items():
+        if values is None:
+            continue
+        for wrong in values[~((values >= 0) & (values <= LARGEST))][:1]:
+            yield f"surrogates take {name} between 0 and {LARGEST:g}, and the problem has {wrong:g}"
 
 
 def _differences(config: Config, medium: Medium) -> Iterator[str]:
@@ -164,7 +160,8 @@ def inputs_of_problem(config: Config, problem: Problem) -> dict[str, NDArray[np.
     """
     kind, inputs = config.kind, dict[str, Any]()
     if (family := kind.family) is None:
-        _check_problem(config, problem)
+        for reason in _refusals(config, problem):
+            raise PhysicsError(reason)
     else:
         try:
             points = [family.point_of(image) for image in problem.images]

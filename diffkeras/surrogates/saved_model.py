@@ -1,6 +1,6 @@
 """SavedModels: surrogates for TensorFlow programs that don't have diffkeras."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -150,7 +150,7 @@ def _serve(surrogate: Surrogate) -> Any:
         x = tf.pad(x, [[0, tf.cast(count == 0, tf.int32)], *others])
         return model(x, training=False)[:count]
 
-    def fields(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+    def fields(**inputs: tf.Tensor) -> tf.Tensor:
         source_images, usable = inputs.get("source_images"), tf.constant(True)
         for name, values in inputs.items():
             if name == "source_images":
@@ -168,7 +168,7 @@ def _serve(surrogate: Surrogate) -> Any:
         # XLA drops the checks
         return tf.where(usable[:, None, None, None], result, np.nan)
 
-    return with_named_inputs(fields, input_specs(surrogate))
+    return named_function(fields, input_specs(surrogate))
 
 
 def input_specs(
@@ -186,17 +186,6 @@ def input_specs(
         tf.TensorSpec(shapes.get(name, (None, *sides, 1)), tf.float32, name=name)
         for name in config.network_input.names
     ]
-
-
-def with_named_inputs(
-    fields: Callable[[dict[str, tf.Tensor]], Any], specs: Sequence[tf.TensorSpec]
-) -> Any:
-    """A `tf.function` of the inputs in `input_specs`, which `fields` takes as a dictionary."""
-
-    def function(*values: tf.Tensor) -> Any:
-        return fields({spec.name: value for spec, value in zip(specs, values, strict=True)})
-
-    return named_function(function, specs)
 
 
 def _check_images(source_images: tf.Tensor, surrogate: Surrogate) -> tf.Tensor:

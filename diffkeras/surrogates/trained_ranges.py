@@ -52,7 +52,7 @@ def outside_training(config: Config, inputs: Mapping[str, NDArray[np.float32]]) 
     images = inputs["source_images"]
     trained, sides = ("×".join(map(str, s)) for s in (config.physics.lattice, images.shape[1:3]))
     # corrections alone are the same on every lattice
-    if trained != sides and not config.model.kind.knows_equation:
+    if trained != sides and not config.model.definition.knows_equation:
         yield f"the surrogate was trained on {trained} nodes, and this image has {sides}"
     yield from _outside_values(config, images)
     yield from _outside_sources(config, images[..., 0])

@@ -103,11 +103,11 @@ def write_saved_model(*arguments: Any) -> None:
 
 
 def named_function(function: Callable[..., Any], specs: Sequence[Any]) -> Any:
-    """A `tf.function` whose arguments have the names of their `tf.TensorSpec`s."""
+    """A `tf.function` that gives a function tensors by the names of their `tf.TensorSpec`s."""
     import tensorflow as tf
 
     def call(*values: Any) -> Any:
-        return function(*values)
+        return function(**{spec.name: value for spec, value in zip(specs, values, strict=True)})
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     arguments = [inspect.Parameter(spec.name, kind) for spec in specs]

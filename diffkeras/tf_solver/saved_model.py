@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
+from diffkeras.physics.arguments import check_choice
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.tensorflow_setup import SAVED_MODEL, named_function, write_saved_model
 from diffkeras.tf_solver.checks import checked, exact_numbers
@@ -58,9 +59,7 @@ def names_of_inputs(functions: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def check_sources(sources: SourceMeaning, medium: Medium) -> None:
     """Raise a PhysicsError for sources of another name, or whose production is 0."""
-    if sources not in get_args(SourceMeaning):
-        names = " or ".join(get_args(SourceMeaning))
-        raise PhysicsError(f"sources must be {names}, not {sources!r:.60}")
+    check_choice("sources", sources, get_args(SourceMeaning))
     if sources == "production" and not np.any(medium.decay):
         raise PhysicsError(
             "sources produce decay × their value, which is 0 with the medium's decay of 0; choose "
@@ -142,24 +141,23 @@ def proof_functions(
     """
 
     def prepared(
-        source_images: tf.Tensor, values: Sequence[tf.Tensor]
+        source_images: tf.Tensor, media: dict[str, tf.Tensor]
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         source_images = on_lattice(source_images, solver.lattice)
-        prediction = predict(source_images, *values)
+        prediction = predict(source_images, *media.values())
         with tf.control_dependencies([prediction]):  # what it checks must not fail elsewhere first
-            names = [spec.name for spec in inputs[1:]]
-            differing = {name: tf.identity(v) for name, v in zip(names, values, strict=True)}
-        return prediction[..., 0], solver_arguments(
-            source_images, sources, solver.medium, differing
-        )
+            media = {name: tf.identity(values) for name, values in media.items()}
+        problem = solver_arguments(source_images, sources, solver.medium, media)
+        return prediction[..., 0], problem
 
-    def certified(source_images: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
-        prediction, problem = prepared(source_images, values)
+    def certified(source_images: tf.Tensor, **media: tf.Tensor) -> dict[str, tf.Tensor]:
+        prediction, problem = prepared(source_images, media)
         return certificate_outputs(solver.certify(prediction, **problem))
 
-    def solved(source_images: tf.Tensor, *others: tf.Tensor) -> dict[str, tf.Tensor]:
-        *values, tolerance = others
-        prediction, problem = prepared(source_images, values)
+    def solved(
+        source_images: tf.Tensor, tolerance: tf.Tensor, **media: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        prediction, problem = prepared(source_images, media)
         return solution_outputs(solver.solve(**problem, initial=prediction, tolerance=tolerance))
 
     return {

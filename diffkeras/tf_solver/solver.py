@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
-from diffkeras.physics.arguments import check_lattice
+from diffkeras.physics.arguments import check_choice, check_lattice
 from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
 from diffkeras.physics.problem.maps import maps_of
 from diffkeras.physics.problem.problem import Problem
@@ -316,11 +316,8 @@ def _has_transforms(medium: Medium) -> bool:
 
 def _checked_precision(medium: Medium, precision: Precision | None) -> Precision:
     """The precision of transforms: the given one, or one that is precise enough."""
-    if precision is not None and precision not in get_args(Precision):
-        raise PhysicsError(
-            f"precision must be one of {', '.join(get_args(Precision))}, not {precision!r}"
-        )
     if precision is not None:
+        check_choice("precision", precision, get_args(Precision))
         return precision
     if not _has_transforms(medium):
         return "float32"

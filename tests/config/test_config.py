@@ -139,7 +139,7 @@ def test_a_loss_parameter_extends_a_loss_given_by_name(tiny):
     config = tiny.with_overrides({"training.loss": pair})
     config = config.with_overrides({"training.loss.second.weight": "tanh"})
     second = {"error": "squared", "weight": "tanh"}
-    assert config.training.loss == {**pair, "second": second}
+    assert config.training.loss == {**pair, "first": {"error": "absolute"}, "second": second}
 
 
 @pytest.mark.parametrize(

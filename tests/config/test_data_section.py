@@ -113,7 +113,7 @@ def with_regions(**changes: Any) -> dict[str, Any]:
         ({"linear": ["decy"]}, "linear: names 'decy'; the ranges are values"),
         ({"linear": 3}, "linear: must be a list of parameters, not 3"),
         ({"random": {"vessels": True}}, r"random\.vessels: must be a whole number"),
-        ({"draws": "halton"}, "draws: must be sobol or latin_hypercube"),
+        ({"draws": "halton"}, "draws: 'halton' is unknown; choose one of sobol, latin"),
         ({"beyond": -1}, "beyond: must be 0 to 10, not -1"),
         ({"random": {"vesels": 1}}, "random: must have the keys .*vesels"),
         ({"random": {"vessels": 500}}, "no arrangement holds more than"),

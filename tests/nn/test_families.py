@@ -113,7 +113,7 @@ def test_what_is_no_basis_makes_no_model():
 
 def test_bad_arguments_of_an_untrained_basis():
     for name in ("width", "depth", "modes"):
-        with pytest.raises(ValueError, match=f"{name} must be an integer of at least 1"):
+        with pytest.raises(ValueError, match=f"{name} must be a whole number from 1"):
             untrained(**{name: 0})
-    with pytest.raises(ValueError, match="examples must be an integer"):
+    with pytest.raises(ValueError, match="examples must be a whole number"):
         untrained(regression="kernel", examples=0)

@@ -106,7 +106,7 @@ def test_the_field_alone_is_enough_for_the_lattice():
     assert float(metric.result()) == pytest.approx(7.8 / 12, rel=1e-2)
     with pytest.raises(ValueError, match=r"'sources' needs the source image.*pack_target"):
         RegionMeanAbsoluteError("sources").update_state(FIELD, PREDICTION)
-    with pytest.raises(ValueError, match=r"region must be one of lattice, sources.*got 'rim'"):
+    with pytest.raises(ValueError, match=r"region 'rim' is unknown; choose one of lattice"):
         RegionMeanAbsoluteError("rim")
 
 

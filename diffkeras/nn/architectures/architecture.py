@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
-from diffkeras.nn.arguments import integer
+from diffkeras.physics.arguments import check_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class LatticeRule(NamedTuple):
         for axis, side in zip(("rows", "columns"), lattice, strict=True):
             if side is None:
                 continue
-            nodes = integer(axis, side, 1)
+            nodes = check_whole(axis, side, 1)
             if nodes < self.shortest:
                 raise ValueError(
                     f"the lattice has {nodes} {axis}, and this network needs at least "

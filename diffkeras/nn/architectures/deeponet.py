@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from diffkeras.nn.architectures.architecture import DEPTH, WIDTH, Architecture, Parameter
-from diffkeras.nn.arguments import integer
+from diffkeras.physics.arguments import check_whole
 
 if TYPE_CHECKING:
     import keras
@@ -61,8 +61,8 @@ def deeponet(
     from diffkeras.nn.fourier import gelu
     from diffkeras.nn.positions import Sensors, Superposition, Waves
 
-    width, depth = integer("width", width, 1), integer("depth", depth, 1)
-    channels = integer("channels", channels, 1)
+    width, depth = check_whole("width", width, 1), check_whole("depth", depth, 1)
+    channels = check_whole("channels", channels, 1)
     source_image = keras.Input((None, None, channels), name="source_image")
     branch = Sensors(sensors, name="sensors")(source_image)
     trunk = Waves(WAVES, name="waves")(source_image)

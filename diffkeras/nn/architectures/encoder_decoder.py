@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from diffkeras.nn.architectures.pooling import pooling_architecture
-from diffkeras.nn.arguments import integer
+from diffkeras.physics.arguments import check_whole
 
 if TYPE_CHECKING:
     import keras
@@ -67,8 +67,8 @@ def encoder_decoder(
     from diffkeras.nn.convolution import Conv3x3, UpsampledConv3x3
     from diffkeras.nn.lattice import LatticeCheck
 
-    width, depth = integer("width", width, 2), integer("depth", depth, 1)
-    channels = integer("channels", channels, 1)
+    width, depth = check_whole("width", width, 2), check_whole("depth", depth, 1)
+    channels = check_whole("channels", channels, 1)
     if width % 2:
         raise ValueError(f"width must be even, got {width}: the decoder ends on width/2 channels")
 

@@ -12,7 +12,7 @@ from diffkeras.nn.architectures.architecture import (
     LatticeRule,
     Parameter,
 )
-from diffkeras.nn.arguments import integer
+from diffkeras.physics.arguments import check_whole
 
 if TYPE_CHECKING:
     import keras
@@ -69,8 +69,8 @@ def fourier_neural_operator(
 
     from diffkeras.nn.fourier import AppendCoordinates, SpectralConvolution, gelu
 
-    width, depth = integer("width", width, 1), integer("depth", depth, 1)
-    channels = integer("channels", channels, 1)
+    width, depth = check_whole("width", width, 1), check_whole("depth", depth, 1)
+    channels = check_whole("channels", channels, 1)
     source_image = keras.Input((None, None, channels), name="source_image")
     features = AppendCoordinates(name="coordinates")(source_image)
     features = layers.Dense(width, name="lifting")(features)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from diffkeras.nn.architectures.architecture import DEPTH, WIDTH, Architecture, Parameter
 from diffkeras.nn.architectures.fourier_neural_operator import MODES
-from diffkeras.nn.arguments import integer
+from diffkeras.physics.arguments import check_whole
 
 if TYPE_CHECKING:
     import keras
@@ -63,7 +63,7 @@ def untrained_basis(
     from diffkeras.nn.fourier import gelu
 
     width, depth, modes = (
-        integer(key, value, 1)
+        check_whole(key, value, 1)
         for key, value in (("width", width), ("depth", depth), ("modes", modes))
     )
     scaling = scaling_arguments(family.scaling)
@@ -78,7 +78,7 @@ def untrained_basis(
     factors: Callable[[Any], Any] = network
     if regression == "kernel":
         check_double_precision()
-        examples = integer("examples", examples, 1)
+        examples = check_whole("examples", examples, 1)
         factors = KernelCoefficients(
             examples, modes, **scaling, dtype="float64", trainable=False, name="coefficients"
         )

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from diffkeras.nn.architectures.pooling import pooling_architecture
-from diffkeras.nn.arguments import integer
+from diffkeras.physics.arguments import check_whole
 
 if TYPE_CHECKING:
     import keras
@@ -57,8 +57,8 @@ def u_net(
     from diffkeras.nn.convolution import UpsampledConv3x3
     from diffkeras.nn.lattice import LatticeCheck
 
-    width, depth = integer("width", width, 1), integer("depth", depth, 1)
-    channels = integer("channels", channels, 1)
+    width, depth = check_whole("width", width, 1), check_whole("depth", depth, 1)
+    channels = check_whole("channels", channels, 1)
     convolutions = Convolutions(kernel_initializer)
     source_image = keras.Input((None, None, channels), name="source_image")
     checked = LatticeCheck(depth, name="lattice_check")(source_image)

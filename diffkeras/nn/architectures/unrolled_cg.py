@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from diffkeras.nn.architectures.architecture import Architecture
-from diffkeras.nn.arguments import integer
+from diffkeras.physics.arguments import check_whole
 
 if TYPE_CHECKING:
     import keras
@@ -51,7 +51,7 @@ def unrolled_cg(
 
     from diffkeras.nn.equation.corrections import correction_layer
 
-    rounds, channels = integer("rounds", rounds, 1), integer("channels", channels, 1)
+    rounds, channels = check_whole("rounds", rounds, 1), check_whole("channels", channels, 1)
     source_image = keras.Input((None, None, channels), name="source_image")
     return keras.Model(source_image, correction_layer(operator, rounds)(source_image), name=name)
 

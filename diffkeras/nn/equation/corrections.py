@@ -7,10 +7,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from diffkeras.nn.arguments import integer
 from diffkeras.nn.equation.equations import LatticeOperator
 from diffkeras.nn.equation.multigrid import DAMPING, FACTOR, cycle, hierarchy
 from diffkeras.nn.equation.transforms import convolve, inverse, ring_of
+from diffkeras.physics.arguments import check_whole
 
 REACH = 6  # windows have 2 · 6 + 1 nodes a side, so that a disc of radius 5 fits
 LEVELS = 5  # nodes of the coarsest level are blocks of 16×16
@@ -96,7 +96,7 @@ class Corrections(layers.Layer):
     def __init__(self, operator: Any = None, rounds: int = 0, **options: Any) -> None:
         super().__init__(**{"dtype": "float32", **options})
         self.operator = LatticeOperator.of({} if operator is None else operator)
-        self.rounds = integer("rounds", rounds, 0)
+        self.rounds = check_whole("rounds", rounds, 0)
 
     def call(self, inputs: Any) -> Any:
         """The corrected field."""

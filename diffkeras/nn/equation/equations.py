@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from diffkeras.nn.arguments import one_of, positive
+from diffkeras.physics.arguments import check_choice, check_positive
 from diffkeras.physics.problem.given_sides import GivenSide, plain_sides, side_of
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.physics.problem.sides import BOUNDARIES, AxisSides, both_sides, homogeneous
@@ -187,7 +187,7 @@ class LatticeOperator:
     maps: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        maps = [one_of("map", name, MAPS) for name in self.maps]
+        maps = [check_choice("map", name, MAPS) for name in self.maps]
         if ("uptake" in maps) != ("saturation" in maps) or maps != sorted(maps, key=[*MAPS].index):
             raise ValueError(
                 f"maps must be some of {', '.join(MAPS)}, in this order, and uptake together with "
@@ -197,10 +197,10 @@ class LatticeOperator:
         object.__setattr__(self, "maps", tuple(maps))
         object.__setattr__(self, "boundaries", (rows, columns))
         if self.lengths is not None:
-            shortest, longest = (positive("length", value) for value in self.lengths)
+            shortest, longest = (check_positive("length", value) for value in self.lengths)
             object.__setattr__(self, "lengths", (shortest, longest))
         if self.decay or not (maps or "absorbing" in self.boundaries):
-            positive("decay", self.decay)
+            check_positive("decay", self.decay)
 
     @classmethod
     def of(cls, values: "LatticeOperator | Mapping[str, Any]") -> "LatticeOperator":
@@ -260,4 +260,4 @@ def _checked(boundary: Any) -> Any:
         return side_of(boundary)
     if isinstance(boundary, GivenSide):
         return boundary
-    return one_of("boundary", boundary, BOUNDARIES)
+    return check_choice("boundary", boundary, BOUNDARIES)

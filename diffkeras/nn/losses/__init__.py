@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diffkeras.nn.arguments import build
 from diffkeras.nn.losses.alternating import PARTS, AlternateLosses, AlternatingLoss
+from diffkeras.nn.losses.arguments import build
 from diffkeras.nn.losses.errors import (
     AbsoluteError,
     HuberError,

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from diffkeras.nn.arguments import integer, one_of
 from diffkeras.nn.losses.errors import NodeLoss, WeightedError
+from diffkeras.physics.arguments import check_choice, check_whole
 
 SCHEDULES = ("toggle", "random")
 PARTS = ("first", "second")
@@ -76,9 +76,9 @@ class AlternatingLoss(NodeLoss):
         if not (is_number and 0 <= probability <= 1):
             raise ValueError(f"probability must be in [0, 1], got {probability!r}")
         self.first, self.second = first, second
-        self.schedule = one_of("schedule", schedule, SCHEDULES)
-        self.every = every if isinstance(every, str) else integer("every", every, 1)
-        self.seed = integer("seed", seed, 0)
+        self.schedule = check_choice("schedule", schedule, SCHEDULES)
+        self.every = every if isinstance(every, str) else check_whole("every", every, 1)
+        self.seed = check_whole("seed", seed, 0, 2**32 - 1)
         self.probability = probability
         # A compiled step treats a Python number as a constant, so this is a variable. It is a float
         # because TensorFlow keeps 32-bit integers on the host.

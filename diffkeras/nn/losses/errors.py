@@ -4,8 +4,9 @@ from typing import Any
 
 import keras
 
-from diffkeras.nn.arguments import arguments_of, one_of, positive, truth
+from diffkeras.nn.losses.arguments import arguments_of
 from diffkeras.nn.losses.weights import WeightMap, get_weight
+from diffkeras.physics.arguments import check_choice, check_positive, check_truth
 from diffkeras.representation.target import shapes_differ, target_and_prediction
 
 WEIGHT_SOURCES = ("target", "prediction")
@@ -85,14 +86,14 @@ class WeightedError(NodeLoss):
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.weight: WeightMap | None = get_weight(weight)
-        self.weight_from = one_of("weight_from", weight_from, WEIGHT_SOURCES)
-        self.weight_gradient = truth("weight_gradient", weight_gradient)
+        self.weight_from = check_choice("weight_from", weight_from, WEIGHT_SOURCES)
+        self.weight_gradient = check_truth("weight_gradient", weight_gradient)
         if weight_gradient and (weight is None or weight_from != "prediction"):
             raise ValueError(
                 "weight_gradient=True needs a weight that is computed from the prediction; set "
                 "weight and weight_from='prediction', or weight_gradient=False"
             )
-        self.normalize_weight = truth("normalize_weight", normalize_weight)
+        self.normalize_weight = check_truth("normalize_weight", normalize_weight)
 
     def error(self, difference: Any, target: Any) -> Any:
         """Error of each node; subclasses implement it.
@@ -191,7 +192,7 @@ class PowerError(WeightedError):
 
     def __init__(self, alpha: float, **options: Any) -> None:
         super().__init__(**options)
-        self.alpha = positive("alpha", alpha)
+        self.alpha = check_positive("alpha", alpha)
 
     def error(self, difference: Any, target: Any) -> Any:
         """|e|^α."""
@@ -216,7 +217,7 @@ class HuberError(WeightedError):
 
     def __init__(self, delta: float, **options: Any) -> None:
         super().__init__(**options)
-        self.delta = positive("delta", delta)
+        self.delta = check_positive("delta", delta)
 
     def error(self, difference: Any, target: Any) -> Any:
         """e²/2 if |e| ≤ δ, else δ·(|e| − δ/2)."""
@@ -242,7 +243,7 @@ class InverseHuberError(WeightedError):
 
     def __init__(self, delta: float, **options: Any) -> None:
         super().__init__(**options)
-        self.delta = positive("delta", delta)
+        self.delta = check_positive("delta", delta)
 
     def error(self, difference: Any, target: Any) -> Any:
         """|e| if |e| < δ, else (e² + δ²)/(2δ)."""
@@ -264,7 +265,7 @@ class RelativeError(WeightedError):
 
     def __init__(self, epsilon: float, **options: Any) -> None:
         super().__init__(**options)
-        self.epsilon = positive("epsilon", epsilon)
+        self.epsilon = check_positive("epsilon", epsilon)
 
     def error(self, difference: Any, target: Any) -> Any:
         """|e|/(|y| + ε)."""

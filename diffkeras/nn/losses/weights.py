@@ -6,7 +6,8 @@ from typing import Any
 
 import keras
 
-from diffkeras.nn.arguments import arguments_of, build, positive
+from diffkeras.nn.losses.arguments import arguments_of, build
+from diffkeras.physics.arguments import check_positive
 
 
 @dataclass(eq=False)
@@ -27,7 +28,7 @@ class WeightMap:
 
     def __post_init__(self) -> None:
         for name in self.get_config():
-            setattr(self, name, positive(name, getattr(self, name)))
+            setattr(self, name, check_positive(name, getattr(self, name)))
 
     def __call__(self, field: Any, source_image: Any = None) -> Any:
         """Weight of each node.

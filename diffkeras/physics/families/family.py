@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import qmc
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_whole, real_array
+from diffkeras.physics.arguments import check_choice, check_whole, real_array
 from diffkeras.physics.families.parameters import parameters_of
 from diffkeras.physics.families.scaling import Scaling
 from diffkeras.physics.problem.parts import parts_of, similar_problem, with_parts
@@ -237,8 +237,7 @@ class Family:
             PhysicsError: an unknown method, or a count or seed that is no whole number.
         """
         count, seed = check_whole("count", count, 1, MOST_DRAWN), check_whole("seed", seed, 0)
-        if method not in METHODS:
-            raise PhysicsError(f"method {method!r:.60} is unknown; choose {' or '.join(METHODS)}")
+        check_choice("method", method, METHODS)
         size, rng = len(self.names), np.random.default_rng(seed)
         if method == "latin_hypercube":
             unit = qmc.LatinHypercube(size, rng=rng).random(count)

@@ -21,11 +21,11 @@ from diffkeras.physics.arguments import (
     SPACE,
     ExplainedKeywords,
     NodeValues,
+    check_node_values,
     check_number,
+    check_positive_values,
     count_dimensions,
-    node_values,
     one_or_each,
-    positive,
     unknown_keyword,
 )
 from diffkeras.physics.problem.given_sides import BoundaryName
@@ -91,9 +91,11 @@ class Medium(ShortRepr, ExplainedKeywords):
 
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
-            "diffusivity": one_or_each("diffusivity", self.diffusivity, positive),
-            "decay": node_values("decay", self.decay, 0.0, sys.float_info.max, "≥ 0 and finite"),
-            "step": positive("step", self.step),
+            "diffusivity": one_or_each("diffusivity", self.diffusivity, check_positive_values),
+            "decay": check_node_values(
+                "decay", self.decay, 0.0, sys.float_info.max, "≥ 0 and finite"
+            ),
+            "step": check_positive_values("step", self.step),
             "boundary": canonical_boundary(self.boundary, self._axes_of_named_sides()),
         }
         checked["dimensions"] = count_dimensions(self.dimensions, checked)

@@ -28,8 +28,8 @@ from diffkeras.physics.arguments import (
     ExplainedKeywords,
     NodeValues,
     check_axes,
+    check_node_values,
     largest,
-    node_values,
     real_array,
 )
 from diffkeras.physics.problem.medium import Medium
@@ -265,7 +265,9 @@ class CappedUptake(SaturatingUptake):
 
 def _set(uptake: SaturatingUptake, name: str, value: ArrayLike, least: float, wanted: str) -> None:
     most = LARGEST if least else sys.float_info.max
-    checked = node_values(f"the uptake's {name.replace('_', ' ')}", value, least, most, wanted)
+    checked = check_node_values(
+        f"the uptake's {name.replace('_', ' ')}", value, least, most, wanted
+    )
     object.__setattr__(uptake, name, checked)
 
 
@@ -299,7 +301,7 @@ def medium_with_uptake(
             f"used for all images of a batch; for different ones use Problem.batch{hint}"
         )
     wanted = "≥ 0 and finite; what cells release is given by production"
-    rate = node_values("uptake", uptake, 0.0, sys.float_info.max, wanted)
+    rate = check_node_values("uptake", uptake, 0.0, sys.float_info.max, wanted)
     check_axes("uptake", rate, medium.dimensions)
     for what, other in {"medium": medium.lattice, "source image or production": lattice}.items():
         if np.ndim(rate) and other not in (None, np.shape(rate)):

@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PackingError, PhysicsError
-from diffkeras.physics.arguments import ExplainedKeywords, check_count, check_lattice, check_whole
+from diffkeras.physics.arguments import (
+    ExplainedKeywords,
+    check_choice,
+    check_count,
+    check_lattice,
+    check_truth,
+    check_whole,
+)
 from diffkeras.physics.problem.maps import MAPS, problem_of_maps
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
@@ -138,9 +145,8 @@ class ExampleRecipe(ExplainedKeywords):
         self._check_tissue()
 
     def _check_kind(self) -> None:
-        for name in ("production", "divide_by_maximum"):
-            if not isinstance(getattr(self, name), bool):
-                raise PhysicsError(f"must be True or False, not {getattr(self, name)!r:.60}", name)
+        check_truth("production", self.production)
+        check_truth("divide_by_maximum", self.divide_by_maximum)
         if not self.production and self.divide_by_maximum:
             raise PhysicsError(
                 "True needs sources that produce; fields of fixed values have the maximum 1 "
@@ -288,9 +294,7 @@ class ExampleRecipe(ExplainedKeywords):
 
 def check_split(split: str) -> str:
     """The name of a split, or of the stream, which has no end."""
-    if not isinstance(split, str) or split not in SPLIT_KEYS:
-        raise PhysicsError(f"there is no split {split!r:.60}; choose one of {list(SPLIT_KEYS)}")
-    return split
+    return check_choice("split", split, SPLIT_KEYS)
 
 
 def solved_examples(

@@ -15,8 +15,13 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_number, check_whole
+from diffkeras.physics.arguments import (
+    check_choice,
+    check_positive,
+    check_truth,
+    check_whole,
+    check_within,
+)
 from diffkeras.physics.problem.sources import LARGEST_PLACE
 
 MOST_CLUSTERS = 100_000
@@ -52,20 +57,11 @@ class Placement:
     overlap: bool = False
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(PlacementKind):
-            raise PhysicsError(
-                f"{self.kind!r:.60} is unknown; choose uniform, clustered or edge", "kind"
-            )
-        if not isinstance(self.overlap, bool):
-            raise PhysicsError(f"must be True or False, not {self.overlap!r:.60}", "overlap")
+        check_choice("kind", self.kind, get_args(PlacementKind))
+        check_truth("overlap", self.overlap)
         check_whole("clusters", self.clusters, 1, MOST_CLUSTERS)
-        spread, margin = check_number("spread", self.spread), check_number("margin", self.margin)
-        if not 0 < spread <= LARGEST_PLACE:
-            raise PhysicsError(
-                f"must be above 0 and at most {LARGEST_PLACE:g}, not {spread}", "spread"
-            )
-        if not 0 <= margin <= LARGEST_PLACE:
-            raise PhysicsError(f"must be 0 to {LARGEST_PLACE:g}, not {margin}", "margin")
+        spread = check_positive("spread", check_within("spread", self.spread, 0, LARGEST_PLACE))
+        margin = check_within("margin", self.margin, 0, LARGEST_PLACE)
         # one spelling of each number, as its text is part of a dataset's name: no 20 or -0.0
         object.__setattr__(self, "spread", spread)
         object.__setattr__(self, "margin", margin + 0.0)

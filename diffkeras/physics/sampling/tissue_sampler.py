@@ -17,9 +17,9 @@ from diffkeras.physics.arguments import (
     SLOWEST,
     SMALLEST,
     check_lattice,
-    check_number,
     check_rng,
     check_whole,
+    check_within,
 )
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import LARGEST_PLACE, Sources
@@ -232,10 +232,7 @@ def check_range(name: str, value: Any) -> Any:
     if name in WHOLE:
         ends: list[float] = [check_whole(name, end, int(least), int(most)) for end in pair]
     else:
-        ends = [check_number(name, end) for end in pair]
-    for end in ends:
-        if not least <= end <= most:
-            raise PhysicsError(f"must be {least:g} to {most:g}, not {end:g}", name)
+        ends = [check_within(name, end, least, most) for end in pair]
     if ends[0] > ends[1]:
         raise PhysicsError(
             f"must be a range (smallest, largest) that ascends, not {repr(value)[:SHOWN]}", name

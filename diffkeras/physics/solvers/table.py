@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import check_choice
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solvers.interface import Options, Solved
@@ -71,8 +72,7 @@ METHODS = ("auto", *SOLVERS)
 
 def check_method(method: str, problem: Problem) -> None:
     """Raise an error for an unknown method, or one that can't solve such a problem."""
-    if method not in METHODS:
-        raise PhysicsError(f"method {method!r:.60} is unknown; choose one of {', '.join(METHODS)}")
+    check_choice("method", method, METHODS)
     if method == "auto" or not SOLVERS[method].needs_uniform or problem.is_uniform:
         return
     lacking = "a linear problem, and uptake saturates here"

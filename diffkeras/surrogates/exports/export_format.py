@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import ExportError, OutputError
 from diffkeras.surrogates.predicted_fields import predicted_fields
-from diffkeras.surrogates.saved_model import describe, input_specs, with_named_inputs
+from diffkeras.surrogates.saved_model import describe, input_specs
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import check_file, replacing
+from diffkeras.system.tensorflow_setup import named_function
 
 Lattice = tuple[int, int]
 # by name: `source_images`, and the other inputs of a surrogate
@@ -116,7 +117,7 @@ def fields_function(surrogate: Surrogate, lattice: Lattice | None = None) -> Any
     def network(x: tf.Tensor) -> tf.Tensor:
         return surrogate.model(x, training=False)
 
-    def fields(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def fields(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"fields": predicted_fields(surrogate.config, network, inputs, xp=ELEMENTARY)}
 
-    return with_named_inputs(fields, input_specs(surrogate, lattice or (None, None)))
+    return named_function(fields, input_specs(surrogate, lattice or (None, None)))

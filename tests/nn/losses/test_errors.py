@@ -123,7 +123,7 @@ def test_arrays_that_would_be_broadcast_are_refused():
 
 @pytest.mark.parametrize("bad", [0, float("nan"), float("inf"), "0.5", None, True, 10**400])
 def test_parameters_must_be_above_zero(bad):
-    message = re.escape(f"must be a finite number above 0, got {bad!r}")
+    message = "must be (a number|positive and finite)"
     for make in (PowerError, HuberError, InverseHuberError, RelativeError, StepWeight):
         with pytest.raises(ValueError, match=message):
             make(bad)
@@ -152,8 +152,8 @@ def test_a_configuration_with_all_parts():
         ({"weight": "heavy"}, "no weight is named 'heavy'; choose one of uniform"),
         ({"weight": {"name": "uniform", "b": 1}}, "weight 'uniform' has no parameter 'b'.* none"),
         ({"weight": 5}, "weight must be a name or a mapping, got 5"),
-        ({"weight_from": "x"}, "weight_from must be one of target, prediction, got 'x'"),
-        ({"normalize_weight": "no"}, "normalize_weight must be True or False, got 'no'"),
+        ({"weight_from": "x"}, "weight_from 'x' is unknown; choose one of target, prediction"),
+        ({"normalize_weight": "no"}, "normalize_weight must be True or False, not 'no'"),
         ({"weight": "tanh", "weight_gradient": True}, "weight_gradient=True needs"),
         ("alternating", "error 'alternating' needs a value for first, second"),
         (

@@ -181,7 +181,9 @@ def test_other_bad_arguments_are_refused():
         dk.Family(PROBLEM, {"decay": (0.001, 0.1)}, linear=["growth"])
     with pytest.raises(PhysicsError, match=r"linear must be names of parameters.*, not 3"):
         dk.Family(PROBLEM, {"decay": (0.001, 0.1)}, linear=3)
-    with pytest.raises(PhysicsError, match="method 'random' is unknown; choose sobol or latin"):
+    with pytest.raises(
+        PhysicsError, match="method 'random' is unknown; choose one of sobol, latin"
+    ):
         family.draw(3, 0, "random")
     with pytest.raises(PhysicsError, match="count"):
         family.draw(0, 0)

@@ -86,7 +86,7 @@ def test_bad_recipes_are_refused_before_anything_is_drawn(arguments):
 
 @pytest.mark.parametrize("split", ["training", None, 0])
 def test_unknown_splits_are_named(split):
-    with pytest.raises(PhysicsError, match="there is no split"):
+    with pytest.raises(PhysicsError, match=r"split .* is unknown; choose one of train"):
         ExampleRecipe(1, 32).example(split, 0)  # type: ignore[arg-type]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_lattice, check_number, check_whole
+from diffkeras.physics.arguments import check_lattice, check_whole, check_within
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.sampling.discs import sample_sources
 from diffkeras.physics.sampling.tissue_sampler import MOST_CELLS
@@ -51,10 +51,7 @@ class RandomRegions:
         for name, (least, most) in {**limits, "seed": (0, 2**32 - 1)}.items():
             check_whole(name, getattr(self, name), least, most)
         for name in ("vessel_radius", "cell_radius"):
-            value = check_number(name, getattr(self, name))
-            if not 0 <= value <= 1e6:
-                raise PhysicsError(f"must be 0 to 1e6 lattice steps, not {value:g}", name)
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, check_within(name, getattr(self, name), 0, 1e6))
         if self.cells < self.kinds and self.cells:
             raise PhysicsError(
                 f"must be at most {self.cells}, the number of cells, not {self.kinds}", "kinds"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_lattice, check_number
+from diffkeras.physics.arguments import check_choice, check_lattice, check_number, check_within
 from diffkeras.physics.families.drawn.masks import mask_of_text, text_of_mask
 from diffkeras.physics.families.drawn.problem import middle_problem
 from diffkeras.physics.families.drawn.random_regions import RandomRegions
@@ -91,11 +91,8 @@ class FamilySampler:
             if not isinstance(parts.get(name), tuple):
                 ranges = ", ".join(n for n, value in parts.items() if isinstance(value, tuple))
                 raise PhysicsError(f"names {name!r:.60}; the ranges are {ranges}", "linear")
-        if self.draws not in METHODS:
-            raise PhysicsError(f"must be {' or '.join(METHODS)}, not {self.draws!r:.60}", "draws")
-        beyond = check_number("beyond", self.beyond)
-        if not 0 <= beyond <= MOST_BEYOND:
-            raise PhysicsError(f"must be 0 to {MOST_BEYOND:g}, not {beyond:g}", "beyond")
+        check_choice("draws", self.draws, METHODS)
+        beyond = check_within("beyond", self.beyond, 0, MOST_BEYOND)
         checked = {"parts": parts, "linear": tuple(linear), "beyond": beyond}
         for name, value in {**checked, **self._geometry()}.items():
             object.__setattr__(self, name, value)
@@ -119,6 +116,10 @@ class FamilySampler:
             else:
                 texts[str(name)] = text_of_mask(name, mask)
         return {"regions": texts}
+
+    def __eq__(self, other: object) -> bool:
+        # the order of the parts is that of the parameters, which a mapping's equality overlooks
+        return isinstance(other, FamilySampler) and repr(self) == repr(other)
 
     def __hash__(self) -> int:
         return self._hash
