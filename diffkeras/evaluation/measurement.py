@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from diffkeras.evaluation.errors import field_metrics, image_errors, radial_spectrum, summarise
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.methods import SET, Method
+from diffkeras.evaluation.methods.table import SET, Method
 from diffkeras.evaluation.proven_bounds import measure_bounds, summarise_bounds
 from diffkeras.system.environment import available_cores
 

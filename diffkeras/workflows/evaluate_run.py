@@ -11,18 +11,18 @@ from diffkeras.data import check_dataset
 from diffkeras.data.reading.examples import explain_damage
 from diffkeras.data.storage import with_stored_examples
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.evaluation.figures import draw_figures
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.measurement import Measurement
-from diffkeras.evaluation.methods import SET, SURROGATE, baselines
-from diffkeras.evaluation.report import FILES, overall_table, write_results
-from diffkeras.evaluation.stored_images import read_batches
-from diffkeras.evaluation.subject import (
+from diffkeras.evaluation.methods.subject import (
     Subject,
     different_physics,
     of_predictions,
     of_surrogate,
 )
+from diffkeras.evaluation.methods.table import SET, SURROGATE, baselines
+from diffkeras.evaluation.report.figures import draw_figures
+from diffkeras.evaluation.report.results import FILES, overall_table, write_results
+from diffkeras.evaluation.stored_images import read_batches
 from diffkeras.reporting.figures import text_fault
 from diffkeras.reporting.html import Table
 from diffkeras.surrogates.run_directory import DATA, Run

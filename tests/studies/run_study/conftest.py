@@ -9,7 +9,7 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.methods import SURROGATE, baselines, describe_methods
+from diffkeras.evaluation.methods.table import SURROGATE, baselines, describe_methods
 from diffkeras.studies.study import Study
 from diffkeras.studies.study_data import ALL, StudyData, write_tables
 from diffkeras.studies.study_file import load_study

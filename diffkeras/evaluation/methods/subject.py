@@ -11,7 +11,7 @@ from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.benchmark_data.order import check_order
 from diffkeras.evaluation.benchmark_data.splits import public_split
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.methods import (
+from diffkeras.evaluation.methods.table import (
     SURROGATE,
     Computed,
     Method,

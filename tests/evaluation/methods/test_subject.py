@@ -6,7 +6,7 @@ import pytest
 from diffkeras.errors import DataError
 from diffkeras.evaluation.benchmark_data.splits import public_split
 from diffkeras.evaluation.images import draw_images
-from diffkeras.evaluation.subject import of_predictions
+from diffkeras.evaluation.methods.subject import of_predictions
 
 
 @pytest.mark.parametrize("divided", [False, True])

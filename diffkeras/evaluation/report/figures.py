@@ -14,11 +14,11 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from diffkeras.config import Config
-from diffkeras.evaluation.cases import draw_cases
-from diffkeras.evaluation.error_time import Point, error_time_figure
 from diffkeras.evaluation.measurement import ALL, TRUE, Measurement
-from diffkeras.evaluation.methods import EXACT, SET, SOURCES_SET, SURROGATE
-from diffkeras.evaluation.subject import Subject
+from diffkeras.evaluation.methods.subject import Subject
+from diffkeras.evaluation.methods.table import EXACT, SET, SOURCES_SET, SURROGATE
+from diffkeras.evaluation.report.cases import draw_cases
+from diffkeras.evaluation.report.error_time import Point, error_time_figure
 from diffkeras.reporting.figures import (
     ROUNDING,
     log_ticks,

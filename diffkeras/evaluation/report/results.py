@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from diffkeras.config import Config
 from diffkeras.evaluation.errors import ERRORS, EXPLANATIONS, METRICS
 from diffkeras.evaluation.measurement import ALL, Measurement, describe_clock
-from diffkeras.evaluation.methods import (
+from diffkeras.evaluation.methods.subject import Subject
+from diffkeras.evaluation.methods.table import (
     EXACT,
     SURROGATE,
     baselines,
     describe_methods,
 )
-from diffkeras.evaluation.subject import Subject
 from diffkeras.reporting.figures import to_image
 from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.surrogates.run_identity import run_identity

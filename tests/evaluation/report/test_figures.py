@@ -1,6 +1,6 @@
 import pytest
 
-from diffkeras.evaluation.figures import training_figure
+from diffkeras.evaluation.report.figures import training_figure
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 30])
