@@ -13,7 +13,7 @@ from diffkeras.evaluation.predictions import name_of
 
 COARSE = 32  # nodes of a side on which fields are compared
 TINY = 1e-30  # norm of a field of zeros
-NEARER = 0.25  # ratio of squared distances: half as far
+NEARER = 0.04  # ratio of squared distances: a fifth as far
 SAME = 1e-6  # squared distance below which a prediction is right, up to the rounding of its label
 AT_ONCE = 1000  # predictions that are compared with all fields at the same time
 NAMED = 5  # images in a message
@@ -22,12 +22,13 @@ NAMED = 5  # images in a message
 def check_order(path: Path, predictions: Mapping[int, NDArray], exact: Iterable[NDArray]) -> None:
     """Refuse predictions of which some belong to each other's images.
 
-    Prediction i seems to be that of image j if it is at most half as far from the exact field of j
-    as from its own, and as the prediction of j is. The predictions are refused if such pairs form a
-    cycle, as those of two swapped images do, and of a shifted order. Poor predictions have no
-    cycles: one that is the same for all images has no such pair, and a scattered one is about as
-    far from all fields. Fields are compared by their directions, 1 − the cosine of the angle
-    between them being half of a squared distance, as means over parts of the lattice.
+    Prediction i seems to be that of image j if it is at most a fifth as far from the exact field of
+    j as from its own, and as the prediction of j is. The predictions are refused if such pairs form
+    a cycle, as those of two swapped images do, and of a shifted order. Poor predictions have hardly
+    any: one that is the same for all images has no such pair, a scattered one is about as far from
+    all fields, and one of misplaced sources is seldom so near to another image's. Fields are
+    compared by their directions, 1 − the cosine of the angle between them being half of a squared
+    distance, as means over parts of the lattice.
 
     Args:
         path: the file, for the message.

@@ -39,13 +39,14 @@ def models(exact: np.ndarray) -> dict[str, np.ndarray]:
     """Predictions, good and poor."""
     rng = np.random.default_rng(0)
     scatter = rng.normal(size=exact.shape).astype(np.float32)
-    averaged = sum(np.roll(exact, n, axis=2) for n in range(-3, 4)) / 7
+    averaged = sum(np.roll(exact, n, axis=2) for n in (-1, 0, 1)) / 3
     return {
         "exact": exact,
-        "good": exact + 0.1 * scatter,
+        "good": exact + 0.02 * scatter,
         "smooth": averaged,
         "half": 0.5 * exact,
         "noise": exact + 3 * scatter,
+        "misplaced": np.stack([np.roll(one, rng.integers(-4, 5, 2), (0, 1)) for one in exact]),
         "the same for all": np.broadcast_to(exact.mean(axis=0), exact.shape),
         "zero": np.zeros_like(exact),
     }
