@@ -3,9 +3,10 @@
 import math
 import numbers
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,16 +62,35 @@ OTHER_NAMES = {
 T = TypeVar("T")
 
 
-def unknown_keyword(name: str) -> TypeError:
-    """The error of a keyword argument that no problem has, with what it may mean.
+def unknown_keyword(name: str, own: Sequence[str] = ()) -> TypeError:
+    """The error of an unexpected keyword argument, with what it may mean.
 
     By its name in other programs, or its spelling.
+
+    Args:
+        name: of the argument.
+        own: those that are expected; by default those of a problem.
     """
     ours = [meant for meant in OTHER_NAMES.values() if meant.isidentifier()]
-    alike = get_close_matches(name.lower(), [*ours, "uptake", "boundary", "medium"], n=1)
-    meant = OTHER_NAMES.get(name.lower().replace("_", "")) or next(iter(alike), None)
+    alike = get_close_matches(name.lower(), own or [*ours, "uptake", "boundary", "medium"], n=1)
+    meant = OTHER_NAMES.get(name.lower().replace("_", "")) or next(iter(alike), "")
     hint = f"; do you mean {meant}?" if meant else ""
+    if own and not meant.startswith(tuple(own)):
+        hint = f"; it takes {', '.join(own)}"
     return TypeError(f"unexpected keyword argument {name[:SHOWN]!r}{hint}")
+
+
+class ExplainedKeywords:
+    """A dataclass that answers unexpected keyword arguments by `unknown_keyword`."""
+
+    def __new__(cls, *_: Any, **keywords: Any) -> Self:
+        """Check the names of arguments that `__init__` then gets."""
+        # it is a mix-in of dataclasses
+        own = [field.name for field in fields(cls) if field.init]  # type: ignore[arg-type]
+        for name in keywords:
+            if name not in own:
+                raise unknown_keyword(name, own)
+        return super().__new__(cls)
 
 
 def check_number(name: str, value: Any) -> float:
@@ -178,9 +198,11 @@ def real_values(what: str, values: Any) -> NDArray:
     except ValueError as error:
         raise PhysicsError(f"{what} is no array: {error}") from None
     if array.dtype.kind not in "biuf":
+        kind = type(values).__name__
         if hasattr(values, "field"):  # of `solve` or `predict`
-            kind = type(values).__name__
             raise PhysicsError(f"{what} is a {kind}, not an array; give its .field")
+        if array.ndim == 0:  # such as the name of a file, or a Problem
+            raise PhysicsError(f"{what} is a {kind}, not an array of numbers")
         raise PhysicsError(
             f"{what} holds {array.dtype} values, not real numbers; convert it to numbers, "
             "such as by astype(float)"

@@ -196,9 +196,11 @@ class Surrogate:
     def _as_problem(self, problem: Any, keywords: SurrogateKeywords) -> Problem:
         """A problem on a lattice that the network takes."""
         if isinstance(problem, Problem):
-            problem = as_problem(problem, keywords)  # which takes no keywords then
+            problem = as_problem(problem, keywords, SurrogateKeywords)  # none then
         elif self.family is not None and isinstance(problem, Mapping):
-            problem = as_problem(self.family.problem_at(problem, extrapolate=True), keywords)
+            problem = as_problem(
+                self.family.problem_at(problem, extrapolate=True), keywords, SurrogateKeywords
+            )
         else:
             problem = self.problem(problem, **keywords)
         try:

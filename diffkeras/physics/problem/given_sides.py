@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_number, real_array
+from diffkeras.physics.arguments import ExplainedKeywords, check_number, real_array
 from diffkeras.physics.short_repr import ShortRepr
 
 BoundaryName = Literal["absorbing", "reflecting", "periodic"]
@@ -22,7 +22,7 @@ Values = float | NDArray[np.float64]  # a number for a side, or one for each of 
 LARGEST_GIVEN = 1e30
 
 
-class GivenSide(ShortRepr):
+class GivenSide(ShortRepr, ExplainedKeywords):
     """A side with given numbers: each one number along the side, or one for each of its nodes.
 
     A kind of side is a dataclass of such numbers, and says what it adds to the equations.

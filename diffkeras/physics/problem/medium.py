@@ -19,6 +19,7 @@ from diffkeras.physics.arguments import (
     SHAPES,
     SLOWEST,
     SPACE,
+    ExplainedKeywords,
     NodeValues,
     check_node_values,
     check_number,
@@ -41,7 +42,7 @@ from diffkeras.physics.short_repr import ShortRepr
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Medium(ShortRepr):
+class Medium(ShortRepr, ExplainedKeywords):
     """A medium in which the steady state solves ∇·(D∇u) − γu = 0 outside the sources.
 
     Diffusivity and decay are numbers in a uniform medium. In a medium that varies over the lattice,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import LARGEST, SLOWEST, largest, real_array
+from diffkeras.physics.arguments import LARGEST, SLOWEST, largest, real_array, unknown_keyword
 from diffkeras.physics.problem.arrays import (
     Arrays,
     check_balance,
@@ -327,16 +327,26 @@ def _checked(arrays: Arrays, medium: Medium, uptake: SaturatingUptake | None) ->
     return problem
 
 
-def as_problem(problem: Any, keywords: ProblemKeywords) -> Problem:
+def as_problem(
+    problem: Any, keywords: ProblemKeywords, known: type[ProblemKeywords] = ProblemKeywords
+) -> Problem:
     """The problem of a function that takes either one or the arguments of one.
 
+    Args:
+        problem: a Problem, or a source image.
+        keywords: as given.
+        known: keywords of the function.
+
     Raises:
+        TypeError: a keyword that the function doesn't have.
         PhysicsError: a Problem and keywords, or arguments that make no problem.
     """
     if not isinstance(problem, Problem):
         if problem is not None and "source_image" in keywords:
             raise PhysicsError("give either the problem or source_image, not both")
         return Problem(**{"source_image": problem, **keywords})
+    if unknown := [name for name in keywords if name not in known.__annotations__]:
+        raise unknown_keyword(unknown[0])
     if keywords:
         raise PhysicsError(
             f"give either a Problem or {', '.join(keywords)}: a Problem holds its own "

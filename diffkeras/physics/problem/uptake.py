@@ -25,6 +25,7 @@ from diffkeras.physics.arguments import (
     PLANE,
     SHAPES,
     SMALLEST,
+    ExplainedKeywords,
     NodeValues,
     check_axes,
     check_node_values,
@@ -37,7 +38,7 @@ from diffkeras.physics.short_repr import ShortRepr
 USUAL_ERROR = 1e-9  # of fields, relative
 
 
-class SaturatingUptake(ShortRepr):
+class SaturatingUptake(ShortRepr, ExplainedKeywords):
     """A rate φ(u) for each node, increasing and concave, with φ(0) = 0.
 
     Attributes:
