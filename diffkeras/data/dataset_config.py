@@ -104,6 +104,8 @@ class DatasetConfig:
             "seed": data["seed"],
         }
         identity |= {key: data[key] for key, value in DEFAULTS.items() if data[key] != value}
+        if self.data.family is not None:
+            identity["parameters"] = [*self.kind.ranges]  # in the order of a record's numbers
         unused = self.kind.unused
         if not self.data.placement.overlap and "placement" in identity:
             unused += ("placement.overlap",)

@@ -227,7 +227,7 @@ def one_or_each(name: str, value: Any, check: Callable[[str, Any], T]) -> T | tu
 
 def count_dimensions(asked: Any, parts: dict[str, Any]) -> int:
     """The number of axes asked for, or that the parts of a medium need."""
-    if asked is not None and (isinstance(asked, bool) or asked not in tuple(SHAPES)):
+    if asked is not None and not (isinstance(asked, numbers.Integral) and asked in SHAPES):
         raise PhysicsError(f"must be 2 or 3, not {asked!r:.60}", "dimensions")
     counts = {n: len(part) for n, part in parts.items() if isinstance(part, tuple)}
     dimensions = int(asked or max(counts.values(), default=PLANE))
@@ -282,6 +282,7 @@ def check_node_values(name: str, value: Any, least: float, most: float, wanted: 
 def level_outside() -> int:
     """The stack level, for a warning, of the function outside of diffkeras that caused it."""
     level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_globals["__name__"].startswith(("diffkeras.", "contextlib")):
+    ours = ("diffkeras.", "contextlib")
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(ours):
         level, frame = level + 1, frame.f_back
     return level

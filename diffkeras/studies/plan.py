@@ -18,13 +18,15 @@ from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
 
 DIGITS = 12  # length of the name of a test set, of a search, of baselines
-# overrides of a test set, whose training examples need not be stored
+# overrides of a test set, whose training examples need not be stored: those of a stream aren't, and
+# the others are what a stream allows
 ONLY_TESTED: dict[str, Any] = {
     "data.stream": True,
     "data.cache": False,
     "data.train_fraction": 1.0,
     "data.train_part": 0,
     "data.validation_examples": 1,
+    "training.symmetries": False,
 }
 
 
@@ -113,18 +115,20 @@ def data_needed(
 ) -> list[Config]:
     """Configurations of the datasets that unfinished runs need, in sizes that add something.
 
-    Of a test set, no training examples are needed.
+    Of a test set, no training examples are needed, but for a reduced basis, which takes no stream.
 
     Args:
         study: the study.
         runs: its runs.
         tested: labels of test sets that are needed in any case.
     """
+    to_search = any(run.search and not run.searched for run in runs)
     configs = [run.config for run in runs if not run.trained] + [
-        test.with_overrides(ONLY_TESTED)
+        test if test.takes_parameters else test.with_overrides(ONLY_TESTED)
         for label, test in study.test_sets.items()
         if label in tested
-        or any(label in run.tests.keys() - run.evaluated or run.search for run in runs)
+        or (to_search and test == study.test)
+        or any(label in run.tests.keys() - run.evaluated for run in runs)
     ]
     needed = []
     largest: dict[tuple[str, str], int] = {}  # dataset and split → number of examples

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.physics import Certificate, Equations, Problem, Quantity, Solution, certify, solve
-from diffkeras.physics.arguments import largest
+from diffkeras.physics.arguments import check_relative_tolerance, largest
 from diffkeras.physics.families.proofs import METHOD, FamilyProofs
 from diffkeras.physics.solution import ProvenField, read_only_copy
 
@@ -83,6 +83,7 @@ class Prediction(ProvenField):
         Raises:
             PhysicsError, ConvergenceError: as `diffkeras.solve`.
         """
+        tolerance = check_relative_tolerance(tolerance)
         fields = self.field if self.problem.is_batch else [self.field]
         images = zip(fields, self.problem.images, strict=True)
         parts = [_within(tolerance, field, image, proofs) for field, image in images]

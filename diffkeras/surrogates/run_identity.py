@@ -77,8 +77,13 @@ def changed_keys(old: Config, new: Config, free: tuple[str, ...]) -> list[str]:
 
 
 def by_key(config: Config) -> dict[str, Any]:
-    """The values of a configuration by dotted key; the loss is one key, in its long form."""
+    """The values of a configuration by dotted key; the loss is one key, in its long form.
+
+    Of a family, "data.family.parameters" has the order of its parameters.
+    """
     sections = config.model_dump(mode="json")
+    if config.data.family is not None:
+        sections["data"]["family"]["parameters"] = [*config.data.family.ranges]
     loss = sections["training"].pop("loss")
     return {**flatten(sections), "training.loss": long_form(loss)}
 

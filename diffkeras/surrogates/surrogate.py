@@ -32,7 +32,7 @@ from diffkeras.surrogates.trained_ranges import RangeWarnings
 from diffkeras.system.keras_compat import load_error
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Surrogate:
     """A trained surrogate.
 

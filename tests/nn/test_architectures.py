@@ -101,6 +101,11 @@ def test_sides_are_those_that_the_network_takes(name):
     sides.check((8, None))
 
 
+def test_patches_are_powers_of_two():
+    with pytest.raises(ValueError, match="patch must be a power of two, not 6"):
+        nn.transformer(width=8, depth=1, patch=6)
+
+
 @every_architecture
 def test_bad_arguments(name):
     names = {"unrolled_cg": ("rounds",), "fourier_neural_operator": ("modes", "width", "depth")}

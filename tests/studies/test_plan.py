@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,8 @@ import pytest
 from diffkeras.errors import ConfigurationError
 from diffkeras.studies.plan import data_needed, plan
 from diffkeras.studies.study_file import load_study
+
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def test_factors_that_change_the_data_are_tested_on_the_base_test_set(study_file):
@@ -50,6 +53,34 @@ def test_what_is_tested_only_needs_no_training_examples(study_file):
     ]
     assert found == [("uniform", 24, 4, 5), ("uniform", 0, 1, 9), ("edge", 0, 1, 5)]
     assert {config.data.sources for config in needed} == {(1, 2)}
+
+
+def test_a_search_needs_the_main_test_set_until_it_is_made(study_file):
+    file = study_file.with_name("search.yaml")
+    file.write_text(
+        "name: s\nbase: tiny.yaml\nfactors: {training.seed: [0]}\nworst_cases: {}\n"
+        "test_sets: {main: {}, edge: {data.placement.kind: edge}}\n"
+    )
+    study = load_study(str(file))
+    [run] = plan(study, Path())
+    evaluated = replace(run, trained=True, evaluated=frozenset(run.tests))
+    [needed] = data_needed(study, [evaluated])
+    assert needed.data.placement.kind == "uniform"
+    assert data_needed(study, [replace(evaluated, searched=True)]) == []
+
+
+@pytest.mark.parametrize(
+    "base",
+    [str(file) for file in CONFIGS.rglob("*.yaml") if "studies" not in file.parts],
+    ids=lambda base: Path(base).stem,
+)
+def test_any_configuration_is_the_base_of_a_study(base, study_file):
+    file = study_file.with_name("base.yaml")
+    file.write_text(f"name: b\nbase: {base}\nfactors: {{training.seed: [0, 1]}}\n")
+    study = load_study(str(file))
+    trained, *only_tested = data_needed(study, plan(study, Path()), tested=["all"])
+    assert trained.data.examples("train") == study.base.data.examples("train")
+    assert not any(config.data.examples("train") for config in only_tested)
 
 
 @pytest.mark.parametrize(

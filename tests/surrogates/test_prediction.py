@@ -53,6 +53,12 @@ def test_bounds_are_computed_when_they_are_read(surrogate, images, monkeypatch):
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize("tolerance", [None, "x", 2, True, [0.1]])
+def test_a_tolerance_is_checked_first(tolerance, surrogate, images):
+    with pytest.raises(PhysicsError, match="tolerance must"):
+        surrogate.predict(images).within(tolerance)
+
+
 def test_a_prediction_has_a_certificate(surrogate, images):
     one, batch = (surrogate.predict(some).certificate for some in (images[0], images))
     assert isinstance(one, Certificate)

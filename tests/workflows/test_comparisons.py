@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diffkeras.errors import OutputError
+from diffkeras.errors import ConfigurationError, OutputError
 from diffkeras.evaluation.benchmark_data.problems import SHIFTS, get_problem
 from diffkeras.evaluation.benchmark_data.splits import BENCHMARKS, PublicSplit, public_split
 from diffkeras.evaluation.scoreboard.scores import Effort, ProblemScores
@@ -52,6 +52,12 @@ def test_an_interrupted_scoreboard_goes_on_where_it_stopped(tmp_path, monkeypatc
     assert measured == ["production", "interrupted", "tissue"]
     assert call(9) == call(3) == ["production", "tissue"]  # again: nothing was interrupted
     assert len(measured) == 7
+
+
+@pytest.mark.parametrize("nothing", [{"problems": []}, {"sides": ()}])
+def test_nothing_to_compare_is_refused(nothing, tmp_path):
+    with pytest.raises(ConfigurationError, match="name at least one problem"):
+        benchmark(tmp_path / "board", **nothing)
 
 
 def test_what_cannot_be_compared_is_refused(refused, run_dir, tmp_path):

@@ -79,14 +79,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         beam: bool = False,
         **kwargs: Any,
     ) -> None:
-        if not (examples is None or examples == "paper" or isinstance(examples, Mapping)):
-            raise DataError(
-                f'examples must be "paper" or numbers by split, such as {{"train": 100}}, not '
-                f"{examples!r:.60}"
-            )
         paper: dict[str, int] = {split: PAPER_DATA.examples(split) for split in SPLITS}
-        self._asked = bool(examples)
-        self._examples = dict(paper if not examples or examples == "paper" else examples)
+        self._asked = examples is not None
+        self._examples = paper if examples is None or examples == "paper" else _checked(examples)
         self._beam = beam
         config = kwargs.get("config")
         if isinstance(config, DiffusionFieldsConfig):
@@ -149,6 +144,18 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         if self._beam:
             return _examples_by_beam(dataset, split, numbers)
         return ((k, make_example(dataset, split, k)) for k in numbers)
+
+
+def _checked(examples: Any) -> dict[str, int]:
+    """Numbers of examples by split."""
+    numbers = dict(examples) if isinstance(examples, Mapping) else {}
+    are_whole = all(type(number) is int and number >= 0 for number in numbers.values())
+    if not (numbers and are_whole and set(numbers) <= set(SPLITS)):
+        raise DataError(
+            f'examples must be "paper" or whole numbers of some of the splits {", ".join(SPLITS)}, '
+            f'such as {{"train": 100}}, not {examples!r:.60}'
+        )
+    return numbers
 
 
 def _examples_by_beam(dataset: DatasetConfig, split: str, numbers: range) -> Any:

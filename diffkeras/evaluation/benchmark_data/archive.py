@@ -79,7 +79,7 @@ def bounds_of_stored(batch: ImageBatch) -> NDArray[np.float64]:
     return certify(fields, batch.problem).node_bound.max(axis=(1, 2)) / maxima
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no single truth value
 class BenchmarkSplit:
     """A public split in memory.
 

@@ -66,12 +66,11 @@ def transformer(
     from diffkeras.nn.positions import AddPositions
 
     width, depth = check_whole("width", width, 1), check_whole("depth", depth, 1)
-    channels, halvings = (
-        check_whole("channels", channels, 1),
-        check_whole("patch", patch, 2).bit_length(),
-    )
+    channels, patch = check_whole("channels", channels, 1), check_whole("patch", patch, 2)
+    if patch & (patch - 1):
+        raise ValueError(f"patch must be a power of two, not {patch}")
     source_image = keras.Input((None, None, channels), name="source_image")
-    checked = LatticeCheck(halvings - 1, name="lattice_check")(source_image)
+    checked = LatticeCheck(patch.bit_length() - 1, name="lattice_check")(source_image)
     tokens = layers.Conv2D(width, patch, patch, name="patches")(checked)
     tokens = AddPositions(WAVES, name="positions")(tokens)
     for k in range(depth):

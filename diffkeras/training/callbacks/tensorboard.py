@@ -144,7 +144,8 @@ class Pictures(keras.callbacks.Callback):
                 prediction = self.surrogate.network_fields(problem)
                 # both maxima are 1 if values are fixed; if sources produce they can be any number
                 largest = field.max()
-                picture = draw_example(image / image.max(), field / largest, prediction / largest)
+                shown = image / (image.max() or 1)  # a family's sources may all produce
+                picture = draw_example(shown, field / largest, prediction / largest)
                 name = f"pictures/{title}"
                 tf.summary.image(name, picture[None], step=epoch + 1, description=DESCRIPTION)
         self.writer.flush()

@@ -182,6 +182,7 @@ def test_three_dimensions_are_asked_for_or_follow_from_one_value_for_each_axis(p
     [
         ({"dimensions": 1}, "dimensions must be 2 or 3, not 1"),
         ({"dimensions": True}, "dimensions must be 2 or 3, not True"),
+        ({"dimensions": np.array([2, 3])}, r"dimensions must be 2 or 3, not array"),
         ({"dimensions": 3, "boundary": ("periodic", "absorbing")}, "boundary has .* 2 axes, in 3"),
         ({"dimensions": 2, "diffusivity": (1.0, 2.0, 3.0)}, "diffusivity has .* 3 axes, in 2"),
         ({"diffusivity": (1.0, 2.0), "boundary": ("periodic",) * 3}, "diffusivity .* 2 axes, in 3"),
@@ -253,6 +254,11 @@ def test_a_volume_without_dimensions_gives_a_warning(given, medium):
 def test_proofs_of_a_volume_without_dimensions_give_it_too():
     with pytest.warns(UserWarning, match="is taken as 20 separate images"):
         certify(0 * VOLUME, VOLUME)
+
+
+def test_a_program_without_a_name_is_warned_as_well():
+    with pytest.warns(UserWarning, match="is taken as 20 separate images"):
+        exec("Problem(volume)", {"Problem": Problem, "volume": VOLUME})
 
 
 CELLS = np.ones((SIDE, SIDE))

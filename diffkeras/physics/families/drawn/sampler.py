@@ -117,6 +117,10 @@ class FamilySampler:
                 texts[str(name)] = text_of_mask(name, mask)
         return {"regions": texts}
 
+    def __eq__(self, other: object) -> bool:
+        # the order of the parts is that of the parameters, which a mapping's equality overlooks
+        return isinstance(other, FamilySampler) and repr(self) == repr(other)
+
     def __hash__(self) -> int:
         return self._hash
 
