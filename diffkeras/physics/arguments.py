@@ -15,7 +15,6 @@ from diffkeras.errors import PhysicsError
 MOST_PARALLEL = 4096
 EXACT_BYTES = 4  # size of the largest whole numbers that float64 always holds
 SMALLEST_TOLERANCE = 1e-13  # rounding allows no less
-SHOWN = 60  # characters of a bad value
 
 # No tissue comes close to these limits, in units that are not absurd, and within them no number of
 # the solvers over- or underflows.
@@ -70,7 +69,7 @@ def unknown_keyword(name: str) -> TypeError:
     alike = get_close_matches(name.lower(), [*ours, "uptake", "boundary", "medium"], n=1)
     meant = OTHER_NAMES.get(name.lower().replace("_", "")) or next(iter(alike), None)
     hint = f"; do you mean {meant}?" if meant else ""
-    return TypeError(f"unexpected keyword argument {name[:SHOWN]!r}{hint}")
+    return TypeError(f"unexpected keyword argument {name!r:.60}{hint}")
 
 
 def check_number(name: str, value: Any) -> float:
@@ -79,7 +78,7 @@ def check_number(name: str, value: Any) -> float:
         value = value.item()
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         shown = f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else repr(value)
-        raise PhysicsError(f"must be a number, not {shown[:SHOWN]}", name)
+        raise PhysicsError(f"must be a number, not {shown:.60}", name)
     try:
         return float(value)
     except OverflowError:
@@ -91,7 +90,7 @@ def check_whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not (whole and least <= value <= most):
         raise PhysicsError(
-            f"must be a whole number from {least} to {most}, not {repr(value)[:SHOWN]}", name
+            f"must be a whole number from {least} to {most}, not {value!r:.60}", name
         )
     return int(value)
 
@@ -146,8 +145,7 @@ def check_sides(lattice: Any, dimensions: int | None = None) -> tuple[int, ...]:
     wanted = (dimensions,) if dimensions else (PLANE, SPACE)
     if len(sides) not in wanted:
         raise PhysicsError(
-            f"the lattice must have {' or '.join(map(str, wanted))} sides, not "
-            f"{repr(lattice)[:SHOWN]}"
+            f"the lattice must have {' or '.join(map(str, wanted))} sides, not {lattice!r:.60}"
         )
     return tuple(check_whole("a side of the lattice", side, 1) for side in sides)
 
@@ -160,7 +158,7 @@ def check_rng(rng: Any) -> np.random.Generator:
         return np.random.default_rng(rng)
     except (TypeError, ValueError):
         raise PhysicsError(
-            f"rng must be a numpy.random.Generator or a seed ≥ 0, not {repr(rng)[:SHOWN]}"
+            f"rng must be a numpy.random.Generator or a seed ≥ 0, not {rng!r:.60}"
         ) from None
 
 
@@ -220,8 +218,10 @@ def one_or_each(name: str, value: Any, check: Callable[[str, Any], T]) -> T | tu
     if not isinstance(value, tuple | list):
         return check(name, value)
     if len(value) not in SHAPES:
-        shown = f"{len(value)} values" if len(value) > SPACE else str(value)[:60]
-        raise PhysicsError(f"must be one value or one for each of 2 or 3 axes, not {shown}", name)
+        shown = f"{len(value)} values" if len(value) > SPACE else value
+        raise PhysicsError(
+            f"must be one value or one for each of 2 or 3 axes, not {shown!s:.60}", name
+        )
     return tuple(check(name, each) for each in value)
 
 

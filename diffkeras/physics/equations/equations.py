@@ -176,9 +176,14 @@ class Equations:
     @cached_property
     def volumes(self) -> FiniteVolumes:
         """A by its stencil."""
-        if self.problem.is_uniform and not self._couplings:
+        if self.problem.is_uniform and not self.shares_couplings:
             return self.operator.volumes
         return finite_volumes(self.lattice, self.problem.medium, self.unit, self._couplings)
+
+    @property
+    def shares_couplings(self) -> bool:
+        """Whether its couplings are those of similar equations."""
+        return bool(self._couplings)
 
     @cached_property
     def cycle(self) -> BlockCycle:

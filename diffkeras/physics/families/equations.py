@@ -54,14 +54,15 @@ class SharedOperator:
         `SharedEquations` if no diffusivity differs, and otherwise those that share the ring only.
         """
         shared = SharedEquations(problem, self)
-        return shared if shared._couplings else Equations(problem, self.equations)
+        return shared if shared.shares_couplings else Equations(problem, self.equations)
 
     def cycle_plus(self, added: NDArray[np.float64]) -> BlockCycle:
         """The multigrid cycle of A + diag(added) on the free nodes."""
         try:
-            return self.equations.cycle.plus(added, self.spares.pop())
-        except IndexError:
-            return self.equations.cycle.plus(added)
+            spare = self.spares.pop()
+        except IndexError:  # another thread may have taken the last one
+            spare = None
+        return self.equations.cycle.plus(added, spare)
 
     def taking(self, capacity: NDArray) -> NDArray[np.intp] | None:
         """The free nodes where a capacity, on the lattice, isn't 0; None if these are many.
