@@ -16,7 +16,8 @@ from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
 from diffkeras.physics import Family, Medium, Problem, Sources
 from diffkeras.physics.arguments import check_relative_tolerance, check_whole
-from diffkeras.physics.families.proofs import Barriers, FamilyProofs
+from diffkeras.physics.families.barriers import Barriers
+from diffkeras.physics.families.proofs import FamilyProofs
 from diffkeras.physics.problem.problem import as_problem
 from diffkeras.surrogates.family_barriers import read_barriers
 from diffkeras.surrogates.inputs import (
