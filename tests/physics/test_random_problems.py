@@ -15,6 +15,7 @@ import pytest
 
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics import Medium, Problem, certify, solve
+from diffkeras.physics.arguments import LARGEST
 from diffkeras.physics.solvers.table import METHODS
 from tests.helpers.random_problems import (
     TERMS,
@@ -159,6 +160,9 @@ def check_all(seeds: range, make: Callable[[int], KnownProblem | None]) -> Count
             with time_limit(SECONDS):
                 outcomes[check(seed, known)] += 1
         except (AssertionError, TimeoutError, PhysicsError, RuntimeError) as failure:
+            if "in single precision it must be" in str(failure) and known.sizes.max() > LARGEST:
+                outcomes["too large for single precision"] += 1
+                continue
             failures.append(f"{seed}: {type(failure).__name__} {failure}")
     assert not failures, "\n".join(failures)
     dull = sum(number for outcome, number in outcomes.items() if "dull" in outcome)
