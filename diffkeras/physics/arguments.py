@@ -1,11 +1,10 @@
-"""Checks of arguments: numbers, arrays, and the values of a medium with their limits."""
+"""Checks of arguments: numbers, names and arrays, and the limits of what solvers take."""
 
 import math
 import numbers
 import sys
-from collections.abc import Callable, Iterable
-from difflib import get_close_matches
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,56 +19,10 @@ SMALLEST_TOLERANCE = 1e-13  # rounding allows no less
 # the solvers over- or underflows.
 SMALLEST, LARGEST = 1e-30, 1e30  # limits of D, h and source values
 SLOWEST, FASTEST = 1e-20, 1e10  # limits of γh²/D
-# ratio of a uniform medium's diffusivities up to which the ring system keeps enough digits
-MOST_ANISOTROPIC = 1e3
-MOST_CONTRAST = 1e8  # ratio of diffusivities of a medium that varies: multigrid converges
-
-NodeValues = float | NDArray[np.float64]  # one number for all nodes, or an array on the lattice
 
 PLANE, SPACE = 2, 3  # dimensions
 # axes of arrays on the lattice, in words
 SHAPES = {PLANE: "(rows, columns)", SPACE: "(planes, rows, columns)"}
-
-# what other programs, papers and libraries call arguments, without hyphens and underscores → ours
-OTHER_NAMES = {
-    **dict.fromkeys(
-        ("d", "coeff", "diffusion", "diffusioncoefficient", "diffusionconstant", "diffusionrate"),
-        "diffusivity",
-    ),
-    "kappa": "diffusivity, or decay = κ²D where κ is one over the diffusion length",
-    **dict.fromkeys(("gamma", "decayconstant", "decayrate", "degradation"), "decay"),
-    "k": "uptake=k for a rate k·u, or uptake=dk.MichaelisMenten(maximum, K)",
-    **dict.fromkeys(
-        ("lambda", "length", "diffusionlength"), "decay, which is D/λ² of a diffusion length λ"
-    ),
-    **dict.fromkeys(("s", "secretion", "source", "sources", "rhs"), "production"),
-    **dict.fromkeys(
-        ("vmax", "vm", "km", "maximum", "constant", "saturation", "consumption"),
-        "uptake=dk.MichaelisMenten(maximum, constant)",
-    ),
-    **dict.fromkeys(("dx", "h", "spacing", "nodelength", "resolution"), "step"),
-    **dict.fromkeys(("noflux", "zeroflux", "neumann"), "boundary='reflecting'"),
-    **dict.fromkeys(("bc", "bcs", "boundaries", "boundaryconditions", "walls"), "boundary"),
-    "dirichlet": "boundary='absorbing', or FixedValue for another value than 0",
-    **dict.fromkeys(("dim", "dims", "ndim"), "dimensions"),
-    **dict.fromkeys(("mask", "dirichletnodes"), "fixed"),
-    **dict.fromkeys(("tol", "rtol", "eps"), "tolerance"),
-    **dict.fromkeys(("x0", "guess", "initialguess"), "initial"),
-}
-
-T = TypeVar("T")
-
-
-def unknown_keyword(name: str) -> TypeError:
-    """The error of a keyword argument that no problem has, with what it may mean.
-
-    By its name in other programs, or its spelling.
-    """
-    ours = [meant for meant in OTHER_NAMES.values() if meant.isidentifier()]
-    alike = get_close_matches(name.lower(), [*ours, "uptake", "boundary", "medium"], n=1)
-    meant = OTHER_NAMES.get(name.lower().replace("_", "")) or next(iter(alike), None)
-    hint = f"; do you mean {meant}?" if meant else ""
-    return TypeError(f"unexpected keyword argument {name!r:.60}{hint}")
 
 
 def check_number(name: str, value: Any) -> float:
@@ -211,72 +164,6 @@ def check_relative_tolerance(value: Any, name: str = "tolerance") -> float:
             name,
         )
     return tolerance
-
-
-def one_or_each(name: str, value: Any, check: Callable[[str, Any], T]) -> T | tuple[T, ...]:
-    """One checked value, or a tuple of them for the axes."""
-    if not isinstance(value, tuple | list):
-        return check(name, value)
-    if len(value) not in SHAPES:
-        shown = f"{len(value)} values" if len(value) > SPACE else value
-        raise PhysicsError(
-            f"must be one value or one for each of 2 or 3 axes, not {shown!s:.60}", name
-        )
-    return tuple(check(name, each) for each in value)
-
-
-def count_dimensions(asked: Any, parts: dict[str, Any]) -> int:
-    """The number of axes asked for, or that the parts of a medium need."""
-    if asked is not None and not (isinstance(asked, numbers.Integral) and asked in SHAPES):
-        raise PhysicsError(f"must be 2 or 3, not {asked!r:.60}", "dimensions")
-    counts = {n: len(part) for n, part in parts.items() if isinstance(part, tuple)}
-    dimensions = int(asked or max(counts.values(), default=PLANE))
-    for name, count in counts.items():
-        if count != dimensions:
-            raise PhysicsError(f"has values for {count} axes, in {dimensions} dimensions", name)
-    diffusivity = parts["diffusivity"]
-    each = diffusivity if isinstance(diffusivity, tuple) else (diffusivity,)
-    for name, values in (*(("diffusivity", part) for part in each), ("decay", parts["decay"])):
-        check_axes(name, values, dimensions)
-    return dimensions
-
-
-def check_axes(name: str, values: Any, dimensions: int) -> None:
-    """Raise a PhysicsError for an array of values that has other axes than the lattice."""
-    if np.ndim(values) in (0, dimensions):
-        return
-    hint = "; for a lattice of three axes give dimensions=3" if dimensions == PLANE else ""
-    raise PhysicsError(
-        f"must be a number or an array {SHAPES[dimensions]}, not one of shape "
-        f"{np.shape(values)}{hint}",
-        name,
-    )
-
-
-def check_positive_values(name: str, value: Any) -> NodeValues:
-    """Positive values within the limits of D and h."""
-    wanted = f"positive, between {SMALLEST:g} and {LARGEST:g}"
-    return check_node_values(name, value, SMALLEST, LARGEST, wanted)
-
-
-def check_node_values(name: str, value: Any, least: float, most: float, wanted: str) -> NodeValues:
-    """A number in [least, most], or an array of them on a lattice that can't be changed."""
-    if not isinstance(value, tuple | list) and np.ndim(value) == 0:
-        number = check_number(name, value)
-        if not least <= number <= most:
-            raise PhysicsError(f"must be {wanted}, not {number}", name)
-        return number
-    values = np.array(real_array(name, value))
-    values.setflags(write=False)
-    if values.ndim not in SHAPES or values.size == 0:
-        raise PhysicsError(
-            f"must be a number or an array {SHAPES[PLANE]}, not one of shape {values.shape}", name
-        )
-    bad = ~((values >= least) & (values <= most))  # NaN is bad, too
-    if bad.any():
-        node = tuple(map(int, np.argwhere(bad)[0]))
-        raise PhysicsError(f"must be {wanted}, not {float(values[node])} at node {node}", name)
-    return values
 
 
 def level_outside() -> int:

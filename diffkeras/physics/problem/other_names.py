@@ -1,0 +1,42 @@
+"""What other programs, papers and libraries call the arguments of a problem."""
+
+from difflib import get_close_matches
+
+# without hyphens and underscores → ours
+OTHER_NAMES = {
+    **dict.fromkeys(
+        ("d", "coeff", "diffusion", "diffusioncoefficient", "diffusionconstant", "diffusionrate"),
+        "diffusivity",
+    ),
+    "kappa": "diffusivity, or decay = κ²D where κ is one over the diffusion length",
+    **dict.fromkeys(("gamma", "decayconstant", "decayrate", "degradation"), "decay"),
+    "k": "uptake=k for a rate k·u, or uptake=dk.MichaelisMenten(maximum, K)",
+    **dict.fromkeys(
+        ("lambda", "length", "diffusionlength"), "decay, which is D/λ² of a diffusion length λ"
+    ),
+    **dict.fromkeys(("s", "secretion", "source", "sources", "rhs"), "production"),
+    **dict.fromkeys(
+        ("vmax", "vm", "km", "maximum", "constant", "saturation", "consumption"),
+        "uptake=dk.MichaelisMenten(maximum, constant)",
+    ),
+    **dict.fromkeys(("dx", "h", "spacing", "nodelength", "resolution"), "step"),
+    **dict.fromkeys(("noflux", "zeroflux", "neumann"), "boundary='reflecting'"),
+    **dict.fromkeys(("bc", "bcs", "boundaries", "boundaryconditions", "walls"), "boundary"),
+    "dirichlet": "boundary='absorbing', or FixedValue for another value than 0",
+    **dict.fromkeys(("dim", "dims", "ndim"), "dimensions"),
+    **dict.fromkeys(("mask", "dirichletnodes"), "fixed"),
+    **dict.fromkeys(("tol", "rtol", "eps"), "tolerance"),
+    **dict.fromkeys(("x0", "guess", "initialguess"), "initial"),
+}
+
+
+def unknown_keyword(name: str) -> TypeError:
+    """The error of a keyword argument that no problem has, with what it may mean.
+
+    By its name in other programs, or its spelling.
+    """
+    ours = [meant for meant in OTHER_NAMES.values() if meant.isidentifier()]
+    alike = get_close_matches(name.lower(), [*ours, "uptake", "boundary", "medium"], n=1)
+    meant = OTHER_NAMES.get(name.lower().replace("_", "")) or next(iter(alike), None)
+    hint = f"; do you mean {meant}?" if meant else ""
+    return TypeError(f"unexpected keyword argument {name!r:.60}{hint}")
