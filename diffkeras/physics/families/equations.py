@@ -160,8 +160,8 @@ class SharedEquations(Equations):
         """At least the row sums of both problems on any node together."""
         return 2 * self._shared.largest_row_sum + float(np.max(np.abs(self.change)))
 
-    def least_operator(self, field: NDArray[np.float64], radius: float) -> NDArray[np.float32]:
-        """See `Equations`: what is added to the other problem's row sums, slopes included.
+    def least_change(self, field: NDArray[np.float64], radius: float) -> NDArray[np.float32]:
+        """At most `change` and the slopes of φ between u − radius and u + radius, node by node.
 
         Where the sum is rounded to single precision, that is relative.
         """

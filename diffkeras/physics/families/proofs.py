@@ -15,7 +15,7 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import SLACK
+from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
 from diffkeras.physics.families.barriers import Barriers
 from diffkeras.physics.families.equations import SharedEquations, SharedOperator
 from diffkeras.physics.families.family import Family
@@ -203,7 +203,11 @@ class FamilyProofs:
             rounding: at least its error on any node.
             radius: of the slopes.
         """
-        operator = equations.least_operator(field, radius)
+        operator: FiniteVolumes | NDArray[np.float32]
+        if isinstance(equations, SharedEquations):
+            operator = equations.least_change(field, radius)
+        else:
+            operator = equations.operator_at(equations.least_slope(field, radius))
         constant, barrier = self._choices[kind].bound(operator, residual, rounding)
         return BarrierProof(constant * SLACK, barrier)
 

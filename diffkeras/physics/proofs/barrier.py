@@ -84,13 +84,9 @@ class Barrier:
 
     def _applied_by(self, operator: FiniteVolumes | NDArray[np.float32]) -> NDArray[np.float32]:
         """At most (A + d) w on the lattice, for the operator A + d of any problem."""
-        if not isinstance(operator, FiniteVolumes):
-            change = operator
-        elif operator.couplings is not self.volumes.couplings:
+        if isinstance(operator, FiniteVolumes):
             return self._applied(operator)
-        else:
-            change = (operator.row_sums - self.volumes.row_sums).astype(np.float32)
-        change = np.minimum(change, np.float32(HIGHEST))
+        change = np.minimum(operator, np.float32(HIGHEST))
         result = change * self.less
         if not change.min() >= 0:
             np.multiply(change, self._more, out=result, where=change < 0)
