@@ -32,7 +32,7 @@ from benchmarks.frame import command
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config
 from diffkeras.evaluation.images import draw_images, joined
-from diffkeras.evaluation.methods import EXACT, baselines
+from diffkeras.evaluation.methods.table import EXACT, baselines
 from diffkeras.tf_solver import TensorSolver
 
 COLUMNS = ["problem", "method", "lattice MAE", "largest error", "time per image / exact solver"]

@@ -1,4 +1,4 @@
-"""What the benchmarks' commands have in common: their option --output, and rounds of CPU times."""
+"""What the benchmarks' commands have in common: their options, and rounds of CPU times."""
 
 import statistics
 import time
@@ -29,6 +29,14 @@ def command(
         return click.command(help=(text or "").splitlines()[0])(option(main))
 
     return decorate
+
+
+def whole_numbers(_context: object, _parameter: object, value: str | None) -> list[int] | None:
+    """The callback of an option that takes a list, such as 128,512."""
+    try:
+        return None if value is None else [int(number) for number in value.split(",")]
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is no list of integers like 128,512") from error
 
 
 def cpu_medians(calls: Sequence[Callable[[], object]], rounds: int) -> list[float]:

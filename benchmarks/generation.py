@@ -23,13 +23,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 import numpy as np
 
-from benchmarks.frame import command
+from benchmarks.frame import command, whole_numbers
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import load_config
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.records import ShardTask, write_shard
 from diffkeras.data.shards import plan_shards
 from diffkeras.data.writing.generation import estimate_example
+from diffkeras.data.writing.shard_files import ShardTask, write_shard
 from diffkeras.system.environment import available_cores
 from diffkeras.system.process_pool import run_tasks
 
@@ -74,13 +74,15 @@ def rates(dataset: DatasetConfig, processes: int, each: int) -> tuple[float, ...
 @click.option("--side", default=512, help="Nodes per side.")
 @click.option("--sources", default=20, help="Number of discs.")
 @click.option(
-    "--processes", help="Processes, e.g. 1,2,4.  [default: powers of two up to all cores]"
+    "--processes",
+    callback=whole_numbers,
+    help="Processes, e.g. 1,2,4.  [default: powers of two up to all cores]",
 )
 @click.option("--examples", default=200, help="Examples per process.")
-def main(side: int, sources: int, processes: str | None, examples: int, output: Path) -> None:
+def main(side: int, sources: int, processes: list[int] | None, examples: int, output: Path) -> None:
     cores = available_cores()
     powers = {2**i for i in range(cores.bit_length()) if 2**i <= cores}
-    chosen = [int(n) for n in processes.split(",")] if processes else sorted(powers | {cores})
+    chosen = processes or sorted(powers | {cores})
     config = load_config("paper", {"physics.lattice": side, "data.sources": sources})
     dataset = DatasetConfig.of(sources, config)
     megabytes = estimate_example(dataset).bytes / 1e6

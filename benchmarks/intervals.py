@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from benchmarks.leaderboard import SPLITS
 from benchmarks.tables import describe_machine
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit, predictions_of
-from diffkeras.evaluation.leaderboard import Submission
+from diffkeras.evaluation.benchmark_data.leaderboard import Submission
 from diffkeras.physics import certify
 from diffkeras.workflows import load_benchmark
 

@@ -33,14 +33,14 @@ from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, read_yaml
 from diffkeras.errors import PhysicsError
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
+from diffkeras.evaluation.benchmark_data.leaderboard import MANIFEST
 from diffkeras.evaluation.benchmark_data.problems import SHIFTS
 from diffkeras.evaluation.benchmark_data.splits import public_split
-from diffkeras.evaluation.classical_methods import classical_methods
 from diffkeras.evaluation.errors import image_errors
 from diffkeras.evaluation.images import ImageBatch, joined
-from diffkeras.evaluation.leaderboard import MANIFEST
 from diffkeras.evaluation.measurement import measure_times
-from diffkeras.evaluation.methods import EXACT, TOLERANCES, Method, network_fields, predicted
+from diffkeras.evaluation.methods.classical import classical_methods
+from diffkeras.evaluation.methods.table import EXACT, TOLERANCES, Method, network_fields, predicted
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import replacing
 from diffkeras.workflows import load_benchmark, make_leaderboard

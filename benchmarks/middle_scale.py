@@ -26,8 +26,8 @@ from benchmarks.tables import describe_machine, write_table
 from benchmarks.two_readings import REGIONS, shares
 from diffkeras.config import Config, load_config
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.records import ShardTask, write_shard
 from diffkeras.data.shards import plan_shards
+from diffkeras.data.writing.shard_files import ShardTask, write_shard
 
 COUNTS = (1, 5, 10, 20)
 SCALES = ("middle", "paper", "middle_production", "paper_production")

@@ -23,6 +23,7 @@ MANY = 6  # images, from which on there are two a row
 AROUND = 0.55  # inches of a panel's height for its title and labels
 TITLE, LABEL, LEGEND, CELL = 10, 9, 7, 5.5  # points; the last one is of words on an image
 LETTERS = 30  # of a title, in a line
+FEWEST_LETTERS = 12  # that are tried
 LEAST = 2.2  # inches of a panel's height, of curves
 WIDEST = 1.2  # width of a panel of curves divided by its height, so that a legend leaves them free
 BAR_ASPECT = 20  # length of a colour bar divided by its thickness, for each panel that it spans
@@ -89,7 +90,7 @@ def stack(figure: Figure) -> None:
     _label_the_last(panels)
     for axes in panels:
         _label_like_its_neighbours(axes)
-        title = textwrap.fill(axes.get_title(), LETTERS // across)
+        title = _in_lines(axes.get_title(), LETTERS // across)
         axes.set_title(title, fontsize=min(axes.title.get_fontsize(), TITLE))
         for text in axes.texts:
             text.set_fontsize(min(text.get_fontsize(), CELL if axes.images else LEGEND))
@@ -104,6 +105,20 @@ def stack(figure: Figure) -> None:
         for axes, aspect in zip(panels, aspects, strict=True)
     ]
     _place(figure, panels, heights, across, room)
+    figure.draw_without_rendering()
+    for axes in panels:
+        _narrow_title(axes, bars)
+
+
+def _in_lines(text: str, letters: int) -> str:
+    """A text in as few lines of so many letters as it needs, which are about equally long."""
+    lines = textwrap.wrap(text, letters, break_long_words=False)
+    for narrower in range(letters - 1, 0, -1):
+        others = textwrap.wrap(text, narrower, break_long_words=False)
+        if len(others) > len(lines):
+            break
+        lines = others
+    return "\n".join(lines)
 
 
 def _label_the_last(panels: list[Axes]) -> None:
@@ -133,6 +148,16 @@ def _turn_crowded_numbers(axes: Axes) -> None:
     boxes = [label.get_window_extent() for label in shown]
     if any(left.x1 > right.x0 for left, right in pairwise(boxes)):
         axes.tick_params(axis="x", labelrotation=90)
+
+
+def _narrow_title(axes: Axes, bars: list[Any]) -> None:
+    """Break the title of a drawn panel into more lines while it covers a colour bar."""
+    text, letters = " ".join(axes.get_title().split()), LETTERS
+    while letters > FEWEST_LETTERS and any(
+        axes.title.get_window_extent().overlaps(bar.get_tightbbox()) for bar in bars
+    ):
+        letters -= 2
+        axes.title.set_text(_in_lines(text, letters))
 
 
 def _legend_below(figure: Figure) -> Legend:

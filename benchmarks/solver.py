@@ -23,7 +23,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from benchmarks.frame import command
+from benchmarks.frame import command, whole_numbers
 from benchmarks.solver_methods import METHODS, PRODUCTION, measure, why_not
 from benchmarks.tables import describe_machine, write_table
 
@@ -34,16 +34,9 @@ COLUMNS += ["peak memory [MB]", "largest difference", "note"]
 REFERENCE, FLOOR = "spsolve", "transform pair"
 
 
-def _numbers(_context: object, _parameter: object, value: str) -> list[int]:
-    try:
-        return [int(number) for number in value.split(",")]
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is no list of integers like 128,512") from error
-
-
 @command(__doc__, "solver")
-@click.option("--sides", default="128,512,1024", callback=_numbers, help="Nodes per side.")
-@click.option("--counts", default="1,20,200", callback=_numbers, help="Numbers of discs.")
+@click.option("--sides", default="128,512,1024", callback=whole_numbers, help="Nodes per side.")
+@click.option("--counts", default="1,20,200", callback=whole_numbers, help="Numbers of discs.")
 @click.option("--methods", default=",".join(METHODS), help="Names of the methods.")
 @click.option("--quick", is_flag=True, help="Only 128² with 1 and 20 discs.")
 @click.option("--limit", default=600.0, help="Longest time of a method in seconds.")

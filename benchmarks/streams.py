@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 import tensorflow as tf
 
-from benchmarks.frame import command
+from benchmarks.frame import command, whole_numbers
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import load_config
 from diffkeras.data.reading.batches import training_batches
@@ -42,13 +42,15 @@ def rate(batches: tf.data.Dataset, seconds: float) -> float:
 
 
 @command(__doc__, "streams")
-@click.option("--sides", default="64,128,512", help="Nodes per side, e.g. 64,512.")
+@click.option(
+    "--sides", default="64,128,512", callback=whole_numbers, help="Nodes per side, e.g. 64,512."
+)
 @click.option("--seconds", default=4.0, help="Length of a round in seconds.")
 @click.option("--rounds", default=3, help="Number of rounds.")
 @click.option("--examples", default=16, help="Stored training examples per source count.")
-def main(sides: str, seconds: float, rounds: int, examples: int, output: Path) -> None:
+def main(sides: list[int], seconds: float, rounds: int, examples: int, output: Path) -> None:
     rows = []
-    for side in map(int, sides.split(",")):
+    for side in sides:
         sources = SOURCES.get(side, "1-5")
         config = load_config("paper", {"physics.lattice": side, "data.sources": sources})
         size = {"train": examples, "validation": 1, "test": 1}

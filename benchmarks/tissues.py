@@ -22,7 +22,7 @@ import click
 import numpy as np
 import threadpoolctl
 
-from benchmarks.frame import command
+from benchmarks.frame import command, whole_numbers
 from benchmarks.streams import BATCH, rate
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
@@ -107,13 +107,15 @@ def medium_of(example: Example, around: Medium) -> Medium:
 
 
 @command(__doc__, "tissues")
-@click.option("--sides", default="64,128,256", help="Nodes per side, multiples of 64.")
+@click.option(
+    "--sides", default="64,128,256", callback=whole_numbers, help="Nodes per side, multiples of 64."
+)
 @click.option("--seconds", default=3.0, help="Length of a round in seconds.")
 @click.option("--rounds", default=3, help="Number of rounds.")
 @click.option("--examples", default=64, help="Stored training examples.")
-def main(sides: str, seconds: float, rounds: int, examples: int, output: Path) -> None:
+def main(sides: list[int], seconds: float, rounds: int, examples: int, output: Path) -> None:
     rows = []
-    for side in map(int, sides.split(",")):
+    for side in sides:
         rows.append(row_of(side, seconds, rounds, examples))
         click.echo(rows[-1])
     caption = (

@@ -34,7 +34,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 
 from benchmarks.children import Child
-from benchmarks.frame import command
+from benchmarks.frame import command, whole_numbers
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.system.environment import available_cores
 
@@ -56,7 +56,9 @@ WITHOUT_TORCH = (
 
 @command(__doc__, "training")
 @click.option("--cases", default="64x8,128x4,512x1", help="Nodes per side × images per batch.")
-@click.option("--replicas", default="1", help="Numbers of replicas, e.g. 1,2,4.")
+@click.option(
+    "--replicas", default="1", callback=whole_numbers, help="Numbers of replicas, e.g. 1,2,4."
+)
 @click.option("--threads", default=available_cores(), help="Threads of each program.")
 @click.option("--rounds", default=5, help="Number of rounds.")
 @click.option("--seconds", default=3.0, help="Length of a round in seconds.")
@@ -65,7 +67,7 @@ WITHOUT_TORCH = (
 @click.option("--depth", default=5, help="Number of pooling layers.")
 def main(
     cases: str,
-    replicas: str,
+    replicas: list[int],
     threads: int,
     rounds: int,
     seconds: float,
@@ -85,7 +87,7 @@ def main(
         measured, about = compare(settings, rounds, seconds)
         rows += [row(settings, measured, pair) for pair in PAIRS]
         one = batch / measured["diffkeras", "training"]["seconds"]
-        for count in sorted({int(number) for number in replicas.split(",")} - {1}):
+        for count in sorted({*replicas} - {1}):
             rows.append(replicated(settings, count, rounds, seconds, one))
         forms = "; ".join(f"{what}: {form}" for what, form in about["forms"].items())
         click.echo(f"{side}²: outputs differ by {about['difference']:.1e}; PyTorch's {forms}")

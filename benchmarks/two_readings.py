@@ -105,10 +105,10 @@ def draw(measured: dict[int, Measured], path: Path) -> None:
         axis.plot(counts, [m.fixed[place] for m in measured.values()], "--", color=color)
         axis.plot(AUTHORS.keys(), [a[place] for a in AUTHORS.values()], "o", color=color)
         end = (counts[-1], measured[counts[-1]].production[place])
-        axis.annotate(name, end, (10, -4), textcoords="offset points", color=color)
+        axis.annotate(name, end, (8, -4), textcoords="offset points", color=color)
     for style, name in (("-", "production"), ("--", "fixed values"), ("o", "authors' plot")):
         axis.plot([], [], style, color="black", label=name)
-    axis.set(xticks=[1, 5, 10, 15, 20], xlim=(0, 21.5))
+    axis.set(xticks=[1, 5, 10, 15, 20], xlim=(0, 22.8))
     axis.legend()
     write_pictures(figure, path)
 

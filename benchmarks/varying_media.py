@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 import threadpoolctl
 
-from benchmarks.frame import command
+from benchmarks.frame import command, whole_numbers
 from benchmarks.streams import BATCH, SOURCES, rate
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
@@ -46,13 +46,15 @@ def milliseconds(config: Config) -> float:
 
 
 @command(__doc__, "varying_media")
-@click.option("--sides", default="64,512", help="Nodes per side, e.g. 64,512.")
+@click.option(
+    "--sides", default="64,512", callback=whole_numbers, help="Nodes per side, e.g. 64,512."
+)
 @click.option("--seconds", default=3.0, help="Length of a round in seconds.")
 @click.option("--rounds", default=3, help="Number of rounds.")
 @click.option("--examples", default=16, help="Stored training examples per source count.")
-def main(sides: str, seconds: float, rounds: int, examples: int, output: Path) -> None:
+def main(sides: list[int], seconds: float, rounds: int, examples: int, output: Path) -> None:
     rows = []
-    for side in map(int, sides.split(",")):
+    for side in sides:
         changes = {
             "physics.lattice": side,
             "data.sources": SOURCES.get(side, "1-5"),

@@ -24,15 +24,15 @@ from PIL import Image
 
 import diffkeras as dk
 from benchmarks.phone_figures import WIDTH, write_pictures
-from diffkeras.evaluation.cases import draw_cases
-from diffkeras.evaluation.figures import (
+from diffkeras.evaluation.methods.subject import of_surrogate
+from diffkeras.evaluation.methods.table import SET
+from diffkeras.evaluation.report.cases import draw_cases
+from diffkeras.evaluation.report.figures import (
     cost_figure,
     distribution_figure,
     error_per_count_figure,
     error_per_length_figure,
 )
-from diffkeras.evaluation.methods import SET
-from diffkeras.evaluation.subject import of_surrogate
 from diffkeras.physics import ExampleRecipe, production_of
 from diffkeras.reporting import data_figures, figures
 from diffkeras.surrogates.run_directory import Run

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.phone_figures import WIDTH, write_pictures
-from diffkeras.evaluation.classical_methods import WARM
-from diffkeras.evaluation.methods import TOLERANCES
+from diffkeras.evaluation.methods.classical import WARM
+from diffkeras.evaluation.methods.table import TOLERANCES
 from diffkeras.evaluation.scoreboard.tables import conditions, problem_figure, problem_page
 from diffkeras.evaluation.scoreboard.verdicts import milliseconds, tied
 from diffkeras.system.atomic_files import read_json, write_json, write_text

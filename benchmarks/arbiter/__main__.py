@@ -108,7 +108,7 @@ def draw(steady: Mapping[Reading, dk.Solution | None]) -> Figure:
         ].field,
         "the same by PhysiCell's time step": physicell(readings.APART, readings.WEIGHTED),
     }
-    axes = below.subgridspec(1, 3).subplots()
+    axes = below.subgridspec(1, 3).subplots(sharey=True)
     for axis, (title, field) in zip(axes, fields.items(), strict=True):
         picture = axis.imshow(
             field[6], vmin=0, vmax=10, extent=(-120, 120, -120, 120), origin="lower"
@@ -127,7 +127,7 @@ def draw_test(axis: Axes, steady: list[tuple[Reading, dk.Solution | None]]) -> N
         if solution is not None:
             value, row = reading.value(solution)[0], len(names)
             names.append(reading.key)
-            axis.plot(value, row, "|", color="k", markersize=14, markeredgewidth=2)
+            axis.plot(value, row, "|", color="k", markersize=10, markeredgewidth=2)
             if test is ONE_SINK and not SHOWN[0] < value < SHOWN[1]:
                 place, side = (0.98, "right") if value > HELD else (0.02, "left")
                 where = axis.get_yaxis_transform()
@@ -150,7 +150,8 @@ def draw_test(axis: Axes, steady: list[tuple[Reading, dk.Solution | None]]) -> N
     axis.set(title=f"{test.name}: {test.reported}", xlabel="concentration [µM]")
     if test is ONE_SINK:
         axis.set_xlim(SHOWN)
-        axis.legend(loc="upper left", fontsize=8)
+    else:
+        axis.legend(loc="lower left", bbox_to_anchor=(0, 0.4), fontsize=8, labelspacing=0.3)
 
 
 @command(__doc__, "arbiter", "the tables, without _readings.md and _programs.md")

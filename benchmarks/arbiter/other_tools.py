@@ -115,6 +115,8 @@ def _substance(
 def _choice(path: Path, kind: str, names: Sequence[str], name: str | None) -> int:
     if name is None and len(names) == 1:
         return 0
+    if not names:
+        raise FileError(f"{path}: has no {kind}")
     if name not in names:
         found = f"several {kind}s" if name is None else f"no {kind} {name!r}"
         raise FileError(f"{path}: has {found}; give --substance, one of {', '.join(names)}")
@@ -197,7 +199,8 @@ def _lattice(
     )
     steps = np.concatenate([np.diff(axis) for axis in axes])
     if not len(steps):
-        raise FileError(f"{path}: has {len(values)} voxel, but a field has more")
+        plural = "s" * (len(values) != 1)
+        raise FileError(f"{path}: has {len(values)} voxel{plural} in one place; a field has more")
     shape = tuple(len(axis) for axis in axes[::-1])
     if np.ptp(steps) > 1e-6 * steps.max() or values.size != np.prod(shape):
         raise FileError(

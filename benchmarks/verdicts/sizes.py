@@ -10,8 +10,9 @@ from benchmarks.verdicts.verdict import (
     the_same_without_any_size,
 )
 from diffkeras.studies.analyses import fluctuation, size_laws, training_time, variance
-from diffkeras.studies.analyses.variance import INTERVAL, NAMES
+from diffkeras.studies.analyses.variance import NAMES
 from diffkeras.studies.analysis import rows_of
+from diffkeras.studies.statistics.comparison import PERCENTILES
 from diffkeras.studies.study_data import LOSS, SIZE, StudyData, TooFewRunsError
 
 PLAIN = "absolute"
@@ -31,7 +32,7 @@ def _lead(data: StudyData) -> tuple[pd.DataFrame, tuple[float, float, float]]:
     table, drawn, size = found.table.set_index("factor"), found.drawn, NAMES[SIZE]
     others = [name for name in drawn if name != size]
     differences = drawn[size] - np.max([drawn[name] for name in others], axis=0)
-    low, high = np.percentile(differences, INTERVAL)
+    low, high = np.percentile(differences, PERCENTILES)
     lead = table["share"][size] - table["share"][others].max()
     return table, (float(lead), float(low), float(high))
 

@@ -192,7 +192,7 @@ def _test_config(
 
 
 def _search(run_dir: Path, data_dir: Path, config: Any, evaluations: int, output: Path) -> None:
-    from diffkeras.studies.config import WorstCasesConfig
+    from diffkeras.evaluation.worst_cases.config import WorstCasesConfig
     from diffkeras.workflows import search_worst_cases
 
     settings = WorstCasesConfig(evaluations=evaluations)

@@ -16,6 +16,7 @@ from diffkeras.cli.options import (
 )
 
 _number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
+FORMATS = {".onnx": "onnx", ".tflite": "litert"}  # by the endings of files
 
 
 @command()
@@ -84,6 +85,9 @@ def export(
         return
     if run is None:
         raise click.UsageError("Missing argument 'RUN'; or give --solver.")
+    meant = FORMATS.get(output.suffix.lower(), format) if output else format
+    if meant != format:
+        raise click.UsageError(f"{output} is the name of another format; give --format {meant}.")
     for name in options:
         if _is_given(name):
             raise click.UsageError(f"--{name} is for --solver; RUN has its own physics.")

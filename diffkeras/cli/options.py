@@ -183,7 +183,7 @@ class LatticeType(click.ParamType):
 
     def _check_memory(self, sides: tuple[int, ...], value: Any, param: Any, ctx: Any) -> None:
         """Refuse what memory can't hold, before it is taken: the system may end the process."""
-        from diffkeras.system.environment import available_memory
+        from diffkeras.system.memory import available_memory
 
         needed, available = math.prod(sides) * BYTES_PER_NODE, available_memory()
         if needed > available:

@@ -43,7 +43,12 @@ from diffkeras.cli.options import (
     "--decay",
     help="Decay or uptake [1/time], for a surrogate that takes it; a number or a map.",
 )
-@click.option("--certify", is_flag=True, help="Print a proven upper bound on the largest error.")
+@click.option(
+    "--certify",
+    is_flag=True,
+    help="Print a proven upper bound on the largest error, and on that of the corrected field if "
+    "it is smaller.",
+)
 @unit_options
 @file_option("--bound", "The proven bound, node by node.")
 @file_option("--corrected", "The corrected field, which the proof yields.")
@@ -100,16 +105,19 @@ def predict(
         tolerance=tolerance,
         certify=certify,
     )
+    written = "solved field" if prediction.solved else "prediction"
     proven: dict[str, Any] = {}
-    if tolerance is not None:
-        proven = {"solved field" if prediction.solved else "prediction": prediction}
-    elif certify or bound or corrected:
-        proven = {"prediction": prediction, "corrected field": prediction.corrected}
+    if certify or bound or corrected or tolerance is not None:
+        proven[written] = prediction
+    if proven and tolerance is None:
+        better = prediction.corrected
+        if corrected or better.error_bound < prediction.error_bound:
+            proven["corrected field"] = better
     for name, result in proven.items():
         size = abs(result.field).max(initial=0.0)
         bound_text = rounded_up(result.error_bound)
         click.echo(f"the {name}, up to {size:.3g}, is off by at most {bound_text}")
-    click.echo(f"wrote {output} ({described(prediction.field, output)})")
+    click.echo(f"wrote {output} (the {written}, {described(prediction.field, output)})")
     for file in filter(None, (bound, corrected, plot)):
         click.echo(f"wrote {file}")
 

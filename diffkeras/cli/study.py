@@ -21,7 +21,7 @@ from diffkeras.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from diffkeras.studies.config import PlannedRun, Study
+    from diffkeras.studies.study import PlannedRun, Study
 
 
 class ShardType(click.ParamType):

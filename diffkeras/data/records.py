@@ -1,14 +1,12 @@
-"""Records of TFRecord files: how examples become a file of them, and how they are read.
+"""Records of TFRecord files: what an example becomes, and how files of them are read.
 
 The bytes of a record depend on the example alone. A `tf.train.Example` keeps its features in a
 map, which Protobuf may write in any order; here the order is fixed.
 """
 
-import errno
 import os
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +16,11 @@ from numpy.typing import NDArray
 
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.features import make_example
-from diffkeras.data.shards import FILE_REMEDY, RECORD_OVERHEAD, Shard, find_records
-from diffkeras.errors import DataError, OutputError
+from diffkeras.data.shards import FILE_REMEDY, Shard, find_records
+from diffkeras.errors import DataError
 from diffkeras.physics.problem.maps import MAPS
-from diffkeras.system.atomic_files import replacing
-from diffkeras.system.tensorflow_setup import tensorflow_os_errors
 
 COMPRESSED = ("source_image", *MAPS)
-FLUSH_BYTES = 8 << 20
 
 
 def make_record(dataset: DatasetConfig, split: str, k: int) -> bytes:
@@ -97,55 +92,3 @@ def read_records(shard: Shard, path: Path) -> Iterator[tuple[int, bytes]]:
             f"{path} is truncated or damaged at example {k} of the {shard.split} split; "
             f"{FILE_REMEDY}"
         )
-
-
-@dataclass(frozen=True)
-class ShardTask:
-    """A shard that has to be written to a directory."""
-
-    dataset: DatasetConfig
-    shard: Shard
-    directory: Path
-
-    @property
-    def path(self) -> Path:
-        """Its file."""
-        return self.directory / self.shard.name
-
-
-def write_shard(task: ShardTask, tick: Callable[[], None] = lambda: None) -> None:
-    """Solve the examples of a shard and write them; the bytes are the same in every process.
-
-    The file gets its name when it is complete, so that after a crash of the process or the machine
-    it is either complete or missing.
-    """
-    size = flushed = 0
-    try:
-        with replacing(task.path) as partial, tensorflow_os_errors():
-            with tf.io.TFRecordWriter(str(partial)) as writer:
-                for k in task.shard.numbers:
-                    record = make_record(task.dataset, task.shard.split, k)
-                    writer.write(record)
-                    size += len(record) + RECORD_OVERHEAD
-                    if size - flushed >= FLUSH_BYTES:
-                        writer.flush()
-                        _start_writeback(partial)
-                        flushed = size
-                    tick()
-            if partial.stat().st_size != size:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    except OutputError as error:
-        raise OutputError(
-            f"{error}; finished files are kept: free disk space or change the permissions, then "
-            "run the same command again"
-        ) from None
-
-
-def _start_writeback(path: Path) -> None:
-    # the disk writes while the next example is solved, instead of everything at the end
-    if hasattr(os, "posix_fadvise"):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        finally:
-            os.close(descriptor)

@@ -19,13 +19,22 @@ from numpy.typing import NDArray
 from diffkeras.representation.regions import REGIONS, region_mask
 
 MAES = tuple("mae" if region == "lattice" else f"mae_{region}" for region in REGIONS)
-ERRORS = (*MAES, "relative_l2", "max_error")
+# column → heading of the report
+ERRORS = {
+    "mae": "lattice MAE",
+    "mae_sources": "sources",
+    "mae_field": "field",
+    "mae_r1": "R1",
+    "mae_r2": "R2",
+    "mae_r3": "R3",
+    "relative_l2": "nRMSE (relative L2)",
+    "max_error": "maximum error",
+}
 NODES = tuple(f"nodes_{region}" for region in REGIONS)
 
 # the first wavenumber of the middle band, and that of the upper one, in PDEBench
 MIDDLE, UPPER = 4, 12
 BANDS = {"low": (0, MIDDLE), "middle": (MIDDLE, UPPER), "high": (UPPER, None)}
-# column → heading of the report
 METRICS = {
     "rmse": "RMSE",
     "relative_max": "relative L∞",
@@ -49,7 +58,7 @@ def node_errors(predictions: NDArray, fields: NDArray) -> NDArray[np.float64]:
     return np.abs(predictions - fields.astype(np.float64))
 
 
-def largest(values: NDArray) -> NDArray[np.float64]:
+def image_maxima(values: NDArray) -> NDArray[np.float64]:
     """The largest |value| of each image, (images,), of (images, rows, columns); NaN for NaN."""
     return np.abs(values).max((-2, -1))
 
@@ -65,7 +74,7 @@ def image_errors(predictions: NDArray, fields: NDArray, source_images: NDArray) 
         source_images: of the same images.
     """
     error = node_errors(predictions, fields)
-    columns: dict[str, NDArray] = {"max_error": largest(error)}
+    columns: dict[str, NDArray] = {"max_error": image_maxima(error)}
     for region, mae, nodes in zip(REGIONS, MAES, NODES, strict=True):
         mask = region_mask(region, fields, source_images)
         columns[nodes] = mask.sum((1, 2))
@@ -90,7 +99,7 @@ def field_metrics(predictions: NDArray, fields: NDArray) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "rmse": _rms(error),
-            "relative_max": _ratio(largest(error), largest(truth)),
+            "relative_max": _ratio(image_maxima(error), image_maxima(truth)),
             "boundary_rmse": np.sqrt((error[:, edge] ** 2).mean(axis=1)),
             **{f"fourier_rmse_{band}": _mean_of_band(part) for band, part in bands.items()},
             "balance": np.abs(error.mean((1, 2))),

@@ -15,6 +15,23 @@ def name_of(count: int) -> str:
     return f"sources_{count:02d}"
 
 
+def check_split(arrays: Mapping[str, NDArray], path: Path, name: str, sha256: str) -> None:
+    """Raise a DataError unless predictions say that they are those of a public split.
+
+    Args:
+        arrays: of a file, by name.
+        path: the file.
+        name: of the benchmark and the split.
+        sha256: of the split.
+    """
+    named = [str(arrays.get(key, "nothing")) for key in ("name", "sha256")]
+    if named != [name, sha256]:
+        raise DataError(
+            f"{path} has predictions of {named[0][:60]!r} with the hash {named[1][:12]!r}, not of "
+            f"{name} with the hash {sha256[:12]!r}; write them by BenchmarkSplit.write_predictions"
+        )
+
+
 def predictions_by_count(
     arrays: Mapping[str, NDArray], path: Path, numbers: Mapping[int, int], lattice: tuple[int, ...]
 ) -> dict[int, NDArray[np.float32]]:

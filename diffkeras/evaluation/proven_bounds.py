@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from diffkeras.evaluation.errors import largest, node_errors
+from diffkeras.evaluation.errors import image_maxima, node_errors
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.physics import certify
 
@@ -25,8 +25,8 @@ def measure_bounds(predictions: NDArray, batch: ImageBatch) -> pd.DataFrame:
     columns: dict[str, NDArray] = {}
     for name, proven in (("prediction", certificate), ("corrected", certificate.corrected)):
         errors = node_errors(batch.scaled(proven.field), batch.fields)
-        columns[f"{name}_bound"] = batch.scaled(largest(proven.node_bound))
-        columns[f"{name}_max_error"] = largest(errors)
+        columns[f"{name}_bound"] = batch.scaled(image_maxima(proven.node_bound))
+        columns[f"{name}_max_error"] = image_maxima(errors)
         columns[f"{name}_mae"] = errors.mean((1, 2))
     table = pd.DataFrame(columns)
     exact = ~batch.problem.fixed.any((1, 2))

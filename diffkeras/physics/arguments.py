@@ -129,9 +129,11 @@ def real_values(what: str, values: Any) -> NDArray:
     except ValueError as error:
         raise PhysicsError(f"{what} is no array: {error}") from None
     if array.dtype.kind not in "biuf":
+        kind = type(values).__name__
         if hasattr(values, "field"):  # of `solve` or `predict`
-            kind = type(values).__name__
             raise PhysicsError(f"{what} is a {kind}, not an array; give its .field")
+        if array.ndim == 0:  # such as the name of a file, or a Problem
+            raise PhysicsError(f"{what} is a {kind}, not an array of numbers")
         raise PhysicsError(
             f"{what} holds {array.dtype} values, not real numbers; convert it to numbers, "
             "such as by astype(float)"

@@ -142,8 +142,10 @@ class Solution(ProvenField):
                 field.
 
         Returns:
-            A mapping from names of parts (`parts_of`) to numbers and arrays of the parts' shapes;
-            of a batch with the batch as their first axis.
+            A mapping from the names of the problem's parts to numbers and arrays of their shapes;
+            of a batch with the batch as their first axis. The names are "values", "production",
+            "decay", "step", "diffusivity" (or "diffusivity.0" and so on), and where the problem has
+            them "uptake.maximum" and so on, and "boundary.left.flux" and so on (see `parts_of`).
 
         Raises:
             PhysicsError: a cotangent that is not finite or of another shape than the field.

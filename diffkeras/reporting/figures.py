@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.mathtext import MathTextParser
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, pred
 ROUNDING = 1e-7  # smaller errors are rounding in single precision, and are not drawn
 WIDE = 3.0  # factor between values above which an axis is logarithmic
 ACROSS = 3  # panels of a grid
+MOST_DECADES = 7  # of an axis, that are labelled
 TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7))  # of each decade, ever closer
 POINTS = 512  # along a side, of which outlines are drawn
 STYLE: Any = {
@@ -33,8 +35,16 @@ STYLE: Any = {
 }
 
 
-def formula_fault(text: str) -> str | None:
-    """Why a text with a formula between dollar signs can't be drawn; None if it can."""
+def text_fault(text: str) -> str | None:
+    """Why a text, perhaps with a formula between dollar signs, can't be drawn; None if it can."""
+    families = matplotlib.rcParams["font.family"]
+    fonts = [get_font(findfont(FontProperties(family=[family]))) for family in families]
+    for letter in text:
+        if not any(font.get_char_index(ord(letter)) for font in fonts):
+            return (
+                f"holds {letter!r}, which the font {fonts[0].family_name} doesn't have; choose "
+                'another font by matplotlib.rcParams["font.family"], or other letters'
+            )
     try:
         if is_math_text(text):
             MathTextParser("path").parse(text)
@@ -163,6 +173,8 @@ def log_ticks(axis: Axes, along: Literal["x", "y"], fewest: int = 3) -> None:
         ticks = ticks[(ticks >= low) & (ticks <= high)]
         if ticks.size >= fewest:
             break
+    if np.isin(ticks, decades).all():
+        ticks = ticks[:: max(1, -(-ticks.size // MOST_DECADES))]
     part = axis.xaxis if along == "x" else axis.yaxis
     part.set_major_locator(FixedLocator(ticks.tolist()))
     part.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

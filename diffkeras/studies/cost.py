@@ -10,8 +10,8 @@ import numpy as np
 from diffkeras.config import SPLITS, Config, fingerprint
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ConfigurationError
-from diffkeras.studies.config import PlannedRun, Study
 from diffkeras.studies.plan import data_needed
+from diffkeras.studies.study import PlannedRun, Study
 
 BYTES = 4  # the size of a float32
 TRAINING = 3  # operations of a training step / those of the prediction: forward, and two backward

@@ -6,13 +6,13 @@ from typing import Any
 
 from diffkeras.config import SPLITS, Config, fingerprint
 from diffkeras.data.dataset_config import VERSION, DatasetConfig
-from diffkeras.studies.config import PlannedRun, Study
 from diffkeras.studies.results import (
     check_baselines,
     check_evaluation,
     check_searches,
     passes,
 )
+from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import label_of
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity

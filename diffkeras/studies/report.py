@@ -8,12 +8,11 @@ from typing import Any
 import pandas as pd
 
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.report import HEADINGS
 from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.reporting.text import duration, value_text
 from diffkeras.studies.analyses import ANALYSES
 from diffkeras.studies.analysis import Analysis, grouped
-from diffkeras.studies.config import PlannedRun, Study
+from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import (
     ALL,
     MARK,
@@ -157,7 +156,7 @@ def _baselines(data: StudyData, test_set: str) -> Table:
     chosen = data.baselines
     chosen = chosen[(chosen["test_set"] == test_set) & (chosen["sources"] == ALL)]
     rows = list(zip(chosen["method"], chosen[list(ERRORS)].to_numpy(float).tolist(), strict=True))
-    return Table(["method", *HEADINGS], mark_best(rows))
+    return Table(["method", *ERRORS.values()], mark_best(rows))
 
 
 def _runs(data: StudyData, runs: Sequence[PlannedRun], directory: Path) -> list[dict[str, Any]]:
@@ -209,6 +208,6 @@ def summaries(table: pd.DataFrame, data: StudyData) -> list[tuple[str, Table]]:
             low, high = by_error["min"]["mae"], by_error["max"]["mae"]
             ranges.append(f"{number(low)} – {number(high)}")
         marked = [[*row, text] for row, text in zip(mark_best(rows), ranges, strict=True)]
-        head = ["setting (runs)", *HEADINGS, "lattice MAE, min – max"]
+        head = ["setting (runs)", *ERRORS.values(), "lattice MAE, min – max"]
         tables.append((label, Table(head, marked)))
     return tables

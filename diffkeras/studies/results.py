@@ -9,9 +9,10 @@ import pandas as pd
 from diffkeras.config import Config, format_counts
 from diffkeras.errors import DataError, RunError
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.methods import SURROGATE, baselines, describe_methods
+from diffkeras.evaluation.methods.table import SURROGATE, baselines, describe_methods
+from diffkeras.evaluation.worst_cases.config import WorstCasesConfig
 from diffkeras.reporting.text import value_text
-from diffkeras.studies.config import PlannedRun, WorstCasesConfig
+from diffkeras.studies.study import PlannedRun
 from diffkeras.studies.study_data import (
     ALL,
     SEARCH_NUMBERS,

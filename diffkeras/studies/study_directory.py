@@ -11,7 +11,7 @@ from typing import Any
 
 from diffkeras.config import Config, format_counts
 from diffkeras.errors import OutputError, RunError
-from diffkeras.studies.config import PlannedRun, Study
+from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import MARK, SIZE, StudyData
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import (

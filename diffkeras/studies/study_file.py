@@ -9,8 +9,9 @@ from diffkeras.config import Config, explain, find_config, load_config, read_yam
 from diffkeras.config.config import shipped_configs
 from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.worst_cases.certified import check_searchable
-from diffkeras.studies.config import Study, StudyConfig
+from diffkeras.studies.config import StudyConfig
 from diffkeras.studies.plan import test_id
+from diffkeras.studies.study import Study
 from diffkeras.studies.study_data import label_of
 from diffkeras.surrogates.build import make_loss
 from diffkeras.surrogates.run_identity import run_identity

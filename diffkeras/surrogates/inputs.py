@@ -123,7 +123,8 @@ def _differences(config: Config, medium: Medium) -> Iterator[str]:
     """How a medium differs from those of the training, each as the end of a sentence."""
     trained, inputs = config.physics.medium, config.kind.inputs
     if medium.sides != trained.sides:
-        yield f"the problem has {sides_in_words(medium.sides)}"
+        here, there = map(sides_in_words, (medium.sides, trained.sides))
+        yield f"the problem has the boundary {here!r} instead of {there!r}"
     if "diffusion_length" in inputs and medium.is_uniform:
         shortest, longest = np.array(config.data.diffusion_length, np.float32)
         length = np.float32(medium.diffusion_length)  # as datasets store it

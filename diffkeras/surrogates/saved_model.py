@@ -14,7 +14,7 @@ from diffkeras.physics.sampling.discs import check_radius
 from diffkeras.surrogates.inputs import ROUNDING
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.tensorflow_setup import named_function, replacing_saved_model
+from diffkeras.system.saved_models import named_function, replacing_saved_model
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.checks import check_range, checked
 from diffkeras.tf_solver.description import describe_export

@@ -199,7 +199,7 @@ class Surrogate:
         if self.family is not None and isinstance(problem, Mapping):
             problem = self.family.problem_at(problem, extrapolate=True)
         if isinstance(problem, Problem):
-            return as_problem(problem, keywords)  # which takes no keywords then
+            return as_problem(problem, keywords, SurrogateKeywords)  # none then
         return self.problem(problem, **keywords)
 
     def _fields(

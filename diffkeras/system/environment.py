@@ -1,13 +1,9 @@
 """The machine and the versions that results depend on."""
 
-import contextlib
 import importlib.metadata
 import os
 import platform
-import re
 import subprocess
-import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -52,48 +48,6 @@ def machine() -> str:
     return f"{processor}, {platform.system()} {platform.machine()}"
 
 
-def available_memory(root: Path = Path("/")) -> int:
-    """Bytes of memory that this process can still allocate, also within a container."""
-    import psutil  # here, as only training needs it
-
-    return max(0, min([psutil.virtual_memory().available, *_left_in_cgroups(root)]))
-
-
-def _left_in_cgroups(root: Path) -> Iterator[int]:
-    """Bytes left below the limit of each control group of this process (version 2)."""
-    file = root / "proc/self/cgroup"
-    names = re.findall(r"^0::/(.*)$", file.read_text(), re.M) if file.is_file() else ()
-    for name in names:
-        top = root / "sys/fs/cgroup"
-        # a container may see its own group at the top, under a name from outside
-        for group in {top, top / name, *(top / parent for parent in Path(name).parents)}:
-            with contextlib.suppress(OSError, ValueError):  # "max": no limit
-                limit, used = (
-                    int((group / f"memory.{kind}").read_text()) for kind in ("max", "current")
-                )
-                statistics = (group / "memory.stat").read_text()
-                cache = re.search(r"^inactive_file (\d+)$", statistics, re.M)
-                yield limit - used + int(cache[1] if cache else 0)
-
-
 def available_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextlib.contextmanager
-def silent_stderr() -> Iterator[None]:
-    """Discard what is written to standard error: for imports whose C++ code prints at its start.
-
-    C++ writes to the file descriptor, which replacing `sys.stderr` doesn't affect. An exception is
-    still printed: Python does that after the descriptor is restored.
-    """
-    sys.stderr.flush()
-    saved = os.dup(2)
-    try:
-        with open(os.devnull, "w") as sink:
-            os.dup2(sink.fileno(), 2)
-            yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)

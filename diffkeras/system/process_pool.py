@@ -27,7 +27,7 @@ import threadpoolctl
 
 from diffkeras.errors import DiffkerasError
 from diffkeras.system.blas_threads import blas_threads
-from diffkeras.system.environment import silent_stderr
+from diffkeras.system.standard_error import silent_stderr
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

@@ -10,7 +10,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics import Family
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.system.atomic_files import check_replaceable
-from diffkeras.system.tensorflow_setup import SAVED_MODEL, named_function, write_saved_model
+from diffkeras.system.saved_models import SAVED_MODEL, named_function, write_saved_model
 from diffkeras.tf_solver.description import describe_export
 from diffkeras.tf_solver.results import TensorCertificate, TensorSolution
 from diffkeras.tf_solver.saved_model import (

@@ -15,7 +15,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_choice
 from diffkeras.system.atomic_files import check_replaceable
-from diffkeras.system.tensorflow_setup import SAVED_MODEL, named_function, write_saved_model
+from diffkeras.system.saved_models import SAVED_MODEL, named_function, write_saved_model
 from diffkeras.tf_solver.checks import checked, exact_numbers
 from diffkeras.tf_solver.description import describe_export
 

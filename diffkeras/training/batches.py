@@ -1,5 +1,6 @@
 """The batches of a training run: each replica reads its own share of the examples."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
@@ -8,7 +9,7 @@ from diffkeras.config import Config
 from diffkeras.data import mixed_dataset
 from diffkeras.data.reading.batches import steps_per_epoch, training_batches
 from diffkeras.data.reading.order import DataShares
-from diffkeras.distributed.process_group import ProcessGroup, distribute
+from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError
 
 
@@ -134,3 +135,25 @@ def check_batch(config: Config, replicas: int) -> int:
     if not config.training.steps_per_epoch and batch > examples:
         raise _too_large(config)
     return shares
+
+
+def distribute(
+    strategy: tf.distribute.Strategy, make: Callable[[int], tf.data.Dataset]
+) -> tf.data.Dataset:
+    """Batches for each replica, read by the process in which the replica runs.
+
+    Args:
+        strategy: with its replicas.
+        make: makes the batches of replica r. Batch k must have the same size for all replicas.
+    """
+
+    def of_process(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        local = context.num_replicas_in_sync // context.num_input_pipelines
+        first = context.input_pipeline_id * local
+        own = [make(replica) for replica in range(first, first + local)]
+        if local == 1:
+            return own[0]
+        # TensorFlow hands successive batches to successive replicas
+        return tf.data.Dataset.choose_from_datasets(own, tf.data.Dataset.range(local).repeat())
+
+    return strategy.distribute_datasets_from_function(of_process)

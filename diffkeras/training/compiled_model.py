@@ -9,7 +9,8 @@ import numpy as np
 
 from diffkeras import nn
 from diffkeras.config import Config
-from diffkeras.distributed.process_group import MaximumOverProcesses, ProcessGroup, ReplicatedModel
+from diffkeras.distributed.process_group import ProcessGroup
+from diffkeras.distributed.replicated_model import MaximumOverProcesses, ReplicatedModel
 from diffkeras.nn.losses import NodeLoss
 from diffkeras.nn.metrics import MaximumError, SourceCountError, UnweightedError
 from diffkeras.surrogates.build import build_model, make_loss

@@ -11,9 +11,9 @@ from diffkeras._version import __version__
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.benchmark_data.problems import PROBLEMS, get_problem
 from diffkeras.evaluation.measurement import describe_device
+from diffkeras.evaluation.methods.subject import different_physics
 from diffkeras.evaluation.scoreboard.scores import Effort, Entry, ProblemScores
 from diffkeras.evaluation.scoreboard.tables import problem_figure, scoreboard_markdown
-from diffkeras.evaluation.subject import different_physics
 from diffkeras.reporting.figures import to_png
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity

@@ -11,19 +11,19 @@ from diffkeras.data import check_dataset
 from diffkeras.data.reading.examples import explain_damage
 from diffkeras.data.storage import with_stored_examples
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.evaluation.figures import draw_figures
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.measurement import Measurement
-from diffkeras.evaluation.methods import SET, SURROGATE, baselines
-from diffkeras.evaluation.report import FILES, overall_table, write_results
-from diffkeras.evaluation.stored_images import read_batches
-from diffkeras.evaluation.subject import (
+from diffkeras.evaluation.methods.subject import (
     Subject,
     different_physics,
     of_predictions,
     of_surrogate,
 )
-from diffkeras.reporting.figures import formula_fault
+from diffkeras.evaluation.methods.table import SET, SURROGATE, baselines
+from diffkeras.evaluation.report.figures import draw_figures
+from diffkeras.evaluation.report.results import FILES, overall_table, write_results
+from diffkeras.evaluation.stored_images import read_batches
+from diffkeras.reporting.figures import text_fault
 from diffkeras.reporting.html import Table
 from diffkeras.surrogates.run_directory import DATA, Run
 from diffkeras.surrogates.shipped import shipped_config
@@ -118,8 +118,8 @@ def evaluate(
             config_name = shipped_config(run.path)
         check_physics(learned, config, run.path)
     _check(config, data_dir, path, config_name)
-    subject = _subject(run, config, name)
-    subject.compared.extend(_compared(name, compare or {}, config))
+    subject = _subject(run, config, data_dir, name)
+    subject.compared.extend(_compared(name, compare or {}, config, data_dir))
     how = _How(threads, report, figure_format, show_progress)
     return _evaluate(subject, config, data_dir, path, how)
 
@@ -130,29 +130,37 @@ def _opened(model: str | Path) -> Run | Path:
     return place if place.suffix.lower() == ".npz" else Run.open(place)
 
 
-def _subject(run: Run | Path, config: Config, name: str) -> Subject:
+def _subject(run: Run | Path, config: Config, data_dir: Path, name: str) -> Subject:
     """The model of a run, or in a file of predictions."""
     if isinstance(run, Path):
-        return of_predictions(run, config, name)
+        exact = (
+            batch.fields
+            for count in config.data.sources
+            for batch in read_batches(config, count, data_dir)
+        )
+        with explain_damage(config, data_dir):
+            return of_predictions(run, config, exact, name)
     run.history()  # if it is damaged, the error should come before the work
     surrogate = surrogate_of_run(run)
     check_physics(surrogate.config, config, run.path)
     return of_surrogate(surrogate, run, name)
 
 
-def _compared(own: str, models: Mapping[str, str | Path], config: Config) -> Iterator[Subject]:
+def _compared(
+    own: str, models: Mapping[str, str | Path], config: Config, data_dir: Path
+) -> Iterator[Subject]:
     """Other models on the same test images."""
     taken = {method.name for method in baselines(config)}
     for name in (own, *models):
         if not name.strip():
             raise ConfigurationError(f"a model is named {name!r}; give it a name of letters")
-        if fault := formula_fault(name):
+        if fault := text_fault(name):
             raise ConfigurationError(f"the name {name!r:.60} {fault}")
         if taken & {name, name + SET}:
             raise ConfigurationError(f"two methods are named {name!r:.60}; choose other names")
         taken |= {name, name + SET}
     for name, place in models.items():
-        yield _subject(_opened(place), config, name)
+        yield _subject(_opened(place), config, data_dir, name)
 
 
 def evaluate_baselines(

@@ -127,7 +127,8 @@ def described(field: NDArray, path: Path, dimensions: int = 2) -> str:
 def check_plot(files: FieldFiles, problem: Problem) -> None:
     """Raise an error for a picture of a problem that can't be drawn, before the work."""
     if files.plot:
-        from diffkeras.reporting.fields import check_unit, chosen_slices
+        from diffkeras.reporting.fields import check_unit
+        from diffkeras.reporting.slices import chosen_slices
 
         check_unit(files.unit)
         check_unit(files.field_unit)

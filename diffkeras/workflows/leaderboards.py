@@ -7,7 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
-from diffkeras.evaluation.leaderboard import BOUNDED, Submission, leaderboard, markdown
+from diffkeras.evaluation.benchmark_data.leaderboard import (
+    BOUNDED,
+    Submission,
+    leaderboard,
+    markdown,
+)
 from diffkeras.system.atomic_files import (
     check_replaceable,
     replacing_files,

@@ -10,7 +10,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.reporting.text import rounded_up
 from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.workflows.field_files import FieldFiles, write_fields, write_plot
+from diffkeras.workflows.field_files import FieldFiles, check_plot, write_fields, write_plot
 from diffkeras.workflows.field_formats import upper_bound
 from diffkeras.workflows.problem_files import ProblemFiles
 
@@ -65,6 +65,7 @@ def predict_files(
         raise PhysicsError(f"{run_dir} has no parameters; give SOURCE_FILE instead of --parameter")
     else:
         problem = surrogate.family.problem_at(files, extrapolate=True)
+    check_plot(output, problem)
     prediction = surrogate.predict(problem, tolerance=tolerance)
     # before anything is written, since it raises an error where nothing can be proven
     bound = prediction.error_bound if certify or output.plot else 0.0

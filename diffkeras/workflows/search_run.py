@@ -21,6 +21,7 @@ from diffkeras.evaluation.worst_cases.certified import (
     measure_test_images,
     space_of,
 )
+from diffkeras.evaluation.worst_cases.config import WorstCasesConfig
 from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
 from diffkeras.evaluation.worst_cases.results import (
     FILES,
@@ -31,7 +32,6 @@ from diffkeras.evaluation.worst_cases.results import (
 )
 from diffkeras.evaluation.worst_cases.search import Search, search_at_random, search_from
 from diffkeras.reporting.html import Table
-from diffkeras.studies.config import WorstCasesConfig
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.progress import progress_bar

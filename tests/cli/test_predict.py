@@ -29,7 +29,7 @@ def test_a_prediction_is_certified(diffkeras, run_dir, source_file, tmp_path, ti
     assert result.exit_code == 0, result.output
     assert "sources hold the field at their value" in result.stderr
     *proofs, output, bound, corrected, plot = result.stdout.splitlines()
-    assert output == f"wrote {files['output']} (16×16 float32)"
+    assert output == f"wrote {files['output']} (the prediction, 16×16 float32)"
     assert [bound, corrected, plot] == [f"wrote {file}" for file in list(files.values())[1:]]
     image = np.load(source_file)
     field, node_bound, better = (np.load(files[n]) for n in ("output", "bound", "corrected"))
@@ -61,7 +61,9 @@ def test_without_a_proof_the_path_alone_is_printed(diffkeras, refused, run_dir, 
     words = ["predict", run_dir, tmp_path / "a.npy", "-o", tmp_path / "b.npy"]
     assert "use --batch" in refused(*words)
     result = diffkeras(*words, "--batch")
-    assert result.stdout == f"wrote {tmp_path / 'b.npy'} (2 images of 32×32 float32)\n"
+    assert (
+        result.stdout == f"wrote {tmp_path / 'b.npy'} (the prediction, 2 images of 32×32 float32)\n"
+    )
     assert "trained on 16×16 nodes, and this image has 32×32" in result.stderr
     assert np.load(tmp_path / "b.npy").shape == (2, 32, 32)
 

@@ -202,7 +202,7 @@ def test_cells_take_up(diffkeras, refused, discs, tmp_path, monkeypatch):
         assert result.exit_code == 0, result.output
         assert np.array_equal(np.load(output), dk.solve(image, uptake=meant).field)
     assert captions[0] == "D = 1, γ = 0.0025 to 0.2025, h = 1, absorbing"
-    assert captions[1].startswith("D = 1, γ = 0.0025, h = 1, absorbing, MichaelisMenten(")
+    assert captions[1].endswith("absorbing, uptake with maximum 0 to 0.2 and constant 0.3")
     assert " Newton steps, " in result.stderr
     assert "proven: off by at most " in result.stderr
     assert "ring nodes" not in result.stderr

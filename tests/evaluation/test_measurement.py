@@ -1,7 +1,7 @@
 from diffkeras.evaluation import measurement
 from diffkeras.evaluation.images import draw_images
 from diffkeras.evaluation.measurement import measure_times
-from diffkeras.evaluation.methods import Computed, Method
+from diffkeras.evaluation.methods.table import Computed, Method
 
 
 def test_methods_take_turns_and_times_are_medians_over_rounds(tiny, monkeypatch):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from diffkeras.config import Config, parse_config
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.studies.config import PlannedRun, Study
+from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import ALL, SIZE, StudyData, label_of
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_state import FORMAT

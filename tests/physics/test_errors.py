@@ -1,12 +1,13 @@
 """Input that is no physical problem: what is refused, and that the message holds the value."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from diffkeras.errors import ConvergenceError, DiffkerasError, PackingError, PhysicsError
-from diffkeras.physics import Medium, MichaelisMenten, certify, sample_sources, solve
+from diffkeras.physics import Medium, MichaelisMenten, Problem, certify, sample_sources, solve
 from diffkeras.physics.equations.axis import Axis
 
 
@@ -44,6 +45,7 @@ def test_images_that_are_no_lattice_are_refused_by_shape(shape):
         ({"step": math.nan}, "not nan"),
         ({"boundary": "open"}, "'open' is unknown; choose absorbing"),
         ({"boundary": ("periodic", "open")}, "'open' is unknown"),
+        ({"boundary": {"left": 3.0}}, r"left 3.0 is unknown; .* or give FixedValue\(3.0\) or"),
         ({"boundary": ("periodic",)}, "2 or 3 axes"),
         ({"diffusivity": np.ones((3, 4))}, r"shape \(3, 4\).*\(6, 8\)"),
         ({"decay": np.ones(8)}, r"decay must be .*\(8,\)"),
@@ -80,6 +82,13 @@ def test_what_is_no_number_is_refused_by_name(name, value):
     with pytest.raises(PhysicsError, match=name) as refusal:
         solve(image_with(1.0), **{name: value})
     assert len(str(refusal.value)) < 200
+
+
+@pytest.mark.parametrize("image", ["a.png", Path("a.npy"), Problem(np.eye(4))])
+def test_what_is_no_array_is_named(image):
+    kind = type(image).__name__
+    with pytest.raises(PhysicsError, match=f"the field is a {kind}, not an array of numbers"):
+        certify(image, np.eye(4))
 
 
 @pytest.mark.parametrize("number", [0, -1, 1.5, "2", True, 10**20])

@@ -32,6 +32,7 @@ WITHIN = 0.1  # errors of predictions whose bounds shall say something
 LEAST = 1e-9  # such an error: where D varies by orders, rounding hides smaller ones
 SHARP, DULL = 3.0, 10.0  # bounds over errors
 MOST_DULL = 0.01  # share of linear media that vary
+MOST_UNSOLVED = 0.02  # share of problems without a proof, from a start or not
 IMAGES = 4  # of a batch
 
 
@@ -142,7 +143,8 @@ def _check_start(rng: np.random.Generator, known: KnownProblem) -> str:
         solution = solve(known.problem, initial=start, tolerance=tolerance)
     except ConvergenceError:
         assert not known.problem.fixed.any(), "did not converge from a start"
-        assert tolerance < _slowness(known.problem.medium), "did not converge from a start"
+        with pytest.raises(ConvergenceError):  # nor without one
+            solve(known.problem, tolerance=tolerance)
         return ", not from a start"
     _check_solution(known, solution, tolerance)
     return ""
@@ -167,6 +169,8 @@ def check_all(seeds: range, make: Callable[[int], KnownProblem | None]) -> Count
     assert not failures, "\n".join(failures)
     dull = sum(number for outcome, number in outcomes.items() if "dull" in outcome)
     assert dull <= MOST_DULL * len(seeds)
+    unsolved = sum(n for outcome, n in outcomes.items() if "not from a start" in outcome)
+    assert unsolved <= MOST_UNSOLVED * len(seeds)
     assert sum(outcomes.values()) - outcomes["no problem"] > 0.6 * len(seeds)
     return outcomes
 
@@ -206,3 +210,9 @@ def test_thousands_of_random_problems(start, dimensions, kind):
     make, *_ = KINDS[kind]
     outcomes = check_all(range(start, start + 250), partial(make, dimensions=dimensions))
     print(*sorted(outcomes.items()), sep="\n")
+
+
+@pytest.mark.parametrize(("seed", "kind"), [(1316, "walls"), (1549, "all terms")])
+def test_a_start_that_leads_nowhere_is_dropped(seed, kind):
+    make, *_ = KINDS[kind]
+    assert "not from a start" not in check(seed, make(seed, dimensions=2))

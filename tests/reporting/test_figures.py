@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 import diffkeras as dk
-from diffkeras.reporting.fields import chosen_slices, field_figure, problem_in_words
+from diffkeras.reporting.fields import field_figure, problem_in_words
 from diffkeras.reporting.figures import METADATA, new_axis, to_image
+from diffkeras.reporting.slices import chosen_slices
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,7 @@ def test_long_notes_stay_within_the_picture():
     figure.draw_without_rendering()
     (notes,) = (text for text in figure.texts if "D = " in text.get_text())
     assert notes.get_text().replace("\n", " ") == problem_in_words(problem)
+    assert problem_in_words(problem).endswith("uptake with maximum 10 and constant 3")
     assert notes.get_text().count("\n") == 1
     box = notes.get_window_extent()
     assert 0 <= box.x0 < box.x1 <= figure.bbox.width
@@ -71,11 +73,13 @@ def test_three_slices_go_through_the_largest_gradient(sources, row):
 
 def test_chosen_slices_are_drawn_in_lengths():
     field = np.random.default_rng(0).random((6, 7, 8))
-    solution = dk.solve(fixed=field > 0.9, source_image=field, dimensions=3, step=2.5, decay=0.1)
+    uptake = dk.MichaelisMenten(0.01 * field, 1.0)
+    problem = dk.Problem(field, fixed=field > 0.9, uptake=uptake, dimensions=3, step=2.5, decay=0.1)
+    solution = dk.solve(problem)
     figure = solution.plot(unit="µm", field_unit="mmHg", slices={"column": 7, "plane": [0, 5]})
     bars = {axis.get_ylabel() for axis in figure.axes if not axis.images}
-    assert bars == {"field u [mmHg]"}
-    panels = [axis for axis in figure.axes if axis.images][1::2]
+    assert bars == {"field u [mmHg]", "largest rate of uptake [mmHg per time]"}
+    panels = [axis for axis in figure.axes if axis.images][2::3]
     u = solution.field
     for axis, expected in zip(panels, (u[..., 7], u[0], u[5]), strict=True):
         np.testing.assert_array_equal(axis.images[0].get_array(), expected)
@@ -112,7 +116,11 @@ def test_slices_are_numbers_of_any_type(numbers):
 
 @pytest.mark.parametrize(
     ("unit", "message"),
-    [(3, "the unit is a text, such as 'µm', not 3"), (r"$\foo$", "Unknown symbol: .*foo")],
+    [
+        (3, "the unit is a text, such as 'µm', not 3"),
+        (r"$\foo$", "Unknown symbol: .*foo"),
+        ("濃度", "holds '濃', which the font .* doesn't have"),
+    ],
 )
 def test_units_that_cant_be_drawn_are_refused(unit, message):
     with pytest.raises(dk.DiffkerasError, match=message):

@@ -10,7 +10,7 @@ import pytest
 from diffkeras.studies import report
 from diffkeras.studies.analyses import errors
 from diffkeras.studies.analysis import Analysis
-from diffkeras.studies.config import PlannedRun, Study
+from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import StudyData, TooFewRunsError, read_study
 from diffkeras.studies.study_directory import FailedRun
 from tests.helpers.synthetic_runs import synthetic_runs

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from diffkeras.errors import RunError
-from diffkeras.studies.config import WorstCasesConfig
+from diffkeras.evaluation.worst_cases.config import WorstCasesConfig
 from diffkeras.studies.results import check_searches, passes, read_results
 from diffkeras.studies.study_data import SEARCH_NUMBERS
 from tests.helpers.synthetic_runs import synthetic_runs

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from diffkeras.config import Config, load_config
-from diffkeras.studies.config import Study
+from diffkeras.studies.study import Study
 from diffkeras.studies.study_file import load_study
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.run_identity import run_identity

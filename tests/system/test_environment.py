@@ -4,7 +4,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from diffkeras.system.environment import available_memory, source_commit
+from diffkeras.system.environment import source_commit
+from diffkeras.system.memory import available_memory
 
 
 @pytest.mark.parametrize("place", ["", "job/step"])

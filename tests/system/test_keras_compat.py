@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from diffkeras.distributed.process_group import ReplicatedModel
+from diffkeras.distributed.replicated_model import ReplicatedModel
 from diffkeras.system.keras_compat import (
     ConvolutionalMuon,
     SummedGradientsHook,

@@ -12,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.config import Config, load_config, parse_config
-from diffkeras.distributed.process_group import ProcessGroup, distribute, join_process_group
+from diffkeras.distributed.process_group import ProcessGroup, join_process_group
 from diffkeras.nn import encoder_decoder, get_loss, pack_target
+from diffkeras.training.batches import distribute
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.training.optimizers import make_optimizer
 from diffkeras.workflows import train

@@ -10,8 +10,8 @@ from matplotlib.image import imread
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
 from diffkeras.errors import DataError, OutputError, RunError
-from diffkeras.evaluation import cases
 from diffkeras.evaluation.errors import image_errors, summarise
+from diffkeras.evaluation.report import cases
 from diffkeras.reporting.figures import Case
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate

@@ -8,8 +8,8 @@ import pytest
 
 from diffkeras.errors import ConfigurationError, DataError, OutputError
 from diffkeras.evaluation.worst_cases.certified import space_of
+from diffkeras.evaluation.worst_cases.config import WorstCasesConfig
 from diffkeras.physics import Sources, solve
-from diffkeras.studies.config import WorstCasesConfig
 from diffkeras.studies.study_data import SEARCH_NUMBERS
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows import search_worst_cases

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.records import make_record, write_shard
+from diffkeras.data.records import make_record
 from diffkeras.data.shards import RECORD_OVERHEAD, Shard, stored_splits
 from diffkeras.data.storage import (
     check_features,
@@ -19,6 +19,7 @@ from diffkeras.data.storage import (
     lock_dataset,
     restore_dataset,
 )
+from diffkeras.data.writing.shard_files import write_shard
 from diffkeras.data.writing.staging import Staging
 from diffkeras.errors import DataError
 from diffkeras.system.atomic_files import names_unwritable

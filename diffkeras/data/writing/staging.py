@@ -17,7 +17,6 @@ import tensorflow_datasets as tfds
 from diffkeras.config import fingerprint
 from diffkeras.data.dataset_config import NAME, RELEASE_NOTES, VERSION, DatasetConfig
 from diffkeras.data.features import dataset_features, info_arguments
-from diffkeras.data.records import ShardTask
 from diffkeras.data.shards import (
     RECORD_OVERHEAD,
     Shard,
@@ -26,6 +25,7 @@ from diffkeras.data.shards import (
     plan_shards,
 )
 from diffkeras.data.storage import link_or_copy, replace_dataset
+from diffkeras.data.writing.shard_files import ShardTask
 from diffkeras.system.atomic_files import names_unwritable
 
 logger = logging.getLogger(__name__)

@@ -14,6 +14,7 @@ from diffkeras.evaluation.benchmark_data.order import check_order
 from diffkeras.evaluation.benchmark_data.splits import PublicSplit, input_arrays, public_split
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.predictions import (
+    check_split,
     checked_fields,
     name_of,
     predictions_by_count,
@@ -240,15 +241,8 @@ def predictions_of(path: Path, split: BenchmarkSplit) -> NDArray[np.float32]:
     """
     # double precision is read, too
     arrays = read_arrays(path, "predictions", 4 * split.fields.nbytes + MORE_BYTES)
-    named = [str(arrays.get(key, "nothing")) for key in ("name", "sha256")]
-    if named != [split.name, split.sha256]:
-        raise DataError(
-            f"{path} has predictions of {named[0][:60]!r} with the hash {named[1][:12]!r}, not of "
-            f"{split.name} with the hash {split.sha256[:12]!r}; write them by "
-            "BenchmarkSplit.write_predictions"
-        )
+    check_split(arrays, path, split.name, split.sha256)
     numbers = dict(zip(*np.unique(split.counts, return_counts=True), strict=True))
     parts = predictions_by_count(arrays, path, numbers, split.fields.shape[1:-1])
-    fields = np.concatenate([*parts.values()])
-    check_order(path, fields, split.fields[..., 0])
-    return fields
+    check_order(path, parts, [split.fields[..., 0]])
+    return np.concatenate([*parts.values()])

@@ -1,5 +1,6 @@
 """Whether predictions are in the order of the images: swapped ones would only score badly."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from scipy.sparse import csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
 from diffkeras.errors import DataError
+from diffkeras.evaluation.predictions import name_of
 
 COARSE = 32  # nodes of a side on which fields are compared
 TINY = 1e-30  # norm of a field of zeros
@@ -17,7 +19,7 @@ AT_ONCE = 1000  # predictions that are compared with all fields at the same time
 NAMED = 5  # images in a message
 
 
-def check_order(path: Path, predictions: NDArray, exact: NDArray) -> None:
+def check_order(path: Path, predictions: Mapping[int, NDArray], exact: Iterable[NDArray]) -> None:
     """Refuse predictions of which some belong to each other's images.
 
     Prediction i seems to be that of image j if it is at most half as far from the exact field of j
@@ -29,23 +31,28 @@ def check_order(path: Path, predictions: NDArray, exact: NDArray) -> None:
 
     Args:
         path: the file, for the message.
-        predictions: (images, rows, columns).
-        exact: the fields, of the same shape.
+        predictions: source count → (images, rows, columns), as in `predictions_by_count`.
+        exact: the fields of all images in the order of the predictions, in batches (images, rows,
+            columns).
 
     Raises:
         DataError: some are swapped. It names the first of these images.
     """
-    found, fields = _directions(predictions), _directions(exact)
+    found = np.concatenate([_directions(part) for part in predictions.values()])
+    fields = np.concatenate([_directions(batch) for batch in exact])
     seems = _seems_to_be(found, fields)
     _, component = connected_components(seems, connection="strong")
     swapped = np.flatnonzero(np.bincount(component)[component] > 1)
     if swapped.size:
         named = swapped[:NAMED]
         nearest = (found[named] @ fields.T - 2 * ~seems[named].toarray()).argmax(axis=1)
-        words = ", ".join(f"{i} is that of image {j}" for i, j in zip(named, nearest, strict=True))
+        names = [f"{name_of(n)}[{k}]" for n, part in predictions.items() for k in range(len(part))]
+        words = ", ".join(
+            f"{names[i]} is that of {names[j]}" for i, j in zip(named, nearest, strict=True)
+        )
         raise DataError(
-            f"{path}: {swapped.size} of the {len(predictions)} predictions match the field of "
-            f"another image, whose own prediction does not: prediction {words}"
+            f"{path}: {swapped.size} of the {len(names)} predictions match the field of another "
+            f"image, whose own prediction does not: {words}"
             f"{', …' if swapped.size > NAMED else ''}; keep the images, rows and columns in their "
             "order"
         )

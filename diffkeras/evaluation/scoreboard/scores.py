@@ -11,14 +11,14 @@ import pandas as pd
 from diffkeras.errors import RunError
 from diffkeras.evaluation.benchmark_data.problems import PROBLEMS
 from diffkeras.evaluation.benchmark_data.splits import BENCHMARKS, public_split
-from diffkeras.evaluation.classical_methods import classical_methods
-from diffkeras.evaluation.error_time import pareto_front
-from diffkeras.evaluation.errors import image_errors, largest
+from diffkeras.evaluation.errors import image_errors, image_maxima
 from diffkeras.evaluation.images import ImageBatch, draw_images, joined
 from diffkeras.evaluation.measurement import measure_latency, measure_times
-from diffkeras.evaluation.methods import EXACT, Method, learned_methods
+from diffkeras.evaluation.methods.classical import classical_methods
+from diffkeras.evaluation.methods.subject import different_physics
+from diffkeras.evaluation.methods.table import EXACT, Method, learned_methods
+from diffkeras.evaluation.report.error_time import pareto_front
 from diffkeras.evaluation.scoreboard.verdicts import milliseconds, points_of, verdict
-from diffkeras.evaluation.subject import different_physics
 from diffkeras.surrogates.surrogate import Surrogate
 
 CHUNK = 32  # images whose errors are computed at once
@@ -199,7 +199,7 @@ def measure_errors(
                 f"{method.name} computes values that are not finite; train the "
                 "surrogate again, or leave it out"
             )
-        size = largest(batch.fields)
+        size = image_maxima(batch.fields)
         errors = image_errors(computed.fields, batch.fields, batch.images)
         tables.append(
             pd.DataFrame(

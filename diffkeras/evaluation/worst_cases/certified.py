@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
-from diffkeras.evaluation.errors import largest, node_errors
+from diffkeras.evaluation.errors import image_maxima, node_errors
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.stored_images import read_batches
 from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
@@ -46,7 +46,7 @@ def largest_errors(surrogate: Surrogate, batch: ImageBatch) -> NDArray[np.float6
     Raises:
         RunError: predictions that are not finite.
     """
-    return largest(node_errors(surrogate.network_fields(batch.problem), batch.fields))
+    return image_maxima(node_errors(surrogate.network_fields(batch.problem), batch.fields))
 
 
 def candidate_errors(

@@ -20,7 +20,7 @@ from diffkeras.physics.problem.node_values import (
     count_dimensions,
     one_or_each,
 )
-from diffkeras.physics.problem.other_names import unknown_keyword
+from diffkeras.physics.problem.other_names import ExplainedKeywords, unknown_keyword
 from diffkeras.physics.problem.sides import (
     AxisBoundary,
     AxisSides,
@@ -38,7 +38,7 @@ MOST_CONTRAST = 1e8  # ratio of diffusivities of a medium that varies: multigrid
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Medium(ShortRepr):
+class Medium(ShortRepr, ExplainedKeywords):
     """A medium in which the steady state solves ∇·(D∇u) − γu = 0 outside the sources.
 
     Diffusivity and decay are numbers in a uniform medium. In a medium that varies over the lattice,

@@ -1,6 +1,9 @@
 """What other programs, papers and libraries call the arguments of a problem."""
 
+from collections.abc import Sequence
+from dataclasses import fields
 from difflib import get_close_matches
+from typing import Any, Self
 
 # without hyphens and underscores → ours
 OTHER_NAMES = {
@@ -30,13 +33,32 @@ OTHER_NAMES = {
 }
 
 
-def unknown_keyword(name: str) -> TypeError:
-    """The error of a keyword argument that no problem has, with what it may mean.
+def unknown_keyword(name: str, own: Sequence[str] = ()) -> TypeError:
+    """The error of an unexpected keyword argument, with what it may mean.
 
     By its name in other programs, or its spelling.
+
+    Args:
+        name: of the argument.
+        own: those that are expected; by default those of a problem.
     """
     ours = [meant for meant in OTHER_NAMES.values() if meant.isidentifier()]
-    alike = get_close_matches(name.lower(), [*ours, "uptake", "boundary", "medium"], n=1)
-    meant = OTHER_NAMES.get(name.lower().replace("_", "")) or next(iter(alike), None)
+    alike = get_close_matches(name.lower(), own or [*ours, "uptake", "boundary", "medium"], n=1)
+    meant = OTHER_NAMES.get(name.lower().replace("_", "")) or next(iter(alike), "")
     hint = f"; do you mean {meant}?" if meant else ""
+    if own and not meant.startswith(tuple(own)):
+        hint = f"; it takes {', '.join(own)}"
     return TypeError(f"unexpected keyword argument {name!r:.60}{hint}")
+
+
+class ExplainedKeywords:
+    """A dataclass that answers unexpected keyword arguments by `unknown_keyword`."""
+
+    def __new__(cls, *_: Any, **keywords: Any) -> Self:
+        """Check the names of arguments that `__init__` then gets."""
+        # it is a mix-in of dataclasses
+        own = [field.name for field in fields(cls) if field.init]  # type: ignore[arg-type]
+        for name in keywords:
+            if name not in own:
+                raise unknown_keyword(name, own)
+        return super().__new__(cls)

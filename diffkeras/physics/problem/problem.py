@@ -20,6 +20,7 @@ from diffkeras.physics.problem.arrays import (
 )
 from diffkeras.physics.problem.keywords import MediumKeywords, ProblemKeywords, show_keywords
 from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.other_names import unknown_keyword
 from diffkeras.physics.problem.side_terms import without_sides
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.problem.uptake import (
@@ -327,16 +328,26 @@ def _checked(arrays: Arrays, medium: Medium, uptake: SaturatingUptake | None) ->
     return problem
 
 
-def as_problem(problem: Any, keywords: ProblemKeywords) -> Problem:
+def as_problem(
+    problem: Any, keywords: ProblemKeywords, known: type[ProblemKeywords] = ProblemKeywords
+) -> Problem:
     """The problem of a function that takes either one or the arguments of one.
 
+    Args:
+        problem: a Problem, or a source image.
+        keywords: as given.
+        known: keywords of the function.
+
     Raises:
+        TypeError: a keyword that the function doesn't have.
         PhysicsError: a Problem and keywords, or arguments that make no problem.
     """
     if not isinstance(problem, Problem):
         if problem is not None and "source_image" in keywords:
             raise PhysicsError("give either the problem or source_image, not both")
         return Problem(**{"source_image": problem, **keywords})
+    if unknown := [name for name in keywords if name not in known.__annotations__]:
+        raise unknown_keyword(unknown[0])
     if keywords:
         raise PhysicsError(
             f"give either a Problem or {', '.join(keywords)}: a Problem holds its own "

@@ -5,6 +5,7 @@ A side absorbs, reflects or continues on the opposite side (periodic), or has gi
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any, cast
 
 import numpy as np
@@ -127,9 +128,12 @@ def _side(name: str, value: Any) -> Side:
         side = ALIASES.get(plain, value.lower())
     if not isinstance(side, str) or side not in BOUNDARIES:
         what = name if name == "boundary" else f"boundary {name}"
+        given = "a value or a flux (FixedValue, FixedFlux, Robin)"
+        if isinstance(value, Real):
+            given = f"FixedValue({value}) or FixedFlux({value})"
         raise PhysicsError(
             f"{what} {value!r:.60} is unknown; choose absorbing (dirichlet), reflecting (neumann, "
-            "no-flux, zero-flux, zero-gradient, insulated) or periodic, or give a value or a flux"
+            f"no-flux, zero-flux, zero-gradient, insulated) or periodic, or give {given}"
         )
     return side
 

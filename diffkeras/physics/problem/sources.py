@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_sides, real_array
 from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.other_names import ExplainedKeywords
 from diffkeras.physics.short_repr import ShortRepr
 
 LARGEST_PLACE = 2.0**30  # lattice steps
@@ -26,7 +27,7 @@ SINGLE = (float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sources(ShortRepr):
+class Sources(ShortRepr, ExplainedKeywords):
     """Discs on the lattice, each of one value: the field there, or what it adds to the field.
 
     A node (i, j) belongs to a disc when (i − row)² + (j − column)² ≤ radius² (arXiv 2302.03786).

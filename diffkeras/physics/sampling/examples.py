@@ -25,6 +25,7 @@ from diffkeras.physics.arguments import (
 )
 from diffkeras.physics.problem.maps import MAPS, problem_of_maps
 from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.other_names import ExplainedKeywords
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sources import Sources, production_of
 from diffkeras.physics.sampling.discs import (
@@ -39,6 +40,7 @@ from diffkeras.physics.sampling.discs import (
 from diffkeras.physics.sampling.held_out import few_images, split_of
 from diffkeras.physics.sampling.placement import Placement
 from diffkeras.physics.sampling.tissue_sampler import TissueSampler
+from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.steady_state import solve
 from diffkeras.system.process_pool import ProcessPool
 
@@ -50,8 +52,8 @@ LENGTH_KEY, TISSUE_KEY = 1, 2
 CHUNK = 8  # examples in a worker's task: long compared with the hand-over, short with a shard
 
 
-@dataclass(frozen=True)
-class Example:
+@dataclass(frozen=True, repr=False)
+class Example(ShortRepr):
     """A problem and its field.
 
     Attributes:
@@ -79,7 +81,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class ExampleRecipe:
+class ExampleRecipe(ExplainedKeywords):
     """Everything that examples depend on, except for split and number.
 
     Attributes:
@@ -299,6 +301,10 @@ def solved_examples(
     recipe: Any, split: str, numbers: Iterable[int], processes: int
 ) -> Iterator[Example]:
     """The examples of a recipe, see `ExampleRecipe.examples`."""
+    if not isinstance(numbers, Iterable):
+        raise PhysicsError(
+            f"give the numbers of the examples, such as range(3), not {numbers!r:.60}"
+        )
     if check_count("processes", processes) == 1:
         yield from (recipe.example(split, k) for k in numbers)
         return

@@ -47,10 +47,17 @@ def solve_by_newton(equations: Equations, options: Options) -> Solved:
     The statistics hold all iterations of conjugate gradients, and for the residual the proven bound
     of the error, relative to the largest |value|.
     """
-    initial = options.initial
-    run = NewtonRun(equations, None if initial is None else initial / equations.scale)
-    bound = run.solve(options.tolerance)
-    return Solved(run.rounded(), run.statistics(run.relative_bound), bound)
+    starts = [None] if options.initial is None else [options.initial / equations.scale, None]
+    for start in starts:  # in extreme media one may lead nowhere
+        run = NewtonRun(equations, start)
+        try:
+            bound = run.solve(options.tolerance)
+        except ConvergenceError:
+            if start is None:
+                raise
+        else:
+            return Solved(run.rounded(), run.statistics(run.relative_bound), bound)
+    raise AssertionError
 
 
 class NewtonRun:

@@ -12,6 +12,7 @@ from diffkeras.reporting.figures import log_ticks
 from diffkeras.reporting.print_figures import PALETTE
 from diffkeras.studies.analysis import Analysis, grouped, rows_of
 from diffkeras.studies.drawing import baseline_errors, draw_lines, legend_above, region_panels
+from diffkeras.studies.statistics.comparison import PERCENTILES
 from diffkeras.studies.statistics.laws import LOGARITHM, POWER, Array, Samples
 from diffkeras.studies.study_data import (
     REGION_ERRORS,
@@ -25,7 +26,6 @@ from diffkeras.studies.study_data import (
 FEWEST_SIZES, FEWEST_RUNS = 4, 2
 RESAMPLES = 1000
 CLEAR = 2.0  # a smaller difference of AICc says nothing (Burnham and Anderson 2002, section 2.6)
-INTERVAL = (2.5, 97.5)  # percentiles
 
 
 def table(data: StudyData) -> pd.DataFrame:
@@ -94,7 +94,7 @@ def compare(ln_errors: dict[int, Array]) -> dict[str, Any]:
 
 
 def _with_interval(name: str, value: float, resampled: Array) -> dict[str, float]:
-    low, high = np.percentile(resampled, INTERVAL)
+    low, high = np.percentile(resampled, PERCENTILES)
     return {name: float(value), f"{name}_low": float(low), f"{name}_high": float(high)}
 
 

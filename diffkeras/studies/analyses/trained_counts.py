@@ -36,6 +36,7 @@ NEIGHBOUR_COLUMNS = (
     *("specialist_ratio", "specialist_low", "specialist_high", "rank_biserial", "p", "p_holm"),
 )
 THOUSANDTHS = 1000  # cells of the heat map have the unit 10⁻³
+TINY = 1e-3  # of this unit: smaller numbers are written with an exponent
 
 
 def _trainings(data: StudyData, errors: ImageErrors) -> tuple[dict[str, pd.Series], dict[str, str]]:
@@ -127,6 +128,8 @@ def _write_numbers(axis: Axes, errors: np.ndarray, shades: np.ndarray) -> None:
     size = 7 if errors.shape[1] <= 10 else 4.5
     for (row, column), error in np.ndenumerate(errors):
         text = f"{error:.2g}" if error < 1 else f"{error:.1f}" if error < 9.95 else f"{error:.0f}"
+        if error < TINY:
+            text = f"{error:.0e}".replace("e-0", "e-")
         color = "white" if shades[row, column] > 0.5 else "black"
         if np.isfinite(error):
             axis.text(column, row, text, ha="center", va="center", color=color, fontsize=size)

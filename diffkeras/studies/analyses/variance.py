@@ -14,6 +14,7 @@ from scipy.stats import f as f_distribution
 from diffkeras.reporting.print_figures import print_axes, series_style
 from diffkeras.studies.analysis import Analysis, rows_of
 from diffkeras.studies.drawing import REGION_TITLES
+from diffkeras.studies.statistics.comparison import PERCENTILES
 from diffkeras.studies.statistics.designs import anova, complete_design
 from diffkeras.studies.study_data import (
     DRAW,
@@ -29,7 +30,6 @@ from diffkeras.studies.study_data import (
 )
 
 DRAWS = 1000
-INTERVAL = (2.5, 97.5)  # percentiles
 NAMES = {SIZE: "size", LOSS: "loss", SEED: "seed", ORDER_SEED: "order seed"}
 OF_EXAMPLES = "draw of the examples"
 WITHIN = "seed"  # all differences between the runs of a cell
@@ -125,7 +125,7 @@ def shares_of(data: StudyData, rows: pd.DataFrame, region: str) -> Shares:
     shares[-1] = 1 - shares[:number].sum()
     drawn[-1] = drawn[number:].sum(axis=0)
     sums[-1], degrees[-1] = sums[number:].sum(), degrees[number:].sum()
-    low, high = np.percentile(drawn, INTERVAL, axis=1)
+    low, high = np.percentile(drawn, PERCENTILES, axis=1)
     columns = {
         "factor": [*names, *labels],
         "share": shares,

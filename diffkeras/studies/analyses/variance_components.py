@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from scipy.stats import chi2
 
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.report import HEADINGS
 from diffkeras.reporting.figures import log_ticks
 from diffkeras.reporting.print_figures import print_axes, series_style
 from diffkeras.studies.analysis import Analysis, grouped, rows_of, rows_of_first
 from diffkeras.studies.drawing import legend_above, region_panels
+from diffkeras.studies.statistics.comparison import PERCENTILES
 from diffkeras.studies.statistics.designs import anova, complete_design
 from diffkeras.studies.study_data import (
     ORDER_SEED,
@@ -34,7 +34,6 @@ from diffkeras.studies.study_data import (
 FEWEST_OF_A_KIND = 3  # seeds of the weights, and of the order
 FEWEST_SUBSETS, FEWEST_SEEDS = 3, 2
 DRAWS = 10_000
-INTERVAL = (2.5, 97.5)  # percentiles
 SEED_NAMES = ("initial weights", "minibatch order", "both together")
 SUBSET_NAMES = ("subset", "seed", "subset × seed")
 
@@ -60,7 +59,7 @@ def components(
     first, second = (runs[effect].nunique() for effect in effects)
     repeats = np.array([second, first, 1])  # runs with the same value of an effect
     variances = _from_mean_squares(sums / df, repeats)
-    low, high = np.percentile(np.sqrt(_from_mean_squares(drawn, repeats)), INTERVAL, axis=0)
+    low, high = np.percentile(np.sqrt(_from_mean_squares(drawn, repeats)), PERCENTILES, axis=0)
     columns = {
         "component": names,
         "variance": variances,
@@ -179,8 +178,7 @@ def _draw_disjoint_subsets(table: pd.DataFrame, data: StudyData) -> Figure:
         style = series_style(index)
         axis.vlines(places, low, high, color=style["color"], linewidth=1.4)
         axis.plot(places, centre, linestyle="", label=name, **style)
-    names = dict(zip(ERRORS, HEADINGS, strict=True))
-    axis.set_xticks(range(len(errors)), [names[error].replace(" (", "\n(") for error in errors])
+    axis.set_xticks(range(len(errors)), [ERRORS[error].replace(" (", "\n(") for error in errors])
     most = 100 * float(shown["sd"].max())  # limits of few seeds go far beyond
     axis.set_ylim(-0.05 * most, 2.5 * most)
     axis.set_ylabel("standard deviation [% of the error]")

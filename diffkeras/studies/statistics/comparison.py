@@ -32,6 +32,7 @@ from diffkeras.studies.study_data import (
 )
 
 CONFIDENCE = 0.95
+PERCENTILES = (2.5, 97.5)  # between which this share of draws lies
 FEWEST_SEEDS = 2
 FEWEST_IMAGES = 10
 

@@ -16,7 +16,7 @@ from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.saved_model import describe, input_specs
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import check_file, replacing
-from diffkeras.system.tensorflow_setup import named_function
+from diffkeras.system.saved_models import named_function
 
 Lattice = tuple[int, int]
 # by name: `source_images`, and the other inputs of a surrogate

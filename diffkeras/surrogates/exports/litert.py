@@ -20,8 +20,9 @@ from diffkeras.surrogates.exports.export_format import (
     fields_function,
 )
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.environment import available_cores, silent_stderr
-from diffkeras.system.tensorflow_setup import DESCRIPTION
+from diffkeras.system.environment import available_cores
+from diffkeras.system.saved_models import DESCRIPTION
+from diffkeras.system.standard_error import silent_stderr
 
 
 class LiteRT(Format):

@@ -11,7 +11,7 @@ from diffkeras.surrogates.exports.export_format import Format, Inputs, Lattice, 
 from diffkeras.surrogates.saved_model import replacing_by_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import check_replaceable
-from diffkeras.system.tensorflow_setup import SAVED_MODEL
+from diffkeras.system.saved_models import SAVED_MODEL
 
 
 class SavedModel(Format):

@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 
 from diffkeras.errors import Interrupted
-from diffkeras.studies.config import PlannedRun
+from diffkeras.studies.study import PlannedRun
 from diffkeras.system.environment import available_cores
 from diffkeras.system.process_pool import ProcessPool
 from diffkeras.system.progress import progress_bar

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from diffkeras.studies.config import PlannedRun, Study
 from diffkeras.studies.plan import time_left
+from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_directory import FailedRun
 from diffkeras.workflows.study_runs.outcome import Outcome
 

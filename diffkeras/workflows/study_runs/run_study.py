@@ -12,11 +12,11 @@ from diffkeras.config import Config
 from diffkeras.distributed.process_group import check_single_process
 from diffkeras.errors import DiffkerasError, Interrupted, InUseError, RunError
 from diffkeras.reporting.text import duration
-from diffkeras.studies.config import PlannedRun, Study
 from diffkeras.studies.cost import check_batches, data_in_words
 from diffkeras.studies.plan import baselines_of, data_needed, plan
 from diffkeras.studies.report import write_study
 from diffkeras.studies.results import check_baselines, passes, read_results
+from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_directory import (
     FailedRun,
     begin_study,

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.evaluation import classical_methods
 from diffkeras.evaluation.benchmark_data.problems import PROBLEMS
+from diffkeras.evaluation.methods import classical as classical_methods
+from diffkeras.evaluation.methods.subject import different_physics
 from diffkeras.evaluation.scoreboard.scores import Effort, Entry, ProblemScores
 from diffkeras.evaluation.scoreboard.tables import problem_figure, scoreboard_markdown
-from diffkeras.evaluation.subject import different_physics
 from diffkeras.surrogates.surrogate import Surrogate
 from tests.helpers.lean_runs import quick_graphs
 

@@ -86,8 +86,13 @@ def test_an_unknown_keyword_is_named(function):
     ],
 )
 def test_names_of_other_programs_are_answered_by_ours(name, meant):
-    with pytest.raises(TypeError, match=f"'{name}'; do you mean {re.escape(meant)}"):
-        solve(np.eye(4), **{name: 1.0})
+    for problem in (np.eye(4), Problem(np.eye(4))):
+        with pytest.raises(TypeError, match=f"'{name}'; do you mean {re.escape(meant)}"):
+            solve(problem, **{name: 1.0})
+    with pytest.raises(TypeError, match=f"'{name}'; (do you mean|it takes diff)"):
+        Medium(**{name: 1.0})
+    with pytest.raises(TypeError, match=f"'{name}'; it takes maximum, constant"):
+        MichaelisMenten(1.0, **{name: 1.0})
 
 
 @each_function

@@ -9,8 +9,8 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.methods import SURROGATE, baselines, describe_methods
-from diffkeras.studies.config import Study
+from diffkeras.evaluation.methods.table import SURROGATE, baselines, describe_methods
+from diffkeras.studies.study import Study
 from diffkeras.studies.study_data import ALL, StudyData, write_tables
 from diffkeras.studies.study_file import load_study
 from diffkeras.surrogates.run_directory import Run

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from diffkeras.errors import Interrupted
-from diffkeras.studies.config import PlannedRun
+from diffkeras.studies.study import PlannedRun
 from diffkeras.workflows.study_runs import processes
 from diffkeras.workflows.study_runs.queue import RunQueue, RunTask
 from tests.helpers import worker_tools

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from diffkeras.config import Config
-from diffkeras.studies.config import PlannedRun
+from diffkeras.studies.study import PlannedRun
 from diffkeras.workflows.study_runs import queue as module
 from diffkeras.workflows.study_runs.outcome import Outcome
 from diffkeras.workflows.study_runs.queue import RunQueue

@@ -1,6 +1,6 @@
 """What is evaluated: a surrogate, or predictions that another program left in a file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.evaluation.benchmark_data.order import check_order
 from diffkeras.evaluation.benchmark_data.splits import public_split
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.methods import (
+from diffkeras.evaluation.methods.table import (
     SURROGATE,
     Computed,
     Method,
@@ -18,7 +19,7 @@ from diffkeras.evaluation.methods import (
     network_fields,
     with_sources_set,
 )
-from diffkeras.evaluation.predictions import predictions_by_count
+from diffkeras.evaluation.predictions import check_split, predictions_by_count
 from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.predicted_fields import balanced_maximum
 from diffkeras.surrogates.run_directory import Run
@@ -110,7 +111,9 @@ def different_physics(learned: Config, tested: Config) -> list[str]:
     return different
 
 
-def of_predictions(path: Path, config: Config, name: str = SURROGATE) -> Subject:
+def of_predictions(
+    path: Path, config: Config, exact: Iterable[NDArray], name: str = SURROGATE
+) -> Subject:
     """The fields in a file, which are looked up and so take no time that is measured.
 
     Args:
@@ -119,11 +122,12 @@ def of_predictions(path: Path, config: Config, name: str = SURROGATE) -> Subject
             of `BenchmarkSplit.write_predictions` has all images of its split, of which the test
             data may be a part.
         config: of the test data.
+        exact: their fields by source count, in batches (images, rows, columns).
         name: of the model.
 
     Raises:
-        DataError: a missing or damaged file, a missing array, one of another shape, or predictions
-            of a public split that isn't the test data's.
+        DataError: a missing or damaged file, a missing array, one of another shape, predictions of
+            a public split that isn't the test data's, or predictions of which some are swapped.
         ConfigurationError: the test data have a range of diffusion lengths.
     """
     if config.data.diffusion_length is not None:
@@ -136,6 +140,8 @@ def of_predictions(path: Path, config: Config, name: str = SURROGATE) -> Subject
         each = _images_of_split(arrays, path, config)
     numbers = dict.fromkeys(config.data.sources, each)
     stored = predictions_by_count(arrays, path, numbers, config.physics.lattice)
+    tested = {count: fields[: config.data.test_examples] for count, fields in stored.items()}
+    check_order(path, tested, exact)
 
     def compute(batch: ImageBatch) -> Computed:
         count = batch.sources[0].count if batch.parameters is None else config.data.sources[0]
@@ -160,12 +166,14 @@ def _images_of_split(arrays: Mapping[str, NDArray], path: Path, config: Config) 
     name = str(arrays["name"])
     benchmark, _, split = name.partition("/")
     try:
-        whole = public_split(benchmark, split).test_config()
+        known = public_split(benchmark, split)
     except ConfigurationError as error:
         raise DataError(f"{path} has predictions of {name!r:.60}: {error}") from None
+    whole = known.test_config()
     own, other = ((each.physics, each.data.model_dump(exclude=NUMBERS)) for each in (config, whole))
     if own != other or split in ("train", "validation"):
         raise DataError(f"{path} has predictions of {name}, which is not the test set")
+    check_split(arrays, path, known.name, known.sha256)
     return whole.data.test_examples
 
 

@@ -6,7 +6,7 @@ import pytest
 from diffkeras.errors import DataError
 from diffkeras.evaluation.benchmark_data.splits import public_split
 from diffkeras.evaluation.images import draw_images
-from diffkeras.evaluation.subject import of_predictions
+from diffkeras.evaluation.methods.subject import of_predictions
 
 
 @pytest.mark.parametrize("divided", [False, True])
@@ -17,31 +17,39 @@ def test_predictions_are_found_by_their_numbers(tiny, tmp_path, divided):
     config = tiny.with_overrides(changes)
     batch = draw_images(config, 2, range(3)).solve(divide_by_maximum=divided)
     np.savez(tmp_path / "mine.npz", sources_02=batch.fields)
-    subject = of_predictions(tmp_path / "mine.npz", config)
+    subject = of_predictions(tmp_path / "mine.npz", config, [batch.fields[:2], batch.fields[2:]])
     part = batch.part([2, 0])
     found = subject.methods[0].compute(part).fields
     np.testing.assert_allclose(found, batch.fields[[2, 0]], rtol=1e-6)
     exact = part.fields if part.maxima is None else part.fields * part.maxima[:, None, None]
     np.testing.assert_allclose(subject.predict(part), exact, atol=1e-6)
+    np.savez(tmp_path / "mine.npz", sources_02=batch.fields[[0, 2, 1]])
+    with pytest.raises(DataError, match=r"sources_02\[1\] is that of sources_02\[2\]"):
+        of_predictions(tmp_path / "mine.npz", config, [batch.fields])
+
+
+EDGES = public_split("fixed_values_64", "edges")
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("name", "sha256", "message"),
     [
-        ("fixed_values_64/edges", None),
-        ("fixed_values_64/clusters", "has predictions of fixed_values_64/clusters, which is not"),
-        ("production_64/edges", "has predictions of production_64/edges, which is not"),
-        ("fixed_values_64/nothing", "there is no split 'nothing'"),
+        (EDGES.name, EDGES.sha256, None),
+        (EDGES.name, "0" * 64, "with the hash '000000000000', not of fixed_values_64/edges with"),
+        ("fixed_values_64/clusters", "0" * 64, "predictions of fixed_values_64/clusters, which is"),
+        ("production_64/edges", "0" * 64, "has predictions of production_64/edges, which is not"),
+        ("fixed_values_64/nothing", "0" * 64, "there is no split 'nothing'"),
     ],
 )
-def test_predictions_of_a_public_split_are_of_the_test_set(tmp_path, name, message):
-    part = public_split("fixed_values_64", "edges").part({"data.test_examples": 2})
+def test_predictions_of_a_public_split_are_of_the_test_set(tmp_path, name, sha256, message):
+    part = EDGES.part({"data.test_examples": 2})
     fields = {f"sources_{n:02d}": np.full((40, 64, 64), n) for n in part.data.sources}
-    np.savez(tmp_path / "mine.npz", name=name, sha256="0" * 64, **fields)
+    exact = [np.zeros((2, 64, 64))] * len(fields)
+    np.savez(tmp_path / "mine.npz", name=name, sha256=sha256, **fields)
     if message is None:
         batch = draw_images(part, 3, range(2))
-        subject = of_predictions(tmp_path / "mine.npz", part)
+        subject = of_predictions(tmp_path / "mine.npz", part, exact)
         assert (subject.methods[0].compute(batch).fields == 3).all()
     else:
         with pytest.raises(DataError, match=message):
-            of_predictions(tmp_path / "mine.npz", part)
+            of_predictions(tmp_path / "mine.npz", part, exact)

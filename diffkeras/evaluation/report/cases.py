@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from diffkeras.config import Config
-from diffkeras.evaluation.methods import Method
+from diffkeras.evaluation.methods.table import Method
 from diffkeras.evaluation.stored_images import read_image
 from diffkeras.reporting.data_figures import tissue_figure
 from diffkeras.reporting.figures import Case, case_figure

@@ -1,6 +1,6 @@
 from diffkeras.config.baselines import BASELINES
-from diffkeras.evaluation import methods
-from diffkeras.evaluation.figures import STYLES
+from diffkeras.evaluation.methods import table as methods
+from diffkeras.evaluation.report.figures import STYLES
 
 
 def test_every_baseline_has_a_method_that_can_be_drawn_and_told_apart():

@@ -1,6 +1,7 @@
 """Figures of a surrogate's errors, next to those of the baselines."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from diffkeras.config import Config
-from diffkeras.evaluation.cases import draw_cases
-from diffkeras.evaluation.error_time import Point, error_time_figure
 from diffkeras.evaluation.measurement import ALL, TRUE, Measurement
-from diffkeras.evaluation.methods import EXACT, SET, SOURCES_SET, SURROGATE
-from diffkeras.evaluation.subject import Subject
+from diffkeras.evaluation.methods.subject import Subject
+from diffkeras.evaluation.methods.table import EXACT, SET, SOURCES_SET, SURROGATE
+from diffkeras.evaluation.report.cases import draw_cases
+from diffkeras.evaluation.report.error_time import Point, error_time_figure
 from diffkeras.reporting.figures import (
     ROUNDING,
     log_ticks,
@@ -29,6 +30,7 @@ from diffkeras.reporting.figures import (
 from diffkeras.reporting.labels import label_lines
 
 LENGTH_BINS = 10
+DISTINCT = 0.01  # relative difference up to which two curves are one
 # method → colour and marker; related ones have shades of one colour
 STYLES = {
     SURROGATE: ("#0b6e99", "o"),
@@ -195,11 +197,17 @@ def spectrum_figure(spectra: Mapping[str, NDArray[np.float64]], styles: Styles =
 
 
 def training_figure(history: Sequence[Mapping[str, float]], best_epoch: int | None) -> Figure:
-    """Loss and lattice MAE after each epoch, on training and on validation examples."""
-    figure = new_figure(10, 3.8)
+    """Loss and lattice MAE after each epoch, on training and on validation examples.
+
+    Where the loss is the lattice MAE, it is drawn once.
+    """
     epochs = [row["epoch"] for row in history]
     curves = {"loss": "loss", "mae": "lattice MAE"}
-    for axis, (name, title) in zip(figure.subplots(1, 2), curves.items(), strict=True):
+    if all(_same(row, "loss", "mae") and _same(row, "val_loss", "val_mae") for row in history):
+        curves = {"mae": "lattice MAE, which is the loss"}
+    figure = new_figure(5 * len(curves), 3.8)
+    grid = figure.subplots(1, len(curves), squeeze=False)
+    for axis, (name, title) in zip(grid.flat, curves.items(), strict=True):
         for key, label, color in (
             (name, "training", "#d1792a"),
             (f"val_{name}", "validation", "#0b6e99"),
@@ -215,3 +223,8 @@ def training_figure(history: Sequence[Mapping[str, float]], best_epoch: int | No
         axis.grid(alpha=0.3)
         axis.legend()
     return figure
+
+
+def _same(row: Mapping[str, float], one: str, other: str) -> bool:
+    """Whether two values of an epoch can't be told apart in a picture."""
+    return math.isclose(row.get(one, 0.0), row.get(other, 0.0), rel_tol=DISTINCT)

@@ -12,8 +12,13 @@ from ruamel.yaml import YAML
 
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
+from diffkeras.evaluation.benchmark_data.leaderboard import (
+    Manifest,
+    Submission,
+    leaderboard,
+    markdown,
+)
 from diffkeras.evaluation.benchmark_data.splits import public_split
-from diffkeras.evaluation.leaderboard import Manifest, Submission, leaderboard, markdown
 
 MANIFEST: dict[str, Any] = {
     "model": "half",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from diffkeras.evaluation.pyamg_solver import pyamg_field
+from diffkeras.evaluation.methods.pyamg_solver import pyamg_field
 from diffkeras.physics import Medium, Problem, TissueSampler, production_of, sample_sources, solve
 
 LATTICE = (20, 24)

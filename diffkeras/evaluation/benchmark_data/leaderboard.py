@@ -33,11 +33,12 @@ from diffkeras.system.atomic_files import check_regular
 
 MANIFEST = "manifest.yaml"
 KEYS = ["benchmark", "split"]
-ERRORS = ("relative_l2", "max_error", "bound", "mae")
-SCORES = (
-    *("model", "relative L2 error", "largest error of a node", "proven bound of it"),
-    "mean error",
-)
+SCORES = {  # column → heading
+    "relative_l2": "relative L2 error",
+    "max_error": "largest error of a node",
+    "bound": "proven bound of it",
+    "mae": "mean error",
+}
 MODELS = (
     *("model", "authors", "parameters", "training images", "training, s", "seeds"),
     *("hardware", "tuning"),
@@ -205,7 +206,7 @@ def score(submission: Submission, split: BenchmarkSplit, bounded: int = BOUNDED)
         table = image_errors(fields, exact, images)
         if len(chosen):
             table.loc[chosen, "bound"] = split.part(chosen).certify(fields[chosen])
-        means: dict[str, Any] = {e: float(table[e].mean()) for e in ERRORS if e in table}
+        means: dict[str, Any] = {e: float(table[e].mean()) for e in SCORES if e in table}
         model = submission.manifest.model
         rows.append({"benchmark": benchmark, "split": name, "model": model, "seed": seed, **means})
     return pd.DataFrame(rows)
@@ -256,11 +257,8 @@ def markdown(rows: pd.DataFrame, submissions: list[Submission], bounded: int = B
         submissions: the models.
         bounded: of how many images of a split the bounds are proven.
     """
-    shown = [error for error in ERRORS if error in rows]
-    head = [
-        "model",
-        *(title for error, title in zip(ERRORS, SCORES[1:], strict=True) if error in shown),
-    ]
+    shown = [error for error in SCORES if error in rows]
+    head = ["model", *(SCORES[error] for error in shown)]
     note = "Errors are means over the images of a split, then over seeds (± standard deviation)."
     if "bound" in shown:  # it would seem wrong beside a larger error
         note += (
@@ -270,7 +268,7 @@ def markdown(rows: pd.DataFrame, submissions: list[Submission], bounded: int = B
     parts = [note]
     for (benchmark, split), table in rows.groupby(KEYS, sort=False):
         scores = table.groupby("model")[shown].agg(["mean", "std"])
-        scores = scores.sort_values((ERRORS[0], "mean"))
+        scores = scores.sort_values((shown[0], "mean"))
         cells = [
             [
                 escaped(str(model)),

@@ -55,13 +55,15 @@ def error_time_figure(
         width: of the figure [inches]; below `NARROW`, the list is below the panels.
     """
     points = sorted(next(iter(panels.values())), key=lambda point: point.error)
-    figure = new_figure(width, max(4.6 * len(panels), 0.23 * len(points) + 1.5))
+    few, below = len(points) <= FEW, width < NARROW
+    listed = 0.23 * len(points) + 1.5  # inches
+    height = max(4.6 * len(panels), listed) if few or not below else 2.9 * len(panels) + listed
+    figure = new_figure(width, height)
     axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
     for axis, (title, own) in zip(axes, panels.items(), strict=True):
         _draw(axis, own)
         axis.set(title=title, ylabel=error)
     axes[-1].set_xlabel("wall-clock time per image [ms]")
-    few = len(points) <= FEW
     marks = _marks(points)
     names = [
         Line2D([], [], linestyle="none", label=f"{place}  {point.name}")
@@ -69,7 +71,7 @@ def error_time_figure(
     ]
     legend = figure.legend(
         handles=[*marks, *names],
-        loc="outside right upper" if width >= NARROW else "outside lower left",
+        loc="outside lower left" if below else "outside right upper",
         fontsize=9,
         handlelength=1.2,
         labelspacing=0.35,

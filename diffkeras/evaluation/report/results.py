@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from diffkeras.config import Config
 from diffkeras.evaluation.errors import ERRORS, EXPLANATIONS, METRICS
 from diffkeras.evaluation.measurement import ALL, Measurement, describe_clock
-from diffkeras.evaluation.methods import (
+from diffkeras.evaluation.methods.subject import Subject
+from diffkeras.evaluation.methods.table import (
     EXACT,
     SURROGATE,
     baselines,
     describe_methods,
 )
-from diffkeras.evaluation.subject import Subject
 from diffkeras.reporting.figures import to_image
 from diffkeras.reporting.html import Table, mark_best, number, write_report
 from diffkeras.surrogates.run_identity import run_identity
@@ -24,11 +24,6 @@ from diffkeras.system.atomic_files import write_bytes, write_csv, write_json, wr
 FORMATS = ("png", "pdf", "svg")  # of figures
 PICTURES = tuple(f"figures/*.{kind}" for kind in FORMATS)
 FILES = ("metrics.json", "examples.csv", "errors.tex", *PICTURES, "report.html")
-# of the columns in `ERRORS`
-HEADINGS = (
-    *("lattice MAE", "sources", "field", "R1", "R2", "R3"),
-    *("nRMSE (relative L2)", "maximum error"),
-)
 
 
 def write_results(
@@ -136,7 +131,7 @@ def overall_table(metrics: Mapping[str, Any]) -> Table:
     for row, by_count in zip(rows, metrics.values(), strict=True):
         time = by_count[ALL]["milliseconds"]
         row += [number(time), number(time / exact if exact and time is not None else None)]
-    return Table(["method", *HEADINGS, "ms per image", "of the exact solver's"], rows)
+    return Table(["method", *ERRORS.values(), "ms per image", "of the exact solver's"], rows)
 
 
 def _field_table(metrics: Mapping[str, Any]) -> Table:
@@ -153,7 +148,7 @@ def _per_count_table(metrics: Mapping[str, Any]) -> Table:
     for count in next(iter(metrics.values())):
         if count != ALL:
             rows += mark_best(_rows(metrics, count, f"{count}: "))
-    return Table(["sources: method", *HEADINGS], rows)
+    return Table(["sources: method", *ERRORS.values()], rows)
 
 
 def _rows(

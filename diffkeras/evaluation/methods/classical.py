@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.methods import (
+from diffkeras.evaluation.methods.pyamg_solver import pyamg_field
+from diffkeras.evaluation.methods.table import (
     DOUBLE,
     EXACT,
     TOLERANCES,
@@ -21,7 +22,6 @@ from diffkeras.evaluation.methods import (
     predicted,
     solved,
 )
-from diffkeras.evaluation.pyamg_solver import pyamg_field
 from diffkeras.nn.equation.corrections import TINY, inner_product
 from diffkeras.nn.equation.transforms import inverse, ring_of
 from diffkeras.physics import Problem, Sources, maps_of, solve, with_parts

@@ -1,0 +1,1 @@
+"""What computes fields: surrogates, baselines and classical solvers."""

@@ -1,0 +1,1 @@
+"""The files, tables and figures that an evaluation leaves."""

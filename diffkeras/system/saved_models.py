@@ -1,0 +1,74 @@
+"""SavedModels: written as a whole, with a description, and the names of their inputs."""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from diffkeras.system.atomic_files import replacing_files, write_json
+from diffkeras.system.tensorflow_setup import tensorflow_os_errors
+
+SAVED_MODEL = "saved_model.pb"
+DESCRIPTION = "diffkeras.json"
+FINGERPRINT = "fingerprint.pb"
+FILES = (SAVED_MODEL, DESCRIPTION, FINGERPRINT, "variables/variables*", "assets/*")
+
+
+@contextmanager
+def replacing_saved_model(
+    path: Path, functions: Mapping[str, Any], tracked: Sequence[Any], description: Mapping[str, Any]
+) -> Iterator[Path]:
+    """Yield a SavedModel in a temporary directory, which replaces `path` at the end of the block.
+
+    Args:
+        path: the directory.
+        functions: by name, `tf.function`s, which are also its signatures; `serve` is the default.
+        tracked: the variables and arrays that they share.
+        description: what they compute, for `diffkeras.json`.
+    """
+    import tensorflow as tf
+
+    # not keras.export.ExportArchive: as of Keras 3.15 it writes every weight twice
+    module = tf.Module()
+    module.tracked = list(tracked)
+    for name, function in functions.items():
+        setattr(module, name, function)
+    signatures = {"serving_default": functions["serve"], **functions}
+    with replacing_files(path, FILES, last=SAVED_MODEL) as partial:
+        with tensorflow_os_errors():
+            tf.saved_model.save(module, str(partial), signatures=signatures)
+        _fix_fingerprint(partial / FINGERPRINT)
+        write_json(partial / DESCRIPTION, description)
+        yield partial
+
+
+def _fix_fingerprint(file: Path) -> None:
+    """Replace the random part of a SavedModel's fingerprint: equal models get equal files."""
+    from tensorflow.core.protobuf.fingerprint_pb2 import FingerprintDef
+
+    fingerprint = FingerprintDef.FromString(file.read_bytes())
+    fingerprint.ClearField("uuid")
+    digest = hashlib.sha256(fingerprint.SerializeToString(deterministic=True)).hexdigest()
+    fingerprint.uuid = str(int(digest[:32], 16))  # a number of 128 bits, as TensorFlow's
+    file.write_bytes(fingerprint.SerializeToString(deterministic=True))
+
+
+def write_saved_model(*arguments: Any) -> None:
+    """Replace a directory by a SavedModel, with the arguments of `replacing_saved_model`."""
+    with replacing_saved_model(*arguments):
+        pass
+
+
+def named_function(function: Callable[..., Any], specs: Sequence[Any]) -> Any:
+    """A `tf.function` that gives a function tensors by the names of their `tf.TensorSpec`s."""
+    import tensorflow as tf
+
+    def call(*values: Any) -> Any:
+        return function(**{spec.name: value for spec, value in zip(specs, values, strict=True)})
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    arguments = [inspect.Parameter(spec.name, kind) for spec in specs]
+    call.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]  # `inspect` reads it
+    return tf.function(call, input_signature=specs, autograph=False)
