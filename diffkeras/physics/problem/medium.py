@@ -169,7 +169,7 @@ class Medium(ShortRepr, ExplainedKeywords):
         return (
             isinstance(self.diffusivity, tuple)
             or isinstance(self.boundary, tuple)
-            or not (self.is_uniform)
+            or not self.is_uniform
         )
 
     @property
