@@ -1,11 +1,11 @@
-"""The section `data` of a configuration: the datasets, how they are read, and files of masks."""
+"""The section `data` of a configuration: the datasets and how they are read."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from diffkeras.config.mask_files import with_masks
 from diffkeras.config.types import (
     Examples,
     Quantity,
@@ -16,46 +16,10 @@ from diffkeras.config.types import (
     Split,
     section_of,
 )
-from diffkeras.config.validation_messages import short
-from diffkeras.errors import PhysicsError
 from diffkeras.physics import FamilySampler, Placement, TissueSampler
-from diffkeras.physics.families.drawn.masks import is_text_of_mask, text_of_mask
 from diffkeras.physics.sampling.discs import check_radius, check_values
-from diffkeras.system.image_files import ARRAYS, PICTURES, read_numbers
 
 NARROWEST = 1.001  # the ends of a range differ by this factor, well above single precision
-
-
-def with_masks(family: Any, info: ValidationInfo) -> Any:
-    """A section `data.family` with masks in place of the names of their files.
-
-    So a configuration holds its geometry, and what is made of it needs no file any more. Files are
-    found beside that of the configuration, whose folder is in the context of the validation, or by
-    their paths.
-    """
-    regions = family.get("regions") if isinstance(family, Mapping) else None
-    if not isinstance(regions, Mapping):
-        return family
-    folder = (info.context or {}).get("folder", Path())
-    return {
-        **family,
-        "regions": {name: _mask(name, file, folder) for name, file in regions.items()},
-    }
-
-
-def _mask(name: Any, file: Any, folder: Path) -> Any:
-    if not isinstance(file, str) or is_text_of_mask(file):
-        return file
-    path = folder / file if (folder / file).is_file() else Path(file)
-    if path.suffix.lower() not in ARRAYS + PICTURES:
-        kinds = ", ".join(ARRAYS + PICTURES)
-        raise PhysicsError(
-            f"{short(file)} is of an unknown kind; choose one of {kinds}", f"regions.{name}"
-        )
-    try:
-        return text_of_mask(str(name), read_numbers(path, "mask", mask=True))
-    except PhysicsError as error:
-        raise PhysicsError(str(error), f"regions.{name}") from None
 
 
 class DataConfig(Section):

@@ -13,7 +13,7 @@ from diffkeras.config.baselines import OF_FAMILIES, OF_TISSUES, OF_UNIFORM_MEDIA
 from diffkeras.config.data_section import DataConfig
 from diffkeras.config.sections import PhysicsConfig
 from diffkeras.config.types import format_counts
-from diffkeras.errors import PackingError, PhysicsError
+from diffkeras.errors import PhysicsError
 from diffkeras.physics import ExampleRecipe, Family, FamilyRecipe, Medium
 
 # Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
@@ -86,7 +86,7 @@ class DataKind:
         """The family of the problems; None where each has sources of its own.
 
         Raises:
-            PhysicsError, PackingError: as `FamilySampler.family`.
+            PhysicsError: as `FamilySampler.family`.
         """
         sampler, physics = self.data.family, self.physics
         return None if sampler is None else sampler.family(physics.lattice, physics.medium)
@@ -125,7 +125,7 @@ class DataKind:
         """What is wrong with the combinations of values in both sections, each with its key."""
         try:
             self.recipe(self.data.sources[0])
-        except (PhysicsError, PackingError) as error:
+        except PhysicsError as error:
             if (key := KEYS.get(error.argument or "")) is None:
                 yield f"{self.section}: {error}"
             else:

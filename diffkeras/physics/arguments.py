@@ -1,12 +1,10 @@
-"""Checks of arguments: numbers, arrays, and the values of a medium with their limits."""
+"""Checks of arguments: numbers, names and arrays, and the limits of what solvers take."""
 
 import math
 import numbers
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
-from difflib import get_close_matches
-from typing import Any, Self, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,81 +14,15 @@ from diffkeras.errors import PhysicsError
 MOST_PARALLEL = 4096
 EXACT_BYTES = 4  # size of the largest whole numbers that float64 always holds
 SMALLEST_TOLERANCE = 1e-13  # rounding allows no less
-SHOWN = 60  # characters of a bad value
 
 # No tissue comes close to these limits, in units that are not absurd, and within them no number of
 # the solvers over- or underflows.
 SMALLEST, LARGEST = 1e-30, 1e30  # limits of D, h and source values
 SLOWEST, FASTEST = 1e-20, 1e10  # limits of γh²/D
-# ratio of a uniform medium's diffusivities up to which the ring system keeps enough digits
-MOST_ANISOTROPIC = 1e3
-MOST_CONTRAST = 1e8  # ratio of diffusivities of a medium that varies: multigrid converges
-
-NodeValues = float | NDArray[np.float64]  # one number for all nodes, or an array on the lattice
 
 PLANE, SPACE = 2, 3  # dimensions
 # axes of arrays on the lattice, in words
 SHAPES = {PLANE: "(rows, columns)", SPACE: "(planes, rows, columns)"}
-
-# what other programs, papers and libraries call arguments, without hyphens and underscores → ours
-OTHER_NAMES = {
-    **dict.fromkeys(
-        ("d", "coeff", "diffusion", "diffusioncoefficient", "diffusionconstant", "diffusionrate"),
-        "diffusivity",
-    ),
-    "kappa": "diffusivity, or decay = κ²D where κ is one over the diffusion length",
-    **dict.fromkeys(("gamma", "decayconstant", "decayrate", "degradation"), "decay"),
-    "k": "uptake=k for a rate k·u, or uptake=dk.MichaelisMenten(maximum, K)",
-    **dict.fromkeys(
-        ("lambda", "length", "diffusionlength"), "decay, which is D/λ² of a diffusion length λ"
-    ),
-    **dict.fromkeys(("s", "secretion", "source", "sources", "rhs"), "production"),
-    **dict.fromkeys(
-        ("vmax", "vm", "km", "maximum", "constant", "saturation", "consumption"),
-        "uptake=dk.MichaelisMenten(maximum, constant)",
-    ),
-    **dict.fromkeys(("dx", "h", "spacing", "nodelength", "resolution"), "step"),
-    **dict.fromkeys(("noflux", "zeroflux", "neumann"), "boundary='reflecting'"),
-    **dict.fromkeys(("bc", "bcs", "boundaries", "boundaryconditions", "walls"), "boundary"),
-    "dirichlet": "boundary='absorbing', or FixedValue for another value than 0",
-    **dict.fromkeys(("dim", "dims", "ndim"), "dimensions"),
-    **dict.fromkeys(("mask", "dirichletnodes"), "fixed"),
-    **dict.fromkeys(("tol", "rtol", "eps"), "tolerance"),
-    **dict.fromkeys(("x0", "guess", "initialguess"), "initial"),
-}
-
-T = TypeVar("T")
-
-
-def unknown_keyword(name: str, own: Sequence[str] = ()) -> TypeError:
-    """The error of an unexpected keyword argument, with what it may mean.
-
-    By its name in other programs, or its spelling.
-
-    Args:
-        name: of the argument.
-        own: those that are expected; by default those of a problem.
-    """
-    ours = [meant for meant in OTHER_NAMES.values() if meant.isidentifier()]
-    alike = get_close_matches(name.lower(), own or [*ours, "uptake", "boundary", "medium"], n=1)
-    meant = OTHER_NAMES.get(name.lower().replace("_", "")) or next(iter(alike), "")
-    hint = f"; do you mean {meant}?" if meant else ""
-    if own and not meant.startswith(tuple(own)):
-        hint = f"; it takes {', '.join(own)}"
-    return TypeError(f"unexpected keyword argument {name[:SHOWN]!r}{hint}")
-
-
-class ExplainedKeywords:
-    """A dataclass that answers unexpected keyword arguments by `unknown_keyword`."""
-
-    def __new__(cls, *_: Any, **keywords: Any) -> Self:
-        """Check the names of arguments that `__init__` then gets."""
-        # it is a mix-in of dataclasses
-        own = [field.name for field in fields(cls) if field.init]  # type: ignore[arg-type]
-        for name in keywords:
-            if name not in own:
-                raise unknown_keyword(name, own)
-        return super().__new__(cls)
 
 
 def check_number(name: str, value: Any) -> float:
@@ -99,7 +31,7 @@ def check_number(name: str, value: Any) -> float:
         value = value.item()
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         shown = f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else repr(value)
-        raise PhysicsError(f"must be a number, not {shown[:SHOWN]}", name)
+        raise PhysicsError(f"must be a number, not {shown:.60}", name)
     try:
         return float(value)
     except OverflowError:
@@ -111,7 +43,7 @@ def check_whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not (whole and least <= value <= most):
         raise PhysicsError(
-            f"must be a whole number from {least} to {most}, not {repr(value)[:SHOWN]}", name
+            f"must be a whole number from {least} to {most}, not {value!r:.60}", name
         )
     return int(value)
 
@@ -166,8 +98,7 @@ def check_sides(lattice: Any, dimensions: int | None = None) -> tuple[int, ...]:
     wanted = (dimensions,) if dimensions else (PLANE, SPACE)
     if len(sides) not in wanted:
         raise PhysicsError(
-            f"the lattice must have {' or '.join(map(str, wanted))} sides, not "
-            f"{repr(lattice)[:SHOWN]}"
+            f"the lattice must have {' or '.join(map(str, wanted))} sides, not {lattice!r:.60}"
         )
     return tuple(check_whole("a side of the lattice", side, 1) for side in sides)
 
@@ -180,7 +111,7 @@ def check_rng(rng: Any) -> np.random.Generator:
         return np.random.default_rng(rng)
     except (TypeError, ValueError):
         raise PhysicsError(
-            f"rng must be a numpy.random.Generator or a seed ≥ 0, not {repr(rng)[:SHOWN]}"
+            f"rng must be a numpy.random.Generator or a seed ≥ 0, not {rng!r:.60}"
         ) from None
 
 
@@ -235,70 +166,6 @@ def check_relative_tolerance(value: Any, name: str = "tolerance") -> float:
             name,
         )
     return tolerance
-
-
-def one_or_each(name: str, value: Any, check: Callable[[str, Any], T]) -> T | tuple[T, ...]:
-    """One checked value, or a tuple of them for the axes."""
-    if not isinstance(value, tuple | list):
-        return check(name, value)
-    if len(value) not in SHAPES:
-        shown = f"{len(value)} values" if len(value) > SPACE else str(value)[:60]
-        raise PhysicsError(f"must be one value or one for each of 2 or 3 axes, not {shown}", name)
-    return tuple(check(name, each) for each in value)
-
-
-def count_dimensions(asked: Any, parts: dict[str, Any]) -> int:
-    """The number of axes asked for, or that the parts of a medium need."""
-    if asked is not None and not (isinstance(asked, numbers.Integral) and asked in SHAPES):
-        raise PhysicsError(f"must be 2 or 3, not {asked!r:.60}", "dimensions")
-    counts = {n: len(part) for n, part in parts.items() if isinstance(part, tuple)}
-    dimensions = int(asked or max(counts.values(), default=PLANE))
-    for name, count in counts.items():
-        if count != dimensions:
-            raise PhysicsError(f"has values for {count} axes, in {dimensions} dimensions", name)
-    diffusivity = parts["diffusivity"]
-    each = diffusivity if isinstance(diffusivity, tuple) else (diffusivity,)
-    for name, values in (*(("diffusivity", part) for part in each), ("decay", parts["decay"])):
-        check_axes(name, values, dimensions)
-    return dimensions
-
-
-def check_axes(name: str, values: Any, dimensions: int) -> None:
-    """Raise a PhysicsError for an array of values that has other axes than the lattice."""
-    if np.ndim(values) in (0, dimensions):
-        return
-    hint = "; for a lattice of three axes give dimensions=3" if dimensions == PLANE else ""
-    raise PhysicsError(
-        f"must be a number or an array {SHAPES[dimensions]}, not one of shape "
-        f"{np.shape(values)}{hint}",
-        name,
-    )
-
-
-def check_positive_values(name: str, value: Any) -> NodeValues:
-    """Positive values within the limits of D and h."""
-    wanted = f"positive, between {SMALLEST:g} and {LARGEST:g}"
-    return check_node_values(name, value, SMALLEST, LARGEST, wanted)
-
-
-def check_node_values(name: str, value: Any, least: float, most: float, wanted: str) -> NodeValues:
-    """A number in [least, most], or an array of them on a lattice that can't be changed."""
-    if not isinstance(value, tuple | list) and np.ndim(value) == 0:
-        number = check_number(name, value)
-        if not least <= number <= most:
-            raise PhysicsError(f"must be {wanted}, not {number}", name)
-        return number
-    values = np.array(real_array(name, value))
-    values.setflags(write=False)
-    if values.ndim not in SHAPES or values.size == 0:
-        raise PhysicsError(
-            f"must be a number or an array {SHAPES[PLANE]}, not one of shape {values.shape}", name
-        )
-    bad = ~((values >= least) & (values <= most))  # NaN is bad, too
-    if bad.any():
-        node = tuple(map(int, np.argwhere(bad)[0]))
-        raise PhysicsError(f"must be {wanted}, not {float(values[node])} at node {node}", name)
-    return values
 
 
 def level_outside() -> int:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solution import BatchSolution, Proof, Solution
+from diffkeras.physics.proofs.bounds import Proof
+from diffkeras.physics.solution import BatchSolution, Solution
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.system.process_pool import AHEAD, shared_pool
 

@@ -17,10 +17,9 @@ from diffkeras.physics.equations.equations import Equations, as_equations
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.bounds import bounds_of
+from diffkeras.physics.proofs.bounds import KnownBounds, bounds_of
 from diffkeras.physics.solution import (
     BatchSolution,
-    KnownBounds,
     ProvenField,
     Solution,
     read_only_copy,

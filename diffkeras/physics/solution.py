@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,41 +17,13 @@ from diffkeras.physics.derivatives.tangent import tangent
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.parts import parts_of_images
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.proofs.bounds import Proof
 from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.packages import needs_packages
 
 ROUGH_ERROR = 0.01  # relative, from which slopes of uptake may be those of another field
-
-
-class Proof(Protocol):
-    """What proves bounds of the error of a field, when they are asked for.
-
-    A `Solution` holds one and gives it its field and its problem, both of one image. So a proof has
-    what it knows of the run that made the field and nothing else, and can go from one process to
-    another.
-    """
-
-    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
-        """At least the largest |field − u|."""
-
-    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
-        """At least |field − u| node by node."""
-
-
-class KnownBounds(NamedTuple):
-    """Bounds that were proven together with their field, as enclosures are."""
-
-    bound: NDArray[np.float64]
-
-    def error_bound(self, field: NDArray, problem: Problem) -> float:
-        """See `Proof`."""
-        return float(self.bound.max())
-
-    def node_bound(self, field: NDArray, problem: Problem) -> NDArray[np.float64]:
-        """See `Proof`."""
-        return self.bound
 
 
 def read_only_copy(values: NDArray) -> NDArray:

@@ -20,8 +20,8 @@ from diffkeras.physics.equations.equations import Equations, as_equations
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.bounds import RingProof
-from diffkeras.physics.solution import KnownBounds, Proof, Solution
+from diffkeras.physics.proofs.bounds import KnownBounds, Proof, RingProof
+from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
 from diffkeras.system.blas_threads import blas_threads

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.errors import DataError, RunError
 from diffkeras.physics import Family, Problem
-from diffkeras.physics.families.barriers import Sample, barriers_of
-from diffkeras.physics.families.proofs import Barriers, FamilyProofs
+from diffkeras.physics.families.barriers import Barriers
+from diffkeras.physics.families.make_barriers import Sample, barriers_of
+from diffkeras.physics.families.proofs import FamilyProofs
 from diffkeras.system.array_files import read_arrays, write_arrays
 from diffkeras.system.blas_threads import blas_threads
 

@@ -90,6 +90,7 @@ def _refusals(config: Config, problem: Problem) -> Iterator[str]:
     trained, maps = config.kind.trained_for, config.kind.maps
     if len(problem.lattice) != 2:
         yield f"surrogates are for two dimensions, and the lattice here is {problem.lattice}"
+    config.model.lattices.check(problem.lattice)  # or a PhysicsError
     media = {id(image.medium): image.medium for image in problem.images}  # images may share one
     for medium in media.values():
         for difference in _differences(config, medium):

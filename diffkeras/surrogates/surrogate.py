@@ -15,8 +15,9 @@ import diffkeras.nn.layers  # noqa: F401 - Keras finds the layers of saved model
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
 from diffkeras.physics import Family, Medium, Problem, Sources
-from diffkeras.physics.arguments import check_relative_tolerance
-from diffkeras.physics.families.proofs import Barriers, FamilyProofs
+from diffkeras.physics.arguments import check_relative_tolerance, check_whole
+from diffkeras.physics.families.barriers import Barriers
+from diffkeras.physics.families.proofs import FamilyProofs
 from diffkeras.physics.problem.problem import as_problem
 from diffkeras.surrogates.family_barriers import read_barriers
 from diffkeras.surrogates.inputs import (
@@ -194,20 +195,12 @@ class Surrogate:
         return f"Surrogate({self.config.name!r}, trained on {rows}×{columns} nodes{produce})"
 
     def _as_problem(self, problem: Any, keywords: SurrogateKeywords) -> Problem:
-        """A problem on a lattice that the network takes."""
+        """The problem of what `predict` takes."""
+        if self.family is not None and isinstance(problem, Mapping):
+            problem = self.family.problem_at(problem, extrapolate=True)
         if isinstance(problem, Problem):
-            problem = as_problem(problem, keywords, SurrogateKeywords)  # none then
-        elif self.family is not None and isinstance(problem, Mapping):
-            problem = as_problem(
-                self.family.problem_at(problem, extrapolate=True), keywords, SurrogateKeywords
-            )
-        else:
-            problem = self.problem(problem, **keywords)
-        try:
-            self.config.model.lattices.check(problem.lattice)
-        except ValueError as error:
-            raise PhysicsError(str(error)) from None
-        return problem
+            return as_problem(problem, keywords, SurrogateKeywords)  # none then
+        return self.problem(problem, **keywords)
 
     def _fields(
         self,
@@ -226,8 +219,7 @@ class Surrogate:
             finite: whether fields that are not finite raise an error.
         """
         size = self.config.evaluation.batch_size if batch_size is None else batch_size
-        if type(size) is not int or size < 1:
-            raise PhysicsError(f"batch_size must be a whole number from 1 on, not {size!r}")
+        size = check_whole("batch_size", size, 1)
 
         def network(x: NDArray) -> NDArray:
             parts = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]

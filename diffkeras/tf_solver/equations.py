@@ -81,7 +81,7 @@ class LatticeEquations:
         self, field: tf.Tensor, slope: tf.Tensor | float = 0.0
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """(A + d) u of slopes d, 0 on the fixed nodes, and the bound of its rounding."""
-        return self._on_free(*_apply_with_sizes(self._cycle_of_slope(slope), field))
+        return self._on_free(*_apply_with_sizes(self._operator_at(slope), field))
 
     def slope(self, field: tf.Tensor) -> tf.Tensor | float:
         """dφ/du, (batch, rows, columns); 0 without φ."""
@@ -99,7 +99,7 @@ class LatticeEquations:
         return self._levels
 
     def _levels_at(self, slope: tf.Tensor | float) -> list[Level]:
-        shape, equations = tf.shape(self._free), self._cycle_of_slope(slope)
+        shape, equations = tf.shape(self._free), self._operator_at(slope)
         parts = [
             tf.broadcast_to(tf.cast(part, tf.float32), shape)
             for part in (*equations.couplings, equations.row_sums)
@@ -110,7 +110,7 @@ class LatticeEquations:
         own = LinearEquations((parts[0], parts[1]), parts[2]).among(free)
         return hierarchy(own, [FACTOR] * (count - 1), count)
 
-    def _cycle_of_slope(self, slope: tf.Tensor | float) -> LinearEquations:
+    def _operator_at(self, slope: tf.Tensor | float) -> LinearEquations:
         return self._all._replace(row_sums=self._all.row_sums + slope)
 
     def _on_free(self, values: tf.Tensor, magnitude: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

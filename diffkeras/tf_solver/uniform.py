@@ -1,6 +1,6 @@
 """Fields and proofs in uniform media, by transforms.
 
-The mathematics is that of `physics.certificate`. A field û of the problem u = c on the fixed
+The mathematics is that of `physics.proofs.ring`. A field û of the problem u = c on the fixed
 nodes, Au = s on the others, gives the corrected field
 
     f = û − A⁻¹r,    r = Aû − s on the free nodes, 0 on the fixed ones.

@@ -149,6 +149,8 @@ def test_a_description_lists_what_the_network_uses(tiny):
 def test_sides_that_the_network_doesnt_divide_raise_errors(surrogate, served):
     with pytest.raises(PhysicsError, match="17"):
         surrogate.predict(np.zeros((16, 17)))
+    with pytest.raises(PhysicsError, match="surrogates are for two dimensions"):
+        surrogate.predict(dk.Problem(np.zeros((16, 16, 16)), dimensions=3))
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"multiples of 2, not.*16 17"):
         served.serve(np.zeros((1, 16, 17, 1), np.float32))
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
+from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_whole
 
 
@@ -52,21 +53,21 @@ class LatticeRule(NamedTuple):
             lattice: rows and columns, in nodes; None for a side that isn't known yet.
 
         Raises:
-            ValueError: it doesn't; the message has the nearest side that works.
+            PhysicsError: it doesn't; the message has the nearest side that works.
         """
         for axis, side in zip(("rows", "columns"), lattice, strict=True):
             if side is None:
                 continue
             nodes = check_whole(axis, side, 1)
             if nodes < self.shortest:
-                raise ValueError(
+                raise PhysicsError(
                     f"the lattice has {nodes} {axis}, and this network needs at least "
                     f"{self.shortest}; choose {self.shortest} or more"
                 )
             if nodes % self.divisor:
                 below = nodes // self.divisor * self.divisor
                 nearest = f"{below} or {below + self.divisor}" if below else f"{self.divisor}"
-                raise ValueError(
+                raise PhysicsError(
                     f"the lattice has {nodes} {axis}, not a multiple of {self.divisor}; choose "
                     f"{nearest}"
                 )

@@ -14,7 +14,12 @@ from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solvers.interface import Options
-from diffkeras.physics.solvers.linear_steps import SINGLE_REDUCTION, Goal, LinearSteps
+from diffkeras.physics.solvers.linear_steps import (
+    ESTIMATE_MARGIN,
+    SINGLE_REDUCTION,
+    Goal,
+    LinearSteps,
+)
 from diffkeras.physics.solvers.table import SOLVERS, cheapest
 
 LATER_REDUCTION = 1e-5  # of corrections after the first, so that two of them meet most tolerances
@@ -22,7 +27,6 @@ MOST_STALLED = 2  # corrections without progress, which is then due to rounding
 MOST_EASY = 8  # iterations of a correction; in tissues there are three to seven
 WRONG_ESTIMATE = 2.0  # by how much a correction may exceed its first estimate
 EXTENDED = np.dtype(np.longdouble)
-ESTIMATE_MARGIN = 0.7  # share of the tolerance that the estimated error may be
 
 
 def solve_linearised(

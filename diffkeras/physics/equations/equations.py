@@ -4,14 +4,11 @@
 1970; Ortega & Rheinboldt 1970, §13.5): F(v) ≥ F(u) on the free nodes and v ≥ u on the fixed ones
 give v ≥ u everywhere. The operator A is that of the normalised medium (`finite_volumes`).
 
-`Equations` hold all that is set up for a problem, several times the memory of a field. They live
-
-- as long as the caller holds those that it made and gave to `solve`;
-- as long as the solution of one image, whose derivatives they serve; not with those of a batch.
-
-Within them, ring, couplings and `cache` may be those of similar equations (`like`). `cycle_at` has
-the multigrid cycle of the last slopes alone; problems of a family pass its memory on
-(`families.equations`).
+`Equations` hold what is set up for a problem, which takes several times the memory of a field. A
+program can make them itself and give them to several calls. Otherwise `solve` makes them, and the
+solution of one image keeps them for its derivatives; solutions in a batch don't. Ring, couplings
+and `cache` can be shared with similar equations (`like`). Of the multigrid cycles for different
+slopes, only the last one is kept (`cycle_at`).
 """
 
 from dataclasses import dataclass
@@ -176,9 +173,14 @@ class Equations:
     @cached_property
     def volumes(self) -> FiniteVolumes:
         """A by its stencil."""
-        if self.problem.is_uniform and not self._couplings:
+        if self.problem.is_uniform and not self.shares_couplings:
             return self.operator.volumes
         return finite_volumes(self.lattice, self.problem.medium, self.unit, self._couplings)
+
+    @property
+    def shares_couplings(self) -> bool:
+        """Whether its couplings are those of similar equations."""
+        return bool(self._couplings)
 
     @cached_property
     def cycle(self) -> BlockCycle:
@@ -278,12 +280,6 @@ class Equations:
         slope, slack = self._uptake.slope(field), 4 * (self._uptake.rounding + 8) * EPSILON
         most = self._uptake.slope(field - radius) * (1 + slack)
         return np.maximum(most - slope, slope - self.least_slope(field, radius)) + slack * slope
-
-    def least_operator(
-        self, field: NDArray[np.float64], radius: float
-    ) -> FiniteVolumes | NDArray[np.float32]:
-        """At most A + φ'(v) for all v between u − radius and u + radius, for a barrier's bound."""
-        return self.operator_at(self.least_slope(field, radius))
 
     def release(self) -> None:
         """Free the memory of the cycle of the last slopes, which isn't used any more."""

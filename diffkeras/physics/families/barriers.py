@@ -1,197 +1,55 @@
-"""Making the barriers of a family from samples of its predictions.
+"""The barriers of a family, and the rules by which its proofs use them; their arrays in files."""
 
-The samples are divided into parts by their inputs (k-means). Each part, and all of them together,
-has two barriers, for the residuals of predictions and of fields that the multigrid cycle has
-corrected once. Each is made for the least row sums and slopes of the part's samples, and for a
-profile that the residuals of its samples have: their root mean square, plus a floor.
-"""
-
-import warnings
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.vq import kmeans2
 
-from diffkeras.errors import ConvergenceError
-from diffkeras.physics.arguments import largest
-from diffkeras.physics.families.equations import SharedEquations
-from diffkeras.physics.families.predictor import Predictor
-from diffkeras.physics.families.proofs import (
-    CORRECTED,
-    PREDICTED,
-    Barriers,
-    FamilyProofs,
-    corrected,
-    finite_prediction,
-)
-from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.barrier import barrier_of
-from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
+from diffkeras.system.array_files import check_arrays
 
-FLOOR = 0.3  # what is added to a profile, as a share of its mean
-MARGIN = 0.7  # share of the least slopes: other problems may have smaller ones
-MOST_PARTS, IN_PART = 8, 16  # parts at most, and samples of each at least
-WORTH_TRYING = 0.1  # share of predictions that a proof without a correction may succeed for
-AS_A_RULE = 0.75  # share of predictions that have the bounds which are counted on
-SAMPLES = 256  # at most, for whose slopes and residuals barriers are made
-TRIED = 64  # samples at most whose bounds are looked at
+# of the arrays of `Barriers`, in files
+STORED_NAMES = ("fields", "usual", "plain", "attempt", "near", "typical")
 
 
-class Sample(NamedTuple):
-    """A problem of the family with its predictions, by regression alone and with all that follows.
+class Barriers(NamedTuple):
+    """The barriers of a family, for parts of it (`make_barriers`).
 
-    Both have the values of the fixed nodes.
+    Attributes:
+        fields: (2, j, *lattice) float32, those for predictions and those for corrected fields.
+        usual_row_sums: on the lattice, what problems of the family usually add to the row sums of
+            the one with the slowest decay, by their own and by slopes; 0 if the diffusivity varies.
+        regression_bound: the bound, relative to the field's size, that three quarters of the
+            predictions by regression alone have.
+        try_above: the same that a tenth of the other predictions have. Where so large a bound is
+            enough, a proof is tried without a correction.
+        correction_shares: (2,), how large the last correction may be, as a share of the needed
+            bound, so that three quarters of the corrected fields have it: of the first correction,
+            and of others.
+        first_correction: the usual size of a first correction, relative to the field's.
     """
 
-    problem: Problem
-    plain: NDArray[np.float64]
-    field: NDArray[np.float64]
+    fields: NDArray[np.float32]
+    usual_row_sums: NDArray[np.float32]
+    regression_bound: NDArray[np.float64] = np.array(np.inf)
+    try_above: NDArray[np.float64] = np.array(np.inf)
+    correction_shares: NDArray[np.float64] = np.zeros(2)
+    first_correction: NDArray[np.float64] = np.array(np.inf)
+
+    def arrays(self) -> dict[str, NDArray]:
+        """By their names in files."""
+        return dict(zip(STORED_NAMES, self, strict=True))
 
     @classmethod
-    def of(cls, problem: Problem, *fields: NDArray[np.floating]) -> "Sample":
-        """The sample of predictions of any values on the fixed nodes."""
-        return cls(problem, *(finite_prediction(field, problem) for field in fields))
+    def of_arrays(cls, arrays: Mapping[str, Any]) -> "Barriers | None":
+        """Those among the arrays of a file; None if there are none.
 
-
-def barriers_of_basis(
-    proofs: FamilyProofs, predictor: Predictor, points: NDArray[np.float64]
-) -> Barriers | None:
-    """The barriers for the predictions of a basis.
-
-    Args:
-        proofs: of the family, without barriers.
-        predictor: of the basis.
-        points: (m, p), of the snapshots. Samples are predicted as if they were none.
-    """
-    family, fit = proofs.family, predictor.fit
-    numbers = np.arange(0, len(points), -(-len(points) // SAMPLES))
-    points = points[numbers]
-    known = fit.regression(family.scaling.inputs(points)) - fit.regression.left_out[numbers]
-    scaled = predictor.scaled(known, points)
-
-    def sample(place: int) -> Sample:
-        problem, row = family.quick_problem_at(points[place]), scaled[place : place + 1]
-        equations = [proofs.equations_of(problem)]
-        (plain,) = predictor.product(row[:, : fit.fast_modes + 1])
-        (field,) = predictor.solved(points[place : place + 1], equations, row)
-        return Sample.of(problem, plain, field)
-
-    return barriers_of(proofs, points, sample)
-
-
-def barriers_of(
-    proofs: FamilyProofs, points: NDArray[np.float64], sample: Callable[[int], Sample]
-) -> Barriers | None:
-    """The barriers of a family, by samples of predictions; None if there are none.
-
-    Args:
-        proofs: of the family, without barriers.
-        points: (m, p), of the samples.
-        sample: gives each one by its number.
-    """
-    inputs = proofs.family.scaling.inputs(points)
-    pairs: list[NDArray[np.float64]] = []
-    for part in _parts(inputs):
-        samples = [sample(int(n)) for n in part]
-        for margin in (MARGIN,) if pairs else (0.0, MARGIN):
-            pair = _pair(proofs, samples, margin)
-            if pair is None:
-                return None
-            pairs.append(pair)
-    tried = np.arange(0, len(inputs), -(-len(inputs) // TRIED))
-    fields, usual = np.stack(pairs, axis=1).astype(np.float32), np.zeros(proofs.equations.lattice)
-    for place in tried:
-        problem, _, field = sample(int(place))
-        equations = proofs.equations_of(problem)
-        if isinstance(equations, SharedEquations):
-            usual += (equations.change + equations.slope(field)) * equations.free / len(tried)
-    none = np.zeros(2)
-    barriers = Barriers(fields, usual.astype(np.float32), none, none, none, none)
-    made = FamilyProofs(proofs.family, barriers)
-    ratios = np.array([_ratios(made, sample(int(n))) for n in tried])
-    # some bounds may be infinite, so that nothing lies between them and the next ones
-    plain = np.quantile(ratios[:, 0], AS_A_RULE, method="higher")
-    attempt = np.quantile(ratios[:, 1], WORTH_TRYING, method="higher")
-    near = 1 / np.maximum(np.quantile(ratios[:, 3:], AS_A_RULE, axis=0, method="higher"), 1.0)
-    typical = np.median(ratios[:, 2])
-    return Barriers(
-        fields, barriers.usual_row_sums, *map(np.asarray, (plain, attempt, near, typical))
-    )
-
-
-def _parts(inputs: NDArray[np.float64]) -> list[NDArray[np.intp]]:
-    """The numbers of all samples, and of those of each part."""
-    spread = np.where(inputs.std(axis=0) > 0, inputs.std(axis=0), 1.0)
-    number, parts = min(MOST_PARTS, len(inputs) // IN_PART), [np.arange(len(inputs))]
-    if number > 1:
-        rng = np.random.default_rng(0)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of an empty part
-            _, labels = kmeans2(inputs / spread, number, minit="++", rng=rng)
-        parts += [np.flatnonzero(labels == part) for part in range(number)]
-    return [part for part in parts if part.size]
-
-
-def _pair(proofs: FamilyProofs, samples: list[Sample], margin: float) -> NDArray[np.float64] | None:
-    """The two barriers for some samples, (2, *lattice); None if there are none.
-
-    They are made for a share of the samples' slopes: with 0, they serve all problems of the family
-    whose diffusivity doesn't vary.
-    """
-    volumes = proofs.equations.volumes
-    least = np.full(volumes.row_sums.shape, np.inf)
-    squares = np.zeros((2, *volumes.row_sums.shape))
-    for problem, _, field in samples:
-        try:
-            after, _, residuals = _once_corrected(proofs, problem, field)
-        except ConvergenceError:
+        Raises:
+            ValueError: one is missing, or has another shape.
+        """
+        if STORED_NAMES[-1] not in arrays:
             return None
-        equations = proofs.equations_of(problem)
-        row_sums = equations.volumes.row_sums if margin else volumes.row_sums
-        np.minimum(least, row_sums + margin * equations.slope(after), out=least)
-        for total, residual in zip(squares, residuals, strict=True):
-            if size := float(np.abs(residual).mean()):
-                total += (residual / size) ** 2
-    barriers = []
-    for profile in np.sqrt(squares):
-        mean = float(profile.mean())
-        profile = profile / mean + FLOOR if mean > 0 else np.ones(profile.shape)
-        barriers.append(barrier_of(proofs.equations, least - volumes.row_sums, profile))
-    return None if any(barrier is None for barrier in barriers) else np.array(barriers)
-
-
-def _once_corrected(
-    proofs: FamilyProofs, problem: Problem, field: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], float, list[NDArray[np.float64]]]:
-    """The field after one cycle, how large the correction is, and both residuals."""
-    equations = proofs.equations_of(problem)
-    residual = equations.of(field)
-    step = LinearSteps(equations).solve(equations.slope(field), residual, Goal(error=np.inf))
-    equations.release()
-    after = corrected(equations, field, step.solution)
-    return after, step.first_estimate, [residual, equations.of(after)]
-
-
-def _ratios(proofs: FamilyProofs, sample: Sample) -> tuple[float, float, float, float, float]:
-    """About the bounds of predictions and of corrected fields.
-
-    Those of both predictions, and the size of the correction, are relative to the field's size,
-    those of fields that are corrected once and twice to their last correction.
-    """
-    problem, plain, field = sample
-    equations, size = proofs.equations_of(problem), largest(field) or 1.0
-
-    def bound(kind: int, field: NDArray[np.float64], residual: NDArray[np.float64]) -> float:
-        return proofs.bound(kind, equations, field, residual).highest
-
-    once, first, (residual, after_once) = _once_corrected(proofs, problem, field)
-    twice, second, (_, after_twice) = _once_corrected(proofs, problem, once)
-    return (
-        bound(PREDICTED, plain, equations.of(plain)) / size,
-        bound(PREDICTED, field, residual) / size,
-        first / size,
-        bound(CORRECTED, once, after_once) / first if first else 1.0,
-        bound(CORRECTED, twice, after_twice) / second if second else 1.0,
-    )
+        lattice = np.shape(arrays.get("usual", ()))
+        shapes = ((2, None, *lattice), lattice, (), (), (2,), ())
+        check_arrays(arrays, dict(zip(STORED_NAMES, shapes, strict=True)))
+        return cls(*(arrays[name] for name in STORED_NAMES))

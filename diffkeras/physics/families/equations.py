@@ -54,14 +54,15 @@ class SharedOperator:
         `SharedEquations` if no diffusivity differs, and otherwise those that share the ring only.
         """
         shared = SharedEquations(problem, self)
-        return shared if shared._couplings else Equations(problem, self.equations)
+        return shared if shared.shares_couplings else Equations(problem, self.equations)
 
     def cycle_plus(self, added: NDArray[np.float64]) -> BlockCycle:
         """The multigrid cycle of A + diag(added) on the free nodes."""
         try:
-            return self.equations.cycle.plus(added, self.spares.pop())
-        except IndexError:
-            return self.equations.cycle.plus(added)
+            spare = self.spares.pop()
+        except IndexError:  # another thread may have taken the last one
+            spare = None
+        return self.equations.cycle.plus(added, spare)
 
     def taking(self, capacity: NDArray) -> NDArray[np.intp] | None:
         """The free nodes where a capacity, on the lattice, isn't 0; None if these are many.
@@ -159,8 +160,8 @@ class SharedEquations(Equations):
         """At least the row sums of both problems on any node together."""
         return 2 * self._shared.largest_row_sum + float(np.max(np.abs(self.change)))
 
-    def least_operator(self, field: NDArray[np.float64], radius: float) -> NDArray[np.float32]:
-        """See `Equations`: what is added to the other problem's row sums, slopes included.
+    def least_change(self, field: NDArray[np.float64], radius: float) -> NDArray[np.float32]:
+        """At most `change` and the slopes of φ between u − radius and u + radius, node by node.
 
         Where the sum is rounded to single precision, that is relative.
         """

@@ -1,7 +1,7 @@
 """A family: the problems of one geometry, by named parameters with ranges."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_choice, check_whole, real_array
 from diffkeras.physics.families.parameters import parameters_of
 from diffkeras.physics.families.scaling import Scaling
+from diffkeras.physics.problem.maps import MAPS, maps_of
 from diffkeras.physics.problem.parts import parts_of, similar_problem, with_parts
 from diffkeras.physics.problem.problem import Problem
 
@@ -210,6 +211,20 @@ class Family:
     def rows_of_values(self) -> NDArray[np.float64]:
         """Rows (p + 1, n) whose product with parameters and 1 are the fixed values on n nodes."""
         return self.rows_of("values", self.problem.values) * self.problem.fixed.ravel()
+
+    def maps_by_parameters(self, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+        """Rows whose product with the parameters and 1 are the maps of a problem, by name.
+
+        Args:
+            names: of `maps_of`.
+
+        Returns:
+            (p + 1, n) each, on all n nodes: those of `names`, and "source_image", the fixed values.
+        """
+        rows = {"source_image": self.rows_of_values()}
+        for name, values in maps_of(self.problem, names).items():
+            rows[name] = self.rows_of(MAPS[name], values)
+        return rows
 
     def rows_of(self, part: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Rows (p + 1, n) whose product with parameters and 1 is a part on n nodes.

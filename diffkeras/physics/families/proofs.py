@@ -6,8 +6,7 @@ proof of a field needs its residual only (`proofs.barrier`). Where that bound is
 field is corrected with the cycle, which leaves about a tenth of the error, and proven again.
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,8 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import SLACK
+from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
+from diffkeras.physics.families.barriers import Barriers
 from diffkeras.physics.families.equations import SharedEquations, SharedOperator
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.problem.problem import Problem
@@ -26,7 +26,6 @@ from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 from diffkeras.physics.steady_state import solve
-from diffkeras.system.array_files import check_arrays
 
 MOST_CORRECTIONS = 3  # before the solver takes over
 CLOSER = 0.1  # what the aim of a correction is multiplied by after a bound that was too large
@@ -35,51 +34,6 @@ WIDE = 0.03  # share of the field within which slopes hardly change
 NEEDED = 0.95  # share of a tolerance that bounds may have: corrections change the field's size
 METHOD = "reduced-basis"  # of solutions, in their statistics
 PREDICTED, CORRECTED = 0, 1  # kinds of fields, each with its barriers
-# of the arrays of `Barriers`, in files
-STORED_NAMES = ("fields", "usual", "plain", "attempt", "near", "typical")
-
-
-class Barriers(NamedTuple):
-    """The barriers of a family, for parts of it (`barriers`).
-
-    Attributes:
-        fields: (2, j, *lattice) float32, those for predictions and those for corrected fields.
-        usual_row_sums: on the lattice, what problems of the family usually add to the row sums of
-            the one with the slowest decay, by their own and by slopes; 0 if the diffusivity varies.
-        regression_bound: the bound, relative to the field's size, that three quarters of the
-            predictions by regression alone have.
-        try_above: the same that a tenth of the other predictions have. Where so large a bound is
-            enough, a proof is tried without a correction.
-        correction_shares: (2,), how large the last correction may be, as a share of the needed
-            bound, so that three quarters of the corrected fields have it: of the first correction,
-            and of others.
-        first_correction: the usual size of a first correction, relative to the field's.
-    """
-
-    fields: NDArray[np.float32]
-    usual_row_sums: NDArray[np.float32]
-    regression_bound: NDArray[np.float64]
-    try_above: NDArray[np.float64]
-    correction_shares: NDArray[np.float64]
-    first_correction: NDArray[np.float64]
-
-    def arrays(self) -> dict[str, NDArray]:
-        """By their names in files."""
-        return dict(zip(STORED_NAMES, self, strict=True))
-
-    @classmethod
-    def of_arrays(cls, arrays: Mapping[str, Any]) -> "Barriers | None":
-        """Those among the arrays of a file; None if there are none.
-
-        Raises:
-            ValueError: one is missing, or has another shape.
-        """
-        if STORED_NAMES[-1] not in arrays:
-            return None
-        lattice = np.shape(arrays.get("usual", ()))
-        shapes = ((2, None, *lattice), lattice, (), (), (2,), ())
-        check_arrays(arrays, dict(zip(STORED_NAMES, shapes, strict=True)))
-        return cls(*(arrays[name] for name in STORED_NAMES))
 
 
 class Enclosed(NamedTuple):
@@ -249,7 +203,11 @@ class FamilyProofs:
             rounding: at least its error on any node.
             radius: of the slopes.
         """
-        operator = equations.least_operator(field, radius)
+        operator: FiniteVolumes | NDArray[np.float32]
+        if isinstance(equations, SharedEquations):
+            operator = equations.least_change(field, radius)
+        else:
+            operator = equations.operator_at(equations.least_slope(field, radius))
         constant, barrier = self._choices[kind].bound(operator, residual, rounding)
         return BarrierProof(constant * SLACK, barrier)
 

@@ -22,11 +22,11 @@ from diffkeras.physics.arguments import (
     check_whole,
 )
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.families.barriers import barriers_of_basis
 from diffkeras.physics.families.family import MOST_DRAWN, Family
 from diffkeras.physics.families.fit import Fit
-from diffkeras.physics.families.fitting import fitted
 from diffkeras.physics.families.greedy import Candidates
+from diffkeras.physics.families.make_barriers import barriers_of_basis
+from diffkeras.physics.families.make_fit import fitted
 from diffkeras.physics.families.predictor import Predictor
 from diffkeras.physics.families.proofs import (
     METHOD,

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import ExplainedKeywords, check_number, real_array
+from diffkeras.physics.arguments import check_number, real_array
+from diffkeras.physics.problem.other_names import ExplainedKeywords
 from diffkeras.physics.short_repr import ShortRepr
 
 BoundaryName = Literal["absorbing", "reflecting", "periodic"]

@@ -11,24 +11,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import (
-    FASTEST,
-    MOST_ANISOTROPIC,
-    MOST_CONTRAST,
-    PLANE,
-    SHAPES,
-    SLOWEST,
-    SPACE,
-    ExplainedKeywords,
+from diffkeras.physics.arguments import FASTEST, PLANE, SHAPES, SLOWEST, SPACE, check_number
+from diffkeras.physics.problem.given_sides import BoundaryName
+from diffkeras.physics.problem.node_values import (
     NodeValues,
     check_node_values,
-    check_number,
     check_positive_values,
     count_dimensions,
     one_or_each,
-    unknown_keyword,
 )
-from diffkeras.physics.problem.given_sides import BoundaryName
+from diffkeras.physics.problem.other_names import ExplainedKeywords, unknown_keyword
 from diffkeras.physics.problem.sides import (
     AxisBoundary,
     AxisSides,
@@ -39,6 +31,10 @@ from diffkeras.physics.problem.sides import (
     sides_in_words,
 )
 from diffkeras.physics.short_repr import ShortRepr
+
+# ratio of a uniform medium's diffusivities up to which the ring system keeps enough digits
+MOST_ANISOTROPIC = 1e3
+MOST_CONTRAST = 1e8  # ratio of diffusivities of a medium that varies: multigrid converges
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -173,7 +169,7 @@ class Medium(ShortRepr, ExplainedKeywords):
         return (
             isinstance(self.diffusivity, tuple)
             or isinstance(self.boundary, tuple)
-            or not (self.is_uniform)
+            or not self.is_uniform
         )
 
     @property

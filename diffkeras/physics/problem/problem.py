@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import LARGEST, SLOWEST, largest, real_array, unknown_keyword
+from diffkeras.physics.arguments import LARGEST, SLOWEST, largest, real_array
 from diffkeras.physics.problem.arrays import (
     Arrays,
     check_balance,
@@ -20,6 +20,7 @@ from diffkeras.physics.problem.arrays import (
 )
 from diffkeras.physics.problem.keywords import MediumKeywords, ProblemKeywords, show_keywords
 from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.other_names import unknown_keyword
 from diffkeras.physics.problem.side_terms import without_sides
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.problem.uptake import (

@@ -54,7 +54,7 @@ def canonical_boundary(spec: Any, dimensions: int | None = None) -> Any:
     if not isinstance(spec, tuple | list):
         return _side("boundary", spec)
     if len(spec) not in ((dimensions,) if dimensions else (2, 3)):
-        shown = f"{len(spec)} values" if len(spec) > 3 else str(spec)[:60]
+        shown = f"{len(spec)} values" if len(spec) > 3 else f"{spec!s:.60}"
         raise PhysicsError(
             f"boundary must be one value or one for each of {dimensions or '2 or 3'} axes, not "
             f"{shown}"
@@ -105,7 +105,7 @@ def _axis_sides(entry: Any, names: tuple[str, str]) -> AxisSides:
     if len(entry) != 2:
         raise PhysicsError(
             f"the boundary of an axis must be one value or a pair ({', '.join(names)}), not "
-            f"{str(entry)[:60]}"
+            f"{entry!s:.60}"
         )
     low, high = (_side(name, side) for name, side in zip(names, entry, strict=True))
     if low == high:

@@ -25,14 +25,12 @@ from diffkeras.physics.arguments import (
     PLANE,
     SHAPES,
     SMALLEST,
-    ExplainedKeywords,
-    NodeValues,
-    check_axes,
-    check_node_values,
     largest,
     real_array,
 )
 from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.node_values import NodeValues, check_axes, check_node_values
+from diffkeras.physics.problem.other_names import ExplainedKeywords
 from diffkeras.physics.short_repr import ShortRepr
 
 USUAL_ERROR = 1e-9  # of fields, relative

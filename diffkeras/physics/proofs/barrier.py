@@ -28,7 +28,7 @@ from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 LOOKED_AT = 1000  # nodes at most, to choose a barrier
 TRIED = 2  # barriers before the safest one
 REDUCTION = 1e-3  # what is left of the residual: w only has to be near the solution
-SINGLE = 2.0**-20  # 16 unit roundoffs of single precision: no term has more than five
+SINGLE_SLACK = 2.0**-20  # 16 unit roundoffs of single precision: no term has more than five
 TINY, HIGHEST, SMALLEST = 1e-30, 1e14, 1e-290  # numbers beyond which nothing is proven
 
 
@@ -37,7 +37,8 @@ class Barrier:
 
     Constants are computed in single precision, which makes them larger by about 1e-6 of them. Of
     the terms of (A + d) w, the positive ones are rounded down and the negative ones up in size,
-    each by `SINGLE`, which is more than all roundings that follow. `TINY` covers what underflows.
+    each by `SINGLE_SLACK`, which is more than all roundings that follow. `TINY` covers what
+    underflows.
 
     Attributes:
         field: w ≥ 0, 0 on the fixed nodes; numbers of single precision.
@@ -53,7 +54,7 @@ class Barrier:
         self.highest = largest(self.field)
         self.volumes, self.free = equations.volumes, equations.free
         self.applied = self._applied(self.volumes)
-        self.less, self._more = single * (1 - SINGLE), single * (1 + SINGLE)
+        self.less, self._more = single * (1 - SINGLE_SLACK), single * (1 + SINGLE_SLACK)
 
     def bound(
         self, operator: FiniteVolumes | NDArray[np.float32], residual: NDArray, rounding: float
@@ -80,17 +81,13 @@ class Barrier:
         np.abs(ratio, out=ratio)
         ratio += np.float32(rounding / size + TINY)
         ratio /= applied
-        return size * float(ratio.max()) * (1 + SINGLE)
+        return size * float(ratio.max()) * (1 + SINGLE_SLACK)
 
     def _applied_by(self, operator: FiniteVolumes | NDArray[np.float32]) -> NDArray[np.float32]:
         """At most (A + d) w on the lattice, for the operator A + d of any problem."""
-        if not isinstance(operator, FiniteVolumes):
-            change = operator
-        elif operator.couplings is not self.volumes.couplings:
+        if isinstance(operator, FiniteVolumes):
             return self._applied(operator)
-        else:
-            change = (operator.row_sums - self.volumes.row_sums).astype(np.float32)
-        change = np.minimum(change, np.float32(HIGHEST))
+        change = np.minimum(operator, np.float32(HIGHEST))
         result = change * self.less
         if not change.min() >= 0:
             np.multiply(change, self._more, out=result, where=change < 0)
@@ -101,7 +98,7 @@ class Barrier:
         """Less than A w on the free nodes, and infinite on the fixed ones."""
         applied = volumes.apply_rounded_down(self.field)
         single = np.minimum(applied, HIGHEST).astype(np.float32)
-        single -= np.float32(SINGLE) * np.abs(single) + np.float32(TINY)
+        single -= np.float32(SINGLE_SLACK) * np.abs(single) + np.float32(TINY)
         np.copyto(single, np.inf, where=~self.free)
         return single
 

@@ -4,7 +4,7 @@ In a uniform medium that is the maximum principle on the ring (`ring`), and othe
 between a sub- and a supersolution (`enclosure`).
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,35 @@ from diffkeras.physics.proofs.rounding import inverse_norm_bound, rounding_allow
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.solvers.newton import NewtonRun
 from diffkeras.system.blas_threads import blas_threads
+
+
+class Proof(Protocol):
+    """What proves bounds of the error of a field, when they are asked for.
+
+    A `Solution` holds one and gives it its field and its problem, both of one image. So a proof has
+    what it knows of the run that made the field and nothing else, and can go from one process to
+    another.
+    """
+
+    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
+        """At least the largest |field − u|."""
+
+    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+        """At least |field − u| node by node."""
+
+
+class KnownBounds(NamedTuple):
+    """Bounds that were proven together with their field, as enclosures are."""
+
+    bound: NDArray[np.float64]
+
+    def error_bound(self, field: NDArray, problem: Problem) -> float:
+        """See `Proof`."""
+        return float(self.bound.max())
+
+    def node_bound(self, field: NDArray, problem: Problem) -> NDArray[np.float64]:
+        """See `Proof`."""
+        return self.bound
 
 
 def bounds_of(field: NDArray[np.float64], equations: Equations) -> Bounds:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PackingError, PhysicsError
 from diffkeras.physics.arguments import (
-    SHOWN,
     check_number,
     check_rng,
     check_sides,
@@ -121,8 +120,7 @@ def check_radius(radius: Radius) -> tuple[float, float]:
     pair = [check_number("the radius", r) for r in ends[:3]]
     if len(pair) != 2 or not all(math.isfinite(r) for r in pair) or not 0 <= pair[0] <= pair[1]:
         raise PhysicsError(
-            "the radius must be a number ≥ 0 or a range (smallest, largest), not "
-            f"{repr(radius)[:SHOWN]}"
+            f"the radius must be a number ≥ 0 or a range (smallest, largest), not {radius!r:.60}"
         )
     return pair[0], pair[1]
 
@@ -137,7 +135,7 @@ def check_values(values: ValueDistribution) -> None:
         return
     raise PhysicsError(
         "must be uniform, constant, (log_uniform, smallest) or (scaled_uniform, smallest) with a "
-        f"smallest value in (0, 1], not {repr(values)[:SHOWN]}",
+        f"smallest value in (0, 1], not {values!r:.60}",
         "values",
     )
 
@@ -145,7 +143,7 @@ def check_values(values: ValueDistribution) -> None:
 def check_placement(placement: Placement) -> None:
     """Raise a PhysicsError for anything but a `Placement`."""
     if not isinstance(placement, Placement):
-        raise PhysicsError(f"must be a Placement, not {repr(placement)[:SHOWN]}", "placement")
+        raise PhysicsError(f"must be a Placement, not {placement!r:.60}", "placement")
 
 
 def _check_packing_bound(count: int, lattice: tuple[int, ...], radius: float) -> None:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PackingError, PhysicsError
 from diffkeras.physics.arguments import (
-    ExplainedKeywords,
     check_choice,
     check_count,
     check_lattice,
@@ -26,6 +25,7 @@ from diffkeras.physics.arguments import (
 )
 from diffkeras.physics.problem.maps import MAPS, problem_of_maps
 from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.other_names import ExplainedKeywords
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sources import Sources, production_of
 from diffkeras.physics.sampling.discs import (

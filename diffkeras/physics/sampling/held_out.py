@@ -29,7 +29,7 @@ FEW_ORBITS = 41
 # others: about the proportions of the paper.
 SHARES = 16
 HELD_OUT = {0: "validation", 1: "test", 2: "test", 3: "test"}
-FLOAT32_VALUES = 23  # Binary digits of a value that is uniform on (0, 1], at least.
+FLOAT32_VALUES = 23  # binary digits of a value that is uniform on (0, 1], at least
 
 
 def split_of(sources: Sources, lattice: tuple[int, int]) -> str:
@@ -81,9 +81,9 @@ def few_images(
         ring = 2 * (math.floor(placement.margin) + 1)
         centres -= max(height - ring, 0) * max(width - ring, 0)
     near = centres
-    if placement.kind == "clustered":  # The effective number of nodes in a normal distribution.
+    if placement.kind == "clustered":  # the effective number of nodes in a normal distribution
         near = min(centres, round(4 * math.pi * placement.spread**2))
-    # Centres that one disc takes from the others.
+    # centres that one disc takes from the others
     occupied = 0.0 if placement.overlap else math.pi * (2 * largest + 1) ** 2
     bits = math.log2(centres) - math.log2(math.factorial(count))
     for placed in range(1, count):

@@ -13,7 +13,6 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import (
     FASTEST,
     LARGEST,
-    SHOWN,
     SLOWEST,
     SMALLEST,
     check_lattice,
@@ -227,7 +226,7 @@ def check_range(name: str, value: Any) -> Any:
     kind = "whole number" if name in WHOLE else "number"
     if len(pair) != 2:
         raise PhysicsError(
-            f"must be a {kind} or a range (smallest, largest), not {repr(value)[:SHOWN]}", name
+            f"must be a {kind} or a range (smallest, largest), not {value!r:.60}", name
         )
     if name in WHOLE:
         ends: list[float] = [check_whole(name, end, int(least), int(most)) for end in pair]
@@ -235,7 +234,7 @@ def check_range(name: str, value: Any) -> Any:
         ends = [check_within(name, end, least, most) for end in pair]
     if ends[0] > ends[1]:
         raise PhysicsError(
-            f"must be a range (smallest, largest) that ascends, not {repr(value)[:SHOWN]}", name
+            f"must be a range (smallest, largest) that ascends, not {value!r:.60}", name
         )
     return tuple(ends)
 

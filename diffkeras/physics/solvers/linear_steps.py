@@ -25,6 +25,7 @@ from diffkeras.physics.equations.finite_volumes import FiniteVolumes
 SINGLE_REDUCTION = 1e-4  # single precision gives no more digits of a residual in one step
 MOST_CYCLES, MOST_ALGEBRAIC_CYCLES = 25, 100  # of one step, by geometric and algebraic multigrid
 MOST_CYCLES_OF_OLD_HIERARCHY = 15
+ESTIMATE_MARGIN = 0.7  # share of what an error must be, below which an estimate of it is trusted
 
 Function = Callable[[NDArray], NDArray]
 

@@ -23,12 +23,17 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK
 from diffkeras.physics.solvers.enclosure import Enclosure
 from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
-from diffkeras.physics.solvers.linear_steps import SINGLE_REDUCTION, Goal, LinearSteps, Step
+from diffkeras.physics.solvers.linear_steps import (
+    ESTIMATE_MARGIN,
+    SINGLE_REDUCTION,
+    Goal,
+    LinearSteps,
+    Step,
+)
 
 MOST_STEPS, MOST_PROOFS = 60, 12  # reached only where rounding is in the way
 STALLED_STEPS, STALLED_LINEAR_STEPS = 10, 2  # without progress; Newton's may oscillate
 ONE_DIGIT = 0.1
-ESTIMATE_MARGIN = 0.7  # a proof is tried once the estimated error is this share of the bound
 CERTIFIED_SHARE = 0.5  # of a field's error that the bound of its corrected field may be
 
 # Slopes of uptake are bounded within a radius r: 16 times the estimated error, or, if that is more,

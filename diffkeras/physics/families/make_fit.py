@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.fit import Fit
-from diffkeras.physics.families.regression import KernelRegression
+from diffkeras.physics.families.kernel_regression import KernelRegression
 from diffkeras.physics.families.snapshots import Modes, Snapshots
 from diffkeras.system.blas_threads import blas_threads
 

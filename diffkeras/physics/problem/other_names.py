@@ -1,0 +1,64 @@
+"""What other programs, papers and libraries call the arguments of a problem."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from difflib import get_close_matches
+from typing import Any, Self
+
+# without hyphens and underscores → ours
+OTHER_NAMES = {
+    **dict.fromkeys(
+        ("d", "coeff", "diffusion", "diffusioncoefficient", "diffusionconstant", "diffusionrate"),
+        "diffusivity",
+    ),
+    "kappa": "diffusivity, or decay = κ²D where κ is one over the diffusion length",
+    **dict.fromkeys(("gamma", "decayconstant", "decayrate", "degradation"), "decay"),
+    "k": "uptake=k for a rate k·u, or uptake=dk.MichaelisMenten(maximum, K)",
+    **dict.fromkeys(
+        ("lambda", "length", "diffusionlength"), "decay, which is D/λ² of a diffusion length λ"
+    ),
+    **dict.fromkeys(("s", "secretion", "source", "sources", "rhs"), "production"),
+    **dict.fromkeys(
+        ("vmax", "vm", "km", "maximum", "constant", "saturation", "consumption"),
+        "uptake=dk.MichaelisMenten(maximum, constant)",
+    ),
+    **dict.fromkeys(("dx", "h", "spacing", "nodelength", "resolution"), "step"),
+    **dict.fromkeys(("noflux", "zeroflux", "neumann"), "boundary='reflecting'"),
+    **dict.fromkeys(("bc", "bcs", "boundaries", "boundaryconditions", "walls"), "boundary"),
+    "dirichlet": "boundary='absorbing', or FixedValue for another value than 0",
+    **dict.fromkeys(("dim", "dims", "ndim"), "dimensions"),
+    **dict.fromkeys(("mask", "dirichletnodes"), "fixed"),
+    **dict.fromkeys(("tol", "rtol", "eps"), "tolerance"),
+    **dict.fromkeys(("x0", "guess", "initialguess"), "initial"),
+}
+
+
+def unknown_keyword(name: str, own: Sequence[str] = ()) -> TypeError:
+    """The error of an unexpected keyword argument, with what it may mean.
+
+    By its name in other programs, or its spelling.
+
+    Args:
+        name: of the argument.
+        own: those that are expected; by default those of a problem.
+    """
+    ours = [meant for meant in OTHER_NAMES.values() if meant.isidentifier()]
+    alike = get_close_matches(name.lower(), own or [*ours, "uptake", "boundary", "medium"], n=1)
+    meant = OTHER_NAMES.get(name.lower().replace("_", "")) or next(iter(alike), "")
+    hint = f"; do you mean {meant}?" if meant else ""
+    if own and not meant.startswith(tuple(own)):
+        hint = f"; it takes {', '.join(own)}"
+    return TypeError(f"unexpected keyword argument {name!r:.60}{hint}")
+
+
+class ExplainedKeywords:
+    """A dataclass that answers unexpected keyword arguments by `unknown_keyword`."""
+
+    def __new__(cls, *_: Any, **keywords: Any) -> Self:
+        """Check the names of arguments that `__init__` then gets."""
+        # it is a mix-in of dataclasses
+        own = [field.name for field in fields(cls) if field.init]  # type: ignore[arg-type]
+        for name in keywords:
+            if name not in own:
+                raise unknown_keyword(name, own)
+        return super().__new__(cls)
