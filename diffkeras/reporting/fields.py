@@ -197,9 +197,9 @@ def check_unit(unit: Any) -> None:
         return
     if not isinstance(unit, str):
         raise PhysicsError(f"the unit is a text, such as 'µm', not {unit!r:.60}")
-    if len(unit) > LONGEST_UNIT or not unit.isprintable():
+    if not unit.strip() or len(unit) > LONGEST_UNIT or not unit.isprintable():
         raise PhysicsError(
-            f"a unit has at most {LONGEST_UNIT} characters that can be printed, not {unit!r:.60}"
+            f"a unit has 1 to {LONGEST_UNIT} characters that can be printed, not {unit!r:.60}"
         )
     if fault := text_fault(unit):
         raise PhysicsError(f"the unit {unit!r:.60} {fault}")

@@ -62,6 +62,8 @@ def test_the_paper_is_at_full_scale():
 def test_a_missing_file_names_what_is_shipped():
     with pytest.raises(ConfigurationError, match=r"'paperr'.* such as paper, "):
         find_config("paperr")
+    with pytest.raises(ConfigurationError, match=r"not {'training': {}}; of values, make a Config"):
+        load_config({"training": {}})
 
 
 def test_shipped_files_are_found_from_anywhere(tmp_path, monkeypatch):
