@@ -191,8 +191,8 @@ def find_config(name: str | Path) -> Path:
     """The file of a configuration: a path, or the name of one that diffkeras ships."""
     if not isinstance(name, str | Path):
         raise ConfigurationError(
-            f"give the name of a file, or of a shipped configuration, not {short(name)}; of values, "
-            "make a Config"
+            f"give the name of a file, or of a shipped configuration, not {short(name)}; "
+            "of values, make a Config"
         )
     path = Path(name)
     if os.path.isfile(path):  # where pathlib raises an error, such as for long names, it says no
