@@ -1,7 +1,6 @@
 """What other programs, papers and libraries call the arguments of a problem."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, Self
 
@@ -56,9 +55,8 @@ class ExplainedKeywords:
 
     def __new__(cls, *_: Any, **keywords: Any) -> Self:
         """Check the names of arguments that `__init__` then gets."""
-        # it is a mix-in of dataclasses
-        own = [field.name for field in fields(cls) if field.init]  # type: ignore[arg-type]
+        expected = cls.__dataclass_fields__  # type: ignore[attr-defined]  # mixed into dataclasses
         for name in keywords:
-            if name not in own:
-                raise unknown_keyword(name, own)
+            if name not in expected:
+                raise unknown_keyword(name, [own for own, each in expected.items() if each.init])
         return super().__new__(cls)
