@@ -36,8 +36,11 @@ def _given_sides() -> dict[str, Any]:
 
 def _forms_of_sides() -> list[str]:
     """How what a side does is written."""
-    kinds = _given_sides().items()
-    return ["NAME", *(f"{name}:{','.join(kind.numbers()).upper()}" for name, kind in kinds)]
+    forms = ["NAME"]
+    for name, kind in _given_sides().items():
+        first, *optional = kind.numbers()
+        forms.append(f"{name}:{first.upper()}{''.join(f'[,{one.upper()}]' for one in optional)}")
+    return forms
 
 
 class SideType(click.ParamType):

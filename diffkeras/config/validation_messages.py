@@ -53,9 +53,8 @@ def keys_of(section: Any) -> dict[str, Any]:
 def unknown_key(key: Any, known: Sequence[str], shown: str = "") -> str:
     """What is wrong with a key of a section, with the known keys."""
     alike = get_close_matches(_cut(str(key)), known, n=1)
-    return f"unknown key{shown}; " + (
-        f"do you mean {alike[0]}?" if alike else f"known here: {', '.join(known)}"
-    )
+    hint = f"do you mean {alike[0]}?" if alike else f"known here: {', '.join(known)}"
+    return f"unknown key{shown}; {hint}"
 
 
 def _cut(text: str, longest: int = LONGEST) -> str:
@@ -103,5 +102,6 @@ def _message(detail: Any, model: type[BaseModel]) -> str:
 
 def _keys_at(section: Any, location: tuple[int | str, ...]) -> dict[str, Any]:
     for part in location:
-        section = keys_of(section).get(str(part))
+        inner = get_args(section)[:1] if isinstance(part, int) else ()  # the kind of a list's items
+        section = inner[0] if inner else keys_of(section).get(str(part))
     return keys_of(section)

@@ -50,6 +50,8 @@ class ProblemTensors(NamedTuple):
             isn't, TensorFlow raises an error, and XLA goes on: its field is NaN, its bounds are
             infinite.
         exact: whether float64 has the numbers of the arguments, so that bounds are about them.
+        has_maps: whether a medium is given node by node. Its shape alone doesn't say it: a lattice
+            may have a single node.
     """
 
     images: tf.Tensor | None
@@ -59,6 +61,7 @@ class ProblemTensors(NamedTuple):
     dtype: tf.DType | None
     is_valid: tf.Tensor
     exact: tf.Tensor
+    has_maps: bool
 
     @classmethod
     def from_arguments(
@@ -91,13 +94,9 @@ class ProblemTensors(NamedTuple):
             dtype,
             valid[:, None, None] & right,
             exact[:, None, None],
+            any(not _is_of_images(name, media[name]) for name in tensors),
         )
         return problem if problem.has_maps else problem._check_unique(medium)
-
-    @property
-    def has_maps(self) -> bool:
-        """Whether a medium varies from node to node."""
-        return any(values.shape[1:] != (1, 1) for values in self.media.values())
 
     def _check_unique(self, medium: Medium) -> "ProblemTensors":
         """The problem, not valid where an image can have no or many solutions.
@@ -245,7 +244,7 @@ def _check_media(
         values = values if tf.is_tensor(values) else np.asarray(values)
         # products of two diffusivities must neither over- nor underflow
         least, most = (SMALLEST, LARGEST) if name == "diffusivity" else (0.0, np.inf)
-        if name == "decay" and len(values.shape) == 1:
+        if _is_of_images(name, values):
             least, most = _limits_of_decay(medium)
             values, _ = real_numbers(values[:, None, None], (1, 1), name)
         else:
@@ -257,6 +256,11 @@ def _check_media(
         unit = medium.unit if name in ("decay", "uptake") else 1.0
         tensors[name] = tf.cast(values, tf.float64) / unit
     return tensors, valid
+
+
+def _is_of_images(name: str, values: Any) -> bool:
+    """Whether it is a decay with one number for each image."""
+    return name == "decay" and len(np.shape(values)) == 1
 
 
 def _limits_of_decay(medium: Medium) -> tuple[float, float]:

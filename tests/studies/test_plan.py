@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from diffkeras.errors import ConfigurationError
+from diffkeras.studies.cost import count_operations
 from diffkeras.studies.plan import data_needed, plan
 from diffkeras.studies.study_file import load_study
 
@@ -81,6 +82,8 @@ def test_any_configuration_is_the_base_of_a_study(base, study_file):
     trained, *only_tested = data_needed(study, plan(study, Path()), tested=["all"])
     assert trained.data.examples("train") == study.base.data.examples("train")
     assert not any(config.data.examples("train") for config in only_tested)
+    if "paper" not in base and "middle" not in base:  # building their networks takes long
+        assert count_operations(study.base).flop > 0
 
 
 @pytest.mark.parametrize(

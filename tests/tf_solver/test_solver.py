@@ -249,3 +249,15 @@ def test_fields_have_the_type_of_the_inputs():
 
 def test_the_examples_in_the_docstrings():
     assert doctest.testmod(tensor_solver).failed == 0
+
+
+@pytest.mark.parametrize("names", [("diffusivity",), ("decay",), ("diffusivity", "decay")])
+def test_maps_of_a_single_node_count(names):
+    values = {"diffusivity": np.full((1, 1, 1), 3.0), "decay": np.full((1, 1, 1), 0.5)}
+    maps = {name: values[name] for name in names}
+    released = np.ones((1, 1, 1))
+    medium = Medium(decay=0.75)
+    proof = TensorSolver((1, 1), medium).solve(production=released, **maps)
+    given = {"diffusivity": 1.0, "decay": 0.75, **{name: value[0] for name, value in maps.items()}}
+    exact = solve(production=released[0], medium=Medium(**given)).field
+    assert abs(proof.field.numpy()[0] - exact) <= proof.error_bound.numpy()[0] < 1e-6

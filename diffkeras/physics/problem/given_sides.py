@@ -200,7 +200,7 @@ class Robin(GivenSide):
     value: float | ArrayLike = 0.0
     kind = "reflecting"
     name = "robin"
-    meaning = "COEFFICIENT*(u - VALUE) flows out, COEFFICIENT [length/time]"
+    meaning = "COEFFICIENT*(u - VALUE) flows out, COEFFICIENT [length/time], VALUE 0 by default"
     LEAST: ClassVar[Mapping[str, float]] = {"coefficient": 0.0}
 
     def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:

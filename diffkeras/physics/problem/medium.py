@@ -91,7 +91,7 @@ class Medium(ShortRepr, ExplainedKeywords):
             "decay": check_node_values(
                 "decay", self.decay, 0.0, sys.float_info.max, "≥ 0 and finite"
             ),
-            "step": check_positive_values("step", self.step),
+            "step": check_positive_values("step", check_number("step", self.step)),
             "boundary": canonical_boundary(self.boundary, self._axes_of_named_sides()),
         }
         checked["dimensions"] = count_dimensions(self.dimensions, checked)
@@ -101,9 +101,9 @@ class Medium(ShortRepr, ExplainedKeywords):
         # not a field: it says how this medium was made, not what it is
         object.__setattr__(self, "states_dimensions", stated or self._has_axes)
         shapes = {np.shape(part) for part in (*self.diffusivities, self.decay)} - {()}
-        if len(shapes) > 1 or np.ndim(self.step):
+        if len(shapes) > 1:
             raise PhysicsError(
-                "step must be a number, and arrays of diffusivity and decay have one shape, not "
+                "arrays of diffusivity and decay have one shape, not "
                 + " and ".join(map(str, sorted(shapes)))
             )
         lowest, largest = zip(*map(_range_of, self.diffusivities), strict=True)

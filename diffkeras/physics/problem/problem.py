@@ -129,7 +129,11 @@ class Problem(ShortRepr):
                 )
         if len({problem.lattice for problem in problems}) != 1:
             shapes = " and ".join(sorted({str(problem.lattice) for problem in problems}))
-            raise PhysicsError(f"the problems of a batch have one lattice, not {shapes or 'none'}")
+            raise PhysicsError(
+                f"the problems of a batch have one lattice, not {shapes}"
+                if problems
+                else "a batch has at least one problem"
+            )
         made = object.__new__(BatchProblem)
         object.__setattr__(made, "_images", problems)
         return made

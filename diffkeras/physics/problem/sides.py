@@ -130,7 +130,7 @@ def _side(name: str, value: Any) -> Side:
         what = name if name == "boundary" else f"boundary {name}"
         given = "a value or a flux (FixedValue, FixedFlux, Robin)"
         if isinstance(value, Real):
-            given = f"FixedValue({value}) or FixedFlux({value})"
+            given = f"FixedValue({value}), FixedFlux({value}) or Robin"
         raise PhysicsError(
             f"{what} {value!r:.60} is unknown; choose absorbing (dirichlet), reflecting (neumann, "
             f"no-flux, zero-flux, zero-gradient, insulated) or periodic, or give {given}"
