@@ -45,7 +45,7 @@ def test_images_that_are_no_lattice_are_refused_by_shape(shape):
         ({"step": math.nan}, "not nan"),
         ({"boundary": "open"}, "'open' is unknown; choose absorbing"),
         ({"boundary": ("periodic", "open")}, "'open' is unknown"),
-        ({"boundary": {"left": 3.0}}, r"left 3.0 is unknown; .* or give FixedValue\(3.0\), FixedFlux"),
+        ({"boundary": {"left": 3.0}}, r"left 3.0 is unknown; .* FixedValue\(3.0\), FixedFlux"),
         ({"boundary": ("periodic",)}, "2 or 3 axes"),
         ({"diffusivity": np.ones((3, 4))}, r"shape \(3, 4\).*\(6, 8\)"),
         ({"decay": np.ones(8)}, r"decay must be .*\(8,\)"),
