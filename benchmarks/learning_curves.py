@@ -26,7 +26,7 @@ from benchmarks.architectures import (
 from benchmarks.phone_figures import write_pictures
 from benchmarks.tables import write_table
 from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.print_figures import PRINT_STYLE, print_axes, print_style, series_style
+from diffkeras.reporting.style import PRINT_STYLE, print_axes, print_style, series_style
 from diffkeras.workflows import generate
 
 NAMES = (

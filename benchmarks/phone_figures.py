@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
-from diffkeras.reporting.figures import STYLE, to_image
+from diffkeras.reporting.style import STYLE, to_image
 from diffkeras.system.atomic_files import write_bytes
 
 WIDTH = 3.6  # inches, of a phone's text

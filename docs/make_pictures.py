@@ -36,6 +36,7 @@ from diffkeras.evaluation.report.figures import (
 )
 from diffkeras.physics import ExampleRecipe, production_of
 from diffkeras.reporting import data_figures, figures
+from diffkeras.reporting.style import new_figure
 from diffkeras.surrogates.run_directory import Run
 
 DOCS = Path(__file__).parent
@@ -139,7 +140,7 @@ def family_picture() -> Figure:
 def boundaries_figure() -> Figure:
     """One problem under each boundary."""
     sources = dk.sample_sources(4, (64, 96), rng=np.random.default_rng(5))
-    figure = figures.new_figure(10, 6.4)
+    figure = new_figure(10, 6.4)
     for axis, boundary in zip(
         figure.subplots(2, 2).ravel(),
         ("absorbing", "reflecting", "periodic", ("periodic", "absorbing")),
@@ -171,7 +172,7 @@ def oxygen_figure() -> Figure:
     )
     names: dict[str, Any] = {}
     exec(example.partition("\n\n\nfor ")[0], names)  # without the loop that prints
-    figure = figures.new_figure(6.5, 5.4)
+    figure = new_figure(6.5, 5.4)
     axis = figure.subplots()
     picture = axis.imshow(names["oxygen"](1.25), extent=(0, 1000, 1000, 0), vmin=0, vmax=40)
     axis.set(xlabel="x [µm]", ylabel="y [µm]")
@@ -191,7 +192,7 @@ def reading_profiles() -> Figure:
     disc = dk.Sources.from_lists([256], [256], [radius], [1.0]).image((512, 512))
     fixed, production = both_readings(disc, medium)
     distance = np.arange(-100, 101)
-    figure = figures.new_figure(10, 3.6)
+    figure = new_figure(10, 3.6)
     for axis, scale in zip(figure.subplots(1, 2), ("linear", "log"), strict=True):
         axis.axvspan(-radius, radius, color="#e8e8e8", label="disc")
         axis.plot(distance, production[256, distance + 256], "-", label="production")
@@ -213,7 +214,7 @@ def reading_fields() -> Figure:
         ("production", production, "viridis", 0.0, 1.0),
         ("fixed values − production", fixed - production, "RdBu_r", -span, span),
     )
-    figure = figures.new_figure(10, 4)
+    figure = new_figure(10, 4)
     for axis, (title, field, colors, low, high) in zip(figure.subplots(1, 3), panels, strict=True):
         picture = axis.imshow(field, cmap=colors, vmin=low, vmax=high, interpolation="nearest")
         axis.set(title=title, xticks=[0, 511], yticks=[0, 511])
@@ -232,7 +233,7 @@ def draw_bounds() -> None:
 
 def bounds_figure(truth: NDArray, prediction: NDArray, certificate: dk.Certificate) -> Figure:
     """Bounds of a prediction and of its corrected field, and bounds against true errors."""
-    figure = figures.new_figure(10, 3.4)
+    figure = new_figure(10, 3.4)
     *maps, scatter = figure.subplots(1, 3)
     corrected = certificate.corrected
     shown = (

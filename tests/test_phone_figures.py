@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks import phone_figures
 from benchmarks.phone_figures import MANY, WIDTH, stack, write_pictures
-from diffkeras.reporting.figures import new_figure
+from diffkeras.reporting.style import new_figure
 
 
 def boxes(figure: Figure, panels) -> list:

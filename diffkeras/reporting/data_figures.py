@@ -13,7 +13,8 @@ from scipy.spatial import KDTree
 
 from diffkeras.physics import Example, MichaelisMenten, Problem
 from diffkeras.physics.problem.sides import sides_in_words
-from diffkeras.reporting.figures import new_axis, new_figure, outline, panel_grid, parameter_axis
+from diffkeras.reporting.figures import new_axis, outline, panel_grid, parameter_axis
+from diffkeras.reporting.style import new_figure
 
 
 def examples_figure(examples: Mapping[int, list[Example]]) -> Figure:

@@ -3,17 +3,15 @@
 import itertools
 import textwrap
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from diffkeras.errors import PhysicsError
 from diffkeras.physics import Problem
-from diffkeras.physics.problem.sides import sides_in_words
-from diffkeras.reporting.figures import new_figure, text_fault
+from diffkeras.reporting.field_words import check_unit, problem_in_words
 from diffkeras.reporting.slices import AXES, Slice, Slices, row_height, slices_of
+from diffkeras.reporting.style import new_figure
 
 SOURCES = {
     "u": "fixed values",
@@ -28,7 +26,6 @@ LABELS = {
     "γ": ("rate constant", "1/time"),
     "x": ("source value x", "{}"),
 }  # of colour bars, and their units in that of the field; others show the field
-LONGEST_UNIT = 30  # characters
 LETTERS = 14  # of the notes, that fit on an inch
 
 
@@ -46,26 +43,6 @@ def sources_of(problem: Problem) -> dict[str, NDArray]:
         if np.ndim(problem.uptake.capacity):
             arrays["v"] = np.where(rate != 0, rate, np.nan)
     return arrays
-
-
-def problem_in_words(problem: Problem) -> str:
-    """Medium, sides and uptake in one line, for a picture."""
-    medium, uptake = problem.medium, problem.uptake
-    parts = {"D": medium.diffusivity, "γ": medium.decay, "h": medium.step}
-    numbers = [f"{symbol} = {_range(part)}" for symbol, part in parts.items()]
-    words = [*numbers, sides_in_words(medium.sides)]
-    if uptake is not None:
-        law = (f"{name.replace('_', ' ')} {_range(part)}" for name, part in uptake.parts.items())
-        words.append(f"uptake with {' and '.join(law)}")
-    return ", ".join(words)
-
-
-def _range(part: Any) -> str:
-    """A number, or the smallest and the largest of an array."""
-    if isinstance(part, tuple):
-        return f"({', '.join(map(_range, part))})"
-    least, most = f"{np.min(part):g}", f"{np.max(part):g}"
-    return least if least == most else f"{least} to {most}"
 
 
 def solution_figure(
@@ -189,17 +166,3 @@ def _label(name: str, in_nodes: bool, unit: str | None) -> str:
 def _place(part: "Slice", step: float, unit: str | None) -> str:
     """Where a slice is, as a length."""
     return f"{AXES[part.axis]} = {part.number * step:g}{f' {unit}' if unit else ''}"
-
-
-def check_unit(unit: Any) -> None:
-    """Raise a PhysicsError for a unit that is no text, or a text that can't be drawn."""
-    if unit is None:
-        return
-    if not isinstance(unit, str):
-        raise PhysicsError(f"the unit is a text, such as 'µm', not {unit!r:.60}")
-    if not unit.strip() or len(unit) > LONGEST_UNIT or not unit.isprintable():
-        raise PhysicsError(
-            f"a unit has 1 to {LONGEST_UNIT} characters that can be printed, not {unit!r:.60}"
-        )
-    if fault := text_fault(unit):
-        raise PhysicsError(f"the unit {unit!r:.60} {fault}")

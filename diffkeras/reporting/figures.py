@@ -3,20 +3,16 @@
 They don't use pyplot, so drawing keeps no global state and needs no display.
 """
 
-import io
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.mathtext import MathTextParser
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
+
+from diffkeras.reporting.style import new_figure
 
 Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
 
@@ -26,40 +22,6 @@ ACROSS = 3  # panels of a grid
 MOST_DECADES = 7  # of an axis, that are labelled
 TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7))  # of each decade, ever closer
 POINTS = 512  # along a side, of which outlines are drawn
-STYLE: Any = {
-    "font.size": 12,  # at the width of a page, 10 inches shrink to 7.5: 9 pt
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 12,
-    "legend.frameon": False,
-}
-
-
-def text_fault(text: str) -> str | None:
-    """Why a text, perhaps with a formula between dollar signs, can't be drawn; None if it can."""
-    families = matplotlib.rcParams["font.family"]
-    fonts = [get_font(findfont(FontProperties(family=[family]))) for family in families]
-    for letter in text:
-        if not any(font.get_char_index(ord(letter)) for font in fonts):
-            return (
-                f"holds {letter!r}, which the font {fonts[0].family_name} doesn't have; choose "
-                'another font by matplotlib.rcParams["font.family"], or other letters'
-            )
-    try:
-        if is_math_text(text):
-            MathTextParser("path").parse(text)
-    except ValueError as error:
-        reason = " ".join(str(error).split())
-        return f"holds a formula that can't be drawn: {reason}; write a dollar sign as \\$"
-    return None
-
-
-def new_figure(width: float, height: float, style: Any = STYLE) -> Figure:
-    """An empty figure [inches] in a style."""
-    with matplotlib.rc_context(style):
-        figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def new_axis(width: float = 6.5, height: float = 4.0, **settings: Any) -> tuple[Figure, Axes]:
@@ -95,30 +57,6 @@ def panel_grid(
     for axis in grid.flat[number:]:
         axis.set_axis_off()
     return figure, grid
-
-
-# without dates, so that the same figure is the same file
-METADATA: dict[str, dict[str, str | None]] = {
-    "png": {"Software": "diffkeras"},
-    "pdf": {"Creator": "diffkeras", "CreationDate": None},
-    "svg": {"Creator": "diffkeras", "Date": None},
-}
-
-
-def to_png(figure: Figure, dpi: int = 120) -> bytes:
-    """The figure as a PNG image."""
-    return to_image(figure, "png", dpi)
-
-
-def to_image(figure: Figure, kind: str, dpi: int = 120, style: Any = STYLE) -> bytes:
-    """The figure as a file of a kind in `METADATA`; the same file whenever it is the same figure.
-
-    Matplotlib draws by the style that is set then, so it should be that of `new_figure`.
-    """
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({**style, "svg.hashsalt": "diffkeras"}):
-        figure.savefig(buffer, format=kind, dpi=dpi, metadata=METADATA[kind])
-    return buffer.getvalue()
 
 
 def case_figure(cases: Sequence[Case]) -> Figure:

@@ -1,6 +1,5 @@
 """A question to a study, and its answer as a table and a figure; groups of a study's rows."""
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from diffkeras.reporting.print_figures import print_style, print_svg
+from diffkeras.reporting.style import print_style, print_svg
 from diffkeras.studies.study_data import StudyData
 
 
@@ -19,26 +18,22 @@ class Analysis:
     Attributes:
         name: of `tables/NAME.csv` and of `figures/NAME.svg` and `.png`.
         title: heading in the report.
+        explains: what the table and the figure show, which statistic it is and where it comes from,
+            in a few sentences for a reader who knows statistics but not diffkeras.
         applies: whether a study varies what the question is about.
-        table: the answer. Raises `TooFewRunsError`. Its docstring is shown in the report: what the
-            table and the figure show, which statistic it is and where it comes from, in a few
-            sentences for a reader who knows statistics but not diffkeras.
+        table: the answer. Raises `TooFewRunsError`.
         figure: drawn from the table and the data; the examples of the data may be None.
     """
 
     name: str
     title: str
+    explains: str
     applies: Callable[[StudyData], bool]
     table: Callable[[StudyData], pd.DataFrame]
     figure: Callable[[pd.DataFrame, StudyData], Figure]
 
-    @property
-    def explanation(self) -> str:
-        """The docstring of the table, in one line."""
-        return " ".join((inspect.getdoc(self.table) or "").split())
-
     def draw(self, table: pd.DataFrame, data: StudyData) -> bytes:
-        """The figure as SVG, in the style of `diffkeras.reporting.print_figures`."""
+        """The figure as SVG, in the style of `diffkeras.reporting.style`."""
         with print_style():
             return print_svg(self.figure(table, data))
 

@@ -10,7 +10,7 @@ from pydantic import Field, Strict, field_validator, model_validator
 from diffkeras.config import Name, Section, is_section, settings
 from diffkeras.config.types import Seed
 from diffkeras.evaluation.worst_cases.config import WorstCasesConfig
-from diffkeras.reporting.figures import text_fault
+from diffkeras.reporting.style import text_fault
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.study_data import DRAW, SEED
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.print_figures import print_axes
+from diffkeras.reporting.style import print_axes
 from diffkeras.representation.regions import REGIONS
 from diffkeras.studies.study_data import ALL, REGION_ERRORS, StudyData
 

@@ -144,7 +144,7 @@ def _answer(analysis: Analysis, table: pd.DataFrame | None, refusal: str) -> dic
     return {
         "name": analysis.name,
         "title": analysis.title,
-        "explanation": analysis.explanation,
+        "explanation": analysis.explains,
         "refusal": refusal,
         "table": shown,
         "folded": shown is not None and len(shown.rows) > LONGEST_TABLE,

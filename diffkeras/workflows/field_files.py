@@ -127,7 +127,7 @@ def described(field: NDArray, path: Path, dimensions: int = 2) -> str:
 def check_plot(files: FieldFiles, problem: Problem) -> None:
     """Raise an error for a picture of a problem that can't be drawn, before the work."""
     if files.plot:
-        from diffkeras.reporting.fields import check_unit
+        from diffkeras.reporting.field_words import check_unit
         from diffkeras.reporting.slices import chosen_slices
 
         check_unit(files.unit)
@@ -141,7 +141,7 @@ def write_plot(
 ) -> None:
     """Write the picture of a problem's sources and its field, as for `solution_figure`."""
     from diffkeras.reporting.fields import solution_figure
-    from diffkeras.reporting.figures import to_image
+    from diffkeras.reporting.style import to_image
 
     assert files.plot is not None
     figure = solution_figure(

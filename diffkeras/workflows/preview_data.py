@@ -19,8 +19,8 @@ from diffkeras.reporting.data_figures import (
     tissue_figure,
     values_figure,
 )
-from diffkeras.reporting.figures import to_png
 from diffkeras.reporting.html import Table, number, write_report
+from diffkeras.reporting.style import to_png
 from diffkeras.representation.regions import REGIONS, region_mask
 from diffkeras.system.atomic_files import check_file
 

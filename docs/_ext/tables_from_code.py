@@ -166,7 +166,7 @@ class AnalysisReference(SphinxDirective):
             name = nodes.literal(analysis.name, analysis.name)
             term = nodes.term()
             term += [nodes.Text(f"{analysis.title} ("), name, nodes.Text(")")]
-            text = self.parse_text_to_nodes(analysis.explanation)
+            text = self.parse_text_to_nodes(analysis.explains)
             item += [term, nodes.definition("", *text)]
             found += item
         return [found]

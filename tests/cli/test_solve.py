@@ -192,7 +192,7 @@ def test_cells_take_up(diffkeras, refused, discs, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "diffkeras.reporting.fields.field_figure", lambda *parts, **_: captions.append(parts[-1])
     )
-    monkeypatch.setattr("diffkeras.reporting.figures.to_image", lambda *_: b"")
+    monkeypatch.setattr("diffkeras.reporting.style.to_image", lambda *_: b"")
     output, cells = tmp_path / "field.npy", tmp_path / "cells.npy"
     uptake = np.where(np.random.default_rng(0).random((24, 32)) < 0.3, 0.2, 0.0)
     np.save(cells, uptake)

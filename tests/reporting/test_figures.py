@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 
 import diffkeras as dk
-from diffkeras.reporting.fields import field_figure, problem_in_words
-from diffkeras.reporting.figures import METADATA, new_axis, to_image
+from diffkeras.reporting.field_words import problem_in_words
+from diffkeras.reporting.fields import field_figure
+from diffkeras.reporting.figures import new_axis
 from diffkeras.reporting.slices import chosen_slices
+from diffkeras.reporting.style import METADATA, to_image
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from diffkeras.reporting.figures import new_axis, to_png
+from diffkeras.reporting.figures import new_axis
 from diffkeras.reporting.labels import label_lines, label_points, place_apart
+from diffkeras.reporting.style import to_png
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from diffkeras.reporting.print_figures import print_axes
+from diffkeras.reporting.style import print_axes
 from diffkeras.studies.drawing import baseline_errors, draw_lines, scale_error_axis
 from diffkeras.studies.study_data import StudyData
 from tests.helpers.synthetic_study import synthetic_study

@@ -37,11 +37,10 @@ class Written(NamedTuple):
 
 
 def _never(data: StudyData) -> pd.DataFrame:
-    """It is about spread."""
     raise TooFewRunsError("a spread needs 3 seeds, and there are 2")
 
 
-REFUSED = Analysis("spread", "Spread", lambda _: True, _never, None)  # type: ignore[arg-type]
+REFUSED = Analysis("spread", "Spread", "About spread.", lambda _: True, _never, None)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -97,7 +96,7 @@ def test_the_report_needs_no_other_file_and_names_everything(files):
     for words in (
         files.study.question,
         "Equal steps: every run trains for 400 steps",
-        "It is about spread.",
+        "About spread.",
         "a spread needs 3 seeds, and there are 2",
         "the loss is &lt;NaN&gt;",
         "<td>superposition</td>",

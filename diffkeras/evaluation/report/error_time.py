@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from diffkeras.reporting.figures import log_ticks, new_figure
+from diffkeras.reporting.figures import log_ticks
 from diffkeras.reporting.labels import label_points
+from diffkeras.reporting.style import new_figure
 
 CLASSICAL, LEARNED, FRONT = "#1f5a80", "#c25510", "#9aa5ad"
 FEW = 10  # methods

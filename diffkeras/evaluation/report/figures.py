@@ -19,15 +19,9 @@ from diffkeras.evaluation.methods.subject import Subject
 from diffkeras.evaluation.methods.table import EXACT, SET, SOURCES_SET, SURROGATE
 from diffkeras.evaluation.report.cases import draw_cases
 from diffkeras.evaluation.report.error_time import Point, error_time_figure
-from diffkeras.reporting.figures import (
-    ROUNDING,
-    log_ticks,
-    new_axis,
-    new_figure,
-    panel_grid,
-    parameter_axis,
-)
+from diffkeras.reporting.figures import ROUNDING, log_ticks, new_axis, panel_grid, parameter_axis
 from diffkeras.reporting.labels import label_lines
+from diffkeras.reporting.style import new_figure
 
 LENGTH_BINS = 10
 DISTINCT = 0.01  # relative difference up to which two curves are one

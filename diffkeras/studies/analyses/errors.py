@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.print_figures import print_axes, series_style
+from diffkeras.reporting.style import print_axes, series_style
 from diffkeras.studies.analysis import Analysis, grouped
 from diffkeras.studies.drawing import (
     STYLE,
@@ -40,13 +40,7 @@ def summarise(runs: pd.DataFrame, keys: list[str], error: str) -> pd.DataFrame:
 
 
 def _table(data: StudyData) -> pd.DataFrame:
-    """Mean absolute errors over all nodes of a region in all test images, on the linear scale.
-
-    The relative L2 error is a mean over the images, and the maximum error the largest of all. Dots
-    are means over seeds; bars and bands are the range from the smallest to the largest, which is no
-    confidence interval. The figure is about the main test set. Dotted lines are methods without a
-    network on the same images; those far off the axes are only in the table of baselines.
-    """
+    """Mean absolute errors over all nodes of a region in all test images, on the linear scale."""
     overall = data.runs[data.runs["sources"] == ALL]
     keys = [*data.settings(), SIZE, "test_set", "error"]
     parts = []
@@ -119,11 +113,7 @@ def _draw_range(
 
 
 def _count_table(data: StudyData) -> pd.DataFrame:
-    """Mean absolute error over the whole lattice for test images with each number of sources.
-
-    Lines are means over seeds, bands the range; where sizes vary, of the largest. Dotted lines are
-    methods without a network on the same images, where they lie within the axes.
-    """
+    """Mean absolute error over the whole lattice for test images with each number of sources."""
     single = data.runs[data.runs["sources"] != ALL]
     keys = [*data.settings(), SIZE, "test_set", "sources"]
     return summarise(single, keys, "mae").astype({"sources": int})
@@ -165,6 +155,14 @@ def _draw_baselines(axis: Axes, data: StudyData) -> None:
 IN_REGIONS = Analysis(
     name="errors",
     title="Errors in each region",
+    explains=(
+        "Mean absolute errors over all nodes of a region in all test images, on the linear scale. "
+        "The relative L2 error is a mean over the images, and the maximum error the largest of "
+        "all. Dots are means over seeds; bars and bands are the range from the smallest to the "
+        "largest, which is no confidence interval. The figure is about the main test set. Dotted "
+        "lines are methods without a network on the same images; those far off the axes are only "
+        "in the table of baselines."
+    ),
     applies=lambda data: True,
     table=_table,
     figure=_figure,
@@ -172,6 +170,11 @@ IN_REGIONS = Analysis(
 BY_COUNT = Analysis(
     name="source_counts",
     title="Error against the number of sources",
+    explains=(
+        "Mean absolute error over the whole lattice for test images with each number of sources. "
+        "Lines are means over seeds, bands the range; where sizes vary, of the largest. Dotted "
+        "lines are methods without a network on the same images, where they lie within the axes."
+    ),
     applies=lambda data: data.runs["sources"].nunique() > 2,
     table=_count_table,
     figure=_count_figure,

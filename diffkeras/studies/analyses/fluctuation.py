@@ -13,7 +13,7 @@ from statsmodels.formula.api import glm
 from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
 from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.print_figures import PALETTE
+from diffkeras.reporting.style import PALETTE
 from diffkeras.studies.analysis import Analysis, grouped, rows_of
 from diffkeras.studies.drawing import region_panels
 from diffkeras.studies.study_data import (
@@ -33,25 +33,7 @@ TAILS = (0.975, 0.025)
 
 
 def table(data: StudyData, regions: Collection[str] = tuple(REGION_ERRORS)) -> pd.DataFrame:
-    """The standard deviation over seeds against the number of training examples, per region.
-
-    Seeds change the initial weights and the order of the minibatches. relative is the standard
-    deviation of ln error, which for a small one is the standard deviation divided by the error;
-    absolute is that of the error itself. If the error falls with the size and the relative one
-    stays the same, the absolute one falls too, so the relative one shows whether training becomes
-    more repeatable than a smaller error alone explains. low and high are 95 % limits from the χ²
-    distribution, for normally distributed (ln) errors. Three seeds say little, so the rows all pool
-    the variances within the settings. The same seeds are used for all settings and one may be
-    better for all of them, so df is smaller there than the sum of the settings' by the design
-    effect of their correlation (Kish 1965). Draws of the examples that share their seeds count by
-    theirs. exponent is q in sd ~ N^q, from a gamma regression of
-    the variances on ln N with an intercept for each setting (McCullagh and Nelder 1989; Aitkin
-    1987); it is negative where the fluctuation falls, and the fall is beyond chance where its 95 %
-    limits are both negative. What another choice of training examples would change is not part of
-    it: runs are compared with those of the same examples. Only where each draw of the examples has
-    one seed of its own are the runs of several draws compared, and the standard deviation is that
-    over draws and seeds together.
-    """
+    """The standard deviation over seeds against the number of training examples, per region."""
     names = data.settings(without=SIZE_KEYS)
     rows = data.regions
     rows = rows[rows["region"].isin(regions)]
@@ -207,6 +189,26 @@ def _draw(axis: Axes, rows: pd.DataFrame) -> None:
 ANALYSIS = Analysis(
     name="fluctuation",
     title="Fluctuation over seeds",
+    explains=(
+        "The standard deviation over seeds against the number of training examples, per region. "
+        "Seeds change the initial weights and the order of the minibatches. relative is the "
+        "standard deviation of ln error, which for a small one is the standard deviation divided "
+        "by the error; absolute is that of the error itself. If the error falls with the size and "
+        "the relative one stays the same, the absolute one falls too, so the relative one shows "
+        "whether training becomes more repeatable than a smaller error alone explains. low and "
+        "high are 95 % limits from the χ² distribution, for normally distributed (ln) errors. "
+        "Three seeds say little, so the rows all pool the variances within the settings. The same "
+        "seeds are used for all settings and one may be better for all of them, so df is smaller "
+        "there than the sum of the settings' by the design effect of their correlation (Kish "
+        "1965). Draws of the examples that share their seeds count by theirs. exponent is q in sd "
+        "~ N^q, from a gamma regression of the variances on ln N with an intercept for each "
+        "setting (McCullagh and Nelder 1989; Aitkin 1987); it is negative where the fluctuation "
+        "falls, and the fall is beyond chance where its 95 % limits are both negative. What "
+        "another choice of training examples would change is not part of it: runs are compared "
+        "with those of the same examples. Only where each draw of the examples has one seed of "
+        "its own are the runs of several draws compared, and the standard deviation is that over "
+        "draws and seeds together."
+    ),
     # runs that share one of two seeds are not independent
     applies=lambda data: data.size_varies and len(data.seeds) == 1,
     table=table,

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.print_figures import PALETTE
+from diffkeras.reporting.style import PALETTE
 from diffkeras.studies.analysis import Analysis, rows_of_first
 from diffkeras.studies.drawing import baseline_errors, draw_lines, in_lines, region_panels
 from diffkeras.studies.statistics.comparison import (
@@ -55,26 +55,7 @@ def reference_loss(data: StudyData, loss: str = "") -> str:
 
 
 def table(data: StudyData) -> pd.DataFrame:
-    """Each loss against a reference, which the column names.
-
-    Of a loss with a weight, the reference is the same error without it, so that the ratio is what
-    the weight does; of others, or if the study has no such loss, the plain absolute error, or the
-    study's first loss.
-    On the same test images and with the same seeds. The error of a region is the mean over images
-    of each image's mean absolute error there; images without nodes of the region are left out.
-    `ratio` is the geometric mean over seeds of (mean error with the loss) / (mean error with the
-    reference): below 1 the loss is better. `low` and `high` are its 95 % interval for other seeds
-    and other images: of Student's t, with the variance of both to first order, and degrees of
-    freedom by Satterthwaite (1946). Few seeds make it wide. `p` is the two-sided p-value of
-    Wilcoxon's signed-rank test of the images' errors, averaged over the seeds; `p_holm` is
-    corrected by Holm's method for all rows of the table. This test is about other images, for the
-    runs that were trained; what other seeds would give is shown by the intervals and by
-    `seeds_agree`, the number of seeds whose own ratio lies on the same side of 1. `rank_biserial`
-    is the effect size of the test: 1 if the loss is worse on every image, −1 if it is better on
-    every image. Cells are empty below 2 common seeds or 10 images. The figure shows the largest
-    size. Circles are full where p_holm < 0.05 and the interval excludes 1. Dotted lines are
-    baselines within the axes.
-    """
+    """Each loss against a reference, which the column names."""
     settings = [SIZE, *data.settings(without=(LOSS, *SIZE_KEYS))]
     rows = []
     for region, error in REGION_ERRORS.items():
@@ -143,6 +124,26 @@ def _draw_ratios(axis: Axes, rows: pd.DataFrame) -> None:
 ANALYSIS = Analysis(
     name="loss_comparisons",
     title="Losses against each other on the same test images",
+    explains=(
+        "Each loss against a reference, which the column names. Of a loss with a weight, the "
+        "reference is the same error without it, so that the ratio is what the weight does; of "
+        "others, or if the study has no such loss, the plain absolute error, or the study's first "
+        "loss. On the same test images and with the same seeds. The error of a region is the mean "
+        "over images of each image's mean absolute error there; images without nodes of the "
+        "region are left out. `ratio` is the geometric mean over seeds of (mean error with the "
+        "loss) / (mean error with the reference): below 1 the loss is better. `low` and `high` "
+        "are its 95 % interval for other seeds and other images: of Student's t, with the "
+        "variance of both to first order, and degrees of freedom by Satterthwaite (1946). Few "
+        "seeds make it wide. `p` is the two-sided p-value of Wilcoxon's signed-rank test of the "
+        "images' errors, averaged over the seeds; `p_holm` is corrected by Holm's method for all "
+        "rows of the table. This test is about other images, for the runs that were trained; what "
+        "other seeds would give is shown by the intervals and by `seeds_agree`, the number of "
+        "seeds whose own ratio lies on the same side of 1. `rank_biserial` is the effect size of "
+        "the test: 1 if the loss is worse on every image, −1 if it is better on every image. "
+        "Cells are empty below 2 common seeds or 10 images. The figure shows the largest size. "
+        "Circles are full where p_holm < 0.05 and the interval excludes 1. Dotted lines are "
+        "baselines within the axes."
+    ),
     applies=lambda data: data.varies(LOSS),
     table=table,
     figure=figure,

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from scipy.special import expit
 
 from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.print_figures import PALETTE
+from diffkeras.reporting.style import PALETTE
 from diffkeras.studies.analysis import Analysis, grouped, rows_of
 from diffkeras.studies.drawing import baseline_errors, draw_lines, legend_above, region_panels
 from diffkeras.studies.statistics.comparison import PERCENTILES
@@ -29,25 +29,7 @@ CLEAR = 2.0  # a smaller difference of AICc says nothing (Burnham and Anderson 2
 
 
 def table(data: StudyData) -> pd.DataFrame:
-    """Two laws for the error E against the number N of training examples, in each region.
-
-    E = a − b ln N, as the paper finds, and a power law with a floor, E = floor + factor ·
-    N^(−exponent) (columns log_… and power_…). Both are fitted to ln E of all runs of a setting by
-    least squares, because seeds change the error by a factor; neither may increase with N.
-    aicc_difference is the AICc of the logarithm minus that of the power law (Akaike's criterion for
-    small samples, Hurvich and Tsai 1989): below 0 the logarithm is better, above 0 the power law. A
-    difference of less than 2 decides nothing, and the column better says neither (Burnham and
-    Anderson 2002, section 2.6). The power law has one parameter more, so the logarithm is ahead by
-    2 to 5 where both fit equally well. log_weight is the Akaike weight of the logarithm. The better
-    law can still be wrong: …_lack_of_fit_p is the p of an F test of the mean ln errors of the sizes
-    against the fit; below 0.05 the law misses them by more than the scatter over seeds. Intervals
-    (_low, _high) are 95 % percentile intervals of 1000 bootstrap resamples of the runs within each
-    size; if that of aicc_difference contains 0, other seeds could have reversed the comparison.
-    They contain the scatter over seeds. They contain that of another choice of examples only if
-    examples were drawn several times (data.seed), each time with seeds of its own: then each draw
-    counts as one run, with its mean over the seeds. If draws share their seeds, each seed counts as
-    one run, with its mean over the draws. The figure shows the first setting.
-    """
+    """Two laws for the error E against the number N of training examples, in each region."""
     names = [*data.settings(without=SIZE_KEYS), "region"]
     rows: list[dict[str, Any]] = []
     for setting, runs in grouped(data.regions, names):
@@ -132,6 +114,27 @@ def _draw_fits(axis: Axes, row: dict[Any, Any]) -> None:
 ANALYSIS = Analysis(
     name="size_laws",
     title="Logarithm or power law",
+    explains=(
+        "Two laws for the error E against the number N of training examples, in each region. E = "
+        "a − b ln N, as the paper finds, and a power law with a floor, E = floor + factor · "
+        "N^(−exponent) (columns log_… and power_…). Both are fitted to ln E of all runs of a "
+        "setting by least squares, because seeds change the error by a factor; neither may "
+        "increase with N. aicc_difference is the AICc of the logarithm minus that of the power "
+        "law (Akaike's criterion for small samples, Hurvich and Tsai 1989): below 0 the logarithm "
+        "is better, above 0 the power law. A difference of less than 2 decides nothing, and the "
+        "column better says neither (Burnham and Anderson 2002, section 2.6). The power law has "
+        "one parameter more, so the logarithm is ahead by 2 to 5 where both fit equally well. "
+        "log_weight is the Akaike weight of the logarithm. The better law can still be wrong: "
+        "…_lack_of_fit_p is the p of an F test of the mean ln errors of the sizes against the "
+        "fit; below 0.05 the law misses them by more than the scatter over seeds. Intervals "
+        "(_low, _high) are 95 % percentile intervals of 1000 bootstrap resamples of the runs "
+        "within each size; if that of aicc_difference contains 0, other seeds could have reversed "
+        "the comparison. They contain the scatter over seeds. They contain that of another choice "
+        "of examples only if examples were drawn several times (data.seed), each time with seeds "
+        "of its own: then each draw counts as one run, with its mean over the seeds. If draws "
+        "share their seeds, each seed counts as one run, with its mean over the draws. The figure "
+        "shows the first setting."
+    ),
     applies=lambda data: data.size_varies,
     table=table,
     figure=figure,

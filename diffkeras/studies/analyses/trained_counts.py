@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 
 from diffkeras.config import parse_counts
 from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.print_figures import PAGE, PALETTE, print_axes, series_style
+from diffkeras.reporting.style import PAGE, PALETTE, print_axes, series_style
 from diffkeras.studies.analysis import Analysis
 from diffkeras.studies.drawing import baseline_errors, legend_above
 from diffkeras.studies.statistics.comparison import (
@@ -57,20 +57,7 @@ def _trainings(data: StudyData, errors: ImageErrors) -> tuple[dict[str, pd.Serie
 
 
 def _table(data: StudyData) -> pd.DataFrame:
-    """The lattice MAE of each training on test images of each number of sources.
-
-    The mean over seeds, with the smallest and largest of a seed. `rank` 1 is the best training for
-    that number of sources. `ratio_to_best` is the geometric mean over seeds of (error / error of
-    the best one). ratio_low and ratio_high are its 95 % interval for other seeds and other images:
-    of Student's t, with the variance of both to first order, and degrees of freedom by
-    Satterthwaite (1946). Few seeds make it wide. As the best one is chosen by these images, its
-    lead is somewhat too large. `p` is of Wilcoxon's signed-rank test of the runner-up against the
-    best one on the same images, averaged over seeds. Such a two-sided test needs no correction for
-    the choice of the two (Gutmann and Maymin 1987; Hung and Fithian 2019); p_holm is corrected by
-    Holm's method for the numbers of sources. The test is about other images for the runs that were
-    trained, the interval about other seeds, too. The heat map frames the best training of each
-    column; the rows below the white line are methods without a network.
-    """
+    """The lattice MAE of each training on test images of each number of sources."""
     errors = ImageErrors.of(data)
     groups, trained = _trainings(data, errors)
     rows = []
@@ -136,18 +123,7 @@ def _write_numbers(axis: Axes, errors: np.ndarray, shades: np.ndarray) -> None:
 
 
 def _neighbour_table(data: StudyData) -> pd.DataFrame:
-    """Surrogates that were trained on images of n sources only, tested on n − 1 and n + 1.
-
-    `ratio` is the lattice MAE there over that on n sources (geometric mean over seeds). As images
-    with more sources have larger errors with any training, it is not 1 even for a surrogate that
-    generalises perfectly. `specialist_ratio` therefore compares, on the same images, with the
-    surrogate that was trained on exactly their number: what it costs to use the neighbour's. low
-    and high (specialist_low, specialist_high) are 95 % intervals for other seeds and other images:
-    of Student's t, with the variance of both to first order, and degrees of freedom by
-    Satterthwaite (1946). `p` is of Wilcoxon's signed-rank test against that surrogate on the
-    images, averaged over seeds; `p_holm` is corrected by Holm's method for all rows. Cells are
-    empty where no surrogate was trained on that number.
-    """
+    """Surrogates that were trained on images of n sources only, tested on n − 1 and n + 1."""
     errors = ImageErrors.of(data)
     groups, trained = _trainings(data, errors)
     counts = {label: parse_counts(text) for label, text in trained.items()}
@@ -222,6 +198,21 @@ def _draw_neighbours(axis: Axes, table: pd.DataFrame, prefix: str) -> None:
 TRAINED_COUNTS = Analysis(
     name="trained_counts",
     title="Trained on and tested on numbers of sources",
+    explains=(
+        "The lattice MAE of each training on test images of each number of sources. The mean over "
+        "seeds, with the smallest and largest of a seed. `rank` 1 is the best training for that "
+        "number of sources. `ratio_to_best` is the geometric mean over seeds of (error / error of "
+        "the best one). ratio_low and ratio_high are its 95 % interval for other seeds and other "
+        "images: of Student's t, with the variance of both to first order, and degrees of freedom "
+        "by Satterthwaite (1946). Few seeds make it wide. As the best one is chosen by these "
+        "images, its lead is somewhat too large. `p` is of Wilcoxon's signed-rank test of the "
+        "runner-up against the best one on the same images, averaged over seeds. Such a two-sided "
+        "test needs no correction for the choice of the two (Gutmann and Maymin 1987; Hung and "
+        "Fithian 2019); p_holm is corrected by Holm's method for the numbers of sources. The test "
+        "is about other images for the runs that were trained, the interval about other seeds, "
+        "too. The heat map frames the best training of each column; the rows below the white line "
+        "are methods without a network."
+    ),
     applies=lambda data: data.varies(TRAINED_SOURCES),
     table=_table,
     figure=_figure,
@@ -229,6 +220,19 @@ TRAINED_COUNTS = Analysis(
 NEIGHBOUR_COUNTS = Analysis(
     name="neighbour_counts",
     title="Surrogates of n sources on n − 1 and n + 1",
+    explains=(
+        "Surrogates that were trained on images of n sources only, tested on n − 1 and n + 1. "
+        "`ratio` is the lattice MAE there over that on n sources (geometric mean over seeds). As "
+        "images with more sources have larger errors with any training, it is not 1 even for a "
+        "surrogate that generalises perfectly. `specialist_ratio` therefore compares, on the same "
+        "images, with the surrogate that was trained on exactly their number: what it costs to "
+        "use the neighbour's. low and high (specialist_low, specialist_high) are 95 % intervals "
+        "for other seeds and other images: of Student's t, with the variance of both to first "
+        "order, and degrees of freedom by Satterthwaite (1946). `p` is of Wilcoxon's signed-rank "
+        "test against that surrogate on the images, averaged over seeds; `p_holm` is corrected by "
+        "Holm's method for all rows. Cells are empty where no surrogate was trained on that "
+        "number."
+    ),
     applies=lambda data: (
         data.varies(TRAINED_SOURCES)
         and any(len(parse_counts(text)) == 1 for text in data.runs[TRAINED_SOURCES])

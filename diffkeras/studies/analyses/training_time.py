@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 from statsmodels.formula.api import ols
 
-from diffkeras.reporting.print_figures import print_axes, series_style
+from diffkeras.reporting.style import print_axes, series_style
 from diffkeras.studies.analysis import Analysis, grouped, rows_of
 from diffkeras.studies.study_data import (
     SIZE,
@@ -41,23 +41,7 @@ def applies(data: StudyData) -> bool:
 
 
 def table(data: StudyData) -> pd.DataFrame:
-    """The time of the training steps (validation not counted) against the number of examples.
-
-    For runs with the same number of epochs. The line is fitted by ordinary least squares.
-    seconds_per_example is its slope, over all epochs. start_seconds is its intercept: what a run
-    costs at any size, above all the tracing of the graph in the first step. exponent is the slope
-    of ln seconds against ln size, which would be 1 without start_seconds and is smaller with it. 95
-    % limits (_low, _high) are from HC3 standard errors (MacKinnon and White 1985), since longer
-    times scatter more. curvature_p tests linearity: it is the p of a term in N² added to the line.
-    largest_residual is the largest distance of a run from the line, relative to the line.
-    lack_of_fit_p is the p of an F test of the sizes' mean times against the line, with the scatter
-    within sizes as the yardstick (Draper and Smith 1998, section 2.1): below 0.05 the line misses
-    them by more than repeated runs scatter. farthest_size is the size whose mean time lies farthest
-    from the line, relative to it; deviation is how far, with a 95 % interval from the scatter of ln
-    times within all sizes (Student's t), in which the line counts as known. An
-    incomplete last minibatch is a step too, so tiny training sets take a little longer than their
-    size says. Times are those of the machine that the report names, with what else it did.
-    """
+    """The time of the training steps (validation not counted) against the number of examples."""
     known = data.overall.dropna(subset=[SECONDS])
     rows = []
     for setting, runs in grouped(known, data.settings(without=SIZE_KEYS)):
@@ -134,6 +118,24 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
 ANALYSIS = Analysis(
     name="training_time",
     title="Training time",
+    explains=(
+        "The time of the training steps (validation not counted) against the number of examples. "
+        "For runs with the same number of epochs. The line is fitted by ordinary least squares. "
+        "seconds_per_example is its slope, over all epochs. start_seconds is its intercept: what "
+        "a run costs at any size, above all the tracing of the graph in the first step. exponent "
+        "is the slope of ln seconds against ln size, which would be 1 without start_seconds and "
+        "is smaller with it. 95 % limits (_low, _high) are from HC3 standard errors (MacKinnon "
+        "and White 1985), since longer times scatter more. curvature_p tests linearity: it is the "
+        "p of a term in N² added to the line. largest_residual is the largest distance of a run "
+        "from the line, relative to the line. lack_of_fit_p is the p of an F test of the sizes' "
+        "mean times against the line, with the scatter within sizes as the yardstick (Draper and "
+        "Smith 1998, section 2.1): below 0.05 the line misses them by more than repeated runs "
+        "scatter. farthest_size is the size whose mean time lies farthest from the line, relative "
+        "to it; deviation is how far, with a 95 % interval from the scatter of ln times within "
+        "all sizes (Student's t), in which the line counts as known. An incomplete last minibatch "
+        "is a step too, so tiny training sets take a little longer than their size says. Times "
+        "are those of the machine that the report names, with what else it did."
+    ),
     applies=applies,
     table=table,
     figure=figure,

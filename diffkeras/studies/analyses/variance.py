@@ -11,7 +11,7 @@ from scipy.special import chndtr, chndtrinc
 from scipy.stats import chi2
 from scipy.stats import f as f_distribution
 
-from diffkeras.reporting.print_figures import print_axes, series_style
+from diffkeras.reporting.style import print_axes, series_style
 from diffkeras.studies.analysis import Analysis, rows_of
 from diffkeras.studies.drawing import REGION_TITLES
 from diffkeras.studies.statistics.comparison import PERCENTILES
@@ -45,24 +45,7 @@ def _factors(data: StudyData) -> list[str]:
 
 
 def table(data: StudyData) -> pd.DataFrame:
-    """How much each varied setting, the interactions and the seed explain of ln error, per region.
-
-    An analysis of variance of all complete combinations, in which order does not matter. The
-    logarithm is taken because settings change the error by factors. share is ω² (Hays 1963; Olejnik
-    and Algina 2003), which unlike eta_squared does not grow with the number of settings by chance
-    alone; negative estimates are 0. The rows up to seed add up to 1, and seed is all that differs
-    between runs of the same setting. The same seeds are used for all settings, so they are blocks:
-    the rows 'the same in all cells' are the part of seed by which one seed is better than another
-    for all settings, and F and p test all rows against the residual. low and high are a 95 %
-    generalized interval (Weerahandi 1993), which assumes that the residuals of ln error are normal
-    and scatter equally for all settings. If examples were drawn several times for each size
-    (data.seed), which draw it is explains a part too. If draws share their seeds, 'the same in all
-    draws' is what a seed does in one setting with all draws. F and p then test the size against the
-    larger mean square of these two, and the loss against the latter. If each draw has one seed of
-    its own, the two can't be told apart: the row 'draw and seed' is in place of seed, and the size
-    is tested against the part of it that is the same for all settings of a size. The shares belong
-    to the values and seeds that this study chose: a wider range of sizes would have a larger share.
-    """
+    """How much each varied setting, interaction and the seed explain of ln error, per region."""
     rows = data.regions
     return pd.concat([of_region(data, rows, region) for region in REGION_ERRORS], ignore_index=True)
 
@@ -239,6 +222,26 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
 ANALYSIS = Analysis(
     name="variance",
     title="What the error depends on most",
+    explains=(
+        "How much each varied setting, the interactions and the seed explain of ln error, per "
+        "region. An analysis of variance of all complete combinations, in which order does not "
+        "matter. The logarithm is taken because settings change the error by factors. share is ω² "
+        "(Hays 1963; Olejnik and Algina 2003), which unlike eta_squared does not grow with the "
+        "number of settings by chance alone; negative estimates are 0. The rows up to seed add up "
+        "to 1, and seed is all that differs between runs of the same setting. The same seeds are "
+        "used for all settings, so they are blocks: the rows 'the same in all cells' are the part "
+        "of seed by which one seed is better than another for all settings, and F and p test all "
+        "rows against the residual. low and high are a 95 % generalized interval (Weerahandi "
+        "1993), which assumes that the residuals of ln error are normal and scatter equally for "
+        "all settings. If examples were drawn several times for each size (data.seed), which draw "
+        "it is explains a part too. If draws share their seeds, 'the same in all draws' is what a "
+        "seed does in one setting with all draws. F and p then test the size against the larger "
+        "mean square of these two, and the loss against the latter. If each draw has one seed of "
+        "its own, the two can't be told apart: the row 'draw and seed' is in place of seed, and "
+        "the size is tested against the part of it that is the same for all settings of a size. "
+        "The shares belong to the values and seeds that this study chose: a wider range of sizes "
+        "would have a larger share."
+    ),
     applies=lambda data: bool(data.seeds and _factors(data)),
     table=table,
     figure=figure,

@@ -14,7 +14,7 @@ from scipy.stats import chi2
 
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.print_figures import print_axes, series_style
+from diffkeras.reporting.style import print_axes, series_style
 from diffkeras.studies.analysis import Analysis, grouped, rows_of, rows_of_first
 from diffkeras.studies.drawing import legend_above, region_panels
 from diffkeras.studies.statistics.comparison import PERCENTILES
@@ -82,18 +82,7 @@ def _from_mean_squares(squares: np.ndarray, repeats: np.ndarray) -> np.ndarray:
 
 
 def seed_sources(data: StudyData) -> pd.DataFrame:
-    """How much of the fluctuation of ln error comes from the initial weights, and from the order.
-
-    Every seed of one kind (training.seed for the initial weights, training.order_seed for the order
-    of the minibatches) is combined with every seed of the other, so these are the variance
-    components of two crossed random effects, from the mean squares of an analysis of variance
-    (Searle, Casella and McCulloch 1992). both together is what neither has alone: an order that
-    suits some initial weights, and rounding that differs between runs. sd is the root of a
-    component, a relative standard deviation of the error. A negative estimate is reported as 0. low
-    and high are 95 % generalized limits (Weerahandi 1993) for normal ln errors; with a handful of
-    seeds they are wide. F and p test whether the component is 0. The training examples are the same
-    in all runs of a size; if they were drawn several times, the first draw is shown.
-    """
+    """How much of the fluctuation of ln error comes from initial weights, and from the order."""
     rows: list[dict[str, Any]] = []
     for setting, of_setting in grouped(data.regions, [*data.settings(without=SIZE_KEYS), "region"]):
         for size, same_size in of_setting.groupby(SIZE):
@@ -132,17 +121,7 @@ def _draw_seed_sources(table: pd.DataFrame, data: StudyData) -> Figure:
 
 
 def disjoint_subsets(data: StudyData) -> pd.DataFrame:
-    """The parts of subsets and of seeds in the variance of ln error over all images.
-
-    Every seed was trained on every one of several disjoint subsets of equal size. As in an analysis
-    of variance with two crossed random factors (Searle, Casella and McCulloch 1992) there are three
-    parts: which subset, which seed (initial weights and order, alike for all subsets), and subset ×
-    seed, what neither explains alone. The runs of one subset differ by the last two together. sd is
-    the root of a part: about its relative standard deviation. A negative estimate is reported as 0.
-    low and high are 95 % generalized limits of sd (Weerahandi 1993) for normal ln errors; with a
-    handful of subsets and seeds they are wide. F and p test whether a part is 0, against subset ×
-    seed.
-    """
+    """The parts of subsets and of seeds in the variance of ln error over all images."""
     runs = with_seed(data.overall)
     rows: list[dict[str, Any]] = []
     most = (0, 0)
@@ -189,6 +168,19 @@ def _draw_disjoint_subsets(table: pd.DataFrame, data: StudyData) -> Figure:
 SEED_SOURCES = Analysis(
     name="seed_sources",
     title="Initial weights and minibatch order apart",
+    explains=(
+        "How much of the fluctuation of ln error comes from the initial weights, and from the "
+        "order. Every seed of one kind (training.seed for the initial weights, "
+        "training.order_seed for the order of the minibatches) is combined with every seed of the "
+        "other, so these are the variance components of two crossed random effects, from the mean "
+        "squares of an analysis of variance (Searle, Casella and McCulloch 1992). both together "
+        "is what neither has alone: an order that suits some initial weights, and rounding that "
+        "differs between runs. sd is the root of a component, a relative standard deviation of "
+        "the error. A negative estimate is reported as 0. low and high are 95 % generalized "
+        "limits (Weerahandi 1993) for normal ln errors; with a handful of seeds they are wide. F "
+        "and p test whether the component is 0. The training examples are the same in all runs of "
+        "a size; if they were drawn several times, the first draw is shown."
+    ),
     applies=lambda data: data.varies(SEED, ORDER_SEED),
     table=seed_sources,
     figure=_draw_seed_sources,
@@ -196,6 +188,17 @@ SEED_SOURCES = Analysis(
 DISJOINT_SUBSETS = Analysis(
     name="disjoint_subsets",
     title="Disjoint subsets of the training set",
+    explains=(
+        "The parts of subsets and of seeds in the variance of ln error over all images. Every "
+        "seed was trained on every one of several disjoint subsets of equal size. As in an "
+        "analysis of variance with two crossed random factors (Searle, Casella and McCulloch "
+        "1992) there are three parts: which subset, which seed (initial weights and order, alike "
+        "for all subsets), and subset × seed, what neither explains alone. The runs of one subset "
+        "differ by the last two together. sd is the root of a part: about its relative standard "
+        "deviation. A negative estimate is reported as 0. low and high are 95 % generalized "
+        "limits of sd (Weerahandi 1993) for normal ln errors; with a handful of subsets and seeds "
+        "they are wide. F and p test whether a part is 0, against subset × seed."
+    ),
     applies=lambda data: data.varies(TRAIN_PART) and bool(data.seeds),
     table=disjoint_subsets,
     figure=_draw_disjoint_subsets,

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from diffkeras.evaluation.errors import MAES
-from diffkeras.reporting.print_figures import print_axes, series_style
+from diffkeras.reporting.style import print_axes, series_style
 from diffkeras.studies.analysis import Analysis, rows_of_first
 from diffkeras.studies.drawing import baseline_errors, legend_above, scale_error_axis
 from diffkeras.studies.statistics.comparison import (
@@ -48,22 +48,7 @@ STATISTICS: dict[str, tuple[str, Statistic | None]] = {
 
 
 def table(data: StudyData) -> pd.DataFrame:
-    """Each variant on each test set: the mean over seeds of an error.
-
-    With the smallest and the largest of a seed. The errors are the means over images of each
-    image's mean absolute error in a region; mae_99_percent, the 99th percentile of the images'
-    lattice MAE; and max_error, the largest error of a node in all images. `ratio` is the geometric
-    mean over seeds of (error / error of the first variant), on the same images and with the same
-    seeds. low and high are its 95 % interval for other seeds and other images: of Student's t, with
-    the variance of both to first order, and degrees of freedom by Satterthwaite (1946).
-    mae_99_percent and max_error have no such interval. t_low and t_high are the 95 % interval of
-    `ratio` for other seeds on these images, of a t test of the seeds' ln errors, paired by seed; p
-    is the p of that test, and p_holm is corrected by Holm's method for all rows of the same error.
-    With three seeds only differences far above the fluctuation over seeds can be significant.
-    seeds_agree counts the seeds whose ratio lies on the same side of 1. Cells are empty below 2
-    common seeds or 10 images. In the figure marks are seeds, lines their means, and dotted lines
-    methods without a network on the same images.
-    """
+    """Each variant on each test set: the mean over seeds of an error."""
     settings = data.settings(without=(VARIANT,))
     first = data.factors[VARIANT][0]
     rows = []
@@ -128,6 +113,23 @@ def _draw_seeds(axis: Axes, runs: pd.DataFrame, values: list[str], error: str) -
 ANALYSIS = Analysis(
     name="variants",
     title="Variants against each other",
+    explains=(
+        "Each variant on each test set: the mean over seeds of an error. With the smallest and "
+        "the largest of a seed. The errors are the means over images of each image's mean "
+        "absolute error in a region; mae_99_percent, the 99th percentile of the images' lattice "
+        "MAE; and max_error, the largest error of a node in all images. `ratio` is the geometric "
+        "mean over seeds of (error / error of the first variant), on the same images and with the "
+        "same seeds. low and high are its 95 % interval for other seeds and other images: of "
+        "Student's t, with the variance of both to first order, and degrees of freedom by "
+        "Satterthwaite (1946). mae_99_percent and max_error have no such interval. t_low and "
+        "t_high are the 95 % interval of `ratio` for other seeds on these images, of a t test of "
+        "the seeds' ln errors, paired by seed; p is the p of that test, and p_holm is corrected "
+        "by Holm's method for all rows of the same error. With three seeds only differences far "
+        "above the fluctuation over seeds can be significant. seeds_agree counts the seeds whose "
+        "ratio lies on the same side of 1. Cells are empty below 2 common seeds or 10 images. In "
+        "the figure marks are seeds, lines their means, and dotted lines methods without a "
+        "network on the same images."
+    ),
     applies=lambda data: data.varies(VARIANT) and not data.varies(TRAINED_SOURCES),
     table=table,
     figure=figure,

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.print_figures import PAGE, print_axes, series_style
+from diffkeras.reporting.style import PAGE, print_axes, series_style
 from diffkeras.studies.analysis import Analysis, grouped
 from diffkeras.studies.drawing import baseline_errors, draw_lines
 from diffkeras.studies.study_data import (
@@ -30,18 +30,7 @@ CERTIFIED = {"prediction": 1, "corrected": 3}  # certified field → the same nu
 
 
 def table(data: StudyData) -> pd.DataFrame:
-    """Searches for images on which a surrogate is as wrong as possible.
-
-    Each search starts from one of the worst test images and changes positions and values of its
-    discs by differential evolution, within the distribution that the data are drawn from, so that
-    the surrogate's largest error over all nodes grows. `ratio` is the found error divided by the
-    largest one of the test set, `random_ratio` the found error divided by the largest one on as
-    many random images. Bounds are proven without the true field, on the found image, the start and
-    the last images of the search; `violations` counts images of which a true error is larger than
-    its bound on any node. The corrected field satisfies the equation outside the sources. Rows
-    named all have the largest errors, the sums of numbers, and the medians of ratios with their
-    ranges. In the figure an error of 0 has no mark.
-    """
+    """Searches for images on which a surrogate is as wrong as possible."""
     assert data.searches is not None
     if data.searches.empty:
         raise TooFewRunsError("no search has finished yet")
@@ -108,6 +97,19 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
 ANALYSIS = Analysis(
     name="worst_cases",
     title="Worst cases",
+    explains=(
+        "Searches for images on which a surrogate is as wrong as possible. Each search starts "
+        "from one of the worst test images and changes positions and values of its discs by "
+        "differential evolution, within the distribution that the data are drawn from, so that "
+        "the surrogate's largest error over all nodes grows. `ratio` is the found error divided "
+        "by the largest one of the test set, `random_ratio` the found error divided by the "
+        "largest one on as many random images. Bounds are proven without the true field, on the "
+        "found image, the start and the last images of the search; `violations` counts images of "
+        "which a true error is larger than its bound on any node. The corrected field satisfies "
+        "the equation outside the sources. Rows named all have the largest errors, the sums of "
+        "numbers, and the medians of ratios with their ranges. In the figure an error of 0 has no "
+        "mark."
+    ),
     applies=lambda data: data.searches is not None,
     table=table,
     figure=figure,

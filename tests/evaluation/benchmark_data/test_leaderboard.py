@@ -169,7 +169,7 @@ def test_a_model_pays_from_so_many_fields(model, solve, fields):
 
 def test_the_command_prints_and_writes_the_table(diffkeras, split, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "diffkeras.workflows.leaderboards.load_benchmark", lambda *names, **options: split
+        "diffkeras.workflows.leaderboard.load_benchmark", lambda *names, **options: split
     )
     path = submit(tmp_path / "mine", split, {0: 0.5})
     result = diffkeras("leaderboard", path, "-o", tmp_path / "board")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from diffkeras.reporting.print_figures import print_svg
+from diffkeras.reporting.style import print_svg
 from diffkeras.studies.analyses import ANALYSES
 from diffkeras.studies.study_data import SEARCH_NUMBERS, StudyData, TooFewRunsError
 from tests.helpers.synthetic_study import source_count_study, synthetic_study

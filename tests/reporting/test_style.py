@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.print_figures import PALETTE, print_axes, print_svg, series_style
+from diffkeras.reporting.style import PALETTE, print_axes, print_svg, series_style
 
 
 def drawn() -> Figure:

@@ -20,7 +20,7 @@ from diffkeras.system.atomic_files import (
     write_text,
 )
 from diffkeras.system.progress import progress_bar
-from diffkeras.workflows.public_data import load_benchmark
+from diffkeras.workflows.benchmark_data import load_benchmark
 
 FILES = ("leaderboard.md", "leaderboard.csv")
 

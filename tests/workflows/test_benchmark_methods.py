@@ -10,7 +10,7 @@ from diffkeras.errors import ConfigurationError, OutputError
 from diffkeras.evaluation.benchmark_data.problems import SHIFTS, get_problem
 from diffkeras.evaluation.benchmark_data.splits import BENCHMARKS, PublicSplit, public_split
 from diffkeras.evaluation.scoreboard.scores import Effort, ProblemScores
-from diffkeras.workflows import benchmark, comparisons, write_public_split
+from diffkeras.workflows import benchmark, benchmark_methods, write_public_split
 
 
 def test_a_scoreboard_without_surrogates(diffkeras, tmp_path):
@@ -37,9 +37,9 @@ def test_an_interrupted_scoreboard_goes_on_where_it_stopped(tmp_path, monkeypatc
 
     monkeypatch.setattr(ProblemScores, "measure", measure)
     monkeypatch.setattr(ProblemScores, "steps", 1)
-    monkeypatch.setattr(comparisons, "scoreboard_markdown", str)
-    monkeypatch.setattr(comparisons, "problem_figure", lambda problem: None)
-    monkeypatch.setattr(comparisons, "to_png", lambda figure: b"")
+    monkeypatch.setattr(benchmark_methods, "scoreboard_markdown", str)
+    monkeypatch.setattr(benchmark_methods, "problem_figure", lambda problem: None)
+    monkeypatch.setattr(benchmark_methods, "to_png", lambda figure: b"")
 
     def call(rounds: int) -> list[str]:
         effort = Effort(rounds=rounds)

@@ -14,7 +14,7 @@ from diffkeras.evaluation.measurement import describe_device
 from diffkeras.evaluation.methods.subject import different_physics
 from diffkeras.evaluation.scoreboard.scores import Effort, Entry, ProblemScores
 from diffkeras.evaluation.scoreboard.tables import problem_figure, scoreboard_markdown
-from diffkeras.reporting.figures import to_png
+from diffkeras.reporting.style import to_png
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.surrogates.surrogate import surrogate_of_run

@@ -1,0 +1,46 @@
+"""A problem in one line of words, and units that a picture can show."""
+
+from typing import Any
+
+import numpy as np
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Problem
+from diffkeras.physics.problem.sides import sides_in_words
+from diffkeras.reporting.style import text_fault
+
+LONGEST_UNIT = 30  # characters
+
+
+def problem_in_words(problem: Problem) -> str:
+    """Medium, sides and uptake in one line, for a picture."""
+    medium, uptake = problem.medium, problem.uptake
+    parts = {"D": medium.diffusivity, "γ": medium.decay, "h": medium.step}
+    numbers = [f"{symbol} = {_range(part)}" for symbol, part in parts.items()]
+    words = [*numbers, sides_in_words(medium.sides)]
+    if uptake is not None:
+        law = (f"{name.replace('_', ' ')} {_range(part)}" for name, part in uptake.parts.items())
+        words.append(f"uptake with {' and '.join(law)}")
+    return ", ".join(words)
+
+
+def _range(part: Any) -> str:
+    """A number, or the smallest and the largest of an array."""
+    if isinstance(part, tuple):
+        return f"({', '.join(map(_range, part))})"
+    least, most = f"{np.min(part):g}", f"{np.max(part):g}"
+    return least if least == most else f"{least} to {most}"
+
+
+def check_unit(unit: Any) -> None:
+    """Raise a PhysicsError for a unit that is no text, or a text that can't be drawn."""
+    if unit is None:
+        return
+    if not isinstance(unit, str):
+        raise PhysicsError(f"the unit is a text, such as 'µm', not {unit!r:.60}")
+    if not unit.strip() or len(unit) > LONGEST_UNIT or not unit.isprintable():
+        raise PhysicsError(
+            f"a unit has 1 to {LONGEST_UNIT} characters that can be printed, not {unit!r:.60}"
+        )
+    if fault := text_fault(unit):
+        raise PhysicsError(f"the unit {unit!r:.60} {fault}")

@@ -1,0 +1,143 @@
+"""The style of figures, on the screen and in print; empty figures in it, and figures as files.
+
+Nothing here uses pyplot, so drawing keeps no global state and needs no display.
+"""
+
+import io
+from contextlib import AbstractContextManager
+from typing import Any
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cbook import is_math_text
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.mathtext import MathTextParser
+
+STYLE: Any = {
+    "font.size": 12,  # at the width of a page, 10 inches shrink to 7.5: 9 pt
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 12,
+    "legend.frameon": False,
+}
+
+PAGE = 7.0  # inches, the width of two columns of a journal
+
+PRINT_STYLE: Any = {
+    **STYLE,
+    "font.size": 8,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.7,
+    "legend.fontsize": 7,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "grid.linewidth": 0.5,
+    "svg.fonttype": "none",  # text stays text, which can be searched
+    "font.family": ["DejaVu Sans", "sans-serif"],
+}
+
+# "muted" of Paul Tol's palettes, which colour-blind people can tell apart
+# (https://personal.sron.nl/~pault/); the pale ones come last
+PALETTE = (
+    "#332288",
+    "#cc6677",
+    "#117733",
+    "#44aa99",
+    "#882255",
+    "#999933",
+    "#aa4499",
+    "#88ccee",
+    "#ddcc77",
+)
+
+SERIES_MARKERS = "os^DvP<X>"
+
+# without dates, so that the same figure is the same file
+METADATA: dict[str, dict[str, str | None]] = {
+    "png": {"Software": "diffkeras"},
+    "pdf": {"Creator": "diffkeras", "CreationDate": None},
+    "svg": {"Creator": "diffkeras", "Date": None},
+}
+
+
+def print_style() -> AbstractContextManager[None]:
+    """The style, for a block that draws: matplotlib sizes titles and legends when it adds them."""
+    return matplotlib.rc_context(PRINT_STYLE)
+
+
+def print_axes(
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    width: float = PAGE,
+    height: float = 2.8,
+    **subplots: Any,
+) -> tuple[Figure, Any]:
+    """A figure [inches] for print and its axes, with a grid, as an array (rows, columns).
+
+    Save it with `print_svg`: it sets the same style, by which matplotlib draws.
+    """
+    with print_style():
+        figure = new_figure(width, height, PRINT_STYLE)
+        axes = figure.subplots(rows, columns, squeeze=False, **subplots)
+    for axis in axes.flat:
+        axis.grid(alpha=0.3)
+    return figure, axes
+
+
+def series_style(index: int) -> dict[str, Any]:
+    """Colour and marker of a series without an order, for `Axes.plot` and `Axes.errorbar`."""
+    place = index % len(PALETTE)
+    return {"color": PALETTE[place], "marker": SERIES_MARKERS[place]}
+
+
+def new_figure(width: float, height: float, style: Any = STYLE) -> Figure:
+    """An empty figure [inches] in a style."""
+    with matplotlib.rc_context(style):
+        figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def to_png(figure: Figure, dpi: int = 120) -> bytes:
+    """The figure as a PNG image."""
+    return to_image(figure, "png", dpi)
+
+
+def to_image(figure: Figure, kind: str, dpi: int = 120, style: Any = STYLE) -> bytes:
+    """The figure as a file of a kind in `METADATA`; the same file whenever it is the same figure.
+
+    Matplotlib draws by the style that is set then, so it should be that of `new_figure`.
+    """
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({**style, "svg.hashsalt": "diffkeras"}):
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=METADATA[kind])
+    return buffer.getvalue()
+
+
+def print_svg(figure: Figure) -> bytes:
+    """The figure as an SVG image: vectors, with its text as text."""
+    return to_image(figure, "svg", 100, PRINT_STYLE)
+
+
+def text_fault(text: str) -> str | None:
+    """Why a text, perhaps with a formula between dollar signs, can't be drawn; None if it can."""
+    families = matplotlib.rcParams["font.family"]
+    fonts = [get_font(findfont(FontProperties(family=[family]))) for family in families]
+    for letter in text:
+        if not any(font.get_char_index(ord(letter)) for font in fonts):
+            return (
+                f"holds {letter!r}, which the font {fonts[0].family_name} doesn't have; choose "
+                'another font by matplotlib.rcParams["font.family"], or other letters'
+            )
+    try:
+        if is_math_text(text):
+            MathTextParser("path").parse(text)
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        return f"holds a formula that can't be drawn: {reason}; write a dollar sign as \\$"
+    return None
