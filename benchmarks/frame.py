@@ -7,6 +7,9 @@ from pathlib import Path
 
 import click
 
+from diffkeras.errors import OutputError
+from diffkeras.system.atomic_files import check_directory
+
 RESULTS = Path("benchmarks/results")
 PATH = click.Path(path_type=Path)
 
@@ -24,11 +27,24 @@ def command(
 
     def decorate(main: Callable[..., None]) -> click.Command:
         option = click.option(
-            "--output", type=PATH, default=RESULTS / output, help=f"Path of {files}."
+            "--output",
+            type=PATH,
+            default=RESULTS / output,
+            callback=_writable,
+            help=f"Path of {files}.",
         )
         return click.command(help=(text or "").splitlines()[0])(option(main))
 
     return decorate
+
+
+def _writable(_context: object, _parameter: object, output: Path) -> Path:
+    """The callback of --output: an error before the measurement, not after it."""
+    try:
+        check_directory(output.parent)
+    except OutputError as error:
+        raise click.BadParameter(str(error)) from error
+    return output
 
 
 def whole_numbers(_context: object, _parameter: object, value: str | None) -> list[int] | None:

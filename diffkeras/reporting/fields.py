@@ -17,12 +17,14 @@ SOURCES = {
     "u": "fixed values",
     "s": "production",
     "v": "uptake",
+    "D": "diffusivity",
     "γ": "decay and uptake",
     "x": "sources",
 }  # by the symbol of the values
 LABELS = {
     "s": ("production s", "{} per time"),
     "v": ("largest rate of uptake", "{} per time"),
+    "D": ("diffusivity D", "length²/time"),
     "γ": ("rate constant", "1/time"),
     "x": ("source value x", "{}"),
 }  # of colour bars, and their units in that of the field; others show the field
@@ -36,8 +38,9 @@ def sources_of(problem: Problem) -> dict[str, NDArray]:
         arrays["u"] = np.where(problem.fixed, problem.values, np.nan)
     if problem.production is not None:
         arrays["s"] = np.where(problem.production != 0, problem.production, np.nan)
-    if not problem.is_batch and np.ndim(problem.medium.decay):
-        arrays["γ"] = np.broadcast_to(problem.medium.decay, problem.lattice)
+    for symbol, part in (("D", problem.medium.diffusivity), ("γ", problem.medium.decay)):
+        if not problem.is_batch and isinstance(part, np.ndarray):
+            arrays[symbol] = np.broadcast_to(part, problem.lattice)
     if not problem.is_batch and problem.uptake is not None:
         rate = np.broadcast_to(problem.uptake.capacity, problem.lattice)
         if np.ndim(problem.uptake.capacity):

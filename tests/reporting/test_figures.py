@@ -16,6 +16,7 @@ from diffkeras.reporting.style import METADATA, to_image
         ("x", [(0, 2), (0, 0.25)], " [unit of the source values]"),
         ("s", [(0, 2), (0, 0.25)], ""),
         ("us", [(0, 2), (0, 2), (0, 2)], ""),
+        ("D", [(0, 2), (0, 0.25)], ""),
     ],
 )
 def test_fixed_values_are_on_the_scale_of_the_field(symbols, scales, unit):
