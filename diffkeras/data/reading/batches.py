@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from diffkeras.config import Config, Split
@@ -24,6 +25,8 @@ from diffkeras.data.reading.order import (
 )
 from diffkeras.errors import DataError
 from diffkeras.system.tensorflow_setup import without_autograph
+
+COPIED_TOGETHER = 64  # examples
 
 PairReader = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -185,8 +188,23 @@ def _indexed_pairs(
     pairs = tf.data.Dataset.range(size).map(
         lambda position: convert(read(position)), num_parallel_calls=tf.data.AUTOTUNE
     )
-    x, y = pairs.batch(size).get_single_element()
+    with tf.init_scope():
+        x, y = _in_memory(pairs, size)
     return size, lambda position: (tf.gather(x, position), tf.gather(y, position))
+
+
+def _in_memory(pairs: tf.data.Dataset, size: int) -> list[tf.Tensor]:
+    """All x and all y.
+
+    `Dataset.batch(size)` would allocate each example apart, and its freed memory, in pieces, stays
+    with the process: three times that of the examples.
+    """
+    kept = [np.empty((size, *spec.shape), spec.dtype.as_numpy_dtype) for spec in pairs.element_spec]
+    batches = pairs.batch(COPIED_TOGETHER).as_numpy_iterator()
+    for start, batch in zip(range(0, size, COPIED_TOGETHER), batches, strict=True):
+        for array, part in zip(kept, batch, strict=True):
+            array[start : start + len(part)] = part
+    return [tf.convert_to_tensor(kept.pop(0)) for _ in range(len(kept))]  # both are never twice
 
 
 @without_autograph
