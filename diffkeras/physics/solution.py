@@ -18,7 +18,7 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.parts import parts_of_images
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import Proof
-from diffkeras.physics.read_only import ReadOnlyArrays
+from diffkeras.physics.read_only import ReadOnlyArrays, read_only_copy
 from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.system.blas_threads import blas_threads
@@ -160,7 +160,7 @@ class Solution(ProvenField):
             >>> bool(derivatives["decay"] < 0)
             True
         """
-        values = self.problem.check_field("cotangent", cotangent)
+        values = read_only_copy(self.problem.check_field("cotangent", cotangent))
         tolerance = check_relative_tolerance(tolerance)
         self._warn_of_doubt()
         with blas_threads():

@@ -100,6 +100,14 @@ def test_adjoints_of_extreme_media_meet_their_tolerance(seed):
         assert np.abs(adjoint - exact).max() <= tolerance * np.abs(exact).max()
 
 
+def test_derivatives_keep_the_cotangent_that_they_are_of():
+    cotangent = np.ones((8, 8))
+    derivatives = dk.solve(np.eye(8)).vjp(cotangent)
+    expected = derivatives["values"]
+    cotangent[...] = 0.0  # the caller's
+    assert np.array_equal(derivatives["values"], expected)
+
+
 def test_derivatives_and_solutions_can_be_pickled():
     derivatives = pickle.loads(pickle.dumps(dk.solve(np.eye(8)).vjp(np.ones((8, 8)))))
     assert derivatives["decay"] < 0
