@@ -126,6 +126,10 @@ class LinearSteps:
         estimates = size * result.estimate, size * result.first_estimate
         return Step(solution, *estimates, result.iterations)
 
+    def take_double(self) -> None:
+        """Go on in double precision, by algebraic multigrid."""
+        self._is_hard = True
+
     def _solve_algebraically(
         self, slope: NDArray | float, scaled: NDArray[np.float64], goal: Goal, size: float
     ) -> CGResult:
