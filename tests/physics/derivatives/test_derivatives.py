@@ -139,6 +139,7 @@ def test_a_batch_has_the_derivatives_of_its_images():
     weights = rng.normal(size=batch.problem.shape)
     derivatives = batch.vjp(weights)
     along = batch.jvp({"decay": np.array([1.0, 2.0])})
+    produced = batch.jvp({"production": 1.0})
     quantity = batch.quantity(weights[0])
     for number, image in enumerate(images):
         alone = dk.solve(image, tolerance=1e-11)
@@ -146,6 +147,7 @@ def test_a_batch_has_the_derivatives_of_its_images():
         for name in each:
             np.testing.assert_allclose(derivatives[name][number], each[name], atol=1e-9)
         np.testing.assert_allclose(along[number], (1 + number) * alone.jvp({"decay": 1.0}), 1e-7)
+        np.testing.assert_allclose(produced[number], alone.jvp({"production": 1.0}))
         assert quantity.value[number] == pytest.approx(alone.quantity(weights[0]).value)
     assert derivatives.adjoint_bound.shape == batch.problem.shape
 
