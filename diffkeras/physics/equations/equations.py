@@ -200,8 +200,9 @@ class Equations:
         """
         if not np.any(slope):
             return self.cycle
-        if self._cycle_of_slope is not None:
-            last, cycle = self._cycle_of_slope
+        kept = self._cycle_of_slope  # read once, as another thread may replace it
+        if kept is not None:
+            last, cycle = kept
             change = np.abs(slope - last)
             change -= SIMILAR * (self.volumes.row_sums + last)
             if not change.max(where=self.free, initial=0.0) > 0:
