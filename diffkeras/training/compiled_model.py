@@ -14,7 +14,7 @@ from diffkeras.distributed.replicated_model import MaximumOverProcesses, Replica
 from diffkeras.nn.losses import NodeLoss
 from diffkeras.nn.metrics import MaximumError, SourceCountError, UnweightedError
 from diffkeras.surrogates.build import build_model, make_loss
-from diffkeras.training.optimizers import make_optimizer
+from diffkeras.training.optimizers import build_optimizer, make_optimizer
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def compile_model(config: Config, group: ProcessGroup, steps: int) -> CompiledMo
             jit_compile=section.jit,
             steps_per_execution=section.steps_per_execution,
         )
-        model.optimizer.build(model.trainable_variables)
+        build_optimizer(model)
     by_name = {metric.name: metric for metric in [model.metrics[0], *metrics]}
     return CompiledModel(model, loss, terms, counts, by_name)
 
