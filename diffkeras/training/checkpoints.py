@@ -124,7 +124,7 @@ class Checkpoints:
             partial.mkdir(parents=True)
             _save_weights(model, partial / WEIGHTS)
             write_state(partial / STATE, state, digest(partial / WEIGHTS))
-            for file in (partial / WEIGHTS, partial / STATE):
+            for file in (partial / WEIGHTS, partial / STATE, partial):
                 sync(file)
             shutil.rmtree(place, ignore_errors=True)
             partial.rename(place)
@@ -162,9 +162,11 @@ class Checkpoints:
         return None
 
     def backup(self) -> Path | None:
-        """The newest checkpoint from the end of an epoch."""
-        ends = [place for place in self.places() if position(place)[1] == 0]
-        return ends[-1] if ends else None
+        """The newest checkpoint from the end of an epoch that is not damaged."""
+        return next((place for place in reversed(self._ends()) if not self._damage(place)), None)
+
+    def _ends(self) -> list[Path]:
+        return [place for place in self.places() if position(place)[1] == 0]
 
     def _damage(self, place: Path) -> str:
         try:
@@ -178,8 +180,7 @@ class Checkpoints:
         return f"{changed[0]} has another checksum" if changed else ""
 
     def _prune(self) -> None:
-        kept = set(self.places()[-KEPT:])
-        kept |= {place for place in [self.backup()] if place}
+        kept = {*self.places()[-KEPT:], *self._ends()[-1:]}
         for place in self.places():
             if place not in kept:
                 shutil.rmtree(place, ignore_errors=True)

@@ -54,7 +54,7 @@ class CompiledModel:
         for name, metric in self.metrics.items():
             # TensorFlow divides what is assigned among the replicas, but a maximum is no sum
             factor = replicas if isinstance(metric, MaximumError) else 1
-            for variable, value in zip(metric.variables, values.get(name, []), strict=False):
+            for variable, value in zip(metric.variables, values[name], strict=True):
                 variable.assign(keras.ops.multiply(value, factor))
 
 
