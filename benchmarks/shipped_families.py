@@ -18,6 +18,7 @@ import click
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from benchmarks.frame import cpu_seconds
 from benchmarks.tables import describe_machine
 from diffkeras.physics import Family, ReducedBasis, Solution, solve
 from diffkeras.physics.families.shipped import FAMILIES, file_of
@@ -83,12 +84,7 @@ def card_of(basis: ReducedBasis, points: np.ndarray) -> str:
 
 
 def _seconds(compute: Callable[[Any], Any], points: np.ndarray) -> float:
-    times = []
-    for point in points:
-        begin = time.process_time()
-        compute(point)
-        times.append(time.process_time() - begin)
-    return statistics.median(times)
+    return statistics.median(cpu_seconds(partial(compute, point)) for point in points)
 
 
 if __name__ == "__main__":
