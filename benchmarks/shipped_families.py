@@ -12,6 +12,7 @@ of one thread, medians; those of `solve` are from zeros to the same tolerance.
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
