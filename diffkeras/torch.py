@@ -62,7 +62,8 @@ class _Solve(torch.autograd.Function):
         ctx.function, ctx.field = function, field
         ctx.save_for_backward(*parts)
         dtypes = [part.dtype for part in parts if part.is_floating_point()]
-        dtype = reduce(torch.promote_types, dtypes) if dtypes else torch.get_default_dtype()
+        # at least float32: half precision overflows
+        dtype = reduce(torch.promote_types, dtypes or [torch.get_default_dtype()], torch.float32)
         return torch.tensor(field, dtype=dtype, device=parts[0].device)
 
     @staticmethod

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from diffkeras.errors import ConvergenceError
+
 NUGGET = 1e-9  # added to K's diagonal, for rounding
 LENGTHS = 2.0 ** np.arange(-1, 5.5, 0.5)  # those tried, in standard deviations
 FACTORS = (0.5, 0.71, 1.41, 2.0)  # what the length of one input is multiplied by
@@ -48,7 +50,11 @@ class KernelRegression(NamedTuple):
         lengths = _lengths(normal[:MOST_FITTED], coefficients[:MOST_FITTED])
         points = normal / lengths
         solved = _solve(points, coefficients)
-        assert solved is not None  # of the chosen lengths
+        if solved is None:  # the lengths are those of the first points
+            raise ConvergenceError(
+                f"no regression of {len(points)} snapshots was found: some are too near to others; "
+                f"take at most {MOST_FITTED}, or wider ranges"
+            )
         return cls(centre, spread, lengths, points, *solved)
 
     def __call__(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -69,7 +69,7 @@ class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         return self.maximum
 
     @property
-    def lattice(self) -> tuple[int, int] | None:
+    def lattice(self) -> tuple[int, ...] | None:
         """(rows, columns) of its arrays; None if it is the same on all nodes."""
         raise NotImplementedError
 
@@ -148,7 +148,7 @@ class MichaelisMenten(SaturatingUptake):
         _one_shape(self.maximum, self.constant)
 
     @property
-    def lattice(self) -> tuple[int, int] | None:
+    def lattice(self) -> tuple[int, ...] | None:
         """See `SaturatingUptake`."""
         return _one_shape(self.maximum, self.constant)
 
@@ -205,7 +205,7 @@ class CappedUptake(SaturatingUptake):
         _one_shape(self.maximum, self.rate_constant)
 
     @property
-    def lattice(self) -> tuple[int, int] | None:
+    def lattice(self) -> tuple[int, ...] | None:
         """See `SaturatingUptake`."""
         return _one_shape(self.maximum, self.rate_constant)
 
@@ -270,7 +270,7 @@ def _set(uptake: SaturatingUptake, name: str, value: ArrayLike, least: float, wa
     object.__setattr__(uptake, name, checked)
 
 
-def _one_shape(*parts: Any) -> tuple[int, int] | None:
+def _one_shape(*parts: Any) -> tuple[int, ...] | None:
     shapes = {np.shape(part) for part in parts} - {()}
     if len(shapes) > 1:
         raise PhysicsError(
@@ -339,7 +339,7 @@ def check_uptake(uptake: SaturatingUptake, fixed: NDArray[np.bool_], medium: Med
 
 
 def check_capacity(
-    uptake: SaturatingUptake, production: NDArray[np.float64] | None, lattice: tuple[int, int]
+    uptake: SaturatingUptake, production: NDArray[np.float64] | None, lattice: tuple[int, ...]
 ) -> None:
     """Raise an error unless cells can take up the production where nothing else takes it away."""
     net = 0.0 if production is None else math.fsum(production.ravel().tolist())
