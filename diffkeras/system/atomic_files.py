@@ -16,16 +16,32 @@ from typing import Any
 from diffkeras.errors import OutputError, RunError
 
 PARTIAL = ".partial"
+# a full disk, a full quota, the limit of a file's size, and a disk that has failed
+WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 @contextlib.contextmanager
-def names_unwritable(path: Path) -> Iterator[None]:
-    """Turn an error of the operating system into an OutputError that names the file."""
+def names_unwritable(path: Path, partial: Path | None = None) -> Iterator[None]:
+    """Turn an error of the operating system into an OutputError that names the file.
+
+    With `partial`, a temporary file or directory for `path`, only errors of writing there: the
+    block may also read files, and start processes.
+    """
     try:
         yield
     except OSError as error:
+        if partial is not None and not _is_of_writing(error, partial):
+            raise
         place = error.filename2 or path  # what a file could not be renamed to
         raise OutputError(f"{place} can't be written: {error.strerror or error}") from None
+
+
+def _is_of_writing(error: OSError, partial: Path) -> bool:
+    """Whether an error is one of writing a file, or files of a directory."""
+    names = [name for name in (error.filename, error.filename2) if name is not None]
+    if not names:  # those of open files and of other libraries
+        return error.errno in (None, *WRITE_ERRORS)
+    return any(Path(str(name)).absolute().is_relative_to(partial.absolute()) for name in names)
 
 
 @contextlib.contextmanager
@@ -39,15 +55,17 @@ def replacing(path: Path) -> Iterator[Path]:
     with names_unwritable(path):
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f"{PARTIAL}.{target.name}")
-        try:
+    partial = target.with_name(f"{PARTIAL}.{target.name}")
+    try:
+        with names_unwritable(path, partial):
             yield partial
+        with names_unwritable(path):
             sync(partial)
             partial.replace(target)
             sync(target.parent)
-        finally:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:
@@ -71,21 +89,24 @@ def replacing_files(path: Path, owned: Sequence[str], last: str) -> Iterator[Pat
     before the other files change, and the new one comes when they are on the disk, so after a crash
     there is the earlier result, the new one, or one that is known to be incomplete.
     """
+    partial = path / PARTIAL  # within, since the directory may be a file system of its own
     with names_unwritable(path):
-        partial = path / PARTIAL  # within, since the directory may be a file system of its own
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        try:
+    try:
+        with names_unwritable(path, partial):
             yield partial
+        with names_unwritable(path):
             files = [file for file in partial.rglob("*") if file.is_file()]
             for file in files:
                 sync(file)
-        except BaseException:
-            _remove_partial(partial)
-            raise
+    except BaseException:
+        _remove_partial(partial)
+        raise
+    with names_unwritable(path):
         # if this is stopped, `partial` stays, and so the next call knows whose directory it is
         _move_files(path, {file.relative_to(partial) for file in files}, owned, Path(last))
-        _remove_partial(partial)
+    _remove_partial(partial)
 
 
 def _move_files(path: Path, names: set[Path], owned: Sequence[str], last: Path) -> None:
@@ -112,8 +133,8 @@ def _remove_partial(partial: Path) -> None:
 
 
 def check_space(directory: Path, size: int) -> None:
-    """Raise an OSError if a directory has no room for a file of a number of bytes."""
-    with tempfile.TemporaryFile(dir=directory) as file:
+    """Raise an OutputError if a directory has no room for a file of a number of bytes."""
+    with names_unwritable(directory), tempfile.TemporaryFile(dir=directory) as file:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, size)
 

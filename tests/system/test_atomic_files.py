@@ -1,8 +1,10 @@
 import contextlib
+import errno
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -50,6 +52,20 @@ def test_an_error_of_the_system_names_the_file(tmp_path):
     for unwritable in (tmp_path, file / "below.txt"):
         with pytest.raises(OutputError, match=str(unwritable)):
             write_text(unwritable, "new")
+
+
+@pytest.mark.parametrize("write", [replacing, partial(replacing_files, owned=[], last="mark")])
+def test_errors_of_writing_alone_are_those_of_the_output(tmp_path, write):
+    output = tmp_path / "output"
+    for error in (OSError(errno.ENOSPC, "No space"), OSError("of another library")):
+        with pytest.raises(OutputError, match="output can't be written"), write(output):
+            raise error
+    with pytest.raises(OutputError, match="output can't be written"), write(output) as place:
+        (place / "missing" / "file").open("w")
+    for error in (FileNotFoundError(errno.ENOENT, "none", "input"), OSError(errno.ENOMEM, "fork")):
+        with pytest.raises(OSError, match=error.strerror), write(output):
+            raise error
+    assert not output.exists()
 
 
 def test_a_symbolic_link_stays_one(tmp_path):
