@@ -293,7 +293,7 @@ def test_the_command_predicts_at_parameters(family_run, tmp_path, diffkeras, ref
         (("--parameter", "decay"), "'decay' is not NAME=VALUE"),
         (("--parameter", "decay=fast"), "--parameter: decay: 'fast' is not a valid float"),
         ((*options[-2:], *options[-2:]), "decay occurs twice"),
-        ((*options, "--uptake", "0.1"), "leave out --uptake"),
+        ((*options, "--decay", "0"), "leave out --decay"),
         ((), "Missing argument 'SOURCE_FILE'"),
     ):
         assert message in refused("predict", family_run, *words, "-o", file)
