@@ -12,7 +12,6 @@ the exact solver in TensorFlow, get all images in one batch.
 """
 
 import os
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -28,7 +27,7 @@ import threadpoolctl
 from numpy.typing import NDArray
 
 import diffkeras as dk
-from benchmarks.frame import command
+from benchmarks.frame import command, cpu_seconds
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config
 from diffkeras.evaluation.images import draw_images, joined
@@ -74,13 +73,6 @@ def transform_pair(image: NDArray) -> NDArray:
     return scipy.fft.idstn(scipy.fft.dstn(image, type=1), type=1)
 
 
-def seconds(run: Callable[[], object]) -> float:
-    """CPU time of one call."""
-    start = time.process_time()
-    run()
-    return time.process_time() - start
-
-
 def measure(problem: Case, images: int, runs: Path) -> list[list[str]]:
     """Rows of the table for one problem."""
     config = dk.load_config(problem.config)
@@ -93,7 +85,7 @@ def measure(problem: Case, images: int, runs: Path) -> list[list[str]]:
     for one in singles:
         calls = {method.name: partial(method.compute, one) for method in methods}
         calls[PAIR] = partial(transform_pair, one.images[0].astype(np.float64))
-        rounds = [{name: seconds(call) for name, call in calls.items()} for _ in range(REPEATS)]
+        rounds = [{name: cpu_seconds(call) for name, call in calls.items()} for _ in range(REPEATS)]
         for name, found in times.items():
             found.append(min(each[name] for each in rounds))
     truth = np.stack(fields[EXACT])
@@ -101,7 +93,7 @@ def measure(problem: Case, images: int, runs: Path) -> list[list[str]]:
     for name, predict in batched(problem, config, runs).items():
         call = partial(predict, solved.images)
         fields[name] = call().numpy()
-        times[name] = [min(seconds(call) for _ in range(REPEATS)) / len(solved)]
+        times[name] = [min(cpu_seconds(call) for _ in range(REPEATS)) / len(solved)]
     typical = {name: float(np.median(found)) for name, found in times.items()}
     rows = []
     for name, found in fields.items():

@@ -11,7 +11,6 @@ CPU time of a call on one core, the median of 3 to 50 calls, which other program
 import os
 import statistics
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 import numpy as np
 
-from benchmarks.frame import command
+from benchmarks.frame import command, cpu_seconds
 from benchmarks.tables import describe_machine, write_table
 
 COLUMNS = [
@@ -46,9 +45,7 @@ def seconds(trial: Any, run: Any, images: int) -> float:
     run(inputs)  # the first call allocates
     times: list[float] = []
     while len(times) < REPEATS[0] or (sum(times) < SECONDS and len(times) < REPEATS[1]):
-        start = time.process_time()
-        run(inputs)
-        times.append(time.process_time() - start)
+        times.append(cpu_seconds(lambda: run(inputs)))
     return statistics.median(times) / images
 
 

@@ -41,6 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from benchmarks.frame import cpu_seconds
 from benchmarks.tables import describe_machine, write_rows, write_table
 from diffkeras.physics import Family, MichaelisMenten, Problem, ReducedBasis, Solution, solve
 from diffkeras.physics.families.snapshots import Snapshots
@@ -186,7 +187,8 @@ def rows_of(name: str, trained: Trained, count: int) -> list[list[str]]:
         if not isinstance(accuracy, str):
             classical[accuracy] = {m: t for m, t in medians.items() if m != "basis"}
         many = family.draw(64, seed=5)
-        batched = 1e3 * min(_seconds(compute, many) for _ in range(ROUNDS)) / len(many)
+        times = [cpu_seconds(partial(compute, many)) for _ in range(ROUNDS)]
+        batched = 1e3 * min(times) / len(many)
         solved, errors = 0, []
         for result, field in zip(results, exact, strict=True):
             is_proven = isinstance(result, Solution)
@@ -234,12 +236,6 @@ def _in_turns(
                     times[method][place, number] = time.process_time() - before
                     results[number] = result  # of the last method, the basis
     return {method: 1e3 * float(np.median(t.min(axis=0))) for method, t in times.items()}, results
-
-
-def _seconds(compute: Callable[[Any], Any], argument: Any) -> float:
-    before = time.process_time()
-    compute(argument)
-    return time.process_time() - before
 
 
 def _solved(problems: list[Problem], starts: list[Any], tolerance: float, number: int) -> Any:

@@ -9,7 +9,6 @@ widths (of the logarithms). Training is its CPU time in two threads of TensorFlo
 of one thread for a batch of 64 fields, per field.
 """
 
-import statistics
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import click
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.frame import cpu_medians
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.surrogates.inputs import inputs_of_problem
@@ -59,12 +59,13 @@ def milliseconds(surrogate: Surrogate) -> float:
     points = np.stack([recipe.point("test", k) for k in range(TOGETHER)])
     inputs = inputs_of_problem(config, recipe.problem_of({"parameters": points}))
     network = tf.function(lambda x: surrogate.model(x, training=False), autograph=False)
-    seconds = []
-    for _ in range(ROUNDS):
-        begin = time.process_time()
+
+    def predict() -> None:
         predicted_fields(config, lambda x: network(x).numpy(), inputs)
-        seconds.append(time.process_time() - begin)
-    return 1e3 * statistics.median(seconds[1:]) / TOGETHER
+
+    predict()
+    [seconds] = cpu_medians([predict], ROUNDS - 1)
+    return 1e3 * seconds / TOGETHER
 
 
 def row(name: str, base: Config, folder: Path) -> list[str]:

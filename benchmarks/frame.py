@@ -55,12 +55,17 @@ def whole_numbers(_context: object, _parameter: object, value: str | None) -> li
         raise click.BadParameter(f"{value!r} is no list of integers like 128,512") from error
 
 
+def cpu_seconds(call: Callable[[], object]) -> float:
+    """The CPU seconds of one call, those of all threads."""
+    begin = time.process_time()
+    call()
+    return time.process_time() - begin
+
+
 def cpu_medians(calls: Sequence[Callable[[], object]], rounds: int) -> list[float]:
     """The median CPU seconds of each call over some rounds, in which every call has its turn."""
     times: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds):
         for each, call in zip(times, calls, strict=True):
-            begin = time.process_time()
-            call()
-            each.append(time.process_time() - begin)
+            each.append(cpu_seconds(call))
     return [statistics.median(each) for each in times]

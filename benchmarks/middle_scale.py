@@ -13,7 +13,6 @@ run is that of all training examples in all epochs.
 
 import os
 import tempfile
-import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -21,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 import numpy as np
 
-from benchmarks.frame import command
+from benchmarks.frame import command, cpu_seconds
 from benchmarks.tables import describe_machine, write_table
 from benchmarks.two_readings import REGIONS, shares
 from diffkeras.config import Config, load_config
@@ -71,9 +70,7 @@ def generation(config: Config, count: int, examples: int) -> tuple[float, float]
     with tempfile.TemporaryDirectory() as directory:
         (shard,) = plan_shards({"train": examples}, examples)
         task = ShardTask(dataset, shard, Path(directory))
-        start = time.process_time()
-        write_shard(task)
-        seconds = time.process_time() - start
+        seconds = cpu_seconds(lambda: write_shard(task))
         return seconds / examples, task.path.stat().st_size / examples
 
 
@@ -93,11 +90,7 @@ def training_step(config: Config, steps: int) -> float:
         batches = TrainingBatches(few, Path(directory), group)
         x, y = next(iter(batches.training(0, 0)))
     model = compile_model(few, group, 1000).model
-    seconds = []
-    for _ in range(3 + steps):
-        start = time.process_time()
-        model.train_on_batch(x, y)
-        seconds.append(time.process_time() - start)
+    seconds = [cpu_seconds(lambda: model.train_on_batch(x, y)) for _ in range(3 + steps)]
     return min(seconds[3:])
 
 

@@ -199,15 +199,13 @@ def describe(name: str) -> list[tuple[str, str]]:
     rows, columns = physics.lattice
     radius = data.radius if isinstance(data.radius, tuple) else (data.radius, data.radius)
     examples = data.train_examples_used * len(data.sources)
-    divisor = config.model.lattices.divisor
-    sides = "any" if divisor == 1 else f"sides that are multiples of {divisor}"
     size = (run.path / "model.keras").stat().st_size
     return [
         ("sources", "produce" if physics.sources == "production" else "hold fixed values"),
         ("medium", _medium_in_words(config)),
         ("network", _network_in_words(config)),
         ("learned numbers", f"{state['trainable_parameters']:,} ({size / 1e6:.2g} MB)"),
-        ("lattices", sides),
+        ("lattices", str(config.model.lattices).removesuffix(" sides")),
         (
             "trained on",
             f"{examples:,} examples of {rows}×{columns} nodes, {data.sources[0]} to "

@@ -11,14 +11,13 @@ that of `dk.solve` with the same tolerance, which starts without a field, on one
 
 import runpy
 import statistics
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.frame import command
+from benchmarks.frame import command, cpu_seconds
 from benchmarks.tables import describe_machine, write_table
 
 if TYPE_CHECKING:
@@ -82,12 +81,7 @@ def solve_seconds(parts: list[list[float] | None], side: int) -> float:
         uptake=rates,
         medium=dk.Medium(diffusivity, decay, boundary="reflecting"),
     )
-    times = []
-    for _ in range(9):
-        start = time.process_time()
-        dk.solve(problem, tolerance=TOLERANCE)
-        times.append(time.process_time() - start)
-    return min(times)
+    return min(cpu_seconds(lambda: dk.solve(problem, tolerance=TOLERANCE)) for _ in range(9))
 
 
 def row(view: "Page", surrogate: str, side: int) -> list[str]:

@@ -12,12 +12,14 @@ of one thread, medians; those of `solve` are from zeros to the same tolerance.
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from benchmarks.frame import cpu_seconds
 from benchmarks.tables import describe_machine
 from diffkeras.physics import Family, ReducedBasis, Solution, solve
 from diffkeras.physics.families.shipped import FAMILIES, file_of
@@ -83,12 +85,7 @@ def card_of(basis: ReducedBasis, points: np.ndarray) -> str:
 
 
 def _seconds(compute: Callable[[Any], Any], points: np.ndarray) -> float:
-    times = []
-    for point in points:
-        begin = time.process_time()
-        compute(point)
-        times.append(time.process_time() - begin)
-    return statistics.median(times)
+    return statistics.median(cpu_seconds(partial(compute, point)) for point in points)
 
 
 if __name__ == "__main__":

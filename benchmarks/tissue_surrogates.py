@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from benchmarks.frame import command
+from benchmarks.frame import command, cpu_seconds
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.physics import Medium, Problem, solve
@@ -84,11 +84,7 @@ class Images:
 def median_ms(call: Callable[[int], object], numbers: range) -> float:
     """The median time of a call over the numbers of images, after one that isn't timed."""
     call(0)
-    times = []
-    for number in numbers:
-        start = time.process_time()
-        call(number)
-        times.append(time.process_time() - start)
+    times = [cpu_seconds(partial(call, number)) for number in numbers]
     return 1e3 * statistics.median(times)
 
 

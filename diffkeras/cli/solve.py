@@ -22,7 +22,6 @@ from diffkeras.cli.options import (
 
 logger = logging.getLogger(__name__)
 
-NEGLIGIBLE = 1e-9  # rounding may make values negative by this share of the largest
 
 _number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 
@@ -203,7 +202,7 @@ def solve(
       diffkeras solve cells.npy -o field.npy --boundary reflecting --side top=value:1.0
       diffkeras solve volume.npy --dimensions 3 -o field.npy --plot slices.png
     """
-    from diffkeras.workflows.field_files import FieldFiles, described
+    from diffkeras.workflows.field_files import NEGLIGIBLE, FieldFiles, described
     from diffkeras.workflows.problem_files import ProblemFiles
     from diffkeras.workflows.solve_files import solve_files, summary
 

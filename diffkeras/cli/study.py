@@ -1,8 +1,9 @@
 """`diffkeras study`."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -19,9 +20,6 @@ from diffkeras.cli.options import (
     start_tensorflow,
     threads_option,
 )
-
-if TYPE_CHECKING:
-    from diffkeras.studies.study import PlannedRun, Study
 
 
 class ShardType(click.ParamType):
@@ -118,15 +116,17 @@ def study(
     if config_file is None and not dry_run:
         raise click.UsageError("name a study with --config; only --dry-run can do without")
     start_tensorflow(flags["threads"])
+    from diffkeras.studies.outlook import runs_in_words, studies_in_words
     from diffkeras.studies.study_file import load_study
 
     if config_file is None:
-        _list_studies(runs_dir, overrides, tflops)
+        _echo(studies_in_words(runs_dir, overrides, tflops))
         return
     loaded = load_study(config_file, overrides)
     directory = run_dir or Path("saved_models") / "studies" / loaded.name
     if dry_run:
-        _list_runs(loaded, directory, runs_dir, flags["shard"], flags["jobs"], tflops)
+        words = runs_in_words(loaded, directory, runs_dir, flags["shard"], flags["jobs"], tflops)
+        _echo(words)
         return
     # only here: it loads statsmodels and Matplotlib, which a list of runs doesn't need
     from diffkeras.system.environment import available_cores
@@ -149,61 +149,6 @@ def study(
         click.echo(f"report: {result / 'report.html'}")
 
 
-def _list_studies(runs_dir: Path, overrides: dict[str, Any], tflops: float) -> None:
-    """What all shipped studies cost, each and together."""
-    from diffkeras.studies.cost import CostCounter, cost_in_words
-    from diffkeras.studies.plan import plan
-    from diffkeras.studies.study_file import load_study, shipped_studies
-
-    counter, planned = CostCounter(), []
-    for name in shipped_studies():
-        loaded = load_study(name, overrides)
-        planned.append((loaded, plan(loaded, runs_dir)))
-        click.echo(f"{name}, on {'×'.join(map(str, loaded.base.physics.lattice))} nodes")
-        for line in cost_in_words(counter.cost(planned[-1:]), tflops):
-            click.echo(f"  {line}")
-    click.echo("all together, with runs and data that several need once")
-    for line in cost_in_words(counter.cost(planned), tflops):
-        click.echo(f"  {line}")
-
-
-def _list_runs(
-    study: "Study",
-    directory: Path,
-    runs_dir: Path,
-    shard: tuple[int, int] | None,
-    jobs: int,
-    tflops: float,
-) -> None:
-    from diffkeras.studies.cost import CostCounter, cost_in_words
-    from diffkeras.studies.plan import plan, time_left
-    from diffkeras.studies.study_directory import budget_in_words, check_study_directory, failures
-
-    check_study_directory(directory, study, runs_dir)
-    runs = plan(study, runs_dir)
-    own = runs[shard[0] - 1 :: shard[1]] if shard else runs
-    errors = failures(directory, own)
-    for run in own:
-        words = f"{run.identity}  {run.title}"
-        if run.done:
-            click.echo(f"done     {words}")
-        elif run.identity in errors:
-            click.echo(f"failed   {words}: {errors[run.identity]}")
-        else:
-            click.echo(f"{'trained' if run.trained else 'to do':7}  {words}")
-    click.echo(budget_in_words([run.config for run in runs]))
-    for line in cost_in_words(CostCounter().cost([(study, own)]), tflops):
+def _echo(lines: Iterable[str]) -> None:
+    for line in lines:
         click.echo(line)
-    click.echo(_outlook(time_left(own, jobs), own))
-
-
-def _outlook(seconds: float | None, runs: "list[PlannedRun]") -> str:
-    from diffkeras.reporting.text import duration
-
-    if all(run.done for run in runs):
-        return "nothing is left to do"
-    if all(run.trained for run in runs):
-        return "nothing is left to train; some runs are to be evaluated"
-    if seconds is None:
-        return "no time estimate yet: no run has finished"
-    return f"at most {duration(seconds)} of training left, at the speed of the finished runs"

@@ -98,9 +98,21 @@ class Config(Section):
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps of an epoch, if examples are not divided into shares."""
-        examples = len(self.data.sources) * self.data.train_examples_used
-        return self.training.steps_per_epoch or math.ceil(examples / self.training.batch_size)
+        """Steps of an epoch; without `data.shares`, as on one replica."""
+        return self.steps_per_epoch_in(self.data.shares or 1)
+
+    def steps_per_epoch_in(self, shares: int) -> int:
+        """Steps of an epoch: of one pass over the training examples, or as many as are configured.
+
+        With several shares, a last batch of a pass that is smaller than the others is left out; 0
+        if the examples don't fill one.
+        """
+        batch, counts = self.training.batch_size, len(self.data.sources)
+        if self.training.steps_per_epoch:
+            return self.training.steps_per_epoch
+        if shares == 1:
+            return math.ceil(counts * self.data.train_examples_used / batch)
+        return counts * (self.data.train_examples_used // shares) // (batch // shares)
 
     @property
     def steps(self) -> int:

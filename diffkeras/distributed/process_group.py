@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from diffkeras.distributed.cluster import Cluster, find_cluster, meet
-from diffkeras.errors import ConfigurationError, DiffkerasError, WorkerError, WorkerLostError
+from diffkeras.errors import ConfigurationError, WorkerError, WorkerLostError
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class ProcessGroup:
         own = None
         try:
             yield
-        except DiffkerasError as error:
+        except Exception as error:  # noqa: BLE001 - or the others would wait for this process
             own = error
         failures = self.gather(int(own is not None))
         if own is not None:

@@ -73,8 +73,9 @@ class SpectralConvolution(layers.Layer):
     def _transform(self, maps: Any, waves: list[Any]) -> tuple[Any, Any]:
         """Real and imaginary parts of the coefficients, (batch, 2·modes − 1, modes, channels)."""
         (rows, columns), channels = ops.shape(maps)[1:3], maps.shape[-1]
-        along = ops.matmul(waves[0], ops.reshape(maps, (-1, rows, columns * channels)))
-        both = ops.matmul(waves[1], ops.reshape(along, (-1, columns, channels)))
+        down, across = self._divided(waves[0], rows), self._divided(waves[1], columns)
+        along = ops.matmul(down, ops.reshape(maps, (-1, rows, columns * channels)))
+        both = ops.matmul(across, ops.reshape(along, (-1, columns, channels)))
         both = ops.reshape(both, (-1, 2, self.modes, 2, self.modes, channels))
         cc, cs, sc, ss = (both[:, i, :, j] for i in (0, 1) for j in (0, 1))
         # frequencies k ≥ 0 along rows, then those below 0
@@ -103,17 +104,19 @@ class SpectralConvolution(layers.Layer):
         parts = ops.stack([ops.stack([cc, cs], 2), ops.stack([sc, ss], 2)], 1)
         rows, columns = (ops.shape(wave)[1] for wave in waves)
         parts = ops.reshape(parts, (-1, 2 * m, self.filters))
-        along = ops.matmul(ops.transpose(self._weighted(waves[1], columns)), parts)
+        along = ops.matmul(ops.transpose(self._weighted(waves[1])), parts)
         along = ops.reshape(along, (-1, 2 * m, columns * self.filters))
-        nodes = ops.cast(rows + rows // PADDING, self.compute_dtype)
-        maps = ops.matmul(ops.transpose(waves[0]) / nodes, along)
+        maps = ops.matmul(ops.transpose(waves[0]), along)
         return ops.reshape(maps, (-1, rows, columns, self.filters))
 
-    def _weighted(self, waves: Any, side: Any) -> Any:
-        """The waves along columns, those of l > 0 twice, for l < 0 also; divided by the period."""
+    def _divided(self, waves: Any, side: Any) -> Any:
+        """The waves divided by their period: sums of many nodes would overflow in float16."""
+        return waves / ops.cast(side + side // PADDING, self.compute_dtype)
+
+    def _weighted(self, waves: Any) -> Any:
+        """The waves along columns, those of l > 0 twice, for l < 0 also."""
         twice = ops.where(ops.arange(2 * self.modes) % self.modes > 0, 2.0, 1.0)
-        nodes = ops.cast(side + side // PADDING, "float32")
-        return waves * ops.cast(twice / nodes, self.compute_dtype)[:, None]
+        return waves * ops.cast(twice, self.compute_dtype)[:, None]
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The lattice of the input with `filters` channels."""

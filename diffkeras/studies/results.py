@@ -213,7 +213,7 @@ def _about(run: PlannedRun) -> dict[str, Any]:
             "run": run.identity,
             SIZE: run.config.data.train_examples_used * len(counts),
             TRAINED_SOURCES: format_counts(counts),
-            "steps": run.config.steps,
+            "steps": run.config.steps_per_epoch * len(history),
             "step_seconds": sum(row["seconds"] for row in history),
             "seconds": state["seconds"],
             "best_epoch": state["best_epoch"],

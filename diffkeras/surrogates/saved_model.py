@@ -190,12 +190,12 @@ def input_specs(
 
 def _check_images(source_images: tf.Tensor, surrogate: Surrogate) -> tf.Tensor:
     """Whether source images are usable, (batch,); an InvalidArgumentError if one isn't."""
-    divisor = surrogate.side_divisor
+    rule = surrogate.config.model.lattices
     sides = tf.shape(source_images)[1:3]
-    divisible = tf.reduce_all(sides % divisor == 0)
-    message = f"the sides of source_images must be multiples of {divisor}, not"
-    source_images = checked(source_images, divisible, message, sides)
-    return divisible & check_range("source_images", source_images[..., 0])
+    is_taken = tf.reduce_all((sides % rule.divisor == 0) & (sides >= rule.shortest))
+    message = f"source_images must have {rule}, not"
+    source_images = checked(source_images, is_taken, message, sides)
+    return is_taken & check_range("source_images", source_images[..., 0])
 
 
 def _check_map(source_images: tf.Tensor, name: str, values: tf.Tensor) -> tf.Tensor:

@@ -71,11 +71,6 @@ class Surrogate:
         return self.config.physics.lattice
 
     @property
-    def side_divisor(self) -> int:
-        """The number of nodes of each side must be a multiple of this."""
-        return self.config.model.lattices.divisor
-
-    @property
     def medium(self) -> Medium:
         """The medium that it was trained for.
 
@@ -152,7 +147,7 @@ class Surrogate:
 
         Raises:
             PhysicsError: a problem that the surrogate was not trained for: with negative source
-                values, with sides that are not multiples of `side_divisor`, with another step,
+                values, on a lattice that its network does not take, with another step,
                 boundary, uptake, production or medium; arguments that make no problem; a tolerance
                 of 1 or more, which the field 0 meets, or one that rounding doesn't allow.
             RunError: predictions that are not finite, of a damaged model, or in units in which

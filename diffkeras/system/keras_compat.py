@@ -55,7 +55,8 @@ class ConvolutionalMuon(keras.optimizers.Muon):
 
     The step of a matrix is its momentum, made orthogonal by Newton-Schulz iteration. Keras' Muon
     does this for dense layers only and would train a convolutional network by AdamW. All other
-    weights, and those of the layers in `exclude_layers`, get the step of AdamW.
+    weights, those of dense layers too, and those of the layers in `exclude_layers` get the step of
+    AdamW: `orthogonalizes` tells which.
 
     Args:
         learning_rate: as for Adam, because steps are scaled to the size of Adam's (arXiv
@@ -72,10 +73,13 @@ class ConvolutionalMuon(keras.optimizers.Muon):
     Source: https://kellerjordan.github.io/posts/muon.
     """
 
+    def orthogonalizes(self, variable: Any) -> bool:
+        """Whether a weight gets the step of Muon, and not that of AdamW."""
+        is_excluded = any(re.search(layer, variable.path) for layer in self.exclude_layers)
+        return len(variable.shape) == 4 and not is_excluded
+
     def _should_use_adamw(self, variable: Any) -> bool:
-        if len(variable.shape) != 4:
-            return True
-        return any(re.search(layer, variable.path) for layer in self.exclude_layers)
+        return not self.orthogonalizes(variable)
 
     def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
         """The orthogonal matrix that is closest to `x`, in the shape of the kernel."""

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from diffkeras.config import Config
 from diffkeras.data import mixed_dataset
-from diffkeras.data.reading.batches import steps_per_epoch, training_batches
+from diffkeras.data.reading.batches import training_batches
 from diffkeras.data.reading.order import DataShares
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError
@@ -32,7 +32,7 @@ class TrainingBatches:
         self._config, self._data_dir, self._threads = config, data_dir, threads
         self._strategy, self._replicas = group.strategy, group.replicas
         self._shares = check_batch(config, self._replicas)
-        self.steps = steps_per_epoch(config, shares=self._shares)
+        self.steps = config.steps_per_epoch_in(self._shares)
         self.validation_steps: int | None = None
         self._made: tuple[tuple[int, int], tf.data.Dataset] | None = None
         if self._replicas > 1:

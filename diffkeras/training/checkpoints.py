@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import math
+import re
 import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 WEIGHTS = "weights.weights.h5"  # of the model and the optimizer
 STATE = "state.json"
+NAME = re.compile(r"(\d{6})-(\d{10})")  # epochs, and steps of the next one
 NUMBER_BYTES = 4  # the size of a float32
 VARIABLE_BYTES = 4096  # what HDF5 takes for a variable besides its numbers, at most
 KEPT = 2  # number of checkpoints: if the newest is damaged, training continues from the other
@@ -86,25 +88,26 @@ def read_state(file: Path) -> tuple[TrainingState, str]:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """The checkpoints of a run, each a directory named after the number of steps done.
+    """The checkpoints of a run, each a directory named after the epochs and steps done.
 
     Attributes:
         path: where they are.
-        steps: number of steps of an epoch.
         writes: whether this process writes them; if not, the chief does.
     """
 
     path: Path
-    steps: int
     writes: bool = True
 
-    def place(self, steps: int) -> Path:
-        """The directory of the checkpoint after a number of steps in all."""
-        return self.path / f"{steps:010d}"
+    def place(self, epoch: int, step: int) -> Path:
+        """The directory of the checkpoint after a number of epochs, and of steps of the next one.
+
+        Not after a number of steps in all: with other replicas, an epoch may have other steps.
+        """
+        return self.path / f"{epoch:06d}-{step:010d}"
 
     def places(self) -> list[Path]:
         """All checkpoints, damaged ones included, the oldest first."""
-        return sorted(p for p in self.path.glob("[0-9]*") if p.is_dir() and p.name.isdecimal())
+        return sorted(p for p in self.path.glob("*") if p.is_dir() and NAME.fullmatch(p.name))
 
     def best_file(self, epoch: int) -> Path:
         """File with the weights of the model that was best up to an epoch."""
@@ -114,14 +117,14 @@ class Checkpoints:
         """Write a checkpoint, and remove those that are no longer needed."""
         if not self.writes:
             return
-        place = self.place(state.epoch * self.steps + state.step)
+        place = self.place(state.epoch, state.step)
         partial = self.path / ".partial"
         with names_unwritable(place):
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
             _save_weights(model, partial / WEIGHTS)
             write_state(partial / STATE, state, digest(partial / WEIGHTS))
-            for file in (partial / WEIGHTS, partial / STATE):
+            for file in (partial / WEIGHTS, partial / STATE, partial):
                 sync(file)
             shutil.rmtree(place, ignore_errors=True)
             partial.rename(place)
@@ -159,9 +162,11 @@ class Checkpoints:
         return None
 
     def backup(self) -> Path | None:
-        """The newest checkpoint from the end of an epoch."""
-        ends = [place for place in self.places() if int(place.name) % self.steps == 0]
-        return ends[-1] if ends else None
+        """The newest checkpoint from the end of an epoch that is not damaged."""
+        return next((place for place in reversed(self._ends()) if not self._damage(place)), None)
+
+    def _ends(self) -> list[Path]:
+        return [place for place in self.places() if position(place)[1] == 0]
 
     def _damage(self, place: Path) -> str:
         try:
@@ -175,8 +180,7 @@ class Checkpoints:
         return f"{changed[0]} has another checksum" if changed else ""
 
     def _prune(self) -> None:
-        kept = set(self.places()[-KEPT:])
-        kept |= {place for place in [self.backup()] if place}
+        kept = {*self.places()[-KEPT:], *self._ends()[-1:]}
         for place in self.places():
             if place not in kept:
                 shutil.rmtree(place, ignore_errors=True)
@@ -185,6 +189,12 @@ class Checkpoints:
             needed = {self.best_file(state.best_epoch) for state in states}
             for file in set(self.path.glob("best-*.weights.h5")) - needed:
                 file.unlink(missing_ok=True)
+
+
+def position(place: Path) -> tuple[int, int]:
+    """The completed epochs of a checkpoint, and the completed steps of the next one."""
+    epoch, step = place.name.split("-")
+    return int(epoch), int(step)
 
 
 def read_weights(place: Path, model: keras.Model) -> None:

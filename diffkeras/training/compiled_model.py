@@ -14,7 +14,7 @@ from diffkeras.distributed.replicated_model import MaximumOverProcesses, Replica
 from diffkeras.nn.losses import NodeLoss
 from diffkeras.nn.metrics import MaximumError, SourceCountError, UnweightedError
 from diffkeras.surrogates.build import build_model, make_loss
-from diffkeras.training.optimizers import make_optimizer
+from diffkeras.training.optimizers import build_optimizer, make_optimizer
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class CompiledModel:
         for name, metric in self.metrics.items():
             # TensorFlow divides what is assigned among the replicas, but a maximum is no sum
             factor = replicas if isinstance(metric, MaximumError) else 1
-            for variable, value in zip(metric.variables, values.get(name, []), strict=False):
+            for variable, value in zip(metric.variables, values[name], strict=True):
                 variable.assign(keras.ops.multiply(value, factor))
 
 
@@ -83,7 +83,7 @@ def compile_model(config: Config, group: ProcessGroup, steps: int) -> CompiledMo
             jit_compile=section.jit,
             steps_per_execution=section.steps_per_execution,
         )
-        model.optimizer.build(model.trainable_variables)
+        build_optimizer(model)
     by_name = {metric.name: metric for metric in [model.metrics[0], *metrics]}
     return CompiledModel(model, loss, terms, counts, by_name)
 

@@ -1,5 +1,6 @@
 """Optimizers and learning-rate schedules by configuration, and moving averages of weights."""
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,9 +17,11 @@ from diffkeras.system.keras_compat import (
     moving_averages,
 )
 
-# Muon is for maps between features, and these layers map from and to the lattice. "field_conv" is
-# also part of the name "plain_field_conv".
-ADAMW_LAYERS = ["encoder_conv_0", "plain_conv_0", "field_conv"]
+logger = logging.getLogger(__name__)
+
+# Muon is for maps between features, and these layers map from and to the lattice; the last two are
+# those of the transformer. "field_conv" is also part of the name "plain_field_conv".
+ADAMW_LAYERS = ["encoder_conv_0", "plain_conv_0", "field_conv", r"\bpatches/", r"\bfield/"]
 
 
 class Measured(SummedGradientsHook):
@@ -123,6 +126,18 @@ def make_optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
     optimizer = kinds[section.optimizer](**options)
     half = section.precision == "mixed_float16"
     return SharedLossScale(optimizer) if half else optimizer
+
+
+def build_optimizer(model: keras.Model) -> None:
+    """Make the optimizer's variables; a warning if it is Muon, and no weight is one for Muon."""
+    weights = model.trainable_variables
+    model.optimizer.build(weights)
+    muon = innermost(model.optimizer)
+    if isinstance(muon, ConvolutionalMuon) and not any(map(muon.orthogonalizes, weights)):
+        logger.warning(
+            "training.optimizer muon is for convolutions between features, and this network has "
+            "none: all of its weights are trained by AdamW"
+        )
 
 
 def make_schedule(

@@ -35,6 +35,7 @@ from diffkeras.training.checkpoints import (
     STATE,
     Checkpoints,
     TrainingState,
+    position,
     read_state,
     read_weights,
 )
@@ -125,7 +126,6 @@ def begun_run(
     config: Config,
     run_dir: Path,
     group: ProcessGroup,
-    steps: int,
     *,
     overwrite: bool,
     restart: bool,
@@ -138,7 +138,6 @@ def begun_run(
         config: the configuration.
         run_dir: the run directory.
         group: the processes that train.
-        steps: number of steps of an epoch.
         overwrite: whether to set a finished run aside.
         restart: whether to delete an unfinished run.
     """
@@ -151,7 +150,7 @@ def begun_run(
             if group.is_chief:
                 stack.enter_context(locked(lock, f"the run {run_dir}"))
                 if not restart:
-                    _check_epochs(config, Checkpoints(run.checkpoints, steps))
+                    _check_epochs(config, Checkpoints(run.checkpoints))
                 run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
                 stack.enter_context(run.recording_how_it_ends())
                 run.write_state("running", seed=config.training.seed, start=token)
@@ -196,6 +195,7 @@ def start_or_resume(
     group: ProcessGroup,
     initial: InitialModel | None,
     data_dir: Path,
+    steps: int,
 ) -> TrainingState:
     """The state in which training starts, with the weights of the model set accordingly.
 
@@ -206,8 +206,9 @@ def start_or_resume(
         group: the processes that train.
         initial: the weights to start from without a checkpoint; None for the random ones.
         data_dir: where the training examples are, from which a reduced basis is made.
+        steps: number of steps of an epoch.
     """
-    if (state := _resume(checkpoints, model, group)) is not None:
+    if (state := _resume(config, checkpoints, model, group, steps)) is not None:
         return state
     state = TrainingState(seed=config.training.seed)
     if initial is not None:
@@ -221,19 +222,22 @@ def start_or_resume(
 
 
 def _resume(
-    checkpoints: Checkpoints, model: keras.Model, group: ProcessGroup
+    config: Config, checkpoints: Checkpoints, model: keras.Model, group: ProcessGroup, steps: int
 ) -> TrainingState | None:
     place = None
     with group.all_stop_on_error():
         if group.is_chief:
             place = checkpoints.latest()
-    steps, *_ = group.gather(-1 if place is None else int(place.name))
-    if steps < 0:
+    epoch, step = (-1, 0) if place is None else position(place)
+    (epoch, *_), (step, *_) = group.gather(epoch), group.gather(step)
+    if epoch < 0:
         return None
-    place = checkpoints.place(steps)
+    place = checkpoints.place(epoch, step)
     read_weights(place, model)
     state, _ = read_state(place / STATE)
-    logger.info(f"resuming at epoch {state.epoch + 1}, step {state.step} of {checkpoints.steps}")
+    # with other replicas, the epoch may be shorter than before; its end isn't to be missed
+    state.step = min(state.step, steps - config.training.steps_per_execution)
+    logger.info(f"resuming at epoch {state.epoch + 1}, step {state.step} of {steps}")
     return state
 
 

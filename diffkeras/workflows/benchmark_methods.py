@@ -162,7 +162,8 @@ def _entry(path: Path) -> Entry:
     run = Run.open(path)
     surrogate = surrogate_of_run(run)
     state, data = run.state(), surrogate.config.data
-    each = data.train_examples_used + data.validation_examples
+    passes = state["epochs"] if data.stream else 1  # a stream has new examples in each epoch
+    each = passes * data.train_examples_used + data.validation_examples
     return Entry(
         path.name,
         surrogate,

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Problem
-from diffkeras.physics.arguments import PLANE
+from diffkeras.physics.arguments import PLANE, largest
 from diffkeras.system.atomic_files import check_file, write_bytes
 from diffkeras.system.image_files import PICTURES
 from diffkeras.workflows.field_formats import FORMATS
 
+NEGLIGIBLE = 1e-9  # by this share of the largest value rounding may make values negative
 ANY = (-math.inf, math.inf)
 SINGLE = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))  # what TIFF holds
 LIMITS = {".png": (0.0, 1.0), ".tif": SINGLE, ".tiff": SINGLE}
@@ -94,7 +95,8 @@ def write_fields(fields: Mapping[Path, NDArray], problem: Problem | None = None)
         suffix = path.suffix.lower()
         check_axes_of_file(path, field.ndim - batch, batch)
         low, high = LIMITS.get(suffix, ANY)
-        if field.min() < low or field.max() > high:
+        rounding = NEGLIGIBLE * largest(field)
+        if field.min() < low - rounding or field.max() > high + rounding:
             raise PhysicsError(
                 f"a {suffix} holds values of {low:.3g} to {high:.3g}, and {path} would hold "
                 f"{field.min():.3g} to {field.max():.3g}; write to .npy or .npz"

@@ -87,7 +87,7 @@ def train(
         resumes = not (restart or overwrite) and any(Run(run_dir).checkpoints.glob("[0-9]*"))
         batches, initial = prepare(config, data_dir, group, threads, resumes=resumes)
         run = stack.enter_context(
-            begun_run(config, run_dir, group, batches.steps, overwrite=overwrite, restart=restart)
+            begun_run(config, run_dir, group, overwrite=overwrite, restart=restart)
         )
         stack.enter_context(group.connected())
         interruption = stack.enter_context(Interruption())
@@ -98,7 +98,7 @@ def train(
             f"{compiled.parameters:,} trainable parameters, {batches.steps} steps an epoch, "
             f"{group.replicas} replica(s); follow with `tensorboard --logdir {run.logs}`"
         )
-        checkpoints = Checkpoints(run.checkpoints, batches.steps, writes=group.is_chief)
+        checkpoints = Checkpoints(run.checkpoints, writes=group.is_chief)
         session = TrainingSession(
             config,
             data_dir,
@@ -107,7 +107,9 @@ def train(
             run,
             checkpoints,
             compiled,
-            start_or_resume(config, checkpoints, compiled.model, group, initial, data_dir),
+            start_or_resume(
+                config, checkpoints, compiled.model, group, initial, data_dir, batches.steps
+            ),
             interruption,
             show_progress,
         )

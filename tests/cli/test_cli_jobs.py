@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from diffkeras.cli.options import collect_overrides, read_config
-from diffkeras.studies import study_file
+from diffkeras.studies import outlook
 from diffkeras.studies.cost import CostCounter, Network
 from diffkeras.surrogates.run_directory import Run
 
@@ -129,7 +129,7 @@ def test_a_study_can_be_listed_without_being_run(diffkeras, tiny_file, tmp_path)
 def test_all_shipped_studies_have_a_cost(diffkeras, refused, tmp_path, monkeypatch):
     monkeypatch.setattr(CostCounter, "network", lambda self, config: Network(1000, 10**12))
     shipped = ["studies/worst_cases", "studies/training_time"]
-    monkeypatch.setattr(study_file, "shipped_studies", lambda: shipped)
+    monkeypatch.setattr(outlook, "shipped_studies", lambda: shipped)
     result = diffkeras("study", "--dry-run", "--runs-dir", tmp_path, "--tflops", 1000)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()

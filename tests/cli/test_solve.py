@@ -136,6 +136,11 @@ def test_what_a_picture_cant_hold_raises_an_error(tmp_path, suffix, value):
     assert not list(tmp_path.iterdir())
 
 
+def test_rounding_below_zero_fits_into_a_picture(tmp_path):
+    write_fields({tmp_path / "field.png": np.linspace(-1e-15, 1, 16).reshape(4, 4)})
+    assert np.asarray(Image.open(tmp_path / "field.png"))[0, 0] == 0
+
+
 @pytest.mark.parametrize("suffix", [".tif", ".png"])
 def test_pictures_of_several_pages_are_refused(tmp_path, suffix):
     pages = [Image.fromarray(np.full((8, 8), i, np.uint8)) for i in (1, 2, 3)]

@@ -222,6 +222,9 @@ def test_the_steps_of_a_run(tiny):
     assert tiny.with_overrides({"training.batch_size": 10}).steps == 2 * 3
     assert tiny.with_overrides({"data.train_fraction": 0.5}).steps == 2 * 3
     assert tiny.with_overrides({"training.steps_per_epoch": 7}).steps == 2 * 7
+    # 12 of each share in batches of 5 of each: what is left over is dropped
+    shares = {"data.shares": 2, "training.batch_size": 10}
+    assert tiny.with_overrides(shares).steps == 2 * 2
 
 
 def test_fingerprints_tell_values_apart_and_ignore_their_order():

@@ -41,6 +41,11 @@ def test_a_finer_lattice_gives_the_same_function():
     np.testing.assert_allclose(fine[:, ::2, ::2], coarse, atol=2e-3 * np.abs(coarse).max())
 
 
+def test_half_precision_does_not_overflow_on_large_lattices():
+    layer = SpectralConvolution(2, 4, dtype="mixed_float16")
+    assert np.isfinite(layer(np.ones((1, 1024, 512, 1), np.float16))).all()
+
+
 def test_a_lattice_without_these_frequencies_is_refused():
     layer = SpectralConvolution(2, 4)
     layer(np.ones((1, 7, 9, 1), "float32"))

@@ -155,6 +155,16 @@ def test_sides_that_the_network_doesnt_divide_raise_errors(surrogate, served):
         served.serve(np.zeros((1, 16, 17, 1), np.float32))
 
 
+def test_a_saved_model_refuses_lattices_without_the_frequencies_of_its_network(tiny, tmp_path):
+    changes = {"model.architecture": "fourier_neural_operator", "model.modes": 6}
+    config = tiny.with_overrides(changes)
+    surrogate = Surrogate(build_model(config), config)
+    export_saved_model(surrogate, tmp_path / "model")
+    served = tf.saved_model.load(str(tmp_path / "model"))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"at least 11 nodes, not.*8 16"):
+        served.serve(np.zeros((1, 8, 16, 1), np.float32))
+
+
 def test_representations_are_short(surrogate, images):
     assert repr(surrogate) == "Surrogate('tiny', trained on 16×16 nodes)"
     assert repr(surrogate.predict(images)).startswith("Prediction(field=<3×16×16 float32, ")

@@ -191,7 +191,7 @@ def test_two_spellings_of_a_run_have_one_identity(one, other, tiny):
 def test_another_spelling_continues_an_unfinished_run(one, other, tiny, tmp_path):
     first, second = tiny.with_overrides(one), tiny.with_overrides(other)
     run = Run.begin(tmp_path / "run", first)
-    (run.checkpoints / "0000000001").mkdir(parents=True)
+    (run.checkpoints / "000000-0000000001").mkdir(parents=True)
     Run.begin(run.path, second)
     assert run.checkpoints.is_dir()
     with pytest.raises(RunError, match=r"another configuration: model\.width 2 there, 4 here"):

@@ -11,6 +11,7 @@ from diffkeras.errors import ConfigurationError, Interrupted, InUseError, RunErr
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
 from diffkeras.training import loop
+from diffkeras.training.checkpoints import STATE, Checkpoints, position, read_state, write_state
 from diffkeras.workflows import train
 from tests.helpers.damaged_files import flip_a_bit
 from tests.helpers.new_process import NewProcess
@@ -161,7 +162,7 @@ def test_a_killed_stopped_and_damaged_run_equals_one_that_was_not(
     assert state["state"] == "interrupted"
     assert state["reason"].startswith("stopped by SIGTERM at epoch 3, step 2")
     newest = max((unfinished / "checkpoints").glob("0*"))
-    assert int(newest.name) == 14
+    assert position(newest) == (2, 2)
     flip_a_bit(newest / name)
     train(config, data_dir, unfinished)
     [warning] = [
@@ -236,3 +237,18 @@ def test_a_finished_run_needs_overwrite(tiny, data_dir, own_run):
     for restart in (False, True):
         with pytest.raises(RunError, match=r"finished run.*--overwrite"):
             train(tiny, data_dir, own_run, restart=restart)
+
+
+def test_an_epoch_that_is_shorter_with_other_replicas_is_finished(
+    config, data_dir, unfinished, log
+):
+    checkpoints = Checkpoints(unfinished / "checkpoints")
+    newest = checkpoints.places()[-1]
+    assert position(newest) == (2, 2)
+    state, digest = read_state(newest / STATE)
+    state.step = 7  # of more steps than an epoch has now
+    write_state(newest / STATE, state, digest)
+    newest.rename(checkpoints.place(2, 7))
+    run = train(config, data_dir, unfinished)
+    assert "resuming at epoch 3, step 5 of 6" in log.messages
+    assert run.state()["epochs"] == 3

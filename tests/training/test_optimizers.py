@@ -7,9 +7,21 @@ import tensorflow as tf
 
 from diffkeras.config import Config
 from diffkeras.data import mixed_dataset
-from diffkeras.nn import ConvolutionalMuon, encoder_decoder, joined_pair, unpack_target
+from diffkeras.nn import (
+    ConvolutionalMuon,
+    encoder_decoder,
+    fourier_neural_operator,
+    joined_pair,
+    transformer,
+    unpack_target,
+)
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.training.optimizers import averaged_weights, make_optimizer, make_schedule
+from diffkeras.training.optimizers import (
+    averaged_weights,
+    build_optimizer,
+    make_optimizer,
+    make_schedule,
+)
 from diffkeras.workflows import train
 from tests.helpers.tables import read_csv
 
@@ -166,3 +178,12 @@ def test_each_optimizer_trains_and_its_averaged_model_is_kept(tiny, data_dir, tm
     ]
     kept = float(np.mean(np.concatenate(errors)))
     assert kept == pytest.approx(run.state()["validation"]["mae"], rel=1e-5)
+
+
+def test_muon_says_so_if_it_trains_nothing(tiny, caplog):
+    config = tiny.with_overrides({"training.optimizer": "muon"})
+    models = [transformer(16, 1, patch=4), fourier_neural_operator(4, 1, modes=2)]
+    for model in [*models, encoder_decoder(width=2, depth=1)]:
+        model.compile(make_optimizer(config, 10), "mse")
+        build_optimizer(model)
+    assert caplog.text.count("this network has none") == len(models)

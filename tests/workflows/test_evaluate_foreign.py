@@ -35,6 +35,9 @@ def test_predictions_have_the_errors_of_the_surrogate_that_made_them(
     np.savez(tmp_path / "mine.npz", **predicted)
     words = ["--config", tmp_path / "quick.yaml", "--data-dir", data_dir]
     words += ["--predictions", tmp_path / "mine.npz", "--output", tmp_path / "out"]
+    bare = diffkeras("evaluate", *words, "--set", "evaluation.baselines=[]")
+    assert bare.exit_code == 0, bare.output  # without times, and so without their picture
+    assert not (tmp_path / "out" / "figures" / "cost.png").exists()
     result = diffkeras("evaluate", *words)
     assert result.exit_code == 0, result.output
     stored = json.loads((tmp_path / "out" / "metrics.json").read_text())

@@ -94,18 +94,6 @@ def _next_pass(config: Config, examples: int) -> tf.data.Dataset:
     return numbers.apply(tf.data.experimental.assert_cardinality(examples))
 
 
-def steps_per_epoch(config: Config, *, shares: int = 1) -> int:
-    """Batches of an epoch: of one pass over the training examples, or as many as are configured.
-
-    With several shares, a last batch of a pass that is smaller than the others is left out; 0 if
-    the examples don't fill one.
-    """
-    if shares == 1 or config.training.steps_per_epoch:
-        return config.steps_per_epoch
-    examples = len(config.data.sources) * (config.data.train_examples_used // shares)
-    return examples // (config.training.batch_size // shares)
-
-
 @without_autograph
 def training_batches(
     config: Config,
@@ -129,12 +117,13 @@ def training_batches(
         config, data_dir, threads: as for `mixed_dataset`.
         epoch: the first epoch, from 0.
         step: batches that are left out of the first epoch.
-        shares: of the examples and of each batch; with several in total, as in `steps_per_epoch`.
+        shares: of the examples and of each batch; with several in total, as in
+            `Config.steps_per_epoch_in`.
 
     Returns:
         (x, y) as from `mixed_dataset`.
     """
-    steps = steps_per_epoch(config, shares=shares.total)
+    steps = config.steps_per_epoch_in(shares.total)
     if config.data.stream:
         start = (epoch * steps + step) * config.training.batch_size
         return stream_batches(config, start=start, shares=shares, threads=threads)

@@ -88,12 +88,10 @@ def different_physics(learned: Config, tested: Config) -> list[str]:
     keys = ("physics.", "data.divide_by_maximum")
     changed = [d for d in differing_keys(learned, tested) if d.startswith(keys)]
     different = [d for d in changed if not d.startswith("physics.lattice ")]
-    divisor = learned.model.lattices.divisor
-    if any(side % divisor for side in tested.physics.lattice):
-        different.append(
-            f"physics.lattice {value_text(tested.physics.lattice)} here, and the network takes "
-            f"sides that are multiples of {divisor}"
-        )
+    rule = learned.model.lattices
+    if not rule.takes(tested.physics.lattice):
+        lattice = value_text(tested.physics.lattice)
+        different.append(f"physics.lattice {lattice} here, and the network takes {rule}")
     own, other = learned.data.diffusion_length, tested.data.diffusion_length
     if own != other and not (own and other and own[0] <= other[0] and other[1] <= own[1]):
         different.append(

@@ -68,11 +68,13 @@ def draw_figures(
         by = {"error_per_count": error_per_count_figure(errors, styles)}
     pictures: dict[str, Any] = {
         **by,
-        "cost": cost_figure(measured.metrics(), subject),
         "distribution": distribution_figure(errors, styles),
         "spectrum": spectrum_figure(measured.spectra(), styles),
         **draw_cases(measured.errors, subject.methods[0], config, data_dir),
     }
+    metrics = measured.metrics()
+    if any(of[ALL]["milliseconds"] for of in metrics.values()):  # not of given predictions
+        pictures["cost"] = cost_figure(metrics, subject)
     if config.data.diffusion_length:
         step = config.physics.step
         pictures["error_per_length"] = error_per_length_figure(errors, step, styles)

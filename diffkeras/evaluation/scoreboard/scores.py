@@ -1,5 +1,6 @@
 """The scores of all methods on one problem."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -161,7 +162,11 @@ class ProblemScores:
         """What a surrogate cost, with the verdicts on the methods that start from it."""
         sizes = list(rows[0]["times"])
         exact = next(row for row in rows if row["name"] == EXACT)
-        data_seconds = entry.examples * milliseconds(exact, sizes[0]) / 1e3
+        # the time of a solution is about proportional to the nodes
+        trained, tested = (
+            math.prod(c.physics.lattice) for c in (entry.surrogate.config, self.config)
+        )
+        data_seconds = entry.examples * milliseconds(exact, sizes[0]) / 1e3 * trained / tested
         cost = None if entry.training_seconds is None else entry.training_seconds + data_seconds
         return {
             "name": entry.name,

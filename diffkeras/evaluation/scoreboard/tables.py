@@ -149,7 +149,7 @@ def costs_in_words(problem: Scores) -> str:
         "the number of images after which training and data are paid for; *a tie* if the middle "
         "halves of the two times overlap, so that the difference is within the noise. Before the "
         f"first image, the surrogates cost ({'; '.join(costs)}). The examples are counted at the "
-        "time of `solve`."
+        "time of `solve`, per node of the lattice that they are on."
     )
 
 

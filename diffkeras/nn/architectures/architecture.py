@@ -46,6 +46,16 @@ class LatticeRule(NamedTuple):
     shortest: int = 1
     remedy: str = ""
 
+    def __str__(self) -> str:
+        """The rule in words."""
+        if self.shortest > 1:
+            return f"sides of at least {self.shortest} nodes"
+        return "any sides" if self.divisor == 1 else f"sides that are multiples of {self.divisor}"
+
+    def takes(self, lattice: Iterable[int]) -> bool:
+        """Whether the network takes a lattice of so many rows and columns."""
+        return all(side >= self.shortest and side % self.divisor == 0 for side in lattice)
+
     def check(self, lattice: Iterable[int | None]) -> None:
         """Check that the network takes a lattice.
 

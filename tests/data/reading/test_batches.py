@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from diffkeras.config import Config
 from diffkeras.data import mixed_dataset, raw_dataset
-from diffkeras.data.reading.batches import steps_per_epoch, training_batches
+from diffkeras.data.reading.batches import training_batches
 from diffkeras.data.reading.order import DataShares
 from diffkeras.errors import DataError
 from diffkeras.physics import ExampleRecipe
@@ -36,7 +36,7 @@ def test_each_source_count_has_the_same_number(tiny, data_dir):
 @pytest.mark.parametrize("cache", [False, True])
 def test_the_training_seed_and_the_epoch_decide_the_order(tiny, data_dir, cache):
     config = tiny.with_overrides({"data.cache": cache})
-    epochs, steps = mixed_dataset(config, "train", data_dir), steps_per_epoch(config)
+    epochs, steps = mixed_dataset(config, "train", data_dir), config.steps_per_epoch
     first, second = order(epochs), order(epochs)
     assert order(training_batches(config, data_dir).take(2 * steps)) == first + second
     again = mixed_dataset(config, "train", data_dir)
@@ -70,7 +70,7 @@ def test_the_parts_of_the_training_examples_are_disjoint(tiny, data_dir, cache):
             for count in (1, 2)
             for example in raw_dataset(config, count, "train", data_dir).as_numpy_iterator()
         ]
-        epoch = training_batches(config, data_dir).take(steps_per_epoch(config))
+        epoch = training_batches(config, data_dir).take(config.steps_per_epoch)
         ways = (raw, order(epoch))
         assert len({len(way) for way in ways}) == 1
         return [set(way) for way in ways]

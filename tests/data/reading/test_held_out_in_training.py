@@ -8,7 +8,7 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
-from diffkeras.data.reading.batches import steps_per_epoch, training_batches
+from diffkeras.data.reading.batches import training_batches
 from diffkeras.workflows import generate
 
 EPOCHS = 8  # in which an example is seen in all symmetries
@@ -63,7 +63,7 @@ def held_out(config, own_dir):
 
 def trained(config: Config, data_dir: Path, **options: Any) -> list[bytes]:
     batches = training_batches(config, data_dir, **options)
-    passes = batches.take(EPOCHS * steps_per_epoch(config)).as_numpy_iterator()
+    passes = batches.take(EPOCHS * config.steps_per_epoch).as_numpy_iterator()
     return [image[..., 0].tobytes() for x, _ in passes for image in x]
 
 

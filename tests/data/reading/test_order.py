@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from diffkeras.config import Config, parse_config
 from diffkeras.data import mixed_dataset
-from diffkeras.data.reading.batches import steps_per_epoch, training_batches
+from diffkeras.data.reading.batches import training_batches
 from diffkeras.data.reading.order import (
     EVERYTHING,
     DataShares,
@@ -173,7 +173,7 @@ def test_parts_of_replicas_make_up_the_batches_of_one(option, tiny, data_dir):
 )
 def test_batches_go_on_at_any_position(tiny, data_dir, changes, shares):
     config = tiny.with_overrides(changes)
-    steps = steps_per_epoch(config, shares=shares.total)
+    steps = config.steps_per_epoch_in(shares.total)
     whole = batches(config, data_dir, shares, 3 * steps)
     epochs = [np.concatenate(whole[e * steps : (e + 1) * steps]) for e in range(3)]
     for epoch, step in ((0, 2), (2, steps - 1)):
@@ -192,8 +192,8 @@ def test_batches_go_on_at_any_position(tiny, data_dir, changes, shares):
 
 def test_shares_fill_whole_batches_alone(tiny):
     config = tiny.with_overrides({"data.train_examples": 5, "training.batch_size": 6})
-    assert steps_per_epoch(config) == 2  # 6 and 4
-    assert steps_per_epoch(config, shares=2) == 1  # 4 of each share: one of 3 and 3
+    assert config.steps_per_epoch == 2  # 6 and 4
+    assert config.steps_per_epoch_in(2) == 1  # 4 of each share: one of 3 and 3
 
 
 def test_validation_parts_have_batches_of_the_same_sizes(tiny, data_dir):
@@ -207,7 +207,7 @@ def test_validation_parts_have_batches_of_the_same_sizes(tiny, data_dir):
 
 def examples(config: Config, data_dir: Path, epochs: int) -> list[tuple[np.ndarray, ...]]:
     """Source image, field, image in the target and count of each example, in order."""
-    steps = epochs * steps_per_epoch(config)
+    steps = epochs * config.steps_per_epoch
     found = []
     for x, y in training_batches(config, data_dir).take(steps).as_numpy_iterator():
         target = unpack_target(y)

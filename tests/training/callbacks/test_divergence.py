@@ -35,7 +35,7 @@ def take_steps(model: keras.Model, number: int) -> None:
 def rollback(model, tmp_path):
     """A rollback after four epochs of ten steps, the last of which is backed up."""
     state = TrainingState(epoch=4, losses=list(LOSSES))
-    checkpoints = Checkpoints(tmp_path, 10)
+    checkpoints = Checkpoints(tmp_path)
     checkpoints.save(model, state)
     callback = Rollback(state, checkpoints, factor=10, window=20)
     callback.set_model(model)
