@@ -10,7 +10,7 @@ import pytest
 
 from diffkeras.errors import Interrupted, RunError
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_identity import differing_keys
+from diffkeras.surrogates.run_identity import changed_keys, differing_keys
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,13 @@ from diffkeras.surrogates.run_identity import differing_keys
 )
 def test_another_loss_is_one_difference(tiny, loss, found):
     assert differing_keys(tiny, tiny.with_overrides({"training.loss": loss})) == found
+
+
+@pytest.mark.parametrize(
+    ("free", "found"), [("model.width", False), ("model.", False), ("model.wid", True), ("", True)]
+)
+def test_free_keys_are_whole_keys_or_sections(tiny, free, found):
+    assert bool(changed_keys(tiny, tiny.with_overrides({"model.width": 4}), (free,))) is found
 
 
 @pytest.mark.parametrize(
