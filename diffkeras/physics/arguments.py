@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import PhysicsError
 
 MOST_PARALLEL = 4096
-EXACT_BYTES = 4  # size of the largest whole numbers that float64 always holds
+MOST_WHOLE = 2**53  # float64 rounds larger whole numbers
 SMALLEST_TOLERANCE = 1e-13  # rounding allows no less
 
 # No tissue comes close to these limits, in units that are not absurd, and within them no number of
@@ -138,11 +138,12 @@ def real_values(what: str, values: Any) -> NDArray:
             f"{what} holds {array.dtype} values, not real numbers; convert it to numbers, "
             "such as by astype(float)"
         )
-    if array.dtype.kind in "iu" and array.dtype.itemsize > EXACT_BYTES:
-        rounded = array.astype(np.float64).astype(np.longdouble) != array
+    if array.dtype in (np.int64, np.uint64):
+        rounded = (array > MOST_WHOLE) | (array < -MOST_WHOLE)
         if rounded.any():
             raise PhysicsError(
-                f"{what} holds {array[rounded].flat[0]}, a whole number that float64 does not hold"
+                f"{what} holds {array[rounded].flat[0]}; whole numbers must be at most 2^53 in "
+                "size, as float64 rounds larger ones"
             )
     return array
 

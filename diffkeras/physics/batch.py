@@ -1,7 +1,6 @@
 """A batch of images, solved one by one or shared out to processes."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
@@ -32,7 +31,7 @@ def solve_batch(
     """
     images = problem.images
     fields: NDArray = np.empty(0)
-    solutions: list[Solution] = []
+    rest: list[tuple[SolveStatistics, Proof | None]] = []
     one_by_one = map(solve, images, initial)
     solved = (
         one_by_one
@@ -40,11 +39,17 @@ def solve_batch(
         else _shared(solve, images, initial, processes)
     )
     for solution in solved:
-        if not solutions:
-            fields = np.empty(problem.shape, solution.field.dtype)
-        place = len(solutions)
-        fields[place] = solution.field
-        solutions.append(replace(solution, field=fields[place]))
+        field = solution.field
+        if not rest:
+            fields = np.empty(problem.shape, field.dtype)
+        # bounds are those of the field as it was solved: none is rounded to the others' precision
+        fields = fields.astype(np.result_type(fields, field), copy=False)
+        fields[len(rest)] = field
+        rest.append((solution.stats, solution.proof))
+    solutions = [
+        Solution(field, image, *known)
+        for field, image, known in zip(fields, images, rest, strict=True)
+    ]
     return BatchSolution.of(fields, problem, solutions)
 
 
@@ -76,8 +81,8 @@ def _shared(
         solve_slot = partial(_solve_slot, solve, memory.name, shape)
         done = 0
         with shared_pool(processes) as pool:
-            for slot, dtype, solved in pool.imap(solve_slot, tasks()):
-                for place, (stats, proof) in enumerate(solved):
+            for slot, solved in pool.imap(solve_slot, tasks()):
+                for place, (dtype, stats, proof) in enumerate(solved):
                     field = slots[slot, place, VALUES].astype(dtype)
                     yield Solution(field, images[done], stats, proof)
                     done += 1
@@ -89,8 +94,8 @@ def _shared(
 
 def _solve_slot(
     solve: Solve, name: str, shape: tuple[int, ...], task: Any
-) -> tuple[int, np.dtype, list[tuple[SolveStatistics, Proof]]]:
-    """Replace the values of each image by its field; the slot, dtype, and what else is known."""
+) -> tuple[int, list[tuple[np.dtype, SolveStatistics, Proof]]]:
+    """Replace the values of each image by its field; the slot, dtypes, and what else is known."""
     slot, rest, initial = task
     memory = SharedMemory(name)
     slots: NDArray = np.ndarray(shape, np.float64, memory.buf)
@@ -105,8 +110,8 @@ def _solve_slot(
             solution = solve(image, start)
             slots[slot, place, VALUES] = solution.field
             assert solution.proof is not None
-            each.append((solution.stats, solution.proof))
-        return slot, solution.field.dtype, each
+            each.append((solution.field.dtype, solution.stats, solution.proof))
+        return slot, each
     finally:
         del slots
         memory.close()

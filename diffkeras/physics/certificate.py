@@ -18,12 +18,8 @@ from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import KnownBounds, bounds_of
-from diffkeras.physics.solution import (
-    BatchSolution,
-    ProvenField,
-    Solution,
-    read_only_copy,
-)
+from diffkeras.physics.read_only import read_only_copy
+from diffkeras.physics.solution import BatchSolution, ProvenField, Solution
 from diffkeras.system.blas_threads import blas_threads
 
 
@@ -48,6 +44,9 @@ class Certificate(ProvenField):
     node_bound: NDArray[np.float64]
     corrected: Solution
     allowance: float
+
+    def __post_init__(self) -> None:
+        self.node_bound.setflags(write=False)
 
     def quantity(self, weights: ArrayLike) -> Quantity:
         """The sum of weights times the exact field, with a proven bound (see `Solution.quantity`).

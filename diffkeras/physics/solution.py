@@ -18,6 +18,7 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.parts import parts_of_images
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import Proof
+from diffkeras.physics.read_only import ReadOnlyArrays, read_only_copy
 from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.system.blas_threads import blas_threads
@@ -26,14 +27,7 @@ from diffkeras.system.packages import needs_packages
 ROUGH_ERROR = 0.01  # relative, from which slopes of uptake may be those of another field
 
 
-def read_only_copy(values: NDArray) -> NDArray:
-    """The same values in memory that nobody can change, as what is proven is about them."""
-    copy = np.array(values)
-    copy.setflags(write=False)
-    return copy
-
-
-class ProvenField(ShortRepr):
+class ProvenField(ShortRepr, ReadOnlyArrays):
     """A field with proven bounds of its error: a `Solution`, `Certificate` or `Prediction`.
 
     Each has `field` and `problem`, `error_bound` and `node_bound` of that field, and the methods
@@ -118,17 +112,21 @@ class Solution(ProvenField):
         solution in double precision, and a few times as long in single precision.
         """
         assert self.proof is not None
-        return self.proof.error_bound(self.field, self.problem)
+        with blas_threads():
+            return self.proof.error_bound(self.field, self.problem)
 
     @cached_property
     def node_bound(self) -> NDArray[np.float64]:
-        """At least |field − u| node by node, (rows, columns).
+        """At least |field − u| node by node, (rows, columns); it can't be changed.
 
         Where `error_bound` isn't proven with the field, it is proven by `certify` when it is first
         read.
         """
         assert self.proof is not None
-        return self.proof.node_bound(self.field, self.problem)
+        with blas_threads():
+            bound = self.proof.node_bound(self.field, self.problem)
+        bound.setflags(write=False)
+        return bound
 
     def vjp(self, cotangent: ArrayLike, tolerance: float = 1e-10) -> Derivatives:
         """The derivatives of a scalar J with respect to every part of the problem.
@@ -162,7 +160,7 @@ class Solution(ProvenField):
             >>> bool(derivatives["decay"] < 0)
             True
         """
-        values = self.problem.check_field("cotangent", cotangent)
+        values = read_only_copy(self.problem.check_field("cotangent", cotangent))
         tolerance = check_relative_tolerance(tolerance)
         self._warn_of_doubt()
         with blas_threads():
@@ -272,7 +270,9 @@ class BatchSolution(Solution):
     @cached_property
     def node_bound(self) -> NDArray[np.float64]:
         """Those of the images, (batch, rows, columns)."""
-        return np.stack([image.node_bound for image in self.images])
+        bound = np.stack([image.node_bound for image in self.images])
+        bound.setflags(write=False)
+        return bound
 
     def vjp(self, cotangent: ArrayLike, tolerance: float = 1e-10) -> BatchDerivatives:
         """See `Solution.vjp`."""

@@ -120,7 +120,8 @@ def _solve_image(
     equations = equations or Equations(problem)
     name = cheapest(equations) if method == "auto" else method
     # float32 can't hold the field of ring values that are far below those inside a source
-    single = tolerance >= SINGLE_PRECISION_TOLERANCE and not 0 < equations.scale < SMALLEST
+    is_tiny = equations.production is None and 0 < equations.ring_size < SMALLEST
+    single = tolerance >= SINGLE_PRECISION_TOLERANCE and not is_tiny
     dtype, rounding = np.dtype(np.float32 if single else np.float64), SINGLE_ROUNDING * single
     options = Options(tolerance - rounding, dtype, threads, initial)
     exact, statistics, bound = _on_free_nodes(name, equations, options)

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from diffkeras.physics import Certificate, Equations, Problem, Quantity, Solution, certify, solve
 from diffkeras.physics.arguments import check_relative_tolerance, largest
 from diffkeras.physics.families.proofs import METHOD, FamilyProofs
-from diffkeras.physics.solution import ProvenField, read_only_copy
+from diffkeras.physics.read_only import read_only_copy
+from diffkeras.physics.solution import ProvenField
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -12,10 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import MOST_WHOLE
 from diffkeras.representation.network_input import POSITIVE_MAPS
 
 LATTICE = [1, 2]  # axes of a lattice in a batch
-MOST_INTEGER = 2**53  # float64 rounds integers above this
 ROUNDED = 2.0**-20  # values in float32 may exceed limits by this share
 # float64 images of smaller values have no proof: products could underflow in some medium
 LEAST_PROVEN = 1e-200
@@ -183,6 +183,6 @@ def _rounded(values: tf.Tensor) -> tf.Tensor:
     """Which integers float64 may round."""
     if values.dtype not in (tf.int64, tf.uint64):
         return tf.zeros_like(values, tf.bool)
-    most = tf.constant(MOST_INTEGER, values.dtype)
+    most = tf.constant(MOST_WHOLE, values.dtype)
     too_large = values > most
     return too_large if values.dtype == tf.uint64 else too_large | (values < -most)

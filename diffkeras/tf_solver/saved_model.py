@@ -83,7 +83,7 @@ def solver_arguments(
     arguments = dict(media or {})
     if "diffusion_length" in arguments:
         length = tf.cast(arguments["diffusion_length"], tf.float64)
-        arguments = {"decay": float(medium.diffusivities[0]) / length**2}
+        arguments = {"decay": float(max(medium.diffusivities)) / length**2}
         decay = arguments["decay"][:, None, None]
     else:
         arguments = {name: values[..., 0] for name, values in arguments.items()}

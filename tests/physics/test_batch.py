@@ -59,6 +59,23 @@ def test_a_batch_in_single_precision(images):
     assert np.abs(batch.field - solve(images).field).max() < 3e-6
 
 
+@pytest.mark.parametrize("processes", [None, 2])
+def test_an_image_that_float32_does_not_hold_keeps_its_bound(processes):
+    small, plain = np.zeros((2, 16, 16))
+    small[5:11, 5:11], small[7:9, 7:9], plain[6:10, 6:10] = 1e-42, 1.0, 1.0
+    diffusivity = np.where(np.arange(16) < 8, 2.0, 1.0)[:, None] * np.ones(16)
+    batch = solve(
+        np.stack([plain, small, plain]),
+        diffusivity=diffusivity,
+        tolerance=1e-6,
+        processes=processes,
+    )
+    exact = solve(small, diffusivity=diffusivity, tolerance=1e-12).field
+    error = np.abs(batch.field[1] - exact)[small == 0].max()
+    assert error <= batch.images[1].node_bound[small == 0].max()
+    assert error <= 1e-6 * 1e-42
+
+
 def test_an_error_in_one_image_reaches_the_caller(images):
     broken = images.copy()
     broken[3, 5, 6] = np.nan

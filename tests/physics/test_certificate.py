@@ -1,6 +1,7 @@
 """Certificates: the proven bounds hold for any prediction, and they are sharp."""
 
 import math
+import pickle
 from operator import attrgetter
 
 import numpy as np
@@ -232,8 +233,12 @@ def test_a_solved_field_keeps_the_values_that_its_bound_is_for(diffusivity):
     image = np.zeros((20, 20))
     image[5:10, 5:10] = 1.0
     solution = solve(image, diffusivity=diffusivity)
-    with pytest.raises(ValueError, match="read-only"):
-        solution.field[12, 12] += 0.25
+    copied = pickle.loads(pickle.dumps(solution))
+    for array in (solution.field, solution.node_bound, copied.field, copied.node_bound):
+        with pytest.raises(ValueError, match="read-only"):
+            array[12, 12] += 0.25
+    if not copied.problem.is_uniform:
+        assert not copied.problem.medium.diffusivity.flags.writeable
     image[12, 12] = 7.0  # the caller's, of which the problem has a copy
     assert solution.error_bound < 1e-9
     assert solution.node_bound.max() < 1e-9
@@ -244,6 +249,7 @@ def test_a_certified_field_keeps_the_values_that_its_bound_is_for():
     certificate = certify(field, np.eye(8))
     field += 5.0  # the caller's, of which the certificate has a copy
     assert certificate.field.max() == 0
-    with pytest.raises(ValueError, match="read-only"):
-        certificate.field[0, 0] = 1.0
+    for array in (certificate.field, certificate.node_bound, certificate.corrected.node_bound):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0, 0] = 1.0
     assert len({certificate, certificate}) == 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import Medium, sample_sources, solve
+from diffkeras.physics import Medium, MichaelisMenten, sample_sources, solve
 from tests.helpers.plain_equations import solve_reference
 
 LATTICE = (128, 100)
@@ -37,6 +37,14 @@ def test_single_precision_fields_of_small_values_meet_the_tolerance(image, toler
     assert solution.field.dtype == np.float32
     assert solution.stats.residual <= tolerance
     assert np.abs(solution.field.astype(np.float64) - exact).max() <= tolerance * 1e-30
+
+
+@pytest.mark.parametrize("uptake", [None, MichaelisMenten(0.1, 0.5)])
+def test_fields_that_float32_does_not_hold_are_in_double_precision(uptake):
+    image = np.zeros((16, 16))
+    image[5:11, 5:11], image[7:9, 7:9] = 1e-42, 1.0
+    solution = solve(image, uptake=uptake, tolerance=1e-6)
+    assert solution.node_bound[image == 0].max() <= 1e-6 * 1e-42
 
 
 def test_double_precision_steps_in_where_single_does_not_do():

@@ -1,6 +1,7 @@
 """BLAS uses one thread within a solve, or as many as it is told, and its own number afterwards."""
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,21 @@ def seen(monkeypatch):
 def test_a_solve_sets_the_threads_of_blas_and_restores_them(function, number, seen):
     function()
     assert seen == [{number}] * len(seen) != []
+    assert threads() == {2}
+
+
+def test_bounds_are_proven_with_one_thread():
+    class Proof:
+        def error_bound(self, field, problem):
+            assert threads() == {1}
+            return 0.0
+
+        def node_bound(self, field, problem):
+            assert threads() == {1}
+            return np.zeros(field.shape)
+
+    solution = replace(solve(IMAGE), proof=Proof())
+    assert solution.error_bound == solution.node_bound.max() == 0
     assert threads() == {2}
 
 

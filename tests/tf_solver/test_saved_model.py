@@ -10,6 +10,7 @@ from diffkeras.errors import OutputError, PhysicsError
 from diffkeras.physics import Medium, sample_sources, solve
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.description import Description
+from diffkeras.tf_solver.saved_model import solver_arguments
 
 LATTICE, MEDIUM = (16, 20), Medium((1.0, 2.0), 0.05, boundary=("absorbing", "periodic"))
 
@@ -54,6 +55,13 @@ def images():
         for n in (1, 3)
     ]
     return np.stack(drawn)[..., None].astype(np.float32)
+
+
+def test_diffusion_lengths_mean_the_same_as_those_of_a_medium():
+    length = {"diffusion_length": tf.constant([5.0, 10.0])}
+    decay = solver_arguments(tf.zeros((2, *LATTICE, 1)), "fixed_value", MEDIUM, length)["decay"]
+    expected = [MEDIUM.with_diffusion_length(number).decay for number in (5.0, 10.0)]
+    np.testing.assert_array_equal(decay, expected)
 
 
 def test_it_runs_where_diffkeras_is_not_installed(exported, images, without_diffkeras):

@@ -137,6 +137,11 @@ class Equations:
         return find_ring(self.fixed, self.problem.medium.boundaries)
 
     @cached_property
+    def ring_size(self) -> float:
+        """The largest |value| on the ring."""
+        return largest(self.values[self.ring.nodes])
+
+    @cached_property
     def scale(self) -> float:
         """What solvers divide the field by; 0 if the field is 0.
 
@@ -146,8 +151,7 @@ class Equations:
         """
         if self.problem.production is not None:
             return 1.0
-        size = largest(self.values[self.ring.nodes])
-        return 1.0 if size and not self.is_linear else size
+        return 1.0 if self.ring_size and not self.is_linear else self.ring_size
 
     @cached_property
     def ring_values(self) -> NDArray[np.float64]:
@@ -196,8 +200,9 @@ class Equations:
         """
         if not np.any(slope):
             return self.cycle
-        if self._cycle_of_slope is not None:
-            last, cycle = self._cycle_of_slope
+        kept = self._cycle_of_slope  # read once, as another thread may replace it
+        if kept is not None:
+            last, cycle = kept
             change = np.abs(slope - last)
             change -= SIMILAR * (self.volumes.row_sums + last)
             if not change.max(where=self.free, initial=0.0) > 0:

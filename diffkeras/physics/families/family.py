@@ -276,8 +276,9 @@ class Family:
                 which the result is (n, p).
 
         Raises:
-            PhysicsError: derivatives of another problem: without one of the parts, or on another
-                lattice or other fixed nodes.
+            PhysicsError: derivatives of another problem: without one of the parts, on another
+                lattice or other fixed nodes, or where a part is one number that has a parameter of
+                a region here.
 
         Example:
             >>> import numpy as np, diffkeras as dk
@@ -308,9 +309,13 @@ class Family:
                 )
             each = np.asarray(derivatives[parameter.part])
             nodes = self.own_nodes[number]
-            result[number] = (
-                each.sum() if nodes is None or each.ndim == 0 else each.flat[nodes].sum()
-            )
+            if nodes is not None and not each.ndim:
+                raise PhysicsError(
+                    f"these derivatives are of a problem whose {parameter.part} is one number for "
+                    f"all nodes, and {parameter.name} has nodes of its own: take `vjp` of a "
+                    "solution of this family's `problem_at`"
+                )
+            result[number] = each.sum() if nodes is None else each.flat[nodes].sum()
         return result
 
     @cached_property

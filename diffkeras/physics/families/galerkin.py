@@ -99,15 +99,16 @@ class Galerkin:
 
     def _on(self, nodes: NDArray[np.intp] | None) -> "_OnNodes":
         """The basis on the nodes that take up, which are nearly always those of the last call."""
-        if self._last is None or self._last.nodes is not nodes:
+        on = self._last  # read once, as another thread may replace it
+        if on is None or on.nodes is not nodes:
             rows = self._rows if nodes is None else np.ascontiguousarray(self._rows[:, nodes])
             size = max(1, rows.shape[1] // (GROUPS * len(self._unknown)))
             starts = np.arange(0, rows.shape[1], size)
             sizes = np.diff(np.append(starts, rows.shape[1])).astype(np.float32)
             means = np.add.reduceat(rows[self._unknown], starts, axis=1)
             means /= sizes
-            self._last = _OnNodes(nodes, rows, starts, means)
-        return self._last
+            self._last = on = _OnNodes(nodes, rows, starts, means)
+        return on
 
     def improved(
         self,

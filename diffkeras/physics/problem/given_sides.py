@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number, real_array
 from diffkeras.physics.problem.other_names import ExplainedKeywords
+from diffkeras.physics.read_only import ReadOnlyArrays
 from diffkeras.physics.short_repr import ShortRepr
 
 BoundaryName = Literal["absorbing", "reflecting", "periodic"]
@@ -23,7 +24,7 @@ Values = float | NDArray[np.float64]  # a number for a side, or one for each of 
 LARGEST_GIVEN = 1e30
 
 
-class GivenSide(ShortRepr, ExplainedKeywords):
+class GivenSide(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     """A side with given numbers: each one number along the side, or one for each of its nodes.
 
     A kind of side is a dataclass of such numbers, and says what it adds to the equations.

@@ -30,6 +30,7 @@ from diffkeras.physics.problem.sides import (
     homogeneous,
     sides_in_words,
 )
+from diffkeras.physics.read_only import ReadOnlyArrays
 from diffkeras.physics.short_repr import ShortRepr
 
 # ratio of a uniform medium's diffusivities up to which the ring system keeps enough digits
@@ -38,7 +39,7 @@ MOST_CONTRAST = 1e8  # ratio of diffusivities of a medium that varies: multigrid
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Medium(ShortRepr, ExplainedKeywords):
+class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     """A medium in which the steady state solves ∇·(D∇u) − γu = 0 outside the sources.
 
     Diffusivity and decay are numbers in a uniform medium. In a medium that varies over the lattice,

@@ -158,7 +158,7 @@ def parts_of_images(problem: Problem, parts: Mapping[str, ArrayLike]) -> list[di
     each = [dict(parts) for _ in problem.images]
     for name, part in parts.items():
         values = real_array(name, part)
-        if is_per_image(name, values.shape, problem):
+        if values.shape and is_per_image(name, values.shape, problem):
             for image, value in zip(each, values, strict=True):
                 image[name] = value
     return each

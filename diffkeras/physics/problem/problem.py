@@ -289,6 +289,16 @@ class BatchProblem(Problem):
         """See the attributes."""
         return self._common("uptake")
 
+    @property
+    def homogeneous(self) -> Problem:
+        """See `Problem`, of each image."""
+        return Problem.batch([image.homogeneous for image in self.images])
+
+    @cached_property
+    def is_uniform(self) -> bool:
+        """Whether all images are."""
+        return all(image.is_uniform for image in self.images)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Problem.batch, (self.images,)
 

@@ -31,12 +31,13 @@ from diffkeras.physics.arguments import (
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.node_values import NodeValues, check_axes, check_node_values
 from diffkeras.physics.problem.other_names import ExplainedKeywords
+from diffkeras.physics.read_only import ReadOnlyArrays
 from diffkeras.physics.short_repr import ShortRepr
 
 USUAL_ERROR = 1e-9  # of fields, relative
 
 
-class SaturatingUptake(ShortRepr, ExplainedKeywords):
+class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     """A rate φ(u) for each node, increasing and concave, with φ(0) = 0.
 
     Attributes:

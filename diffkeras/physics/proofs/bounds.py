@@ -17,7 +17,6 @@ from diffkeras.physics.proofs.ring import Bounds, certify_ring
 from diffkeras.physics.proofs.rounding import inverse_norm_bound, rounding_allowance
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.solvers.newton import NewtonRun
-from diffkeras.system.blas_threads import blas_threads
 
 
 class Proof(Protocol):
@@ -70,7 +69,6 @@ class RingProof(NamedTuple):
     on_ring: NDArray[np.floating]
     enough: float
 
-    @blas_threads()
     def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
         """See `Proof`."""
         equations = Equations(problem)

@@ -126,6 +126,10 @@ class LinearSteps:
         estimates = size * result.estimate, size * result.first_estimate
         return Step(solution, *estimates, result.iterations)
 
+    def take_double(self) -> None:
+        """Go on in double precision, by algebraic multigrid."""
+        self._is_hard = True
+
     def _solve_algebraically(
         self, slope: NDArray | float, scaled: NDArray[np.float64], goal: Goal, size: float
     ) -> CGResult:
@@ -248,7 +252,8 @@ def conjugate_gradients(
         if is_near is not None:
             estimate = max(float(corrected.max()), -float(corrected.min()))
             first_estimate = first_estimate or estimate
-            if is_near(solution, residual, estimate):
+            # a preconditioner that gives 0 is singular, and says nothing of the error
+            if estimate > 0 and is_near(solution, residual, estimate):
                 solution += corrected
                 return CGResult(solution, residual, iterations, True, estimate, first_estimate)
         energy, last = float(np.vdot(residual, corrected)), energy

@@ -88,7 +88,7 @@ class NewtonRun:
         # of the fixed values, by division: no field is changed by more (maximum principle)
         self._fixed_rounding = 0.0 if equations.scale == 1 else FINAL_ROUNDING * self._ring_size
         self.bound, self.steps = np.inf, 0
-        self._last_norm = np.inf
+        self._last_norm = self._last_change = np.inf
         self._has_start = start is not None
         self._set(np.zeros(equations.lattice) if start is None else np.array(start))
 
@@ -275,12 +275,23 @@ class NewtonRun:
             self._set(np.zeros(self._equations.lattice))
             return step
         self._set(self.field - step.solution)
+        if self._equations.is_linear:
+            self._watch(largest(step.solution))
         if self._has_start:
             self._has_start = False
             if largest(step.solution) > 2 * self._size:  # zeros are nearer
                 self._set(np.zeros(self._equations.lattice))
                 return self._step(goal)
         return step
+
+    def _watch(self, change: float) -> None:
+        """Take double precision where a linear problem's step corrects as much as the last one.
+
+        Single precision may round a slow decay away, and then steps lead astray.
+        """
+        if change > max(self._last_change / 2, SINGLE_REDUCTION * self._size):
+            self._linear.take_double()
+        self._last_change = change
 
     def _prove(
         self, needed: float, estimate: float, *, may_fail: bool

@@ -100,6 +100,14 @@ def test_adjoints_of_extreme_media_meet_their_tolerance(seed):
         assert np.abs(adjoint - exact).max() <= tolerance * np.abs(exact).max()
 
 
+def test_derivatives_keep_the_cotangent_that_they_are_of():
+    cotangent = np.ones((8, 8))
+    derivatives = dk.solve(np.eye(8)).vjp(cotangent)
+    expected = derivatives["values"]
+    cotangent[...] = 0.0  # the caller's
+    assert np.array_equal(derivatives["values"], expected)
+
+
 def test_derivatives_and_solutions_can_be_pickled():
     derivatives = pickle.loads(pickle.dumps(dk.solve(np.eye(8)).vjp(np.ones((8, 8)))))
     assert derivatives["decay"] < 0
@@ -131,6 +139,7 @@ def test_a_batch_has_the_derivatives_of_its_images():
     weights = rng.normal(size=batch.problem.shape)
     derivatives = batch.vjp(weights)
     along = batch.jvp({"decay": np.array([1.0, 2.0])})
+    produced = batch.jvp({"production": 1.0})
     quantity = batch.quantity(weights[0])
     for number, image in enumerate(images):
         alone = dk.solve(image, tolerance=1e-11)
@@ -138,6 +147,7 @@ def test_a_batch_has_the_derivatives_of_its_images():
         for name in each:
             np.testing.assert_allclose(derivatives[name][number], each[name], atol=1e-9)
         np.testing.assert_allclose(along[number], (1 + number) * alone.jvp({"decay": 1.0}), 1e-7)
+        np.testing.assert_allclose(produced[number], alone.jvp({"production": 1.0}))
         assert quantity.value[number] == pytest.approx(alone.quantity(weights[0]).value)
     assert derivatives.adjoint_bound.shape == batch.problem.shape
 

@@ -50,6 +50,12 @@ def test_with_it_conjugate_gradients_solve_the_equations_of_the_free_nodes(bound
         assert not found.solution[~inner].any()
 
 
+def test_a_preconditioner_that_gives_nothing_estimates_no_error():
+    side = np.ones(3)  # such as that of a coarse matrix that is singular
+    found = conjugate_gradients(np.copy, np.zeros_like, side, lambda *_: False, 5, lambda *_: True)
+    assert not found.is_met
+
+
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_the_cycle_is_symmetric_and_positive(boundary):
     volumes, free, row_sums = tissue(boundary)

@@ -191,6 +191,9 @@ def test_other_bad_arguments_are_refused():
     cells = dk.Family(PROBLEM, {"uptake.constant": (0.1, 1)})
     with pytest.raises(PhysicsError, match=r"another problem, on \(8, 8\) nodes"):
         cells.pull_back(other)
+    regional = dk.Family(PROBLEM, {"decay[a]": (0.001, 0.1)}, regions={"a": CELLS})
+    with pytest.raises(PhysicsError, match=r"one number.*and decay\[a\] has nodes of its own"):
+        regional.pull_back(dk.solve(PROBLEM).vjp(np.ones(PROBLEM.lattice)))
     with pytest.raises(PhysicsError, match=r"no uptake\.constant"):
         cells.pull_back({})
     with pytest.raises(PhysicsError, match="those of `vjp`, not 3"):

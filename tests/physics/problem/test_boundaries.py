@@ -154,6 +154,15 @@ def test_certificates_hold_beside_robin_sides():
         assert (abs(proof.corrected.field - exact) <= proof.corrected.node_bound + 1e-9).all()
 
 
+def test_sides_of_a_batch_are_those_of_its_images():
+    batch = dk.Problem(production=np.ones((2, 8, 8)), boundary=FixedValue(1.0))
+    plain = batch.homogeneous
+    assert (plain.is_batch, plain.shape) == (True, (2, 8, 8))
+    assert np.array_equal(plain.production[1], batch.images[1].homogeneous.production)
+    assert batch.is_uniform
+    assert not dk.Problem(np.ones((2, 8, 8)), diffusivity=1 + np.eye(8)).is_uniform
+
+
 def test_the_top_is_row_0_and_the_left_is_column_0():
     for name, at in {"top": np.s_[0], "bottom": np.s_[-1], "left": np.s_[:, 0]}.items():
         boundary = {**dict.fromkeys(SIDES, "absorbing"), name: FixedValue(1.0)}

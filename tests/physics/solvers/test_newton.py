@@ -102,6 +102,20 @@ def test_algebraic_multigrid_takes_the_steps_where_geometric_cycles_do_not_conve
     assert abs(solution.field - exact).max() <= solution.error_bound
 
 
+@pytest.mark.parametrize(("side", "seed"), [(32, 5), (48, 14)])  # of 30, those that failed
+def test_steps_take_double_precision_where_single_rounds_a_slow_decay_away(side, seed):
+    rng, boundary = np.random.default_rng(seed), "periodic" if seed % 2 else "reflecting"
+    production, diffusivity = rng.random((side, side)), 1 + rng.random((side, side))
+    found = solve(
+        production=production,
+        diffusivity=diffusivity,
+        decay=1e-8,
+        boundary=boundary,
+        tolerance=1e-3,
+    )
+    assert found.field.mean() == pytest.approx(production.mean() / 1e-8, rel=1e-3)
+
+
 def test_a_near_start_saves_steps_and_no_start_costs_digits(vessels, cells):
     uptake = MichaelisMenten(cells, 0.2)
     cold = solve(vessels, uptake=uptake)
