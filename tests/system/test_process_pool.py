@@ -102,7 +102,7 @@ def test_a_shared_pool_in_use_outlives_a_call_with_other_workers():
         assert list(results) == [1, 4, 9, 16, 25, 36, 49, 64]
     with shared_pool(1) as other:
         assert other is not pool
-    with pytest.raises(RuntimeError, match="after shutdown"):
+    with pytest.raises(RuntimeError):  # shut down, or "broken", if its workers ended before that
         pool.submit(square, 1)
 
 
