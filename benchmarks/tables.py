@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from diffkeras.system.atomic_files import write_csv, write_text
+
 CAPTION = "measured on"  # column of the CSV file
 FIGURE = re.compile(r"[-+\d.,e]*%?")  # or nothing
 
@@ -46,13 +48,12 @@ def describe_machine(
 
 def write_table(rows: list[list[str]], columns: list[str], output: Path, caption: str) -> None:
     """Write and print a table, OUTPUT.md and OUTPUT.csv, with columns of figures to the right."""
-    output.parent.mkdir(parents=True, exist_ok=True)
     figures = (all(map(FIGURE.fullmatch, cells)) for cells in zip(*rows, strict=True))
     lines = [columns, ["---:" if right else "---" for right in figures], *rows]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    output.with_suffix(".md").write_text(f"{caption}.\n\n{table}\n")
-    with output.with_suffix(".csv").open("w", newline="") as file:
-        csv.writer(file).writerows([[*columns, CAPTION], *([*r, caption] for r in rows)])
+    # first, because `write_rows` reads it
+    write_csv(output.with_suffix(".csv"), [*columns, CAPTION], [[*row, caption] for row in rows])
+    write_text(output.with_suffix(".md"), f"{caption}.\n\n{table}\n")
     click.echo(f"{caption}.\n\n{table}")
 
 
@@ -66,7 +67,7 @@ def write_rows(
     """
     table: dict[str, list[str]] = {}
     if (file := output.with_suffix(".csv")).exists():
-        with file.open(newline="") as opened:
+        with file.open(newline="", encoding="utf-8") as opened:
             old = list(csv.DictReader(opened))
         table = {
             row[columns[0]]: [row[c] for c in columns] for row in old if row[CAPTION] == caption

@@ -1,3 +1,4 @@
+import csv
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from diffkeras.physics import Sources
+from tests.helpers.tables import read_csv
 
 ROOT = Path(__file__).parents[1]
 HIDE_TORCH = """
@@ -52,6 +54,25 @@ def test_children_answer_and_tell_why_they_failed():
 def benchmarks(monkeypatch):
     """The folder of the benchmarks can be imported."""
     monkeypatch.syspath_prepend(str(ROOT))
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_rows_survive_a_table_that_is_stopped_while_it_is_written(tmp_path, monkeypatch):
+    from benchmarks.tables import write_rows
+
+    def write(name):
+        write_rows([[name, "1"]], ["name", "figure"], tmp_path / "table", "here", [])
+
+    def stopped(file):
+        raise KeyboardInterrupt
+
+    write("first")
+    with monkeypatch.context() as patch:
+        patch.setattr(csv, "writer", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            write("lost")
+    write("second")
+    assert [row["name"] for row in read_csv(tmp_path / "table.csv")] == ["first", "second"]
 
 
 @pytest.mark.usefixtures("benchmarks")

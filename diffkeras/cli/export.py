@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from diffkeras.cli.options import (
     LatticeType,
     boundary_option,
     command,
+    is_given,
     path_option,
     start_tensorflow,
 )
@@ -89,7 +89,7 @@ def export(
     if meant != format:
         raise click.UsageError(f"{output} is the name of another format; give --format {meant}.")
     for name in options:
-        if _is_given(name):
+        if is_given(name):
             raise click.UsageError(f"--{name} is for --solver; RUN has its own physics.")
     start_tensorflow()
     from diffkeras.workflows import export
@@ -124,8 +124,3 @@ def _export_solver(
     TensorSolver(lattice, **medium).export(output, sources=sources)
     rows, columns = lattice
     click.echo(f"wrote {output} (SavedModel of the exact solver on {rows}×{columns} nodes)")
-
-
-def _is_given(name: str) -> bool:
-    source = click.get_current_context().get_parameter_source(name)
-    return source is not ParameterSource.DEFAULT

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from diffkeras.cli.command import DiffkerasCommand
 from diffkeras.errors import ConfigurationError
@@ -300,9 +301,15 @@ def read_config(config_file: str, flags: dict[str, Any]) -> "Config":
 
     ctx = click.get_current_context(silent=True)
     source = ctx and ctx.get_parameter_source("config_file")
-    if source is click.core.ParameterSource.DEFAULT:
+    if source is ParameterSource.DEFAULT:
         logger.info(f"configuration: {config_file}, the default; --config names another one")
     return load_config(config_file, collect_overrides(flags))
+
+
+def is_given(name: str) -> bool:
+    """Whether the running command was given an option or argument, be it the default's value."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is not ParameterSource.DEFAULT
 
 
 def start_tensorflow(threads: int | None = None) -> None:

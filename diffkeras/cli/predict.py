@@ -10,6 +10,7 @@ import click
 from diffkeras.cli.options import (
     command,
     file_option,
+    is_given,
     map_option,
     problem_options,
     start_tensorflow,
@@ -130,8 +131,8 @@ def _point(parameters: tuple[str, ...], problem: Mapping[str, Any]) -> dict[str,
                 "Missing argument 'SOURCE_FILE'; of a family, give its parameters by --parameter."
             )
         return None
-    for name, value in problem.items():
-        if value not in (None, False, ()):
+    for name in problem:
+        if is_given(name):
             what = "SOURCE_FILE" if name == "source_file" else f"--{name.replace('_', '-')}"
             raise click.UsageError(f"--parameter describes the whole problem; leave out {what}")
     point: dict[str, float] = {}

@@ -7,6 +7,7 @@ import tensorflow_datasets as tfds
 
 from diffkeras.data.dataset_config import DatasetConfig, by_feature
 from diffkeras.physics import Sources
+from diffkeras.physics.problem.maps import MAPS
 
 SCALARS = ("maximum", "diffusion_length")
 HOMEPAGE = "https://arxiv.org/abs/2302.03786"
@@ -30,10 +31,18 @@ def _feature(name: str, dataset: DatasetConfig, count: int | None) -> Any:
         return _tensor(())
     if name == "parameters":
         return _tensor((len(dataset.kind.ranges),))
+    return _tensor((*dataset.physics.lattice, 1), encoding=encoding_of(name))
+
+
+def encoding_of(name: str) -> tfds.features.Encoding:
+    """How a record holds a feature: as numbers, as bytes, or as compressed bytes."""
+    if name == "field":  # a megabyte, which compression makes little smaller
+        return tfds.features.Encoding.BYTES
     # a source image is mostly zeros and takes a few kB compressed; maps have few different values
-    # and take a tenth of a field's bytes, or less; a field is a megabyte
-    encoding = tfds.features.Encoding.BYTES if name == "field" else tfds.features.Encoding.ZLIB
-    return _tensor((*dataset.physics.lattice, 1), encoding=encoding)
+    # and take a tenth of a field's bytes, or less
+    if name in ("source_image", *MAPS):
+        return tfds.features.Encoding.ZLIB
+    return tfds.features.Encoding.NONE
 
 
 def _tensor(shape: tuple[int | None, ...], dtype: Any = np.float32, **options: Any) -> Any:

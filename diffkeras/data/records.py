@@ -12,15 +12,13 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_datasets as tfds
 from numpy.typing import NDArray
 
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.features import make_example
+from diffkeras.data.features import encoding_of, make_example
 from diffkeras.data.shards import FILE_REMEDY, Shard, find_records
 from diffkeras.errors import DataError
-from diffkeras.physics.problem.maps import MAPS
-
-COMPRESSED = ("source_image", *MAPS)
 
 
 def make_record(dataset: DatasetConfig, split: str, k: int) -> bytes:
@@ -40,10 +38,10 @@ def _fill(target: Any, values: Mapping[str, Any], prefix: str = "") -> None:
         if isinstance(value, Mapping):
             _fill(target, value, f"{prefix}{name}/")
             continue
-        feature = target[f"{prefix}{name}"]
-        if name in COMPRESSED:
+        feature, encoding = target[f"{prefix}{name}"], encoding_of(name)
+        if encoding is tfds.features.Encoding.ZLIB:
             feature.bytes_list.value.append(compress_rows(value))
-        elif name == "field":
+        elif encoding is tfds.features.Encoding.BYTES:
             feature.bytes_list.value.append(value.tobytes())
         elif np.issubdtype(np.asarray(value).dtype, np.floating):
             feature.float_list.value.extend(np.ravel(value).tolist())

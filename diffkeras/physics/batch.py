@@ -80,11 +80,12 @@ def _shared(
     try:
         solve_slot = partial(_solve_slot, solve, memory.name, shape)
         done = 0
-        for slot, solved in shared_pool(processes).imap(solve_slot, tasks()):
-            for place, (dtype, stats, proof) in enumerate(solved):
-                field = slots[slot, place, VALUES].astype(dtype)
-                yield Solution(field, images[done], stats, proof)
-                done += 1
+        with shared_pool(processes) as pool:
+            for slot, solved in pool.imap(solve_slot, tasks()):
+                for place, (dtype, stats, proof) in enumerate(solved):
+                    field = slots[slot, place, VALUES].astype(dtype)
+                    yield Solution(field, images[done], stats, proof)
+                    done += 1
     finally:
         slots = np.empty(0)  # the memory can't be closed while an array uses it
         memory.close()

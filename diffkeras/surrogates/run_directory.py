@@ -23,7 +23,7 @@ from diffkeras.surrogates.run_state import (
     read_run_state,
 )
 from diffkeras.surrogates.shipped import SHIPPED, find_run, shipped_surrogates
-from diffkeras.system.atomic_files import names_unwritable, write_json, write_text
+from diffkeras.system.atomic_files import PARTIAL, names_unwritable, write_json, write_text
 from diffkeras.system.environment import machine, source_commit, versions
 
 logger = logging.getLogger(__name__)
@@ -67,11 +67,12 @@ class Run:
             raise RunError(f"{path} is a file; choose another --run-dir")
         run = cls(path)
         with names_unwritable(path):
-            if path.exists() and any(path.iterdir()):
+            if path.exists() and any(not e.name.startswith(PARTIAL) for e in path.iterdir()):
                 run._clear(config, overwrite, restart)
             path.mkdir(parents=True, exist_ok=True)
-        write_text(path / "config.yaml", config.to_yaml())
+        # first, because a call that is killed leaves a directory that the next one must know
         run.write_state("running", seed=config.training.seed)
+        write_text(path / "config.yaml", config.to_yaml())
         return run
 
     def _clear(self, config: Config, overwrite: bool, restart: bool) -> None:
@@ -110,7 +111,7 @@ class Run:
 
     def _remove_own(self) -> None:
         """Delete what training writes, and no other files."""
-        for name in OWN:
+        for name in reversed(OWN):  # the mark last, by which the next call knows the directory
             entry = self.path / name
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)

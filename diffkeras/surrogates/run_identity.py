@@ -8,7 +8,7 @@ from diffkeras.reporting.text import value_text
 from diffkeras.system.differences import differences, in_words
 
 DIGITS = 12
-# keys that don't change the trained weights
+# keys, and sections with their dot, that don't change the trained weights
 WITHOUT_EFFECT = (
     "name",
     "evaluation.",
@@ -46,7 +46,7 @@ def what_it_computes(config: Config) -> dict[str, Any]:
     values = {
         key: value
         for key, value in by_key(config).items()
-        if value != default.get(key) and not key.startswith(WITHOUT_EFFECT) and key not in REPLACED
+        if value != default.get(key) and not _is_one_of(key, (*WITHOUT_EFFECT, *REPLACED))
     }
     loss = make_loss(config)
     numbers = config.data.train_numbers
@@ -71,9 +71,15 @@ def differing_keys(old: Config, new: Config) -> list[str]:
 
 
 def changed_keys(old: Config, new: Config, free: tuple[str, ...]) -> list[str]:
-    """The changed keys that begin with none of the free ones, with both values."""
+    """The changed keys that are not free, with both values."""
     pairs = differences(by_key(old), by_key(new))
-    return in_words({k: pair for k, pair in pairs.items() if not k.startswith(free)}, value_text)
+    return in_words({k: p for k, p in pairs.items() if not _is_one_of(k, free)}, value_text)
+
+
+def _is_one_of(key: str, names: tuple[str, ...]) -> bool:
+    """Whether a key is among some keys, or in one of some sections, whose names end with a dot."""
+    sections = tuple(name for name in names if name.endswith("."))
+    return key in names or key.startswith(sections)
 
 
 def by_key(config: Config) -> dict[str, Any]:

@@ -16,16 +16,32 @@ from typing import Any
 from diffkeras.errors import OutputError, RunError
 
 PARTIAL = ".partial"
+# a full disk, a full quota, the limit of a file's size, and a disk that has failed
+WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 @contextlib.contextmanager
-def names_unwritable(path: Path) -> Iterator[None]:
-    """Turn an error of the operating system into an OutputError that names the file."""
+def names_unwritable(path: Path, partial: Path | None = None) -> Iterator[None]:
+    """Turn an error of the operating system into an OutputError that names the file.
+
+    With `partial`, a temporary file or directory for `path`, only errors of writing there: the
+    block may also read files, and start processes.
+    """
     try:
         yield
     except OSError as error:
+        if partial is not None and not _is_of_writing(error, partial):
+            raise
         place = error.filename2 or path  # what a file could not be renamed to
         raise OutputError(f"{place} can't be written: {error.strerror or error}") from None
+
+
+def _is_of_writing(error: OSError, partial: Path) -> bool:
+    """Whether an error is one of writing a file, or files of a directory."""
+    names = [name for name in (error.filename, error.filename2) if name is not None]
+    if not names:  # those of open files and of other libraries
+        return error.errno in (None, *WRITE_ERRORS)
+    return any(Path(str(name)).absolute().is_relative_to(partial.absolute()) for name in names)
 
 
 @contextlib.contextmanager
@@ -39,15 +55,17 @@ def replacing(path: Path) -> Iterator[Path]:
     with names_unwritable(path):
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f"{PARTIAL}.{target.name}")
-        try:
+    partial = target.with_name(f"{PARTIAL}.{target.name}")
+    try:
+        with names_unwritable(path, partial):
             yield partial
+        with names_unwritable(path):
             sync(partial)
             partial.replace(target)
             sync(target.parent)
-        finally:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:
@@ -62,35 +80,61 @@ def sync(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing_files(path: Path, owned: Sequence[str], last: str | None = None) -> Iterator[Path]:
+def replacing_files(path: Path, owned: Sequence[str], last: str) -> Iterator[Path]:
     """Yield an empty directory whose files replace those in `path` at the end of the block.
 
     Files of an earlier result that the new one doesn't have are removed. Everything else in the
     directory stays, for example a user's notes: `owned` has the patterns of all files that a
-    result may consist of. `last` is the file that shows that it is complete.
+    result may consist of. `last` is the file that shows that a result is complete. It is removed
+    before the other files change, and the new one comes when they are on the disk, so after a crash
+    there is the earlier result, the new one, or one that is known to be incomplete.
     """
+    partial = path / PARTIAL  # within, since the directory may be a file system of its own
     with names_unwritable(path):
-        partial = path / PARTIAL  # within, since the directory may be a file system of its own
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        try:
+    try:
+        with names_unwritable(path, partial):
             yield partial
-            names = [file.relative_to(partial) for file in partial.rglob("*") if file.is_file()]
-            for name in sorted(names, key=lambda name: (str(name) == last, name)):
-                (path / name).parent.mkdir(parents=True, exist_ok=True)
-                (partial / name).replace(path / name)
-            for stale in {file for pattern in owned for file in path.glob(pattern)}:
-                if stale.relative_to(path) not in names:
-                    stale.unlink()
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-            with contextlib.suppress(OSError):
-                path.rmdir()  # only an empty one
+        with names_unwritable(path):
+            files = [file for file in partial.rglob("*") if file.is_file()]
+            for file in files:
+                sync(file)
+    except BaseException:
+        _remove_partial(partial)
+        raise
+    with names_unwritable(path):
+        # if this is stopped, `partial` stays, and so the next call knows whose directory it is
+        _move_files(path, {file.relative_to(partial) for file in files}, owned, Path(last))
+    _remove_partial(partial)
+
+
+def _move_files(path: Path, names: set[Path], owned: Sequence[str], last: Path) -> None:
+    """Replace an earlier result by the files of these names, which lie in the partial directory."""
+    (path / last).unlink(missing_ok=True)
+    sync(path)
+    for earlier in {file for pattern in owned for file in path.glob(pattern)}:
+        if earlier.relative_to(path) not in names:
+            earlier.unlink()
+    for name in names - {last}:
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / PARTIAL / name).replace(path / name)
+    for directory in {path, *((path / name).parent for name in names)}:
+        sync(directory)
+    (path / PARTIAL / last).replace(path / last)
+    sync(path)
+
+
+def _remove_partial(partial: Path) -> None:
+    """Remove the partial directory, and that of the result if nothing else is in it."""
+    shutil.rmtree(partial, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        partial.parent.rmdir()
 
 
 def check_space(directory: Path, size: int) -> None:
-    """Raise an OSError if a directory has no room for a file of a number of bytes."""
-    with tempfile.TemporaryFile(dir=directory) as file:
+    """Raise an OutputError if a directory has no room for a file of a number of bytes."""
+    with names_unwritable(directory), tempfile.TemporaryFile(dir=directory) as file:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, size)
 
@@ -160,14 +204,15 @@ def check_replaceable(path: Path, mark: str, owned: Sequence[str] = ()) -> None:
     """Raise an OutputError, before the work, if a result can't be written to a directory.
 
     That is so too if the directory holds files other than `owned`, patterns of what a result may
-    consist of, and none called `mark`, by which earlier results are known.
+    consist of, and neither one called `mark`, by which earlier results are known, nor what a call
+    that was stopped has left.
     """
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path} is a file; choose another directory")
     with names_unwritable(path):
         names = [entry.name for entry in path.iterdir()] if path.is_dir() else []
-        own = {PARTIAL, *(Path(pattern).parts[0] for pattern in owned)}  # of an interrupted call
-        if mark not in names and set(names) - own:
+        own = {Path(pattern).parts[0] for pattern in owned}
+        if not {mark, PARTIAL} & set(names) and set(names) - own:
             raise OutputError(f"{path} holds other files and no earlier result; choose another one")
         check_directory(path if names else Path(os.path.abspath(path)).parent)
 

@@ -19,7 +19,7 @@ def blas_threads(number: int = 1) -> Iterator[None]:
     """Limit BLAS to `number` threads, and restore the limit afterwards; also a decorator.
 
     All threads of a process share this setting. Of solves that run at the same time, the first one
-    sets and restores it: OpenBLAS ignores a thread that restores what another one has set.
+    sets and restores it: OpenBLAS obeys only the thread that was the first to set it.
     """
     if not _lock.acquire(blocking=False):
         yield

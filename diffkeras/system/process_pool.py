@@ -66,7 +66,7 @@ class ProcessPool(ProcessPoolExecutor):
     ) -> None:
         context = multiprocessing.get_context("spawn")
         self.workers, self.gpu = workers, gpu
-        self.broken = False
+        self.broken, self.users = False, 0
         # workers read from the one end, and exit when the other is closed here
         receiver, self._sender = context.Pipe(duplex=False)
         start = partial(_become_trainer, gpu=gpu) if trains else _become_worker
@@ -124,23 +124,38 @@ class ProcessPool(ProcessPoolExecutor):
         super().shutdown(wait, cancel_futures=cancel_futures)
 
 
-_shared: dict[int, ProcessPool] = {}
+_shared: dict[tuple[int, int], ProcessPool] = {}  # by process and number of workers
+_lock = threading.RLock()  # for the choice of a pool, not for its use
 
 
-def shared_pool(workers: int) -> ProcessPool:
+@contextlib.contextmanager
+def shared_pool(workers: int) -> Iterator[ProcessPool]:
     """A pool that stays for later calls, since starting processes takes a second.
 
-    A forked child gets its own: the workers of its parent don't answer it.
+    It ends when a call asks for another number of workers, unless another thread uses it then. A
+    forked child gets its own: the workers of its parent don't answer it.
     """
-    pool = _shared.get(os.getpid())
-    if pool is not None and (pool.workers != workers or pool.broken):
-        pool.shutdown()
-        pool = None
-    if pool is None:
-        pool = _shared[os.getpid()] = ProcessPool(workers)
+    with _lock:
+        pool = _chosen_pool(workers)
+        pool.users += 1
+    try:
+        yield pool
+    finally:
+        with _lock:
+            pool.users -= 1
+
+
+def _chosen_pool(workers: int) -> ProcessPool:
+    """The shared pool of so many workers; those of other numbers end if nobody uses them."""
+    process = os.getpid()
+    for (owner, number), pool in [*_shared.items()]:
+        if owner == process and (pool.broken or not (pool.users or number == workers)):
+            _shared.pop((owner, number)).shutdown()
+    if (process, workers) not in _shared:
+        pool = _shared[process, workers] = ProcessPool(workers)
         # a child process of `multiprocessing` waits for its own children before it exits
         Finalize(None, pool.shutdown, exitpriority=0)
-    return pool
+    return _shared[process, workers]
 
 
 def run_tasks(

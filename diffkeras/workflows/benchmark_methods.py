@@ -20,6 +20,7 @@ from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.surrogates.surrogate import surrogate_of_run
 from diffkeras.system.atomic_files import (
     check_replaceable,
+    names_unwritable,
     read_json,
     replacing_files,
     write_bytes,
@@ -33,7 +34,8 @@ from diffkeras.system.tensorflow_setup import limit_threads
 logger = logging.getLogger(__name__)
 
 MARK = "scoreboard.json"
-FILES = (MARK, "scoreboard.md", "*_*.png")
+TABLE = "scoreboard.md"
+FILES = (MARK, TABLE, "*_*.png")
 
 
 @dataclass(frozen=True)
@@ -124,9 +126,11 @@ def benchmark(
     ) as bar:
         for score in left:
             content["problems"].append(score.measure(bar.update))
-            text = _write_board(path, content)
+            _write_board(path, content)
+    if not left:  # the earlier call was stopped when it had measured all
+        _write_board(path, content)
     logger.info(f"compared methods on {len(content['problems'])} problem(s)")
-    return Scoreboard(path, content, text)
+    return Scoreboard(path, content, scoreboard_markdown(content))
 
 
 def _interrupted(path: Path, conditions: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -135,21 +139,23 @@ def _interrupted(path: Path, conditions: Mapping[str, Any]) -> dict[str, Any] | 
         return None
     board: dict[str, Any] = read_json(path / MARK)
     same = all(board.get(key) == value for key, value in conditions.items())
-    if not same or len(board["problems"]) == len(conditions["wanted"]):
+    measured = len(board["problems"]) == len(conditions["wanted"])
+    if not same or (measured and (path / TABLE).is_file()):
         return None
     logger.info(f"continuing {path}, which has {len(board['problems'])} problem(s)")
     return board
 
 
-def _write_board(path: Path, content: Mapping[str, Any]) -> str:
-    text = scoreboard_markdown(content)
-    with replacing_files(path, FILES, last=MARK) as partial:
+def _write_board(path: Path, content: Mapping[str, Any]) -> None:
+    """Write what was measured, then the table and the pictures of it."""
+    with names_unwritable(path / TABLE):
+        (path / TABLE).unlink(missing_ok=True)
+    write_json(path / MARK, content)  # by itself, since it may be the work of hours
+    with replacing_files(path, FILES[1:], last=TABLE) as partial:
         for problem in content["problems"]:
             png = to_png(problem_figure(problem))
             write_bytes(partial / f"{problem['problem']}_{problem['side']}.png", png)
-        write_text(partial / "scoreboard.md", text)
-        write_json(partial / MARK, content)
-    return text
+        write_text(partial / TABLE, scoreboard_markdown(content))
 
 
 def _entry(path: Path) -> Entry:

@@ -11,6 +11,7 @@ from diffkeras.config import Config
 from diffkeras.distributed.process_group import WORKER_TIMEOUT, join_process_group
 from diffkeras.errors import Interrupted
 from diffkeras.surrogates.run_directory import Run
+from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.tensorflow_setup import deterministic_operations
 from diffkeras.training.checkpoints import Checkpoints
 from diffkeras.training.compiled_model import compile_model
@@ -81,6 +82,8 @@ def train(
     with ExitStack() as stack:
         stack.enter_context(group.only_chief_logs())
         stack.enter_context(deterministic_operations(config.training.deterministic))
+        if config.data.stream:  # here, because BLAS obeys one thread, and tf.data has several
+            stack.enter_context(blas_threads())
         resumes = not (restart or overwrite) and any(Run(run_dir).checkpoints.glob("[0-9]*"))
         batches, initial = prepare(config, data_dir, group, threads, resumes=resumes)
         run = stack.enter_context(

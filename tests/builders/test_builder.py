@@ -84,10 +84,12 @@ def test_who_asks_gets_any_size(tmp_path, monkeypatch, consent):
     Builder(**options).download_and_prepare()  # it exists
     with pytest.raises(DataError, match=r"'train': 1.* and {'train': 5} were asked for; delete it"):
         Builder(**options, examples={"train": 5}).download_and_prepare()
-    for wrong in ("all", {}, {"trian": 2}, {"train": -1}, {"train": 1.5}):
+    for wrong in ("all", {}, {"train": 0}, {"trian": 2}, {"train": -1}, {"train": 1.5}):
         message = f'examples must be "paper" or .*, not {re.escape(repr(wrong))}'
         with pytest.raises(DataError, match=message):
             Builder(**options, examples=wrong)
+    some = Builder(**options, examples={"train": 1, "validation": 0})
+    assert [*some._split_generators(None)] == ["train"]
 
 
 def test_the_builders_readme_tags_and_citation_are_read(built):

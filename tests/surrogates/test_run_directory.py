@@ -1,12 +1,16 @@
 """Run directories: their configuration, their state, and what may go on."""
 
+import contextlib
+import itertools
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
 from diffkeras.errors import Interrupted, RunError
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_identity import differing_keys
+from diffkeras.surrogates.run_identity import changed_keys, differing_keys
 
 
 @pytest.mark.parametrize(
@@ -22,6 +26,13 @@ from diffkeras.surrogates.run_identity import differing_keys
 )
 def test_another_loss_is_one_difference(tiny, loss, found):
     assert differing_keys(tiny, tiny.with_overrides({"training.loss": loss})) == found
+
+
+@pytest.mark.parametrize(
+    ("free", "found"), [("model.width", False), ("model.", False), ("model.wid", True), ("", True)]
+)
+def test_free_keys_are_whole_keys_or_sections(tiny, free, found):
+    assert bool(changed_keys(tiny, tiny.with_overrides({"model.width": 4}), (free,))) is found
 
 
 @pytest.mark.parametrize(
@@ -66,6 +77,35 @@ def test_an_unfinished_run_gives_way_but_notes_stay(tmp_path, tiny):
     Run.begin(run.path, tiny)
     assert (run.path / "notes.txt").read_text() == "precious"
     assert not (run.path / "history.csv").exists()
+
+
+def test_a_run_that_is_killed_while_it_begins_can_begin_again(tmp_path, tiny, monkeypatch):
+    calls, stop_at = 0, 0
+
+    def counted(call):
+        def count(*arguments, **options):
+            nonlocal calls
+            calls += 1
+            if calls == stop_at:
+                raise KeyboardInterrupt
+            return call(*arguments, **options)
+
+        return count
+
+    for owner, name in ((Path, "replace"), (Path, "unlink"), (shutil, "rmtree")):
+        monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
+    for stop_at in itertools.count(1):
+        run, calls = Run(tmp_path / str(stop_at)), 0
+        with contextlib.suppress(KeyboardInterrupt):
+            Run.begin(run.path, tiny)
+            (run.checkpoints / "1").mkdir(parents=True)
+            Run.begin(run.path, tiny, restart=True)
+        if calls < stop_at:
+            break
+        (run.path / ".partial.run.json").write_text("{")  # which SIGKILL leaves
+        Run.begin(run.path, tiny)
+        assert run.state()["state"] == "running"
+        assert run.config() == tiny
 
 
 def test_an_earlier_run_set_aside_is_kept(tmp_path, tiny):

@@ -1,19 +1,24 @@
+import contextlib
+import errno
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
 from diffkeras.errors import OutputError, RunError
+from diffkeras.system import atomic_files
 from diffkeras.system.atomic_files import (
     check_file,
     check_replaceable,
     read_json,
     replacing,
     replacing_files,
+    sync,
     write_csv,
     write_json,
     write_text,
@@ -47,6 +52,20 @@ def test_an_error_of_the_system_names_the_file(tmp_path):
     for unwritable in (tmp_path, file / "below.txt"):
         with pytest.raises(OutputError, match=str(unwritable)):
             write_text(unwritable, "new")
+
+
+@pytest.mark.parametrize("write", [replacing, partial(replacing_files, owned=[], last="mark")])
+def test_errors_of_writing_alone_are_those_of_the_output(tmp_path, write):
+    output = tmp_path / "output"
+    for error in (OSError(errno.ENOSPC, "No space"), OSError("of another library")):
+        with pytest.raises(OutputError, match="output can't be written"), write(output):
+            raise error
+    with pytest.raises(OutputError, match="output can't be written"), write(output) as place:
+        (place / "missing" / "file").open("w")
+    for error in (FileNotFoundError(errno.ENOENT, "none", "input"), OSError(errno.ENOMEM, "fork")):
+        with pytest.raises(OSError, match=error.strerror), write(output):
+            raise error
+    assert not output.exists()
 
 
 def test_a_symbolic_link_stays_one(tmp_path):
@@ -101,9 +120,65 @@ def test_a_result_replaces_its_predecessor_and_leaves_notes_alone(tmp_path):
 def test_an_unfinished_result_replaces_nothing(tmp_path):
     place = tmp_path / "results"
     write_result(place, {"metrics.json": "1"})
-    with pytest.raises(KeyboardInterrupt), replacing_files(place, OWNED) as partial:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        replacing_files(place, OWNED, "metrics.json") as partial,
+    ):
         interrupt(write_text(partial / "metrics.json", "2"))
     assert content(tmp_path) == {"results/metrics.json": "1"}
+
+
+def test_a_result_stopped_between_its_files_is_known_to_be_incomplete(tmp_path, monkeypatch):
+    old = {"metrics.json": "old", "figures/old.png": "old", "figures/both.png": "old"}
+    new = {"metrics.json": "new", "figures/new.png": "new", "figures/both.png": "new"}
+    notes = {"notes.txt": "precious"}
+    calls, stop_at = [], 0
+
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def count(*arguments: Any, **options: Any) -> Any:
+            calls.append((call.__name__, arguments[0]))
+            if len(calls) == stop_at:
+                raise KeyboardInterrupt
+            return call(*arguments, **options)
+
+        return count
+
+    def write(folder: Path, files: dict[str, str]) -> None:
+        """As other libraries do, which flush nothing."""
+        for name, text in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+
+    def replace(place: Path, files: dict[str, str]) -> None:
+        with replacing_files(place, OWNED, last="metrics.json") as partial:
+            write(partial, files)
+
+    for name in ("replace", "unlink"):
+        monkeypatch.setattr(Path, name, counted(getattr(Path, name)))
+    monkeypatch.setattr(atomic_files, "sync", counted(sync))
+    states = set()
+    for stop_at in range(1, 100):
+        place = tmp_path / str(stop_at)
+        write(place, old | notes)
+        calls.clear()
+        with contextlib.suppress(KeyboardInterrupt):
+            replace(place, new)
+        left = content(place)
+        for name in new:
+            left.pop(f".partial/{name}", None)
+        complete = "metrics.json" in left
+        assert not complete or left in (old | notes, new | notes), stop_at
+        states.add(left.get("metrics.json"))
+        check_replaceable(place, "metrics.json")
+        if len(calls) < stop_at:
+            break
+        stop_at = 0
+        replace(place, new)
+        assert content(place) == new | notes
+    assert states == {"old", None, "new"}
+    removed = calls.index(("unlink", place / "metrics.json"))
+    assert {("sync", place / ".partial" / name) for name in new} <= set(calls[:removed])
+    assert calls[-2:] == [("replace", place / ".partial/metrics.json"), ("sync", place)]
 
 
 def test_only_earlier_results_are_replaceable(tmp_path):
@@ -111,6 +186,8 @@ def test_only_earlier_results_are_replaceable(tmp_path):
     (tmp_path / "empty").mkdir()
     check_replaceable(tmp_path / "empty", "mark")
     (tmp_path / "killed" / ".partial").mkdir(parents=True)
+    check_replaceable(tmp_path / "killed", "mark")
+    write_text(tmp_path / "killed" / "figures" / "a.png", "")
     check_replaceable(tmp_path / "killed", "mark")
     write_text(tmp_path / "old" / "mark", "")
     check_replaceable(tmp_path / "old", "mark")
@@ -140,7 +217,8 @@ import os, signal, sys
 from pathlib import Path
 from diffkeras.system.atomic_files import replacing, replacing_files
 folder = Path(sys.argv[1])
-with replacing(folder / "field.npy") as one, replacing_files(folder / "result", ["*"]) as several:
+several = replacing_files(folder / "result", ["*"], "metrics.json")
+with replacing(folder / "field.npy") as one, several as several:
     one.write_text("half")
     (several / "metrics.json").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -156,7 +234,7 @@ def test_a_kill_leaves_the_earlier_files_and_the_repeated_command_no_others(tmp_
         assert (tmp_path / name).read_text() == "earlier"
     check_replaceable(tmp_path / "result", "metrics.json")
     write_text(tmp_path / "field.npy", "whole")
-    with replacing_files(tmp_path / "result", OWNED) as partial:
+    with replacing_files(tmp_path / "result", OWNED, "metrics.json") as partial:
         (partial / "metrics.json").write_text("whole")
     left = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*")}
     assert left == {"field.npy", "result", "result/metrics.json"}

@@ -53,6 +53,17 @@ def test_an_interrupted_scoreboard_goes_on_where_it_stopped(tmp_path, monkeypatc
     assert call(9) == call(3) == ["production", "tissue"]  # again: nothing was interrupted
     assert len(measured) == 7
 
+    def stopped(path: object, content: bytes) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(2):  # each time at the first picture
+        with monkeypatch.context() as patch:
+            patch.setattr(benchmark_methods, "write_bytes", stopped)
+            with pytest.raises(KeyboardInterrupt):
+                call(5)
+    assert call(5) == measured[7:] == ["production", "tissue"]
+    assert (tmp_path / "scoreboard.md").exists()
+
 
 @pytest.mark.parametrize("nothing", [{"problems": []}, {"sides": ()}])
 def test_nothing_to_compare_is_refused(nothing, tmp_path):

@@ -264,6 +264,12 @@ def test_exports_take_parameters(surrogate, family_run, format, tmp_path):
         assert serve(tf.constant(surrogate.family.high[None], tf.float32)).shape == (1, 16, 16, 1)
         with pytest.raises(tf.errors.InvalidArgumentError, match="must lie within"):
             serve(tf.constant(2 * surrogate.family.high[None], tf.float32))
+    else:
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(path)
+        assert session.get_inputs()[0].shape == ["batch", len(NAMES)]
+        assert session.get_outputs()[0].shape == ["batch", 16, 16, 1]
     with pytest.raises(ExportError, match="the family of this surrogate has the lattice 16×16"):
         export(family_run, format, path, lattice=(32, 32))
 
@@ -287,7 +293,7 @@ def test_the_command_predicts_at_parameters(family_run, tmp_path, diffkeras, ref
         (("--parameter", "decay"), "'decay' is not NAME=VALUE"),
         (("--parameter", "decay=fast"), "--parameter: decay: 'fast' is not a valid float"),
         ((*options[-2:], *options[-2:]), "decay occurs twice"),
-        ((*options, "--uptake", "0.1"), "leave out --uptake"),
+        ((*options, "--decay", "0"), "leave out --decay"),
         ((), "Missing argument 'SOURCE_FILE'"),
     ):
         assert message in refused("predict", family_run, *words, "-o", file)

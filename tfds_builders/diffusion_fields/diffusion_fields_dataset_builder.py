@@ -55,10 +55,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     Args:
         examples: examples by split, e.g. {"train": 100, "validation": 10, "test": 10}. Other splits
-            are left out. The numbers are not part of the dataset's name: example k is the same in a
-            small dataset and in a large one. By default those of the paper, and if these take more
-            than 1 GB, `download_and_prepare` and `tfds.load` raise a DataError instead of writing
-            them; "paper" asks for them, and so does the command `tfds build`.
+            are left out, and so are those of 0 examples. The numbers are not part of the dataset's
+            name: example k is the same in a small dataset and in a large one. By default those of
+            the paper, and if these take more than 1 GB, `download_and_prepare` and `tfds.load`
+            raise a DataError instead of writing them; "paper" asks for them, and so does the
+            command `tfds build`.
         beam: generate the examples in the Beam pipeline that `download_and_prepare` gets in its
             `DownloadConfig`.
         **kwargs: those of `tfds.core.GeneratorBasedBuilder`.
@@ -147,15 +148,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 
 def _checked(examples: Any) -> dict[str, int]:
-    """Numbers of examples by split."""
+    """Numbers of examples by split, without the splits of none, which TFDS can't write."""
     numbers = dict(examples) if isinstance(examples, Mapping) else {}
     are_whole = all(type(number) is int and number >= 0 for number in numbers.values())
-    if not (numbers and are_whole and set(numbers) <= set(SPLITS)):
+    if not (any(numbers.values()) and are_whole and set(numbers) <= set(SPLITS)):
         raise DataError(
             f'examples must be "paper" or whole numbers of some of the splits {", ".join(SPLITS)}, '
             f'such as {{"train": 100}}, not {examples!r:.60}'
         )
-    return numbers
+    return {split: number for split, number in numbers.items() if number}
 
 
 def _examples_by_beam(dataset: DatasetConfig, split: str, numbers: range) -> Any:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import threadpoolctl
 from numpy.typing import NDArray
 
 from diffkeras.config import Config, Split
@@ -173,7 +172,7 @@ def solved_examples(
 
     Its arguments are the position of a source count in `counts`, and the number of the example in
     the split. The examples are equal to stored ones. The threads of tf.data solve at the same time,
-    so BLAS is limited to one thread in this process: several threads of each would wait for each
+    so iterate within `blas_threads`, as training does: several threads of each would wait for each
     other.
 
     Raises:
@@ -183,7 +182,6 @@ def solved_examples(
     datasets = [DatasetConfig.of(count, config) for count in counts]
     for dataset in datasets:
         dataset.recipe().example(split, 0)
-    threadpoolctl.threadpool_limits(1, user_api="blas")
     features = dataset_features(datasets[0], any_count=len(counts) > 1)
     specs = tf.nest.flatten(features.get_tensor_spec())
     complete = completion(config)

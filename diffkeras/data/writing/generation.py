@@ -147,26 +147,30 @@ def prepare_generation(
     generate those of other source counts in the same directory.
     """
     datasets: dict[Staging, Estimate] = {}
-    with names_unwritable(data_dir), contextlib.ExitStack() as stack:
-        for count in counts:
-            dataset, place = DatasetConfig.of(count, config), dataset_path(config, count, data_dir)
-            stack.enter_context(lock_dataset(place))
-            restore_dataset(place)
-            status = dataset_status(config, count, data_dir, allow_missing=True)
-            if status.suffices(config):
-                continue  # another process has generated it, or a crash had moved it
-            per_example = estimate_example(dataset)
-            examples: dict[str, int] = {
-                split: max(config.data.examples(split), status.examples.get(split, 0))
-                for split in SPLITS
-            }
-            staging = Staging.of(dataset, place, data_dir, examples, per_example.bytes)
-            stack.callback(staging.leave)
-            stored: dict[Shard, Path] = {}
-            if status.examples:
-                check_features(dataset, place)
-                for split in stored_splits(place):
-                    stored |= split.files
-            staging.prepare(stored)
-            datasets[staging] = per_example
+    with contextlib.ExitStack() as stack:
+        with names_unwritable(data_dir):
+            for count in counts:
+                dataset, place = (
+                    DatasetConfig.of(count, config),
+                    dataset_path(config, count, data_dir),
+                )
+                stack.enter_context(lock_dataset(place))
+                restore_dataset(place)
+                status = dataset_status(config, count, data_dir, allow_missing=True)
+                if status.suffices(config):
+                    continue  # another process has generated it, or a crash had moved it
+                per_example = estimate_example(dataset)
+                examples: dict[str, int] = {
+                    split: max(config.data.examples(split), status.examples.get(split, 0))
+                    for split in SPLITS
+                }
+                staging = Staging.of(dataset, place, data_dir, examples, per_example.bytes)
+                stack.callback(staging.leave)
+                stored: dict[Shard, Path] = {}
+                if status.examples:
+                    check_features(dataset, place)
+                    for split in stored_splits(place):
+                        stored |= split.files
+                staging.prepare(stored)
+                datasets[staging] = per_example
         yield Generation(datasets)

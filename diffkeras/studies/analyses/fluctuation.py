@@ -146,6 +146,8 @@ def design_effect(runs: pd.DataFrame, series: list[str], cells: list[str]) -> fl
     scale = (centred**2).mean(axis=1).groupby(sizes).transform("mean") ** 0.5
     deviations = centred.div(scale.clip(lower=1e-300), axis=0)
     df = len(deviations) - len(wide.groupby(cells))
+    if df < 2:  # correlations of one pair of seeds are 1, whatever their true value is
+        return float(number)
     squares = np.corrcoef(deviations.to_numpy().T) ** 2
     mean = (squares.sum() - number) / (number * (number - 1))
     return 1 + (number - 1) * max(0.0, (df * mean - 1) / (df - 1))

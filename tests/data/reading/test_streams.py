@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from diffkeras.data import dataset_status, mixed_dataset, raw_dataset
+from diffkeras.data.features import make_example
+from diffkeras.data.reading import examples
 from diffkeras.data.reading.batches import stream_batches
 from diffkeras.errors import ConfigurationError, DataError, PackingError
 from diffkeras.workflows import generate, train
@@ -32,14 +35,32 @@ def test_a_stream_goes_on_anywhere_to_the_bit(stream, start):
     assert np.array_equal(y[start:], later[1])
 
 
-def test_epochs_are_new_and_training_needs_no_dataset(stream, tmp_path):
+def blas():
+    """The numbers of threads that BLAS uses."""
+    libraries = threadpoolctl.threadpool_info()
+    return {library["num_threads"] for library in libraries if library["user_api"] == "blas"}
+
+
+def test_epochs_are_new_and_training_needs_no_dataset(stream, tmp_path, monkeypatch):
     x, _ = samples(
         mixed_dataset(stream.with_overrides({"data.sources": "2"}), "train", tmp_path), 48
     )
     assert len({image.tobytes() for image in x}) == 48
     config = stream.with_overrides({"training.epochs": 1})
-    with lean_training():
+    seen = []
+
+    def spy(*arguments):
+        seen.append(blas())
+        return make_example(*arguments)
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"), lean_training():
+        samples(stream_batches(stream), 1)
+        assert blas() == {2}  # as before
+        monkeypatch.setattr(examples, "make_example", spy)
         assert train(config, tmp_path / "none", tmp_path / "run").model_file.exists()
+        assert blas() == {2}
+    used = config.steps * config.training.batch_size
+    assert seen[:used] == [{1}] * used  # more are made ahead, and perhaps after the end
     assert not (tmp_path / "none").exists()
 
 

@@ -102,6 +102,9 @@ def test_an_interrupted_call_serves_one_for_more_examples(tmp_path, hashes):
     with pytest.raises(KeyboardInterrupt):
         generate_dataset(tiny_config(20), 2, tmp_path, on_examples=interrupt)
     assert dataset_status(tiny_config(20), 2, tmp_path).examples == {}
+    job = prepare_generation(tiny_config(40), [2], tmp_path)
+    with pytest.raises(OSError, match="no process"), job:
+        raise OSError(errno.ENOMEM, "no process")  # which isn't one of writing
     with prepare_generation(tiny_config(40), [2], tmp_path) as job:
         assert job.kept == 2 * SHARD
         job.run(1)

@@ -93,7 +93,8 @@ def test_independent_settings_have_no_design_effect():
         design_effect(deviations(rng.normal(size=(8, 4, 4))), ["setting"], CELLS) for _ in range(50)
     ]
     assert 1 <= np.mean(found) < 1.2
-    assert design_effect(deviations(rng.normal(size=(3, 4, 1))), ["setting"], CELLS) == 3.0
+    for common in ((3, 4, 1), (3, 1, 2)):  # no pair of seeds, and one, are too few to tell
+        assert design_effect(deviations(rng.normal(size=common)), ["setting"], CELLS) == 3.0
 
 
 def spreads(level: float, sizes: tuple[int, ...], power: float, df: int = 2) -> pd.DataFrame:
