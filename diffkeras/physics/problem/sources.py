@@ -64,6 +64,10 @@ class Sources(ShortRepr, ExplainedKeywords):
         "values": np.float32,
     }
 
+    def __post_init__(self) -> None:
+        if not all(isinstance(array, np.ndarray) for array in self.arrays().values()):
+            raise PhysicsError("Sources hold arrays that are checked: make them by from_lists")
+
     @classmethod
     def from_lists(
         cls,

@@ -47,6 +47,8 @@ def test_discs_are_cut_off_at_the_edge_and_labelled():
 def test_impossible_source_lists_are_refused(lists, message):
     with pytest.raises(PhysicsError, match=message):
         Sources.from_lists(*lists)
+    with pytest.raises(PhysicsError, match="by from_lists"):
+        Sources(*lists)
 
 
 @pytest.mark.parametrize("dtype", [int, np.uint8, bool, complex])
