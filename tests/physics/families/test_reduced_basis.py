@@ -245,7 +245,10 @@ def test_damaged_files_and_other_families_are_refused(tmp_path):
         dk.ReducedBasis.load(file, tissue_family())
     file.write_bytes(content)
     arrays = dict(np.load(file))
-    for name in ("mean", "weights", "near"):
+    np.savez(file, **{**arrays, "format": 2})
+    with pytest.raises(DataError, match=r"has format 2, .* again with `ReducedBasis.train`"):
+        dk.ReducedBasis.load(file, tissue_family())
+    for name in ("mean", "weights", "correction_shares"):
         without = {key: array for key, array in arrays.items() if key != name}
         np.savez(file, **without)
         with pytest.raises(DataError, match=f"read as a basis: {name} is missing"):
@@ -254,7 +257,7 @@ def test_damaged_files_and_other_families_are_refused(tmp_path):
             np.savez(file, **{**without, name: wrong})
             with pytest.raises(DataError, match=f"{name} holds other things than real numbers"):
                 dk.ReducedBasis.load(file, tissue_family())
-    for name in ("mean", "points", "weights", "usual", "near"):
+    for name in ("mean", "points", "weights", "usual_row_sums", "correction_shares"):
         np.savez(file, **{**arrays, name: arrays[name][..., :-1]})
         with pytest.raises(DataError, match=r"read as a basis: \w+ has the shape \(.*\), not "):
             dk.ReducedBasis.load(file, tissue_family())
