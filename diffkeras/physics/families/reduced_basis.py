@@ -22,7 +22,8 @@ from diffkeras.physics.arguments import (
     check_whole,
 )
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.families.family import MOST_DRAWN, Family
+from diffkeras.physics.families.draws import MOST_DRAWN
+from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.fit import Fit
 from diffkeras.physics.families.greedy import Candidates
 from diffkeras.physics.families.make_barriers import barriers_of_basis
