@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from diffkeras.errors import PhysicsError
+
 NUGGET = 1e-9  # added to K's diagonal, for rounding
 LENGTHS = 2.0 ** np.arange(-1, 5.5, 0.5)  # those tried, in standard deviations
 FACTORS = (0.5, 0.71, 1.41, 2.0)  # what the length of one input is multiplied by
@@ -41,14 +43,23 @@ class KernelRegression(NamedTuple):
     def fit(
         cls, inputs: NDArray[np.float64], coefficients: NDArray[np.float64]
     ) -> "KernelRegression":
-        """The regression of m inputs (m, k) and coefficients (m, r)."""
+        """The regression of m inputs (m, k) and coefficients (m, r).
+
+        Raises:
+            PhysicsError: the lengths, which are chosen by some of the inputs, make K of all of them
+                singular.
+        """
         centre, spread = inputs.mean(axis=0), inputs.std(axis=0)
         spread = np.where(spread > 0, spread, 1.0)
         normal = (inputs - centre) / spread
         lengths = _lengths(normal[:MOST_FITTED], coefficients[:MOST_FITTED])
         points = normal / lengths
         solved = _solve(points, coefficients)
-        assert solved is not None  # of the chosen lengths
+        if solved is None:
+            raise PhysicsError(
+                f"the regression of {len(points)} snapshots is singular, as some of their points "
+                "lie too close together: train on fewer snapshots, or with wider ranges"
+            )
         return cls(centre, spread, lengths, points, *solved)
 
     def __call__(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -120,7 +120,8 @@ class ReducedBasis:
             processes: that share the snapshots.
 
         Raises:
-            PhysicsError: more modes than snapshots, or an argument out of its range.
+            PhysicsError: more modes than snapshots, so many snapshots in so narrow ranges that the
+                regression is singular, or an argument out of its range.
             ConvergenceError: a snapshot was not solved.
         """
         _check_family(family)

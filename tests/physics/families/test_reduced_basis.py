@@ -8,6 +8,8 @@ import pytest
 
 import diffkeras as dk
 from diffkeras.errors import ConvergenceError, DataError, PhysicsError
+from diffkeras.physics.families import kernel_regression
+from diffkeras.physics.families.kernel_regression import KernelRegression
 from tests.helpers.random_families import random_family, tissue_family
 
 TOLERANCES = (None, 1e-1, 1e-2, 1e-3, 1e-4, 1e-7)
@@ -203,6 +205,14 @@ def test_a_worst_case_that_is_out_of_reach_is_an_error():
         dk.ReducedBasis.train_to(tissue_family(16), 1e-6, most=20, candidates=20)
     with pytest.raises(ConvergenceError, match="snapshots the worst proven error"):
         dk.ReducedBasis.train_to(tissue_family(16), 1e-6, modes=2, candidates=10)
+
+
+def test_a_singular_regression_is_an_error(monkeypatch):
+    monkeypatch.setattr(kernel_regression, "NUGGET", -1e-6)
+    monkeypatch.setattr(kernel_regression, "MOST_FITTED", 4)
+    inputs = np.array([0.0, 1, 2, 3, 3, 3])[:, None]
+    with pytest.raises(PhysicsError, match=r"of 6 snapshots is singular.*train on fewer"):
+        KernelRegression.fit(inputs, np.sin(inputs))
 
 
 def test_training_is_deterministic(tmp_path):
