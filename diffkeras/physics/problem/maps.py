@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.problem.parts import parts_of
+from diffkeras.physics.problem.parts import parts_of_image
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.uptake import MichaelisMenten
 
@@ -55,7 +55,7 @@ def _value(problem: Problem, part: str) -> Any:
             raise PhysicsError(
                 f"maps describe uptake by MichaelisMenten, not by {type(uptake).__name__}"
             )
-    parts = parts_of(problem)
+    parts = parts_of_image(problem)
     if part not in parts:
         raise PhysicsError(f"a map has one {part} for all axes, not {problem.medium.diffusivities}")
     return parts[part]
