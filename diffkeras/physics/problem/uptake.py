@@ -69,8 +69,8 @@ class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         return self.maximum
 
     @property
-    def lattice(self) -> tuple[int, int] | None:
-        """(rows, columns) of its arrays; None if it is the same on all nodes."""
+    def lattice(self) -> tuple[int, ...] | None:
+        """The sides of the lattice of its arrays; None if it is the same on all nodes."""
         raise NotImplementedError
 
     @property
@@ -148,7 +148,7 @@ class MichaelisMenten(SaturatingUptake):
         _one_shape(self.maximum, self.constant)
 
     @property
-    def lattice(self) -> tuple[int, int] | None:
+    def lattice(self) -> tuple[int, ...] | None:
         """See `SaturatingUptake`."""
         return _one_shape(self.maximum, self.constant)
 
@@ -205,7 +205,7 @@ class CappedUptake(SaturatingUptake):
         _one_shape(self.maximum, self.rate_constant)
 
     @property
-    def lattice(self) -> tuple[int, int] | None:
+    def lattice(self) -> tuple[int, ...] | None:
         """See `SaturatingUptake`."""
         return _one_shape(self.maximum, self.rate_constant)
 
@@ -339,7 +339,7 @@ def check_uptake(uptake: SaturatingUptake, fixed: NDArray[np.bool_], medium: Med
 
 
 def check_capacity(
-    uptake: SaturatingUptake, production: NDArray[np.float64] | None, lattice: tuple[int, int]
+    uptake: SaturatingUptake, production: NDArray[np.float64] | None, lattice: tuple[int, ...]
 ) -> None:
     """Raise an error unless cells can take up the production where nothing else takes it away."""
     net = 0.0 if production is None else math.fsum(production.ravel().tolist())
