@@ -39,7 +39,7 @@ from diffkeras.physics.problem.uptake import SaturatingUptake
 SIMILAR = 1e-3  # see `Equations.cycle_at`
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ring:
     """Fixed nodes that have a free neighbour.
 
@@ -69,7 +69,7 @@ class Equations:
     one itself and gives it in place of the problem. It takes several times the memory of a field.
 
     Args:
-        problem: of one image, without saturating uptake or with it: then φ = 0.
+        problem: of one image, with saturating uptake or without it: then φ = 0.
         like: the equations of a similar problem, whose ring these share if the same nodes are
             fixed, and whose couplings if the diffusivity, the step and the boundaries are the same;
             and what solvers of the ring keep, if both are, and the decay. One of another lattice

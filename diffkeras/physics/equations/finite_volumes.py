@@ -54,7 +54,7 @@ def rounding_of(number: float, precision: DTypeLike) -> float:
     return number * float(np.finfo(precision).eps) / 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FiniteVolumes:
     """The operator A of a medium on a lattice, (A u)_i = σ_i u_i + Σ_k κ_ik (u_i − u_k).
 

@@ -270,7 +270,7 @@ def _set(uptake: SaturatingUptake, name: str, value: ArrayLike, least: float, wa
     object.__setattr__(uptake, name, checked)
 
 
-def _one_shape(*parts: Any) -> tuple[int, int] | None:
+def _one_shape(*parts: Any) -> tuple[int, ...] | None:
     shapes = {np.shape(part) for part in parts} - {()}
     if len(shapes) > 1:
         raise PhysicsError(

@@ -29,7 +29,7 @@ MOST_BLOCKS = 2048  # whose dense system takes as long as some transforms
 WALL_REACH = 2  # up to which a wall changes the field of a block much
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Alike:
     """Blocks of one shape.
 

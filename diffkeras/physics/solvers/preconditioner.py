@@ -129,7 +129,7 @@ class SparseInverse:
         return (self._transposed @ (self.factor @ single)).astype(residual.dtype) * scale
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Window:
     """A part of the lattice that stands for all of it, near a group of nodes.
 
