@@ -85,6 +85,7 @@ class Enclosure:
         most: float,
     ) -> NDArray[np.float64] | None:
         """b ≥ 0 with (A + d) b ≥ |F|, d on û ± radius."""
+        self.is_too_wide = False
         equations, free = self._equations, self._equations.free
         slope = equations.least_slope(field, radius)
         operator = equations.operator_at(slope)
