@@ -28,6 +28,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.frame import command, cpu_medians
 from benchmarks.tables import describe_machine, write_table
 from benchmarks.varying_proofs import BASE, CELLS, REGIONS, VESSELS
+from diffkeras.evaluation.methods.pyamg_solver import free_system
 from diffkeras.physics import Medium, MichaelisMenten, Problem, TissueSampler, sample_sources, solve
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 
@@ -70,7 +71,7 @@ def by_pyamg(make: Callable[[], Problem]) -> None:
 
     problem = make()
     volumes = finite_volumes(problem.lattice, problem.medium)
-    matrix, sides = volumes.free_system(problem.values, problem.fixed)
+    matrix, sides = free_system(volumes, problem.values, problem.fixed)
     hierarchy = pyamg.ruge_stuben_solver(sp.csr_matrix(matrix))
     field = hierarchy.solve(sides, tol=TOLERANCE, accel="cg")
     hierarchy.solve(2 * field, tol=TOLERANCE, accel="cg")
@@ -83,7 +84,7 @@ def by_torch_sla(make: Callable[[], Problem]) -> None:
 
     problem = make()
     volumes = finite_volumes(problem.lattice, problem.medium)
-    matrix, sides = volumes.free_system(problem.values, problem.fixed)
+    matrix, sides = free_system(volumes, problem.values, problem.fixed)
     entries = matrix.tocoo()
     values, right = (torch.tensor(part, requires_grad=True) for part in (entries.data, sides))
     rows, columns = (torch.tensor(part.astype(np.int64)) for part in entries.coords)

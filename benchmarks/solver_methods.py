@@ -15,6 +15,7 @@ import scipy.sparse.linalg as spl
 from numpy.typing import NDArray
 
 import diffkeras.physics as physics
+from diffkeras.evaluation.methods.pyamg_solver import free_system
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.equations.spectral import spectral_operator
 
@@ -237,7 +238,7 @@ def available_memory() -> float:
 
 def _free_problem(image: NDArray) -> tuple[sp.csr_array, NDArray, Callable[[NDArray], NDArray]]:
     free = image == 0
-    matrix, right_hand_side = finite_volumes(image.shape, MEDIUM).free_system(image, ~free)
+    matrix, right_hand_side = free_system(finite_volumes(image.shape, MEDIUM), image, ~free)
 
     def fill(values: NDArray) -> NDArray:
         field = image.copy()

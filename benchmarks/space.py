@@ -28,6 +28,7 @@ from benchmarks.children import Child, answer
 from benchmarks.frame import command
 from benchmarks.solver_methods import peak_memory
 from benchmarks.tables import describe_machine, write_table
+from diffkeras.evaluation.methods.pyamg_solver import free_system
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 
 MEDIUM = dk.Medium(dimensions=3)
@@ -53,7 +54,7 @@ def by_pyamg(image: NDArray, kind: str) -> Callable[[float], NDArray]:
     import pyamg
 
     free = image == 0
-    matrix, sides = finite_volumes(image.shape, MEDIUM).free_system(image, ~free)
+    matrix, sides = free_system(finite_volumes(image.shape, MEDIUM), image, ~free)
     matrix = sp.csr_matrix(matrix)
 
     def run(tolerance: float) -> NDArray:

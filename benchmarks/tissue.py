@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.frame import command, cpu_medians
 from benchmarks.tables import describe_machine, write_table
+from diffkeras.evaluation.methods.pyamg_solver import free_system
 from diffkeras.physics import Medium, MichaelisMenten, certify, sample_sources, solve
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 
@@ -64,7 +65,7 @@ class NewtonWithPyamg:
     def __init__(self, image: np.ndarray, maximum: np.ndarray, exact: np.ndarray) -> None:
         self.free = image == 0
         volumes = finite_volumes(image.shape, MEDIUM)
-        self.matrix, self.production = volumes.free_system(image, ~self.free)
+        self.matrix, self.production = free_system(volumes, image, ~self.free)
         self.maximum, self.exact = maximum[self.free], exact[self.free]
 
     def solve(self, reduction: float) -> tuple[int, int, float]:

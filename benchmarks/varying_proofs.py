@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.frame import command, cpu_medians
 from benchmarks.tables import describe_machine, write_table
+from diffkeras.evaluation.methods.pyamg_solver import free_system
 from diffkeras.physics import (
     Certificate,
     Medium,
@@ -70,7 +71,7 @@ def pyamg_field(image: np.ndarray, medium: Medium) -> np.ndarray:
     import pyamg
 
     free = image == 0
-    matrix, sides = finite_volumes(image.shape, medium).free_system(image, ~free)
+    matrix, sides = free_system(finite_volumes(image.shape, medium), image, ~free)
     hierarchy = pyamg.ruge_stuben_solver(sp.csr_matrix(matrix))
     field = image.copy()
     field[free] = hierarchy.solve(sides, tol=TOLERANCE, accel="cg")

@@ -54,7 +54,8 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
 
     @tf.custom_gradient
     def field(*parts: tf.Tensor) -> Any:
-        dtype = max(tf.float32, *(part.dtype for part in parts), key=lambda dtype: dtype.size)
+        # at least float32: half precision overflows
+        dtype = max((tf.float32, *(part.dtype for part in parts)), key=lambda dtype: dtype.size)
 
         def compute(*arrays: np.ndarray) -> np.ndarray:
             return function.field(*arrays).astype(dtype.as_numpy_dtype)

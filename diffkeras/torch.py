@@ -61,8 +61,8 @@ class _Solve(torch.autograd.Function):
         ctx.function, ctx.field = function, field
         ctx.save_for_backward(*parts)
         dtypes = [part.dtype for part in parts if part.is_floating_point()]
-        dtypes = dtypes or [torch.get_default_dtype()]
-        dtype = reduce(torch.promote_types, dtypes, torch.float32)
+        # at least float32: half precision overflows
+        dtype = reduce(torch.promote_types, dtypes or [torch.get_default_dtype()], torch.float32)
         return torch.tensor(field, dtype=dtype, device=parts[0].device)
 
     @staticmethod

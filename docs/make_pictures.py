@@ -244,7 +244,7 @@ def bounds_figure(truth: NDArray, prediction: NDArray, certificate: dk.Certifica
     sizes = [40, 3]  # of dots, so that the second ones don't hide the first
     for axis, (name, error, bound) in zip(maps, shown, strict=True):
         drawn = np.where(bound > 0, bound, np.nan)
-        limits = {"vmin": high / 1e3, "vmax": high}
+        limits = {"vmin": low, "vmax": high}
         picture = axis.imshow(drawn, norm="log", interpolation="nearest", **limits)
         last_row, last_column = (side - 1 for side in truth.shape)
         axis.set(xlabel="column", ylabel="row", xticks=[0, last_column], yticks=[0, last_row])

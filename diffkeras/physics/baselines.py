@@ -66,7 +66,7 @@ def superpose(
         True
     """
     medium, lattice = _checked("superpose", sources, lattice, Medium.of(medium, parts))
-    operator = spectral_operator(lattice, medium)
+    operator = spectral_operator(lattice, medium.normalised())
     if operator.singular:
         raise PhysicsError(
             f"decay 0 with boundaries {medium.boundaries}: the fields of single sources don't "

@@ -34,8 +34,6 @@ class Certificate(ProvenField):
         node_bound: (rows, columns), at least |field − u| node by node.
         corrected: the field that the proof computes, with its own bounds; often, but not always,
             closer to u than `field`.
-        allowance: what the bounds include for the rounding of transforms; 0 where the medium varies
-            or uptake saturates, as enclosures include rounding node by node.
     """
 
     field: NDArray[np.float64]
@@ -43,7 +41,6 @@ class Certificate(ProvenField):
     error_bound: float
     node_bound: NDArray[np.float64]
     corrected: Solution
-    allowance: float
 
     def __post_init__(self) -> None:
         self.node_bound.setflags(write=False)
@@ -65,7 +62,7 @@ class BatchCertificate(Certificate):
 
     Attributes:
         field, node_bound: (batch, rows, columns).
-        error_bound, allowance: the largest of all images.
+        error_bound: the largest of all images.
         corrected: a `BatchSolution`.
         images: the certificate of each.
     """
@@ -84,7 +81,6 @@ class BatchCertificate(Certificate):
             max(image.error_bound for image in images),
             np.stack([image.node_bound for image in images]),
             BatchSolution.of(np.stack([one.field for one in corrected]), problem, corrected),
-            max(image.allowance for image in images),
             tuple(images),
         )
 
@@ -149,7 +145,7 @@ def _certificate(
     proof = KnownBounds(bounds.corrected_bound)
     corrected = Solution(bounds.corrected, problem, bounds.stats, proof, equations)
     error_bound = float(node_bound.max())
-    return Certificate(field, problem, error_bound, node_bound, corrected, bounds.allowance)
+    return Certificate(field, problem, error_bound, node_bound, corrected)
 
 
 def _rounding(field: Any, rounded: NDArray[np.float64]) -> NDArray[np.float64] | float:

@@ -113,7 +113,7 @@ class Solution(ProvenField):
         """
         assert self.proof is not None
         with blas_threads():
-            return self.proof.error_bound(self.field, self.problem)
+            return self.proof.error_bound(self.field, self._equations)
 
     @cached_property
     def node_bound(self) -> NDArray[np.float64]:
@@ -124,7 +124,7 @@ class Solution(ProvenField):
         """
         assert self.proof is not None
         with blas_threads():
-            bound = self.proof.node_bound(self.field, self.problem)
+            bound = self.proof.node_bound(self.field, self._equations)
         bound.setflags(write=False)
         return bound
 

@@ -1,10 +1,11 @@
 """Fields and proofs in uniform media, by transforms.
 
-The mathematics is that of `physics.proofs.ring`. A field û of the problem u = c on the fixed
-nodes, Au = s on the others, gives the corrected field
+A field û of the problem u = c on the fixed nodes, Au = s on the others, gives the corrected field
 
     f = û − A⁻¹r,    r = Aû − s on the free nodes, 0 on the fixed ones.
 
+It satisfies the equation on every free node, so its error is nowhere larger than on the ring, the
+fixed nodes next to free ones.
 Transforms are float32 in general, so f satisfies the equation only nearly. But for any f, and
 however it was computed, the discrete maximum principle for M-matrices (Varga 2000, §3.5; Ciarlet
 1970) bounds its error by its residuals,

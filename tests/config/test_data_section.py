@@ -116,7 +116,7 @@ def with_regions(**changes: Any) -> dict[str, Any]:
         ({"draws": "halton"}, "draws: 'halton' is unknown; choose one of sobol, latin"),
         ({"beyond": -1}, "beyond: must be 0 to 10, not -1"),
         ({"random": {"vesels": 1}}, "random: must have the keys .*vesels"),
-        ({"random": {"vessels": 500}}, "no arrangement holds more than"),
+        ({"random": {"vessels": 500}}, "500 discs .* don't fit on"),
         ({"random": None}, "regions: must be given, or random, and not both"),
         ({"seeds": 1}, "unknown key 'seeds'"),
         (

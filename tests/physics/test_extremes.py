@@ -80,8 +80,9 @@ def test_bounds_hold_and_are_sharp_whatever_the_decay(boundary, decay):
     certificate = certify(prediction, DISCS, **medium)
     true = np.abs(certificate.corrected.field - exact).max()
     assert true <= certificate.corrected.error_bound + 1e-12
-    assert certificate.corrected.error_bound <= 1.5 * true + certificate.allowance
-    assert (np.abs(prediction - exact) <= certificate.node_bound + 1e-12).all()
+    errors = np.abs(prediction - exact)
+    assert certificate.error_bound <= 1.5 * errors.max()
+    assert (errors <= certificate.node_bound + 1e-12).all()
 
 
 @pytest.mark.parametrize("decay", [1e-9, 1e-14, 1e-18])
@@ -142,7 +143,6 @@ def test_values_inside_sources_play_no_part():
     plain = certify(np.zeros((64, 64)), image)
     image[24, 24] = 1e12
     certificate = certify(np.zeros((64, 64)), image)
-    assert certificate.allowance == plain.allowance
     assert certificate.corrected.error_bound == plain.corrected.error_bound
     assert certificate.corrected.field[24, 24] == 1e12
 

@@ -10,6 +10,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from diffkeras.physics import certify, solve
 from diffkeras.physics.equations.spectral import SpectralOperator
+from diffkeras.physics.solvers.linear_steps import LinearSteps
 from diffkeras.system.blas_threads import blas_threads
 
 CONTROLLER = ThreadpoolController()
@@ -32,16 +33,20 @@ def environment():
 
 @pytest.fixture
 def seen(monkeypatch):
-    """The numbers of threads whenever a ring matrix is computed."""
+    """The numbers of threads whenever a ring matrix is computed or a linear step is taken."""
     numbers: list[set[int]] = []
 
-    original = SpectralOperator.green_matrix
+    def spy_on(kind: type, name: str) -> None:
+        original = getattr(kind, name)
 
-    def spy(*arguments: Any) -> Any:
-        numbers.append(threads())
-        return original(*arguments)
+        def spy(*arguments: Any) -> Any:
+            numbers.append(threads())
+            return original(*arguments)
 
-    monkeypatch.setattr(SpectralOperator, "green_matrix", spy)
+        monkeypatch.setattr(kind, name, spy)
+
+    spy_on(SpectralOperator, "green_matrix")
+    spy_on(LinearSteps, "solve")
     return numbers
 
 
@@ -62,11 +67,11 @@ def test_a_solve_sets_the_threads_of_blas_and_restores_them(function, number, se
 
 def test_bounds_are_proven_with_one_thread():
     class Proof:
-        def error_bound(self, field, problem):
+        def error_bound(self, field, equations):
             assert threads() == {1}
             return 0.0
 
-        def node_bound(self, field, problem):
+        def node_bound(self, field, equations):
             assert threads() == {1}
             return np.zeros(field.shape)
 

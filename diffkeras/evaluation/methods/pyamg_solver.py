@@ -4,10 +4,11 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import finite_volumes
+from diffkeras.physics.equations.finite_volumes import FiniteVolumes, finite_volumes
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solvers.linear_steps import ruge_stuben_hierarchy
@@ -37,7 +38,7 @@ def pyamg_field(problem: Problem, tolerance: float) -> NDArray[np.float64]:
     if medium.is_uniform and free.all():
         hierarchy, sides = _shared_hierarchy(problem.lattice, medium), np.zeros(free.size)
     else:
-        matrix, sides = equations.volumes.free_system(problem.values, problem.fixed)
+        matrix, sides = free_system(equations.volumes, problem.values, problem.fixed)
         hierarchy = ruge_stuben_hierarchy(matrix)
     if equations.production is not None:
         sides = sides + equations.production[free]
@@ -50,4 +51,27 @@ def pyamg_field(problem: Problem, tolerance: float) -> NDArray[np.float64]:
 def _shared_hierarchy(lattice: tuple[int, ...], medium: Medium) -> Any:
     volumes = finite_volumes(lattice, medium.normalised())
     nothing = np.zeros(lattice)
-    return ruge_stuben_hierarchy(volumes.free_system(nothing, nothing != 0)[0])
+    return ruge_stuben_hierarchy(free_system(volumes, nothing, nothing != 0)[0])
+
+
+def free_system(
+    volumes: FiniteVolumes, values: NDArray[np.float64], fixed: NDArray[np.bool_]
+) -> tuple[sp.csr_array, NDArray[np.float64]]:
+    """The matrix A, (f, f), and b, (f,), of A u = b on the f free nodes, row by row."""
+    numbers = np.arange(values.size).reshape(values.shape)
+    starts = [numbers.ravel()] * values.ndim
+    ends = [np.roll(numbers, -1, axis).ravel() for axis in range(values.ndim)]
+    one = np.concatenate([*starts, *ends])
+    other = np.concatenate([*ends, *starts])
+    coupling = np.concatenate([c.ravel() for c in volumes.couplings] * 2)
+    free = ~fixed.ravel()
+    count = int(free.sum())
+    place = np.cumsum(free) - 1
+    inner = free[one] & free[other] & (coupling > 0) & (one != other)
+    off_diagonal = sp.coo_array(
+        (-coupling[inner], (place[one[inner]], place[other[inner]])), shape=(count, count)
+    )
+    matrix = (off_diagonal + sp.diags_array(volumes.diagonal[~fixed])).tocsr()
+    rim = free[one] & ~free[other]
+    inflow = coupling[rim] * values.ravel()[other[rim]]
+    return matrix, np.bincount(place[one[rim]], inflow, count).astype(np.float64)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.arguments import level_outside
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
 from diffkeras.physics.problem.given_sides import GivenSide
@@ -95,7 +96,7 @@ class Linearisation:
                 f"the field is negative on {jumps.sum()} of {jumps.size} nodes, and the maximum of "
                 "CappedUptake is 0 there: as it grows the uptake jumps, and has no derivative by "
                 "it; 0 is taken",
-                stacklevel=2,
+                stacklevel=level_outside(),
             )
 
     def _slope_of_side(self, side: GivenSide, axis: int, index: Index, part: str) -> NDArray:

@@ -69,7 +69,7 @@ class Equations:
     one itself and gives it in place of the problem. It takes several times the memory of a field.
 
     Args:
-        problem: of one image, with saturating uptake or without it: then φ = 0.
+        problem: of one image. Without saturating uptake φ = 0.
         like: the equations of a similar problem, whose ring these share if the same nodes are
             fixed, and whose couplings if the diffusivity, the step and the boundaries are the same;
             and what solvers of the ring keep, if both are, and the decay. One of another lattice
@@ -305,9 +305,9 @@ def least_slope(
     """At most the slopes of φ between u − radius and u + radius; 0 if the radius is infinite."""
     if not np.isfinite(radius).all():
         return 0.0
-    # the rounding of u + radius is relative, and so is that of the slope
+    # the rounding of the slope is relative, and that of u + radius must not miss a corner
     slack = 1 - 2 * (uptake.rounding + 8) * EPSILON
-    return uptake.slope(field + radius) * slack
+    return uptake.slope(np.nextafter(field + radius, np.inf)) * slack
 
 
 def as_equations(problem: Any, keywords: ProblemKeywords) -> tuple[Problem, Equations | None]:

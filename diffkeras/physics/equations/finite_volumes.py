@@ -190,28 +190,6 @@ class FiniteVolumes:
             elif side > 1:
                 yield stride, coupling
 
-    def free_system(
-        self, values: NDArray[np.float64], fixed: NDArray[np.bool_]
-    ) -> tuple[sp.csr_array, NDArray[np.float64]]:
-        """The equations A u = b of the f free nodes, row by row."""
-        numbers = np.arange(values.size).reshape(values.shape)
-        starts = [numbers.ravel()] * values.ndim
-        ends = [np.roll(numbers, -1, axis).ravel() for axis in range(values.ndim)]
-        one = np.concatenate([*starts, *ends])
-        other = np.concatenate([*ends, *starts])
-        coupling = np.concatenate([c.ravel() for c in self.couplings] * 2)
-        free = ~fixed.ravel()
-        count = int(free.sum())
-        place = np.cumsum(free) - 1
-        inner = free[one] & free[other] & (coupling > 0) & (one != other)
-        off_diagonal = sp.coo_array(
-            (-coupling[inner], (place[one[inner]], place[other[inner]])), shape=(count, count)
-        )
-        matrix = (off_diagonal + sp.diags_array(self.diagonal[~fixed])).tocsr()
-        rim = free[one] & ~free[other]
-        inflow = coupling[rim] * values.ravel()[other[rim]]
-        return matrix, np.bincount(place[one[rim]], inflow, count).astype(np.float64)
-
 
 def _neighbours(nodes: Index, axis: int, step: int, side: int) -> Index:
     """The next nodes along an axis, whose first one follows the last."""

@@ -12,7 +12,7 @@ eigenvalue κ = λ + γ of the next one, which keeps G symmetric positive defini
 
     A⁻¹q = A₀⁻¹q + s Σq,    s = (1/γ − 1/κ) / nodes.
 
-The callers find the last term separately (`ring_field`, `production`, `proofs.ring`).
+The callers find the last term separately (`ring_field`, `production`).
 """
 
 import itertools

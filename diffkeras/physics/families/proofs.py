@@ -180,7 +180,7 @@ class FamilyProofs:
         if enclosed is None:
             return bounds_of(field, equations).node_bound
         bound = np.abs(field - enclosed.field)
-        bound += enclosed.proof.node_bound(field, problem)
+        bound += enclosed.proof.node_bound(field, equations)
         bound *= SLACK
         return bound
 
@@ -225,13 +225,13 @@ class PredictionProof(NamedTuple):
 
     proofs: FamilyProofs
 
-    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
+    def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:
         """See `Proof`."""
-        return float(self.node_bound(field, problem).max())
+        return float(self.node_bound(field, equations).max())
 
-    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+    def node_bound(self, field: NDArray[np.floating], equations: Equations) -> NDArray[np.float64]:
         """See `Proof`."""
-        return self.proofs.bound_of(problem, field.astype(np.float64, copy=False))
+        return self.proofs.bound_of(equations.given_problem, field.astype(np.float64, copy=False))
 
 
 def finite_prediction(field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:

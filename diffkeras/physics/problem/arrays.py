@@ -1,7 +1,6 @@
 """The arrays that a problem is made of: their shapes, their batches, and what they may hold."""
 
 import math
-import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -16,15 +15,12 @@ from diffkeras.physics.arguments import (
     SMALLEST,
     SPACE,
     largest,
-    level_outside,
     real_array,
 )
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import Sources
 
 NEGLIGIBLE_NET_SHARE = 1e-12  # of the sum of all |productions|
-LEAST_SIDE_OF_VOLUME = 16
-LEAST_LIKENESS = 0.5  # of balls of radius 5 it is 0.8
 
 
 class Arrays(NamedTuple):
@@ -96,28 +92,6 @@ class Arrays(NamedTuple):
                 for array in arrays.values()
             ]
             yield Arrays(each[0], each[1], each[2], self.dimensions)
-
-    def warn_of_volume(self) -> None:
-        """Warn of a batch of images that looks like the planes of one volume.
-
-        In a volume, neighbouring planes are alike and distant ones are not. In a batch, images are
-        independent of each other, or have something in common, such as vessels, in all of them.
-        """
-        leading = self.production if self.source_image is None else self.source_image
-        others = (self.source_image, self.production, self.fixed)
-        if _axes(leading) != SPACE or any(_axes(array) == PLANE for array in others):
-            return  # an array on two axes next to one on three: these are images
-        stack = np.asarray(leading)
-        if min(stack.shape) < LEAST_SIDE_OF_VOLUME or stack.dtype.kind not in "biuf":
-            return
-        neighbours, distant = (_likeness(stack, apart) for apart in (1, len(stack) // 2))
-        if neighbours > LEAST_LIKENESS and neighbours > 2 * distant:
-            warnings.warn(
-                f"the {self.leading} of shape {stack.shape} is taken as {len(stack)} separate "
-                "images, but neighbouring ones are alike, as the planes of a volume are; give "
-                "dimensions=3 for one volume, or dimensions=2 for a batch, without this warning",
-                stacklevel=level_outside(),
-            )
 
 
 def fixed_values(arrays: Arrays) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -225,16 +199,6 @@ def _check_image(what: str, array: Any, dimensions: int) -> NDArray[np.float64]:
             f"{values.shape}{hint if dimensions == PLANE else ''}"
         )
     return values
-
-
-@np.errstate(all="ignore")
-def _likeness(stack: NDArray, apart: int) -> float:
-    """The correlation between the planes of a stack and those so many planes further; 0 of none."""
-    planes = stack.astype(np.float32)
-    planes -= planes.mean(dtype=np.float64)
-    one, other = planes[:-apart].ravel(), planes[apart:].ravel()
-    norm = math.sqrt(float(one @ one) * float(other @ other))
-    return float(one @ other) / norm if 0 < norm < math.inf else 0.0
 
 
 def _axes(array: Any) -> int:

@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_number, real_array
+from diffkeras.physics.arguments import LARGEST, check_number, real_array
 from diffkeras.physics.problem.other_names import ExplainedKeywords
 from diffkeras.physics.read_only import ReadOnlyArrays
 from diffkeras.physics.short_repr import ShortRepr
 
 BoundaryName = Literal["absorbing", "reflecting", "periodic"]
 Values = float | NDArray[np.float64]  # a number for a side, or one for each of its nodes
-LARGEST_GIVEN = 1e30
 
 
 class GivenSide(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
@@ -70,13 +69,13 @@ class GivenSide(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         else:
             checked = real_array(what, value) + 0.0
             checked.setflags(write=False)
-        least = self.LEAST.get(name, -LARGEST_GIVEN)
-        bad = ~((checked >= np.float64(least)) & (checked <= LARGEST_GIVEN))  # NaN is bad, too
+        least = self.LEAST.get(name, -LARGEST)
+        bad = ~((checked >= np.float64(least)) & (checked <= LARGEST))  # NaN is bad, too
         if np.any(bad):
             where = f" at node {tuple(map(int, np.argwhere(bad)[0]))}" if np.ndim(checked) else ""
             wanted = "finite" if least < 0 else f"≥ {least:g} and finite"
             raise PhysicsError(
-                f"{what} must be {wanted}, up to {LARGEST_GIVEN:g}, not "
+                f"{what} must be {wanted}, up to {LARGEST:g}, not "
                 f"{float(np.atleast_1d(checked)[np.atleast_1d(bad)][0])}{where}"
             )
         return checked

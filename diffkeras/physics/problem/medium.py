@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -82,9 +82,6 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     boundary: BoundarySpec = "absorbing"
     dimensions: int = None  # type: ignore[assignment]  # counted where it isn't given
 
-    # whether the number of axes was given, or follows from a part that has values for each axis
-    states_dimensions: ClassVar[bool]
-
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
             "diffusivity": one_or_each("diffusivity", self.diffusivity, check_positive_values),
@@ -95,11 +92,8 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
             "boundary": canonical_boundary(self.boundary, self._axes_of_named_sides()),
         }
         checked["dimensions"] = count_dimensions(self.dimensions, checked)
-        stated = self.dimensions is not None
         for name, value in checked.items():
             object.__setattr__(self, name, value)
-        # not a field: it says how this medium was made, not what it is
-        object.__setattr__(self, "states_dimensions", stated or self._has_axes)
         shapes = {np.shape(part) for part in (*self.diffusivities, self.decay)} - {()}
         if len(shapes) > 1:
             raise PhysicsError(
@@ -162,15 +156,6 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
             return int(self.dimensions)
         each = self.diffusivity
         return SPACE if isinstance(each, tuple | list) and len(each) == SPACE else None
-
-    @property
-    def _has_axes(self) -> bool:
-        """Whether a part has values for each axis, or is an array on the lattice."""
-        return (
-            isinstance(self.diffusivity, tuple)
-            or isinstance(self.boundary, tuple)
-            or not self.is_uniform
-        )
 
     @property
     def is_uniform(self) -> bool:
@@ -241,18 +226,14 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         return self.with_decay(self._largest / length**2)
 
     def with_decay(self, decay: NodeValues) -> "Medium":
-        """This medium with another decay, checked; its dimensions stay given or counted."""
-        changed = replace(self, decay=decay)
-        stated = self.states_dimensions or changed._has_axes
-        object.__setattr__(changed, "states_dimensions", stated)
-        return changed
+        """This medium with another decay, checked."""
+        return replace(self, decay=decay)
 
     def similar(self, decay: NodeValues) -> "Medium":
         """This medium with another decay, which is known to be in its range."""
         other = object.__new__(Medium)
-        names = [field.name for field in fields(self)]  # none of what was computed from them
-        for name in (*names, "states_dimensions"):
-            object.__setattr__(other, name, getattr(self, name))
+        for field in fields(self):  # nothing that was computed from them
+            object.__setattr__(other, field.name, getattr(self, field.name))
         own = read_only_copy(decay) if isinstance(decay, np.ndarray) else decay
         object.__setattr__(other, "decay", own)
         return other

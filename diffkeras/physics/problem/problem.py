@@ -46,10 +46,9 @@ class Problem(ShortRepr):
     Args:
         source_image: (rows, columns), the values c of the fixed nodes; or a batch of such images,
             (batch, rows, columns); or `Sources`, which make one. So one image of three axes,
-            (planes, rows, columns), needs `dimensions=3`, of the medium or as a keyword. It can be
-            left out if a production is given; then no node is fixed. A batch whose neighbouring
-            images are alike, as the planes of a volume are, gives a UserWarning unless the
-            dimensions are given, 2 or 3.
+            (planes, rows, columns), needs `dimensions=3`, of the medium or as a keyword: **without
+            it, a volume is a batch of its planes**. It can be left out if a production is given;
+            then no node is fixed.
         production: s, (rows, columns) or (batch, rows, columns), of any sign: what sources release
             (cells take up, if negative) [concentration/time]. On fixed nodes it has no effect.
         uptake: what cells take up: k ≥ 0 [1/time] for a rate k·u, a number or (rows, columns),
@@ -110,8 +109,6 @@ class Problem(ShortRepr):
             medium, law = medium_with_uptake(medium, uptake, arrays.lattice)
         if not arrays.is_batch:
             return _checked(arrays, medium, law)
-        if not (medium.states_dimensions or (law and law.lattice)):
-            arrays.warn_of_volume()
         return cls.batch([_checked(image, medium, law) for image in arrays.images()])
 
     @classmethod

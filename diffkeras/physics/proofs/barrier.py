@@ -22,7 +22,6 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
-from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 LOOKED_AT = 1000  # nodes at most, to choose a barrier
@@ -156,11 +155,11 @@ class BarrierProof(NamedTuple):
         """The largest value of the bound."""
         return self.constant * self.barrier.highest * SLACK
 
-    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
+    def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:
         """See `Proof`."""
         return self.highest
 
-    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+    def node_bound(self, field: NDArray[np.floating], equations: Equations) -> NDArray[np.float64]:
         """See `Proof`."""
         return self.constant * self.barrier.field
 

@@ -1,7 +1,9 @@
-"""Bounds of the error of one image's field, by the proof that its problem allows.
+"""Bounds of the error of one image's field.
 
-In a uniform medium that is the maximum principle on the ring (`ring`), and otherwise an enclosure
-between a sub- and a supersolution (`enclosure`).
+Any field is proven by an enclosure between a sub- and a supersolution (`enclosure`). Two kinds of
+fields in uniform media need none, because they satisfy the equation on the free nodes but for
+rounding, which is bounded after the fact (`rounding`): those of a production without fixed nodes,
+and those of the ring methods.
 """
 
 from typing import NamedTuple, Protocol
@@ -12,25 +14,24 @@ from numpy.typing import NDArray
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK
-from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.ring import Bounds, certify_ring
-from diffkeras.physics.proofs.rounding import inverse_norm_bound, rounding_allowance
+from diffkeras.physics.proofs.rounding import rounding_allowance
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.solvers.newton import NewtonRun
+from diffkeras.physics.solvers.production import particular_field
 
 
 class Proof(Protocol):
     """What proves bounds of the error of a field, when they are asked for.
 
-    A `Solution` holds one and gives it its field and its problem, both of one image. So a proof has
-    what it knows of the run that made the field and nothing else, and can go from one process to
-    another.
+    A `Solution` holds one and gives it its field and its equations, both of one image. So a proof
+    has what it knows of the run that made the field and nothing else, and can go from one process
+    to another.
     """
 
-    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
+    def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:
         """At least the largest |field − u|."""
 
-    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+    def node_bound(self, field: NDArray[np.floating], equations: Equations) -> NDArray[np.float64]:
         """At least |field − u| node by node."""
 
 
@@ -39,78 +40,120 @@ class KnownBounds(NamedTuple):
 
     bound: NDArray[np.float64]
 
-    def error_bound(self, field: NDArray, problem: Problem) -> float:
+    def error_bound(self, field: NDArray, equations: Equations) -> float:
         """See `Proof`."""
         return float(self.bound.max())
 
-    def node_bound(self, field: NDArray, problem: Problem) -> NDArray[np.float64]:
+    def node_bound(self, field: NDArray, equations: Equations) -> NDArray[np.float64]:
         """See `Proof`."""
         return self.bound
-
-
-def bounds_of(field: NDArray[np.float64], equations: Equations) -> Bounds:
-    """The bounds of any field of one image, and a corrected field with its own."""
-    is_uniform = equations.problem.is_uniform
-    return (certify_ring if is_uniform else _certify_enclosed)(equations, field)
 
 
 class RingProof(NamedTuple):
     """Of a field in a uniform medium, by the maximum principle: a `Proof`.
 
     Before it got the fixed nodes' values, the field satisfied the equation on the free nodes but
-    for rounding. So its error is at most its mismatch on the ring and what rounding adds.
+    for rounding. A is an M-matrix, weakly diagonally dominant, so a field e with A e = 0 on the
+    free nodes is nowhere larger than on the fixed nodes next to them, the ring (Varga 2000, §3.5;
+    Ciarlet 1970). So the error is at most the mismatch on the ring and what rounding adds.
 
     Attributes:
         on_ring: (m,), its values on the ring before that.
         enough: a bound that needn't be sharpened. Rounding in single precision is large, and a
-            certificate, which takes five times as long as the solution, bounds it more sharply.
+            certificate, which takes several times as long, bounds it more sharply.
     """
 
     on_ring: NDArray[np.floating]
     enough: float
 
-    def error_bound(self, field: NDArray[np.floating], problem: Problem) -> float:
+    def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:
         """See `Proof`."""
-        equations = Equations(problem)
         nodes = equations.ring.nodes
         before = field.astype(np.float64)
         before[nodes] = self.on_ring
         mismatch = largest(before[nodes] - equations.values[nodes])
-        bound = mismatch + rounding_allowance(equations, inverse_norm_bound(equations), before)
+        bound = mismatch + rounding_allowance(equations, before)
         # on the fixed nodes, whose values are rounded
         off = np.abs(equations.values - field).max(where=equations.fixed, initial=0.0)
         bound = max(bound, float(off)) * SLACK
         if bound <= self.enough:
             return bound
-        return min(bound, float(self.node_bound(field, problem).max()))
+        return min(bound, float(self.node_bound(field, equations).max()))
 
-    def node_bound(self, field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
+    def node_bound(self, field: NDArray[np.floating], equations: Equations) -> NDArray[np.float64]:
         """See `Proof`."""
-        return bounds_of(field.astype(np.float64, copy=False), Equations(problem)).node_bound
+        return bounds_of(field.astype(np.float64, copy=False), equations).node_bound
 
 
-def _certify_enclosed(equations: Equations, field: NDArray[np.float64]) -> Bounds:
-    """The corrected field, and the bounds of both.
+class Bounds(NamedTuple):
+    """What a proof finds for one image.
+
+    Attributes:
+        node_bound: (rows, columns), at least |field − u| of the field that it was asked about.
+        corrected: (rows, columns), the corrected field; its fixed nodes have their values.
+        corrected_bound: (rows, columns), at least |corrected − u|.
+        stats: how it was corrected.
+    """
+
+    node_bound: NDArray[np.float64]
+    corrected: NDArray[np.float64]
+    corrected_bound: NDArray[np.float64]
+    stats: SolveStatistics
+
+    @classmethod
+    def of(
+        cls,
+        field: NDArray[np.float64],
+        corrected: NDArray[np.float64],
+        corrected_bound: NDArray[np.float64],
+        stats: SolveStatistics,
+    ) -> "Bounds":
+        """The bound of the field by that of the corrected one."""
+        node_bound = field - corrected
+        np.abs(node_bound, out=node_bound)
+        node_bound += corrected_bound
+        node_bound *= SLACK
+        return cls(node_bound, corrected, corrected_bound, stats)
+
+
+def bounds_of(field: NDArray[np.float64], equations: Equations) -> Bounds:
+    """The bounds of any field of one image, and a corrected field with its own."""
+    fixed, scale = equations.fixed, equations.scale
+    if not scale:  # nothing reaches a free node: 0 there
+        exact = np.where(fixed, equations.values, 0.0)
+        return Bounds.of(field, exact, np.zeros(field.shape), SolveStatistics("newton-cg", 0))
+    if equations.problem.is_uniform and not fixed.any():
+        return _by_transforms(equations, field)
+    return _by_enclosure(equations, field)
+
+
+def _by_transforms(equations: Equations, field: NDArray[np.float64]) -> Bounds:
+    """Without fixed nodes, transforms give the field, whatever was asked about.
+
+    Where little decays and nothing absorbs, no enclosure would be found. There the balance gives
+    the mean of the field (`rounding`).
+    """
+    assert equations.production is not None
+    exact = particular_field(equations, equations.production)
+    bound = np.full(field.shape, rounding_allowance(equations, exact) * SLACK)
+    relative = float(bound.flat[0]) / (largest(exact) or 1.0)
+    return Bounds.of(field, exact, bound, SolveStatistics("transform", 0, residual=relative))
+
+
+def _by_enclosure(equations: Equations, field: NDArray[np.float64]) -> Bounds:
+    """An enclosure of a corrected field.
 
     Newton steps, of which a linear problem is one, correct the field, and `enclosure` proves node
     by node how far the corrected field is from the solution. Steps follow until what is left of the
     error is a small share of what they corrected, so that the bound says how wrong the field is,
     and not how rough the proof.
     """
-    scale, fixed, values = equations.scale, equations.fixed, equations.values
-    if not scale:  # nothing reaches a free node: 0 there
-        exact = np.where(fixed, values, 0.0)
-        stats = SolveStatistics("newton-cg", 0)
-        return Bounds(np.abs(field - exact) * SLACK, exact, np.zeros(field.shape), stats)
+    scale = equations.scale
     prediction = field if scale == 1 else field / scale
     run = NewtonRun(equations, prediction)
     bound = run.certify(prediction)
     bound *= scale * SLACK
     corrected = run.rounded()
     corrected *= scale  # whose rounding is in the bound already
-    np.copyto(corrected, values, where=fixed)
-    node_bound = field - corrected
-    np.abs(node_bound, out=node_bound)
-    node_bound += bound
-    node_bound *= SLACK
-    return Bounds(node_bound, corrected, bound, run.statistics(float(bound.max()) / scale))
+    np.copyto(corrected, equations.values, where=equations.fixed)
+    return Bounds.of(field, corrected, bound, run.statistics(float(bound.max()) / scale))

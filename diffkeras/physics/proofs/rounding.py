@@ -20,36 +20,21 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations, Ring
-from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, STENCIL
+from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK
 from diffkeras.physics.equations.spectral import SpectralOperator
 
 
-def rounding_allowance(
-    equations: Equations,
-    inverse_norm: float,
-    *fields: NDArray[np.float64],
-    barrier: NDArray[np.float64] | None = None,
-) -> float:
-    """Bound of |A_ff⁻¹ρ|, summed over fields that should satisfy the equation on the free nodes.
-
-    The first one should satisfy it with the problem's production, the others without. The barrier
-    should satisfy A f ≥ 0: only less than 0 counts.
-    """
+def rounding_allowance(equations: Equations, field: NDArray[np.float64]) -> float:
+    """The bound of |A_ff⁻¹ρ| of a field that should satisfy the equation on the free nodes."""
     operator, free = equations.operator, equations.free
+    if not free.any():
+        return 0.0
     if operator.deflated and free.all():
-        return _allowance_of_balance(equations, fields[0])
+        return _allowance_of_balance(equations, field)
     production = 0.0 if equations.production is None else equations.production
-    residual = float(_residual(operator, fields[0], production).max(where=free, initial=0.0))
-    # the others are usually small, so a rough bound of their rounding will do
-    for field in fields[1:]:
-        residual += float(np.abs(operator.apply(field)).max(where=free, initial=0.0))
-        residual += _most_rounding(operator, largest(field))
-    if barrier is not None:
-        residual += float((-operator.apply(barrier)).max(where=free, initial=0.0))
-        residual += _most_rounding(operator, largest(barrier))
-    return inverse_norm * residual * SLACK if free.any() else 0.0
+    residual = float(_residual(operator, field, production).max(where=free, initial=0.0))
+    return inverse_norm_bound(equations) * residual * SLACK
 
 
 def _residual(
@@ -71,17 +56,6 @@ def _allowance_of_balance(equations: Equations, field: NDArray[np.float64]) -> f
     imbalance = (abs(lost - produced) + rounding) / operator.decay / field.size
     # twice: for κ and the last operations
     return 2 * (spread + imbalance)
-
-
-def _most_rounding(operator: SpectralOperator, size: float) -> float:
-    """At least the rounding of the stencil on any node, of a field with values of up to a size."""
-    # its terms are at most 2a·size together, in absolute value
-    return STENCIL * EPSILON * operator_diagonal(operator) * size
-
-
-def operator_diagonal(operator: SpectralOperator) -> float:
-    """a = 2ΣD/h² + γ [1/time], A's diagonal; next to a reflecting wall it is less."""
-    return 2 * sum(operator.couplings) + operator.decay
 
 
 def inverse_norm_bound(equations: Equations) -> float:

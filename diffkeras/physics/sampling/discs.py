@@ -90,9 +90,6 @@ def sample_sources(
             f"a {what} of radius {largest:g} needs {needed} nodes and doesn't fit on "
             f"{sides}: 0 fit; choose a smaller radius or a larger lattice"
         )
-    if not placement.overlap:
-        # in float32, like the discs: the rounded radius may need a smaller margin
-        _check_packing_bound(count, lattice, float(np.float32(smallest)))
     most = 0
     restarts = min(RESTARTS, 2 + PLACEMENTS // count)
     for _ in range(restarts):
@@ -144,35 +141,6 @@ def check_placement(placement: Placement) -> None:
     """Raise a PhysicsError for anything but a `Placement`."""
     if not isinstance(placement, Placement):
         raise PhysicsError(f"must be a Placement, not {placement!r:.60}", "placement")
-
-
-def _check_packing_bound(count: int, lattice: tuple[int, ...], radius: float) -> None:
-    """Raise an error at once if no arrangement holds so many discs of at least this radius.
-
-    Points at mutual distance ≥ d in a convex region of area A and perimeter P number at most
-    2A/(√3 d²) + P/(2d) + 1 (Groemer 1960; Oler 1961). The region is the rectangle of
-    permitted centres. They are nodes more than 2R apart, so d² is an integer: the smallest one
-    above 4R². In three dimensions, balls of diameter d around them lie in the box of permitted
-    centres with d/2 added at each side, and fill at most π/√18 of it (Hales 2005), as boxes with
-    the same balls fill the space.
-    """
-    spans = [side - 1 - 2 * math.ceil(radius) for side in lattice]
-    squared = math.floor(4 * radius**2) + 1
-    d = math.sqrt(squared)
-    if len(spans) == 2:
-        what = "discs"
-        bound = 2 * math.prod(spans) / (math.sqrt(3) * squared) + sum(spans) / d + 1
-    else:
-        what = "balls"
-        bound = math.sqrt(2) * math.prod(span / d + 1 for span in spans)
-    # the bound is met exactly by discs in a row, so it must not lose a disc to rounding
-    limit = min(math.floor(bound * (1 + 1e-12)), math.prod(span + 1 for span in spans))
-    if count > limit:
-        raise PackingError(
-            f"{count} {what} of radius {radius:g} don't fit on {'×'.join(map(str, lattice))} "
-            f"without overlap: no arrangement holds more than {limit}; choose fewer sources, a "
-            "smaller radius or a larger lattice"
-        )
 
 
 def _draw_values(

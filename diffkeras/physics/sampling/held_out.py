@@ -24,6 +24,7 @@ from diffkeras.physics.sampling.placement import Placement
 SYMMETRIES = 3  # binary digits of the images in an orbit, at most: a square has 8 symmetries
 # Splits draw independently from 2⁴¹ orbits or more. With the paper's 16,000 training and 4,800
 # other images, the expected number of orbits in both is then below 4·10⁻⁵.
+# The estimate decides which splits are drawn how: to change it, or this number, changes datasets.
 FEW_ORBITS = 41
 # Of 16 equal shares of the orbits, validation gets one, the test split three, and training the
 # others: about the proportions of the paper.

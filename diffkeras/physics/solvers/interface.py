@@ -12,9 +12,8 @@ class SolveStatistics:
     """How a field was solved.
 
     Attributes:
-        method: what solved it; "transform" for a production without fixed nodes, "correction" for
-            the corrected field of a certificate in a uniform medium, "reduced-basis" for the field
-            of a family's surrogate.
+        method: what solved it; "transform" for a production without fixed nodes, "reduced-basis"
+            for the field of a family's surrogate.
         ring_nodes: size of the ring system; 0 of "newton-cg", which has none.
         iterations: products with the ring matrix; 0 where it was factorised. Of "newton-cg",
             iterations of conjugate gradients.

@@ -69,7 +69,6 @@ class CGResult(NamedTuple):
 
     Attributes:
         solution: about A⁻¹b.
-        residual: b − A x of the solution before the last correction.
         iterations: products with A.
         is_met: whether a goal was reached.
         estimate: the largest |value| of the last correction, about that of the error before it.
@@ -77,7 +76,6 @@ class CGResult(NamedTuple):
     """
 
     solution: NDArray
-    residual: NDArray
     iterations: int
     is_met: bool
     estimate: float
@@ -245,7 +243,7 @@ def conjugate_gradients(
     iterations = 0
     while True:
         if is_met(solution, residual):
-            return CGResult(solution, residual, iterations, True, estimate, first_estimate)
+            return CGResult(solution, iterations, True, estimate, first_estimate)
         if iterations == most:
             break
         corrected = precondition(residual)
@@ -255,7 +253,7 @@ def conjugate_gradients(
             # a preconditioner that gives 0 is singular, and says nothing of the error
             if estimate > 0 and is_near(solution, residual, estimate):
                 solution += corrected
-                return CGResult(solution, residual, iterations, True, estimate, first_estimate)
+                return CGResult(solution, iterations, True, estimate, first_estimate)
         energy, last = float(np.vdot(residual, corrected)), energy
         if direction is None:
             direction = corrected
@@ -270,4 +268,4 @@ def conjugate_gradients(
         axpy(direction, solution, a=energy / curvature)
         axpy(product, residual, a=-energy / curvature)
         iterations += 1
-    return CGResult(solution, residual, iterations, False, estimate, first_estimate)
+    return CGResult(solution, iterations, False, estimate, first_estimate)

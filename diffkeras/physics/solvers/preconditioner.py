@@ -19,8 +19,7 @@ table is cheap. It is exact if the lattice fits into it, and otherwise its walls
 Where no axis absorbs, the mode of constant fields has the same weight in every entry of G, however
 far apart the nodes are. There G = G₀ + s·11ᵀ with the matrix G₀ of the deflated operator
 (`spectral`), which LᵀL does approximate, and the formula of Sherman & Morrison (1950) gives the
-inverse. Where the operator itself is deflated, the constant is found separately, and s → ∞ gives
-densities that sum to 0.
+inverse. Where the operator itself is deflated, so is G, and the constant is found separately.
 """
 
 import math
@@ -49,25 +48,20 @@ REACH = 128
 
 
 class RingPreconditioner:
-    """M⁻¹, symmetric positive definite.
+    """M⁻¹, symmetric positive definite."""
 
-    With `bordered`, a deflated operator's G₀⁻¹ is approximated as it is, for the bordered system,
-    and not the system in which densities sum to 0 (where M⁻¹ is semidefinite).
-    """
-
-    def __init__(self, operator: SpectralOperator, ring: Ring, *, bordered: bool) -> None:
+    def __init__(self, operator: SpectralOperator, ring: Ring) -> None:
         self._inverse: SparseInverse | BlockInverse | None = None
         self._of_ones: NDArray[np.float64] | None = None
         if ring.size == 0:
             return
-        if not operator.closed or (operator.deflated and bordered):
+        if not operator.closed or operator.deflated:
             self._inverse = _inverse(operator, ring)
             return
         others = spectral_operator(operator.lattice, operator.medium, deflate=True)
         self._inverse = _inverse(others, ring)
         self._of_ones = self._inverse.apply(np.ones(ring.size))
-        inverse_weight = 0.0 if operator.deflated else others.inverse_weight
-        self._share = 1 / (inverse_weight + self._of_ones.sum())
+        self._share = 1 / (others.inverse_weight + self._of_ones.sum())
 
     def __call__(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
         """Densities (m,) for values (m,) on the ring, in the values' precision."""
@@ -79,13 +73,12 @@ class RingPreconditioner:
         return densities
 
 
-def preconditioner_of(equations: Equations, *, bordered: bool) -> RingPreconditioner:
+def preconditioner_of(equations: Equations) -> RingPreconditioner:
     """That of the ring of some equations, which keep it."""
-    name = "bordered" if bordered and equations.operator.deflated else "preconditioner"
-    if name not in equations.cache:
-        made = RingPreconditioner(equations.operator, equations.ring, bordered=bordered)
-        equations.cache[name] = made
-    return equations.cache[name]
+    if "preconditioner" not in equations.cache:
+        made = RingPreconditioner(equations.operator, equations.ring)
+        equations.cache["preconditioner"] = made
+    return equations.cache["preconditioner"]
 
 
 def _inverse(operator: SpectralOperator, ring: Ring) -> "SparseInverse | BlockInverse":

@@ -29,7 +29,7 @@ class RingIteration:
     def __init__(self, equations: Equations, threads: int | None = None) -> None:
         """Of the equations' ring; `threads` are those of each transform."""
         self._operator, self._ring = equations.operator, equations.ring
-        self._precondition = preconditioner_of(equations, bordered=True)
+        self._precondition = preconditioner_of(equations)
         self._threads = threads
         # double precision by corrections in single precision, whose products take half as long
         self._in_single = len(equations.lattice) == 3

@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 
+from diffkeras.evaluation.methods.pyamg_solver import free_system
 from diffkeras.nn.equation.equations import BOUNDARIES, LatticeOperator
 from diffkeras.physics import FixedFlux, FixedValue, Medium, Robin
 from diffkeras.physics.equations.finite_volumes import finite_volumes
@@ -76,7 +77,7 @@ def test_the_equations_of_free_nodes_are_those_of_physics(boundary):
     rng = np.random.default_rng(1)
     varying, fixed = maps(rng), rng.random(LATTICE) < 0.3
     medium = Medium(varying["diffusivity"][..., 0], varying["decay"][..., 0], STEP, boundary)
-    matrix, _ = finite_volumes(LATTICE, medium).free_system(np.zeros(LATTICE), fixed)
+    matrix, _ = free_system(finite_volumes(LATTICE, medium), np.zeros(LATTICE), fixed)
     operator = LatticeOperator(boundaries=(boundary, boundary), maps=("diffusivity", "decay"))
     equations = operator.equations(network_input(np.zeros(LATTICE), varying))
     field = rng.standard_normal(LATTICE)

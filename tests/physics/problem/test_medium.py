@@ -2,7 +2,6 @@
 
 import inspect
 import re
-import warnings
 
 import numpy as np
 import pytest
@@ -18,7 +17,6 @@ from diffkeras.physics import (
     certify,
     effective_strengths,
     production_of,
-    sample_sources,
     solve,
     superpose,
 )
@@ -229,66 +227,3 @@ def test_an_array_of_three_axes_is_a_batch_in_two_dimensions_and_one_image_in_th
     certificates = certify(both.field, np.stack([image, 2 * image]), dimensions=3)
     assert certificates.corrected.node_bound.shape == (2, 4, 5, 6)
     assert certificates.error_bound < 1e-12
-
-
-SIDE = 20
-VOLUME = sample_sources(3, (SIDE,) * 3, radius=3, rng=0).image()
-
-
-def images_of_sources(number):
-    return np.stack([sample_sources(2, SIDE, radius=3, rng=k).image() for k in range(number)])
-
-
-@pytest.mark.parametrize("given", [{"source_image": VOLUME}, {"production": VOLUME}])
-@pytest.mark.parametrize(
-    "medium",
-    [
-        {"decay": 0.01},
-        {"medium": Medium().with_diffusion_length(5.0)},
-        {"uptake": 0.1},
-        {"uptake": MichaelisMenten(0.1, 1.0)},
-    ],
-)
-def test_a_volume_without_dimensions_gives_a_warning(given, medium):
-    message = r"\(20, 20, 20\) is taken as 20 separate images, .* give dimensions=3"
-    with pytest.warns(UserWarning, match=message) as caught:
-        Problem(**given, **medium)
-    assert caught[0].filename == __file__
-
-
-def test_proofs_of_a_volume_without_dimensions_give_it_too():
-    with pytest.warns(UserWarning, match="is taken as 20 separate images"):
-        certify(0 * VOLUME, VOLUME)
-
-
-def test_a_program_without_a_name_is_warned_as_well():
-    with pytest.warns(UserWarning, match="is taken as 20 separate images"):
-        exec("Problem(volume)", {"Problem": Problem, "volume": VOLUME})
-
-
-CELLS = np.ones((SIDE, SIDE))
-
-
-@pytest.mark.parametrize(
-    ("image", "others"),
-    [
-        (VOLUME, {"dimensions": 3}),
-        (VOLUME, {"dimensions": 2}),
-        (VOLUME, {"medium": Medium(dimensions=2)}),
-        (VOLUME, {"boundary": ("absorbing", "periodic")}),
-        (VOLUME, {"decay": CELLS}),
-        (VOLUME, {"uptake": 0.1 * CELLS}),
-        (VOLUME, {"production": 0.1 * CELLS}),
-        (VOLUME, {"fixed": CELLS > 0}),
-        (VOLUME[:4], {}),
-        (images_of_sources(SIDE), {}),
-        (images_of_sources(2 * SIDE), {}),
-        (np.stack([VOLUME[5]] * SIDE), {}),  # as for a batch of productions
-        (np.random.default_rng(0).random((SIDE,) * 3), {}),
-        (np.zeros((SIDE,) * 3), {}),
-    ],
-)
-def test_batches_give_no_warning(image, others):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        solve(image, **others)
