@@ -315,7 +315,7 @@ class ReducedBasis:
 
     def _prediction(self, problem: Problem, field: NDArray[np.float32]) -> Solution:
         """The regression's field, whose bounds are proven when they are read."""
-        stats = SolveStatistics(METHOD, 0, residual=float(np.median(self.errors)))
+        stats = SolveStatistics(METHOD, 0, reached=float(np.median(self.errors)))
         proof = PredictionProof(self._proofs)
         return Solution(finite_prediction(field, problem), problem, stats, proof)
 
