@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from diffkeras.errors import PhysicsError
 from diffkeras.physics.derivatives.field_function import FieldFunction
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.system.packages import needs_packages
@@ -30,8 +29,9 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
         tolerance: of the field and of its derivatives, relative to the largest |value|.
 
     Returns:
-        The field, of the problem's shape, in the parts' precision: single, unless JAX's
-        `jax_enable_x64` is set. Its gradients are those of `Solution.vjp`, in reverse mode only.
+        The field, of the problem's shape, in the parts' precision, but float32 at least; float64
+        needs JAX's `jax_enable_x64`. Its gradients are those of `Solution.vjp`, in reverse mode
+        only.
 
     Raises:
         PhysicsError: a name that is no part, or a bad tolerance. Values that make no problem, and a
@@ -45,15 +45,14 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
         True
     """
     function = FieldFunction(problem, parts, tolerance)
-    arrays = {name: _real(name, jnp.asarray(part)) for name, part in parts.items()}
-    function.check_shapes({name: array.shape for name, array in arrays.items()})
-    return _differentiable(function)(*arrays.values())
+    arrays = [jnp.asarray(part) for part in parts.values()]
+    for name, array in zip(parts, arrays, strict=True):
+        function.check_part(name, array.dtype, array.shape)
+    return _differentiable(function)(*map(_floating, arrays))
 
 
-def _real(name: str, part: jax.Array) -> jax.Array:
+def _floating(part: jax.Array) -> jax.Array:
     """A part, whole numbers in JAX's default float, as they have no gradients."""
-    if jnp.iscomplexobj(part):
-        raise PhysicsError(f"{name} must be real, not {part.dtype}")
     return part if jnp.issubdtype(part.dtype, jnp.floating) else part.astype(float)
 
 

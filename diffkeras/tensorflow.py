@@ -30,8 +30,8 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
         tolerance: of the field and of its derivatives, relative to the largest |value|.
 
     Returns:
-        The field, of the problem's shape, in the highest precision of the parts. Its gradients are
-        those of `Solution.vjp`.
+        The field, of the problem's shape, in the highest precision of the parts, but float32 at
+        least. Its gradients are those of `Solution.vjp`.
 
     Raises:
         PhysicsError: a name that is no part, a value that makes no problem, or a bad tolerance; in
@@ -47,10 +47,10 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
         True
     """
     function = FieldFunction(problem, parts, tolerance)
-    tensors = [_real(name, tf.convert_to_tensor(part)) for name, part in parts.items()]
-    shapes = dict(zip(parts, (part.shape for part in tensors), strict=True))
-    known = {name: tuple(shape) for name, shape in shapes.items() if shape.is_fully_defined()}
-    function.check_shapes(known)
+    tensors = [tf.convert_to_tensor(part) for part in parts.values()]
+    for name, tensor in zip(parts, tensors, strict=True):
+        shape = tuple(tensor.shape) if tensor.shape.is_fully_defined() else None
+        function.check_part(name, tensor.dtype.name, shape)
 
     @tf.custom_gradient
     def field(*parts: tf.Tensor) -> Any:
@@ -65,13 +65,11 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
 
         return result, lambda cotangent: _pull_back(function, result, cotangent, *parts)
 
-    return field(*tensors)
+    return field(*map(_floating, tensors))
 
 
-def _real(name: str, part: tf.Tensor) -> tf.Tensor:
+def _floating(part: tf.Tensor) -> tf.Tensor:
     """A part in a floating type that NumPy has."""
-    if part.dtype.is_complex or part.dtype == tf.string:
-        raise PhysicsError(f"{name} must be real, not {part.dtype.name}")
     known = part.dtype in (tf.float16, tf.float32, tf.float64)
     return part if known else tf.cast(part, tf.float32)
 

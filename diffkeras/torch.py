@@ -32,8 +32,8 @@ def solve(
         tolerance: of the field and of its derivatives, relative to the largest |value|.
 
     Returns:
-        The field, of the problem's shape, in the parts' precision and on their device. Its
-        gradients are those of `Solution.vjp`; second derivatives raise an error.
+        The field, of the problem's shape, in the parts' precision, but float32 at least, and on
+        their device. Its gradients are those of `Solution.vjp`; second derivatives raise an error.
 
     Raises:
         PhysicsError: a name that is no part, a value that makes no problem, or a bad tolerance.
@@ -50,8 +50,7 @@ def solve(
     function = FieldFunction(problem, parts, tolerance)
     tensors = [torch.as_tensor(part) for part in parts.values()]
     for name, tensor in zip(parts, tensors, strict=True):
-        if tensor.is_complex():
-            raise PhysicsError(f"{name} must be real, not {tensor.dtype}")
+        function.check_part(name, tensor.dtype, tuple(tensor.shape))
     return _Solve.apply(function, *tensors)
 
 

@@ -233,7 +233,7 @@ def _how(solution: Any) -> str:
     from diffkeras.reporting.text import rounded_up
 
     stats = solution.stats
-    work, error = f"{stats.iterations} iterations", f"residual {stats.residual:.1e}"
+    work, error = f"{stats.iterations} iterations", f"error about {stats.reached:.1e}"
     if stats.method == "newton-cg":  # which has proven it
         steps = f"{stats.newton_steps} Newton steps, " if stats.newton_steps else ""
         work, error = steps + work, f"proven: off by at most {rounded_up(solution.error_bound, 2)}"

@@ -7,7 +7,6 @@ they are those of a family, one geometry whose numbers vary. Sources of uniform 
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
 
 from diffkeras.config.baselines import OF_FAMILIES, OF_TISSUES, OF_UNIFORM_MEDIA
 from diffkeras.config.data_section import DataConfig
@@ -15,6 +14,7 @@ from diffkeras.config.sections import PhysicsConfig
 from diffkeras.config.types import format_counts
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import ExampleRecipe, Family, FamilyRecipe, Medium
+from diffkeras.physics.sampling.examples import Recipe
 
 # Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
 # longer ones rounding dominates if no boundary absorbs.
@@ -104,7 +104,7 @@ class DataKind:
         training = self.training or f"for one medium, of diffusion length {length:g}"
         return f"this surrogate was trained {training}"
 
-    def recipe(self, count: int) -> Any:
+    def recipe(self, count: int) -> Recipe:
         """The recipe of the examples of so many sources: `ExampleRecipe`, or `FamilyRecipe`."""
         data = self.data
         return ExampleRecipe(

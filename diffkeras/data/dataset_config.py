@@ -9,6 +9,7 @@ import numpy as np
 
 from diffkeras.config import Config, DataConfig, DataKind, PhysicsConfig, fingerprint, kind_of
 from diffkeras.physics import Placement, Sources
+from diffkeras.physics.sampling.examples import Recipe
 from diffkeras.system.differences import differences
 
 NAME = "diffusion_fields"
@@ -114,7 +115,7 @@ class DatasetConfig:
             del (identity[section] if section else identity)[name]
         return identity
 
-    def recipe(self) -> Any:
+    def recipe(self) -> Recipe:
         """The recipe of its examples, `ExampleRecipe` or `FamilyRecipe`."""
         return self.kind.recipe(self.count)
 

@@ -13,6 +13,7 @@ import numpy as np
 from keras import layers, ops
 
 from diffkeras.physics.families.reduced_basis import ReducedBasis
+from diffkeras.physics.families.rows import rows_of_values
 from diffkeras.physics.families.scaling import Scaling
 
 
@@ -83,7 +84,7 @@ def set_weights(model: keras.Model, basis: ReducedBasis) -> None:
     """
     rows, coefficients = model.get_layer("basis"), model.get_layer("coefficients")
     modes, mean = basis.rows[:-1], basis.rows[-1:]
-    others = np.concatenate([mean, basis.family.rows_of_values()])
+    others = np.concatenate([mean, rows_of_values(basis.family)])
     lacking = rows.kernel.shape[0] - len(modes) - len(others)
     rows.set_weights([np.concatenate([np.pad(modes, ((0, lacking), (0, 0))), others])])
     regression = basis.regression

@@ -232,9 +232,9 @@ class Solution(ProvenField):
         uptake = self.problem.homogeneous.uptake
         if uptake is None:
             return
-        if self.stats.residual > ROUGH_ERROR:
+        if self.stats.reached > ROUGH_ERROR:
             warnings.warn(
-                f"the field is known to {self.stats.residual:.1g} of its largest value only, and "
+                f"the field is known to {self.stats.reached:.1g} of its largest value only, and "
                 "uptake saturates: the derivatives may be those of another field; solve with a "
                 "smaller tolerance, or read `adjoint_bound`",
                 stacklevel=level_outside(),
@@ -305,7 +305,7 @@ class BatchSolution(Solution):
             each[0].method,
             max(image.ring_nodes for image in each),
             sum(image.iterations for image in each),
-            max(image.residual for image in each),
+            max(image.reached for image in each),
             each[0].precision,
             sum(image.newton_steps for image in each),
         )

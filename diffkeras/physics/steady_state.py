@@ -125,7 +125,7 @@ def _solve_image(
     dtype, rounding = np.dtype(np.float32 if single else np.float64), SINGLE_ROUNDING * single
     options = Options(tolerance - rounding, dtype, threads, initial)
     exact, statistics, bound = _on_free_nodes(name, equations, options)
-    statistics = replace(statistics, residual=statistics.residual + rounding)
+    statistics = replace(statistics, reached=statistics.reached + rounding)
     on_ring = exact[equations.ring.nodes].astype(dtype)
     if problem.fixed.any():
         np.copyto(exact, problem.values, where=problem.fixed, casting="same_kind")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.errors import DataError, RunError
 from diffkeras.physics import Family, Problem
-from diffkeras.physics.families.barriers import Barriers
+from diffkeras.physics.families.barriers import FORMAT, Barriers
 from diffkeras.physics.families.make_barriers import Sample, barriers_of
 from diffkeras.physics.families.proofs import FamilyProofs
 from diffkeras.system.array_files import read_arrays, write_arrays
@@ -44,21 +44,30 @@ def write_barriers(path: Path, family: Family, predict: Callable[[Problem], NDAr
     with blas_threads():
         barriers = barriers_of(FamilyProofs(family), points, sample)
     if barriers is not None:
-        write_arrays(path, barriers.arrays())
+        write_arrays(path, {**barriers._asdict(), "format": FORMAT})
 
 
 def read_barriers(path: Path, config: Config) -> Barriers | None:
     """The barriers in a run's file, if it has one.
 
     Raises:
-        RunError: it is damaged.
+        RunError: it is damaged, or of another format.
     """
     if (family := config.kind.family) is None or not path.exists():
         return None
+    run = path.parent
     try:
-        barriers = Barriers.of_arrays(read_arrays(path, "barriers"))
+        arrays = read_arrays(path, "barriers")
+        written = arrays.get("format", "of an older version")
+        if written != FORMAT:
+            raise RunError(
+                f"{path} has the format {written}, and this version reads {FORMAT}: train again by "
+                f"`diffkeras train --config {run / 'config.yaml'} --run-dir {run} --overwrite`, or "
+                "remove the file, so that the solver proves errors"
+            )
+        barriers = Barriers.of_arrays(arrays, family.problem.lattice)
     except (DataError, ValueError) as error:
-        raise RunError(f"the run directory {path.parent} is damaged: {error}") from None
-    if barriers is None or barriers.fields.shape[2:] != family.problem.lattice:
-        raise RunError(f"the run directory {path.parent} is damaged: {path} has other arrays")
+        raise RunError(f"the run directory {run} is damaged: {error}") from None
+    if barriers is None:
+        raise RunError(f"the run directory {run} is damaged: {path} has other arrays")
     return barriers

@@ -28,11 +28,12 @@ class _Iterate(NamedTuple):
 
 
 class LinearSteps:
-    """Solutions of linear steps on one lattice, in graphs that are traced once.
+    """Solutions of linear steps, in graphs that are traced once for each lattice.
 
-    Each of the two graphs takes batches of any size. They aren't inlined, so that graphs of a
-    solver hold them once and start fast. They go when this object goes, which a solver owns. (Where
-    a solver was traced in a `tf.function`, TensorFlow's registry of gradients keeps it.)
+    Each of the two graphs of a lattice takes batches of any size. They aren't inlined, so that
+    graphs of a solver hold them once and start fast. They go when this object goes, which a solver
+    owns. (Where a solver was traced in a `tf.function`, TensorFlow's registry of gradients keeps
+    it.)
     """
 
     def __init__(self) -> None:
@@ -61,15 +62,16 @@ class LinearSteps:
         size = largest(right)
         size = tf.where(size > 0, size, 1.0)
         inputs = (levels, *(tf.cast(part / size, tf.float32) for part in (right, *more)))
-        if function not in self._graphs:
-            self._graphs[function] = tf.function(
+        key = function, tuple(right.shape[1:])  # of a lattice, levels always have the same shapes
+        if key not in self._graphs:
+            self._graphs[key] = tf.function(
                 function,
                 # a cycle needs the sides of the lattice
                 tf.nest.map_structure(lambda part: tf.TensorSpec((None, *part.shape[1:])), inputs),
                 autograph=False,
                 experimental_attributes={"_noinline": True},
             )
-        solution = self._graphs[function](*inputs)
+        solution = self._graphs[key](*inputs)
         return size * tf.cast(tf.ensure_shape(solution, right.shape), tf.float64)
 
 

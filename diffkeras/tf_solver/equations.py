@@ -37,6 +37,8 @@ LEAST_SLOPE = 1 - 16 * EPSILON
 class LatticeEquations:
     """F of the free nodes of each image.
 
+    The medium is the one as given; the numbers of the problem are divided by its `unit` already.
+
     Attributes:
         production: s, also that of sides with a value or a flux, (batch, rows, columns) or None.
         saturates: whether there is a φ.

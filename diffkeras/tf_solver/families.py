@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Family
+from diffkeras.physics.families.rows import rows_of_maps
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.saved_models import SAVED_MODEL, named_function, write_saved_model
@@ -77,7 +78,7 @@ class CertifiedFamily(tf.Module):
         # variables, so that the functions of a SavedModel share them
         self._rows = {
             name: tf.Variable(rows, trainable=False, name=name)
-            for name, rows in family.maps_by_parameters(names).items()
+            for name, rows in rows_of_maps(family, names).items()
         }
         self._fixed = tf.Variable(problem.fixed[None], trainable=False, name="fixed")
 

@@ -33,20 +33,24 @@ class TensorOperator:
 
     Densities are those of production, and of the point sources that hold the fixed values.
 
-    The decays of images, (batch, 1, 1), are at least the medium's, which is used if they are None.
+    All rates are divided by the medium's `unit`. The decays of images, (batch, 1, 1), are at least
+    the medium's, which is used if they are None.
 
     Attributes:
+        medium: as it was given.
+        decay: γ.
         couplings: D/h² along each axis.
     """
 
     def __init__(self, lattice: tuple[int, int], medium: Medium, precision: Precision) -> None:
         self.lattice = lattice
-        self.medium = medium
-        self.decay = float(medium.decay)
+        self.medium, self._normalised = medium, medium.normalised()
+        self.decay = float(self._normalised.decay)
         self.dtype = tf.as_dtype(precision)
         boundaries = medium.names_of_axes("the solver in TensorFlow")
         self.axes = tuple(Axis(n, b) for n, b in zip(lattice, boundaries, strict=True))
-        self.couplings = [float(part) / medium.step**2 for part in medium.diffusivities]
+        step = self._normalised.step
+        self.couplings = [float(part) / step**2 for part in self._normalised.diffusivities]
         modes = [_folded_modes(axis) for axis in self.axes]
         # NumPy arrays, which become constants of each graph that uses them
         self._bases: list[Any] = [basis.astype(precision) for basis, _ in modes]
@@ -67,7 +71,7 @@ class TensorOperator:
     @cached_property
     def _table(self) -> Any:
         # a larger table of unfolded offsets would save operations but not fit into the cache
-        operator = SpectralOperator(self.lattice, self.medium)
+        operator = SpectralOperator(self.lattice, self._normalised)
         table = operator.make_green_table(self._smallest if self.deflated else None)
         return table[None].astype(self.dtype.as_numpy_dtype)
 

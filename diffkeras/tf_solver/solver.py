@@ -286,7 +286,7 @@ class TensorSolver:
 
     @cached_property
     def _operator(self) -> TensorOperator:
-        return TensorOperator(self.lattice, self.medium.normalised(), self.precision)
+        return TensorOperator(self.lattice, self.medium, self.precision)
 
     def _problem(
         self, source_images: Any, fixed: Any, production: Any, media: MediumTensors, proven: bool

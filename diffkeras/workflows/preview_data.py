@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from diffkeras.config import Config, format_counts
 from diffkeras.errors import OutputError
-from diffkeras.physics import Example, Family, Medium
+from diffkeras.physics import Example, Family, FamilyRecipe, Medium
 from diffkeras.physics.problem.sides import sides_in_words
 from diffkeras.reporting.data_figures import (
     distances_figure,
@@ -98,7 +98,8 @@ def _of_sources(config: Config, nodes: str) -> tuple[str, dict[str, Figure], dic
 def _of_family(config: Config, nodes: str) -> tuple[str, dict[str, Figure], dict[str, Any]]:
     """The same of a family: its geometry, some fields with their parameters, and the draws."""
     data, recipe = config.data, config.kind.recipe(1)
-    family: Family = recipe.family
+    assert isinstance(recipe, FamilyRecipe)
+    family = recipe.family
     number = min(FAMILY_EXAMPLES, data.train_examples)
     logger.info("solving %d examples of a family", number)
     samples = list(recipe.examples("train", range(number)))

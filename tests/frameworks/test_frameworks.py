@@ -63,8 +63,12 @@ def test_torch(kind):
     (plain,) = torch.autograd.grad(solve(problem, {"decay": decay}).sum(), decay)
     (doubled,) = torch.autograd.grad(solve(problem, {"decay": decay}).mul_(2).sum(), decay)
     assert doubled == 2 * plain  # the field may be changed in place
-    with pytest.raises(PhysicsError, match="must be real"):
+    half = torch.tensor(0.1, dtype=torch.float16)
+    assert solve(problem, {"decay": half}).dtype == torch.float32
+    with pytest.raises(PhysicsError, match=r"must be real, not torch\.complex64"):
         solve(problem, {"decay": torch.tensor(1 + 0j)})
+    with pytest.raises(PhysicsError, match=r"decay has shape \(3,\)"):
+        solve(problem, {"decay": torch.ones(3)})
     with pytest.raises(PhysicsError, match="one part"):
         solve(problem, {})
 
@@ -102,6 +106,8 @@ def test_jax(kind):
         solve(problem, {"decai": 0.1})
     with pytest.raises(PhysicsError, match=r"decay has shape \(3,\)"):
         solve(problem, {"decay": np.ones(3)})
+    with pytest.raises(PhysicsError, match="must be real, not complex128"):
+        solve(problem, {"decay": 1 + 0j})
     with pytest.raises(Exception, match="decay must be"):
         jax.block_until_ready(solve(problem, {"decay": -1.0}))
 
@@ -137,6 +143,7 @@ def test_tensorflow(kind):
         solve(problem, {"decay": tf.ones(3)})
     with pytest.raises(PhysicsError, match="must be real, not string"):
         solve(problem, {"decay": "much"})
+    assert solve(problem, {"decay": tf.constant(0.1, tf.float16)}).dtype == tf.float32
 
     decay = tf.Variable(0.1)
     with tf.GradientTape() as outer:

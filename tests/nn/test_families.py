@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import diffkeras as dk
 from diffkeras.nn.architectures.reduced_basis import REDUCED_BASIS
+from diffkeras.physics.families.rows import rows_of_values
 from tests.helpers.random_families import random_family, tissue_family
 
 
@@ -77,7 +78,7 @@ def test_an_untrained_basis_has_the_fixed_values_of_its_rows(regression, tmp_pat
     family, model = untrained(regression=regression)
     assert (model.name, model.input.name) == ("reduced_basis", "parameters")
     basis = model.get_layer("basis")
-    rows = np.concatenate([np.zeros((7, 256)), family.rows_of_values()])
+    rows = np.concatenate([np.zeros((7, 256)), rows_of_values(family)])
     basis.set_weights([rows])
     points = family.draw(3, seed=0)
     field = np.asarray(model(points.astype("f")))
@@ -101,7 +102,7 @@ def test_a_network_sees_inputs_without_units_and_trains_its_dense_layers_alone()
     scaled = point * np.array([2.0, 2.0, 2.0, 1.0, 2.0])  # concentrations in another unit
     np.testing.assert_allclose(inputs(scaled), inputs(point), rtol=1e-5)
     own = np.random.default_rng(0).random((7, 256))
-    model.get_layer("basis").set_weights([np.concatenate([own, family.rows_of_values()])])
+    model.get_layer("basis").set_weights([np.concatenate([own, rows_of_values(family)])])
     twice = np.asarray(model(scaled.astype("f")))
     np.testing.assert_allclose(twice, 2 * np.asarray(model(point.astype("f"))), rtol=1e-4)
 

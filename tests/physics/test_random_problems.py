@@ -80,7 +80,7 @@ def check(seed: int, known: KnownProblem) -> str:
     else:
         _check_solution(known, solution, tolerance)
         if not problem.is_batch and problem.uptake is None:
-            assert solution.stats.residual <= tolerance, "residual above the tolerance"
+            assert solution.stats.reached <= tolerance, "error above the tolerance"
     outcome += _check_bounds(rng, known)
     return outcome + _check_start(rng, known)
 

@@ -17,6 +17,7 @@ from diffkeras.data.reading.examples import problem_of_examples
 from diffkeras.data.storage import dataset_path
 from diffkeras.errors import ConfigurationError, DataError, ExportError, PhysicsError, RunError
 from diffkeras.physics import maps_of
+from diffkeras.physics.families.barriers import FORMAT
 from diffkeras.surrogates.family_barriers import read_barriers
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import evaluate, export, generate, preview, train, verify
@@ -193,6 +194,12 @@ def test_without_barriers_the_solver_proves_and_damaged_ones_are_refused(
         file.write_bytes(content)
         with pytest.raises(RunError, match="is damaged"):
             read_barriers(file, surrogate.config)
+    np.savez(file, typical=1.0)
+    with pytest.raises(RunError, match=r"of an older version, .* --overwrite`, or remove"):
+        read_barriers(file, surrogate.config)
+    np.savez(file, format=FORMAT)
+    with pytest.raises(RunError, match="has other arrays"):
+        read_barriers(file, surrogate.config)
 
 
 def test_problems_of_another_family_are_refused(surrogate):

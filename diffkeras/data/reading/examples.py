@@ -21,6 +21,7 @@ from diffkeras.data.shards import FILE_REMEDY, Shard, find_records, stored_split
 from diffkeras.data.storage import check_dataset, check_records, dataset_path
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.physics import Problem
+from diffkeras.physics.families.rows import rows_of_maps
 from diffkeras.representation.target import pack_target
 from diffkeras.system.tensorflow_setup import without_autograph
 
@@ -216,7 +217,7 @@ def completion(config: Config) -> Callable[[dict[str, Any]], dict[str, Any]]:
     shape = (*family.problem.lattice, 1)
     rows = {
         name: tf.constant(values, tf.float32)
-        for name, values in family.maps_by_parameters(config.kind.maps).items()
+        for name, values in rows_of_maps(family, config.kind.maps).items()
     }
 
     def complete(example: dict[str, Any]) -> dict[str, Any]:

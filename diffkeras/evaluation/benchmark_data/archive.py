@@ -125,7 +125,8 @@ class BenchmarkSplit:
         """The problem of an image, for `solve` and `certify`."""
         recipe = self.config.kind.recipe(int(self.counts[image]))
         source_image, *maps = np.moveaxis(self.inputs[image], -1, 0)
-        return recipe.problem(source_image, maps=dict(zip(self.channels[1:], maps, strict=True)))
+        maps_by_name = dict(zip(self.channels[1:], maps, strict=True))
+        return recipe.problem_of({"source_image": source_image, **maps_by_name})
 
     def certify(self, fields: NDArray) -> NDArray[np.float64]:
         """Proven bounds of the largest error of predicted fields, (images,).

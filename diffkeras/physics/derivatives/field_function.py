@@ -41,9 +41,17 @@ class FieldFunction:
         # the last parts and their solution, whose derivatives set nothing up again
         self._latest: tuple[list[NDArray[np.float64]], Solution] | None = None
 
-    def check_shapes(self, parts: Mapping[str, tuple[int, ...]]) -> None:
-        """Raise a PhysicsError for a shape that a part can't have."""
-        for name, shape in parts.items():
+    def check_part(self, name: str, dtype: Any, shape: tuple[int, ...] | None) -> None:
+        """Raise a PhysicsError for a part that is not real, or of a shape that it can't have.
+
+        Args:
+            name: of the part.
+            dtype: of its framework, whose name says what it is.
+            shape: None where it isn't known yet, as in a graph.
+        """
+        if any(other in str(dtype) for other in ("complex", "string")):
+            raise PhysicsError(f"{name} must be real, not {dtype}")
+        if shape is not None:
             is_per_image(name, shape, self.problem)
 
     def field(self, *parts: Any) -> NDArray[np.float64]:

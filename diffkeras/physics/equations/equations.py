@@ -119,7 +119,7 @@ class Equations:
                 self.ring = like.ring
                 if self.problem.medium is like.problem.medium:
                     self.cache = like.cache
-            if _same_diffusivity(self.problem.medium, like.problem.medium):
+            if same_diffusivity(self.problem.medium, like.problem.medium):
                 self._couplings = like.volumes.couplings
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -351,7 +351,8 @@ def find_ring(fixed: NDArray[np.bool_ | np.integer], boundaries: tuple[AxisBound
     return Ring(tuple(coordinates)).part(~enclosed)
 
 
-def _same_diffusivity(one: Medium, other: Medium) -> bool:
+def same_diffusivity(one: Medium, other: Medium) -> bool:
+    """Whether two media of one lattice have the same couplings: diffusivity, step and sides."""
     pairs = zip(one.diffusivities, other.diffusivities, strict=True)
     steps = (one.step, one.boundaries) == (other.step, other.boundaries)
     return steps and all(_same(*pair) for pair in pairs)

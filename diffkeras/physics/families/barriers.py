@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from diffkeras.system.array_files import check_arrays
 
-# of the arrays of `Barriers`, in files
-STORED_NAMES = ("fields", "usual", "plain", "attempt", "near", "typical")
+FORMAT = 3  # version of the files of bases, and of barriers alone
 
 
 class Barriers(NamedTuple):
@@ -36,20 +35,15 @@ class Barriers(NamedTuple):
     correction_shares: NDArray[np.float64] = np.zeros(2)
     first_correction: NDArray[np.float64] = np.array(np.inf)
 
-    def arrays(self) -> dict[str, NDArray]:
-        """By their names in files."""
-        return dict(zip(STORED_NAMES, self, strict=True))
-
     @classmethod
-    def of_arrays(cls, arrays: Mapping[str, Any]) -> "Barriers | None":
-        """Those among the arrays of a file; None if there are none.
+    def of_arrays(cls, arrays: Mapping[str, Any], lattice: tuple[int, ...]) -> "Barriers | None":
+        """Those among the arrays of a file, by the names of the attributes; None if there are none.
 
         Raises:
             ValueError: one is missing, or has another shape.
         """
-        if STORED_NAMES[-1] not in arrays:
+        if not set(cls._fields) & set(arrays):
             return None
-        lattice = np.shape(arrays.get("usual", ()))
         shapes = ((2, None, *lattice), lattice, (), (), (2,), ())
-        check_arrays(arrays, dict(zip(STORED_NAMES, shapes, strict=True)))
-        return cls(*(arrays[name] for name in STORED_NAMES))
+        check_arrays(arrays, dict(zip(cls._fields, shapes, strict=True)))
+        return cls(*(arrays[name] for name in cls._fields))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.equations.block_cycles import BlockCycle
-from diffkeras.physics.equations.equations import Equations, least_slope
+from diffkeras.physics.equations.equations import Equations, least_slope, same_diffusivity
 from diffkeras.physics.equations.finite_volumes import EPSILON, EQUATION
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.uptake import SaturatingUptake
@@ -53,8 +53,9 @@ class SharedOperator:
 
         `SharedEquations` if no diffusivity differs, and otherwise those that share the ring only.
         """
-        shared = SharedEquations(problem, self)
-        return shared if shared.shares_couplings else Equations(problem, self.equations)
+        if same_diffusivity(problem.homogeneous.medium, self.equations.problem.medium):
+            return SharedEquations(problem, self)
+        return Equations(problem, self.equations)
 
     def cycle_plus(self, added: NDArray[np.float64]) -> BlockCycle:
         """The multigrid cycle of A + diag(added) on the free nodes."""
@@ -88,13 +89,18 @@ class SharedEquations(Equations):
 
     def cycle_at(self, slope: NDArray | float) -> BlockCycle:
         """See `Equations`: the other problem's cycle with other row sums, for these slopes."""
-        if self._cycle_of_slope is None or self._cycle_of_slope[0] is not slope:
-            self.release()
-            added = self.volumes.row_sums - self._shared.equations.volumes.row_sums
-            added += slope
-            added *= self.free
-            self._cycle_of_slope = slope, self._shared.cycle_plus(added)
-        return self._cycle_of_slope[1]
+        kept = self._cycle_of_slope  # read once, as another thread may replace it
+        if kept is not None:
+            last, cycle = kept
+            if last is slope or not (np.any(last) or np.any(slope)):
+                return cycle
+        self.release()
+        added = self.volumes.row_sums - self._shared.equations.volumes.row_sums
+        added += slope
+        added *= self.free
+        cycle = self._shared.cycle_plus(added)
+        self._cycle_of_slope = slope, cycle
+        return cycle
 
     def release(self) -> None:
         """Give the memory of the last cycle, which isn't used any more, to the next problem's."""

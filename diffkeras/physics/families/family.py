@@ -1,24 +1,21 @@
 """A family: the problems of one geometry, by named parameters with ranges."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import qmc
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_choice, check_whole, real_array
+from diffkeras.physics.families.draws import METHODS, MOST_DRAWN, in_ranges, unit_points
 from diffkeras.physics.families.parameters import parameters_of
 from diffkeras.physics.families.scaling import Scaling
-from diffkeras.physics.problem.maps import MAPS, maps_of
 from diffkeras.physics.problem.parts import parts_of, similar_problem, with_parts
 from diffkeras.physics.problem.problem import Problem
 
-METHODS = ("sobol", "latin_hypercube")
-MOST_DRAWN = 1 << 24
 SAME = 1e-6  # relative difference of parts up to which a problem is one of the family
 # parts that remove: where they are least and all others most, a steady state is least likely
 REMOVING = ("decay", "uptake.")
@@ -208,37 +205,6 @@ class Family:
             return self.problem_at(values, extrapolate=True)
         return similar_problem(self.problem, self._parts(values))
 
-    def rows_of_values(self) -> NDArray[np.float64]:
-        """Rows (p + 1, n) whose product with parameters and 1 are the fixed values on n nodes."""
-        return self.rows_of("values", self.problem.values) * self.problem.fixed.ravel()
-
-    def maps_by_parameters(self, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-        """Rows whose product with the parameters and 1 are the maps of a problem, by name.
-
-        Args:
-            names: of `maps_of`.
-
-        Returns:
-            (p + 1, n) each, on all n nodes: those of `names`, and "source_image", the fixed values.
-        """
-        rows = {"source_image": self.rows_of_values()}
-        for name, values in maps_of(self.problem, names).items():
-            rows[name] = self.rows_of(MAPS[name], values)
-        return rows
-
-    def rows_of(self, part: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Rows (p + 1, n) whose product with parameters and 1 is a part on n nodes.
-
-        `values` are those that it has in the family's problem, on the lattice.
-        """
-        rows = np.zeros((len(self.parameters) + 1, values.size))
-        rows[-1] = values.ravel()
-        for row, parameter, nodes in zip(rows, self.parameters, self.own_nodes, strict=False):
-            if parameter.part == part:
-                own = slice(None) if nodes is None else nodes
-                row[own], rows[-1, own] = 1.0, 0.0
-        return rows
-
     def draw(self, count: int, seed: int, method: str = "sobol") -> NDArray[np.float64]:
         """Points that fill the ranges evenly, (count, p).
 
@@ -253,13 +219,7 @@ class Family:
         """
         count, seed = check_whole("count", count, 1, MOST_DRAWN), check_whole("seed", seed, 0)
         check_choice("method", method, METHODS)
-        size, rng = len(self.names), np.random.default_rng(seed)
-        if method == "latin_hypercube":
-            unit = qmc.LatinHypercube(size, rng=rng).random(count)
-        else:
-            # a power of 2 keeps the points balanced; the first ones of a sequence are one, too
-            unit = qmc.Sobol(size, rng=rng).random_base2((count - 1).bit_length())[:count]
-        return self.from_unit(unit)
+        return in_ranges(unit_points(count, len(self.names), seed, method), self.parameters)
 
     @property
     def lowest_point(self) -> NDArray[np.float64]:
@@ -375,13 +335,6 @@ class Family:
     @cached_property
     def _known_parts(self) -> dict[str, Any]:
         return parts_of(self.problem)
-
-    def from_unit(self, unit: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Points (…, p) from numbers in [0, 1]."""
-        linear = self.low + unit * (self.high - self.low)
-        low, high = (np.where(self._is_logarithmic, end, 1.0) for end in (self.low, self.high))
-        powers = low * (high / low) ** unit
-        return np.clip(np.where(self._is_logarithmic, powers, linear), self.low, self.high)
 
     def _check_ends(self) -> None:
         """Raise an error for an end of a range that makes no problem."""

@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import DataError
-from diffkeras.physics.families.barriers import Barriers
+from diffkeras.physics.families.barriers import FORMAT, Barriers
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.kernel_regression import KernelRegression
 from diffkeras.system.array_files import check_arrays, read_arrays, write_arrays
-
-FORMAT = 2  # version of the files
 
 
 class Fit(NamedTuple):
@@ -47,17 +45,13 @@ class Fit(NamedTuple):
             OutputError: it can't be written.
         """
         arrays = {
-            "mean": self.mean,
-            "modes": self.modes,
-            "errors": self.errors,
-            **({} if self.barriers is None else self.barriers.arrays()),
+            **self._asdict(),
             **self.regression._asdict(),
+            **({} if self.barriers is None else self.barriers._asdict()),
             "format": FORMAT,
             "fingerprint": family.fingerprint,
-            "worst": self.worst,
-            "few": self.fast_modes,
-            "remainder": self.remainder,
         }
+        del arrays["regression"], arrays["barriers"]
         write_arrays(path, arrays)
 
     @classmethod
@@ -70,21 +64,24 @@ class Fit(NamedTuple):
         read = read_arrays(path, "a basis")
         try:
             if read["format"] != FORMAT:
-                raise DataError(f"{path} has format {read['format']}, not {FORMAT}: train again")
+                raise DataError(
+                    f"{path} has format {read['format']}, and this version reads {FORMAT}: make it "
+                    "again with `ReducedBasis.train` and `save`"
+                )
             if str(read["fingerprint"]) != family.fingerprint:
                 raise DataError(
                     f"{path} is the basis of another family: its problem, regions or ranges differ"
                 )
             _check_shapes(read, family)
             return cls(
-                read["mean"],
-                read["modes"],
-                KernelRegression(*(read[name] for name in KernelRegression._fields)),
-                read["errors"],
-                int(read["few"]),
-                float(read["remainder"]),
-                Barriers.of_arrays(read),
-                float(read["worst"]),
+                mean=read["mean"],
+                modes=read["modes"],
+                regression=KernelRegression(*(read[name] for name in KernelRegression._fields)),
+                errors=read["errors"],
+                fast_modes=int(read["fast_modes"]),
+                remainder=float(read["remainder"]),
+                barriers=Barriers.of_arrays(read, family.problem.lattice),
+                worst=float(read["worst"]),
             )
         except KeyError as error:
             raise DataError(
@@ -98,8 +95,7 @@ def _check_shapes(arrays: Mapping[str, NDArray], family: Family) -> None:
     """Raise a ValueError that names an array of another shape than those of `Fit`."""
     modes, points = len(arrays.get("modes", ())), len(arrays.get("points", ()))
     inputs = int(np.count_nonzero(family.scaling.kept))
-    lattice = family.problem.lattice
-    nodes = math.prod(lattice)
+    nodes = math.prod(family.problem.lattice)
     check_arrays(
         arrays,
         {
@@ -109,8 +105,6 @@ def _check_shapes(arrays: Mapping[str, NDArray], family: Family) -> None:
             "points": (points, inputs),
             **dict.fromkeys(("weights", "left_out"), (points, modes)),
             "errors": (points,),
-            **dict.fromkeys(("few", "remainder", "worst"), ()),
+            **dict.fromkeys(("fast_modes", "remainder", "worst"), ()),
         },
     )
-    if "usual" in arrays and arrays["usual"].shape != lattice:
-        raise ValueError(f"usual has the shape {arrays['usual'].shape}, not the lattice {lattice}")

@@ -20,6 +20,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.equations import SharedEquations
 from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.rows import rows_of_values
 
 KNOWN = ("decay", "production", "values", "uptake.")  # parts whose terms are known here
 MOST_STEPS = 4
@@ -74,7 +75,7 @@ class Galerkin:
             field = mode.astype(np.float64).reshape(equations.lattice)
             row[:] = equations.volumes.apply(field).ravel()
         self._operator = _products(applied, rows)  # V A Rᵀ
-        self._of_values = _products(applied, family.rows_of_values())  # for parameters and 1
+        self._of_values = _products(applied, rows_of_values(family))  # for parameters and 1
         production = (
             np.zeros(nodes) if equations.production is None else equations.production.ravel()
         )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from diffkeras.errors import ConvergenceError
+from diffkeras.errors import PhysicsError
 
 NUGGET = 1e-9  # added to K's diagonal, for rounding
 LENGTHS = 2.0 ** np.arange(-1, 5.5, 0.5)  # those tried, in standard deviations
@@ -43,17 +43,22 @@ class KernelRegression(NamedTuple):
     def fit(
         cls, inputs: NDArray[np.float64], coefficients: NDArray[np.float64]
     ) -> "KernelRegression":
-        """The regression of m inputs (m, k) and coefficients (m, r)."""
+        """The regression of m inputs (m, k) and coefficients (m, r).
+
+        Raises:
+            PhysicsError: the lengths, which are chosen by some of the inputs, make K of all of them
+                singular.
+        """
         centre, spread = inputs.mean(axis=0), inputs.std(axis=0)
         spread = np.where(spread > 0, spread, 1.0)
         normal = (inputs - centre) / spread
         lengths = _lengths(normal[:MOST_FITTED], coefficients[:MOST_FITTED])
         points = normal / lengths
         solved = _solve(points, coefficients)
-        if solved is None:  # the lengths are those of the first points
-            raise ConvergenceError(
-                f"no regression of {len(points)} snapshots was found: some are too near to others; "
-                f"take at most {MOST_FITTED}, or wider ranges"
+        if solved is None:
+            raise PhysicsError(
+                f"the regression of {len(points)} snapshots is singular, as some of their points "
+                "lie too close together: train on fewer snapshots, or with wider ranges"
             )
         return cls(centre, spread, lengths, points, *solved)
 

@@ -22,7 +22,8 @@ from diffkeras.physics.arguments import (
     check_whole,
 )
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.families.family import MOST_DRAWN, Family
+from diffkeras.physics.families.draws import MOST_DRAWN
+from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.fit import Fit
 from diffkeras.physics.families.greedy import Candidates
 from diffkeras.physics.families.make_barriers import barriers_of_basis
@@ -119,7 +120,8 @@ class ReducedBasis:
             processes: that share the snapshots.
 
         Raises:
-            PhysicsError: more modes than snapshots, or an argument out of its range.
+            PhysicsError: more modes than snapshots, so many snapshots in so narrow ranges that the
+                regression is singular, or an argument out of its range.
             ConvergenceError: a snapshot was not solved.
         """
         _check_family(family)
@@ -313,7 +315,7 @@ class ReducedBasis:
 
     def _prediction(self, problem: Problem, field: NDArray[np.float32]) -> Solution:
         """The regression's field, whose bounds are proven when they are read."""
-        stats = SolveStatistics(METHOD, 0, residual=float(np.median(self.errors)))
+        stats = SolveStatistics(METHOD, 0, reached=float(np.median(self.errors)))
         proof = PredictionProof(self._proofs)
         return Solution(finite_prediction(field, problem), problem, stats, proof)
 

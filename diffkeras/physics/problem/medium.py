@@ -1,6 +1,5 @@
 """The medium: diffusivity, decay, lattice step and boundaries."""
 
-import copy
 import math
 import sys
 from collections.abc import Mapping
@@ -30,7 +29,7 @@ from diffkeras.physics.problem.sides import (
     homogeneous,
     sides_in_words,
 )
-from diffkeras.physics.read_only import ReadOnlyArrays
+from diffkeras.physics.read_only import ReadOnlyArrays, read_only_copy
 from diffkeras.physics.short_repr import ShortRepr
 
 # ratio of a uniform medium's diffusivities up to which the ring system keeps enough digits
@@ -232,11 +231,11 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
 
     def similar(self, decay: NodeValues) -> "Medium":
         """This medium with another decay, which is known to be in its range."""
-        other = copy.copy(self)
-        vars(other).pop("lattice", None)  # which depends on the decay
-        if isinstance(decay, np.ndarray):
-            decay.setflags(write=False)
-        object.__setattr__(other, "decay", decay)
+        other = object.__new__(Medium)
+        for field in fields(self):  # nothing that was computed from them
+            object.__setattr__(other, field.name, getattr(self, field.name))
+        own = read_only_copy(decay) if isinstance(decay, np.ndarray) else decay
+        object.__setattr__(other, "decay", own)
         return other
 
     def require_uniform(self, what: str) -> None:

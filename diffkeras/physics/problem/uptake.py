@@ -70,7 +70,7 @@ class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
 
     @property
     def lattice(self) -> tuple[int, ...] | None:
-        """(rows, columns) of its arrays; None if it is the same on all nodes."""
+        """The sides of the lattice of its arrays; None if it is the same on all nodes."""
         raise NotImplementedError
 
     @property

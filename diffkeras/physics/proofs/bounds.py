@@ -137,7 +137,7 @@ def _by_transforms(equations: Equations, field: NDArray[np.float64]) -> Bounds:
     exact = particular_field(equations, equations.production)
     bound = np.full(field.shape, rounding_allowance(equations, exact) * SLACK)
     relative = float(bound.flat[0]) / (largest(exact) or 1.0)
-    return Bounds.of(field, exact, bound, SolveStatistics("transform", 0, residual=relative))
+    return Bounds.of(field, exact, bound, SolveStatistics("transform", 0, reached=relative))
 
 
 def _by_enclosure(equations: Equations, field: NDArray[np.float64]) -> Bounds:

@@ -10,7 +10,7 @@ from dataclasses import field as dataclass_field
 from functools import cached_property, partial
 from itertools import islice
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,27 @@ class Example(ShortRepr):
     maximum: float | None = None
     maps: Mapping[str, NDArray[np.float32]] = dataclass_field(default_factory=dict)
     parameters: NDArray[np.float32] | None = None
+
+
+class Recipe(Protocol):
+    """What the examples of a dataset depend on, except for split and number.
+
+    `ExampleRecipe` is one, and `FamilyRecipe`. All are dataclasses.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def drawn(self, split: str, k: int) -> dict[str, Any]:
+        """What is drawn of example k of a split, by the names in a dataset."""
+
+    def problem_of(self, drawn: Mapping[str, Any]) -> Problem:
+        """The problem of what was drawn."""
+
+    def example(self, split: str, k: int) -> Example:
+        """Example k of a split, solved."""
+
+    def examples(self, split: str, numbers: Iterable[int], processes: int = 1) -> Iterator[Example]:
+        """The examples of these numbers, in their order."""
 
 
 @dataclass(frozen=True)
@@ -298,7 +319,7 @@ def check_split(split: str) -> str:
 
 
 def solved_examples(
-    recipe: Any, split: str, numbers: Iterable[int], processes: int
+    recipe: Recipe, split: str, numbers: Iterable[int], processes: int
 ) -> Iterator[Example]:
     """The examples of a recipe, see `ExampleRecipe.examples`."""
     if not isinstance(numbers, Iterable):
@@ -315,5 +336,5 @@ def solved_examples(
             yield from examples
 
 
-def _solve_examples(recipe: Any, split: str, numbers: list[int]) -> list[Example]:
+def _solve_examples(recipe: Recipe, split: str, numbers: list[int]) -> list[Example]:
     return [recipe.example(split, k) for k in numbers]

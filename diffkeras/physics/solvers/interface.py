@@ -17,13 +17,13 @@ class SolveStatistics:
         ring_nodes: size of the ring system; 0 of "newton-cg", which has none.
         iterations: products with the ring matrix; 0 where it was factorised. Of "newton-cg",
             iterations of conjugate gradients.
-        residual: largest difference from the fixed nodes' values before they were put in, relative
-            to the largest of them. By the discrete maximum principle no node's error exceeds it,
+        reached: the error that is compared with the tolerance, relative to the largest |value|. How
+            well it is known depends on the method. Of "newton-cg" and "reduced-basis" it is proven;
+            of a bare prediction of the latter it is the median error of such predictions, which
+            isn't proven. Of the others it is the largest difference from the fixed nodes' values
+            before they were put in: by the discrete maximum principle no node's error exceeds it,
             but for the transforms' own rounding, which `Solution.error_bound` includes. With
-            production it is relative to the largest |value| of the field, and includes an estimate
-            of that rounding. Of "newton-cg" it is a proven bound of the error, and of
-            "reduced-basis", too, unless the field is a bare prediction: then it is the median
-            error of such predictions, which isn't proven.
+            production it includes an estimate of that rounding.
         precision: "float32" or "float64", in which it was computed.
         newton_steps: of "newton-cg", where uptake saturates; 0 for linear problems.
     """
@@ -31,7 +31,7 @@ class SolveStatistics:
     method: str
     ring_nodes: int
     iterations: int = 0
-    residual: float = 0.0
+    reached: float = 0.0
     precision: str = "float64"
     newton_steps: int = 0
 

@@ -17,6 +17,7 @@ a correction is within the tolerance.
 
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,42 +41,76 @@ ROUNDING = 4 * EPSILON
 
 def field_of_production(equations: Equations, system: RingSystem, options: Options) -> Solved:
     """See `table.Solver`; always in float64."""
-    tolerance, threads = options.tolerance, options.threads
-    ring = equations.ring
-    field: NDArray = np.zeros(())
-    source, values = equations.production, equations.ring_values
-    assert source is not None
-    size, residual, best = 0.0, np.inf, np.inf
-    for step in range(1 + CORRECTIONS):
-        correction = particular_field(equations, source, correct=step > 0, threads=threads)
-        # the rounding of the transforms: first an estimate, then what the last step left of it
-        largest_step = rounding = largest(correction)
-        if step == 0:
-            rounding = _rounding(equations, largest_step) + ROUNDING * largest_step
-        mismatch = 0.0  # on the ring
-        if ring.size:
-            values = values - correction[ring.nodes]
-            # before the field is known, its size is guessed
-            size = size or max(largest(values), largest_step)
-            half = Options(tolerance * size / 2, threads=threads)
-            rest, mismatch, _ = field_of_values(equations, system, values, half)
-            correction += rest
-            largest_step = largest(correction)
-        field = field + correction if step else correction
-        size = largest(field) if step else largest_step
-        size = max(size, largest(equations.ring_values))
-        # a correction was the error of the field before it
-        error = min(mismatch + rounding, largest_step) if step else mismatch + rounding
-        residual = error / size
-        if residual <= tolerance or not residual < best / 2:
+    tolerance, ring_size = options.tolerance, largest(equations.ring_values)
+    assert equations.production is not None
+    first = _solved(equations, system, equations.production, equations.ring_values, options)
+    field: NDArray = first.field
+    size = max(largest(field), ring_size)
+    # an estimate; after a correction, what it leaves is known
+    rounding = _rounding(equations, first.particular) + ROUNDING * first.particular
+    residual, best = (first.mismatch + rounding) / size, np.inf
+    for _ in range(CORRECTIONS):
+        if residual <= tolerance or not np.isfinite(residual):
             break
-        best = residual if step else np.inf
         field = field.astype(np.longdouble)
-        source, values = _residuals(equations, field)
+        step = _solved(equations, system, *_residuals(equations, field), options, size)
+        field = field + step.field
+        size = max(largest(field), ring_size)
+        # a correction was the error of the field before it
+        residual = min(step.mismatch + step.particular, largest(step.field)) / size
+        if not residual < best / 2:
+            break
+        best = residual
     statistics = statistics_of(equations, system, residual, tolerance, np.dtype(np.float64))
-    if not ring.size:
+    if not equations.ring.size:
         statistics = replace(statistics, method="transform")
     return Solved(field.astype(np.float64, copy=False), statistics)
+
+
+class _Step(NamedTuple):
+    """A field of given production and values, or a correction.
+
+    Attributes:
+        field: on the lattice.
+        particular: the largest |value| of its particular field.
+        mismatch: the largest on the ring.
+    """
+
+    field: NDArray[np.float64]
+    particular: float
+    mismatch: float
+
+
+def _solved(
+    equations: Equations,
+    system: RingSystem,
+    source: NDArray[np.float64],
+    values: NDArray[np.float64],
+    options: Options,
+    size: float | None = None,
+) -> _Step:
+    """The field u with A u = source on the free nodes and these values on the ring.
+
+    Args:
+        equations: of the problem.
+        system: of its ring.
+        source: on the lattice.
+        values: (m,).
+        options: as asked of the solver.
+        size: of the field that this one corrects; None if it corrects none.
+    """
+    ring, threads = equations.ring, options.threads
+    field = particular_field(equations, source, correct=size is not None, threads=threads)
+    particular = largest(field)
+    if not ring.size:
+        return _Step(field, particular, 0.0)
+    values = values - field[ring.nodes]
+    if size is None:  # a guess, before the field is known
+        size = max(largest(values), particular)
+    half = Options(options.tolerance * size / 2, threads=threads)
+    rest, mismatch, _ = field_of_values(equations, system, values, half)
+    field += rest
+    return _Step(field, particular, mismatch)
 
 
 def particular_field(

@@ -14,7 +14,7 @@ from diffkeras.physics.solvers.preconditioner import preconditioner_of
 from diffkeras.physics.solvers.ring_field import eliminate_constant
 
 MOST_ITERATIONS_A_PRECISION = 500
-SINGLE_REDUCTION = 1e-5  # what single precision leaves of a residual
+RING_REDUCTION = 1e-5  # what products with G in single precision leave of a residual
 
 
 class RingIteration:
@@ -45,7 +45,7 @@ class RingIteration:
         if self._in_single and values.dtype == np.float64 and size:
             single = (values / size).astype(np.float32)
             # the callers leave room for rounding, which the next correction sees here
-            densities, constant = self.solve(single, max(2 * tolerance / size, SINGLE_REDUCTION))
+            densities, constant = self.solve(single, max(2 * tolerance / size, RING_REDUCTION))
             return size * densities.astype(np.float64), size * constant
         densities = self._conjugate_gradients(values, tolerance)
         if not self._operator.deflated:

@@ -11,6 +11,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics import FamilyRecipe, FamilySampler, Medium, RandomRegions, maps_of
 from diffkeras.physics.families.drawn.masks import mask_of_text, text_of_mask
 from diffkeras.physics.families.drawn.recipe import BLOCK
+from diffkeras.physics.families.rows import rows_of_maps
 from tests.helpers.random_families import random_family, tissue_family
 
 RANGES = {
@@ -162,7 +163,7 @@ def test_maps_are_sums_of_the_parameters(whole):
     family = made.family
     names = made.sampler.maps
     assert names == ("decay", "uptake", "saturation", "production")
-    rows = family.maps_by_parameters(names)
+    rows = rows_of_maps(family, names)
     for point in family.draw(3, seed=0):
         problem = family.problem_at(point)
         wanted = {**maps_of(problem, names), "source_image": problem.values}

@@ -8,6 +8,8 @@ import pytest
 
 import diffkeras as dk
 from diffkeras.errors import ConvergenceError, DataError, PhysicsError
+from diffkeras.physics.families import kernel_regression
+from diffkeras.physics.families.kernel_regression import KernelRegression
 from tests.helpers.random_families import random_family, tissue_family
 
 TOLERANCES = (None, 1e-1, 1e-2, 1e-3, 1e-4, 1e-7)
@@ -205,6 +207,14 @@ def test_a_worst_case_that_is_out_of_reach_is_an_error():
         dk.ReducedBasis.train_to(tissue_family(16), 1e-6, modes=2, candidates=10)
 
 
+def test_a_singular_regression_is_an_error(monkeypatch):
+    monkeypatch.setattr(kernel_regression, "NUGGET", -1e-6)
+    monkeypatch.setattr(kernel_regression, "MOST_FITTED", 4)
+    inputs = np.array([0.0, 1, 2, 3, 3, 3])[:, None]
+    with pytest.raises(PhysicsError, match=r"of 6 snapshots is singular.*train on fewer"):
+        KernelRegression.fit(inputs, np.sin(inputs))
+
+
 def test_training_is_deterministic(tmp_path):
     for name in ("one", "two"):
         dk.ReducedBasis.train(tissue_family(16), 12).save(tmp_path / name)
@@ -245,7 +255,10 @@ def test_damaged_files_and_other_families_are_refused(tmp_path):
         dk.ReducedBasis.load(file, tissue_family())
     file.write_bytes(content)
     arrays = dict(np.load(file))
-    for name in ("mean", "weights", "near"):
+    np.savez(file, **{**arrays, "format": 2})
+    with pytest.raises(DataError, match=r"has format 2, .* again with `ReducedBasis.train`"):
+        dk.ReducedBasis.load(file, tissue_family())
+    for name in ("mean", "weights", "correction_shares"):
         without = {key: array for key, array in arrays.items() if key != name}
         np.savez(file, **without)
         with pytest.raises(DataError, match=f"read as a basis: {name} is missing"):
@@ -254,7 +267,7 @@ def test_damaged_files_and_other_families_are_refused(tmp_path):
             np.savez(file, **{**without, name: wrong})
             with pytest.raises(DataError, match=f"{name} holds other things than real numbers"):
                 dk.ReducedBasis.load(file, tissue_family())
-    for name in ("mean", "points", "weights", "usual", "near"):
+    for name in ("mean", "points", "weights", "usual_row_sums", "correction_shares"):
         np.savez(file, **{**arrays, name: arrays[name][..., :-1]})
         with pytest.raises(DataError, match=r"read as a basis: \w+ has the shape \(.*\), not "):
             dk.ReducedBasis.load(file, tissue_family())

@@ -16,6 +16,7 @@ from scipy.stats import qmc
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_whole
 from diffkeras.physics.families.drawn.sampler import FamilySampler
+from diffkeras.physics.families.draws import in_ranges
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
@@ -85,10 +86,10 @@ class FamilyRecipe:
         family = self._drawn_from
         if not self.sampler.beyond:
             unit = _block(len(family.names), self.sampler.draws, self.seed, split_key, k // BLOCK)
-            return _rounded(family, family.from_unit(unit[k % BLOCK]))
+            return _rounded(family, in_ranges(unit[k % BLOCK], family.parameters))
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(split_key, 0, k)))
         for _ in range(MOST_DRAWS):
-            point = _rounded(family, family.from_unit(rng.random(len(family.names))))
+            point = _rounded(family, in_ranges(rng.random(len(family.names)), family.parameters))
             if not self.family.contains(point):
                 return point
         raise PhysicsError(

@@ -15,7 +15,8 @@ from diffkeras.physics.arguments import check_choice, check_lattice, check_numbe
 from diffkeras.physics.families.drawn.masks import mask_of_text, text_of_mask
 from diffkeras.physics.families.drawn.problem import middle_problem
 from diffkeras.physics.families.drawn.random_regions import RandomRegions
-from diffkeras.physics.families.family import METHODS, Family
+from diffkeras.physics.families.draws import METHODS
+from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.parameters import (
     Parameter,
     check_all_named,
