@@ -80,7 +80,10 @@ class Run:
         path = self.path
         if not (path / MARK).is_file():
             raise RunError(f"{path} holds files but no diffkeras run; choose another --run-dir")
-        finished = self.state()["state"] == "finished"
+        try:
+            finished = self.state()["state"] == "finished"
+        except RunError as error:
+            raise RunError(f"{error}; delete {path}, or choose another --run-dir") from None
         if finished:
             self.remove_leftovers()
         if finished and not overwrite:
@@ -90,7 +93,7 @@ class Run:
             )
         if finished:
             self.set_aside()
-        elif restart or not any(self.checkpoints.glob("[0-9]*")):
+        elif restart or not self.can_go_on():
             self._remove_own()
         elif run_identity(self.config()) == run_identity(config):
             return
@@ -100,6 +103,15 @@ class Run:
                 f"{'; '.join(differing)}. Use its configuration to go on, --restart to delete it "
                 "and start again, or another --run-dir"
             )
+
+    def can_go_on(self) -> bool:
+        """Whether it is an unfinished run with a checkpoint.
+
+        Raises:
+            RunError: `run.json` is damaged, or of another version.
+        """
+        begun = (self.path / MARK).is_file() and any(self.checkpoints.glob("[0-9]*"))
+        return begun and self.state()["state"] != "finished"
 
     def set_aside(self) -> Path:
         """Rename the directory, so that another run can take its place; its new name."""

@@ -106,8 +106,19 @@ class Checkpoints:
         return self.path / f"{epoch:06d}-{step:010d}"
 
     def places(self) -> list[Path]:
-        """All checkpoints, damaged ones included, the oldest first."""
-        return sorted(p for p in self.path.glob("*") if p.is_dir() and NAME.fullmatch(p.name))
+        """All checkpoints, damaged ones included, the oldest first.
+
+        Raises:
+            RunError: one has another name, that of another version.
+        """
+        places = sorted(place for place in self.path.glob("[0-9]*") if place.is_dir())
+        for place in places:
+            if not NAME.fullmatch(place.name):
+                raise RunError(
+                    f"{place} is a checkpoint of another version of diffkeras; give `diffkeras "
+                    "train` --restart to train from the first epoch"
+                )
+        return places
 
     def best_file(self, epoch: int) -> Path:
         """File with the weights of the model that was best up to an epoch."""

@@ -84,7 +84,7 @@ def train(
         stack.enter_context(deterministic_operations(config.training.deterministic))
         if config.data.stream:  # here, because BLAS obeys one thread, and tf.data has several
             stack.enter_context(blas_threads())
-        resumes = not (restart or overwrite) and any(Run(run_dir).checkpoints.glob("[0-9]*"))
+        resumes = not restart and Run(run_dir).can_go_on()
         batches, initial = prepare(config, data_dir, group, threads, resumes=resumes)
         run = stack.enter_context(
             begun_run(config, run_dir, group, overwrite=overwrite, restart=restart)

@@ -204,6 +204,13 @@ def test_when_all_checkpoints_are_damaged_it_says_so(config, data_dir, unfinishe
         train(config, data_dir, unfinished)
 
 
+def test_checkpoints_of_another_version_are_refused(config, data_dir, unfinished):
+    newest = Checkpoints(unfinished / "checkpoints").places()[-1]
+    newest.rename(newest.with_name("0000000014"))
+    with pytest.raises(RunError, match="0000000014 is a checkpoint of another version"):
+        train(config, data_dir, unfinished)
+
+
 def test_a_changed_configuration_is_refused(config, data_dir, unfinished):
     changed = config.with_overrides(
         {"training.learning_rate": 0.5, "training.epochs": 4, "evaluation.cases": 1}

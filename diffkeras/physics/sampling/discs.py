@@ -24,6 +24,7 @@ ValueDistribution = (
 
 RESTARTS = 100  # the most placements from scratch before sources count as not fitting
 PLACEMENTS = 10_000  # the most discs in all of them: jammed counts of many discs hardly vary
+LARGEST_RADIUS = 1e6  # lattice steps
 UNIFORM = Placement()
 
 
@@ -78,9 +79,6 @@ def sample_sources(
     if count == 0:
         none = Sources.from_lists([], [], [], [], [] if len(lattice) == 3 else None)
         return replace(none, lattice=lattice, overlap=placement.overlap)
-    radii = np.full(count, smallest, dtype=np.float32)
-    if largest > smallest:
-        radii = np.sort(rng.uniform(smallest, largest, count).astype(np.float32))[::-1].copy()
     # the range decides, not the drawn radii, so that every draw of a range gives the same answer
     side = 2 * math.ceil(float(np.float32(largest))) + 1
     sides, what = "×".join(map(str, lattice)), "disc" if len(lattice) == 2 else "ball"
@@ -90,7 +88,16 @@ def sample_sources(
             f"a {what} of radius {largest:g} needs {needed} nodes and doesn't fit on "
             f"{sides}: 0 fit; choose a smaller radius or a larger lattice"
         )
-    most = 0
+    size = f"radius {smallest:g}" if smallest == largest else f"radii {smallest:g} to {largest:g}"
+    nodes, most = math.prod(lattice), 0
+    if count > nodes and not placement.overlap:
+        raise PackingError(
+            f"{count} {what}s of {size} don't fit on {sides} without overlap: at most {nodes} fit "
+            "on as many nodes; choose fewer sources, or a larger lattice"
+        )
+    radii = np.full(count, smallest, dtype=np.float32)
+    if largest > smallest:
+        radii = np.sort(rng.uniform(smallest, largest, count).astype(np.float32))[::-1].copy()
     restarts = min(RESTARTS, 2 + PLACEMENTS // count)
     for _ in range(restarts):
         centres = place(radii, lattice, rng, placement)
@@ -98,9 +105,6 @@ def sample_sources(
             break
         most = max(most, len(centres))
     else:
-        size = (
-            f"radius {smallest:g}" if smallest == largest else f"radii {smallest:g} to {largest:g}"
-        )
         raise PackingError(
             f"{count} {what}s of {size} don't fit on {sides} without overlap: at "
             f"most {most} fit in {restarts} random placements; choose fewer sources, a smaller "
@@ -115,9 +119,10 @@ def check_radius(radius: Radius) -> tuple[float, float]:
     """The range (smallest, largest) that a radius stands for."""
     ends = tuple(radius) if isinstance(radius, tuple | list) else (radius, radius)
     pair = [check_number("the radius", r) for r in ends[:3]]
-    if len(pair) != 2 or not all(math.isfinite(r) for r in pair) or not 0 <= pair[0] <= pair[1]:
+    if len(pair) != 2 or not 0 <= pair[0] <= pair[1] <= LARGEST_RADIUS:
         raise PhysicsError(
-            f"the radius must be a number ≥ 0 or a range (smallest, largest), not {radius!r:.60}"
+            f"the radius must be a number from 0 to {LARGEST_RADIUS:g} or a range (smallest, "
+            f"largest), not {radius!r:.60}"
         )
     return pair[0], pair[1]
 

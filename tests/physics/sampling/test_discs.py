@@ -120,6 +120,7 @@ def test_jammed_lattices_are_filled_or_refused():
         (1, (64, 64), 32, r"radius 32 needs 65×65 nodes and doesn't fit on 64×64: 0 fit"),
         (1, (64, 10), (1, 5), r"doesn't fit on 64×10: 0 fit"),
         (28, (3, 3, 3), 0, r"28 balls of radius 0 .* 3×3×3 .* at most 27 fit"),
+        (10**9, (5, 7), 0, r"at most 35 fit on as many nodes"),
         (36, (5, 7), 0, r"36 discs of radius 0 .* at most 35 fit"),
     ],
 )
