@@ -55,7 +55,8 @@ def solve(
 
     Args:
         problem: a `Problem`; or, as its short form, a source image, to which the keywords belong:
-            `solve(image, decay=0.01)` is `solve(Problem(image, decay=0.01))`. For a batch, a
+            `solve(image, decay=0.01)` is `solve(Problem(image, decay=0.01))`. An array of three
+            axes is a batch of images unless `dimensions=3` makes it a volume; for a batch, a
             `BatchSolution` is returned. Or the `Equations` of a Problem, to which the caller keeps
             what is set up for solutions, certificates and derivatives.
         tolerance: largest error of the field, relative to its largest |value|; without production
