@@ -108,7 +108,7 @@ def _draw_fits(axis: Axes, row: dict[Any, Any]) -> None:
     axis.plot(n, logarithm, color=PALETTE[0], label="a − b ln N")
     axis.plot(n, power, "--", color=PALETTE[1], label="floor + factor · N^(−exponent)")
     better = f"ΔAICc {row['aicc_difference']:.1f}\n{row['better']}"
-    axis.text(0.97, 0.97, better, ha="right", va="top", transform=axis.transAxes, fontsize=7)
+    axis.text(0.03, 0.03, better, ha="left", va="bottom", transform=axis.transAxes, fontsize=7)
 
 
 ANALYSIS = Analysis(
