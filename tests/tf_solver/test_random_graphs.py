@@ -9,17 +9,8 @@ import pytest
 import tensorflow as tf
 
 from diffkeras.tf_solver import CertifiedField, TensorSolver
-from tests.helpers.random_graphs import (
-    DRAWN,
-    MEDIA,
-    REFERENCE,
-    check_batch,
-    check_fields,
-    check_proofs,
-    check_solved,
-    graph_batch,
-    medium_of,
-)
+from tests.helpers.graph_batches import DRAWN, MEDIA, REFERENCE, graph_batch, medium_of
+from tests.helpers.graph_checks import check_batch, check_fields, check_proofs, check_solved
 from tests.helpers.random_problems import known_problem
 
 
