@@ -264,9 +264,8 @@ class CappedUptake(SaturatingUptake):
 
 def _set(uptake: SaturatingUptake, name: str, value: ArrayLike, least: float, wanted: str) -> None:
     most = LARGEST if least else sys.float_info.max
-    checked = check_node_values(
-        f"the uptake's {name.replace('_', ' ')}", value, least, most, wanted
-    )
+    words = "saturation constant" if name == "constant" else name.replace("_", " ")
+    checked = check_node_values(f"the uptake's {words}", value, least, most, wanted)
     object.__setattr__(uptake, name, checked)
 
 

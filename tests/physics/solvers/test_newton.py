@@ -160,7 +160,7 @@ def test_where_nothing_is_held_or_released_nothing_is(cells):
         ({"maximum": -0.5}, "the uptake's maximum must be ≥ 0 and finite, not -0.5"),
         ({"maximum": math.nan}, "not nan"),
         ({"maximum": np.array([[0.1, -2.0]])}, r"not -2.0 at node|at node \(0, 1\), not -2.0"),
-        ({"constant": 0.0}, "the uptake's constant must be positive, .* not 0.0"),
+        ({"constant": 0.0}, "the uptake's saturation constant must be positive, .* not 0.0"),
         ({"constant": -1.0}, "positive"),
         ({"constant": np.ones((3, 3))}, "the lattice.s shape"),
         ({"maximum": "many"}, "the uptake's maximum"),
