@@ -71,9 +71,9 @@ class Equations:
     Args:
         problem: of one image. Without saturating uptake φ = 0.
         like: the equations of a similar problem, whose ring these share if the same nodes are
-            fixed, and whose couplings if the diffusivity, the step and the boundaries are the same;
-            and what solvers of the ring keep, if both are, and the decay. One of another lattice
-            shares nothing.
+            fixed and the boundaries are the same, and whose couplings if the diffusivity, the step
+            and the boundaries are the same; and what solvers of the ring keep, if the ring and the
+            medium are the same. One of another lattice shares nothing.
 
     Attributes:
         given_problem: the problem as it was given.
@@ -115,11 +115,13 @@ class Equations:
         # the last slopes, and their cycle
         self._cycle_of_slope: tuple[NDArray | float, BlockCycle] | None = None
         if like is not None and like.lattice == self.lattice:
-            if _same(problem.fixed, like.fixed):
+            medium, other = self.problem.medium, like.problem.medium
+            # on a periodic axis, the nodes at its ends are neighbours
+            if _same(problem.fixed, like.fixed) and medium.boundaries == other.boundaries:
                 self.ring = like.ring
-                if self.problem.medium is like.problem.medium:
+                if medium is other:
                     self.cache = like.cache
-            if same_diffusivity(self.problem.medium, like.problem.medium):
+            if same_diffusivity(medium, other):
                 self._couplings = like.volumes.couplings
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -72,6 +72,19 @@ def test_equations_are_shared_where_they_are_the_same():
     assert np.array_equal(dk.solve(alone).field, dk.solve(smaller).field)
 
 
+@pytest.mark.parametrize("method", ["auto", "newton-cg"])
+def test_the_ring_of_another_boundary_is_not_shared(method):
+    image = np.zeros((16, 16))
+    image[:4] = 1.0  # its ring has row 0 if the last row is next to it
+    walls, around = (
+        dk.Problem(image, decay=0.01, boundary=(rows, "absorbing"))
+        for rows in ("reflecting", "periodic")
+    )
+    solution = dk.solve(Equations(around, Equations(walls)), method=method)
+    error = abs(solution.field - dk.solve(around).field).max()
+    assert error <= solution.error_bound < 1e-9
+
+
 def test_a_pickle_has_the_problem_only():
     equations = Equations(varying())
     dk.solve(equations)
