@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import check_choice, real_array
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.parts import parts_of_image
 from diffkeras.physics.problem.problem import Problem
@@ -24,7 +25,7 @@ MAPS = {
 WITHOUT_UPTAKE = {"uptake.maximum": 0.0, "uptake.constant": 1.0}
 
 
-def maps_of(problem: Problem, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+def maps_of(problem: Problem, names: str | Sequence[str]) -> dict[str, NDArray[np.float64]]:
     """Maps of a problem by name, (rows, columns) each, or of a batch (batch, rows, columns).
 
     Args:
@@ -34,13 +35,13 @@ def maps_of(problem: Problem, names: Sequence[str]) -> dict[str, NDArray[np.floa
             of Michaelis–Menten uptake v u/(K + u), "production" s [concentration/time].
 
     Raises:
-        PhysicsError: a diffusivity for each axis, or another saturating uptake, which no map has.
+        PhysicsError: another name, a diffusivity for each axis, or another saturating uptake, which
+            no map has.
     """
     maps = {}
-    for name in names:
-        each = [
-            np.broadcast_to(_value(image, MAPS[name]), problem.lattice) for image in problem.images
-        ]
+    for name in [names] if isinstance(names, str) else names:
+        part = MAPS[check_choice("map", name, MAPS)]
+        each = [np.broadcast_to(_value(image, part), problem.lattice) for image in problem.images]
         maps[name] = np.stack(each) if problem.is_batch else each[0]
     return maps
 
@@ -74,8 +75,16 @@ def problem_of_maps(
         medium: its step and boundary, and its diffusivity and decay where no map has them.
         maps: (rows, columns) or a number each, by the names of `maps_of`.
         fixed: as for `Problem`.
+
+    Raises:
+        PhysicsError: another name, uptake without saturation or the other way round, or values that
+            make no problem (see `Problem`).
     """
-    parts = {name: np.asarray(values, np.float64) for name, values in maps.items()}
+    parts = {
+        check_choice("map", name, MAPS): real_array(name, values) for name, values in maps.items()
+    }
+    if ("uptake" in parts) != ("saturation" in parts):
+        raise PhysicsError("give uptake v and saturation K together, as uptake is v u/(K + u)")
     varying: Any = {name: parts[name] for name in ("diffusivity", "decay") if name in parts}
     uptake = MichaelisMenten(parts["uptake"], parts["saturation"]) if "uptake" in parts else None
     return Problem(
