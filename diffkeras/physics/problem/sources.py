@@ -148,19 +148,27 @@ class Sources(ShortRepr, ExplainedKeywords):
             dtype: of the image, a type of floating-point numbers.
 
         Raises:
-            PhysicsError: a lattice is missing, or can't be one, or values don't fit the type.
+            PhysicsError: a lattice is missing, or can't be one, or the type doesn't hold a value.
         """
         if np.dtype(dtype).kind != "f":
             raise PhysicsError(
                 f"source values need a type of floating-point numbers, not {np.dtype(dtype)}"
             )
+        with np.errstate(over="ignore"):
+            values = self.values.astype(dtype)
+        lost = ~np.isfinite(values) | ((values == 0) & (self.values != 0))
+        if lost.any():
+            raise PhysicsError(
+                f"{np.dtype(dtype)} doesn't hold a source value of {self.values[lost][0]:g}; "
+                "choose float32 or float64"
+            )
         image = np.zeros(self._lattice(lattice), dtype=dtype)
-        for index in range(self.count):
+        for index, value in enumerate(values):
             patch, inside = self._patch(index, image.shape)
             if self.overlap:
-                image[patch][inside] += self.values[index]
+                image[patch][inside] += value
             else:
-                image[patch][inside] = self.values[index]
+                image[patch][inside] = value
         return image
 
     def labels(self, lattice: Any = None) -> NDArray[np.int32]:

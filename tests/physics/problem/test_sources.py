@@ -1,6 +1,7 @@
 """Sources: their nodes, and lists that are none."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -55,6 +56,14 @@ def test_impossible_source_lists_are_refused(lists, message):
 def test_images_of_types_that_cut_values_are_refused(dtype):
     with pytest.raises(PhysicsError, match="floating-point"):
         sample_sources(1, 32, rng=0).image(dtype=dtype)
+
+
+@pytest.mark.parametrize("value", [1e6, -1e-9])
+def test_types_that_dont_hold_a_value_are_refused(value):
+    sources = Sources.from_lists([3, 5], [4, 4], [0, 1], [1.0, value])
+    message = re.escape(f"float16 doesn't hold a source value of {value:g}")
+    with pytest.raises(PhysicsError, match=message):
+        sources.image((9, 9), dtype=np.float16)
 
 
 @pytest.mark.parametrize("lattice", ["64", None, (64,), (64, 64, 1), -3, 1.5, (8, 0)])
