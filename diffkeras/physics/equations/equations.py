@@ -285,7 +285,10 @@ class Equations:
         if self._uptake is None:
             return 0.0
         slope, slack = self._uptake.slope(field), 4 * (self._uptake.rounding + 8) * EPSILON
-        most = self._uptake.slope(field - radius) * (1 + slack)
+        lower = field - radius
+        # no rounding, also that of k u, may miss a corner
+        lower -= 4 * EPSILON * np.abs(lower)
+        most = self._uptake.slope(lower) * (1 + slack)
         return np.maximum(most - slope, slope - self.least_slope(field, radius)) + slack * slope
 
     def release(self) -> None:

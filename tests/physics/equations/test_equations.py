@@ -3,6 +3,7 @@
 import gc
 import pickle
 import weakref
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -83,6 +84,22 @@ def test_the_ring_of_another_boundary_is_not_shared(method):
     solution = dk.solve(Equations(around, Equations(walls)), method=method)
     error = abs(solution.field - dk.solve(around).field).max()
     assert error <= solution.error_bound < 1e-9
+
+
+def test_the_change_of_slope_misses_no_corner_by_rounding():
+    rng = np.random.default_rng(0)
+    maximum, constant = rng.uniform(0.5, 2.0, (2, 40, 40))
+    radius = rng.uniform(0.1, 10.0, (40, 40)) * (np.arange(40) % 2)
+    field = np.nextafter(maximum / constant, np.inf) + radius
+    field = np.where(radius > 0, field, maximum / constant)
+    equations = Equations(
+        dk.Problem(production=field, uptake=dk.physics.CappedUptake(maximum, constant))
+    )
+    change = equations.change_of_slope(field, radius) * equations.unit
+    parts = np.vectorize(Fraction, otypes=[object])(np.stack([maximum, constant, field, radius]))
+    is_below = parts[1] * (parts[2] - parts[3]) < parts[0]  # exactly, where the slope is k
+    assert 100 < is_below.sum() < is_below.size
+    assert (change >= constant)[is_below].all()
 
 
 def test_a_pickle_has_the_problem_only():
