@@ -93,7 +93,7 @@ def given_sides(problem: Problem) -> dict[str, GivenSide]:
 
 def check_names(names: Any, problem: Problem) -> None:
     """Raise an error for a name that is not a part of all images of the problem."""
-    if not isinstance(names, Mapping | list | tuple):
+    if not isinstance(names, Mapping):
         raise PhysicsError(f"give parts by name, such as {{'decay': 0.1}}, not {names!r:.60}")
     known = names_of(problem)
     for name in names:

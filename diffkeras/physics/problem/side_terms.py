@@ -27,11 +27,12 @@ def without_sides(
         lattice: its shape.
 
     Raises:
-        PhysicsError: an array of another shape than its side, or numbers that underflow.
+        PhysicsError: an array of another shape than its side, numbers that underflow, or a decay
+            that is out of range with those of sides.
     """
     if medium.is_homogeneous:
         return medium, production
-    decays, productions = np.zeros(lattice), np.zeros(lattice)
+    decays, productions, draining = np.zeros(lattice), np.zeros(lattice), []
     for axis, end, side in _given_sides(medium):
         name, shape = SIDES[axis - len(lattice)][end], lattice[:axis] + lattice[axis + 1 :]
         for part, numbers in side.parts.items():
@@ -49,11 +50,17 @@ def without_sides(
             )
         for total, term in zip((decays, productions), added, strict=True):
             np.moveaxis(total, axis, 0)[end] += term
+        draining += [name] * bool(np.any(added[0]))
     if production is not None:
         productions += production
     medium = replace(medium, boundary=medium.boundaries)
-    if decays.any():
-        medium = replace(medium, decay=medium.decay + decays)
+    if draining:
+        try:
+            medium = replace(medium, decay=medium.decay + decays)
+        except PhysicsError as error:
+            raise PhysicsError(
+                f"the decay, with what leaves at the {' and '.join(draining)}, {error.problem}"
+            ) from None
     return medium, productions if productions.any() else None
 
 

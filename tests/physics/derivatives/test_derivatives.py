@@ -237,6 +237,8 @@ def test_a_rough_field_warns_where_uptake_saturates():
         (lambda s: s.jvp({"decay": np.ones(3)}), "the change of decay has shape .3,."),
         (lambda s: s.jvp({"decay": np.inf}), "the change of decay"),
         (lambda s: s.jvp(None), "give parts by name"),
+        (lambda s: s.jvp(["decay"]), "give parts by name"),
+        (lambda s: dk.with_parts(s.problem, ("decay",)), "give parts by name"),
         (lambda s: s.quantity(np.ones(8)), "the array of weights has shape"),
         (lambda s: dk.with_parts(s.problem, {"decay": -1.0}), "decay"),
         (lambda s: dk.with_parts(s.problem, {"uptake.maximum": 1.0}), "no part 'uptake.maximum'"),

@@ -203,6 +203,11 @@ def test_bad_numbers_are_refused(side):
         solve(NOTHING, boundary=(("absorbing", side(np.ones(5))), "absorbing"))
 
 
+def test_a_side_that_takes_away_too_little_is_named():
+    with pytest.raises(PhysicsError, match="the decay, with what leaves at the top, is 1e-25"):
+        solve(NOTHING, decay=0.0, boundary={"top": dk.Robin(1e-25, 1.0), "left": FixedValue(1.0)})
+
+
 def test_a_flux_needs_something_that_loses():
     closed = {"decay": 0.0, "boundary": ((FixedFlux(1.0), "reflecting"), "periodic")}
     with pytest.raises(PhysicsError, match=r"sum to 7 \(sides included\), .* give decay, uptake"):
