@@ -126,7 +126,7 @@ def certify(
     rounded = read_only_copy(problem.check_field("field", field))
     roundings = _rounding(field, rounded)
     if not problem.is_batch:
-        return _certificate(rounded, roundings, problem, equations)
+        return _certificate(rounded, roundings, problem, equations or Equations(problem))
     each = zip(rounded, np.broadcast_to(roundings, rounded.shape), problem.images, strict=True)
     return BatchCertificate.of(rounded, problem, [_certificate(*parts) for parts in each])
 
@@ -137,7 +137,10 @@ def _certificate(
     problem: Problem,
     equations: Equations | None = None,
 ) -> Certificate:
-    """The certificate of one image; `rounding` is how far the field is from that asked about."""
+    """The certificate of one image, whose corrected field keeps the equations if some are given.
+
+    `rounding` is how far the field is from that asked about.
+    """
     bounds = bounds_of(field, equations or Equations(problem))
     node_bound = bounds.node_bound
     if np.any(rounding):

@@ -1,7 +1,7 @@
 """A solved field, how it was solved, and proven bounds of its error."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from functools import cached_property
@@ -89,9 +89,9 @@ class Solution(ProvenField):
         problem: what it solves.
         stats: how it was solved.
         proof: what proves its bounds, used by the two properties below; None for a batch.
-        equations: what was set up for it, which derivatives use; None of an image of a batch, and
-            of predictions. They take several times the memory of a field: of many solutions, keep
-            the fields alone.
+        equations: as `solve` or `certify` set them up, which derivatives use; None of an image of a
+            batch, and of predictions, which set them up when one is first asked for. They take
+            several times the memory of a field: of many solutions, keep the fields alone.
     """
 
     field: NDArray[np.floating]
@@ -214,7 +214,7 @@ class Solution(ProvenField):
             quantity = Quantity.of(self._equations, self._exact, self.node_bound, values)
         return replace(quantity, of_field=float((values * self.field).sum()))
 
-    @property
+    @cached_property
     def _equations(self) -> Equations:
         return self.equations or Equations(self.problem)
 
@@ -265,19 +265,19 @@ class BatchSolution(Solution):
     @cached_property
     def error_bound(self) -> float:
         """The largest one of the images'."""
-        return max(image.error_bound for image in self.images)
+        return max(image.error_bound for image in self._one_by_one())
 
     @cached_property
     def node_bound(self) -> NDArray[np.float64]:
         """Those of the images, (batch, rows, columns)."""
-        bound = np.stack([image.node_bound for image in self.images])
+        bound = np.stack([image.node_bound for image in self._one_by_one()])
         bound.setflags(write=False)
         return bound
 
     def vjp(self, cotangent: ArrayLike, tolerance: float = 1e-10) -> BatchDerivatives:
         """See `Solution.vjp`."""
         values = self.problem.check_field("cotangent", cotangent)
-        pairs = zip(self.images, values, strict=True)
+        pairs = zip(self._one_by_one(), values, strict=True)
         images = [image.vjp(value, tolerance) for image, value in pairs]
         return BatchDerivatives(self.problem, images)
 
@@ -285,14 +285,20 @@ class BatchSolution(Solution):
         self, direction: Mapping[str, ArrayLike], tolerance: float = 1e-10
     ) -> NDArray[np.float64]:
         """See `Solution.jvp`; a change is the same for all images, or has the batch first."""
-        pairs = zip(self.images, parts_of_images(self.problem, direction), strict=True)
+        pairs = zip(self._one_by_one(), parts_of_images(self.problem, direction), strict=True)
         return np.stack([image.jvp(change, tolerance) for image, change in pairs])
 
     def quantity(self, weights: ArrayLike) -> Quantity:
         """See `Solution.quantity`: arrays (batch,); the weights of one image are for all."""
         values = self.problem.check_field("array of weights", weights, shared=True)
-        pairs = zip(self.images, values, strict=True)
+        pairs = zip(self._one_by_one(), values, strict=True)
         return Quantity.batch([image.quantity(value) for image, value in pairs])
+
+    def _one_by_one(self) -> Iterator[Solution]:
+        """The images, each of which forgets the equations that it was asked to set up."""
+        for image in self.images:
+            yield image
+            vars(image).pop("_equations", None)
 
     @classmethod
     def of(

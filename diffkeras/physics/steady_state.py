@@ -25,12 +25,9 @@ from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
 from diffkeras.system.blas_threads import blas_threads
-from diffkeras.system.memory import keep_freed_memory
 
 SINGLE_PRECISION_TOLERANCE = 1e-6
 SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # the rounding of a field of size 1
-
-keep_freed_memory()
 
 
 @show_keywords

@@ -3,6 +3,7 @@
 import contextlib
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 LARGEST_BLOCK = 32 * 2**20 - 2**16
 
 
+@lru_cache(maxsize=1)
 def keep_freed_memory() -> None:
     """Let glibc keep up to 64 MB of freed memory instead of giving it back to the system.
 
@@ -18,7 +20,7 @@ def keep_freed_memory() -> None:
     Memory that was given back has to be mapped page by page each time, which takes a third of a
     solve on 512×512 nodes. glibc learns from the largest block that was freed, so one is allocated
     and freed here; no page of it is touched. Other C libraries don't change, nor does one whose
-    thresholds were set by hand.
+    thresholds were set by hand. Once for a process is enough: later calls do nothing.
     """
     np.empty(LARGEST_BLOCK, np.uint8)
 

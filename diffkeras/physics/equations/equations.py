@@ -5,10 +5,10 @@
 give v ≥ u everywhere. The operator A is that of the normalised medium (`finite_volumes`).
 
 `Equations` hold what is set up for a problem, which takes several times the memory of a field. A
-program can make them itself and give them to several calls. Otherwise `solve` makes them, and the
-solution of one image keeps them for its derivatives; solutions in a batch don't. Ring, couplings
-and `cache` can be shared with similar equations (`like`). Of the multigrid cycles for different
-slopes, only the last one is kept (`cycle_at`).
+program can make them itself and give them to several calls. Otherwise `solve` and `certify` make
+them, and the solution of one image keeps them for its derivatives; a batch keeps none. Ring,
+couplings and `cache` can be shared with similar equations (`like`). Of the multigrid cycles for
+different slopes, only the last one is kept (`cycle_at`).
 """
 
 from dataclasses import dataclass
@@ -35,6 +35,7 @@ from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem, as_problem
 from diffkeras.physics.problem.sides import AxisBoundary
 from diffkeras.physics.problem.uptake import SaturatingUptake
+from diffkeras.system.memory import keep_freed_memory
 
 SIMILAR = 1e-3  # see `Equations.cycle_at`
 
@@ -103,6 +104,7 @@ class Equations:
             raise PhysicsError(
                 "equations are those of one image: make them of each of problem.images"
             )
+        keep_freed_memory()  # here, as all that takes much of it comes from equations
         self.given_problem = problem
         self.problem = problem.homogeneous
         self.values, self.fixed, self.free = problem.values, problem.fixed, ~problem.fixed

@@ -2,6 +2,8 @@
 
 import gc
 import pickle
+import subprocess
+import sys
 import weakref
 from fractions import Fraction
 
@@ -15,6 +17,7 @@ from diffkeras.physics.equations import equations as module
 
 IMAGE = np.zeros((20, 24))
 IMAGE[5:8, 5:8] = 1.0
+ONES = np.ones(IMAGE.shape)
 DECAY = 0.01 + 0.1 * (np.arange(24) > 12) * np.ones((20, 1))
 
 
@@ -33,8 +36,8 @@ def test_calls_with_equations_give_what_calls_with_the_problem_give(make):
         solution = dk.solve(equations, tolerance=tolerance)
         assert solution.problem is problem
         assert np.array_equal(solution.field, dk.solve(problem, tolerance=tolerance).field)
-        derivatives = dk.solve(problem, tolerance=tolerance).vjp(IMAGE)
-        assert np.array_equal(solution.vjp(IMAGE)["decay"], derivatives["decay"])
+        derivatives = dk.solve(problem, tolerance=tolerance).vjp(ONES)
+        assert np.array_equal(solution.vjp(ONES)["decay"], derivatives["decay"])
     certificate = dk.certify(IMAGE, equations)
     assert np.array_equal(certificate.node_bound, dk.certify(IMAGE, problem).node_bound)
 
@@ -45,9 +48,39 @@ def test_the_multigrid_cycle_is_set_up_once(monkeypatch):
     monkeypatch.setattr(module, "BlockCycle", lambda volumes: made.append(1) or cycle(volumes))
     equations = Equations(varying())
     solution = dk.solve(equations)
-    solution.vjp(IMAGE)
-    dk.certify(solution.field, equations).quantity(IMAGE)
+    solution.vjp(ONES)
+    dk.certify(solution.field, equations).quantity(ONES)
     assert len(made) == 1
+
+
+def test_a_corrected_field_and_an_image_of_a_batch_set_it_up_once(monkeypatch):
+    made = []
+    cycle = module.BlockCycle
+    monkeypatch.setattr(module, "BlockCycle", lambda volumes: made.append(1) or cycle(volumes))
+    certificate = dk.certify(IMAGE, varying())
+    certificate.quantity(ONES)
+    certificate.corrected.vjp(ONES)
+    assert len(made) == 1
+    image = dk.solve(dk.Problem.batch([varying()])).images[0]
+    image.vjp(ONES)
+    image.quantity(ONES)
+    assert len(made) == 3  # of `solve`, and of both
+
+
+def test_a_batch_keeps_no_equations():
+    batch = dk.solve(dk.Problem.batch([varying(), varying()]))
+    batch.quantity(ONES)
+    batch.jvp({"decay": 1.0})
+    gc.collect()
+    kept = [one for one in gc.get_objects() if isinstance(one, Equations)]
+    assert not any(one.given_problem in batch.problem.images for one in kept)
+
+
+def test_importing_the_package_changes_no_memory_settings():
+    code = "import diffkeras.physics, diffkeras.system.memory as m; print(m.{}.cache_info().misses)"
+    code = code.format("keep_freed_memory")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"
 
 
 def test_nothing_keeps_what_was_made_for_a_call():
