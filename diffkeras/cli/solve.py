@@ -37,7 +37,7 @@ def _forms_of_sides() -> list[str]:
     """How what a side does is written."""
     forms = ["NAME"]
     for name, kind in _given_sides().items():
-        first, *optional = kind.numbers()
+        first, *optional = kind.names_of_numbers()
         forms.append(f"{name}:{first.upper()}{''.join(f'[,{one.upper()}]' for one in optional)}")
     return forms
 
@@ -57,7 +57,7 @@ class SideType(click.ParamType):
         kind, colon, numbers = text.partition(":")
         parts, given = numbers.split(",") if colon else [], _given_sides().get(kind)
         if not (equals and side and kind) or not (
-            0 < len(parts) <= len(given.numbers()) if given else not colon
+            0 < len(parts) <= len(given.names_of_numbers()) if given else not colon
         ):
             *forms, last = (f"SIDE={form}" for form in _forms_of_sides())
             self.fail(

@@ -66,7 +66,7 @@ class Config(Section):
         if self.physics.produces:
             excluded["sources that produce"] = OF_DISCS
         excluded[kind.media] = [name for name in BASELINES if name not in kind.baselines]
-        if not outline.is_homogeneous:
+        if not outline.has_homogeneous_sides:
             excluded["sides with a given value or flux (physics.boundary)"] = OF_DISCS
         if outline.is_closed and not (self.physics.decay or self.data.diffusion_length):
             excluded["fields that don't decay (physics.decay: 0)"] = ("superposition",)
@@ -88,7 +88,7 @@ class Config(Section):
             step=physics.step,
             lengths=self.data.diffusion_length,
             # sides of a given value or flux can't be divided, and parameters say all
-            scales=physics.medium.is_homogeneous and not parameters,
+            scales=physics.medium.has_homogeneous_sides and not parameters,
         )
 
     @property

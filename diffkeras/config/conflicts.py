@@ -127,7 +127,7 @@ def _examples(config: "Config") -> Iterator[str]:
 def _sides(config: "Config") -> Iterator[str]:
     data, model = config.data, config.model
     outline = Medium(boundary=config.physics.boundary)
-    has_values = not outline.is_homogeneous
+    has_values = not outline.has_homogeneous_sides
     differ = any(isinstance(side, tuple) for side in outline.sides)
     without, equal = "sides without a given value or flux", "the same at both sides of an axis"
     needs = (

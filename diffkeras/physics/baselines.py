@@ -69,7 +69,7 @@ def superpose(
     operator = spectral_operator(lattice, medium.normalised())
     if operator.singular:
         raise PhysicsError(
-            f"decay 0 with boundaries {medium.boundaries}: the fields of single sources don't "
+            f"decay 0 with boundaries {medium.side_kinds}: the fields of single sources don't "
             "decay, so their sum means nothing; give a positive decay or an absorbing boundary"
         )
     labels, image = sources.labels(lattice), sources.image(lattice, np.float64)
@@ -150,7 +150,7 @@ def _checked(
     what: str, sources: Sources, lattice: Any, medium: Medium
 ) -> tuple[Medium, tuple[int, int]]:
     """Medium and lattice; an error for those that a baseline doesn't take, and for an image."""
-    for require in (medium.require_uniform, medium.require_plane, medium.require_homogeneous):
+    for require in (medium.require_uniform, medium.require_plane, medium.require_homogeneous_sides):
         require(what)
     if not isinstance(sources, Sources):
         raise PhysicsError(
@@ -162,7 +162,7 @@ def _checked(
 
 def _rings_of_discs(labels: NDArray[np.int32], operator: SpectralOperator) -> list[Ring]:
     """The ring that each disc has alone; discs that are hidden or outside are left out."""
-    every = find_ring(labels, operator.medium.boundaries)
+    every = find_ring(labels, operator.medium.side_kinds)
     disc = labels[every.nodes]
     order = np.argsort(disc, kind="stable")
     cuts = np.flatnonzero(np.diff(disc[order])) + 1

@@ -106,7 +106,7 @@ def _solve_slot(
         ):
             values, fixed = slots[slot, place, :2].copy()
             production = slots[slot, place, PRODUCTION].copy() if produces else None
-            image = Problem.of_parts(medium, values, fixed != 0, production, uptake)
+            image = Problem.unchecked(medium, values, fixed != 0, production, uptake)
             solution = solve(image, start)
             slots[slot, place, VALUES] = solution.field
             assert solution.proof is not None

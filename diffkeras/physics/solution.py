@@ -229,7 +229,7 @@ class Solution(ProvenField):
 
     def _warn_of_doubt(self) -> None:
         """Warn where derivatives may be those of another field, or one of two."""
-        uptake = self.problem.homogeneous.uptake
+        uptake = self.problem.reduced.uptake
         if uptake is None:
             return
         if self.stats.reached > ROUGH_ERROR:

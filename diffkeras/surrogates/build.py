@@ -41,7 +41,7 @@ def make_operator(config: Config) -> Any:
     if maps:
         boundaries: Any = plain_sides(medium.sides, unit=diffusivity / medium.step)
     else:
-        boundaries = medium.names_of_axes("a network that knows the equation in a uniform medium")
+        boundaries = medium.boundary_names("a network that knows the equation in a uniform medium")
     return nn.LatticeOperator(
         decay=float(medium.decay) / (diffusivity / medium.step**2),
         boundaries=boundaries,

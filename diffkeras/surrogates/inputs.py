@@ -96,7 +96,7 @@ def _refusals(config: Config, problem: Problem) -> Iterator[str]:
         for difference in _differences(config, medium):
             yield f"{trained}, and {difference}"
     for image in problem.images:
-        if "uptake" not in maps and image.homogeneous.uptake is not None:
+        if "uptake" not in maps and image.reduced.uptake is not None:
             yield f"{trained}, and uptake saturates in the problem"
         if "uptake" in maps and not isinstance(image.uptake, MichaelisMenten):
             yield f"{trained}; give the {WANTED}"
@@ -139,7 +139,7 @@ def _differences(config: Config, medium: Medium) -> Iterator[str]:
             low, high = float(np.min(here)), float(np.max(here))
             span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
             scaled = ""
-            if name == "step" and medium.is_homogeneous:
+            if name == "step" and medium.has_homogeneous_sides:
                 scaled = (
                     f" (a problem with the step {own:g} and {(own / low) ** 2:g} times the "
                     "diffusivity has the same field, and so has one whose diffusivity, decay, "

@@ -62,7 +62,7 @@ def predicted_fields(
         reach: Any = xp.square(inputs["diffusion_length"] / medium.step)[..., None, None, None]
     else:
         reach = (medium.diffusion_length / medium.step) ** 2
-    maximum = balanced_maximum(inputs["source_images"], fields, reach, medium.boundaries, xp)
+    maximum = balanced_maximum(inputs["source_images"], fields, reach, medium.side_kinds, xp)
     return fields * (maximum * scale)
 
 

@@ -73,7 +73,7 @@ def _outside_family(config: Config, points: NDArray[np.float32]) -> Iterator[str
 
 def _outside_values(config: Config, images: NDArray[np.float32]) -> Iterator[str]:
     """Values beyond the trained range, where sides keep fields from being scaled."""
-    if config.physics.medium.is_homogeneous:
+    if config.physics.medium.has_homogeneous_sides:
         return
     # all discs may be on one node
     most = max(config.data.sources) if config.data.placement.overlap else 1

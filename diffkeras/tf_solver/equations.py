@@ -57,7 +57,7 @@ class LatticeEquations:
             parts.append(supplied / medium.unit)
         rate = 1 / (medium.step * medium.step * medium.unit)
         rates = [part * rate for part in diffusivities]
-        self._all = equations_of(rates, decay, medium.boundaries, ones)
+        self._all = equations_of(rates, decay, medium.side_kinds, ones)
         self._levels: list[Level] = []
         self.saturates = "uptake" in media
         if self.saturates:

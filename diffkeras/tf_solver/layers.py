@@ -66,7 +66,10 @@ class CertifiedField(keras.layers.Layer):
         self.sources, self.precision = sources, precision
         medium = Medium(**medium) if isinstance(medium, dict) else medium
         self.solver = TensorSolver(lattice, medium, precision)
-        for check in (self.solver.medium.require_uniform, self.solver.medium.require_homogeneous):
+        for check in (
+            self.solver.medium.require_uniform,
+            self.solver.medium.require_homogeneous_sides,
+        ):
             check("CertifiedField")  # as JSON holds no other
         check_sources(sources, self.solver.medium)
 

@@ -41,7 +41,7 @@ class TensorNewtonRun(TensorRun):
     def __init__(
         self, lattice: tuple[int, int], medium: Medium, problem: ProblemTensors, steps: LinearSteps
     ) -> None:
-        self.nodes = FixedNodes(problem, medium.boundaries)
+        self.nodes = FixedNodes(problem, medium.side_kinds)
         self._steps, self._equations = steps, LatticeEquations(lattice, medium, problem)
         self._equations.levels(0.0)  # outside of loops, which share them
         self._enclosure = TensorEnclosure(self._equations, self.nodes, steps)

@@ -47,7 +47,7 @@ class TensorOperator:
         self.medium, self._normalised = medium, medium.normalised()
         self.decay = float(self._normalised.decay)
         self.dtype = tf.as_dtype(precision)
-        boundaries = medium.names_of_axes("the solver in TensorFlow")
+        boundaries = medium.boundary_names("the solver in TensorFlow")
         self.axes = tuple(Axis(n, b) for n, b in zip(lattice, boundaries, strict=True))
         step = self._normalised.step
         self.couplings = [float(part) / step**2 for part in self._normalised.diffusivities]

@@ -168,7 +168,7 @@ def proof_functions(
 
 def write_solver(path: Path, solver: "TensorSolver", sources: SourceMeaning) -> None:
     """Write the SavedModel of a solver, as its `export` describes it."""
-    for check in (solver.medium.require_uniform, solver.medium.names_of_axes):
+    for check in (solver.medium.require_uniform, solver.medium.boundary_names):
         check("an exported solver")
     check_sources(sources, solver.medium)
     check_replaceable(path, SAVED_MODEL)

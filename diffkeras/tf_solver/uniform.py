@@ -49,7 +49,7 @@ class UniformRun(TensorRun):
         self._operator, self._problem = operator, problem
         self._decays = problem.media.get("decay")
         self._singular = operator.deflated and operator.decay == 0 and self._decays is None
-        self.nodes = FixedNodes(problem, operator.medium.boundaries)
+        self.nodes = FixedNodes(problem, operator.medium.side_kinds)
         self._equations = LatticeEquations(operator.lattice, operator.medium, problem)
         self.produces = self._equations.production is not None
         self._inverse_norm = tf.where(

@@ -179,7 +179,9 @@ def _problems(surrogate: Surrogate, lattice: tuple[int, int]) -> Problem:
         sides = "×".join(map(str, config.physics.lattice))
         raise ExportError(f"the family of this surrogate has the lattice {sides}, and no other")
     # of values beyond those of the training, where images are scaled
-    larger = ("source_image", *CONCENTRATIONS) if config.physics.medium.is_homogeneous else ()
+    larger = (
+        ("source_image", *CONCENTRATIONS) if config.physics.medium.has_homogeneous_sides else ()
+    )
     try:
         for count in sorted({min(counts), max(counts)}):
             recipe = replace(kind.recipe(count), lattice=lattice)

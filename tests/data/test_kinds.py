@@ -152,7 +152,7 @@ def test_streams_and_validation_without_a_dataset_have_the_same_examples(
     for k in range(8):
         example = recipe_of(stream, (1, 2)[k % 2]).example("stream", k)
         # as in predictions: only overlapping discs have a largest value other than 1
-        scale = example.source_image.max() if stream.physics.medium.is_homogeneous else 1.0
+        scale = example.source_image.max() if stream.physics.medium.has_homogeneous_sides else 1.0
         np.testing.assert_array_equal(x[k, ..., 0], example.source_image / scale)
         np.testing.assert_array_equal(target.source_image[k], example.source_image / scale)
         scale = 1.0 if stream.data.divide_by_maximum else scale

@@ -95,7 +95,7 @@ def sine_mode(
 
     Source: separation of variables.
     """
-    end, sides = Medium(boundary=boundary).boundaries
+    end, sides = Medium(boundary=boundary).side_kinds
     wave_number = {"absorbing": np.pi, "reflecting": np.pi, "periodic": 2 * np.pi}[sides] / width
     k = math.hypot(wave_number, 1 / diffusion_length)
     across = _wave(sides)(wave_number * np.asarray(x, dtype=np.float64))
@@ -128,7 +128,7 @@ def lattice_sine_mode(
         diffusion_length: l_D [length]; may be infinite.
         boundary: of the end and of the sides, a pair where they differ.
     """
-    end, sides = Medium(boundary=boundary).boundaries
+    end, sides = Medium(boundary=boundary).side_kinds
     angle, first = {
         "absorbing": (np.pi / (columns + 1), 1.0),
         "reflecting": (np.pi / columns, 0.5),

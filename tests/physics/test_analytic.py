@@ -257,7 +257,7 @@ def test_a_mode_that_is_produced_is_exact_in_space(boundary):
     lattice, step, decay = (7, 10, 9), 0.5, 0.3
     medium = Medium((1.0, 0.4, 2.0), decay, step, boundary)
     mode, eigenvalue = np.ones(()), decay
-    for nodes, name, rate in zip(lattice, medium.boundaries, medium.diffusivities, strict=True):
+    for nodes, name, rate in zip(lattice, medium.side_kinds, medium.diffusivities, strict=True):
         i = np.arange(nodes)
         wave = {
             "absorbing": (np.sin(2 * np.pi * (i + 1) / (nodes + 1)), 2 * np.pi / (nodes + 1)),

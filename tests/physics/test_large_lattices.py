@@ -50,7 +50,7 @@ def draw(seed: int, most: int) -> Case:
 def inverse_norm(case: Case) -> float:
     """At least ‖A⁻¹‖∞ of the free nodes, from the barriers 1/γ and parabolas, or infinite."""
     barriers = [1 / case.medium.decay if case.medium.decay else math.inf]
-    for nodes, boundary in zip(case.image.shape, case.medium.boundaries, strict=True):
+    for nodes, boundary in zip(case.image.shape, case.medium.side_kinds, strict=True):
         if boundary == "absorbing":
             barriers.append((nodes + 1) ** 2 / 8)
     return min(barriers)

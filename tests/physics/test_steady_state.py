@@ -31,7 +31,7 @@ def test_the_field_solves_the_problem(problem):
 
 
 def test_mirrored_and_transposed_sources_give_such_a_field(problem):
-    field, medium, sides = problem.solution.field, problem.medium, problem.medium.boundaries
+    field, medium, sides = problem.solution.field, problem.medium, problem.medium.side_kinds
     swapped = replace(medium, diffusivity=medium.diffusivities[::-1], boundary=sides[::-1])
     along, across = ((names[::-1] if isinstance(names, tuple) else names) for names in sides)
     for turn, turned in (

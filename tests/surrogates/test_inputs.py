@@ -94,7 +94,7 @@ def test_the_image_of_a_production_is_the_production_over_the_decay(configs):
     problem = Problem(production=0.05 * np.float32(IMAGE), medium=config.physics.medium)
     decays = np.full(IMAGE.shape, config.physics.medium.decay)  # the same numbers in an array
     everywhere = Problem(
-        production=problem.production, medium=config.physics.medium.similar(decays)
+        production=problem.production, medium=config.physics.medium.with_unchecked_decay(decays)
     )
     for one in (problem, everywhere):
         found = inputs_of_problem(config, one)["source_images"][0, ..., 0]

@@ -152,7 +152,7 @@ def of_predictions(
         medium = config.physics.medium
         reach = (medium.diffusion_length / medium.step) ** 2
         images = batch.images[..., None]
-        maxima = balanced_maximum(images, fields[..., None], reach, medium.boundaries)
+        maxima = balanced_maximum(images, fields[..., None], reach, medium.side_kinds)
         return fields * maxima[..., 0]
 
     method = Method(name, compute, together=True, timed=False)

@@ -15,7 +15,7 @@ from keras import ops
 from diffkeras.physics.arguments import check_choice, check_positive
 from diffkeras.physics.problem.given_sides import GivenSide, plain_sides, side_of
 from diffkeras.physics.problem.maps import MAPS
-from diffkeras.physics.problem.sides import BOUNDARIES, AxisSides, both_sides, homogeneous
+from diffkeras.physics.problem.sides import BOUNDARIES, AxisSides, both_sides, kinds_of
 from diffkeras.physics.problem.uptake import michaelis_menten_rate, michaelis_menten_slope
 from diffkeras.representation.network_input import maps_of_channels
 
@@ -219,7 +219,7 @@ class LatticeOperator:
             decay = self.uniform_decay(network_input) * ones
         for of_side, _ in given_terms(self.boundaries, [diffusivity] * 2, 1.0, ones):
             decay = decay + of_side
-        kinds = [homogeneous(sides) for sides in self.boundaries]
+        kinds = [kinds_of(sides) for sides in self.boundaries]
         return equations_of([diffusivity] * 2, decay, kinds, ones)
 
     def uniform_decay(self, network_input: Any) -> Any:

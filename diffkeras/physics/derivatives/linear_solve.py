@@ -77,7 +77,7 @@ def _by_transforms(
     tolerance: float,
 ) -> NDArray[np.float64]:
     medium, fixed = equations.problem.medium, equations.fixed
-    linear = Equations(Problem.of_parts(medium, values, fixed, right_side, None), equations)
+    linear = Equations(Problem.unchecked(medium, values, fixed, right_side, None), equations)
     if not linear.scale:
         return values.copy()
     solved = SOLVERS[cheapest(linear)].solve(linear, Options(tolerance))

@@ -113,7 +113,7 @@ class Linearisation:
 
     def _walls(self, axis: int) -> Iterator[Index]:
         """The nodes next to absorbing walls at the ends of an axis, whose row sum contains r."""
-        name = self.problem.medium.boundaries[axis]
+        name = self.problem.medium.side_kinds[axis]
         for end, side in zip((0, -1), both_sides(name), strict=True):
             if side == "absorbing":
                 yield (slice(None),) * axis + (end,)
@@ -194,7 +194,7 @@ class PullBack(Linearisation):
         """The same with the opposite sign, along an axis whose diffusivity is a number."""
         medium = self.problem.medium
         total = sum(float(adjoint @ field) for _, adjoint, field in self._differences(axis))
-        if medium.boundaries[axis] == "periodic":
+        if medium.side_kinds[axis] == "periodic":
             total += float(self._around(axis).sum())
         for index in self._walls(axis):
             total += float((self.adjoint[index] * self.field[index]).sum())
@@ -246,7 +246,7 @@ class PullBack(Linearisation):
     def _add_faces(self, axis: int, result: NDArray[np.float64]) -> None:
         """Add κ² (λ_i − λ_k)(u_i − u_k) of each face along an axis to both of its nodes."""
         coupling = self.equations.volumes.couplings[axis]
-        if self.problem.medium.boundaries[axis] == "periodic":
+        if self.problem.medium.side_kinds[axis] == "periodic":
             first, last = ((slice(None),) * axis + (end,) for end in (0, -1))
             faces = self._around(axis) * coupling[last] ** 2
             result[last] += faces

@@ -54,7 +54,7 @@ def adjoint_bound(
     if np.any(least):
         medium = replace(medium, decay=medium.decay + least / SLACK)
     values = np.zeros(equations.lattice)
-    upper = Problem.of_parts(medium, values, equations.fixed, source * (unit / size), None)
+    upper = Problem.unchecked(medium, values, equations.fixed, source * (unit / size), None)
     return bounds_of(values, Equations(upper, equations)).node_bound * (size * SLACK)
 
 

@@ -78,7 +78,7 @@ class Equations:
 
     Attributes:
         given_problem: the problem as it was given.
-        problem: the same without given numbers of sides (`Problem.homogeneous`).
+        problem: the same without given numbers of sides (`Problem.reduced`).
         values, fixed, free: its values, its fixed nodes and the others, on the lattice.
         is_linear: whether φ = 0.
         cache: what solvers of the ring have set up, by name.
@@ -106,7 +106,7 @@ class Equations:
             )
         keep_freed_memory()  # here, as all that takes much of it comes from equations
         self.given_problem = problem
-        self.problem = problem.homogeneous
+        self.problem = problem.reduced
         self.values, self.fixed, self.free = problem.values, problem.fixed, ~problem.fixed
         self.lattice = problem.lattice
         uptake = self.problem.uptake
@@ -119,7 +119,7 @@ class Equations:
         if like is not None and like.lattice == self.lattice:
             medium, other = self.problem.medium, like.problem.medium
             # on a periodic axis, the nodes at its ends are neighbours
-            if _same(problem.fixed, like.fixed) and medium.boundaries == other.boundaries:
+            if _same(problem.fixed, like.fixed) and medium.side_kinds == other.side_kinds:
                 self.ring = like.ring
                 if medium is other:
                     self.cache = like.cache
@@ -138,7 +138,7 @@ class Equations:
     @cached_property
     def ring(self) -> Ring:
         """The fixed nodes that have a free neighbour; no other value plays a part."""
-        return find_ring(self.fixed, self.problem.medium.boundaries)
+        return find_ring(self.fixed, self.problem.medium.side_kinds)
 
     @cached_property
     def ring_size(self) -> float:
@@ -361,7 +361,7 @@ def find_ring(fixed: NDArray[np.bool_ | np.integer], boundaries: tuple[AxisBound
 def same_diffusivity(one: Medium, other: Medium) -> bool:
     """Whether two media of one lattice have the same couplings: diffusivity, step and sides."""
     pairs = zip(one.diffusivities, other.diffusivities, strict=True)
-    steps = (one.step, one.boundaries) == (other.step, other.boundaries)
+    steps = (one.step, one.side_kinds) == (other.step, other.side_kinds)
     return steps and all(_same(*pair) for pair in pairs)
 
 

@@ -214,7 +214,7 @@ def finite_volumes(
     """
     row_sums = np.empty(lattice)
     row_sums[...] = medium.decay
-    for axis, (part, name) in enumerate(zip(medium.diffusivities, medium.boundaries, strict=True)):
+    for axis, (part, name) in enumerate(zip(medium.diffusivities, medium.side_kinds, strict=True)):
         diffusivity = np.moveaxis(np.broadcast_to(part, lattice), axis, 0)
         for edge, side in zip((0, -1), both_sides(name), strict=True):
             if side == "absorbing":
@@ -233,7 +233,7 @@ def _coupling(lattice: tuple[int, ...], medium: Medium, axis: int) -> NDArray[np
     """The harmonic means of D/h² of the nodes and the next ones along an axis."""
     after = len(lattice) - 1 - axis
     inner, last = _along(slice(None, -1), after), _along(slice(-1, None), after)
-    is_periodic = medium.boundaries[axis] == "periodic"
+    is_periodic = medium.side_kinds[axis] == "periodic"
     rate = np.asarray(medium.diffusivities[axis])
     if medium.step != 1:
         rate = rate / medium.step**2

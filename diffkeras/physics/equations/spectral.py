@@ -51,7 +51,7 @@ class SpectralOperator:
         self.lattice = lattice
         self.medium = medium
         self.decay = float(medium.decay)
-        self.axes = lattice_axes(lattice, medium.boundaries)
+        self.axes = lattice_axes(lattice, medium.side_kinds)
         self.closed = all(axis.singular for axis in self.axes)
         self.singular = self.closed and self.decay == 0
         slow = self.decay < DEFLATED * self.constant_eigenvalue

@@ -53,7 +53,7 @@ class SharedOperator:
 
         `SharedEquations` if no diffusivity differs, and otherwise those that share the ring only.
         """
-        if same_diffusivity(problem.homogeneous.medium, self.equations.problem.medium):
+        if same_diffusivity(problem.reduced.medium, self.equations.problem.medium):
             return SharedEquations(problem, self)
         return Equations(problem, self.equations)
 
@@ -132,7 +132,7 @@ class SharedEquations(Equations):
         parts = {name: part for name, part in self._uptake.parts.items() if np.ndim(part)}
         for name, part in parts.items():
             parts[name] = part.ravel() if self.nodes is None else part.take(self.nodes)
-        return self._uptake.similar(parts)
+        return self._uptake.with_unchecked_parts(parts)
 
     def of(self, field: NDArray) -> NDArray:
         """See `Equations`."""

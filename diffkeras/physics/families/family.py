@@ -13,7 +13,7 @@ from diffkeras.physics.arguments import check_choice, check_whole, real_array
 from diffkeras.physics.families.draws import METHODS, MOST_DRAWN, in_ranges, unit_points
 from diffkeras.physics.families.parameters import parameters_of
 from diffkeras.physics.families.scaling import Scaling
-from diffkeras.physics.problem.parts import parts_of, similar_problem, with_parts
+from diffkeras.physics.problem.parts import parts_of, with_parts, with_unchecked_parts
 from diffkeras.physics.problem.problem import Problem
 
 SAME = 1e-6  # relative difference of parts up to which a problem is one of the family
@@ -177,7 +177,7 @@ class Family:
         given, known = parts_of(problem), self._known_parts
         if not np.array_equal(problem.fixed, own.fixed):
             raise PhysicsError("the problem has other fixed nodes than this family")
-        if problem.medium.boundaries != own.medium.boundaries or given.keys() != known.keys():
+        if problem.medium.side_kinds != own.medium.side_kinds or given.keys() != known.keys():
             raise PhysicsError("the problem has other sides, or another uptake, than this family")
         values = np.empty(len(self.parameters))
         for number, parameter in enumerate(self.parameters):
@@ -203,7 +203,7 @@ class Family:
         """The problem of a point (p,) in the ranges, without checking it again."""
         if not self._contains(values).all():
             return self.problem_at(values, extrapolate=True)
-        return similar_problem(self.problem, self._parts(values))
+        return with_unchecked_parts(self.problem, self._parts(values))
 
     def draw(self, count: int, seed: int, method: str = "sobol") -> NDArray[np.float64]:
         """Points that fill the ranges evenly, (count, p).
@@ -283,7 +283,7 @@ class Family:
         """A hash of the problem, the regions and the ranges."""
         digest = hashlib.sha256()
         medium = self.problem.medium
-        digest.update(repr((self.problem.lattice, medium.boundaries, self.names)).encode())
+        digest.update(repr((self.problem.lattice, medium.side_kinds, self.names)).encode())
         digest.update(repr(type(self.problem.uptake)).encode())
         for name, part in parts_of(self.problem).items():
             digest.update(name.encode() + np.asarray(part, np.float64).tobytes())

@@ -67,7 +67,7 @@ class Scaling(NamedTuple):
 def _scale(problem: Problem, parameters: tuple[Parameter, ...]) -> int | None:
     """The number of the only parameter that fields are in proportion to, if there is one."""
     numbers = [n for n, parameter in enumerate(parameters) if parameter.part == "values"]
-    produces = problem.homogeneous.production is not None or any(
+    produces = problem.reduced.production is not None or any(
         p.part == "production" or p.part.startswith("boundary.") for p in parameters
     )
     if len(numbers) != 1 or produces or not parameters[numbers[0]].is_logarithmic:

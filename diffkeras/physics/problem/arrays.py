@@ -20,6 +20,7 @@ from diffkeras.physics.arguments import (
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import Sources
 
+NAMES = ("the source image", "the fixed mask", "the production")  # in errors
 NEGLIGIBLE_NET_SHARE = 1e-12  # of the sum of all |productions|
 
 
@@ -71,25 +72,24 @@ class Arrays(NamedTuple):
 
     def images(self) -> "Iterator[Arrays]":
         """The arrays of each image of a batch; single arrays belong to all."""
-        arrays = {
-            "the source image": self.source_image,
-            "the fixed mask": self.fixed,
-            "the production": self.production,
-        }
-        arrays = {n: None if v is None else real_array(n, v) for n, v in arrays.items()}
-        in_batch = _axes(arrays["the source image"]) > self.dimensions
-        leading = "the source image" if in_batch else "the production"
-        shape: tuple[int, ...] = np.shape(arrays[leading])
-        batch = f"the batch of {leading.removeprefix('the ')}s"
+        arrays = [
+            None if array is None else real_array(name, array)
+            for name, array in zip(NAMES, self[:3], strict=True)
+        ]
+        source_image, _, production = arrays
+        in_batch = _axes(source_image) > self.dimensions
+        leading: Any = source_image if in_batch else production
+        shape = np.shape(leading)
+        batch = f"the batch of {'source images' if in_batch else 'productions'}"
         if shape[0] == 0:
             raise PhysicsError(f"{batch} has shape {shape}; it needs at least one image")
-        for name, array in arrays.items():
+        for name, array in zip(NAMES, arrays, strict=True):
             if array is not None and array.shape not in (shape, shape[1:]):
                 raise PhysicsError(f"{name} has shape {array.shape}, {batch} {shape}")
         for number in range(shape[0]):
             each = [
                 array if array is None or array.ndim == self.dimensions else array[number]
-                for array in arrays.values()
+                for array in arrays
             ]
             yield Arrays(each[0], each[1], each[2], self.dimensions)
 

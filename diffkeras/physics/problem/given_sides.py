@@ -39,7 +39,7 @@ class GivenSide(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
             object.__setattr__(self, name, self._check(name, value))
 
     @classmethod
-    def numbers(cls) -> tuple[str, ...]:
+    def names_of_numbers(cls) -> tuple[str, ...]:
         """The names of the numbers, in their order."""
         # all subclasses are dataclasses
         return tuple(field.name for field in fields(cls))  # type: ignore[arg-type]
@@ -47,7 +47,7 @@ class GivenSide(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     @property
     def parts(self) -> dict[str, Any]:
         """The numbers by name, each a number or an array of the side's shape."""
-        return {name: getattr(self, name) for name in self.numbers()}
+        return {name: getattr(self, name) for name in self.names_of_numbers()}
 
     def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
         """What the side adds to the decay [1/time] and the production of the nodes next to it.
@@ -225,7 +225,7 @@ class Robin(GivenSide):
 
 # the kinds of sides with given numbers, by their names, and by those of the numbers
 KINDS: dict[str, type[GivenSide]] = {kind.name: kind for kind in (FixedValue, FixedFlux, Robin)}
-GIVEN = {frozenset(kind.numbers()): kind for kind in KINDS.values()}
+GIVEN = {frozenset(kind.names_of_numbers()): kind for kind in KINDS.values()}
 
 
 def side_of(numbers: Mapping[str, Any]) -> GivenSide:

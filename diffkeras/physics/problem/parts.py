@@ -64,7 +64,7 @@ def _all_equal(values: list[Any]) -> bool:
 
 
 def parts_of_image(problem: Problem) -> dict[str, Any]:
-    """Those of one image, where a production that is not given is a view of one 0."""
+    """The parts of one image; a missing production is a read-only array of 0."""
     medium, uptake = problem.medium, problem.uptake
     parts: dict[str, Any] = {
         "values": problem.values,
@@ -172,7 +172,7 @@ def _image_with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Probl
     return Problem(values, fixed=problem.fixed, production=production, uptake=uptake, medium=medium)
 
 
-def similar_problem(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
+def with_unchecked_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
     """What `with_parts` gives for one image, without its checks: the parts must be valid.
 
     Args:
@@ -182,10 +182,10 @@ def similar_problem(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem
     others = {name: part for name, part in parts.items() if name != "decay"}
     medium, values, production, uptake = _changed(problem, others)
     if "decay" in parts:
-        medium = medium.similar(_plain("decay", parts["decay"]))
+        medium = medium.with_unchecked_decay(_plain("decay", parts["decay"]))
     if uptake is not None:
-        uptake = uptake.similar(_numbers_of_uptake(parts))
-    return Problem.of_parts(medium, values, problem.fixed, production, uptake)
+        uptake = uptake.with_unchecked_parts(_numbers_of_uptake(parts))
+    return Problem.unchecked(medium, values, problem.fixed, production, uptake)
 
 
 def _changed(

@@ -33,7 +33,7 @@ from diffkeras.physics.problem.uptake import (
 from diffkeras.physics.short_repr import ShortRepr
 
 LARGEST_FIELD = LARGEST / SLOWEST  # of the largest production with the slowest decay
-PARTS = ("medium", "values", "fixed", "production", "uptake")
+ATTRIBUTES = ("medium", "values", "fixed", "production", "uptake")
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -136,7 +136,7 @@ class Problem(ShortRepr):
         return made
 
     @classmethod
-    def of_parts(
+    def unchecked(
         cls,
         medium: Medium,
         values: NDArray[np.float64],
@@ -144,9 +144,12 @@ class Problem(ShortRepr):
         production: NDArray[np.float64] | None,
         uptake: SaturatingUptake | None,
     ) -> "Problem":
-        """One image of parts that are checked already."""
+        """One image of attributes that are checked already.
+
+        Arrays are not copied, and can't be changed any more.
+        """
         made = object.__new__(Problem)
-        for name, part in zip(PARTS, (medium, values, fixed, production, uptake), strict=True):
+        for name, part in zip(ATTRIBUTES, (medium, values, fixed, production, uptake), strict=True):
             if isinstance(part, np.ndarray):
                 part.setflags(write=False)
             object.__setattr__(made, name, part)
@@ -154,7 +157,7 @@ class Problem(ShortRepr):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Without what was computed from the parts."""
-        return Problem.of_parts, tuple(getattr(self, name) for name in PARTS)
+        return Problem.unchecked, tuple(getattr(self, name) for name in ATTRIBUTES)
 
     @property
     def is_batch(self) -> bool:
@@ -205,20 +208,20 @@ class Problem(ShortRepr):
         return np.where(self.fixed, self.values, field)
 
     @property
-    def homogeneous(self) -> "Problem":
+    def reduced(self) -> "Problem":
         """The same without given numbers of sides and without terms that are 0 on all free nodes.
 
         Sides add to its production and decay (`problem.side_terms`). It has the same field, and
         is what the solvers see.
         """
-        other = self._homogeneous
+        other = self._reduced
         return self if other is None else other
 
     @cached_property
-    def _homogeneous(self) -> "Problem | None":
-        """That, if it is another one: a problem that held itself would stay in memory for long."""
+    def _reduced(self) -> "Problem | None":
+        """`reduced`, or None if that is this problem, which would keep itself in memory."""
         medium, production = self.medium, self.production
-        if not medium.is_homogeneous:
+        if not medium.has_homogeneous_sides:
             medium, production = without_sides(medium, production, self.lattice)
         if production is not None:
             if production[self.fixed].any():
@@ -231,12 +234,12 @@ class Problem(ShortRepr):
         is_same = medium is self.medium and production is self.production
         if is_same and uptake is self.uptake:
             return None
-        return Problem.of_parts(medium, self.values, self.fixed, production, uptake)
+        return Problem.unchecked(medium, self.values, self.fixed, production, uptake)
 
     @cached_property
     def is_uniform(self) -> bool:
         """Whether transforms solve it, which need a uniform medium without saturating uptake."""
-        return self.homogeneous.medium.is_uniform and self.homogeneous.uptake is None
+        return self.reduced.medium.is_uniform and self.reduced.uptake is None
 
 
 class BatchProblem(Problem):
@@ -287,9 +290,9 @@ class BatchProblem(Problem):
         return self._common("uptake")
 
     @property
-    def homogeneous(self) -> Problem:
+    def reduced(self) -> Problem:
         """See `Problem`, of each image."""
-        return Problem.batch([image.homogeneous for image in self.images])
+        return Problem.batch([image.reduced for image in self.images])
 
     @cached_property
     def is_uniform(self) -> bool:
@@ -328,14 +331,14 @@ def _checked(arrays: Arrays, medium: Medium, uptake: SaturatingUptake | None) ->
     production = checked_production(arrays.production, fixed)
     if uptake is not None:
         check_uptake(uptake, fixed, medium)
-    problem = Problem.of_parts(medium, values, fixed, production, uptake)
-    plain = problem.homogeneous
-    check_production_size(plain.production, plain.medium)
-    if plain.medium.is_closed and not np.any(plain.medium.decay) and not fixed.any():
-        if plain.uptake is not None:
-            check_capacity(plain.uptake, plain.production, values.shape)
+    problem = Problem.unchecked(medium, values, fixed, production, uptake)
+    reduced = problem.reduced
+    check_production_size(reduced.production, reduced.medium)
+    if reduced.medium.is_closed and not np.any(reduced.medium.decay) and not fixed.any():
+        if reduced.uptake is not None:
+            check_capacity(reduced.uptake, reduced.production, values.shape)
         else:
-            check_balance(plain.production)
+            check_balance(reduced.production)
     return problem
 
 

@@ -30,7 +30,7 @@ def without_sides(
         PhysicsError: an array of another shape than its side, numbers that underflow, or a decay
             that is out of range with those of sides.
     """
-    if medium.is_homogeneous:
+    if medium.has_homogeneous_sides:
         return medium, production
     decays, productions, draining = np.zeros(lattice), np.zeros(lattice), []
     for axis, end, side in _given_sides(medium):
@@ -53,7 +53,7 @@ def without_sides(
         draining += [name] * bool(np.any(added[0]))
     if production is not None:
         productions += production
-    medium = replace(medium, boundary=medium.boundaries)
+    medium = replace(medium, boundary=medium.side_kinds)
     if draining:
         try:
             medium = replace(medium, decay=medium.decay + decays)

@@ -86,7 +86,7 @@ def _check_names(
 ) -> list[str]:
     """All sides of the axes; an error if one of the names is none of them.
 
-    `others` is whether the error speaks of those in three dimensions.
+    `others` is whether the error names those in three dimensions, too.
     """
     known = [name for pair in axes for name in pair]
     for name in names:
@@ -166,7 +166,7 @@ def smallest_given(sides: Sequence[AxisSides]) -> float:
     return min([0.0, *(float(np.min(part)) for part in numbers)])
 
 
-def homogeneous(sides: AxisSides) -> AxisBoundary:
+def kinds_of(sides: AxisSides) -> AxisBoundary:
     """The boundary of an axis for fields without given values and fluxes."""
     low, high = (
         side.kind if isinstance(side, GivenSide) else side

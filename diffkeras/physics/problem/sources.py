@@ -65,7 +65,9 @@ class Sources(ShortRepr, ExplainedKeywords):
     }
 
     def __post_init__(self) -> None:
-        if not all(isinstance(array, np.ndarray) for array in self.arrays().values()):
+        if not all(
+            isinstance(array, np.ndarray) for array in (*self.arrays().values(), *self.centres)
+        ):
             raise PhysicsError("Sources hold arrays that are checked: make them by from_lists")
 
     @classmethod

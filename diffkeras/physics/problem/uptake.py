@@ -12,7 +12,7 @@ import copy
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -54,8 +54,11 @@ class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         """Its numbers by name, each a number or an array of the lattice's shape."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]  # every kind is a dataclass
 
-    def similar(self, parts: Mapping[str, Any]) -> Self:
-        """The same law with other numbers, which are known to be in their ranges."""
+    def with_unchecked_parts(self, parts: Mapping[str, Any]) -> Self:
+        """The same law with other numbers, which are known to be in their ranges.
+
+        Arrays are not copied, and can't be changed any more.
+        """
         other = copy.copy(self)
         for name, part in parts.items():
             if isinstance(part, np.ndarray):
@@ -307,7 +310,7 @@ def medium_with_uptake(
                 f"the uptake has shape {np.shape(rate)}, the {what} {other}; give a number or an "
                 "array of that shape"
             )
-    return medium.with_decay(medium.decay + rate), None
+    return replace(medium, decay=medium.decay + rate), None
 
 
 def largest_capacity(uptake: SaturatingUptake, fixed: NDArray[np.bool_]) -> float:

@@ -143,13 +143,13 @@ class Window:
         cut = tuple(nodes > WINDOW_SIDE for nodes in whole)
         wraps = tuple(
             is_cut and name == "periodic"
-            for is_cut, name in zip(cut, medium.boundaries, strict=True)
+            for is_cut, name in zip(cut, medium.side_kinds, strict=True)
         )
         if not any(cut):
             return cls(operator, whole, wraps)
         boundaries = tuple(
             "absorbing" if wrap else name
-            for wrap, name in zip(wraps, medium.boundaries, strict=True)
+            for wrap, name in zip(wraps, medium.side_kinds, strict=True)
         )
         sides = tuple(min(nodes, WINDOW_SIDE) for nodes in whole)
         window = Medium(medium.diffusivity, medium.decay, medium.step, boundaries)

@@ -76,7 +76,7 @@ def check_method(method: str, problem: Problem) -> None:
     if method == "auto" or not SOLVERS[method].needs_uniform or problem.is_uniform:
         return
     lacking = "a linear problem, and uptake saturates here"
-    if not problem.homogeneous.medium.is_uniform:
+    if not problem.reduced.medium.is_uniform:
         lacking = (
             "a uniform medium, and diffusivity, decay or uptake vary over the lattice here, or "
             "a side is a Robin side"

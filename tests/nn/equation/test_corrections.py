@@ -27,7 +27,7 @@ IMAGE = np.zeros(LATTICE)
 IMAGE[(ROWS - 6) ** 2 + (COLUMNS - 1) ** 2 <= 9] = 1.0
 IMAGE[(ROWS - 12) ** 2 + (COLUMNS - 14) ** 2 <= 9] = 0.4
 FREE = IMAGE == 0
-RING = find_ring(~FREE, MEDIUM.boundaries)
+RING = find_ring(~FREE, MEDIUM.side_kinds)
 GREEN = np.tril(EXACT.green_matrix(RING.nodes))
 GREEN += np.tril(GREEN, -1).T
 

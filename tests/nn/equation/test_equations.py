@@ -59,7 +59,7 @@ def test_sides_with_values_fluxes_and_exchange_are_those_of_physics(names):
     released = varying.get("production", np.zeros((*LATTICE, 1)))[..., 0]
     sides = ((FixedValue(0.7), FixedFlux(-0.3)), (Robin(0.8, 1.5), FixedValue(-2.0)))
     medium = Medium(**{"diffusivity": D0, **parts}, step=STEP, boundary=sides)
-    problem = Problem(np.zeros(LATTICE), medium=medium, production=released).homogeneous
+    problem = Problem(np.zeros(LATTICE), medium=medium, production=released).reduced
     exact = finite_volumes(LATTICE, problem.medium)
     flux, exchange = -0.3 * STEP / D0, {"coefficient": 0.8 * STEP / D0, "value": 1.5}
     boundaries = [[{"value": 0.7}, {"flux": flux}], (exchange, {"value": -2})]

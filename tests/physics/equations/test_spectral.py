@@ -99,7 +99,7 @@ def test_the_green_matrix_is_the_inverse_matrix(medium, lattice):
 def test_the_ring_matrix_in_single_precision(medium):
     lattice = (30, 41, 3)[: medium.dimensions]
     operator = SpectralOperator(lattice, medium)
-    ring = find_ring(np.random.default_rng(4).random(lattice) < 0.1, operator.medium.boundaries)
+    ring = find_ring(np.random.default_rng(4).random(lattice) < 0.1, operator.medium.side_kinds)
     green = green_matrix(operator, ring)
     lower = np.tril(operator.green_matrix(ring.nodes, np.float32))
     assert lower.dtype == np.float32

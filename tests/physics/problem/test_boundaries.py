@@ -26,7 +26,7 @@ IMAGE = np.pad([[1.0]], ((2, 2), (3, 3)))
 def test_sides_by_name_are_the_pairs_of_axes():
     medium = Medium(boundary=SIDES)
     assert medium == Medium(boundary=(("dirichlet", "no-flux"), "periodic"))
-    assert medium.boundaries == medium.sides == (("absorbing", "reflecting"), "periodic")
+    assert medium.side_kinds == medium.sides == (("absorbing", "reflecting"), "periodic")
     assert Medium(boundary=dict.fromkeys(SIDES, "neumann")) == Medium(boundary="reflecting")
 
 
@@ -62,7 +62,7 @@ def test_given_values_and_fluxes_are_part_of_a_medium():
     assert hash(zeros[0]) == hash(zeros[1])
     assert medium != Medium(boundary={**sides, "top": FixedValue(1.0)})
     assert medium != Medium(boundary={**sides, "bottom": FixedValue(-0.5)})
-    assert medium.boundaries == (("absorbing", "reflecting"), "periodic")
+    assert medium.side_kinds == (("absorbing", "reflecting"), "periodic")
     assert "FixedFlux(flux=-0.5)" in repr(medium)
     assert not medium.is_closed
     assert Medium(boundary=FixedFlux(1.0)).is_closed
@@ -76,10 +76,10 @@ def test_in_three_dimensions_there_are_six_sides():
     values = np.arange(12.0).reshape(3, 4)
     medium = Medium(boundary={**SIDES, "front": FixedValue(values), "back": "reflecting"})
     mixed = ("absorbing", "reflecting")
-    assert medium.boundaries == (mixed, mixed, "periodic")
+    assert medium.side_kinds == (mixed, mixed, "periodic")
     production = np.zeros((2, 3, 4))
     production[0] = values
-    expected = solve(production=production, boundary=medium.boundaries).field
+    expected = solve(production=production, boundary=medium.side_kinds).field
     field = solve(np.zeros((2, 3, 4)), medium=medium).field
     np.testing.assert_allclose(field, expected, rtol=0, atol=1e-12)
 
@@ -156,9 +156,9 @@ def test_certificates_hold_beside_robin_sides():
 
 def test_sides_of_a_batch_are_those_of_its_images():
     batch = dk.Problem(production=np.ones((2, 8, 8)), boundary=FixedValue(1.0))
-    plain = batch.homogeneous
+    plain = batch.reduced
     assert (plain.is_batch, plain.shape) == (True, (2, 8, 8))
-    assert np.array_equal(plain.production[1], batch.images[1].homogeneous.production)
+    assert np.array_equal(plain.production[1], batch.images[1].reduced.production)
     assert batch.is_uniform
     assert not dk.Problem(np.ones((2, 8, 8)), diffusivity=1 + np.eye(8)).is_uniform
 
@@ -235,4 +235,4 @@ def test_what_takes_no_given_values_says_so():
     exact = solve_reference(sources.image(LATTICE, np.float64), **mixed)
     np.testing.assert_allclose(superpose(sources, LATTICE, **mixed), exact, rtol=0, atol=1e-12)
     with pytest.raises(PhysicsError, match="TensorFlow needs the same boundary at both sides"):
-        Medium(boundary=SIDES).names_of_axes("the solver in TensorFlow")
+        Medium(boundary=SIDES).boundary_names("the solver in TensorFlow")

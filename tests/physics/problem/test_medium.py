@@ -177,7 +177,7 @@ SIX = np.ones((3, 2, 2))
 def test_three_dimensions_are_asked_for_or_follow_from_one_value_for_each_axis(parts, dimensions):
     medium = Medium(**parts)
     assert medium.dimensions == medium.normalised().dimensions == dimensions
-    assert len(medium.diffusivities) == len(medium.boundaries) == dimensions
+    assert len(medium.diffusivities) == len(medium.side_kinds) == dimensions
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Sources: their nodes, and lists that are none."""
 
+import dataclasses
 import math
 import re
 
@@ -50,6 +51,12 @@ def test_impossible_source_lists_are_refused(lists, message):
         Sources.from_lists(*lists)
     with pytest.raises(PhysicsError, match="by from_lists"):
         Sources(*lists)
+
+
+def test_planes_are_checked_as_other_arrays_are():
+    sources = Sources.from_lists([3], [4], [1], [1.0])
+    with pytest.raises(PhysicsError, match="by from_lists"):
+        dataclasses.replace(sources, planes=[1])
 
 
 @pytest.mark.parametrize("dtype", [int, np.uint8, bool, complex])

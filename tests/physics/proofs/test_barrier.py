@@ -19,7 +19,7 @@ def dense(equations, slope):
 
 def problems():
     for seed in range(60):
-        problem = moderate_problem(seed).homogeneous
+        problem = moderate_problem(seed).reduced
         if not problem.fixed.all():
             yield seed, problem
 

@@ -23,7 +23,7 @@ def image():
 @pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
 def test_it_is_symmetric_positive_definite_and_near_the_inverse(image, boundary):
     operator = spectral_operator(LATTICE, Medium(decay=0.01, boundary=boundary, dimensions=3))
-    ring = find_ring(image != 0, operator.medium.boundaries)
+    ring = find_ring(image != 0, operator.medium.side_kinds)
     blocks = preconditioner._blocks(ring, LATTICE, *preconditioner.SURFACES)
     assert sorted(np.concatenate(blocks)) == list(range(ring.size))
     inverse = BlockInverse(operator, ring, blocks)
@@ -39,7 +39,7 @@ def test_blocks_of_one_shape_share_their_inverse_unless_a_wall_is_near():
     for corner in ((5, 5, 5), (5, 18, 5), (18, 5, 18), (5, 5, 0)):
         image[tuple(slice(i, i + 3) for i in corner)] = 1.0
     operator = spectral_operator(LATTICE, Medium(dimensions=3))
-    ring = find_ring(image != 0, operator.medium.boundaries)
+    ring = find_ring(image != 0, operator.medium.side_kinds)
     blocks = preconditioner._blocks(ring, LATTICE, 26, 96)
     groups = BlockInverse(operator, ring, blocks)._groups
     assert sorted(len(group.nodes) for group in groups) == [1, 3]

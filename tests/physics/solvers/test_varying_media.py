@@ -44,7 +44,7 @@ def test_a_uniform_medium_gives_the_uniform_equations(problem):
         tuple(np.full(lattice, d) for d in medium.diffusivities),
         np.full(lattice, medium.decay),
         medium.step,
-        medium.boundaries,
+        medium.side_kinds,
     )
     volumes = finite_volumes(lattice, varying)
     matrix, right_hand_side = free_system(volumes, problem.image, problem.fixed)
