@@ -58,7 +58,7 @@ def own_conjugate_gradients(image: np.ndarray, medium: Medium) -> np.ndarray:
     """The field by the method of `solve`, without its proof."""
     equations = Equations(Problem(image, medium=medium))
     cycle, start = equations.cycle, np.where(equations.free, 0.0, image)
-    residual = -equations.of(start).astype(np.float32).ravel()
+    residual = -equations.residual(start).astype(np.float32).ravel()
     least = TOLERANCE * np.linalg.norm(residual)
     found = conjugate_gradients(
         cycle.matrix.dot, cycle, residual, lambda _, left: np.linalg.norm(left) <= least, 50

@@ -167,7 +167,7 @@ def _network(config: "Config") -> Iterator[str]:
             f"which the equation is linear, not {model.transform}; choose linear"
         )
     medium = config.kind.slowest_medium
-    if not config.kind.maps and SpectralOperator(physics.lattice, medium).deflated:
+    if not config.kind.maps and SpectralOperator(physics.lattice, medium).is_deflated:
         yield (
             "model.corrections: in single precision, transforms lose too many digits where no "
             f"boundary absorbs and the decay is as small as {float(medium.decay):g}; choose a "

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_lattice
-from diffkeras.physics.equations.equations import Ring, find_ring
+from diffkeras.physics.equations.ring import Ring, find_ring
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import Sources
-from diffkeras.physics.solvers.ring import DenseRing
+from diffkeras.physics.solvers.dense_ring import DenseRing
 from diffkeras.physics.solvers.ring_field import eliminate_constant
 from diffkeras.system.blas_threads import blas_threads
 
@@ -67,7 +67,7 @@ def superpose(
     """
     medium, lattice = _checked("superpose", sources, lattice, Medium.of(medium, parts))
     operator = spectral_operator(lattice, medium.normalised())
-    if operator.singular:
+    if operator.is_singular:
         raise PhysicsError(
             f"decay 0 with boundaries {medium.side_kinds}: the fields of single sources don't "
             "decay, so their sum means nothing; give a positive decay or an absorbing boundary"
@@ -211,7 +211,7 @@ def _galerkin(
     chosen = pivots[:rank] - 1
     solved = scipy.linalg.cho_solve((factor[:rank, :rank], False), sides[chosen])
     of_values, of_ones = (basis[:, chosen] @ solved).T
-    if not operator.deflated:
+    if not operator.is_deflated:
         return of_values, 0.0
     densities, constant = eliminate_constant(operator, of_values, of_ones)
     return densities.astype(np.float64, copy=False), constant

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.physics.arguments import real_values
 from diffkeras.physics.derivatives.quantity import Quantity
-from diffkeras.physics.equations.equations import Equations, as_equations
+from diffkeras.physics.equations.equations import Equations, problem_and_equations
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
@@ -122,7 +122,7 @@ def certify(
         >>> certificate.corrected.error_bound < certificate.error_bound
         True
     """
-    problem, equations = as_equations(problem, keywords)
+    problem, equations = problem_and_equations(problem, keywords)
     rounded = read_only_copy(problem.check_field("field", field))
     roundings = _rounding(field, rounded)
     if not problem.is_batch:

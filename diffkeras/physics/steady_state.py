@@ -16,7 +16,7 @@ from diffkeras.physics.arguments import (
     largest,
 )
 from diffkeras.physics.batch import solve_batch
-from diffkeras.physics.equations.equations import Equations, as_equations
+from diffkeras.physics.equations.equations import Equations, problem_and_equations
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
@@ -90,7 +90,7 @@ def solve(
     """
     processes, threads = check_count("processes", processes), check_count("threads", threads)
     tolerance = check_relative_tolerance(tolerance)
-    problem, given = as_equations(problem, keywords)
+    problem, given = problem_and_equations(problem, keywords)
     for image in problem.images:
         check_method(method, image)
     start = None

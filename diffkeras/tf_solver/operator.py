@@ -59,7 +59,9 @@ class TensorOperator:
         self._curvature: Any = curvature.astype(precision)  # infinite where there is no mode
         second = np.sort(curvature, axis=None)[1]
         self._smallest = float(second) if np.isfinite(second) else 1.0
-        self.deflated = all(axis.singular for axis in self.axes) and self.decay < self._smallest
+        self.is_deflated = (
+            all(axis.is_singular for axis in self.axes) and self.decay < self._smallest
+        )
 
     def with_shared_arrays(self) -> tuple["TensorOperator", list[tf.Tensor]]:
         """A copy whose graphs share its arrays, and these; a SavedModel has to track them."""
@@ -72,7 +74,7 @@ class TensorOperator:
     def _table(self) -> Any:
         # a larger table of unfolded offsets would save operations but not fit into the cache
         operator = SpectralOperator(self.lattice, self._normalised)
-        table = operator.make_green_table(self._smallest if self.deflated else None)
+        table = operator.make_green_table(self._smallest if self.is_deflated else None)
         return table[None].astype(self.dtype.as_numpy_dtype)
 
     def _tables_of(self, decays: tf.Tensor) -> tf.Tensor:
@@ -82,10 +84,10 @@ class TensorOperator:
         """
         (rows, along), (columns, across) = map(_even_modes, self.axes)
         curvature = self.couplings[0] * along[:, None] + self.couplings[1] * across
-        if not all(axis.singular for axis in self.axes):
+        if not all(axis.is_singular for axis in self.axes):
             curvature[0, 0] = 1.0  # of a mode that the images cancel
         eigenvalues = curvature + tf.reshape(tf.cast(decays, tf.float64), (-1, 1, 1))
-        if self.deflated:
+        if self.is_deflated:
             eigenvalues = tf.maximum(eigenvalues, self._smallest)
         tables = tf.matmul(rows, tf.matmul(1 / eigenvalues, columns, transpose_b=True))
         return tf.cast(tables, self.dtype)
@@ -126,7 +128,7 @@ class TensorOperator:
     def _invert(self, folded: tf.Tensor, decays: tf.Tensor | None) -> tf.Tensor:
         """The deflated operator's inverse, applied to quadrants (batch, 2, 2, h, h)."""
         eigenvalues = self._curvature + tf.reshape(self._in_precision(decays), (-1, 1, 1, 1, 1))
-        if self.deflated:
+        if self.is_deflated:
             # only the constant mode has a smaller eigenvalue
             eigenvalues = tf.maximum(eigenvalues, self._smallest)
         rows, columns = map(tf.convert_to_tensor, self._bases)
@@ -206,6 +208,6 @@ def _even_modes(axis: Axis) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     mode = np.arange(axis.period // 2 + 1)
     waves = np.cos(2 * np.pi / axis.period * (mode[:, None] * mode % axis.period))
     twice = np.where((mode == 0) | (2 * mode == axis.period), 1.0, 2.0)  # k and period − k
-    if not axis.singular:
+    if not axis.is_singular:
         twice[0] = 0.0
     return waves * twice / axis.period, 4 * np.sin(np.pi / axis.period * mode) ** 2

@@ -70,7 +70,7 @@ class TensorRingSystem:
         self._places, self._size = rings.places, size
         self._lower = tf.linalg.cholesky(matrix)
         self._of_ones = None
-        if operator.deflated:
+        if operator.is_deflated:
             self._factor = operator.inverse_factor(decays)
             self._of_ones = self._solve(tf.cast(real, operator.dtype))
 
@@ -116,7 +116,7 @@ def direct_field(operator: TensorOperator, problem: ProblemTensors) -> tf.Tensor
     )
     if images is None:
         field = operator.inverse(production, decays)
-        if operator.deflated:
+        if operator.is_deflated:
             constants = operator.total(production) / operator.inverse_factor(decays)
             field += constants[:, None, None]
         return power * tf.cast(field, tf.float64)

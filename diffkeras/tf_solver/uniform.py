@@ -48,7 +48,7 @@ class UniformRun(TensorRun):
     def __init__(self, operator: TensorOperator, problem: ProblemTensors) -> None:
         self._operator, self._problem = operator, problem
         self._decays = problem.media.get("decay")
-        self._singular = operator.deflated and operator.decay == 0 and self._decays is None
+        self._singular = operator.is_deflated and operator.decay == 0 and self._decays is None
         self.nodes = FixedNodes(problem, operator.medium.side_kinds)
         self._equations = LatticeEquations(operator.lattice, operator.medium, problem)
         self.produces = self._equations.production is not None
@@ -112,7 +112,7 @@ class UniformRun(TensorRun):
     def _corrected(self, initial: tf.Tensor) -> tf.Tensor:
         """The corrected field f of an initial one û. Without a ring f doesn't depend on û."""
         field = tf.where(self.nodes.any_ring, self._plausible(initial), 0.0)
-        twice = self.produces or self._operator.deflated
+        twice = self.produces or self._operator.is_deflated
         for _ in range(2 if twice else 1):
             field = self._without_residual(self._centred(field))
         return self._centred(field) if self._singular else field
@@ -151,7 +151,7 @@ class UniformRun(TensorRun):
         the constant is that of the sum.
         """
         operator = self._operator
-        if not operator.deflated:
+        if not operator.is_deflated:
             return density, tf.zeros([], tf.float64)
         total = tf.reduce_sum(density, LATTICE, keepdims=True)
         ring = tf.cast(self.nodes.ring, tf.float64)
@@ -173,7 +173,7 @@ class UniformRun(TensorRun):
 
         Only where the operator is deflated: there the constant is the least certain part.
         """
-        if not self._operator.deflated:
+        if not self._operator.is_deflated:
             return field
         error = self.nodes.values - field
         most = tf.reduce_max(tf.where(self.nodes.ring, error, -np.inf), LATTICE, keepdims=True)
@@ -189,7 +189,7 @@ class UniformRun(TensorRun):
         axes = list(zip(operator.axes, operator.couplings, strict=True))
         shortest = min(axis.barrier_height / coupling for axis, coupling in axes)
         bound = tf.minimum(1 / self._decay, tf.constant(shortest, tf.float64))
-        if not operator.deflated:
+        if not operator.is_deflated:
             return bound
         longest = max((axis.nodes + 1) ** 2 / (8 * coupling) for axis, coupling in axes)
         return tf.where(bound > longest, tf.minimum(bound, self._barrier_of_ring()), bound)

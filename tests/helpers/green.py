@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.equations.equations import Ring
+from diffkeras.physics.equations.ring import Ring
 from diffkeras.physics.equations.spectral import SpectralOperator
 
 

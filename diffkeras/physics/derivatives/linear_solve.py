@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.finite_volumes import EXTENDED
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solvers.interface import Options
 from diffkeras.physics.solvers.linear_steps import (
@@ -26,7 +27,6 @@ LATER_REDUCTION = 1e-5  # of corrections after the first, so that two of them me
 MOST_STALLED = 2  # corrections without progress, which is then due to rounding
 MOST_EASY = 8  # iterations of a correction; in tissues there are three to seven
 WRONG_ESTIMATE = 2.0  # by how much a correction may exceed its first estimate
-EXTENDED = np.dtype(np.longdouble)
 
 
 def solve_linearised(

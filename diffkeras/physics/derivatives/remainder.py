@@ -21,9 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import FASTEST, SLOWEST, largest
-from diffkeras.physics.derivatives.linear_solve import EXTENDED
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, STENCIL
+from diffkeras.physics.equations.finite_volumes import EPSILON, EXTENDED, SLACK, STENCIL
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import bounds_of
 
@@ -67,9 +66,9 @@ def quantity_of(
 ) -> tuple[float, float]:
     """J(û) − Σ λ F(û), and at least its error, of one image."""
     unit = equations.unit
-    residual = equations.of(field.astype(EXTENDED))
+    residual = equations.residual(field.astype(EXTENDED))
     # in double precision, so that it covers the coefficients' own rounding
-    _, rounding = equations.of_with_rounding(field, np.float64)
+    _, rounding = equations.residual_with_rounding(field, np.float64)
     change = equations.change_of_slope(field, node_bound)
     remainder = _residual(equations, field, adjoint, weights) + change * np.abs(adjoint)
     remainder *= node_bound

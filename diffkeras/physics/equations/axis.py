@@ -76,7 +76,7 @@ class Axis:
         return isinstance(self.boundary, tuple)
 
     @property
-    def singular(self) -> bool:
+    def is_singular(self) -> bool:
         """Whether constants have no curvature here, so that decay 0 leaves them undetermined."""
         return "absorbing" not in self.sides
 
@@ -99,7 +99,7 @@ class Axis:
 
         ψ = (i + 1)(N − i)/2 is at most (N + 1)²/8. A mixed axis has the ψ of the doubled one.
         """
-        return math.inf if self.singular else self.period**2 / 32
+        return math.inf if self.is_singular else self.period**2 / 32
 
     @cached_property
     def by_product(self) -> bool:
@@ -185,7 +185,7 @@ class Axis:
         if self.is_mixed:
             modes[::2] = 0.0
             modes[1::2] *= 2.0
-        elif not self.singular:
+        elif not self.is_singular:
             modes[0] = 0.0
 
     def images(self, i: Any, k: Any, xp: Any = np) -> list[tuple[float, Any]]:

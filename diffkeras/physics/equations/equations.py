@@ -11,7 +11,6 @@ couplings and `cache` can be shared with similar equations (`like`). Of the mult
 different slopes, only the last one is kept (`cycle_at`).
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -29,37 +28,15 @@ from diffkeras.physics.equations.finite_volumes import (
     finite_volumes,
     rounding_of,
 )
+from diffkeras.physics.equations.ring import Ring, find_ring
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem.keywords import ProblemKeywords
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem, as_problem
-from diffkeras.physics.problem.sides import AxisBoundary
 from diffkeras.physics.problem.uptake import SaturatingUptake
 from diffkeras.system.memory import keep_freed_memory
 
 SIMILAR = 1e-3  # see `Equations.cycle_at`
-
-
-@dataclass(frozen=True, eq=False)
-class Ring:
-    """Fixed nodes that have a free neighbour.
-
-    A free node's neighbours are free or on the ring, so the other fixed nodes have no influence.
-
-    Attributes:
-        nodes: (m,) coordinates along each axis, to index an array of the lattice.
-    """
-
-    nodes: tuple[NDArray[np.int32], ...]
-
-    @property
-    def size(self) -> int:
-        """Number m of ring nodes."""
-        return self.nodes[0].size
-
-    def part(self, chosen: NDArray) -> "Ring":
-        """The ring of some of the nodes, by their numbers or a mask."""
-        return Ring(tuple(coordinates[chosen] for coordinates in self.nodes))
 
 
 class Equations:
@@ -181,14 +158,9 @@ class Equations:
     @cached_property
     def volumes(self) -> FiniteVolumes:
         """A by its stencil."""
-        if self.problem.is_uniform and not self.shares_couplings:
+        if self.problem.is_uniform and not self._couplings:
             return self.operator.volumes
         return finite_volumes(self.lattice, self.problem.medium, self.unit, self._couplings)
-
-    @property
-    def shares_couplings(self) -> bool:
-        """Whether its couplings are those of similar equations."""
-        return bool(self._couplings)
 
     @cached_property
     def cycle(self) -> BlockCycle:
@@ -222,11 +194,13 @@ class Equations:
         lowest = self.ring_values.min(initial=0.0)
         return bool(lowest >= 0 and (self.production is None or self.production.min() >= 0))
 
-    def of(self, field: NDArray) -> NDArray:
+    def residual(self, field: NDArray) -> NDArray:
         """F(u) in the field's precision, (rows, columns); 0 on the fixed nodes."""
         return self._complete(self.volumes.apply(field), field)
 
-    def of_with_rounding(self, field: NDArray, precision: DTypeLike) -> tuple[NDArray, NDArray]:
+    def residual_with_rounding(
+        self, field: NDArray, precision: DTypeLike
+    ) -> tuple[NDArray, NDArray]:
         """F(u), and at least its error, computed in that precision; both 0 on the fixed nodes.
 
         It is the number of roundings that a term goes through, times the unit roundoff, times the
@@ -242,14 +216,14 @@ class Equations:
         sizes *= rounding_of(self.roundings, precision)
         return self._complete(result, field), sizes
 
-    def of_with_most_rounding(self, field: NDArray[np.float64]) -> tuple[NDArray, float]:
+    def residual_and_largest_rounding(self, field: NDArray[np.float64]) -> tuple[NDArray, float]:
         """F(u) in double precision, and at least its error on any node.
 
-        It is that of `of_with_rounding` for the largest terms that a field of this size can have,
-        so usually much larger, and takes less time.
+        The bound is the same on all nodes: it takes the largest |u| in place of the terms of each
+        node. So it is larger than that of `residual_with_rounding`, and takes less time.
         """
         terms = largest(field) * self.most_slopes + self.largest_production
-        return self.of(field), self.roundings * EPSILON * terms  # twice what is needed
+        return self.residual(field), self.roundings * EPSILON * terms  # twice what is needed
 
     @property
     def roundings(self) -> float:
@@ -317,45 +291,13 @@ def least_slope(
     return uptake.slope(np.nextafter(field + radius, np.inf)) * slack
 
 
-def as_equations(problem: Any, keywords: ProblemKeywords) -> tuple[Problem, Equations | None]:
+def problem_and_equations(
+    problem: Any, keywords: ProblemKeywords
+) -> tuple[Problem, Equations | None]:
     """The problem of a function that takes one, its equations or its parts; and given equations."""
     if isinstance(problem, Equations):
         return as_problem(problem.given_problem, keywords), problem
     return as_problem(problem, keywords), None
-
-
-def find_ring(fixed: NDArray[np.bool_ | np.integer], boundaries: tuple[AxisBoundary, ...]) -> Ring:
-    """The ring of the fixed nodes of a mask on the lattice, in row-major order.
-
-    `fixed` may also hold each source's number, from 1 on, instead of True. Then the result holds
-    the ring that each source has alone.
-    """
-    # usually few nodes are fixed: asking their neighbours beats operations on whole masks
-    numbers = np.flatnonzero(fixed)
-    flat = fixed.ravel()
-    own = flat[numbers]
-    enclosed = np.ones(numbers.size, dtype=bool)
-    coordinates: list[NDArray[np.int32]] = []
-    rest, stride = numbers.astype(np.int32), 1
-    for position in reversed(range(fixed.ndim)):
-        side = fixed.shape[position]
-        along = rest
-        if position:
-            rest, along = np.divmod(rest, np.int32(side))
-        start = numbers - along * np.intp(stride)
-        for step in (-1, +1):
-            next_along = along + np.int32(step)
-            if boundaries[position] == "periodic":
-                next_along %= np.int32(side)
-            elif step < 0:  # at a wall the node itself, as no free node is beyond
-                np.maximum(next_along, 0, out=next_along)
-            else:
-                np.minimum(next_along, side - 1, out=next_along)
-            beyond = start + next_along * np.intp(stride)
-            enclosed &= flat[beyond] == own
-        coordinates.insert(0, along)
-        stride *= side
-    return Ring(tuple(coordinates)).part(~enclosed)
 
 
 def same_diffusivity(one: Medium, other: Medium) -> bool:

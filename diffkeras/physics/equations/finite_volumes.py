@@ -30,6 +30,7 @@ from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sides import both_sides
 
 EPSILON = float(np.finfo(np.float64).eps)  # 2η of double precision
+EXTENDED = np.dtype(np.longdouble)  # where rounding to double precision is in the way
 
 # Roundings of each term of A u, κ (u_i − u_k) and σ u_i. Eight: difference, product, and the sums
 # of up to six neighbours. In a uniform medium two more are those of κ = D/h²; σ, whose term has no
@@ -117,7 +118,10 @@ class FiniteVolumes:
                 yield last, first, wrapped * (field[last] - field[first])
 
     def inflow(self, field: NDArray, nodes: Index) -> NDArray[np.float64]:
-        """Σ_k κ_ik u_k at some nodes i, by their coordinates: what of A u their neighbours make."""
+        """Σ_k κ_ik u_k at some nodes i, by their coordinates: what of A u their neighbours make.
+
+        The only node of a periodic axis counts as its own neighbour.
+        """
         result = np.zeros(nodes[0].size)
         for axis, coupling in enumerate(self.couplings):
             before, after = (_neighbours(nodes, axis, step, field.shape[axis]) for step in (-1, 1))

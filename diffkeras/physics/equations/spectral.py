@@ -40,9 +40,8 @@ class SpectralOperator:
     """A on a lattice of two or three sides in a uniform medium.
 
     Attributes:
-        closed: whether no axis absorbs.
-        singular: whether constants are in A's null space.
-        deflated: whether `inverse`, `spread`, `product` and `green_table` are A₀⁻¹'s.
+        is_singular: whether constants are in A's null space.
+        is_deflated: whether `inverse`, `spread`, `product` and `green_table` are A₀⁻¹'s.
     """
 
     def __init__(
@@ -52,10 +51,9 @@ class SpectralOperator:
         self.medium = medium
         self.decay = float(medium.decay)
         self.axes = lattice_axes(lattice, medium.side_kinds)
-        self.closed = all(axis.singular for axis in self.axes)
-        self.singular = self.closed and self.decay == 0
+        self.is_singular = medium.is_closed and self.decay == 0
         slow = self.decay < DEFLATED * self.constant_eigenvalue
-        self.deflated = self.closed and (slow if deflate is None else deflate)
+        self.is_deflated = medium.is_closed and (slow if deflate is None else deflate)
         self._transforms = LatticeTransforms(self.axes)
         self._across = LatticeTransforms(self.axes, first=1)
         self._reciprocals: dict[np.dtype, NDArray] = {}
@@ -183,7 +181,7 @@ class SpectralOperator:
     @cached_property
     def _tridiagonal(self) -> TridiagonalSolver | None:
         """The tridiagonal solver along axis 0, unless that is periodic or A deflated."""
-        if self.axes[0].boundary == "periodic" or self.deflated:
+        if self.axes[0].boundary == "periodic" or self.is_deflated:
             return None
         shifts = self._across.eigenvalues(self.couplings) + self.decay
         shifts = (shifts / self.couplings[0]).ravel()
@@ -198,7 +196,7 @@ class SpectralOperator:
     @cached_property
     def green_table(self) -> NDArray[np.float64]:
         """The periodic Green's function at the offsets 0 … period // 2 of each axis."""
-        return self.make_green_table(self.constant_eigenvalue if self.deflated else None)
+        return self.make_green_table(self.constant_eigenvalue if self.is_deflated else None)
 
     def make_green_table(self, constant: float | None) -> NDArray[np.float64]:
         """The table, with another eigenvalue of the constant mode where one is given.
@@ -255,7 +253,7 @@ class SpectralOperator:
 
     def _reciprocal(self, dtype: np.dtype) -> NDArray:
         if dtype not in self._reciprocals:
-            constant = self.constant_eigenvalue if self.deflated else None
+            constant = self.constant_eigenvalue if self.is_deflated else None
             reciprocal = self._invert(self._transforms.eigenvalues(self.couplings), constant)
             self._reciprocals[dtype] = reciprocal.astype(dtype, copy=False)
         return self._reciprocals[dtype]

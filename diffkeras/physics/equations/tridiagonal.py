@@ -63,7 +63,6 @@ class TridiagonalSolver:
             out[...] = 0.0
             return out
         first = int(rows[0])
-        # modes that have died out go on as zeros: processors are slow at numbers near underflow
         nothing = NEGLIGIBLE * largest(sources)
         before = np.zeros_like(self.factors[0])
         for row in range(first, len(fields)):
@@ -74,7 +73,7 @@ class TridiagonalSolver:
             else:
                 multiply(before, factors[row], field)
                 if row % FLUSHED_ROWS == 0:
-                    field[np.abs(field) < nothing] = 0.0
+                    _flush(field, nothing)
             before = field
         scratch = np.empty_like(before)
         for row in range(len(fields) - 2, first - 1, -1):
@@ -82,12 +81,17 @@ class TridiagonalSolver:
             multiply(before, factors[row], scratch)
             add(field, scratch, field)
             if row % FLUSHED_ROWS == 0:
-                field[np.abs(field) < nothing] = 0.0
+                _flush(field, nothing)
             before = field
         for row in range(first - 1, -1, -1):
             field = fields[row]
             multiply(before, factors[row], field)
             if row % FLUSHED_ROWS == 0:
-                field[np.abs(field) < nothing] = 0.0
+                _flush(field, nothing)
             before = field
         return out
+
+
+def _flush(modes: NDArray[np.floating], nothing: float) -> None:
+    """Set those that have died out to 0: processors are slow at numbers near underflow."""
+    modes[np.abs(modes) < nothing] = 0.0

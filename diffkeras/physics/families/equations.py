@@ -134,10 +134,10 @@ class SharedEquations(Equations):
             parts[name] = part.ravel() if self.nodes is None else part.take(self.nodes)
         return self._uptake.with_unchecked_parts(parts)
 
-    def of(self, field: NDArray) -> NDArray:
+    def residual(self, field: NDArray) -> NDArray:
         """See `Equations`."""
         if field.dtype != np.float64:  # which the matrix has
-            return super().of(field)
+            return super().residual(field)
         result = (self._shared.matrix @ field.ravel()).reshape(field.shape)
         result += self.change * field
         if self.production is not None:

@@ -171,11 +171,11 @@ def _once_corrected(
 ) -> tuple[NDArray[np.float64], float, list[NDArray[np.float64]]]:
     """The field after one cycle, how large the correction is, and both residuals."""
     equations = proofs.equations_of(problem)
-    residual = equations.of(field)
+    residual = equations.residual(field)
     step = LinearSteps(equations).solve(equations.slope(field), residual, Goal(error=np.inf))
     equations.release()
     after = corrected(equations, field, step.solution)
-    return after, step.first_estimate, [residual, equations.of(after)]
+    return after, step.first_estimate, [residual, equations.residual(after)]
 
 
 def _ratios(proofs: FamilyProofs, sample: Sample) -> tuple[float, float, float, float, float]:
@@ -193,7 +193,7 @@ def _ratios(proofs: FamilyProofs, sample: Sample) -> tuple[float, float, float, 
     once, first, (residual, after_once) = _once_corrected(proofs, problem, field)
     twice, second, (_, after_twice) = _once_corrected(proofs, problem, once)
     return (
-        bound(PREDICTED, plain, equations.of(plain)) / size,
+        bound(PREDICTED, plain, equations.residual(plain)) / size,
         bound(PREDICTED, field, residual) / size,
         first / size,
         bound(CORRECTED, once, after_once) / first if first else 1.0,

@@ -130,7 +130,7 @@ class FamilyProofs:
             if proof is not None:
                 return Enclosed(field, proof, 0)
         else:
-            residual = equations.of(field)
+            residual = equations.residual(field)
         aim = np.inf
         if needed is not None:
             first, further = map(float, self.barriers.correction_shares * needed)
@@ -215,7 +215,7 @@ class FamilyProofs:
         self, kind: int, equations: Equations, field: NDArray[np.float64], needed: float
     ) -> tuple[NDArray[np.float64], BarrierProof | None]:
         """The residual, and a bound of at most `needed`, if a barrier proves one."""
-        residual, rounding = equations.of_with_most_rounding(field)
+        residual, rounding = equations.residual_and_largest_rounding(field)
         proof = self.bound(kind, equations, field, residual, rounding, needed)
         return residual, proof if proof.highest <= needed else None
 

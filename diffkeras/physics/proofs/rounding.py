@@ -20,8 +20,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.equations.equations import Equations, Ring
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK
+from diffkeras.physics.equations.ring import Ring
 from diffkeras.physics.equations.spectral import SpectralOperator
 
 
@@ -30,7 +31,7 @@ def rounding_allowance(equations: Equations, field: NDArray[np.float64]) -> floa
     operator, free = equations.operator, equations.free
     if not free.any():
         return 0.0
-    if operator.deflated and free.all():
+    if operator.is_deflated and free.all():
         return _allowance_of_balance(equations, field)
     production = 0.0 if equations.production is None else equations.production
     residual = float(_residual(operator, field, production).max(where=free, initial=0.0))
@@ -79,7 +80,7 @@ def _barrier_of_ring(operator: SpectralOperator, ring: Ring) -> float:
     barrier = operator.inverse(density)
     lowest = float(barrier[ring.nodes].min())
     # adding a constant K adds γK and what leaves through absorbing sides: no harm where K ≥ 0
-    barrier -= lowest if operator.singular else min(lowest, 0.0)
+    barrier -= lowest if operator.is_singular else min(lowest, 0.0)
     applied = operator.volumes.apply_rounded_down(barrier)
     applied[ring.nodes] = np.inf
     least = float(applied.min())

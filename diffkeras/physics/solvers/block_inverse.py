@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotri, spotrf, spotri, spotrs
 
-from diffkeras.physics.equations.equations import Ring
+from diffkeras.physics.equations.ring import Ring
 from diffkeras.physics.equations.spectral import SpectralOperator
 
 MOST_BLOCKS = 2048  # whose dense system takes as long as some transforms

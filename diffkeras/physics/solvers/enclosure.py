@@ -89,7 +89,7 @@ class Enclosure:
         equations, free = self._equations, self._equations.free
         slope = equations.least_slope(field, radius)
         operator = equations.operator_at(slope)
-        residual, rounding = equations.of_with_rounding(field, precision)
+        residual, rounding = equations.residual_with_rounding(field, precision)
         np.abs(residual, out=residual)
         residual += rounding
         del rounding

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import SMALLEST_TOLERANCE, largest
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK
+from diffkeras.physics.equations.finite_volumes import EXTENDED, SLACK, rounding_of
 from diffkeras.physics.solvers.enclosure import Enclosure
 from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
 from diffkeras.physics.solvers.linear_steps import (
@@ -43,9 +43,9 @@ CERTIFIED_SHARE, UNIFORM_SHARE = 0.5, 0.1
 # 16-fold.
 RADIUS_FACTOR, ALIKE_SLOPES = 16.0, 0.01
 
-# Four unit roundoffs: the final field is rounded to float64 and multiplied by the scale, and its
-# bound is the result of some sums
-FINAL_ROUNDING = 2 * EPSILON
+# the final field is rounded to float64 and multiplied by the scale, and its bound is the result of
+# some sums
+FINAL_ROUNDING = rounding_of(4, np.float64)
 
 
 def solve_by_newton(equations: Equations, options: Options) -> Solved:
@@ -196,7 +196,7 @@ class NewtonRun:
             if found <= enough:
                 break
             if not is_better:
-                if self._precision == np.longdouble and best is not None:
+                if self._precision == EXTENDED and best is not None:
                     break
                 self._take_extended_precision()
             excess = found / enough if enough and np.isfinite(found) else 1.0
@@ -247,7 +247,7 @@ class NewtonRun:
 
         In extended precision, where estimates have been too low, it may be below that.
         """
-        is_rounded = self._precision != np.longdouble
+        is_rounded = self._precision != EXTENDED
         return max(error, FINAL_ROUNDING * self._size) if is_rounded else error
 
     def _reduction(self) -> float:
@@ -326,8 +326,8 @@ class NewtonRun:
 
     def _take_extended_precision(self) -> None:
         """Go on in extended precision, as rounding may be what is in the way."""
-        if self._precision != np.longdouble:
-            self._precision = np.dtype(np.longdouble)
+        if self._precision != EXTENDED:
+            self._precision = EXTENDED
             self._set(self.field.astype(self._precision))
 
     def _set(self, field: NDArray) -> None:
@@ -346,7 +346,7 @@ class NewtonRun:
     def _residual(self) -> NDArray:
         """F of the field."""
         if self._residual_at is None:
-            self._residual_at = self._equations.of(self.field)
+            self._residual_at = self._equations.residual(self.field)
         return self._residual_at
 
 

@@ -32,7 +32,8 @@ import scipy.sparse as sp
 import scipy.spatial
 from numpy.typing import NDArray
 
-from diffkeras.physics.equations.equations import Equations, Ring
+from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.ring import Ring
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.solvers.block_inverse import BlockInverse
@@ -55,7 +56,7 @@ class RingPreconditioner:
         self._of_ones: NDArray[np.float64] | None = None
         if ring.size == 0:
             return
-        if not operator.closed or operator.deflated:
+        if not operator.medium.is_closed or operator.is_deflated:
             self._inverse = _inverse(operator, ring)
             return
         others = spectral_operator(operator.lattice, operator.medium, deflate=True)
@@ -153,7 +154,7 @@ class Window:
         )
         sides = tuple(min(nodes, WINDOW_SIDE) for nodes in whole)
         window = Medium(medium.diffusivity, medium.decay, medium.step, boundaries)
-        return cls(spectral_operator(sides, window, operator.deflated), whole, wraps)
+        return cls(spectral_operator(sides, window, operator.is_deflated), whole, wraps)
 
     @property
     def reach(self) -> float:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import EPSILON
+from diffkeras.physics.equations.finite_volumes import EPSILON, EXTENDED
 from diffkeras.physics.solvers.interface import Options, Solved
 from diffkeras.physics.solvers.ring_field import (
     CORRECTIONS,
@@ -33,9 +33,9 @@ from diffkeras.physics.solvers.ring_field import (
     statistics_of,
 )
 
-# Of a pair of transforms on N × N nodes, as a share of max A⁻¹|s| and divided by 1 + √N. No
-# larger one was seen, in 400 problems of every kind with up to 1024 nodes a side. (The largest come
-# with a slow decay and the same production everywhere.)
+# The rounding of a pair of transforms on N × N nodes is at most this share of max A⁻¹|s| times
+# 1 + √N, in 400 problems of every kind with up to 1024 nodes a side; it isn't proven. (The largest
+# come with a slow decay and the same production everywhere.)
 ROUNDING = 4 * EPSILON
 
 
@@ -52,7 +52,7 @@ def field_of_production(equations: Equations, system: RingSystem, options: Optio
     for _ in range(CORRECTIONS):
         if residual <= tolerance or not np.isfinite(residual):
             break
-        field = field.astype(np.longdouble)
+        field = field.astype(EXTENDED)
         step = _solved(equations, system, *_residuals(equations, field), options, size)
         field = field + step.field
         size = max(largest(field), ring_size)
@@ -126,7 +126,7 @@ def particular_field(
     of the first one was exact, and that of a residual is rounding.
     """
     operator, ring = equations.operator, equations.ring
-    if not operator.deflated:
+    if not operator.is_deflated:
         return operator.inverse(source, threads=threads)
     if ring.size:
         source = source.copy()
@@ -135,7 +135,7 @@ def particular_field(
     field = operator.inverse(source, threads=threads)
     # in extended precision, as a small γ multiplies the sum's rounding; `math.fsum` takes longer
     # than the transforms
-    total = 0.0 if correct else float(source.sum(dtype=np.longdouble))
+    total = 0.0 if correct else float(source.sum(dtype=EXTENDED))
     field += total / source.size / operator.decay - field.mean()
     return field
 
@@ -148,7 +148,7 @@ def _rounding(equations: Equations, size: float) -> float:
     """
     operator, production = equations.operator, equations.production
     assert production is not None
-    if operator.deflated:
+    if operator.is_deflated:
         most = 2 / operator.constant_eigenvalue * equations.largest_production
     elif production.min() >= 0 or production.max() <= 0:
         most = size

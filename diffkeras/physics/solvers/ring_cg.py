@@ -48,7 +48,7 @@ class RingIteration:
             densities, constant = self.solve(single, max(2 * tolerance / size, RING_REDUCTION))
             return size * densities.astype(np.float64), size * constant
         densities = self._conjugate_gradients(values, tolerance)
-        if not self._operator.deflated:
+        if not self._operator.is_deflated:
             return densities, 0.0
         # the answer to ones serves every later call
         if values.dtype not in self._of_ones:

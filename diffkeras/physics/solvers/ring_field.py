@@ -113,7 +113,7 @@ def _correct(
     residual, mismatch = np.inf, targets
     for _ in range(1 + CORRECTIONS):
         density, constant = system.solve(mismatch.astype(dtype), tolerance / 4)
-        single = dtype == np.float32 and not operator.deflated
+        single = dtype == np.float32 and not operator.is_deflated
         if single and rounding_of_field(operator, density) > tolerance / 2:
             density = density.astype(np.float64)
         correction = spread(equations, density, constant, threads)
@@ -134,7 +134,7 @@ def spread(
 ) -> NDArray:
     """The field, (rows, columns), of densities (m,) and the constant that belongs to them."""
     operator, ring = equations.operator, equations.ring
-    if operator.deflated:
+    if operator.is_deflated:
         # any difference between their sum and μ/s would be a residual on every free node
         density = density.astype(np.float64)
         density -= (density.sum() - constant * operator.inverse_weight) / ring.size

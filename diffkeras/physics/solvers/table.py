@@ -7,10 +7,10 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_choice
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.solvers.dense_ring import DenseRing
 from diffkeras.physics.solvers.interface import Options, Solved
 from diffkeras.physics.solvers.newton import solve_by_newton
 from diffkeras.physics.solvers.production import field_of_production
-from diffkeras.physics.solvers.ring import DenseRing
 from diffkeras.physics.solvers.ring_cg import RingIteration
 from diffkeras.physics.solvers.ring_field import RingSystem, field_of_ring
 

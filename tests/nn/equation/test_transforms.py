@@ -6,7 +6,7 @@ import pytest
 from diffkeras.nn.equation.equations import BOUNDARIES, LatticeOperator, equations_of
 from diffkeras.nn.equation.transforms import convolve, inverse, ring_of
 from diffkeras.physics import Medium
-from diffkeras.physics.equations.equations import find_ring
+from diffkeras.physics.equations.ring import find_ring
 from diffkeras.physics.equations.spectral import SpectralOperator
 
 PAIRS = list(itertools.product(BOUNDARIES, BOUNDARIES))

@@ -67,7 +67,7 @@ def test_products_serve_the_lengths_that_fast_transforms_are_bad_at(nodes, produ
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_small_eigenvalues_keep_their_digits(boundary):
     axis = _unfolded(Axis(4000, boundary))
-    mode = int(axis.singular)  # the first that is not constant
+    mode = int(axis.is_singular)  # the first that is not constant
     half_angle = np.pi / axis.period
     series = 4 * half_angle**2 * (1 - half_angle**2 / 3)  # 4 sin²(x), x small
     assert axis.eigenvalues()[mode] == pytest.approx(series, rel=1e-11)
@@ -104,7 +104,7 @@ def test_mixed_products_equal_the_fast_transform(boundary, nodes):
 def test_the_barrier_is_not_higher_than_promised(boundary):
     for nodes in (1, 2, 9):
         axis = Axis(nodes, boundary)
-        if axis.singular:
+        if axis.is_singular:
             assert axis.barrier_height == np.inf
         else:
             barrier = np.linalg.solve(second_difference(axis).toarray(), np.ones(nodes))

@@ -37,8 +37,8 @@ def families():
 def test_residuals_are_wrong_by_their_rounding_at_most():
     shares = set()
     for seed, shared, plain, field in pairs(families()):
-        residual, most = shared.of_with_most_rounding(field)
-        exact = plain.of(field.astype(np.longdouble))
+        residual, most = shared.residual_and_largest_rounding(field)
+        exact = plain.residual(field.astype(np.longdouble))
         assert np.abs(residual - exact).max() <= most, seed
         assert most <= 1e-12 * np.abs(field).max() * shared.most_slopes + 1e-12, seed
         assert not residual[plain.fixed].any()

@@ -17,7 +17,7 @@ def trained(snapshots=60):
 def residual_along_modes(basis, point, field):
     """V F(û) of a field, for modes V on the free nodes."""
     equations = Equations(basis.family.problem_at(point, extrapolate=True))
-    residual = equations.of(field.astype(float))
+    residual = equations.residual(field.astype(float))
     return basis.modes.reshape(len(basis.modes), -1).astype(float) @ residual.ravel()
 
 

@@ -33,7 +33,7 @@ def test_the_constant_is_the_least_that_encloses():
         profile = rng.uniform(0.5, 2, problem.lattice)
         barrier = Barrier(barrier_of(equations, made_for, profile), equations)
         slope = equations.least_slope(field, np.float64(0.1))
-        residual = equations.of(field)
+        residual = equations.residual(field)
         constant = barrier.bound(equations.operator_at(slope), residual, 0.0)
         applied = dense(equations, slope) @ barrier.field[free]
         least = (np.abs(residual[free]) / applied).max()
@@ -81,7 +81,7 @@ def test_the_most_rounding_is_at_least_that_of_each_node():
         equations = Equations(problem)
         rng = np.random.default_rng(seed)
         field = rng.normal(size=problem.lattice) * 10.0 ** rng.integers(-3, 4)
-        values, rounding = equations.of_with_rounding(field, np.float64)
-        same, most = equations.of_with_most_rounding(field)
+        values, rounding = equations.residual_with_rounding(field, np.float64)
+        same, most = equations.residual_and_largest_rounding(field)
         assert np.array_equal(values, same), seed
         assert rounding.max() <= most, seed

@@ -5,7 +5,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.equations.equations import Ring
+from diffkeras.physics.equations.ring import Ring
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.solvers.ring_field import eliminate_constant
 
@@ -34,11 +34,11 @@ class DenseRing:
                 'take method="newton-cg"'
             )
         right_hand_side = values[:, None]
-        if self._operator.deflated:
+        if self._operator.is_deflated:
             right_hand_side = np.stack((values, np.ones_like(values)), axis=1)
         solve = scipy.linalg.lapack.spotrs if is_single else scipy.linalg.lapack.dpotrs
         solved, _ = solve(factor, right_hand_side, lower=0)
-        if not self._operator.deflated:
+        if not self._operator.is_deflated:
             return solved[:, 0], 0.0
         of_values, of_ones = solved.T
         return eliminate_constant(self._operator, of_values, of_ones)
