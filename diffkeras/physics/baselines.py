@@ -75,7 +75,7 @@ def superpose(
     labels, image = sources.labels(lattice), sources.image(lattice, np.float64)
     density, constant = np.zeros(lattice), 0.0
     for disc in _rings_of_discs(labels, operator):
-        strengths, shift = DenseRing(operator, disc).solve(image[disc.nodes])
+        strengths, shift = DenseRing(operator, disc).solve(image[disc.nodes], 0.0)
         density[disc.nodes] = strengths
         constant += shift
     return np.where(labels > 0, image, operator.inverse(density) + constant)

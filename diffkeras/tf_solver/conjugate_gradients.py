@@ -27,7 +27,7 @@ class _Iterate(NamedTuple):
     product: tf.Tensor
 
 
-class LinearSteps:
+class TensorLinearSteps:
     """Solutions of linear steps, in graphs that are traced once for each lattice.
 
     Each of the two graphs of a lattice takes batches of any size. They aren't inlined, so that

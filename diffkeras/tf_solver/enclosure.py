@@ -20,8 +20,8 @@ import tensorflow as tf
 
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.tf_solver.checks import LATTICE
-from diffkeras.tf_solver.conjugate_gradients import LinearSteps
-from diffkeras.tf_solver.equations import LatticeEquations
+from diffkeras.tf_solver.conjugate_gradients import TensorLinearSteps
+from diffkeras.tf_solver.equations import TensorEquations
 from diffkeras.tf_solver.problem import FixedNodes, all_finite, largest
 
 # ε is the mean |F|, but at least this share of the largest, and NEGLIGIBLE where F is 0
@@ -36,7 +36,9 @@ ENCLOSED, WIDER, RADII = 16.0, 8.0, 4
 class TensorEnclosure:
     """The proofs for a batch of problems."""
 
-    def __init__(self, equations: LatticeEquations, nodes: FixedNodes, steps: LinearSteps) -> None:
+    def __init__(
+        self, equations: TensorEquations, nodes: FixedNodes, steps: TensorLinearSteps
+    ) -> None:
         self._equations, self._nodes, self._steps = equations, nodes, steps
 
     def bound(self, field: tf.Tensor) -> tf.Tensor:

@@ -34,7 +34,7 @@ ROUNDING = rounding_of(ROUNDINGS, np.float64)
 LEAST_SLOPE = 1 - 16 * EPSILON
 
 
-class LatticeEquations:
+class TensorEquations:
     """F of the free nodes of each image.
 
     The medium is the one as given; the numbers of the problem are divided by its `unit` already.

@@ -13,9 +13,9 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from diffkeras.physics import Medium
-from diffkeras.tf_solver.conjugate_gradients import LinearSteps
+from diffkeras.tf_solver.conjugate_gradients import TensorLinearSteps
 from diffkeras.tf_solver.enclosure import TensorEnclosure
-from diffkeras.tf_solver.equations import LatticeEquations
+from diffkeras.tf_solver.equations import TensorEquations
 from diffkeras.tf_solver.problem import FixedNodes, ProblemTensors, largest
 from diffkeras.tf_solver.results import TensorSolution, proof_type
 from diffkeras.tf_solver.run import TensorRun
@@ -39,10 +39,14 @@ class TensorNewtonRun(TensorRun):
     margin = 4.0
 
     def __init__(
-        self, lattice: tuple[int, int], medium: Medium, problem: ProblemTensors, steps: LinearSteps
+        self,
+        lattice: tuple[int, int],
+        medium: Medium,
+        problem: ProblemTensors,
+        steps: TensorLinearSteps,
     ) -> None:
         self.nodes = FixedNodes(problem, medium.side_kinds)
-        self._steps, self._equations = steps, LatticeEquations(lattice, medium, problem)
+        self._steps, self._equations = steps, TensorEquations(lattice, medium, problem)
         self._equations.levels(0.0)  # outside of loops, which share them
         self._enclosure = TensorEnclosure(self._equations, self.nodes, steps)
         self.produces = self._equations.production is not None
@@ -54,7 +58,7 @@ class TensorNewtonRun(TensorRun):
     def start(self, initial: tf.Tensor | None, tolerance: tf.Tensor) -> tf.Tensor:
         """See `TensorRun`: a field whose error is likely to meet the tolerance."""
         field, estimate = self._nearer(initial)
-        return self._descend(
+        return self._reduce_error(
             field, estimate, lambda field: ESTIMATE_MARGIN * tolerance * self.nodes.size(field)
         )
 
@@ -63,7 +67,7 @@ class TensorNewtonRun(TensorRun):
         prediction = tf.stop_gradient(prediction)
         field, estimate = self._nearer(prediction)
         if self._equations.saturates:
-            field = self._descend(
+            field = self._reduce_error(
                 field, estimate, lambda field: CERTIFIED_SHARE / 2 * self._change(prediction, field)
             )
         else:
@@ -117,7 +121,7 @@ class TensorNewtonRun(TensorRun):
         estimate = self._estimate(initial)
         return tf.where(estimate < of_zeros, initial, zeros), tf.minimum(estimate, of_zeros)
 
-    def _descend(
+    def _reduce_error(
         self, field: tf.Tensor, estimate: tf.Tensor, wanted: Callable[[tf.Tensor], tf.Tensor]
     ) -> tf.Tensor:
         """The field after steps until its estimated error is as wanted, or rounding ends them."""

@@ -17,7 +17,7 @@ from diffkeras.physics.problem.maps import maps_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.side_terms import without_sides
 from diffkeras.tf_solver.checks import real_numbers
-from diffkeras.tf_solver.conjugate_gradients import LinearSteps
+from diffkeras.tf_solver.conjugate_gradients import TensorLinearSteps
 from diffkeras.tf_solver.newton import TOLERANCE, TensorNewtonRun
 from diffkeras.tf_solver.operator import Precision, TensorOperator
 from diffkeras.tf_solver.problem import MediumTensors, ProblemTensors, same_shape
@@ -117,7 +117,7 @@ class TensorSolver:
                 f"{MOST_NODES} nodes, not {max(self.lattice)}; use diffkeras.solve"
             )
         self.precision = _checked_precision(self.medium, precision)
-        self._steps = LinearSteps()
+        self._steps = TensorLinearSteps()
 
     def solve(
         self,

@@ -32,7 +32,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.tf_solver.checks import LATTICE
-from diffkeras.tf_solver.equations import LatticeEquations
+from diffkeras.tf_solver.equations import TensorEquations
 from diffkeras.tf_solver.operator import TensorOperator
 from diffkeras.tf_solver.problem import FixedNodes, ProblemTensors, all_finite, largest
 from diffkeras.tf_solver.results import TensorSolution, proof_type
@@ -50,7 +50,7 @@ class UniformRun(TensorRun):
         self._decays = problem.media.get("decay")
         self._singular = operator.is_deflated and operator.decay == 0 and self._decays is None
         self.nodes = FixedNodes(problem, operator.medium.side_kinds)
-        self._equations = LatticeEquations(operator.lattice, operator.medium, problem)
+        self._equations = TensorEquations(operator.lattice, operator.medium, problem)
         self.produces = self._equations.production is not None
         self._inverse_norm = tf.where(
             tf.reduce_any(self.nodes.free, LATTICE, keepdims=True), self._bound_inverse(), 0.0

@@ -14,7 +14,7 @@ from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import BOUNDARIES
 from diffkeras.physics.proofs.rounding import inverse_norm_bound
 from diffkeras.tf_solver import TensorSolver
-from diffkeras.tf_solver.equations import LatticeEquations
+from diffkeras.tf_solver.equations import TensorEquations
 from diffkeras.tf_solver.problem import ProblemTensors
 from diffkeras.tf_solver.results import rounded_up
 from tests.helpers.graph_inputs import images_of
@@ -66,7 +66,7 @@ def test_the_equations_are_those_of_the_physics(lattice, boundary):
     field = np.random.default_rng(1).normal(size=(2, *lattice))
     no_fixed = tf.zeros(field.shape, tf.bool)
     problem = ProblemTensors.from_arguments(lattice, medium, field, no_fixed, None, {}, proven=True)
-    result, rounding = LatticeEquations(lattice, medium, problem).apply(tf.constant(field))
+    result, rounding = TensorEquations(lattice, medium, problem).apply(tf.constant(field))
     expected = SpectralOperator(lattice, medium).apply(field) / medium.unit
     assert (np.abs(result - expected) <= 2 * rounding.numpy()).all()
     np.testing.assert_allclose(result, expected, rtol=0, atol=1e-13)

@@ -28,7 +28,7 @@ LOOKED_AT = 1000  # nodes at most, to choose a barrier
 TRIED = 2  # barriers before the safest one
 REDUCTION = 1e-3  # what is left of the residual: w only has to be near the solution
 SINGLE_SLACK = 2.0**-20  # 16 unit roundoffs of single precision: no term has more than five
-TINY, HIGHEST, SMALLEST = 1e-30, 1e14, 1e-290  # numbers beyond which nothing is proven
+TINY, HIGHEST, LEAST_RESIDUAL = 1e-30, 1e14, 1e-290  # numbers beyond which nothing is proven
 
 
 class Barrier:
@@ -41,6 +41,7 @@ class Barrier:
 
     Attributes:
         field: w ≥ 0, 0 on the fixed nodes; numbers of single precision.
+        rounded_down: less than w, in single precision.
         highest: its largest value.
         applied: less than A w; infinite on the fixed nodes.
         volumes, free: A without slopes, and the free nodes.
@@ -53,7 +54,8 @@ class Barrier:
         self.highest = largest(self.field)
         self.volumes, self.free = equations.volumes, equations.free
         self.applied = self._applied(self.volumes)
-        self.less, self._more = single * (1 - SINGLE_SLACK), single * (1 + SINGLE_SLACK)
+        self.rounded_down = single * (1 - SINGLE_SLACK)
+        self._rounded_up = single * (1 + SINGLE_SLACK)
 
     def bound(
         self, operator: FiniteVolumes | NDArray[np.float32], residual: NDArray, rounding: float
@@ -73,7 +75,7 @@ class Barrier:
             return 0.0
         applied = self._applied_by(operator)
         is_barrier = applied.min() > TINY and self.highest < HIGHEST
-        if not (is_barrier and SMALLEST < size < np.inf):
+        if not (is_barrier and LEAST_RESIDUAL < size < np.inf):
             return np.inf
         ratio = np.empty(residual.shape, np.float32)
         np.multiply(residual, 1 / size, out=ratio, casting="same_kind")
@@ -87,9 +89,9 @@ class Barrier:
         if isinstance(operator, FiniteVolumes):
             return self._applied(operator)
         change = np.minimum(operator, np.float32(HIGHEST))
-        result = change * self.less
+        result = change * self.rounded_down
         if not change.min() >= 0:
-            np.multiply(change, self._more, out=result, where=change < 0)
+            np.multiply(change, self._rounded_up, out=result, where=change < 0)
         result += self.applied
         return result
 
@@ -113,7 +115,7 @@ class BarrierChoice:
         self._barriers = barriers
         nodes = np.flatnonzero(barriers[0].free.ravel())
         self._nodes = nodes[:: -(-nodes.size // LOOKED_AT)]
-        self._fields = np.stack([barrier.less.take(self._nodes) for barrier in barriers])
+        self._fields = np.stack([barrier.rounded_down.take(self._nodes) for barrier in barriers])
         self._applied = np.stack([barrier.applied.take(self._nodes) for barrier in barriers])
         self._row_sums = barriers[0].volumes.row_sums.take(self._nodes)
         self._highest = np.array([barrier.highest for barrier in barriers])

@@ -22,9 +22,12 @@ class DenseRing:
         self._factors: dict[np.dtype, NDArray[np.floating] | None] = {}
 
     def solve(
-        self, values: NDArray[np.floating], tolerance: float = 0.0
+        self, values: NDArray[np.floating], tolerance: float
     ) -> tuple[NDArray[np.floating], float]:
-        """Densities (m,) and constant, see `RingSystem`; a system singular to float32 gives NaN."""
+        """Densities (m,) and constant, see `RingSystem`; the tolerance has no effect.
+
+        A system that is singular to float32 gives NaN.
+        """
         factor, is_single = self._factor(values.dtype), values.dtype == np.float32
         if factor is None and is_single:
             return np.full_like(values, np.nan), 0.0

@@ -89,15 +89,7 @@ class Enclosure:
         equations, free = self._equations, self._equations.free
         slope = equations.least_slope(field, radius)
         operator = equations.operator_at(slope)
-        residual, rounding = equations.residual_with_rounding(field, precision)
-        np.abs(residual, out=residual)
-        residual += rounding
-        del rounding
-        size = largest(residual)
-        if not size:
-            size = self._negligible(field)
-            residual = np.where(free, size, 0.0).astype(precision)
-        residual /= size
+        residual, size = self._scaled_residual(field, precision)
         more = float(np.sqrt(np.vdot(residual, residual) / residual.size))  # ε
         remainder = residual + more
         remainder *= free
@@ -128,6 +120,18 @@ class Enclosure:
             return None
         bound *= factor * size * SLACK
         return bound
+
+    def _scaled_residual(self, field: NDArray, precision: DTypeLike) -> tuple[NDArray, float]:
+        """At least |F|, 0 on the fixed nodes, divided by its largest value; and that value."""
+        residual, rounding = self._equations.residual_with_rounding(field, precision)
+        np.abs(residual, out=residual)
+        residual += rounding
+        size = largest(residual)
+        if not size:
+            size = self._negligible(field)
+            residual = np.where(self._equations.free, size, 0.0).astype(precision)
+        residual /= size
+        return residual, size
 
     def _negligible(self, field: NDArray) -> float:
         """What stands for |F| where it is exactly 0: a number far below the rounding of A û."""

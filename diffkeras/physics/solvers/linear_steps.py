@@ -49,7 +49,7 @@ class Goal(NamedTuple):
     provable: bool = False
 
 
-class Step(NamedTuple):
+class LinearStep(NamedTuple):
     """A solution x, (rows, columns), 0 on the fixed nodes.
 
     Attributes:
@@ -95,10 +95,10 @@ class LinearSteps:
     def __init__(self, equations: Equations) -> None:
         self.iterations = 0
         self._equations = equations
-        self._is_hard = False
+        self._needs_algebraic = False
         self._algebraic: Function | None = None
 
-    def solve(self, slope: NDArray | float, right_hand_side: NDArray, goal: Goal) -> Step:
+    def solve(self, slope: NDArray | float, right_hand_side: NDArray, goal: Goal) -> LinearStep:
         """About (A + d)⁻¹ b, for b (rows, columns), to within a goal.
 
         Raises:
@@ -106,27 +106,27 @@ class LinearSteps:
         """
         size = largest(right_hand_side)
         if not size:
-            return Step(np.zeros(right_hand_side.shape))
+            return LinearStep(np.zeros(right_hand_side.shape))
         result: CGResult | None = None
-        if not self._is_hard:
+        if not self._needs_algebraic:
             cycle = self._equations.cycle_at(slope)
             single = np.empty(right_hand_side.shape, SINGLE)
             single = np.divide(right_hand_side, size, out=single, casting="same_kind").ravel()
             height = cycle.height if goal.provable else 0.0
             result = _iterate(cycle.matrix.dot, cycle, single, goal, size, MOST_CYCLES, height)
             self.iterations += result.iterations
-            self._is_hard = not result.is_met
+            self._needs_algebraic = not result.is_met
         if result is None or not result.is_met:
             scaled = (right_hand_side / size).astype(np.float64)
             result = self._solve_algebraically(slope, scaled.ravel(), goal, size)
         solution = np.multiply(result.solution, size, dtype=np.float64)
         solution = solution.reshape(right_hand_side.shape)
         estimates = size * result.estimate, size * result.first_estimate
-        return Step(solution, *estimates, result.iterations)
+        return LinearStep(solution, *estimates, result.iterations)
 
     def take_double(self) -> None:
         """Go on in double precision, by algebraic multigrid."""
-        self._is_hard = True
+        self._needs_algebraic = True
 
     def _solve_algebraically(
         self, slope: NDArray | float, scaled: NDArray[np.float64], goal: Goal, size: float
@@ -143,7 +143,7 @@ class LinearSteps:
         if result is None or not result.is_met or result.iterations > MOST_CYCLES_OF_OLD_HIERARCHY:
             self._algebraic = None
         if result is None or not result.is_met:
-            self._is_hard = False  # for other slopes
+            self._needs_algebraic = False  # for other slopes
             raise ConvergenceError(
                 f"conjugate gradients stopped after {self.iterations} iterations: diffusivity or "
                 "uptake vary too much, or decay is too weak; check the medium and the uptake"
@@ -191,12 +191,12 @@ def _iterate(
 
     `height` is about the largest of A⁻¹1, for goals that are provable.
     """
-    least = goal.reduction * float(np.sqrt(np.vdot(scaled, scaled)))
+    least = goal.reduction * float(np.linalg.norm(scaled))
 
     def is_met(solution: NDArray, residual: NDArray) -> bool:
         if goal.condition is not None:
             return goal.condition(solution, residual)
-        return float(np.sqrt(np.vdot(residual, residual))) <= least
+        return float(np.linalg.norm(residual)) <= least
 
     def is_near(solution: NDArray, residual: NDArray, estimate: float) -> bool:
         error = goal.error / size

@@ -27,8 +27,8 @@ from diffkeras.physics.solvers.linear_steps import (
     ESTIMATE_MARGIN,
     SINGLE_REDUCTION,
     Goal,
+    LinearStep,
     LinearSteps,
-    Step,
 )
 
 MOST_STEPS, MOST_PROOFS = 60, 12  # reached only where rounding is in the way
@@ -184,25 +184,25 @@ class NewtonRun:
         Returns:
             The smallest proven bound, whose field it leaves; None if there is none.
         """
-        best, nearest, margin = None, self.field, ESTIMATE_MARGIN
+        best_bound, best_field, margin = None, self.field, ESTIMATE_MARGIN
         for attempt in range(MOST_PROOFS):
-            estimate = self._descend(needed, margin, 0.0 if attempt else first_share)
-            enough = needed()
-            bound = self._prove(enough, estimate, may_fail=not attempt)
-            found = np.inf if bound is None else float(bound.max())
-            is_better = found < self.bound / 2 or self._enclosure.is_too_wide
-            if found < self.bound:
-                best, nearest, self.bound = bound, self.field, found
-            if found <= enough:
+            estimate = self._reduce_error(needed, margin, 0.0 if attempt else first_share)
+            needed_size = needed()
+            bound = self._prove(needed_size, estimate, may_fail=not attempt)
+            size = np.inf if bound is None else float(bound.max())
+            is_better = size < self.bound / 2 or self._enclosure.is_too_wide
+            if size < self.bound:
+                best_bound, best_field, self.bound = bound, self.field, size
+            if size <= needed_size:
                 break
             if not is_better:
-                if self._precision == EXTENDED and best is not None:
+                if self._precision == EXTENDED and best_bound is not None:
                     break
                 self._take_extended_precision()
-            excess = found / enough if enough and np.isfinite(found) else 1.0
-            margin *= max(ONE_DIGIT / excess, SINGLE_REDUCTION)
-        self.field = nearest
-        return best
+            ratio = size / needed_size if needed_size and np.isfinite(size) else 1.0
+            margin *= max(ONE_DIGIT / ratio, SINGLE_REDUCTION)
+        self.field = best_field
+        return best_bound
 
     @property
     def _obstacle(self) -> str:
@@ -214,7 +214,9 @@ class NewtonRun:
             f"{decay:.0e} or more usually helps, and so does more uptake or less production"
         )
 
-    def _descend(self, needed: Callable[[], float], margin: float, first_share: float) -> float:
+    def _reduce_error(
+        self, needed: Callable[[], float], margin: float, first_share: float
+    ) -> float:
         """Steps until the estimated error is `margin` times what is needed, or rounding ends them.
 
         Args:
@@ -256,25 +258,25 @@ class NewtonRun:
             return SINGLE_REDUCTION
         if not self._last_norm:  # solved to the bit
             return SINGLE_REDUCTION
-        ratio = _norm(self._residual) / self._last_norm  # 0 before the first step
+        ratio = float(np.linalg.norm(self._residual)) / self._last_norm  # 0 before the first step
         if ratio >= 1:
             # exact steps ascend, inexact ones may oscillate
             return SINGLE_REDUCTION
         quadratic = 0.9 * ratio**2 if ratio else ONE_DIGIT
         return min(max(quadratic, SINGLE_REDUCTION), ONE_DIGIT)
 
-    def _step(self, goal: Goal) -> Step:
+    def _step(self, goal: Goal) -> LinearStep:
         """One step of Newton's method."""
         self.steps += 1
         if not self._equations.is_linear:
-            self._last_norm = _norm(self._residual)
+            self._last_norm = float(np.linalg.norm(self._residual))
         try:
             step = self._linear.solve(self._slope, self._residual, goal)
         except ConvergenceError:
             if not self.field[self._equations.free].any():
                 raise
             # a start where all uptake is at its maximum, and nothing else is lost
-            step = Step(self.rounded(), np.inf, np.inf)
+            step = LinearStep(self.rounded(), np.inf, np.inf)
             self._set(np.zeros(self._equations.lattice))
             return step
         self._set(self.field - step.solution)
@@ -348,7 +350,3 @@ class NewtonRun:
         if self._residual_at is None:
             self._residual_at = self._equations.residual(self.field)
         return self._residual_at
-
-
-def _norm(residual: NDArray) -> float:
-    return float(np.sqrt(np.vdot(residual, residual)))

@@ -10,8 +10,9 @@ Kullback-Leibler sense, Schäfer, Katzfuss & Owhadi 2021):
 
 LᵀL is symmetric positive definite for any pattern, as conjugate gradients require. Bisection groups
 nearby nodes into blocks, of any mask, discs or vessels. The blocks are ordered from coarse to fine,
-and the pattern of a block consists of its nearest predecessors. In three dimensions `block_inverse`
-takes the place of L.
+and the pattern of a block consists of those of its nine nearest blocks, itself included, that come
+before it; the first blocks have few or none. In three dimensions `block_inverse` takes the place of
+L.
 
 The small systems take G from a window of the lattice, whose walls are some hundred nodes away. Its
 table is cheap. It is exact if the lattice fits into it, and otherwise its walls are screened too.
@@ -75,7 +76,7 @@ class RingPreconditioner:
 
 
 def preconditioner_of(equations: Equations) -> RingPreconditioner:
-    """That of the ring of some equations, which keep it."""
+    """The preconditioner of the equations' ring, which they keep for all solutions."""
     if "preconditioner" not in equations.cache:
         made = RingPreconditioner(equations.operator, equations.ring)
         equations.cache["preconditioner"] = made
@@ -275,7 +276,7 @@ def _from_coarse_to_fine(blocks: list[NDArray[np.intp]]) -> list[NDArray[np.intp
 def _predecessors(
     blocks: list[NDArray[np.intp]], ring: Ring, operator: SpectralOperator
 ) -> list[NDArray[np.intp]]:
-    """For each block the numbers of the nearest ones before it."""
+    """For each block the numbers of those of its nearest ones that come before it."""
     centres = np.array([[i[block].mean() for i in ring.nodes] for block in blocks])
     box = np.array([axis.nodes * (axis.boundary == "periodic") for axis in operator.axes])
     tree = scipy.spatial.cKDTree(centres, boxsize=box)

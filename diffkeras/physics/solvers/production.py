@@ -67,7 +67,7 @@ def field_of_production(equations: Equations, system: RingSystem, options: Optio
     return Solved(field.astype(np.float64, copy=False), statistics)
 
 
-class _Step(NamedTuple):
+class _ProducedField(NamedTuple):
     """A field of given production and values, or a correction.
 
     Attributes:
@@ -88,7 +88,7 @@ def _solved(
     values: NDArray[np.float64],
     options: Options,
     size: float | None = None,
-) -> _Step:
+) -> _ProducedField:
     """The field u with A u = source on the free nodes and these values on the ring.
 
     Args:
@@ -103,14 +103,14 @@ def _solved(
     field = particular_field(equations, source, correct=size is not None, threads=threads)
     particular = largest(field)
     if not ring.size:
-        return _Step(field, particular, 0.0)
+        return _ProducedField(field, particular, 0.0)
     values = values - field[ring.nodes]
     if size is None:  # a guess, before the field is known
         size = max(largest(values), particular)
     half = Options(options.tolerance * size / 2, threads=threads)
     rest, mismatch, _ = field_of_values(equations, system, values, half)
     field += rest
-    return _Step(field, particular, mismatch)
+    return _ProducedField(field, particular, mismatch)
 
 
 def particular_field(

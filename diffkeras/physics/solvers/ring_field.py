@@ -116,7 +116,7 @@ def _correct(
         single = dtype == np.float32 and not operator.is_deflated
         if single and rounding_of_field(operator, density) > tolerance / 2:
             density = density.astype(np.float64)
-        correction = spread(equations, density, constant, threads)
+        correction = field_of_densities(equations, density, constant, threads)
         corrected = correction if field is None else field + correction
         mismatch = targets - corrected[ring.nodes]
         reached = float(np.abs(mismatch).max())
@@ -129,7 +129,7 @@ def _correct(
     return (corrected if field is None else field), residual
 
 
-def spread(
+def field_of_densities(
     equations: Equations, density: NDArray[np.floating], constant: float, threads: int | None = None
 ) -> NDArray:
     """The field, (rows, columns), of densities (m,) and the constant that belongs to them."""
