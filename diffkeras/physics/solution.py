@@ -104,6 +104,7 @@ class Solution(ProvenField):
         self.field.setflags(write=False)
 
     @cached_property
+    @blas_threads()
     def error_bound(self) -> float:
         """At least the largest |field − u|, u being the exact solution of the lattice equation.
 
@@ -112,10 +113,10 @@ class Solution(ProvenField):
         solution in double precision, and a few times as long in single precision.
         """
         assert self.proof is not None
-        with blas_threads():
-            return self.proof.error_bound(self.field, self._equations)
+        return self.proof.error_bound(self.field, self._equations)
 
     @cached_property
+    @blas_threads()
     def node_bound(self) -> NDArray[np.float64]:
         """At least |field − u| node by node, (rows, columns); it can't be changed.
 
@@ -123,11 +124,11 @@ class Solution(ProvenField):
         read.
         """
         assert self.proof is not None
-        with blas_threads():
-            bound = self.proof.node_bound(self.field, self._equations)
+        bound = self.proof.node_bound(self.field, self._equations)
         bound.setflags(write=False)
         return bound
 
+    @blas_threads()
     def vjp(self, cotangent: ArrayLike, tolerance: float = 1e-10) -> Derivatives:
         """The derivatives of a scalar J with respect to every part of the problem.
 
@@ -163,9 +164,9 @@ class Solution(ProvenField):
         values = read_only_copy(self.problem.check_field("cotangent", cotangent))
         tolerance = check_relative_tolerance(tolerance)
         self._warn_of_doubt()
-        with blas_threads():
-            return Derivatives(self._equations, self.field, values, tolerance, self._prove_nodes)
+        return Derivatives(self._equations, self.field, values, tolerance, self._prove_nodes)
 
+    @blas_threads()
     def jvp(
         self, direction: Mapping[str, ArrayLike], tolerance: float = 1e-10
     ) -> NDArray[np.float64]:
@@ -187,9 +188,9 @@ class Solution(ProvenField):
         """
         tolerance = check_relative_tolerance(tolerance)
         self._warn_of_doubt()
-        with blas_threads():
-            return tangent(self._equations, self._exact, direction, tolerance)
+        return tangent(self._equations, self._exact, direction, tolerance)
 
+    @blas_threads()
     def quantity(self, weights: ArrayLike) -> Quantity:
         """The sum of weights times the field, with a proven bound of its error.
 
@@ -210,8 +211,7 @@ class Solution(ProvenField):
             True
         """
         values = self.problem.check_field("array of weights", weights)
-        with blas_threads():
-            quantity = Quantity.of(self._equations, self._exact, self.node_bound, values)
+        quantity = Quantity.of(self._equations, self._exact, self.node_bound, values)
         return replace(quantity, of_field=float((values * self.field).sum()))
 
     @cached_property

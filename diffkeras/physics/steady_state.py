@@ -20,7 +20,7 @@ from diffkeras.physics.equations.equations import Equations, problem_and_equatio
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.bounds import KnownBounds, Proof, RingProof
+from diffkeras.physics.proofs.bounds import KnownBounds, RingProof
 from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
@@ -117,10 +117,7 @@ def _solve_image(
 ) -> Solution:
     equations = equations or Equations(problem)
     name = cheapest(equations) if method == "auto" else method
-    # float32 can't hold the field of ring values that are far below those inside a source
-    is_tiny = equations.production is None and 0 < equations.ring_size < SMALLEST
-    single = tolerance >= SINGLE_PRECISION_TOLERANCE and not is_tiny
-    dtype, rounding = np.dtype(np.float32 if single else np.float64), SINGLE_ROUNDING * single
+    dtype, rounding = _precision_of(equations, tolerance)
     options = Options(tolerance - rounding, dtype, threads, initial)
     exact, statistics, bound = _on_free_nodes(name, equations, options)
     statistics = replace(statistics, reached=statistics.reached + rounding)
@@ -130,13 +127,20 @@ def _solve_image(
     field = exact.astype(dtype, copy=False)
     if bound is None:
         shown = on_ring if equations.production is None else field
-        proof: Proof = RingProof(on_ring, tolerance * largest(shown))
-    else:
-        if field is not exact:
-            bound += np.abs(exact - field)
-        bound *= SLACK
-        proof = KnownBounds(bound)
-    return Solution(field, problem, statistics, proof)
+        return Solution(field, problem, statistics, RingProof(on_ring, tolerance * largest(shown)))
+    if field is not exact:
+        bound += np.abs(exact - field)
+    bound *= SLACK
+    return Solution(field, problem, statistics, KnownBounds(bound))
+
+
+def _precision_of(equations: Equations, tolerance: float) -> tuple[np.dtype, float]:
+    """The type of a field that a tolerance allows, and the rounding to it of a field of size 1."""
+    # float32 can't hold the field of ring values that are far below those inside a source
+    is_tiny = equations.production is None and 0 < equations.ring_size < SMALLEST
+    if tolerance >= SINGLE_PRECISION_TOLERANCE and not is_tiny:
+        return np.dtype(np.float32), SINGLE_ROUNDING
+    return np.dtype(np.float64), 0.0
 
 
 def _on_free_nodes(name: str, equations: Equations, options: Options) -> Solved:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.physics.sampling.discs import check_radius
+from diffkeras.representation.network_input import POSITIVE_MAPS
 from diffkeras.surrogates.inputs import ROUNDING
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
@@ -203,7 +204,7 @@ def _check_map(source_images: tf.Tensor, name: str, values: tf.Tensor) -> tf.Ten
     same_shape = tf.reduce_all(tf.shape(values) == tf.shape(source_images))
     message = f"{name} must have the shape of source_images, not"
     values = checked(values, same_shape, message, tf.shape(values))
-    return same_shape & check_range(name, values[..., 0])
+    return same_shape & check_range(name, values[..., 0], positive=name in POSITIVE_MAPS)
 
 
 def _check_lengths(

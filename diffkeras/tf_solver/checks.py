@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import MOST_WHOLE
-from diffkeras.representation.network_input import POSITIVE_MAPS
 
 LATTICE = [1, 2]  # axes of a lattice in a batch
 ROUNDED = 2.0**-20  # values in float32 may exceed limits by this share
@@ -135,21 +134,26 @@ def exact_numbers(name: str, values: tf.Tensor, raises: bool = True) -> tf.Tenso
 
 
 def check_range(
-    name: str, values: tf.Tensor, least: float = 0.0, most: float = np.inf
+    name: str,
+    values: tf.Tensor,
+    least: float = 0.0,
+    most: float = np.inf,
+    *,
+    positive: bool = False,
 ) -> tf.Tensor:
     """Whether all values of each image are exact and within the limits, (batch,).
 
-    Those of `POSITIVE_MAPS` must be above 0. An InvalidArgumentError if not.
+    `positive` ones must be above 0. An InvalidArgumentError if not.
     """
     exact = exact_numbers(name, values)
 
     def wrong(values: tf.Tensor) -> tf.Tensor:
         values = tf.cast(values, tf.float64)
         low = values < (1 - ROUNDED) * least
-        low |= (values <= 0) & (name in POSITIVE_MAPS)
+        low |= (values <= 0) & positive
         return low | ~(values <= (1 + ROUNDED) * most)
 
-    sign = "positive" if name in POSITIVE_MAPS else "not negative"
+    sign = "positive" if positive else "not negative"
     limits = f"at least {least:g}" if least else sign
     limits += f" and at most {most:g}" if most < np.inf else ""
     right = ~tf.reduce_any(wrong(values), LATTICE)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from diffkeras.nn.equation.multigrid import DAMPING, Level, cycle
 from diffkeras.tf_solver.checks import LATTICE
-from diffkeras.tf_solver.problem import largest
+from diffkeras.tf_solver.problem import largest_of_each
 
 MOST_ITERATIONS = 60
 
@@ -59,7 +59,7 @@ class TensorLinearSteps:
     def _call(
         self, function: Callable[..., tf.Tensor], levels: Levels, right: tf.Tensor, *more: tf.Tensor
     ) -> tf.Tensor:
-        size = largest(right)
+        size = largest_of_each(right)
         size = tf.where(size > 0, size, 1.0)
         inputs = (levels, *(tf.cast(part / size, tf.float32) for part in (right, *more)))
         key = function, tuple(right.shape[1:])  # of a lattice, levels always have the same shapes
@@ -81,7 +81,7 @@ def _one_cycle(levels: Levels, right: tf.Tensor) -> tf.Tensor:
 
 def _conjugate_gradients(levels: Levels, right: tf.Tensor, least: tf.Tensor) -> tf.Tensor:
     def unfinished(at: _Iterate) -> tf.Tensor:
-        return largest(at.residual) > least
+        return largest_of_each(at.residual) > least
 
     def step(*parts: Any) -> _Iterate:
         at = _Iterate(*parts)
@@ -98,7 +98,7 @@ def _conjugate_gradients(levels: Levels, right: tf.Tensor, least: tf.Tensor) -> 
     result = tf.while_loop(
         lambda *parts: tf.reduce_any(unfinished(_Iterate(*parts))),
         step,
-        _Iterate(zeros, right, zeros, tf.zeros_like(largest(right))),
+        _Iterate(zeros, right, zeros, tf.zeros_like(largest_of_each(right))),
         maximum_iterations=MOST_ITERATIONS,
     )
     return result.solution

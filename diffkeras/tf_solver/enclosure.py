@@ -22,7 +22,7 @@ from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.tf_solver.checks import LATTICE
 from diffkeras.tf_solver.conjugate_gradients import TensorLinearSteps
 from diffkeras.tf_solver.equations import TensorEquations
-from diffkeras.tf_solver.problem import FixedNodes, all_finite, largest
+from diffkeras.tf_solver.problem import FixedNodes, all_finite, largest_of_each
 
 # ε is the mean |F|, but at least this share of the largest, and NEGLIGIBLE where F is 0
 LEAST_SURPLUS = 1e-3
@@ -47,7 +47,9 @@ class TensorEnclosure:
         residual, rounding = equations.residual(field)
         residual = (tf.abs(residual) + rounding) * SLACK
         mean = tf.reduce_mean(residual, LATTICE, keepdims=True)
-        surplus = tf.maximum(tf.maximum(mean, LEAST_SURPLUS * largest(residual)), NEGLIGIBLE)
+        surplus = tf.maximum(
+            tf.maximum(mean, LEAST_SURPLUS * largest_of_each(residual)), NEGLIGIBLE
+        )
         wanted = tf.where(self._nodes.free, residual + surplus, 0.0)
 
         def attempt(
@@ -62,7 +64,7 @@ class TensorEnclosure:
             # comparisons with NaN are false
             holds = (applied - rounding > residual) | ~self._nodes.free
             holds = tf.reduce_all(holds, LATTICE, keepdims=True) & all_finite(barrier)
-            inside = largest(barrier) * SLACK <= radius
+            inside = largest_of_each(barrier) * SLACK <= radius
             bound = tf.where(tf.math.is_inf(bound) & holds & inside, barrier * SLACK, bound)
             number += tf.cast(holds & ~inside, number.dtype)
             radius = tf.where(holds & ~inside, WIDER * radius, radius)
@@ -80,6 +82,6 @@ class TensorEnclosure:
     def _radius(self, field: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
         """The first radius, (batch, 1, 1)."""
         if not self._equations.saturates:
-            return tf.zeros_like(largest(residual)) + np.inf
+            return tf.zeros_like(largest_of_each(residual)) + np.inf
         levels = self._equations.levels(self._equations.slope(field))
-        return ENCLOSED * largest(self._steps.cycle(levels, residual))
+        return ENCLOSED * largest_of_each(self._steps.cycle(levels, residual))

@@ -13,10 +13,11 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from diffkeras.physics import Medium
+from diffkeras.physics.solvers.newton import CERTIFIED_SHARE
 from diffkeras.tf_solver.conjugate_gradients import TensorLinearSteps
 from diffkeras.tf_solver.enclosure import TensorEnclosure
 from diffkeras.tf_solver.equations import TensorEquations
-from diffkeras.tf_solver.problem import FixedNodes, ProblemTensors, largest
+from diffkeras.tf_solver.problem import FixedNodes, ProblemTensors, largest_of_each
 from diffkeras.tf_solver.results import TensorSolution, proof_type
 from diffkeras.tf_solver.run import TensorRun
 
@@ -27,8 +28,7 @@ LEAST_REDUCTION, MOST_REDUCTION = 1e-4, 0.1
 # the least share where uptake saturates: a step leaves more in any case
 NONLINEAR = 1e-2
 FIRST_REDUCTION = 1e-2  # of an initial field's residual
-CERTIFIED_SHARE = 0.5  # of a field's error that the bound of its corrected field may be
-ESTIMATE_MARGIN = 0.12  # share of the tolerance that the estimated error is before a proof
+PROOF_MARGIN = 0.12  # share of the tolerance that the estimated error is before a proof
 SETTLED_SHARE = 0.1  # of |F|, left by a step: convergence is quadratic
 STALLED_SHARE = 0.5  # of the error, left by a linear step: rounding
 
@@ -59,7 +59,7 @@ class TensorNewtonRun(TensorRun):
         """See `TensorRun`: a field whose error is likely to meet the tolerance."""
         field, estimate = self._nearer(initial)
         return self._reduce_error(
-            field, estimate, lambda field: ESTIMATE_MARGIN * tolerance * self.nodes.size(field)
+            field, estimate, lambda field: PROOF_MARGIN * tolerance * self.nodes.size(field)
         )
 
     def corrected(self, prediction: tf.Tensor, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
@@ -99,7 +99,7 @@ class TensorNewtonRun(TensorRun):
             def gradient(upstream: tf.Tensor) -> tf.Tensor:
                 upstream = tf.where(self.nodes.free, upstream, 0.0)
                 levels = self._equations.levels(self._equations.slope(field))
-                aim = LEAST_REDUCTION * largest(upstream)
+                aim = LEAST_REDUCTION * largest_of_each(upstream)
                 return self._steps.solve(levels, upstream, aim, is_differentiable=True)
 
             return tf.zeros_like(residual), gradient
@@ -150,11 +150,11 @@ class TensorNewtonRun(TensorRun):
     def _change(self, initial: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
         """The largest finite |initial − field|, and at most the largest |field|, (batch, 1, 1)."""
         change = tf.where(self.nodes.free & tf.math.is_finite(initial), initial - field, 0.0)
-        return tf.minimum(largest(change), self.nodes.size(field))
+        return tf.minimum(largest_of_each(change), self.nodes.size(field))
 
     def _residual(self, field: tf.Tensor) -> tf.Tensor:
         """The largest |F|, (batch, 1, 1)."""
-        return largest(self._equations.residual(field)[0])
+        return largest_of_each(self._equations.residual(field)[0])
 
     def _step(
         self, field: tf.Tensor, reduction: tf.Tensor, chosen: tf.Tensor | bool = True
@@ -162,7 +162,7 @@ class TensorNewtonRun(TensorRun):
         """The chosen fields after a step that reduces the largest |F|."""
         residual, _ = self._equations.residual(field)
         levels = self._equations.levels(self._equations.slope(field))
-        aim = tf.where(chosen, reduction, tf.ones_like(reduction)) * largest(residual)
+        aim = tf.where(chosen, reduction, tf.ones_like(reduction)) * largest_of_each(residual)
         return field - self._steps.solve(levels, residual, aim)
 
     def _estimate(self, field: tf.Tensor) -> tf.Tensor:
@@ -170,4 +170,4 @@ class TensorNewtonRun(TensorRun):
         residual, _ = self._equations.residual(field)
         levels = self._equations.levels(self._equations.slope(field))
         # of a bound, whose right-hand side is |F|
-        return largest(self._steps.cycle(levels, tf.abs(residual)))
+        return largest_of_each(self._steps.cycle(levels, tf.abs(residual)))

@@ -142,11 +142,11 @@ class FixedNodes:
         self.values = tf.where(self.is_valid, values, np.nan)
         self.free, self.ring = ~fixed, ring_mask(fixed, boundaries)
         self.any_ring = tf.reduce_any(self.ring, LATTICE, keepdims=True)
-        self.ring_size = largest(tf.where(self.ring, self.values, 0.0))
+        self.ring_size = largest_of_each(tf.where(self.ring, self.values, 0.0))
 
     def size(self, field: tf.Tensor) -> tf.Tensor:
         """The largest |value| of a field on the ring and the free nodes, (batch, 1, 1)."""
-        return tf.maximum(self.ring_size, largest(tf.where(self.free, field, 0.0)))
+        return tf.maximum(self.ring_size, largest_of_each(tf.where(self.free, field, 0.0)))
 
     def insert(self, field: tf.Tensor) -> tf.Tensor:
         """The field with the fixed nodes at their values; NaN where an image isn't valid."""
@@ -163,7 +163,7 @@ def ring_mask(fixed: tf.Tensor, boundaries: Sequence[AxisBoundary]) -> tf.Tensor
     return tf.cast(ring_of(tf.cast(fixed, tf.float32), boundaries), tf.bool)
 
 
-def largest(values: tf.Tensor) -> tf.Tensor:
+def largest_of_each(values: tf.Tensor) -> tf.Tensor:
     """The largest |value| of each image, (batch, 1, 1). XLA's ignores NaN."""
     return tf.reduce_max(tf.abs(values), LATTICE, keepdims=True)
 
@@ -251,7 +251,8 @@ def _check_media(
             values, _ = real_numbers(values, lattice, name)
             if values.shape[0] != 1:
                 values = same_shape(name, values, images)
-        right = check_range(name, values, least, most)
+        positive = name in ("diffusivity", "saturation")
+        right = check_range(name, values, least, most, positive=positive)
         valid &= right[:, None, None]
         unit = medium.unit if name in ("decay", "uptake") else 1.0
         tensors[name] = tf.cast(values, tf.float64) / unit

@@ -18,7 +18,7 @@ import tensorflow as tf
 from diffkeras.physics.equations.axis import Axis
 from diffkeras.tf_solver.checks import power_of_two
 from diffkeras.tf_solver.operator import TensorOperator
-from diffkeras.tf_solver.problem import ProblemTensors, largest, ring_mask
+from diffkeras.tf_solver.problem import ProblemTensors, largest_of_each, ring_mask
 
 # XLA's error names the operation that it can't compile, and with it this scope
 SCOPE = "XLA_cannot_compile_ring_systems_because_their_size_depends_on_the_images"
@@ -107,7 +107,9 @@ def direct_field(operator: TensorOperator, problem: ProblemTensors) -> tf.Tensor
     this leaves on the ring is corrected. Production is 0 on the fixed nodes.
     """
     decays = problem.media.get("decay")
-    sizes = [largest(part) for part in (problem.images, problem.production) if part is not None]
+    sizes = [
+        largest_of_each(part) for part in (problem.images, problem.production) if part is not None
+    ]
     power = power_of_two(reduce(tf.maximum, sizes))
     power = tf.where(problem.is_valid, power, np.nan)
     images, production = (

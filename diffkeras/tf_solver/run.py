@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.tf_solver.checks import LATTICE, checked
-from diffkeras.tf_solver.problem import FixedNodes, largest
+from diffkeras.tf_solver.problem import FixedNodes, largest_of_each
 from diffkeras.tf_solver.results import (
     TINY,
     TensorCertificate,
@@ -44,8 +44,8 @@ class TensorRun(ABC):
     Attributes:
         nodes: the fixed nodes.
         produces: whether there is a production, also of sides.
-        margin: factor between the proven tolerance and the one that a message promises, as the
-            latter can take other steps.
+        margin: what the error of an unmet tolerance multiplies the bound by that was reached, for
+            its advice: a run to another tolerance takes other steps.
     """
 
     nodes: FixedNodes
@@ -119,12 +119,7 @@ class TensorRun(ABC):
             dtype: of the results.
             raises: whether an InvalidArgumentError follows where a bound is above the tolerance.
         """
-        if not tf.is_tensor(tolerance):
-            tolerance = np.asarray(tolerance, np.float64)
-        tolerance = tf.reshape(tf.cast(tolerance, tf.float64), (-1, 1, 1))
-        valid = tf.math.is_finite(tolerance) & (tolerance > 0)
-        message = "the tolerance must be positive and finite, not"
-        tolerance = checked(tolerance, tf.reduce_all(valid), message, tolerance)
+        tolerance = _checked_tolerance(tolerance)
 
         def permitted(field: tf.Tensor, bound: tf.Tensor) -> tf.Tensor:
             """The tolerance times the least that the largest |value| of u may be.
@@ -137,7 +132,7 @@ class TensorRun(ABC):
             return tf.where(size > 0, tolerance * size, 2 * TINY)
 
         field, node_bound = self.improve(self.start(initial, tolerance), permitted, dtype)
-        bound = largest(self._returned_bound(field, node_bound, dtype))
+        bound = largest_of_each(self._returned_bound(field, node_bound, dtype))
         most = permitted(field, bound)
         field = self.nodes.insert(self.differentiable(field))
         if raises:
@@ -162,7 +157,7 @@ class TensorRun(ABC):
 
         def state_of(field: tf.Tensor) -> _State:
             node_bound = self.node_bound(field)
-            bound = largest(self._returned_bound(field, node_bound, dtype))
+            bound = largest_of_each(self._returned_bound(field, node_bound, dtype))
             return _State(field, node_bound, bound, bound > permitted(field, bound))
 
         def go_on(state: _State) -> _State:
@@ -199,3 +194,13 @@ class TensorRun(ABC):
         """The bound of what is returned of a field, (batch, rows, columns) float64."""
         returned = rounded(self.nodes.insert(field), node_bound, dtype)
         return tf.cast(returned.node_bound, tf.float64)
+
+
+def _checked_tolerance(tolerance: float | tf.Tensor) -> tf.Tensor:
+    """One number, or one for each image, (batch, 1, 1) or (1, 1, 1) in float64."""
+    if not tf.is_tensor(tolerance):
+        tolerance = np.asarray(tolerance, np.float64)
+    tolerance = tf.reshape(tf.cast(tolerance, tf.float64), (-1, 1, 1))
+    valid = tf.math.is_finite(tolerance) & (tolerance > 0)
+    message = "the tolerance must be positive and finite, not"
+    return checked(tolerance, tf.reduce_all(valid), message, tolerance)

@@ -24,7 +24,7 @@ from diffkeras.tf_solver.problem import MediumTensors, ProblemTensors, same_shap
 from diffkeras.tf_solver.results import TensorCertificate, TensorSolution, proof_type
 from diffkeras.tf_solver.run import TensorRun
 from diffkeras.tf_solver.saved_model import SourceMeaning, write_solver
-from diffkeras.tf_solver.uniform import UniformRun
+from diffkeras.tf_solver.uniform import TensorUniformRun
 
 ANISOTROPIC = 10.0  # float32 loses digits where diffusivities differ by a larger factor
 MOST_NODES = 16384  # longer sides have matrices of more than 0.5 GB in float32
@@ -298,7 +298,7 @@ class TensorSolver:
 
     def _run(self, problem: ProblemTensors) -> TensorRun:
         if _has_transforms(self.medium) and not problem.has_maps:
-            return UniformRun(self._operator, problem)
+            return TensorUniformRun(self._operator, problem)
         return TensorNewtonRun(self.lattice, self.medium, problem, self._steps)
 
     def _field(

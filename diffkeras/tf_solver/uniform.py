@@ -34,13 +34,13 @@ import tensorflow as tf
 from diffkeras.tf_solver.checks import LATTICE
 from diffkeras.tf_solver.equations import TensorEquations
 from diffkeras.tf_solver.operator import TensorOperator
-from diffkeras.tf_solver.problem import FixedNodes, ProblemTensors, all_finite, largest
+from diffkeras.tf_solver.problem import FixedNodes, ProblemTensors, all_finite, largest_of_each
 from diffkeras.tf_solver.results import TensorSolution, proof_type
 from diffkeras.tf_solver.ring import TensorRingSystem, direct_field, find_rings
 from diffkeras.tf_solver.run import TensorRun
 
 
-class UniformRun(TensorRun):
+class TensorUniformRun(TensorRun):
     """See `TensorRun`."""
 
     margin = 1.01
@@ -63,7 +63,7 @@ class UniformRun(TensorRun):
         return TensorSolution(field, proof.error_bound, proof.node_bound)
 
     def start(self, initial: tf.Tensor | None, tolerance: tf.Tensor) -> tf.Tensor:
-        """See `TensorRun`: corrected once, or where need be twice, whatever the tolerance is."""
+        """See `TensorRun`: corrected once, or twice where that is needed, for any tolerance."""
         return self._corrected(self._direct() if initial is None else initial)
 
     def corrected(self, prediction: tf.Tensor, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
@@ -81,7 +81,7 @@ class UniformRun(TensorRun):
 
         def improved(field: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
             error = self._mismatch(field)
-            size = largest(error)
+            size = largest_of_each(error)
             size = tf.where(size > 0, size, 1.0)
             values = tf.cast(tf.gather_nd(error / size, rings.nodes), operator.dtype)
             densities, constants = (tf.cast(part, tf.float64) for part in system.solve(values))
@@ -95,8 +95,10 @@ class UniformRun(TensorRun):
     def node_bound(self, field: tf.Tensor) -> tf.Tensor:
         """See `TensorRun`."""
         residual, rounding = self._equations.residual(field)
-        bound = largest(self._mismatch(field))
-        bound += tf.math.multiply_no_nan(self._inverse_norm, largest(tf.abs(residual) + rounding))
+        bound = largest_of_each(self._mismatch(field))
+        bound += tf.math.multiply_no_nan(
+            self._inverse_norm, largest_of_each(tf.abs(residual) + rounding)
+        )
         # maxima may ignore NaN; on the ring and free nodes f is finite where the residual is
         bound = tf.where(all_finite(residual) & (bound >= 0), bound, np.inf)
         return self.nodes.extend(bound)
@@ -125,7 +127,9 @@ class UniformRun(TensorRun):
         """
         most = self.nodes.ring_size
         if self.produces:
-            most += tf.math.multiply_no_nan(self._inverse_norm, largest(self._equations.production))
+            most += tf.math.multiply_no_nan(
+                self._inverse_norm, largest_of_each(self._equations.production)
+            )
         return tf.where(tf.abs(initial) <= 3 * most, initial, 0.0)  # comparisons with NaN are false
 
     def _residual(self, field: tf.Tensor) -> tf.Tensor:
@@ -163,7 +167,7 @@ class UniformRun(TensorRun):
     def _inverse(self, density: tf.Tensor) -> tf.Tensor:
         """A⁻¹, of the deflated operator where it is."""
         # nothing overflows in the operator's precision
-        size = tf.stop_gradient(largest(density))
+        size = tf.stop_gradient(largest_of_each(density))
         size = tf.where(size > 0, size, 1.0)
         scaled = tf.cast(density / size, self._operator.dtype)
         return size * tf.cast(self._operator.inverse(scaled, self._decays), tf.float64)
