@@ -88,7 +88,7 @@ def row_of(side: int, seconds: float, rounds: int, examples: int) -> list[str]:
             reading.append(rate(training_batches(config, directory), seconds))
             streaming.append(rate(training_batches(stream, directory), seconds))
     records = [len(make_record(dataset, "train", k)) for k in range(TIMED)]
-    maps = [len(compress_rows(m)) for e in solved for m in (e.diffusivity, e.decay)]
+    maps = [len(compress_rows(m)) for e in solved for m in e.maps.values()]
     cells = config.data.tissue.cells if config.data.tissue else (0, 0)
     return [
         f"{side}²",
@@ -103,7 +103,7 @@ def row_of(side: int, seconds: float, rounds: int, examples: int) -> list[str]:
 
 def medium_of(example: Example, around: Medium) -> Medium:
     """The medium of an example's tissue."""
-    return replace(around, diffusivity=example.diffusivity, decay=example.decay)
+    return replace(around, **example.maps)
 
 
 @command(__doc__, "tissues")

@@ -85,7 +85,7 @@ def main(sides: list[int], seconds: float, rounds: int, examples: int, output: P
             rows.append([f"{side}²", name, f"{min(times[name]):.2f}", *read])
             click.echo(rows[-1])
     caption = (
-        f"Sources {' and '.join(SOURCES[int(side)] for side in sides.split(','))}, batches of "
+        f"Sources {' and '.join(SOURCES.get(side, '1-5') for side in sides)}, batches of "
         f"{BATCH}, fastest of {rounds} rounds. {describe_machine()}"
     )
     write_table(rows, COLUMNS, output, caption)
