@@ -83,7 +83,9 @@ def measure(problem: Case, images: int, runs: Path) -> list[list[str]]:
     fields = {m.name: [m.compute(one).fields[0] for one in singles] for m in methods}
     times: dict[str, list[float]] = {name: [] for name in (*fields, PAIR)}
     for one in singles:
-        calls = {method.name: partial(method.compute, one) for method in methods}
+        calls: dict[str, Callable[[], object]] = {
+            method.name: partial(method.compute, one) for method in methods
+        }
         calls[PAIR] = partial(transform_pair, one.images[0].astype(np.float64))
         rounds = [{name: cpu_seconds(call) for name, call in calls.items()} for _ in range(REPEATS)]
         for name, found in times.items():

@@ -48,6 +48,8 @@ class Child:
             RuntimeError: the function failed; the message is the last line that it wrote.
         """
         questions, answers = self._process.stdin, self._process.stdout
+        assert questions is not None
+        assert answers is not None
         with suppress(BrokenPipeError):  # the child has ended already, and its log says why
             questions.write(json.dumps([command, arguments]) + "\n")
             questions.flush()

@@ -20,6 +20,7 @@ import tensorflow as tf
 from benchmarks.frame import cpu_medians
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
+from diffkeras.physics.families.drawn.recipe import FamilyRecipe
 from diffkeras.surrogates.inputs import inputs_of_problem
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
@@ -56,6 +57,7 @@ def milliseconds(surrogate: Surrogate) -> float:
     """The CPU time of the network alone per field [ms]."""
     config = surrogate.config
     recipe = config.kind.recipe(1)
+    assert isinstance(recipe, FamilyRecipe)
     points = np.stack([recipe.point("test", k) for k in range(TOGETHER)])
     inputs = inputs_of_problem(config, recipe.problem_of({"parameters": points}))
     network = tf.function(lambda x: surrogate.model(x, training=False), autograph=False)

@@ -103,8 +103,7 @@ def rows_of(name: str, make: Callable[[], Problem], rounds: int) -> list[list[st
         if find_spec("torch_sla"):
             calls["field and derivatives by torch-sla"] = lambda: by_torch_sla(make)
     calls[f"central differences of {PARAMETERS} parameters"] = lambda: differences(make)
-    took = cpu_medians([*calls.values()], rounds)
-    medians = dict(zip(calls, took, strict=True))
+    medians = dict(zip(calls, cpu_medians([*calls.values()], rounds), strict=True))
     nodes = make().values.size
     peaks = {method: peak(call) / (8 * nodes) for method, call in list(calls.items())[:2]}
     rows = []

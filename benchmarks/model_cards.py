@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks.tables import describe_machine
 from diffkeras.config import Config
-from diffkeras.physics import solve
+from diffkeras.physics import ExampleRecipe, solve
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.shipped import SHIPPED, shipped_surrogates
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
@@ -162,6 +162,7 @@ def score(surrogate: Surrogate, side: int, count: int, images: int, seed: int) -
     """Errors and bounds of freshly drawn images of one lattice and source count."""
     config = surrogate.config.with_overrides({"physics.lattice": side, "data.seed": seed})
     recipe = config.kind.recipe(count)
+    assert isinstance(recipe, ExampleRecipe)
     errors, ratios = [], []
     for k in range(images):
         # not the field of the example, whose rounding to single precision can exceed the bound

@@ -73,7 +73,7 @@ def solve_seconds(parts: list[list[float] | None], side: int) -> float:
     shaped = [None if part is None else np.reshape(part, (side, side)) for part in parts]
     image, production, diffusivity, decay, uptake, saturation = shaped
     rates = None
-    if uptake is not None:
+    if uptake is not None and saturation is not None:
         rates = dk.MichaelisMenten(uptake, np.where(uptake > 0, saturation, 1.0))
     problem = dk.Problem(
         image,

@@ -19,7 +19,6 @@ import click
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.frame import cpu_seconds
 from benchmarks.tables import describe_machine
 from diffkeras.physics import Family, ReducedBasis, Solution, solve
 from diffkeras.physics.families.shipped import FAMILIES, file_of
@@ -48,19 +47,17 @@ def main(points: int, cards_only: bool) -> None:
 
 def card_of(basis: ReducedBasis, points: np.ndarray) -> str:
     family: Family = basis.family
-    errors, few = [], points[:TIMED]
-    for point in points:
-        solution = basis.predict(point)
-        errors.append(solution.error_bound / np.abs(solution.field).max())
+    few = points[:TIMED]
+    bounds = [_bound(basis.predict(point)) for point in points]
+    _, seconds = _timed(basis.fields, few)
     rows = [
-        f"| none | {1e3 * _seconds(basis.fields, few):.2f} ms | | {statistics.median(errors):.1e} "
-        f"| {max(errors):.1e} | | |"
+        f"| none | {1e3 * seconds:.2f} ms | | {statistics.median(bounds):.1e} "
+        f"| {max(bounds):.1e} | | |"
     ]
     for tolerance in TOLERANCES:
-        solved: list[Solution] = []
-        seconds = _seconds(lambda p, t=tolerance, s=solved: s.append(basis.predict(p, t)), points)
-        classical = _seconds(lambda p, t=tolerance: solve(family.problem_at(p), tolerance=t), few)
-        bounds = [one.error_bound / np.abs(one.field).max() for one in solved]
+        solved, seconds = _timed(partial(basis.predict, tolerance=tolerance), points)
+        _, classical = _timed(partial(_solved, family, tolerance), few)
+        bounds = [_bound(one) for one in solved]
         by_solver = sum(one.stats.method != "reduced-basis" for one in solved)
         as_it_is = sum(one.stats.iterations == 0 for one in solved)
         rows.append(
@@ -84,8 +81,23 @@ def card_of(basis: ReducedBasis, points: np.ndarray) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _seconds(compute: Callable[[Any], Any], points: np.ndarray) -> float:
-    return statistics.median(cpu_seconds(partial(compute, point)) for point in points)
+def _bound(solution: Solution) -> float:
+    """The proven error of a field, relative to its largest value."""
+    return float(solution.error_bound / np.abs(solution.field).max())
+
+
+def _solved(family: Family, tolerance: float, point: np.ndarray) -> Solution:
+    return solve(family.problem_at(point), tolerance=tolerance)
+
+
+def _timed(compute: Callable[[Any], Any], points: np.ndarray) -> tuple[list[Any], float]:
+    """What is computed of each point, and the median CPU seconds."""
+    results, times = [], []
+    for point in points:
+        begin = time.process_time()
+        results.append(compute(point))
+        times.append(time.process_time() - begin)
+    return results, statistics.median(times)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,8 @@ def main(
 
 def _problem(side: int, count: int, methods: list[str], limit: float) -> list[dict[str, str]]:
     """Rows of the table for one problem, ranked."""
-    measured, notes = {}, {}
+    measured: dict[str, dict[str, float]] = {}
+    notes: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         for method in [FLOOR, REFERENCE, *methods]:
             if method in measured or method in notes:

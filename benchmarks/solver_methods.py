@@ -88,10 +88,10 @@ def pyamg_ruge_stuben(image: NDArray) -> Run:
     import pyamg
 
     matrix, right_hand_side, fill = _free_problem(image)
-    matrix = sp.csr_matrix(matrix)
+    matrix_of_pyamg = sp.csr_matrix(matrix)
 
     def run() -> NDArray:
-        levels = pyamg.ruge_stuben_solver(matrix)
+        levels = pyamg.ruge_stuben_solver(matrix_of_pyamg)
         return fill(levels.solve(right_hand_side, tol=ITERATION_TOLERANCE, accel="cg"))
 
     return run

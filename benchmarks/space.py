@@ -55,10 +55,10 @@ def by_pyamg(image: NDArray, kind: str) -> Callable[[float], NDArray]:
 
     free = image == 0
     matrix, sides = free_system(finite_volumes(image.shape, MEDIUM), image, ~free)
-    matrix = sp.csr_matrix(matrix)
+    matrix_of_pyamg = sp.csr_matrix(matrix)
 
     def run(tolerance: float) -> NDArray:
-        hierarchy = getattr(pyamg, kind)(matrix)
+        hierarchy = getattr(pyamg, kind)(matrix_of_pyamg)
         field = image.copy()
         field[free] = hierarchy.solve(sides, tol=tolerance, accel="cg")
         return field
@@ -78,7 +78,7 @@ def measure(method: str, side: int, count: int, tolerance: float, reference: str
     image = image_of(side, count)
     run = METHODS[method](image)
     exact = np.load(reference, mmap_mode="r")
-    before, times = resident_memory(), []
+    before, times = resident_memory(), list[float]()
     while not times or (len(times) < CALLS and sum(times) < TIMED_FOR):
         start = time.process_time()
         field = run(tolerance)

@@ -96,12 +96,12 @@ def rows_of_methods(side: int, rounds: int) -> list[list[str]]:
     moves = rng.integers(-1, 2, (2, CELLS))
     maximum = tissue(side, (places[0] + moves[0], places[1] + moves[1]), radius)
     share = (maximum > 0).mean()
-    options = {"uptake": MichaelisMenten(maximum, CONSTANT), "medium": MEDIUM}
+    options: dict[str, Any] = {"uptake": MichaelisMenten(maximum, CONSTANT), "medium": MEDIUM}
     exact = solve(image, tolerance=1e-11, **options).field
     initial = solve(image, uptake=MichaelisMenten(before, CONSTANT), medium=MEDIUM).field
     newton = NewtonWithPyamg(image, maximum, exact)
     prediction = np.where(image == 0, 0.99 * exact, image)
-    calls: dict[str, Callable[[], object]] = {
+    calls: dict[str, Callable[[], Any]] = {
         "PyAMG, exact steps": partial(newton.solve, 1e-8),
         "PyAMG, inexact steps": partial(newton.solve, 1e-2),
         "solve": partial(solve, image, tolerance=TOLERANCE, **options),

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from benchmarks.frame import command, cpu_seconds
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
-from diffkeras.physics import Medium, Problem, solve
+from diffkeras.physics import Example, Medium, Problem, solve
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import generate, train
@@ -73,7 +73,7 @@ class Images:
 
     def __init__(self, config: Config, number: int) -> None:
         counts = config.data.sources
-        examples = []
+        examples: list[Example] = []
         for count in counts:
             recipe = config.kind.recipe(count)
             examples += recipe.examples("test", range(number // len(counts)))
@@ -125,7 +125,7 @@ def mean_field_error(test: Images) -> list[str]:
     """The columns of the exact field in the mean medium."""
 
     def mean(medium: Medium) -> Medium:
-        diffusivity = float(np.exp(np.log(medium.diffusivity).mean()))
+        diffusivity = float(np.exp(np.log(np.asarray(medium.diffusivity)).mean()))
         return replace(medium, diffusivity=diffusivity, decay=float(np.mean(medium.decay)))
 
     def field(k: int) -> NDArray:

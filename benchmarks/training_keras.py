@@ -25,7 +25,7 @@ WARM_UP = 3  # steps; the first ones build the graph and allocate memory
 class Clock(keras.callbacks.Callback):
     """Measures all steps except the first."""
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if batch == 0:
             self.begun, self.used = time.perf_counter(), time.process_time()
             return

@@ -15,6 +15,7 @@ one process and on one thread, in which every method has its turn.
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -88,7 +89,7 @@ def rows_of(name: str, side: int, regions: int, rounds: int) -> list[list[str]]:
     equations = Equations(Problem(image, medium=medium))
     certify(exact, equations)
     fresh = partial(solve, image, medium=medium)
-    calls: dict[str, Callable[[], object]] = {
+    calls: dict[str, Callable[[], Any]] = {
         f"solve to {TOLERANCE:g}": partial(fresh, tolerance=TOLERANCE),
         "own conjugate gradients": partial(own_conjugate_gradients, image, medium),
         "PyAMG": partial(pyamg_field, image, medium),
@@ -100,8 +101,7 @@ def rows_of(name: str, side: int, regions: int, rounds: int) -> list[list[str]]:
         again = partial(solve, equations, tolerance=LOOSE, initial=start)
         calls[f"certify again, {kind}"] = partial(certify, start, equations)
         calls[f"solve to {LOOSE:g} again, {kind} start"] = again
-    took = cpu_medians([*calls.values()], rounds)
-    medians = dict(zip(calls, took, strict=True))
+    medians = dict(zip(calls, cpu_medians([*calls.values()], rounds), strict=True))
     first = next(iter(medians.values()))
     rows = []
     for method, call in calls.items():

@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks import verdicts as rules_of
 from benchmarks.verdicts import OPEN, Verdict
 from benchmarks.verdicts.comparisons import joint_against_single, weighted_losses
-from diffkeras.config import load_config
+from diffkeras.config import Config, load_config
 from diffkeras.errors import DiffkerasError, RunError
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.study_data import (
@@ -249,7 +249,7 @@ def joint(studies: Path) -> Iterator[list[str]]:
 
 def recipe(studies: Path) -> Iterator[list[str]]:
     """A row for each setting of the recipe: that of the authors, then that of each base."""
-    bases = {}
+    bases: dict[str, Config] = {}
     for path in sorted(studies.glob(f"*/{MARK}")):
         base = load_study(f"studies/{path.parent.name}").base
         bases.setdefault(base.name, base)

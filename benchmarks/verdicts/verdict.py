@@ -129,7 +129,7 @@ def error_ratio(first: pd.DataFrame, second: pd.DataFrame, *, error: str = "mae"
     if len(pairs) < 2:
         raise TooFewRunsError(f"a ratio of two errors needs two common seeds, not {len(pairs)}")
     if crossed:
-        return _of_crossed(np.log(pairs.iloc[:, 0] / pairs.iloc[:, 1]))
+        return _of_crossed((pairs.iloc[:, 0] / pairs.iloc[:, 1]).map(np.log))
     found = seed_ratio(*pairs.to_numpy(float).T)
     return Ratio(*(float(found[name]) for name in ("ratio", "t_low", "t_high", "t_p")))
 
