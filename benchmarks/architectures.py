@@ -27,14 +27,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
+from benchmarks.frame import PATH, command
 from benchmarks.tables import describe_machine, write_rows
 from diffkeras.config import Config, load_config
 from diffkeras.data import raw_dataset
 from diffkeras.physics import solve
 from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.system.tensorflow_setup import limit_threads
 from diffkeras.workflows import generate, train
 
 Problem = Literal["fixed", "production"]
@@ -51,7 +52,6 @@ COLUMNS = [
 ]
 SOLVER = "exact solver"  # its row
 LIMIT = 0.05  # error that no test image should exceed
-RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True)
@@ -164,21 +164,17 @@ def exact_fields(config: Config, test: Images) -> list[str]:
 
 def use_one_thread() -> str:
     """Limit TensorFlow to one thread; the caption of tables that are measured so."""
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    limit_threads(1)
     machine = describe_machine(("tensorflow", "keras"), used="1 core")
     return f"CPU time in one thread on {machine}"
 
 
-@click.command(help=__doc__.split("\n", 1)[0])
+@command(__doc__, "architectures", "the table, without _PROBLEM_SIDE, .md and .csv")
 @click.option("--problem", type=click.Choice(["fixed", "production"]), default="fixed")
 @click.option("--side", type=click.Choice(["64", "128"]), default="64")
 @click.option("--only", multiple=True, type=click.Choice([*VARIANTS, SOLVER]))
-@click.option("--data-dir", type=click.Path(path_type=Path), default=Path("data"))
-@click.option("--output", type=click.Path(path_type=Path), help="Table, without suffix.")
-def main(
-    problem: Problem, side: str, only: tuple[str, ...], data_dir: Path, output: Path | None
-) -> None:
+@click.option("--data-dir", type=PATH, default=Path("data"))
+def main(problem: Problem, side: str, only: tuple[str, ...], data_dir: Path, output: Path) -> None:
     caption = use_one_thread()
     base = problem_config(problem, int(side))
     names = [name for name, variant in VARIANTS.items() if problem in variant.problems] + [SOLVER]
@@ -186,7 +182,7 @@ def main(
         raise click.UsageError(f"--only: {strange.pop()} is not for the problem {problem}")
     generate(base, data_dir)
     test = Images.read(base, data_dir)
-    output = output or RESULTS / f"architectures_{problem}_{side}"
+    output = output.with_name(f"{output.name}_{problem}_{side}")
     for name in only or names:
         if name == SOLVER:
             row = exact_fields(base, test)

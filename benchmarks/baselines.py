@@ -27,11 +27,12 @@ import threadpoolctl
 from numpy.typing import NDArray
 
 import diffkeras as dk
-from benchmarks.frame import command, cpu_seconds
+from benchmarks.frame import PATH, command, cpu_seconds
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config
 from diffkeras.evaluation.images import draw_images, joined
 from diffkeras.evaluation.methods.table import EXACT, baselines
+from diffkeras.system.tensorflow_setup import limit_threads
 from diffkeras.tf_solver import TensorSolver
 
 COLUMNS = ["problem", "method", "lattice MAE", "largest error", "time per image / exact solver"]
@@ -127,15 +128,9 @@ def batched(problem: Case, config: Config, runs: Path) -> dict[str, Callable[[ND
 
 @command(__doc__, "baselines")
 @click.option("--images", default=20, help="Test images per source count.")
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=Path("saved_models"),
-    help="Directory of the runs.",
-)
+@click.option("--runs", type=PATH, default=Path("saved_models"), help="Directory of the runs.")
 def main(images: int, runs: Path, output: Path) -> None:
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    limit_threads(1)
     with threadpoolctl.threadpool_limits(1):
         rows = [row for problem in CASES for row in measure(problem, images, runs)]
     machine = describe_machine(used="one thread")

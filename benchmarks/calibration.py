@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 from threadpoolctl import threadpool_limits
 
+from benchmarks.frame import PATH, PICTURES, command
 from benchmarks.phone_figures import write_pictures
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.physics import ReducedBasis, Solution, load_family, solve
@@ -181,17 +182,15 @@ def draw(basis: ReducedBasis, chains: dict[str, Chain], path: Path) -> None:
     write_pictures(figure, path, 90, {})
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(
+    __doc__,
+    "calibration",
+    "the tables, that of the rates with _marginals; without .md and .csv",
+)
 @click.option("--fields", default=100_000, help="Fields by the surrogate.")
 @click.option("--solved", default=20_000, help="Fields by `solve`.")
 @click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/calibration"),
-    help="Path of the tables, without .md and .csv.",
-)
-@click.option(
-    "--picture", type=click.Path(path_type=Path), default=Path("docs/images/calibration.png")
+    "--picture", type=PATH, default=PICTURES / "calibration.png", help="Path of the picture."
 )
 def main(fields: int, solved: int, output: Path, picture: Path) -> None:
     basis = load_family("tumour")

@@ -41,7 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.frame import cpu_seconds
+from benchmarks.frame import command, cpu_seconds
 from benchmarks.tables import describe_machine, write_rows, write_table
 from diffkeras.physics import Family, MichaelisMenten, Problem, ReducedBasis, Solution, solve
 from diffkeras.physics.families.snapshots import Snapshots
@@ -317,7 +317,9 @@ def write_verdicts(output: Path, caption: str) -> None:
     write_table(rows, columns, output.with_name(f"{output.name}_verdicts"), caption)
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(
+    __doc__, "families", "the tables, that of the verdicts with _verdicts; without .md and .csv"
+)
 @click.option("--side", "sides", multiple=True, type=int, help="Nodes per side of a plane.")
 @click.option("--volume", "volumes", multiple=True, type=int, help="Nodes per side of a volume.")
 @click.option(
@@ -329,12 +331,6 @@ def write_verdicts(output: Path, caption: str) -> None:
 )
 @click.option("--snapshots", default=400, help="Fields that the basis is trained on.")
 @click.option("--points", default=24, help="Fields that are timed.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/families"),
-    help="Path of the tables, without .md and .csv.",
-)
 def main(
     sides: tuple[int, ...],
     volumes: tuple[int, ...],

@@ -26,14 +26,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks.frame import PATH, command
 from benchmarks.leaderboard import SPLITS
 from benchmarks.tables import describe_machine
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit, predictions_of
 from diffkeras.evaluation.benchmark_data.leaderboard import Submission
 from diffkeras.physics import certify
+from diffkeras.reporting.text import markdown_table
+from diffkeras.system.atomic_files import write_text
 from diffkeras.workflows import load_benchmark
 
-RESULTS = Path(__file__).parent / "results" / "intervals.md"
 COVERAGE, SMALLEST_DEVIATION = 0.9, 1e-6
 
 
@@ -84,19 +86,18 @@ def rows_of(
     ]
 
 
-@click.command()
+@command(__doc__, "intervals", "the tables, without _BENCHMARK.md")
 @click.option("--benchmark", default="fixed_values_64", show_default=True)
 @click.option("--images", default=200, show_default=True, help="Of each split.")
-@click.option("--data-dir", default="data", show_default=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", default="leaderboard", type=click.Path(path_type=Path))
-def main(benchmark: str, images: int, data_dir: Path, output: Path) -> None:
+@click.option("--data-dir", default="data", show_default=True, type=PATH)
+@click.option("--folder", default="leaderboard", type=PATH, help="Of the submissions.")
+def main(benchmark: str, images: int, data_dir: Path, folder: Path, output: Path) -> None:
     validation = load_benchmark(benchmark, "validation", data_dir=data_dir)
     rows: list[dict[str, Any]] = []
-    for path in sorted((output / "submissions").iterdir()):
+    for path in sorted((folder / "submissions").iterdir()):
         submission = Submission.read(path)
         seeds = submission.manifest.seeds
-        folder = output / "validation" / benchmark
-        own = [folder / f"{path.name}_{seed}.npz" for seed in seeds]
+        own = [folder / f"validation/{benchmark}/{path.name}_{seed}.npz" for seed in seeds]
         if len(seeds) < 2 or not all(file.exists() for file in own):
             continue  # no network alone
         learned = [predictions_of(file, validation) for file in own]
@@ -119,13 +120,16 @@ def main(benchmark: str, images: int, data_dir: Path, output: Path) -> None:
         )
         splits = list(of_network["split"].unique())
         text += [f"**{network}**: images covered, and mean width of the interval", ""]
-        text += [f"| method | {' | '.join(splits)} |", f"| --- |{' ---: |' * len(splits)}"]
-        for method, values in wide.iterrows():
-            cells = [f"{values['covered', s]:.0%}, {values['width', s]:.2g}" for s in splits]
-            text.append(f"| {method} | {' | '.join(cells)} |")
-        text.append("")
-    RESULTS.write_text("\n".join(text))
-    print("\n".join(text))
+        cells = [
+            [
+                str(method),
+                *(f"{values['covered', s]:.0%}, {values['width', s]:.2g}" for s in splits),
+            ]
+            for method, values in wide.iterrows()
+        ]
+        text += [markdown_table(["method", *splits], cells), ""]
+    write_text(output.with_name(f"{output.name}_{benchmark}.md"), "\n".join(text))
+    click.echo("\n".join(text))
 
 
 if __name__ == "__main__":

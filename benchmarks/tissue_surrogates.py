@@ -20,7 +20,6 @@ from typing import Any
 
 import click
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from benchmarks.frame import command, cpu_seconds
@@ -29,6 +28,7 @@ from diffkeras.config import Config, load_config
 from diffkeras.physics import Example, Medium, Problem, solve
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.system.tensorflow_setup import limit_threads
 from diffkeras.workflows import generate, train
 
 PROBLEM: dict[str, Any] = {
@@ -141,8 +141,7 @@ def mean_field_error(test: Images) -> list[str]:
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("saved_models/tissue"))
 @click.option("--timed", default=6, help="Images that are timed one by one.")
 def main(data_dir: Path, runs: Path, timed: int, output: Path) -> None:
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    limit_threads(1)
     base = load_config("tissue").with_overrides(PROBLEM)
     generate(base, data_dir)
     surrogates: dict[str, tuple[Surrogate, str]] = {}

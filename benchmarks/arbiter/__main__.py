@@ -26,7 +26,7 @@ from benchmarks.arbiter.readings import (
     Reading,
 )
 from benchmarks.arbiter.splitting import biodynamo, physicell
-from benchmarks.frame import command
+from benchmarks.frame import PATH, PICTURES, command
 from benchmarks.phone_figures import write_pictures
 from benchmarks.tables import write_table
 
@@ -170,8 +170,8 @@ def draw_test(axis: Axes, steady: list[tuple[Reading, dk.Solution | None]]) -> N
 @command(__doc__, "arbiter", "the tables, without _readings.md and _programs.md")
 @click.option(
     "--picture",
-    type=click.Path(path_type=Path),
-    default=Path("docs/images/arbiter.png"),
+    type=PATH,
+    default=PICTURES / "arbiter.png",
     help="Path of the picture.",
 )
 def main(output: Path, picture: Path) -> None:
