@@ -19,13 +19,12 @@ from typing import Any
 
 import click
 import numpy as np
-import scipy.sparse as sp
 from scipy.ndimage import gaussian_filter
 from threadpoolctl import threadpool_limits
 
 from benchmarks.frame import command, cpu_medians
+from benchmarks.free_system import FreeSystem
 from benchmarks.tables import describe_machine, write_table
-from diffkeras.evaluation.methods.pyamg_solver import free_system
 from diffkeras.physics import (
     Certificate,
     Medium,
@@ -36,7 +35,6 @@ from diffkeras.physics import (
     solve,
 )
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.solvers.linear_steps import conjugate_gradients
 
 CELLS, REGIONS, VESSELS = 1600, 20, 20
@@ -69,14 +67,7 @@ def own_conjugate_gradients(image: np.ndarray, medium: Medium) -> np.ndarray:
 
 def pyamg_field(image: np.ndarray, medium: Medium) -> np.ndarray:
     """The field by PyAMG, its hierarchy set up for this matrix."""
-    import pyamg
-
-    free = image == 0
-    matrix, sides = free_system(finite_volumes(image.shape, medium), image, ~free)
-    hierarchy = pyamg.ruge_stuben_solver(sp.csr_matrix(matrix))
-    field = image.copy()
-    field[free] = hierarchy.solve(sides, tol=TOLERANCE, accel="cg")
-    return field
+    return FreeSystem(Problem(image, medium=medium)).solve(TOLERANCE)
 
 
 def rows_of(name: str, side: int, regions: int, rounds: int) -> list[list[str]]:
