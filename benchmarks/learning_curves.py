@@ -17,7 +17,7 @@ from benchmarks.architectures import (
     COLUMNS,
     ENCODER_DECODER,
     VARIANTS,
-    Images,
+    drawn_images,
     measure,
     problem_config,
     use_one_thread,
@@ -89,7 +89,7 @@ def main(examples: tuple[str, ...], data_dir: Path, picture: Path, output: Path)
     caption = f"{ERROR}; {use_one_thread().removeprefix('CPU time ')}"
     base = problem_config("fixed", 64)
     generate(base, data_dir)
-    test = Images.read(base, data_dir)
+    test = drawn_images(base)
     write(read_cells(output), caption, output, picture)
     for size in map(int, examples or SIZES):
         for name in NAMES:

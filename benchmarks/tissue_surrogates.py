@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from benchmarks.frame import command, cpu_seconds
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
-from diffkeras.physics import Example, Medium, Problem, solve
+from diffkeras.evaluation.images import ImageBatch, draw_images, joined
+from diffkeras.physics import Medium, solve
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.tensorflow_setup import limit_threads
@@ -68,17 +69,11 @@ COLUMNS = [
 ]
 
 
-class Images:
-    """Source images, media and fields of a test set."""
-
-    def __init__(self, config: Config, number: int) -> None:
-        counts = config.data.sources
-        examples: list[Example] = []
-        for count in counts:
-            recipe = config.kind.recipe(count)
-            examples += recipe.examples("test", range(number // len(counts)))
-        self.problem = Problem.batch([example.problem for example in examples])
-        self.fields = np.stack([example.field for example in examples])
+def drawn_images(config: Config, number: int) -> ImageBatch:
+    """Images with their fields, as many of each source count."""
+    counts = config.data.sources
+    drawn = [draw_images(config, count, range(number // len(counts))) for count in counts]
+    return joined(drawn).solve(divide_by_maximum=False)
 
 
 def median_ms(call: Callable[[int], object], numbers: range) -> float:
@@ -93,7 +88,7 @@ def describe(fields: NDArray, truth: NDArray) -> list[str]:
     return [f"{100 * error.mean() / truth.mean():.2g} %", f"{error.max():.1e}"]
 
 
-def measure(surrogate: Surrogate, test: Images, timed: int) -> list[str]:
+def measure(surrogate: Surrogate, test: ImageBatch, timed: int) -> list[str]:
     """The columns of a surrogate, from its errors on."""
 
     def alone(k: int) -> NDArray:
@@ -111,7 +106,7 @@ def measure(surrogate: Surrogate, test: Images, timed: int) -> list[str]:
     return [*describe(batch(0), test.fields), *(f"{value:.3g}" for value in times)]
 
 
-def measure_solver(test: Images, timed: int) -> list[str]:
+def measure_solver(test: ImageBatch, timed: int) -> list[str]:
     def solved(k: int, tolerance: float) -> NDArray:
         return solve(test.problem.images[k], tolerance=tolerance).field
 
@@ -121,7 +116,7 @@ def measure_solver(test: Images, timed: int) -> list[str]:
     return [*describe(found, test.fields[:timed]), alone, "", *proven]
 
 
-def mean_field_error(test: Images) -> list[str]:
+def mean_field_error(test: ImageBatch) -> list[str]:
     """The columns of the exact field in the mean medium."""
 
     def mean(medium: Medium) -> Medium:
@@ -157,7 +152,7 @@ def main(data_dir: Path, runs: Path, timed: int, output: Path) -> None:
         surrogates[name] = load_surrogate(path), (path / "seconds").read_text()
     rows = []
     for config, number in ((base, 64), (base.with_overrides(LARGER), 16)):
-        test = Images(config, number)
+        test = drawn_images(config, number)
         side = f"{config.physics.lattice[0]}²"
         rows.append([side, "exact solver", "none", *measure_solver(test, timed)])
         rows.append([side, "mean medium", "none", *mean_field_error(test)])

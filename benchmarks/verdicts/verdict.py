@@ -100,10 +100,6 @@ class Ratio:
     def __str__(self) -> str:
         return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
 
-    def __rtruediv__(self, one: int) -> "Ratio":
-        """The ratio the other way round: `1 / ratio`."""
-        return Ratio(one / self.value, one / self.high, one / self.low, self.p)
-
 
 def error_ratio(first: pd.DataFrame, second: pd.DataFrame, *, error: str = "mae") -> Ratio:
     """The ratio of an error of two settings, paired by seed.
