@@ -16,14 +16,11 @@ it is measured. Rows that a call doesn't measure stay, unless they are from anot
 """
 
 import gc
-import os
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
 import numpy as np

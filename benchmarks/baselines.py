@@ -11,13 +11,10 @@ there, `saved_models/quickstart` and `saved_models/quickstart_production`. Their
 the exact solver in TensorFlow, get all images in one batch.
 """
 
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
 import numpy as np

@@ -35,7 +35,7 @@ class Child:
         limits = dict.fromkeys(libraries, str(threads))
         self._process = subprocess.Popen(
             [sys.executable, "-m", f"benchmarks.{module}", json.dumps(case)],
-            env={**os.environ, **limits, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            env={**os.environ, **limits},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

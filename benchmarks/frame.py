@@ -73,6 +73,16 @@ def cpu_seconds(call: Callable[[], object]) -> float:
     return time.process_time() - begin
 
 
+def repeated_cpu_seconds(
+    call: Callable[[], object], seconds: float, most: int, least: int = 1
+) -> list[float]:
+    """The CPU seconds of each of `least` to `most` calls, until they took some seconds together."""
+    times: list[float] = []
+    while len(times) < least or (sum(times) < seconds and len(times) < most):
+        times.append(cpu_seconds(call))
+    return times
+
+
 def cpu_medians(calls: Sequence[Callable[[], object]], rounds: int) -> list[float]:
     """The median CPU seconds of each call over some rounds, in which every call has its turn."""
     times: list[list[float]] = [[] for _ in calls]

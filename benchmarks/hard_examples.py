@@ -9,10 +9,7 @@ docs/study_design.md has the recipe and the rule of the verdict. Seeds that are 
 run again.
 """
 
-import os
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
 import keras

@@ -18,6 +18,7 @@ interval over all nodes. Intervals are around the prediction of seed 0, or aroun
 ensemble.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,22 @@ def rows_of(
     ]
 
 
+def tables(rows: pd.DataFrame) -> Iterator[str]:
+    """Title and table of each network."""
+    for network, of_network in rows.groupby("network", sort=False):
+        wide = of_network.pivot_table(
+            index="method", columns="split", values=["covered", "width"], sort=False
+        )
+        splits = list(of_network["split"].unique())
+        cells = [
+            [str(method)]
+            + [f"{values['covered', s]:.0%}, {values['width', s]:.2g}" for s in splits]
+            for method, values in wide.iterrows()
+        ]
+        yield f"**{network}**: images covered, and mean width of the interval"
+        yield markdown_table(["method", *splits], cells)
+
+
 @command(__doc__, "intervals", "the tables, without _BENCHMARK.md")
 @click.option("--benchmark", default="fixed_values_64", show_default=True)
 @click.option("--images", default=200, show_default=True, help="Of each split.")
@@ -112,24 +129,10 @@ def main(benchmark: str, images: int, data_dir: Path, folder: Path, output: Path
             )
             truth = validation.fields[..., 0]
             rows += rows_of(submission.manifest.model, part, ensemble, np.stack(learned), truth)
-    table = pd.DataFrame(rows)
-    text = [f"{describe_machine()}; {images} images of each split of {benchmark}.", ""]
-    for network, of_network in table.groupby("network", sort=False):
-        wide = of_network.pivot_table(
-            index="method", columns="split", values=["covered", "width"], sort=False
-        )
-        splits = list(of_network["split"].unique())
-        text += [f"**{network}**: images covered, and mean width of the interval", ""]
-        cells = [
-            [
-                str(method),
-                *(f"{values['covered', s]:.0%}, {values['width', s]:.2g}" for s in splits),
-            ]
-            for method, values in wide.iterrows()
-        ]
-        text += [markdown_table(["method", *splits], cells), ""]
-    write_text(output.with_name(f"{output.name}_{benchmark}.md"), "\n".join(text))
-    click.echo("\n".join(text))
+    caption = f"{describe_machine()}; {images} images of each split of {benchmark}."
+    text = "\n\n".join([caption, *tables(pd.DataFrame(rows))]) + "\n"
+    write_text(output.with_name(f"{output.name}_{benchmark}.md"), text)
+    click.echo(text)
 
 
 if __name__ == "__main__":

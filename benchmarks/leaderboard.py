@@ -13,14 +13,11 @@ What is there isn't made again, so an interrupted command goes on. Submissions, 
 are left in `--folder`. The times are wall-clock times, and `--times` measures nothing else.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
 import keras

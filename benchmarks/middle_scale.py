@@ -11,11 +11,8 @@ one image forward, as if computed directly. Training takes about three times as 
 run is that of all training examples in all epochs.
 """
 
-import os
 import tempfile
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
 import numpy as np

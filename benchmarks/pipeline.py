@@ -16,23 +16,19 @@ counts.
 """
 
 import copy
-import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
 import numpy as np
 import tensorflow as tf
 from threadpoolctl import threadpool_limits
 
-from benchmarks.frame import command, whole_numbers
+from benchmarks.frame import command, cpu_seconds, whole_numbers
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.data.dataset_config import DatasetConfig
@@ -57,50 +53,29 @@ class Examples:
 
     @cached_property
     def solved(self) -> list[Example]:
-        """The examples of all source counts."""
-        numbers = range(TIMED)
-        return [each for data in self.datasets for each in data.recipe().examples("train", numbers)]
+        """The examples of the first source count."""
+        return list(self.datasets[0].recipe().examples("train", range(TIMED)))
 
+    @property
     def records(self) -> list[bytes]:
         """The same examples, solved again, as they are stored."""
         return [make_record(data, "train", k) for data in self.datasets for k in range(TIMED)]
 
+    def milliseconds(self, call: Callable[[Example], object]) -> float:
+        """CPU time of a call, in one thread, the mean over the examples."""
+        with threadpool_limits(1):
+            return 1e3 * cpu_seconds(lambda: [call(example) for example in self.solved]) / TIMED
 
-def record_ms(examples: Examples) -> float:
-    return milliseconds(lambda number: examples.records(), [0]) / TIMED / len(examples.datasets)
-
-
-def uniform_ms(examples: Examples) -> float:
-    return milliseconds(lambda e: solve(e.source_image, medium=examples.medium), examples.solved)
-
-
-def solve_ms(examples: Examples) -> float:
-    # copies are without what solving a problem computed before
-    return milliseconds(lambda e: solve(copy.deepcopy(e.problem)), examples.solved)
+    @property
+    def record_milliseconds(self) -> float:
+        """CPU time of an example's record, in one thread."""
+        with threadpool_limits(1):
+            return 1e3 * cpu_seconds(lambda: self.records) / TIMED / len(self.datasets)
 
 
-def certify_ms(examples: Examples) -> float:
-    return milliseconds(
-        lambda e: certify(np.zeros_like(e.field), copy.deepcopy(e.problem)), examples.solved
-    )
-
-
-def record_kilobytes(examples: Examples) -> float:
-    return float(np.mean([len(record) for record in examples.records()])) / 1e3
-
-
-def map_kilobytes(examples: Examples) -> float:
-    sizes = [sum(len(compress_rows(m)) for m in e.maps.values()) for e in examples.solved]
-    return float(np.mean(sizes)) / 1e3
-
-
-def milliseconds(call: Callable[[Any], object], items: Sequence[Any]) -> float:
-    """Mean CPU time of a call, in one thread."""
-    with threadpool_limits(1):
-        start = time.process_time()
-        for item in items:
-            call(item)
-        return 1e3 * (time.process_time() - start) / len(items)
+def kilobytes(records: Iterable[bytes]) -> float:
+    """Mean size."""
+    return float(np.mean([len(record) for record in records])) / 1e3
 
 
 def rate(batches: tf.data.Dataset, seconds: float) -> float:
@@ -121,18 +96,6 @@ def of_one_medium(side: int) -> Config:
     return load_config("paper", {"physics.lattice": side, "data.sources": sources})
 
 
-def of_tissues(side: int) -> Config:
-    """Tissues on a lattice, as many cells and sources per node as on the smallest."""
-    base, times = load_config("tissue"), (side // BASE) ** 2
-    assert base.data.tissue is not None
-    changes = {
-        "physics.lattice": side,
-        "data.sources": str(SOURCES * times),
-        "data.tissue.cells": [number * times for number in base.data.tissue.cells],
-    }
-    return base.with_overrides(changes)
-
-
 def streams(side: int) -> dict[str, Config]:
     config = of_one_medium(side)
     return {f"{config.data.sources[0]} to {config.data.sources[-1]}": config}
@@ -144,10 +107,12 @@ def media(side: int) -> dict[str, Config]:
 
 
 def tissues(side: int) -> dict[str, Config]:
-    config = of_tissues(side)
-    assert config.data.tissue is not None
-    low, high = config.data.tissue.cells
-    return {f"{low} to {high}": config}
+    base, times = load_config("tissue"), (side // BASE) ** 2
+    assert base.data.tissue is not None
+    low, high = (number * times for number in base.data.tissue.cells)
+    changes = {"physics.lattice": side, "data.sources": str(SOURCES * times)}
+    changes |= {"data.tissue.cells": [low, high]}
+    return {f"{low} to {high}": base.with_overrides(changes)}
 
 
 @dataclass(frozen=True)
@@ -188,7 +153,7 @@ RECIPES = {
         media,
         "medium",
         (64, 512),
-        figures={"record made in [ms]": record_ms},
+        figures={"record made in [ms]": lambda examples: examples.record_milliseconds},
         digits=2,
         reads=False,  # a stored medium is a number more in each record
     ),
@@ -199,11 +164,20 @@ RECIPES = {
         (64, 128, 256),
         64,
         {
-            "uniform medium solved in [ms]": uniform_ms,
-            "tissue solved in [ms]": solve_ms,
-            "certified in [ms]": certify_ms,
-            "record [kB]": record_kilobytes,
-            "of these, maps [kB]": map_kilobytes,
+            "uniform medium solved in [ms]": lambda examples: examples.milliseconds(
+                lambda e: solve(e.source_image, medium=examples.medium)
+            ),
+            # copies are without what solving a problem computed before
+            "tissue solved in [ms]": lambda examples: examples.milliseconds(
+                lambda e: solve(copy.deepcopy(e.problem))
+            ),
+            "certified in [ms]": lambda examples: examples.milliseconds(
+                lambda e: certify(np.zeros_like(e.field), copy.deepcopy(e.problem))
+            ),
+            "record [kB]": lambda examples: kilobytes(examples.records),
+            "of these, maps [kB]": lambda examples: kilobytes(
+                b"".join(map(compress_rows, e.maps.values())) for e in examples.solved
+            ),
         },
     ),
 }

@@ -15,7 +15,7 @@ import click
 import numpy as np
 
 from benchmarks.children import in_own_process, run
-from benchmarks.frame import command
+from benchmarks.frame import command, repeated_cpu_seconds
 from benchmarks.solver import machine
 from benchmarks.tables import write_table
 
@@ -56,17 +56,12 @@ def main(quick: bool, output: Path) -> None:
 
 def measure(side: int, count: int) -> dict[str, float | str]:
     """Seconds of the first and of the fastest call, with the method, iterations and memory."""
-    import time
-
     from benchmarks.solver_methods import MEDIUM, peak_memory, source_image
     from diffkeras.physics import solve
 
     image = source_image(side, count)
-    times: list[float] = []
-    while len(times) < 2 or (sum(times) < 2 and len(times) < 50):
-        start = time.process_time()
-        stats = solve(image, medium=MEDIUM).stats
-        times.append(time.process_time() - start)
+    times = repeated_cpu_seconds(lambda: solve(image, medium=MEDIUM), seconds=2, most=50, least=2)
+    stats = solve(image, medium=MEDIUM).stats
     return {
         "method": stats.method,
         "iterations": stats.iterations,

@@ -22,7 +22,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.frame import command, cpu_seconds
+from benchmarks.frame import PATH, command, cpu_seconds
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.evaluation.images import ImageBatch, draw_images, joined
@@ -132,8 +132,8 @@ def mean_field_error(test: ImageBatch) -> list[str]:
 
 
 @command(__doc__, "tissue_surrogates")
-@click.option("--data-dir", type=click.Path(path_type=Path), default=Path("data"))
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("saved_models/tissue"))
+@click.option("--data-dir", type=PATH, default=Path("data"))
+@click.option("--runs", type=PATH, default=Path("saved_models/tissue"))
 @click.option("--timed", default=6, help="Images that are timed one by one.")
 def main(data_dir: Path, runs: Path, timed: int, output: Path) -> None:
     limit_threads(1)

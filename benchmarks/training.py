@@ -23,14 +23,11 @@ several replicas, the batch size is per replica; without GPUs, replicas share th
 """
 
 import importlib.util
-import os
 import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
 

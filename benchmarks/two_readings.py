@@ -11,11 +11,8 @@ the field of production divided by its maximum. The last column is the share of 
 all of them.
 """
 
-import os
 from pathlib import Path
 from typing import NamedTuple
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
 import numpy as np

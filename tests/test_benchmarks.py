@@ -1,6 +1,7 @@
 import csv
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from diffkeras.physics import Sources
+from diffkeras.surrogates.shipped import SHIPPED
 from tests.helpers.tables import read_csv
 
 ROOT = Path(__file__).parents[1]
@@ -126,6 +128,19 @@ def test_published_tables_are_as_they_are_written_now(name, tmp_path):
     for suffix in (".md", ".csv"):
         made = tmp_path / f"{name}{suffix}"
         assert made.read_text() == (RESULTS / made.name).read_text()
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_cards_of_surrogates_are_as_they_are_written_now(tmp_path):
+    from benchmarks.model_cards import main
+
+    shutil.copytree(SHIPPED, tmp_path, dirs_exist_ok=True)
+    cards = {path: path.read_text() for path in tmp_path.glob("*/card.md")}
+    assert cards
+    for path in cards:
+        path.unlink()
+    CliRunner().invoke(main, ["--texts", "--output", str(tmp_path)], catch_exceptions=False)
+    assert {path: path.read_text() for path in cards} == cards
 
 
 @pytest.mark.usefixtures("benchmarks")
