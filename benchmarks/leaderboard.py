@@ -293,7 +293,9 @@ class Board:
 @click.option("--seeds", default=3, show_default=True)
 @click.option("--times", is_flag=True, help="Measure the times of what is there, and nothing else.")
 @click.option("--data-dir", default="data", show_default=True, type=PATH)
-@click.option("--folder", default="leaderboard", type=PATH, help="Of submissions, networks and trials.")
+@click.option(
+    "--folder", default="leaderboard", type=PATH, help="Of submissions, networks and trials."
+)
 def main(times: bool, benchmark: str, **options: Any) -> None:
     board = Board(benchmark, **options)
     if times:

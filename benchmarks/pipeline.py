@@ -58,13 +58,14 @@ class Examples:
 
     @property
     def records(self) -> list[bytes]:
-        """The same examples, solved again, as they are stored."""
+        """The first examples of all source counts, solved again, as they are stored."""
         return [make_record(data, "train", k) for data in self.datasets for k in range(TIMED)]
 
     def milliseconds(self, call: Callable[[Example], object]) -> float:
         """CPU time of a call, in one thread, the mean over the examples."""
+        solved = self.solved
         with threadpool_limits(1):
-            return 1e3 * cpu_seconds(lambda: [call(example) for example in self.solved]) / TIMED
+            return 1e3 * cpu_seconds(lambda: [call(example) for example in solved]) / TIMED
 
     @property
     def record_milliseconds(self) -> float:
