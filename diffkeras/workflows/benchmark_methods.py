@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras._version import __version__
-from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.errors import ConfigurationError, DataError, RunError
 from diffkeras.evaluation.benchmark_data.problems import PROBLEMS, get_problem
 from diffkeras.evaluation.measurement import describe_device
 from diffkeras.evaluation.methods.subject import different_physics
@@ -87,7 +87,7 @@ def benchmark(
         ConfigurationError: an unknown problem, two surrogates of one name, a lattice out of range,
             or TensorFlow runs already with another number of threads.
         DataError: a surrogate of the physics of none of the problems.
-        RunError: a surrogate can't be used.
+        RunError: a surrogate can't be used, or a `scoreboard.json` in `output` is damaged.
         OutputError: `output` can't be written, or holds other files.
     """
     path = Path(output)
@@ -137,12 +137,20 @@ def _interrupted(path: Path, conditions: Mapping[str, Any]) -> dict[str, Any] | 
     """The board of an interrupted call of the same conditions, with the problems it measured."""
     if not (path / MARK).is_file():
         return None
-    board: dict[str, Any] = read_json(path / MARK)
+    board = read_json(path / MARK)
+    problems = board.get("problems") if isinstance(board, dict) else None
+    if not isinstance(problems, list) or not all(
+        isinstance(each, dict) and {"problem", "side"} <= each.keys() for each in problems
+    ):
+        raise RunError(
+            f"{path / MARK} is damaged, or written by another program; choose another directory, "
+            "or delete it"
+        )
     same = all(board.get(key) == value for key, value in conditions.items())
-    measured = len(board["problems"]) == len(conditions["wanted"])
+    measured = len(problems) == len(conditions["wanted"])
     if not same or (measured and (path / TABLE).is_file()):
         return None
-    logger.info(f"continuing {path}, which has {len(board['problems'])} problem(s)")
+    logger.info(f"continuing {path}, which has {len(problems)} problem(s)")
     return board
 
 
