@@ -1,6 +1,7 @@
 """Study files: reading and checking them."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -24,7 +25,7 @@ def shipped_studies() -> list[str]:
     return [f"studies/{path.stem}" for path in sorted(shipped_configs().glob("studies/*.yaml"))]
 
 
-def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:
+def load_study(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Study:
     """The study in a YAML file (or a shipped one, by name).
 
     Args:

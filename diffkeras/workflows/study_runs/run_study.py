@@ -70,7 +70,7 @@ class Work:
 
 
 def run_study(
-    study: Study | str,
+    study: Study | str | Path,
     data_dir: str | Path,
     directory: str | Path,
     *,
@@ -104,7 +104,7 @@ def run_study(
     """
     check_single_process("a study")
     work = work or Work()
-    study = load_study(study) if isinstance(study, str) else study
+    study = study if isinstance(study, Study) else load_study(study)
     data_dir, directory, runs_dir = Path(data_dir), Path(directory), Path(runs_dir)
     for path in (directory, runs_dir):
         check_writable(path)
