@@ -18,7 +18,6 @@ from diffkeras.surrogates.surrogate import Surrogate
 
 SURROGATE = "surrogate"
 SET = ", sources set"  # ends the name of a method with the known values on the source nodes
-SOURCES_SET = SURROGATE + SET
 EXACT = "exact solver"
 DOUBLE = 1e-10  # tolerance of the exact solver
 TOLERANCES = (1e-2, 1e-3)  # to which surrogates and solvers prove their fields
@@ -47,6 +46,8 @@ class Method:
         together: whether it computes a batch at once; otherwise image by image.
         surrogate: name of the surrogate that it starts from; None for a classical method.
         timed: whether the time of `compute` is that of a prediction.
+        copy_of: name of the method whose fields it has but for the known values on the source
+            nodes, and so its time, since copying them takes less than noise.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Method:
     together: bool = False
     surrogate: str | None = None
     timed: bool = True
+    copy_of: str | None = None
 
 
 def image_by_image(
@@ -178,7 +180,8 @@ def with_sources_set(network: Method) -> Method:
     def compute(batch: ImageBatch) -> Computed:
         return Computed(np.where(batch.images != 0, batch.images, network.compute(batch).fields))
 
-    return replace(network, name=network.name + SET, compute=compute)
+    name = network.name
+    return replace(network, name=name + SET, compute=compute, copy_of=name)
 
 
 def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Method]:
