@@ -4,13 +4,19 @@ import itertools
 import logging
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config, load_config
-from diffkeras.errors import ConfigurationError, Interrupted, RunError, WorkerLostError
+from diffkeras.errors import (
+    ConfigurationError,
+    Interrupted,
+    OutputError,
+    RunError,
+    WorkerLostError,
+)
 from diffkeras.surrogates.run_identity import differing_keys, run_identity
 from diffkeras.surrogates.run_state import (
     FORMAT,
@@ -63,21 +69,32 @@ class Run:
         `overwrite` first renames a finished run to `<path>.previous`; `restart` deletes an
         unfinished run and starts again.
         """
-        if path.exists() and not path.is_dir():
-            raise RunError(f"{path} is a file; choose another --run-dir")
         run = cls(path)
+        run.check(config, overwrite=overwrite, restart=restart)
         with names_unwritable(path):
-            if path.exists() and any(not e.name.startswith(PARTIAL) for e in path.iterdir()):
-                run._clear(config, overwrite, restart)
+            if (path / MARK).is_file():
+                if run.state()["state"] == "finished":
+                    run.set_aside()
+                elif restart or not run.can_go_on():
+                    run._remove_own()
             path.mkdir(parents=True, exist_ok=True)
         # first, because a call that is killed leaves a directory that the next one must know
         run.write_state("running", seed=config.training.seed)
         write_text(path / "config.yaml", config.to_yaml())
         return run
 
-    def _clear(self, config: Config, overwrite: bool, restart: bool) -> None:
-        """Rename or delete what another run has left here, unless this run continues it."""
+    def check(self, config: Config, *, overwrite: bool = False, restart: bool = False) -> None:
+        """Raise a RunError, before any work, if `begin` can't start or continue a run here.
+
+        Nothing is written, but checkpoints that a finished run no longer needs are deleted.
+        """
         path = self.path
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path} is a file; choose another --run-dir")
+        with names_unwritable(path):
+            entries = list(path.iterdir()) if path.exists() else []
+        if all(entry.name.startswith(PARTIAL) for entry in entries):
+            return
         if not (path / MARK).is_file():
             raise RunError(f"{path} holds files but no diffkeras run; choose another --run-dir")
         try:
@@ -86,18 +103,15 @@ class Run:
             raise RunError(f"{error}; delete {path}, or choose another --run-dir") from None
         if finished:
             self.remove_leftovers()
-        if finished and not overwrite:
-            raise RunError(
-                f"{path} holds a finished run; choose another --run-dir, or give --overwrite to "
-                f"train again (the old run is renamed to {_free_name(path).name})"
-            )
-        if finished:
-            self.set_aside()
-        elif restart or not self.can_go_on():
-            self._remove_own()
-        elif run_identity(self.config()) == run_identity(config):
+            if not overwrite:
+                raise RunError(
+                    f"{path} holds a finished run; choose another --run-dir, or give --overwrite "
+                    f"to train again (the old run is renamed to {_free_name(path).name})"
+                )
             return
-        elif differing := differing_keys(self.config(), config):
+        if restart or not self.can_go_on() or run_identity(self.config()) == run_identity(config):
+            return
+        if differing := differing_keys(self.config(), config):
             raise RunError(
                 f"{path} holds an unfinished run of another configuration: "
                 f"{'; '.join(differing)}. Use its configuration to go on, --restart to delete it "
@@ -255,11 +269,13 @@ class Run:
             yield
         except BaseException as error:
             stopped = isinstance(error, Interrupted | KeyboardInterrupt | WorkerLostError)
-            before = self.state()
-            if before["state"] != "finished":
-                state = "interrupted" if stopped else "failed"
-                reason = str(error) or type(error).__name__
-                self.write_state(state, seed=before.get("seed"), reason=reason)
+            # the error itself, such as a full disk, may keep run.json from being written
+            with suppress(RunError, OutputError):
+                before = self.state()
+                if before["state"] != "finished":
+                    state = "interrupted" if stopped else "failed"
+                    reason = str(error) or type(error).__name__
+                    self.write_state(state, seed=before.get("seed"), reason=reason)
             raise
 
 

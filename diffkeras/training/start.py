@@ -98,20 +98,36 @@ class InitialModel:
 
 
 def prepare(
-    config: Config, data_dir: Path, group: ProcessGroup, threads: int | None, *, resumes: bool
+    config: Config,
+    data_dir: Path,
+    run_dir: Path,
+    group: ProcessGroup,
+    threads: int | None,
+    *,
+    overwrite: bool,
+    restart: bool,
 ) -> tuple[TrainingBatches, InitialModel | None]:
     """The batches of a run, and the model it starts from, once all processes have read them.
 
-    Called before anything is written, so that a run that can't start leaves no directory.
+    Called before anything is written, so that a run that can't start leaves no directory. Whether
+    the directory can be used is checked first, as reading a cache takes long.
 
     Args:
         config: the configuration.
         data_dir: where the datasets are.
+        run_dir: the run directory. If it has checkpoints, no model to start from is read.
         group: the processes that train.
         threads: threads that read data; None for as many as tf.data finds best.
-        resumes: whether the run has checkpoints, so that it needs no model to start from.
+        overwrite: whether a finished run will be set aside.
+        restart: whether an unfinished run will be deleted.
     """
+    run = Run(run_dir)
     with group.all_stop_on_error():
+        if group.is_chief:
+            run.check(config, overwrite=overwrite, restart=restart)
+            if not restart:
+                _check_epochs(config, Checkpoints(run.checkpoints))
+        resumes = not restart and run.can_go_on()
         # only now: a loss may hold a variable, and TensorFlow connects no processes after the first
         make_loss(config)
         initial = None if resumes else InitialModel.read(config)
@@ -149,8 +165,6 @@ def begun_run(
         with group.all_stop_on_error():
             if group.is_chief:
                 stack.enter_context(locked(lock, f"the run {run_dir}"))
-                if not restart:
-                    _check_epochs(config, Checkpoints(run.checkpoints))
                 run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
                 stack.enter_context(run.recording_how_it_ends())
                 run.write_state("running", seed=config.training.seed, start=token)

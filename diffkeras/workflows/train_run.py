@@ -84,11 +84,9 @@ def train(
         stack.enter_context(deterministic_operations(config.training.deterministic))
         if config.data.stream:  # here, because BLAS obeys one thread, and tf.data has several
             stack.enter_context(blas_threads())
-        resumes = not restart and Run(run_dir).can_go_on()
-        batches, initial = prepare(config, data_dir, group, threads, resumes=resumes)
-        run = stack.enter_context(
-            begun_run(config, run_dir, group, overwrite=overwrite, restart=restart)
-        )
+        existing = {"overwrite": overwrite, "restart": restart}
+        batches, initial = prepare(config, data_dir, run_dir, group, threads, **existing)
+        run = stack.enter_context(begun_run(config, run_dir, group, **existing))
         stack.enter_context(group.connected())
         interruption = stack.enter_context(Interruption())
         with within_memory(config):
