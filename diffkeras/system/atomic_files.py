@@ -70,9 +70,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def sync(path: Path) -> None:
     """Flush a file, or the names in a directory, to the disk."""
-    if os.name == "nt" and path.is_dir():
-        return  # Windows opens no directories
-    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
