@@ -62,9 +62,11 @@ def distances_figure(samples: Mapping[int, list[Example]], lengths: Iterable[flo
         axis.plot(np.full(distances.size, count), distances, ".", color="#0b6e99", alpha=0.15)
         median = np.median(distances)
         axis.plot(count, median, "_", color="#d1792a", markersize=18, markeredgewidth=2)
-    for length in filter(np.isfinite, lengths):
+    finite = [length for length in lengths if np.isfinite(length)]
+    for length in finite:
         label = f"diffusion length {length:.3g}"
         axis.axhline(length, color="#8a8a8a", linestyle=":", label=label)
+    if finite:
         axis.legend()
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure

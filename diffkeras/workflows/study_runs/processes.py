@@ -31,8 +31,7 @@ def run_in_processes(
 
     By default they share the cores. If there are GPUs, each process sees one of them; several share
     one only if there are more processes than GPUs. A process that dies loses its run only, and is
-    replaced.
-    Processes end with this one.
+    replaced. Processes end with this one.
 
     Raises:
         Interrupted: SIGINT or SIGTERM; the runs have saved checkpoints.
