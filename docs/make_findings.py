@@ -23,8 +23,8 @@ from matplotlib.figure import Figure
 
 from benchmarks.phone_figures import write_pictures
 from diffkeras.errors import DiffkerasError, RunError
-from diffkeras.reporting.html import Cell, Table
 from diffkeras.reporting.style import PRINT_STYLE, print_style
+from diffkeras.reporting.tables import Cell, Table
 from diffkeras.reporting.text import duration
 from diffkeras.studies.analyses import ANALYSES
 from diffkeras.studies.report import readable_table, summaries

@@ -137,7 +137,7 @@ def _tests(
 
 def data_in_words(configs: Sequence[Config]) -> str:
     """The datasets of `data_needed`, in words."""
-    from diffkeras.data.writing.generation import format_bytes
+    from diffkeras.reporting.text import format_bytes
 
     stored = _datasets(configs)
     names = {name for name, _ in stored}
@@ -217,7 +217,7 @@ def count_operations(config: Config) -> Network:
 
 def cost_in_words(cost: Cost, tflops: float) -> list[str]:
     """Lines for people: what is to be trained, predicted and stored."""
-    from diffkeras.data.writing.generation import format_bytes
+    from diffkeras.reporting.text import format_bytes
 
     least, most = cost.parameters
     networks = f"{least:,}" if least == most else f"{least:,} to {most:,}"

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.reporting.html import Table, mark_best, number, write_report
-from diffkeras.reporting.text import duration, value_text
+from diffkeras.reporting.html import write_report
+from diffkeras.reporting.tables import Table, mark_best, number
+from diffkeras.reporting.text import duration, low_to_high, value_text
 from diffkeras.studies.analyses import ANALYSES
 from diffkeras.studies.analysis import Analysis, grouped
 from diffkeras.studies.study import PlannedRun, Study
@@ -110,10 +111,13 @@ def _facts(description: Mapping[str, Any]) -> list[tuple[str, str]]:
     runs = description["runs"]
     tests = description["test_images"]
     named = [words if len(tests) == 1 else f"{label}: {words}" for label, words in tests.items()]
+    weights, examples = (
+        low_to_high(min(numbers), max(numbers), ",")
+        for numbers in (description["trainable_parameters"], description["training_examples"])
+    )
     scale = (
         f"{rows}×{columns} nodes, {description['sources']}, "
-        f"{_span(description['trainable_parameters'])} trainable parameters, "
-        f"{_span(description['training_examples'])} training examples"
+        f"{weights} trainable parameters, {examples} training examples"
     )
     finished = (
         f"{runs['finished']} of {runs['planned']} finished, {runs['failed']} failed; "
@@ -131,11 +135,6 @@ def _facts(description: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("command", description["command"]),
         ("date", description["date"]),
     ]
-
-
-def _span(numbers: Sequence[int]) -> str:
-    least, most = min(numbers), max(numbers)
-    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
 
 def _answer(analysis: Analysis, table: pd.DataFrame | None, refusal: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from diffkeras.physics.arguments import LARGEST
 from diffkeras.physics.problem.keywords import MediumKeywords, ProblemKeywords
 from diffkeras.physics.problem.maps import maps_of
 from diffkeras.physics.problem.sides import sides_in_words
+from diffkeras.reporting.text import low_to_high
 
 ROUNDING = 1e-6  # relative differences up to this make no other medium
 WANTED = "uptake as MichaelisMenten(maximum, constant), or as --uptake and --saturation"
@@ -136,8 +137,7 @@ def _differences(config: Config, medium: Medium) -> Iterator[str]:
         if isinstance(here, tuple) and not isinstance(own, tuple):
             yield f"the problem has the {name} {here}"
         elif name not in inputs and not np.allclose(here, own, rtol=ROUNDING, atol=0):
-            low, high = float(np.min(here)), float(np.max(here))
-            span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+            low = float(np.min(here))
             scaled = ""
             if name == "step" and medium.is_homogeneous:
                 scaled = (
@@ -145,6 +145,7 @@ def _differences(config: Config, medium: Medium) -> Iterator[str]:
                     "diffusivity has the same field, and so has one whose diffusivity, decay, "
                     "uptake and production are multiplied by one number)"
                 )
+            span = low_to_high(low, np.max(here))
             yield f"the problem has the {name} {span} instead of {own:g}{scaled}"
 
 

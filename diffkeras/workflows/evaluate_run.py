@@ -23,8 +23,8 @@ from diffkeras.evaluation.methods.table import SET, SURROGATE, baselines
 from diffkeras.evaluation.report.figures import draw_figures
 from diffkeras.evaluation.report.results import FILES, overall_table, write_results
 from diffkeras.evaluation.stored_images import read_batches
-from diffkeras.reporting.html import Table
 from diffkeras.reporting.style import text_fault
+from diffkeras.reporting.tables import Table
 from diffkeras.surrogates.run_directory import DATA, Run
 from diffkeras.surrogates.shipped import shipped_config
 from diffkeras.surrogates.surrogate import surrogate_of_run

@@ -80,7 +80,8 @@ def _generate_missing(
     from diffkeras.system.tensorflow_setup import load_tensorflow
 
     load_tensorflow()
-    from diffkeras.data.writing.generation import format_bytes, prepare_generation
+    from diffkeras.data.writing.generation import prepare_generation
+    from diffkeras.reporting.text import format_bytes
     from diffkeras.surrogates.build import make_loss
 
     make_loss(config)  # so that training, hours later, accepts the configuration too

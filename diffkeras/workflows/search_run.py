@@ -31,7 +31,7 @@ from diffkeras.evaluation.worst_cases.results import (
     write_worst_cases,
 )
 from diffkeras.evaluation.worst_cases.search import Search, search_at_random, search_from
-from diffkeras.reporting.html import Table
+from diffkeras.reporting.tables import Table
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.progress import progress_bar

@@ -16,9 +16,9 @@ from diffkeras.data.dataset_config import (
     paper_dataset,
 )
 from diffkeras.data.features import info_arguments, make_example
-from diffkeras.data.writing.generation import estimate_example, format_bytes
+from diffkeras.data.writing.generation import estimate_example
 from diffkeras.errors import DataError
-from diffkeras.reporting.text import duration
+from diffkeras.reporting.text import duration, format_bytes
 
 LARGEST_UNASKED = 1e9  # bytes that are written without being asked for
 TFDS_BUILD = "tensorflow_datasets.scripts.cli.build"  # loaded by the command `tfds build` alone

@@ -21,23 +21,22 @@ from diffkeras.evaluation.report.cases import draw_cases
 from diffkeras.evaluation.report.error_time import Point, error_time_figure
 from diffkeras.reporting.figures import ROUNDING, log_ticks, new_axis, panel_grid, parameter_axis
 from diffkeras.reporting.labels import label_lines
-from diffkeras.reporting.style import new_figure
+from diffkeras.reporting.style import BLUE, GREY, ORANGE, new_figure
 
 LENGTH_BINS = 10
 DISTINCT = 0.01  # relative difference up to which two curves are one
 # method → colour and marker; related ones have shades of one colour
 STYLES = {
-    SURROGATE: ("#0b6e99", "o"),
-    "superposition": ("#d1792a", "s"),
+    SURROGATE: (BLUE, "o"),
+    "superposition": (ORANGE, "s"),
     "1 number a disc": ("#d98bc0", "<"),
     "3 numbers a disc": ("#b4539f", "v"),
     "5 numbers a disc": ("#87307f", ">"),
     "7 numbers a disc": ("#52124f", "^"),
     "mean medium": ("#8a5a2b", "s"),
     EXACT: ("#111111", "*"),
-    "zero field": ("#8a8a8a", "D"),
+    "zero field": (GREY, "D"),
 }
-BLUE = STYLES[SURROGATE][0]
 OTHERS = ("#2f8f5b", "#8f2f2f", "#6a5acd", "#00798c", "#a0522d")  # of models compared with it
 
 Styles = Mapping[str, tuple[str, str]]  # of methods; the first is what is evaluated
@@ -205,8 +204,8 @@ def training_figure(history: Sequence[Mapping[str, float]], best_epoch: int | No
     grid = figure.subplots(1, len(curves), squeeze=False)
     for axis, (name, title) in zip(grid.flat, curves.items(), strict=True):
         for key, label, color in (
-            (name, "training", "#d1792a"),
-            (f"val_{name}", "validation", "#0b6e99"),
+            (name, "training", ORANGE),
+            (f"val_{name}", "validation", BLUE),
         ):
             values = np.array([row.get(key, np.nan) for row in history])
             axis.plot(epochs, values, "o-", markersize=3, color=color, label=label)
@@ -214,7 +213,7 @@ def training_figure(history: Sequence[Mapping[str, float]], best_epoch: int | No
         if all(line.get_ydata().min() > 0 for line in axis.lines):
             axis.set_yscale("log")
         if best_epoch:
-            axis.axvline(best_epoch, color="#8a8a8a", linestyle=":", label="best epoch")
+            axis.axvline(best_epoch, color=GREY, linestyle=":", label="best epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axis.grid(alpha=0.3)
         axis.legend()

@@ -11,8 +11,8 @@ import pandas as pd
 from diffkeras.evaluation.images import joined
 from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
 from diffkeras.reporting.figures import Case, case_figure
-from diffkeras.reporting.html import Table, number
 from diffkeras.reporting.style import to_png
+from diffkeras.reporting.tables import Table, number
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import replacing_files, write_bytes, write_csv
 
