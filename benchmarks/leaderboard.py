@@ -30,7 +30,7 @@ from ruamel.yaml import YAML
 
 from benchmarks.leaderboard_networks import NETWORKS, Network, inputs_of, networks_of, train
 from benchmarks.tables import describe_machine, write_table
-from diffkeras.config import Config, read_yaml
+from diffkeras.config import Config
 from diffkeras.errors import PhysicsError
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
 from diffkeras.evaluation.benchmark_data.leaderboard import MANIFEST
@@ -43,6 +43,7 @@ from diffkeras.evaluation.methods.classical import classical_methods
 from diffkeras.evaluation.methods.table import EXACT, TOLERANCES, Method, network_fields, predicted
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import replacing
+from diffkeras.system.yaml_io import read_yaml
 from diffkeras.workflows import load_benchmark, make_leaderboard
 
 RESULTS = Path(__file__).parent / "results"

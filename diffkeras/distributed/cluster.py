@@ -7,7 +7,6 @@ They meet before TensorFlow connects them: all are there, with the same settings
 import json
 import logging
 import os
-import reprlib
 import socket
 import time
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, Va
 
 from diffkeras.errors import ConfigurationError, WorkerError
 from diffkeras.system.differences import differences, in_words
+from diffkeras.system.messages import short
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def _cluster_from_tf_config(text: str) -> Cluster:
         config = _TFConfig.model_validate(json.loads(text))
     except ValidationError as error:
         first = error.errors()[0]
-        key, value = ".".join(map(str, first["loc"])), reprlib.repr(first["input"])
+        key, value = ".".join(map(str, first["loc"])), short(first["input"])
         raise _malformed(f"{key or 'JSON'}: {first['msg']} (given: {value})") from None
     except (ValueError, RecursionError) as error:
         raise _malformed(f"no JSON ({error})") from None

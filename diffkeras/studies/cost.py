@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from diffkeras.config import SPLITS, Config, fingerprint
+from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ConfigurationError
 from diffkeras.studies.plan import data_needed
 from diffkeras.studies.study import PlannedRun, Study
+from diffkeras.system.fingerprint import fingerprint
 
 BYTES = 4  # the size of a float32
 TRAINING = 3  # operations of a training step / those of the prediction: forward, and two backward

@@ -12,12 +12,13 @@ from diffkeras.distributed.process_group import WORKER_TIMEOUT, join_process_gro
 from diffkeras.errors import Interrupted
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.interruption import Interruption
 from diffkeras.system.tensorflow_setup import deterministic_operations
 from diffkeras.training.checkpoints import Checkpoints
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.training.loop import train_to_the_end
 from diffkeras.training.memory import check_memory, within_memory
-from diffkeras.training.session import Interruption, TrainingSession
+from diffkeras.training.session import TrainingSession
 from diffkeras.training.start import begun_run, common_settings, prepare, start_or_resume
 
 logger = logging.getLogger(__name__)
