@@ -54,8 +54,9 @@ def measure(name: str) -> list[list[str]]:
     import diffkeras as dk
     from diffkeras.surrogates.build import build_model
     from diffkeras.surrogates.exports import FORMATS
+    from diffkeras.surrogates.exports.trial import Trial
     from diffkeras.surrogates.surrogate import Surrogate
-    from diffkeras.workflows.export_run import Trial, size_of
+    from diffkeras.workflows.export_run import size_of
 
     config = dk.load_config(name)
     model = build_model(config)

@@ -85,6 +85,11 @@ def plan(study: Study, runs_dir: Path) -> list[PlannedRun]:
     return runs
 
 
+def of_shard(runs: list[PlannedRun], shard: tuple[int, int] | None) -> list[PlannedRun]:
+    """Every N-th run, from number K on, of the shard (K, N); all runs without one."""
+    return runs[shard[0] - 1 :: shard[1]] if shard else runs
+
+
 def check_trained(run_dir: Path) -> Run:
     """The finished run in a directory, without its model and configuration, which no report needs.
 
