@@ -223,7 +223,7 @@ class Board:
             yield (
                 f"{best.folder}_to_{tolerance:g}",
                 {**own, "model": name},
-                [Method(name, predicted(one, tolerance), together=True) for one in surrogates],
+                [Method(name, predicted(one, tolerance), takes_batches=True) for one in surrogates],
             )
 
     def submit_method(self, folder: str, manifest: dict[str, Any], methods: list[Method]) -> None:
@@ -261,7 +261,7 @@ class Board:
         methods = {folder: methods[0] for folder, _, methods in self.methods()}
         for network in networks_of(self.benchmark):
             fields = network_fields(self.surrogate(network, 0))
-            methods[network.folder] = Method(network.folder, fields, together=True)
+            methods[network.folder] = Method(network.folder, fields, takes_batches=True)
         images = joined(self.images("test"))
         images = images.part(np.random.default_rng(0).permutation(len(images)))
         named = list({method.name: method for method in methods.values()}.values())

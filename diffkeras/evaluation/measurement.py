@@ -52,7 +52,7 @@ def measure_times(
     for turn in range(-1, rounds):  # the first one isn't timed
         batch = images.part(np.arange(turn * size, (turn + 1) * size) % len(images))
         for method in methods:
-            own = (batch if method.together else batch.first(LOOPED)).fresh()
+            own = (batch if method.takes_batches else batch.first(LOOPED)).fresh()
             start = time.perf_counter()
             method.compute(own)
             if turn >= 0:

@@ -23,7 +23,7 @@ DOUBLE = 1e-10  # tolerance of the exact solver
 TOLERANCES = (1e-2, 1e-3)  # to which surrogates and solvers prove their fields
 
 
-class Computed(NamedTuple):
+class ComputedFields(NamedTuple):
     """What a method computes for some images.
 
     Attributes:
@@ -43,7 +43,7 @@ class Method:
         name: in tables and figures.
         compute: takes some images.
         description: its field, in words.
-        together: whether it computes a batch at once; otherwise image by image.
+        takes_batches: whether it computes a batch at once; otherwise image by image.
         surrogate: name of the surrogate that it starts from; None for a classical method.
         timed: whether the time of `compute` is that of a prediction.
         copy_of: name of the method whose fields it has but for the known values on the source
@@ -51,9 +51,9 @@ class Method:
     """
 
     name: str
-    compute: Callable[[ImageBatch], Computed]
+    compute: Callable[[ImageBatch], ComputedFields]
     description: str = ""
-    together: bool = False
+    takes_batches: bool = False
     surrogate: str | None = None
     timed: bool = True
     copy_of: str | None = None
@@ -61,28 +61,28 @@ class Method:
 
 def image_by_image(
     field: Callable[[Sources, Problem], NDArray],
-) -> Callable[[ImageBatch], Computed]:
+) -> Callable[[ImageBatch], ComputedFields]:
     """The `compute` of a function from the discs and the problem of one image to its field."""
 
-    def compute(batch: ImageBatch) -> Computed:
+    def compute(batch: ImageBatch) -> ComputedFields:
         images = zip(batch.sources, batch.problem.images, strict=True)
-        return Computed(batch.scaled(np.stack([field(*image) for image in images])))
+        return ComputedFields(batch.scaled(np.stack([field(*image) for image in images])))
 
     return compute
 
 
 def solved(
     tolerance: float, processes: int | None = None, *, proven: bool = False
-) -> Callable[[ImageBatch], Computed]:
+) -> Callable[[ImageBatch], ComputedFields]:
     """`solve` to a tolerance, with or without the proof of its error."""
 
-    def compute(batch: ImageBatch) -> Computed:
+    def compute(batch: ImageBatch) -> ComputedFields:
         solution: Any = solve(batch.problem, tolerance=tolerance, processes=processes)
         fields = batch.scaled(solution.field)
         if not proven:
-            return Computed(fields)
+            return ComputedFields(fields)
         bounds = np.array([image.error_bound for image in solution.images])
-        return Computed(fields, batch.scaled(bounds))
+        return ComputedFields(fields, batch.scaled(bounds))
 
     return compute
 
@@ -132,7 +132,7 @@ BASELINES: dict[Baseline, Method] = {
         EXACT, solved(DOUBLE), "the exact field; its error is the rounding of the stored fields"
     ),
     "zero_field": Method(
-        "zero field", lambda batch: Computed(np.zeros_like(batch.images)), "0 everywhere"
+        "zero field", lambda batch: ComputedFields(np.zeros_like(batch.images)), "0 everywhere"
     ),
 }
 
@@ -165,11 +165,11 @@ def leaves_sources(config: Config) -> bool:
     return not (config.physics.produces or config.takes_parameters)
 
 
-def network_fields(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
+def network_fields(surrogate: Surrogate) -> Callable[[ImageBatch], ComputedFields]:
     """The `compute` of a surrogate's network, a batch at once."""
 
-    def compute(batch: ImageBatch) -> Computed:
-        return Computed(surrogate.network_fields(batch.problem, batch_size=len(batch)))
+    def compute(batch: ImageBatch) -> ComputedFields:
+        return ComputedFields(surrogate.network_fields(batch.problem, batch_size=len(batch)))
 
     return compute
 
@@ -177,8 +177,10 @@ def network_fields(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
 def with_sources_set(network: Method) -> Method:
     """A method's fields with the known values on the source nodes."""
 
-    def compute(batch: ImageBatch) -> Computed:
-        return Computed(np.where(batch.images != 0, batch.images, network.compute(batch).fields))
+    def compute(batch: ImageBatch) -> ComputedFields:
+        return ComputedFields(
+            np.where(batch.images != 0, batch.images, network.compute(batch).fields)
+        )
 
     name = network.name
     return replace(network, name=name + SET, compute=compute, copy_of=name)
@@ -192,7 +194,7 @@ def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Met
         name: in tables.
         config: of the test images.
     """
-    network = Method(name, network_fields(surrogate), together=True, surrogate=name)
+    network = Method(name, network_fields(surrogate), takes_batches=True, surrogate=name)
     methods = [network]
     model = surrogate.config.model
     sets_sources = model.fixed_values or model.solves_equation or model.definition.takes_parameters
@@ -207,12 +209,12 @@ def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Met
 
 def predicted(
     surrogate: Surrogate, tolerance: float | None = None
-) -> Callable[[ImageBatch], Computed]:
+) -> Callable[[ImageBatch], ComputedFields]:
     """Its fields with their proven bounds, within a tolerance if one is given."""
 
-    def compute(batch: ImageBatch) -> Computed:
+    def compute(batch: ImageBatch) -> ComputedFields:
         prediction = surrogate.predict(batch.problem, tolerance=tolerance, batch_size=len(batch))
         bounds = prediction.node_bound.max(axis=(1, 2))
-        return Computed(batch.scaled(prediction.field), batch.scaled(bounds))
+        return ComputedFields(batch.scaled(prediction.field), batch.scaled(bounds))
 
     return compute

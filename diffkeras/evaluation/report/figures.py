@@ -17,8 +17,9 @@ from diffkeras.config import Config
 from diffkeras.evaluation.measurement import ALL, TRUE, Measurement
 from diffkeras.evaluation.methods.subject import Subject
 from diffkeras.evaluation.methods.table import EXACT, SURROGATE
+from diffkeras.evaluation.pareto import Point
 from diffkeras.evaluation.report.cases import draw_cases
-from diffkeras.evaluation.report.error_time import Point, error_time_figure
+from diffkeras.evaluation.report.error_time import error_time_figure
 from diffkeras.reporting.figures import ROUNDING, log_ticks, new_axis, panel_grid, parameter_axis
 from diffkeras.reporting.labels import label_lines
 from diffkeras.reporting.style import BLUE, GREY, ORANGE, new_figure

@@ -14,6 +14,7 @@ from diffkeras.reporting.figures import Case, case_figure
 from diffkeras.reporting.style import to_png
 from diffkeras.reporting.tables import Table, number
 from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.array_files import write_arrays
 from diffkeras.system.atomic_files import replacing_files, write_bytes, write_csv
 
 MARK = "searches.csv"
@@ -52,12 +53,12 @@ def write_worst_cases(
     title = f"n = {count:.0f}\nlargest error {error:.2g}"
     case: Case = (title, batch.images[worst], batch.fields[worst], predictions[worst])
     with replacing_files(directory, FILES, last=MARK) as partial:
-        np.savez_compressed(
-            partial / "worst_cases.npz",
-            source_images=batch.images,
-            fields=batch.fields.astype(np.float32),
-            predictions=predictions,
-        )
+        arrays = {
+            "source_images": batch.images,
+            "fields": batch.fields.astype(np.float32),
+            "predictions": predictions,
+        }
+        write_arrays(partial / "worst_cases.npz", arrays, compressed=True)
         write_bytes(partial / "worst_case.png", to_png(case_figure([case])))
         rows = searches.itertuples(index=False, name=None)
         write_csv(partial / MARK, searches.columns.tolist(), rows)
