@@ -28,7 +28,7 @@ def test_a_scoreboard_without_surrogates(diffkeras, tmp_path):
 def test_an_interrupted_scoreboard_goes_on_where_it_stopped(tmp_path, monkeypatch):
     measured: list[str] = []
 
-    def measure(score: ProblemScores, tick: object) -> dict[str, Any]:
+    def measure(score: ProblemScores, on_steps: object) -> dict[str, Any]:
         if len(measured) == 1:
             measured.append("interrupted")
             raise KeyboardInterrupt

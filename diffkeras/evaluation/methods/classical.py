@@ -61,11 +61,8 @@ def classical_methods(config: Config, processes: int | None = None) -> list[Meth
         alone |= {f"PyAMG, {t:g}": image_by_image(_pyamg(t)) for t in ITERATED}
     in_batches = _of_varying_media(config) if varying else _of_uniform_media(config)
     return [
-        *(
-            Method(name, compute, takes_batches=bool(processes))
-            for name, compute in solvers.items()
-        ),
-        *(Method(name, compute, takes_batches=True) for name, compute in together.items()),
+        *(Method(name, each, takes_batches=bool(processes)) for name, each in solvers.items()),
+        *(Method(name, each, takes_batches=True) for name, each in in_batches.items()),
         *(Method(name, compute) for name, compute in alone.items()),
         *(m for m in baselines(config) if m.name != EXACT and not varying),
     ]
@@ -122,9 +119,8 @@ def _tensor_solver(
         images = None if produces else tf.constant(batch.images, precision)
         found = solution(images, {name: tf.constant(v, precision) for name, v in maps.items()})
         field, bounds = (found, None) if tolerance is None else found
-        return ComputedFields(
-            batch.scaled(field.numpy()), bounds if bounds is None else bounds.numpy()
-        )
+        scaled = batch.scaled(field.numpy())
+        return ComputedFields(scaled, bounds if bounds is None else bounds.numpy())
 
     return compute
 

@@ -178,9 +178,8 @@ def with_sources_set(network: Method) -> Method:
     """A method's fields with the known values on the source nodes."""
 
     def compute(batch: ImageBatch) -> ComputedFields:
-        return ComputedFields(
-            np.where(batch.images != 0, batch.images, network.compute(batch).fields)
-        )
+        fields = network.compute(batch).fields
+        return ComputedFields(np.where(batch.images != 0, batch.images, fields))
 
     name = network.name
     return replace(network, name=name + SET, compute=compute, copy_of=name)
