@@ -66,7 +66,7 @@ def measure(name: str) -> list[list[str]]:
     for format in FORMATS.values():
         with (
             tempfile.TemporaryDirectory() as place,
-            format.replacing(surrogate, Path(place) / format.file_name, surrogate.lattice) as path,
+            format.writing(surrogate, Path(place) / format.file_name, surrogate.lattice) as path,
         ):
             run = format.load(path)
             difference, size = trial.difference(run), size_of(path)

@@ -78,7 +78,7 @@ def export_surrogate(
         raise ExportError(f"the network can't take this lattice: {error}") from None
     with full_precision_products():
         trial = Trial.of(surrogate, lattice)
-    with chosen.replacing(surrogate, path, lattice) as partial:
+    with chosen.writing(surrogate, path, lattice) as partial:
         model = chosen.load(partial)
         with full_precision_products():
             difference = trial.difference(model)
