@@ -62,12 +62,18 @@ class Run:
 
     @classmethod
     def begin(
-        cls, path: Path, config: Config, *, overwrite: bool = False, restart: bool = False
+        cls,
+        path: Path,
+        config: Config,
+        *,
+        overwrite: bool = False,
+        restart: bool = False,
+        **details: Any,
     ) -> "Run":
         """Start a run in a directory, or continue the unfinished run in it.
 
         `overwrite` first renames a finished run to `<path>.previous`; `restart` deletes an
-        unfinished run and starts again.
+        unfinished run and starts again. `details` are written into `run.json`.
         """
         run = cls(path)
         run.check(config, overwrite=overwrite, restart=restart)
@@ -79,7 +85,7 @@ class Run:
                     run._remove_own()
             path.mkdir(parents=True, exist_ok=True)
         # first, because a call that is killed leaves a directory that the next one must know
-        run.write_state("running", seed=config.training.seed)
+        run.write_state("running", seed=config.training.seed, **details)
         write_text(path / "config.yaml", config.to_yaml())
         return run
 

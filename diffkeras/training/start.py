@@ -165,9 +165,8 @@ def begun_run(
         with group.all_stop_on_error():
             if group.is_chief:
                 stack.enter_context(locked(lock, f"the run {run_dir}"))
-                run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
+                run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart, start=token)
                 stack.enter_context(run.recording_how_it_ends())
-                run.write_state("running", seed=config.training.seed, start=token)
         of_chief, *_ = group.gather(token)
         with group.all_stop_on_error():
             if not group.is_chief:
@@ -224,7 +223,7 @@ def start_or_resume(
     """
     if (state := _resume(config, checkpoints, model, group, steps)) is not None:
         return state
-    state = TrainingState(seed=config.training.seed)
+    state = TrainingState()
     if initial is not None:
         model.set_weights(initial.weights)
         state.initial_model = initial.sha256
