@@ -40,7 +40,7 @@ REGION_ERRORS = dict(zip(REGIONS, MAES, strict=True))  # region → column with 
 
 
 class TooFewRunsError(Exception):
-    """A statistic needs more runs than there are. The report repeats its text."""
+    """A statistic needs more runs than there are. The report says "Not computed:" and its text."""
 
 
 class NoImagesError(TooFewRunsError):
