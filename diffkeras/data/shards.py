@@ -134,10 +134,7 @@ class StoredSplit:
     @property
     def intact(self) -> bool:
         """Whether each file is there and has its number of complete records."""
-        return all(
-            path.is_file() and has_records(path, shard.examples)
-            for shard, path in self.files.items()
-        )
+        return all(has_records(path, shard.examples) for shard, path in self.files.items())
 
     def check_size(self) -> None:
         """Find truncated files by the total size, without reading them.

@@ -10,7 +10,8 @@ import numpy as np
 
 from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.storage import dataset_status, remove_leftovers
+from diffkeras.data.storage import dataset_status
+from diffkeras.data.writing.replacing import remove_leftovers
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.benchmark_data.splits import public_test_set
 from diffkeras.reporting.text import duration

@@ -12,13 +12,8 @@ from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.records import make_record
 from diffkeras.data.shards import RECORD_OVERHEAD, Shard, stored_splits
-from diffkeras.data.storage import (
-    check_features,
-    dataset_path,
-    dataset_status,
-    lock_dataset,
-    restore_dataset,
-)
+from diffkeras.data.storage import check_features, dataset_path, dataset_status
+from diffkeras.data.writing.replacing import lock_dataset, restore_dataset
 from diffkeras.data.writing.shard_files import write_shard
 from diffkeras.data.writing.staging import Staging
 from diffkeras.errors import DataError

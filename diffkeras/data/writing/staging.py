@@ -23,7 +23,7 @@ from diffkeras.data.shards import (
     has_records,
     plan_shards,
 )
-from diffkeras.data.storage import link_or_copy, replace_dataset
+from diffkeras.data.writing.replacing import link_or_copy, replace_dataset
 from diffkeras.data.writing.shard_files import ShardTask
 from diffkeras.system.atomic_files import names_unwritable
 from diffkeras.system.fingerprint import fingerprint
