@@ -16,8 +16,8 @@ from diffkeras.studies.analysis import Analysis, grouped
 from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import (
     ALL,
-    MARK,
     SIZE,
+    STUDY_FILE,
     StudyData,
     TooFewRunsError,
     label_of,
@@ -31,7 +31,7 @@ from diffkeras.system.atomic_files import replacing_files, write_bytes, write_js
 
 LONGEST_TABLE = 16  # rows; longer tables are folded
 FILES = (
-    MARK,
+    STUDY_FILE,
     "runs.csv",
     "baselines.csv",
     "searches.csv",
@@ -81,9 +81,9 @@ def write_study(
     description = describe_study(study, data, runs, numbers, command)
     description["too_few_runs"] = refusals
     description["tables"] = {name: types_of(table) for name, table in tables.items()}
-    description = with_date(description, directory / MARK)
+    description = with_date(description, directory / STUDY_FILE)
     with replacing_files(directory, FILES, last="report.html") as partial:
-        write_json(partial / MARK, description)
+        write_json(partial / STUDY_FILE, description)
         write_tables(partial, data)
         for name, table in tables.items():
             write_table(partial / "tables" / f"{name}.csv", table)

@@ -21,7 +21,7 @@ from diffkeras.surrogates.run_identity import differing_keys, run_identity
 from diffkeras.surrogates.run_state import (
     FORMAT,
     HASHED,
-    MARK,
+    RUN_FILE,
     check_hash,
     check_sealed,
     file_hashes,
@@ -35,8 +35,8 @@ from diffkeras.system.environment import machine, source_commit, versions
 logger = logging.getLogger(__name__)
 
 DATA = Path("data")  # where commands look for datasets
-OWN = (
-    MARK,
+OWN_FILES = (  # what training and evaluation write
+    RUN_FILE,
     "config.yaml",
     "history.csv",
     "model.keras",
@@ -78,7 +78,7 @@ class Run:
         run = cls(path)
         run.check(config, overwrite=overwrite, restart=restart)
         with names_unwritable(path):
-            if (path / MARK).is_file():
+            if (path / RUN_FILE).is_file():
                 if run.state()["state"] == "finished":
                     run.set_aside()
                 elif restart or not run.can_go_on():
@@ -101,7 +101,7 @@ class Run:
             entries = list(path.iterdir()) if path.exists() else []
         if all(entry.name.startswith(PARTIAL) for entry in entries):
             return
-        if not (path / MARK).is_file():
+        if not (path / RUN_FILE).is_file():
             raise RunError(f"{path} holds files but no diffkeras run; choose another --run-dir")
         try:
             finished = self.state()["state"] == "finished"
@@ -130,7 +130,7 @@ class Run:
         Raises:
             RunError: `run.json` is damaged, or of another version.
         """
-        begun = (self.path / MARK).is_file() and any(self.checkpoints.glob("[0-9]*"))
+        begun = (self.path / RUN_FILE).is_file() and any(self.checkpoints.glob("[0-9]*"))
         return begun and self.state()["state"] != "finished"
 
     def set_aside(self) -> Path:
@@ -143,7 +143,9 @@ class Run:
 
     def _remove_own(self) -> None:
         """Delete what training writes, and no other files."""
-        for name in reversed(OWN):  # the mark last, by which the next call knows the directory
+        for name in reversed(
+            OWN_FILES
+        ):  # run.json last, by which the next call knows the directory
             entry = self.path / name
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
@@ -159,10 +161,10 @@ class Run:
                 f"there is no run directory {path}; `diffkeras train` writes one, and these come "
                 f"with diffkeras: {', '.join(shipped_surrogates())}"
             )
-        if not (path / MARK).is_file():
+        if not (path / RUN_FILE).is_file():
             hides = str(path) in shipped_surrogates()
             also = f"; it hides the shipped surrogate {path}" if hides else ""
-            raise RunError(f"{path} holds no diffkeras run: {MARK} is missing{also}")
+            raise RunError(f"{path} holds no diffkeras run: {RUN_FILE} is missing{also}")
         run = cls(path)
         if run.state()["state"] != "finished":
             raise RunError(f"the run in {path} is not finished; run `diffkeras train` again")
@@ -229,7 +231,7 @@ class Run:
 
     def state(self) -> dict[str, Any]:
         """The content of `run.json`."""
-        return read_run_state(self.path / MARK)
+        return read_run_state(self.path / RUN_FILE)
 
     def write_state(self, state: str, **details: Any) -> None:
         """Write `run.json`: state, details, versions of the libraries, machine, and commit.
@@ -246,7 +248,7 @@ class Run:
         }
         if state == "finished":
             content["sha256"] = file_hashes(self.path)
-        write_json(self.path / MARK, content)
+        write_json(self.path / RUN_FILE, content)
 
     def seal(self) -> None:
         """Write the hashes of the files as they are into `run.json`.
@@ -257,7 +259,7 @@ class Run:
         state = {**self.state(), "sha256": file_hashes(self.path)}
         if absent := [name for name in HASHED if name not in state["sha256"]]:
             raise RunError(f"the run directory {self.path} is damaged: {absent[0]} is missing")
-        write_json(self.path / MARK, state)
+        write_json(self.path / RUN_FILE, state)
 
     def data_dir(self) -> Path:
         """Where the datasets of its training are, if they are still there, else `data`."""

@@ -42,8 +42,8 @@ from diffkeras.training.checkpoints import (
 
 logger = logging.getLogger(__name__)
 
-TOGETHER = 64  # examples that are read at once
-MOST = 1000  # examples that the basis of a network is fitted to; a kernel has all
+READ_TOGETHER = 64  # examples that are read at once
+MOST_EXAMPLES = 1000  # examples that the basis of a network is fitted to; a kernel has all
 SHARING_SECONDS = 10.0  # a network file system shows another machine's files within this time
 
 
@@ -260,7 +260,7 @@ def set_basis_weights(config: Config, data_dir: Path, model: keras.Model) -> Non
     assert family is not None  # the configuration was checked
     numbers = config.data.train_numbers
     if config.model.regression == "network":
-        numbers = numbers[:MOST]
+        numbers = numbers[:MOST_EXAMPLES]
     fit = fitted(family, _snapshots(config, data_dir, family, numbers), config.model.modes)
     set_weights(model, ReducedBasis(family, fit))
 
@@ -270,7 +270,7 @@ def _snapshots(config: Config, data_dir: Path, family: Family, numbers: range) -
     (count,) = config.data.sources
     dataset = raw_dataset(config, count, "train", data_dir, numbers=numbers)
     dataset = dataset.map(lambda example: (example["parameters"], example["field"]))
-    batches = dataset.batch(TOGETHER).prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
+    batches = dataset.batch(READ_TOGETHER).prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
     return Snapshots.joined(
         Snapshots.scaled(family, points.astype(np.float64), fields) for points, fields in batches
     )

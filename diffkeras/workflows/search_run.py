@@ -25,7 +25,7 @@ from diffkeras.evaluation.worst_cases.config import WorstCasesConfig
 from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
 from diffkeras.evaluation.worst_cases.results import (
     FILES,
-    MARK,
+    SEARCHES_FILE,
     discs_as_json,
     worst_cases_table,
     write_worst_cases,
@@ -86,7 +86,7 @@ def search_worst_cases(
     check_searchable(test_config)
     for count in test_config.data.sources:
         check_dataset(test_config, count, data_dir, ("test",))
-    check_replaceable(path, MARK, FILES)
+    check_replaceable(path, SEARCHES_FILE, FILES)
     rows: list[dict[str, Any]] = []
     worst_images: list[tuple[ImageSpace, Candidate]] = []
     with explain_damage(test_config, data_dir):
