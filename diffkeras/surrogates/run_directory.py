@@ -145,7 +145,7 @@ class Run:
         """Delete what training writes, and no other files."""
         for name in reversed(
             OWN_FILES
-        ):  # run.json last, by which the next call knows the directory
+        ):  # run.json last: by it the next call knows it
             entry = self.path / name
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
