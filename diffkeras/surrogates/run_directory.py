@@ -143,9 +143,7 @@ class Run:
 
     def _remove_own(self) -> None:
         """Delete what training writes, and no other files."""
-        for name in reversed(
-            OWN_FILES
-        ):  # run.json last: by it the next call knows it
+        for name in reversed(OWN_FILES):  # run.json last: by it the next call knows it
             entry = self.path / name
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
