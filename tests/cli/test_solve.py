@@ -212,7 +212,9 @@ def test_cells_take_up(diffkeras, refused, discs, tmp_path, monkeypatch):
     assert "proven: off by at most " in result.stderr
     assert "ring nodes" not in result.stderr
     assert "uptake must be" in refused(*words, -0.5)
-    assert "the uptake's saturation constant must be positive" in refused(*words, cells, "--saturation", 0)
+    assert "the uptake's saturation constant must be positive" in refused(
+        *words, cells, "--saturation", 0
+    )
     result = diffkeras("solve", discs, "-o", output, "--saturation", 0.3)
     assert result.exit_code != 0
     assert "--saturation needs --uptake" in result.output
