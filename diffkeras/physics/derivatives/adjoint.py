@@ -119,6 +119,7 @@ class BatchDerivatives(Derivatives):
         self.problem = problem
         self.images = tuple(images)
         self.adjoint = np.stack([image.adjoint for image in self.images])
+        self.adjoint.setflags(write=False)
 
     def __getitem__(self, name: str) -> Any:
         each = [image[name] for image in self.images]

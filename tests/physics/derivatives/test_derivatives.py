@@ -151,6 +151,7 @@ def test_a_batch_has_the_derivatives_of_its_images():
         np.testing.assert_allclose(produced[number], alone.jvp({"production": 1.0}))
         assert quantity.value[number] == pytest.approx(alone.quantity(weights[0]).value)
     assert derivatives.adjoint_bound.shape == batch.problem.shape
+    assert not derivatives.adjoint.flags.writeable
 
 
 def test_parts_of_a_batch_make_the_same_batch():
