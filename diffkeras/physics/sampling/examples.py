@@ -156,10 +156,11 @@ class ExampleRecipe(ExplainedKeywords):
         self.medium.require_uniform("ExampleRecipe")
         self.medium.require_plane("ExampleRecipe")
         if self.diffusion_length is not None:
-            shortest, longest = map(self.medium.with_diffusion_length, self.diffusion_length)
-            if shortest.decay < longest.decay:
+            ends = self.diffusion_length if isinstance(self.diffusion_length, tuple | list) else ()
+            decays = [self.medium.with_diffusion_length(length).decay for length in ends]
+            if len(decays) != 2 or decays[0] < decays[1]:
                 raise PhysicsError(
-                    f"must be a range [shortest, longest], not {self.diffusion_length}",
+                    f"must be a range [shortest, longest], not {self.diffusion_length!r:.60}",
                     "diffusion_length",
                 )
         self._check_kind()
