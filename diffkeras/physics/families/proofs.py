@@ -6,6 +6,8 @@ proof of a field needs its residual only (`proofs.barrier`). Where that bound is
 field is corrected with the cycle, which leaves about a tenth of the error, and proven again.
 """
 
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import NamedTuple
 
 import numpy as np
@@ -220,10 +222,12 @@ class FamilyProofs:
         return residual, proof if proof.highest <= needed else None
 
 
-class PredictionProof(NamedTuple):
-    """Of a prediction as it is, which is proven when its bound is first read; a `Proof`."""
+@dataclass
+class PredictionProof:
+    """Of one prediction as it is, which is proven when a bound is first read; a `Proof`."""
 
     proofs: FamilyProofs
+    _node_bound: NDArray[np.float64] | None = dataclass_field(default=None, init=False)
 
     def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:
         """See `Proof`."""
@@ -231,7 +235,10 @@ class PredictionProof(NamedTuple):
 
     def node_bound(self, field: NDArray[np.floating], equations: Equations) -> NDArray[np.float64]:
         """See `Proof`."""
-        return self.proofs.bound_of(equations.given_problem, field.astype(np.float64, copy=False))
+        if self._node_bound is None:
+            prediction = field.astype(np.float64, copy=False)
+            self._node_bound = self.proofs.bound_of(equations.given_problem, prediction)
+        return self._node_bound
 
 
 def finite_prediction(field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
