@@ -4,7 +4,7 @@ Fields of one geometry lie near a space of few dimensions. Its basis are the pri
 snapshots, solved fields of some points of the family (proper orthogonal decomposition), and kernel
 regression gives the coefficients of any other point (non-intrusive reduced basis method, Hesthaven
 & Ubbiali 2018). What that predicts is corrected and its error proven as far as it is asked for
-(`proofs`), so that neither has to be trusted.
+(`corrections`), so that neither has to be trusted.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,21 +22,21 @@ from diffkeras.physics.arguments import (
     check_whole,
 )
 from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.families.barrier_training import barriers_of_basis
+from diffkeras.physics.families.corrections import (
+    METHOD,
+    NEEDED,
+    CertifiedCorrections,
+    PredictionProof,
+    finite_prediction,
+)
 from diffkeras.physics.families.draws import MOST_DRAWN
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.fit import Fit
 from diffkeras.physics.families.greedy import Candidates
-from diffkeras.physics.families.make_barriers import barriers_of_basis
-from diffkeras.physics.families.make_fit import fitted
 from diffkeras.physics.families.predictor import Predictor
-from diffkeras.physics.families.proofs import (
-    METHOD,
-    NEEDED,
-    FamilyProofs,
-    PredictionProof,
-    finite_prediction,
-)
 from diffkeras.physics.families.snapshots import Snapshots
+from diffkeras.physics.families.training import fitted
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import BatchSolution, Solution
 from diffkeras.physics.solvers.interface import SolveStatistics
@@ -198,7 +198,7 @@ class ReducedBasis:
         """Fit basis and regression to snapshots that are solved already (see `train`)."""
         basis = cls(family, fitted(family, solved, modes))
         with blas_threads():
-            barriers = barriers_of_basis(basis._proofs, basis._predictor, solved.points)
+            barriers = barriers_of_basis(basis._corrections, basis._predictor, solved.points)
         return cls(family, basis._fit._replace(barriers=barriers))
 
     def predict(
@@ -286,8 +286,8 @@ class ReducedBasis:
         return cls(family, Fit.read(Path(path), family))
 
     @cached_property
-    def _proofs(self) -> FamilyProofs:
-        return FamilyProofs(self.family, self._fit.barriers)
+    def _corrections(self) -> CertifiedCorrections:
+        return CertifiedCorrections(self.family, self._fit.barriers)
 
     def _solutions(self, points: NDArray[np.float64], tolerance: float | None) -> list[Solution]:
         """The solution of each of some points (n, p)."""
@@ -300,12 +300,12 @@ class ReducedBasis:
         else:
             fields = self._predictor.solved(points, equations)
         pairs = zip(equations, fields, strict=True)
-        return [self._proofs.within(*pair, tolerance) for pair in pairs]
+        return [self._corrections.within(*pair, tolerance) for pair in pairs]
 
     def _equations(self, points: NDArray[np.float64]) -> list[Equations]:
         """Those of the problems of points (n, p)."""
         problems = map(self.family.quick_problem_at, points)
-        return [self._proofs.equations_of(problem) for problem in problems]
+        return [self._corrections.equations_of(problem) for problem in problems]
 
     def _is_provable(self, tolerance: float) -> bool:
         """Whether the regression's fields are usually proven to be within a tolerance."""
@@ -316,13 +316,13 @@ class ReducedBasis:
     def _prediction(self, problem: Problem, field: NDArray[np.float32]) -> Solution:
         """The regression's field, whose bounds are proven when they are read."""
         stats = SolveStatistics(METHOD, 0, reached=float(np.median(self.errors)))
-        proof = PredictionProof(self._proofs)
+        proof = PredictionProof(self._corrections)
         return Solution(finite_prediction(field, problem), problem, stats, proof)
 
     def _relative_bound(self, point: NDArray[np.float64]) -> float:
         """The proven error of the prediction at a point, relative to the field's largest value."""
         solution = self.predict(point)
-        size = self._proofs.size(solution.field)
+        size = self._corrections.size(solution.field)
         return solution.error_bound / size if size > 0 else np.inf
 
 

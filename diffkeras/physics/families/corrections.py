@@ -18,9 +18,9 @@ from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
-from diffkeras.physics.families.barriers import Barriers
-from diffkeras.physics.families.equations import SharedEquations, SharedOperator
+from diffkeras.physics.families.barrier_arrays import Barriers
 from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.shared_equations import SharedEquations, SharedOperator
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import Barrier, BarrierChoice, BarrierProof
 from diffkeras.physics.proofs.bounds import bounds_of
@@ -52,8 +52,8 @@ class Enclosed(NamedTuple):
     iterations: int
 
 
-class FamilyProofs:
-    """What the proofs of a family share.
+class CertifiedCorrections:
+    """What corrections and proofs of a family's fields share.
 
     Attributes:
         family: which one.
@@ -226,7 +226,7 @@ class FamilyProofs:
 class PredictionProof:
     """Of one prediction as it is, which is proven when a bound is first read; a `Proof`."""
 
-    proofs: FamilyProofs
+    corrections: CertifiedCorrections
     _node_bound: NDArray[np.float64] | None = dataclass_field(default=None, init=False)
 
     def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:
@@ -237,7 +237,7 @@ class PredictionProof:
         """See `Proof`."""
         if self._node_bound is None:
             prediction = field.astype(np.float64, copy=False)
-            self._node_bound = self.proofs.bound_of(equations.given_problem, prediction)
+            self._node_bound = self.corrections.bound_of(equations.given_problem, prediction)
         return self._node_bound
 
 

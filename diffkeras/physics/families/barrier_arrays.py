@@ -12,7 +12,7 @@ FORMAT = 3  # version of the files of bases, and of barriers alone
 
 
 class Barriers(NamedTuple):
-    """The barriers of a family, for parts of it (`make_barriers`).
+    """The barriers of a family, for parts of it (`barrier_training`).
 
     Attributes:
         fields: (2, j, *lattice) float32, those for predictions and those for corrected fields.
