@@ -102,7 +102,7 @@ def _within(
 ) -> tuple[NDArray, NDArray[np.float64], bool]:
     """A field of one image, its bound node by node, and whether it was solved."""
     if corrections is not None:
-        solution = corrections.within(corrections.equations_of(problem), field, tolerance)
+        solution = corrections.solve_from(corrections.equations_of(problem), field, tolerance)
         if solution.stats.method == METHOD:
             return solution.field, solution.node_bound, False
     else:

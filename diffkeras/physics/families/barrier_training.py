@@ -21,8 +21,8 @@ from diffkeras.physics.families.corrections import (
     CORRECTED,
     PREDICTED,
     CertifiedCorrections,
-    corrected,
     finite_prediction,
+    subtract_correction,
 )
 from diffkeras.physics.families.predictor import Predictor
 from diffkeras.physics.families.shared_equations import SharedEquations
@@ -33,10 +33,10 @@ from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 FLOOR = 0.3  # what is added to a profile, as a share of its mean
 MARGIN = 0.7  # share of the least slopes: other problems may have smaller ones
 MOST_PARTS, IN_PART = 8, 16  # parts at most, and samples of each at least
-WORTH_TRYING = 0.1  # share of predictions that a proof without a correction may succeed for
-AS_A_RULE = 0.75  # share of predictions that have the bounds which are counted on
+TRIED_QUANTILE = 0.1  # share of predictions that a proof without a correction may succeed for
+USUAL_QUANTILE = 0.75  # share of predictions that have the bounds which are counted on
 SAMPLES = 256  # at most, for whose slopes and residuals barriers are made
-TRIED = 64  # samples at most whose bounds are looked at
+RATIO_SAMPLES = 64  # samples at most whose bounds are looked at
 
 
 class Sample(NamedTuple):
@@ -100,7 +100,7 @@ def barriers_of(
             if pair is None:
                 return None
             pairs.append(pair)
-    tried = np.arange(0, len(inputs), -(-len(inputs) // TRIED))
+    tried = np.arange(0, len(inputs), -(-len(inputs) // RATIO_SAMPLES))
     fields, usual = (
         np.stack(pairs, axis=1).astype(np.float32),
         np.zeros(corrections.equations.lattice),
@@ -109,15 +109,16 @@ def barriers_of(
         problem, _, field = sample(int(place))
         equations = corrections.equations_of(problem)
         if isinstance(equations, SharedEquations):
-            usual += (equations.change + equations.slope(field)) * equations.free / len(tried)
+            added = equations.added_row_sums + equations.slope(field)
+            usual += added * equations.free / len(tried)
     barriers = Barriers(fields, usual.astype(np.float32))
     made = CertifiedCorrections(corrections.family, barriers)
     ratios = np.array([_ratios(made, sample(int(n))) for n in tried])
     plain, predicted, first, once, twice = ratios.T
-    bounds = [_quantile(each, AS_A_RULE) for each in (once, twice)]
+    bounds = [_quantile(each, USUAL_QUANTILE) for each in (once, twice)]
     return barriers._replace(
-        regression_bound=_quantile(plain, AS_A_RULE),
-        try_above=_quantile(predicted, WORTH_TRYING),
+        regression_bound=_quantile(plain, USUAL_QUANTILE),
+        try_above=_quantile(predicted, TRIED_QUANTILE),
         correction_shares=1 / np.maximum(bounds, 1.0),
         first_correction=np.asarray(np.median(first)),
     )
@@ -179,7 +180,7 @@ def _once_corrected(
     residual = equations.of(field)
     step = LinearSteps(equations).solve(equations.slope(field), residual, Goal(error=np.inf))
     equations.release()
-    after = corrected(equations, field, step.solution)
+    after = subtract_correction(equations, field, step.solution)
     return after, step.first_estimate, [residual, equations.of(after)]
 
 

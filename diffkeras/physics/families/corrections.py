@@ -30,10 +30,11 @@ from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 from diffkeras.physics.steady_state import solve
 
 MOST_CORRECTIONS = 3  # before the solver takes over
-CLOSER = 0.1  # what the aim of a correction is multiplied by after a bound that was too large
-OWN = 0.5  # share of a correction within which the corrected field is proven, for the prediction's
-WIDE = 0.03  # share of the field within which slopes hardly change
-NEEDED = 0.95  # share of a tolerance that bounds may have: corrections change the field's size
+AIM_REDUCTION = 0.1  # of a correction, after a bound that was too large
+# of a correction, which the corrected field's bound may have where it proves the prediction
+CORRECTED_BOUND_SHARE = 0.5
+SLOPE_UPDATE_SHARE = 0.03  # of the field, which a correction has to be for new slopes
+BOUND_SHARE = 0.95  # of a tolerance, which bounds may have: corrections change the field's size
 METHOD = "reduced-basis"  # of solutions, in their statistics
 PREDICTED, CORRECTED = 0, 1  # kinds of fields, each with its barriers
 
@@ -82,7 +83,7 @@ class CertifiedCorrections:
         """The equations of a problem of the family, with what all share."""
         return self._shared.equations_of(problem)
 
-    def within(
+    def solve_from(
         self, equations: Equations, field: NDArray[np.floating], tolerance: float
     ) -> Solution:
         """A field whose proven relative error is within a tolerance, from a predicted one.
@@ -99,7 +100,8 @@ class CertifiedCorrections:
         """
         problem = equations.given_problem
         prediction = finite_prediction(field, problem)
-        enclosed = self.enclose(equations, prediction, NEEDED * tolerance * self.size(prediction))
+        needed = BOUND_SHARE * tolerance * self.size(prediction)
+        enclosed = self.corrected_and_enclosed(equations, prediction, needed)
         if enclosed is not None:
             relative = enclosed.proof.highest / (self.size(enclosed.field) or 1.0)
             if relative <= tolerance / (1 + tolerance):  # of the exact field's size, too
@@ -114,7 +116,7 @@ class CertifiedCorrections:
             return size
         return max(size, largest(np.where(self.equations.fixed, 0.0, field)))
 
-    def enclose(
+    def corrected_and_enclosed(
         self, equations: Equations, field: NDArray[np.float64], needed: float | None = None
     ) -> Enclosed | None:
         """A field whose proven error is at most `needed`; None if there is none nearby.
@@ -139,13 +141,13 @@ class CertifiedCorrections:
             one_is_enough = self.barriers.first_correction * size <= first
             aim = first if one_is_enough else further
             if one_is_enough and self._usual is not None and isinstance(equations, SharedEquations):
-                field = corrected(equations, field, _by_one_cycle(self._usual, residual))
+                field = subtract_correction(equations, field, _by_one_cycle(self._usual, residual))
                 residual, proof = self._proof(CORRECTED, equations, field, needed)
                 if proof is not None:
                     return Enclosed(field, proof, 1)
-        return self._corrected(equations, field, residual, needed, aim)
+        return self._by_cycles(equations, field, residual, needed, aim)
 
-    def _corrected(
+    def _by_cycles(
         self,
         equations: Equations,
         field: NDArray[np.float64],
@@ -164,21 +166,21 @@ class CertifiedCorrections:
                 step = steps.solve(slope, residual, Goal(error=aim))
             except ConvergenceError:
                 return None
-            field = corrected(equations, field, step.solution)
-            needed = OWN * step.first_estimate if needed is None else needed
+            field = subtract_correction(equations, field, step.solution)
+            needed = CORRECTED_BOUND_SHARE * step.first_estimate if needed is None else needed
             residual, proof = self._proof(CORRECTED, equations, field, needed)
             if proof is not None:
                 equations.release()
                 return Enclosed(field, proof, steps.iterations + corrections + 1)
-            aim = CLOSER * min(aim, float(self.barriers.correction_shares[1]) * needed)
-            if step.first_estimate > WIDE * largest(field):
+            aim = AIM_REDUCTION * min(aim, float(self.barriers.correction_shares[1]) * needed)
+            if step.first_estimate > SLOPE_UPDATE_SHARE * largest(field):
                 slope = equations.slope(field)
         return None
 
     def bound_of(self, problem: Problem, field: NDArray[np.float64]) -> NDArray[np.float64]:
         """At least |field − u| node by node, of a prediction as it is."""
         equations = self.equations_of(problem)
-        enclosed = self.enclose(equations, field)
+        enclosed = self.corrected_and_enclosed(equations, field)
         if enclosed is None:
             return bounds_of(field, equations).node_bound
         bound = np.abs(field - enclosed.field)
@@ -207,7 +209,7 @@ class CertifiedCorrections:
         """
         operator: FiniteVolumes | NDArray[np.float32]
         if isinstance(equations, SharedEquations):
-            operator = equations.least_change(field, radius)
+            operator = equations.least_added_row_sums(field, radius)
         else:
             operator = equations.operator_at(equations.least_slope(field, radius))
         constant, barrier = self._choices[kind].bound(operator, residual, rounding)
@@ -250,7 +252,7 @@ def finite_prediction(field: NDArray[np.floating], problem: Problem) -> NDArray[
     return prediction
 
 
-def corrected(
+def subtract_correction(
     equations: Equations, field: NDArray[np.float64], correction: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The field minus a correction, which is 0 on the fixed nodes, in the memory of that."""

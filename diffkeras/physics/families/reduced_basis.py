@@ -24,8 +24,8 @@ from diffkeras.physics.arguments import (
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.barrier_training import barriers_of_basis
 from diffkeras.physics.families.corrections import (
+    BOUND_SHARE,
     METHOD,
-    NEEDED,
     CertifiedCorrections,
     PredictionProof,
     finite_prediction,
@@ -300,7 +300,7 @@ class ReducedBasis:
         else:
             fields = self._predictor.solved(points, equations)
         pairs = zip(equations, fields, strict=True)
-        return [self._corrections.within(*pair, tolerance) for pair in pairs]
+        return [self._corrections.solve_from(*pair, tolerance) for pair in pairs]
 
     def _equations(self, points: NDArray[np.float64]) -> list[Equations]:
         """Those of the problems of points (n, p)."""
@@ -311,7 +311,7 @@ class ReducedBasis:
         """Whether the regression's fields are usually proven to be within a tolerance."""
         barriers = self._fit.barriers
         limit = np.inf if barriers is None else float(barriers.regression_bound)
-        return not self._predictor.can_solve or NEEDED * tolerance >= limit
+        return not self._predictor.can_solve or BOUND_SHARE * tolerance >= limit
 
     def _prediction(self, problem: Problem, field: NDArray[np.float32]) -> Solution:
         """The regression's field, whose bounds are proven when they are read."""
