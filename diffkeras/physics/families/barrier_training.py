@@ -33,16 +33,19 @@ from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 FLOOR = 0.3  # what is added to a profile, as a share of its mean
 MARGIN = 0.7  # share of the least slopes: other problems may have smaller ones
 MOST_PARTS, IN_PART = 8, 16  # parts at most, and samples of each at least
-TRIED_QUANTILE = 0.1  # share of predictions that a proof without a correction may succeed for
-USUAL_QUANTILE = 0.75  # share of predictions that have the bounds which are counted on
+TRIED_QUANTILE = 0.1  # of predictions' bounds: larger ones are tried without a correction
+USUAL_QUANTILE = 0.75  # of bounds, which are counted on
 SAMPLES = 256  # at most, for whose slopes and residuals barriers are made
 RATIO_SAMPLES = 64  # samples at most whose bounds are looked at
 
 
 class Sample(NamedTuple):
-    """A problem of the family with its predictions, by regression alone and with all that follows.
+    """A problem of the family with its predictions, which have the values of the fixed nodes.
 
-    Both have the values of the fixed nodes.
+    Attributes:
+        problem: of the family.
+        plain: by regression alone.
+        field: by Galerkin's method, which starts from that; of a network, both are its field.
     """
 
     problem: Problem
@@ -187,10 +190,14 @@ def _once_corrected(
 def _ratios(
     corrections: CertifiedCorrections, sample: Sample
 ) -> tuple[float, float, float, float, float]:
-    """About the bounds of predictions and of corrected fields.
+    """Five ratios, of bounds and corrections of a sample.
 
-    Those of both predictions, and the size of the correction, are relative to the field's size,
-    those of fields that are corrected once and twice to their last correction.
+    Returns:
+        The bound of the prediction by regression alone over the field's size.
+        The bound of the prediction by Galerkin's method over the field's size.
+        The first correction over the field's size.
+        The bound of the field that is corrected once over that correction.
+        The bound of the field that is corrected twice over the second correction.
     """
     problem, plain, field = sample
     equations, size = corrections.equations_of(problem), largest(field) or 1.0

@@ -59,7 +59,7 @@ class CertifiedCorrections:
     Attributes:
         family: which one.
         barriers: None without any, so that no bound is found here.
-        equations: of its problem with the slowest decay and the least uptake.
+        equations: of its problem at `Family.lowest_point`, which has the slowest decay.
     """
 
     def __init__(self, family: Family, barriers: Barriers | None = None) -> None:

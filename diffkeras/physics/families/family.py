@@ -17,7 +17,8 @@ from diffkeras.physics.problem.parts import parts_of, similar_problem, with_part
 from diffkeras.physics.problem.problem import Problem
 
 SAME = 1e-6  # relative difference of parts up to which a problem is one of the family
-# parts that remove: where they are least and all others most, a steady state is least likely
+# parts at whose lower ends, with the upper ends of all others, a steady state is least likely;
+# the constants of an uptake don't matter for that
 REMOVING = ("decay", "uptake.")
 
 
@@ -227,7 +228,7 @@ class Family:
 
     @property
     def lowest_point(self) -> NDArray[np.float64]:
-        """The point (p,) of slowest decay and least uptake, with all else in the middle."""
+        """The point (p,) of the lower ends of decay and uptake, with all else in the middle."""
         return np.array(
             [p.low if p.part.startswith(REMOVING) else p.middle for p in self.parameters]
         )
