@@ -70,9 +70,14 @@ class ReducedBasis:
     """
 
     def __init__(self, family: Family, fit: Fit) -> None:
-        self.family, self.errors, self.worst = family, fit.errors, fit.worst
+        self.family, self.errors = family, fit.errors
         self._fit, self._predictor = fit, Predictor(family, fit)
         self.regression = self._predictor.regression
+
+    @property
+    def worst(self) -> float:
+        """See the attributes."""
+        return self._fit.worst
 
     @property
     def rows(self) -> NDArray[np.float32]:
@@ -177,17 +182,17 @@ class ReducedBasis:
         solved = Snapshots.of(family, points[:start], tolerance, processes)
         while True:
             basis = cls.fit(family, solved, modes)
-            basis.worst = pool.prove(basis._relative_bound)
+            proven = pool.prove(basis._relative_bound)
             if report is not None:
-                report(basis.snapshots, basis.worst)
-            if basis.worst <= worst:
-                return basis
+                report(basis.snapshots, proven)
+            if proven <= worst:
+                return cls(family, basis._fit._replace(worst=proven))
             wanted = min(most - basis.snapshots, max(4, basis.snapshots // 4))
             chosen = pool.chosen(wanted)
             if not len(chosen):
                 raise ConvergenceError(
                     f"with {basis.snapshots} snapshots the worst proven error is "
-                    f"{basis.worst:.1e}, and not {worst:.1e}: allow more snapshots or modes, or "
+                    f"{proven:.1e}, and not {worst:.1e}: allow more snapshots or modes, or "
                     "narrower ranges"
                 )
             added = Snapshots.of(family, chosen, tolerance, processes)
@@ -272,7 +277,7 @@ class ReducedBasis:
         Raises:
             OutputError: it can't be written.
         """
-        self._fit._replace(worst=self.worst).write(Path(path), self.family)
+        self._fit.write(Path(path), self.family)
 
     @classmethod
     def load(cls, path: str | Path, family: Family) -> "ReducedBasis":
