@@ -46,7 +46,7 @@ class FieldFunction:
 
         Args:
             name: of the part.
-            dtype: of its framework, whose name says what it is.
+            dtype: one of any framework.
             shape: None where it isn't known yet, as in a graph.
         """
         if any(other in str(dtype) for other in ("complex", "string")):
