@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.derivatives.linear_solve import solve_linearised
 from diffkeras.physics.derivatives.linearisation import PullBack
+from diffkeras.physics.derivatives.linearised_equations import solve_linearised
 from diffkeras.physics.derivatives.remainder import adjoint_bound
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.parts import names_of

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.derivatives.linear_solve import solve_linearised
+from diffkeras.physics.derivatives.linearised_equations import solve_linearised
 from diffkeras.physics.derivatives.remainder import quantity_of
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK
