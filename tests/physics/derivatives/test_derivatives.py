@@ -113,6 +113,7 @@ def test_derivatives_and_solutions_can_be_pickled():
     derivatives = pickle.loads(pickle.dumps(dk.solve(np.eye(8)).vjp(np.ones((8, 8)))))
     assert derivatives["decay"] < 0
     assert derivatives.adjoint_bound.max() < 1e-9
+    assert not derivatives.adjoint.flags.writeable
 
 
 @pytest.mark.parametrize("seed", [3, 9, 13, 17, 22])
@@ -195,6 +196,21 @@ def test_at_the_corner_of_capped_uptake_the_maximum_counts():
         derivatives = dk.solve(problem, tolerance=1e-12).vjp(one)
     assert derivatives["uptake.maximum"] == pytest.approx(-1)
     assert derivatives["uptake.rate_constant"] == 0
+
+
+def test_a_field_function_warns_at_a_corner_whichever_field_it_is():
+    one = np.ones((1, 1))
+    problem = dk.Problem(
+        production=one, uptake=CappedUptake(0.5, 1.0), decay=1.0, boundary="reflecting"
+    )
+    function = FieldFunction(problem, {"production": one}, 1e-12)
+    field = function.field(one)
+    for latest in (one, 2 * one):
+        function.field(latest)
+        with pytest.warns(UserWarning, match="corner on 1 of 1 nodes"):
+            (by_production,) = function.pull_back(field, one, one)
+        assert by_production == pytest.approx(1.0)
+    assert field.flags.writeable
 
 
 @pytest.mark.parametrize("law", [dk.MichaelisMenten(0.0, 0.3), CappedUptake(0.0, 0.3)])
