@@ -16,25 +16,24 @@ it is measured. Rows that a call doesn't measure stay, unless they are from anot
 """
 
 import gc
-import os
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import click
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
+from benchmarks.frame import PATH, command
 from benchmarks.tables import describe_machine, write_rows
 from diffkeras.config import Config, load_config
-from diffkeras.data import raw_dataset
+from diffkeras.evaluation.errors import image_errors
+from diffkeras.evaluation.images import ImageBatch, draw_images, joined
 from diffkeras.physics import solve
 from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.system.tensorflow_setup import limit_threads
 from diffkeras.workflows import generate, train
 
 Problem = Literal["fixed", "production"]
@@ -51,7 +50,6 @@ COLUMNS = [
 ]
 SOLVER = "exact solver"  # its row
 LIMIT = 0.05  # error that no test image should exceed
-RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True)
@@ -94,31 +92,19 @@ VARIANTS: dict[str, Variant] = {
 }
 
 
-@dataclass(frozen=True)
-class Images:
-    """All source images and fields of the test split, (images, rows, columns)."""
+def drawn_images(config: Config) -> ImageBatch:
+    """All images of the test split with their fields."""
+    numbers = range(config.data.examples("test"))
+    drawn = [draw_images(config, count, numbers) for count in config.data.sources]
+    return joined(drawn).solve(divide_by_maximum=config.data.divide_by_maximum)
 
-    sources: NDArray
-    fields: NDArray
 
-    @classmethod
-    def read(cls, config: Config, data_dir: Path) -> "Images":
-        images, fields = [], []
-        for count in config.data.sources:
-            examples = raw_dataset(config, count, "test", data_dir)
-            for example in examples.as_numpy_iterator():
-                images.append(example["source_image"][..., 0])
-                fields.append(example["field"][..., 0])
-        return cls(np.array(images), np.array(fields))
-
-    def errors(self, found: NDArray) -> list[str]:
-        """The four columns about errors."""
-        errors = np.abs(found - self.fields)
-        largest = errors.max(axis=(1, 2))
-        on_sources = [e[image > 0].mean() for e, image in zip(errors, self.sources, strict=True)]
-        above = f"{np.count_nonzero(largest > LIMIT)} of {len(found)}"
-        values = (errors.mean(), np.mean(on_sources), largest.max())
-        return [*(f"{value:.2g}" for value in values), above]
+def errors(found: NDArray, test: ImageBatch) -> list[str]:
+    """The four columns about errors."""
+    table = image_errors(found, test.fields, test.images)
+    above = f"{np.count_nonzero(table['max_error'] > LIMIT)} of {len(found)}"
+    values = (table["mae"].mean(), table["mae_sources"].mean(), table["max_error"].max())
+    return [*(f"{value:.2g}" for value in values), above]
 
 
 def problem_config(problem: Problem, side: int) -> Config:
@@ -129,24 +115,24 @@ def problem_config(problem: Problem, side: int) -> Config:
     return base.with_overrides({"physics.lattice": side, "data.train_examples": 100})
 
 
-def measure(name: str, config: Config, data_dir: Path, test: Images) -> list[str]:
+def measure(name: str, config: Config, data_dir: Path, test: ImageBatch) -> list[str]:
     """Train one architecture and return its row."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
         run = train(config, data_dir, Path(folder) / "run")
         seconds = time.process_time() - start
         surrogate = load_surrogate(run.path)
-    surrogate.network_fields(test.sources[:100], batch_size=100)
+    surrogate.network_fields(test.images[:100], batch_size=100)
     start = time.process_time()
-    found = surrogate.network_fields(test.sources, batch_size=100)
+    found = surrogate.network_fields(test.images, batch_size=100)
     each = (time.process_time() - start) / len(found)
     weights = sum(int(np.prod(v.shape)) for v in surrogate.model.trainable_variables)
     row = [name, f"{weights:,}", str(config.training.epochs), f"{seconds:.0f} s"]
     gc.collect()
-    return [*row, *test.errors(found), f"{1e3 * each:.2f} ms"]
+    return [*row, *errors(found, test), f"{1e3 * each:.2f} ms"]
 
 
-def exact_fields(config: Config, test: Images) -> list[str]:
+def exact_fields(config: Config, test: ImageBatch) -> list[str]:
     """The row of the exact solver."""
     medium = config.physics.medium
 
@@ -157,36 +143,32 @@ def exact_fields(config: Config, test: Images) -> list[str]:
         return field / field.max()
 
     start = time.process_time()
-    found = np.array([solved(image) for image in test.sources])
+    found = np.array([solved(image) for image in test.images])
     each = (time.process_time() - start) / len(found)
-    return [SOLVER, "0", "0", "0 s", *test.errors(found), f"{1e3 * each:.2f} ms"]
+    return [SOLVER, "0", "0", "0 s", *errors(found, test), f"{1e3 * each:.2f} ms"]
 
 
 def use_one_thread() -> str:
     """Limit TensorFlow to one thread; the caption of tables that are measured so."""
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    limit_threads(1)
     machine = describe_machine(("tensorflow", "keras"), used="1 core")
     return f"CPU time in one thread on {machine}"
 
 
-@click.command(help=__doc__.split("\n", 1)[0])
+@command(__doc__, "architectures", "the table, without _PROBLEM_SIDE, .md and .csv")
 @click.option("--problem", type=click.Choice(["fixed", "production"]), default="fixed")
 @click.option("--side", type=click.Choice(["64", "128"]), default="64")
 @click.option("--only", multiple=True, type=click.Choice([*VARIANTS, SOLVER]))
-@click.option("--data-dir", type=click.Path(path_type=Path), default=Path("data"))
-@click.option("--output", type=click.Path(path_type=Path), help="Table, without suffix.")
-def main(
-    problem: Problem, side: str, only: tuple[str, ...], data_dir: Path, output: Path | None
-) -> None:
+@click.option("--data-dir", type=PATH, default=Path("data"))
+def main(problem: Problem, side: str, only: tuple[str, ...], data_dir: Path, output: Path) -> None:
     caption = use_one_thread()
     base = problem_config(problem, int(side))
     names = [name for name, variant in VARIANTS.items() if problem in variant.problems] + [SOLVER]
     if strange := set(only) - set(names):
         raise click.UsageError(f"--only: {strange.pop()} is not for the problem {problem}")
     generate(base, data_dir)
-    test = Images.read(base, data_dir)
-    output = output or RESULTS / f"architectures_{problem}_{side}"
+    test = drawn_images(base)
+    output = output.with_name(f"{output.name}_{problem}_{side}")
     for name in only or names:
         if name == SOLVER:
             row = exact_fields(base, test)

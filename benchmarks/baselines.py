@@ -11,13 +11,10 @@ there, `saved_models/quickstart` and `saved_models/quickstart_production`. Their
 the exact solver in TensorFlow, get all images in one batch.
 """
 
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
 import numpy as np
@@ -27,11 +24,12 @@ import threadpoolctl
 from numpy.typing import NDArray
 
 import diffkeras as dk
-from benchmarks.frame import command, cpu_seconds
+from benchmarks.frame import PATH, command, cpu_seconds
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config
 from diffkeras.evaluation.images import draw_images, joined
 from diffkeras.evaluation.methods.table import EXACT, baselines
+from diffkeras.system.tensorflow_setup import limit_threads
 from diffkeras.tf_solver import TensorSolver
 
 COLUMNS = ["problem", "method", "lattice MAE", "largest error", "time per image / exact solver"]
@@ -83,7 +81,9 @@ def measure(problem: Case, images: int, runs: Path) -> list[list[str]]:
     fields = {m.name: [m.compute(one).fields[0] for one in singles] for m in methods}
     times: dict[str, list[float]] = {name: [] for name in (*fields, PAIR)}
     for one in singles:
-        calls = {method.name: partial(method.compute, one) for method in methods}
+        calls: dict[str, Callable[[], object]] = {
+            method.name: partial(method.compute, one) for method in methods
+        }
         calls[PAIR] = partial(transform_pair, one.images[0].astype(np.float64))
         rounds = [{name: cpu_seconds(call) for name, call in calls.items()} for _ in range(REPEATS)]
         for name, found in times.items():
@@ -125,15 +125,9 @@ def batched(problem: Case, config: Config, runs: Path) -> dict[str, Callable[[ND
 
 @command(__doc__, "baselines")
 @click.option("--images", default=20, help="Test images per source count.")
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=Path("saved_models"),
-    help="Directory of the runs.",
-)
+@click.option("--runs", type=PATH, default=Path("saved_models"), help="Directory of the runs.")
 def main(images: int, runs: Path, output: Path) -> None:
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    limit_threads(1)
     with threadpoolctl.threadpool_limits(1):
         rows = [row for problem in CASES for row in measure(problem, images, runs)]
     machine = describe_machine(used="one thread")

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 from threadpoolctl import threadpool_limits
 
+from benchmarks.frame import PATH, PICTURES, command
 from benchmarks.phone_figures import write_pictures
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.physics import ReducedBasis, Solution, load_family, solve
@@ -162,12 +163,18 @@ def draw(basis: ReducedBasis, chains: dict[str, Chain], path: Path) -> None:
     figure.colorbar(image, ax=axes["a"], label="oxygen [mmHg]", location="bottom", shrink=0.7)
     units = ["mmHg/s"] * 3 + ["mmHg", "1/s", "mmHg"]
     for number, (panel, name) in enumerate(zip("bcdefg", family.names, strict=True)):
-        limits = np.quantile(next(iter(chains.values())).flat[:, number], [0.0005, 0.9995])
-        bins = np.linspace(*np.exp(limits), 40)
-        for (label, chain), style in zip(chains.items(), ("stepfilled", "step"), strict=True):
-            colour = "0.75" if style == "stepfilled" else "C0"
-            values = np.exp(chain.flat[:, number])
-            axes[panel].hist(values, bins, density=True, histtype=style, color=colour, label=label)
+        samples = next(iter(chains.values())).flat[:, number]
+        low, high = np.exp(np.quantile(samples, [0.0005, 0.9995]))
+        bins = np.linspace(low, high, 40).tolist()
+        for (label, chain), filled in zip(chains.items(), (True, False), strict=True):
+            axes[panel].hist(
+                np.exp(chain.flat[:, number]),
+                bins,
+                density=True,
+                histtype="stepfilled" if filled else "step",
+                color="0.75" if filled else "C0",
+                label=label,
+            )
         axes[panel].axvline(TRUE[number], color="r", label="true")
         axes[panel].set(title=name, yticks=[], xlabel=units[number])
     axes["b"].legend(fontsize="small")
@@ -175,17 +182,15 @@ def draw(basis: ReducedBasis, chains: dict[str, Chain], path: Path) -> None:
     write_pictures(figure, path, 90, {})
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(
+    __doc__,
+    "calibration",
+    "the tables, that of the rates with _marginals; without .md and .csv",
+)
 @click.option("--fields", default=100_000, help="Fields by the surrogate.")
 @click.option("--solved", default=20_000, help="Fields by `solve`.")
 @click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/calibration"),
-    help="Path of the tables, without .md and .csv.",
-)
-@click.option(
-    "--picture", type=click.Path(path_type=Path), default=Path("docs/images/calibration.png")
+    "--picture", type=PATH, default=PICTURES / "calibration.png", help="Path of the picture."
 )
 def main(fields: int, solved: int, output: Path, picture: Path) -> None:
     basis = load_family("tumour")

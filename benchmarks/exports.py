@@ -14,12 +14,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import click
 import numpy as np
 
-from benchmarks.frame import command, cpu_seconds
+from benchmarks.frame import command, repeated_cpu_seconds
 from benchmarks.tables import describe_machine, write_table
 
 COLUMNS = [
@@ -43,9 +41,8 @@ def seconds(trial: Any, run: Any, images: int) -> float:
     numbers = np.arange(images) % len(trial.fields)
     inputs = {name: value[numbers] for name, value in trial.inputs.items()}
     run(inputs)  # the first call allocates
-    times: list[float] = []
-    while len(times) < REPEATS[0] or (sum(times) < SECONDS and len(times) < REPEATS[1]):
-        times.append(cpu_seconds(lambda: run(inputs)))
+    least, most = REPEATS
+    times = repeated_cpu_seconds(lambda: run(inputs), SECONDS, most, least)
     return statistics.median(times) / images
 
 

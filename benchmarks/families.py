@@ -41,7 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.frame import cpu_seconds
+from benchmarks.frame import command, cpu_seconds
 from benchmarks.tables import describe_machine, write_rows, write_table
 from diffkeras.physics import Family, MichaelisMenten, Problem, ReducedBasis, Solution, solve
 from diffkeras.physics.families.snapshots import Snapshots
@@ -51,6 +51,7 @@ IN_SPACE = (8e-5, 1e-3)  # vessels and cells per node of a volume: shares of 2 %
 KINDS = {3: (1, 1), 5: (2, 1), 8: (4, 2), 12: (6, 4)}  # kinds of cells, groups with one constant
 TOLERANCES = (1e-2, 1e-3, 1e-4)
 UNPROVEN, GALERKIN = "unproven", "Galerkin"
+CLASSICAL = ("cold", "nearest", "last", "chain")
 TURN = 8  # points
 ROUNDS = 3  # of which the least time of each point counts
 TARGETS: dict[float | str, int] = {1e-2: 5, 1e-3: 4, 1e-4: 3, UNPROVEN: 30}
@@ -103,7 +104,7 @@ def family_of(lattice: tuple[int, ...], parameters: int) -> Family:
     kind[fixed] = 0
     problem = Problem(
         fixed.astype(float),
-        uptake=MichaelisMenten(0.01 * (kind > 0), 0.2),
+        uptake=MichaelisMenten(np.where(kind > 0, 0.01, 0.0), 0.2),
         decay=0.002,
         boundary="reflecting",
         dimensions=len(lattice),
@@ -160,10 +161,21 @@ def train(family: Family, snapshots: int) -> Trained:
     return Trained(basis, solved, seconds)
 
 
-def rows_of(name: str, trained: Trained, count: int) -> list[list[str]]:
-    """The rows of one family."""
-    basis = trained.basis
-    family, rng = basis.family, np.random.default_rng(1)
+class Points(NamedTuple):
+    """Points whose fields are timed, their problems and exact fields, and what `solve` starts from.
+
+    The starts are those of each classical method, by its name, None for zeros.
+    """
+
+    points: NDArray[np.float64]
+    problems: list[Problem]
+    exact: list[NDArray[np.floating]]
+    starts: dict[str, list[Any]]
+
+
+def points_of(trained: Trained, count: int) -> Points:
+    """Points of a family that the basis wasn't trained on."""
+    family, rng = trained.basis.family, np.random.default_rng(1)
     points = family.draw(count, seed=99)
     problems = [family.problem_at(point) for point in points]
     exact = [solve(problem, tolerance=1e-9).field for problem in problems]
@@ -171,52 +183,81 @@ def rows_of(name: str, trained: Trained, count: int) -> list[list[str]]:
     chain = [solve(family.problem_at(step), tolerance=1e-6).field for step in steps]
     last = [exact[number - 1] for number in range(count)]
     nearest = [trained.nearest(point) for point in points]
-    for problem, start in zip(problems, nearest, strict=True):
-        start[problem.fixed] = problem.values[problem.fixed]
-    starts = {"cold": [None] * count, "nearest": nearest, "last": last, "chain": chain}
+    for problem, field in zip(problems, nearest, strict=True):
+        field[problem.fixed] = problem.values[problem.fixed]
+    starts: dict[str, list[Any]] = {
+        "cold": [None] * count,
+        "nearest": nearest,
+        "last": last,
+        "chain": chain,
+    }
+    return Points(points, problems, exact, starts)
+
+
+def rows_of(name: str, trained: Trained, count: int) -> list[list[str]]:
+    """The rows of one family."""
+    basis, points = trained.basis, points_of(trained, count)
+    many = basis.family.draw(64, seed=5)
     rows: list[list[str]] = []
     classical: dict[float | str, dict[str, float]] = {}
     for accuracy in (*TOLERANCES, UNPROVEN, GALERKIN):
         compute = _prediction(basis, accuracy)
         methods: dict[str, Callable[[int], Any]] = {}
         if not isinstance(accuracy, str):
-            for start, fields in starts.items():
-                methods[start] = partial(_solved, problems, fields, accuracy)
-        methods["basis"] = lambda number, compute=compute: compute(points[number])
+            for start, fields in points.starts.items():
+                methods[start] = partial(_solved, points.problems, fields, accuracy)
+        methods["basis"] = partial(_predicted, compute, points.points)
         medians, results = _in_turns(methods, count)
-        if not isinstance(accuracy, str):
-            classical[accuracy] = {m: t for m, t in medians.items() if m != "basis"}
-        many = family.draw(64, seed=5)
-        times = [cpu_seconds(partial(compute, many)) for _ in range(ROUNDS)]
-        batched = 1e3 * min(times) / len(many)
-        solved, errors = 0, []
-        for result, field in zip(results, exact, strict=True):
-            is_proven = isinstance(result, Solution)
-            solved += is_proven and result.stats.method != "reduced-basis"
-            got = result.field if is_proven else result
-            errors.append(float(np.abs(got - field).max() / field.max()))
-        against = classical[1e-3 if isinstance(accuracy, str) else accuracy]
-        best = min(against[method] for method in ("cold", "nearest", "last"))
-        saved = best - medians["basis"]
-        limit = 1e-3 if isinstance(accuracy, str) else accuracy
-        is_right = float(f"{statistics.median(errors):.0e}") <= limit
-        rows.append(
-            [
-                f"{name}, {accuracy if isinstance(accuracy, str) else f'{accuracy:.0e}'}",
-                *(f"{against[m]:.1f}" for m in ("cold", "nearest", "last", "chain")),
-                f"{medians['basis']:.2f}",
-                f"{batched:.2f}",
-                f"1/{best / medians['basis']:.1f}" if is_right else "",
-                f"1/{TARGETS[accuracy]}" if accuracy in TARGETS else "",
-                f"1/{min(against.values()) / medians['basis']:.1f}" if is_right else "",
-                f"{statistics.median(errors):.0e}",
-                f"{max(errors):.0e}",
-                f"{100 * solved / count:.0f}%",
-                f"{1e3 * trained.seconds / saved:,.0f}" if saved > 0 else "never",
-            ]
-        )
+        own = medians.pop("basis")
+        classical[accuracy] = medians or classical[1e-3]
+        batched = min(cpu_seconds(partial(compute, many)) for _ in range(ROUNDS)) / len(many)
+        times = classical[accuracy] | {"basis": own, "of 64": 1e3 * batched}
+        rows.append(row_of(name, accuracy, times, trained.seconds, results, points.exact))
         click.echo("  ".join(rows[-1]))
     return rows
+
+
+def row_of(
+    name: str,
+    accuracy: float | str,
+    times: dict[str, float],
+    training: float,
+    results: list[Any],
+    exact: list[NDArray[np.floating]],
+) -> list[str]:
+    """The row of a family and an accuracy.
+
+    Args:
+        name: of the family.
+        accuracy: the tolerance, or what the prediction is without a proof.
+        times: of each classical method, of the basis, and of the basis in a batch [ms].
+        training: seconds of snapshots and training.
+        results: of the basis.
+        exact: fields of the same points.
+    """
+    solved, errors = 0, []
+    for result, field in zip(results, exact, strict=True):
+        is_proven = isinstance(result, Solution)
+        solved += is_proven and result.stats.method != "reduced-basis"
+        got = result.field if is_proven else result
+        errors.append(float(np.abs(got - field).max() / field.max()))
+    best = min(times[method] for method in ("cold", "nearest", "last"))
+    saved = best - times["basis"]
+    limit = 1e-3 if isinstance(accuracy, str) else accuracy
+    is_right = float(f"{statistics.median(errors):.0e}") <= limit
+    return [
+        f"{name}, {accuracy if isinstance(accuracy, str) else f'{accuracy:.0e}'}",
+        *(f"{times[method]:.1f}" for method in CLASSICAL),
+        f"{times['basis']:.2f}",
+        f"{times['of 64']:.2f}",
+        f"1/{best / times['basis']:.1f}" if is_right else "",
+        f"1/{TARGETS[accuracy]}" if accuracy in TARGETS else "",
+        f"1/{min(times[m] for m in CLASSICAL) / times['basis']:.1f}" if is_right else "",
+        f"{statistics.median(errors):.0e}",
+        f"{max(errors):.0e}",
+        f"{100 * solved / len(results):.0f}%",
+        f"{1e3 * training / saved:,.0f}" if saved > 0 else "never",
+    ]
 
 
 def _in_turns(
@@ -240,6 +281,10 @@ def _in_turns(
 
 def _solved(problems: list[Problem], starts: list[Any], tolerance: float, number: int) -> Any:
     return solve(problems[number], tolerance=tolerance, initial=starts[number])
+
+
+def _predicted(compute: Callable[[NDArray], Any], points: NDArray, number: int) -> Any:
+    return compute(points[number])
 
 
 def _prediction(basis: ReducedBasis, accuracy: float | str) -> Callable[[NDArray], Any]:
@@ -272,7 +317,9 @@ def write_verdicts(output: Path, caption: str) -> None:
     write_table(rows, columns, output.with_name(f"{output.name}_verdicts"), caption)
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(
+    __doc__, "families", "the tables, that of the verdicts with _verdicts; without .md and .csv"
+)
 @click.option("--side", "sides", multiple=True, type=int, help="Nodes per side of a plane.")
 @click.option("--volume", "volumes", multiple=True, type=int, help="Nodes per side of a volume.")
 @click.option(
@@ -284,12 +331,6 @@ def write_verdicts(output: Path, caption: str) -> None:
 )
 @click.option("--snapshots", default=400, help="Fields that the basis is trained on.")
 @click.option("--points", default=24, help="Fields that are timed.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results/families"),
-    help="Path of the tables, without .md and .csv.",
-)
 def main(
     sides: tuple[int, ...],
     volumes: tuple[int, ...],

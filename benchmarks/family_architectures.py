@@ -17,12 +17,14 @@ import click
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.frame import cpu_medians
+from benchmarks.frame import PATH, command, cpu_medians
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
+from diffkeras.physics.families.drawn.recipe import FamilyRecipe
 from diffkeras.surrogates.inputs import inputs_of_problem
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.system.tensorflow_setup import limit_threads
 from diffkeras.workflows import evaluate, generate, train
 
 BEYOND = 0.3
@@ -56,6 +58,7 @@ def milliseconds(surrogate: Surrogate) -> float:
     """The CPU time of the network alone per field [ms]."""
     config = surrogate.config
     recipe = config.kind.recipe(1)
+    assert isinstance(recipe, FamilyRecipe)
     points = np.stack([recipe.point("test", k) for k in range(TOGETHER)])
     inputs = inputs_of_problem(config, recipe.problem_of({"parameters": points}))
     network = tf.function(lambda x: surrogate.model(x, training=False), autograph=False)
@@ -88,17 +91,12 @@ def row(name: str, base: Config, folder: Path) -> list[str]:
     return [name, numbers, f"{seconds:.0f}", *shown, f"{milliseconds(surrogate):.3f}"]
 
 
-@click.command()
-@click.option("--folder", type=click.Path(path_type=Path), default=Path("data/family_benchmark"))
+@command(__doc__, "family_architectures")
 @click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path(__file__).parent / "results/family_architectures",
+    "--folder", type=PATH, default=Path("data/family_benchmark"), help="Folder of data and runs."
 )
 def main(folder: Path, output: Path) -> None:
-    """Write the table."""
-    tf.config.threading.set_intra_op_parallelism_threads(2)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    limit_threads(2)
     base = load_config("family")
     begin = time.process_time()
     generate(base, folder)

@@ -1,27 +1,30 @@
 """What the benchmarks' commands have in common: their options, and rounds of CPU times."""
 
+import functools
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from diffkeras.errors import OutputError
+from diffkeras.errors import DiffkerasError, OutputError
 from diffkeras.system.atomic_files import check_directory
 
-RESULTS = Path("benchmarks/results")
+RESULTS = Path(__file__).parent / "results"
+PICTURES = Path(__file__).parents[1] / "docs" / "images"
 PATH = click.Path(path_type=Path)
 
 
 def command(
-    text: str | None, output: str, files: str = "the table, without .md and .csv"
+    text: str | None, output: str | Path, files: str = "the table, without .md and .csv"
 ) -> Callable[[Callable[..., None]], click.Command]:
-    """The command of a benchmark, with the option --output.
+    """The command of a benchmark, with the option --output. Errors of diffkeras are one line.
 
     Args:
         text: of the module; its first line is the help.
-        output: default name of the results.
+        output: default path of the results, below `RESULTS` unless it is absolute.
         files: that the option names, in words.
     """
 
@@ -33,7 +36,15 @@ def command(
             callback=_writable,
             help=f"Path of {files}.",
         )
-        return click.command(help=(text or "").splitlines()[0])(option(main))
+
+        @functools.wraps(main)
+        def run(**options: Any) -> None:
+            try:
+                main(**options)
+            except DiffkerasError as error:
+                raise click.ClickException(str(error)) from error
+
+        return click.command(help=(text or "").splitlines()[0])(option(run))
 
     return decorate
 
@@ -60,6 +71,16 @@ def cpu_seconds(call: Callable[[], object]) -> float:
     begin = time.process_time()
     call()
     return time.process_time() - begin
+
+
+def repeated_cpu_seconds(
+    call: Callable[[], object], seconds: float, most: int, least: int = 1
+) -> list[float]:
+    """The CPU seconds of each of `least` to `most` calls, until they took some seconds together."""
+    times: list[float] = []
+    while len(times) < least or (sum(times) < seconds and len(times) < most):
+        times.append(cpu_seconds(call))
+    return times
 
 
 def cpu_medians(calls: Sequence[Callable[[], object]], rounds: int) -> list[float]:

@@ -12,13 +12,10 @@ same time. The share by CPU time is of the second kind; it excludes other progra
 the disk. "Start" is the time until the first shard starts, in which each process loads TensorFlow.
 """
 
-import os
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
 import numpy as np

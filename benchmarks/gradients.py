@@ -22,15 +22,13 @@ from pathlib import Path
 
 import click
 import numpy as np
-import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from benchmarks.frame import command, cpu_medians
+from benchmarks.free_system import FreeSystem, hierarchy_of, solve_by
 from benchmarks.tables import describe_machine, write_table
 from benchmarks.varying_proofs import BASE, CELLS, REGIONS, VESSELS
-from diffkeras.evaluation.methods.pyamg_solver import free_system
 from diffkeras.physics import Medium, MichaelisMenten, Problem, TissueSampler, sample_sources, solve
-from diffkeras.physics.equations.finite_volumes import finite_volumes
 
 TOLERANCE, PARAMETERS = 1e-8, 10
 COLUMNS = ["problem", "nodes", "method", "CPU [ms]", "ratio", "memory [fields]"]
@@ -67,14 +65,10 @@ def differences(make: Callable[[], Problem]) -> None:
 
 def by_pyamg(make: Callable[[], Problem]) -> None:
     """The field and the adjoint of a linear problem."""
-    import pyamg
-
-    problem = make()
-    volumes = finite_volumes(problem.lattice, problem.medium)
-    matrix, sides = free_system(volumes, problem.values, problem.fixed)
-    hierarchy = pyamg.ruge_stuben_solver(sp.csr_matrix(matrix))
-    field = hierarchy.solve(sides, tol=TOLERANCE, accel="cg")
-    hierarchy.solve(2 * field, tol=TOLERANCE, accel="cg")
+    system = FreeSystem(make())
+    hierarchy = hierarchy_of(system.matrix)
+    field = solve_by(hierarchy, system.right, TOLERANCE)
+    solve_by(hierarchy, 2 * field, TOLERANCE)
 
 
 def by_torch_sla(make: Callable[[], Problem]) -> None:
@@ -82,13 +76,11 @@ def by_torch_sla(make: Callable[[], Problem]) -> None:
     import torch
     import torch_sla
 
-    problem = make()
-    volumes = finite_volumes(problem.lattice, problem.medium)
-    matrix, sides = free_system(volumes, problem.values, problem.fixed)
-    entries = matrix.tocoo()
-    values, right = (torch.tensor(part, requires_grad=True) for part in (entries.data, sides))
+    system = FreeSystem(make())
+    entries = system.matrix.tocoo()
+    values, right = (torch.tensor(x, requires_grad=True) for x in (entries.data, system.right))
     rows, columns = (torch.tensor(part.astype(np.int64)) for part in entries.coords)
-    field = torch_sla.spsolve(values, rows, columns, matrix.shape, right, backend="scipy")
+    field = torch_sla.spsolve(values, rows, columns, entries.shape, right, backend="scipy")
     (field**2).sum().backward()
 
 
@@ -103,8 +95,7 @@ def rows_of(name: str, make: Callable[[], Problem], rounds: int) -> list[list[st
         if find_spec("torch_sla"):
             calls["field and derivatives by torch-sla"] = lambda: by_torch_sla(make)
     calls[f"central differences of {PARAMETERS} parameters"] = lambda: differences(make)
-    took = cpu_medians([*calls.values()], rounds)
-    medians = dict(zip(calls, took, strict=True))
+    medians = dict(zip(calls, cpu_medians([*calls.values()], rounds), strict=True))
     nodes = make().values.size
     peaks = {method: peak(call) / (8 * nodes) for method, call in list(calls.items())[:2]}
     rows = []

@@ -9,10 +9,7 @@ docs/study_design.md has the recipe and the rule of the verdict. Seeds that are 
 run again.
 """
 
-import os
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
 import keras
@@ -23,7 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.frame import command
 from benchmarks.tables import CAPTION, describe_machine
 from benchmarks.verdicts.comparisons import HARD, HARDEST, RANDOM
-from diffkeras.config import Config, load_config
+from diffkeras.config import Config, Split, load_config
 from diffkeras.evaluation.errors import image_errors, summarise
 from diffkeras.evaluation.images import ImageBatch, draw_images, joined
 from diffkeras.representation.network_input import value_scale
@@ -43,7 +40,7 @@ HARD_SHARE = 0.05  # of the test images, those on which the first network is wor
 NONE = "none"
 
 
-def examples(config: Config, split: str) -> ImageBatch:
+def examples(config: Config, split: Split) -> ImageBatch:
     """All examples of a split with their fields, in the order of their source counts."""
     numbers = range(config.data.examples(split))
     drawn = [draw_images(config, count, numbers, split) for count in config.data.sources]
@@ -64,10 +61,7 @@ def train(model: keras.Model, batch: ImageBatch, config: Config, steps: int, see
     chosen = chosen[: steps * training.batch_size]
     model.compile(keras.optimizers.Adam(training.learning_rate), "mae")
     fields = batch.fields[..., None].astype(np.float32)
-    model.fit(
-        *(inputs(batch)[chosen], fields[chosen], training.batch_size),
-        **{"shuffle": False, "verbose": 0},
-    )
+    model.fit(inputs(batch)[chosen], fields[chosen], training.batch_size, shuffle=False, verbose=0)
 
 
 def errors(model: keras.Model, batch: ImageBatch) -> pd.DataFrame:

@@ -1,34 +1,38 @@
-"""Write the hashes of all public splits: `python -m benchmarks.hashes`, which takes minutes.
+"""Write the hashes of all public splits, which takes minutes.
+
+    python -m benchmarks.hashes
 
 Only for a new problem, split or lattice. A hash that changes makes results incomparable, so what is
 published already must stay.
 """
 
-import json
 from pathlib import Path
 
+import click
 from tqdm import tqdm
 
+from benchmarks.frame import command
 from diffkeras.evaluation.benchmark_data import splits
 from diffkeras.evaluation.benchmark_data.problems import SHIFTS, SPLITS
-from diffkeras.system.atomic_files import write_json
+from diffkeras.system.atomic_files import read_json, write_json
 
 FILE = Path(splits.__file__).with_name("hashes.json")
 
 
-def main() -> None:
+@command(__doc__, FILE, "the hashes")
+def main(output: Path) -> None:
     every = [
         splits.public_split(benchmark, split)
         for benchmark in splits.BENCHMARKS
         for split in (*SPLITS, *SHIFTS)
     ]
     hashes = {split.name: split.drawn_hash() for split in tqdm(every, unit="split")}
-    published = json.loads(FILE.read_text()) if FILE.exists() else {}
+    published = read_json(output) if output.exists() else {}
     for name, old in published.items():
         if hashes.get(name) != old:
-            raise SystemExit(f"{name} had the hash {old}, and now {hashes.get(name)}")
-    write_json(FILE, hashes)
-    print(f"{len(hashes)} hashes, {len(hashes) - len(published)} of them new: {FILE}")
+            raise click.ClickException(f"{name} had the hash {old}, and now {hashes.get(name)}")
+    write_json(output, hashes)
+    click.echo(f"{len(hashes)} hashes, {len(hashes) - len(published)} of them new: {output}")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ interval over all nodes. Intervals are around the prediction of seed 0, or aroun
 ensemble.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks.frame import PATH, command
 from benchmarks.leaderboard import SPLITS
 from benchmarks.tables import describe_machine
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit, predictions_of
 from diffkeras.evaluation.benchmark_data.leaderboard import Submission
 from diffkeras.physics import certify
+from diffkeras.reporting.text import markdown_table
+from diffkeras.system.atomic_files import write_text
 from diffkeras.workflows import load_benchmark
 
-RESULTS = Path(__file__).parent / "results" / "intervals.md"
 COVERAGE, SMALLEST_DEVIATION = 0.9, 1e-6
 
 
@@ -84,19 +87,34 @@ def rows_of(
     ]
 
 
-@click.command()
+def tables(rows: pd.DataFrame) -> Iterator[str]:
+    """Title and table of each network."""
+    for network, of_network in rows.groupby("network", sort=False):
+        wide = of_network.pivot_table(
+            index="method", columns="split", values=["covered", "width"], sort=False
+        )
+        splits = list(of_network["split"].unique())
+        cells = [
+            [str(method)]
+            + [f"{values['covered', s]:.0%}, {values['width', s]:.2g}" for s in splits]
+            for method, values in wide.iterrows()
+        ]
+        yield f"**{network}**: images covered, and mean width of the interval"
+        yield markdown_table(["method", *splits], cells)
+
+
+@command(__doc__, "intervals", "the tables, without _BENCHMARK.md")
 @click.option("--benchmark", default="fixed_values_64", show_default=True)
 @click.option("--images", default=200, show_default=True, help="Of each split.")
-@click.option("--data-dir", default="data", show_default=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", default="leaderboard", type=click.Path(path_type=Path))
-def main(benchmark: str, images: int, data_dir: Path, output: Path) -> None:
+@click.option("--data-dir", default="data", show_default=True, type=PATH)
+@click.option("--folder", default="leaderboard", type=PATH, help="Of the submissions.")
+def main(benchmark: str, images: int, data_dir: Path, folder: Path, output: Path) -> None:
     validation = load_benchmark(benchmark, "validation", data_dir=data_dir)
     rows: list[dict[str, Any]] = []
-    for path in sorted((output / "submissions").iterdir()):
+    for path in sorted((folder / "submissions").iterdir()):
         submission = Submission.read(path)
         seeds = submission.manifest.seeds
-        folder = output / "validation" / benchmark
-        own = [folder / f"{path.name}_{seed}.npz" for seed in seeds]
+        own = [folder / f"validation/{benchmark}/{path.name}_{seed}.npz" for seed in seeds]
         if len(seeds) < 2 or not all(file.exists() for file in own):
             continue  # no network alone
         learned = [predictions_of(file, validation) for file in own]
@@ -111,21 +129,10 @@ def main(benchmark: str, images: int, data_dir: Path, output: Path) -> None:
             )
             truth = validation.fields[..., 0]
             rows += rows_of(submission.manifest.model, part, ensemble, np.stack(learned), truth)
-    table = pd.DataFrame(rows)
-    text = [f"{describe_machine()}; {images} images of each split of {benchmark}.", ""]
-    for network, of_network in table.groupby("network", sort=False):
-        wide = of_network.pivot_table(
-            index="method", columns="split", values=["covered", "width"], sort=False
-        )
-        splits = list(of_network["split"].unique())
-        text += [f"**{network}**: images covered, and mean width of the interval", ""]
-        text += [f"| method | {' | '.join(splits)} |", f"| --- |{' ---: |' * len(splits)}"]
-        for method, values in wide.iterrows():
-            cells = [f"{values['covered', s]:.0%}, {values['width', s]:.2g}" for s in splits]
-            text.append(f"| {method} | {' | '.join(cells)} |")
-        text.append("")
-    RESULTS.write_text("\n".join(text))
-    print("\n".join(text))
+    caption = f"{describe_machine()}; {images} images of each split of {benchmark}."
+    text = "\n\n".join([caption, *tables(pd.DataFrame(rows))]) + "\n"
+    write_text(output.with_name(f"{output.name}_{benchmark}.md"), text)
+    click.echo(text)
 
 
 if __name__ == "__main__":

@@ -10,17 +10,14 @@ time each; the pair with the smallest relative L2 error on the validation split 
 seeds. The network that is best on the validation split is also a start for `solve`, to tolerances.
 
 What is there isn't made again, so an interrupted command goes on. Submissions, networks and trials
-are left in `--output`. The times are wall-clock times, and `--times` measures nothing else.
+are left in `--folder`. The times are wall-clock times, and `--times` measures nothing else.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
 import keras
@@ -28,6 +25,7 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
+from benchmarks.frame import PATH, command
 from benchmarks.leaderboard_networks import NETWORKS, Network, inputs_of, networks_of, train
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, read_yaml
@@ -42,10 +40,9 @@ from diffkeras.evaluation.measurement import measure_times
 from diffkeras.evaluation.methods.classical import classical_methods
 from diffkeras.evaluation.methods.table import EXACT, TOLERANCES, Method, network_fields, predicted
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.atomic_files import replacing
+from diffkeras.system.atomic_files import replacing, write_text
 from diffkeras.workflows import load_benchmark, make_leaderboard
 
-RESULTS = Path(__file__).parent / "results"
 TIMED_BATCH, ROUNDS = 64, 5
 VALIDATED = 100  # images on which trials are compared
 SPLITS = ("test", *SHIFTS)
@@ -63,7 +60,8 @@ class Board:
 
     Attributes:
         benchmark: its name.
-        output: the folder.
+        folder: the folder.
+        output: of the tables, without suffix.
         data_dir: where the splits are kept.
         seconds: CPU time of each training.
         trial_seconds: CPU time of each trial.
@@ -71,6 +69,7 @@ class Board:
     """
 
     benchmark: str
+    folder: Path
     output: Path
     data_dir: Path
     seconds: float
@@ -100,7 +99,7 @@ class Board:
 
     def tuned(self, network: Network) -> tuple[int, float]:
         """The width and the learning rate with the smallest error on the validation split."""
-        file = self.output / "trials" / f"{self.benchmark}_{network.folder}.csv"
+        file = self.folder / "trials" / f"{self.benchmark}_{network.folder}.csv"
         columns = ["network", "width", "learning rate", "parameters", "relative L2 error"]
         rows = pd.read_csv(file).values.tolist() if file.exists() else []
         for width, rate in network.candidates[len(rows) :]:
@@ -133,7 +132,7 @@ class Board:
     def write_trials(self) -> None:
         """The table of all trials."""
         files = [
-            self.output / "trials" / f"{self.benchmark}_{network.folder}.csv"
+            self.folder / "trials" / f"{self.benchmark}_{network.folder}.csv"
             for network in networks_of(self.benchmark)
         ]
         table = pd.concat([pd.read_csv(file) for file in files])
@@ -144,7 +143,8 @@ class Board:
         ]
         caption = f"{self.benchmark}, {self.trial_seconds:g} s of CPU time each; {self.hardware}"
         columns = ["network", "width", "learning rate", "parameters", "error on `validation`"]
-        write_table(rows, columns, RESULTS / "leaderboard_trials", caption)
+        output = self.output.with_name(f"{self.output.name}_trials_{self.benchmark}")
+        write_table(rows, columns, output, caption)
 
     # networks
 
@@ -152,7 +152,7 @@ class Board:
         """The trained network of a seed, with its physics."""
         width, rate = self.tuned(network)
         config = network.config(self.benchmark, width)
-        file = self.output / "models" / self.benchmark / f"{network.folder}_{seed}.keras"
+        file = self.folder / "models" / self.benchmark / f"{network.folder}_{seed}.keras"
         if not file.exists():
             print(f"training {network.name}, seed {seed}", flush=True)
             model = train(config, self.split("train"), rate, seed, self.seconds)
@@ -166,7 +166,7 @@ class Board:
         for seed in range(self.seeds):
             surrogate = self.surrogate(network, seed)
             for name in ("validation", *SPLITS):
-                folder = self.output / "validation" if name == "validation" else None
+                folder = self.folder / "validation" if name == "validation" else None
                 self.submit(network.folder, name, seed, surrogate, folder)
         parameters = sum(int(np.prod(v.shape)) for v in surrogate.model.trainable_variables)
         self.write_manifest(
@@ -183,7 +183,7 @@ class Board:
         self, folder: str, name: str, seed: int, surrogate: Surrogate, place: Path | None
     ) -> None:
         """The predictions of a network of one split, where they are missing."""
-        file = self.output / "submissions" / folder / self.benchmark / f"{name}_{seed}.npz"
+        file = self.folder / "submissions" / folder / self.benchmark / f"{name}_{seed}.npz"
         if place is not None:  # for benchmarks.intervals; the split has no row in the table
             file = place / self.benchmark / f"{folder}_{seed}.npz"
         if file.exists():
@@ -216,7 +216,7 @@ class Board:
                 yield folder, {**texts, **numbers, "seeds": [0]}, [method]
         best = self.best_network()
         surrogates = [self.surrogate(best, seed) for seed in range(self.seeds)]
-        own = read_yaml(self.output / "submissions" / best.folder / MANIFEST)
+        own = read_yaml(self.folder / "submissions" / best.folder / MANIFEST)
         for tolerance in TOLERANCES:
             name = f"{best.name}, solved to {tolerance:g}"
             yield (
@@ -227,7 +227,7 @@ class Board:
 
     def submit_method(self, folder: str, manifest: dict[str, Any], methods: list[Method]) -> None:
         """The fields of a method."""
-        path = self.output / "submissions" / folder / self.benchmark
+        path = self.folder / "submissions" / folder / self.benchmark
         for name in SPLITS:
             for seed, method in enumerate(methods):
                 if (file := path / f"{name}_{seed}.npz").exists():
@@ -246,7 +246,7 @@ class Board:
 
     def write_manifest(self, folder: str, **values: Any) -> None:
         """The manifest of a submission, with what was known of it before."""
-        path = self.output / "submissions" / folder / MANIFEST
+        path = self.folder / "submissions" / folder / MANIFEST
         known = read_yaml(path) if path.exists() else {}
         common = {"authors": "diffkeras", "hardware": self.hardware}
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -278,22 +278,26 @@ class Board:
 
     def write_table(self) -> None:
         """The leaderboard in the documentation."""
-        submissions = sorted((self.output / "submissions").iterdir())
-        board = make_leaderboard(submissions, self.output / "table", data_dir=self.data_dir)
-        (RESULTS / "leaderboard.md").write_text(board.text.replace("## ", "### "))
-        print(board.text)
+        submissions = sorted((self.folder / "submissions").iterdir())
+        board = make_leaderboard(submissions, self.folder / "table", data_dir=self.data_dir)
+        write_text(self.output.with_suffix(".md"), board.text.replace("## ", "### "))
+        click.echo(board.text)
 
 
-@click.command()
+@command(
+    __doc__, "leaderboard", "the table, without .md; that of the trials has _trials_BENCHMARK in it"
+)
 @click.option("--benchmark", default="fixed_values_64", show_default=True)
 @click.option("--seconds", default=20.0, show_default=True, help="CPU time of each training.")
 @click.option("--trial-seconds", default=5.0, show_default=True, help="CPU time of each trial.")
 @click.option("--seeds", default=3, show_default=True)
 @click.option("--times", is_flag=True, help="Measure the times of what is there, and nothing else.")
-@click.option("--data-dir", default="data", show_default=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", default="leaderboard", type=click.Path(path_type=Path))
-def main(times: bool, benchmark: str, output: Path, **options: Any) -> None:
-    board = Board(benchmark, output, **options)
+@click.option("--data-dir", default="data", show_default=True, type=PATH)
+@click.option(
+    "--folder", default="leaderboard", type=PATH, help="Of submissions, networks and trials."
+)
+def main(times: bool, benchmark: str, **options: Any) -> None:
+    board = Board(benchmark, **options)
     if times:
         board.measure_times()
     else:

@@ -112,8 +112,12 @@ def train(
         )
         start = time.process_time()
         model.fit(
-            *(inputs[chosen], data.fields[chosen], BATCH),
-            **{"epochs": 1, "shuffle": False, "verbose": 0, "callbacks": [schedule]},
+            inputs[chosen],
+            data.fields[chosen],
+            BATCH,
+            shuffle=False,
+            verbose=0,
+            callbacks=[schedule],
         )
         return time.process_time() - start
 

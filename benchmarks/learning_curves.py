@@ -16,13 +16,13 @@ import click
 from benchmarks.architectures import (
     COLUMNS,
     ENCODER_DECODER,
-    RESULTS,
     VARIANTS,
-    Images,
+    drawn_images,
     measure,
     problem_config,
     use_one_thread,
 )
+from benchmarks.frame import PATH, PICTURES, RESULTS, command
 from benchmarks.phone_figures import write_pictures
 from benchmarks.tables import write_table
 from diffkeras.reporting.figures import log_ticks
@@ -38,8 +38,6 @@ NAMES = (
 )
 SIZES, ALL = (250, 500, 1000, 2500), 5000
 ERROR = "lattice MAE"
-OUTPUT = RESULTS / "learning_curves"
-PICTURE = Path(__file__).parents[1] / "docs" / "images" / "learning_curves.svg"
 
 Cells = dict[tuple[str, int], str]
 
@@ -49,12 +47,12 @@ def column(examples: int) -> str:
     return f"{examples:,} examples"
 
 
-def read_cells() -> Cells:
+def read_cells(output: Path) -> Cells:
     """The errors that are known already, by architecture and number of examples."""
     cells: Cells = {}
     for file, columns in (
         (RESULTS / "architectures_fixed_64.csv", {ERROR: ALL}),
-        (OUTPUT.with_suffix(".csv"), {column(size): size for size in SIZES}),
+        (output.with_suffix(".csv"), {column(size): size for size in SIZES}),
     ):
         if file.exists():
             with file.open(newline="") as opened:
@@ -63,11 +61,11 @@ def read_cells() -> Cells:
     return {key: cell for key, cell in cells.items() if key[0] in NAMES and cell}
 
 
-def write(cells: Cells, caption: str) -> None:
+def write(cells: Cells, caption: str, output: Path, picture: Path) -> None:
     """Write the table and the picture."""
     sizes = (*SIZES, ALL)
     rows = [[name, *(cells.get((name, size), "") for size in sizes)] for name in NAMES]
-    write_table(rows, [COLUMNS[0], *map(column, sizes)], OUTPUT, caption)
+    write_table(rows, [COLUMNS[0], *map(column, sizes)], output, caption)
     figure, axes = print_axes(width=5.0, height=3.2)
     axis = axes[0, 0]
     for index, name in enumerate(NAMES):
@@ -78,26 +76,28 @@ def write(cells: Cells, caption: str) -> None:
     log_ticks(axis, "x")
     with print_style():
         figure.legend(loc="outside upper center", ncols=2)
-    write_pictures(figure, PICTURE, 100, PRINT_STYLE)
+    write_pictures(figure, picture, 100, PRINT_STYLE)
 
 
-@click.command(help=__doc__.split("\n", 1)[0])
+@command(__doc__, "learning_curves")
 @click.option("--examples", multiple=True, type=click.Choice([str(size) for size in SIZES]))
-@click.option("--data-dir", type=click.Path(path_type=Path), default=Path("data"))
-def main(examples: tuple[str, ...], data_dir: Path) -> None:
+@click.option("--data-dir", type=PATH, default=Path("data"))
+@click.option(
+    "--picture", type=PATH, default=PICTURES / "learning_curves.svg", help="Path of the picture."
+)
+def main(examples: tuple[str, ...], data_dir: Path, picture: Path, output: Path) -> None:
     caption = f"{ERROR}; {use_one_thread().removeprefix('CPU time ')}"
     base = problem_config("fixed", 64)
     generate(base, data_dir)
-    test = Images.read(base, data_dir)
-    cells = read_cells()
-    write(cells, caption)
+    test = drawn_images(base)
+    write(read_cells(output), caption, output, picture)
     for size in map(int, examples or SIZES):
         for name in NAMES:
             config = VARIANTS[name].config(base)
             config = config.with_overrides({"data.train_fraction": size / ALL})
             row = measure(name, config, data_dir, test)
-            cells = {**read_cells(), (name, size): row[COLUMNS.index(ERROR)]}
-            write(cells, caption)
+            cells = {**read_cells(output), (name, size): row[COLUMNS.index(ERROR)]}
+            write(cells, caption, output, picture)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,8 @@ one image forward, as if computed directly. Training takes about three times as 
 run is that of all training examples in all epochs.
 """
 
-import os
 import tempfile
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
 import numpy as np
@@ -27,6 +24,7 @@ from diffkeras.config import Config, load_config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.shards import plan_shards
 from diffkeras.data.writing.shard_files import ShardTask, write_shard
+from diffkeras.system.tensorflow_setup import limit_threads
 
 COUNTS = (1, 5, 10, 20)
 SCALES = ("middle", "paper", "middle_production", "paper_production")
@@ -117,10 +115,7 @@ def costs(name: str, examples: int, steps: int) -> list[str]:
 @click.option("--steps", default=5, help="Training steps; the fastest counts.")
 @click.option("--threads", default=1, help="Threads of the training step.")
 def main(examples: int, steps: int, threads: int, output: Path) -> None:
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    limit_threads(threads)
     rows = [
         [name, str(count), *region_shares(load_config(name), count, examples)]
         for count in COUNTS

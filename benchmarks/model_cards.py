@@ -12,21 +12,20 @@ training. Errors are differences from the exact field in double precision, relat
 value.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import click
 import numpy as np
 
+from benchmarks.frame import PATH, command
 from benchmarks.tables import describe_machine
 from diffkeras.config import Config
-from diffkeras.physics import solve
+from diffkeras.physics import ExampleRecipe, solve
+from diffkeras.reporting.text import markdown_table
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.shipped import SHIPPED, shipped_surrogates
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
@@ -136,8 +135,8 @@ SUBJECTS = {
 }
 
 
-def ship(run_dir: Path) -> str:
-    """Copy what a shipped surrogate needs of a run into the package, and return its name."""
+def ship(run_dir: Path, output: Path) -> str:
+    """Copy what a shipped surrogate needs of a run into its directory, and return its name."""
     run = Run.open(run_dir)
     name = run.config().name
     if name not in SUBJECTS:
@@ -147,7 +146,7 @@ def ship(run_dir: Path) -> str:
     size = sum((run.path / file).stat().st_size for file in FILES)
     if size > LARGEST_SIZE:
         raise click.ClickException(f"{run_dir} has {size:,} bytes, more than {LARGEST_SIZE:,}")
-    target = SHIPPED / name
+    target = output / name
     target.mkdir(parents=True, exist_ok=True)
     for file in FILES:
         shutil.copyfile(run.path / file, target / file)
@@ -162,6 +161,7 @@ def score(surrogate: Surrogate, side: int, count: int, images: int, seed: int) -
     """Errors and bounds of freshly drawn images of one lattice and source count."""
     config = surrogate.config.with_overrides({"physics.lattice": side, "data.seed": seed})
     recipe = config.kind.recipe(count)
+    assert isinstance(recipe, ExampleRecipe)
     errors, ratios = [], []
     for k in range(images):
         # not the field of the example, whose rounding to single precision can exceed the bound
@@ -181,9 +181,9 @@ def score(surrogate: Surrogate, side: int, count: int, images: int, seed: int) -
     }
 
 
-def score_all(name: str) -> Iterator[dict[str, Any]]:
+def score_all(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a card."""
-    surrogate = load_surrogate(SHIPPED / name)
+    surrogate, name = load_surrogate(path), path.name
     for side, images in IMAGES.items():
         for count in SUBJECTS[name].counts:
             found = score(surrogate, side, count, images, SEED)
@@ -191,9 +191,9 @@ def score_all(name: str) -> Iterator[dict[str, Any]]:
             yield {"lattice": side, "sources": count, "images": images, **found}
 
 
-def describe(name: str) -> list[tuple[str, str]]:
+def describe(path: Path) -> list[tuple[str, str]]:
     """The facts of a card."""
-    run = Run.open(SHIPPED / name)
+    run = Run.open(path)
     config, state = run.config(), run.state()
     data, physics = config.data, config.physics
     rows, columns = physics.lattice
@@ -214,8 +214,8 @@ def describe(name: str) -> list[tuple[str, str]]:
         ),
         (
             "trained by",
-            f"`diffkeras generate --config {SUBJECTS[name].config}`, then "
-            f"`diffkeras train --config {SUBJECTS[name].config}`",
+            f"`diffkeras generate --config {SUBJECTS[path.name].config}`, then "
+            f"`diffkeras train --config {SUBJECTS[path.name].config}`",
         ),
         ("licence", "Apache 2.0"),
     ]
@@ -253,11 +253,10 @@ def _span(ends: tuple[float, float]) -> str:
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
-def write_card(name: str, card: dict[str, Any]) -> None:
+def write_card(path: Path, card: dict[str, Any]) -> None:
     """Write `card.md` from the errors of `card.json`."""
-    subject = SUBJECTS[name]
-    lines = [subject.purpose, "", "| | |", "| --- | --- |"]
-    lines += [f"| {key} | {value} |" for key, value in describe(name)]
+    subject, columns = SUBJECTS[path.name], list(COLUMNS.values())
+    lines = [subject.purpose, "", markdown_table(["", ""], describe(path), texts=[""])]
     lines += ["", "Limits:", "", *(f"- {limit}" for limit in subject.limits), ""]
     lines += [
         f"Errors on images that are drawn as those of the training, with seed {card['seed']}, "
@@ -266,33 +265,36 @@ def write_card(name: str, card: dict[str, Any]) -> None:
         "over the largest error of an image, in the median of the images and at least. "
         f"{card['machine']}",
         "",
-        f"| {' | '.join(COLUMNS.values())} |",
-        f"|{' ---: |' * len(COLUMNS)}",
+        markdown_table(columns, [_cells(row) for row in card["errors"]]),
     ]
-    for row in card["errors"]:
-        nodes = f"{row['lattice']}×{row['lattice']}"
-        figures = [f"{row[key]:.2g}" for key in ("mae", "p99", "largest")]
-        figures += [f"{row[key]:.3g}" for key in ("bound_over_error", "least_bound_over_error")]
-        lines.append(f"| {nodes} | {row['sources']} | {row['images']} | {' | '.join(figures)} |")
-    write_text(SHIPPED / name / "card.md", "\n".join(lines) + "\n")
+    write_text(path / "card.md", "\n".join(lines) + "\n")
 
 
-@click.command(help=__doc__.split("\n", 1)[0])
-@click.option("--ship", "run_dir", type=click.Path(path_type=Path), help="A run to put in.")
+def _cells(row: dict[str, Any]) -> list[str]:
+    """A row of the table of errors."""
+    cells = [f"{row['lattice']}×{row['lattice']}", str(row["sources"]), str(row["images"])]
+    cells += [f"{row[key]:.2g}" for key in ("mae", "p99", "largest")]
+    return cells + [f"{row[key]:.3g}" for key in ("bound_over_error", "least_bound_over_error")]
+
+
+@command(__doc__, SHIPPED, "the directory of the surrogates")
+@click.option("--ship", "run_dir", type=PATH, help="A run to put in.")
 @click.option("--only", multiple=True, help="Names.  [default: all]")
 @click.option("--texts", is_flag=True, help="Write the cards again from the errors that are there.")
 @click.option("--seal", is_flag=True, help="Only note the hashes of their files in run.json.")
-def main(run_dir: Path | None, only: tuple[str, ...], texts: bool, seal: bool) -> None:
-    names = (ship(run_dir),) if run_dir else only or shipped_surrogates()
-    for name in names:
+def main(
+    run_dir: Path | None, only: tuple[str, ...], texts: bool, seal: bool, output: Path
+) -> None:
+    names = (ship(run_dir, output),) if run_dir else only or shipped_surrogates()
+    for path in (output / name for name in names):
         if seal:
-            Run(SHIPPED / name).seal()
+            Run(path).seal()
             continue
-        file = SHIPPED / name / "card.json"
+        file = path / "card.json"
         if not texts:
             machine = describe_machine(("tensorflow", "keras"))
-            write_json(file, {"seed": SEED, "machine": machine, "errors": [*score_all(name)]})
-        write_card(name, read_json(file))
+            write_json(file, {"seed": SEED, "machine": machine, "errors": [*score_all(path)]})
+        write_card(path, read_json(file))
 
 
 if __name__ == "__main__":

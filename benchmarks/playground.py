@@ -9,7 +9,6 @@ in which the browser compiles the scripts. The last column is the time of the pa
 that of `dk.solve` with the same tolerance, which starts without a field, on one thread.
 """
 
-import runpy
 import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from benchmarks.browser import PAGE, choose, opened
 from benchmarks.frame import command, cpu_seconds
 from benchmarks.tables import describe_machine, write_table
 
@@ -34,7 +34,6 @@ COLUMNS = [
     "of 9 in 10 moves (ms)",
     "exact field / dk.solve",
 ]
-SCRIPT = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "make_playground_picture.py"))
 SURROGATES = ("tissue", "saturating_tissue")
 SIDES = (64, 128)
 KINDS = ("vessel", "cell", "slow")
@@ -73,7 +72,7 @@ def solve_seconds(parts: list[list[float] | None], side: int) -> float:
     shaped = [None if part is None else np.reshape(part, (side, side)) for part in parts]
     image, production, diffusivity, decay, uptake, saturation = shaped
     rates = None
-    if uptake is not None:
+    if uptake is not None and saturation is not None:
         rates = dk.MichaelisMenten(uptake, np.where(uptake > 0, saturation, 1.0))
     problem = dk.Problem(
         image,
@@ -86,8 +85,8 @@ def solve_seconds(parts: list[list[float] | None], side: int) -> float:
 
 def row(view: "Page", surrogate: str, side: int) -> list[str]:
     """The row of a surrogate on a square lattice."""
-    SCRIPT["choose"](view, "surrogate", surrogate)
-    SCRIPT["choose"](view, "side", str(side))
+    choose(view, "surrogate", surrogate)
+    choose(view, "side", str(side))
     laps = view.evaluate(STROKES, [MOVES, KINDS])[WARM:]
     exact, *_ = parts = [statistics.median(lap) for lap in zip(*laps, strict=True)]
     whole = sorted(map(sum, laps))
@@ -99,7 +98,7 @@ def row(view: "Page", surrogate: str, side: int) -> list[str]:
 @command(__doc__, "playground")
 def main(output: Path) -> None:
     threads = threadpool_limits(1)
-    with threads, SCRIPT["opened"](SCRIPT["PAGE"], 1300) as view:
+    with threads, opened(PAGE, 1300) as view:
         browser = view.context.browser.version
         rows = [row(view, surrogate, side) for side in SIDES for surrogate in SURROGATES]
     caption = describe_machine(("numpy", "scipy"), used="one core")

@@ -13,79 +13,107 @@ import statistics
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.frame import cpu_seconds
+from benchmarks.frame import command
 from benchmarks.tables import describe_machine
 from diffkeras.physics import Family, ReducedBasis, Solution, solve
-from diffkeras.physics.families.shipped import FAMILIES, file_of
+from diffkeras.physics.families.shipped import FAMILIES, FOLDER
+from diffkeras.reporting.text import markdown_table
+from diffkeras.system.atomic_files import write_text
 
 SNAPSHOTS, MODES = 400, 64
 TOLERANCES = (1e-2, 1e-3, 1e-4)
 TIMED = 200  # points
+COLUMNS = ["tolerance", "time", "`solve`", "proven error, median", "worst"]
+COLUMNS += ["uncorrected", "by `solve`"]
 
 
-@click.command(help=__doc__.splitlines()[0])
+@command(__doc__, FOLDER, "the directory of bases and cards")
 @click.option("--points", default=2000, help="Points at which predictions are proven.")
 @click.option("--cards-only", is_flag=True, help="Don't train again.")
-def main(points: int, cards_only: bool) -> None:
+def main(points: int, cards_only: bool, output: Path) -> None:
     with threadpool_limits(limits=1):
         for name, make in FAMILIES.items():
-            family = make()
+            family, file = make(), output / f"{name}.npz"
             begin = time.process_time()
             if not cards_only:
                 basis = ReducedBasis.train(family, SNAPSHOTS, modes=MODES, processes=1)
-                basis.save(file_of(name))
+                basis.save(file)
                 click.echo(f"{name}: {time.process_time() - begin:.0f} s of training")
-            card = card_of(ReducedBasis.load(file_of(name), family), family.draw(points, seed=1))
-            file_of(name).with_suffix(".md").write_text(card)
+            card = card_of(ReducedBasis.load(file, family), family.draw(points, seed=1))
+            write_text(file.with_suffix(".md"), card)
             click.echo(card)
 
 
 def card_of(basis: ReducedBasis, points: np.ndarray) -> str:
     family: Family = basis.family
-    errors, few = [], points[:TIMED]
-    for point in points:
-        solution = basis.predict(point)
-        errors.append(solution.error_bound / np.abs(solution.field).max())
+    few = points[:TIMED]
+    bounds = [_bound(basis.predict(point)) for point in points]
+    _, seconds = _timed(basis.fields, few)
     rows = [
-        f"| none | {1e3 * _seconds(basis.fields, few):.2f} ms | | {statistics.median(errors):.1e} "
-        f"| {max(errors):.1e} | | |"
+        [
+            "none",
+            f"{1e3 * seconds:.2f} ms",
+            "",
+            f"{statistics.median(bounds):.1e}",
+            f"{max(bounds):.1e}",
+            "",
+            "",
+        ]
     ]
     for tolerance in TOLERANCES:
-        solved: list[Solution] = []
-        seconds = _seconds(lambda p, t=tolerance, s=solved: s.append(basis.predict(p, t)), points)
-        classical = _seconds(lambda p, t=tolerance: solve(family.problem_at(p), tolerance=t), few)
-        bounds = [one.error_bound / np.abs(one.field).max() for one in solved]
+        solved, seconds = _timed(partial(basis.predict, tolerance=tolerance), points)
+        _, classical = _timed(partial(_solved, family, tolerance), few)
+        bounds = [_bound(one) for one in solved]
         by_solver = sum(one.stats.method != "reduced-basis" for one in solved)
         as_it_is = sum(one.stats.iterations == 0 for one in solved)
         rows.append(
-            f"| {tolerance:.0e} | {1e3 * seconds:.2f} ms | {1e3 * classical:.2f} ms "
-            f"| {statistics.median(bounds):.1e} | {max(bounds):.1e} "
-            f"| {as_it_is / len(points):.0%} | {by_solver / len(points):.1%} |"
+            [
+                f"{tolerance:.0e}",
+                f"{1e3 * seconds:.2f} ms",
+                f"{1e3 * classical:.2f} ms",
+                f"{statistics.median(bounds):.1e}",
+                f"{max(bounds):.1e}",
+                f"{as_it_is / len(points):.0%}",
+                f"{by_solver / len(points):.1%}",
+            ]
         )
     lattice = "×".join(map(str, family.problem.lattice))
+    ranges = [[f"`{p.name}`", f"{p.low:g}", f"{p.high:g}"] for p in family.parameters]
     lines = [
         f"{basis.snapshots} snapshots, {len(basis.modes)} modes, {lattice} nodes. Proven relative "
         f"errors at {len(points):,} points that the training didn't see. {describe_machine(())}.",
         "",
-        "| parameter | from | to |",
-        "| --- | ---: | ---: |",
-        *(f"| `{p.name}` | {p.low:g} | {p.high:g} |" for p in family.parameters),
+        markdown_table(["parameter", "from", "to"], ranges),
         "",
-        "| tolerance | time | `solve` | proven error, median | worst | uncorrected | by `solve` |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-        *rows,
+        markdown_table(COLUMNS, rows),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _seconds(compute: Callable[[Any], Any], points: np.ndarray) -> float:
-    return statistics.median(cpu_seconds(partial(compute, point)) for point in points)
+def _bound(solution: Solution) -> float:
+    """The proven error of a field, relative to its largest value."""
+    return float(solution.error_bound / np.abs(solution.field).max())
+
+
+def _solved(family: Family, tolerance: float, point: np.ndarray) -> Solution:
+    return solve(family.problem_at(point), tolerance=tolerance)
+
+
+def _timed(compute: Callable[[Any], Any], points: np.ndarray) -> tuple[list[Any], float]:
+    """What is computed of each point, and the median CPU seconds."""
+    results, times = [], []
+    for point in points:
+        begin = time.process_time()
+        results.append(compute(point))
+        times.append(time.process_time() - begin)
+    return results, statistics.median(times)
 
 
 if __name__ == "__main__":

@@ -13,21 +13,18 @@ starts without tables. The peak memory includes Python and its libraries. Differ
 to the field of spsolve.
 """
 
-import json
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import click
 import numpy as np
 
+from benchmarks.children import in_own_process, run
 from benchmarks.frame import command, whole_numbers
 from benchmarks.solver_methods import METHODS, PRODUCTION, measure, why_not
 from benchmarks.tables import describe_machine, write_table
 
-ONE_CORE = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 EQUAL_ACCURACY = 1e-8  # methods that differ less from spsolve are ranked
 COLUMNS = ["side", "discs", "rank", "method", "time [ms]", "pairs", "first call [ms]"]
 COLUMNS += ["peak memory [MB]", "largest difference", "note"]
@@ -40,7 +37,6 @@ REFERENCE, FLOOR = "spsolve", "transform pair"
 @click.option("--methods", default=",".join(METHODS), help="Names of the methods.")
 @click.option("--quick", is_flag=True, help="Only 128² with 1 and 20 discs.")
 @click.option("--limit", default=600.0, help="Longest time of a method in seconds.")
-@click.option("--case", hidden=True, help="Used internally: measure one case and print it.")
 def main(
     sides: list[int],
     counts: list[int],
@@ -48,11 +44,7 @@ def main(
     quick: bool,
     limit: float,
     output: Path,
-    case: str | None,
 ) -> None:
-    if case:
-        print(json.dumps(measure(**json.loads(case))))
-        return
     chosen = [name.strip() for name in methods.split(",")]
     for name in chosen:
         if name not in METHODS:
@@ -71,18 +63,26 @@ def main(
 
 def _problem(side: int, count: int, methods: list[str], limit: float) -> list[dict[str, str]]:
     """Rows of the table for one problem, ranked."""
-    measured, notes = {}, {}
+    measured: dict[str, dict[str, float]] = {}
+    notes: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         for method in [FLOOR, REFERENCE, *methods]:
             if method in measured or method in notes:
                 continue
-            note = why_not(method, side) or _run(
-                measured, method, side, count, f"{folder}/{method}.npy", limit
-            )
-            if note:
+            if note := why_not(method, side):
                 notes[method] = note
+            else:
+                case = {"method": method, "side": side, "count": count}
+                keep = f"{folder}/{method}.npy"
+                try:
+                    measured[method] = in_own_process(
+                        "solver", "measure", limit=limit, **case, keep=keep
+                    )
+                except RuntimeError as error:
+                    notes[method] = str(error)
             print(
-                f"{side}² {count:4d} discs  {method:18s} {measured.get(method, note)}", flush=True
+                f"{side}² {count:4d} discs  {method:18s} {measured.get(method, notes.get(method))}",
+                flush=True,
             )
         reference = f"{folder}/{REFERENCE}.npy"
         for method, result in measured.items():
@@ -107,23 +107,6 @@ def _problem(side: int, count: int, methods: list[str], limit: float) -> list[di
 
 def _exact(result: dict[str, float]) -> bool:
     return result.get("difference", 0.0) <= EQUAL_ACCURACY
-
-
-def _run(measured: dict, method: str, side: int, count: int, keep: str, limit: float) -> str:
-    """Measure one case in its own process; if that fails, return the reason."""
-    case = json.dumps({"method": method, "side": side, "count": count, "keep": keep})
-    command = [sys.executable, "-m", "benchmarks.solver", "--case", case]
-    environment = {**os.environ, **ONE_CORE}
-    try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=limit, check=True
-        )
-    except subprocess.TimeoutExpired:
-        return f"given up after {limit:.0f} s"
-    except subprocess.CalledProcessError as error:
-        return "failed: " + (error.stderr.strip().splitlines() or ["no message"])[-1]
-    measured[method] = json.loads(done.stdout.splitlines()[-1])
-    return ""
 
 
 def _row(side: int, count: int, name: str, rank: str, measured: dict, note: str) -> dict[str, str]:
@@ -155,4 +138,4 @@ def machine() -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, {"measure": measure})

@@ -10,14 +10,13 @@ from collections.abc import Callable
 
 import numpy as np
 import scipy.fft
-import scipy.sparse as sp
 import scipy.sparse.linalg as spl
 from numpy.typing import NDArray
 
 import diffkeras.physics as physics
-from diffkeras.evaluation.methods.pyamg_solver import free_system
-from diffkeras.physics.equations.finite_volumes import finite_volumes
+from benchmarks.free_system import FreeSystem
 from diffkeras.physics.equations.spectral import spectral_operator
+from diffkeras.system.memory import available_memory
 
 MEDIUM = physics.Medium()
 ITERATION_TOLERANCE = 1e-10  # relative residual of PyAMG and of plain conjugate gradients
@@ -62,15 +61,15 @@ def bare_inverse(image: NDArray) -> Run:
 
 
 def spsolve(image: NDArray) -> Run:
-    matrix, right_hand_side, fill = _free_problem(image)
-    columns_first = matrix.tocsc()
-    return lambda: fill(spl.spsolve(columns_first, right_hand_side))
+    system = _free_system(image)
+    columns_first = system.matrix.tocsc()
+    return lambda: system.field(spl.spsolve(columns_first, system.right))
 
 
 def superlu(image: NDArray) -> Run:
     """SuperLU in symmetric mode, minimum degree on Aᵀ + A: its best ordering for this problem."""
-    matrix, right_hand_side, fill = _free_problem(image)
-    columns_first = matrix.tocsc()
+    system = _free_system(image)
+    columns_first = system.matrix.tocsc()
 
     def run() -> NDArray:
         factors = spl.splu(
@@ -79,27 +78,19 @@ def superlu(image: NDArray) -> Run:
             diag_pivot_thresh=0.0,
             options={"SymmetricMode": True},
         )
-        return fill(factors.solve(right_hand_side))
+        return system.field(factors.solve(system.right))
 
     return run
 
 
 def pyamg_ruge_stuben(image: NDArray) -> Run:
-    import pyamg
-
-    matrix, right_hand_side, fill = _free_problem(image)
-    matrix = sp.csr_matrix(matrix)
-
-    def run() -> NDArray:
-        levels = pyamg.ruge_stuben_solver(matrix)
-        return fill(levels.solve(right_hand_side, tol=ITERATION_TOLERANCE, accel="cg"))
-
-    return run
+    system = _free_system(image)
+    return lambda: system.solve(ITERATION_TOLERANCE)
 
 
 def plain_cg(image: NDArray) -> Run:
-    matrix, right_hand_side, fill = _free_problem(image)
-    return lambda: fill(spl.cg(matrix, right_hand_side, rtol=ITERATION_TOLERANCE)[0])
+    system = _free_system(image)
+    return lambda: system.field(spl.cg(system.matrix, system.right, rtol=ITERATION_TOLERANCE)[0])
 
 
 def explicit_stepping(image: NDArray) -> Run:
@@ -227,22 +218,5 @@ def peak_memory() -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def available_memory() -> float:
-    """Available memory in bytes, or infinity if the system doesn't report it."""
-    try:
-        with open("/proc/meminfo") as info:
-            return 1024.0 * next(int(line.split()[1]) for line in info if "MemAvailable" in line)
-    except OSError:
-        return float("inf")
-
-
-def _free_problem(image: NDArray) -> tuple[sp.csr_array, NDArray, Callable[[NDArray], NDArray]]:
-    free = image == 0
-    matrix, right_hand_side = free_system(finite_volumes(image.shape, MEDIUM), image, ~free)
-
-    def fill(values: NDArray) -> NDArray:
-        field = image.copy()
-        field[free] = values
-        return field
-
-    return matrix, right_hand_side, fill
+def _free_system(image: NDArray) -> FreeSystem:
+    return FreeSystem(physics.Problem(image, medium=MEDIUM))

@@ -9,17 +9,14 @@ core. The exponents are least-squares fits of log time to log n or log N over th
 series.
 """
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import click
 import numpy as np
 
-from benchmarks.frame import command
-from benchmarks.solver import ONE_CORE, machine
+from benchmarks.children import in_own_process, run
+from benchmarks.frame import command, repeated_cpu_seconds
+from benchmarks.solver import machine
 from benchmarks.tables import write_table
 
 COUNTS = [10, 30, 100, 300, 1000, 3000, 10_000]
@@ -31,11 +28,7 @@ COLUMNS += ["peak memory [MB]"]
 
 @command(__doc__, "solver_scaling", "the table and the plot, without .md, .csv and .png")
 @click.option("--quick", is_flag=True, help="Only up to 512² and 100 discs.")
-@click.option("--case", hidden=True, help="Used internally: measure one case and print it.")
-def main(quick: bool, output: Path, case: str | None) -> None:
-    if case:
-        print(json.dumps(_measure(*json.loads(case))))
-        return
+def main(quick: bool, output: Path) -> None:
     sides = SIDES[:3] if quick else SIDES
     counts = [count for count in COUNTS if not quick or count <= 100]
     cases = {
@@ -48,7 +41,8 @@ def main(quick: bool, output: Path, case: str | None) -> None:
     for series, points in cases.items():
         for point in points:
             if point not in done:
-                done[point] = _start(point)
+                side, count = point
+                done[point] = in_own_process("solver_scaling", "measure", side=side, count=count)
                 print(series, point, done[point], flush=True)
             result = done[point]
             values = [series, *point, result["method"], result["iterations"]]
@@ -60,19 +54,14 @@ def main(quick: bool, output: Path, case: str | None) -> None:
     _plot(cases, done, exponents, output)
 
 
-def _measure(side: int, count: int) -> dict[str, float | str]:
+def measure(side: int, count: int) -> dict[str, float | str]:
     """Seconds of the first and of the fastest call, with the method, iterations and memory."""
-    import time
-
     from benchmarks.solver_methods import MEDIUM, peak_memory, source_image
     from diffkeras.physics import solve
 
     image = source_image(side, count)
-    times: list[float] = []
-    while len(times) < 2 or (sum(times) < 2 and len(times) < 50):
-        start = time.process_time()
-        stats = solve(image, medium=MEDIUM).stats
-        times.append(time.process_time() - start)
+    times = repeated_cpu_seconds(lambda: solve(image, medium=MEDIUM), seconds=2, most=50, least=2)
+    stats = solve(image, medium=MEDIUM).stats
     return {
         "method": stats.method,
         "iterations": stats.iterations,
@@ -80,14 +69,6 @@ def _measure(side: int, count: int) -> dict[str, float | str]:
         "fastest": min(times),
         "memory": peak_memory(),
     }
-
-
-def _start(point: tuple[int, int]) -> dict:
-    command = [sys.executable, "-m", "benchmarks.solver_scaling", "--case", json.dumps(point)]
-    done = subprocess.run(
-        command, env={**os.environ, **ONE_CORE}, stdout=subprocess.PIPE, text=True, check=True
-    )
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _exponent(points: list[tuple[int, int]], done: dict[tuple[int, int], dict]) -> float:
@@ -132,4 +113,4 @@ def _plot(
 
 
 if __name__ == "__main__":
-    main()
+    run(main, {"measure": measure})

@@ -5,31 +5,29 @@
 
 Balls of radius 5 hold their values between absorbing walls, D = 1, γ = 1/400. Each method runs in
 its own process on one thread. The time is CPU time, of the first call and of the fastest of five
-within five seconds.
-PyAMG's solvers get the assembled matrix, and their relative residual is lowered by tens until the
-largest error is at most 1e-8 of the largest value, as `solve` is asked for. Errors are relative to
-a field of `solve` whose own bound `certify` proves. The peak is that of the resident memory in the
-first call, less what was resident before, in arrays of one float64 a node. It includes all tables
-of diffkeras, and for PyAMG not the matrix.
+within five seconds. PyAMG's solvers get the assembled matrix, and their relative residual is
+lowered by tens until the largest error is at most 1e-8 of the largest value, as `solve` is asked
+for. Errors are relative to a field of `solve` whose own bound `certify` proves. The peak is that of
+the resident memory in the first call, less what was resident before, in arrays of one float64 a
+node. It includes all tables of diffkeras, and for PyAMG not the matrix.
 """
 
-import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import diffkeras as dk
-from benchmarks.children import Child, answer
+from benchmarks.children import in_own_process, run
 from benchmarks.frame import command
+from benchmarks.free_system import FreeSystem
 from benchmarks.solver_methods import peak_memory
 from benchmarks.tables import describe_machine, write_table
-from diffkeras.evaluation.methods.pyamg_solver import free_system
-from diffkeras.physics.equations.finite_volumes import finite_volumes
 
 MEDIUM = dk.Medium(dimensions=3)
 ERROR = 1e-8
@@ -51,25 +49,14 @@ def solved(image: NDArray) -> Callable[[float], NDArray]:
 
 def by_pyamg(image: NDArray, kind: str) -> Callable[[float], NDArray]:
     """PyAMG's solver of that kind, to a relative residual; its setup is part of each call."""
-    import pyamg
-
-    free = image == 0
-    matrix, sides = free_system(finite_volumes(image.shape, MEDIUM), image, ~free)
-    matrix = sp.csr_matrix(matrix)
-
-    def run(tolerance: float) -> NDArray:
-        hierarchy = getattr(pyamg, kind)(matrix)
-        field = image.copy()
-        field[free] = hierarchy.solve(sides, tol=tolerance, accel="cg")
-        return field
-
-    return run
+    system = FreeSystem(dk.Problem(image, medium=MEDIUM))
+    return lambda tolerance: system.solve(tolerance, kind=kind)
 
 
 METHODS = {
     "diffkeras": solved,
-    "PyAMG, Ruge-Stüben": lambda image: by_pyamg(image, "ruge_stuben_solver"),
-    "PyAMG, smoothed aggregation": lambda image: by_pyamg(image, "smoothed_aggregation_solver"),
+    "PyAMG, Ruge-Stüben": lambda image: by_pyamg(image, "Ruge-Stüben"),
+    "PyAMG, smoothed aggregation": lambda image: by_pyamg(image, "smoothed aggregation"),
 }
 
 
@@ -78,7 +65,7 @@ def measure(method: str, side: int, count: int, tolerance: float, reference: str
     image = image_of(side, count)
     run = METHODS[method](image)
     exact = np.load(reference, mmap_mode="r")
-    before, times = resident_memory(), []
+    before, times = resident_memory(), list[float]()
     while not times or (len(times) < CALLS and sum(times) < TIMED_FOR):
         start = time.process_time()
         field = run(tolerance)
@@ -108,19 +95,20 @@ def proven_reference(side: int, count: int, path: str) -> float:
 @click.option("--side", default=128, show_default=True, help="Nodes of a side.")
 @click.option("--count", default=200, show_default=True, help="Number of balls.")
 def main(side: int, count: int, output: Path) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/reference.npy"
-        with Child("space", {}, threads=1) as child:
-            bound = child.ask("reference", side=side, count=count, path=path)
+        bound = in_own_process("space", "reference", side=side, count=count, path=path)
         results = {}
         for method in METHODS:
             tolerance = ERROR
             while True:
-                case = {"method": method, "side": side, "count": count, "tolerance": tolerance}
-                with Child("space", {}, threads=1) as child:
-                    found = child.ask("measure", **case, reference=path)
+                case: dict[str, Any] = {
+                    "method": method,
+                    "side": side,
+                    "count": count,
+                    "tolerance": tolerance,
+                }
+                found = in_own_process("space", "measure", **case, reference=path)
                 if found["error"] <= ERROR:
                     break
                 tolerance /= 10
@@ -146,7 +134,4 @@ def main(side: int, count: int, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["{}"]:
-        answer({"measure": measure, "reference": proven_reference})
-    else:
-        main()
+    run(main, {"measure": measure, "reference": proven_reference})

@@ -1,7 +1,6 @@
 """Tables of results, with a line about the machine."""
 
 import csv
-import os
 import platform
 import re
 from collections.abc import Sequence
@@ -10,7 +9,9 @@ from pathlib import Path
 
 import click
 
+from diffkeras.reporting.text import markdown_table
 from diffkeras.system.atomic_files import write_csv, write_text
+from diffkeras.system.environment import available_cores, processor
 
 CAPTION = "measured on"  # column of the CSV file
 FIGURE = re.compile(r"[-+\d.,e]*%?")  # or nothing
@@ -29,13 +30,6 @@ def describe_machine(
         used: the cores that were used, in words; by default the number of available cores.
         gpus: names of the GPUs that were used.
     """
-    model = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo") as info:
-            model = next(line.split(":")[1].strip() for line in info if "model name" in line)
-    except (OSError, StopIteration):
-        pass
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     versions = [f"Python {platform.python_version()}"]
     for name in packages:
         try:
@@ -43,14 +37,18 @@ def describe_machine(
         except metadata.PackageNotFoundError:
             continue
     accelerator = ", ".join(gpus) if gpus else "no GPU used"
-    return f"{model}, {used or f'{cores} cores'}, {accelerator}; {', '.join(versions)}"
+    cores = used or f"{available_cores()} cores"
+    return f"{processor()}, {cores}, {accelerator}; {', '.join(versions)}"
 
 
 def write_table(rows: list[list[str]], columns: list[str], output: Path, caption: str) -> None:
-    """Write and print a table, OUTPUT.md and OUTPUT.csv, with columns of figures to the right."""
-    figures = (all(map(FIGURE.fullmatch, cells)) for cells in zip(*rows, strict=True))
-    lines = [columns, ["---:" if right else "---" for right in figures], *rows]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    """Write and print a table, OUTPUT.md and OUTPUT.csv, with columns of figures to the right.
+
+    The first column is to the left, whatever it has.
+    """
+    cells = dict(zip(columns, zip(*rows, strict=True), strict=True))
+    texts = [name for name in columns if not all(map(FIGURE.fullmatch, cells[name]))]
+    table = markdown_table(columns, rows, texts)
     # first, because `write_rows` reads it
     write_csv(output.with_suffix(".csv"), [*columns, CAPTION], [[*row, caption] for row in rows])
     write_text(output.with_suffix(".md"), f"{caption}.\n\n{table}\n")

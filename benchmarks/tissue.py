@@ -20,15 +20,13 @@ from typing import Any
 
 import click
 import numpy as np
-import pyamg
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from benchmarks.frame import command, cpu_medians
+from benchmarks.free_system import FreeSystem, hierarchy_of, solve_by
 from benchmarks.tables import describe_machine, write_table
-from diffkeras.evaluation.methods.pyamg_solver import free_system
-from diffkeras.physics import Medium, MichaelisMenten, certify, sample_sources, solve
-from diffkeras.physics.equations.finite_volumes import finite_volumes
+from diffkeras.physics import Medium, MichaelisMenten, Problem, certify, sample_sources, solve
 
 TOLERANCE, LOOSE = 1e-6, 1e-3
 STARTS = (1e-3, 3e-6)  # relative errors
@@ -63,23 +61,21 @@ class NewtonWithPyamg:
     """Newton's method with algebraic multigrid, assembled in the obvious way."""
 
     def __init__(self, image: np.ndarray, maximum: np.ndarray, exact: np.ndarray) -> None:
-        self.free = image == 0
-        volumes = finite_volumes(image.shape, MEDIUM)
-        self.matrix, self.production = free_system(volumes, image, ~self.free)
-        self.maximum, self.exact = maximum[self.free], exact[self.free]
+        system, free = FreeSystem(Problem(image, medium=MEDIUM)), image == 0
+        self.matrix, self.inflow = system.matrix, system.right
+        self.maximum, self.exact = maximum[free], exact[free]
 
     def solve(self, reduction: float) -> tuple[int, int, float]:
         """Steps, iterations and error."""
-        field = np.zeros(self.production.size)
+        field = np.zeros(self.inflow.size)
         steps, iterations, error = 0, 0, np.inf
         while error > TOLERANCE and steps < 50:
             share = CONSTANT / (CONSTANT + field)
-            missed = self.matrix @ field + self.maximum * (1 - share) - self.production
+            missed = self.matrix @ field + self.maximum * (1 - share) - self.inflow
             jacobian = self.matrix + sp.diags_array(self.maximum / CONSTANT * share**2)
-            hierarchy = pyamg.ruge_stuben_solver(sp.csr_matrix(jacobian))
             residuals: list[float] = []
             with warnings.catch_warnings(record=True):
-                field -= hierarchy.solve(missed, tol=reduction, accel="cg", residuals=residuals)
+                field -= solve_by(hierarchy_of(jacobian), missed, reduction, residuals)
             np.maximum(field, 0.0, out=field)
             iterations += len(residuals) - 1
             error = float(abs(field - self.exact).max())
@@ -96,12 +92,12 @@ def rows_of_methods(side: int, rounds: int) -> list[list[str]]:
     moves = rng.integers(-1, 2, (2, CELLS))
     maximum = tissue(side, (places[0] + moves[0], places[1] + moves[1]), radius)
     share = (maximum > 0).mean()
-    options = {"uptake": MichaelisMenten(maximum, CONSTANT), "medium": MEDIUM}
+    options: dict[str, Any] = {"uptake": MichaelisMenten(maximum, CONSTANT), "medium": MEDIUM}
     exact = solve(image, tolerance=1e-11, **options).field
     initial = solve(image, uptake=MichaelisMenten(before, CONSTANT), medium=MEDIUM).field
     newton = NewtonWithPyamg(image, maximum, exact)
     prediction = np.where(image == 0, 0.99 * exact, image)
-    calls: dict[str, Callable[[], object]] = {
+    calls: dict[str, Callable[[], Any]] = {
         "PyAMG, exact steps": partial(newton.solve, 1e-8),
         "PyAMG, inexact steps": partial(newton.solve, 1e-2),
         "solve": partial(solve, image, tolerance=TOLERANCE, **options),

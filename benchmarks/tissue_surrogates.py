@@ -20,15 +20,16 @@ from typing import Any
 
 import click
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from benchmarks.frame import command, cpu_seconds
+from benchmarks.frame import PATH, command, cpu_seconds
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
-from diffkeras.physics import Medium, Problem, solve
+from diffkeras.evaluation.images import ImageBatch, draw_images, joined
+from diffkeras.physics import Medium, solve
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.system.tensorflow_setup import limit_threads
 from diffkeras.workflows import generate, train
 
 PROBLEM: dict[str, Any] = {
@@ -68,17 +69,11 @@ COLUMNS = [
 ]
 
 
-class Images:
-    """Source images, media and fields of a test set."""
-
-    def __init__(self, config: Config, number: int) -> None:
-        counts = config.data.sources
-        examples = []
-        for count in counts:
-            recipe = config.kind.recipe(count)
-            examples += recipe.examples("test", range(number // len(counts)))
-        self.problem = Problem.batch([example.problem for example in examples])
-        self.fields = np.stack([example.field for example in examples])
+def drawn_images(config: Config, number: int) -> ImageBatch:
+    """Images with their fields, as many of each source count."""
+    counts = config.data.sources
+    drawn = [draw_images(config, count, range(number // len(counts))) for count in counts]
+    return joined(drawn).solve(divide_by_maximum=False)
 
 
 def median_ms(call: Callable[[int], object], numbers: range) -> float:
@@ -93,7 +88,7 @@ def describe(fields: NDArray, truth: NDArray) -> list[str]:
     return [f"{100 * error.mean() / truth.mean():.2g} %", f"{error.max():.1e}"]
 
 
-def measure(surrogate: Surrogate, test: Images, timed: int) -> list[str]:
+def measure(surrogate: Surrogate, test: ImageBatch, timed: int) -> list[str]:
     """The columns of a surrogate, from its errors on."""
 
     def alone(k: int) -> NDArray:
@@ -111,7 +106,7 @@ def measure(surrogate: Surrogate, test: Images, timed: int) -> list[str]:
     return [*describe(batch(0), test.fields), *(f"{value:.3g}" for value in times)]
 
 
-def measure_solver(test: Images, timed: int) -> list[str]:
+def measure_solver(test: ImageBatch, timed: int) -> list[str]:
     def solved(k: int, tolerance: float) -> NDArray:
         return solve(test.problem.images[k], tolerance=tolerance).field
 
@@ -121,11 +116,11 @@ def measure_solver(test: Images, timed: int) -> list[str]:
     return [*describe(found, test.fields[:timed]), alone, "", *proven]
 
 
-def mean_field_error(test: Images) -> list[str]:
+def mean_field_error(test: ImageBatch) -> list[str]:
     """The columns of the exact field in the mean medium."""
 
     def mean(medium: Medium) -> Medium:
-        diffusivity = float(np.exp(np.log(medium.diffusivity).mean()))
+        diffusivity = float(np.exp(np.log(np.asarray(medium.diffusivity)).mean()))
         return replace(medium, diffusivity=diffusivity, decay=float(np.mean(medium.decay)))
 
     def field(k: int) -> NDArray:
@@ -137,12 +132,11 @@ def mean_field_error(test: Images) -> list[str]:
 
 
 @command(__doc__, "tissue_surrogates")
-@click.option("--data-dir", type=click.Path(path_type=Path), default=Path("data"))
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("saved_models/tissue"))
+@click.option("--data-dir", type=PATH, default=Path("data"))
+@click.option("--runs", type=PATH, default=Path("saved_models/tissue"))
 @click.option("--timed", default=6, help="Images that are timed one by one.")
 def main(data_dir: Path, runs: Path, timed: int, output: Path) -> None:
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    limit_threads(1)
     base = load_config("tissue").with_overrides(PROBLEM)
     generate(base, data_dir)
     surrogates: dict[str, tuple[Surrogate, str]] = {}
@@ -158,7 +152,7 @@ def main(data_dir: Path, runs: Path, timed: int, output: Path) -> None:
         surrogates[name] = load_surrogate(path), (path / "seconds").read_text()
     rows = []
     for config, number in ((base, 64), (base.with_overrides(LARGER), 16)):
-        test = Images(config, number)
+        test = drawn_images(config, number)
         side = f"{config.physics.lattice[0]}²"
         rows.append([side, "exact solver", "none", *measure_solver(test, timed)])
         rows.append([side, "mean medium", "none", *mean_field_error(test)])

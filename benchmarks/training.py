@@ -23,13 +23,11 @@ several replicas, the batch size is per replica; without GPUs, replicas share th
 """
 
 import importlib.util
-import os
 import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from typing import Any
 
 import click
 
@@ -82,7 +80,7 @@ def main(
     rows: list[list[str]] = []
     for case in cases.split(","):
         side, batch = map(int, case.split("x"))
-        settings = {"side": side, "batch": batch, "width": width, "depth": depth}
+        settings: dict[str, Any] = {"side": side, "batch": batch, "width": width, "depth": depth}
         settings |= {"threads": threads, "sources": SOURCES, "examples": examples}
         measured, about = compare(settings, rounds, seconds)
         rows += [row(settings, measured, pair) for pair in PAIRS]
@@ -131,8 +129,8 @@ def replicated(settings: dict, count: int, rounds: int, seconds: float, one: flo
     with tempfile.TemporaryDirectory() as directory:
         case = {**settings, "directory": directory, "replicas": count}
         with Child("training_keras", case, threads=settings["threads"]) as child:
-            best = None
-            for _ in range(rounds):
+            best = child.ask("measure", what="training", seconds=seconds)
+            for _ in range(rounds - 1):
                 best = fastest(best, child.ask("measure", what="training", seconds=seconds))
     rate = settings["batch"] / best["seconds"]
     cells = [f"{settings['side']}²", f"{settings['batch']}", f"training, {count} replicas"]

@@ -15,6 +15,7 @@ from diffkeras.distributed.process_group import join_process_group
 from diffkeras.nn import unpack_target
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.tensorflow_setup import limit_threads
 from diffkeras.training.batches import TrainingBatches
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.workflows import generate
@@ -25,7 +26,7 @@ WARM_UP = 3  # steps; the first ones build the graph and allocate memory
 class Clock(keras.callbacks.Callback):
     """Measures all steps except the first."""
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if batch == 0:
             self.begun, self.used = time.perf_counter(), time.process_time()
             return
@@ -108,8 +109,7 @@ class Rates:
 
 def use_devices(threads: int, replicas: int) -> None:
     """The first GPUs, or logical CPUs if there are none."""
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    limit_threads(threads)
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         tf.config.set_visible_devices(gpus[:replicas], "GPU")

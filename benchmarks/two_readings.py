@@ -11,11 +11,8 @@ the field of production divided by its maximum. The last column is the share of 
 all of them.
 """
 
-import os
 from pathlib import Path
 from typing import NamedTuple
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
 import numpy as np
@@ -103,7 +100,7 @@ def draw(measured: dict[int, Measured], path: Path) -> None:
         color = COLORS[region]
         axis.plot(counts, [m.production[place] for m in measured.values()], "-", color=color)
         axis.plot(counts, [m.fixed[place] for m in measured.values()], "--", color=color)
-        axis.plot(AUTHORS.keys(), [a[place] for a in AUTHORS.values()], "o", color=color)
+        axis.plot([*AUTHORS], [a[place] for a in AUTHORS.values()], "o", color=color)
         end = (counts[-1], measured[counts[-1]].production[place])
         axis.annotate(name, end, (8, -4), textcoords="offset points", color=color)
     for style, name in (("-", "production"), ("--", "fixed values"), ("o", "authors' plot")):

@@ -15,16 +15,16 @@ one process and on one thread, in which every method has its turn.
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
-import scipy.sparse as sp
 from scipy.ndimage import gaussian_filter
 from threadpoolctl import threadpool_limits
 
 from benchmarks.frame import command, cpu_medians
+from benchmarks.free_system import FreeSystem
 from benchmarks.tables import describe_machine, write_table
-from diffkeras.evaluation.methods.pyamg_solver import free_system
 from diffkeras.physics import (
     Certificate,
     Medium,
@@ -35,7 +35,6 @@ from diffkeras.physics import (
     solve,
 )
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.solvers.linear_steps import conjugate_gradients
 
 CELLS, REGIONS, VESSELS = 1600, 20, 20
@@ -68,14 +67,7 @@ def own_conjugate_gradients(image: np.ndarray, medium: Medium) -> np.ndarray:
 
 def pyamg_field(image: np.ndarray, medium: Medium) -> np.ndarray:
     """The field by PyAMG, its hierarchy set up for this matrix."""
-    import pyamg
-
-    free = image == 0
-    matrix, sides = free_system(finite_volumes(image.shape, medium), image, ~free)
-    hierarchy = pyamg.ruge_stuben_solver(sp.csr_matrix(matrix))
-    field = image.copy()
-    field[free] = hierarchy.solve(sides, tol=TOLERANCE, accel="cg")
-    return field
+    return FreeSystem(Problem(image, medium=medium)).solve(TOLERANCE)
 
 
 def rows_of(name: str, side: int, regions: int, rounds: int) -> list[list[str]]:
@@ -88,7 +80,7 @@ def rows_of(name: str, side: int, regions: int, rounds: int) -> list[list[str]]:
     equations = Equations(Problem(image, medium=medium))
     certify(exact, equations)
     fresh = partial(solve, image, medium=medium)
-    calls: dict[str, Callable[[], object]] = {
+    calls: dict[str, Callable[[], Any]] = {
         f"solve to {TOLERANCE:g}": partial(fresh, tolerance=TOLERANCE),
         "own conjugate gradients": partial(own_conjugate_gradients, image, medium),
         "PyAMG": partial(pyamg_field, image, medium),
@@ -100,8 +92,7 @@ def rows_of(name: str, side: int, regions: int, rounds: int) -> list[list[str]]:
         again = partial(solve, equations, tolerance=LOOSE, initial=start)
         calls[f"certify again, {kind}"] = partial(certify, start, equations)
         calls[f"solve to {LOOSE:g} again, {kind} start"] = again
-    took = cpu_medians([*calls.values()], rounds)
-    medians = dict(zip(calls, took, strict=True))
+    medians = dict(zip(calls, cpu_medians([*calls.values()], rounds), strict=True))
     first = next(iter(medians.values()))
     rows = []
     for method, call in calls.items():

@@ -8,7 +8,6 @@ writes docs/_build/pages/WIDTH/PAGE.png, and contact sheets of them beside the f
 if a page scrolls sideways, or a picture or a script is missing.
 """
 
-import runpy
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +15,12 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from benchmarks.browser import PHONE, browser_path
+
 DOCS = Path(__file__).parent
 SITE = DOCS / "_build" / "html"
 TARGET = DOCS / "_build" / "pages"
 WIDTHS = (1300, 390)
-PHONE = 500  # pixels: narrower pages are those of phones
 LEFT_OUT = ("genindex", "search", "py-modindex")
 TILE = {1300: (430, 640), 390: (260, 700)}  # of a contact sheet
 PER_SHEET = {1300: 8, 390: 14}
@@ -44,7 +44,6 @@ def pictures(site: Path, target: Path, width: int) -> Iterator[tuple[str, list[s
     """Take the picture of each page; its name, and what is wrong with it."""
     from playwright.sync_api import sync_playwright
 
-    browser_path = runpy.run_path(str(DOCS / "make_playground_picture.py"))["browser_path"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path())
         phone = width < PHONE

@@ -1,22 +1,46 @@
 import csv
+import importlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from diffkeras.physics import Sources
+from diffkeras.surrogates.shipped import SHIPPED
 from tests.helpers.tables import read_csv
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 HIDE_TORCH = """
 import importlib.util, runpy, sys
 found = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "torch" else found(name, *rest)
 runpy.run_module("benchmarks.training", run_name="__main__")
 """
+
+
+# programs, of which children of other programs have no command
+PROGRAMS = {
+    ".".join(file.relative_to(ROOT).with_suffix("").parts): file
+    for file in sorted((ROOT / "benchmarks").rglob("*.py"))
+    if '__name__ == "__main__"' in file.read_text()
+}
+CHILDREN = ("benchmarks.training_keras", "benchmarks.training_torch")
+# their options, at a size of seconds
+CHEAP = {
+    "families": "--side 32 --parameters 3 --snapshots 12 --points 2",
+    "gradients": "--side 96 --rounds 1",
+    "pipeline": "--sides 64 --seconds 0.01 --rounds 1 --examples 2",
+    "space": "--side 16 --count 1",
+    "tissue": "--side 96 --rounds 1",
+    "two_readings": "--counts 1 --examples 1",
+    "varying_proofs": "--side 64 --rounds 1",
+}
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -50,10 +74,73 @@ def test_children_answer_and_tell_why_they_failed():
     assert done.stdout.startswith("told: "), done.stderr
 
 
+def test_children_that_take_too_long_are_ended():
+    done = run(
+        "-c",
+        "from benchmarks.children import in_own_process\n"
+        "try: in_own_process('solver', 'measure', limit=0.01, method='plain CG')\n"
+        "except RuntimeError as error: print(f'told: {error}')\n",
+    )
+    assert done.stdout == "told: given up after 0.01 s\n", done.stderr
+
+
 @pytest.fixture
 def benchmarks(monkeypatch):
     """The folder of the benchmarks can be imported."""
     monkeypatch.syspath_prepend(str(ROOT))
+
+
+@pytest.mark.usefixtures("benchmarks")
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in CHILDREN])
+def test_each_program_has_a_command(name):
+    if name == "benchmarks.calibration":
+        pytest.importorskip("emcee")
+    shown = CliRunner().invoke(importlib.import_module(name).main, ["--help"])
+    assert shown.exit_code == 0, shown.output
+    assert len(shown.output.splitlines()[2].split()) > 3  # what it measures, in a sentence
+
+
+@pytest.mark.usefixtures("benchmarks")
+@pytest.mark.parametrize("name", CHEAP)
+def test_cheap_benchmarks_write_the_published_tables(name, tmp_path):
+    main = importlib.import_module(f"benchmarks.{name}").main
+    options = [*CHEAP[name].split(), "--output", str(tmp_path / name)]
+    shown = CliRunner().invoke(main, options, catch_exceptions=False)
+    assert shown.exit_code == 0, shown.output
+    published = {file.name for file in RESULTS.glob("*.csv")}
+    tables = [file for file in tmp_path.glob("*.csv") if file.name in published]
+    assert tables
+    for made in tables:
+        rows = read_csv(made)
+        assert [*rows[0]] == [*read_csv(RESULTS / made.name)[0]]
+        assert made.with_suffix(".md").read_text().count("\n| ") == 2 + len(rows)
+
+
+@pytest.mark.usefixtures("benchmarks")
+@pytest.mark.parametrize("name", sorted(file.stem for file in RESULTS.glob("*.csv")))
+def test_published_tables_are_as_they_are_written_now(name, tmp_path):
+    """A program that writes other columns needs a new measurement, or the figures moved over."""
+    from benchmarks.tables import CAPTION, write_table
+
+    rows = read_csv(RESULTS / f"{name}.csv")
+    (caption,) = {row.pop(CAPTION) for row in rows}
+    write_table([[*row.values()] for row in rows], [*rows[0]], tmp_path / name, caption)
+    for suffix in (".md", ".csv"):
+        made = tmp_path / f"{name}{suffix}"
+        assert made.read_text() == (RESULTS / made.name).read_text()
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_cards_of_surrogates_are_as_they_are_written_now(tmp_path):
+    from benchmarks.model_cards import main
+
+    shutil.copytree(SHIPPED, tmp_path, dirs_exist_ok=True)
+    cards = {path: path.read_text() for path in tmp_path.glob("*/card.md")}
+    assert cards
+    for path in cards:
+        path.unlink()
+    CliRunner().invoke(main, ["--texts", "--output", str(tmp_path)], catch_exceptions=False)
+    assert {path: path.read_text() for path in cards} == cards
 
 
 @pytest.mark.usefixtures("benchmarks")

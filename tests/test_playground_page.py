@@ -3,7 +3,6 @@
 The pictures stay in the folders of the tests; `make test-playground` says where.
 """
 
-import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,9 +15,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks import browser
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-SCRIPT = runpy.run_path(str(DOCS / "make_playground_picture.py"))
 WIDTHS = (1300, 390)
 TOP_OF_SCALE = (0xFC, 0xFD, 0xBF)  # of magma
 # The site's own settings but for what the other pages need
@@ -42,7 +42,7 @@ View = Any
 def page(tmp_path_factory):
     """The built page."""
     pytest.importorskip("playwright.sync_api")
-    if SCRIPT["browser_path"]() is None:
+    if browser.browser_path() is None:
         pytest.skip("Chromium isn't installed")
     source = tmp_path_factory.mktemp("source")
     (source / "conf.py").write_text(SETTINGS)
@@ -56,7 +56,7 @@ def page(tmp_path_factory):
 @pytest.fixture
 def opened(page):
     def open_page(width: int, **options: Any) -> AbstractContextManager[View]:
-        return SCRIPT["opened"](page, width, **options)
+        return browser.opened(page, width, **options)
 
     return open_page
 
@@ -78,7 +78,7 @@ def colours(view: View, name: str) -> set[tuple[int, ...]]:
 
 
 def settle(view: View) -> None:
-    SCRIPT["settle"](view)
+    browser.settle(view)
 
 
 def place(view: View, name: str, x: float, y: float) -> tuple[float, float]:
@@ -94,12 +94,12 @@ def place(view: View, name: str, x: float, y: float) -> tuple[float, float]:
 def test_the_page_fits_and_is_drawn_on(width, dark, opened, tmp_path):
     with opened(width, dark=dark) as view:
         boxes = [view.locator(f"[data-part={name}]").bounding_box() for name in MAPS]
-        assert len({round(box["x"]) for box in boxes}) == (1 if width < SCRIPT["PHONE"] else 2)
+        assert len({round(box["x"]) for box in boxes}) == (1 if width < browser.PHONE else 2)
         assert view.evaluate("document.documentElement.scrollWidth") <= width
         side = view.evaluate("document.querySelector('#diffkeras-playground').playground.side")
-        assert side == (64 if width < SCRIPT["PHONE"] else 128)
+        assert side == (64 if width < browser.PHONE else 128)
         before = field(view)
-        for _ in SCRIPT["draw"](view, "vessel", [[(0.1, 0.8), (0.4, 0.9)]]):
+        for _ in browser.draw(view, "vessel", [[(0.1, 0.8), (0.4, 0.9)]]):
             pass
         assert abs(field(view) - before).max() > 0.1
         errors, bounds = field(view, "error"), field(view, "nodeBound")
@@ -165,13 +165,13 @@ def test_nothing_is_left_when_all_is_cleared(opened):
 
 def test_words_where_nothing_is_proven(opened):
     with opened(1300) as view:
-        choose = SCRIPT["choose"]
+        choose = browser.choose
         choose(view, "preset", "empty")
         settle(view)
         assert field(view).max() == 0
         assert "proven to be 0" in view.inner_text("[data-part=verdict]")
         choose(view, "decay", "0")
-        for _ in SCRIPT["draw"](view, "producer", [[(0.5, 0.5)]]):
+        for _ in browser.draw(view, "producer", [[(0.5, 0.5)]]):
             pass
         settle(view)
         assert view.inner_text("[data-part=boundNumber]") == "infinite: nothing is proven"
@@ -179,7 +179,7 @@ def test_words_where_nothing_is_proven(opened):
         assert "there is no steady state" in view.inner_text("[data-part=verdict]")
         view.click("[data-part=clear]")
         choose(view, "decay", "0.001")
-        for _ in SCRIPT["draw"](view, "producer", [[(0.5, 0.5)]]):
+        for _ in browser.draw(view, "producer", [[(0.5, 0.5)]]):
             pass
         settle(view)
         assert "tissue was not trained for producers" in view.inner_text("[data-part=verdict]")

@@ -5,10 +5,13 @@ python -m benchmarks.arbiter
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 import diffkeras as dk
 from benchmarks.arbiter import readings
@@ -23,7 +26,7 @@ from benchmarks.arbiter.readings import (
     Reading,
 )
 from benchmarks.arbiter.splitting import biodynamo, physicell
-from benchmarks.frame import command
+from benchmarks.frame import PATH, PICTURES, command
 from benchmarks.phone_figures import write_pictures
 from benchmarks.tables import write_table
 
@@ -95,20 +98,17 @@ def tool_row(published: Published, steady: Steady) -> list[str]:
 def draw(steady: Mapping[Reading, dk.Solution | None]) -> Figure:
     """Readings as lines and programs as points, for each test; and the fields of two readings."""
     figure = Figure(figsize=(10, 7.4), layout="constrained")
-    above, below = figure.add_gridspec(2, 1, height_ratios=(3, 2.2))
-    for place, test in zip(above.subgridspec(1, 2), (ONE_SINK, MANY_SINKS), strict=True):
-        axis = figure.add_subplot(place)
+    grid = figure.add_gridspec(2, 1, height_ratios=(3, 2.2))
+    above, below = grid[0].subgridspec(1, 2), grid[1].subgridspec(1, 3)
+    for place, test in enumerate((ONE_SINK, MANY_SINKS)):
+        axis = figure.add_subplot(above[place])
         draw_test(axis, [(r, s) for r, s in steady.items() if r.test is test])
     fields = {
-        "steady, 20 µM/min, stopping at 0": steady[
-            readings.reading_of(MANY_SINKS, "zero-order-stopping")
-        ].field,
-        "steady, in proportion, cells 23 µm apart": steady[
-            readings.reading_of(MANY_SINKS, "first-order-apart")
-        ].field,
+        "steady, 20 µM/min, stopping at 0": _field(steady, "zero-order-stopping"),
+        "steady, in proportion, cells 23 µm apart": _field(steady, "first-order-apart"),
         "the same by PhysiCell's time step": physicell(readings.APART, readings.WEIGHTED),
     }
-    axes = below.subgridspec(1, 3).subplots(sharey=True)
+    axes: Any = below.subplots(sharey=True)
     for axis, (title, field) in zip(axes, fields.items(), strict=True):
         picture = axis.imshow(
             field[6], vmin=0, vmax=10, extent=(-120, 120, -120, 120), origin="lower"
@@ -119,10 +119,17 @@ def draw(steady: Mapping[Reading, dk.Solution | None]) -> Figure:
     return figure
 
 
+def _field(steady: Mapping[Reading, dk.Solution | None], key: str) -> NDArray[np.floating]:
+    """The steady field of a reading of many sinks that has one."""
+    solution = steady[readings.reading_of(MANY_SINKS, key)]
+    assert solution is not None
+    return solution.field
+
+
 def draw_test(axis: Axes, steady: list[tuple[Reading, dk.Solution | None]]) -> None:
     """The values of one test."""
     test = steady[0][0].test
-    names = []
+    names: list[str] = []
     for reading, solution in steady:
         if solution is not None:
             value, row = reading.value(solution)[0], len(names)
@@ -137,11 +144,17 @@ def draw_test(axis: Axes, steady: list[tuple[Reading, dk.Solution | None]]) -> N
     styles = zip(("BioDynaMo", "Chaste", "PhysiCell", "TiSim"), "osD^", strict=True)
     for place, (tool, marker) in enumerate(styles):
         for number in [n for n in PUBLISHED if n.test is test and n.tool.startswith(tool)]:
-            fits = number.reading in names
-            row = names.index(number.reading) if fits else len(names) + 0.5
+            height = names.index(number.reading) if number.reading in names else len(names) + 0.5
             label = tool if tool not in axis.get_legend_handles_labels()[1] else None
-            style = {"marker": marker, "color": f"C{place}", "alpha": 0.8, "linestyle": ""}
-            axis.plot(number.value, row, label=label, **style)
+            axis.plot(
+                number.value,
+                height,
+                marker=marker,
+                color=f"C{place}",
+                alpha=0.8,
+                linestyle="",
+                label=label,
+            )
     axis.axhline(len(names) - 0.25, color="0.8")
     axis.text(
         0.02, len(names) + 0.6, "no reading", transform=axis.get_yaxis_transform(), va="center"
@@ -157,8 +170,8 @@ def draw_test(axis: Axes, steady: list[tuple[Reading, dk.Solution | None]]) -> N
 @command(__doc__, "arbiter", "the tables, without _readings.md and _programs.md")
 @click.option(
     "--picture",
-    type=click.Path(path_type=Path),
-    default=Path("docs/images/arbiter.png"),
+    type=PATH,
+    default=PICTURES / "arbiter.png",
     help="Path of the picture.",
 )
 def main(output: Path, picture: Path) -> None:

@@ -18,8 +18,8 @@ import diffkeras as dk
 
 SIDES = {"xmin": "left", "xmax": "right", "ymin": "top", "ymax": "bottom"}
 SIDES |= {"zmin": "front", "zmax": "back"}
-NEEDED = ("position", "total_volume", "uptake_rates", "secretion_rates", "saturation_densities")
-NEEDED += ("net_export_rates",)
+RATES = ("uptake_rates", "secretion_rates", "saturation_densities", "net_export_rates")
+NEEDED = ("position", "total_volume", *RATES)
 
 
 class FileError(Exception):
@@ -178,7 +178,7 @@ def _field_of_table(path: Path, name: str | None) -> OtherField:
             raise FileError(f"{path}: the column {time!r}: {error}") from None
         table = table[table[time] == last]
     skipped = {*places, "time", "timestep", "vol", "volume"}
-    names = [c for c in table if c not in skipped and not str(c).startswith("Unnamed")]
+    names = [c for c in map(str, table) if c not in skipped and not c.startswith("Unnamed")]
     column = names[_choice(path, "column", names, name)]
     try:
         numbers = table[[*places, column]].to_numpy(np.float64)
@@ -211,7 +211,8 @@ def _lattice(
     field[indices[::-1]] = values
     if np.isnan(field).any():
         raise FileError(f"{path}: lists a voxel twice, and leaves another one out")
-    return field, float(steps[0]), tuple(float(axis[0]) for axis in axes[::-1])
+    x, y, z = (float(axis[0]) for axis in axes)
+    return field, float(steps[0]), (z, y, x)
 
 
 def _cells(
@@ -220,7 +221,8 @@ def _cells(
     """Production and rate constant of uptake of each voxel."""
     data = snapshot.find("cellular_information//simplified_data")
     labels = {} if data is None else {one.text: one for one in data.findall("labels/label")}
-    if missing := [label for label in NEEDED if label not in labels]:
+    missing = [label for label in NEEDED if label not in labels]
+    if data is None or missing:
         raise FileError(
             f"{path}: lists no {missing[0]!r} of cells, as versions of PhysiCell before 1.9 do; "
             "certify it with --test and --reading"
@@ -236,7 +238,7 @@ def _cells(
                 f"{path}: {name!r} begins in row {first:g}, and {file} has {len(table)} rows"
             )
         rows[name] = int(first)
-    rates = (table[rows[label] + substance] for label in NEEDED[2:])
+    rates = (table[rows[label] + substance] for label in RATES)
     uptake, secretion, target, export = rates
     places = table[rows["position"] : rows["position"] + 3][::-1].T
     if not np.isfinite(places).all():

@@ -9,8 +9,6 @@ are in `benchmarks.verdicts`; the rule of a verdict in words is the docstring of
 study without results is left out.
 """
 
-import argparse
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,12 +17,15 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
+import click
+
 from benchmarks import verdicts as rules_of
+from benchmarks.frame import PATH, RESULTS, command
 from benchmarks.verdicts import OPEN, Verdict
 from benchmarks.verdicts.comparisons import joint_against_single, weighted_losses
-from diffkeras.config import load_config
-from diffkeras.errors import DiffkerasError, RunError
-from diffkeras.reporting.text import value_text
+from diffkeras.config import Config, load_config
+from diffkeras.errors import RunError
+from diffkeras.reporting.text import markdown_table, value_text
 from diffkeras.studies.study_data import (
     ALL,
     MARK,
@@ -41,7 +42,7 @@ from diffkeras.studies.study_file import load_study
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.system.atomic_files import write_text
 
-ROOT = Path(__file__).parents[2]
+DOCS = Path(__file__).parents[2] / "docs" / "results"
 SIDE, DISCS = "512", "20"  # of the paper's largest images, where times are compared
 
 
@@ -249,7 +250,7 @@ def joint(studies: Path) -> Iterator[list[str]]:
 
 def recipe(studies: Path) -> Iterator[list[str]]:
     """A row for each setting of the recipe: that of the authors, then that of each base."""
-    bases = {}
+    bases: dict[str, Config] = {}
     for path in sorted(studies.glob(f"*/{MARK}")):
         base = load_study(f"studies/{path.parent.name}").base
         bases.setdefault(base.name, base)
@@ -277,10 +278,8 @@ def rules() -> Iterator[list[str]]:
     yield [HARD, _in_one_line(rules_of.hard_examples_help)]
 
 
-def main(docs: Path, benchmarks: Path) -> None:
-    """Write the tables."""
-    studies = docs / "results" / "studies"
-    directory = docs / "results" / "findings"
+def write_tables(studies: Path, benchmarks: Path, directory: Path) -> None:
+    """Write the tables into a directory."""
     of_bases = list(recipe(studies)) or [["setting"]]
     judged = list(verdicts(studies, benchmarks))
     loss = ("study", "loss", "reference", "region", "error / error without the weight", "p (Holm)")
@@ -294,13 +293,8 @@ def main(docs: Path, benchmarks: Path) -> None:
         ("recipe", of_bases[0], of_bases[1:]),
         ("identities", ("study", "runs of the present configuration"), identities(studies)),
     ):
-        write_text(directory / f"{name}.md", _table(head, rows))
-
-
-def _table(head: Iterable[str], rows: Iterable[list[str]]) -> str:
-    head = list(head)
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(x.replace('|', '/') for x in line)} |\n" for line in lines)
+        table = markdown_table(head, list(rows), texts=head)
+        write_text(directory / f"{name}.md", f"{table}\n")
 
 
 def _in_one_line(rule: Callable[..., Verdict]) -> str:
@@ -308,11 +302,14 @@ def _in_one_line(rule: Callable[..., Verdict]) -> str:
     return " ".join(summary.split())
 
 
+@command(__doc__, DOCS / "findings", "the directory of the tables")
+@click.option("--studies", type=PATH, default=DOCS / "studies", help="Directory of the rows.")
+@click.option(
+    "--benchmarks", type=PATH, default=RESULTS, help="Directory of the benchmarks' tables."
+)
+def main(studies: Path, benchmarks: Path, output: Path) -> None:
+    write_tables(studies, benchmarks, output)
+
+
 if __name__ == "__main__":
-    argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
-    try:
-        main(ROOT / "docs", ROOT / "benchmarks" / "results")
-    except DiffkerasError as error:
-        sys.exit(f"error: {error}")
+    main()

@@ -16,6 +16,7 @@ from benchmarks.verdicts.verdict import (
     decide,
     error_ratio,
 )
+from diffkeras.config import parse_counts
 from diffkeras.studies.analyses import variance_components
 from diffkeras.studies.analyses.loss_comparisons import unweighted
 from diffkeras.studies.analysis import grouped
@@ -168,18 +169,13 @@ def _best(rows: pd.DataFrame) -> list[str]:
 
 def joint_against_single(data: StudyData) -> dict[int, Ratio]:
     """Number of sources → the error of the surrogate of all numbers / that of this number alone."""
-    joint = max(data.runs[TRAINED_SOURCES].unique(), key=lambda text: len(_span(text)))
+    joint = max(data.runs[TRAINED_SOURCES].unique(), key=lambda text: len(parse_counts(text)))
     ratios = {}
     for count, rows in _by_count(data):
         own = rows[rows[TRAINED_SOURCES] == str(count)]
         if len(own):
             ratios[count] = error_ratio(rows[rows[TRAINED_SOURCES] == joint], own)
     return ratios
-
-
-def _span(text: str) -> range:
-    first, _, last = text.partition("-")
-    return range(int(first), int(last or first) + 1) if "," not in text else range(0)
 
 
 def subsets_differ(data: StudyData) -> Verdict:

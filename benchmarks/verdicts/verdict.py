@@ -100,10 +100,6 @@ class Ratio:
     def __str__(self) -> str:
         return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
 
-    def __rtruediv__(self, one: int) -> "Ratio":
-        """The ratio the other way round: `1 / ratio`."""
-        return Ratio(one / self.value, one / self.high, one / self.low, self.p)
-
 
 def error_ratio(first: pd.DataFrame, second: pd.DataFrame, *, error: str = "mae") -> Ratio:
     """The ratio of an error of two settings, paired by seed.
@@ -129,7 +125,7 @@ def error_ratio(first: pd.DataFrame, second: pd.DataFrame, *, error: str = "mae"
     if len(pairs) < 2:
         raise TooFewRunsError(f"a ratio of two errors needs two common seeds, not {len(pairs)}")
     if crossed:
-        return _of_crossed(np.log(pairs.iloc[:, 0] / pairs.iloc[:, 1]))
+        return _of_crossed((pairs.iloc[:, 0] / pairs.iloc[:, 1]).map(np.log))
     found = seed_ratio(*pairs.to_numpy(float).T)
     return Ratio(*(float(found[name]) for name in ("ratio", "t_low", "t_high", "t_p")))
 

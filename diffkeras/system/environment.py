@@ -39,13 +39,20 @@ def source_commit() -> str | None:
 
 def machine() -> str:
     """Processor and operating system, in words."""
-    processor = platform.processor() or platform.machine()
+    cores = f", {len(names)} cores" if (names := _model_names()) else ""
+    return f"{processor()}{cores}, {platform.system()} {platform.machine()}"
+
+
+def processor() -> str:
+    """Model of the processor, in words."""
+    return next(iter(_model_names()), platform.processor() or platform.machine())
+
+
+def _model_names() -> list[str]:
+    """The model of each core, where the system tells it."""
     cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
-        if names:
-            processor = f"{names[0].partition(':')[2].strip()}, {len(names)} cores"
-    return f"{processor}, {platform.system()} {platform.machine()}"
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else ()
+    return [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
 
 
 def available_cores() -> int:

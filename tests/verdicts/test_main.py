@@ -1,26 +1,25 @@
 """The script that writes the verdicts on the paper's claims from the rows of studies."""
 
 import re
-import runpy
 import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from benchmarks.verdicts import HOLDS, NOT, OPEN, Verdict
+from benchmarks.verdicts import __main__ as script
 from diffkeras.errors import RunError
 
 DOCS = Path(__file__).parents[2] / "docs"
 RESULTS = DOCS.parent / "benchmarks" / "results"
-FILE = Path("benchmarks/verdicts/__main__.py")
-SCRIPT = runpy.run_path(str(DOCS.parent / FILE))
 TABLES = ("verdicts", "rules", "weights", "joint", "recipe", "identities")
 
 
 def test_what_no_study_has_is_left_out(tmp_path):
-    SCRIPT["main"](tmp_path, tmp_path)
-    found = tmp_path / "results" / "findings"
+    found = tmp_path / "findings"
+    script.write_tables(tmp_path, tmp_path, found)
     rows = (found / "verdicts.md").read_text().splitlines()
     assert len(rows) == 2 + 3
     assert all("| **not decided** |  | not run yet |" in row for row in rows[2:])
@@ -37,16 +36,16 @@ def test_verdicts_are_of_the_rows_of_runs(tmp_path):
     for name in ("source_counts_reduced", "worst_cases_reduced"):
         kept = shutil.ignore_patterns("tables")
         shutil.copytree(DOCS / "results/studies" / name, tmp_path / "studies" / name, ignore=kept)
-    rows = list(SCRIPT["verdicts"](tmp_path / "studies", RESULTS))
+    rows = list(script.verdicts(tmp_path / "studies", RESULTS))
     found = {(row[0].split(".")[0], row[1]): row[2] for row in rows}
     assert found["6", "fixed values, equal steps"] == f"**{HOLDS}**"
     assert found["8", "fixed values, equal steps"] == f"**{OPEN}**"
     assert found["9", "production"] == f"**{OPEN}**"
     assert found["10", "production, 512², CPU"] == f"**{NOT}**"
-    summary = {row[0]: row[1:] for row in SCRIPT["summary"](rows)}
+    summary = {row[0]: row[1:] for row in script.summary(rows)}
     assert summary["[8. Edge cases exist](#finding-8)"][0].startswith(f"**{OPEN}**: ")
     assert len(summary) == len({row[0] for row in rows})
-    joint = list(SCRIPT["joint"](tmp_path / "studies"))
+    joint = list(script.joint(tmp_path / "studies"))
     assert [row[1] for row in joint] == ["1", "2", "3", "4", "5"]
     # recomputed by hand from the means of the three seeds: 1.027 on two sources
     assert joint[1][2].startswith("1.03 [")
@@ -61,7 +60,7 @@ def test_verdicts_are_of_the_rows_of_runs(tmp_path):
     ],
 )
 def test_each_size_left_out_is_named_if_it_matters(left_out, words):
-    assert SCRIPT["_row"]("1", "a study", Verdict(OPEN, "numbers", left_out))[3] == words
+    assert script._row("1", "a study", Verdict(OPEN, "numbers", left_out))[3] == words
 
 
 @pytest.mark.parametrize(
@@ -69,14 +68,14 @@ def test_each_size_left_out_is_named_if_it_matters(left_out, words):
     [("study.json", "{", "["), ("runs.csv", "mae_r1", "mae_r"), ("searches.csv", "discs", "disc")],
 )
 def test_damaged_files_are_named(tmp_path, name, old, new):
-    study = "results/studies/worst_cases_reduced"
-    shutil.copytree(DOCS / study, tmp_path / study)
-    file = tmp_path / study / name
+    study = tmp_path / "worst_cases_reduced"
+    shutil.copytree(DOCS / "results/studies" / study.name, study)
+    file = study / name
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new, 1))
     with pytest.raises(RunError, match=rf"{re.escape(str(file))}.*damaged"):
-        SCRIPT["main"](tmp_path, tmp_path)
+        script.write_tables(tmp_path, tmp_path, tmp_path / "findings")
 
 
 @pytest.mark.parametrize(
@@ -98,16 +97,18 @@ def test_damaged_rows_of_joint_surrogates_are_named(tmp_path, column, value, mes
         rows = rows.assign(**{column: value})
     rows.to_csv(file, index=False)
     with pytest.raises(RunError, match=message):
-        list(SCRIPT["joint"](tmp_path / "results" / "studies"))
+        list(script.joint(tmp_path / "results" / "studies"))
 
 
-def test_the_script_ends_with_one_line(tmp_path, monkeypatch):
-    monkeypatch.setattr("sys.argv", [FILE])
-    script = tmp_path / FILE
-    study = tmp_path / "docs" / "results" / "studies" / "size_and_loss_reduced"
-    study.mkdir(parents=True)
-    script.parent.mkdir(parents=True)
-    script.write_bytes((DOCS.parent / FILE).read_bytes())
+def test_the_command_writes_tables_or_ends_with_one_line(tmp_path):
+    options = ["--studies", str(tmp_path), "--benchmarks", str(tmp_path)]
+    options += ["--output", str(tmp_path / "findings")]
+    assert CliRunner().invoke(script.main, options).exit_code == 0
+    assert (tmp_path / "findings" / "summary.md").is_file()
+    study = tmp_path / "size_and_loss_reduced"
+    study.mkdir()
     (study / "study.json").write_text("{")
-    with pytest.raises(SystemExit, match=r"^error: .*study\.json is missing or damaged: "):
-        runpy.run_path(str(script), run_name="__main__")
+    result = CliRunner().invoke(script.main, options)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert re.match(r"Error: .*study\.json is missing or damaged: ", line)
