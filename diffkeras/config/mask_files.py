@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationInfo
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.families.drawn.masks import is_text_of_mask, text_of_mask
+from diffkeras.physics.sampling.families.masks import is_text_of_mask, text_of_mask
 from diffkeras.system.image_files import ARRAYS, PICTURES, read_numbers
 from diffkeras.system.messages import short
 

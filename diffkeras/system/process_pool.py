@@ -24,6 +24,7 @@ from multiprocessing.util import Finalize
 from typing import Any, TypeVar
 
 import threadpoolctl
+from tqdm import tqdm
 
 from diffkeras.errors import DiffkerasError
 from diffkeras.system.blas_threads import blas_threads
@@ -205,6 +206,8 @@ def _become_trainer(
 
 
 def _prepare_worker(parent: Connection, module: str | None, threads: int) -> None:
+    # tqdm's own lock is a semaphore, which would be called leaked when this process ends at once
+    tqdm.set_lock(threading.RLock())
     threading.Thread(target=_obey_parent, args=(parent,), daemon=True).start()
     os.environ.update(dict.fromkeys(THREADS, str(threads)))
     if module is not None:

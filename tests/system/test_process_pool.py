@@ -69,6 +69,21 @@ def test_closing_ends_busy_workers(tmp_path):
     assert not any(_is_alive(worker) for worker in workers)
 
 
+COUNT = """
+from diffkeras.system.process_pool import ProcessPool
+from tests.helpers.worker_tools import count_on_bar, wait_long
+with ProcessPool(1) as pool:
+    print(*pool.imap(count_on_bar, [5]))
+    pool.submit(wait_long, "never")
+"""
+
+
+def test_a_worker_that_is_ended_is_not_said_to_leak():
+    done = subprocess.run([sys.executable, "-c", COUNT], capture_output=True, text=True)
+    assert done.stdout == "5\n"
+    assert "leaked" not in done.stderr
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_tasks_count_their_progress(workers):
     counts: list[int] = []

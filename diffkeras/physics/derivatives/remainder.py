@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.arguments import FASTEST, SLOWEST, largest
-from diffkeras.physics.derivatives.linear_solve import EXTENDED
+from diffkeras.physics.derivatives.linearised_equations import EXTENDED
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, STENCIL
 from diffkeras.physics.problem.problem import Problem
