@@ -51,8 +51,9 @@ def measure(name: str) -> list[list[str]]:
     import diffkeras as dk
     from diffkeras.surrogates.build import build_model
     from diffkeras.surrogates.exports import FORMATS
+    from diffkeras.surrogates.exports.trial import Trial
     from diffkeras.surrogates.surrogate import Surrogate
-    from diffkeras.workflows.export_run import Trial, size_of
+    from diffkeras.workflows.export_run import size_of
 
     config = dk.load_config(name)
     model = build_model(config)
@@ -62,7 +63,7 @@ def measure(name: str) -> list[list[str]]:
     for format in FORMATS.values():
         with (
             tempfile.TemporaryDirectory() as place,
-            format.replacing(surrogate, Path(place) / format.file_name, surrogate.lattice) as path,
+            format.writing(surrogate, Path(place) / format.file_name, surrogate.lattice) as path,
         ):
             run = format.load(path)
             difference, size = trial.difference(run), size_of(path)

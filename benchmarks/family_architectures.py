@@ -20,7 +20,7 @@ import tensorflow as tf
 from benchmarks.frame import PATH, command, cpu_medians
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
-from diffkeras.physics.families.drawn.recipe import FamilyRecipe
+from diffkeras.physics.sampling.families.recipe import FamilyRecipe
 from diffkeras.surrogates.inputs import inputs_of_problem
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate

@@ -28,7 +28,7 @@ from ruamel.yaml import YAML
 from benchmarks.frame import PATH, command
 from benchmarks.leaderboard_networks import NETWORKS, Network, inputs_of, networks_of, train
 from benchmarks.tables import describe_machine, write_table
-from diffkeras.config import Config, read_yaml
+from diffkeras.config import Config
 from diffkeras.errors import PhysicsError
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
 from diffkeras.evaluation.benchmark_data.leaderboard import MANIFEST
@@ -41,6 +41,7 @@ from diffkeras.evaluation.methods.classical import classical_methods
 from diffkeras.evaluation.methods.table import EXACT, TOLERANCES, Method, network_fields, predicted
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import replacing, write_text
+from diffkeras.system.yaml_io import read_yaml
 from diffkeras.workflows import load_benchmark, make_leaderboard
 
 TIMED_BATCH, ROUNDS = 64, 5
@@ -222,7 +223,7 @@ class Board:
             yield (
                 f"{best.folder}_to_{tolerance:g}",
                 {**own, "model": name},
-                [Method(name, predicted(one, tolerance), together=True) for one in surrogates],
+                [Method(name, predicted(one, tolerance), takes_batches=True) for one in surrogates],
             )
 
     def submit_method(self, folder: str, manifest: dict[str, Any], methods: list[Method]) -> None:
@@ -260,7 +261,7 @@ class Board:
         methods = {folder: methods[0] for folder, _, methods in self.methods()}
         for network in networks_of(self.benchmark):
             fields = network_fields(self.surrogate(network, 0))
-            methods[network.folder] = Method(network.folder, fields, together=True)
+            methods[network.folder] = Method(network.folder, fields, takes_batches=True)
         images = joined(self.images("test"))
         images = images.part(np.random.default_rng(0).permutation(len(images)))
         named = list({method.name: method for method in methods.values()}.values())

@@ -27,7 +27,7 @@ _OF_PHYSICS = (
     "solve",
     "with_parts",
 )
-_HOMES = {
+_MODULES = {
     **dict.fromkeys(_OF_PHYSICS, "diffkeras.physics"),
     "Prediction": "diffkeras.surrogates.prediction",
     "load_benchmark": "diffkeras.workflows",
@@ -37,9 +37,9 @@ _HOMES = {
 _SUBPACKAGES = ("data", "nn", "physics", "tensorflow", "tf_solver", "workflows")
 _OTHER_FRAMEWORKS = ("jax", "torch")  # that diffkeras doesn't install
 
-__all__ = ["DiffkerasError", "__version__", *_HOMES, *_SUBPACKAGES]
+__all__ = ["DiffkerasError", "__version__", *_MODULES, *_SUBPACKAGES]
 
-__getattr__, _ = lazy_names(__name__, _HOMES, _SUBPACKAGES + _OTHER_FRAMEWORKS)
+__getattr__, _ = lazy_names(__name__, _MODULES, _SUBPACKAGES + _OTHER_FRAMEWORKS)
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,8 @@
 """The exceptions that diffkeras raises on purpose.
 
 Each message names the bad value and says what to do. The command line prints it in one line and
-exits with status 1. From Python, `DiffkerasError` catches all of them.
+exits with status 1. From Python, `DiffkerasError` catches all of them. Where a function does the
+work of a command, messages name that command's options, and `--run-dir` is the argument `run_dir`.
 """
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkeras.physics.derivatives.field_function import FieldFunction
+from diffkeras.physics.field_function import FieldFunction
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.system.packages import needs_packages
 

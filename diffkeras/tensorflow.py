@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.derivatives.field_function import NO_SECOND, FieldFunction
+from diffkeras.physics.field_function import NO_SECOND, FieldFunction
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.system.packages import needs_packages
 

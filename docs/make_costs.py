@@ -9,9 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from diffkeras.data.writing.generation import format_bytes
 from diffkeras.errors import DiffkerasError
-from diffkeras.reporting.text import markdown_table
+from diffkeras.reporting.text import format_bytes, markdown_table
 from diffkeras.studies.cost import Cost, CostCounter
 from diffkeras.studies.plan import plan
 from diffkeras.studies.study_file import load_study, shipped_studies

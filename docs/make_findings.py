@@ -23,14 +23,14 @@ from matplotlib.figure import Figure
 
 from benchmarks.phone_figures import write_pictures
 from diffkeras.errors import DiffkerasError, RunError
-from diffkeras.reporting.html import Cell, Table
 from diffkeras.reporting.style import PRINT_STYLE, print_style
+from diffkeras.reporting.tables import Cell, Table
 from diffkeras.reporting.text import duration
 from diffkeras.studies.analyses import ANALYSES
 from diffkeras.studies.report import readable_table, summaries
 from diffkeras.studies.study_data import (
     EXAMPLES,
-    MARK,
+    STUDY_FILE,
     NoImagesError,
     TooFewRunsError,
     names_damaged,
@@ -43,7 +43,7 @@ from diffkeras.studies.study_data import (
 from diffkeras.system.atomic_files import replacing_files, write_bytes, write_json, write_text
 
 DOCS = Path(__file__).parent
-COMMITTED = (MARK, "runs.csv", "baselines.csv", "searches.csv", EXAMPLES, "tables/*.csv")
+COMMITTED = (STUDY_FILE, "runs.csv", "baselines.csv", "searches.csv", EXAMPLES, "tables/*.csv")
 KEPT = (
     "Made when the study was run: it needs the errors of single images, which are not committed. "
     "Its intervals are of a bootstrap over seeds and images; diffkeras now computes them by the "
@@ -76,14 +76,14 @@ def main(docs: Path, source: Path | None) -> list[str]:
 
 def finished(directory: Path) -> Iterator[Path]:
     """The directories of studies with results."""
-    for mark in sorted(directory.glob(f"*/{MARK}")):
+    for mark in sorted(directory.glob(f"*/{STUDY_FILE}")):
         if "tables" in read_description(mark.parent):
             yield mark.parent
 
 
 def copy(source: Path, target: Path) -> None:
     """Replace the committed files of a study."""
-    with replacing_files(target, COMMITTED, last=MARK) as partial:
+    with replacing_files(target, COMMITTED, last=STUDY_FILE) as partial:
         for pattern in COMMITTED:
             for file in source.glob(pattern):
                 write_bytes(partial / file.relative_to(source), file.read_bytes())
@@ -93,7 +93,7 @@ def remake(directory: Path) -> None:
     """Make the tables of a study again from its rows, those that need nothing else."""
     description = read_description(directory)
     names = description["tables"]
-    with names_damaged([directory / MARK]):
+    with names_damaged([directory / STUDY_FILE]):
         data = read_study(directory)
         analyses = [each for each in ANALYSES if each.name in names and each.applies(data)]
     kept = []
@@ -107,14 +107,14 @@ def remake(directory: Path) -> None:
             raise RunError(f"{directory / 'runs.csv'} is damaged: {error}") from None
         else:
             file, types = directory / "tables" / f"{analysis.name}.csv", types_of(table)
-            with names_damaged([directory / MARK]):
+            with names_damaged([directory / STUDY_FILE]):
                 same = _equal(file, names[analysis.name], table)
             if not same:
                 names[analysis.name] = types
                 write_table(file, table)
     if kept:
         description["kept_tables"] = kept
-    write_json(directory / MARK, description)
+    write_json(directory / STUDY_FILE, description)
 
 
 def _equal(file: Path, types: dict[str, str], table: pd.DataFrame) -> bool:
@@ -137,10 +137,10 @@ def content(studies: Path, shown: str) -> Figure | str | None:
     *_, study, file = Path(shown).parts
     name, kind = file.rsplit(".", 1)
     directory = studies / study
-    if not (directory / MARK).is_file():
+    if not (directory / STUDY_FILE).is_file():
         return None
     description = read_description(directory)
-    with names_damaged([directory / MARK]):
+    with names_damaged([directory / STUDY_FILE]):
         about = about_in_words(description)
         if name == "about":
             return about_in_words(description, budget=True)
@@ -151,7 +151,7 @@ def content(studies: Path, shown: str) -> Figure | str | None:
     if types is None or analysis is None:
         return None
     file = directory / "tables" / f"{name}.csv"
-    with names_damaged([file, directory / MARK]):
+    with names_damaged([file, directory / STUDY_FILE]):
         table, data = read_table(file, types), read_study(directory)
         if kind == "md":
             parts = [("", readable_table(table))] if name != "errors" else summaries(table, data)
@@ -178,7 +178,7 @@ def about_in_words(description: dict[str, Any], *, budget: bool = False) -> str:
 def row_of_study(directory: Path) -> list[str]:
     """Name, runs, budget, training time, machine and date."""
     about = read_description(directory)
-    with names_damaged([directory / MARK]):
+    with names_damaged([directory / STUDY_FILE]):
         return [
             f"`{directory.name}`",
             str(about["runs"]["finished"]),

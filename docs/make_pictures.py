@@ -36,7 +36,7 @@ from diffkeras.evaluation.report.figures import (
 )
 from diffkeras.physics import ExampleRecipe, production_of
 from diffkeras.reporting import data_figures, figures
-from diffkeras.reporting.style import new_figure
+from diffkeras.reporting.style import NO_VALUE, new_figure
 from diffkeras.surrogates.run_directory import Run
 
 DOCS = Path(__file__).parent
@@ -248,7 +248,7 @@ def bounds_figure(truth: NDArray, prediction: NDArray, certificate: dk.Certifica
         picture = axis.imshow(drawn, norm="log", interpolation="nearest", **limits)
         last_row, last_column = (side - 1 for side in truth.shape)
         axis.set(xlabel="column", ylabel="row", xticks=[0, last_column], yticks=[0, last_row])
-        axis.set(title=f"{name}: bound", facecolor="#f2f2f2")
+        axis.set(title=f"{name}: bound", facecolor=NO_VALUE)
         scatter.scatter(error[bound > 0], bound[bound > 0], sizes.pop(0), label=name)
     figure.colorbar(picture, ax=maps, fraction=0.03, pad=0.03, extend="min")
     scatter.axline((1, 1), slope=1, color="0.4", linewidth=1, zorder=0)

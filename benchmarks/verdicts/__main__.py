@@ -28,8 +28,8 @@ from diffkeras.errors import RunError
 from diffkeras.reporting.text import markdown_table, value_text
 from diffkeras.studies.study_data import (
     ALL,
-    MARK,
     SEED,
+    STUDY_FILE,
     VARIANT,
     StudyData,
     TooFewRunsError,
@@ -184,7 +184,7 @@ def _judged(claim: Claim, studies: Path) -> Iterator[list[str]]:
 def _names_rows(study: Path) -> Iterator[None]:
     """Turn errors about the rows of a study into a RunError that names it."""
     try:
-        with names_damaged([study / file for file in (MARK, "runs.csv", "searches.csv")]):
+        with names_damaged([study / file for file in (STUDY_FILE, "runs.csv", "searches.csv")]):
             yield
     except TooFewRunsError as error:
         raise RunError(f"{study} has too few runs: {error}") from None
@@ -205,7 +205,7 @@ def _row(words: str, label: str, verdict: Verdict) -> list[str]:
 def read(studies: Path, name: str) -> StudyData | None:
     """The rows of a study; None if it has no results."""
     directory = studies / name
-    return read_study(directory) if (directory / MARK).is_file() else None
+    return read_study(directory) if (directory / STUDY_FILE).is_file() else None
 
 
 def times(benchmarks: Path) -> Iterator[tuple[str, tuple[float, dict[str, float]]]]:
@@ -251,7 +251,7 @@ def joint(studies: Path) -> Iterator[list[str]]:
 def recipe(studies: Path) -> Iterator[list[str]]:
     """A row for each setting of the recipe: that of the authors, then that of each base."""
     bases: dict[str, Config] = {}
-    for path in sorted(studies.glob(f"*/{MARK}")):
+    for path in sorted(studies.glob(f"*/{STUDY_FILE}")):
         base = load_study(f"studies/{path.parent.name}").base
         bases.setdefault(base.name, base)
     shown = {"paper_production": load_config("paper_production"), **bases}
@@ -263,7 +263,7 @@ def recipe(studies: Path) -> Iterator[list[str]]:
 
 def identities(studies: Path) -> Iterator[list[str]]:
     """A row for each study: how many of its runs are those of the present configuration."""
-    for path in sorted(studies.glob(f"*/{MARK}")):
+    for path in sorted(studies.glob(f"*/{STUDY_FILE}")):
         name = path.parent.name
         runs = set(read_study(path.parent).runs["run"])
         now = {run_identity(config) for _, config in load_study(f"studies/{name}").combinations}

@@ -7,20 +7,22 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from diffkeras.errors import DiffkerasError
+from diffkeras.system.messages import cut
 from diffkeras.system.packages import missing_package
 
 UNEXPECTED = 70  # exit status of an error that diffkeras didn't foresee, EX_SOFTWARE of BSD
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
 DEBUG = "diffkeras.debug"
-# messages are cut to so many characters, and names in them
-LONGEST_LINE, LONGEST = 1500, 200
+LONGEST_LINE = 1500  # characters of a message
+_cut = partial(cut, longest=200)  # names in messages
 
 
 class StatusHandler(logging.Handler):
@@ -110,7 +112,7 @@ class DiffkerasCommand(click.Command):
                 str(value).encode()
             except UnicodeEncodeError:
                 raise click.BadParameter(
-                    f"{_cut(str(value))} holds bytes that are no UTF-8 text; choose another name",
+                    f"{_cut(value)} holds bytes that are no UTF-8 text; choose another name",
                     ctx,
                     param,
                 ) from None
@@ -129,10 +131,10 @@ class DiffkerasCommand(click.Command):
         if isinstance(error, OSError) and error.errno in OUTPUT_ERRORS and not error.filename:
             return _discard_output(error), 1
         if isinstance(error, OSError) and error.filename and error.strerror:
-            return f"{_cut(str(error.filename))}: {error.strerror}", 1  # such as too long a name
+            return f"{_cut(error.filename)}: {error.strerror}", 1  # such as too long a name
         if isinstance(error, UnicodeEncodeError):
             return (
-                f"{_cut(str(error.object))} holds characters that {error.encoding} can't write; "
+                f"{_cut(error.object)} holds characters that {error.encoding} can't write; "
                 "choose another name for the file or directory"
             ), 1
         paths = [value for value in ctx.params.values() if isinstance(value, str | Path) and value]
@@ -186,10 +188,6 @@ class DiffkerasGroup(click.Group):
         except OSError as error:  # while help is printed, since commands turn theirs into a line
             click.echo(f"Error: {_discard_output(error)}", err=True)
             sys.exit(1)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def _cut_line(text: str) -> str:

@@ -109,8 +109,8 @@ def evaluate(
     default; then --output is needed. Models of other programs are measured in the same way, from
     their predictions. Writes metrics.json, examples.csv (one row per method and test image),
     figures/ and report.html, which opens in any browser. A search for worst cases writes
-    worst_cases/.
-    If the data have fewer test images than the configuration, these are taken, and the log says so.
+    worst_cases/. If the data have fewer test images than the configuration, these are taken, and
+    the log says so.
 
     \b
     Examples:

@@ -273,7 +273,8 @@ boundary_option = click.option(
 
 def collect_overrides(flags: dict[str, Any]) -> dict[str, Any]:
     """Dotted keys and values of flags and `--set`; flags come last and win."""
-    from diffkeras.config import from_yaml, settings
+    from diffkeras.config import settings
+    from diffkeras.system.yaml_io import from_yaml
 
     overrides: dict[str, Any] = {}
     for setting in flags.get("settings", ()):

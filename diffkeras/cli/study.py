@@ -130,14 +130,14 @@ def study(
         return
     # only here: it loads statsmodels and Matplotlib, which a list of runs doesn't need
     from diffkeras.system.environment import available_cores
-    from diffkeras.workflows.study_runs.run_study import Work, run_study
+    from diffkeras.workflows.study_runs.run_study import RunOptions, run_study
 
     result = run_study(
         loaded,
         data_dir,
         directory,
         runs_dir=runs_dir,
-        work=Work(
+        options=RunOptions(
             jobs=flags["jobs"],
             shard=flags["shard"],
             processes=flags["processes"] or available_cores(),

@@ -8,7 +8,6 @@ from diffkeras.config.baselines import Baseline
 from diffkeras.config.config import (
     Config,
     find_config,
-    fingerprint,
     is_section,
     load_config,
     parse_config,
@@ -27,5 +26,4 @@ from diffkeras.config.types import (
     format_counts,
     parse_counts,
 )
-from diffkeras.config.validation_messages import explain, short
-from diffkeras.config.yaml_io import from_yaml, read_yaml, to_yaml
+from diffkeras.config.validation_messages import explain

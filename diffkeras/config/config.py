@@ -1,7 +1,5 @@
 """A whole configuration: how it is found and read, and how keys in it are set."""
 
-import hashlib
-import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,11 +24,12 @@ from diffkeras.config.sections import (
     long_form,
 )
 from diffkeras.config.types import Name, Section
-from diffkeras.config.validation_messages import explain, keys_of, short
-from diffkeras.config.yaml_io import read_yaml, to_yaml
+from diffkeras.config.validation_messages import explain, keys_of
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics import Medium
 from diffkeras.representation.network_input import NetworkInput
+from diffkeras.system.messages import short
+from diffkeras.system.yaml_io import read_yaml, to_yaml
 
 LOSS = ["training", "loss"]
 DEFAULT_LOSS = TrainingConfig.model_fields["loss"].default
@@ -248,9 +247,3 @@ def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
         parse_config(raw, str(path), path.parent)  # an error of the file alone names no override
         changes = ", ".join(f"{key}={short(value)}" for key, value in overrides.items())
         raise ConfigurationError(f"{path} with {changes}: {error}") from None
-
-
-def fingerprint(values: Mapping[str, Any], digits: int = 8) -> str:
-    """Hexadecimal digits that differ for different mappings of plain data."""
-    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:digits]

@@ -18,7 +18,7 @@ from diffkeras.physics.sampling.examples import Recipe
 
 # Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
 # longer ones rounding dominates if no boundary absorbs.
-SHORTEST, LONGEST = 0.05, 1e4
+SHORTEST_LENGTH, LONGEST_LENGTH = 0.05, 1e4
 # of the arguments of recipes
 KEYS = {
     "decay": "physics.decay",
@@ -160,11 +160,11 @@ class DiffusionLengths(DataKind):
             )
         for length in self.ranges["diffusion_length"]:
             steps = length / physics.step
-            if not SHORTEST <= steps <= LONGEST:
+            if not SHORTEST_LENGTH <= steps <= LONGEST_LENGTH:
                 yield (
                     f"data.diffusion_length: {length:g} is {steps:.3g} lattice steps of "
-                    f"physics.step {physics.step:g}; choose lengths of {SHORTEST:g} to "
-                    f"{LONGEST:g} steps"
+                    f"physics.step {physics.step:g}; choose lengths of {SHORTEST_LENGTH:g} to "
+                    f"{LONGEST_LENGTH:g} steps"
                 )
         yield from super().conflicts()
 

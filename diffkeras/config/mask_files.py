@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import ValidationInfo
 
-from diffkeras.config.validation_messages import short
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.families.drawn.masks import is_text_of_mask, text_of_mask
+from diffkeras.physics.sampling.families.masks import is_text_of_mask, text_of_mask
 from diffkeras.system.image_files import ARRAYS, PICTURES, read_numbers
+from diffkeras.system.messages import short
 
 
 def with_masks(family: Any, info: ValidationInfo) -> Any:

@@ -16,10 +16,11 @@ from pydantic import (
     field_validator,
 )
 
-from diffkeras.config.validation_messages import short, unknown_key
+from diffkeras.config.validation_messages import unknown_key
 from diffkeras.physics.arguments import check_number
 from diffkeras.physics.problem.given_sides import GIVEN, GivenSide, plain_sides, side_of
 from diffkeras.physics.problem.sides import canonical_boundary
+from diffkeras.system.messages import short
 
 Quantity = Annotated[float, Field(ge=1e-30, le=1e30, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

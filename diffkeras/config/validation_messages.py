@@ -1,6 +1,5 @@
 """Pydantic's errors as one line for the user."""
 
-import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
@@ -9,9 +8,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from diffkeras.errors import PhysicsError
+from diffkeras.system.messages import LONGEST, cut, short
 
-# a message has at most so many errors, and of a value or key in it so many characters
-MOST_SHOWN, LONGEST = 3, 60
+MOST_SHOWN = 3  # errors in a message
 LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
@@ -29,17 +28,6 @@ def explain(error: ValidationError, model: type[BaseModel], raw: Any) -> str:
     return "; ".join(lines)
 
 
-def short(value: Any) -> str:
-    """A value in a message, cut where it is long."""
-    shortener = reprlib.Repr()  # it doesn't print a huge value in full before cutting it
-    shortener.maxstring = shortener.maxother = shortener.maxlong = 3 * LONGEST
-    try:
-        text = shortener.repr(value)
-    except ValueError:  # Python prints no number of more than 4300 digits
-        return "a number of thousands of digits"
-    return _cut(text)
-
-
 def keys_of(section: Any) -> dict[str, Any]:
     """The keys of a section, or of `Section | None`, with their annotations; none of others."""
     for kind in (section, *get_args(section)):
@@ -52,13 +40,9 @@ def keys_of(section: Any) -> dict[str, Any]:
 
 def unknown_key(key: Any, known: Sequence[str], shown: str = "") -> str:
     """What is wrong with a key of a section, with the known keys."""
-    alike = get_close_matches(_cut(str(key)), known, n=1)
+    alike = get_close_matches(cut(key), known, n=1)
     hint = f"do you mean {alike[0]}?" if alike else f"known here: {', '.join(known)}"
     return f"unknown key{shown}; {hint}"
-
-
-def _cut(text: str, longest: int = LONGEST) -> str:
-    return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 def _path(raw: Any, location: tuple[int | str, ...]) -> tuple[str, ...]:
@@ -81,7 +65,7 @@ def _line(path: tuple[str, ...], details: Sequence[Any], model: type[BaseModel])
     argument = error.argument or "" if isinstance(error, PhysicsError) else ""
     if argument.partition(".")[0] in _keys_at(model, path):
         path, text = (*path, argument), error.problem
-    return (_cut(".".join(map(_cut, path)), 2 * LONGEST) + ": " if path else "") + text
+    return (cut(".".join(map(cut, path)), 2 * LONGEST) + ": " if path else "") + text
 
 
 def _message(detail: Any, model: type[BaseModel]) -> str:

@@ -6,13 +6,13 @@ not load TensorFlow.
 
 from diffkeras.system.packages import lazy_names
 
-_HOMES = {
+_MODULES = {
     "dataset_status": "diffkeras.data.storage",
     "mixed_dataset": "diffkeras.data.reading.batches",
     "check_dataset": "diffkeras.data.storage",
     "raw_dataset": "diffkeras.data.reading.examples",
 }
 
-__all__ = [*_HOMES]
+__all__ = [*_MODULES]
 
-__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from diffkeras.config import Config, DataConfig, DataKind, PhysicsConfig, fingerprint, kind_of
+from diffkeras.config import Config, DataConfig, DataKind, PhysicsConfig, kind_of
 from diffkeras.physics import Placement, Sources
 from diffkeras.physics.sampling.examples import Recipe
 from diffkeras.system.differences import differences
+from diffkeras.system.fingerprint import fingerprint
+from diffkeras.system.messages import cut
 
 NAME = "diffusion_fields"
 VERSION = "3.0.0"
@@ -27,7 +29,7 @@ PROGRAM_DATA = DataConfig(
     values=("scaled_uniform", 0.01),
     divide_by_maximum=True,
 )
-LONGEST = 300  # characters of a value in a message
+value_in_message = partial(cut, longest=300)  # masks are long
 # Identities leave out these values, so that a new option renames no dataset.
 DEFAULTS = {
     "placement": asdict(PAPER_DATA.placement),
@@ -154,9 +156,3 @@ def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
         return dict(identity)
     others = {key: value for key, value in identity.items() if key != "family"}
     return others | {f"family.{key}": value for key, value in family.items()}
-
-
-def cut(value: Any) -> str:
-    """A value of an identity in a message; masks are long."""
-    text = str(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

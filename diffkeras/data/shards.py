@@ -7,11 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffkeras.config import SPLITS, short
-from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, cut, differing_identities
+from diffkeras.config import SPLITS
+from diffkeras.data.dataset_config import (
+    NAME,
+    VERSION,
+    DatasetConfig,
+    differing_identities,
+    value_in_message,
+)
 from diffkeras.errors import DataError, RunError
 from diffkeras.system.atomic_files import check_regular, read_json
 from diffkeras.system.differences import in_words
+from diffkeras.system.messages import short
 
 SHARD_BYTES = 64 << 20  # TFDS recommends at least as many
 SHARD_EXAMPLES = 256  # with more, few processes could share the work on small ones
@@ -127,10 +134,7 @@ class StoredSplit:
     @property
     def intact(self) -> bool:
         """Whether each file is there and has its number of complete records."""
-        return all(
-            path.is_file() and has_records(path, shard.examples)
-            for shard, path in self.files.items()
-        )
+        return all(has_records(path, shard.examples) for shard, path in self.files.items())
 
     def check_size(self) -> None:
         """Find truncated files by the total size, without reading them.
@@ -216,7 +220,7 @@ def check_identity(dataset: DatasetConfig, path: Path) -> None:
     if found != wanted:
         raise DataError(
             f"{path} has a dataset of other physics than the configuration: "
-            + "; ".join(in_words(differing_identities(found, wanted), cut))
+            + "; ".join(in_words(differing_identities(found, wanted), value_in_message))
             + "; use another --data-dir"
         )
 

@@ -1,23 +1,22 @@
-"""Stored datasets: whether one is complete and as configured, and how a new one takes its place."""
+"""Stored datasets: whether one is complete and as configured."""
 
-import contextlib
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from diffkeras.config import SPLITS, Config, Split
-from diffkeras.data.dataset_config import NAME, VERSION, DatasetConfig, cut, differing_identities
+from diffkeras.data.dataset_config import (
+    NAME,
+    VERSION,
+    DatasetConfig,
+    differing_identities,
+    value_in_message,
+)
 from diffkeras.data.shards import REMEDY, check_identity, read_object, stored_splits
-from diffkeras.errors import DataError, InUseError, OutputError
-from diffkeras.system.atomic_files import replacing, sync
-from diffkeras.system.file_lock import locked
+from diffkeras.errors import DataError
 
 logger = logging.getLogger(__name__)
-
-# other files in a dataset's directory belong to the user and are kept
-OWN_FILES = ("dataset_info.json", "features.json", "metadata.json", f"{NAME}-*.tfrecord-*")
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,7 @@ def _others(config: Config, count: int, data_dir: Path) -> str:
     for file in sorted(data_dir.glob(f"{NAME}/{same_count}*/*/metadata.json")):
         name, version = file.parts[-3], file.parts[-2]
         pairs = differing_identities(read_object(file), dataset.identity())
-        different = [f"{key} {cut(there)}" for key, (there, _) in pairs.items()]
+        different = [f"{key} {value_in_message(there)}" for key, (there, _) in pairs.items()]
         if version != VERSION:
             different.append(f"version {version}, which isn't read any more")
         others.append(f"{name} with {', '.join(different)}")
@@ -165,59 +164,3 @@ def _others(config: Config, count: int, data_dir: Path) -> str:
 
 def _list(examples: Mapping[str, int]) -> str:
     return ", ".join(f"{n} {split}" for split, n in examples.items())
-
-
-def lock_dataset(place: Path) -> contextlib.AbstractContextManager[None]:
-    """Keep other processes from generating the dataset that has its place there."""
-    data_dir, name = place.parents[2], place.parent.name
-    return locked(data_dir / f".staging-{name}.lock", f"the dataset {name} in {data_dir}")
-
-
-def remove_leftovers(place: Path) -> None:
-    """Remove the files of a process that was killed after it had replaced a dataset."""
-    lock = place.parents[2] / f".staging-{place.parent.name}.lock"
-    if lock.exists() or _former(place).exists():
-        # if another process is at work, it removes them
-        with contextlib.suppress(InUseError, OutputError), lock_dataset(place):
-            restore_dataset(place)
-
-
-def replace_dataset(place: Path, complete: Path) -> None:
-    """Move a complete dataset to its place; files that the user added to a former one are kept."""
-    if place.exists():
-        for file in place.iterdir():
-            if not any(file.match(pattern) for pattern in OWN_FILES):
-                copy = shutil.copytree if file.is_dir() else link_or_copy
-                copy(file, complete / file.name)
-    for entry in (*complete.iterdir(), complete):
-        sync(entry)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        if place.exists():
-            place.rename(_former(place))
-        complete.rename(place)
-        sync(place.parent)
-    finally:
-        restore_dataset(place)
-
-
-def restore_dataset(place: Path) -> None:
-    """Undo or finish `replace_dataset` after a crash."""
-    if _former(place).exists():
-        if place.exists():
-            shutil.rmtree(_former(place), ignore_errors=True)
-        else:
-            _former(place).rename(place)
-
-
-def _former(place: Path) -> Path:
-    return place.with_name(f".{place.name}.former")
-
-
-def link_or_copy(file: Path, target: Path) -> None:
-    """Make a hard link, or a copy where the file system has no links."""
-    try:
-        target.hardlink_to(file)
-    except OSError:
-        with replacing(target) as partial:
-            shutil.copyfile(file, partial)

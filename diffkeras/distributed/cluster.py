@@ -7,7 +7,6 @@ They meet before TensorFlow connects them: all are there, with the same settings
 import json
 import logging
 import os
-import reprlib
 import socket
 import time
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, Va
 
 from diffkeras.errors import ConfigurationError, WorkerError
 from diffkeras.system.differences import differences, in_words
+from diffkeras.system.messages import short
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def _cluster_from_tf_config(text: str) -> Cluster:
         config = _TFConfig.model_validate(json.loads(text))
     except ValidationError as error:
         first = error.errors()[0]
-        key, value = ".".join(map(str, first["loc"])), reprlib.repr(first["input"])
+        key, value = ".".join(map(str, first["loc"])), short(first["input"])
         raise _malformed(f"{key or 'JSON'}: {first['msg']} (given: {value})") from None
     except (ValueError, RecursionError) as error:
         raise _malformed(f"no JSON ({error})") from None
@@ -168,14 +168,17 @@ def meet(cluster: Cluster, settings: Settings, *, timeout: float) -> None:
         _check_host(cluster, index)
     logger.info(f"waiting at most {timeout:g} s for {cluster.size - 1} other worker(s)")
     gathered = (_report if cluster.index else _gather)(cluster, settings, timeout)
-    missing = [cluster.name(index) for index in range(cluster.size) if index not in gathered]
-    if missing:
-        raise WorkerError(
-            f"{', '.join(missing)} didn't answer within {timeout:g} s; start the same command on "
-            "every node, or increase --worker-timeout"
-        )
+    if missing := [index for index in range(cluster.size) if index not in gathered]:
+        raise _no_answer(cluster, missing, timeout)
     for index in range(cluster.size):
         _compare(cluster.name(index), settings, gathered[index])
+
+
+def _no_answer(cluster: Cluster, missing: list[int], timeout: float) -> WorkerError:
+    return WorkerError(
+        f"{', '.join(map(cluster.name, missing))} didn't answer within {timeout:g} s; start the "
+        "same command on every node, or increase --worker-timeout"
+    )
 
 
 def _check_host(cluster: Cluster, index: int) -> None:
@@ -212,7 +215,11 @@ def _gather(cluster: Cluster, settings: Settings, timeout: float) -> dict[int, S
 
 
 def _report(cluster: Cluster, settings: Settings, timeout: float) -> dict[int, Settings]:
-    """Send the settings of this process to the chief, which answers with those of all."""
+    """Send the settings of this process to the chief, which answers with those of all.
+
+    Raises:
+        WorkerError: it doesn't answer in time.
+    """
     deadline = time.monotonic() + timeout
     message = {"index": cluster.index, "addresses": cluster.addresses, "settings": settings}
     while time.monotonic() < deadline:
@@ -224,7 +231,7 @@ def _report(cluster: Cluster, settings: Settings, timeout: float) -> dict[int, S
             # the chief may have started later, and wait longer for a third process
             return dict(_receive(connection, timeout + MESSAGE_SECONDS)["gathered"])
         time.sleep(PAUSE)
-    return dict.fromkeys(range(1, cluster.size), settings)
+    raise _no_answer(cluster, [0], timeout)
 
 
 def _send(connection: socket.socket, content: Any) -> None:

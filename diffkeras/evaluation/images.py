@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.physics import Problem, Sources, solve
-from diffkeras.physics.families.drawn.recipe import NO_SOURCES
+from diffkeras.physics.sampling.families.recipe import NO_SOURCES
 
 
 def _empty() -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from diffkeras.evaluation.errors import field_metrics, image_errors, radial_spectrum, summarise
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.methods.table import SET, Method
+from diffkeras.evaluation.methods.table import Method
 from diffkeras.evaluation.proven_bounds import measure_bounds, summarise_bounds
 from diffkeras.system.environment import available_cores
 
@@ -52,7 +52,7 @@ def measure_times(
     for turn in range(-1, rounds):  # the first one isn't timed
         batch = images.part(np.arange(turn * size, (turn + 1) * size) % len(images))
         for method in methods:
-            own = (batch if method.together else batch.first(LOOPED)).fresh()
+            own = (batch if method.takes_batches else batch.first(LOOPED)).fresh()
             start = time.perf_counter()
             method.compute(own)
             if turn >= 0:
@@ -177,11 +177,9 @@ class Measurement:
     def add_times(self, count: int, batch: ImageBatch, rounds: int) -> None:
         """Time the methods on a batch of one source count.
 
-        A method with the sources set has the time of that without: a copy takes less than noise.
+        A `Method.copy_of` another one has the time of that.
         """
-        timed = [
-            method for method in self.methods if method.timed and not method.name.endswith(SET)
-        ]
+        timed = [method for method in self.methods if method.timed and method.copy_of is None]
         for name, times in measure_times(timed, batch, len(batch), rounds).items():
             self.milliseconds.loc[count, name] = times["median"]
 
@@ -201,8 +199,9 @@ class Measurement:
     def metrics(self) -> dict[str, Any]:
         """Method → "all" or source count → errors, and milliseconds per image, as plain data."""
         metrics: dict[str, Any] = {}
+        timed_as = {method.name: method.copy_of or method.name for method in self.methods}
         for name, errors in self.errors.groupby("method", sort=False):
-            times = self.milliseconds.get(str(name).removesuffix(SET))
+            times = self.milliseconds.get(timed_as[str(name)])
             metrics[str(name)] = {
                 label: {
                     **summarise(part),

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.config import short
 from diffkeras.errors import DataError
+from diffkeras.system.messages import short
 
 
 def name_of(count: int) -> str:

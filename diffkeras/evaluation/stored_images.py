@@ -11,7 +11,7 @@ from diffkeras.data import raw_dataset
 from diffkeras.data.reading.examples import problem_of_examples
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.physics import Sources
-from diffkeras.physics.families.drawn.recipe import NO_SOURCES
+from diffkeras.physics.sampling.families.recipe import NO_SOURCES
 
 
 def read_batches(

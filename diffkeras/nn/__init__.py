@@ -6,7 +6,7 @@ The public names are loaded when they are first used: configurations read the ta
 
 from diffkeras.system.packages import lazy_names
 
-_HOMES = {
+_MODULES = {
     "AlternateLosses": "diffkeras.nn.losses",
     "ConvolutionalMuon": "diffkeras.system.keras_compat",
     "LatticeOperator": "diffkeras.nn.equation.equations",
@@ -29,6 +29,6 @@ _HOMES = {
 }
 _SUBMODULES = ("architectures", "layers", "losses", "metrics")
 
-__all__ = [*_HOMES, *_SUBMODULES]
+__all__ = [*_MODULES, *_SUBMODULES]
 
-__getattr__, __dir__ = lazy_names(__name__, _HOMES, _SUBMODULES)
+__getattr__, __dir__ = lazy_names(__name__, _MODULES, _SUBMODULES)

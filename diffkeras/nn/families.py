@@ -60,11 +60,11 @@ def reduced_basis(basis: ReducedBasis) -> keras.Model:
 def model_of_factors(
     family: Any, factors: Callable[[Any], Any], shape: tuple[int, ...], name: str, **options: Any
 ) -> keras.Model:
-    """The model "parameters" → what rows are multiplied by → their sum ("basis") → "field".
+    """The model "parameters" → factors of the rows → their weighted sum ("basis") → "field".
 
     Args:
         family: a `physics.Family`.
-        factors: from parameters (batch, p) to what rows are multiplied by.
+        factors: from parameters (batch, p) to the factors of the rows.
         shape: of a field.
         name: of the model.
         **options: of the layer of the rows.
@@ -131,7 +131,7 @@ class _FamilyLayer(layers.Layer):
         self.scaling = Scaling(scale, np.array(divided), is_kept, np.array(logarithmic))
 
     def factors(self, coefficients: Any, parameters: Any) -> Any:
-        """What rows are multiplied by: of modes, their mean, fixed values; (batch, r + p + 2)."""
+        """Factors of the rows: of modes, their mean, fixed values; (batch, r + p + 2)."""
         scale, ones = self.scaling.scales(parameters, ops), ops.ones_like(parameters[:, :1])
         return ops.concatenate([scale * coefficients, scale, parameters, ones], axis=1)
 
@@ -181,7 +181,7 @@ class DimensionlessInputs(_FamilyLayer):
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class ModeFactors(_FamilyLayer):
-    """Coefficients (batch, r) and parameters (batch, p) to what rows are multiplied by.
+    """Coefficients (batch, r) and parameters (batch, p) to factors of the rows.
 
     These are (batch, r + p + 2): of the modes, their mean, the fixed values. Coefficients are in
     units of the sizes of the modes, a weight that is not trained.
@@ -211,7 +211,7 @@ class ModeFactors(_FamilyLayer):
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class KernelCoefficients(_FamilyLayer):
-    """Parameters (batch, p) to what rows are multiplied by: of the modes, their mean, fixed values.
+    """Parameters (batch, p) to factors of the rows: of the modes, their mean, fixed values.
 
     The last p + 1 are the parameters and 1.
 

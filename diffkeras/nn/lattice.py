@@ -20,7 +20,8 @@ class LatticeCheck(keras.layers.Layer):
     Shape: (batch, height, width, channels) → the same.
 
     Args:
-        depth: number of poolings of the network.
+        depth: log2 of the number that sides must be multiples of: of a network that pools, the
+            number of its poolings.
     """
 
     def __init__(self, depth: int, **options: Any) -> None:

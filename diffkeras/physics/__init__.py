@@ -8,9 +8,6 @@ from diffkeras.physics.certificate import BatchCertificate, Certificate, certify
 from diffkeras.physics.derivatives.adjoint import Derivatives
 from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.families.drawn.random_regions import RandomRegions
-from diffkeras.physics.families.drawn.recipe import FamilyRecipe
-from diffkeras.physics.families.drawn.sampler import FamilySampler
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.reduced_basis import ReducedBasis
 from diffkeras.physics.families.shipped import load_family
@@ -23,6 +20,9 @@ from diffkeras.physics.problem.sources import Sources, production_of
 from diffkeras.physics.problem.uptake import CappedUptake, MichaelisMenten
 from diffkeras.physics.sampling.discs import sample_sources
 from diffkeras.physics.sampling.examples import Example, ExampleRecipe
+from diffkeras.physics.sampling.families.random_regions import RandomRegions
+from diffkeras.physics.sampling.families.recipe import FamilyRecipe
+from diffkeras.physics.sampling.families.sampler import FamilySampler
 from diffkeras.physics.sampling.placement import Placement
 from diffkeras.physics.sampling.tissue import Tissue
 from diffkeras.physics.sampling.tissue_sampler import TissueSampler

@@ -11,7 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.physics.arguments import check_relative_tolerance, level_outside
-from diffkeras.physics.derivatives.adjoint import BatchDerivatives, Derivatives
+from diffkeras.physics.derivatives.adjoint import (
+    BatchDerivatives,
+    Derivatives,
+    ImageDerivatives,
+)
 from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.derivatives.tangent import tangent
 from diffkeras.physics.equations.equations import Equations
@@ -164,7 +168,7 @@ class Solution(ProvenField):
         values = read_only_copy(self.problem.check_field("cotangent", cotangent))
         tolerance = check_relative_tolerance(tolerance)
         self._warn_of_doubt()
-        return Derivatives(self._equations, self.field, values, tolerance, self._prove_nodes)
+        return ImageDerivatives(self._equations, self.field, values, tolerance, self._prove_nodes)
 
     @blas_threads()
     def jvp(

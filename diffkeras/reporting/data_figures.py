@@ -14,7 +14,7 @@ from scipy.spatial import KDTree
 from diffkeras.physics import Example, MichaelisMenten, Problem
 from diffkeras.physics.problem.sides import sides_in_words
 from diffkeras.reporting.figures import new_axis, outline, panel_grid, parameter_axis
-from diffkeras.reporting.style import new_figure
+from diffkeras.reporting.style import BLUE, GREY, ORANGE, new_figure
 
 
 def examples_figure(examples: Mapping[int, list[Example]]) -> Figure:
@@ -59,12 +59,14 @@ def distances_figure(samples: Mapping[int, list[Example]], lengths: Iterable[flo
     )
     for count, examples in samples.items():
         distances = np.concatenate([_nearest(example) for example in examples])
-        axis.plot(np.full(distances.size, count), distances, ".", color="#0b6e99", alpha=0.15)
+        axis.plot(np.full(distances.size, count), distances, ".", color=BLUE, alpha=0.15)
         median = np.median(distances)
-        axis.plot(count, median, "_", color="#d1792a", markersize=18, markeredgewidth=2)
-    for length in filter(np.isfinite, lengths):
+        axis.plot(count, median, "_", color=ORANGE, markersize=18, markeredgewidth=2)
+    finite = [length for length in lengths if np.isfinite(length)]
+    for length in finite:
         label = f"diffusion length {length:.3g}"
-        axis.axhline(length, color="#8a8a8a", linestyle=":", label=label)
+        axis.axhline(length, color=GREY, linestyle=":", label=label)
+    if finite:
         axis.legend()
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
@@ -124,7 +126,7 @@ def draws_figure(names: Sequence[str], points: NDArray) -> Figure:
     pairs = pairs or [(0, 0)]
     figure, grid = panel_grid(len(pairs), 3.3, 3.1)
     for axis, pair in zip(grid.flat, pairs, strict=False):
-        axis.plot(points[:, pair[0]], points[:, pair[1]], ".", color="#0b6e99", markersize=3)
+        axis.plot(points[:, pair[0]], points[:, pair[1]], ".", color=BLUE, markersize=3)
         parameter_axis(axis, "x", names[pair[0]], points[:, pair[0]])
         parameter_axis(axis, "y", names[pair[1]], points[:, pair[1]])
         axis.grid(alpha=0.3)

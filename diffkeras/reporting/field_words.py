@@ -8,6 +8,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics import Problem
 from diffkeras.physics.problem.sides import sides_in_words
 from diffkeras.reporting.style import text_fault
+from diffkeras.reporting.text import low_to_high
 
 LONGEST_UNIT = 30  # characters
 
@@ -28,8 +29,7 @@ def _range(part: Any) -> str:
     """A number, or the smallest and the largest of an array."""
     if isinstance(part, tuple):
         return f"({', '.join(map(_range, part))})"
-    least, most = f"{np.min(part):g}", f"{np.max(part):g}"
-    return least if least == most else f"{least} to {most}"
+    return low_to_high(np.min(part), np.max(part))
 
 
 def check_unit(unit: Any) -> None:

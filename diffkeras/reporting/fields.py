@@ -5,13 +5,15 @@ import textwrap
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from diffkeras.physics import Problem
 from diffkeras.reporting.field_words import check_unit, problem_in_words
 from diffkeras.reporting.slices import AXES, Slice, Slices, row_height, slices_of
-from diffkeras.reporting.style import new_figure
+from diffkeras.reporting.style import NO_VALUE, new_figure
 
 SOURCES = {
     "u": "fixed values",
@@ -122,7 +124,6 @@ def field_figure(
     panels = [(values, SOURCES[symbol], symbol) for symbol, values in sources.items()]
     panels.append((field, title, "u"))
     parts = slices_of(field, sources, slices)
-    in_nodes = step == 1 and unit is None
     heights = [row_height(field[part.nodes].shape) for part in parts]
     width = 5 * len(panels)
     lines = textwrap.wrap(notes, LETTERS * width)
@@ -132,30 +133,36 @@ def field_figure(
     for axis, (part, (values, name, symbol)) in zip(
         grid.flat, itertools.product(parts, panels), strict=True
     ):
-        shown = shared if symbol == "u" else values
-        shown = shown[np.isfinite(shown)]
-        shown = shown if shown.size else np.zeros(1)
-        low, high = float(min(shown.min(), 0)), float(shown.max()) or 1.0
-        cut = values[part.nodes]
-        length = 1.0 if in_nodes else step
-        bottom, right = ((side - 0.5) * length for side in cut.shape)
-        picture = axis.imshow(
-            cut,
-            cmap="viridis",
-            vmin=low,
-            vmax=high,
-            interpolation="nearest",
-            extent=(-length / 2, right, bottom, -length / 2),
-        )
-        across, down = (_label(name, in_nodes, unit) for name in reversed(part.axes))
-        place = "" if in_nodes or not part.axis else f" ({_place(part, length, unit)})"
-        axis.set(title=name + part.title + place, xlabel=across, ylabel=down)
-        axis.locator_params(integer=in_nodes)
-        axis.set_facecolor("#f2f2f2")
+        picture = _draw_slice(axis, values[part.nodes], part, name, step, unit)
+        picture.set_clim(_ends_of_scale(shared if symbol == "u" else values))
         figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03, label=bars[symbol])
     if lines:
         figure.supxlabel("\n".join(lines), fontsize=9)
     return figure
+
+
+def _draw_slice(
+    axis: Axes, values: NDArray, part: Slice, name: str, step: float, unit: str | None
+) -> AxesImage:
+    """The values of a slice, with axes in numbers of nodes or in lengths."""
+    in_nodes = step == 1 and unit is None
+    length = 1.0 if in_nodes else step
+    bottom, right = ((side - 0.5) * length for side in values.shape)
+    extent = (-length / 2, right, bottom, -length / 2)
+    picture = axis.imshow(values, cmap="viridis", interpolation="nearest", extent=extent)
+    across, down = (_label(each, in_nodes, unit) for each in reversed(part.axes))
+    place = "" if in_nodes or not part.axis else f" ({_place(part, length, unit)})"
+    axis.set(title=name + part.title + place, xlabel=across, ylabel=down)
+    axis.locator_params(integer=in_nodes)
+    axis.set_facecolor(NO_VALUE)
+    return picture
+
+
+def _ends_of_scale(values: NDArray) -> tuple[float, float]:
+    """The ends of a colour scale from 0, or the lowest value below, to the highest value."""
+    shown = values[np.isfinite(values)]
+    shown = shown if shown.size else np.zeros(1)
+    return float(min(shown.min(), 0)), float(shown.max()) or 1.0
 
 
 def _bar_label(name: str, unit: str, field_unit: str | None) -> str:
@@ -166,6 +173,6 @@ def _label(name: str, in_nodes: bool, unit: str | None) -> str:
     return name if in_nodes else f"{AXES[name]} [{unit or 'length'}]"
 
 
-def _place(part: "Slice", step: float, unit: str | None) -> str:
+def _place(part: Slice, step: float, unit: str | None) -> str:
     """Where a slice is, as a length."""
     return f"{AXES[part.axis]} = {part.number * step:g}{f' {unit}' if unit else ''}"

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from diffkeras.reporting.style import new_figure
+from diffkeras.reporting.style import NO_VALUE, new_figure
 
 Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
 
@@ -77,7 +77,7 @@ def case_figure(cases: Sequence[Case]) -> Figure:
         for axis, (values, name, colors, low, high, extend) in zip(axes, panels, strict=True):
             picture = axis.imshow(values, cmap=colors, vmin=low, vmax=high, interpolation="nearest")
             axis.set(title=name, xticks=[0, values.shape[1] - 1], yticks=[0, values.shape[0] - 1])
-            axis.set_facecolor("#f2f2f2")
+            axis.set_facecolor(NO_VALUE)
             figure.colorbar(
                 picture, ax=axis, location="bottom", extend=extend, ticks=MaxNLocator(2), aspect=14
             )

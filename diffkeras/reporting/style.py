@@ -54,6 +54,9 @@ PALETTE = (
     "#ddcc77",
 )
 
+BLUE, ORANGE, GREY = "#0b6e99", "#d1792a", "#8a8a8a"
+NO_VALUE = "#f2f2f2"  # of nodes in a picture
+
 SERIES_MARKERS = "os^DvP<X>"
 
 # without dates, so that the same figure is the same file

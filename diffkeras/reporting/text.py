@@ -1,4 +1,4 @@
-"""Values and times in words, and tables in Markdown."""
+"""Values, ranges, times and sizes in words, and tables in Markdown."""
 
 import decimal
 import re
@@ -31,6 +31,21 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def format_bytes(number: float) -> str:
+    """A number of bytes for people, e.g. "1.1 GB"."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"
+
+
+def low_to_high(low: float, high: float, form: str = "g") -> str:
+    """A range for people, or one number if both ends are written alike by a format."""
+    least, most = f"{low:{form}}", f"{high:{form}}"
+    return least if least == most else f"{least} to {most}"
 
 
 def escaped(text: str) -> str:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from diffkeras.config import SPLITS, Config, fingerprint
+from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ConfigurationError
 from diffkeras.studies.plan import data_needed
 from diffkeras.studies.study import PlannedRun, Study
+from diffkeras.system.fingerprint import fingerprint
 
 BYTES = 4  # the size of a float32
 TRAINING = 3  # operations of a training step / those of the prediction: forward, and two backward
@@ -137,7 +138,7 @@ def _tests(
 
 def data_in_words(configs: Sequence[Config]) -> str:
     """The datasets of `data_needed`, in words."""
-    from diffkeras.data.writing.generation import format_bytes
+    from diffkeras.reporting.text import format_bytes
 
     stored = _datasets(configs)
     names = {name for name, _ in stored}
@@ -217,7 +218,7 @@ def count_operations(config: Config) -> Network:
 
 def cost_in_words(cost: Cost, tflops: float) -> list[str]:
     """Lines for people: what is to be trained, predicted and stored."""
-    from diffkeras.data.writing.generation import format_bytes
+    from diffkeras.reporting.text import format_bytes
 
     least, most = cost.parameters
     networks = f"{least:,}" if least == most else f"{least:,} to {most:,}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from diffkeras.reporting.text import duration
 from diffkeras.studies.cost import CostCounter, cost_in_words
-from diffkeras.studies.plan import PlannedRun, plan, time_left
+from diffkeras.studies.plan import PlannedRun, of_shard, plan, time_left
 from diffkeras.studies.study import Study
 from diffkeras.studies.study_directory import budget_in_words, check_study_directory, failures
 from diffkeras.studies.study_file import load_study, shipped_studies
@@ -44,7 +44,7 @@ def runs_in_words(
         study: the study.
         directory: its results.
         runs_dir: where runs are.
-        shard: (k, n) for the k-th of n parts of the runs.
+        shard: as of `of_shard`.
         jobs: runs that are trained at once.
         tflops: speed of a GPU [TFLOP/s].
 
@@ -53,7 +53,7 @@ def runs_in_words(
     """
     check_study_directory(directory, study, runs_dir)
     runs = plan(study, runs_dir)
-    own = runs[shard[0] - 1 :: shard[1]] if shard else runs
+    own = of_shard(runs, shard)
     errors = failures(directory, own)
     for run in own:
         words = f"{run.identity}  {run.title}"

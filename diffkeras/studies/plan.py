@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from diffkeras.config import SPLITS, Config, fingerprint
+from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import VERSION, DatasetConfig
 from diffkeras.studies.results import (
     check_baselines,
@@ -16,6 +16,7 @@ from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import label_of
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
+from diffkeras.system.fingerprint import fingerprint
 
 DIGITS = 12  # length of the name of a test set, of a search, of baselines
 # overrides of a test set, whose training examples need not be stored: those of a stream aren't, and
@@ -82,6 +83,11 @@ def plan(study: Study, runs_dir: Path) -> list[PlannedRun]:
             PlannedRun(title, values, named, run_dir, trained, tests, evaluated, search, searched)
         )
     return runs
+
+
+def of_shard(runs: list[PlannedRun], shard: tuple[int, int] | None) -> list[PlannedRun]:
+    """Every N-th run, from number K on, of the shard (K, N); all runs without one."""
+    return runs[shard[0] - 1 :: shard[1]] if shard else runs
 
 
 def check_trained(run_dir: Path) -> Run:

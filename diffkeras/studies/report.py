@@ -8,15 +8,16 @@ from typing import Any
 import pandas as pd
 
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.reporting.html import Table, mark_best, number, write_report
-from diffkeras.reporting.text import duration, value_text
+from diffkeras.reporting.html import write_report
+from diffkeras.reporting.tables import Table, mark_best, number
+from diffkeras.reporting.text import duration, low_to_high, value_text
 from diffkeras.studies.analyses import ANALYSES
 from diffkeras.studies.analysis import Analysis, grouped
 from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import (
     ALL,
-    MARK,
     SIZE,
+    STUDY_FILE,
     StudyData,
     TooFewRunsError,
     label_of,
@@ -30,7 +31,7 @@ from diffkeras.system.atomic_files import replacing_files, write_bytes, write_js
 
 LONGEST_TABLE = 16  # rows; longer tables are folded
 FILES = (
-    MARK,
+    STUDY_FILE,
     "runs.csv",
     "baselines.csv",
     "searches.csv",
@@ -80,9 +81,9 @@ def write_study(
     description = describe_study(study, data, runs, numbers, command)
     description["too_few_runs"] = refusals
     description["tables"] = {name: types_of(table) for name, table in tables.items()}
-    description = with_date(description, directory / MARK)
+    description = with_date(description, directory / STUDY_FILE)
     with replacing_files(directory, FILES, last="report.html") as partial:
-        write_json(partial / MARK, description)
+        write_json(partial / STUDY_FILE, description)
         write_tables(partial, data)
         for name, table in tables.items():
             write_table(partial / "tables" / f"{name}.csv", table)
@@ -110,10 +111,13 @@ def _facts(description: Mapping[str, Any]) -> list[tuple[str, str]]:
     runs = description["runs"]
     tests = description["test_images"]
     named = [words if len(tests) == 1 else f"{label}: {words}" for label, words in tests.items()]
+    weights, examples = (
+        low_to_high(min(numbers), max(numbers), ",")
+        for numbers in (description["trainable_parameters"], description["training_examples"])
+    )
     scale = (
         f"{rows}×{columns} nodes, {description['sources']}, "
-        f"{_span(description['trainable_parameters'])} trainable parameters, "
-        f"{_span(description['training_examples'])} training examples"
+        f"{weights} trainable parameters, {examples} training examples"
     )
     finished = (
         f"{runs['finished']} of {runs['planned']} finished, {runs['failed']} failed; "
@@ -131,11 +135,6 @@ def _facts(description: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("command", description["command"]),
         ("date", description["date"]),
     ]
-
-
-def _span(numbers: Sequence[int]) -> str:
-    least, most = min(numbers), max(numbers)
-    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
 
 def _answer(analysis: Analysis, table: pd.DataFrame | None, refusal: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from diffkeras.reporting.text import value_text
 from diffkeras.representation.regions import REGIONS
 from diffkeras.system.atomic_files import read_json, replacing, write_bytes
 
-MARK = "study.json"  # file that identifies the directory of a study
+STUDY_FILE = "study.json"  # file that identifies the directory of a study
 EXAMPLES = "examples.csv.gz"
 ROWS_AT_ONCE = 100_000  # rows that are text at the same time
 SIZE = "training_examples"
@@ -40,7 +40,7 @@ REGION_ERRORS = dict(zip(REGIONS, MAES, strict=True))  # region → column with 
 
 
 class TooFewRunsError(Exception):
-    """A statistic needs more runs than there are. The report repeats its text."""
+    """A statistic needs more runs than there are. The report says "Not computed:" and its text."""
 
 
 class NoImagesError(TooFewRunsError):
@@ -300,7 +300,7 @@ def names_damaged(files: Sequence[Path]) -> Iterator[None]:
 
 def read_description(directory: Path) -> dict[str, Any]:
     """The content of study.json: what the study is, and what it was run on."""
-    file = directory / MARK
+    file = directory / STUDY_FILE
     content = read_json(file)
     if not isinstance(content, dict) or not isinstance(content.get("factors"), dict):
         raise RunError(f"{file} is damaged, or written by another program")

@@ -12,7 +12,7 @@ from typing import Any
 from diffkeras.config import Config, format_counts
 from diffkeras.errors import OutputError, RunError
 from diffkeras.studies.study import PlannedRun, Study
-from diffkeras.studies.study_data import MARK, SIZE, StudyData
+from diffkeras.studies.study_data import SIZE, STUDY_FILE, StudyData
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import (
     check_directory,
@@ -73,11 +73,12 @@ def check_study_directory(directory: Path, study: Study, runs_dir: Path) -> None
         raise OutputError(
             f"{directory} is the directory of all runs; choose another --run-dir or --runs-dir"
         )
-    if (directory / MARK).exists():
+    if (directory / STUDY_FILE).exists():
         _check_identity(directory, study)
     elif directory.is_dir() and any(directory.iterdir()):
         raise OutputError(
-            f"{directory} holds files but no {MARK}, so it is no study's; choose another --run-dir"
+            f"{directory} holds files but no {STUDY_FILE}, so it is no study's; choose another "
+            "--run-dir"
         )
 
 
@@ -85,11 +86,13 @@ def _check_identity(directory: Path, study: Study) -> None:
     advice = "choose another --run-dir, or remove it: the runs themselves are elsewhere"
     expected = identify(study)
     try:
-        content = read_json(directory / MARK)
+        content = read_json(directory / STUDY_FILE)
     except RunError as error:
         raise RunError(f"{error}; {advice}") from None
     if not isinstance(content, dict) or not {"name", "factors"} <= content.keys():
-        raise RunError(f"{directory / MARK} is damaged, or written by another program; {advice}")
+        raise RunError(
+            f"{directory / STUDY_FILE} is damaged, or written by another program; {advice}"
+        )
     for key in ("name", "factors"):
         if content[key] != expected[key]:
             raise RunError(
@@ -114,8 +117,8 @@ def check_writable(path: Path) -> None:
 def begin_study(directory: Path, study: Study) -> None:
     """Create the directory of a study, with study.json."""
     check_directory(directory)
-    if not (directory / MARK).is_file():
-        write_json(directory / MARK, identify(study))
+    if not (directory / STUDY_FILE).is_file():
+        write_json(directory / STUDY_FILE, identify(study))
 
 
 def write_failed(directory: Path, failed: Sequence[FailedRun]) -> None:

@@ -1,11 +1,12 @@
 """Study files: reading and checking them."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from diffkeras.config import Config, explain, find_config, load_config, read_yaml
+from diffkeras.config import Config, explain, find_config, load_config
 from diffkeras.config.config import shipped_configs
 from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.worst_cases.certified import check_searchable
@@ -15,6 +16,7 @@ from diffkeras.studies.study import Study
 from diffkeras.studies.study_data import label_of
 from diffkeras.surrogates.build import make_loss
 from diffkeras.surrogates.run_identity import run_identity
+from diffkeras.system.yaml_io import read_yaml
 
 BOUNDS = "evaluation.bounds"  # they take long, so a study computes none unless it says so
 
@@ -24,7 +26,7 @@ def shipped_studies() -> list[str]:
     return [f"studies/{path.stem}" for path in sorted(shipped_configs().glob("studies/*.yaml"))]
 
 
-def load_study(name: str, overrides: Mapping[str, Any] | None = None) -> Study:
+def load_study(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Study:
     """The study in a YAML file (or a shipped one, by name).
 
     Args:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.errors import DataError, RunError
 from diffkeras.physics import Family, Problem
-from diffkeras.physics.families.barriers import FORMAT, Barriers
-from diffkeras.physics.families.make_barriers import Sample, barriers_of
-from diffkeras.physics.families.proofs import FamilyProofs
+from diffkeras.physics.families.barrier_arrays import FORMAT, Barriers
+from diffkeras.physics.families.barrier_training import Sample, barriers_of
+from diffkeras.physics.families.corrections import CertifiedCorrections
 from diffkeras.system.array_files import read_arrays, write_arrays
 from diffkeras.system.blas_threads import blas_threads
 
@@ -42,7 +42,7 @@ def write_barriers(path: Path, family: Family, predict: Callable[[Problem], NDAr
         return Sample.of(problems.images[number], fields[number], fields[number])
 
     with blas_threads():
-        barriers = barriers_of(FamilyProofs(family), points, sample)
+        barriers = barriers_of(CertifiedCorrections(family), points, sample)
     if barriers is not None:
         write_arrays(path, {**barriers._asdict(), "format": FORMAT})
 

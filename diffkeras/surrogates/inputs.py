@@ -1,6 +1,5 @@
 """The problems that a surrogate was trained for, and the inputs of its network."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Unpack
 
@@ -14,6 +13,7 @@ from diffkeras.physics.arguments import LARGEST
 from diffkeras.physics.problem.keywords import MediumKeywords, ProblemKeywords
 from diffkeras.physics.problem.maps import maps_of
 from diffkeras.physics.problem.sides import sides_in_words
+from diffkeras.reporting.text import low_to_high
 
 ROUNDING = 1e-6  # relative differences up to this make no other medium
 WANTED = "uptake as MichaelisMenten(maximum, constant), or as --uptake and --saturation"
@@ -82,32 +82,33 @@ def _completed(config: Config, length: float | None, parts: dict[str, Any], upta
     return replace(base, **parts)
 
 
-def _refusals(config: Config, problem: Problem) -> Iterator[str]:
-    """Why a problem is none that a surrogate was trained for.
+def _check_problem(config: Config, problem: Problem) -> None:
+    """Raise a PhysicsError if a surrogate was not trained for a problem.
 
     It may have other source images, and other values of what differs in the training.
     """
     trained, maps = config.kind.trained_for, config.kind.maps
     if len(problem.lattice) != 2:
-        yield f"surrogates are for two dimensions, and the lattice here is {problem.lattice}"
-    config.model.lattices.check(problem.lattice)  # or a PhysicsError
+        raise PhysicsError(
+            f"surrogates are for two dimensions, and the lattice here is {problem.lattice}"
+        )
+    config.model.lattices.check(problem.lattice)
     media = {id(image.medium): image.medium for image in problem.images}  # images may share one
     for medium in media.values():
-        for difference in _differences(config, medium):
-            yield f"{trained}, and {difference}"
+        _check_medium(config, medium)
     for image in problem.images:
         if "uptake" not in maps and image.reduced.uptake is not None:
-            yield f"{trained}, and uptake saturates in the problem"
+            raise PhysicsError(f"{trained}, and uptake saturates in the problem")
         if "uptake" in maps and not isinstance(image.uptake, MichaelisMenten):
-            yield f"{trained}; give the {WANTED}"
+            raise PhysicsError(f"{trained}; give the {WANTED}")
     production = problem.production
     if config.physics.produces:
         if problem.fixed.any():
-            yield "this surrogate's sources produce, and the problem fixes nodes"
+            raise PhysicsError("this surrogate's sources produce, and the problem fixes nodes")
     elif production is not None and production.any() and "production" not in maps:
-        yield f"{trained} without production; leave out production"
+        raise PhysicsError(f"{trained} without production; leave out production")
     elif np.any(problem.fixed & (problem.values == 0)):
-        yield (
+        raise PhysicsError(
             "this surrogate was trained without fixed nodes of value 0, and takes those nodes as "
             "fixed whose value is not 0"
         )
@@ -116,28 +117,30 @@ def _refusals(config: Config, problem: Problem) -> Iterator[str]:
         if values is None:
             continue
         for wrong in values[~((values >= 0) & (values <= LARGEST))][:1]:
-            yield f"surrogates take {name} between 0 and {LARGEST:g}, and the problem has {wrong:g}"
+            raise PhysicsError(
+                f"surrogates take {name} between 0 and {LARGEST:g}, and the problem has {wrong:g}"
+            )
 
 
-def _differences(config: Config, medium: Medium) -> Iterator[str]:
-    """How a medium differs from those of the training, each as the end of a sentence."""
+def _check_medium(config: Config, medium: Medium) -> None:
+    """Raise a PhysicsError if a medium is none of those of the training."""
     trained, inputs = config.physics.medium, config.kind.inputs
+    start = f"{config.kind.trained_for}, and"
     if medium.sides != trained.sides:
         here, there = map(sides_in_words, (medium.sides, trained.sides))
-        yield f"the problem has the boundary {here!r} instead of {there!r}"
+        raise PhysicsError(f"{start} the problem has the boundary {here!r} instead of {there!r}")
     if "diffusion_length" in inputs and medium.is_uniform:
         shortest, longest = np.array(config.data.diffusion_length, np.float32)
         length = np.float32(medium.diffusion_length)  # as datasets store it
         if not shortest <= length <= longest:
-            yield f"{medium.diffusion_length:g} lies outside"
+            raise PhysicsError(f"{start} {medium.diffusion_length:g} lies outside")
         inputs += ("decay",)
     for name in ("step", "diffusivity", "decay"):
         own, here = getattr(trained, name), getattr(medium, name)
         if isinstance(here, tuple) and not isinstance(own, tuple):
-            yield f"the problem has the {name} {here}"
-        elif name not in inputs and not np.allclose(here, own, rtol=ROUNDING, atol=0):
-            low, high = float(np.min(here)), float(np.max(here))
-            span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+            raise PhysicsError(f"{start} the problem has the {name} {here}")
+        if name not in inputs and not np.allclose(here, own, rtol=ROUNDING, atol=0):
+            low = float(np.min(here))
             scaled = ""
             if name == "step" and medium.has_homogeneous_sides:
                 scaled = (
@@ -145,7 +148,10 @@ def _differences(config: Config, medium: Medium) -> Iterator[str]:
                     "diffusivity has the same field, and so has one whose diffusivity, decay, "
                     "uptake and production are multiplied by one number)"
                 )
-            yield f"the problem has the {name} {span} instead of {own:g}{scaled}"
+            span = low_to_high(low, np.max(here))
+            raise PhysicsError(
+                f"{start} the problem has the {name} {span} instead of {own:g}{scaled}"
+            )
 
 
 def inputs_of_problem(config: Config, problem: Problem) -> dict[str, NDArray[np.float32]]:
@@ -159,10 +165,10 @@ def inputs_of_problem(config: Config, problem: Problem) -> dict[str, NDArray[np.
     Raises:
         PhysicsError: the surrogate was not trained for the problem.
     """
-    kind, inputs = config.kind, dict[str, Any]()
+    kind = config.kind
+    inputs: dict[str, Any] = {}
     if (family := kind.family) is None:
-        for reason in _refusals(config, problem):
-            raise PhysicsError(reason)
+        _check_problem(config, problem)
     else:
         try:
             points = [family.point_of(image) for image in problem.images]

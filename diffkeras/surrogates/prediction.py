@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.physics import Certificate, Equations, Problem, Quantity, Solution, certify, solve
 from diffkeras.physics.arguments import check_relative_tolerance, largest
-from diffkeras.physics.families.proofs import METHOD, FamilyProofs
+from diffkeras.physics.families.corrections import METHOD, CertifiedCorrections
 from diffkeras.physics.read_only import read_only_copy
 from diffkeras.physics.solution import ProvenField
 
@@ -69,7 +69,9 @@ class Prediction(ProvenField):
         """
         return self.certificate.quantity(weights)
 
-    def within(self, tolerance: float, proofs: FamilyProofs | None = None) -> "Prediction":
+    def within(
+        self, tolerance: float, corrections: CertifiedCorrections | None = None
+    ) -> "Prediction":
         """A prediction whose `error_bound` is at most a tolerance.
 
         It has the network's field where that is proven to be within the tolerance, or else the
@@ -79,7 +81,7 @@ class Prediction(ProvenField):
 
         Args:
             tolerance: the largest error, relative as that of `diffkeras.solve`.
-            proofs: of the family of the problem, which then correct the field and prove its bound.
+            corrections: those of the problem's family, which then correct and prove the field.
 
         Raises:
             PhysicsError, ConvergenceError: as `diffkeras.solve`.
@@ -87,7 +89,7 @@ class Prediction(ProvenField):
         tolerance = check_relative_tolerance(tolerance)
         fields = self.field if self.problem.is_batch else [self.field]
         images = zip(fields, self.problem.images, strict=True)
-        parts = [_within(tolerance, field, image, proofs) for field, image in images]
+        parts = [_within(tolerance, field, image, corrections) for field, image in images]
         field, bound, solved = (np.stack(values) for values in zip(*parts, strict=True))
         shape = self.field.shape
         return Prediction(
@@ -96,11 +98,11 @@ class Prediction(ProvenField):
 
 
 def _within(
-    tolerance: float, field: NDArray, problem: Problem, proofs: FamilyProofs | None
+    tolerance: float, field: NDArray, problem: Problem, corrections: CertifiedCorrections | None
 ) -> tuple[NDArray, NDArray[np.float64], bool]:
     """A field of one image, its bound node by node, and whether it was solved."""
-    if proofs is not None:
-        solution = proofs.within(proofs.equations_of(problem), field, tolerance)
+    if corrections is not None:
+        solution = corrections.solve_from(corrections.equations_of(problem), field, tolerance)
         if solution.stats.method == METHOD:
             return solution.field, solution.node_bound, False
     else:

@@ -4,18 +4,24 @@ import itertools
 import logging
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config, load_config
-from diffkeras.errors import ConfigurationError, Interrupted, RunError, WorkerLostError
+from diffkeras.errors import (
+    ConfigurationError,
+    Interrupted,
+    OutputError,
+    RunError,
+    WorkerLostError,
+)
 from diffkeras.surrogates.run_identity import differing_keys, run_identity
 from diffkeras.surrogates.run_state import (
     FORMAT,
     HASHED,
-    MARK,
+    RUN_FILE,
     check_hash,
     check_sealed,
     file_hashes,
@@ -29,8 +35,8 @@ from diffkeras.system.environment import machine, source_commit, versions
 logger = logging.getLogger(__name__)
 
 DATA = Path("data")  # where commands look for datasets
-OWN = (
-    MARK,
+OWN_FILES = (  # what training and evaluation write
+    RUN_FILE,
     "config.yaml",
     "history.csv",
     "model.keras",
@@ -56,29 +62,46 @@ class Run:
 
     @classmethod
     def begin(
-        cls, path: Path, config: Config, *, overwrite: bool = False, restart: bool = False
+        cls,
+        path: Path,
+        config: Config,
+        *,
+        overwrite: bool = False,
+        restart: bool = False,
+        **details: Any,
     ) -> "Run":
         """Start a run in a directory, or continue the unfinished run in it.
 
         `overwrite` first renames a finished run to `<path>.previous`; `restart` deletes an
-        unfinished run and starts again.
+        unfinished run and starts again. `details` are written into `run.json`.
         """
-        if path.exists() and not path.is_dir():
-            raise RunError(f"{path} is a file; choose another --run-dir")
         run = cls(path)
+        run.check(config, overwrite=overwrite, restart=restart)
         with names_unwritable(path):
-            if path.exists() and any(not e.name.startswith(PARTIAL) for e in path.iterdir()):
-                run._clear(config, overwrite, restart)
+            if (path / RUN_FILE).is_file():
+                if run.state()["state"] == "finished":
+                    run.set_aside()
+                elif restart or not run.can_go_on():
+                    run._remove_own()
             path.mkdir(parents=True, exist_ok=True)
         # first, because a call that is killed leaves a directory that the next one must know
-        run.write_state("running", seed=config.training.seed)
+        run.write_state("running", seed=config.training.seed, **details)
         write_text(path / "config.yaml", config.to_yaml())
         return run
 
-    def _clear(self, config: Config, overwrite: bool, restart: bool) -> None:
-        """Rename or delete what another run has left here, unless this run continues it."""
+    def check(self, config: Config, *, overwrite: bool = False, restart: bool = False) -> None:
+        """Raise a RunError, before any work, if `begin` can't start or continue a run here.
+
+        Nothing is written, but checkpoints that a finished run no longer needs are deleted.
+        """
         path = self.path
-        if not (path / MARK).is_file():
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path} is a file; choose another --run-dir")
+        with names_unwritable(path):
+            entries = list(path.iterdir()) if path.exists() else []
+        if all(entry.name.startswith(PARTIAL) for entry in entries):
+            return
+        if not (path / RUN_FILE).is_file():
             raise RunError(f"{path} holds files but no diffkeras run; choose another --run-dir")
         try:
             finished = self.state()["state"] == "finished"
@@ -86,18 +109,15 @@ class Run:
             raise RunError(f"{error}; delete {path}, or choose another --run-dir") from None
         if finished:
             self.remove_leftovers()
-        if finished and not overwrite:
-            raise RunError(
-                f"{path} holds a finished run; choose another --run-dir, or give --overwrite to "
-                f"train again (the old run is renamed to {_free_name(path).name})"
-            )
-        if finished:
-            self.set_aside()
-        elif restart or not self.can_go_on():
-            self._remove_own()
-        elif run_identity(self.config()) == run_identity(config):
+            if not overwrite:
+                raise RunError(
+                    f"{path} holds a finished run; choose another --run-dir, or give --overwrite "
+                    f"to train again (the old run is renamed to {_free_name(path).name})"
+                )
             return
-        elif differing := differing_keys(self.config(), config):
+        if restart or not self.can_go_on() or run_identity(self.config()) == run_identity(config):
+            return
+        if differing := differing_keys(self.config(), config):
             raise RunError(
                 f"{path} holds an unfinished run of another configuration: "
                 f"{'; '.join(differing)}. Use its configuration to go on, --restart to delete it "
@@ -110,7 +130,7 @@ class Run:
         Raises:
             RunError: `run.json` is damaged, or of another version.
         """
-        begun = (self.path / MARK).is_file() and any(self.checkpoints.glob("[0-9]*"))
+        begun = (self.path / RUN_FILE).is_file() and any(self.checkpoints.glob("[0-9]*"))
         return begun and self.state()["state"] != "finished"
 
     def set_aside(self) -> Path:
@@ -123,7 +143,7 @@ class Run:
 
     def _remove_own(self) -> None:
         """Delete what training writes, and no other files."""
-        for name in reversed(OWN):  # the mark last, by which the next call knows the directory
+        for name in reversed(OWN_FILES):  # run.json last: by it the next call knows it
             entry = self.path / name
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
@@ -139,10 +159,10 @@ class Run:
                 f"there is no run directory {path}; `diffkeras train` writes one, and these come "
                 f"with diffkeras: {', '.join(shipped_surrogates())}"
             )
-        if not (path / MARK).is_file():
+        if not (path / RUN_FILE).is_file():
             hides = str(path) in shipped_surrogates()
             also = f"; it hides the shipped surrogate {path}" if hides else ""
-            raise RunError(f"{path} holds no diffkeras run: {MARK} is missing{also}")
+            raise RunError(f"{path} holds no diffkeras run: {RUN_FILE} is missing{also}")
         run = cls(path)
         if run.state()["state"] != "finished":
             raise RunError(f"the run in {path} is not finished; run `diffkeras train` again")
@@ -209,7 +229,7 @@ class Run:
 
     def state(self) -> dict[str, Any]:
         """The content of `run.json`."""
-        return read_run_state(self.path / MARK)
+        return read_run_state(self.path / RUN_FILE)
 
     def write_state(self, state: str, **details: Any) -> None:
         """Write `run.json`: state, details, versions of the libraries, machine, and commit.
@@ -226,7 +246,7 @@ class Run:
         }
         if state == "finished":
             content["sha256"] = file_hashes(self.path)
-        write_json(self.path / MARK, content)
+        write_json(self.path / RUN_FILE, content)
 
     def seal(self) -> None:
         """Write the hashes of the files as they are into `run.json`.
@@ -237,7 +257,7 @@ class Run:
         state = {**self.state(), "sha256": file_hashes(self.path)}
         if absent := [name for name in HASHED if name not in state["sha256"]]:
             raise RunError(f"the run directory {self.path} is damaged: {absent[0]} is missing")
-        write_json(self.path / MARK, state)
+        write_json(self.path / RUN_FILE, state)
 
     def data_dir(self) -> Path:
         """Where the datasets of its training are, if they are still there, else `data`."""
@@ -255,11 +275,13 @@ class Run:
             yield
         except BaseException as error:
             stopped = isinstance(error, Interrupted | KeyboardInterrupt | WorkerLostError)
-            before = self.state()
-            if before["state"] != "finished":
-                state = "interrupted" if stopped else "failed"
-                reason = str(error) or type(error).__name__
-                self.write_state(state, seed=before.get("seed"), reason=reason)
+            # the error itself, such as a full disk, may keep run.json from being written
+            with suppress(RunError, OutputError):
+                before = self.state()
+                if before["state"] != "finished":
+                    state = "interrupted" if stopped else "failed"
+                    reason = str(error) or type(error).__name__
+                    self.write_state(state, seed=before.get("seed"), reason=reason)
             raise
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diffkeras.config import Config, fingerprint, long_form
+from diffkeras.config import Config, long_form
 from diffkeras.reporting.text import value_text
 from diffkeras.system.differences import differences, in_words
+from diffkeras.system.fingerprint import fingerprint
 
 DIGITS = 12
 # keys, and sections with their dot, that don't change the trained weights

@@ -13,7 +13,7 @@ from diffkeras.config import explain
 from diffkeras.errors import RunError
 from diffkeras.system.atomic_files import check_regular, read_json
 
-MARK = "run.json"
+RUN_FILE = "run.json"
 FORMAT = 1  # version of run directories; runs of unreleased versions have no number
 HASHED = ("config.yaml", "history.csv", "model.keras")
 # Git may change the ends of their lines
@@ -83,7 +83,7 @@ def check_sealed(run: Path, state: dict[str, Any]) -> None:
         return
     if missing := [name for name in HASHED if name not in state.get("sha256", {})]:
         raise RunError(
-            f"the run directory {run} is damaged: {MARK} has no SHA-256 of "
+            f"the run directory {run} is damaged: {RUN_FILE} has no SHA-256 of "
             f"{', '.join(missing)}; train again by `diffkeras train --config "
             f"{run / 'config.yaml'} --run-dir {run} --overwrite`, or, only if you know that the "
             "files are what the training wrote, add their hashes by "
@@ -100,7 +100,7 @@ def check_hash(file: Path, state: dict[str, Any], remedy: str) -> None:
     if state["state"] == "finished" and file_hash(file) != state["sha256"][file.name]:
         raise RunError(
             f"the run directory {file.parent} is damaged: {file} was changed after the training "
-            f"(its SHA-256 isn't that in {MARK}); {remedy}"
+            f"(its SHA-256 isn't that in {RUN_FILE}); {remedy}"
         )
 
 

@@ -16,8 +16,8 @@ from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
 from diffkeras.physics import Family, Medium, Problem, Sources
 from diffkeras.physics.arguments import check_relative_tolerance, check_whole
-from diffkeras.physics.families.barriers import Barriers
-from diffkeras.physics.families.proofs import FamilyProofs
+from diffkeras.physics.families.barrier_arrays import Barriers
+from diffkeras.physics.families.corrections import CertifiedCorrections
 from diffkeras.physics.problem.problem import as_problem
 from diffkeras.surrogates.family_barriers import read_barriers
 from diffkeras.surrogates.inputs import (
@@ -165,7 +165,7 @@ class Surrogate:
         tolerance = check_relative_tolerance(tolerance)
         # the proofs of a family solve where a field isn't finite
         fields = self._fields(problem, batch_size, finite=self.family is None)
-        return Prediction(fields, problem).within(tolerance, self._proofs)
+        return Prediction(fields, problem).within(tolerance, self._corrections)
 
     def network_fields(
         self,
@@ -237,8 +237,8 @@ class Surrogate:
         )
 
     @cached_property
-    def _proofs(self) -> FamilyProofs | None:
-        return None if self.family is None else FamilyProofs(self.family, self.barriers)
+    def _corrections(self) -> CertifiedCorrections | None:
+        return None if self.family is None else CertifiedCorrections(self.family, self.barriers)
 
     @cached_property
     def _warnings(self) -> RangeWarnings:

@@ -11,6 +11,7 @@ from scipy import ndimage
 from diffkeras.config import Config
 from diffkeras.physics import Sources
 from diffkeras.physics.sampling.discs import check_radius
+from diffkeras.reporting.text import low_to_high
 from diffkeras.representation.network_input import CONCENTRATIONS
 from diffkeras.surrogates.inputs import ROUNDING
 
@@ -82,8 +83,9 @@ def _outside_values(config: Config, images: NDArray[np.float32]) -> Iterator[str
     if outside.any():
         yield (
             "the surrogate was trained on images whose largest value is "
-            f"{_span(1, most)}, and here it is {largest[outside][0]:g}; sides have a value or a "
-            "flux, so images are not scaled; bounds hold there, too, but the errors may be larger"
+            f"{low_to_high(1, most)}, and here it is {largest[outside][0]:g}; sides have a value "
+            "or a flux, so images are not scaled; bounds hold there, too, but the errors may be "
+            "larger"
         )
 
 
@@ -100,7 +102,7 @@ def _outside_sources(config: Config, images: NDArray[np.float32]) -> Iterator[st
     counted, most = int(np.bincount(firsts).max()), max(config.data.sources)
     if counted > most:
         yield (
-            f"the surrogate was trained on images of {_span(min(config.data.sources), most)} "
+            f"the surrogate was trained on images of {low_to_high(min(config.data.sources), most)} "
             f"source(s), and this one has {counted}; bounds hold there, too, but the errors may be "
             "larger"
         )
@@ -117,8 +119,8 @@ def _outside_sources(config: Config, images: NDArray[np.float32]) -> Iterator[st
                 outside += [values.size] if (values == values[0]).all() else []
     if outside:
         yield (
-            f"the surrogate was trained on sources of radius {_span(*radii)}, of "
-            f"{_span(least, largest)} nodes, and this image has another one, of {outside[0]} "
+            f"the surrogate was trained on sources of radius {low_to_high(*radii)}, of "
+            f"{low_to_high(least, largest)} nodes, and this image has another one, of {outside[0]} "
             "nodes; bounds hold there, too, but the errors may be larger"
         )
 
@@ -141,7 +143,3 @@ def _outside_maps(config: Config, scaled: Mapping[str, NDArray]) -> Iterator[str
                 f"these maps have {least:g} to {largest:g}; bounds hold there, too, but the errors "
                 "may be larger"
             )
-
-
-def _span(low: float, high: float) -> str:
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"

@@ -46,13 +46,21 @@ def read_arrays(path: Path, what: str, most_bytes: int | None = None) -> dict[st
                 raise ValueError(f"it has {size:,} bytes, more than {most_bytes:,} for {what}")
             arrays = {name: archive[name] for name in archive.files}
     except Exception as error:  # of damaged files, NumPy raises any type
-        is_pickle = isinstance(error, ValueError) and "pickle" in str(error)  # not in a path
-        reason = "it is no .npz file of numbers" if is_pickle else error
+        reason = reason_unread(error, ".npz")
         raise DataError(f"{path} can't be read as {what}: {reason}") from error
     for name, array in arrays.items():  # NumPy returns the bytes of members that are no arrays
         if not isinstance(array, np.ndarray):
             raise DataError(f"{path} can't be read as {what}: {name} is no array")
     return arrays
+
+
+def reason_unread(error: Exception, suffix: str) -> str:
+    """Why NumPy couldn't read a file with a suffix, for people.
+
+    NumPy takes any other content for a pickled object, and recommends to load it.
+    """
+    is_pickle = isinstance(error, ValueError) and "pickle" in str(error)  # not in a path
+    return f"it is no {suffix} file of numbers" if is_pickle else str(error)
 
 
 def check_arrays(

@@ -70,9 +70,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def sync(path: Path) -> None:
     """Flush a file, or the names in a directory, to the disk."""
-    if os.name == "nt" and path.is_dir():
-        return  # Windows opens no directories
-    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -200,11 +198,11 @@ def check_file(path: Path) -> None:
         check_directory(Path(os.path.realpath(path)).parent)
 
 
-def check_replaceable(path: Path, mark: str, owned: Sequence[str] = ()) -> None:
+def check_replaceable(path: Path, main_file: str, owned: Sequence[str] = ()) -> None:
     """Raise an OutputError, before the work, if a result can't be written to a directory.
 
     That is so too if the directory holds files other than `owned`, patterns of what a result may
-    consist of, and neither one called `mark`, by which earlier results are known, nor what a call
+    consist of, and neither `main_file`, by which earlier results are known, nor what a call
     that was stopped has left.
     """
     if path.exists() and not path.is_dir():
@@ -212,7 +210,7 @@ def check_replaceable(path: Path, mark: str, owned: Sequence[str] = ()) -> None:
     with names_unwritable(path):
         names = [entry.name for entry in path.iterdir()] if path.is_dir() else []
         own = {Path(pattern).parts[0] for pattern in owned}
-        if not {mark, PARTIAL} & set(names) and set(names) - own:
+        if not {main_file, PARTIAL} & set(names) and set(names) - own:
             raise OutputError(f"{path} holds other files and no earlier result; choose another one")
         check_directory(path if names else Path(os.path.abspath(path)).parent)
 

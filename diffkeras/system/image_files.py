@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
+from diffkeras.system.array_files import reason_unread
 
 ARRAYS = (".npy", ".npz")
 PICTURES = (".png", ".tif", ".tiff")
@@ -44,9 +45,7 @@ def read_numbers(
         else:
             image = _read_picture(path, FULL_SCALE | (MASKS if mask else {}))
     except Exception as error:  # readers of damaged files raise errors of any type
-        # NumPy takes any other content for a pickled object, and recommends to load it
-        reason = f"it is no {suffix} file of numbers" if "pickle" in str(error) else error
-        raise PhysicsError(f"{path} can't be read: {reason}") from error
+        raise PhysicsError(f"{path} can't be read: {reason_unread(error, suffix)}") from error
     if not isinstance(image, np.ndarray):  # NumPy returns the bytes of what is no array
         raise PhysicsError(f"{path} can't be read: {array} in it is no array")
     if image.dtype.kind not in "biuf":
@@ -58,14 +57,15 @@ def _read_array(path: Path, names: tuple[str, ...]) -> NDArray:
     loaded = np.load(path, allow_pickle=False)
     if isinstance(loaded, np.ndarray):
         return loaded
-    there = loaded.files
-    for known in names:
-        if known in there:
-            return loaded[known]
-    if len(there) != 1:
-        shown = f"{there!r:.60}"
-        raise ValueError(f"it holds {len(there)} arrays, {shown}, and none named {names[0]}")
-    return loaded[there[0]]
+    with loaded:
+        there = loaded.files
+        for known in names:
+            if known in there:
+                return loaded[known]
+        if len(there) != 1:
+            shown = f"{there!r:.60}"
+            raise ValueError(f"it holds {len(there)} arrays, {shown}, and none named {names[0]}")
+        return loaded[there[0]]
 
 
 def _read_picture(path: Path, full_scale: dict[str, float]) -> NDArray:

@@ -14,6 +14,8 @@ from typing import Any
 
 import keras
 
+from diffkeras.system.messages import cut
+
 
 class SummedGradientsHook:
     """Mixin for an optimizer that changes the gradient of the global batch before it is applied.
@@ -44,9 +46,6 @@ def moving_averages(optimizer: keras.optimizers.Optimizer) -> list[tuple[Any, An
         return []
     averages = optimizer._model_variables_moving_average
     return list(zip(optimizer._trainable_variables, averages, strict=True))
-
-
-LONGEST = 300  # characters of an error of Keras in a message
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
@@ -117,5 +116,4 @@ def load_error(error: Exception) -> str:
     """
     if "safe_mode" in str(error) or "enable_unsafe_deserialization" in str(error):
         return "it contains Python code (a Lambda layer), which is never run from a model's file"
-    words = " ".join(str(error).split())  # Keras prints whole configurations
-    return words if len(words) <= LONGEST else f"{words[:LONGEST]}…"
+    return cut(" ".join(str(error).split()), 300)  # Keras prints whole configurations

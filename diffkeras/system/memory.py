@@ -27,7 +27,7 @@ def keep_freed_memory() -> None:
 
 def available_memory(root: Path = Path("/")) -> int:
     """Bytes of memory that this process can still allocate, also within a container."""
-    import psutil  # here, as only training needs it
+    import psutil  # here, as it is slow to import
 
     return max(0, min([psutil.virtual_memory().available, *_left_in_cgroups(root)]))
 

@@ -31,13 +31,13 @@ def needs_packages(what: str) -> Iterator[None]:
 
 
 def lazy_names(
-    package: str, homes: Mapping[str, str], submodules: Sequence[str] = ()
+    package: str, modules: Mapping[str, str], submodules: Sequence[str] = ()
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a package whose names are loaded when they are first used.
 
     Args:
         package: its name.
-        homes: name → the module that has it; "module:other", if it has another name there.
+        modules: name → the module that has it; "module:other", if it has another name there.
         submodules: of the package, which are names of it, too.
 
     Raises:
@@ -46,14 +46,14 @@ def lazy_names(
 
     def load(name: str) -> Any:
         with needs_packages(f"{package}.{name}"):
-            if name in homes:
-                module, _, other = homes[name].partition(":")
+            if name in modules:
+                module, _, other = modules[name].partition(":")
                 return getattr(import_module(module), other or name)
             if name in submodules:
                 return import_module(f"{package}.{name}")
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
-    return load, lambda: sorted([*homes, *submodules])
+    return load, lambda: sorted([*modules, *submodules])
 
 
 def missing_package(what: str, missing: ModuleNotFoundError) -> ModuleNotFoundError:

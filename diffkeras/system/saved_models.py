@@ -55,9 +55,11 @@ def _fix_fingerprint(file: Path) -> None:
     file.write_bytes(fingerprint.SerializeToString(deterministic=True))
 
 
-def write_saved_model(*arguments: Any) -> None:
-    """Replace a directory by a SavedModel, with the arguments of `replacing_saved_model`."""
-    with replacing_saved_model(*arguments):
+def write_saved_model(
+    path: Path, functions: Mapping[str, Any], tracked: Sequence[Any], description: Mapping[str, Any]
+) -> None:
+    """Replace a directory by a SavedModel; see `replacing_saved_model`."""
+    with replacing_saved_model(path, functions, tracked, description):
         pass
 
 

@@ -1,5 +1,6 @@
 """The batches of a training run: each replica reads its own share of the examples."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,7 +37,10 @@ class TrainingBatches:
         self.validation_steps: int | None = None
         self._made: tuple[tuple[int, int], tf.data.Dataset] | None = None
         if self._replicas > 1:
-            self.validation_steps = int(self._validation_of(0).cardinality())
+            share = DataShares(range(1), self._replicas)
+            examples = len(config.data.sources) * len(share.of(config.data.validation_examples))
+            batch = len(share.of(config.training.batch_size))
+            self.validation_steps = math.ceil(examples / batch)
         self._check()
 
     def _check(self) -> None:

@@ -33,7 +33,6 @@ class TrainingState:
     Attributes:
         epoch: number of completed epochs.
         step: number of completed steps of the current epoch.
-        seed: of the run.
         initial_model: SHA-256 of the file of `training.initial_model`; empty without one.
         history: losses and metrics of each completed epoch.
         best_epoch: the epoch with the lowest validation error, counted from 1; 0 before the first.
@@ -49,7 +48,6 @@ class TrainingState:
 
     epoch: int = 0
     step: int = 0
-    seed: int = 0
     initial_model: str = ""
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
@@ -80,6 +78,7 @@ def read_state(file: Path) -> tuple[TrainingState, str]:
             raise ValueError("it has another checksum")
         values: dict[str, Any] = json.loads(text)
         weights_digest = values.pop("weights_digest")
+        values.pop("seed", None)  # which earlier checkpoints have
         return TrainingState(**values), weights_digest
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -23,8 +23,8 @@ from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.nn.families import set_weights
 from diffkeras.physics import Family, ReducedBasis
-from diffkeras.physics.families.make_fit import fitted
 from diffkeras.physics.families.snapshots import Snapshots
+from diffkeras.physics.families.training import fitted
 from diffkeras.surrogates.build import make_loss
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import changed_keys, flatten
@@ -42,8 +42,8 @@ from diffkeras.training.checkpoints import (
 
 logger = logging.getLogger(__name__)
 
-TOGETHER = 64  # examples that are read at once
-MOST = 1000  # examples that the basis of a network is fitted to; a kernel has all
+READ_TOGETHER = 64  # examples that are read at once
+MOST_EXAMPLES = 1000  # examples that the basis of a network is fitted to; a kernel has all
 SHARING_SECONDS = 10.0  # a network file system shows another machine's files within this time
 
 
@@ -98,20 +98,36 @@ class InitialModel:
 
 
 def prepare(
-    config: Config, data_dir: Path, group: ProcessGroup, threads: int | None, *, resumes: bool
+    config: Config,
+    data_dir: Path,
+    run_dir: Path,
+    group: ProcessGroup,
+    threads: int | None,
+    *,
+    overwrite: bool,
+    restart: bool,
 ) -> tuple[TrainingBatches, InitialModel | None]:
     """The batches of a run, and the model it starts from, once all processes have read them.
 
-    Called before anything is written, so that a run that can't start leaves no directory.
+    Called before anything is written, so that a run that can't start leaves no directory. Whether
+    the directory can be used is checked first, as reading a cache takes long.
 
     Args:
         config: the configuration.
         data_dir: where the datasets are.
+        run_dir: the run directory. If it has checkpoints, no model to start from is read.
         group: the processes that train.
         threads: threads that read data; None for as many as tf.data finds best.
-        resumes: whether the run has checkpoints, so that it needs no model to start from.
+        overwrite: whether a finished run will be set aside.
+        restart: whether an unfinished run will be deleted.
     """
+    run = Run(run_dir)
     with group.all_stop_on_error():
+        if group.is_chief:
+            run.check(config, overwrite=overwrite, restart=restart)
+            if not restart:
+                _check_epochs(config, Checkpoints(run.checkpoints))
+        resumes = not restart and run.can_go_on()
         # only now: a loss may hold a variable, and TensorFlow connects no processes after the first
         make_loss(config)
         initial = None if resumes else InitialModel.read(config)
@@ -149,11 +165,8 @@ def begun_run(
         with group.all_stop_on_error():
             if group.is_chief:
                 stack.enter_context(locked(lock, f"the run {run_dir}"))
-                if not restart:
-                    _check_epochs(config, Checkpoints(run.checkpoints))
-                run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
+                run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart, start=token)
                 stack.enter_context(run.recording_how_it_ends())
-                run.write_state("running", seed=config.training.seed, start=token)
         of_chief, *_ = group.gather(token)
         with group.all_stop_on_error():
             if not group.is_chief:
@@ -210,7 +223,7 @@ def start_or_resume(
     """
     if (state := _resume(config, checkpoints, model, group, steps)) is not None:
         return state
-    state = TrainingState(seed=config.training.seed)
+    state = TrainingState()
     if initial is not None:
         model.set_weights(initial.weights)
         state.initial_model = initial.sha256
@@ -247,7 +260,7 @@ def set_basis_weights(config: Config, data_dir: Path, model: keras.Model) -> Non
     assert family is not None  # the configuration was checked
     numbers = config.data.train_numbers
     if config.model.regression == "network":
-        numbers = numbers[:MOST]
+        numbers = numbers[:MOST_EXAMPLES]
     fit = fitted(family, _snapshots(config, data_dir, family, numbers), config.model.modes)
     set_weights(model, ReducedBasis(family, fit))
 
@@ -257,7 +270,7 @@ def _snapshots(config: Config, data_dir: Path, family: Family, numbers: range) -
     (count,) = config.data.sources
     dataset = raw_dataset(config, count, "train", data_dir, numbers=numbers)
     dataset = dataset.map(lambda example: (example["parameters"], example["field"]))
-    batches = dataset.batch(TOGETHER).prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
+    batches = dataset.batch(READ_TOGETHER).prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
     return Snapshots.joined(
         Snapshots.scaled(family, points.astype(np.float64), fields) for points, fields in batches
     )

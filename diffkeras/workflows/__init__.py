@@ -8,7 +8,7 @@ from diffkeras.system.packages import lazy_names
 
 # function → its module, and its name there. Modules have other names than functions, because
 # importing a module `train` would put it in the place of the function `train`.
-_HOMES = {
+_MODULES = {
     "benchmark": "diffkeras.workflows.benchmark_methods",
     "evaluate": "diffkeras.workflows.evaluate_run",
     "export": "diffkeras.workflows.export_run",
@@ -26,6 +26,6 @@ _HOMES = {
     "write_public_split": "diffkeras.workflows.benchmark_data",
 }
 
-__all__ = [*_HOMES]
+__all__ = [*_MODULES]
 
-__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

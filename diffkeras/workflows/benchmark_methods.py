@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras._version import __version__
-from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.errors import ConfigurationError, DataError, RunError
 from diffkeras.evaluation.benchmark_data.problems import PROBLEMS, get_problem
 from diffkeras.evaluation.measurement import describe_device
 from diffkeras.evaluation.methods.subject import different_physics
@@ -33,9 +33,9 @@ from diffkeras.system.tensorflow_setup import limit_threads
 
 logger = logging.getLogger(__name__)
 
-MARK = "scoreboard.json"
+SCOREBOARD_FILE = "scoreboard.json"
 TABLE = "scoreboard.md"
-FILES = (MARK, TABLE, "*_*.png")
+FILES = (SCOREBOARD_FILE, TABLE, "*_*.png")
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def benchmark(
         ConfigurationError: an unknown problem, two surrogates of one name, a lattice out of range,
             or TensorFlow runs already with another number of threads.
         DataError: a surrogate of the physics of none of the problems.
-        RunError: a surrogate can't be used.
+        RunError: a surrogate can't be used, or a `scoreboard.json` in `output` is damaged.
         OutputError: `output` can't be written, or holds other files.
     """
     path = Path(output)
@@ -95,7 +95,7 @@ def benchmark(
         raise ConfigurationError("name at least one problem, and one side of the lattices")
     for name in problems:
         get_problem(name)
-    check_replaceable(path, MARK, FILES)
+    check_replaceable(path, SCOREBOARD_FILE, FILES)
     processes = processes or available_cores()
     if threads is not None:
         limit_threads(threads)
@@ -135,14 +135,22 @@ def benchmark(
 
 def _interrupted(path: Path, conditions: Mapping[str, Any]) -> dict[str, Any] | None:
     """The board of an interrupted call of the same conditions, with the problems it measured."""
-    if not (path / MARK).is_file():
+    if not (path / SCOREBOARD_FILE).is_file():
         return None
-    board: dict[str, Any] = read_json(path / MARK)
+    board = read_json(path / SCOREBOARD_FILE)
+    problems = board.get("problems") if isinstance(board, dict) else None
+    if not isinstance(problems, list) or not all(
+        isinstance(each, dict) and {"problem", "side"} <= each.keys() for each in problems
+    ):
+        raise RunError(
+            f"{path / SCOREBOARD_FILE} is damaged, or written by another program; choose another "
+            "directory, or delete it"
+        )
     same = all(board.get(key) == value for key, value in conditions.items())
-    measured = len(board["problems"]) == len(conditions["wanted"])
+    measured = len(problems) == len(conditions["wanted"])
     if not same or (measured and (path / TABLE).is_file()):
         return None
-    logger.info(f"continuing {path}, which has {len(board['problems'])} problem(s)")
+    logger.info(f"continuing {path}, which has {len(problems)} problem(s)")
     return board
 
 
@@ -150,7 +158,7 @@ def _write_board(path: Path, content: Mapping[str, Any]) -> None:
     """Write what was measured, then the table and the pictures of it."""
     with names_unwritable(path / TABLE):
         (path / TABLE).unlink(missing_ok=True)
-    write_json(path / MARK, content)  # by itself, since it may be the work of hours
+    write_json(path / SCOREBOARD_FILE, content)  # by itself, since it may be the work of hours
     with replacing_files(path, FILES[1:], last=TABLE) as partial:
         for problem in content["problems"]:
             png = to_png(problem_figure(problem))

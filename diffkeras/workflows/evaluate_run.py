@@ -23,8 +23,8 @@ from diffkeras.evaluation.methods.table import SET, SURROGATE, baselines
 from diffkeras.evaluation.report.figures import draw_figures
 from diffkeras.evaluation.report.results import FILES, overall_table, write_results
 from diffkeras.evaluation.stored_images import read_batches
-from diffkeras.reporting.html import Table
 from diffkeras.reporting.style import text_fault
+from diffkeras.reporting.tables import Table
 from diffkeras.surrogates.run_directory import DATA, Run
 from diffkeras.surrogates.shipped import shipped_config
 from diffkeras.surrogates.surrogate import surrogate_of_run
@@ -52,7 +52,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class _How:
+class _Options:
     """How a model is measured; see `evaluate`."""
 
     threads: int | None = None
@@ -120,8 +120,8 @@ def evaluate(
     _check(config, data_dir, path, config_name)
     subject = _subject(run, config, data_dir, name)
     subject.compared.extend(_compared(name, compare or {}, config, data_dir))
-    how = _How(threads, report, figure_format, show_progress)
-    return _evaluate(subject, config, data_dir, path, how)
+    options = _Options(threads, report, figure_format, show_progress)
+    return _evaluate(subject, config, data_dir, path, options)
 
 
 def _opened(model: str | Path) -> Run | Path:
@@ -179,7 +179,7 @@ def evaluate_baselines(
         OutputError: as for `evaluate`.
     """
     _check(config, data_dir, output)
-    return _evaluate(Subject([]), config, data_dir, output, _How(threads, report=False))
+    return _evaluate(Subject([]), config, data_dir, output, _Options(threads, report=False))
 
 
 def _check(config: Config, data_dir: Path, path: Path, config_name: str | None = None) -> None:
@@ -190,36 +190,36 @@ def _check(config: Config, data_dir: Path, path: Path, config_name: str | None =
 
 
 def _evaluate(
-    subject: Subject, config: Config, data_dir: Path, path: Path, how: _How
+    subject: Subject, config: Config, data_dir: Path, path: Path, options: _Options
 ) -> Evaluation:
     family = config.kind.family
     names = family.names if family else ()
     measured = Measurement([*subject.all_methods, *baselines(config)], names)
     with explain_damage(config, data_dir):
-        _measure(measured, subject, config, data_dir, how)
-        figures = draw_figures(measured, subject, config, data_dir) if how.report else None
+        _measure(measured, subject, config, data_dir, options)
+        figures = draw_figures(measured, subject, config, data_dir) if options.report else None
     with replacing_files(path, FILES, last="metrics.json") as partial:
-        write_results(partial, measured, subject, config, figures, how.figure_format)
+        write_results(partial, measured, subject, config, figures, options.figure_format)
     metrics = measured.metrics()
     logger.info(f"evaluated {config.data.test_examples * len(config.data.sources)} test images")
     return Evaluation(path, metrics, overall_table(metrics))
 
 
 def _measure(
-    measured: Measurement, subject: Subject, config: Config, data_dir: Path, how: _How
+    measured: Measurement, subject: Subject, config: Config, data_dir: Path, options: _Options
 ) -> None:
     data = config.data
     total = data.test_examples * len(data.sources)
-    with progress_bar(total, "Evaluating", "examples", shown=how.show_progress) as bar:
+    with progress_bar(total, "Evaluating", "examples", shown=options.show_progress) as bar:
         for count in data.sources:
             first: ImageBatch | None = None
-            unbounded = config.evaluation.bounds
-            for batch in read_batches(config, count, data_dir, how.threads):
+            left_to_bound = config.evaluation.bounds
+            for batch in read_batches(config, count, data_dir, options.threads):
                 measured.add(count, batch)
-                if subject.predict and unbounded > 0:
-                    part = batch.first(unbounded)
+                if subject.predict and left_to_bound > 0:
+                    part = batch.first(left_to_bound)
                     measured.add_bounds(count, part, subject.predict(part))
-                    unbounded -= len(part)
+                    left_to_bound -= len(part)
                 bar.update(len(batch))
                 first = first or batch
             if first:  # now that no thread reads ahead

@@ -10,7 +10,8 @@ import numpy as np
 
 from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.storage import dataset_status, remove_leftovers
+from diffkeras.data.storage import dataset_status
+from diffkeras.data.writing.replacing import remove_leftovers
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.benchmark_data.splits import public_test_set
 from diffkeras.reporting.text import duration
@@ -80,7 +81,8 @@ def _generate_missing(
     from diffkeras.system.tensorflow_setup import load_tensorflow
 
     load_tensorflow()
-    from diffkeras.data.writing.generation import format_bytes, prepare_generation
+    from diffkeras.data.writing.generation import prepare_generation
+    from diffkeras.reporting.text import format_bytes
     from diffkeras.surrogates.build import make_loss
 
     make_loss(config)  # so that training, hours later, accepts the configuration too

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
 from diffkeras.evaluation.benchmark_data.leaderboard import (
     BOUNDED,
@@ -59,11 +60,14 @@ def make_leaderboard(
         show_progress: whether to draw progress bars.
 
     Raises:
-        ConfigurationError: a manifest with a missing or wrong field, or two models of one name.
+        ConfigurationError: no submission, a manifest with a missing or wrong field, or two
+            models of one name.
         DataError: predictions of another split, shape, order or type, or with NaN.
         OutputError: `output` can't be written.
     """
     path = Path(output)
+    if not submissions:
+        raise ConfigurationError("name at least one submission")
     check_replaceable(path, FILES[0], FILES)
     read = [Submission.read(Path(submission)) for submission in submissions]
 

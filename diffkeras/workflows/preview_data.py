@@ -19,8 +19,9 @@ from diffkeras.reporting.data_figures import (
     tissue_figure,
     values_figure,
 )
-from diffkeras.reporting.html import Table, number, write_report
+from diffkeras.reporting.html import write_report
 from diffkeras.reporting.style import to_png
+from diffkeras.reporting.tables import Table, number
 from diffkeras.representation.regions import REGIONS, region_mask
 from diffkeras.system.atomic_files import check_file
 

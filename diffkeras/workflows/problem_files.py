@@ -12,6 +12,7 @@ from diffkeras.physics import Medium, MichaelisMenten, Problem
 from diffkeras.physics.problem.given_sides import KINDS
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.physics.problem.sides import Side, with_sides
+from diffkeras.system.image_files import read_numbers
 from diffkeras.workflows.source_files import SourceFile
 
 SideFile = tuple[str, str, tuple[float | Path, ...]]
@@ -144,7 +145,7 @@ def read_side(side: SideFile) -> tuple[str, Side]:
     """The name of a side and what it does.
 
     Raises:
-        PhysicsError: a file that is no .npy array of finite numbers.
+        PhysicsError: a file that can't be read, see `read_numbers`.
     """
     name, kind, numbers = side
     if kind in KINDS:
@@ -156,12 +157,8 @@ def _numbers(side: str, numbers: float | Path) -> Any:
     if not isinstance(numbers, Path):
         return numbers
     try:
-        array = np.load(numbers, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        array = None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
+        return read_numbers(numbers, "side")
+    except PhysicsError as error:
         raise PhysicsError(
-            f"{numbers} is no .npy array of numbers; write one with one for each node of the "
-            f"{side} side"
-        )
-    return array
+            f"{error}; write a .npy with a number for each node of the {side} side"
+        ) from None

@@ -25,13 +25,13 @@ from diffkeras.evaluation.worst_cases.config import WorstCasesConfig
 from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
 from diffkeras.evaluation.worst_cases.results import (
     FILES,
-    MARK,
+    SEARCHES_FILE,
     discs_as_json,
     worst_cases_table,
     write_worst_cases,
 )
 from diffkeras.evaluation.worst_cases.search import Search, search_at_random, search_from
-from diffkeras.reporting.html import Table
+from diffkeras.reporting.tables import Table
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.progress import progress_bar
@@ -86,7 +86,7 @@ def search_worst_cases(
     check_searchable(test_config)
     for count in test_config.data.sources:
         check_dataset(test_config, count, data_dir, ("test",))
-    check_replaceable(path, MARK, FILES)
+    check_replaceable(path, SEARCHES_FILE, FILES)
     rows: list[dict[str, Any]] = []
     worst_images: list[tuple[ImageSpace, Candidate]] = []
     with explain_damage(test_config, data_dir):

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, FiniteFloat, NonNegativeFloat, PositiveInt, ValidationError
 
-from diffkeras.config import Lattice, Section, explain, read_yaml
+from diffkeras.config import Lattice, Section, explain
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Sources
 from diffkeras.physics.arguments import PLANE, SHAPES, check_sides
 from diffkeras.system.image_files import ARRAYS, PICTURES, read_numbers
+from diffkeras.system.yaml_io import read_yaml
 
 LISTS = (".yaml", ".yml")
 MOST_NODES = 2**28  # solving them takes about 10 GB; a list may name any lattice

@@ -12,12 +12,13 @@ from diffkeras.distributed.process_group import WORKER_TIMEOUT, join_process_gro
 from diffkeras.errors import Interrupted
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.interruption import Interruption
 from diffkeras.system.tensorflow_setup import deterministic_operations
 from diffkeras.training.checkpoints import Checkpoints
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.training.loop import train_to_the_end
 from diffkeras.training.memory import check_memory, within_memory
-from diffkeras.training.session import Interruption, TrainingSession
+from diffkeras.training.session import TrainingSession
 from diffkeras.training.start import begun_run, common_settings, prepare, start_or_resume
 
 logger = logging.getLogger(__name__)
@@ -84,11 +85,9 @@ def train(
         stack.enter_context(deterministic_operations(config.training.deterministic))
         if config.data.stream:  # here, because BLAS obeys one thread, and tf.data has several
             stack.enter_context(blas_threads())
-        resumes = not restart and Run(run_dir).can_go_on()
-        batches, initial = prepare(config, data_dir, group, threads, resumes=resumes)
-        run = stack.enter_context(
-            begun_run(config, run_dir, group, overwrite=overwrite, restart=restart)
-        )
+        existing = {"overwrite": overwrite, "restart": restart}
+        batches, initial = prepare(config, data_dir, run_dir, group, threads, **existing)
+        run = stack.enter_context(begun_run(config, run_dir, group, **existing))
         stack.enter_context(group.connected())
         interruption = stack.enter_context(Interruption())
         with within_memory(config):

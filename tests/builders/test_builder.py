@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 import tfds_builders
 from diffkeras.config import DataConfig, PhysicsConfig, load_config
 from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.errors import DataError
+from diffkeras.errors import ConfigurationError, DataError
 from tfds_builders import Builder, DiffusionFieldsConfig
 
 DATASET = DatasetConfig(3, PhysicsConfig(lattice=(16, 20)), DataConfig(radius=2.0, seed=5))
@@ -86,7 +86,7 @@ def test_who_asks_gets_any_size(tmp_path, monkeypatch, consent):
         Builder(**options, examples={"train": 5}).download_and_prepare()
     for wrong in ("all", {}, {"train": 0}, {"trian": 2}, {"train": -1}, {"train": 1.5}):
         message = f'examples must be "paper" or .*, not {re.escape(repr(wrong))}'
-        with pytest.raises(DataError, match=message):
+        with pytest.raises(ConfigurationError, match=message):
             Builder(**options, examples=wrong)
     some = Builder(**options, examples={"train": 1, "validation": 0})
     assert [*some._split_generators(None)] == ["train"]

@@ -5,12 +5,12 @@ import pytest
 
 from diffkeras.config import (
     Config,
-    fingerprint,
     load_config,
     parse_config,
     settings,
 )
 from diffkeras.errors import ConfigurationError
+from diffkeras.system.fingerprint import fingerprint
 
 # key → values that it refuses
 REFUSED: dict[str, tuple[Any, ...]] = {

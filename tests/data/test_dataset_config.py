@@ -2,9 +2,9 @@
 
 import pytest
 
-from diffkeras.config import DataConfig, PhysicsConfig, from_yaml, load_config, parse_config
-from diffkeras.config.yaml_io import to_yaml
+from diffkeras.config import DataConfig, PhysicsConfig, load_config, parse_config
 from diffkeras.data.dataset_config import DatasetConfig, differing_identities
+from diffkeras.system.yaml_io import from_yaml, to_yaml
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from diffkeras.reporting.text import rounded_up
+from diffkeras.reporting.text import duration, low_to_high, rounded_up, value_text
 
 
 @pytest.mark.parametrize("digits", [2, 3, 6])
@@ -20,3 +20,27 @@ def test_bounds_in_few_digits_are_bounds(digits):
 
 def test_no_bound_is_infinite():
     assert rounded_up(float("inf")) == "inf"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("absolute", "absolute"),
+        ({"error": "huber", "delta": 0.1}, "huber(delta=0.1)"),
+        ({"error": "absolute", "weight": {"name": "step", "amplitude": 10}}, None),
+        ([1, 5], "1,5"),
+        (0.5, "0.5"),
+    ],
+)
+def test_values_in_words(value, text):
+    assert value_text(value) == (text or "absolute × step(amplitude=10)")
+
+
+def test_times_in_words():
+    assert [duration(s) for s in (5, 600, 7200)] == ["5 s", "10 min", "2.0 h"]
+
+
+def test_a_range_is_one_number_where_its_ends_are_written_alike():
+    assert low_to_high(0.1, 2.5) == "0.1 to 2.5"
+    assert low_to_high(1000.0, 1000.0000001) == "1000"
+    assert low_to_high(5_000, 50_000, ",") == "5,000 to 50,000"

@@ -62,6 +62,13 @@ def test_nothing_that_comes_later_undoes_a_finished_run(tmp_path, tiny):
     assert run.state()["state"] == "finished"
 
 
+def test_an_error_is_not_hidden_by_one_of_recording_it(tmp_path, tiny):
+    run = Run.begin(tmp_path / "run", tiny)
+    (run.path / "run.json").write_text("{")  # of a full disk
+    with pytest.raises(MemoryError), run.recording_how_it_ends():
+        raise MemoryError
+
+
 def test_a_foreign_run_json_is_no_run(tmp_path, tiny):
     (tmp_path / "run.json").write_text(json.dumps({"project": "mine"}))
     (tmp_path / "thesis.txt").write_text("precious")

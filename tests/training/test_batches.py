@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from diffkeras.data import mixed_dataset
+from diffkeras.data.reading import batches as reading
 from diffkeras.data.reading.batches import training_batches
+from diffkeras.data.reading.order import DataShares
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError
 from diffkeras.training.batches import TrainingBatches
@@ -50,3 +53,16 @@ def test_a_batch_may_be_larger_than_the_data_if_the_steps_are_given(tiny, data_d
     # two whole passes, and half of a third one
     times = np.unique(x.reshape(60, -1), axis=0, return_counts=True)[1]
     assert sorted(times) == [2] * 12 + [3] * 12
+
+
+@pytest.mark.parametrize("batch", [2, 4, 6, 10])
+def test_the_validation_steps_of_replicas_are_those_of_their_examples(batch, tiny, data_dir):
+    changes = {"data.cache": True, "training.batch_size": batch}
+    config = tiny.with_overrides({"training.steps_per_epoch": 1, **changes})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reading, "_in_memory", None)  # no example is read to count them
+        batches = TrainingBatches(config, data_dir, Replicas(2))
+    for replica in range(2):
+        shares = DataShares(range(replica, replica + 1), 2)
+        own = mixed_dataset(config, "validation", data_dir, shares=shares)
+        assert own.cardinality() == batches.validation_steps

@@ -1,7 +1,9 @@
+import hashlib
 import json
 import logging
 import shutil
 import signal
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,14 @@ from diffkeras.errors import ConfigurationError, Interrupted, InUseError, RunErr
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
 from diffkeras.training import loop
-from diffkeras.training.checkpoints import STATE, Checkpoints, position, read_state, write_state
+from diffkeras.training.checkpoints import (
+    STATE,
+    Checkpoints,
+    TrainingState,
+    position,
+    read_state,
+    write_state,
+)
 from diffkeras.workflows import train
 from tests.helpers.damaged_files import flip_a_bit
 from tests.helpers.new_process import NewProcess
@@ -202,6 +211,13 @@ def test_when_all_checkpoints_are_damaged_it_says_so(config, data_dir, unfinishe
         file.write_text("{")
     with pytest.raises(RunError, match=r"all checkpoints .* damaged; .* --restart or delete"):
         train(config, data_dir, unfinished)
+
+
+def test_a_state_that_still_has_the_seed_is_read(tmp_path):
+    text = json.dumps({**asdict(TrainingState(epoch=3)), "seed": 7, "weights_digest": "of weights"})
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    (tmp_path / STATE).write_text(json.dumps({"state": text, "digest": digest}))
+    assert read_state(tmp_path / STATE) == (TrainingState(epoch=3), "of weights")
 
 
 def test_checkpoints_of_another_version_are_refused(config, data_dir, unfinished):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diffkeras.errors import ConfigurationError, OutputError
+from diffkeras.errors import ConfigurationError, OutputError, RunError
 from diffkeras.evaluation.benchmark_data.problems import SHIFTS, get_problem
 from diffkeras.evaluation.benchmark_data.splits import BENCHMARKS, PublicSplit, public_split
 from diffkeras.evaluation.scoreboard.scores import Effort, ProblemScores
@@ -28,7 +28,7 @@ def test_a_scoreboard_without_surrogates(diffkeras, tmp_path):
 def test_an_interrupted_scoreboard_goes_on_where_it_stopped(tmp_path, monkeypatch):
     measured: list[str] = []
 
-    def measure(score: ProblemScores, tick: object) -> dict[str, Any]:
+    def measure(score: ProblemScores, on_steps: object) -> dict[str, Any]:
         if len(measured) == 1:
             measured.append("interrupted")
             raise KeyboardInterrupt
@@ -69,6 +69,14 @@ def test_an_interrupted_scoreboard_goes_on_where_it_stopped(tmp_path, monkeypatc
 def test_nothing_to_compare_is_refused(nothing, tmp_path):
     with pytest.raises(ConfigurationError, match="name at least one problem"):
         benchmark(tmp_path / "board", **nothing)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"problems": 3}', '{"problems": [{}]}'])
+def test_a_scoreboard_of_another_program_is_refused(content, tmp_path):
+    (tmp_path / "scoreboard.json").write_text(content)
+    with pytest.raises(RunError, match=r"scoreboard\.json is .*damaged"):
+        benchmark(tmp_path, problems=["production"], sides=[16])
+    assert (tmp_path / "scoreboard.json").read_text() == content
 
 
 def test_what_cannot_be_compared_is_refused(refused, run_dir, tmp_path):

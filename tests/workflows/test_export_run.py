@@ -16,9 +16,10 @@ import tensorflow as tf
 import diffkeras as dk
 from diffkeras.errors import ExportError
 from diffkeras.surrogates.exports import get_format
+from diffkeras.surrogates.exports.trial import TOLERANCE, Trial
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import export
-from diffkeras.workflows.export_run import TOLERANCE, Trial, export_surrogate
+from diffkeras.workflows.export_run import export_surrogate
 from tests.helpers.export_tools import FILES, INSTALLED, needs_extra
 from tests.helpers.surrogate_kinds import untrained
 

@@ -3,11 +3,13 @@
 import zipfile
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
+from diffkeras.system.image_files import read_numbers
 from diffkeras.workflows.source_files import SourceFile
 
 
@@ -26,6 +28,15 @@ def test_a_volume_is_no_batch_unless_it_is_called_one(diffkeras, refused, tmp_pa
     assert np.load(tmp_path / "field.npy").shape == (3, 8, 9)
     np.save(tmp_path / "vol.npy", volume[1])
     assert "not a batch" in refused(*words, "--batch")
+
+
+def test_a_file_is_closed_though_its_error_is_kept(tmp_path):
+    file = tmp_path / "two.npz"
+    np.savez(file, one=np.ones(3), other=np.ones(3))
+    with pytest.raises(PhysicsError, match="2 arrays") as error:
+        read_numbers(file, "third")
+    assert error.value.__cause__ is not None  # whose traceback keeps the reader's variables
+    assert str(file) not in {opened.path for opened in psutil.Process().open_files()}
 
 
 def test_the_plot_shows_the_first_image_with_sources(monkeypatch):

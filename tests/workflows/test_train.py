@@ -9,7 +9,7 @@ import pytest
 
 from diffkeras.config import Config, load_config
 from diffkeras.data import raw_dataset
-from diffkeras.errors import ConfigurationError, DataError, Interrupted
+from diffkeras.errors import ConfigurationError, DataError, Interrupted, RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training import loop
@@ -86,6 +86,11 @@ def test_what_cant_be_trained_is_refused_before_a_directory_is_made(
     with pytest.raises(error, match=message):
         train(tiny.with_overrides(change), data_dir, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_directory_is_checked_before_the_data(tiny, own_run, tmp_path):
+    with pytest.raises(RunError, match="holds a finished run"):
+        train(tiny, tmp_path / "no_data", own_run)
 
 
 class Started(Exception):

@@ -16,9 +16,9 @@ from diffkeras.data.dataset_config import (
     paper_dataset,
 )
 from diffkeras.data.features import info_arguments, make_example
-from diffkeras.data.writing.generation import estimate_example, format_bytes
-from diffkeras.errors import DataError
-from diffkeras.reporting.text import duration
+from diffkeras.data.writing.generation import estimate_example
+from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.reporting.text import duration, format_bytes
 
 LARGEST_UNASKED = 1e9  # bytes that are written without being asked for
 TFDS_BUILD = "tensorflow_datasets.scripts.cli.build"  # loaded by the command `tfds build` alone
@@ -152,7 +152,7 @@ def _checked(examples: Any) -> dict[str, int]:
     numbers = dict(examples) if isinstance(examples, Mapping) else {}
     are_whole = all(type(number) is int and number >= 0 for number in numbers.values())
     if not (any(numbers.values()) and are_whole and set(numbers) <= set(SPLITS)):
-        raise DataError(
+        raise ConfigurationError(
             f'examples must be "paper" or whole numbers of some of the splits {", ".join(SPLITS)}, '
             f'such as {{"train": 100}}, not {examples!r:.60}'
         )

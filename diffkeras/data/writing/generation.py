@@ -12,16 +12,12 @@ from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.records import make_record
 from diffkeras.data.shards import RECORD_OVERHEAD, Shard, stored_splits
-from diffkeras.data.storage import (
-    check_features,
-    dataset_path,
-    dataset_status,
-    lock_dataset,
-    restore_dataset,
-)
+from diffkeras.data.storage import check_features, dataset_path, dataset_status
+from diffkeras.data.writing.replacing import lock_dataset, restore_dataset
 from diffkeras.data.writing.shard_files import write_shard
 from diffkeras.data.writing.staging import Staging
 from diffkeras.errors import DataError
+from diffkeras.reporting.text import format_bytes
 from diffkeras.system.atomic_files import names_unwritable
 from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.process_pool import run_tasks
@@ -80,15 +76,6 @@ def estimate_example(dataset: DatasetConfig) -> Estimate:
             make_record(dataset, "train", k)
     seconds = (time.perf_counter() - start) / TIMED_EXAMPLES
     return Estimate(1, len(record) + RECORD_OVERHEAD, seconds)
-
-
-def format_bytes(number: float) -> str:
-    """A number of bytes for people, e.g. "1.1 GB"."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} TB"
 
 
 @dataclass(frozen=True)

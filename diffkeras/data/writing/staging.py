@@ -14,7 +14,6 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from diffkeras.config import fingerprint
 from diffkeras.data.dataset_config import NAME, RELEASE_NOTES, VERSION, DatasetConfig
 from diffkeras.data.features import dataset_features, info_arguments
 from diffkeras.data.shards import (
@@ -24,9 +23,10 @@ from diffkeras.data.shards import (
     has_records,
     plan_shards,
 )
-from diffkeras.data.storage import link_or_copy, replace_dataset
+from diffkeras.data.writing.replacing import link_or_copy, replace_dataset
 from diffkeras.data.writing.shard_files import ShardTask
 from diffkeras.system.atomic_files import names_unwritable
+from diffkeras.system.fingerprint import fingerprint
 
 logger = logging.getLogger(__name__)
 

@@ -38,6 +38,7 @@ FIELDS = {
     "fields": "steady states",
     "bounds": "proven bounds of the largest errors of the fields",
 }
+NUMBERS = ("bounds", "maxima")  # one for each image
 
 
 def card_of(path: Path) -> Path:
@@ -73,6 +74,7 @@ def card(split: PublicSplit, file: str, size: int, sha256: str) -> dict[str, Any
     config, (counts, each) = split.config(), split.numbers
     rows, columns = config.physics.lattice
     maps = dict.fromkeys(config.kind.maps, "a map of the medium")
+    maxima = {"maxima": "what the fields were divided by"} if config.data.divide_by_maximum else {}
     about = SHIFTS.get(split.split, "images for training, validation or tests")
     return {
         "@context": CONTEXT,
@@ -108,8 +110,8 @@ def card(split: PublicSplit, file: str, size: int, sha256: str) -> dict[str, Any
                 "name": "images",
                 "description": "One record for each image.",
                 "field": [
-                    _field(name, text, file, "" if name == "bounds" else f"{rows},{columns}")
-                    for name, text in {**FIELDS, **maps}.items()
+                    _field(name, text, file, "" if name in NUMBERS else f"{rows},{columns}")
+                    for name, text in {**FIELDS, **maxima, **maps}.items()
                 ],
             }
         ],

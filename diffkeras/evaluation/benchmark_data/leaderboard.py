@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, Field, ValidationError
 
-from diffkeras.config import Section, explain, read_yaml
+from diffkeras.config import Section, explain
 from diffkeras.config.types import Seed
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit, predictions_of
@@ -30,6 +30,7 @@ from diffkeras.evaluation.benchmark_data.splits import BENCHMARKS
 from diffkeras.evaluation.errors import image_errors
 from diffkeras.reporting.text import escaped, markdown_table
 from diffkeras.system.atomic_files import check_regular
+from diffkeras.system.yaml_io import read_yaml
 
 MANIFEST = "manifest.yaml"
 KEYS = ["benchmark", "split"]

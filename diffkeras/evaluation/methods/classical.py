@@ -14,7 +14,7 @@ from diffkeras.evaluation.methods.table import (
     DOUBLE,
     EXACT,
     TOLERANCES,
-    Computed,
+    ComputedFields,
     Method,
     baselines,
     image_by_image,
@@ -37,7 +37,7 @@ ROUNDS = (4, 8, 12)  # numbers of rounds of conjugate gradients on the ring, unp
 CYCLES = (3, 4, 5, 6)  # numbers of rounds of conjugate gradients with multigrid
 STEPS = (4, 5, 6, 7)  # numbers of steps of Newton's method with multigrid
 
-Compute = Callable[[ImageBatch], Computed]
+Compute = Callable[[ImageBatch], ComputedFields]
 
 
 def classical_methods(config: Config, processes: int | None = None) -> list[Method]:
@@ -59,10 +59,10 @@ def classical_methods(config: Config, processes: int | None = None) -> list[Meth
     alone = {f"solve to {t:g}, {WARM}": _warm(t) for t in TOLERANCES if saturating}
     if not saturating:  # PyAMG is for linear equations
         alone |= {f"PyAMG, {t:g}": image_by_image(_pyamg(t)) for t in ITERATED}
-    together = _of_varying_media(config) if varying else _of_uniform_media(config)
+    in_batches = _of_varying_media(config) if varying else _of_uniform_media(config)
     return [
-        *(Method(name, compute, together=bool(processes)) for name, compute in solvers.items()),
-        *(Method(name, compute, together=True) for name, compute in together.items()),
+        *(Method(name, each, takes_batches=bool(processes)) for name, each in solvers.items()),
+        *(Method(name, each, takes_batches=True) for name, each in in_batches.items()),
         *(Method(name, compute) for name, compute in alone.items()),
         *(m for m in baselines(config) if m.name != EXACT and not varying),
     ]
@@ -114,12 +114,13 @@ def _tensor_solver(
         found = solver.solve(images, tolerance=tolerance, **maps)
         return found.field if tolerance is None else (found.field, found.error_bound)
 
-    def compute(batch: ImageBatch) -> Computed:
+    def compute(batch: ImageBatch) -> ComputedFields:
         maps = maps_of(batch.problem, ("production",) if produces else config.kind.maps)
         images = None if produces else tf.constant(batch.images, precision)
         found = solution(images, {name: tf.constant(v, precision) for name, v in maps.items()})
         field, bounds = (found, None) if tolerance is None else found
-        return Computed(batch.scaled(field.numpy()), bounds if bounds is None else bounds.numpy())
+        scaled = batch.scaled(field.numpy())
+        return ComputedFields(scaled, bounds if bounds is None else bounds.numpy())
 
     return compute
 
@@ -147,7 +148,7 @@ def _ring_rounds(config: Config, rounds: int) -> Compute:
             direction = residual + energy / tf.maximum(last, TINY) * direction
         return tf.where(fixed, images, solution)
 
-    return lambda batch: Computed(batch.scaled(fields(tf.constant(batch.images)).numpy()))
+    return lambda batch: ComputedFields(batch.scaled(fields(tf.constant(batch.images)).numpy()))
 
 
 def _pyamg(tolerance: float) -> Callable[[Sources, Problem], NDArray]:
@@ -170,12 +171,12 @@ def _warm(tolerance: float) -> Compute:
             near[key] = solve(less).field
         return near[key]
 
-    def compute(batch: ImageBatch) -> Computed:
+    def compute(batch: ImageBatch) -> ComputedFields:
         solutions = [
             solve(problem, tolerance=tolerance, initial=start(problem))
             for problem in batch.problem.images
         ]
         bounds = np.array([one.error_bound for one in solutions])
-        return Computed(np.stack([one.field for one in solutions]), bounds)
+        return ComputedFields(np.stack([one.field for one in solutions]), bounds)
 
     return compute

@@ -13,7 +13,7 @@ from diffkeras.evaluation.benchmark_data.splits import public_split
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods.table import (
     SURROGATE,
-    Computed,
+    ComputedFields,
     Method,
     leaves_sources,
     network_fields,
@@ -72,7 +72,7 @@ def of_surrogate(surrogate: Surrogate, run: Run, name: str = SURROGATE) -> Subje
     def predict(batch: ImageBatch) -> NDArray:
         return surrogate.predict(batch.problem).field
 
-    network = Method(name, network_fields(surrogate), together=True)
+    network = Method(name, network_fields(surrogate), takes_batches=True)
     description = "the output of the trained surrogate"
     if name != SURROGATE:
         description += f" in {run.path}"
@@ -141,9 +141,9 @@ def of_predictions(
     tested = {count: fields[: config.data.test_examples] for count, fields in stored.items()}
     check_order(path, tested, exact)
 
-    def compute(batch: ImageBatch) -> Computed:
+    def compute(batch: ImageBatch) -> ComputedFields:
         count = batch.sources[0].count if batch.parameters is None else config.data.sources[0]
-        return Computed(stored[count][batch.numbers])
+        return ComputedFields(stored[count][batch.numbers])
 
     def predict(batch: ImageBatch) -> NDArray:
         fields = compute(batch).fields
@@ -155,7 +155,7 @@ def of_predictions(
         maxima = balanced_maximum(images, fields[..., None], reach, medium.side_kinds)
         return fields * maxima[..., 0]
 
-    method = Method(name, compute, together=True, timed=False)
+    method = Method(name, compute, takes_batches=True, timed=False)
     return Subject(_methods(method, config), predict, None, f"the predictions in {path}")
 
 

@@ -18,13 +18,12 @@ from diffkeras.surrogates.surrogate import Surrogate
 
 SURROGATE = "surrogate"
 SET = ", sources set"  # ends the name of a method with the known values on the source nodes
-SOURCES_SET = SURROGATE + SET
 EXACT = "exact solver"
 DOUBLE = 1e-10  # tolerance of the exact solver
 TOLERANCES = (1e-2, 1e-3)  # to which surrogates and solvers prove their fields
 
 
-class Computed(NamedTuple):
+class ComputedFields(NamedTuple):
     """What a method computes for some images.
 
     Attributes:
@@ -44,43 +43,46 @@ class Method:
         name: in tables and figures.
         compute: takes some images.
         description: its field, in words.
-        together: whether it computes a batch at once; otherwise image by image.
+        takes_batches: whether it computes a batch at once; otherwise image by image.
         surrogate: name of the surrogate that it starts from; None for a classical method.
         timed: whether the time of `compute` is that of a prediction.
+        copy_of: name of the method whose fields it has but for the known values on the source
+            nodes, and so its time, since copying them takes less than noise.
     """
 
     name: str
-    compute: Callable[[ImageBatch], Computed]
+    compute: Callable[[ImageBatch], ComputedFields]
     description: str = ""
-    together: bool = False
+    takes_batches: bool = False
     surrogate: str | None = None
     timed: bool = True
+    copy_of: str | None = None
 
 
 def image_by_image(
     field: Callable[[Sources, Problem], NDArray],
-) -> Callable[[ImageBatch], Computed]:
+) -> Callable[[ImageBatch], ComputedFields]:
     """The `compute` of a function from the discs and the problem of one image to its field."""
 
-    def compute(batch: ImageBatch) -> Computed:
+    def compute(batch: ImageBatch) -> ComputedFields:
         images = zip(batch.sources, batch.problem.images, strict=True)
-        return Computed(batch.scaled(np.stack([field(*image) for image in images])))
+        return ComputedFields(batch.scaled(np.stack([field(*image) for image in images])))
 
     return compute
 
 
 def solved(
     tolerance: float, processes: int | None = None, *, proven: bool = False
-) -> Callable[[ImageBatch], Computed]:
+) -> Callable[[ImageBatch], ComputedFields]:
     """`solve` to a tolerance, with or without the proof of its error."""
 
-    def compute(batch: ImageBatch) -> Computed:
+    def compute(batch: ImageBatch) -> ComputedFields:
         solution: Any = solve(batch.problem, tolerance=tolerance, processes=processes)
         fields = batch.scaled(solution.field)
         if not proven:
-            return Computed(fields)
+            return ComputedFields(fields)
         bounds = np.array([image.error_bound for image in solution.images])
-        return Computed(fields, batch.scaled(bounds))
+        return ComputedFields(fields, batch.scaled(bounds))
 
     return compute
 
@@ -130,7 +132,7 @@ BASELINES: dict[Baseline, Method] = {
         EXACT, solved(DOUBLE), "the exact field; its error is the rounding of the stored fields"
     ),
     "zero_field": Method(
-        "zero field", lambda batch: Computed(np.zeros_like(batch.images)), "0 everywhere"
+        "zero field", lambda batch: ComputedFields(np.zeros_like(batch.images)), "0 everywhere"
     ),
 }
 
@@ -163,11 +165,11 @@ def leaves_sources(config: Config) -> bool:
     return not (config.physics.produces or config.takes_parameters)
 
 
-def network_fields(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
+def network_fields(surrogate: Surrogate) -> Callable[[ImageBatch], ComputedFields]:
     """The `compute` of a surrogate's network, a batch at once."""
 
-    def compute(batch: ImageBatch) -> Computed:
-        return Computed(surrogate.network_fields(batch.problem, batch_size=len(batch)))
+    def compute(batch: ImageBatch) -> ComputedFields:
+        return ComputedFields(surrogate.network_fields(batch.problem, batch_size=len(batch)))
 
     return compute
 
@@ -175,10 +177,12 @@ def network_fields(surrogate: Surrogate) -> Callable[[ImageBatch], Computed]:
 def with_sources_set(network: Method) -> Method:
     """A method's fields with the known values on the source nodes."""
 
-    def compute(batch: ImageBatch) -> Computed:
-        return Computed(np.where(batch.images != 0, batch.images, network.compute(batch).fields))
+    def compute(batch: ImageBatch) -> ComputedFields:
+        fields = network.compute(batch).fields
+        return ComputedFields(np.where(batch.images != 0, batch.images, fields))
 
-    return replace(network, name=network.name + SET, compute=compute)
+    name = network.name
+    return replace(network, name=name + SET, compute=compute, copy_of=name)
 
 
 def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Method]:
@@ -189,7 +193,7 @@ def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Met
         name: in tables.
         config: of the test images.
     """
-    network = Method(name, network_fields(surrogate), together=True, surrogate=name)
+    network = Method(name, network_fields(surrogate), takes_batches=True, surrogate=name)
     methods = [network]
     model = surrogate.config.model
     sets_sources = model.fixed_values or model.solves_equation or model.definition.takes_parameters
@@ -204,12 +208,12 @@ def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Met
 
 def predicted(
     surrogate: Surrogate, tolerance: float | None = None
-) -> Callable[[ImageBatch], Computed]:
+) -> Callable[[ImageBatch], ComputedFields]:
     """Its fields with their proven bounds, within a tolerance if one is given."""
 
-    def compute(batch: ImageBatch) -> Computed:
+    def compute(batch: ImageBatch) -> ComputedFields:
         prediction = surrogate.predict(batch.problem, tolerance=tolerance, batch_size=len(batch))
         bounds = prediction.node_bound.max(axis=(1, 2))
-        return Computed(batch.scaled(prediction.field), batch.scaled(bounds))
+        return ComputedFields(batch.scaled(prediction.field), batch.scaled(bounds))
 
     return compute

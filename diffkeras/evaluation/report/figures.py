@@ -16,29 +16,28 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.evaluation.measurement import ALL, TRUE, Measurement
 from diffkeras.evaluation.methods.subject import Subject
-from diffkeras.evaluation.methods.table import EXACT, SET, SOURCES_SET, SURROGATE
+from diffkeras.evaluation.methods.table import EXACT, SURROGATE
+from diffkeras.evaluation.pareto import Point
 from diffkeras.evaluation.report.cases import draw_cases
-from diffkeras.evaluation.report.error_time import Point, error_time_figure
+from diffkeras.evaluation.report.error_time import error_time_figure
 from diffkeras.reporting.figures import ROUNDING, log_ticks, new_axis, panel_grid, parameter_axis
 from diffkeras.reporting.labels import label_lines
-from diffkeras.reporting.style import new_figure
+from diffkeras.reporting.style import BLUE, GREY, ORANGE, new_figure
 
 LENGTH_BINS = 10
 DISTINCT = 0.01  # relative difference up to which two curves are one
 # method → colour and marker; related ones have shades of one colour
 STYLES = {
-    SURROGATE: ("#0b6e99", "o"),
-    SOURCES_SET: ("#58b0d6", "o"),
-    "superposition": ("#d1792a", "s"),
+    SURROGATE: (BLUE, "o"),
+    "superposition": (ORANGE, "s"),
     "1 number a disc": ("#d98bc0", "<"),
     "3 numbers a disc": ("#b4539f", "v"),
     "5 numbers a disc": ("#87307f", ">"),
     "7 numbers a disc": ("#52124f", "^"),
     "mean medium": ("#8a5a2b", "s"),
     EXACT: ("#111111", "*"),
-    "zero field": ("#8a8a8a", "D"),
+    "zero field": (GREY, "D"),
 }
-BLUE = STYLES[SURROGATE][0]
 OTHERS = ("#2f8f5b", "#8f2f2f", "#6a5acd", "#00798c", "#a0522d")  # of models compared with it
 
 Styles = Mapping[str, tuple[str, str]]  # of methods; the first is what is evaluated
@@ -46,9 +45,9 @@ Styles = Mapping[str, tuple[str, str]]  # of methods; the first is what is evalu
 
 def styles_of(subject: Subject) -> Styles:
     """Colour and marker of each method: `STYLES`, but for the names of models."""
-    styles = {subject.name: STYLES[SURROGATE], subject.name + SET: STYLES[SOURCES_SET]}
+    styles = {subject.name: STYLES[SURROGATE]}
     for other, color in zip(subject.compared, itertools.cycle(OTHERS)):
-        styles |= dict.fromkeys((other.name, other.name + SET), (color, "P"))
+        styles[other.name] = color, "P"
     return styles | {name: style for name, style in STYLES.items() if name not in styles}
 
 
@@ -60,7 +59,9 @@ def draw_figures(
     Those of its training belong to a run, if there is one.
     """
     styles = styles_of(subject)
-    errors = measured.errors[~measured.errors["method"].str.endswith(SET)]
+    copies = {method.name for method in measured.methods if method.copy_of}  # equal but on sources
+    errors = measured.errors[~measured.errors["method"].isin(copies)]
+    spectra = {name: each for name, each in measured.spectra().items() if name not in copies}
     if measured.parameters:
         figure = error_per_parameter_figure(measured, subject.name)
         by: dict[str, Any] = {"error_per_parameter": figure}
@@ -69,7 +70,7 @@ def draw_figures(
     pictures: dict[str, Any] = {
         **by,
         "distribution": distribution_figure(errors, styles),
-        "spectrum": spectrum_figure(measured.spectra(), styles),
+        "spectrum": spectrum_figure(spectra, styles),
         **draw_cases(measured.errors, subject.methods[0], config, data_dir),
     }
     metrics = measured.metrics()
@@ -181,13 +182,12 @@ def spectrum_figure(spectra: Mapping[str, NDArray[np.float64]], styles: Styles =
     """
     figure, axis = _log_axes("wavenumber [periods a side]", "root of the spectrum")
     for name, spectrum in spectra.items():
-        if not name.endswith(SET):
-            values = _drawable(np.sqrt(spectrum[1:]))
-            style: dict[str, Any] = {"color": "0.1", "linestyle": "--", "label": name, "zorder": 3}
-            if name != TRUE:
-                style = _style(name, styles, marked=False)
-            if np.isfinite(values).any():
-                axis.plot(np.arange(1, len(spectrum)), values, **style)
+        values = _drawable(np.sqrt(spectrum[1:]))
+        style: dict[str, Any] = {"color": "0.1", "linestyle": "--", "label": name, "zorder": 3}
+        if name != TRUE:
+            style = _style(name, styles, marked=False)
+        if np.isfinite(values).any():
+            axis.plot(np.arange(1, len(spectrum)), values, **style)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
     return figure
 
@@ -205,8 +205,8 @@ def training_figure(history: Sequence[Mapping[str, float]], best_epoch: int | No
     grid = figure.subplots(1, len(curves), squeeze=False)
     for axis, (name, title) in zip(grid.flat, curves.items(), strict=True):
         for key, label, color in (
-            (name, "training", "#d1792a"),
-            (f"val_{name}", "validation", "#0b6e99"),
+            (name, "training", ORANGE),
+            (f"val_{name}", "validation", BLUE),
         ):
             values = np.array([row.get(key, np.nan) for row in history])
             axis.plot(epochs, values, "o-", markersize=3, color=color, label=label)
@@ -214,7 +214,7 @@ def training_figure(history: Sequence[Mapping[str, float]], best_epoch: int | No
         if all(line.get_ydata().min() > 0 for line in axis.lines):
             axis.set_yscale("log")
         if best_epoch:
-            axis.axvline(best_epoch, color="#8a8a8a", linestyle=":", label="best epoch")
+            axis.axvline(best_epoch, color=GREY, linestyle=":", label="best epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axis.grid(alpha=0.3)
         axis.legend()

@@ -18,7 +18,7 @@ from diffkeras.evaluation.measurement import measure_latency, measure_times
 from diffkeras.evaluation.methods.classical import classical_methods
 from diffkeras.evaluation.methods.subject import different_physics
 from diffkeras.evaluation.methods.table import EXACT, Method, learned_methods
-from diffkeras.evaluation.report.error_time import pareto_front
+from diffkeras.evaluation.pareto import pareto_front
 from diffkeras.evaluation.scoreboard.verdicts import milliseconds, points_of, verdict
 from diffkeras.surrogates.surrogate import Surrogate
 
@@ -110,21 +110,23 @@ class ProblemScores:
             calls += self.effort.latency + 1
         return len(self.methods) * (self.images + calls)
 
-    def measure(self, tick: Callable[[int], object]) -> dict[str, Any]:
+    def measure(self, on_steps: Callable[[int], object]) -> dict[str, Any]:
         """Errors and times of all methods, and what follows from them, as plain data.
 
-        `tick` is called with numbers of steps that are done.
+        `on_steps` is called with numbers of steps that are done.
         """
         sizes, rounds = self.effort.batch_sizes, self.effort.rounds
         images, methods, calls = self._draw(), self.methods, self.effort.latency
-        latency = measure_latency(methods, images, calls, tick) if calls else {}
-        errors = {method.name: measure_errors(method, images, tick) for method in methods}
-        times = {str(size): measure_times(methods, images, size, rounds, tick) for size in sizes}
+        latency = measure_latency(methods, images, calls, on_steps) if calls else {}
+        errors = {method.name: measure_errors(method, images, on_steps) for method in methods}
+        times = {
+            str(size): measure_times(methods, images, size, rounds, on_steps) for size in sizes
+        }
         rows: list[dict[str, Any]] = [
             {
                 "name": method.name,
                 "surrogate": method.surrogate,
-                "together": method.together,
+                "together": method.takes_batches,
                 "error": errors[method.name],
                 "times": {size: of_size[method.name] for size, of_size in times.items()},
                 **({"latency": latency[method.name]} if latency else {}),
@@ -184,7 +186,7 @@ class ProblemScores:
 
 
 def measure_errors(
-    method: Method, images: ImageBatch, tick: Callable[[int], object]
+    method: Method, images: ImageBatch, on_steps: Callable[[int], object]
 ) -> dict[str, Any]:
     """Errors and bounds of a method, relative to each field's largest value, as plain data.
 
@@ -216,7 +218,7 @@ def measure_errors(
                 }
             )
         )
-        tick(len(batch))
+        on_steps(len(batch))
     table = pd.concat(tables, ignore_index=True)
     worst, bound = table["largest"], table["bound"]
     proven = {

@@ -11,13 +11,14 @@ import pandas as pd
 from diffkeras.evaluation.images import joined
 from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
 from diffkeras.reporting.figures import Case, case_figure
-from diffkeras.reporting.html import Table, number
 from diffkeras.reporting.style import to_png
+from diffkeras.reporting.tables import Table, number
 from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.array_files import write_arrays
 from diffkeras.system.atomic_files import replacing_files, write_bytes, write_csv
 
-MARK = "searches.csv"
-FILES = (MARK, "worst_cases.npz", "worst_case.png")
+SEARCHES_FILE = "searches.csv"
+FILES = (SEARCHES_FILE, "worst_cases.npz", "worst_case.png")
 PRINTED = {  # column → heading
     "sources": "sources",
     "start_error": "start",
@@ -51,16 +52,16 @@ def write_worst_cases(
     count, error = searches.iloc[worst][["sources", "found_error"]]
     title = f"n = {count:.0f}\nlargest error {error:.2g}"
     case: Case = (title, batch.images[worst], batch.fields[worst], predictions[worst])
-    with replacing_files(directory, FILES, last=MARK) as partial:
-        np.savez_compressed(
-            partial / "worst_cases.npz",
-            source_images=batch.images,
-            fields=batch.fields.astype(np.float32),
-            predictions=predictions,
-        )
+    with replacing_files(directory, FILES, last=SEARCHES_FILE) as partial:
+        arrays = {
+            "source_images": batch.images,
+            "fields": batch.fields.astype(np.float32),
+            "predictions": predictions,
+        }
+        write_arrays(partial / "worst_cases.npz", arrays, compressed=True)
         write_bytes(partial / "worst_case.png", to_png(case_figure([case])))
         rows = searches.itertuples(index=False, name=None)
-        write_csv(partial / MARK, searches.columns.tolist(), rows)
+        write_csv(partial / SEARCHES_FILE, searches.columns.tolist(), rows)
 
 
 def worst_cases_table(searches: pd.DataFrame) -> Table:

@@ -30,6 +30,7 @@ class Parameter:
 
 
 WIDTH = Parameter("width", Annotated[int, Field(ge=2, le=65_536, multiple_of=2)], 64)
+MODES = Parameter("modes", Annotated[int, Field(ge=1, le=4096)], 12)
 DEPTH = Parameter("depth", Annotated[int, Field(ge=1, le=10)], 5)
 
 

@@ -1,23 +1,19 @@
 """Fourier neural operator that maps a source image to a field."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any
 
 from diffkeras.nn.architectures.architecture import (
     DEPTH,
+    MODES,
     WIDTH,
     Architecture,
     LatticeRule,
-    Parameter,
 )
 from diffkeras.physics.arguments import check_whole
 
 if TYPE_CHECKING:
     import keras
-
-MODES = Parameter("modes", Annotated[int, Field(ge=1, le=4096)], 12)
 
 
 def fourier_neural_operator(

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-from diffkeras.nn.architectures.architecture import DEPTH, WIDTH, Architecture, Parameter
-from diffkeras.nn.architectures.fourier_neural_operator import MODES
+from diffkeras.nn.architectures.architecture import DEPTH, MODES, WIDTH, Architecture, Parameter
 from diffkeras.physics.arguments import check_whole
 
 if TYPE_CHECKING:

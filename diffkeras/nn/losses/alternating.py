@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from diffkeras.nn.losses.errors import NodeLoss, WeightedError
-from diffkeras.physics.arguments import check_choice, check_whole
+from diffkeras.physics.arguments import check_choice, check_whole, check_within
 
 SCHEDULES = ("toggle", "random")
 PARTS = ("first", "second")
@@ -72,9 +72,7 @@ class AlternatingLoss(NodeLoss):
                 )
         if isinstance(every, str) and every != "batch":
             raise ValueError(f"every must be a number of epochs or 'batch', got {every!r}")
-        is_number = isinstance(probability, int | float) and not isinstance(probability, bool)
-        if not (is_number and 0 <= probability <= 1):
-            raise ValueError(f"probability must be in [0, 1], got {probability!r}")
+        check_within("probability", probability, 0, 1)
         self.first, self.second = first, second
         self.schedule = check_choice("schedule", schedule, SCHEDULES)
         self.every = every if isinstance(every, str) else check_whole("every", every, 1)

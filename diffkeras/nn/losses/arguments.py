@@ -1,9 +1,10 @@
 """Losses and weights of configurations, from their names and arguments."""
 
 import inspect
-import reprlib
 from collections.abc import Mapping
 from typing import Any
+
+from diffkeras.system.messages import short
 
 
 def build(kind: str, key: str, table: Mapping[str, type], config: Any) -> Any:
@@ -25,7 +26,7 @@ def build(kind: str, key: str, table: Mapping[str, type], config: Any) -> Any:
     arguments = dict(config)
     if key not in arguments:
         where = key if kind == key else f"{kind}.{key}"
-        others = reprlib.repr(list(arguments))
+        others = short(list(arguments))
         raise ValueError(f"{where} is missing next to {others}; choose one of {', '.join(table)}")
     name = arguments.pop(key)
     if not isinstance(name, str) or name not in table:

@@ -9,6 +9,7 @@ a linear problem with the same operator, as A is symmetric. Then dJ/dp = −λ�
 (`linearisation`), and dJ/dc = w − A λ on the fixed nodes (Giles & Pierce 2000; Plessix 2006).
 """
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -17,22 +18,59 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.derivatives.linear_solve import solve_linearised
 from diffkeras.physics.derivatives.linearisation import PullBack
+from diffkeras.physics.derivatives.linearised_equations import solve_linearised
 from diffkeras.physics.derivatives.remainder import adjoint_bound
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.parts import names_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import bounds_of
+from diffkeras.physics.read_only import ReadOnlyArrays
 from diffkeras.system.blas_threads import blas_threads
 
 
-class Derivatives(Mapping[str, Any]):
+class Derivatives(ReadOnlyArrays, Mapping[str, Any]):
     """The derivatives of a scalar J(u) with respect to the parts of a problem.
 
-    A mapping by the names of `parts_of`: numbers, and arrays of the parts' shapes. Each is computed
-    when it is read; that of the production is the adjoint, which can't be changed. Where an uptake
-    with a cap is at its corner, they are those of an uptake at its maximum.
+    A mapping by the names of `parts_of`: numbers, and arrays of the parts' shapes; of a batch, with
+    the batch as their first axis. Each is computed when it is read; that of the production is the
+    adjoint. Where an uptake with a cap is at its corner, they are those of an uptake at its
+    maximum.
+
+    Attributes:
+        problem: whose parts.
+        adjoint: λ, of the problem's shape, dJ/ds of the production. It can't be changed.
+    """
+
+    def __init__(self, problem: Problem, adjoint: NDArray[np.float64]) -> None:
+        self.problem = problem
+        self.adjoint = adjoint
+        self.adjoint.setflags(write=False)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(names_of(self.problem))
+
+    def __len__(self) -> int:
+        return len(names_of(self.problem))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self)})"
+
+    @property
+    @abstractmethod
+    def adjoint_bound(self) -> NDArray[np.float64]:
+        """At least |λ − λ*| node by node, λ* being the adjoint at the exact field.
+
+        It is proven (`remainder`), when it is first read. As λ = dJ/ds, it also bounds the error of
+        the derivative by the production.
+
+        Raises:
+            ConvergenceError: no bound was found.
+        """
+
+
+class ImageDerivatives(Derivatives):
+    """Those of one image.
 
     Args:
         equations: of a problem of one image.
@@ -41,10 +79,6 @@ class Derivatives(Mapping[str, Any]):
         tolerance: of λ, relative to its largest |value|.
         node_bound: gives the bound of the field, if `adjoint_bound` is asked for; by default it is
             proven then.
-
-    Attributes:
-        problem: whose parts.
-        adjoint: λ on the lattice, dJ/ds of the production.
     """
 
     def __init__(
@@ -55,13 +89,12 @@ class Derivatives(Mapping[str, Any]):
         tolerance: float,
         node_bound: Callable[[], NDArray[np.float64]] | None = None,
     ) -> None:
-        self.problem = equations.given_problem
         self._equations = equations
         self._field = equations.given_problem.with_fixed_values(field)
         self._cotangent = cotangent
         self._node_bound = node_bound
-        self.adjoint = solve_linearised(equations, self._field, cotangent, tolerance)
-        self.adjoint.setflags(write=False)
+        adjoint = solve_linearised(equations, self._field, cotangent, tolerance)
+        super().__init__(equations.given_problem, adjoint)
         self._pull_back = PullBack(equations, self._field, self.adjoint)
 
     @blas_threads()
@@ -78,26 +111,10 @@ class Derivatives(Mapping[str, Any]):
             raise KeyError(f"{name!r:.60}; the parts are {', '.join(names)}")
         return self._pull_back.of(name)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(names_of(self.problem))
-
-    def __len__(self) -> int:
-        return len(names_of(self.problem))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(self)})"
-
     @cached_property
     @blas_threads()
     def adjoint_bound(self) -> NDArray[np.float64]:
-        """At least |λ − λ*| node by node, λ* being the adjoint at the exact field.
-
-        It is proven (`remainder`), when it is first read. So is what it says of linear functionals
-        of the production, as λ is their derivative.
-
-        Raises:
-            ConvergenceError: no bound was found.
-        """
+        """See `Derivatives`, on the lattice."""
         if self._node_bound is not None:
             node_bound = self._node_bound()
         else:
@@ -108,17 +125,15 @@ class Derivatives(Mapping[str, Any]):
 
 
 class BatchDerivatives(Derivatives):
-    """Those of a batch: each part has the batch as its first axis.
+    """Those of a batch.
 
     Attributes:
         images: the derivatives of each image.
-        adjoint: λ, (batch, rows, columns).
     """
 
     def __init__(self, problem: Problem, images: Sequence[Derivatives]) -> None:
-        self.problem = problem
         self.images = tuple(images)
-        self.adjoint = np.stack([image.adjoint for image in self.images])
+        super().__init__(problem, np.stack([image.adjoint for image in self.images]))
 
     def __getitem__(self, name: str) -> Any:
         each = [image[name] for image in self.images]

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.derivatives.linear_solve import solve_linearised
+from diffkeras.physics.derivatives.linearised_equations import solve_linearised
 from diffkeras.physics.derivatives.remainder import quantity_of
 from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.finite_volumes import SLACK
 
 # the adjoint's; the error that it leaves is multiplied by that of the field
 TOLERANCE = 1e-6
@@ -36,7 +37,7 @@ class Quantity:
     @property
     def of_field_bound(self) -> Any:
         """At least |of_field − J(u)|."""
-        return abs(self.of_field - self.value) * (1 + 1e-15) + self.error_bound
+        return (abs(self.of_field - self.value) + self.error_bound) * SLACK
 
     @classmethod
     def of(

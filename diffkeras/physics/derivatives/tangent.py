@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import real_array
-from diffkeras.physics.derivatives.linear_solve import solve_linearised
 from diffkeras.physics.derivatives.linearisation import Linearisation
+from diffkeras.physics.derivatives.linearised_equations import solve_linearised
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.arrays import check_finite
 from diffkeras.physics.problem.parts import check_names, parts_of

@@ -11,13 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_choice, check_whole, real_array
 from diffkeras.physics.families.draws import METHODS, MOST_DRAWN, in_ranges, unit_points
-from diffkeras.physics.families.parameters import parameters_of
+from diffkeras.physics.families.parameters import nodes_with_effect, parameters_of
 from diffkeras.physics.families.scaling import Scaling
 from diffkeras.physics.problem.parts import parts_of, with_parts, with_unchecked_parts
 from diffkeras.physics.problem.problem import Problem
 
 SAME = 1e-6  # relative difference of parts up to which a problem is one of the family
-# parts that remove: where they are least and all others most, a steady state is least likely
+# parts at whose lower ends, with the upper ends of all others, a steady state is least likely;
+# the constants of an uptake don't matter for that
 REMOVING = ("decay", "uptake.")
 
 
@@ -102,6 +103,8 @@ class Family:
     ) -> NDArray[np.float64]:
         """The numbers of one point, (p,), or several, (n, p), checked.
 
+        A rounding beyond an end of a range becomes that end.
+
         Raises:
             PhysicsError: names that are missing or unknown, numbers that are not finite, another
                 shape, or a number out of its range, unless `extrapolate`.
@@ -130,23 +133,22 @@ class Family:
             raise PhysicsError(
                 f"{self.names[number]} must be finite, not {np.atleast_2d(values)[row, number]}"
             )
-        inside = self._contains(np.atleast_2d(values))
+        inside = self._contains(values)
         if not (inside.all() or extrapolate):
-            number = int(np.argmin(inside.all(axis=0)))
-            column, name = np.atleast_2d(values)[:, number], self.names[number]
+            row, number = np.argwhere(~np.atleast_2d(inside))[0]
             raise PhysicsError(
-                f"{name} is {column[~inside[:, number]][0]:g}, out of its range "
+                f"{self.names[number]} is {np.atleast_2d(values)[row, number]:g}, out of its range "
                 f"{self.low[number]:g} to {self.high[number]:g}; extrapolate=True computes it all "
                 "the same, with its bound"
             )
-        return values
+        return np.where(inside, np.clip(values, self.low, self.high), values)
 
     def contains(self, parameters: Mapping[str, float] | ArrayLike) -> NDArray[np.bool_]:
         """Whether points are in the ranges: a truth value, or one for each of (n, p)."""
         return np.asarray(self._contains(self.points(parameters, extrapolate=True)).all(axis=-1))
 
     def _contains(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
-        # a rounding beyond an end, such as of a logarithm's exponential, is none
+        # a rounding beyond an end, such as of a logarithm's exponential, is in the range
         slack = 1e-12 * np.maximum(np.abs(self.low), np.abs(self.high))
         return (values >= self.low - slack) & (values <= self.high + slack)
 
@@ -181,18 +183,18 @@ class Family:
             raise PhysicsError("the problem has other sides, or another uptake, than this family")
         values = np.empty(len(self.parameters))
         for number, parameter in enumerate(self.parameters):
-            nodes = self.own_nodes[number]
-            if parameter.part == "values" and nodes is None:
-                nodes = np.flatnonzero(own.fixed)
-            part = np.asarray(given[parameter.part], np.float64)
-            if nodes is not None and not nodes.size:  # regions have all nodes of the part
+            part, nodes = np.asarray(given[parameter.part]), self.own_nodes[number]
+            mask = np.broadcast_to(nodes_with_effect(parameter.part, own), own.lattice)
+            nodes = np.flatnonzero(mask) if nodes is None else nodes[mask.flat[nodes]]
+            if not nodes.size:  # regions have all nodes of the part
                 values[number] = parameter.middle
             else:
-                values[number] = part.flat[0 if nodes is None or part.ndim == 0 else nodes[0]]
+                values[number] = part.flat[nodes[0] if part.shape == own.lattice else 0]
         wanted = {**known, **self._parts(values)}
         for name, part in given.items():
-            same = part is wanted[name] or np.allclose(part, wanted[name], rtol=SAME, atol=0)
-            if not same:
+            where = nodes_with_effect(name, own)
+            one, other = (np.where(where, each, 0.0) for each in (part, wanted[name]))
+            if not np.allclose(one, other, rtol=SAME, atol=0):
                 raise PhysicsError(
                     f"the problem has another {name} than this family where no parameter sets it; "
                     f"the parameters are {', '.join(self.names)}"
@@ -200,7 +202,10 @@ class Family:
         return values
 
     def quick_problem_at(self, values: NDArray[np.float64]) -> Problem:
-        """The problem of a point (p,) in the ranges, without checking it again."""
+        """The problem of a point (p,) in the ranges, without checking it again.
+
+        So it takes a decay above 0 that is too slow for a `Medium`, where a range begins at 0.
+        """
         if not self._contains(values).all():
             return self.problem_at(values, extrapolate=True)
         return with_unchecked_parts(self.problem, self._parts(values))
@@ -223,7 +228,7 @@ class Family:
 
     @property
     def lowest_point(self) -> NDArray[np.float64]:
-        """The point (p,) of slowest decay and least uptake, with all else in the middle."""
+        """The point (p,) of the lower ends of decay and uptake, with all else in the middle."""
         return np.array(
             [p.low if p.part.startswith(REMOVING) else p.middle for p in self.parameters]
         )
@@ -319,7 +324,7 @@ class Family:
         known, pairs = self._known_parts, list(zip(self.parameters, values, strict=True))
         for parameter, value in pairs:
             if parameter.nodes is None:
-                parts[parameter.part] = float(value)
+                parts[parameter.part] = self._whole(parameter.part, float(value))
         for parameter, value in pairs:
             if parameter.nodes is not None:
                 part = parts.get(parameter.part, known[parameter.part])
@@ -327,10 +332,13 @@ class Family:
                     part = np.array(np.broadcast_to(part, self.problem.lattice))
                 part.reshape(-1)[parameter.nodes] = value
                 parts[parameter.part] = part
-        for name in ("values", "production"):
-            if name in parts and np.ndim(parts[name]) == 0:
-                parts[name] = np.full(self.problem.lattice, parts[name])
         return parts
+
+    def _whole(self, part: str, value: float) -> Any:
+        """A part that has one value, as an array where problems need one."""
+        if part == "values":  # read on the fixed nodes only
+            return np.where(self.problem.fixed, value, self.problem.values)
+        return np.full(self.problem.lattice, value) if part == "production" else value
 
     @cached_property
     def _known_parts(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import DataError
-from diffkeras.physics.families.barriers import FORMAT, Barriers
+from diffkeras.physics.families.barrier_arrays import FORMAT, Barriers
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.kernel_regression import KernelRegression
 from diffkeras.system.array_files import check_arrays, read_arrays, write_arrays

@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.families.equations import SharedEquations
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.rows import rows_of_values
+from diffkeras.physics.families.shared_equations import SharedEquations
 
 KNOWN = ("decay", "production", "values", "uptake.")  # parts whose terms are known here
 MOST_STEPS = 4
 GROUPS = 6  # groups of nodes for each mode
-BLOCK = 1 << 15  # nodes at a time
+NODES_AT_A_TIME = 1 << 15
 
 
 class _OnNodes(NamedTuple):
@@ -127,7 +127,7 @@ class Galerkin:
             scale: of fields at the point, for which the remainder is multiplied by it.
         """
         operator, constant = self._linear_terms(point)
-        law, result = equations.law, coefficients.copy()
+        law, result = equations.uptake_on_nodes, coefficients.copy()
         on = self._on(equations.nodes)
         factor, last = None, np.inf
         for _ in range(MOST_STEPS):
@@ -171,7 +171,7 @@ class Galerkin:
 def _products(one: NDArray, other: NDArray) -> NDArray[np.float64]:
     """Rows times rows in double precision, (a, n) and (b, n) to (a, b)."""
     result = np.zeros((len(one), len(other)))
-    for start in range(0, one.shape[1], BLOCK):
-        part = slice(start, start + BLOCK)
+    for start in range(0, one.shape[1], NODES_AT_A_TIME):
+        part = slice(start, start + NODES_AT_A_TIME)
         result += one[:, part].astype(np.float64) @ other[:, part].astype(np.float64).T
     return result

@@ -13,7 +13,8 @@ from diffkeras.physics.arguments import PLANE, check_number, real_array
 from diffkeras.physics.problem.parts import parts_of
 from diffkeras.physics.problem.problem import Problem
 
-ON_ALL_NODES = ("diffusivity",)  # parts that also act on fixed nodes, through their faces
+# parts that also act on fixed nodes, through their faces, and those that are no maps
+ON_ALL_NODES = ("diffusivity", "step", "boundary.")
 
 
 class Parameter(NamedTuple):
@@ -183,8 +184,8 @@ def nodes_of(
         raise PhysicsError(
             f"{name!r:.60}: {part} is no map of the lattice, so leave the region out"
         )
-    wrong = mask & (~problem.fixed if part == "values" else problem.fixed)
-    if wrong.any() and not part.startswith(ON_ALL_NODES):
+    wrong = mask & ~nodes_with_effect(part, problem)
+    if wrong.any():
         count, where = int(wrong.sum()), tuple(map(int, np.argwhere(wrong)[0]))
         kind, keep = ("free", "fixed") if part == "values" else ("fixed", "free")
         raise PhysicsError(
@@ -193,6 +194,13 @@ def nodes_of(
             f"mask & {'~' * (keep == 'free')}problem.fixed"
         )
     return np.flatnonzero(mask)
+
+
+def nodes_with_effect(part: str, problem: Problem) -> NDArray[np.bool_]:
+    """The nodes, as a mask, on which a part has an effect; one True for all, and for no map."""
+    if part.startswith(ON_ALL_NODES):
+        return np.array(True)
+    return problem.fixed if part == "values" else ~problem.fixed
 
 
 def check_overlaps(nodes: Mapping[str, NDArray[np.intp] | None]) -> None:

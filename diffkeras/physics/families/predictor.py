@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.families.equations import SharedEquations
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.fit import Fit
 from diffkeras.physics.families.galerkin import Galerkin
 from diffkeras.physics.families.rows import rows_of_values
+from diffkeras.physics.families.shared_equations import SharedEquations
 
 
 class Predictor:

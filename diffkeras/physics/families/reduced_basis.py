@@ -4,7 +4,7 @@ Fields of one geometry lie near a space of few dimensions. Its basis are the pri
 snapshots, solved fields of some points of the family (proper orthogonal decomposition), and kernel
 regression gives the coefficients of any other point (non-intrusive reduced basis method, Hesthaven
 & Ubbiali 2018). What that predicts is corrected and its error proven as far as it is asked for
-(`proofs`), so that neither has to be trusted.
+(`corrections`), so that neither has to be trusted.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,21 +22,21 @@ from diffkeras.physics.arguments import (
     check_whole,
 )
 from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.families.barrier_training import barriers_of_basis
+from diffkeras.physics.families.corrections import (
+    BOUND_SHARE,
+    METHOD,
+    CertifiedCorrections,
+    PredictionProof,
+    finite_prediction,
+)
 from diffkeras.physics.families.draws import MOST_DRAWN
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.fit import Fit
 from diffkeras.physics.families.greedy import Candidates
-from diffkeras.physics.families.make_barriers import barriers_of_basis
-from diffkeras.physics.families.make_fit import fitted
 from diffkeras.physics.families.predictor import Predictor
-from diffkeras.physics.families.proofs import (
-    METHOD,
-    NEEDED,
-    FamilyProofs,
-    PredictionProof,
-    finite_prediction,
-)
 from diffkeras.physics.families.snapshots import Snapshots
+from diffkeras.physics.families.training import fitted
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import BatchSolution, Solution
 from diffkeras.physics.solvers.interface import SolveStatistics
@@ -70,9 +70,14 @@ class ReducedBasis:
     """
 
     def __init__(self, family: Family, fit: Fit) -> None:
-        self.family, self.errors, self.worst = family, fit.errors, fit.worst
+        self.family, self.errors = family, fit.errors
         self._fit, self._predictor = fit, Predictor(family, fit)
         self.regression = self._predictor.regression
+
+    @property
+    def worst(self) -> float:
+        """See the attributes."""
+        return self._fit.worst
 
     @property
     def rows(self) -> NDArray[np.float32]:
@@ -177,17 +182,17 @@ class ReducedBasis:
         solved = Snapshots.of(family, points[:start], tolerance, processes)
         while True:
             basis = cls.fit(family, solved, modes)
-            basis.worst = pool.prove(basis._relative_bound)
+            proven = pool.prove(basis._relative_bound)
             if report is not None:
-                report(basis.snapshots, basis.worst)
-            if basis.worst <= worst:
-                return basis
+                report(basis.snapshots, proven)
+            if proven <= worst:
+                return cls(family, basis._fit._replace(worst=proven))
             wanted = min(most - basis.snapshots, max(4, basis.snapshots // 4))
             chosen = pool.chosen(wanted)
             if not len(chosen):
                 raise ConvergenceError(
                     f"with {basis.snapshots} snapshots the worst proven error is "
-                    f"{basis.worst:.1e}, and not {worst:.1e}: allow more snapshots or modes, or "
+                    f"{proven:.1e}, and not {worst:.1e}: allow more snapshots or modes, or "
                     "narrower ranges"
                 )
             added = Snapshots.of(family, chosen, tolerance, processes)
@@ -198,7 +203,7 @@ class ReducedBasis:
         """Fit basis and regression to snapshots that are solved already (see `train`)."""
         basis = cls(family, fitted(family, solved, modes))
         with blas_threads():
-            barriers = barriers_of_basis(basis._proofs, basis._predictor, solved.points)
+            barriers = barriers_of_basis(basis._corrections, basis._predictor, solved.points)
         return cls(family, basis._fit._replace(barriers=barriers))
 
     def predict(
@@ -272,7 +277,7 @@ class ReducedBasis:
         Raises:
             OutputError: it can't be written.
         """
-        self._fit._replace(worst=self.worst).write(Path(path), self.family)
+        self._fit.write(Path(path), self.family)
 
     @classmethod
     def load(cls, path: str | Path, family: Family) -> "ReducedBasis":
@@ -286,8 +291,8 @@ class ReducedBasis:
         return cls(family, Fit.read(Path(path), family))
 
     @cached_property
-    def _proofs(self) -> FamilyProofs:
-        return FamilyProofs(self.family, self._fit.barriers)
+    def _corrections(self) -> CertifiedCorrections:
+        return CertifiedCorrections(self.family, self._fit.barriers)
 
     def _solutions(self, points: NDArray[np.float64], tolerance: float | None) -> list[Solution]:
         """The solution of each of some points (n, p)."""
@@ -300,29 +305,29 @@ class ReducedBasis:
         else:
             fields = self._predictor.solved(points, equations)
         pairs = zip(equations, fields, strict=True)
-        return [self._proofs.within(*pair, tolerance) for pair in pairs]
+        return [self._corrections.solve_from(*pair, tolerance) for pair in pairs]
 
     def _equations(self, points: NDArray[np.float64]) -> list[Equations]:
         """Those of the problems of points (n, p)."""
         problems = map(self.family.quick_problem_at, points)
-        return [self._proofs.equations_of(problem) for problem in problems]
+        return [self._corrections.equations_of(problem) for problem in problems]
 
     def _is_provable(self, tolerance: float) -> bool:
         """Whether the regression's fields are usually proven to be within a tolerance."""
         barriers = self._fit.barriers
         limit = np.inf if barriers is None else float(barriers.regression_bound)
-        return not self._predictor.can_solve or NEEDED * tolerance >= limit
+        return not self._predictor.can_solve or BOUND_SHARE * tolerance >= limit
 
     def _prediction(self, problem: Problem, field: NDArray[np.float32]) -> Solution:
         """The regression's field, whose bounds are proven when they are read."""
         stats = SolveStatistics(METHOD, 0, reached=float(np.median(self.errors)))
-        proof = PredictionProof(self._proofs)
+        proof = PredictionProof(self._corrections)
         return Solution(finite_prediction(field, problem), problem, stats, proof)
 
     def _relative_bound(self, point: NDArray[np.float64]) -> float:
         """The proven error of the prediction at a point, relative to the field's largest value."""
         solution = self.predict(point)
-        size = self._proofs.size(solution.field)
+        size = self._corrections.size(solution.field)
         return solution.error_bound / size if size > 0 else np.inf
 
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from diffkeras.physics.families.parameters import Parameter
 from diffkeras.physics.problem.problem import Problem
 
-CONCENTRATIONS = ("uptake.maximum", "uptake.constant")  # parts in proportion to the field's scale
+# parts in proportion to the field's scale
+CONCENTRATION_PARTS = ("uptake.maximum", "uptake.constant")
 
 
 class Scaling(NamedTuple):
@@ -40,7 +41,7 @@ class Scaling(NamedTuple):
         if scale is None:
             none = np.zeros(len(parameters), bool)
             return cls(None, none, ~none, logarithmic)
-        divided = np.array([parameter.part in CONCENTRATIONS for parameter in parameters])
+        divided = np.array([parameter.part in CONCENTRATION_PARTS for parameter in parameters])
         kept = np.ones(len(parameters), bool)
         kept[scale] = not _covers(problem, parameters)
         if not kept.any():
@@ -84,7 +85,7 @@ def _covers(problem: Problem, parameters: tuple[Parameter, ...]) -> bool:
     """Whether all concentrations of uptake are parameters, wherever anything is taken up."""
     if problem.uptake is None:
         return True
-    for part in set(CONCENTRATIONS) & {f"uptake.{name}" for name in problem.uptake.parts}:
+    for part in set(CONCENTRATION_PARTS) & {f"uptake.{name}" for name in problem.uptake.parts}:
         mine = [parameter for parameter in parameters if parameter.part == part]
         if any(parameter.nodes is None for parameter in mine):
             continue

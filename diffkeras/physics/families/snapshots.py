@@ -16,9 +16,9 @@ from scipy.linalg import eigh
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.steady_state import solve
 
-BLOCK = 1 << 15  # nodes at a time in double precision
-TOGETHER = 16  # problems that are solved together
-SMALLEST = 1e-6  # singular value, as a share of the first: the rounding of single precision
+NODES_AT_A_TIME = 1 << 15  # in double precision
+PROBLEMS_AT_A_TIME = 16
+LEAST_SHARE = 1e-6  # of a singular value in the first one: the rounding of single precision
 
 
 class Snapshots(NamedTuple):
@@ -37,7 +37,7 @@ class Snapshots(NamedTuple):
         cls, family: Family, points: NDArray[np.float64], tolerance: float, processes: int | None
     ) -> "Snapshots":
         """Solve the problems of points (m, p)."""
-        parts = np.split(points, range(TOGETHER, len(points), TOGETHER))
+        parts = np.split(points, range(PROBLEMS_AT_A_TIME, len(points), PROBLEMS_AT_A_TIME))
         solved = (
             solve(family.problem_at(part), tolerance=tolerance, processes=processes).field
             for part in parts
@@ -78,20 +78,21 @@ class Modes(NamedTuple):
         count, nodes = fields.shape
         mean = np.empty(nodes)
         products = np.zeros((count, count))
-        for start in range(0, nodes, BLOCK):
-            block = fields[:, start : start + BLOCK].astype(np.float64)
-            mean[start : start + BLOCK] = block.mean(axis=0)
-            block -= mean[start : start + BLOCK]
+        for start in range(0, nodes, NODES_AT_A_TIME):
+            part = slice(start, start + NODES_AT_A_TIME)
+            block = fields[:, part].astype(np.float64)
+            mean[part] = block.mean(axis=0)
+            block -= mean[part]
             products += block @ block.T
         squares, vectors = eigh(products)
         values = np.sqrt(np.maximum(squares[::-1], 0.0))
-        number = min(number, max(1, int((values > SMALLEST * values[0]).sum())))
+        number = min(number, max(1, int((values > LEAST_SHARE * values[0]).sum())))
         vectors, sizes = vectors[:, ::-1][:, :number], values[:number]
         inverse = 1 / sizes if values[0] > 0 else sizes  # all fields may be the same
         modes = np.empty((number, nodes), np.float32)
-        for start in range(0, nodes, BLOCK):
-            block = fields[:, start : start + BLOCK] - mean[start : start + BLOCK]
-            modes[:, start : start + BLOCK] = (vectors * inverse).T @ block
+        for start in range(0, nodes, NODES_AT_A_TIME):
+            part = slice(start, start + NODES_AT_A_TIME)
+            modes[:, part] = (vectors * inverse).T @ (fields[:, part] - mean[part])
         return cls(mean.astype(np.float32), modes, vectors * sizes, values)
 
     def first(self, number: int) -> "Modes":

@@ -156,10 +156,11 @@ class ExampleRecipe(ExplainedKeywords):
         self.medium.require_uniform("ExampleRecipe")
         self.medium.require_plane("ExampleRecipe")
         if self.diffusion_length is not None:
-            shortest, longest = map(self.medium.with_diffusion_length, self.diffusion_length)
-            if shortest.decay < longest.decay:
+            ends = self.diffusion_length if isinstance(self.diffusion_length, tuple | list) else ()
+            decays = [self.medium.with_diffusion_length(length).decay for length in ends]
+            if len(decays) != 2 or decays[0] < decays[1]:
                 raise PhysicsError(
-                    f"must be a range [shortest, longest], not {self.diffusion_length}",
+                    f"must be a range [shortest, longest], not {self.diffusion_length!r:.60}",
                     "diffusion_length",
                 )
         self._check_kind()
@@ -295,14 +296,14 @@ class ExampleRecipe(ExplainedKeywords):
 
     def example(self, split: str, k: int) -> Example:
         """Example k of a split, solved."""
-        sources, length = self.sources(split, k), self.length_of(split, k)
-        image, maximum, maps = sources.image(self.lattice), None, self.maps_of(split, k)
-        problem = self.problem(image, length, maps)
+        drawn, maximum = self.drawn(split, k), None
+        problem = self.problem_of(drawn)
         field = solve(problem).field
         if self.divide_by_maximum:
             largest = field.max() or 1.0  # without sources the field is 0
             field, maximum = field / largest, float(np.float32(largest))
-        return Example(problem, field.astype(np.float32), sources, image, length, maximum, maps)
+        maps = {name: drawn.pop(name) for name in MAPS if name in drawn}
+        return Example(problem, field.astype(np.float32), maximum=maximum, maps=maps, **drawn)
 
     def examples(self, split: str, numbers: Iterable[int], processes: int = 1) -> Iterator[Example]:
         """The examples of these numbers, in their order, solved by so many processes.

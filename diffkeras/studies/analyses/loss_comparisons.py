@@ -71,8 +71,8 @@ def table(data: StudyData) -> pd.DataFrame:
     most = max((row["common_seeds"] for row in rows), default=0)
     if most < FEWEST_SEEDS:
         raise TooFewRunsError(
-            f"At most {most} seeds were trained with two losses at the same size; at least "
-            f"{FEWEST_SEEDS} are needed."
+            f"at most {most} seeds were trained with two losses at the same size; at least "
+            f"{FEWEST_SEEDS} are needed"
         )
     result = pd.DataFrame(rows).sort_values(settings, kind="stable", ignore_index=True)
     result["p_holm"] = holm(result["p"])

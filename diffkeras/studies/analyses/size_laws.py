@@ -1,6 +1,6 @@
 """Does the error fall with the logarithm of the training-set size, or as a power of it?"""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -53,7 +53,7 @@ def by_size(runs: pd.DataFrame) -> dict[int, Array]:
     if runs.duplicated([SIZE, "unit"]).any():
         runs = runs.groupby([SIZE, "unit"])["ln_error"].mean().reset_index()
     found = runs.groupby(SIZE)["ln_error"]
-    return {int(str(n)): v.to_numpy() for n, v in found if len(v) >= FEWEST_RUNS}
+    return {int(cast(int, n)): v.to_numpy() for n, v in found if len(v) >= FEWEST_RUNS}
 
 
 def compare(ln_errors: dict[int, Array]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def _trainings(data: StudyData, errors: ImageErrors) -> tuple[dict[str, pd.Serie
     most = max(map(len, groups.values()))
     if most < FEWEST_SEEDS:
         raise TooFewRunsError(
-            f"Each training has {most} seed; at least {FEWEST_SEEDS} are needed to compare them."
+            f"each training has {most} seed; at least {FEWEST_SEEDS} are needed to compare them"
         )
     of_run = errors.runs[TRAINED_SOURCES]
     return groups, {label: of_run[rows.iloc[0]] for label, rows in groups.items()}
@@ -155,8 +155,8 @@ def _neighbour_table(data: StudyData) -> pd.DataFrame:
                 rows.append({**compared, **names, **ratio, **specialist})
     if not rows:
         raise TooFewRunsError(
-            f"No surrogate of a single source count has {FEWEST_SEEDS} seeds and was tested on "
-            "that count and on one more or one fewer."
+            f"no surrogate of a single source count has {FEWEST_SEEDS} seeds and was tested on "
+            "that count and on one more or one fewer"
         )
     table = pd.DataFrame(rows).rename(columns={"mean": "mae"})
     table["p_holm"] = holm(table["p"])

@@ -138,8 +138,8 @@ def disjoint_subsets(data: StudyData) -> pd.DataFrame:
                 rows += [place | row for row in effects]
     if not rows:
         raise TooFewRunsError(
-            f"There are {most[0]} subsets with {most[1]} seeds that all of them share; at least "
-            f"{FEWEST_SUBSETS} subsets with {FEWEST_SEEDS} seeds are needed."
+            f"there are {most[0]} subsets with {most[1]} seeds that all of them share; at least "
+            f"{FEWEST_SUBSETS} subsets with {FEWEST_SEEDS} seeds are needed"
         )
     return pd.DataFrame(rows)
 

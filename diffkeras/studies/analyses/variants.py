@@ -68,8 +68,8 @@ def table(data: StudyData) -> pd.DataFrame:
     most = result["common_seeds"][compared].max() if compared.any() else 0
     if most < FEWEST_SEEDS:
         raise TooFewRunsError(
-            f"At most {most} seeds were trained with two variants; at least {FEWEST_SEEDS} are "
-            "needed."
+            f"at most {most} seeds were trained with two variants; at least {FEWEST_SEEDS} are "
+            "needed"
         )
     result["p"] = result["t_p"]
     result.loc[~compared, ["ratio", "low", "high", "t_low", "t_high", "p"]] = np.nan

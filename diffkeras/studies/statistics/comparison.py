@@ -66,16 +66,16 @@ class ImageErrors:
         """
         if data.examples is None:
             raise NoImagesError(
-                "The errors of single images are needed, and there are none: the committed tables "
-                "of a study leave them out."
+                "the errors of single images are needed, and there are none: the committed tables "
+                "of a study leave them out"
             )
         test_set = data.test_sets[0] if test_set is None else test_set
         examples = data.examples[data.examples["test_set"] == test_set]
         wide = examples.pivot(index=["sources", "example"], columns="run", values=error)
         if len(wide) < FEWEST_IMAGES:
             raise TooFewRunsError(
-                f"The test set {test_set} has {len(wide)} images; at least {FEWEST_IMAGES} are "
-                "needed."
+                f"the test set {test_set} has {len(wide)} images; at least {FEWEST_IMAGES} are "
+                "needed"
             )
         runs = data.runs.drop_duplicates("run")
         runs = runs[runs["run"].isin(wide.columns)].reset_index(drop=True)

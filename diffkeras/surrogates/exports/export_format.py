@@ -69,7 +69,7 @@ class Format:
             raise OutputError(f"{path} exists and is no earlier export; choose another name")
 
     @contextmanager
-    def replacing(self, surrogate: Surrogate, path: Path, lattice: Lattice) -> Iterator[Path]:
+    def writing(self, surrogate: Surrogate, path: Path, lattice: Lattice) -> Iterator[Path]:
         """Yield an export beside the path, which it replaces at the end of the block.
 
         Args:

@@ -25,7 +25,7 @@ class SavedModel(Format):
         check_replaceable(path, SAVED_MODEL)
 
     @contextmanager
-    def replacing(self, surrogate: Surrogate, path: Path, lattice: Lattice) -> Iterator[Path]:
+    def writing(self, surrogate: Surrogate, path: Path, lattice: Lattice) -> Iterator[Path]:
         """See `Format`."""
         with replacing_by_saved_model(surrogate, path, lattice) as partial:
             yield partial

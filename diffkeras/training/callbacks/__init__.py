@@ -5,7 +5,7 @@ import keras
 from diffkeras.nn.losses import AlternateLosses, AlternatingLoss
 from diffkeras.training.callbacks.checkpointing import CountSteps, SaveCheckpoints
 from diffkeras.training.callbacks.divergence import Rollback, StopAtNonFiniteLoss
-from diffkeras.training.callbacks.history import CountErrors, RecordHistory, TrainingProgress
+from diffkeras.training.callbacks.history import RecordHistory, SourceCountErrors, TrainingProgress
 from diffkeras.training.callbacks.tensorboard import Pictures, TensorBoard
 from diffkeras.training.optimizers import AverageInValidation
 from diffkeras.training.session import TrainingSession
@@ -17,7 +17,7 @@ def make_callbacks(
     """All callbacks of a training run; the last ones show the progress and save checkpoints."""
     section, state, compiled = session.config.training, session.state, session.compiled
     alternates = isinstance(compiled.loss, AlternatingLoss)
-    counts = CountErrors(compiled.counts, state, epochs=section.zero_field_epochs)
+    counts = SourceCountErrors(compiled.counts, state, epochs=section.zero_field_epochs)
     callbacks = [CountSteps(state), StopAtNonFiniteLoss(compiled.terms, state)]
     if alternates:
         callbacks.append(AlternateLosses(first_step=lambda: session.steps_done))

@@ -67,10 +67,10 @@ class Rollback(keras.callbacks.Callback):
         loss = float(logs[self.monitor])
         losses = self.state.losses
         mean_change = self.mean_change()
-        backup = self.checkpoints.backup()
         jumped = 0 < mean_change * self.factor < loss - (losses[-1] if losses else loss)
-        logs["rolled_back"] = float(jumped and backup is not None)
-        if not jumped or backup is None:
+        backup = self.checkpoints.backup() if jumped else None  # it reads whole files
+        logs["rolled_back"] = float(backup is not None)
+        if backup is None:
             losses.append(loss)
             return
         iterations = self.model.optimizer.iterations

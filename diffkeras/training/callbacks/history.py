@@ -18,10 +18,10 @@ from diffkeras.training.session import TrainingSession
 
 logger = logging.getLogger(__name__)
 
-FIGURES = ("loss", "val_mae")
 # without the step numbers, so that the figures fit into 80 columns
 BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-MONITOR = "val_mae"  # on the linear scale, over the whole lattice, for every loss
+MONITOR = "val_mae"  # validation error, on the linear scale, over the whole lattice, for every loss
+FIGURES = ("loss", MONITOR)  # of each epoch that are shown
 
 
 class TrainingProgress(keras.callbacks.Callback):
@@ -63,7 +63,7 @@ class TrainingProgress(keras.callbacks.Callback):
         self.bar.close()
 
 
-class CountErrors(keras.callbacks.Callback):
+class SourceCountErrors(keras.callbacks.Callback):
     """Read the validation errors per source count, for other callbacks.
 
     Reading a metric adds up the values of all replicas, so all processes must do it at the same
@@ -87,7 +87,7 @@ class CountErrors(keras.callbacks.Callback):
         # the mean of the counts' means: each count has as many validation examples
         zero_field_mae = float(np.mean(list(self.zero_field.values())))
         self._state.zero_field_mae = zero_field_mae
-        error = (logs or {}).get("val_mae", math.nan)
+        error = (logs or {}).get(MONITOR, math.nan)
         if epoch + 1 == self._epochs and not error < zero_field_mae:
             logger.warning(
                 f"after {self._epochs} epoch(s) the validation MAE {error:.3g} is not "
@@ -117,7 +117,7 @@ class RecordHistory(keras.callbacks.Callback):
             **logs,
         }
         state.history.append(row)
-        error = logs.get(MONITOR, float("nan"))
+        error = logs.get(MONITOR, math.nan)
         if error < state.best_error and not logs.get("rolled_back"):
             with averaged_weights(self.model):
                 state.best_digest = checkpoints.save_best(self.model, epoch + 1)

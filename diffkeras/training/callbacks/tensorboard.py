@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from diffkeras.data.reading.examples import problem_of_examples, raw_dataset
 from diffkeras.representation.regions import REGIONS
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.training.callbacks.history import CountErrors
+from diffkeras.training.callbacks.history import SourceCountErrors
 from diffkeras.training.optimizers import averaged_weights, innermost, learning_rate
 from diffkeras.training.session import TrainingSession
 
@@ -50,7 +50,7 @@ class TensorBoard(keras.callbacks.Callback):
     against steps, all others against epochs. `counts` has read the errors per source count.
     """
 
-    def __init__(self, session: TrainingSession, counts: CountErrors) -> None:
+    def __init__(self, session: TrainingSession, counts: SourceCountErrors) -> None:
         super().__init__()
         self.session, self.state, self.counts = session, session.state, counts
         self.config = session.config

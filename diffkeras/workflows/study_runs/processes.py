@@ -9,10 +9,10 @@ from concurrent.futures.process import BrokenProcessPool
 from diffkeras.errors import Interrupted
 from diffkeras.studies.study import PlannedRun
 from diffkeras.system.environment import available_cores
+from diffkeras.system.interruption import Interruption
 from diffkeras.system.process_pool import ProcessPool
 from diffkeras.system.progress import progress_bar
 from diffkeras.system.tensorflow_setup import visible_gpus
-from diffkeras.training.session import Interruption
 from diffkeras.workflows.study_runs.one_run import do_run_in_child
 from diffkeras.workflows.study_runs.outcome import Outcome
 from diffkeras.workflows.study_runs.queue import RunQueue, RunTask
@@ -31,8 +31,7 @@ def run_in_processes(
 
     By default they share the cores. If there are GPUs, each process sees one of them; several share
     one only if there are more processes than GPUs. A process that dies loses its run only, and is
-    replaced.
-    Processes end with this one.
+    replaced. Processes end with this one.
 
     Raises:
         Interrupted: SIGINT or SIGTERM; the runs have saved checkpoints.

@@ -13,7 +13,7 @@ from diffkeras.distributed.process_group import check_single_process
 from diffkeras.errors import DiffkerasError, Interrupted, InUseError, RunError
 from diffkeras.reporting.text import duration
 from diffkeras.studies.cost import check_batches, data_in_words
-from diffkeras.studies.plan import baselines_of, data_needed, plan
+from diffkeras.studies.plan import baselines_of, data_needed, of_shard, plan
 from diffkeras.studies.report import write_study
 from diffkeras.studies.results import check_baselines, passes, read_results
 from diffkeras.studies.study import PlannedRun, Study
@@ -41,13 +41,13 @@ RUNS_DIR = Path("saved_models/studies/runs")
 
 
 @dataclass(frozen=True)
-class Work:
+class RunOptions:
     """How the runs of a study are done.
 
     Attributes:
         jobs: number of runs that are trained at the same time, each in a process of its own. If
             there are GPUs, each process sees one of them; a single job trains on all of them.
-        shard: (K, N) to do only every N-th run, from number K on; None for all.
+        shard: (K, N) to do only the runs of `of_shard`; None for all.
         processes: processes that solve missing examples.
         threads: threads of each process that trains; by default the cores, divided by `jobs`.
         show_progress: whether to draw progress bars.
@@ -59,10 +59,6 @@ class Work:
     threads: int | None = None
     show_progress: bool = False
 
-    def own(self, runs: Sequence[PlannedRun]) -> Sequence[PlannedRun]:
-        """The runs of the shard."""
-        return runs[self.shard[0] - 1 :: self.shard[1]] if self.shard else runs
-
     @property
     def replicas(self) -> int:
         """The number of GPUs that train a run together, or 1."""
@@ -70,12 +66,12 @@ class Work:
 
 
 def run_study(
-    study: Study | str,
+    study: Study | str | Path,
     data_dir: str | Path,
     directory: str | Path,
     *,
     runs_dir: str | Path = RUNS_DIR,
-    work: Work | None = None,
+    options: RunOptions | None = None,
 ) -> Path | None:
     """Run what is missing, then write the tables, the figures and the report.
 
@@ -88,7 +84,7 @@ def run_study(
         directory: where the results go.
         runs_dir: where the runs of all studies are. Each is named after what it computes, and is
             trained once.
-        work: how the runs are done; by default one after the other, without progress bars.
+        options: how the runs are done; by default one after the other, without progress bars.
 
     Returns:
         `directory`, with `study.json`, the tables, the figures and the report; None if runs of
@@ -103,31 +99,31 @@ def run_study(
         Interrupted: a signal came; the same call continues.
     """
     check_single_process("a study")
-    work = work or Work()
-    study = load_study(study) if isinstance(study, str) else study
+    options = options or RunOptions()
+    study = study if isinstance(study, Study) else load_study(study)
     data_dir, directory, runs_dir = Path(data_dir), Path(directory), Path(runs_dir)
     for path in (directory, runs_dir):
         check_writable(path)
     check_study_directory(directory, study, runs_dir)
     runs = plan(study, runs_dir)
-    own = work.own(runs)
+    own = of_shard(runs, options.shard)
     done = sum(run.done for run in own)
-    part = " in shard {}/{}".format(*work.shard) if work.shard else ""
+    part = " in shard {}/{}".format(*options.shard) if options.shard else ""
     logger.info(f"{study.title}: {len(own)} runs{part}, {done} of them done already")
     todo = [run for run in own if not run.done]
-    measures = work.shard is None or work.shard[0] == 1
+    measures = options.shard is None or options.shard[0] == 1
     baselines = baselines_of(study, runs_dir, measured=False) if measures else {}
     failed: list[FailedRun] = []
     if todo or baselines:
-        check_batches(todo, work.replicas)
-        worker = _Worker(study, data_dir, directory, runs_dir, work)
-        failed = worker.work(own, baselines)
+        check_batches(todo, options.replicas)
+        runner = _Runner(study, data_dir, directory, runs_dir, options)
+        failed = runner.run(own, baselines)
         runs = plan(study, runs_dir)
     write_failed(directory, failed)
     for run in own:  # of a call that was killed just after it had done a run
         remove_stale(lock_of(run.run_dir))
     missing = sum(not run.done for run in runs)
-    complete = not missing or (work.shard is None and missing < len(runs))
+    complete = not missing or (options.shard is None and missing < len(runs))
     if complete:
         _write_results(directory, study, runs, failed, baselines_of(study, runs_dir, measured=True))
     if failed:
@@ -141,16 +137,16 @@ def run_study(
 
 
 @dataclass(frozen=True)
-class _Worker:
+class _Runner:
     """Does what is missing of a study, as far as it is this process's."""
 
     study: Study
     data_dir: Path
     directory: Path
     runs_dir: Path
-    how: Work
+    options: RunOptions
 
-    def work(self, runs: Sequence[PlannedRun], baselines: Mapping[str, Path]) -> list[FailedRun]:
+    def run(self, runs: Sequence[PlannedRun], baselines: Mapping[str, Path]) -> list[FailedRun]:
         """Do those runs that aren't done, and measure baselines; the runs that failed.
 
         Args:
@@ -165,15 +161,15 @@ class _Worker:
         check_directory(self.runs_dir)
         begin_study(self.directory, self.study)
         queue = RunQueue(runs)
-        if self.how.jobs == 1:
+        if self.options.jobs == 1:
             self._run_here(queue)
         elif not queue.empty:
             run_in_processes(
                 queue,
                 self._task,
-                self.how.jobs,
-                self.how.threads,
-                show_progress=self.how.show_progress,
+                self.options.jobs,
+                self.options.threads,
+                show_progress=self.options.show_progress,
             )
         for label, path in baselines.items():
             try:
@@ -188,7 +184,7 @@ class _Worker:
         def measure() -> None:
             with locked(path.with_name(f".{path.name}.lock"), f"the directory {path}"):
                 if not passes(check_baselines, path, test):
-                    evaluate_baselines(test, self.data_dir, path, threads=self.how.threads)
+                    evaluate_baselines(test, self.data_dir, path, threads=self.options.threads)
 
         check_directory(path.parent)
         _when_free(measure)
@@ -198,8 +194,8 @@ class _Worker:
             lambda: generate(
                 config,
                 self.data_dir,
-                processes=self.how.processes,
-                show_progress=self.how.show_progress,
+                processes=self.options.processes,
+                show_progress=self.options.show_progress,
             )
         )
 
@@ -214,8 +210,8 @@ class _Worker:
                 remaining = f", at most {duration(seconds)} left" if seconds else ""
                 number = queue.finished + 1
                 logger.info(f"run {number} of {queue.total}: {run.title}{remaining}")
-            task = self._task(run, self.how.threads or available_cores())
-            queue.note(run, do_run(task, show_progress=self.how.show_progress))
+            task = self._task(run, self.options.threads or available_cores())
+            queue.note(run, do_run(task, show_progress=self.options.show_progress))
 
     def _task(self, run: PlannedRun, threads: int) -> RunTask:
         return RunTask(run, self.study, self.data_dir, threads)

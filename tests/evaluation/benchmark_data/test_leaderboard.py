@@ -19,6 +19,7 @@ from diffkeras.evaluation.benchmark_data.leaderboard import (
     markdown,
 )
 from diffkeras.evaluation.benchmark_data.splits import public_split
+from diffkeras.workflows import make_leaderboard
 
 MANIFEST: dict[str, Any] = {
     "model": "half",
@@ -181,6 +182,12 @@ def test_the_command_prints_and_writes_the_table(diffkeras, split, tmp_path, mon
     diffkeras("leaderboard", path, "-o", tmp_path / "board", "--bounds", 0)
     table = (tmp_path / "board" / "leaderboard.csv").read_text().splitlines()
     assert table[0] == "benchmark,split,model,seed,relative_l2,max_error,mae"
+
+
+def test_a_leaderboard_of_no_models_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="at least one submission"):
+        make_leaderboard([], tmp_path / "board")
+    assert not (tmp_path / "board").exists()
 
 
 def test_the_help_names_the_keys_of_a_manifest():

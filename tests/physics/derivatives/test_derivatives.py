@@ -12,8 +12,8 @@ from diffkeras.errors import PhysicsError
 from diffkeras.evaluation.methods.pyamg_solver import free_system
 from diffkeras.physics import CappedUptake, Equations
 from diffkeras.physics.derivatives import linearisation
-from diffkeras.physics.derivatives.field_function import FieldFunction
 from diffkeras.physics.equations.finite_volumes import finite_volumes
+from diffkeras.physics.field_function import FieldFunction
 from diffkeras.physics.problem.parts import with_parts
 from tests.helpers.plain_equations import jacobian, residual
 from tests.helpers.random_problems import moderate_problem
@@ -113,6 +113,7 @@ def test_derivatives_and_solutions_can_be_pickled():
     derivatives = pickle.loads(pickle.dumps(dk.solve(np.eye(8)).vjp(np.ones((8, 8)))))
     assert derivatives["decay"] < 0
     assert derivatives.adjoint_bound.max() < 1e-9
+    assert not derivatives.adjoint.flags.writeable
 
 
 @pytest.mark.parametrize("seed", [3, 9, 13, 17, 22])
@@ -151,6 +152,7 @@ def test_a_batch_has_the_derivatives_of_its_images():
         np.testing.assert_allclose(produced[number], alone.jvp({"production": 1.0}))
         assert quantity.value[number] == pytest.approx(alone.quantity(weights[0]).value)
     assert derivatives.adjoint_bound.shape == batch.problem.shape
+    assert not derivatives.adjoint.flags.writeable
 
 
 def test_parts_of_a_batch_make_the_same_batch():
@@ -194,6 +196,21 @@ def test_at_the_corner_of_capped_uptake_the_maximum_counts():
         derivatives = dk.solve(problem, tolerance=1e-12).vjp(one)
     assert derivatives["uptake.maximum"] == pytest.approx(-1)
     assert derivatives["uptake.rate_constant"] == 0
+
+
+def test_a_field_function_warns_at_a_corner_whichever_field_it_is():
+    one = np.ones((1, 1))
+    problem = dk.Problem(
+        production=one, uptake=CappedUptake(0.5, 1.0), decay=1.0, boundary="reflecting"
+    )
+    function = FieldFunction(problem, {"production": one}, 1e-12)
+    field = function.field(one)
+    for latest in (one, 2 * one):
+        function.field(latest)
+        with pytest.warns(UserWarning, match="corner on 1 of 1 nodes"):
+            (by_production,) = function.pull_back(field, one, one)
+        assert by_production == pytest.approx(1.0)
+    assert field.flags.writeable
 
 
 @pytest.mark.parametrize("law", [dk.MichaelisMenten(0.0, 0.3), CappedUptake(0.0, 0.3)])

@@ -1,6 +1,7 @@
 """Bounds of quantities and of adjoints, against fields in extended precision."""
 
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -69,6 +70,13 @@ def test_the_sum_over_a_field_in_single_precision_is_that_of_the_field():
     quantity = solution.quantity(image)
     assert quantity.of_field == np.sum(image * solution.field)
     assert abs(quantity.of_field - 8 / 3) <= quantity.of_field_bound
+
+
+def test_the_bound_of_the_field_asked_about_is_rounded_up():
+    rng = np.random.default_rng(0)
+    for value, error, given in rng.lognormal(sigma=[0.01, 3.0, 0.01], size=(300, 3)).tolist():
+        bound = dk.physics.Quantity(value, error, given).of_field_bound
+        assert Fraction(bound) >= abs(Fraction(given) - Fraction(value)) + Fraction(error)
 
 
 def test_the_bound_of_a_mean_is_smaller_than_that_of_its_nodes():

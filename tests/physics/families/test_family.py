@@ -101,6 +101,60 @@ def test_derivatives_of_a_batch_have_one_row_for_each_image():
     np.testing.assert_allclose(gradients[1], family.pull_back(one), rtol=1e-6)
 
 
+@pytest.mark.parametrize("extrapolate", [False, True])
+def test_a_rounding_beyond_an_end_is_that_end(extrapolate):
+    family = dk.Family(PROBLEM, {"decay": (0.0, 0.1)})
+    points = np.array([[-5e-14], [0.1 + 5e-14]])
+    assert family.contains(points).all()
+    assert np.array_equal(family.points(points, extrapolate=extrapolate), [[0.0], [0.1]])
+    batch = family.problem_at(points, extrapolate=extrapolate)
+    assert [image.medium.decay for image in batch.images] == [0.0, 0.1]
+    basis = dk.ReducedBasis.train(family, 4)
+    solution = basis.predict(points[0], 1e-3, extrapolate=extrapolate)
+    assert solution.problem.medium.decay == 0.0
+
+
+@pytest.mark.parametrize(
+    ("parameters", "regions"),
+    [
+        ({"values": (0.5, 2)}, {}),
+        ({"values[left]": (0.5, 2), "values": (0.5, 2)}, {"left": np.indices((12, 12))[1] < 3}),
+        ({"production": (-1, 1)}, {}),
+        ({"production[cells]": (-1, 1), "production": (-1, 1)}, {"cells": CELLS}),
+        ({"uptake.maximum": (0.01, 1.0)}, {}),
+        ({"decay": (0.001, 0.1)}, {}),
+    ],
+)
+def test_parts_are_compared_where_they_have_an_effect(parameters, regions):
+    regions = {
+        name: mask & (VESSELS > 0 if name == "left" else VESSELS == 0)
+        for name, mask in regions.items()
+    }
+    own = dk.Problem(
+        VESSELS,
+        fixed=VESSELS > 0,
+        production=0.02 * (VESSELS == 0),
+        decay=0.05,
+        uptake=dk.MichaelisMenten(np.where(VESSELS > 0, 0.0, 0.1), 0.2),
+    )
+    family = dk.Family(own, parameters, regions)
+    wanted = {"values": 1.0, "production": 0.02, "uptake.maximum": 0.1, "decay": 0.05}
+    expected = [wanted[name.partition("[")[0]] for name in parameters]
+    np.testing.assert_array_equal(family.point_of(own), expected)
+    point = family.draw(1, seed=0)[0]
+    np.testing.assert_array_equal(family.point_of(family.problem_at(point)), point)
+    # numbers where they have none
+    other = dk.Problem(
+        np.where(VESSELS > 0, VESSELS, 7.0),
+        fixed=VESSELS > 0,
+        production=np.where(VESSELS > 0, 7.0, 0.02),
+        decay=np.where(VESSELS > 0, 7.0, 0.05),
+        uptake=dk.MichaelisMenten(np.where(VESSELS > 0, 7.0, 0.1), 0.2),
+    )
+    np.testing.assert_array_equal(family.point_of(other), expected)
+    assert not (family.problem_at(point).values[VESSELS == 0]).any()
+
+
 REFUSED = {
     "a name that is no part": ({"viscosity": (1, 2)}, {}, "no part.*decay, step"),
     "a region that isn't given": ({"decay[tumour]": (1, 2)}, {}, "needs the region 'tumour'"),

@@ -8,7 +8,7 @@ import pytest
 
 import diffkeras as dk
 from diffkeras.errors import ConvergenceError, DataError, PhysicsError
-from diffkeras.physics.families import kernel_regression
+from diffkeras.physics.families import corrections, kernel_regression
 from diffkeras.physics.families.kernel_regression import KernelRegression
 from tests.helpers.random_families import random_family, tissue_family
 
@@ -89,6 +89,22 @@ def test_bounds_of_predictions_are_near_their_errors():
         prediction = basis.predict(point)
         error = np.abs(prediction.field - dk.solve(prediction.problem).field).max()
         assert error <= prediction.error_bound <= 2 * error
+
+
+def test_a_prediction_is_proven_once(monkeypatch):
+    basis, proven = trained(), []
+    bound_of = corrections.CertifiedCorrections.bound_of
+
+    def counted(self, *arguments):
+        proven.append(arguments)
+        return bound_of(self, *arguments)
+
+    monkeypatch.setattr(corrections.CertifiedCorrections, "bound_of", counted)
+    for first in ("error_bound", "node_bound"):
+        prediction = basis.predict(basis.family.draw(1, seed=4)[0])
+        getattr(prediction, first)
+        assert prediction.error_bound == prediction.node_bound.max()
+    assert len(proven) == 2
 
 
 @pytest.mark.filterwarnings("error")

@@ -84,6 +84,13 @@ def test_bad_recipes_are_refused_before_anything_is_drawn(arguments):
         ExampleRecipe(**{"count": 1, "lattice": 32} | arguments)
 
 
+@pytest.mark.parametrize("lengths", [5.0, (1.0, 2.0, 3.0), (3.0,), (20.0, 10.0)], ids=str)
+def test_diffusion_lengths_are_a_range(lengths):
+    with pytest.raises(PhysicsError, match=r"must be a range \[shortest, longest\]") as caught:
+        ExampleRecipe(3, 32, diffusion_length=lengths)
+    assert caught.value.argument == "diffusion_length"
+
+
 @pytest.mark.parametrize("split", ["training", None, 0])
 def test_unknown_splits_are_named(split):
     with pytest.raises(PhysicsError, match=r"split .* is unknown; choose one of train"):

@@ -17,7 +17,7 @@ from tests.helpers.studied_runs import counted
 from tests.helpers.tables import read_csv
 
 
-def test_a_finished_study_runs_nothing(study, own, monkeypatch, log):
+def test_a_finished_study_runs_nothing(study, study_file, own, monkeypatch, log):
     data, runs, directory = own
     log.clear()
 
@@ -35,6 +35,7 @@ def test_a_finished_study_runs_nothing(study, own, monkeypatch, log):
     assert calls == [runs]  # reading all runs takes long where there are many
     assert (directory / "runs.csv").read_bytes() == before
     assert data_needed(study, plan(study, runs)) == []
+    assert run_study(Path(study_file), data, directory, runs_dir=runs) == directory
 
 
 def test_baselines_are_measured_once_for_each_test_set(

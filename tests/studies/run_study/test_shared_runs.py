@@ -16,7 +16,7 @@ from diffkeras.studies.results import check_evaluation
 from diffkeras.system.file_lock import locked
 from diffkeras.workflows.study_runs import one_run, queue
 from diffkeras.workflows.study_runs import run_study as module
-from diffkeras.workflows.study_runs.run_study import Work, run_study
+from diffkeras.workflows.study_runs.run_study import RunOptions, run_study
 from tests.helpers.studied_runs import counted
 from tests.helpers.tables import read_csv
 
@@ -53,7 +53,8 @@ def test_shards_merge_by_copying(study, own, monkeypatch, tmp_path, log):
     machines = [tmp_path / "first", tmp_path / "second"]
     for part, machine in enumerate(machines, 1):
         directory, runs = machine / "study", machine / "runs"
-        assert run_study(study, data, directory, runs_dir=runs, work=Work(shard=(part, 2))) is None
+        options = RunOptions(shard=(part, 2))
+        assert run_study(study, data, directory, runs_dir=runs, options=options) is None
         own_runs = [run.identity for run in plan(study, done)[part - 1 :: 2]]
         found = {path.name for path in runs.iterdir() if path.is_dir()}
         assert found == {*own_runs, *({"baselines"} if part == 1 else ())}

@@ -8,7 +8,7 @@ import pytest
 
 from diffkeras.nn import pack_target
 from diffkeras.nn.metrics import SourceCountError
-from diffkeras.training.callbacks.history import CountErrors, TrainingProgress
+from diffkeras.training.callbacks.history import SourceCountErrors, TrainingProgress
 from diffkeras.training.checkpoints import TrainingState
 
 
@@ -20,7 +20,7 @@ def test_a_surrogate_no_better_than_zeros_is_pointed_out(factor, warned, caplog)
     metric = SourceCountError([1])
     metric.update_state(pack_target(field, image, 1), factor * field)
     state = TrainingState()
-    counts = CountErrors(metric, state, epochs=3)
+    counts = SourceCountErrors(metric, state, epochs=3)
     for epoch in range(4):
         counts.on_epoch_end(epoch, {"val_mae": float(metric.result())})
     assert state.zero_field_mae == pytest.approx(0.2)

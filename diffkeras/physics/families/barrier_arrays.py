@@ -12,20 +12,21 @@ FORMAT = 3  # version of the files of bases, and of barriers alone
 
 
 class Barriers(NamedTuple):
-    """The barriers of a family, for parts of it (`make_barriers`).
+    """The barriers of a family, for parts of it (`barrier_training`).
 
     Attributes:
         fields: (2, j, *lattice) float32, those for predictions and those for corrected fields.
         usual_row_sums: on the lattice, what problems of the family usually add to the row sums of
             the one with the slowest decay, by their own and by slopes; 0 if the diffusivity varies.
-        regression_bound: the bound, relative to the field's size, that three quarters of the
-            predictions by regression alone have.
-        try_above: the same that a tenth of the other predictions have. Where so large a bound is
-            enough, a proof is tried without a correction.
-        correction_shares: (2,), how large the last correction may be, as a share of the needed
-            bound, so that three quarters of the corrected fields have it: of the first correction,
-            and of others.
-        first_correction: the usual size of a first correction, relative to the field's.
+        regression_bound: the upper quartile of the bounds of predictions by regression alone,
+            relative to the field's size.
+        try_above: the lowest decile of the bounds of predictions by Galerkin's method, or by a
+            network, likewise. Where so large a bound is enough, a proof is tried without a
+            correction.
+        correction_shares: (2,), the size of the last correction as a share of the field's bound, at
+            the upper quartile of bounds, and at most 1: of fields that are corrected once, and
+            twice. Corrections aim at this share of the needed bound.
+        first_correction: the median size of a first correction, relative to the field's.
     """
 
     fields: NDArray[np.float32]

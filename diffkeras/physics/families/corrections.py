@@ -6,6 +6,8 @@ proof of a field needs its residual only (`proofs.barrier`). Where that bound is
 field is corrected with the cycle, which leaves about a tenth of the error, and proven again.
 """
 
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import NamedTuple
 
 import numpy as np
@@ -16,9 +18,9 @@ from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
-from diffkeras.physics.families.barriers import Barriers
-from diffkeras.physics.families.equations import SharedEquations, SharedOperator
+from diffkeras.physics.families.barrier_arrays import Barriers
 from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.shared_equations import SharedEquations, SharedOperator
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import Barrier, BarrierChoice, BarrierProof
 from diffkeras.physics.proofs.bounds import bounds_of
@@ -28,10 +30,11 @@ from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 from diffkeras.physics.steady_state import solve
 
 MOST_CORRECTIONS = 3  # before the solver takes over
-CLOSER = 0.1  # what the aim of a correction is multiplied by after a bound that was too large
-OWN = 0.5  # share of a correction within which the corrected field is proven, for the prediction's
-WIDE = 0.03  # share of the field within which slopes hardly change
-NEEDED = 0.95  # share of a tolerance that bounds may have: corrections change the field's size
+AIM_REDUCTION = 0.1  # of a correction, after a bound that was too large
+# of a correction, which the corrected field's bound may have where it proves the prediction
+CORRECTED_BOUND_SHARE = 0.5
+SLOPE_UPDATE_SHARE = 0.03  # of the field, which a correction has to be for new slopes
+BOUND_SHARE = 0.95  # of a tolerance, which bounds may have: corrections change the field's size
 METHOD = "reduced-basis"  # of solutions, in their statistics
 PREDICTED, CORRECTED = 0, 1  # kinds of fields, each with its barriers
 
@@ -50,13 +53,13 @@ class Enclosed(NamedTuple):
     iterations: int
 
 
-class FamilyProofs:
-    """What the proofs of a family share.
+class CertifiedCorrections:
+    """What corrections and proofs of a family's fields share.
 
     Attributes:
         family: which one.
         barriers: None without any, so that no bound is found here.
-        equations: of its problem with the slowest decay and the least uptake.
+        equations: of its problem at `Family.lowest_point`, which has the slowest decay.
     """
 
     def __init__(self, family: Family, barriers: Barriers | None = None) -> None:
@@ -80,7 +83,7 @@ class FamilyProofs:
         """The equations of a problem of the family, with what all share."""
         return self._shared.equations_of(problem)
 
-    def within(
+    def solve_from(
         self, equations: Equations, field: NDArray[np.floating], tolerance: float
     ) -> Solution:
         """A field whose proven relative error is within a tolerance, from a predicted one.
@@ -97,7 +100,8 @@ class FamilyProofs:
         """
         problem = equations.given_problem
         prediction = finite_prediction(field, problem)
-        enclosed = self.enclose(equations, prediction, NEEDED * tolerance * self.size(prediction))
+        needed = BOUND_SHARE * tolerance * self.size(prediction)
+        enclosed = self.corrected_and_enclosed(equations, prediction, needed)
         if enclosed is not None:
             relative = enclosed.proof.highest / (self.size(enclosed.field) or 1.0)
             if relative <= tolerance / (1 + tolerance):  # of the exact field's size, too
@@ -112,7 +116,7 @@ class FamilyProofs:
             return size
         return max(size, largest(np.where(self.equations.fixed, 0.0, field)))
 
-    def enclose(
+    def corrected_and_enclosed(
         self, equations: Equations, field: NDArray[np.float64], needed: float | None = None
     ) -> Enclosed | None:
         """A field whose proven error is at most `needed`; None if there is none nearby.
@@ -137,13 +141,13 @@ class FamilyProofs:
             one_is_enough = self.barriers.first_correction * size <= first
             aim = first if one_is_enough else further
             if one_is_enough and self._usual is not None and isinstance(equations, SharedEquations):
-                field = corrected(equations, field, _by_one_cycle(self._usual, residual))
+                field = subtract_correction(equations, field, _by_one_cycle(self._usual, residual))
                 residual, proof = self._proof(CORRECTED, equations, field, needed)
                 if proof is not None:
                     return Enclosed(field, proof, 1)
-        return self._corrected(equations, field, residual, needed, aim)
+        return self._by_cycles(equations, field, residual, needed, aim)
 
-    def _corrected(
+    def _by_cycles(
         self,
         equations: Equations,
         field: NDArray[np.float64],
@@ -162,21 +166,21 @@ class FamilyProofs:
                 step = steps.solve(slope, residual, Goal(error=aim))
             except ConvergenceError:
                 return None
-            field = corrected(equations, field, step.solution)
-            needed = OWN * step.first_estimate if needed is None else needed
+            field = subtract_correction(equations, field, step.solution)
+            needed = CORRECTED_BOUND_SHARE * step.first_estimate if needed is None else needed
             residual, proof = self._proof(CORRECTED, equations, field, needed)
             if proof is not None:
                 equations.release()
                 return Enclosed(field, proof, steps.iterations + corrections + 1)
-            aim = CLOSER * min(aim, float(self.barriers.correction_shares[1]) * needed)
-            if step.first_estimate > WIDE * largest(field):
+            aim = AIM_REDUCTION * min(aim, float(self.barriers.correction_shares[1]) * needed)
+            if step.first_estimate > SLOPE_UPDATE_SHARE * largest(field):
                 slope = equations.slope(field)
         return None
 
     def bound_of(self, problem: Problem, field: NDArray[np.float64]) -> NDArray[np.float64]:
         """At least |field − u| node by node, of a prediction as it is."""
         equations = self.equations_of(problem)
-        enclosed = self.enclose(equations, field)
+        enclosed = self.corrected_and_enclosed(equations, field)
         if enclosed is None:
             return bounds_of(field, equations).node_bound
         bound = np.abs(field - enclosed.field)
@@ -205,7 +209,7 @@ class FamilyProofs:
         """
         operator: FiniteVolumes | NDArray[np.float32]
         if isinstance(equations, SharedEquations):
-            operator = equations.least_change(field, radius)
+            operator = equations.least_added_row_sums(field, radius)
         else:
             operator = equations.operator_at(equations.least_slope(field, radius))
         constant, barrier = self._choices[kind].bound(operator, residual, rounding)
@@ -220,10 +224,12 @@ class FamilyProofs:
         return residual, proof if proof.highest <= needed else None
 
 
-class PredictionProof(NamedTuple):
-    """Of a prediction as it is, which is proven when its bound is first read; a `Proof`."""
+@dataclass
+class PredictionProof:
+    """Of one prediction as it is, which is proven when a bound is first read; a `Proof`."""
 
-    proofs: FamilyProofs
+    corrections: CertifiedCorrections
+    _node_bound: NDArray[np.float64] | None = dataclass_field(default=None, init=False)
 
     def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:
         """See `Proof`."""
@@ -231,7 +237,10 @@ class PredictionProof(NamedTuple):
 
     def node_bound(self, field: NDArray[np.floating], equations: Equations) -> NDArray[np.float64]:
         """See `Proof`."""
-        return self.proofs.bound_of(equations.given_problem, field.astype(np.float64, copy=False))
+        if self._node_bound is None:
+            prediction = field.astype(np.float64, copy=False)
+            self._node_bound = self.corrections.bound_of(equations.given_problem, prediction)
+        return self._node_bound
 
 
 def finite_prediction(field: NDArray[np.floating], problem: Problem) -> NDArray[np.float64]:
@@ -243,7 +252,7 @@ def finite_prediction(field: NDArray[np.floating], problem: Problem) -> NDArray[
     return prediction
 
 
-def corrected(
+def subtract_correction(
     equations: Equations, field: NDArray[np.float64], correction: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The field minus a correction, which is 0 on the fixed nodes, in the memory of that."""

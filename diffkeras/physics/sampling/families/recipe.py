@@ -15,7 +15,6 @@ from scipy.stats import qmc
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_whole
-from diffkeras.physics.families.drawn.sampler import FamilySampler
 from diffkeras.physics.families.draws import in_ranges
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.problem.medium import Medium
@@ -27,6 +26,7 @@ from diffkeras.physics.sampling.examples import (
     check_split,
     solved_examples,
 )
+from diffkeras.physics.sampling.families.sampler import FamilySampler
 from diffkeras.physics.steady_state import solve
 
 BLOCK = 256  # points that are drawn together; of a Latin hypercube, each block is one

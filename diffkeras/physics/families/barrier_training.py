@@ -16,16 +16,16 @@ from scipy.cluster.vq import kmeans2
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import largest
-from diffkeras.physics.families.barriers import Barriers
-from diffkeras.physics.families.equations import SharedEquations
-from diffkeras.physics.families.predictor import Predictor
-from diffkeras.physics.families.proofs import (
+from diffkeras.physics.families.barrier_arrays import Barriers
+from diffkeras.physics.families.corrections import (
     CORRECTED,
     PREDICTED,
-    FamilyProofs,
-    corrected,
+    CertifiedCorrections,
     finite_prediction,
+    subtract_correction,
 )
+from diffkeras.physics.families.predictor import Predictor
+from diffkeras.physics.families.shared_equations import SharedEquations
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import barrier_of
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
@@ -33,16 +33,19 @@ from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 FLOOR = 0.3  # what is added to a profile, as a share of its mean
 MARGIN = 0.7  # share of the least slopes: other problems may have smaller ones
 MOST_PARTS, IN_PART = 8, 16  # parts at most, and samples of each at least
-WORTH_TRYING = 0.1  # share of predictions that a proof without a correction may succeed for
-AS_A_RULE = 0.75  # share of predictions that have the bounds which are counted on
+TRIED_QUANTILE = 0.1  # of predictions' bounds: larger ones are tried without a correction
+USUAL_QUANTILE = 0.75  # of bounds, which are counted on
 SAMPLES = 256  # at most, for whose slopes and residuals barriers are made
-TRIED = 64  # samples at most whose bounds are looked at
+RATIO_SAMPLES = 64  # samples at most whose bounds are looked at
 
 
 class Sample(NamedTuple):
-    """A problem of the family with its predictions, by regression alone and with all that follows.
+    """A problem of the family with its predictions, which have the values of the fixed nodes.
 
-    Both have the values of the fixed nodes.
+    Attributes:
+        problem: of the family.
+        plain: by regression alone.
+        field: by Galerkin's method, which starts from that; of a network, both are its field.
     """
 
     problem: Problem
@@ -56,16 +59,16 @@ class Sample(NamedTuple):
 
 
 def barriers_of_basis(
-    proofs: FamilyProofs, predictor: Predictor, points: NDArray[np.float64]
+    corrections: CertifiedCorrections, predictor: Predictor, points: NDArray[np.float64]
 ) -> Barriers | None:
     """The barriers for the predictions of a basis.
 
     Args:
-        proofs: of the family, without barriers.
+        corrections: of the family, without barriers.
         predictor: of the basis.
         points: (m, p), of the snapshots. Samples are predicted as if they were none.
     """
-    family, fit = proofs.family, predictor.fit
+    family, fit = corrections.family, predictor.fit
     numbers = np.arange(0, len(points), -(-len(points) // SAMPLES))
     points = points[numbers]
     known = fit.regression(family.scaling.inputs(points)) - fit.regression.left_out[numbers]
@@ -73,48 +76,52 @@ def barriers_of_basis(
 
     def sample(place: int) -> Sample:
         problem, row = family.quick_problem_at(points[place]), scaled[place : place + 1]
-        equations = [proofs.equations_of(problem)]
+        equations = [corrections.equations_of(problem)]
         (plain,) = predictor.product(row[:, : fit.fast_modes + 1])
         (field,) = predictor.solved(points[place : place + 1], equations, row)
         return Sample.of(problem, plain, field)
 
-    return barriers_of(proofs, points, sample)
+    return barriers_of(corrections, points, sample)
 
 
 def barriers_of(
-    proofs: FamilyProofs, points: NDArray[np.float64], sample: Callable[[int], Sample]
+    corrections: CertifiedCorrections, points: NDArray[np.float64], sample: Callable[[int], Sample]
 ) -> Barriers | None:
     """The barriers of a family, by samples of predictions; None if there are none.
 
     Args:
-        proofs: of the family, without barriers.
+        corrections: of the family, without barriers.
         points: (m, p), of the samples.
         sample: gives each one by its number.
     """
-    inputs = proofs.family.scaling.inputs(points)
+    inputs = corrections.family.scaling.inputs(points)
     pairs: list[NDArray[np.float64]] = []
     for part in _parts(inputs):
         samples = [sample(int(n)) for n in part]
         for margin in (MARGIN,) if pairs else (0.0, MARGIN):
-            pair = _pair(proofs, samples, margin)
+            pair = _pair(corrections, samples, margin)
             if pair is None:
                 return None
             pairs.append(pair)
-    tried = np.arange(0, len(inputs), -(-len(inputs) // TRIED))
-    fields, usual = np.stack(pairs, axis=1).astype(np.float32), np.zeros(proofs.equations.lattice)
+    tried = np.arange(0, len(inputs), -(-len(inputs) // RATIO_SAMPLES))
+    fields, usual = (
+        np.stack(pairs, axis=1).astype(np.float32),
+        np.zeros(corrections.equations.lattice),
+    )
     for place in tried:
         problem, _, field = sample(int(place))
-        equations = proofs.equations_of(problem)
+        equations = corrections.equations_of(problem)
         if isinstance(equations, SharedEquations):
-            usual += (equations.change + equations.slope(field)) * equations.free / len(tried)
+            added = equations.added_row_sums + equations.slope(field)
+            usual += added * equations.free / len(tried)
     barriers = Barriers(fields, usual.astype(np.float32))
-    made = FamilyProofs(proofs.family, barriers)
+    made = CertifiedCorrections(corrections.family, barriers)
     ratios = np.array([_ratios(made, sample(int(n))) for n in tried])
     plain, predicted, first, once, twice = ratios.T
-    bounds = [_quantile(each, AS_A_RULE) for each in (once, twice)]
+    bounds = [_quantile(each, USUAL_QUANTILE) for each in (once, twice)]
     return barriers._replace(
-        regression_bound=_quantile(plain, AS_A_RULE),
-        try_above=_quantile(predicted, WORTH_TRYING),
+        regression_bound=_quantile(plain, USUAL_QUANTILE),
+        try_above=_quantile(predicted, TRIED_QUANTILE),
         correction_shares=1 / np.maximum(bounds, 1.0),
         first_correction=np.asarray(np.median(first)),
     )
@@ -138,21 +145,23 @@ def _parts(inputs: NDArray[np.float64]) -> list[NDArray[np.intp]]:
     return [part for part in parts if part.size]
 
 
-def _pair(proofs: FamilyProofs, samples: list[Sample], margin: float) -> NDArray[np.float64] | None:
+def _pair(
+    corrections: CertifiedCorrections, samples: list[Sample], margin: float
+) -> NDArray[np.float64] | None:
     """The two barriers for some samples, (2, *lattice); None if there are none.
 
     They are made for a share of the samples' slopes: with 0, they serve all problems of the family
     whose diffusivity doesn't vary.
     """
-    volumes = proofs.equations.volumes
+    volumes = corrections.equations.volumes
     least = np.full(volumes.row_sums.shape, np.inf)
     squares = np.zeros((2, *volumes.row_sums.shape))
     for problem, _, field in samples:
         try:
-            after, _, residuals = _once_corrected(proofs, problem, field)
+            after, _, residuals = _once_corrected(corrections, problem, field)
         except ConvergenceError:
             return None
-        equations = proofs.equations_of(problem)
+        equations = corrections.equations_of(problem)
         row_sums = equations.volumes.row_sums if margin else volumes.row_sums
         np.minimum(least, row_sums + margin * equations.slope(after), out=least)
         for total, residual in zip(squares, residuals, strict=True):
@@ -162,36 +171,42 @@ def _pair(proofs: FamilyProofs, samples: list[Sample], margin: float) -> NDArray
     for profile in np.sqrt(squares):
         mean = float(profile.mean())
         profile = profile / mean + FLOOR if mean > 0 else np.ones(profile.shape)
-        barriers.append(barrier_of(proofs.equations, least - volumes.row_sums, profile))
+        barriers.append(barrier_of(corrections.equations, least - volumes.row_sums, profile))
     return None if any(barrier is None for barrier in barriers) else np.array(barriers)
 
 
 def _once_corrected(
-    proofs: FamilyProofs, problem: Problem, field: NDArray[np.float64]
+    corrections: CertifiedCorrections, problem: Problem, field: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float, list[NDArray[np.float64]]]:
     """The field after one cycle, how large the correction is, and both residuals."""
-    equations = proofs.equations_of(problem)
+    equations = corrections.equations_of(problem)
     residual = equations.residual(field)
     step = LinearSteps(equations).solve(equations.slope(field), residual, Goal(error=np.inf))
     equations.release()
-    after = corrected(equations, field, step.solution)
+    after = subtract_correction(equations, field, step.solution)
     return after, step.first_estimate, [residual, equations.residual(after)]
 
 
-def _ratios(proofs: FamilyProofs, sample: Sample) -> tuple[float, float, float, float, float]:
-    """About the bounds of predictions and of corrected fields.
+def _ratios(
+    corrections: CertifiedCorrections, sample: Sample
+) -> tuple[float, float, float, float, float]:
+    """Five ratios, of bounds and corrections of a sample.
 
-    Those of both predictions, and the size of the correction, are relative to the field's size,
-    those of fields that are corrected once and twice to their last correction.
+    Returns:
+        The bound of the prediction by regression alone over the field's size.
+        The bound of the prediction by Galerkin's method over the field's size.
+        The first correction over the field's size.
+        The bound of the field that is corrected once over that correction.
+        The bound of the field that is corrected twice over the second correction.
     """
     problem, plain, field = sample
-    equations, size = proofs.equations_of(problem), largest(field) or 1.0
+    equations, size = corrections.equations_of(problem), largest(field) or 1.0
 
     def bound(kind: int, field: NDArray[np.float64], residual: NDArray[np.float64]) -> float:
-        return proofs.bound(kind, equations, field, residual).highest
+        return corrections.bound(kind, equations, field, residual).highest
 
-    once, first, (residual, after_once) = _once_corrected(proofs, problem, field)
-    twice, second, (_, after_twice) = _once_corrected(proofs, problem, once)
+    once, first, (residual, after_once) = _once_corrected(corrections, problem, field)
+    twice, second, (_, after_twice) = _once_corrected(corrections, problem, once)
     return (
         bound(PREDICTED, plain, equations.residual(plain)) / size,
         bound(PREDICTED, field, residual) / size,

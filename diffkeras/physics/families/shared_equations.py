@@ -33,8 +33,8 @@ class SharedOperator:
         matrix: A, sparse (n, n), with rows of 0 on the fixed nodes.
         largest_row_sum: the largest row sum of A on any node.
         reach: of A, see `FiniteVolumes`.
-        spares: cycles that aren't used any more, whose memory the next ones take; threads get
-            different ones.
+        unused_cycles: those that aren't needed any more, whose memory the next ones take; threads
+            get different ones.
     """
 
     def __init__(self, equations: Equations) -> None:
@@ -45,8 +45,8 @@ class SharedOperator:
             diagonal *= np.roll(free, offset)  # an entry is stored in its column's place
         self.largest_row_sum = float(equations.volumes.row_sums.max())
         self.reach = equations.volumes.reach
-        self.spares: list[BlockCycle] = []
-        self._taking: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
+        self.unused_cycles: list[BlockCycle] = []
+        self._uptake_nodes: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
 
     def equations_of(self, problem: Problem) -> Equations:
         """The equations of a problem with this lattice and these fixed nodes.
@@ -60,22 +60,22 @@ class SharedOperator:
     def cycle_plus(self, added: NDArray[np.float64]) -> BlockCycle:
         """The multigrid cycle of A + diag(added) on the free nodes."""
         try:
-            spare = self.spares.pop()
+            spare = self.unused_cycles.pop()
         except IndexError:  # another thread may have taken the last one
             spare = None
         return self.equations.cycle.plus(added, spare)
 
-    def taking(self, capacity: NDArray) -> NDArray[np.intp] | None:
+    def uptake_nodes(self, capacity: NDArray) -> NDArray[np.intp] | None:
         """The free nodes where a capacity, on the lattice, isn't 0; None if these are many.
 
         Near ones follow each other.
         """
-        known = self._taking
+        known = self._uptake_nodes
         if known is None or np.count_nonzero(capacity) != np.count_nonzero(capacity.take(known[0])):
             every = np.flatnonzero(capacity)
             taking = every[self.equations.free.ravel()[every]]
             known = every, taking[np.argsort(_curve(taking, capacity.shape), kind="stable")]
-            self._taking = known
+            self._uptake_nodes = known
         return known[1] if known[0].size <= FEW * capacity.size else None
 
 
@@ -105,11 +105,11 @@ class SharedEquations(Equations):
     def release(self) -> None:
         """Give the memory of the last cycle, which isn't used any more, to the next problem's."""
         if self._cycle_of_slope is not None:
-            self._shared.spares.append(self._cycle_of_slope[1])
+            self._shared.unused_cycles.append(self._cycle_of_slope[1])
             self._cycle_of_slope = None
 
     @cached_property
-    def change(self) -> NDArray[np.float64] | float:
+    def added_row_sums(self) -> NDArray[np.float64] | float:
         """What is added to the row sums of the other problem on the free nodes."""
         shared = self._shared.equations
         decays = [each.problem.medium.decay for each in (self, shared)]
@@ -122,10 +122,10 @@ class SharedEquations(Equations):
         """Those that take up; None for the whole lattice."""
         if self._uptake is None or not np.ndim(self._uptake.capacity):
             return None
-        return self._shared.taking(np.asarray(self._uptake.capacity))
+        return self._shared.uptake_nodes(np.asarray(self._uptake.capacity))
 
     @cached_property
-    def law(self) -> SaturatingUptake | None:
+    def uptake_on_nodes(self) -> SaturatingUptake | None:
         """Uptake on these nodes, its numbers (m,) each or one number; None without any."""
         if self._uptake is None:
             return None
@@ -139,11 +139,11 @@ class SharedEquations(Equations):
         if field.dtype != np.float64:  # which the matrix has
             return super().residual(field)
         result = (self._shared.matrix @ field.ravel()).reshape(field.shape)
-        result += self.change * field
+        result += self.added_row_sums * field
         if self.production is not None:
             result -= self.production
-        if self.law is not None and self.nodes is not None:
-            result.reshape(-1)[self.nodes] += self.law.rate(field.take(self.nodes))
+        if self.uptake_on_nodes is not None and self.nodes is not None:
+            result.reshape(-1)[self.nodes] += self.uptake_on_nodes.rate(field.take(self.nodes))
         elif self._uptake is not None:
             result += self._uptake.rate(field)
         np.copyto(result, 0.0, where=self.fixed)
@@ -159,35 +159,37 @@ class SharedEquations(Equations):
         """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
         # of A, and of Δ by both row sums
         most = self._largest_row_sums + self._shared.largest_row_sum + 2 * self._shared.reach
-        return most + self.law.steepest if self.law else most
+        return most + self.uptake_on_nodes.steepest if self.uptake_on_nodes else most
 
     @property
     def _largest_row_sums(self) -> float:
         """At least the row sums of both problems on any node together."""
-        return 2 * self._shared.largest_row_sum + float(np.max(np.abs(self.change)))
+        return 2 * self._shared.largest_row_sum + float(np.max(np.abs(self.added_row_sums)))
 
-    def least_change(self, field: NDArray[np.float64], radius: float) -> NDArray[np.float32]:
+    def least_added_row_sums(
+        self, field: NDArray[np.float64], radius: float
+    ) -> NDArray[np.float32]:
         """At most `change` and the slopes of φ between u − radius and u + radius, node by node.
 
         Where the sum is rounded to single precision, that is relative.
         """
         result = np.empty(self.lattice, np.float32)
-        change = self.change - 4 * EPSILON * self._largest_row_sums
-        if self.law is None or self.nodes is None:
+        change = self.added_row_sums - 4 * EPSILON * self._largest_row_sums
+        if self.uptake_on_nodes is None or self.nodes is None:
             np.add(change, super().least_slope(field, radius), out=result, casting="same_kind")
             return result
         result[...] = change
         change = change.take(self.nodes) if isinstance(change, np.ndarray) else change
-        slope = least_slope(self.law, field.take(self.nodes), radius)
+        slope = least_slope(self.uptake_on_nodes, field.take(self.nodes), radius)
         result.reshape(-1)[self.nodes] = change + slope
         return result
 
     def slope(self, field: NDArray) -> NDArray | float:
         """See `Equations`."""
-        if self.law is None or self.nodes is None:
+        if self.uptake_on_nodes is None or self.nodes is None:
             return super().slope(field)
         result = np.zeros(self.lattice)
-        result.reshape(-1)[self.nodes] = self.law.slope(field.take(self.nodes))
+        result.reshape(-1)[self.nodes] = self.uptake_on_nodes.slope(field.take(self.nodes))
         return result
 
 

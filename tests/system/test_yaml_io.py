@@ -2,9 +2,8 @@
 
 import pytest
 
-from diffkeras.config import from_yaml, read_yaml
-from diffkeras.config.yaml_io import MOST_BYTES
 from diffkeras.errors import ConfigurationError
+from diffkeras.system.yaml_io import MOST_BYTES, from_yaml, read_yaml
 
 REFUSED = {
     "bytes": "x" * (MOST_BYTES + 1),

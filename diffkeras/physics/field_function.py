@@ -8,13 +8,12 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_relative_tolerance
-from diffkeras.physics.derivatives.adjoint import BatchDerivatives, Derivatives
-from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.derivatives.adjoint import BatchDerivatives
 from diffkeras.physics.problem.parts import check_names, is_per_image, with_parts
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solution import Solution
+from diffkeras.physics.solution import BatchSolution, Solution
+from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.steady_state import solve
-from diffkeras.system.blas_threads import blas_threads
 
 NO_SECOND = "fields have no second derivatives: take differences of first ones"
 
@@ -46,7 +45,7 @@ class FieldFunction:
 
         Args:
             name: of the part.
-            dtype: of its framework, whose name says what it is.
+            dtype: one of any framework.
             shape: None where it isn't known yet, as in a graph.
         """
         if any(other in str(dtype) for other in ("complex", "string")):
@@ -69,7 +68,8 @@ class FieldFunction:
             *parts: in the order of their names.
         """
         problem = self._problem(parts)
-        images = self._derivatives(problem, field, cotangent, parts)
+        whole = self._solution(problem, field, parts).vjp(cotangent, self.tolerance)
+        images = whole.images if isinstance(whole, BatchDerivatives) else [whole]
         results = []
         for name, part in zip(self.names, parts, strict=True):
             each = np.array([image[name] for image in images], dtype=np.float64)
@@ -78,23 +78,18 @@ class FieldFunction:
             results.append(each if per_image else each.sum(axis=0))
         return tuple(results)
 
-    def _derivatives(
-        self, problem: Problem, field: Any, cotangent: Any, parts: Sequence[Any]
-    ) -> Sequence[Derivatives]:
-        """Those of each image."""
+    def _solution(self, problem: Problem, field: Any, parts: Sequence[Any]) -> Solution:
+        """The solution of these parts: the latest one, or the given field."""
         latest = self._latest
         if latest and all(map(np.array_equal, latest[0], parts)):
-            whole = latest[1].vjp(cotangent, self.tolerance)
-            return whole.images if isinstance(whole, BatchDerivatives) else [whole]
-        fields, cotangents = (
-            problem.check_field(name, values).reshape(-1, *problem.lattice)
-            for name, values in (("field", field), ("cotangent", cotangent))
-        )
-        with blas_threads():
-            return [
-                Derivatives(Equations(image), each, cotangent, self.tolerance)
-                for image, each, cotangent in zip(problem.images, fields, cotangents, strict=True)
-            ]
+            return latest[1]
+        fields = problem.check_field("field", field).view()  # which a solution makes read-only
+        stats = SolveStatistics("given", 0, reached=self.tolerance)
+        if not problem.is_batch:
+            return Solution(fields, problem, stats, proof=None)
+        pairs = zip(fields, problem.images, strict=True)
+        images = [Solution(*pair, stats, proof=None) for pair in pairs]
+        return BatchSolution.of(fields, problem, images)
 
     def _problem(self, parts: Sequence[Any]) -> Problem:
         arrays = [np.asarray(part, np.float64) for part in parts]

@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_choice, check_lattice, check_number, check_within
-from diffkeras.physics.families.drawn.masks import mask_of_text, text_of_mask
-from diffkeras.physics.families.drawn.problem import middle_problem
-from diffkeras.physics.families.drawn.random_regions import RandomRegions
 from diffkeras.physics.families.draws import METHODS
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.parameters import (
@@ -26,6 +23,9 @@ from diffkeras.physics.families.parameters import (
 )
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.sampling.families.masks import mask_of_text, text_of_mask
+from diffkeras.physics.sampling.families.middle_problem import middle_problem
+from diffkeras.physics.sampling.families.random_regions import RandomRegions
 
 MOST_BEYOND = 10.0
 FAMILIES_IN_MEMORY = 8  # each as large as its lattice

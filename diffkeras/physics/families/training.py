@@ -15,8 +15,8 @@ from diffkeras.physics.families.snapshots import Modes, Snapshots
 from diffkeras.system.blas_threads import blas_threads
 
 MODES = 100  # modes at most by default
-HARDLY = 1.5  # how much larger the error of fewer modes may be
-STEP, FOR_MODES = 5, 48  # modes that are tried at a time, on so many snapshots
+ERROR_RATIO = 1.5  # how much larger the error of fewer modes may be
+MODE_STEP, MODE_SNAPSHOTS = 5, 48  # modes that are tried at a time, on so many snapshots
 
 
 def fitted(family: Family, solved: Snapshots, modes: int | None = None) -> Fit:
@@ -49,15 +49,15 @@ def _enough_modes(solved: Snapshots, basis: Modes, regression: KernelRegression)
 
     They are those of some snapshots that are left out of the regression; their median counts.
     """
-    numbers = np.arange(0, len(solved.points), -(-len(solved.points) // FOR_MODES))
+    numbers = np.arange(0, len(solved.points), -(-len(solved.points) // MODE_SNAPSHOTS))
     coefficients = basis.coefficients[numbers] - regression.left_out[numbers]
     remaining = solved.fields[numbers] - basis.mean
-    ends = [*range(STEP, len(basis.modes), STEP), len(basis.modes)]
+    ends = [*range(MODE_STEP, len(basis.modes), MODE_STEP), len(basis.modes)]
     errors = []
     for start, end in zip([0, *ends], ends, strict=False):
         remaining -= coefficients[:, start:end].astype(np.float32) @ basis.modes[start:end]
         errors.append(float(np.median(np.abs(remaining).max(axis=1))))
-    return ends[int(np.argmax(np.array(errors) <= HARDLY * min(errors)))]
+    return ends[int(np.argmax(np.array(errors) <= ERROR_RATIO * min(errors)))]
 
 
 def _errors_left_out(

@@ -37,32 +37,8 @@ def middle_problem(parts: Parts, linear: Sequence[str], masks: Masks, medium: Me
     Raises:
         PhysicsError: parts that make no problem.
     """
-    lattice = next(iter(masks.values())).shape
     middles = {name: _middle(value, name in linear) for name, value in parts.items()}
-    fixed = np.zeros(lattice, bool)
-    maps: dict[str, Any] = {
-        "values": np.zeros(lattice),
-        "production": np.zeros(lattice),
-        "diffusivity": np.full(lattice, float(medium.diffusivities[0])),
-        "decay": np.full(lattice, float(medium.decay)),
-        "uptake.maximum": np.zeros(lattice),
-        "uptake.constant": np.ones(lattice),
-    }
-    others, nodes = {}, {}
-    for name in sorted(parts, key=lambda name: "[" in name):  # regions win
-        (part, _), mask = part_and_region(name), mask_of(name, masks)
-        if part == "values":
-            if mask is None:
-                raise PhysicsError(
-                    "the part 'values' needs a region, whose nodes it fixes: 'values[vessels]'"
-                )
-            fixed |= mask
-        if part in maps:
-            maps[part][... if mask is None else mask] = middles[name]
-        else:
-            others[name] = middles[name]
-        nodes[name] = None if mask is None else np.flatnonzero(mask)
-    check_overlaps(nodes)
+    maps, fixed = _maps_and_fixed(middles, masks, medium)
     kinds = {part_and_region(name)[0] for name in parts}
     _check_uptake(kinds)
     try:
@@ -82,7 +58,38 @@ def middle_problem(parts: Parts, linear: Sequence[str], masks: Masks, medium: Me
         raise PhysicsError(f"with the middles of the ranges, {numbers}: {error}") from None
     for name in parts:
         nodes_of(name, problem, masks)  # or an error
+    others = {name: middles[name] for name in parts if part_and_region(name)[0] not in maps}
     return with_parts(problem, others) if others else problem
+
+
+def _maps_and_fixed(
+    numbers: Mapping[str, float], masks: Masks, medium: Medium
+) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.bool_]]:
+    """All maps on the lattice, by the names of their parts, and which nodes are fixed."""
+    lattice = next(iter(masks.values())).shape
+    fixed = np.zeros(lattice, bool)
+    maps = {
+        "values": np.zeros(lattice),
+        "production": np.zeros(lattice),
+        "diffusivity": np.full(lattice, float(medium.diffusivities[0])),
+        "decay": np.full(lattice, float(medium.decay)),
+        "uptake.maximum": np.zeros(lattice),
+        "uptake.constant": np.ones(lattice),
+    }
+    nodes = {}
+    for name in sorted(numbers, key=lambda name: "[" in name):  # regions win
+        (part, _), mask = part_and_region(name), mask_of(name, masks)
+        if part == "values":
+            if mask is None:
+                raise PhysicsError(
+                    "the part 'values' needs a region, whose nodes it fixes: 'values[vessels]'"
+                )
+            fixed |= mask
+        if part in maps:
+            maps[part][... if mask is None else mask] = numbers[name]
+        nodes[name] = None if mask is None else np.flatnonzero(mask)
+    check_overlaps(nodes)
+    return maps, fixed
 
 
 def _check_uptake(named: set[str]) -> None:

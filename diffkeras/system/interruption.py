@@ -1,0 +1,51 @@
+"""Signals that end training between two of its steps."""
+
+import logging
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interruption:
+    """Remembers a signal instead of acting on it, within a `with` block.
+
+    A second signal acts at once. So does the first one when the block ends and nothing has handled
+    it by setting `number` to 0.
+
+    Attributes:
+        number: of the signal; 0 if there was none.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "Interruption":
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._restore()
+        if self.number and kind is None:
+            signal.raise_signal(self.number)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.number:
+            self._restore()
+            signal.raise_signal(number)
+        self.number = number
+        logger.info(
+            f"{signal.Signals(number).name}: stopping after this step with a checkpoint; a second "
+            "signal stops at once"
+        )
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}

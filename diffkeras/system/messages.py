@@ -1,0 +1,23 @@
+"""Values and texts of users in messages, cut where they are long."""
+
+import reprlib
+from typing import Any
+
+LONGEST = 60  # characters
+
+
+def cut(value: Any, longest: int = LONGEST) -> str:
+    """A value as text up to so many characters, and "…" if there are more."""
+    text = str(value)
+    return text if len(text) <= longest else f"{text[:longest]}…"
+
+
+def short(value: Any) -> str:
+    """The representation of a value of any size."""
+    shortener = reprlib.Repr()  # it doesn't print a huge value in full before cutting it
+    shortener.maxstring = shortener.maxother = shortener.maxlong = 3 * LONGEST
+    try:
+        text = shortener.repr(value)
+    except ValueError:  # Python prints no number of more than 4300 digits
+        return "a number of thousands of digits"
+    return cut(text)
