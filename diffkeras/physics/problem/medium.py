@@ -4,7 +4,7 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -118,6 +118,8 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
             TypeError: a part that no medium has.
             PhysicsError: both, or something else than a Medium, or values as for `Medium`.
         """
+        if medium is None and not parts:
+            return _default_medium(dimensions)
         names = {field.name for field in fields(cls)}
         if unknown := sorted(set(parts) - names):
             raise unknown_keyword(unknown[0])
@@ -297,6 +299,11 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         if not self.is_uniform:
             raise TypeError("a medium that varies over the lattice can't be hashed")
         return hash((self.diffusivities, self.decay, self.step, self.sides))
+
+
+@cache
+def _default_medium(dimensions: int | None) -> Medium:
+    return Medium(dimensions=dimensions)  # type: ignore[arg-type]  # counted where it isn't given
 
 
 def _check_contrast(medium: Medium) -> None:
