@@ -8,7 +8,8 @@ def architecture_is_best(data: StudyData) -> Verdict:
     """The first architecture of the study (the encoder-decoder) against each other one, with equal
     parameters, or in equal time, as the study says. Holds if its lattice MAE is smaller than that
     of each other one (interval of the ratio other / first above 1). Does not hold if that of one
-    other is smaller by at least 5 %, or if each ratio lies between 0.95 and 1.05."""
+    other is smaller by at least 5 %, or if each ratio lies between 0.95 and 1.05. If both are so,
+    it does not hold."""
     first, *others = data.factors[VARIANT]
     runs = data.overall
     own = runs[runs[VARIANT] == first]

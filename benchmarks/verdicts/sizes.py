@@ -90,8 +90,9 @@ def error_falls_with_logarithm(data: StudyData) -> Verdict:
 def spread_falls(data: StudyData) -> Verdict:
     """For the standard deviation of the lattice MAE over seeds, which is proportional to N^q for N
     examples: holds if the interval of q lies below 0, does not hold if it lies above −0.05, which
-    is a fall by a fifth over a factor of 80. All losses of the study are pooled. Where each draw of
-    the examples has one seed of its own, it is the standard deviation over both together."""
+    is a fall by a fifth over a factor of 80. If both are so, it holds. All losses of the study are
+    pooled. Where each draw of the examples has one seed of its own, it is the standard deviation
+    over both together."""
     return _spread(data, "absolute")
 
 

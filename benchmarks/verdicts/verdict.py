@@ -45,7 +45,8 @@ Rule = Callable[[StudyData], Verdict]
 
 
 def decide(*, holds: bool, fails: bool) -> str:
-    """The outcome of two conditions, of which at most one is met."""
+    """The outcome of two conditions. If both are met, as by a difference that is clear but small,
+    the rule holds; a rule whose docstring says otherwise excludes that from `holds`."""
     return HOLDS if holds else NOT if fails else OPEN
 
 
