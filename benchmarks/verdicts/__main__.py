@@ -18,6 +18,7 @@ from operator import itemgetter
 from pathlib import Path
 
 import click
+import pandas as pd
 
 from benchmarks import verdicts as rules_of
 from benchmarks.frame import PATH, RESULTS, command
@@ -216,6 +217,7 @@ def times(benchmarks: Path) -> Iterator[tuple[str, tuple[float, dict[str, float]
     networks = read_table(file, {})
     with names_damaged([file]):
         rows = networks[(networks["nodes"] == f"{SIDE}²") & (networks["PyTorch"] == "inference")]
+        rows = _measured(rows, "diffkeras [1/s]", file, f"inference on {SIDE}² nodes")
         network = 1 / float(rows["diffkeras [1/s]"].max())
     for reading, name in TABLES.items():
         table = read_table(benchmarks / name, {"side": "str", "discs": "str"})
@@ -223,8 +225,22 @@ def times(benchmarks: Path) -> Iterator[tuple[str, tuple[float, dict[str, float]
             rows = table[(table["side"] == SIDE) & (table["discs"] == DISCS)]
             others = (BARE, PRODUCTION) if reading == "fixed values" else (BARE,)
             rows = rows[~rows["method"].isin(others)]
+            what = f"a solver on {SIDE}² nodes with {DISCS} discs"
+            rows = _measured(rows, "time [ms]", benchmarks / name, what)
             solvers = dict(zip(rows["method"], rows["time [ms]"] / 1e3, strict=True))
         yield reading, (network, solvers)
+
+
+def _measured(rows: pd.DataFrame, column: str, file: Path, what: str) -> pd.DataFrame:
+    """The rows with a figure in a column.
+
+    Raises:
+        RunError: there is none.
+    """
+    found = rows[rows[column].notna()]
+    if found.empty:
+        raise RunError(f"{file} has no figure for {what}; measure it, and run this again")
+    return found
 
 
 def weights(studies: Path) -> Iterator[list[str]]:
