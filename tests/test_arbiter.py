@@ -234,6 +234,7 @@ def edited(path: Path, old: str, new: str) -> None:
             "value of xmin must be a number, not 'much'",
         ),
         ("PhysiCell_settings.xml", "oxygen", "glucose", "knows no substance 'oxygen'"),
+        ("final.xml", "oxygen", "5'-AMP", 'knows no substance "5\'-AMP"'),
     ],
 )
 def test_files_of_another_kind_are_refused(tmp_path, field, file, old, new, message):

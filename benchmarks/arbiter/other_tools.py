@@ -263,7 +263,8 @@ def _walls(
         root = ElementTree.parse(settings).getroot()
     except (OSError, ElementTree.ParseError) as error:
         raise FileError(f"{settings}: names the held walls, but can't be read ({error})") from None
-    variable = root.find(f"microenvironment_setup/variable[@name='{name}']")
+    variables = root.findall("microenvironment_setup/variable")
+    variable = next((each for each in variables if each.get("name") == name), None)
     if variable is None:
         raise FileError(f"{settings}: knows no substance {name!r}")
     for wall in variable.findall("Dirichlet_options/boundary_value"):
