@@ -106,7 +106,8 @@ def _problem(side: int, count: int, methods: list[str], limit: float) -> list[di
 
 
 def _exact(result: dict[str, float]) -> bool:
-    return result.get("difference", 0.0) <= EQUAL_ACCURACY
+    """Whether a method may be ranked; without a difference from spsolve it may not."""
+    return result.get("difference", np.inf) <= EQUAL_ACCURACY
 
 
 def _row(side: int, count: int, name: str, rank: str, measured: dict, note: str) -> dict[str, str]:
@@ -126,6 +127,8 @@ def _row(side: int, count: int, name: str, rank: str, measured: dict, note: str)
         elif name == PRODUCTION:
             ratio = result["fastest"] / result["bare"]
             row["note"] = f"the discs produce; {ratio:.2f} times the bare inverse"
+        elif "difference" not in result:
+            row["note"] = f"without {REFERENCE} to compare with, not ranked"
         elif not _exact(result):
             row["note"] = "less accurate, not ranked"
     return row

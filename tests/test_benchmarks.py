@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -217,3 +218,25 @@ def test_each_architecture_has_a_configuration(problem, side):
     assert len(variants) >= 3
     for variant in variants:
         assert variant.config(base).data == base.data
+
+
+@pytest.mark.usefixtures("benchmarks")
+@pytest.mark.parametrize(
+    ("measured", "ranks", "note"),
+    [(True, ["2", ""], ""), (False, ["", ""], "without spsolve to compare with, not ranked")],
+)
+def test_solvers_have_no_ranks_without_a_field_to_compare_with(monkeypatch, measured, ranks, note):
+    from benchmarks import solver
+
+    def answer(module: str, name: str, *, keep: str, method: str, **rest: Any) -> dict[str, float]:
+        if method == solver.REFERENCE and not measured:
+            raise RuntimeError("out of memory")
+        np.save(keep, np.full((2, 2), 1e-3 * (method == "explicit stepping")))
+        return {"fastest": 1.0, "first": 1.0, "memory": 1.0}
+
+    monkeypatch.setattr(solver, "in_own_process", answer)
+    monkeypatch.setattr(solver, "why_not", lambda method, side: "")
+    names = ["plain CG", "explicit stepping"]
+    rows = {row["method"]: row for row in solver._problem(8, 1, names, 1.0)}
+    assert [rows[name]["rank"] for name in names] == ranks
+    assert rows["plain CG"]["note"] == note
