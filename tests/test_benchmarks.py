@@ -240,3 +240,17 @@ def test_solvers_have_no_ranks_without_a_field_to_compare_with(monkeypatch, meas
     rows = {row["method"]: row for row in solver._problem(8, 1, names, 1.0)}
     assert [rows[name]["rank"] for name in names] == ranks
     assert rows["plain CG"]["note"] == note
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_a_solver_that_stagnates_ends_the_comparison_in_space(tmp_path, monkeypatch):
+    from benchmarks import space
+
+    def answer(module: str, name: str, **case: Any) -> Any:
+        assert case.get("tolerance", 1.0) > 1e-30, "it goes on"
+        return 1e-12 if name == "reference" else {"times": [1.0], "peak": 1.0, "error": 1e-7}
+
+    monkeypatch.setattr(space, "in_own_process", answer)
+    shown = CliRunner().invoke(space.main, ["--output", str(tmp_path / "space")])
+    assert shown.exit_code == 1
+    assert "diffkeras stagnates: with a tolerance of 1e-15, its largest error" in shown.stderr
