@@ -124,7 +124,7 @@ def monte_carlo_error(chain: Chain, steps: int) -> NDArray[np.float64]:
 def differences(basis: ReducedBasis, chain: Chain) -> NDArray[np.float64]:
     """How wrong log-likelihoods are at some samples, up to the error of fields to 1e-9."""
     posterior, found = Posterior(basis, True), []
-    for sampled in chain.flat[:: len(chain.flat) // CHECKED]:
+    for sampled in chain.flat[:: max(len(chain.flat) // CHECKED, 1)]:
         exact = solve(basis.family.problem_at(np.exp(sampled)), tolerance=1e-9).field
         misfit = exact[PROBES][posterior.free] - posterior.measured
         found.append(abs(posterior(sampled) + 0.5 * float(np.sum((misfit / NOISE) ** 2))))

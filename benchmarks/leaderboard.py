@@ -118,7 +118,7 @@ class Board:
     def validation_error(self, model: keras.Model, config: Config) -> float:
         """Mean relative L2 error of some of the images."""
         split = self.split("validation")
-        split = split.part(np.arange(0, len(split), len(split) // VALIDATED))
+        split = split.part(np.arange(0, len(split), max(len(split) // VALIDATED, 1)))
         fields = model.predict(inputs_of(split, config), batch_size=32, verbose=0)[..., 0]
         table = image_errors(fields, split.fields[..., 0], split.inputs[..., 0])
         return float(table["relative_l2"].mean())

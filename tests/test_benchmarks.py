@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from diffkeras.physics import Sources
+from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
+from diffkeras.evaluation.benchmark_data.splits import public_split
+from diffkeras.physics import Sources, load_family
 from diffkeras.surrogates.shipped import SHIPPED
 from tests.helpers.tables import read_csv
 
@@ -254,3 +256,34 @@ def test_a_solver_that_stagnates_ends_the_comparison_in_space(tmp_path, monkeypa
     shown = CliRunner().invoke(space.main, ["--output", str(tmp_path / "space")])
     assert shown.exit_code == 1
     assert "diffkeras stagnates: with a tolerance of 1e-15, its largest error" in shown.stderr
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_few_validation_images_are_all_compared(monkeypatch, tmp_path):
+    from benchmarks import leaderboard
+
+    fields = np.ones((3, 64, 64, 1), np.float32)
+    config = public_split("fixed_values_64").config()
+    arrays = (np.zeros_like(fields), fields, np.zeros(3), np.ones(3, int), np.ones(3))
+    split = BenchmarkSplit("fixed_values_64/validation", "", ("source_image",), *arrays, config)
+    monkeypatch.setattr(leaderboard, "load_benchmark", lambda *names, data_dir: split)
+    board = leaderboard.Board("fixed_values_64", tmp_path, tmp_path, tmp_path, 1.0, 1.0, 1)
+
+    class Half:
+        def predict(self, inputs: np.ndarray, **options: Any) -> np.ndarray:
+            assert len(inputs) == 3
+            return np.full_like(fields, 0.5)
+
+    assert board.validation_error(Half(), config) == pytest.approx(0.5)
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_few_samples_of_a_chain_are_all_checked():
+    pytest.importorskip("emcee")
+    from benchmarks import calibration
+
+    samples = np.log([[calibration.TRUE] * 2])
+    chain = calibration.Chain(samples, 2, 2, 0.0, 1.0)
+    found = calibration.differences(load_family("tumour"), chain)
+    assert len(found) == 2
+    assert found.max() <= calibration.SLACK
