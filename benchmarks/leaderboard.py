@@ -1,7 +1,8 @@
 """The rows of the leaderboard: networks of this package, and classical methods.
 
     python -m benchmarks.leaderboard            # fixed_values_64: a quarter of an hour of CPU time
-    python -m benchmarks.leaderboard --times    # afterwards, on a quiet machine: a minute
+    # afterwards, on a quiet machine, with the same other options: a minute
+    python -m benchmarks.leaderboard --times
 
 Each network is tuned and trained for the same CPU time, by Adam on the mean absolute error, with a
 learning rate that falls to 0 by a cosine. The number of steps follows from the CPU time of the
@@ -10,7 +11,8 @@ time each; the pair with the smallest relative L2 error on the validation split 
 seeds. The network that is best on the validation split is also a start for `solve`, to tolerances.
 
 What is there isn't made again, so an interrupted command goes on. Submissions, networks and trials
-are left in `--folder`. The times are wall-clock times, and `--times` measures nothing else.
+are left in `--folder`, which is refused if they were made with other CPU times or settings. The
+times are wall-clock times, and `--times` measures nothing else.
 """
 
 from collections.abc import Iterator
@@ -29,7 +31,7 @@ from benchmarks.frame import PATH, command
 from benchmarks.leaderboard_networks import NETWORKS, Network, inputs_of, networks_of, train
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config
-from diffkeras.errors import PhysicsError
+from diffkeras.errors import PhysicsError, RunError
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
 from diffkeras.evaluation.benchmark_data.leaderboard import MANIFEST
 from diffkeras.evaluation.benchmark_data.problems import SHIFTS
@@ -39,12 +41,15 @@ from diffkeras.evaluation.images import ImageBatch, joined
 from diffkeras.evaluation.measurement import measure_times
 from diffkeras.evaluation.methods.classical import classical_methods
 from diffkeras.evaluation.methods.table import EXACT, TOLERANCES, Method, network_fields, predicted
+from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.atomic_files import replacing, write_text
+from diffkeras.system.atomic_files import read_json, replacing, write_json, write_text
+from diffkeras.system.fingerprint import fingerprint
 from diffkeras.system.yaml_io import read_yaml
 from diffkeras.workflows import load_benchmark, make_leaderboard
 
 TIMED_BATCH, ROUNDS = 64, 5
+MADE_WITH = "made_with.json"  # times and settings of what is in the folder
 VALIDATED = 100  # images on which trials are compared
 SPLITS = ("test", *SHIFTS)
 # the most exact and the cheapest of `classical_methods`, as far as a problem has them
@@ -96,11 +101,45 @@ class Board:
         """The machine in one line."""
         return describe_machine()
 
+    def check_made_with(self, network: Network) -> None:
+        """Note what a network is made with, before anything of it is.
+
+        Raises:
+            RunError: what is there of it was made with other times, widths, rates or settings.
+        """
+        identities = [run_identity(network.config(self.benchmark, w)) for w in network.widths]
+        tried = {"configurations": identities, "learning rates": network.learning_rates}
+        settings = f"configuration or learning rate of {network.name} on {self.benchmark}"
+        times = {"--seconds": self.seconds, "--trial-seconds": self.trial_seconds}
+        wanted = {**times, settings: fingerprint(tried)}
+        file = self.folder / MADE_WITH
+        known = read_json(file) if file.exists() else {}
+        unknown = self.trials(network).exists()  # of an earlier version, which noted nothing
+        if others := [
+            name
+            for name in wanted
+            if (name in known or unknown) and known.get(name) != wanted[name]
+        ]:
+            former = [
+                f"{name} {known[name]:g}" for name in others if name in times and name in known
+            ]
+            raise RunError(
+                f"{self.folder} was made with another {' and '.join(others)}; give "
+                f"{' '.join([*former, 'or'] * bool(former))} another --folder"
+            )
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, known | wanted)
+
     # tuning
+
+    def trials(self, network: Network) -> Path:
+        """The file of the trials of a network."""
+        return self.folder / "trials" / f"{self.benchmark}_{network.folder}.csv"
 
     def tuned(self, network: Network) -> tuple[int, float]:
         """The width and the learning rate with the smallest error on the validation split."""
-        file = self.folder / "trials" / f"{self.benchmark}_{network.folder}.csv"
+        self.check_made_with(network)
+        file = self.trials(network)
         columns = ["network", "width", "learning rate", "parameters", "relative L2 error"]
         rows = pd.read_csv(file).values.tolist() if file.exists() else []
         for width, rate in network.candidates[len(rows) :]:
@@ -132,10 +171,7 @@ class Board:
 
     def write_trials(self) -> None:
         """The table of all trials."""
-        files = [
-            self.folder / "trials" / f"{self.benchmark}_{network.folder}.csv"
-            for network in networks_of(self.benchmark)
-        ]
+        files = map(self.trials, networks_of(self.benchmark))
         table = pd.concat([pd.read_csv(file) for file in files])
         fixed = [each.name for each in networks_of(self.benchmark) if not each.widths[1:]]
         rows = [

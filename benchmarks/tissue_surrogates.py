@@ -28,6 +28,7 @@ from diffkeras.config import Config, load_config
 from diffkeras.evaluation.images import ImageBatch, draw_images, joined
 from diffkeras.physics import Medium, solve
 from diffkeras.surrogates.build import build_model
+from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.tensorflow_setup import limit_threads
 from diffkeras.workflows import generate, train
@@ -67,6 +68,16 @@ COLUMNS = [
     "in a batch [ms]",
     *(f"alone, to a proven {tolerance:g} [ms]" for tolerance in TOLERANCES),
 ]
+
+
+def trained(name: str, config: Config, data_dir: Path, runs: Path) -> tuple[Surrogate, str]:
+    """A surrogate and the CPU time of its training, of an earlier run if that was the same."""
+    path = runs / f"{name.lower().replace(' ', '_').replace(',', '')}_{run_identity(config)}"
+    start = time.process_time()
+    if not (path / "seconds").exists():
+        train(config, data_dir, path, overwrite=True)
+        (path / "seconds").write_text(f"{time.process_time() - start:.0f} s")
+    return load_surrogate(path), (path / "seconds").read_text()
 
 
 def drawn_images(config: Config, number: int) -> ImageBatch:
@@ -144,12 +155,7 @@ def main(data_dir: Path, runs: Path, timed: int, output: Path) -> None:
         config = base.with_overrides(change)
         surrogates[name] = Surrogate(build_model(config), config), "none"
     for name, change in TRAINED.items():
-        path = runs / name.lower().replace(" ", "_").replace(",", "")
-        start = time.process_time()
-        if not (path / "seconds").exists():
-            train(base.with_overrides(change), data_dir, path, overwrite=True)
-            (path / "seconds").write_text(f"{time.process_time() - start:.0f} s")
-        surrogates[name] = load_surrogate(path), (path / "seconds").read_text()
+        surrogates[name] = trained(name, base.with_overrides(change), data_dir, runs)
     rows = []
     for config, number in ((base, 64), (base.with_overrides(LARGER), 16)):
         test = drawn_images(config, number)

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from diffkeras.config import Config
+from diffkeras.errors import RunError
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
 from diffkeras.evaluation.benchmark_data.splits import public_split
 from diffkeras.physics import Sources, load_family
+from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.shipped import SHIPPED
 from tests.helpers.tables import read_csv
 
@@ -220,6 +224,63 @@ def test_each_architecture_has_a_configuration(problem, side):
     assert len(variants) >= 3
     for variant in variants:
         assert variant.config(base).data == base.data
+
+
+@pytest.fixture
+def board(benchmarks, monkeypatch, tmp_path):
+    """Makes a board of given times, whose networks are built and not trained."""
+    from benchmarks import leaderboard
+
+    monkeypatch.setattr(leaderboard, "train", lambda config, *rest: build_model(config))
+    monkeypatch.setattr(leaderboard.Board, "split", lambda self, name: None)
+    monkeypatch.setattr(leaderboard.Board, "validation_error", lambda self, model, config: 1.0)
+
+    def make(**times: float) -> Any:
+        options = {"seconds": 1.0, "trial_seconds": 1.0, "seeds": 1, **times}
+        return leaderboard.Board("fixed_values_64", tmp_path, tmp_path, tmp_path, **options)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("times", "changes", "message"),
+    [
+        ({"seconds": 2.0}, {}, "another --seconds; give --seconds 1 or another --folder"),
+        ({"trial_seconds": 2.0}, {}, "another --trial-seconds; give --trial-seconds 1 or another"),
+        ({}, {"widths": (4,)}, "another configuration or learning rate of U-Net on fixed_values"),
+        ({}, {"learning_rates": (0.1,)}, "another configuration or learning rate of U-Net on"),
+    ],
+)
+def test_a_leaderboard_takes_no_network_that_was_made_otherwise(board, times, changes, message):
+    from benchmarks.leaderboard_networks import Network
+
+    network = Network("U-Net", {"architecture": "u_net", "depth": 1}, (2,), (0.01,))
+    made = board().surrogate(network, 0)
+    again = board().surrogate(network, 0)
+    assert all(map(np.array_equal, made.model.get_weights(), again.model.get_weights()))
+    with pytest.raises(RunError, match=message):
+        board(**times).surrogate(replace(network, **changes), 0)
+    (board().folder / "made_with.json").unlink()
+    with pytest.raises(RunError, match="another --folder"):
+        board().surrogate(network, 0)
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_a_tissue_surrogate_of_another_configuration_is_trained_again(tmp_path, monkeypatch):
+    from benchmarks import tissue_surrogates
+
+    made = []
+
+    def train(config: Config, data: Path, run: Path, overwrite: bool) -> None:
+        run.mkdir()
+        made.append(config.training.epochs)
+
+    monkeypatch.setattr(tissue_surrogates, "train", train)
+    monkeypatch.setattr(tissue_surrogates, "load_surrogate", lambda path: path)
+    for epochs in (1, 1, 2):
+        config = Config().with_overrides({"training.epochs": epochs})
+        tissue_surrogates.trained("U-Net", config, tmp_path, tmp_path)
+    assert made == [1, 2]
 
 
 @pytest.mark.usefixtures("benchmarks")
