@@ -116,8 +116,8 @@ def check_rng(rng: Any) -> np.random.Generator:
 
 
 def real_array(what: str, values: Any) -> NDArray[np.float64]:
-    """Values as an array of float64."""
-    return real_values(what, values).astype(np.float64, copy=False)
+    """Values as an array of float64 in C order, in which nodes are numbered."""
+    return real_values(what, values).astype(np.float64, order="C", copy=False)
 
 
 def real_values(what: str, values: Any) -> NDArray:

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 
 def read_only_copy(values: NDArray) -> NDArray:
-    """The same values in memory that nobody can change."""
-    copy = np.array(values)
+    """The same values, in C order and in memory that nobody can change."""
+    copy = np.array(values, order="C")
     copy.setflags(write=False)
     return copy
 

@@ -16,6 +16,7 @@ from diffkeras.physics.families.scaling import Scaling
 from diffkeras.physics.problem.parts import parts_of, with_parts, with_unchecked_parts
 from diffkeras.physics.problem.problem import Problem
 
+ROUNDING = 1e-12  # of an end of a range, relative to it
 SAME = 1e-6  # relative difference of parts up to which a problem is one of the family
 # parts at whose lower ends, with the upper ends of all others, a steady state is least likely;
 # the constants of an uptake don't matter for that
@@ -149,8 +150,8 @@ class Family:
 
     def _contains(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
         # a rounding beyond an end, such as of a logarithm's exponential, is in the range
-        slack = 1e-12 * np.maximum(np.abs(self.low), np.abs(self.high))
-        return (values >= self.low - slack) & (values <= self.high + slack)
+        low = self.low - ROUNDING * np.abs(self.low)
+        return (values >= low) & (values <= self.high + ROUNDING * np.abs(self.high))
 
     def problem_at(
         self, parameters: Mapping[str, float] | ArrayLike, *, extrapolate: bool = False
@@ -329,7 +330,7 @@ class Family:
             if parameter.nodes is not None:
                 part = parts.get(parameter.part, known[parameter.part])
                 if parameter.part not in parts or np.ndim(part) == 0:
-                    part = np.array(np.broadcast_to(part, self.problem.lattice))
+                    part = np.array(np.broadcast_to(part, self.problem.lattice), order="C")
                 part.reshape(-1)[parameter.nodes] = value
                 parts[parameter.part] = part
         return parts

@@ -43,13 +43,17 @@ class Candidates:
         The first has the largest bound. Each further one has the largest product of its bound and
         its distance to those before it.
         """
-        number = min(number, int((self._is_new & (self.bounds > self._worst)).sum()))
-        bounds = np.where(np.isfinite(self.bounds), self.bounds, 1e3) * self._is_new
+        is_open = self._is_new & (self.bounds > self._worst)
+        known = self.bounds[np.isfinite(self.bounds)]
+        largest = 2.0 * known.max(initial=self._worst)  # in place of an infinite one
+        weights = np.where(is_open, np.minimum(self.bounds, largest), 0.0)
         places: list[int] = []
-        distance = np.full(len(bounds), np.inf)
-        while len(places) < number:
-            places.append(int(np.argmax(bounds * distance if places else bounds)))
+        scores, distance = weights, np.full(len(weights), np.inf)
+        # 0 is the score of all that are left if they are points that were chosen
+        while len(places) < number and scores.max() > 0:
+            places.append(int(np.argmax(scores)))
             apart = np.linalg.norm(self._normal - self._normal[places[-1]], axis=1)
             distance = np.minimum(distance, apart)
+            scores = weights * distance
         self._is_new[places] = False
         return self._points[places]

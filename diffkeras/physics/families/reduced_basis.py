@@ -325,10 +325,13 @@ class ReducedBasis:
         return Solution(finite_prediction(field, problem), problem, stats, proof)
 
     def _relative_bound(self, point: NDArray[np.float64]) -> float:
-        """The proven error of the prediction at a point, relative to the field's largest value."""
+        """The proven error of the prediction at a point, relative to the field's largest value.
+
+        That is at least the predicted field's largest value less the bound.
+        """
         solution = self.predict(point)
-        size = self._corrections.size(solution.field)
-        return solution.error_bound / size if size > 0 else np.inf
+        least = self._corrections.size(solution.field) - solution.error_bound
+        return solution.error_bound / least if least > 0 else np.inf
 
 
 def _check_family(family: Any) -> None:

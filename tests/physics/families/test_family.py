@@ -14,6 +14,19 @@ CELLS[6:10, 5:9] = True
 PROBLEM = dk.Problem(VESSELS, uptake=dk.MichaelisMenten(0.1 * CELLS, 0.2), decay=0.01)
 
 
+@pytest.mark.parametrize("part", ["diffusivity", "decay", "uptake.maximum", "uptake.constant"])
+def test_parts_in_any_order_of_memory_are_replaced(part):
+    maps = {name: np.full((12, 12), 0.1, order="F") for name in ("diffusivity", "decay")}
+    law = dk.MichaelisMenten(np.full((12, 12), 0.1, order="F"), np.full((12, 12), 0.1, order="F"))
+    own = dk.Problem(np.asfortranarray(VESSELS), uptake=law, **maps)
+    family = dk.Family(own, {f"{part}[cells]": (0.05, 0.2)}, {"cells": np.asfortranarray(CELLS)})
+    replaced = dk.parts_of(family.problem_at([0.2]))[part]
+    assert np.array_equal(replaced, np.where(CELLS, 0.2, 0.1))
+    prediction = dk.ReducedBasis.train(family, 4).predict([0.2], 1e-6)
+    exact = dk.solve(family.problem_at([0.2])).field
+    assert np.abs(prediction.field - exact).max() <= prediction.error_bound + 1e-12
+
+
 def test_a_point_replaces_parts_on_its_region():
     family = dk.Family(
         PROBLEM,
@@ -103,15 +116,22 @@ def test_derivatives_of_a_batch_have_one_row_for_each_image():
 
 @pytest.mark.parametrize("extrapolate", [False, True])
 def test_a_rounding_beyond_an_end_is_that_end(extrapolate):
-    family = dk.Family(PROBLEM, {"decay": (0.0, 0.1)})
-    points = np.array([[-5e-14], [0.1 + 5e-14]])
+    family = dk.Family(PROBLEM, {"decay": (0.01, 0.1)})
+    points = np.array([[0.01 * (1 - 5e-13)], [0.1 + 5e-14]])
     assert family.contains(points).all()
-    assert np.array_equal(family.points(points, extrapolate=extrapolate), [[0.0], [0.1]])
+    assert np.array_equal(family.points(points, extrapolate=extrapolate), [[0.01], [0.1]])
     batch = family.problem_at(points, extrapolate=extrapolate)
-    assert [image.medium.decay for image in batch.images] == [0.0, 0.1]
+    assert [image.medium.decay for image in batch.images] == [0.01, 0.1]
     basis = dk.ReducedBasis.train(family, 4)
     solution = basis.predict(points[0], 1e-3, extrapolate=extrapolate)
-    assert solution.problem.medium.decay == 0.0
+    assert solution.problem.medium.decay == 0.01
+
+
+def test_beyond_an_end_of_0_nothing_is_in_the_range():
+    basis = dk.ReducedBasis.train(dk.Family(PROBLEM, {"decay": (0.0, 0.1)}), 4)
+    assert not basis.family.contains([-5e-14])
+    with pytest.raises(PhysicsError, match=r"out of its range 0 to 0\.1"):
+        basis.predict([-5e-14], 1e-3)
 
 
 @pytest.mark.parametrize(
