@@ -124,7 +124,10 @@ def test_cheap_benchmarks_write_the_published_tables(name, tmp_path):
 
 
 @pytest.mark.usefixtures("benchmarks")
-@pytest.mark.parametrize("name", sorted(file.stem for file in RESULTS.glob("*.csv")))
+@pytest.mark.parametrize(
+    "name",  # rows of runs, which rules read, have no table
+    sorted(file.stem for file in RESULTS.glob("*.csv") if file.with_suffix(".md").exists()),
+)
 def test_published_tables_are_as_they_are_written_now(name, tmp_path):
     """A program that writes other columns needs a new measurement, or the figures moved over."""
     from benchmarks.tables import CAPTION, write_table
