@@ -41,7 +41,8 @@ def solve_batch(
     for solution in solved:
         field = solution.field
         if not rest:
-            fields = np.empty(problem.shape, field.dtype)
+            # not empty: what isn't solved yet may be cast, too
+            fields = np.zeros(problem.shape, field.dtype)
         # bounds are those of the field as it was solved: none is rounded to the others' precision
         fields = fields.astype(np.result_type(fields, field), copy=False)
         fields[len(rest)] = field
