@@ -44,7 +44,7 @@ def describe_machine(
 def write_table(rows: list[list[str]], columns: list[str], output: Path, caption: str) -> None:
     """Write and print a table, OUTPUT.md and OUTPUT.csv, with columns of figures to the right.
 
-    The first column is to the left, whatever it has.
+    The first column is to the left, even if it has figures.
     """
     cells = dict(zip(columns, zip(*rows, strict=True), strict=True))
     texts = [name for name in columns if not all(map(FIGURE.fullmatch, cells[name]))]

@@ -1,4 +1,4 @@
-"""How a new dataset takes the place of a former one, whatever stops it."""
+"""How a new dataset takes the place of a former one, also if the program is stopped."""
 
 import contextlib
 import shutil

@@ -128,7 +128,7 @@ def bounds_of(field: NDArray[np.float64], equations: Equations) -> Bounds:
 
 
 def _by_transforms(equations: Equations, field: NDArray[np.float64]) -> Bounds:
-    """Without fixed nodes, transforms give the field, whatever was asked about.
+    """Without fixed nodes, transforms give the exact field, so any field is compared with it.
 
     Where little decays and nothing absorbs, no enclosure would be found. There the balance gives
     the mean of the field (`rounding`).

@@ -179,7 +179,7 @@ class NewtonRun:
         Args:
             needed: gives the bound that is needed of the present field.
             first_share: if given, the first step stops once the estimated error is below this share
-                of its correction, whatever is needed.
+                of its correction, even if a smaller or larger one is needed.
 
         Returns:
             The smallest proven bound, whose field it leaves; None if there is none.
