@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, count
 
 import numpy as np
 import pandas as pd
@@ -34,10 +34,8 @@ NAMES = {SIZE: "size", LOSS: "loss", SEED: "seed", ORDER_SEED: "order seed"}
 OF_EXAMPLES = "draw of the examples"
 WITHIN = "seed"  # all differences between the runs of a cell
 BOTH = "draw and seed"  # the same where each draw has one seed of its own
-ALIKE = ", the same in all cells"
-ALIKE_FOR_ONE_SIZE = ", the same for all settings of a size"
+ALIKE = ", the same in all cells"  # a comma tells the parts of a share from the shares
 ALIKE_IN_DRAWS = WITHIN + ", the same in all draws"
-PARTS = (ALIKE, ALIKE_FOR_ONE_SIZE, ALIKE_IN_DRAWS)  # of what differs within cells
 
 
 def _factors(data: StudyData) -> list[str]:
@@ -79,12 +77,12 @@ class Shares:
     drawn: dict[str, np.ndarray]
 
 
-def shares_of(data: StudyData, rows: pd.DataFrame, region: str) -> Shares:
+def shares_of(data: StudyData, regions: pd.DataFrame, region: str) -> Shares:
     """The shares of a region, with their draws; arguments and errors are those of `of_region`."""
     factors, seeds = _factors(data), data.seeds
     # seeds of their own are repetitions of the cells of one draw
     cells = factors if data.own_seeds else [*factors, *data.draws]
-    runs = complete_design(rows_of(rows, {"region": region}), cells, seeds)
+    runs = complete_design(rows_of(regions, {"region": region}), cells, seeds)
     if len(runs[seeds].drop_duplicates()) < 2:
         raise TooFewRunsError(
             "shares of variance need two seeds with a run in every combination of "
@@ -92,60 +90,65 @@ def shares_of(data: StudyData, rows: pd.DataFrame, region: str) -> Shares:
         )
     effects = [e for n in range(len(factors)) for e in combinations(factors, n + 1)]
     names = [" × ".join(NAMES.get(name, name) for name in effect) for effect in effects]
-    random, drawn_too, labels = _random_terms(data, runs)
-    names += drawn_too
-    number = len(names)
-    found = anova(runs, [*effects, *random])
-    sums, degrees = (found[name].to_numpy(copy=True) for name in ("sum_sq", "df"))
-    yardsticks = _yardsticks([*effects, *random], len(effects), sums / degrees)
+    groups = _random_groups(data, runs)
+    terms = [*effects, *(term for group in groups.values() for term in group)]
+    found = anova(runs, terms)
+    sums, degrees = (found[name].to_numpy() for name in ("sum_sq", "df"))
+    yardsticks = _yardsticks(terms, len(effects), sums / degrees)
     drawn = draw_shares(sums, degrees, yardsticks)
     squares = (sums / degrees)[yardsticks]
     shares = np.maximum(0, (sums - degrees * squares) / (sums.sum() + sums[-1] / degrees[-1]))
-    tests = squares[:-1], degrees[yardsticks][:-1]
-    ratios = sums[:-1] / degrees[:-1] / tests[0]
-    p_values = f_distribution.sf(ratios, degrees[:-1], tests[1])
-    # what differs within cells is one row, and what is alike in several cells are further rows
-    shares[-1] = 1 - shares[:number].sum()
-    drawn[-1] = drawn[number:].sum(axis=0)
-    sums[-1], degrees[-1] = sums[number:].sum(), degrees[number:].sum()
-    low, high = np.percentile(drawn, PERCENTILES, axis=1)
-    columns = {
-        "factor": [*names, *labels],
-        "share": shares,
-        "low": low,
-        "high": high,
-        "eta_squared": sums / sums[[*range(number), -1]].sum(),
-        "df": degrees.astype(int),
-        "F": np.append(ratios, np.nan),
-        "p": np.append(p_values, np.nan),
-    }
-    order = [*range(number), len(sums) - 1, *range(number, len(sums) - 1)]
-    parts = dict(zip([*names, labels[-1]], drawn[[*range(number), -1]], strict=True))
-    return Shares(pd.DataFrame(columns).iloc[order], parts)
+    shares[-1] = 1 - shares[:-1].sum()
+    ratios = sums / degrees / squares
+    p_values = np.asarray(f_distribution.sf(ratios, degrees, degrees[yardsticks]))
+
+    def row(name: str, places: list[int]) -> dict[str, object]:
+        low, high = np.percentile(drawn[places].sum(axis=0), PERCENTILES)
+        tested = len(places) == 1
+        return {
+            "factor": name,
+            "share": shares[places].sum(),
+            "low": low,
+            "high": high,
+            "eta_squared": sums[places].sum() / sums.sum(),
+            "df": int(degrees[places].sum()),
+            "F": ratios[places[0]] if tested else np.nan,
+            "p": p_values[places[0]] if tested else np.nan,
+        }
+
+    of_share = {name: [place] for place, name in enumerate(names)}
+    of_part: dict[str, list[int]] = {}
+    places = count(len(effects))
+    for share, group in groups.items():
+        parts = {name: [next(places)] for name in group.values()}
+        of_share[share] = [place for part in parts.values() for place in part]
+        of_part |= parts
+    of_share[share].append(len(terms))  # the residual
+    rows = [row(name, places) for name, places in [*of_share.items(), *of_part.items()]]
+    drawn_shares = {name: drawn[places].sum(axis=0) for name, places in of_share.items()}
+    return Shares(pd.DataFrame(rows), drawn_shares)
 
 
-def _random_terms(
-    data: StudyData, runs: pd.DataFrame
-) -> tuple[list[tuple[str, ...]], list[str], list[str]]:
-    """What is drawn at random in a complete design of runs.
+def _random_groups(data: StudyData, runs: pd.DataFrame) -> dict[str, dict[tuple[str, ...], str]]:
+    """What is drawn at random in a complete design of runs: share → its terms, with their names.
 
-    Returns:
-        The terms of draws of the examples and of seeds; the names of those of them whose share is
-        one of its own; those of the others, and last of all that differs between runs of a cell.
+    The last share has the residual too. Draws are crossed with the settings, sizes too: a smaller
+    size of a draw is a part of its larger ones.
     """
-    seeds: list[tuple[str, ...]] = [(seed,) for seed in data.seeds]
-    alike = [NAMES[seed] + ALIKE for seed in data.seeds]
+    seeds: dict[tuple[str, ...], str] = {(seed,): NAMES[seed] + ALIKE for seed in data.seeds}
     if not data.varies(DRAW) or runs[DRAW].nunique() == 1:
-        return seeds, [], [*alike, WITHIN]
-    # a draw of one size is another one than that of another size
-    draws: tuple[str, ...] = (SIZE, DRAW) if data.size_varies else (DRAW,)
-    match own_seeds(runs):
-        case 0:  # a seed may be better for a setting with all draws, so these are not independent
-            in_cell = (*_factors(data), *data.seeds)
-            return [draws, *seeds, in_cell], [OF_EXAMPLES], [*alike, ALIKE_IN_DRAWS, WITHIN]
-        case 1:
-            return [draws], [], [BOTH + (ALIKE_FOR_ONE_SIZE if data.size_varies else ALIKE), BOTH]
-    return [draws, *seeds], [OF_EXAMPLES], [*alike, WITHIN]
+        return {WITHIN: seeds}
+    factors, own = _factors(data), own_seeds(runs)
+    share = BOTH if own == 1 else OF_EXAMPLES
+    draws: dict[tuple[str, ...], str] = {(DRAW,): share + ALIKE}
+    if own != 1 or len(factors) > 1:  # else it is the residual
+        draws |= {(name, DRAW): f"{share}, by {NAMES.get(name, name)}" for name in factors}
+    if own == 1:
+        return {BOTH: draws}
+    if own:
+        return {OF_EXAMPLES: draws, WITHIN: {(DRAW, *seed): name for seed, name in seeds.items()}}
+    # a seed may be better for a setting with all draws, so these are not independent
+    return {OF_EXAMPLES: draws, WITHIN: seeds | {(*factors, *data.seeds): ALIKE_IN_DRAWS}}
 
 
 def _yardsticks(
@@ -205,7 +208,7 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     """The shares of each region, stacked."""
     drawn, axes = print_axes(width=5.5, height=2.6)
     axis = axes[0, 0]
-    parts = table[~table["factor"].str.endswith(PARTS)]
+    parts = table[~table["factor"].str.contains(", ")]
     shares = parts.pivot(index="region", columns="factor", values="share").loc[list(REGION_ERRORS)]
     left = np.zeros(len(shares))
     for index, name in enumerate(dict.fromkeys(parts["factor"])):
@@ -233,14 +236,14 @@ ANALYSIS = Analysis(
         "of seed by which one seed is better than another for all settings, and F and p test all "
         "rows against the residual. low and high are a 95 % generalized interval (Weerahandi "
         "1993), which assumes that the residuals of ln error are normal and scatter equally for "
-        "all settings. If examples were drawn several times for each size (data.seed), which draw "
-        "it is explains a part too. If draws share their seeds, 'the same in all draws' is what a "
-        "seed does in one setting with all draws. F and p then test the size against the larger "
-        "mean square of these two, and the loss against the latter. If each draw has one seed of "
-        "its own, the two can't be told apart: the row 'draw and seed' is in place of seed, and "
-        "the size is tested against the part of it that is the same for all settings of a size. "
-        "The shares belong to the values and seeds that this study chose: a wider range of sizes "
-        "would have a larger share."
+        "all settings. If examples were drawn several times (data.seed), which draw it is explains "
+        "a part too, which the rows 'by size' and 'by loss' divide: a draw may be better for some "
+        "sizes. F and p then test the size against the former and the loss against the latter. If "
+        "draws share their seeds, 'the same in all draws' is what a seed does in one setting with "
+        "all draws, and F and p test the settings against it where it is larger. If each draw has "
+        "one seed of its own, the two can't be told apart, and 'draw and seed' is both. The shares "
+        "belong to the values and seeds that this study chose: a wider range of sizes would have a "
+        "larger share."
     ),
     applies=lambda data: bool(data.seeds and _factors(data)),
     table=table,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from diffkeras.studies.analyses.variance import ANALYSIS, draw_shares, of_region
-from diffkeras.studies.study_data import LOSS, SEED, SIZE, StudyData, TooFewRunsError
+from diffkeras.studies.study_data import DRAW, LOSS, SEED, SIZE, StudyData, TooFewRunsError
 from tests.helpers.synthetic_study import synthetic_study
 
 SMALL = {"images": 2, "sources": (1, 2)}
@@ -73,8 +73,21 @@ def test_designs_with_one_factor(changes, factors):
 @pytest.mark.parametrize(
     ("seeds", "degrees"),
     [
-        (2, {"draw of the examples": 6, "seed": 24, "seed, the same in all cells": 3}),
-        (1, {"draw and seed": 12, "draw and seed, the same for all settings of a size": 6}),
+        (
+            2,
+            {
+                **{"draw of the examples": 8, "seed": 22, "seed, the same in all cells": 3},
+                "draw of the examples, the same in all cells": 2,
+                **{"draw of the examples, by size": 4, "draw of the examples, by loss": 2},
+            },
+        ),
+        (
+            1,
+            {
+                **{"draw and seed": 12, "draw and seed, the same in all cells": 2},
+                **{"draw and seed, by size": 4, "draw and seed, by loss": 2},
+            },
+        ),
     ],
 )
 def test_draws_with_seeds_of_their_own(seeds, degrees):
@@ -87,10 +100,22 @@ def test_draws_with_seeds_of_their_own(seeds, degrees):
         **{"size": 2, "loss": 1, "size × loss": 2},
         **degrees,
     }
-    parts = [name for name in found if "the same" not in name]
-    assert sum(found[name]["share"] for name in parts) == pytest.approx(1)
-    assert max(parts, key=lambda name: found[name]["share"]) == next(iter(degrees))
-    assert found["loss"]["p"] < 1e-4 < 0.05 < found["size"]["p"]
+    shares = [name for name in found if ", " not in name]
+    assert sum(found[name]["share"] for name in shares) == pytest.approx(1)
+    assert max(shares, key=lambda name: found[name]["share"]) == next(iter(degrees))
+    assert found["loss"]["p"] < 0.01 < 0.05 < found["size"]["p"]
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_draw_that_is_better_at_all_sizes_does_not_hide_the_size(seeds):
+    """The same draws are at all sizes, so what they have in common is no scatter of the sizes."""
+    design = {"fractions": (0.25, 0.5, 1.0), "losses": {"absolute": 1.0, "squared": 1.1}}
+    draws = {"draws": 3, "own_seeds": True, "seeds": seeds, "noise": 0.01}
+    data = synthetic_study(**SMALL, **design, **draws)
+    data.runs["mae"] *= data.runs[DRAW].map({"0": 0.5, "1": 1.0, "2": 2.0})
+    found = lattice(data)
+    assert found["size"]["p"] < 1e-3
+    assert found["draw and seed" if seeds == 1 else "draw of the examples"]["share"] > 0.5
 
 
 def test_seeds_that_draws_share_hide_no_draws_and_show_no_size():
@@ -102,7 +127,7 @@ def test_seeds_that_draws_share_hide_no_draws_and_show_no_size():
     factors = np.random.default_rng(0).lognormal(sigma=0.3, size=settings.nunique())
     data.runs["mae"] *= factors[settings]
     found = lattice(data)
-    assert found["draw of the examples"]["p"] < 1e-4
+    assert found["draw of the examples, by size"]["p"] < 1e-4
     assert found["seed, the same in all draws"]["p"] < 1e-4
     assert min(found[name]["p"] for name in ("size", "loss", "size × loss")) > 0.01
 
