@@ -162,7 +162,7 @@ def content(studies: Path, shown: str) -> Figure | str | None:
 
 
 def about_in_words(description: dict[str, Any], *, budget: bool = False) -> str:
-    """A paragraph with the scale, the runs, the machine and the command of a study."""
+    """A paragraph with the scale, the runs, the code, the machine and the command of a study."""
     rows, columns = description["lattice"]
     runs, tests = description["runs"], description["test_images"]
     return (
@@ -170,13 +170,20 @@ def about_in_words(description: dict[str, Any], *, budget: bool = False) -> str:
         f"{runs['planned']} runs, tested on {'; '.join(tests.values())}. "
         + (f"{description['budget']} " if budget else "")
         + f"Trained in {duration(description['training_seconds'])} on "
-        f"{'; '.join(description['machines'])}, by `{description['command']}` "
-        f"({description['date']}).\n"
+        f"{'; '.join(description['machines'])}, by `{description['command']}` of "
+        f"{code_of(description)} ({description['date']}).\n"
     )
 
 
+def code_of(description: dict[str, Any]) -> str:
+    """The versions of diffkeras of a study's runs, and its commits where they were kept."""
+    versions = dict.fromkeys(f"diffkeras {one['diffkeras']}" for one in description["versions"])
+    commits = [f"commit {commit[:8]}" for commit in description.get("commits", ())]
+    return ", ".join([*versions, *commits])
+
+
 def row_of_study(directory: Path) -> list[str]:
-    """Name, runs, budget, training time, machine and date."""
+    """Name, runs, budget, training time, machine, code and date."""
     about = read_description(directory)
     with names_damaged([directory / STUDY_FILE]):
         return [
@@ -185,13 +192,14 @@ def row_of_study(directory: Path) -> list[str]:
             about["budget"],
             duration(about["training_seconds"]),
             "; ".join(about["machines"]),
+            code_of(about),
             about["date"],
         ]
 
 
 def studies_table(rows: list[list[str]]) -> str:
     """A row for each study."""
-    head = ["study", "runs", "budget", "training time", "machine", "date"]
+    head = ["study", "runs", "budget", "training time", "machine", "code", "date"]
     return _in_markdown(("", Table(head, rows)))
 
 

@@ -78,7 +78,7 @@ def _write_run(path: Path, row: pd.Series) -> None:
             "seconds": row["seconds"],
             "best_epoch": int(row["best_epoch"]),
             "trainable_parameters": 48977,
-            "versions": {"tensorflow": "2.21.0", "keras": "3.15.1"},
+            "versions": {"diffkeras": "0.1.0", "tensorflow": "2.21.0", "keras": "3.15.1"},
             "machine": "a machine with 2 cores",
         },
     )
