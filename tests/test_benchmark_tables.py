@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.tables import CAPTION, write_rows, write_table
+from benchmarks import tables
+from benchmarks.tables import CAPTION, with_versions, without_versions, write_rows, write_table
+from diffkeras import __version__
 from diffkeras.surrogates.shipped import SHIPPED
 from tests.helpers.tables import read_csv
 
@@ -65,8 +67,9 @@ def test_cheap_benchmarks_write_the_published_tables(name, tmp_path):
 def test_published_tables_are_as_they_are_written_now(name, tmp_path):
     """A program that writes other columns needs a new measurement, or the figures moved over."""
     rows = read_csv(RESULTS / f"{name}.csv")
-    (caption,) = {row.pop(CAPTION) for row in rows}
-    write_table([[*row.values()] for row in rows], [*rows[0]], tmp_path / name, caption)
+    captions, versions = zip(*(without_versions(row.pop(CAPTION)) for row in rows), strict=True)
+    (caption,) = {*captions}
+    write_table([[*row.values()] for row in rows], [*rows[0]], tmp_path / name, caption, versions)
     for suffix in (".md", ".csv"):
         made = tmp_path / f"{name}{suffix}"
         assert made.read_text() == (RESULTS / made.name).read_text()
@@ -105,6 +108,33 @@ def test_columns_of_figures_are_to_the_right(tmp_path):
     write_table(rows, ["nodes", "method", "error", "share"], tmp_path / "table", "Measured")
     lines = (tmp_path / "table.md").read_text().splitlines()
     assert lines[3] == "| --- | --- | ---: | ---: |"
+
+
+@pytest.mark.parametrize(
+    ("commit", "words"),
+    [
+        ("1a2b3c4d5e", f"{__version__} (commit 1a2b3c4)"),
+        ("1a2b3c4d5e-dirty", f"{__version__} (commit 1a2b3c4 and changes)"),
+        (None, __version__),
+    ],
+)
+def test_captions_end_with_version_and_commit(commit, words, monkeypatch):
+    monkeypatch.setattr(tables, "source_commit", lambda: commit)
+    caption = with_versions("Measured here")
+    assert caption == f"Measured here. Made with diffkeras {words}"
+    assert without_versions(caption) == ("Measured here", words)
+
+
+def test_rows_of_other_versions_stay_and_name_theirs(tmp_path, monkeypatch):
+    write_table([["old", "1"]], ["name", "error"], tmp_path / "table", "here", [""])
+    for version in ("0.3 (commit a)", "0.3 (commit b)"):
+        monkeypatch.setattr(tables, "version", lambda version=version: version)
+        write_rows([[version, "2"]], ["name", "error"], tmp_path / "table", "here", [])
+    captions = [row[CAPTION] for row in read_csv(tmp_path / "table.csv")]
+    made = "here. Made with diffkeras 0.3 (commit"
+    assert captions == ["here", f"{made} a)", f"{made} b)"]
+    first = (tmp_path / "table.md").read_text().splitlines()[0]
+    assert first == "here. Made with diffkeras unknown version, 0.3 (commit a), 0.3 (commit b)."
 
 
 def test_new_rows_join_those_of_the_same_machine(tmp_path):
