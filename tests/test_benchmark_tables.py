@@ -75,6 +75,16 @@ def test_published_tables_are_as_they_are_written_now(name, tmp_path):
         assert made.read_text() == (RESULTS / made.name).read_text()
 
 
+def test_the_published_verdicts_of_families_follow_from_the_published_times(tmp_path):
+    from benchmarks.families_judged import write_verdicts
+
+    shutil.copy(RESULTS / "families.csv", tmp_path)
+    (caption,) = {without_versions(row[CAPTION])[0] for row in read_csv(RESULTS / "families.csv")}
+    write_verdicts(tmp_path / "families", caption)
+    made, published = (folder / "families_verdicts.csv" for folder in (tmp_path, RESULTS))
+    assert made.read_text() == published.read_text()
+
+
 def test_cards_of_surrogates_are_as_they_are_written_now(tmp_path):
     from benchmarks.model_cards import main
 
