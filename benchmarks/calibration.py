@@ -30,9 +30,9 @@ from scipy.stats import wasserstein_distance
 from threadpoolctl import threadpool_limits
 
 from benchmarks.frame import PATH, PICTURES, command
-from benchmarks.phone_figures import write_pictures
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.physics import ReducedBasis, Solution, load_family, solve
+from docs.phone_figures import write_pictures
 
 NOISE, SLACK, WALKERS = 2.0, 0.1, 32  # mmHg; of log-likelihoods
 TOLERANCES = (1e-4, 1e-5, 1e-7)

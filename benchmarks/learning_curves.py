@@ -23,11 +23,11 @@ from benchmarks.architectures import (
     use_one_thread,
 )
 from benchmarks.frame import PATH, PICTURES, RESULTS, command
-from benchmarks.phone_figures import write_pictures
 from benchmarks.tables import CAPTION, joined, version, without_versions, write_table
 from diffkeras.reporting.figures import log_ticks
 from diffkeras.reporting.style import PRINT_STYLE, print_axes, print_style, series_style
 from diffkeras.workflows import generate
+from docs.phone_figures import write_pictures
 
 NAMES = (
     ENCODER_DECODER,

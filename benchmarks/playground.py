@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.browser import PAGE, choose, opened
 from benchmarks.frame import command, cpu_seconds
 from benchmarks.tables import describe_machine, write_table
+from docs.browser import PAGE, choose, opened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -90,7 +90,7 @@ def _plot(
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    from benchmarks.phone_figures import write_pictures
+    from docs.phone_figures import write_pictures
 
     figure, panels = pyplot.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
     for series, points in cases.items():
