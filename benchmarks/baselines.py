@@ -18,13 +18,13 @@ from typing import NamedTuple
 
 import click
 import numpy as np
-import scipy.fft
 import tensorflow as tf
 import threadpoolctl
 from numpy.typing import NDArray
 
 import diffkeras as dk
 from benchmarks.frame import PATH, command, cpu_seconds
+from benchmarks.solver_methods import transform_pair
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.config import Config
 from diffkeras.evaluation.images import draw_images, joined
@@ -66,11 +66,6 @@ CASES = (
 )
 
 
-def transform_pair(image: NDArray) -> NDArray:
-    """Solves nothing; the unit in which costs are stated."""
-    return scipy.fft.idstn(scipy.fft.dstn(image, type=1), type=1)
-
-
 def measure(problem: Case, images: int, runs: Path) -> list[list[str]]:
     """Rows of the table for one problem."""
     config = dk.load_config(problem.config)
@@ -84,7 +79,7 @@ def measure(problem: Case, images: int, runs: Path) -> list[list[str]]:
         calls: dict[str, Callable[[], object]] = {
             method.name: partial(method.compute, one) for method in methods
         }
-        calls[PAIR] = partial(transform_pair, one.images[0].astype(np.float64))
+        calls[PAIR] = transform_pair(one.images[0].astype(np.float64))
         rounds = [{name: cpu_seconds(call) for name, call in calls.items()} for _ in range(REPEATS)]
         for name, found in times.items():
             found.append(min(each[name] for each in rounds))

@@ -23,16 +23,16 @@ from typing import NamedTuple
 
 import click
 import emcee
-import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 from threadpoolctl import threadpool_limits
 
 from benchmarks.frame import PATH, PICTURES, command
-from benchmarks.phone_figures import write_pictures
 from benchmarks.tables import describe_machine, write_table
 from diffkeras.physics import ReducedBasis, Solution, load_family, solve
+from diffkeras.reporting.style import new_figure
+from docs.phone_figures import write_pictures
 
 NOISE, SLACK, WALKERS = 2.0, 0.1, 32  # mmHg; of log-likelihoods
 TOLERANCES = (1e-4, 1e-5, 1e-7)
@@ -146,11 +146,9 @@ def row_of(name: str, chain: Chain, correlation: float) -> list[str]:
 
 def draw(basis: ReducedBasis, chains: dict[str, Chain], path: Path) -> None:
     """The tissue with the probes, and the marginals of both samplers."""
-    mpl.use("agg")
-    from matplotlib import pyplot as plt
-
     family = basis.family
-    figure, axes = plt.subplot_mosaic("aabcd;aaefg", figsize=(13, 5.2), layout="constrained")
+    figure = new_figure(13, 5.2, {})
+    axes = figure.subplot_mosaic("aabcd;aaefg")
     image = axes["a"].imshow(basis.fields(np.array(TRUE)))
     kinds = [parameter for parameter in family.parameters if parameter.part == "uptake.maximum"]
     for parameter, colour in zip(kinds[:2], "wk", strict=True):

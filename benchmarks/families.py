@@ -21,15 +21,10 @@ is the regression's prediction alone, "Galerkin" what Galerkin's method makes of
 they are compared with the proven 1e-3, if that is their median error or more.
 The true error is the difference from `solve` to 1e-9. All times are CPU times per field of one
 thread: of each point the least of three, and of these the median over the points. The methods take
-turns of eight points each, so that what else the machine does slows all of them. "Pays from" is the
-number of fields from which snapshots, training and fields together take less time than the fastest
-of cold, nearest and last. The verdicts are those of fields to a proven 1e-3, one by one: "yes" if
-they take at most half of the time of the fastest of cold, nearest and last, "hardly" if they take
-less time than that at all.
+turns of eight points each, so that what else the machine does slows all of them. "Pays from" and
+the verdicts are those of `benchmarks.families_judged`.
 """
 
-import csv
-import statistics
 import time
 from collections.abc import Callable
 from functools import partial
@@ -41,20 +36,25 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from benchmarks.families_judged import (
+    COLUMNS,
+    GALERKIN,
+    ORDER,
+    TOLERANCES,
+    UNPROVEN,
+    row_of,
+    write_verdicts,
+)
 from benchmarks.frame import command, cpu_seconds
-from benchmarks.tables import describe_machine, write_rows, write_table
-from diffkeras.physics import Family, MichaelisMenten, Problem, ReducedBasis, Solution, solve
+from benchmarks.tables import describe_machine, write_rows
+from diffkeras.physics import Family, MichaelisMenten, Problem, ReducedBasis, solve
 from diffkeras.physics.families.snapshots import Snapshots
 
 VESSELS, CELLS, BASE = 12, 300, 256**2  # on so many nodes
 IN_SPACE = (8e-5, 1e-3)  # vessels and cells per node of a volume: shares of 2 % and 12 %
 KINDS = {3: (1, 1), 5: (2, 1), 8: (4, 2), 12: (6, 4)}  # kinds of cells, groups with one constant
-TOLERANCES = (1e-2, 1e-3, 1e-4)
-UNPROVEN, GALERKIN = "unproven", "Galerkin"
-CLASSICAL = ("cold", "nearest", "last", "chain")
 TURN = 8  # points
 ROUNDS = 3  # of which the least time of each point counts
-TARGETS: dict[float | str, int] = {1e-2: 5, 1e-3: 4, 1e-4: 3, UNPROVEN: 30}
 SCOREBOARD = [  # lattice, parameters, snapshots, points
     ((128, 128), 5, 400, 24),
     ((256, 256), 5, 400, 24),
@@ -63,30 +63,6 @@ SCOREBOARD = [  # lattice, parameters, snapshots, points
     ((256, 256), 12, 400, 24),
     ((64, 64, 64), 5, 200, 8),
     ((512, 512), 5, 400, 8),
-]
-PAYS = 0.5  # share of the best classical time
-ORDER = [
-    f"{lattice}, {parameters} parameters, {snapshots} snapshots, {error}"
-    for parameters in (5, 3, 8, 12)
-    for lattice in ("128×128", "256×256", "512×512", "64×64×64")
-    for snapshots in ("200", "400", "1,000")
-    for error in ("1e-02", "1e-03", "1e-04", UNPROVEN, GALERKIN)
-]
-COLUMNS = [
-    "problem",
-    "cold [ms]",
-    "nearest [ms]",
-    "last [ms]",
-    "chain [ms]",
-    "basis [ms]",
-    "of 64 [ms]",
-    "ratio",
-    "target",
-    "in a chain",
-    "true error",
-    "worst",
-    "solved",
-    "pays from",
 ]
 
 
@@ -217,49 +193,6 @@ def rows_of(name: str, trained: Trained, count: int) -> list[list[str]]:
     return rows
 
 
-def row_of(
-    name: str,
-    accuracy: float | str,
-    times: dict[str, float],
-    training: float,
-    results: list[Any],
-    exact: list[NDArray[np.floating]],
-) -> list[str]:
-    """The row of a family and an accuracy.
-
-    Args:
-        name: of the family.
-        accuracy: the tolerance, or what the prediction is without a proof.
-        times: of each classical method, of the basis, and of the basis in a batch [ms].
-        training: seconds of snapshots and training.
-        results: of the basis.
-        exact: fields of the same points.
-    """
-    solved, errors = 0, []
-    for result, field in zip(results, exact, strict=True):
-        is_proven = isinstance(result, Solution)
-        solved += is_proven and result.stats.method != "reduced-basis"
-        got = result.field if is_proven else result
-        errors.append(float(np.abs(got - field).max() / field.max()))
-    best = min(times[method] for method in ("cold", "nearest", "last"))
-    saved = best - times["basis"]
-    limit = 1e-3 if isinstance(accuracy, str) else accuracy
-    is_right = float(f"{statistics.median(errors):.0e}") <= limit
-    return [
-        f"{name}, {accuracy if isinstance(accuracy, str) else f'{accuracy:.0e}'}",
-        *(f"{times[method]:.1f}" for method in CLASSICAL),
-        f"{times['basis']:.2f}",
-        f"{times['of 64']:.2f}",
-        f"1/{best / times['basis']:.1f}" if is_right else "",
-        f"1/{TARGETS[accuracy]}" if accuracy in TARGETS else "",
-        f"1/{min(times[m] for m in CLASSICAL) / times['basis']:.1f}" if is_right else "",
-        f"{statistics.median(errors):.0e}",
-        f"{max(errors):.0e}",
-        f"{100 * solved / len(results):.0f}%",
-        f"{1e3 * training / saved:,.0f}" if saved > 0 else "never",
-    ]
-
-
 def _in_turns(
     methods: dict[str, Callable[[int], Any]], count: int
 ) -> tuple[dict[str, float], list[Any]]:
@@ -292,29 +225,6 @@ def _prediction(basis: ReducedBasis, accuracy: float | str) -> Callable[[NDArray
     if isinstance(accuracy, str):
         return partial(basis.fields, galerkin=accuracy == GALERKIN)
     return partial(basis.predict, tolerance=accuracy)
-
-
-def write_verdicts(output: Path, caption: str) -> None:
-    """A table of verdicts, one for each problem of the table of times."""
-    with output.with_suffix(".csv").open(newline="") as file:
-        measured = {row["problem"]: row for row in csv.DictReader(file)}
-    rows = []
-    for row in (row for name, row in measured.items() if name.endswith("1e-03")):
-        problem = row["problem"].removesuffix(", 1e-03")
-        best = min(float(row[f"{start} [ms]"]) for start in ("cold", "nearest", "last"))
-        share = float(row["basis [ms]"]) / best
-        verdict = "no"
-        if share < 1:
-            verdict = f"{'yes' if share <= PAYS else 'hardly'}, from {row['pays from']} fields on"
-        ratios = [
-            measured[f"{problem}, {error}"]["ratio"]
-            for error in ("1e-02", "1e-03", "1e-04", UNPROVEN, GALERKIN)
-            if f"{problem}, {error}" in measured
-        ]
-        in_batch = f"1/{best / float(row['of 64 [ms]']):.1f}"
-        rows.append([problem, *ratios, in_batch, verdict])
-    columns = ["problem", "1e-2", "1e-3", "1e-4", UNPROVEN, GALERKIN, "1e-3, of 64", "pays"]
-    write_table(rows, columns, output.with_name(f"{output.name}_verdicts"), caption)
 
 
 @command(

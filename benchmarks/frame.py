@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from benchmarks.tables import version
 from diffkeras.errors import DiffkerasError, OutputError
 from diffkeras.system.atomic_files import check_directory
 
@@ -39,6 +40,7 @@ def command(
 
         @functools.wraps(main)
         def run(**options: Any) -> None:
+            version()  # is kept: that at the start, even if files change during the measurement
             try:
                 main(**options)
             except DiffkerasError as error:

@@ -7,9 +7,10 @@ The bare solver draws sources, solves, and discards the field. `generate` also s
 checksums, writes and flushes. Each process does both in turn, shard by shard, while the other
 processes do the same, so other programs on the machine affect both equally. A rate is the median
 over the shards, times the number of processes. "Share" is the rate of `generate` divided by the
-bare rate: that of one process times the number of processes, or that of as many processes at the
-same time. The share by CPU time is of the second kind; it excludes other programs and waiting for
-the disk. "Start" is the time until the first shard starts, in which each process loads TensorFlow.
+bare rate: that of one process, by the first row, times the number of processes, or that of as many
+processes at the same time. The share by CPU time is of the second kind; it excludes other programs
+and waiting for the disk. "Start" is the time until the first shard starts, in which each process
+loads TensorFlow.
 """
 
 import tempfile

@@ -27,8 +27,8 @@ from threadpoolctl import threadpool_limits
 from benchmarks.frame import command, cpu_medians
 from benchmarks.free_system import FreeSystem, hierarchy_of, solve_by
 from benchmarks.tables import describe_machine, write_table
-from benchmarks.varying_proofs import BASE, CELLS, REGIONS, VESSELS
-from diffkeras.physics import Medium, MichaelisMenten, Problem, TissueSampler, sample_sources, solve
+from benchmarks.varying_proofs import BASE, CELLS, REGIONS, VESSELS, tissue
+from diffkeras.physics import Medium, MichaelisMenten, Problem, solve
 
 TOLERANCE, PARAMETERS = 1e-8, 10
 COLUMNS = ["problem", "nodes", "method", "CPU [ms]", "ratio", "memory [fields]"]
@@ -36,17 +36,13 @@ COLUMNS = ["problem", "nodes", "method", "CPU [ms]", "ratio", "memory [fields]"]
 
 def problems(side: int) -> dict[str, Callable[[], Problem]]:
     """Functions that make each problem from the start, so that nothing is set up before."""
-    discs = sample_sources(VESSELS, (side, side), rng=0).image((side, side), np.float64)
-    drawn = TissueSampler(cells=(CELLS, CELLS), regions=(REGIONS, REGIONS)).sample(side, rng=1)
-    diffusivity = drawn.diffusivity_map(side).astype(np.float64)
-    decay = drawn.decay_map(side, float(BASE.decay)).astype(np.float64)
-    tissue = Medium(diffusivity, decay, boundary=BASE.boundary)
-    bare = Medium(diffusivity, BASE.decay, boundary=BASE.boundary)
-    uptake = MichaelisMenten(decay - decay.min(), 0.2)
+    discs, linear = tissue(side, REGIONS)
+    bare = Medium(linear.diffusivity, BASE.decay, boundary=BASE.boundary)
+    uptake = MichaelisMenten(linear.decay - np.min(linear.decay), 0.2)
     return {
         "uniform, fixed values": partial(Problem, discs),
         "uniform, production": partial(Problem, production=discs),
-        "tissue, linear": partial(Problem, discs, medium=tissue),
+        "tissue, linear": partial(Problem, discs, medium=linear),
         "tissue, saturating": partial(Problem, discs, medium=bare, uptake=uptake),
     }
 

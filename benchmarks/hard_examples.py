@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.frame import command
-from benchmarks.tables import CAPTION, describe_machine
+from benchmarks.tables import CAPTION, describe_machine, with_versions
 from benchmarks.verdicts.comparisons import HARD, HARDEST, RANDOM
 from diffkeras.config import Config, Split, load_config
 from diffkeras.evaluation.errors import image_errors, summarise
@@ -109,7 +109,7 @@ def main(seeds: int, output: Path) -> None:
     for seed in range(seeds):
         if str(seed) not in set(table[SEED]):
             rows = pd.DataFrame(rows_of(config, seed, test))
-            rows[CAPTION] = describe_machine()
+            rows[CAPTION] = with_versions(describe_machine())
             table = pd.concat([table, rows] if len(table) else [rows])
             write_table(output, table)
 

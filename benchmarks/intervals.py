@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from benchmarks.frame import PATH, command
 from benchmarks.leaderboard import SPLITS
-from benchmarks.tables import describe_machine
+from benchmarks.tables import describe_machine, with_versions
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit, predictions_of
 from diffkeras.evaluation.benchmark_data.leaderboard import Submission
 from diffkeras.physics import certify
@@ -129,8 +129,8 @@ def main(benchmark: str, images: int, data_dir: Path, folder: Path, output: Path
             )
             truth = validation.fields[..., 0]
             rows += rows_of(submission.manifest.model, part, ensemble, np.stack(learned), truth)
-    caption = f"{describe_machine()}; {images} images of each split of {benchmark}."
-    text = "\n\n".join([caption, *tables(pd.DataFrame(rows))]) + "\n"
+    caption = f"{describe_machine()}; {images} images of each split of {benchmark}"
+    text = "\n\n".join([f"{with_versions(caption)}.", *tables(pd.DataFrame(rows))]) + "\n"
     write_text(output.with_name(f"{output.name}_{benchmark}.md"), text)
     click.echo(text)
 

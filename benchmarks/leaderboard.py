@@ -181,7 +181,8 @@ class Board:
         caption = f"{self.benchmark}, {self.trial_seconds:g} s of CPU time each; {self.hardware}"
         columns = ["network", "width", "learning rate", "parameters", "error on `validation`"]
         output = self.output.with_name(f"{self.output.name}_trials_{self.benchmark}")
-        write_table(rows, columns, output, caption)
+        # trials that are kept may be of earlier versions
+        write_table(rows, columns, output, caption, versions=[""] * len(rows))
 
     # networks
 

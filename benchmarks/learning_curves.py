@@ -23,11 +23,11 @@ from benchmarks.architectures import (
     use_one_thread,
 )
 from benchmarks.frame import PATH, PICTURES, RESULTS, command
-from benchmarks.phone_figures import write_pictures
-from benchmarks.tables import write_table
+from benchmarks.tables import CAPTION, joined, version, without_versions, write_table
 from diffkeras.reporting.figures import log_ticks
 from diffkeras.reporting.style import PRINT_STYLE, print_axes, print_style, series_style
 from diffkeras.workflows import generate
+from docs.phone_figures import write_pictures
 
 NAMES = (
     ENCODER_DECODER,
@@ -39,7 +39,7 @@ NAMES = (
 SIZES, ALL = (250, 500, 1000, 2500), 5000
 ERROR = "lattice MAE"
 
-Cells = dict[tuple[str, int], str]
+Cells = dict[tuple[str, int], tuple[str, str]]  # error, version of diffkeras
 
 
 def column(examples: int) -> str:
@@ -57,20 +57,23 @@ def read_cells(output: Path) -> Cells:
         if file.exists():
             with file.open(newline="") as opened:
                 for row in csv.DictReader(opened):
-                    cells |= {(row[COLUMNS[0]], n): row[name] for name, n in columns.items()}
-    return {key: cell for key, cell in cells.items() if key[0] in NAMES and cell}
+                    _, made_with = without_versions(row[CAPTION])
+                    for name, n in columns.items():
+                        cells[row[COLUMNS[0]], n] = row[name], made_with
+    return {key: cell for key, cell in cells.items() if key[0] in NAMES and cell[0]}
 
 
 def write(cells: Cells, caption: str, output: Path, picture: Path) -> None:
     """Write the table and the picture."""
     sizes = (*SIZES, ALL)
-    rows = [[name, *(cells.get((name, size), "") for size in sizes)] for name in NAMES]
-    write_table(rows, [COLUMNS[0], *map(column, sizes)], output, caption)
+    rows = [[name, *(cells.get((name, size), ("",))[0] for size in sizes)] for name in NAMES]
+    versions = [joined(made for key, (_, made) in cells.items() if key[0] == n) for n in NAMES]
+    write_table(rows, [COLUMNS[0], *map(column, sizes)], output, caption, versions)
     figure, axes = print_axes(width=5.0, height=3.2)
     axis = axes[0, 0]
     for index, name in enumerate(NAMES):
         known = [size for size in sizes if (name, size) in cells]
-        errors = [float(cells[name, size]) for size in known]
+        errors = [float(cells[name, size][0]) for size in known]
         axis.plot(known, errors, label=name, **series_style(index))
     axis.set(xlabel="training examples", ylabel=ERROR, xscale="log", yscale="log")
     log_ticks(axis, "x")
@@ -96,7 +99,7 @@ def main(examples: tuple[str, ...], data_dir: Path, picture: Path, output: Path)
             config = VARIANTS[name].config(base)
             config = config.with_overrides({"data.train_fraction": size / ALL})
             row = measure(name, config, data_dir, test)
-            cells = {**read_cells(output), (name, size): row[COLUMNS.index(ERROR)]}
+            cells = {**read_cells(output), (name, size): (row[COLUMNS.index(ERROR)], version())}
             write(cells, caption, output, picture)
 
 

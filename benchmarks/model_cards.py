@@ -22,7 +22,7 @@ import click
 import numpy as np
 
 from benchmarks.frame import PATH, command
-from benchmarks.tables import describe_machine
+from benchmarks.tables import describe_machine, with_versions
 from diffkeras.config import Config
 from diffkeras.physics import ExampleRecipe, solve
 from diffkeras.reporting.text import markdown_table
@@ -292,7 +292,7 @@ def main(
             continue
         file = path / "card.json"
         if not texts:
-            machine = describe_machine(("tensorflow", "keras"))
+            machine = with_versions(describe_machine(("tensorflow", "keras")))
             write_json(file, {"seed": SEED, "machine": machine, "errors": [*score_all(path)]})
         write_card(path, read_json(file))
 

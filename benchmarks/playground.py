@@ -6,7 +6,8 @@
 A vessel, a cell and a slow region are drawn, each by forty moves of the pointer, and the page
 computes all four maps after each move. Times are medians over the moves, without the first forty,
 in which the browser compiles the scripts. The last column is the time of the page's exact field in
-that of `dk.solve` with the same tolerance, which starts without a field, on one thread.
+the median CPU time of `dk.solve` with the same tolerance, which starts without a field, on one
+thread.
 """
 
 import statistics
@@ -16,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.browser import PAGE, choose, opened
-from benchmarks.frame import command, cpu_seconds
+from benchmarks.frame import command, cpu_medians
 from benchmarks.tables import describe_machine, write_table
+from docs.browser import PAGE, choose, opened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -66,7 +67,7 @@ STROKES = """async ([moves, kinds]) => {
 
 
 def solve_seconds(parts: list[list[float] | None], side: int) -> float:
-    """CPU time of `dk.solve` for the last problem of the page, the least of several."""
+    """CPU time of `dk.solve` for the last problem of the page, the median of several."""
     import diffkeras as dk
 
     shaped = [None if part is None else np.reshape(part, (side, side)) for part in parts]
@@ -80,7 +81,8 @@ def solve_seconds(parts: list[list[float] | None], side: int) -> float:
         uptake=rates,
         medium=dk.Medium(diffusivity, decay, boundary="reflecting"),
     )
-    return min(cpu_seconds(lambda: dk.solve(problem, tolerance=TOLERANCE)) for _ in range(9))
+    [seconds] = cpu_medians([lambda: dk.solve(problem, tolerance=TOLERANCE)], 9)
+    return seconds
 
 
 def row(view: "Page", surrogate: str, side: int) -> list[str]:

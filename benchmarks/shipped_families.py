@@ -21,7 +21,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.frame import command
-from benchmarks.tables import describe_machine
+from benchmarks.tables import describe_machine, with_versions
 from diffkeras.physics import Family, ReducedBasis, Solution, solve
 from diffkeras.physics.families.shipped import FAMILIES, FOLDER
 from diffkeras.reporting.text import markdown_table
@@ -88,7 +88,8 @@ def card_of(basis: ReducedBasis, points: np.ndarray) -> str:
     ranges = [[f"`{p.name}`", f"{p.low:g}", f"{p.high:g}"] for p in family.parameters]
     lines = [
         f"{basis.snapshots} snapshots, {len(basis.modes)} modes, {lattice} nodes. Proven relative "
-        f"errors at {len(points):,} points that the training didn't see. {describe_machine(())}.",
+        f"errors at {len(points):,} points that the training didn't see. "
+        f"{with_versions(describe_machine(()))}.",
         "",
         markdown_table(["parameter", "from", "to"], ranges),
         "",

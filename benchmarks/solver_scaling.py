@@ -85,31 +85,28 @@ def _plot(
     exponents: dict[str, float],
     output: Path,
 ) -> None:
-    import matplotlib
+    # not in the processes that measure: their peak memory is compared
+    from diffkeras.reporting.style import PRINT_STYLE, print_axes, print_style, series_style
+    from docs.phone_figures import write_pictures
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    from benchmarks.phone_figures import write_pictures
-
-    figure, panels = pyplot.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
-    for series, points in cases.items():
+    figure, [panels] = print_axes(1, 2, sharey=True)
+    for index, (series, points) in enumerate(cases.items()):
         varies = 0 if points[0][0] != points[-1][0] else 1
         panels[1 - varies].loglog(
             [point[varies] for point in points],
             [done[point]["fastest"] for point in points],
-            "o-",
             label=f"{series}: exponent {exponents[series]:.2f}",
+            **series_style(index),
         )
     panels[0].set(xlabel="discs n", ylabel="time of solve [s], one core")
     panels[1].set(xlabel="nodes a side N")
     sides = sorted({side for points in cases.values() for side, _ in points})
     panels[1].set_xticks(sides, [str(side) for side in sides])
     panels[1].minorticks_off()
-    for panel in panels:
-        panel.legend(fontsize=8)
-        panel.grid(alpha=0.3)
-    write_pictures(figure, Path(f"{output}.png"), 150, {})
+    with print_style():
+        for panel in panels:
+            panel.legend()
+    write_pictures(figure, Path(f"{output}.png"), 200, PRINT_STYLE)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,22 @@
-"""Tables of results, with a line about the machine."""
+"""Tables of results, with a line about the machine and the version that they are made with."""
 
 import csv
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 
 import click
 
+from diffkeras import __version__
 from diffkeras.reporting.text import markdown_table
 from diffkeras.system.atomic_files import write_csv, write_text
-from diffkeras.system.environment import available_cores, processor
+from diffkeras.system.environment import available_cores, processor, source_commit
 
 CAPTION = "measured on"  # column of the CSV file
+MADE_WITH = ". Made with diffkeras "  # between a caption and versions
+UNKNOWN = "unknown version"
 FIGURE = re.compile(r"[-+\d.,e]*%?")  # or nothing
 
 
@@ -41,18 +44,54 @@ def describe_machine(
     return f"{processor()}, {cores}, {accelerator}; {', '.join(versions)}"
 
 
-def write_table(rows: list[list[str]], columns: list[str], output: Path, caption: str) -> None:
+def version() -> str:
+    """Version and commit of diffkeras, as in "0.2.0 (commit 1a2b3c4 and changes)"."""
+    commit, _, dirty = (source_commit() or "").partition("-")
+    changes = " and changes" if dirty else ""
+    return f"{__version__} (commit {commit[:7]}{changes})" if commit else __version__
+
+
+def joined(versions: Iterable[str]) -> str:
+    """Distinct versions of one table or row. Empty ones are not known; empty if none is."""
+    parts = dict.fromkeys(part for one in versions for part in one.split(", "))
+    return ", ".join(part or UNKNOWN for part in parts) if any(parts) else ""
+
+
+def with_versions(caption: str, versions: Iterable[str] | None = None) -> str:
+    """A caption followed by the present version of diffkeras, or by given ones if any is known."""
+    found = version() if versions is None else joined(versions)
+    return f"{caption}{MADE_WITH}{found}" if found else caption
+
+
+def without_versions(caption: str) -> tuple[str, str]:
+    """The two parts of what `with_versions` makes."""
+    before, _, versions = caption.partition(MADE_WITH)
+    return before, versions
+
+
+def write_table(
+    rows: list[list[str]],
+    columns: list[str],
+    output: Path,
+    caption: str,
+    versions: Sequence[str] | None = None,
+) -> None:
     """Write and print a table, OUTPUT.md and OUTPUT.csv, with columns of figures to the right.
 
-    The first column is to the left, even if it has figures.
+    The first column is to the left, even if it has figures. `versions` of diffkeras made the rows,
+    one each, by default the present one; those of older rows are empty, as nobody noted them.
     """
+    versions = versions or [version()] * len(rows)
     cells = dict(zip(columns, zip(*rows, strict=True), strict=True))
     texts = [name for name in columns if not all(map(FIGURE.fullmatch, cells[name]))]
     table = markdown_table(columns, rows, texts)
     # first, because `write_rows` reads it
-    write_csv(output.with_suffix(".csv"), [*columns, CAPTION], [[*row, caption] for row in rows])
-    write_text(output.with_suffix(".md"), f"{caption}.\n\n{table}\n")
-    click.echo(f"{caption}.\n\n{table}")
+    of_rows = [with_versions(caption, [one]) for one in versions]
+    lines = [[*row, each] for row, each in zip(rows, of_rows, strict=True)]
+    write_csv(output.with_suffix(".csv"), [*columns, CAPTION], lines)
+    text = f"{with_versions(caption, versions)}.\n\n{table}"
+    write_text(output.with_suffix(".md"), f"{text}\n")
+    click.echo(text)
 
 
 def write_rows(
@@ -61,15 +100,16 @@ def write_rows(
     """Write rows into a table that may be there already, and keep its others.
 
     Rows are named by their first column. Those that are not in `order` come last. Rows with another
-    caption, so from another machine, are dropped.
+    caption, so from another machine, are dropped; those of other versions of diffkeras stay.
     """
-    table: dict[str, list[str]] = {}
+    table: dict[str, tuple[list[str], str]] = {}
     if (file := output.with_suffix(".csv")).exists():
         with file.open(newline="", encoding="utf-8") as opened:
-            old = list(csv.DictReader(opened))
-        table = {
-            row[columns[0]]: [row[c] for c in columns] for row in old if row[CAPTION] == caption
-        }
-    table |= {row[0]: row for row in rows}
+            for row in csv.DictReader(opened):
+                before, made_with = without_versions(row[CAPTION])
+                if before == caption:
+                    table[row[columns[0]]] = [row[c] for c in columns], made_with
+    table |= {row[0]: (row, version()) for row in rows}
     names = [*(name for name in order if name in table), *(n for n in table if n not in order)]
-    write_table([table[name] for name in names], columns, output, caption)
+    kept, versions = zip(*(table[name] for name in names), strict=True)
+    write_table(list(kept), columns, output, caption, versions)

@@ -156,18 +156,20 @@ def main(data_dir: Path, runs: Path, timed: int, output: Path) -> None:
         surrogates[name] = Surrogate(build_model(config), config), "none"
     for name, change in TRAINED.items():
         surrogates[name] = trained(name, base.with_overrides(change), data_dir, runs)
-    rows = []
+    rows, about = [], []
     for config, number in ((base, 64), (base.with_overrides(LARGER), 16)):
         test = drawn_images(config, number)
         side = f"{config.physics.lattice[0]}²"
+        vessels = " or ".join(map(str, config.data.sources))
+        about.append(f"{vessels} vessels on {side} nodes ({number} images)")
         rows.append([side, "exact solver", "none", *measure_solver(test, timed)])
         rows.append([side, "mean medium", "none", *mean_field_error(test)])
         for name, (surrogate, training) in surrogates.items():
             rows.append([side, name, training, *measure(surrogate, test, timed)])
             click.echo(" | ".join(rows[-1]))
     caption = (
-        "Tissues with 5 or 10 vessels on 128² nodes (64 images) and with 20 on 256² (16 images); "
-        f"CPU time per image, in one thread; {describe_machine(used='1 core')}"
+        f"Tissues with {' and '.join(about)}; CPU time per image, in one thread; "
+        f"{describe_machine(used='1 core')}"
     )
     write_table(rows, COLUMNS, output, caption)
 

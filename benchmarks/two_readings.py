@@ -19,12 +19,12 @@ import numpy as np
 
 import diffkeras as dk
 from benchmarks.frame import command
-from benchmarks.phone_figures import write_pictures
 from benchmarks.tables import write_table
 from diffkeras.config import parse_counts
 from diffkeras.physics import Example, ExampleRecipe, Sources, production_of
 from diffkeras.reporting import figures
 from diffkeras.representation.regions import region_mask
+from docs.phone_figures import write_pictures
 
 REGIONS = {"r1": "R1", "r2": "R2", "r3": "R3"}
 COLORS = {"r1": "#0b6e99", "r2": "#d1792a", "r3": "#5b8c3a"}

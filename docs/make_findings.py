@@ -21,7 +21,6 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from benchmarks.phone_figures import write_pictures
 from diffkeras.errors import DiffkerasError, RunError
 from diffkeras.reporting.style import PRINT_STYLE, print_style
 from diffkeras.reporting.tables import Cell, Table
@@ -41,6 +40,7 @@ from diffkeras.studies.study_data import (
     write_table,
 )
 from diffkeras.system.atomic_files import replacing_files, write_bytes, write_json, write_text
+from docs.phone_figures import write_pictures
 
 DOCS = Path(__file__).parent
 COMMITTED = (STUDY_FILE, "runs.csv", "baselines.csv", "searches.csv", EXAMPLES, "tables/*.csv")

@@ -20,7 +20,7 @@ def main(target: Path) -> None:
     matplotlib.use("agg")
     from matplotlib import pyplot
 
-    from benchmarks.phone_figures import write_pictures
+    from docs.phone_figures import write_pictures
 
     for page in PAGES:
         runpy.run_path(str(DOCS / "gallery" / f"{page}.py"))

@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from benchmarks.browser import PHONE, browser_path
+from docs.browser import PHONE, browser_path
 
 DOCS = Path(__file__).parent
 SITE = DOCS / "_build" / "html"

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import diffkeras as dk
-from benchmarks.phone_figures import WIDTH, write_pictures
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.methods.subject import of_surrogate
 from diffkeras.evaluation.methods.table import SET
@@ -38,6 +37,7 @@ from diffkeras.physics import ExampleRecipe, production_of
 from diffkeras.reporting import data_figures, figures
 from diffkeras.reporting.style import NO_VALUE, new_figure
 from diffkeras.surrogates.run_directory import Run
+from docs.phone_figures import WIDTH, write_pictures
 
 DOCS = Path(__file__).parent
 COLUMNS = {**ERRORS, "relative_l2": "relative L2", "milliseconds": "ms per image"}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.browser import PAGE, Point, browser_path, choose, draw, opened
+from docs.browser import PAGE, Point, browser_path, choose, draw, opened
 
 PICTURE = Path(__file__).parent / "images" / "playground.webp"
 WIDTH = 920  # of the animation [pixels]

@@ -14,12 +14,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.phone_figures import WIDTH, write_pictures
 from diffkeras.evaluation.methods.classical import WARM
 from diffkeras.evaluation.methods.table import TOLERANCES
 from diffkeras.evaluation.scoreboard.tables import conditions, problem_figure, problem_page
 from diffkeras.evaluation.scoreboard.verdicts import milliseconds, tied
 from diffkeras.system.atomic_files import read_json, write_json, write_text
+from docs.phone_figures import WIDTH, write_pictures
 
 DOCS = Path(__file__).parent
 BOARD = DOCS.parent / "benchmarks" / "results" / "scoreboard" / "scoreboard.json"

@@ -16,12 +16,6 @@ CELL = {"ID": 1, "position": 3, "total_volume": 1, "secretion_rates": 1, "uptake
 CELL |= {"saturation_densities": 1, "net_export_rates": 1}
 
 
-@pytest.fixture(autouse=True)
-def benchmarks(monkeypatch):
-    """The folder of the benchmarks can be imported."""
-    monkeypatch.syspath_prepend(str(ROOT))
-
-
 def value(test: str, key: str) -> tuple[float, float]:
     from benchmarks.arbiter import readings
 

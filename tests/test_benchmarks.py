@@ -1,7 +1,6 @@
-import csv
-import importlib
+"""What single benchmarks measure and refuse, and their processes."""
+
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,36 +17,14 @@ from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
 from diffkeras.evaluation.benchmark_data.splits import public_split
 from diffkeras.physics import Sources, load_family
 from diffkeras.surrogates.build import build_model
-from diffkeras.surrogates.shipped import SHIPPED
-from tests.helpers.tables import read_csv
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
 HIDE_TORCH = """
 import importlib.util, runpy, sys
 found = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "torch" else found(name, *rest)
 runpy.run_module("benchmarks.training", run_name="__main__")
 """
-
-
-# programs, of which children of other programs have no command
-PROGRAMS = {
-    ".".join(file.relative_to(ROOT).with_suffix("").parts): file
-    for file in sorted((ROOT / "benchmarks").rglob("*.py"))
-    if '__name__ == "__main__"' in file.read_text()
-}
-CHILDREN = ("benchmarks.training_keras", "benchmarks.training_torch")
-# their options, at a size of seconds
-CHEAP = {
-    "families": "--side 32 --parameters 3 --snapshots 12 --points 2",
-    "gradients": "--side 96 --rounds 1",
-    "pipeline": "--sides 64 --seconds 0.01 --rounds 1 --examples 2",
-    "space": "--side 16 --count 1",
-    "tissue": "--side 96 --rounds 1",
-    "two_readings": "--counts 1 --examples 1",
-    "varying_proofs": "--side 64 --rounds 1",
-}
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -91,88 +68,6 @@ def test_children_that_take_too_long_are_ended():
     assert done.stdout == "told: given up after 0.01 s\n", done.stderr
 
 
-@pytest.fixture
-def benchmarks(monkeypatch):
-    """The folder of the benchmarks can be imported."""
-    monkeypatch.syspath_prepend(str(ROOT))
-
-
-@pytest.mark.usefixtures("benchmarks")
-@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in CHILDREN])
-def test_each_program_has_a_command(name):
-    if name == "benchmarks.calibration":
-        pytest.importorskip("emcee")
-    shown = CliRunner().invoke(importlib.import_module(name).main, ["--help"])
-    assert shown.exit_code == 0, shown.output
-    assert len(shown.output.splitlines()[2].split()) > 3  # what it measures, in a sentence
-
-
-@pytest.mark.usefixtures("benchmarks")
-@pytest.mark.parametrize("name", CHEAP)
-def test_cheap_benchmarks_write_the_published_tables(name, tmp_path):
-    main = importlib.import_module(f"benchmarks.{name}").main
-    options = [*CHEAP[name].split(), "--output", str(tmp_path / name)]
-    shown = CliRunner().invoke(main, options, catch_exceptions=False)
-    assert shown.exit_code == 0, shown.output
-    published = {file.name for file in RESULTS.glob("*.csv")}
-    tables = [file for file in tmp_path.glob("*.csv") if file.name in published]
-    assert tables
-    for made in tables:
-        rows = read_csv(made)
-        assert [*rows[0]] == [*read_csv(RESULTS / made.name)[0]]
-        assert made.with_suffix(".md").read_text().count("\n| ") == 2 + len(rows)
-
-
-@pytest.mark.usefixtures("benchmarks")
-@pytest.mark.parametrize(
-    "name",  # rows of runs, which rules read, have no table
-    sorted(file.stem for file in RESULTS.glob("*.csv") if file.with_suffix(".md").exists()),
-)
-def test_published_tables_are_as_they_are_written_now(name, tmp_path):
-    """A program that writes other columns needs a new measurement, or the figures moved over."""
-    from benchmarks.tables import CAPTION, write_table
-
-    rows = read_csv(RESULTS / f"{name}.csv")
-    (caption,) = {row.pop(CAPTION) for row in rows}
-    write_table([[*row.values()] for row in rows], [*rows[0]], tmp_path / name, caption)
-    for suffix in (".md", ".csv"):
-        made = tmp_path / f"{name}{suffix}"
-        assert made.read_text() == (RESULTS / made.name).read_text()
-
-
-@pytest.mark.usefixtures("benchmarks")
-def test_cards_of_surrogates_are_as_they_are_written_now(tmp_path):
-    from benchmarks.model_cards import main
-
-    shutil.copytree(SHIPPED, tmp_path, dirs_exist_ok=True)
-    cards = {path: path.read_text() for path in tmp_path.glob("*/card.md")}
-    assert cards
-    for path in cards:
-        path.unlink()
-    CliRunner().invoke(main, ["--texts", "--output", str(tmp_path)], catch_exceptions=False)
-    assert {path: path.read_text() for path in cards} == cards
-
-
-@pytest.mark.usefixtures("benchmarks")
-def test_rows_survive_a_table_that_is_stopped_while_it_is_written(tmp_path, monkeypatch):
-    from benchmarks.tables import write_rows
-
-    def write(name):
-        write_rows([[name, "1"]], ["name", "figure"], tmp_path / "table", "here", [])
-
-    def stopped(file):
-        raise KeyboardInterrupt
-
-    write("first")
-    with monkeypatch.context() as patch:
-        patch.setattr(csv, "writer", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            write("lost")
-    write("second")
-    assert [row["name"] for row in read_csv(tmp_path / "table.csv")] == ["first", "second"]
-
-
-@pytest.mark.usefixtures("benchmarks")
 def test_more_numbers_a_disc_have_smaller_errors(tmp_path):
     from benchmarks.baselines import Case, measure
 
@@ -184,7 +79,6 @@ def test_more_numbers_a_disc_have_smaller_errors(tmp_path):
     assert table["exact solver"] == ["0", "0", "1"]
 
 
-@pytest.mark.usefixtures("benchmarks")
 @pytest.mark.parametrize(("column", "touching"), [(30, True), (31, False)])
 def test_discs_touch_where_their_radii_reach_each_other(column, touching):
     from benchmarks.two_readings import touch
@@ -192,31 +86,6 @@ def test_discs_touch_where_their_radii_reach_each_other(column, touching):
     assert touch(Sources.from_lists([9, 50, 9], [20, 60, column], [5, 5, 5], [1, 1, 1])) == touching
 
 
-@pytest.mark.usefixtures("benchmarks")
-def test_columns_of_figures_are_to_the_right(tmp_path):
-    from benchmarks.tables import write_table
-
-    rows = [["64²", "a network", "1.2e-05", "20%"], ["64²", "a solver", "1,234", ""]]
-    write_table(rows, ["nodes", "method", "error", "share"], tmp_path / "table", "Measured")
-    lines = (tmp_path / "table.md").read_text().splitlines()
-    assert lines[3] == "| --- | --- | ---: | ---: |"
-
-
-@pytest.mark.usefixtures("benchmarks")
-def test_new_rows_join_those_of_the_same_machine(tmp_path):
-    from benchmarks.tables import write_rows
-
-    def write(*rows: list[str], caption: str = "here") -> list[str]:
-        write_rows(list(rows), ["name", "error"], tmp_path / "table", caption, ["a", "b"])
-        lines = (tmp_path / "table.csv").read_text().splitlines()[1:]
-        return [line.rpartition(",")[0] for line in lines]
-
-    assert write(["solver", "0"], ["b", "2"]) == ["b,2", "solver,0"]
-    assert write(["a", "1"], ["b", "3"]) == ["a,1", "b,3", "solver,0"]
-    assert write(["a", "4"], caption="elsewhere") == ["a,4"]
-
-
-@pytest.mark.usefixtures("benchmarks")
 @pytest.mark.parametrize(("problem", "side"), [("fixed", 64), ("production", 128)])
 def test_each_architecture_has_a_configuration(problem, side):
     from benchmarks.architectures import VARIANTS, problem_config
@@ -230,7 +99,7 @@ def test_each_architecture_has_a_configuration(problem, side):
 
 
 @pytest.fixture
-def board(benchmarks, monkeypatch, tmp_path):
+def board(monkeypatch, tmp_path):
     """Makes a board of given times, whose networks are built and not trained."""
     from benchmarks import leaderboard
 
@@ -268,7 +137,6 @@ def test_a_leaderboard_takes_no_network_that_was_made_otherwise(board, times, ch
         board().surrogate(network, 0)
 
 
-@pytest.mark.usefixtures("benchmarks")
 def test_a_tissue_surrogate_of_another_configuration_is_trained_again(tmp_path, monkeypatch):
     from benchmarks import tissue_surrogates
 
@@ -286,7 +154,6 @@ def test_a_tissue_surrogate_of_another_configuration_is_trained_again(tmp_path, 
     assert made == [1, 2]
 
 
-@pytest.mark.usefixtures("benchmarks")
 @pytest.mark.parametrize(
     ("measured", "ranks", "note"),
     [(True, ["2", ""], ""), (False, ["", ""], "without spsolve to compare with, not ranked")],
@@ -308,7 +175,6 @@ def test_solvers_have_no_ranks_without_a_field_to_compare_with(monkeypatch, meas
     assert rows["plain CG"]["note"] == note
 
 
-@pytest.mark.usefixtures("benchmarks")
 def test_a_solver_that_stagnates_ends_the_comparison_in_space(tmp_path, monkeypatch):
     from benchmarks import space
 
@@ -322,7 +188,6 @@ def test_a_solver_that_stagnates_ends_the_comparison_in_space(tmp_path, monkeypa
     assert "diffkeras stagnates: with a tolerance of 1e-15, its largest error" in shown.stderr
 
 
-@pytest.mark.usefixtures("benchmarks")
 def test_few_validation_images_are_all_compared(monkeypatch, tmp_path):
     from benchmarks import leaderboard
 
@@ -341,7 +206,6 @@ def test_few_validation_images_are_all_compared(monkeypatch, tmp_path):
     assert board.validation_error(Half(), config) == pytest.approx(0.5)
 
 
-@pytest.mark.usefixtures("benchmarks")
 def test_few_samples_of_a_chain_are_all_checked():
     pytest.importorskip("emcee")
     from benchmarks import calibration

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.phone_figures import phone_path
 from diffkeras.errors import RunError
 from diffkeras.studies import report as writing
 from diffkeras.studies.analyses import errors, loss_comparisons
 from diffkeras.studies.report import write_study
+from docs.phone_figures import phone_path
 from tests.helpers.synthetic_runs import synthetic_runs
 from tests.helpers.synthetic_study import synthetic_study
 

@@ -10,7 +10,7 @@ import pytest
 from docutils import nodes
 from docutils.utils import new_document
 
-from benchmarks import phone_figures
+from docs import phone_figures
 
 GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
 QUICK = {"find_sources", "place_vessels"}

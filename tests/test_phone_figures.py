@@ -8,9 +8,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from benchmarks import phone_figures
-from benchmarks.phone_figures import MANY, WIDTH, stack, write_pictures
 from diffkeras.reporting.style import new_figure
+from docs import phone_figures
+from docs.phone_figures import MANY, WIDTH, stack, write_pictures
 
 
 def boxes(figure: Figure, panels) -> list:

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks import browser
+from docs import browser
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -27,8 +27,8 @@ from benchmarks.arbiter.readings import (
 )
 from benchmarks.arbiter.splitting import biodynamo, physicell
 from benchmarks.frame import PATH, PICTURES, command
-from benchmarks.phone_figures import write_pictures
 from benchmarks.tables import write_table
+from docs.phone_figures import write_pictures
 
 CAPTION = "computed by `python -m benchmarks.arbiter`"
 READING_COLUMNS = [

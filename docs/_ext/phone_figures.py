@@ -1,6 +1,6 @@
 """Each picture of several panels is there twice: as it is drawn, and for phones.
 
-`benchmarks.phone_figures` draws both. The figures of worked examples are drawn while the
+`docs.phone_figures` draws both. The figures of worked examples are drawn while the
 pages are built. The other ones lie in the repository, the picture for phones as NAME_phone.png or
 .svg beside NAME. The style sheet shows one of the two; browsers don't load the other.
 
@@ -14,8 +14,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
-from benchmarks import phone_figures
-from benchmarks.phone_figures import phone_path, write_phone_picture
+from docs import phone_figures
+from docs.phone_figures import phone_path, write_phone_picture
 
 GALLERY = "worked_examples"  # where the pages are written
 PHONE = "phone"  # class of the pictures

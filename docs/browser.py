@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-PAGE = Path(__file__).parents[1] / "docs" / "_build" / "html" / "playground.html"
+PAGE = Path(__file__).parent / "_build" / "html" / "playground.html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PHONE = 500  # pixels: narrower pages are those of phones
 PER_LINE = 5  # moves of the mouse

@@ -1,0 +1,112 @@
+"""The rows of `benchmarks.families`, and whether a basis pays, from times that were measured.
+
+"Pays from" is the number of fields from which snapshots, training and fields together take less
+time than the fastest of cold, nearest and last. The verdicts are those of fields to a proven 1e-3,
+one by one: "yes" if they take at most half of the time of the fastest of cold, nearest and last,
+"hardly" if they take less time than that at all.
+"""
+
+import csv
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.tables import CAPTION, joined, without_versions, write_table
+from diffkeras.physics import Solution
+
+TOLERANCES = (1e-2, 1e-3, 1e-4)
+UNPROVEN, GALERKIN = "unproven", "Galerkin"
+ALONE = ("cold", "nearest", "last")  # of points that are drawn one by one
+CLASSICAL = (*ALONE, "chain")
+TARGETS: dict[float | str, int] = {1e-2: 5, 1e-3: 4, 1e-4: 3, UNPROVEN: 30}
+PAYS = 0.5  # share of the best classical time
+ACCURACIES = (*(f"{tolerance:.0e}" for tolerance in TOLERANCES), UNPROVEN, GALERKIN)
+ORDER = [
+    f"{lattice}, {parameters} parameters, {snapshots} snapshots, {error}"
+    for parameters in (5, 3, 8, 12)
+    for lattice in ("128×128", "256×256", "512×512", "64×64×64")
+    for snapshots in ("200", "400", "1,000")
+    for error in ACCURACIES
+]
+COLUMNS = [
+    "problem",
+    "cold [ms]",
+    "nearest [ms]",
+    "last [ms]",
+    "chain [ms]",
+    "basis [ms]",
+    "of 64 [ms]",
+    "ratio",
+    "target",
+    "in a chain",
+    "true error",
+    "worst",
+    "solved",
+    "pays from",
+]
+
+
+def row_of(
+    name: str,
+    accuracy: float | str,
+    times: dict[str, float],
+    training: float,
+    results: list[Any],
+    exact: list[NDArray[np.floating]],
+) -> list[str]:
+    """The row of a family and an accuracy.
+
+    Args:
+        name: of the family.
+        accuracy: the tolerance, or what the prediction is without a proof.
+        times: of each classical method, of the basis, and of the basis in a batch [ms].
+        training: seconds of snapshots and training.
+        results: of the basis.
+        exact: fields of the same points.
+    """
+    solved, errors = 0, []
+    for result, field in zip(results, exact, strict=True):
+        is_proven = isinstance(result, Solution)
+        solved += is_proven and result.stats.method != "reduced-basis"
+        got = result.field if is_proven else result
+        errors.append(float(np.abs(got - field).max() / field.max()))
+    best = min(times[method] for method in ALONE)
+    saved = best - times["basis"]
+    limit = 1e-3 if isinstance(accuracy, str) else accuracy
+    is_right = float(f"{statistics.median(errors):.0e}") <= limit
+    return [
+        f"{name}, {accuracy if isinstance(accuracy, str) else f'{accuracy:.0e}'}",
+        *(f"{times[method]:.1f}" for method in CLASSICAL),
+        f"{times['basis']:.2f}",
+        f"{times['of 64']:.2f}",
+        f"1/{best / times['basis']:.1f}" if is_right else "",
+        f"1/{TARGETS[accuracy]}" if accuracy in TARGETS else "",
+        f"1/{min(times[m] for m in CLASSICAL) / times['basis']:.1f}" if is_right else "",
+        f"{statistics.median(errors):.0e}",
+        f"{max(errors):.0e}",
+        f"{100 * solved / len(results):.0f}%",
+        f"{1e3 * training / saved:,.0f}" if saved > 0 else "never",
+    ]
+
+
+def write_verdicts(output: Path, caption: str) -> None:
+    """A table of verdicts, one for each problem of the table of times."""
+    with output.with_suffix(".csv").open(newline="", encoding="utf-8") as file:
+        measured = {row["problem"]: row for row in csv.DictReader(file)}
+    rows, versions = [], []
+    for row in (row for name, row in measured.items() if name.endswith("1e-03")):
+        problem = row["problem"].removesuffix(", 1e-03")
+        best = min(float(row[f"{start} [ms]"]) for start in ALONE)
+        share = float(row["basis [ms]"]) / best
+        verdict = "no"
+        if share < 1:
+            verdict = f"{'yes' if share <= PAYS else 'hardly'}, from {row['pays from']} fields on"
+        of_problem = [measured[f"{problem}, {error}"] for error in ACCURACIES]
+        in_batch = f"1/{best / float(row['of 64 [ms]']):.1f}"
+        rows.append([problem, *(each["ratio"] for each in of_problem), in_batch, verdict])
+        versions.append(joined(without_versions(each[CAPTION])[1] for each in of_problem))
+    columns = ["problem", "1e-2", "1e-3", "1e-4", UNPROVEN, GALERKIN, "1e-3, of 64", "pays"]
+    write_table(rows, columns, output.with_name(f"{output.name}_verdicts"), caption, versions)

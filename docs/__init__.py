@@ -1,0 +1,1 @@
+"""Programs that draw the documentation's pictures, and what benchmarks share with them."""

@@ -1,0 +1,158 @@
+"""The programs of `benchmarks/`, their published tables, and how tables are written."""
+
+import csv
+import importlib
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from benchmarks import tables
+from benchmarks.tables import CAPTION, with_versions, without_versions, write_rows, write_table
+from diffkeras import __version__
+from diffkeras.surrogates.shipped import SHIPPED
+from tests.helpers.tables import read_csv
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+
+# programs, of which children of other programs have no command
+PROGRAMS = [
+    ".".join(file.relative_to(ROOT).with_suffix("").parts)
+    for file in sorted((ROOT / "benchmarks").rglob("*.py"))
+    if '__name__ == "__main__"' in file.read_text()
+]
+CHILDREN = ("benchmarks.training_keras", "benchmarks.training_torch")
+# their options, at a size of seconds
+CHEAP = {
+    "families": "--side 32 --parameters 3 --snapshots 12 --points 2",
+    "gradients": "--side 96 --rounds 1",
+    "pipeline": "--sides 64 --seconds 0.01 --rounds 1 --examples 2",
+    "space": "--side 16 --count 1",
+    "tissue": "--side 96 --rounds 1",
+    "two_readings": "--counts 1 --examples 1",
+    "varying_proofs": "--side 64 --rounds 1",
+}
+
+
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in CHILDREN])
+def test_each_program_has_a_command(name):
+    if name == "benchmarks.calibration":
+        pytest.importorskip("emcee")
+    shown = CliRunner().invoke(importlib.import_module(name).main, ["--help"])
+    assert shown.exit_code == 0, shown.output
+    assert len(shown.output.splitlines()[2].split()) > 3  # what it measures, in a sentence
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_cheap_benchmarks_write_the_published_tables(name, tmp_path):
+    main = importlib.import_module(f"benchmarks.{name}").main
+    options = [*CHEAP[name].split(), "--output", str(tmp_path / name)]
+    shown = CliRunner().invoke(main, options, catch_exceptions=False)
+    assert shown.exit_code == 0, shown.output
+    published = {file.name for file in RESULTS.glob("*.csv")}
+    tables = [file for file in tmp_path.glob("*.csv") if file.name in published]
+    assert tables
+    for made in tables:
+        rows = read_csv(made)
+        assert [*rows[0]] == [*read_csv(RESULTS / made.name)[0]]
+        assert made.with_suffix(".md").read_text().count("\n| ") == 2 + len(rows)
+
+
+@pytest.mark.parametrize(
+    "name",  # rows of runs, which rules read, have no table
+    sorted(file.stem for file in RESULTS.glob("*.csv") if file.with_suffix(".md").exists()),
+)
+def test_published_tables_are_as_they_are_written_now(name, tmp_path):
+    """A program that writes other columns needs a new measurement, or the figures moved over."""
+    rows = read_csv(RESULTS / f"{name}.csv")
+    captions, versions = zip(*(without_versions(row.pop(CAPTION)) for row in rows), strict=True)
+    (caption,) = {*captions}
+    write_table([[*row.values()] for row in rows], [*rows[0]], tmp_path / name, caption, versions)
+    for suffix in (".md", ".csv"):
+        made = tmp_path / f"{name}{suffix}"
+        assert made.read_text() == (RESULTS / made.name).read_text()
+
+
+def test_the_published_verdicts_of_families_follow_from_the_published_times(tmp_path):
+    from benchmarks.families_judged import write_verdicts
+
+    shutil.copy(RESULTS / "families.csv", tmp_path)
+    (caption,) = {without_versions(row[CAPTION])[0] for row in read_csv(RESULTS / "families.csv")}
+    write_verdicts(tmp_path / "families", caption)
+    made, published = (folder / "families_verdicts.csv" for folder in (tmp_path, RESULTS))
+    assert made.read_text() == published.read_text()
+
+
+def test_cards_of_surrogates_are_as_they_are_written_now(tmp_path):
+    from benchmarks.model_cards import main
+
+    shutil.copytree(SHIPPED, tmp_path, dirs_exist_ok=True)
+    cards = {path: path.read_text() for path in tmp_path.glob("*/card.md")}
+    assert cards
+    for path in cards:
+        path.unlink()
+    CliRunner().invoke(main, ["--texts", "--output", str(tmp_path)], catch_exceptions=False)
+    assert {path: path.read_text() for path in cards} == cards
+
+
+def test_rows_survive_a_table_that_is_stopped_while_it_is_written(tmp_path, monkeypatch):
+    def write(name):
+        write_rows([[name, "1"]], ["name", "figure"], tmp_path / "table", "here", [])
+
+    def stopped(file):
+        raise KeyboardInterrupt
+
+    write("first")
+    with monkeypatch.context() as patch:
+        patch.setattr(csv, "writer", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            write("lost")
+    write("second")
+    assert [row["name"] for row in read_csv(tmp_path / "table.csv")] == ["first", "second"]
+
+
+def test_columns_of_figures_are_to_the_right(tmp_path):
+    rows = [["64²", "a network", "1.2e-05", "20%"], ["64²", "a solver", "1,234", ""]]
+    write_table(rows, ["nodes", "method", "error", "share"], tmp_path / "table", "Measured")
+    lines = (tmp_path / "table.md").read_text().splitlines()
+    assert lines[3] == "| --- | --- | ---: | ---: |"
+
+
+@pytest.mark.parametrize(
+    ("commit", "words"),
+    [
+        ("1a2b3c4d5e", f"{__version__} (commit 1a2b3c4)"),
+        ("1a2b3c4d5e-dirty", f"{__version__} (commit 1a2b3c4 and changes)"),
+        (None, __version__),
+    ],
+)
+def test_captions_end_with_version_and_commit(commit, words, monkeypatch):
+    monkeypatch.setattr(tables, "source_commit", lambda: commit)
+    caption = with_versions("Measured here")
+    assert caption == f"Measured here. Made with diffkeras {words}"
+    assert without_versions(caption) == ("Measured here", words)
+
+
+def test_rows_of_other_versions_stay_and_name_theirs(tmp_path, monkeypatch):
+    write_table([["old", "1"]], ["name", "error"], tmp_path / "table", "here", [""])
+    for version in ("0.3 (commit a)", "0.3 (commit b)"):
+        monkeypatch.setattr(tables, "version", lambda version=version: version)
+        write_rows([[version, "2"]], ["name", "error"], tmp_path / "table", "here", [])
+    captions = [row[CAPTION] for row in read_csv(tmp_path / "table.csv")]
+    made = "here. Made with diffkeras 0.3 (commit"
+    assert captions == ["here", f"{made} a)", f"{made} b)"]
+    first = (tmp_path / "table.md").read_text().splitlines()[0]
+    assert first == "here. Made with diffkeras unknown version, 0.3 (commit a), 0.3 (commit b)."
+
+
+def test_new_rows_join_those_of_the_same_machine(tmp_path):
+    def write(*rows: list[str], caption: str = "here") -> list[str]:
+        write_rows(list(rows), ["name", "error"], tmp_path / "table", caption, ["a", "b"])
+        lines = (tmp_path / "table.csv").read_text().splitlines()[1:]
+        return [line.rpartition(",")[0] for line in lines]
+
+    assert write(["solver", "0"], ["b", "2"]) == ["b,2", "solver,0"]
+    assert write(["a", "1"], ["b", "3"]) == ["a,1", "b,3", "solver,0"]
+    assert write(["a", "4"], caption="elsewhere") == ["a,4"]
