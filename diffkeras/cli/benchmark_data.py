@@ -73,22 +73,14 @@ def _list() -> None:
 @command()
 @click.argument("submissions", metavar="SUBMISSION...", nargs=-1, required=True, type=click.Path())
 @data_dir_option
-@click.option(
-    "--bounds",
-    metavar="N",
-    type=click.IntRange(0, 100_000),
-    default=50,
-    show_default=True,
-    help="Images of each split whose errors are bounded by a proof, which takes about as long as a "
-    "solution; 0 for none.",
-)
 @path_option("-o --output", "Directory of the results.", required=True)
-def leaderboard(submissions: tuple[str, ...], data_dir: Path, bounds: int, output: Path) -> None:
+def leaderboard(submissions: tuple[str, ...], data_dir: Path, output: Path) -> None:
     """Compare models by their predictions.
 
     SUBMISSION is a directory with manifest.yaml and predictions BENCHMARK/SPLIT_SEED.npz, such as
     tissue_64/test_0.npz, which BenchmarkSplit.write_predictions writes in Python. Models of any
-    program can take part, and none is run here. Writes leaderboard.md, the tables, and
+    program can take part, and none is run here. The error of each prediction is also bounded by a
+    proof, which takes about as long as a solution. Writes leaderboard.md, the tables, and
     leaderboard.csv, one row per model, split and seed.
 
     The keys of manifest.yaml are model, authors, parameters, training_seconds, training_images,
@@ -101,8 +93,6 @@ def leaderboard(submissions: tuple[str, ...], data_dir: Path, bounds: int, outpu
     """
     from diffkeras.workflows import make_leaderboard
 
-    board = make_leaderboard(
-        submissions, output, data_dir=data_dir, bounds=bounds, show_progress=True
-    )
+    board = make_leaderboard(submissions, output, data_dir=data_dir, show_progress=True)
     click.echo(board.text)
     click.echo(f"table: {board.path / 'leaderboard.md'}")

@@ -8,12 +8,7 @@ import pandas as pd
 
 from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
-from diffkeras.evaluation.benchmark_data.leaderboard import (
-    BOUNDED,
-    Submission,
-    leaderboard,
-    markdown,
-)
+from diffkeras.evaluation.benchmark_data.leaderboard import Submission, leaderboard, markdown
 from diffkeras.system.atomic_files import (
     check_replaceable,
     replacing_files,
@@ -46,7 +41,6 @@ def make_leaderboard(
     output: str | Path,
     *,
     data_dir: str | Path = "data",
-    bounds: int = BOUNDED,
     show_progress: bool = False,
 ) -> Leaderboard:
     """Score models by their predictions of public splits, and write a table.
@@ -55,8 +49,6 @@ def make_leaderboard(
         submissions: directories with `manifest.yaml` and BENCHMARK/SPLIT_SEED.npz.
         output: directory of the results.
         data_dir: where data are kept; splits that are missing are made.
-        bounds: of how many images of each split, spread over it, the errors are bounded by a proof,
-            which takes about as long as a solution; 0 for none.
         show_progress: whether to draw progress bars.
 
     Raises:
@@ -76,8 +68,8 @@ def make_leaderboard(
 
     total = sum(len(submission.splits) for submission in read)
     with progress_bar(total, "Scoring", "splits", shown=show_progress) as bar:
-        rows = leaderboard(read, split_of, bounds, bar.update)
-    text = markdown(rows, read, bounds)
+        rows = leaderboard(read, split_of, bar.update)
+    text = markdown(rows, read)
     with replacing_files(path, FILES, last=FILES[0]) as partial:
         write_csv(partial / "leaderboard.csv", rows.columns.tolist(), rows.itertuples(index=False))
         write_text(partial / "leaderboard.md", text)

@@ -6,9 +6,9 @@ A submission is a directory:
     my_model/tissue_64/test_0.npz              predictions of the model that was trained with seed 0
     my_model/tissue_64/larger_radius_0.npz     those of a shifted split
 
-The predictions are what `BenchmarkSplit.write_predictions` writes. Errors are means over the
-images, then over the seeds, beside the standard deviation between seeds. So are the proven bounds
-of the largest errors, over some of the images, as a proof takes about as long as a solution.
+The predictions are what `BenchmarkSplit.write_predictions` writes. Errors, and the proven bounds of
+the largest errors, are means over the images, then over the seeds, beside the standard deviation
+between seeds.
 """
 
 import re
@@ -24,7 +24,11 @@ from pydantic import AfterValidator, Field, ValidationError
 from diffkeras.config import Section, explain
 from diffkeras.config.types import Seed
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit, predictions_of
+from diffkeras.evaluation.benchmark_data.archive import (
+    LARGEST_BOUND,
+    BenchmarkSplit,
+    predictions_of,
+)
 from diffkeras.evaluation.benchmark_data.problems import SHIFTS, SPLITS
 from diffkeras.evaluation.benchmark_data.splits import BENCHMARKS
 from diffkeras.evaluation.errors import image_errors
@@ -49,7 +53,6 @@ TIMES = (
     *("model", "one field, ms", "`solve`, ms", "pays from, fields"),
     *("in batches, ms", "`solve` in batches, ms", "pays from, fields in batches"),
 )
-BOUNDED = 50  # images of a split whose bounds are proven
 ORDER = {name: place for place, name in enumerate(("test", *SHIFTS, "validation", "train"))}
 
 
@@ -190,24 +193,20 @@ class Submission:
         return self.path / benchmark / f"{split}_{seed}.npz"
 
 
-def score(submission: Submission, split: BenchmarkSplit, bounded: int = BOUNDED) -> pd.DataFrame:
+def score(submission: Submission, split: BenchmarkSplit) -> pd.DataFrame:
     """A row for each seed, with the means of the errors over the images of a split.
 
     Args:
         submission: the model.
-        split: the images.
-        bounded: of how many images, spread over the split, the bounds are proven; at most all.
+        split: the images. Each takes a proof, which takes about as long as a solution.
     """
     benchmark, _, name = split.name.partition("/")
     exact, images = split.fields[..., 0], split.inputs[..., 0]
-    chosen = np.linspace(0, len(split) - 1, min(bounded, len(split))).astype(int)
     rows = []
     for seed in submission.manifest.seeds:
         fields = predictions_of(submission.file(benchmark, name, seed), split)
-        table = image_errors(fields, exact, images)
-        if len(chosen):
-            table.loc[chosen, "bound"] = split.part(chosen).certify(fields[chosen])
-        means: dict[str, Any] = {e: float(table[e].mean()) for e in SCORES if e in table}
+        table = image_errors(fields, exact, images).assign(bound=split.certify(fields))
+        means: dict[str, Any] = {error: float(table[error].mean()) for error in SCORES}
         model = submission.manifest.model
         rows.append({"benchmark": benchmark, "split": name, "model": model, "seed": seed, **means})
     return pd.DataFrame(rows)
@@ -216,7 +215,6 @@ def score(submission: Submission, split: BenchmarkSplit, bounded: int = BOUNDED)
 def leaderboard(
     submissions: list[Submission],
     split_of: Callable[[str, str], BenchmarkSplit],
-    bounded: int = BOUNDED,
     on_split: Callable[[int], object] = lambda number: None,
 ) -> pd.DataFrame:
     """A row for each submission, benchmark, split and seed.
@@ -224,7 +222,6 @@ def leaderboard(
     Args:
         submissions: the models, of different names.
         split_of: (benchmark, split) → its images.
-        bounded: of how many images of a split the bounds are proven.
         on_split: called with 1 for each split of a submission that is done.
 
     Raises:
@@ -241,7 +238,7 @@ def leaderboard(
         images = split_of(benchmark, split)
         for submission in submissions:
             if (benchmark, split) in submission.splits:
-                tables.append(score(submission, images, bounded))
+                tables.append(score(submission, images))
                 on_split(1)
     return pd.concat(tables, ignore_index=True)
 
@@ -250,23 +247,19 @@ def _place(split: tuple[str, str]) -> tuple[int, int]:
     return list(BENCHMARKS).index(split[0]), ORDER[split[1]]
 
 
-def markdown(rows: pd.DataFrame, submissions: list[Submission], bounded: int = BOUNDED) -> str:
+def markdown(rows: pd.DataFrame, submissions: list[Submission]) -> str:
     """The tables of the splits, best model first, and those of the models and their times.
 
     Args:
         rows: of `leaderboard`.
         submissions: the models.
-        bounded: of how many images of a split the bounds are proven.
     """
-    shown = [error for error in SCORES if error in rows]
-    head = ["model", *(SCORES[error] for error in shown)]
-    note = "Errors are means over the images of a split, then over seeds (± standard deviation)."
-    if "bound" in shown:  # it would seem wrong beside a larger error
-        note += (
-            f" Bounds are means over {bounded} images, or all of a smaller split, so a bound can "
-            "be below the error of all images beside it."
-        )
-    parts = [note]
+    shown = list(SCORES)
+    parts = [
+        "Errors and bounds are means over the images of a split, then over seeds (± standard "
+        "deviation). Errors are those against the fields of the split, which have proven errors "
+        f"of at most {LARGEST_BOUND:.0e} of the largest value themselves."
+    ]
     for (benchmark, split), table in rows.groupby(KEYS, sort=False):
         scores = table.groupby("model")[shown].agg(["mean", "std"])
         scores = scores.sort_values((shown[0], "mean"))
@@ -277,6 +270,7 @@ def markdown(rows: pd.DataFrame, submissions: list[Submission], bounded: int = B
             ]
             for model, row in scores.iterrows()
         ]
+        head = ["model", *SCORES.values()]
         parts += [f"## {benchmark}, {split}", markdown_table(head, cells)]
     manifests = [submission.manifest for submission in submissions]
     parts += [
