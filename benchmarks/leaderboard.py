@@ -29,7 +29,7 @@ from ruamel.yaml import YAML
 
 from benchmarks.frame import PATH, command
 from benchmarks.leaderboard_networks import NETWORKS, Network, inputs_of, networks_of, train
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.tables import describe_machine, version, write_table
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
@@ -286,7 +286,7 @@ class Board:
         """The manifest of a submission, with what was known of it before."""
         path = self.folder / "submissions" / folder / MANIFEST
         known = read_yaml(path) if path.exists() else {}
-        common = {"authors": "diffkeras", "hardware": self.hardware}
+        common = {"authors": f"diffkeras {version()}", "hardware": self.hardware}
         path.parent.mkdir(parents=True, exist_ok=True)
         yaml = YAML()
         yaml.default_flow_style = False
