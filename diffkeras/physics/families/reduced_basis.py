@@ -192,8 +192,8 @@ class ReducedBasis:
             if not len(chosen):
                 raise ConvergenceError(
                     f"with {basis.snapshots} snapshots the worst proven error is "
-                    f"{proven:.1e}, and not {worst:.1e}: allow more snapshots or modes, or "
-                    "narrower ranges"
+                    f"{proven:.1e}, and not {worst:.1e}: allow more snapshots, candidates or "
+                    "modes, or narrower ranges"
                 )
             added = Snapshots.of(family, chosen, tolerance, processes)
             solved = Snapshots.joined([solved, added])
