@@ -330,6 +330,8 @@ class ReducedBasis:
         That is at least the predicted field's largest value less the bound.
         """
         solution = self.predict(point)
+        if not solution.error_bound:  # also of a field that is 0
+            return 0.0
         least = self._corrections.size(solution.field) - solution.error_bound
         return solution.error_bound / least if least > 0 else np.inf
 
