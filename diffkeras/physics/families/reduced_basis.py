@@ -166,7 +166,7 @@ class ReducedBasis:
             report: called with the number of snapshots and the largest bound after each round.
 
         Raises:
-            ConvergenceError: `worst` was not reached with the most snapshots.
+            ConvergenceError: `worst` was not reached with the most snapshots, or all candidates.
             PhysicsError: see `train`.
         """
         _check_family(family)
