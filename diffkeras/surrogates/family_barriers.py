@@ -36,13 +36,12 @@ def write_barriers(path: Path, family: Family, predict: Callable[[Problem], NDAr
     """
     points = family.draw(SAMPLES, seed=0)
     problems = family.problem_at(points)
-    fields = predict(problems)
-
-    def sample(number: int) -> Sample:
-        return Sample.of(problems.images[number], fields[number], fields[number])
-
+    samples = [
+        Sample.of(problem, field, field)
+        for problem, field in zip(problems.images, predict(problems), strict=True)
+    ]
     with blas_threads():
-        barriers = barriers_of(CertifiedCorrections(family), points, sample)
+        barriers = barriers_of(CertifiedCorrections(family), points, samples)
     if barriers is not None:
         write_arrays(path, {**barriers._asdict(), "format": FORMAT})
 

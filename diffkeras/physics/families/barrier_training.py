@@ -7,7 +7,6 @@ profile that the residuals of its samples have: their root mean square, plus a f
 """
 
 import warnings
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -72,51 +71,44 @@ def barriers_of_basis(
     numbers = np.arange(0, len(points), -(-len(points) // SAMPLES))
     points = points[numbers]
     known = fit.regression(family.scaling.inputs(points)) - fit.regression.left_out[numbers]
-    scaled = predictor.scaled(known, points)
-
-    def sample(place: int) -> Sample:
-        problem, row = family.quick_problem_at(points[place]), scaled[place : place + 1]
-        equations = [corrections.equations_of(problem)]
+    samples = []
+    for point, row in zip(points[:, None], predictor.scaled(known, points)[:, None], strict=True):
+        problem = family.quick_problem_at(point[0])
         (plain,) = predictor.product(row[:, : fit.fast_modes + 1])
-        (field,) = predictor.solved(points[place : place + 1], equations, row)
-        return Sample.of(problem, plain, field)
-
-    return barriers_of(corrections, points, sample)
+        (field,) = predictor.solved(point, [corrections.equations_of(problem)], row)
+        samples.append(Sample.of(problem, plain, field))
+    return barriers_of(corrections, points, samples)
 
 
 def barriers_of(
-    corrections: CertifiedCorrections, points: NDArray[np.float64], sample: Callable[[int], Sample]
+    corrections: CertifiedCorrections, points: NDArray[np.float64], samples: list[Sample]
 ) -> Barriers | None:
     """The barriers of a family, by samples of predictions; None if there are none.
 
     Args:
         corrections: of the family, without barriers.
         points: (m, p), of the samples.
-        sample: gives each one by its number.
+        samples: (m).
     """
     inputs = corrections.family.scaling.inputs(points)
     pairs: list[NDArray[np.float64]] = []
     for part in _parts(inputs):
-        samples = [sample(int(n)) for n in part]
         for margin in (MARGIN,) if pairs else (0.0, MARGIN):
-            pair = _pair(corrections, samples, margin)
+            pair = _pair(corrections, [samples[number] for number in part], margin)
             if pair is None:
                 return None
             pairs.append(pair)
-    tried = np.arange(0, len(inputs), -(-len(inputs) // RATIO_SAMPLES))
-    fields, usual = (
-        np.stack(pairs, axis=1).astype(np.float32),
-        np.zeros(corrections.equations.lattice),
-    )
-    for place in tried:
-        problem, _, field = sample(int(place))
+    tried = samples[:: -(-len(samples) // RATIO_SAMPLES)]
+    fields = np.stack(pairs, axis=1).astype(np.float32)
+    usual = np.zeros(corrections.equations.lattice)
+    for problem, _, field in tried:
         equations = corrections.equations_of(problem)
         if isinstance(equations, SharedEquations):
             added = equations.added_row_sums + equations.slope(field)
             usual += added * equations.free / len(tried)
     barriers = Barriers(fields, usual.astype(np.float32))
     made = CertifiedCorrections(corrections.family, barriers)
-    ratios = np.array([_ratios(made, sample(int(n))) for n in tried])
+    ratios = np.array([_ratios(made, sample) for sample in tried])
     plain, predicted, first, once, twice = ratios.T
     bounds = [_quantile(each, USUAL_QUANTILE) for each in (once, twice)]
     return barriers._replace(
@@ -135,7 +127,8 @@ def _quantile(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
 def _parts(inputs: NDArray[np.float64]) -> list[NDArray[np.intp]]:
     """The numbers of all samples, and of those of each part."""
     spread = np.where(inputs.std(axis=0) > 0, inputs.std(axis=0), 1.0)
-    number, parts = min(MOST_PARTS, len(inputs) // IN_PART), [np.arange(len(inputs))]
+    distinct, parts = len(np.unique(inputs, axis=0)), [np.arange(len(inputs))]
+    number = min(MOST_PARTS, len(inputs) // IN_PART, distinct)
     if number > 1:
         rng = np.random.default_rng(0)
         with warnings.catch_warnings():

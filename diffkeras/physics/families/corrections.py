@@ -117,48 +117,49 @@ class CertifiedCorrections:
         return max(size, largest(np.where(self.equations.fixed, 0.0, field)))
 
     def corrected_and_enclosed(
-        self, equations: Equations, field: NDArray[np.float64], needed: float | None = None
+        self, equations: Equations, field: NDArray[np.float64], needed: float
     ) -> Enclosed | None:
         """A field whose proven error is at most `needed`; None if there is none nearby.
 
         Args:
             equations: of a problem of the family.
             field: a prediction, with the values of the fixed nodes.
-            needed: by default a share of how far the prediction is corrected.
+            needed: the largest error.
         """
         if self.barriers is None:
             return None
         size = largest(field)
-        if needed is not None and needed >= self.barriers.try_above * size:
+        if needed >= self.barriers.try_above * size:
             residual, proof = self._proof(PREDICTED, equations, field, needed)
             if proof is not None:
                 return Enclosed(field, proof, 0)
         else:
             residual = equations.residual(field)
-        aim = np.inf
-        if needed is not None:
-            first, further = map(float, self.barriers.correction_shares * needed)
-            one_is_enough = self.barriers.first_correction * size <= first
-            aim = first if one_is_enough else further
-            if one_is_enough and self._usual is not None and isinstance(equations, SharedEquations):
-                field = subtract_correction(equations, field, _by_one_cycle(self._usual, residual))
-                residual, proof = self._proof(CORRECTED, equations, field, needed)
-                if proof is not None:
-                    return Enclosed(field, proof, 1)
-        return self._by_cycles(equations, field, residual, needed, aim)
+        first, further = map(float, self.barriers.correction_shares * needed)
+        one_is_enough = self.barriers.first_correction * size <= first
+        if one_is_enough and self._usual is not None and isinstance(equations, SharedEquations):
+            field = subtract_correction(equations, field, _by_one_cycle(self._usual, residual))
+            residual, proof = self._proof(CORRECTED, equations, field, needed)
+            if proof is not None:
+                return Enclosed(field, proof, 1)
+        return self._by_cycles(
+            equations, field, residual, needed, first if one_is_enough else further
+        )
 
     def _by_cycles(
         self,
         equations: Equations,
         field: NDArray[np.float64],
         residual: NDArray[np.float64],
-        needed: float | None,
-        aim: float,
+        needed: float | None = None,
+        aim: float = np.inf,
     ) -> Enclosed | None:
-        """The same by corrections with the problem's own cycle, each to within an aim."""
-        assert self.barriers is not None
-        # 0 where most bounds are infinite, as where the diffusivity varies
-        if not self.barriers.correction_shares.all():
+        """The same by corrections with the problem's own cycle, each to within an aim.
+
+        By default a share of how far the prediction is corrected is needed.
+        """
+        # the shares are 0 where most bounds are infinite, as where the diffusivity varies
+        if self.barriers is None or not self.barriers.correction_shares.all():
             return None
         steps, slope = LinearSteps(equations), equations.slope(field)
         for corrections in range(MOST_CORRECTIONS):
@@ -180,7 +181,7 @@ class CertifiedCorrections:
     def bound_of(self, problem: Problem, field: NDArray[np.float64]) -> NDArray[np.float64]:
         """At least |field − u| node by node, of a prediction as it is."""
         equations = self.equations_of(problem)
-        enclosed = self.corrected_and_enclosed(equations, field)
+        enclosed = self._by_cycles(equations, field, equations.residual(field))
         if enclosed is None:
             return bounds_of(field, equations).node_bound
         bound = np.abs(field - enclosed.field)

@@ -1,6 +1,7 @@
 """A family: the problems of one geometry, by named parameters with ranges."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -18,9 +19,10 @@ from diffkeras.physics.problem.problem import Problem
 
 ROUNDING = 1e-12  # of an end of a range, relative to it
 SAME = 1e-6  # relative difference of parts up to which a problem is one of the family
-# parts at whose lower ends, with the upper ends of all others, a steady state is least likely;
-# the constants of an uptake don't matter for that
-REMOVING = ("decay", "uptake.")
+UPTAKE_PATH = "diffkeras.physics.problem.uptake."  # see `Family.fingerprint`
+# parts at whose lower ends, with the upper ends of all others, a steady state is least likely, the
+# last one being a side's; the constants of an uptake don't matter for that
+REMOVING = re.compile(r"decay|uptake\..*|boundary\..*\.coefficient")
 
 
 class Family:
@@ -91,7 +93,6 @@ class Family:
         self.names = tuple(parameter.name for parameter in self.parameters)
         self.low = np.array([parameter.low for parameter in self.parameters])
         self.high = np.array([parameter.high for parameter in self.parameters])
-        self._is_logarithmic = np.array([p.is_logarithmic for p in self.parameters])
         self._check_ends()
         self.scaling = Scaling.of(problem, self.parameters)
 
@@ -138,7 +139,7 @@ class Family:
         if not (inside.all() or extrapolate):
             row, number = np.argwhere(~np.atleast_2d(inside))[0]
             raise PhysicsError(
-                f"{self.names[number]} is {np.atleast_2d(values)[row, number]:g}, out of its range "
+                f"{self.names[number]} is {np.atleast_2d(values)[row, number]}, out of its range "
                 f"{self.low[number]:g} to {self.high[number]:g}; extrapolate=True computes it all "
                 "the same, with its bound"
             )
@@ -229,9 +230,9 @@ class Family:
 
     @property
     def lowest_point(self) -> NDArray[np.float64]:
-        """The point (p,) of the lower ends of decay and uptake, with all else in the middle."""
+        """The point (p,) of the lower ends of what removes, with all else in the middle."""
         return np.array(
-            [p.low if p.part.startswith(REMOVING) else p.middle for p in self.parameters]
+            [p.low if REMOVING.fullmatch(p.part) else p.middle for p in self.parameters]
         )
 
     def pull_back(self, derivatives: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -290,14 +291,17 @@ class Family:
         digest = hashlib.sha256()
         medium = self.problem.medium
         digest.update(repr((self.problem.lattice, medium.side_kinds, self.names)).encode())
-        digest.update(repr(type(self.problem.uptake)).encode())
+        uptake = self.problem.uptake
+        # where its class was when bases were stored first, wherever it is now
+        path = "NoneType" if uptake is None else UPTAKE_PATH + type(uptake).__name__
+        digest.update(f"<class '{path}'>".encode())
         for name, part in parts_of(self.problem).items():
             digest.update(name.encode() + np.asarray(part, np.float64).tobytes())
         digest.update(np.packbits(self.problem.fixed).tobytes())
         for parameter in self.parameters:
             nodes = parameter.nodes
             digest.update(b"" if nodes is None else nodes.astype(np.int64).tobytes())
-        digest.update(np.stack([self.low, self.high, self._is_logarithmic]).tobytes())
+        digest.update(np.stack([self.low, self.high, self.scaling.is_logarithmic]).tobytes())
         return digest.hexdigest()
 
     @cached_property
@@ -353,7 +357,7 @@ class Family:
                 point = middles.copy()
                 point[number] = values[number]
                 self._check_point(point, f"the {end} end of {name}, {values[number]:g}")
-        removes = np.array([p.part.startswith(REMOVING) for p in self.parameters])
+        removes = [REMOVING.fullmatch(p.part) is not None for p in self.parameters]
         corner = np.where(removes, self.low, self.high)
         ends = ", ".join(f"{n} {v:g}" for n, v in zip(self.names, corner, strict=True))
         self._check_point(corner, f"the corner {ends}")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from diffkeras.physics.families.family import Family
 
@@ -41,12 +42,17 @@ class Candidates:
         """New points with large bounds that are not next to each other, at most so many.
 
         The first has the largest bound. Each further one has the largest product of its bound and
-        its distance to those before it.
+        its distance to those before it. Where all points with large bounds are snapshots already,
+        their inverse distance from the others takes the place of these bounds.
         """
-        is_open = self._is_new & (self.bounds > self._worst)
+        is_large = self.bounds > self._worst
+        is_open = self._is_new & is_large
         known = self.bounds[np.isfinite(self.bounds)]
         largest = 2.0 * known.max(initial=self._worst)  # in place of an infinite one
         weights = np.where(is_open, np.minimum(self.bounds, largest), 0.0)
+        if not is_open.any():
+            near, _ = KDTree(self._normal[is_large]).query(self._normal)
+            weights = np.divide(1.0, near, out=weights, where=self._is_new & (near > 0))
         places: list[int] = []
         scores, distance = weights, np.full(len(weights), np.inf)
         # 0 is the score of all that are left if they are points that were chosen

@@ -166,7 +166,7 @@ class ReducedBasis:
             report: called with the number of snapshots and the largest bound after each round.
 
         Raises:
-            ConvergenceError: `worst` was not reached with the most snapshots.
+            ConvergenceError: `worst` was not reached with the most snapshots, or all candidates.
             PhysicsError: see `train`.
         """
         _check_family(family)
@@ -192,8 +192,8 @@ class ReducedBasis:
             if not len(chosen):
                 raise ConvergenceError(
                     f"with {basis.snapshots} snapshots the worst proven error is "
-                    f"{proven:.1e}, and not {worst:.1e}: allow more snapshots or modes, or "
-                    "narrower ranges"
+                    f"{proven:.1e}, and not {worst:.1e}: allow more snapshots, candidates or "
+                    "modes, or narrower ranges"
                 )
             added = Snapshots.of(family, chosen, tolerance, processes)
             solved = Snapshots.joined([solved, added])
@@ -330,6 +330,8 @@ class ReducedBasis:
         That is at least the predicted field's largest value less the bound.
         """
         solution = self.predict(point)
+        if not solution.error_bound:  # also of a field that is 0
+            return 0.0
         least = self._corrections.size(solution.field) - solution.error_bound
         return solution.error_bound / least if least > 0 else np.inf
 

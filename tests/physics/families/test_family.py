@@ -226,6 +226,11 @@ def test_an_end_without_steady_state_is_named():
     ranges = {"uptake.maximum": (1e-3, 0.1), "production[cells]": (1e-4, 5e-2)}
     with pytest.raises(PhysicsError, match=r"corner uptake\.maximum 0.001, production"):
         dk.Family(full, ranges, regions={"cells": CELLS})
+    sides = (dk.Robin(0.5, 0.0), dk.Robin(0.5, 0.0)), "periodic"
+    open_ended = dk.Problem(production=0.01 * CELLS, decay=0, boundary=sides)
+    ranges = {f"boundary.{side}.coefficient": (0, 1) for side in ("top", "bottom")}
+    with pytest.raises(PhysicsError, match=r"corner boundary\.top\.coefficient 0, boundary"):
+        dk.Family(open_ended, ranges)
 
 
 @pytest.mark.parametrize(
@@ -236,6 +241,7 @@ def test_an_end_without_steady_state_is_named():
         ({}, "needs 'decay'"),
         ({"decay": [[0.01]]}, "not \\(1, 1, 1\\)"),
         ([0.5], "decay is 0.5, out of its range 0.001 to 0.1; extrapolate=True"),
+        (np.float32([0.1]), r"decay is 0.10000000149\d*, out of its range 0.001 to 0.1;"),
         ([np.nan], "decay must be finite, not nan"),
         (["much"], "holds <U4 values"),
     ],
@@ -293,3 +299,10 @@ def test_its_fingerprint_changes_with_everything_that_matters():
         dk.Family(dk.with_parts(PROBLEM, {"step": 2.0}), ranges, regions={"a": CELLS}),
     ]
     assert len({same[0].fingerprint, *(other.fingerprint for other in others)}) == 5
+
+
+def test_its_fingerprint_stays_when_the_class_of_its_uptake_moves(monkeypatch):
+    before, after = (dk.Family(PROBLEM, {"decay": (0.1, 1)}) for _ in range(2))
+    known = before.fingerprint
+    monkeypatch.setattr(dk.MichaelisMenten, "__module__", "elsewhere")
+    assert after.fingerprint == known

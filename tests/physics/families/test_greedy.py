@@ -1,5 +1,6 @@
 import numpy as np
 
+import diffkeras as dk
 from diffkeras.physics.families.greedy import Candidates
 from tests.helpers.random_families import tissue_family
 
@@ -14,11 +15,21 @@ def candidates(bounds, worst=1e-3):
     return pool, points
 
 
-def test_infinite_bounds_come_first_and_small_ones_never():
+def test_infinite_bounds_come_first_and_small_ones_last():
     pool, points = candidates([5e3, np.inf, 0.9e-3, 1e-6, 1.1e-3])
     chosen = pool.chosen(5)
     np.testing.assert_array_equal(chosen, points[[1, 0, 4]])
+    np.testing.assert_array_equal(pool.chosen(5), points[[2]])
     assert not len(pool.chosen(5))
+
+
+def test_next_to_a_snapshot_with_a_large_bound_are_further_ones():
+    family = dk.Family(dk.Problem(np.eye(8)), {"decay": (1, 16)}, linear="decay")
+    points = np.array([[9.0], [2.0], [8.0], [16.0], [9.0]])
+    pool = Candidates(family, points, 1e-3)
+    pool.bounds[:] = [0.5, 1e-6, 1e-6, 1e-6, 1e-6]
+    for first in (9.0, 8.0):
+        assert pool.chosen(1) == first
 
 
 def test_copies_of_a_point_are_chosen_once():

@@ -113,6 +113,15 @@ def test_a_family_without_sources_is_predicted_exactly():
     solution = dk.ReducedBasis.train(family, snapshots=20).predict([0.05], tolerance=1e-3)
     assert not solution.field.any()
     assert solution.error_bound == 0
+    assert dk.ReducedBasis.train_to(family, 0.01, candidates=4).worst == 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_range_of_few_numbers_is_predicted():
+    numbers = 0.1 * (1 + 2.0 ** np.array([-52, -51]))
+    family = dk.Family(dk.Problem(np.eye(8)), {"decay": (0.1, numbers[1])})
+    basis = dk.ReducedBasis.train(family, 100)
+    check(basis, numbers[:1], 1e-3)
 
 
 def test_errors_are_those_of_snapshots_that_are_left_out():

@@ -1,5 +1,6 @@
 """Families as data: masks, random regions, what a sampler describes, and its examples."""
 
+import zlib
 from dataclasses import replace
 from typing import Any
 
@@ -72,6 +73,18 @@ def test_a_sampler_describes_the_family_that_python_would():
         )
     # texts in place of masks are the same sampler
     assert FamilySampler(ranges, regions=sampler.regions) == sampler
+
+
+def test_the_fingerprint_of_a_sampler_is_that_of_its_masks(monkeypatch):
+    nodes, parts = np.random.default_rng(0).random((40, 30)) < 0.1, {"decay[a]": (0.1, 1.0)}
+    one = FamilySampler(parts, regions={"a": nodes})
+    compress = zlib.compress  # another version of zlib writes other texts
+    monkeypatch.setattr(zlib, "compress", lambda data, level: compress(data, 1))
+    other = FamilySampler(parts, regions={"a": nodes})
+    assert one.regions != other.regions
+    assert one.fingerprint == other.fingerprint
+    for changed in (nodes.T, ~nodes):
+        assert FamilySampler(parts, regions={"a": changed}).fingerprint != one.fingerprint
 
 
 def test_numbers_are_parts_of_all_problems_and_regions_win_over_the_whole():

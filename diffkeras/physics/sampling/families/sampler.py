@@ -148,7 +148,11 @@ class FamilySampler:
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the geometry, the parts and the ranges."""
-        return hashlib.sha256(repr(self.of_whole_family).encode()).hexdigest()
+        digest = hashlib.sha256(repr((self.parts, self.random, self.linear)).encode())
+        for name, text in (self.regions or {}).items():  # texts differ between zlib's versions
+            mask = mask_of_text(name, text)
+            digest.update(repr((name, mask.shape)).encode() + np.packbits(mask).tobytes())
+        return digest.hexdigest()
 
     @property
     def unseen(self) -> tuple[str, ...]:
