@@ -32,7 +32,7 @@ class Network:
     name: str
     model: dict[str, Any]
     widths: tuple[int, ...]
-    learning_rates: tuple[float, ...] = (3e-3, 1e-2)
+    learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
 
     @property
     def folder(self) -> str:
@@ -54,25 +54,28 @@ class Network:
 
 
 NETWORKS = (
-    Network("Encoder-decoder", {"architecture": "encoder_decoder", "depth": 4}, (16, 32)),
-    Network("U-Net", {"architecture": "u_net", "depth": 4}, (8, 16)),
+    Network("Encoder-decoder", {"architecture": "encoder_decoder", "depth": 4}, (4, 8, 16)),
+    Network("U-Net", {"architecture": "u_net", "depth": 4}, (4, 8, 16)),
     Network(
         "Fourier neural operator",
         {"architecture": "fourier_neural_operator", "depth": 4, "modes": 12},
-        (8, 16),
+        (4, 8, 16),
+        (3e-3, 1e-2, 3e-2),
     ),
-    Network("DeepONet", {"architecture": "deeponet", "depth": 4}, (128, 256), (1e-3, 3e-3)),
+    Network("DeepONet", {"architecture": "deeponet", "depth": 4}, (64, 128, 256)),
     Network(
         "Transformer",
         {"architecture": "transformer", "depth": 4, "patch": 8},
-        (64, 128),
-        (1e-3, 3e-3),
+        (32, 64, 128),
     ),
 )
 # of problems with fixed values
 CORRECTED = (
     Network(
-        "U-Net, 2 corrections", {"architecture": "u_net", "depth": 4, "corrections": 2}, (4, 8)
+        "U-Net, 2 corrections",
+        {"architecture": "u_net", "depth": 4, "corrections": 2},
+        (2, 4, 8),
+        (3e-3, 1e-2, 3e-2),
     ),
     Network(
         "4 learned corrections",
