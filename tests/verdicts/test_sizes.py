@@ -16,7 +16,7 @@ from benchmarks.verdicts import (
     time_is_linear,
 )
 from diffkeras.studies.analyses import size_laws, variance
-from diffkeras.studies.study_data import SIZE, StudyData
+from diffkeras.studies.study_data import SEED, SIZE, StudyData
 from tests.helpers.synthetic_study import log_law, power_law, synthetic_study
 
 
@@ -34,10 +34,18 @@ APART = {"absolute": 1.0, "squared": 4.0}
 
 @pytest.mark.parametrize(("losses", "outcome"), [(ALIKE, HOLDS), (APART, NOT)])
 def test_size_matters_most_if_its_share_is_clearly_the_largest(losses, outcome):
-    sizes: dict[str, Any] = {"fractions": (0.05, 0.25, 1.0), "noise": 0.04}
+    sizes: dict[str, Any] = {"fractions": (0.05, 0.25, 1.0), "noise": 0.04, "seeds": 5}
     found = size_matters_most(synthetic_study(**SMALL, **sizes, losses=losses))
     assert found.outcome == outcome
     assert set(found.left_out.values()) == {outcome}
+
+
+def test_a_seed_that_is_better_everywhere_leaves_it_open():
+    """Another one of three could be much better still."""
+    data = synthetic_study(**SMALL, losses=ALIKE, noise=0.04)
+    assert size_matters_most(data).outcome == HOLDS
+    data.runs["mae"] *= data.runs[SEED].map({"0": 0.7, "1": 1.0, "2": 1.4})
+    assert size_matters_most(data).outcome == OPEN
 
 
 def test_a_lead_that_hangs_on_the_smallest_size_is_not_decided():

@@ -95,11 +95,16 @@ def shares_of(data: StudyData, regions: pd.DataFrame, region: str) -> Shares:
     found = anova(runs, terms)
     sums, degrees = (found[name].to_numpy() for name in ("sum_sq", "df"))
     yardsticks = _yardsticks(terms, len(effects), sums / degrees)
-    drawn = draw_shares(sums, degrees, yardsticks)
-    squares = (sums / degrees)[yardsticks]
-    shares = np.maximum(0, (sums - degrees * squares) / (sums.sum() + sums[-1] / degrees[-1]))
-    shares[-1] = 1 - shares[:-1].sum()
-    ratios = sums / degrees / squares
+    repeats = np.array([len(runs) / runs.groupby([*term]).ngroups for term in terms] + [1.0])
+    repeats[: len(effects)] = np.inf
+    drawn = draw_shares(sums, degrees, yardsticks, repeats)
+    squares = sums / degrees
+    of_settings = np.maximum(0, sums - degrees * squares[yardsticks]) / len(runs)
+    at_random = np.maximum(0, squares - squares[yardsticks]) / repeats
+    shares = np.where(np.isinf(repeats), of_settings, at_random)
+    shares[-1] = squares[-1]
+    shares /= shares.sum()
+    ratios = squares / squares[yardsticks]
     p_values = np.asarray(f_distribution.sf(ratios, degrees, degrees[yardsticks]))
 
     def row(name: str, places: list[int]) -> dict[str, object]:
@@ -132,23 +137,33 @@ def shares_of(data: StudyData, regions: pd.DataFrame, region: str) -> Shares:
 def _random_groups(data: StudyData, runs: pd.DataFrame) -> dict[str, dict[tuple[str, ...], str]]:
     """What is drawn at random in a complete design of runs: share → its terms, with their names.
 
-    The last share has the residual too. Draws are crossed with the settings, sizes too: a smaller
-    size of a draw is a part of its larger ones.
+    The last share has the residual too. Seeds and draws are crossed with the settings: all have the
+    same seeds, and a smaller size of a draw is a part of its larger ones.
     """
-    seeds: dict[tuple[str, ...], str] = {(seed,): NAMES[seed] + ALIKE for seed in data.seeds}
+    factors = _factors(data)
+
+    def crossed(column: str, share: str) -> dict[tuple[str, ...], str]:
+        found: dict[tuple[str, ...], str] = {(column,): share + ALIKE}
+        return found | {(name, column): f"{share}, by {NAMES.get(name, name)}" for name in factors}
+
+    seeds = {t: name for seed in data.seeds for t, name in crossed(seed, NAMES[seed]).items()}
     if not data.varies(DRAW) or runs[DRAW].nunique() == 1:
-        return {WITHIN: seeds}
-    factors, own = _factors(data), own_seeds(runs)
-    share = BOTH if own == 1 else OF_EXAMPLES
-    draws: dict[tuple[str, ...], str] = {(DRAW,): share + ALIKE}
-    if own != 1 or len(factors) > 1:  # else it is the residual
-        draws |= {(name, DRAW): f"{share}, by {NAMES.get(name, name)}" for name in factors}
-    if own == 1:
-        return {BOTH: draws}
-    if own:
-        return {OF_EXAMPLES: draws, WITHIN: {(DRAW, *seed): name for seed, name in seeds.items()}}
-    # a seed may be better for a setting with all draws, so these are not independent
-    return {OF_EXAMPLES: draws, WITHIN: seeds | {(*factors, *data.seeds): ALIKE_IN_DRAWS}}
+        groups = {WITHIN: seeds}
+    elif (own := own_seeds(runs)) == 1:
+        groups = {BOTH: crossed(DRAW, BOTH)}
+    elif own:
+        of_draws: dict[tuple[str, ...], str] = {
+            (DRAW, seed): NAMES[seed] + ALIKE for seed in data.seeds
+        }
+        groups = {OF_EXAMPLES: crossed(DRAW, OF_EXAMPLES), WITHIN: of_draws}
+    else:  # a seed may be better for a setting with all draws, so these are not independent
+        seeds |= {(*factors, *data.seeds): ALIKE_IN_DRAWS}
+        groups = {OF_EXAMPLES: crossed(DRAW, OF_EXAMPLES), WITHIN: seeds}
+    # a term whose levels have one run each is the residual
+    return {
+        share: {t: name for t, name in group.items() if runs.duplicated([*t]).any()}
+        for share, group in groups.items()
+    }
 
 
 def _yardsticks(
@@ -167,35 +182,46 @@ def _yardsticks(
 
 
 def draw_shares(
-    sums: np.ndarray, degrees: np.ndarray, yardsticks: np.ndarray | None = None
+    sums: np.ndarray,
+    degrees: np.ndarray,
+    yardsticks: np.ndarray | None = None,
+    repeats: np.ndarray | None = None,
 ) -> np.ndarray:
-    """(effects + 1, draws), shares of variance whose percentiles are the limits of the true ones.
+    """(terms + 1, draws), shares of variance whose percentiles are the limits of the true ones.
 
-    Generalized intervals (Weerahandi, JASA 88 (1993) 899): draws of the remaining variance σ² are
-    SS / χ², and draws of an effect's noncentrality are those under which its SS / σ² would be a
-    given quantile of the noncentral χ² distribution, uniformly drawn (the interval of Steiger,
-    Psychological Methods 9 (2004) 164, with the total variance in place of a partial one).
+    Generalized intervals (Weerahandi, JASA 88 (1993) 899): draws of a mean square that is expected
+    of something random are SS / χ². Draws of a setting's noncentrality are those under which its
+    SS / σ² would be a given quantile of the noncentral χ² distribution, uniformly drawn (the
+    interval of Steiger, Psychological Methods 9 (2004) 164, with the total variance in place of a
+    partial one).
 
     Args:
-        sums: (effects + 1,), sums of squares, the last one of the residuals.
-        degrees: (effects + 1,), their degrees of freedom.
-        yardsticks: (effects + 1,), for each effect the place of the row whose variance stands for
-            σ²: that of the residuals, or of a random effect that is nested in it. By default the
+        sums: (terms + 1,), sums of squares, the last one of the residuals.
+        degrees: (terms + 1,), their degrees of freedom.
+        yardsticks: (terms + 1,), for each term the place of the row whose mean square stands for
+            σ²: that of the residuals, or of a random term that contains it. By default the
             residuals.
+        repeats: (terms + 1,), the runs at each level of a random term, infinite for settings. By
+            default all are settings.
     """
     rng = np.random.default_rng(0)
-    runs = degrees.sum() + 1
-    places = np.full(len(sums), -1) if yardsticks is None else yardsticks
-    variances = {
+    runs, last = degrees.sum() + 1, len(sums) - 1
+    places = np.full(len(sums), last) if yardsticks is None else yardsticks
+    repeats = np.full(len(sums), np.inf) if repeats is None else repeats
+    squares = {
         place: sums[place] / chi2.rvs(degrees[place], size=DRAWS, random_state=rng)
-        for place in sorted({*places.tolist()}, reverse=True)
+        for place in range(last, -1, -1)
+        if place == last or np.isfinite(repeats[place])
     }
-    drawn = [
-        variances[place] * _noncentralities(total / variances[place], df, rng) / runs
-        for total, df, place in zip(sums[:-1], degrees[:-1], places[:-1], strict=True)
-    ]
-    parts = np.stack([*drawn, variances[places[-1]]])
-    return parts / parts.sum(axis=0)
+    parts = []
+    for place, total, df in zip(range(last), sums, degrees, strict=False):
+        beside = squares[int(places[place])]
+        if place in squares:
+            parts.append(np.maximum(0, squares[place] - beside) / repeats[place])
+        else:
+            parts.append(beside * _noncentralities(total / beside, df, rng) / runs)
+    drawn = np.stack([*parts, squares[last]])
+    return drawn / drawn.sum(axis=0)
 
 
 def _noncentralities(ratios: np.ndarray, df: float, rng: np.random.Generator) -> np.ndarray:
@@ -228,22 +254,22 @@ ANALYSIS = Analysis(
     explains=(
         "How much each varied setting, the interactions and the seed explain of ln error, per "
         "region. An analysis of variance of all complete combinations, in which order does not "
-        "matter. The logarithm is taken because settings change the error by factors. share is ω² "
-        "(Hays 1963; Olejnik and Algina 2003), which unlike eta_squared does not grow with the "
-        "number of settings by chance alone; negative estimates are 0. The rows up to seed add up "
-        "to 1, and seed is all that differs between runs of the same setting. The same seeds are "
-        "used for all settings, so they are blocks: the rows 'the same in all cells' are the part "
-        "of seed by which one seed is better than another for all settings, and F and p test all "
-        "rows against the residual. low and high are a 95 % generalized interval (Weerahandi "
-        "1993), which assumes that the residuals of ln error are normal and scatter equally for "
-        "all settings. If examples were drawn several times (data.seed), which draw it is explains "
-        "a part too, which the rows 'by size' and 'by loss' divide: a draw may be better for some "
-        "sizes. F and p then test the size against the former and the loss against the latter. If "
-        "draws share their seeds, 'the same in all draws' is what a seed does in one setting with "
-        "all draws, and F and p test the settings against it where it is larger. If each draw has "
-        "one seed of its own, the two can't be told apart, and 'draw and seed' is both. The shares "
-        "belong to the values and seeds that this study chose: a wider range of sizes would have a "
-        "larger share."
+        "matter. The logarithm is taken because settings change the error by factors. share is the "
+        "part in the variance of ln error of a run with one of these settings and any seed: of "
+        "settings ω² (Hays 1963; Olejnik and Algina 2003), of seeds variance components (Searle, "
+        "Casella and McCulloch 1992). Unlike eta_squared it does not grow with the number of "
+        "settings by chance alone; negative estimates are 0. The rows up to seed add up to 1. The "
+        "further ones are parts of it: by how much a seed is better for all settings ('the same in "
+        "all cells'), or for a size or a loss. F and p test a size against what a seed does at one "
+        "size only, a loss in the same way, and all else against the residual. low and high are a "
+        "95 % generalized interval (Weerahandi 1993) for other seeds, which assumes that ln errors "
+        "are normal and scatter equally for all settings. With two or three seeds it is wide if "
+        "one of them is better for all settings, as others could be much better. If examples were "
+        "drawn several times (data.seed), draws are another random effect, with the same parts. "
+        "If draws share their seeds, 'the same in all draws' is what a seed does in one setting "
+        "with all draws. If each draw has one seed of its own, the two can't be told apart, and "
+        "'draw and seed' is both. The shares belong to the settings that this study chose: a wider "
+        "range of sizes would have a larger share."
     ),
     applies=lambda data: bool(data.seeds and _factors(data)),
     table=table,
