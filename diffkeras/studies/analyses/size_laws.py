@@ -38,22 +38,24 @@ def table(data: StudyData) -> pd.DataFrame:
             rows.append({**setting, **compare(ln_errors)})
     if not rows:
         raise TooFewRunsError(
-            f"the fits need {FEWEST_SIZES} sizes with {FEWEST_RUNS} runs each; "
+            f"the fits need {FEWEST_RUNS} seeds with a run at each of {FEWEST_SIZES} sizes; "
             "no setting has as many"
         )
     return pd.DataFrame(rows)
 
 
 def by_size(runs: pd.DataFrame) -> dict[int, Array]:
-    """Size → ln errors of its independent runs, or means over those that are not; of two or more.
+    """Size → ln error of each independent unit, the same ones in the same order at all sizes.
+
+    Units without a run at each size are left out. Without two others there are no sizes.
 
     Args:
         runs: rows of `StudyData.regions` of one setting and region.
     """
-    if runs.duplicated([SIZE, "unit"]).any():
-        runs = runs.groupby([SIZE, "unit"])["ln_error"].mean().reset_index()
-    found = runs.groupby(SIZE)["ln_error"]
-    return {int(cast(int, n)): v.to_numpy() for n, v in found if len(v) >= FEWEST_RUNS}
+    wide = runs.pivot_table("ln_error", "unit", SIZE).dropna()  # means over the runs of a unit
+    if len(wide) < FEWEST_RUNS:
+        return {}
+    return {int(cast(int, size)): values.to_numpy() for size, values in wide.items()}
 
 
 def compare(ln_errors: dict[int, Array]) -> dict[str, Any]:
@@ -126,13 +128,16 @@ ANALYSIS = Analysis(
         "one parameter more, so the logarithm is ahead by 2 to 5 where both fit equally well. "
         "log_weight is the Akaike weight of the logarithm. The better law can still be wrong: "
         "…_lack_of_fit_p is the p of an F test of the mean ln errors of the sizes against the "
-        "fit; below 0.05 the law misses them by more than the scatter over seeds. Intervals "
-        "(_low, _high) are 95 % percentile intervals of 1000 bootstrap resamples of the runs "
-        "within each size; if that of aicc_difference contains 0, other seeds could have reversed "
-        "the comparison. They contain the scatter over seeds. They contain that of another choice "
+        "fit; below 0.05 the law misses them by more than the scatter over seeds. All sizes have "
+        "the same seeds. One that is better at all of them changes the level of the law and not "
+        "its shape, so each seed has a level of its own (a randomised block design), and what is "
+        "left is the scatter. Intervals (_low, _high) are 95 % percentile intervals of 1000 "
+        "bootstrap resamples of the levels, and of what is left at each size; if that of "
+        "aicc_difference contains 0, other seeds could have reversed the comparison. "
+        "They contain the scatter over seeds. They contain that of another choice "
         "of examples only if examples were drawn several times (data.seed), each time with seeds "
-        "of its own: then each draw counts as one run, with its mean over the seeds. If draws "
-        "share their seeds, each seed counts as one run, with its mean over the draws. The figure "
+        "of its own: then each draw counts as one seed, with its mean over its own. If draws "
+        "share their seeds, each seed counts once, with its mean over the draws. The figure "
         "shows the first setting."
     ),
     applies=lambda data: data.size_varies,

@@ -1,8 +1,10 @@
 """Two laws for the error against the size of the training set, and their fits to runs.
 
 Seeds change the error by a factor rather than by a summand, so a law is fitted to the logarithm of
-the error. Least squares needs only the mean of each size and the scatter within sizes, so a sample
-is stored as these, and thousands of bootstrap resamples are fitted at once.
+the error. All sizes have the same seeds, or draws of the examples; one that is better at all sizes
+changes the level of the law and not its shape, so each has a level of its own, as in a randomised
+block design. Then least squares needs only the mean of each size and the scatter that is left, so a
+sample is stored as these, and thousands of bootstrap resamples are fitted at once.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +19,7 @@ Array = NDArray[np.float64]
 LARGEST_SLOPE, LARGEST_FLOOR, LARGEST_EXPONENT = 1000.0, 0.999, 4.0
 STEPS = 12  # Gauss-Newton steps from the best point of the grid
 PARTS = (1.0, 0.5, 0.25, 0.1, 0.03)  # tried shares of a step, which may reach too far
+ROUNDING = 1e-24  # sums of squares of ln errors up to which there is no scatter
 NUDGE = 1e-6  # change of a shape parameter, for derivatives by it
 
 
@@ -83,7 +86,7 @@ class Fits:
         parameters: those of the usual formula, (samples,), by name.
         aicc: (samples,), Akaike's information criterion with the correction for small samples.
         lack_of_fit: (samples,), p of the F test of the sizes' mean ln errors against the fit, with
-            the scatter within sizes as the yardstick; NaN without scatter.
+            the scatter that is left as the yardstick; NaN without scatter.
     """
 
     parameters: dict[str, Array]
@@ -93,46 +96,48 @@ class Fits:
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples of ln errors of several sizes.
+    """Samples of ln errors of several sizes, each with the same units: seeds or draws.
 
     Attributes:
         sizes: (sizes,), numbers of training examples.
-        counts: (sizes,), number of runs of each size.
+        units: their number.
         means: (samples, sizes), mean ln error of each size.
-        within: (samples,), sum of squared deviations from these means.
+        left: (samples,), sum of squares that the means of the sizes and of the units leave.
     """
 
     sizes: Array
-    counts: Array
+    units: int
     means: Array
-    within: Array
+    left: Array
 
     @classmethod
     def measured(cls, ln_errors: Mapping[int, Array]) -> "Samples":
-        """The ln errors, by size, as one sample."""
-        sizes, values = np.array(list(ln_errors), dtype=float), list(ln_errors.values())
-        counts = np.array([len(v) for v in values], dtype=float)
-        within = float(sum(np.sum((v - v.mean()) ** 2) for v in values))
-        return cls(sizes, counts, np.array([[v.mean() for v in values]]), np.array([within]))
+        """The ln errors (units,), by size, as one sample."""
+        values = np.stack(list(ln_errors.values()))
+        means = values.mean(axis=1)
+        left = np.array([np.sum(_left(values) ** 2)])
+        return cls(np.array(list(ln_errors), dtype=float), values.shape[1], means[None], left)
 
     @classmethod
     def resampled(cls, ln_errors: Mapping[int, Array], number: int) -> "Samples":
-        """Samples of runs drawn with replacement within each size.
+        """Samples of units, and of what is left of each size, drawn with replacement.
 
-        Draws from n runs scatter too little by √((n − 1) / n); the deviations from the mean are
+        Draws from n values scatter too little by √((n − 1) / n); the deviations from the means are
         stretched to make up for it (Davison and Hinkley, Bootstrap Methods and their Application,
         1997, section 3.2).
         """
         rng = np.random.default_rng(0)
-        means, within = [], np.zeros(number)
-        for values in ln_errors.values():
-            n = len(values)
-            deviations = (values - values.mean()) * np.sqrt(n / (n - 1))
-            draws = deviations[rng.integers(0, n, (number, n))]
-            means.append(values.mean() + draws.mean(axis=1))
-            within += n * draws.var(axis=1)
+        values = np.stack(list(ln_errors.values()))
+        sizes, units = values.shape
+        stretched = _left(values) * np.sqrt(sizes / (sizes - 1) * units / (units - 1))
+        chosen = rng.integers(0, units, (number, sizes, units))
+        drawn = np.take_along_axis(stretched[None], chosen, axis=2)
+        drawn -= drawn.mean(axis=1, keepdims=True)  # of a unit, which is part of its level
+        levels = (values.mean(axis=0) - values.mean()) * np.sqrt(units / (units - 1))
+        level = levels[rng.integers(0, units, (number, units))].mean(axis=1)
         measured = cls.measured(ln_errors)
-        return cls(measured.sizes, measured.counts, np.stack(means, axis=1), within)
+        means = measured.means + drawn.mean(axis=2) + level[:, None]
+        return cls(measured.sizes, units, means, np.sum(_left(drawn) ** 2, axis=(1, 2)))
 
     def fit(self, law: Law) -> Fits:
         """The best fit to each sample: the best on the law's grid, improved by Gauss-Newton steps.
@@ -149,22 +154,22 @@ class Samples:
         shapes = grid[mismatch.argmin(axis=1)]
         for _ in range(STEPS):
             shapes = self._closer(law, targets, shapes)
-        between = (targets - self._curves(law, shapes)) ** 2 @ self.counts
+        between = self.units * ((targets - self._curves(law, shapes)) ** 2).sum(axis=1)
         levels = (self.means - self._ln_curves(law, shapes)) @ self._weights
-        runs, number = int(self.counts.sum()), 1 + grid.shape[1]
-        degrees = self.sizes.size - number, runs - self.sizes.size
+        sizes, number = self.sizes.size, 1 + grid.shape[1]
+        degrees = sizes - number, (sizes - 1) * (self.units - 1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(self.within > 0, between / degrees[0] / self.within, np.nan)
+            ratio = np.where(self.left > ROUNDING, between / degrees[0] / self.left, np.nan)
         return Fits(
             law.parameters(np.exp(levels), self.sizes.max(), *shapes.T),
-            criterion(self.within + between, runs, number),
+            criterion(self.left + between, sizes * self.units, number + self.units - 1),
             f_distribution.sf(ratio * degrees[1], *degrees),
         )
 
     @property
     def _weights(self) -> Array:
         """(sizes,), each size's part of the runs."""
-        return self.counts / self.counts.sum()
+        return np.full(self.sizes.size, 1 / self.sizes.size)
 
     def _ln_curves(self, law: Law, shapes: Array) -> Array:
         x = self.sizes / self.sizes.max()
@@ -196,6 +201,12 @@ class Samples:
             best = np.where((mismatch < least)[:, None], moved, best)
             least = np.minimum(mismatch, least)
         return best
+
+
+def _left(values: Array) -> Array:
+    """What means of the rows and of the columns leave of (..., rows, columns)."""
+    rows, columns = values.mean(axis=-1, keepdims=True), values.mean(axis=-2, keepdims=True)
+    return np.asarray(values - rows - columns + values.mean(axis=(-2, -1), keepdims=True))
 
 
 def criterion(residual: Array, number: int, parameters: int) -> Array:
