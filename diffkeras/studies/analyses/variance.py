@@ -142,23 +142,24 @@ def _random_groups(data: StudyData, runs: pd.DataFrame) -> dict[str, dict[tuple[
     """
     factors = _factors(data)
 
-    def crossed(column: str, share: str) -> dict[tuple[str, ...], str]:
-        found: dict[tuple[str, ...], str] = {(column,): share + ALIKE}
-        return found | {(name, column): f"{share}, by {NAMES.get(name, name)}" for name in factors}
+    def crossed(share: str, *columns: str) -> dict[tuple[str, ...], str]:
+        found: dict[tuple[str, ...], str] = {columns: share + ALIKE}
+        by = {(name, *columns): f"{share}, by {NAMES.get(name, name)}" for name in factors}
+        return found | by
 
-    seeds = {t: name for seed in data.seeds for t, name in crossed(seed, NAMES[seed]).items()}
+    def of_seeds(*within: str) -> dict[tuple[str, ...], str]:
+        parts = [crossed(NAMES[seed], *within, seed).items() for seed in data.seeds]
+        return {term: name for part in parts for term, name in part}
+
     if not data.varies(DRAW) or runs[DRAW].nunique() == 1:
-        groups = {WITHIN: seeds}
+        groups = {WITHIN: of_seeds()}
     elif (own := own_seeds(runs)) == 1:
-        groups = {BOTH: crossed(DRAW, BOTH)}
+        groups = {BOTH: crossed(BOTH, DRAW)}
     elif own:
-        of_draws: dict[tuple[str, ...], str] = {
-            (DRAW, seed): NAMES[seed] + ALIKE for seed in data.seeds
-        }
-        groups = {OF_EXAMPLES: crossed(DRAW, OF_EXAMPLES), WITHIN: of_draws}
+        groups = {OF_EXAMPLES: crossed(OF_EXAMPLES, DRAW), WITHIN: of_seeds(DRAW)}
     else:  # a seed may be better for a setting with all draws, so these are not independent
-        seeds |= {(*factors, *data.seeds): ALIKE_IN_DRAWS}
-        groups = {OF_EXAMPLES: crossed(DRAW, OF_EXAMPLES), WITHIN: seeds}
+        of_cells = of_seeds() | {(*factors, *data.seeds): ALIKE_IN_DRAWS}
+        groups = {OF_EXAMPLES: crossed(OF_EXAMPLES, DRAW), WITHIN: of_cells}
     # a term whose levels have one run each is the residual
     return {
         share: {t: name for t, name in group.items() if runs.duplicated([*t]).any()}

@@ -82,6 +82,7 @@ def test_designs_with_one_factor(changes, factors):
                 **{"draw of the examples": 8, "seed": 22, "seed, the same in all cells": 3},
                 "draw of the examples, the same in all cells": 2,
                 **{"draw of the examples, by size": 4, "draw of the examples, by loss": 2},
+                **{"seed, by size": 6, "seed, by loss": 3},
             },
         ),
         (
