@@ -201,7 +201,7 @@ def subsets_differ(data: StudyData) -> Verdict:
     return Verdict(
         outcome,
         f"standard deviation, relative to the error, with {number} examples: {'; '.join(words)}",
-        key=f"spread between subsets: at most {max(spread):.1%} of the error",
+        key=f"largest spread between subsets: {max(spread):.1%} of the error",
     )
 
 
