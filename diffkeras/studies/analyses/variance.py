@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, count
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -98,13 +98,8 @@ def shares_of(data: StudyData, regions: pd.DataFrame, region: str) -> Shares:
     repeats = np.array([len(runs) / runs.groupby([*term]).ngroups for term in terms] + [1.0])
     repeats[: len(effects)] = np.inf
     drawn = draw_shares(sums, degrees, yardsticks, repeats)
-    squares = sums / degrees
-    of_settings = np.maximum(0, sums - degrees * squares[yardsticks]) / len(runs)
-    at_random = np.maximum(0, squares - squares[yardsticks]) / repeats
-    shares = np.where(np.isinf(repeats), of_settings, at_random)
-    shares[-1] = squares[-1]
-    shares /= shares.sum()
-    ratios = squares / squares[yardsticks]
+    shares = _estimated_shares(sums, degrees, yardsticks, repeats)
+    ratios = sums / degrees / (sums / degrees)[yardsticks]
     p_values = np.asarray(f_distribution.sf(ratios, degrees, degrees[yardsticks]))
 
     def row(name: str, places: list[int]) -> dict[str, object]:
@@ -122,14 +117,11 @@ def shares_of(data: StudyData, regions: pd.DataFrame, region: str) -> Shares:
         }
 
     of_share = {name: [place] for place, name in enumerate(names)}
-    of_part: dict[str, list[int]] = {}
-    places = count(len(effects))
-    for share, group in groups.items():
-        parts = {name: [next(places)] for name in group.values()}
-        of_share[share] = [place for part in parts.values() for place in part]
-        of_part |= parts
-    of_share[share].append(len(terms))  # the residual
-    rows = [row(name, places) for name, places in [*of_share.items(), *of_part.items()]]
+    parts = [(share, part) for share, group in groups.items() for part in group.values()]
+    for place, (share, _) in enumerate([*parts, ([*groups][-1], "the residual")], len(effects)):
+        of_share.setdefault(share, []).append(place)
+    rows = [row(share, places) for share, places in of_share.items()]
+    rows += [row(part, [place]) for place, (_, part) in enumerate(parts, len(effects))]
     drawn_shares = {name: drawn[places].sum(axis=0) for name, places in of_share.items()}
     return Shares(pd.DataFrame(rows), drawn_shares)
 
@@ -180,6 +172,18 @@ def _yardsticks(
         if above:
             places[place] = max(above, key=lambda n: mean_squares[n])
     return places
+
+
+def _estimated_shares(
+    sums: np.ndarray, degrees: np.ndarray, yardsticks: np.ndarray, repeats: np.ndarray
+) -> np.ndarray:
+    """The shares (terms + 1,) whose limits `draw_shares` has, with the same arguments."""
+    squares = sums / degrees
+    of_settings = np.maximum(0, sums - degrees * squares[yardsticks]) / (degrees.sum() + 1)
+    at_random = np.maximum(0, squares - squares[yardsticks]) / repeats
+    shares = np.where(np.isinf(repeats), of_settings, at_random)
+    shares[-1] = squares[-1]
+    return np.asarray(shares / shares.sum())
 
 
 def draw_shares(
