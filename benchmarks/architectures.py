@@ -26,8 +26,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.frame import PATH, command
-from benchmarks.tables import describe_machine, write_rows
+from benchmarks.shared.command import PATH, command
+from benchmarks.shared.tables import describe_machine, write_rows
 from diffkeras.config import Config, load_config
 from diffkeras.evaluation.errors import image_errors
 from diffkeras.evaluation.images import ImageBatch, draw_images, joined

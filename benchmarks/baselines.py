@@ -23,9 +23,10 @@ import threadpoolctl
 from numpy.typing import NDArray
 
 import diffkeras as dk
-from benchmarks.frame import PATH, command, cpu_seconds
-from benchmarks.solver_methods import transform_pair
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.command import PATH, command
+from benchmarks.shared.measures import cpu_seconds
+from benchmarks.shared.tables import describe_machine, write_table
+from benchmarks.solver.methods import transform_pair
 from diffkeras.config import Config
 from diffkeras.evaluation.images import draw_images, joined
 from diffkeras.evaluation.methods.table import EXACT, baselines

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.frame import command
-from benchmarks.tables import CAPTION, describe_machine, with_versions
+from benchmarks.shared.command import command
+from benchmarks.shared.tables import CAPTION, describe_machine, with_versions
 from benchmarks.verdicts.comparisons import HARD, HARDEST, RANDOM
 from diffkeras.config import Config, Split, load_config
 from diffkeras.evaluation.errors import image_errors, summarise

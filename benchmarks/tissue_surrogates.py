@@ -22,8 +22,9 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.frame import PATH, command, cpu_seconds
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.command import PATH, command
+from benchmarks.shared.measures import cpu_seconds
+from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.evaluation.images import ImageBatch, draw_images, joined
 from diffkeras.physics import Medium, solve

@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import tables
-from benchmarks.tables import CAPTION, with_versions, without_versions, write_rows, write_table
+from benchmarks.shared import tables
+from benchmarks.shared.tables import (
+    CAPTION,
+    with_versions,
+    without_versions,
+    write_rows,
+    write_table,
+)
 from diffkeras import __version__
 from diffkeras.surrogates.shipped import SHIPPED
 from tests.helpers.tables import read_csv
@@ -23,10 +29,10 @@ PROGRAMS = [
     for file in sorted((ROOT / "benchmarks").rglob("*.py"))
     if '__name__ == "__main__"' in file.read_text()
 ]
-CHILDREN = ("benchmarks.training_keras", "benchmarks.training_torch")
+CHILDREN = ("benchmarks.training.in_keras", "benchmarks.training.in_pytorch")
 # their options, at a size of seconds
 CHEAP = {
-    "families": "--side 32 --parameters 3 --snapshots 12 --points 2",
+    "families.__main__": "--side 32 --parameters 3 --snapshots 12 --points 2",
     "gradients": "--side 96 --rounds 1",
     "pipeline": "--sides 64 --seconds 0.01 --rounds 1 --examples 2",
     "space": "--side 16 --count 1",
@@ -48,7 +54,7 @@ def test_each_program_has_a_command(name):
 @pytest.mark.parametrize("name", CHEAP)
 def test_cheap_benchmarks_write_the_published_tables(name, tmp_path):
     main = importlib.import_module(f"benchmarks.{name}").main
-    options = [*CHEAP[name].split(), "--output", str(tmp_path / name)]
+    options = [*CHEAP[name].split(), "--output", str(tmp_path / name.partition(".")[0])]
     shown = CliRunner().invoke(main, options, catch_exceptions=False)
     assert shown.exit_code == 0, shown.output
     published = {file.name for file in RESULTS.glob("*.csv")}
@@ -76,7 +82,7 @@ def test_published_tables_are_as_they_are_written_now(name, tmp_path):
 
 
 def test_the_published_verdicts_of_families_follow_from_the_published_times(tmp_path):
-    from benchmarks.families_judged import write_verdicts
+    from benchmarks.families.judged import write_verdicts
 
     shutil.copy(RESULTS / "families.csv", tmp_path)
     (caption,) = {without_versions(row[CAPTION])[0] for row in read_csv(RESULTS / "families.csv")}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.tables import CAPTION, joined, without_versions, write_table
+from benchmarks.shared.tables import CAPTION, joined, without_versions, write_table
 from diffkeras.physics import Solution
 
 TOLERANCES = (1e-2, 1e-3, 1e-4)
