@@ -17,12 +17,12 @@ from benchmarks.architectures import (
     COLUMNS,
     ENCODER_DECODER,
     VARIANTS,
-    drawn_images,
     measure,
     problem_config,
     use_one_thread,
 )
 from benchmarks.shared.command import PATH, PICTURES, RESULTS, command
+from benchmarks.shared.images import drawn_images
 from benchmarks.shared.tables import CAPTION, joined, version, without_versions, write_table
 from diffkeras.reporting.figures import log_ticks
 from diffkeras.reporting.style import PRINT_STYLE, print_axes, print_style, series_style
