@@ -17,6 +17,7 @@ from benchmarks.shared.tables import (
     write_table,
 )
 from diffkeras import __version__
+from diffkeras.errors import RunError
 from diffkeras.surrogates.shipped import SHIPPED
 from tests.helpers.tables import read_csv
 
@@ -89,6 +90,19 @@ def test_the_published_verdicts_of_families_follow_from_the_published_times(tmp_
     write_verdicts(tmp_path / "families", caption)
     made, published = (folder / "families_verdicts.csv" for folder in (tmp_path, RESULTS))
     assert made.read_text() == published.read_text()
+
+
+@pytest.mark.parametrize("accuracy", ["1e-03", "Galerkin"])
+def test_verdicts_of_families_need_rows_of_all_accuracies(accuracy, tmp_path):
+    from benchmarks.families.judged import write_verdicts
+
+    lines = (RESULTS / "families.csv").read_text().splitlines()
+    lost = next(line for line in lines if f', {accuracy}"' in line)
+    lines.remove(lost)
+    (tmp_path / "families.csv").write_text("\n".join(lines))
+    name = lost.split('"')[1]
+    with pytest.raises(RunError, match=f"no row '{name}'; measure the problem again"):
+        write_verdicts(tmp_path / "families", "here")
 
 
 def test_cards_of_surrogates_are_as_they_are_written_now(tmp_path):
