@@ -26,11 +26,12 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.frame import PATH, command
-from benchmarks.tables import describe_machine, write_rows
+from benchmarks.shared.command import PATH, command
+from benchmarks.shared.images import drawn_images
+from benchmarks.shared.tables import describe_machine, write_rows
 from diffkeras.config import Config, load_config
 from diffkeras.evaluation.errors import image_errors
-from diffkeras.evaluation.images import ImageBatch, draw_images, joined
+from diffkeras.evaluation.images import ImageBatch
 from diffkeras.physics import solve
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.tensorflow_setup import limit_threads
@@ -90,13 +91,6 @@ VARIANTS: dict[str, Variant] = {
     "no network, 4 corrections": _rounds(4),
     "no network, 5 corrections": _rounds(5),
 }
-
-
-def drawn_images(config: Config) -> ImageBatch:
-    """All images of the test split with their fields."""
-    numbers = range(config.data.examples("test"))
-    drawn = [draw_images(config, count, numbers) for count in config.data.sources]
-    return joined(drawn).solve(divide_by_maximum=config.data.divide_by_maximum)
 
 
 def errors(found: NDArray, test: ImageBatch) -> list[str]:

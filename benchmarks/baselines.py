@@ -23,9 +23,10 @@ import threadpoolctl
 from numpy.typing import NDArray
 
 import diffkeras as dk
-from benchmarks.frame import PATH, command, cpu_seconds
-from benchmarks.solver_methods import transform_pair
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.command import PATH, command
+from benchmarks.shared.measures import cpu_seconds
+from benchmarks.shared.tables import describe_machine, write_table
+from benchmarks.solver.methods import transform_pair
 from diffkeras.config import Config
 from diffkeras.evaluation.images import draw_images, joined
 from diffkeras.evaluation.methods.table import EXACT, baselines
@@ -69,9 +70,8 @@ CASES = (
 def measure(problem: Case, images: int, runs: Path) -> list[list[str]]:
     """Rows of the table for one problem."""
     config = dk.load_config(problem.config)
-    batches = [draw_images(config, count, range(images)) for count in problem.counts]
-    solved = joined([batch.solve(divide_by_maximum=False) for batch in batches])
-    singles = [solved.part([k]) for k in range(len(solved))]
+    drawn = joined([draw_images(config, count, range(images)) for count in problem.counts])
+    singles = [drawn.part([k]) for k in range(len(drawn))]
     methods = baselines(config)
     fields = {m.name: [m.compute(one).fields[0] for one in singles] for m in methods}
     times: dict[str, list[float]] = {name: [] for name in (*fields, PAIR)}
@@ -86,9 +86,9 @@ def measure(problem: Case, images: int, runs: Path) -> list[list[str]]:
     truth = np.stack(fields[EXACT])
     scale = truth.max(axis=(1, 2), keepdims=True) if config.data.divide_by_maximum else 1.0
     for name, predict in batched(problem, config, runs).items():
-        call = partial(predict, solved.images)
+        call = partial(predict, drawn.images)
         fields[name] = call().numpy()
-        times[name] = [min(cpu_seconds(call) for _ in range(REPEATS)) / len(solved)]
+        times[name] = [min(cpu_seconds(call) for _ in range(REPEATS)) / len(drawn)]
     typical = {name: float(np.median(found)) for name, found in times.items()}
     rows = []
     for name, found in fields.items():

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 from threadpoolctl import threadpool_limits
 
-from benchmarks.frame import PATH, PICTURES, command
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.command import PATH, PICTURES, command
+from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.physics import ReducedBasis, Solution, load_family, solve
 from diffkeras.reporting.style import new_figure
 from docs.phone_figures import write_pictures

@@ -17,8 +17,9 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks.frame import command, repeated_cpu_seconds
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.command import command
+from benchmarks.shared.measures import repeated_cpu_seconds
+from benchmarks.shared.tables import describe_machine, write_table
 
 COLUMNS = [
     "network",

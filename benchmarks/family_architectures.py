@@ -17,8 +17,9 @@ import click
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.frame import PATH, command, cpu_medians
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.command import PATH, command
+from benchmarks.shared.measures import cpu_medians
+from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.physics.sampling.families.recipe import FamilyRecipe
 from diffkeras.surrogates.inputs import inputs_of_problem

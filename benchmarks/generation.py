@@ -21,8 +21,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from benchmarks.frame import command, whole_numbers
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.command import command, whole_numbers
+from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.config import load_config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.shards import plan_shards

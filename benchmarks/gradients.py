@@ -24,9 +24,10 @@ import click
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.frame import command, cpu_medians
-from benchmarks.free_system import FreeSystem, hierarchy_of, solve_by
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.command import command
+from benchmarks.shared.free_system import FreeSystem, hierarchy_of, solve_by
+from benchmarks.shared.measures import cpu_medians
+from benchmarks.shared.tables import describe_machine, write_table
 from benchmarks.varying_proofs import BASE, CELLS, REGIONS, VESSELS, tissue
 from diffkeras.physics import Medium, MichaelisMenten, Problem, solve
 

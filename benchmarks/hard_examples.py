@@ -17,12 +17,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.frame import command
-from benchmarks.tables import CAPTION, describe_machine, with_versions
+from benchmarks.shared.command import command
+from benchmarks.shared.images import drawn_images
+from benchmarks.shared.tables import CAPTION, describe_machine, with_versions
 from benchmarks.verdicts.comparisons import HARD, HARDEST, RANDOM
-from diffkeras.config import Config, Split, load_config
+from diffkeras.config import Config, load_config
 from diffkeras.evaluation.errors import image_errors, summarise
-from diffkeras.evaluation.images import ImageBatch, draw_images, joined
+from diffkeras.evaluation.images import ImageBatch
 from diffkeras.representation.network_input import value_scale
 from diffkeras.studies.study_data import SEED, SIZE, VARIANT, read_table, write_table
 from diffkeras.surrogates.build import build_model
@@ -38,13 +39,6 @@ SHARE, ADDED = 0.25, 100  # of all examples in the first training set; that join
 STEPS, MORE_STEPS = 2400, 1200
 HARD_SHARE = 0.05  # of the test images, those on which the first network is worst
 NONE = "none"
-
-
-def examples(config: Config, split: Split) -> ImageBatch:
-    """All examples of a split with their fields, in the order of their source counts."""
-    numbers = range(config.data.examples(split))
-    drawn = [draw_images(config, count, numbers, split) for count in config.data.sources]
-    return joined([batch.solve(divide_by_maximum=True) for batch in drawn])
 
 
 def inputs(batch: ImageBatch) -> NDArray[np.float32]:
@@ -73,7 +67,7 @@ def errors(model: keras.Model, batch: ImageBatch) -> pd.DataFrame:
 def rows_of(config: Config, seed: int, test: ImageBatch) -> list[dict[str, object]]:
     """The three networks of a seed."""
     keras.utils.set_random_seed(seed)
-    drawn = examples(config.with_overrides({"data.seed": seed}), "train")
+    drawn = drawn_images(config.with_overrides({"data.seed": seed}), split="train")
     place = np.arange(len(drawn)) % config.data.train_examples  # within its source count
     first = np.flatnonzero(place < SHARE * config.data.train_examples)
     others = np.flatnonzero(place >= SHARE * config.data.train_examples)
@@ -105,7 +99,7 @@ def main(seeds: int, output: Path) -> None:
     config = load_config("reduced_production", RECIPE)
     known = {SEED: "str", VARIANT: "str"}
     table = read_table(output, known) if output.exists() else pd.DataFrame({SEED: []})
-    test = examples(config, "test")
+    test = drawn_images(config)
     for seed in range(seeds):
         if str(seed) not in set(table[SEED]):
             rows = pd.DataFrame(rows_of(config, seed, test))

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from benchmarks.frame import command
+from benchmarks.shared.command import command
 from diffkeras.evaluation.benchmark_data import splits
 from diffkeras.evaluation.benchmark_data.problems import SHIFTS, SPLITS
 from diffkeras.system.atomic_files import read_json, write_json

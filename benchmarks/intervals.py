@@ -27,9 +27,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.frame import PATH, command
-from benchmarks.leaderboard import SPLITS
-from benchmarks.tables import describe_machine, with_versions
+from benchmarks.leaderboard.submissions import SPLITS, validation_file
+from benchmarks.shared.command import PATH, command
+from benchmarks.shared.tables import describe_machine, with_versions
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit, predictions_of
 from diffkeras.evaluation.benchmark_data.leaderboard import Submission
 from diffkeras.physics import certify
@@ -114,7 +114,7 @@ def main(benchmark: str, images: int, data_dir: Path, folder: Path, output: Path
     for path in sorted((folder / "submissions").iterdir()):
         submission = Submission.read(path)
         seeds = submission.manifest.seeds
-        own = [folder / f"validation/{benchmark}/{path.name}_{seed}.npz" for seed in seeds]
+        own = [validation_file(folder, benchmark, path.name, seed) for seed in seeds]
         if len(seeds) < 2 or not all(file.exists() for file in own):
             continue  # no network alone
         learned = [predictions_of(file, validation) for file in own]

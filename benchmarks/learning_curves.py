@@ -17,13 +17,13 @@ from benchmarks.architectures import (
     COLUMNS,
     ENCODER_DECODER,
     VARIANTS,
-    drawn_images,
     measure,
     problem_config,
     use_one_thread,
 )
-from benchmarks.frame import PATH, PICTURES, RESULTS, command
-from benchmarks.tables import CAPTION, joined, version, without_versions, write_table
+from benchmarks.shared.command import PATH, PICTURES, RESULTS, command
+from benchmarks.shared.images import drawn_images
+from benchmarks.shared.tables import CAPTION, joined, version, without_versions, write_table
 from diffkeras.reporting.figures import log_ticks
 from diffkeras.reporting.style import PRINT_STYLE, print_axes, print_style, series_style
 from diffkeras.workflows import generate

@@ -17,8 +17,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from benchmarks.frame import command, cpu_seconds
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.command import command
+from benchmarks.shared.measures import cpu_seconds
+from benchmarks.shared.tables import describe_machine, write_table
 from benchmarks.two_readings import REGIONS, shares
 from diffkeras.config import Config, load_config
 from diffkeras.data.dataset_config import DatasetConfig

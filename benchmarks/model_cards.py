@@ -21,8 +21,8 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks.frame import PATH, command
-from benchmarks.tables import describe_machine, with_versions
+from benchmarks.shared.command import PATH, command
+from benchmarks.shared.tables import describe_machine, with_versions
 from diffkeras.config import Config
 from diffkeras.physics import ExampleRecipe, solve
 from diffkeras.reporting.text import markdown_table

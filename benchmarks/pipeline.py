@@ -28,8 +28,9 @@ import numpy as np
 import tensorflow as tf
 from threadpoolctl import threadpool_limits
 
-from benchmarks.frame import command, cpu_seconds, whole_numbers
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.command import command, whole_numbers
+from benchmarks.shared.measures import cpu_seconds
+from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.reading.batches import training_batches

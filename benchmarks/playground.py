@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.frame import command, cpu_medians
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.command import command
+from benchmarks.shared.measures import cpu_medians
+from benchmarks.shared.tables import describe_machine, write_table
 from docs.browser import PAGE, choose, opened
 
 if TYPE_CHECKING:

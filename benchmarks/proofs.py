@@ -24,8 +24,8 @@ import numpy as np
 import tensorflow as tf
 
 import diffkeras as dk
-from benchmarks.frame import command
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.command import command
+from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate

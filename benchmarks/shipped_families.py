@@ -20,8 +20,8 @@ import click
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.frame import command
-from benchmarks.tables import describe_machine, with_versions
+from benchmarks.shared.command import command
+from benchmarks.shared.tables import describe_machine, with_versions
 from diffkeras.physics import Family, ReducedBasis, Solution, solve
 from diffkeras.physics.families.shipped import FAMILIES, FOLDER
 from diffkeras.reporting.text import markdown_table

@@ -14,10 +14,12 @@ from pathlib import Path
 import click
 import numpy as np
 
-from benchmarks.children import in_own_process, run
-from benchmarks.frame import command, repeated_cpu_seconds
-from benchmarks.solver import machine
-from benchmarks.tables import write_table
+from benchmarks.shared.children import in_own_process, run
+from benchmarks.shared.command import command
+from benchmarks.shared.measures import peak_memory, repeated_cpu_seconds
+from benchmarks.shared.tables import write_table
+from benchmarks.solver.methods import MEDIUM, machine, source_image
+from diffkeras.physics import solve
 
 COUNTS = [10, 30, 100, 300, 1000, 3000, 10_000]
 SIDES = [128, 256, 512, 1024, 2048, 4096]
@@ -56,9 +58,6 @@ def main(quick: bool, output: Path) -> None:
 
 def measure(side: int, count: int) -> dict[str, float | str]:
     """Seconds of the first and of the fastest call, with the method, iterations and memory."""
-    from benchmarks.solver_methods import MEDIUM, peak_memory, source_image
-    from diffkeras.physics import solve
-
     image = source_image(side, count)
     times = repeated_cpu_seconds(lambda: solve(image, medium=MEDIUM), seconds=2, most=50, least=2)
     stats = solve(image, medium=MEDIUM).stats

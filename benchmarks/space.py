@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import diffkeras as dk
-from benchmarks.children import in_own_process, run
-from benchmarks.frame import command
-from benchmarks.free_system import FreeSystem
-from benchmarks.solver_methods import peak_memory
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.children import in_own_process, run
+from benchmarks.shared.command import command
+from benchmarks.shared.free_system import FreeSystem
+from benchmarks.shared.measures import peak_memory, resident_memory
+from benchmarks.shared.tables import describe_machine, write_table
 
 MEDIUM = dk.Medium(dimensions=3)
 ERROR = 1e-8
@@ -75,12 +75,6 @@ def measure(method: str, side: int, count: int, tolerance: float, reference: str
             peak = (peak_memory() - before) * 2**20 / (8 * side**3)
     error = float(np.abs(field - exact).max())
     return {"times": times, "peak": peak, "error": error}
-
-
-def resident_memory() -> float:
-    """Resident memory of this process, MB."""
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if "VmRSS" in line) / 1024
 
 
 def proven_reference(side: int, count: int, path: str) -> float:

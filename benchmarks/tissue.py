@@ -23,9 +23,10 @@ import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from benchmarks.frame import command, cpu_medians
-from benchmarks.free_system import FreeSystem, hierarchy_of, solve_by
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.command import command
+from benchmarks.shared.free_system import FreeSystem, hierarchy_of, solve_by
+from benchmarks.shared.measures import cpu_medians
+from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.physics import Medium, MichaelisMenten, Problem, certify, sample_sources, solve
 
 TOLERANCE, LOOSE = 1e-6, 1e-3

@@ -22,10 +22,12 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.frame import PATH, command, cpu_seconds
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.command import PATH, command
+from benchmarks.shared.images import drawn_images
+from benchmarks.shared.measures import cpu_seconds
+from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
-from diffkeras.evaluation.images import ImageBatch, draw_images, joined
+from diffkeras.evaluation.images import ImageBatch
 from diffkeras.physics import Medium, solve
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.run_identity import run_identity
@@ -78,13 +80,6 @@ def trained(name: str, config: Config, data_dir: Path, runs: Path) -> tuple[Surr
         train(config, data_dir, path, overwrite=True)
         (path / "seconds").write_text(f"{time.process_time() - start:.0f} s")
     return load_surrogate(path), (path / "seconds").read_text()
-
-
-def drawn_images(config: Config, number: int) -> ImageBatch:
-    """Images with their fields, as many of each source count."""
-    counts = config.data.sources
-    drawn = [draw_images(config, count, range(number // len(counts))) for count in counts]
-    return joined(drawn).solve(divide_by_maximum=False)
 
 
 def median_ms(call: Callable[[int], object], numbers: range) -> float:
@@ -158,7 +153,7 @@ def main(data_dir: Path, runs: Path, timed: int, output: Path) -> None:
         surrogates[name] = trained(name, base.with_overrides(change), data_dir, runs)
     rows, about = [], []
     for config, number in ((base, 64), (base.with_overrides(LARGER), 16)):
-        test = drawn_images(config, number)
+        test = drawn_images(config, number // len(config.data.sources))
         side = f"{config.physics.lattice[0]}²"
         vessels = " or ".join(map(str, config.data.sources))
         about.append(f"{vessels} vessels on {side} nodes ({number} images)")

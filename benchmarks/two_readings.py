@@ -18,8 +18,8 @@ import click
 import numpy as np
 
 import diffkeras as dk
-from benchmarks.frame import command
-from benchmarks.tables import write_table
+from benchmarks.shared.command import command
+from benchmarks.shared.tables import write_table
 from diffkeras.config import parse_counts
 from diffkeras.physics import Example, ExampleRecipe, Sources, production_of
 from diffkeras.reporting import figures

@@ -22,9 +22,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from threadpoolctl import threadpool_limits
 
-from benchmarks.frame import command, cpu_medians
-from benchmarks.free_system import FreeSystem
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.command import command
+from benchmarks.shared.free_system import FreeSystem
+from benchmarks.shared.measures import cpu_medians
+from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.physics import (
     Certificate,
     Medium,

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import docs.quiet_tensorflow  # noqa: F401, before what loads TensorFlow
 from diffkeras.errors import DiffkerasError
 from diffkeras.reporting.text import format_bytes, markdown_table
 from diffkeras.studies.cost import Cost, CostCounter

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import diffkeras as dk
+import docs.quiet_tensorflow  # noqa: F401, before what loads TensorFlow
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.methods.subject import of_surrogate
 from diffkeras.evaluation.methods.table import SET

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import docs.quiet_tensorflow  # noqa: F401, before what loads TensorFlow
 from diffkeras.evaluation.methods.classical import WARM
 from diffkeras.evaluation.methods.table import TOLERANCES
 from diffkeras.evaluation.scoreboard.tables import conditions, problem_figure, problem_page

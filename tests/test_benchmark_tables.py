@@ -8,9 +8,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import tables
-from benchmarks.tables import CAPTION, with_versions, without_versions, write_rows, write_table
+from benchmarks.shared import tables
+from benchmarks.shared.tables import (
+    CAPTION,
+    with_versions,
+    without_versions,
+    write_rows,
+    write_table,
+)
 from diffkeras import __version__
+from diffkeras.errors import RunError
 from diffkeras.surrogates.shipped import SHIPPED
 from tests.helpers.tables import read_csv
 
@@ -23,10 +30,10 @@ PROGRAMS = [
     for file in sorted((ROOT / "benchmarks").rglob("*.py"))
     if '__name__ == "__main__"' in file.read_text()
 ]
-CHILDREN = ("benchmarks.training_keras", "benchmarks.training_torch")
+CHILDREN = ("benchmarks.training.in_keras", "benchmarks.training.in_pytorch")
 # their options, at a size of seconds
 CHEAP = {
-    "families": "--side 32 --parameters 3 --snapshots 12 --points 2",
+    "families.__main__": "--side 32 --parameters 3 --snapshots 12 --points 2",
     "gradients": "--side 96 --rounds 1",
     "pipeline": "--sides 64 --seconds 0.01 --rounds 1 --examples 2",
     "space": "--side 16 --count 1",
@@ -48,7 +55,7 @@ def test_each_program_has_a_command(name):
 @pytest.mark.parametrize("name", CHEAP)
 def test_cheap_benchmarks_write_the_published_tables(name, tmp_path):
     main = importlib.import_module(f"benchmarks.{name}").main
-    options = [*CHEAP[name].split(), "--output", str(tmp_path / name)]
+    options = [*CHEAP[name].split(), "--output", str(tmp_path / name.partition(".")[0])]
     shown = CliRunner().invoke(main, options, catch_exceptions=False)
     assert shown.exit_code == 0, shown.output
     published = {file.name for file in RESULTS.glob("*.csv")}
@@ -76,13 +83,26 @@ def test_published_tables_are_as_they_are_written_now(name, tmp_path):
 
 
 def test_the_published_verdicts_of_families_follow_from_the_published_times(tmp_path):
-    from benchmarks.families_judged import write_verdicts
+    from benchmarks.families.judged import write_verdicts
 
     shutil.copy(RESULTS / "families.csv", tmp_path)
     (caption,) = {without_versions(row[CAPTION])[0] for row in read_csv(RESULTS / "families.csv")}
     write_verdicts(tmp_path / "families", caption)
     made, published = (folder / "families_verdicts.csv" for folder in (tmp_path, RESULTS))
     assert made.read_text() == published.read_text()
+
+
+@pytest.mark.parametrize("accuracy", ["1e-03", "Galerkin"])
+def test_verdicts_of_families_need_rows_of_all_accuracies(accuracy, tmp_path):
+    from benchmarks.families.judged import write_verdicts
+
+    lines = (RESULTS / "families.csv").read_text().splitlines()
+    lost = next(line for line in lines if f', {accuracy}"' in line)
+    lines.remove(lost)
+    (tmp_path / "families.csv").write_text("\n".join(lines))
+    name = lost.split('"')[1]
+    with pytest.raises(RunError, match=f"no row '{name}'; measure the problem again"):
+        write_verdicts(tmp_path / "families", "here")
 
 
 def test_cards_of_surrogates_are_as_they_are_written_now(tmp_path):

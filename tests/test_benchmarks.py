@@ -50,8 +50,8 @@ def test_training_says_in_one_line_that_it_needs_torch():
 def test_children_answer_and_tell_why_they_failed():
     done = run(
         "-c",
-        "from benchmarks.children import Child\n"
-        "with Child('children', {}, threads=1) as child:\n"
+        "from benchmarks.shared.children import Child\n"
+        "with Child('shared.children', {}, threads=1) as child:\n"
         "    try: child.ask('anything')\n"
         "    except RuntimeError as error: print(f'told: {error}')\n",
     )
@@ -61,7 +61,7 @@ def test_children_answer_and_tell_why_they_failed():
 def test_children_that_take_too_long_are_ended():
     done = run(
         "-c",
-        "from benchmarks.children import in_own_process\n"
+        "from benchmarks.shared.children import in_own_process\n"
         "try: in_own_process('solver', 'measure', limit=0.01, method='plain CG')\n"
         "except RuntimeError as error: print(f'told: {error}')\n",
     )
@@ -101,15 +101,15 @@ def test_each_architecture_has_a_configuration(problem, side):
 @pytest.fixture
 def board(monkeypatch, tmp_path):
     """Makes a board of given times, whose networks are built and not trained."""
-    from benchmarks import leaderboard
+    from benchmarks.leaderboard import board
 
-    monkeypatch.setattr(leaderboard, "train", lambda config, *rest: build_model(config))
-    monkeypatch.setattr(leaderboard.Board, "split", lambda self, name: None)
-    monkeypatch.setattr(leaderboard.Board, "validation_error", lambda self, model, config: 1.0)
+    monkeypatch.setattr(board, "train", lambda config, *rest: build_model(config))
+    monkeypatch.setattr(board.Board, "split", lambda self, name: None)
+    monkeypatch.setattr(board.Board, "validation_error", lambda self, model, config: 1.0)
 
     def make(**times: float) -> Any:
         options = {"seconds": 1.0, "trial_seconds": 1.0, "seeds": 1, **times}
-        return leaderboard.Board("fixed_values_64", tmp_path, tmp_path, tmp_path, **options)
+        return board.Board("fixed_values_64", tmp_path, tmp_path, **options)
 
     return make
 
@@ -124,7 +124,7 @@ def board(monkeypatch, tmp_path):
     ],
 )
 def test_a_leaderboard_takes_no_network_that_was_made_otherwise(board, times, changes, message):
-    from benchmarks.leaderboard_networks import Network
+    from benchmarks.leaderboard.networks import Network
 
     network = Network("U-Net", {"architecture": "u_net", "depth": 1}, (2,), (0.01,))
     made = board().surrogate(network, 0)
@@ -159,7 +159,7 @@ def test_a_tissue_surrogate_of_another_configuration_is_trained_again(tmp_path, 
     [(True, ["2", ""], ""), (False, ["", ""], "without spsolve to compare with, not ranked")],
 )
 def test_solvers_have_no_ranks_without_a_field_to_compare_with(monkeypatch, measured, ranks, note):
-    from benchmarks import solver
+    from benchmarks.solver import __main__ as solver
 
     def answer(module: str, name: str, *, keep: str, method: str, **rest: Any) -> dict[str, float]:
         if method == solver.REFERENCE and not measured:
@@ -189,21 +189,21 @@ def test_a_solver_that_stagnates_ends_the_comparison_in_space(tmp_path, monkeypa
 
 
 def test_few_validation_images_are_all_compared(monkeypatch, tmp_path):
-    from benchmarks import leaderboard
+    from benchmarks.leaderboard import board
 
     fields = np.ones((3, 64, 64, 1), np.float32)
     config = public_split("fixed_values_64").config()
     arrays = (np.zeros_like(fields), fields, np.zeros(3), np.ones(3, int), np.ones(3))
     split = BenchmarkSplit("fixed_values_64/validation", "", ("source_image",), *arrays, config)
-    monkeypatch.setattr(leaderboard, "load_benchmark", lambda *names, data_dir: split)
-    board = leaderboard.Board("fixed_values_64", tmp_path, tmp_path, tmp_path, 1.0, 1.0, 1)
+    monkeypatch.setattr(board, "load_benchmark", lambda *names, data_dir: split)
+    made = board.Board("fixed_values_64", tmp_path, tmp_path, 1.0, 1.0, 1)
 
     class Half:
         def predict(self, inputs: np.ndarray, **options: Any) -> np.ndarray:
             assert len(inputs) == 3
             return np.full_like(fields, 0.5)
 
-    assert board.validation_error(Half(), config) == pytest.approx(0.5)
+    assert made.validation_error(Half(), config) == pytest.approx(0.5)
 
 
 def test_few_samples_of_a_chain_are_all_checked():

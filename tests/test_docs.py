@@ -207,6 +207,16 @@ def test_the_picture_of_the_package_shows_its_rooms():
     assert packages <= set(drawn)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(path.stem for path in DOCS.glob("make_*.py")))
+def test_no_script_prints_messages_of_tensorflow_at_its_start(name):
+    code = f"import runpy; runpy.run_path('docs/{name}.py')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+
+
 def test_every_key_of_a_configuration_is_described():
     from pydantic import BaseModel
 

@@ -26,8 +26,8 @@ from benchmarks.arbiter.readings import (
     Reading,
 )
 from benchmarks.arbiter.splitting import biodynamo, physicell
-from benchmarks.frame import PATH, PICTURES, command
-from benchmarks.tables import write_table
+from benchmarks.shared.command import PATH, PICTURES, command
+from benchmarks.shared.tables import write_table
 from docs.phone_figures import write_pictures
 
 CAPTION = "computed by `python -m benchmarks.arbiter`"

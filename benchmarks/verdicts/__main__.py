@@ -21,7 +21,7 @@ import click
 import pandas as pd
 
 from benchmarks import verdicts as rules_of
-from benchmarks.frame import PATH, RESULTS, command
+from benchmarks.shared.command import PATH, RESULTS, command
 from benchmarks.verdicts import OPEN, Verdict
 from benchmarks.verdicts.comparisons import joint_against_single, weighted_losses
 from diffkeras.config import Config, load_config
@@ -119,9 +119,9 @@ CLAIMS = (
 )
 NOT_YET_RUN = (rules_of.variant_helps, rules_of.architecture_is_best)
 HARD = "11. Hard examples in the training set lower the error"
-HARD_ROWS = "hard_examples.csv"  # of benchmarks/hard_examples.py
+HARD_ROWS = "hard_examples.csv"  # of benchmarks.hard_examples
 SPEED = "10. A surrogate is faster by several orders of magnitude"
-# of benchmarks/solver.py, solvers of at least the accuracy of a float32 network
+# of benchmarks.solver, solvers of at least the accuracy of a float32 network
 TABLES = {"fixed values": "solver.csv", "production": "solver_production.csv"}
 BARE = "transform pair"  # solves nothing
 PRODUCTION = "diffkeras production"  # solves the other reading

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from benchmarks.children import answer, timed
+from benchmarks.shared.children import answer
+from benchmarks.shared.measures import timed
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
 DECODERS = {"Conv2d": nn.Conv2d, "ConvTranspose2d": nn.ConvTranspose2d}

@@ -13,17 +13,16 @@ starts without tables. The peak memory includes Python and its libraries. Differ
 to the field of spsolve.
 """
 
-import os
 import tempfile
 from pathlib import Path
 
 import click
 import numpy as np
 
-from benchmarks.children import in_own_process, run
-from benchmarks.frame import command, whole_numbers
-from benchmarks.solver_methods import METHODS, PRODUCTION, measure, why_not
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.children import in_own_process, run
+from benchmarks.shared.command import command, whole_numbers
+from benchmarks.shared.tables import write_table
+from benchmarks.solver.methods import METHODS, PRODUCTION, machine, measure, why_not
 
 EQUAL_ACCURACY = 1e-8  # methods that differ less from spsolve are ranked
 COLUMNS = ["side", "discs", "rank", "method", "time [ms]", "pairs", "first call [ms]"]
@@ -132,12 +131,6 @@ def _row(side: int, count: int, name: str, rank: str, measured: dict, note: str)
         elif not _exact(result):
             row["note"] = "less accurate, not ranked"
     return row
-
-
-def machine() -> str:
-    """One line with the processor and the versions."""
-    packages = ("numpy", "scipy", "pyamg", "fipy")
-    return describe_machine(packages, used=f"one of {os.cpu_count()} cores")
 
 
 if __name__ == "__main__":

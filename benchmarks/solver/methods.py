@@ -1,10 +1,11 @@
-"""The methods that `benchmarks/solver.py` compares, and how one run is measured.
+"""The methods that `benchmarks.solver` compares, and how one run is measured.
 
 All methods get the same source image. Methods that need a matrix get it in the form that suits them
 best, and assembling it isn't timed. All run on one core.
 """
 
 import importlib.util
+import os
 import time
 from collections.abc import Callable
 
@@ -14,7 +15,9 @@ import scipy.sparse.linalg as spl
 from numpy.typing import NDArray
 
 import diffkeras.physics as physics
-from benchmarks.free_system import FreeSystem
+from benchmarks.shared.free_system import FreeSystem
+from benchmarks.shared.measures import peak_memory
+from benchmarks.shared.tables import describe_machine
 from diffkeras.physics.equations.spectral import spectral_operator
 from diffkeras.system.memory import available_memory
 
@@ -207,15 +210,10 @@ def why_not(method: str, side: int) -> str:
     return ""
 
 
-def peak_memory() -> float:
-    """Peak resident memory of this process so far, MB, with Python and its libraries."""
-    try:
-        with open("/proc/self/status") as status:
-            return next(int(line.split()[1]) for line in status if "VmHWM" in line) / 1024
-    except OSError:
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def machine() -> str:
+    """One line with the processor and the versions."""
+    packages = ("numpy", "scipy", "pyamg", "fipy")
+    return describe_machine(packages, used=f"one of {os.cpu_count()} cores")
 
 
 def _free_system(image: NDArray) -> FreeSystem:

@@ -31,9 +31,9 @@ from typing import Any
 
 import click
 
-from benchmarks.children import Child
-from benchmarks.frame import command, whole_numbers
-from benchmarks.tables import describe_machine, write_table
+from benchmarks.shared.children import Child
+from benchmarks.shared.command import command, whole_numbers
+from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.system.environment import available_cores
 
 SOURCES = "1-5"
@@ -105,10 +105,9 @@ def compare(settings: dict, rounds: int, seconds: float) -> tuple[dict, dict]:
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
         settings = {**settings, "directory": directory, "replicas": 1, "learning_rate": 1e-4}
         children = {}
-        for name, module in (("diffkeras", "training_keras"), ("PyTorch", "training_torch")):
-            children[name] = stack.enter_context(
-                Child(module, settings, threads=settings["threads"])
-            )
+        for name, module in (("diffkeras", "in_keras"), ("PyTorch", "in_pytorch")):
+            child = Child(f"training.{module}", settings, threads=settings["threads"])
+            children[name] = stack.enter_context(child)
             children[name].ask("about")
         about = children["diffkeras"].ask("about") | children["PyTorch"].ask("about")
         if not about["difference"] <= LARGEST_DIFFERENCE:
@@ -128,7 +127,7 @@ def replicated(settings: dict, count: int, rounds: int, seconds: float, one: flo
     settings = {**settings, "batch": settings["batch"] * count}
     with tempfile.TemporaryDirectory() as directory:
         case = {**settings, "directory": directory, "replicas": count}
-        with Child("training_keras", case, threads=settings["threads"]) as child:
+        with Child("training.in_keras", case, threads=settings["threads"]) as child:
             best = child.ask("measure", what="training", seconds=seconds)
             for _ in range(rounds - 1):
                 best = fastest(best, child.ask("measure", what="training", seconds=seconds))

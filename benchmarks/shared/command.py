@@ -1,20 +1,18 @@
-"""What the benchmarks' commands have in common: their options, and rounds of CPU times."""
+"""What the benchmarks' commands have in common: their options, and where results are."""
 
 import functools
-import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmarks.tables import version
+from benchmarks.shared.tables import version
 from diffkeras.errors import DiffkerasError, OutputError
 from diffkeras.system.atomic_files import check_directory
 
-RESULTS = Path(__file__).parent / "results"
-PICTURES = Path(__file__).parents[1] / "docs" / "images"
+RESULTS = Path(__file__).parents[1] / "results"
+PICTURES = Path(__file__).parents[2] / "docs" / "images"
 PATH = click.Path(path_type=Path)
 
 
@@ -66,29 +64,3 @@ def whole_numbers(_context: object, _parameter: object, value: str | None) -> li
         return None if value is None else [int(number) for number in value.split(",")]
     except ValueError as error:
         raise click.BadParameter(f"{value!r} is no list of integers like 128,512") from error
-
-
-def cpu_seconds(call: Callable[[], object]) -> float:
-    """The CPU seconds of one call, those of all threads."""
-    begin = time.process_time()
-    call()
-    return time.process_time() - begin
-
-
-def repeated_cpu_seconds(
-    call: Callable[[], object], seconds: float, most: int, least: int = 1
-) -> list[float]:
-    """The CPU seconds of each of `least` to `most` calls, until they took some seconds together."""
-    times: list[float] = []
-    while len(times) < least or (sum(times) < seconds and len(times) < most):
-        times.append(cpu_seconds(call))
-    return times
-
-
-def cpu_medians(calls: Sequence[Callable[[], object]], rounds: int) -> list[float]:
-    """The median CPU seconds of each call over some rounds, in which every call has its turn."""
-    times: list[list[float]] = [[] for _ in calls]
-    for _ in range(rounds):
-        for each, call in zip(times, calls, strict=True):
-            each.append(cpu_seconds(call))
-    return [statistics.median(each) for each in times]

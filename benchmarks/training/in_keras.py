@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.children import answer, timed
+from benchmarks.shared.children import answer
+from benchmarks.shared.measures import timed
 from diffkeras.config import load_config
 from diffkeras.distributed.process_group import join_process_group
 from diffkeras.nn import unpack_target

@@ -22,7 +22,7 @@ they are compared with the proven 1e-3, if that is their median error or more.
 The true error is the difference from `solve` to 1e-9. All times are CPU times per field of one
 thread: of each point the least of three, and of these the median over the points. The methods take
 turns of eight points each, so that what else the machine does slows all of them. "Pays from" and
-the verdicts are those of `benchmarks.families_judged`.
+the verdicts are those of `benchmarks.families.judged`.
 """
 
 import time
@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.families_judged import (
+from benchmarks.families.judged import (
     COLUMNS,
     GALERKIN,
     ORDER,
@@ -45,8 +45,9 @@ from benchmarks.families_judged import (
     row_of,
     write_verdicts,
 )
-from benchmarks.frame import command, cpu_seconds
-from benchmarks.tables import describe_machine, write_rows
+from benchmarks.shared.command import command
+from benchmarks.shared.measures import cpu_seconds
+from benchmarks.shared.tables import describe_machine, write_rows
 from diffkeras.physics import Family, MichaelisMenten, Problem, ReducedBasis, solve
 from diffkeras.physics.families.snapshots import Snapshots
 

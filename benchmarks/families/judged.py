@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.tables import CAPTION, joined, without_versions, write_table
+from benchmarks.shared.tables import CAPTION, joined, without_versions, write_table
+from diffkeras.errors import RunError
 from diffkeras.physics import Solution
 
 TOLERANCES = (1e-2, 1e-3, 1e-4)
@@ -93,18 +94,25 @@ def row_of(
 
 
 def write_verdicts(output: Path, caption: str) -> None:
-    """A table of verdicts, one for each problem of the table of times."""
-    with output.with_suffix(".csv").open(newline="", encoding="utf-8") as file:
+    """A table of verdicts, one for each problem of the table of times.
+
+    Raises:
+        RunError: a problem has no row of one of `ACCURACIES`.
+    """
+    with (times := output.with_suffix(".csv")).open(newline="", encoding="utf-8") as file:
         measured = {row["problem"]: row for row in csv.DictReader(file)}
     rows, versions = [], []
-    for row in (row for name, row in measured.items() if name.endswith("1e-03")):
-        problem = row["problem"].removesuffix(", 1e-03")
+    for problem in dict.fromkeys(name.rpartition(", ")[0] for name in measured):
+        names = [f"{problem}, {error}" for error in ACCURACIES]
+        if missing := [name for name in names if name not in measured]:
+            raise RunError(f"{times} has no row {missing[0]!r}; measure the problem again")
+        row = measured[f"{problem}, 1e-03"]
         best = min(float(row[f"{start} [ms]"]) for start in ALONE)
         share = float(row["basis [ms]"]) / best
         verdict = "no"
         if share < 1:
             verdict = f"{'yes' if share <= PAYS else 'hardly'}, from {row['pays from']} fields on"
-        of_problem = [measured[f"{problem}, {error}"] for error in ACCURACIES]
+        of_problem = [measured[name] for name in names]
         in_batch = f"1/{best / float(row['of 64 [ms]']):.1f}"
         rows.append([problem, *(each["ratio"] for each in of_problem), in_batch, verdict])
         versions.append(joined(without_versions(each[CAPTION])[1] for each in of_problem))

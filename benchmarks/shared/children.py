@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -21,10 +20,10 @@ NO_CASE = "{}"  # the argument of a child that needs no input
 
 
 class Child:
-    """A module of this folder that runs in its own process during a `with` block.
+    """A benchmark that runs in its own process during a `with` block.
 
     Args:
-        module: name of the module, which must call `answer` or `run`.
+        module: name of the module in `benchmarks`, which must call `answer` or `run`.
         case: its input, passed as JSON.
         threads: number of threads of its libraries.
     """
@@ -112,11 +111,3 @@ def run(main: Callable[[], object], functions: Mapping[str, Callable[..., Any]])
         answer(functions)
     else:
         main()
-
-
-def timed(step: Callable[[], object], number: int) -> tuple[float, float]:
-    """Mean seconds and CPU seconds per call, over a number of calls."""
-    begun, used = time.perf_counter(), time.process_time()
-    for _ in range(number):
-        step()
-    return (time.perf_counter() - begun) / number, (time.process_time() - used) / number

@@ -1,0 +1,1 @@
+"""Surrogates of one tissue with many parameters, against `solve`."""

@@ -1,0 +1,1 @@
+"""Networks of this package and classical methods on the public benchmark."""

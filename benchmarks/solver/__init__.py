@@ -1,0 +1,1 @@
+"""The exact solver against other solvers of the same equations."""

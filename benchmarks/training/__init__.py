@@ -1,0 +1,1 @@
+"""The paper's network in diffkeras and in PyTorch: images per second."""
