@@ -184,21 +184,21 @@ def edited(path: Path, old: str, new: str) -> None:
             "final.xml",
             "diffusion_coefficient>",
             "D>",
-            "coefficient must be a number, not No",
+            "coefficient must be a finite number, not No",
         ),
         (
             "final.xml",
             "<decay_rate>0",
             "<decay_rate>fast",
-            "rate must be a number, not 'fast'",
+            "rate must be a finite number, not 'fast'",
         ),
         (
             "final.xml",
             "physical_parameter_set",
             "physics",
-            "diffusion_coefficient must be a number",
+            "diffusion_coefficient must be a finite number",
         ),
-        ("final.xml", ">10<", ">noon<", "current_time must be a number, not 'noon'"),
+        ("final.xml", ">10<", ">noon<", "current_time must be a finite number, not 'noon'"),
         ("final.xml", "field.mat", "", "the file of 'multiscale_microenvironment' beside it, not"),
         ("final.xml", "field.mat", "../field.mat", "beside it, not '../field.mat'"),
         (
@@ -211,7 +211,7 @@ def edited(path: Path, old: str, new: str) -> None:
             "final.xml",
             'label index="1"',
             'label index="one"',
-            "index of 'position' must be a number",
+            "index of 'position' must be a finite number",
         ),
         ("final.xml", 'label index="1"', 'label index="8"', "begins in row 8, and cells.mat has 9"),
         (
@@ -220,12 +220,18 @@ def edited(path: Path, old: str, new: str) -> None:
             'label index="-1"',
             "begins in row -1, and cells.mat has 9",
         ),
-        ("final.xml", 'label index="1"', 'label index="nan"', "begins in row nan"),
+        (
+            "final.xml",
+            "2000</",
+            "nan</",
+            "final.xml: diffusion_coefficient must be a finite number",
+        ),
+        ("final.xml", "2000</", "-1</", "final.xml: diffusivity must be positive"),
         (
             "PhysiCell_settings.xml",
             ">6022<",
             ">much<",
-            "value of xmin must be a number, not 'much'",
+            "value of xmin must be a finite number, not 'much'",
         ),
         ("PhysiCell_settings.xml", "oxygen", "glucose", "knows no substance 'oxygen'"),
         ("final.xml", "oxygen", "5'-AMP", 'knows no substance "5\'-AMP"'),
@@ -238,6 +244,12 @@ def test_files_of_another_kind_are_refused(tmp_path, field, file, old, new, mess
     assert code != 0
     assert message in text
     assert len(text.splitlines()) == 1
+
+
+def test_a_rate_that_is_no_number_is_refused_with_the_name_of_the_file(tmp_path, field):
+    code, text = certify(physicell(tmp_path, field, uptake=np.nan))
+    assert code != 0
+    assert f"{tmp_path / 'final.xml'}: uptake must be ≥ 0 and finite" in text
 
 
 @pytest.mark.parametrize("file", ["field.mat", "cells.mat"])

@@ -5,6 +5,7 @@ repository (its `_read_xml` asks an XML element for an attribute `tex`).
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -69,8 +70,7 @@ def physicell_problem(path: Path, name: str | None = None) -> dk.Problem:
     voxel. Held walls are read from PhysiCell_settings.xml next to the file.
 
     Raises:
-        FileError: as `read_field`, or settings that are missing.
-        diffkeras.DiffkerasError: numbers that make no problem.
+        FileError: as `read_field`, or settings that are missing, or numbers that make no problem.
     """
     snapshot = _snapshot(path)
     field = _field_of_physicell(path, snapshot, name)
@@ -81,8 +81,11 @@ def physicell_problem(path: Path, name: str | None = None) -> dk.Problem:
     )
     production, uptake = _cells(path, snapshot, field, index)
     values, fixed = _walls(path.with_name("PhysiCell_settings.xml"), variable.get("name"), field)
-    medium = dk.Medium(diffusivity, decay, field.step, boundary="reflecting", dimensions=3)
-    return dk.Problem(values, fixed=fixed, production=production, uptake=uptake, medium=medium)
+    try:
+        medium = dk.Medium(diffusivity, decay, field.step, boundary="reflecting", dimensions=3)
+        return dk.Problem(values, fixed=fixed, production=production, uptake=uptake, medium=medium)
+    except dk.DiffkerasError as error:
+        raise FileError(f"{path}: {error}") from None
 
 
 def _snapshot(path: Path) -> ElementTree.Element:
@@ -124,11 +127,11 @@ def _choice(path: Path, kind: str, names: Sequence[str], name: str | None) -> in
 
 
 def _number(path: Path, what: str, text: str | None) -> float:
-    """The number in an element or attribute."""
-    try:
-        return float(text or "")
-    except ValueError:
-        raise FileError(f"{path}: {what} must be a number, not {text!r:.60}") from None
+    """The finite number in an element or attribute."""
+    with suppress(ValueError):
+        if np.isfinite(number := float(text or "")):
+            return number
+    raise FileError(f"{path}: {what} must be a finite number, not {text!r:.60}")
 
 
 def _matrix(path: Path, file: str | None, key: str) -> NDArray[np.float64]:

@@ -14,11 +14,12 @@ from typing import Any
 import click
 
 from diffkeras.errors import DiffkerasError
+from diffkeras.system.interruption import Terminated, raising_terminated
 from diffkeras.system.messages import cut
 from diffkeras.system.packages import missing_package
 
 UNEXPECTED = 70  # exit status of an error that diffkeras didn't foresee, EX_SOFTWARE of BSD
-INTERRUPTED = 130  # what shells expect after Ctrl-C
+INTERRUPTED, TERMINATED = 130, 143  # what shells expect after Ctrl-C and SIGTERM
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
 DEBUG = "diffkeras.debug"
 LONGEST_LINE = 1500  # characters of a message
@@ -78,7 +79,7 @@ class DiffkerasCommand(click.Command):
     """A command that turns every error into one line and an exit status.
 
     Args:
-        interrupted: what is kept after Ctrl-C, for the user.
+        interrupted: what is kept after Ctrl-C or SIGTERM, for the user.
     """
 
     def __init__(self, *args: Any, interrupted: str = "", **options: Any) -> None:
@@ -90,13 +91,14 @@ class DiffkerasCommand(click.Command):
         """Run the command."""
         self._check_directories(ctx)
         try:
-            with printed_log():
+            with raising_terminated(), printed_log():
                 return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise  # Click's own; it also ends quietly where nobody reads the output any more
         except KeyboardInterrupt as error:
             message = "; ".join(filter(None, ("interrupted", self.interrupted)))
-            raise _failure(message, INTERRUPTED) from error
+            status = TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+            raise _failure(message, status) from error
         except Exception as error:
             if ctx.meta.get(DEBUG):
                 traceback.print_exc()

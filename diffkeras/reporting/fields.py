@@ -34,16 +34,16 @@ LETTERS = 14  # of the notes, that fit on an inch
 
 
 def sources_of(problem: Problem) -> dict[str, NDArray]:
-    """What is drawn beside the field, by the symbols of `SOURCES`; NaN where there is none."""
+    """Panels beside the field of one image, by their symbols in `SOURCES`; NaN where nothing is."""
     arrays = {}
     if problem.fixed.any():
         arrays["u"] = np.where(problem.fixed, problem.values, np.nan)
     if problem.production is not None:
         arrays["s"] = np.where(problem.production != 0, problem.production, np.nan)
     for symbol, part in (("D", problem.medium.diffusivity), ("γ", problem.medium.decay)):
-        if not problem.is_batch and isinstance(part, np.ndarray):
+        if isinstance(part, np.ndarray):
             arrays[symbol] = np.broadcast_to(part, problem.lattice)
-    if not problem.is_batch and problem.uptake is not None:
+    if problem.uptake is not None:
         rate = np.broadcast_to(problem.uptake.capacity, problem.lattice)
         if np.ndim(problem.uptake.capacity):
             arrays["v"] = np.where(rate != 0, rate, np.nan)
@@ -65,19 +65,20 @@ def solution_figure(
     Of a batch, the first image that has sources is drawn. By default, the line below it has the
     numbers of the medium.
     """
-    sources = sources_of(problem)
-    if notes is None:
-        notes = "" if problem.is_batch else problem_in_words(problem)
     if problem.is_batch:
-        flat = [values.reshape(len(values), -1) for values in sources.values()]
-        finite = [np.isfinite(values).any(axis=1) for values in flat]
-        shown = int(np.any(finite, axis=0).argmax()) if finite else 0
+        has_sources = [bool(each.fixed.any() or np.any(each.production)) for each in problem.images]
+        shown = int(np.argmax(has_sources))
         title = f"{title}, image {shown} of 0 to {len(field) - 1}"
-        sources = {symbol: values[shown] for symbol, values in sources.items()}
-        field = field[shown]
-    step = problem.medium.step
+        problem, field = problem.images[shown], field[shown]
     return field_figure(
-        sources, field, title, notes, step=step, unit=unit, field_unit=field_unit, slices=slices
+        sources_of(problem),
+        field,
+        title,
+        problem_in_words(problem) if notes is None else notes,
+        step=problem.medium.step,
+        unit=unit,
+        field_unit=field_unit,
+        slices=slices,
     )
 
 

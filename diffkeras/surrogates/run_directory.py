@@ -218,8 +218,8 @@ class Run:
     def config(self) -> Config:
         """The configuration of the run."""
         file = self.path / "config.yaml"
-        if not file.is_file():
-            raise RunError(f"the run directory {self.path} is damaged: {file} is missing")
+        if not file.is_file() or not file.stat().st_size:  # an empty one would have all defaults
+            raise RunError(f"the run directory {self.path} is damaged: {file} is missing or empty")
         remedy = "restore it; otherwise the surrogate would be used for another physics"
         check_hash(file, self.state(), remedy)
         try:

@@ -1,14 +1,40 @@
-"""Signals that end training between two of its steps."""
+"""Signals that end a command: training between two of its steps, everything else at once."""
 
 import logging
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 logger = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl-C does."""
+
+
+@contextmanager
+def raising_terminated() -> Iterator[None]:
+    """Raise Terminated on SIGTERM within the block, so that files and processes end as they should.
+
+    By default the signal ends Python at once: temporary files and shared memory stay.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _raise_terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _raise_terminated(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated
 
 
 class Interruption:

@@ -1,6 +1,6 @@
 """What the parts of a training run share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
@@ -14,20 +14,28 @@ from diffkeras.training.checkpoints import Checkpoints, TrainingState
 from diffkeras.training.compiled_model import CompiledModel
 
 
-@dataclass(frozen=True)
+@dataclass
 class TrainingSession:
-    """A training run in this process."""
+    """A training run in this process.
+
+    Attributes:
+        state: how far it has come; that of a new run until `start_or_resume`.
+    """
 
     config: Config
     data_dir: Path
     group: ProcessGroup
     batches: TrainingBatches
     run: Run
-    checkpoints: Checkpoints
     compiled: CompiledModel
-    state: TrainingState
     interruption: Interruption
     show_progress: bool = False
+    state: TrainingState = field(default_factory=TrainingState)
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """Those of the run, which the chief writes."""
+        return Checkpoints(self.run.checkpoints, writes=self.group.is_chief)
 
     @property
     def model(self) -> keras.Model:

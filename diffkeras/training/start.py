@@ -34,11 +34,11 @@ from diffkeras.training.batches import TrainingBatches
 from diffkeras.training.checkpoints import (
     STATE,
     Checkpoints,
-    TrainingState,
     position,
     read_state,
     read_weights,
 )
+from diffkeras.training.session import TrainingSession
 
 logger = logging.getLogger(__name__)
 
@@ -201,57 +201,45 @@ def _check_epochs(config: Config, checkpoints: Checkpoints) -> None:
         )
 
 
-def start_or_resume(
-    config: Config,
-    checkpoints: Checkpoints,
-    model: keras.Model,
-    group: ProcessGroup,
-    initial: InitialModel | None,
-    data_dir: Path,
-    steps: int,
-) -> TrainingState:
-    """The state in which training starts, with the weights of the model set accordingly.
+def start_or_resume(session: TrainingSession, initial: InitialModel | None) -> None:
+    """Set the state and the weights of a session to those in which training starts.
 
     Args:
-        config: the configuration.
-        checkpoints: of the run; the chief chooses the newest undamaged one.
-        model: the compiled network, with random weights.
-        group: the processes that train.
-        initial: the weights to start from without a checkpoint; None for the random ones.
-        data_dir: where the training examples are, from which a reduced basis is made.
-        steps: number of steps of an epoch.
+        session: its model is compiled, with random weights. The chief chooses the newest undamaged
+            checkpoint.
+        initial: the weights to start from without a checkpoint; None for the random ones, or those
+            of a reduced basis.
     """
-    if (state := _resume(config, checkpoints, model, group, steps)) is not None:
-        return state
-    state = TrainingState()
+    config, model = session.config, session.model
+    if _resume(session):
+        return
     if initial is not None:
         model.set_weights(initial.weights)
-        state.initial_model = initial.sha256
+        session.state.initial_model = initial.sha256
         logger.info(f"starting from the weights of {config.training.initial_model}")
     elif config.takes_parameters:
-        with group.all_stop_on_error(), explain_damage(config, data_dir):
-            set_basis_weights(config, data_dir, model)
-    return state
+        with session.group.all_stop_on_error(), explain_damage(config, session.data_dir):
+            set_basis_weights(config, session.data_dir, model)
 
 
-def _resume(
-    config: Config, checkpoints: Checkpoints, model: keras.Model, group: ProcessGroup, steps: int
-) -> TrainingState | None:
-    place = None
+def _resume(session: TrainingSession) -> bool:
+    """Continue from the newest checkpoint; whether there is one."""
+    group, place = session.group, None
     with group.all_stop_on_error():
         if group.is_chief:
-            place = checkpoints.latest()
+            place = session.checkpoints.latest()
     epoch, step = (-1, 0) if place is None else position(place)
     (epoch, *_), (step, *_) = group.gather(epoch), group.gather(step)
     if epoch < 0:
-        return None
-    place = checkpoints.place(epoch, step)
-    read_weights(place, model)
+        return False
+    place = session.checkpoints.place(epoch, step)
+    read_weights(place, session.model)
     state, _ = read_state(place / STATE)
+    session.state = state
     # with other replicas, the epoch may be shorter than before; its end isn't to be missed
-    state.step = min(state.step, steps - config.training.steps_per_execution)
-    logger.info(f"resuming at epoch {state.epoch + 1}, step {state.step} of {steps}")
-    return state
+    state.step = min(state.step, session.steps - session.config.training.steps_per_execution)
+    logger.info(f"resuming at epoch {state.epoch + 1}, step {state.step} of {session.steps}")
+    return True
 
 
 def set_basis_weights(config: Config, data_dir: Path, model: keras.Model) -> None:

@@ -14,7 +14,6 @@ from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.interruption import Interruption
 from diffkeras.system.tensorflow_setup import deterministic_operations
-from diffkeras.training.checkpoints import Checkpoints
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.training.loop import train_to_the_end
 from diffkeras.training.memory import check_memory, within_memory
@@ -97,21 +96,10 @@ def train(
             f"{compiled.parameters:,} trainable parameters, {batches.steps} steps an epoch, "
             f"{group.replicas} replica(s); follow with `tensorboard --logdir {run.logs}`"
         )
-        checkpoints = Checkpoints(run.checkpoints, writes=group.is_chief)
         session = TrainingSession(
-            config,
-            data_dir,
-            group,
-            batches,
-            run,
-            checkpoints,
-            compiled,
-            start_or_resume(
-                config, checkpoints, compiled.model, group, initial, data_dir, batches.steps
-            ),
-            interruption,
-            show_progress,
+            config, data_dir, group, batches, run, compiled, interruption, show_progress
         )
+        start_or_resume(session, initial)
         train_to_the_end(session)
         _check_signal(interruption, run)
     return run

@@ -67,13 +67,16 @@ def test_the_traceback_is_printed_on_request(diffkeras, broken, discs, tmp_path,
     assert "Traceback (most recent call last)" in result.stderr
 
 
-def test_ctrl_c_says_what_is_kept(diffkeras, tiny_file, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_says_what_is_kept(diffkeras, tiny_file, tmp_path, monkeypatch, number, status):
     def interrupt(*args: Any, **kwargs: Any) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
 
     monkeypatch.setattr("diffkeras.workflows.generate_datasets.check_directory", interrupt)
+    before = signal.getsignal(signal.SIGTERM)
     result = diffkeras("generate", "--config", tiny_file, "--data-dir", tmp_path / "data")
-    assert result.exit_code == 130
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert result.exit_code == status
     assert "finished files are kept; run the same command again" in result.stderr.splitlines()[-1]
 
 
@@ -133,7 +136,8 @@ def test_a_pipe_as_input_is_refused(refused, tmp_path):
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_generation_and_its_workers(tiny_file, tmp_path):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_generation_and_its_workers(tiny_file, tmp_path, number, status):
     words = ["--config", tiny_file, "--data-dir", tmp_path, "--train-examples", 100_000]
     command = [*COMMAND, "generate", *map(str, words), "--processes", "2"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
@@ -142,9 +146,10 @@ def test_ctrl_c_ends_generation_and_its_workers(tiny_file, tmp_path):
             assert time.monotonic() < deadline
             time.sleep(0.1)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == status
+    assert "leaked" not in errors
     assert "finished files are kept" in errors.splitlines()[-1]
     deadline = time.monotonic() + 20
     while any(Path(f"/proc/{child}").exists() for child in children):

@@ -77,6 +77,15 @@ def test_a_foreign_run_json_is_no_run(tmp_path, tiny):
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
 
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda file: file.write_text("")])
+def test_a_configuration_that_is_gone_is_no_other_configuration(tmp_path, tiny, spoil):
+    run = Run.begin(tmp_path / "run", tiny)
+    (run.checkpoints / "000000-0000000001").mkdir(parents=True)
+    spoil(run.path / "config.yaml")
+    with pytest.raises(RunError, match=r"damaged: .*config\.yaml is missing or empty"):
+        run.check(tiny)
+
+
 def test_an_unfinished_run_gives_way_but_notes_stay(tmp_path, tiny):
     run = Run.begin(tmp_path / "run", tiny)
     (run.path / "history.csv").write_text("old")

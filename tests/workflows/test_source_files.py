@@ -47,11 +47,18 @@ def test_the_plot_shows_the_first_image_with_sources(monkeypatch):
     production = np.zeros((3, 4, 4))
     production[1:, 2, 2] = [1, 2]
     field = np.arange(48.0).reshape(3, 4, 4)
-    fields.solution_figure(dk.Problem(production=production), field, notes="D = 1")
+    diffusivity = np.linspace(1, 2, 16).reshape(4, 4)
+    problem = dk.Problem(production=production, diffusivity=diffusivity, decay=0.01)
+    fields.solution_figure(problem, field)
     shown, its_field, title, notes = drawn[0]
+    assert shown.keys() == {"s", "D"}
+    np.testing.assert_array_equal(shown["D"], diffusivity)
     np.testing.assert_array_equal(shown["s"], np.where(production[1], production[1], np.nan))
     np.testing.assert_array_equal(its_field, field[1])
-    assert (title, notes) == ("field u, image 1 of 0 to 2", "D = 1")
+    assert (title, notes) == (
+        "field u, image 1 of 0 to 2",
+        "D = 1 to 2, γ = 0.01, h = 1, absorbing",
+    )
 
 
 @pytest.mark.filterwarnings("error")

@@ -1,4 +1,4 @@
-"""Whether predictions are in the order of the images: swapped ones would only score badly."""
+"""Whether predictions are in order: swapped images or axes would only score badly."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ NAMED = 5  # images in a message
 
 
 def check_order(path: Path, predictions: Mapping[int, NDArray], exact: Iterable[NDArray]) -> None:
-    """Refuse predictions of which some belong to each other's images.
+    """Refuse predictions of swapped images, or with rows and columns swapped.
 
     Prediction i seems to be that of image j if it is at most a fifth as far from the exact field of
     j as from its own, and as the prediction of j is. The predictions are refused if such pairs form
@@ -30,6 +30,9 @@ def check_order(path: Path, predictions: Mapping[int, NDArray], exact: Iterable[
     compared by their directions, 1 − the cosine of the angle between them being half of a squared
     distance, as means over parts of the lattice.
 
+    Rows and columns of a source count seem to be swapped if most of its predictions are at most a
+    fifth as far from their exact fields once they are transposed.
+
     Args:
         path: the file, for the message.
         predictions: source count → (images, rows, columns), as in `predictions_by_count`.
@@ -37,10 +40,11 @@ def check_order(path: Path, predictions: Mapping[int, NDArray], exact: Iterable[
             columns).
 
     Raises:
-        DataError: some are swapped. It names the first of these images.
+        DataError: some are swapped. It names the first of these images, or a source count.
     """
     found = np.concatenate([_directions(part) for part in predictions.values()])
     fields = np.concatenate([_directions(batch) for batch in exact])
+    _check_axes(path, predictions, fields)
     seems = _seems_to_be(found, fields)
     _, component = connected_components(seems, connection="strong")
     swapped = np.flatnonzero(np.bincount(component)[component] > 1)
@@ -54,9 +58,26 @@ def check_order(path: Path, predictions: Mapping[int, NDArray], exact: Iterable[
         raise DataError(
             f"{path}: {swapped.size} of the {len(names)} predictions match the field of another "
             f"image, whose own prediction does not: {words}"
-            f"{', …' if swapped.size > NAMED else ''}; keep the images, rows and columns in their "
-            "order"
+            f"{', …' if swapped.size > NAMED else ''}; keep the images in their order"
         )
+
+
+def _check_axes(path: Path, predictions: Mapping[int, NDArray], fields: NDArray) -> None:
+    """Raise a DataError for predictions of a source count whose axes are swapped."""
+    start = 0
+    for count, part in predictions.items():
+        exact = fields[start : start + len(part)]
+        start += len(part)
+        transposed = part.swapaxes(1, 2)
+        if transposed.shape != part.shape:  # their shape has been checked
+            return
+        own, other = (1 - np.sum(_directions(p) * exact, axis=1) for p in (part, transposed))
+        nearer = np.count_nonzero((own > SAME) & (other <= NEARER * own))
+        if nearer > max(1, len(part) / 2):  # one may be chance
+            raise DataError(
+                f"{path}: {nearer} of the {len(part)} predictions in {name_of(count)} match their "
+                "fields with rows and columns swapped; keep the order of the axes"
+            )
 
 
 def _seems_to_be(found: NDArray, fields: NDArray) -> csr_array:

@@ -89,6 +89,14 @@ def test_swapped_and_shifted_predictions_are_named(exact, model, images, message
         check_order(MINE, {1: predictions[:20], 2: predictions[20:]}, [exact[:7], exact[7:]])
 
 
+@pytest.mark.parametrize("model", ["exact", "good", "smooth", "half"])
+def test_swapped_axes_of_a_source_count_are_named(exact, model):
+    predictions = models(exact)[model]
+    parts = {1: predictions[:20], 2: predictions[20:].swapaxes(1, 2)}
+    with pytest.raises(DataError, match=r"predictions in sources_02 match .* rows and columns"):
+        check_order(MINE, parts, [exact[:7], exact[7:]])
+
+
 def test_images_of_one_field_may_be_swapped(exact):
     predictions = exact + 0.1 * np.random.default_rng(1).normal(size=exact.shape)
     predictions[[10, 20]] = predictions[[20, 10]]
