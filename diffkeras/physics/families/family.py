@@ -1,7 +1,5 @@
 """A family: the problems of one geometry, by named parameters with ranges."""
 
-import hashlib
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -10,19 +8,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_choice, check_whole, real_array
+from diffkeras.physics.arguments import check_choice, check_whole
 from diffkeras.physics.families.draws import METHODS, MOST_DRAWN, in_ranges, unit_points
-from diffkeras.physics.families.parameters import nodes_with_effect, parameters_of
+from diffkeras.physics.families.ends import check_ends, lowest_point
+from diffkeras.physics.families.fingerprint import fingerprint_of
+from diffkeras.physics.families.parameters import parameters_of
+from diffkeras.physics.families.point_parts import parts_at, point_of
+from diffkeras.physics.families.pull_back import pulled_back
+from diffkeras.physics.families.ranges import Ranges
 from diffkeras.physics.families.scaling import Scaling
 from diffkeras.physics.problem.parts import parts_of, with_parts, with_unchecked_parts
 from diffkeras.physics.problem.problem import Problem
-
-ROUNDING = 1e-12  # of an end of a range, relative to it
-SAME = 1e-6  # relative difference of parts up to which a problem is one of the family
-UPTAKE_PATH = "diffkeras.physics.problem.uptake."  # see `Family.fingerprint`
-# parts at whose lower ends, with the upper ends of all others, a steady state is least likely, the
-# last one being a side's; the constants of an uptake don't matter for that
-REMOVING = re.compile(r"decay|uptake\..*|boundary\..*\.coefficient")
 
 
 class Family:
@@ -90,10 +86,11 @@ class Family:
             )
         self.problem = problem
         self.parameters = parameters_of(problem, parameters, regions or {}, linear)
+        check_ends(problem, self.parameters)
         self.names = tuple(parameter.name for parameter in self.parameters)
         self.low = np.array([parameter.low for parameter in self.parameters])
         self.high = np.array([parameter.high for parameter in self.parameters])
-        self._check_ends()
+        self._ranges = Ranges(self.names, self.low, self.high)
         self.scaling = Scaling.of(problem, self.parameters)
 
     def __repr__(self) -> str:
@@ -111,48 +108,12 @@ class Family:
             PhysicsError: names that are missing or unknown, numbers that are not finite, another
                 shape, or a number out of its range, unless `extrapolate`.
         """
-        if isinstance(parameters, Mapping):
-            if set(parameters) != set(self.names):
-                wrong = [name for name in parameters if name not in self.names]
-                lacking = [name for name in self.names if name not in parameters]
-                what = f"has no parameter {wrong[0]!r:.60}" if wrong else f"needs {lacking[0]!r}"
-                raise PhysicsError(
-                    f"this family {what}; its parameters are {', '.join(self.names)}"
-                )
-            columns = [real_array(name, parameters[name]) for name in self.names]
-            if len({column.shape for column in columns}) > 1:
-                shapes = ", ".join(str(column.shape) for column in columns)
-                raise PhysicsError(f"give one number or one array (n,) of each, not {shapes}")
-            parameters = np.stack(columns, axis=-1)
-        values = real_array("parameters", parameters)
-        if values.ndim not in (1, 2) or values.shape[-1] != len(self.names) or not values.size:
-            raise PhysicsError(
-                f"parameters have shape ({len(self.names)},) or (n, {len(self.names)}), in the "
-                f"order of {', '.join(self.names)}, not {values.shape}"
-            )
-        if not np.isfinite(values).all():
-            row, number = np.argwhere(~np.isfinite(np.atleast_2d(values)))[0]
-            raise PhysicsError(
-                f"{self.names[number]} must be finite, not {np.atleast_2d(values)[row, number]}"
-            )
-        inside = self._contains(values)
-        if not (inside.all() or extrapolate):
-            row, number = np.argwhere(~np.atleast_2d(inside))[0]
-            raise PhysicsError(
-                f"{self.names[number]} is {np.atleast_2d(values)[row, number]}, out of its range "
-                f"{self.low[number]:g} to {self.high[number]:g}; extrapolate=True computes it all "
-                "the same, with its bound"
-            )
-        return np.where(inside, np.clip(values, self.low, self.high), values)
+        return self._ranges.points(parameters, extrapolate)
 
     def contains(self, parameters: Mapping[str, float] | ArrayLike) -> NDArray[np.bool_]:
         """Whether points are in the ranges: a truth value, or one for each of (n, p)."""
-        return np.asarray(self._contains(self.points(parameters, extrapolate=True)).all(axis=-1))
-
-    def _contains(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
-        # a rounding beyond an end, such as of a logarithm's exponential, is in the range
-        low = self.low - ROUNDING * np.abs(self.low)
-        return (values >= low) & (values <= self.high + ROUNDING * np.abs(self.high))
+        points = self.points(parameters, extrapolate=True)
+        return np.asarray(self._ranges.contain(points).all(axis=-1))
 
     def problem_at(
         self, parameters: Mapping[str, float] | ArrayLike, *, extrapolate: bool = False
@@ -173,42 +134,14 @@ class Family:
         Raises:
             PhysicsError: a problem that differs from the family's in more than the parameters.
         """
-        own = self.problem
-        if not isinstance(problem, Problem):
-            raise PhysicsError(f"parameters are those of a Problem, not of {problem!r:.60}")
-        if problem.is_batch or problem.lattice != own.lattice:
-            raise PhysicsError(f"this family has the lattice {own.lattice}, not {problem.shape}")
-        given, known = parts_of(problem), self._known_parts
-        if not np.array_equal(problem.fixed, own.fixed):
-            raise PhysicsError("the problem has other fixed nodes than this family")
-        if problem.medium.side_kinds != own.medium.side_kinds or given.keys() != known.keys():
-            raise PhysicsError("the problem has other sides, or another uptake, than this family")
-        values = np.empty(len(self.parameters))
-        for number, parameter in enumerate(self.parameters):
-            part, nodes = np.asarray(given[parameter.part]), self.own_nodes[number]
-            mask = np.broadcast_to(nodes_with_effect(parameter.part, own), own.lattice)
-            nodes = np.flatnonzero(mask) if nodes is None else nodes[mask.flat[nodes]]
-            if not nodes.size:  # regions have all nodes of the part
-                values[number] = parameter.middle
-            else:
-                values[number] = part.flat[nodes[0] if part.shape == own.lattice else 0]
-        wanted = {**known, **self._parts(values)}
-        for name, part in given.items():
-            where = nodes_with_effect(name, own)
-            one, other = (np.where(where, each, 0.0) for each in (part, wanted[name]))
-            if not np.allclose(one, other, rtol=SAME, atol=0):
-                raise PhysicsError(
-                    f"the problem has another {name} than this family where no parameter sets it; "
-                    f"the parameters are {', '.join(self.names)}"
-                )
-        return values
+        return point_of(problem, self.problem, self._known_parts, self.parameters)
 
     def quick_problem_at(self, values: NDArray[np.float64]) -> Problem:
         """The problem of a point (p,) in the ranges, without checking it again.
 
         So it takes a decay above 0 that is too slow for a `Medium`, where a range begins at 0.
         """
-        if not self._contains(values).all():
+        if not self._ranges.contain(values).all():
             return self.problem_at(values, extrapolate=True)
         return with_unchecked_parts(self.problem, self._parts(values))
 
@@ -231,9 +164,7 @@ class Family:
     @property
     def lowest_point(self) -> NDArray[np.float64]:
         """The point (p,) of the lower ends of what removes, with all else in the middle."""
-        return np.array(
-            [p.low if REMOVING.fullmatch(p.part) else p.middle for p in self.parameters]
-        )
+        return lowest_point(self.parameters)
 
     def pull_back(self, derivatives: Mapping[str, Any]) -> NDArray[np.float64]:
         """The derivatives by the parameters, (p,), from those by the parts of a problem.
@@ -255,115 +186,17 @@ class Family:
             >>> gradient.shape, bool(gradient[0] < 0)
             ((1,), True)
         """
-        images = getattr(derivatives, "images", None)
-        if images is not None:
-            return np.stack([self.pull_back(image) for image in images])
-        if not isinstance(derivatives, Mapping):
-            raise PhysicsError(f"derivatives are those of `vjp`, not {derivatives!r:.60}")
-        of = getattr(derivatives, "problem", self.problem)
-        if not np.array_equal(of.fixed, self.problem.fixed):
-            raise PhysicsError(
-                f"these derivatives are of another problem, on {of.lattice} nodes or with other "
-                f"fixed ones than this family on {self.problem.lattice}: take `vjp` of a solution "
-                "at one of this family's problems"
-            )
-        result = np.zeros(len(self.parameters))
-        for number, parameter in enumerate(self.parameters):
-            if parameter.part not in derivatives:
-                raise PhysicsError(
-                    f"these derivatives have no {parameter.part}: take `vjp` of a solution at one "
-                    "of this family's problems"
-                )
-            each = np.asarray(derivatives[parameter.part])
-            nodes = self.own_nodes[number]
-            if nodes is not None and not each.ndim:
-                raise PhysicsError(
-                    f"these derivatives are of a problem whose {parameter.part} is one number for "
-                    f"all nodes, and {parameter.name} has nodes of its own: take `vjp` of a "
-                    "solution of this family's `problem_at`"
-                )
-            result[number] = each.sum() if nodes is None else each.flat[nodes].sum()
-        return result
+        return pulled_back(derivatives, self.problem, self.parameters)
 
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the problem, the regions and the ranges."""
-        digest = hashlib.sha256()
-        medium = self.problem.medium
-        digest.update(repr((self.problem.lattice, medium.side_kinds, self.names)).encode())
-        uptake = self.problem.uptake
-        # where its class was when bases were stored first, wherever it is now
-        path = "NoneType" if uptake is None else UPTAKE_PATH + type(uptake).__name__
-        digest.update(f"<class '{path}'>".encode())
-        for name, part in parts_of(self.problem).items():
-            digest.update(name.encode() + np.asarray(part, np.float64).tobytes())
-        digest.update(np.packbits(self.problem.fixed).tobytes())
-        for parameter in self.parameters:
-            nodes = parameter.nodes
-            digest.update(b"" if nodes is None else nodes.astype(np.int64).tobytes())
-        digest.update(np.stack([self.low, self.high, self.scaling.is_logarithmic]).tobytes())
-        return digest.hexdigest()
+        return fingerprint_of(self.problem, self.parameters)
 
-    @cached_property
-    def own_nodes(self) -> list[NDArray[np.intp] | None]:
-        """The nodes of each parameter.
-
-        A parameter without a region has those that no region of its part has; None for all.
-        """
-        nodes: list[NDArray[np.intp] | None] = []
-        for parameter in self.parameters:
-            others = [
-                p.nodes for p in self.parameters if p.part == parameter.part and p.nodes is not None
-            ]
-            if parameter.nodes is None and others:
-                mask = np.ones(self.problem.values.size, bool)
-                mask[np.concatenate(others)] = False
-                nodes.append(np.flatnonzero(mask))
-            else:
-                nodes.append(parameter.nodes)
-        return nodes
-
-    def _parts(self, values: NDArray[np.float64]) -> dict[str, Any]:
-        """The parts of the problem of a point (p,) that parameters replace."""
-        parts: dict[str, Any] = {}
-        known, pairs = self._known_parts, list(zip(self.parameters, values, strict=True))
-        for parameter, value in pairs:
-            if parameter.nodes is None:
-                parts[parameter.part] = self._whole(parameter.part, float(value))
-        for parameter, value in pairs:
-            if parameter.nodes is not None:
-                part = parts.get(parameter.part, known[parameter.part])
-                if parameter.part not in parts or np.ndim(part) == 0:
-                    part = np.array(np.broadcast_to(part, self.problem.lattice), order="C")
-                part.reshape(-1)[parameter.nodes] = value
-                parts[parameter.part] = part
-        return parts
-
-    def _whole(self, part: str, value: float) -> Any:
-        """A part that has one value, as an array where problems need one."""
-        if part == "values":  # read on the fixed nodes only
-            return np.where(self.problem.fixed, value, self.problem.values)
-        return np.full(self.problem.lattice, value) if part == "production" else value
+    def _parts(self, point: NDArray[np.float64]) -> dict[str, Any]:
+        """The parts of the problem of a point (p,) that parameters set."""
+        return parts_at(self._known_parts, self.parameters, point)
 
     @cached_property
     def _known_parts(self) -> dict[str, Any]:
         return parts_of(self.problem)
-
-    def _check_ends(self) -> None:
-        """Raise an error for an end of a range that makes no problem."""
-        middles = np.array([parameter.middle for parameter in self.parameters])
-        for number, name in enumerate(self.names):
-            for end, values in (("lower", self.low), ("upper", self.high)):
-                point = middles.copy()
-                point[number] = values[number]
-                self._check_point(point, f"the {end} end of {name}, {values[number]:g}")
-        removes = [REMOVING.fullmatch(p.part) is not None for p in self.parameters]
-        corner = np.where(removes, self.low, self.high)
-        ends = ", ".join(f"{n} {v:g}" for n, v in zip(self.names, corner, strict=True))
-        self._check_point(corner, f"the corner {ends}")
-
-    def _check_point(self, point: NDArray[np.float64], what: str) -> None:
-        try:
-            with_parts(self.problem, self._parts(point))
-        except PhysicsError as error:
-            raise PhysicsError(f"{what}, makes no problem: {error}") from None

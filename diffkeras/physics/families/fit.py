@@ -72,7 +72,7 @@ class Fit(NamedTuple):
                 raise DataError(
                     f"{path} is the basis of another family: its problem, regions or ranges differ"
                 )
-            _check_shapes(read, family)
+            _check(read, family)
             return cls(
                 mean=read["mean"],
                 modes=read["modes"],
@@ -91,8 +91,8 @@ class Fit(NamedTuple):
             raise DataError(f"{path} can't be read as a basis: {error}") from None
 
 
-def _check_shapes(arrays: Mapping[str, NDArray], family: Family) -> None:
-    """Raise a ValueError that names an array of another shape than those of `Fit`."""
+def _check(arrays: Mapping[str, NDArray], family: Family) -> None:
+    """Raise a ValueError that names an array of another shape than those of `Fit`, or r."""
     modes, points = len(arrays.get("modes", ())), len(arrays.get("points", ()))
     inputs = int(np.count_nonzero(family.scaling.kept))
     nodes = math.prod(family.problem.lattice)
@@ -108,3 +108,5 @@ def _check_shapes(arrays: Mapping[str, NDArray], family: Family) -> None:
             **dict.fromkeys(("fast_modes", "remainder", "worst"), ()),
         },
     )
+    if (fast := arrays["fast_modes"].item()) not in range(1, modes + 1):
+        raise ValueError(f"fast_modes is {fast}, and not a whole number from 1 to {modes}")

@@ -84,8 +84,8 @@ class Galerkin:
         self._decays: dict[int, NDArray[np.float64]] = {}
         self._productions: dict[int, NDArray[np.float64]] = {}
         for number, parameter in enumerate(family.parameters):
-            region, own = np.zeros(nodes, np.float32), family.own_nodes[number]
-            region[slice(None) if own is None else own] = 1.0
+            region = np.zeros(nodes, np.float32)
+            region[parameter.where] = 1.0
             if parameter.part == "decay":
                 self._decays[number] = _products(modes * region, rows) / equations.unit
             if parameter.part == "production":

@@ -23,7 +23,8 @@ class Parameter(NamedTuple):
     Attributes:
         name: "part" or "part[region]".
         part: its name, see `parts_of`.
-        nodes: the numbers of the region's nodes on the lattice; None for the whole part.
+        nodes: the numbers of the lattice's nodes that it sets: those of its region; without one,
+            those that no region of its part has, and None for all.
         low, high: its range.
         is_logarithmic: whether draws are even in its logarithm.
     """
@@ -34,6 +35,16 @@ class Parameter(NamedTuple):
     low: float
     high: float
     is_logarithmic: bool
+
+    @property
+    def has_region(self) -> bool:
+        """Whether its name has a region."""
+        return self.name != self.part
+
+    @property
+    def where(self) -> NDArray[np.intp] | slice:
+        """The index of its nodes in a map that is one row."""
+        return slice(None) if self.nodes is None else self.nodes
 
     @property
     def middle(self) -> float:
@@ -95,7 +106,22 @@ def parameters_of(
         parameters.append(Parameter(name, part, nodes, low, high, low > 0 and name not in linear))
     check_overlaps({parameter.name: parameter.nodes for parameter in parameters})
     check_all_named(masks, ranges)
-    return tuple(parameters)
+    return tuple(
+        each if each.has_region else each._replace(nodes=_others(each.part, parameters, problem))
+        for each in parameters
+    )
+
+
+def _others(
+    part: str, parameters: Iterable[Parameter], problem: Problem
+) -> NDArray[np.intp] | None:
+    """The numbers of the nodes of a part that no region has; None for all."""
+    # fixed values are read on the fixed nodes only
+    left = np.array(problem.fixed if part == "values" else np.ones(problem.lattice, bool)).ravel()
+    for parameter in parameters:
+        if parameter.part == part and parameter.nodes is not None:
+            left[parameter.nodes] = False
+    return None if left.all() else np.flatnonzero(left)
 
 
 def checked_mask(name: str, mask: Any, lattice: tuple[int, ...] | None = None) -> NDArray[np.bool_]:

@@ -283,6 +283,9 @@ class ReducedBasis:
     def load(cls, path: str | Path, family: Family) -> "ReducedBasis":
         """Read a basis of a family.
 
+        Bounds of predictions hold for any content, as they are proven anew. `errors` and `worst`
+        are read as they were written.
+
         Raises:
             DataError: the file is missing or damaged, or the basis is one of another family.
             PhysicsError: `family` is none.

@@ -39,8 +39,7 @@ def _rows_of(family: Family, part: str, values: NDArray[np.float64]) -> NDArray[
     """The rows of a part with these values in the family's problem, on the lattice."""
     rows = np.zeros((len(family.parameters) + 1, values.size))
     rows[-1] = values.ravel()
-    for row, parameter, nodes in zip(rows, family.parameters, family.own_nodes, strict=False):
+    for row, parameter in zip(rows, family.parameters, strict=False):
         if parameter.part == part:
-            own = slice(None) if nodes is None else nodes
-            row[own], rows[-1, own] = 1.0, 0.0
+            row[parameter.where], rows[-1, parameter.where] = 1.0, 0.0
     return rows

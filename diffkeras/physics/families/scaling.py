@@ -73,12 +73,9 @@ def _scale(problem: Problem, parameters: tuple[Parameter, ...]) -> int | None:
     )
     if len(numbers) != 1 or produces or not parameters[numbers[0]].is_logarithmic:
         return None
-    nodes, rest = parameters[numbers[0]].nodes, problem.values * problem.fixed
-    if nodes is not None:
-        rest.flat[nodes] = 0.0
-        if rest.any():
-            return None
-    return numbers[0]
+    rest = problem.values * problem.fixed
+    rest.flat[parameters[numbers[0]].where] = 0.0
+    return None if rest.any() else numbers[0]
 
 
 def _covers(problem: Problem, parameters: tuple[Parameter, ...]) -> bool:
@@ -86,15 +83,12 @@ def _covers(problem: Problem, parameters: tuple[Parameter, ...]) -> bool:
     if problem.uptake is None:
         return True
     for part in set(CONCENTRATION_PARTS) & {f"uptake.{name}" for name in problem.uptake.parts}:
-        mine = [parameter for parameter in parameters if parameter.part == part]
-        if any(parameter.nodes is None for parameter in mine):
-            continue
         left = np.array(np.broadcast_to(problem.uptake.maximum, problem.lattice)) != 0
         left &= ~problem.fixed
-        for parameter in (p for p in parameters if p.part == "uptake.maximum" != part):
-            left.flat[slice(None) if parameter.nodes is None else parameter.nodes] = True
-        for parameter in mine:
-            left.flat[parameter.nodes] = False
+        for set_part, is_left in (("uptake.maximum", True), (part, False)):
+            for parameter in parameters:
+                if parameter.part == set_part:
+                    left.flat[parameter.where] = is_left
         if left.any():
             return False
     return True

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import LARGEST, largest
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.steady_state import solve
 
@@ -46,9 +48,21 @@ class Snapshots(NamedTuple):
 
     @classmethod
     def scaled(cls, family: Family, points: NDArray[np.float64], fields: NDArray) -> "Snapshots":
-        """Points (m, p) with fields on the lattice, (m, …)."""
+        """Points (m, p) with fields on the lattice, (m, …).
+
+        Raises:
+            PhysicsError: a field is too large for single precision.
+        """
         scales, free = family.scaling.scales(points), ~family.problem.fixed.ravel()
-        return cls(points, (fields.reshape(len(points), -1) / scales * free).astype(np.float32))
+        scaled = fields.reshape(len(points), -1) / scales * free
+        for point, field in zip(points, scaled, strict=True):
+            if not (size := largest(field)) <= LARGEST:
+                numbers = ", ".join(map("{} {:g}".format, family.names, point))
+                raise PhysicsError(
+                    f"with {numbers}, the field's largest |value| is {size:.3g}, and a basis, in "
+                    f"single precision, holds at most {LARGEST:g}: choose other units"
+                )
+        return cls(points, scaled.astype(np.float32))
 
     @classmethod
     def joined(cls, parts: Iterable["Snapshots"]) -> "Snapshots":

@@ -302,6 +302,34 @@ def test_damaged_files_and_other_families_are_refused(tmp_path):
         dk.ReducedBasis.load(tmp_path / "basis.npz.npy", tissue_family())
 
 
+def test_another_number_of_fast_modes_is_refused_or_breaks_no_bound(tmp_path):
+    file, family = tmp_path / "basis.npz", tissue_family(16)
+    dk.ReducedBasis.train(family, 12).save(file)
+    arrays = dict(np.load(file))
+    own, modes = int(arrays["fast_modes"]), len(arrays["modes"])
+    for number in (-1, 0, modes + 1, own + 0.5, np.inf):
+        np.savez(file, **{**arrays, "fast_modes": number})
+        with pytest.raises(DataError, match=f"fast_modes is {number}, .* from 1 to {modes}"):
+            dk.ReducedBasis.load(file, family)
+    for number in {*range(1, modes + 1)} - {own}:
+        np.savez(file, **{**arrays, "fast_modes": number})
+        edited = dk.ReducedBasis.load(file, family)
+        assert len(edited.modes) == number
+        for tolerance in (None, 1e-2, 1e-4):
+            check(edited, family.draw(1, seed=number)[0], tolerance)
+
+
+def test_fields_too_large_for_single_precision_are_an_error():
+    cells = np.zeros((8, 8), bool)
+    cells[3:5, 3:5] = True
+    problem = dk.Problem(production=1e20 * cells, decay=1e-9, boundary="reflecting")
+    ranges = {"production[cells]": (1e20, 1e29), "decay": (1e-12, 1e-10)}
+    family = dk.Family(problem, ranges, {"cells": cells})
+    message = r"with production\[cells\] .*, decay .*largest \|value\| is .* at most 1e\+30: choose"
+    with pytest.raises(PhysicsError, match=message):
+        dk.ReducedBasis.train(family, 8, tolerance=1e-8)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

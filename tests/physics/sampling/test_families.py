@@ -75,7 +75,7 @@ def test_a_sampler_describes_the_family_that_python_would():
     assert FamilySampler(ranges, regions=sampler.regions) == sampler
 
 
-def test_the_fingerprint_of_a_sampler_is_that_of_its_masks(monkeypatch):
+def test_samplers_are_told_apart_by_their_masks(monkeypatch):
     nodes, parts = np.random.default_rng(0).random((40, 30)) < 0.1, {"decay[a]": (0.1, 1.0)}
     one = FamilySampler(parts, regions={"a": nodes})
     compress = zlib.compress  # another version of zlib writes other texts
@@ -83,8 +83,17 @@ def test_the_fingerprint_of_a_sampler_is_that_of_its_masks(monkeypatch):
     other = FamilySampler(parts, regions={"a": nodes})
     assert one.regions != other.regions
     assert one.fingerprint == other.fingerprint
+    assert (one, hash(one)) == (other, hash(other))
     for changed in (nodes.T, ~nodes):
         assert FamilySampler(parts, regions={"a": changed}).fingerprint != one.fingerprint
+        assert FamilySampler(parts, regions={"a": changed}) != one
+    assert replace(one, beyond=0.1) != one
+    assert replace(one, draws="latin_hypercube") != one
+
+
+def test_numbers_of_random_regions_are_plain_whatever_their_type():
+    given, plain = RandomRegions(vessels=np.int64(3)), RandomRegions(vessels=3)
+    assert repr(given) == repr(plain)
 
 
 def test_numbers_are_parts_of_all_problems_and_regions_win_over_the_whole():

@@ -49,7 +49,7 @@ class RandomRegions:
     def __post_init__(self) -> None:
         limits = {"vessels": (1, MOST_CELLS), "cells": (0, MOST_CELLS), "kinds": (1, MOST_KINDS)}
         for name, (least, most) in {**limits, "seed": (0, 2**32 - 1)}.items():
-            check_whole(name, getattr(self, name), least, most)
+            object.__setattr__(self, name, check_whole(name, getattr(self, name), least, most))
         for name in ("vessel_radius", "cell_radius"):
             object.__setattr__(self, name, check_within(name, getattr(self, name), 0, 1e6))
         if self.cells < self.kinds and self.cells:

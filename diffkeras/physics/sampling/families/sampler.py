@@ -120,14 +120,14 @@ class FamilySampler:
 
     def __eq__(self, other: object) -> bool:
         # the order of the parts is that of the parameters, which a mapping's equality overlooks
-        return isinstance(other, FamilySampler) and repr(self) == repr(other)
+        return isinstance(other, FamilySampler) and self._identity == other._identity
 
     def __hash__(self) -> int:
-        return self._hash
+        return hash(self._identity)
 
-    @cached_property
-    def _hash(self) -> int:
-        return hash(repr(self))
+    @property
+    def _identity(self) -> tuple[str, str, float]:
+        return self.fingerprint, self.draws, self.beyond
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
