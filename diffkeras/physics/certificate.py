@@ -4,7 +4,7 @@ None of this is an estimate, and the effect of rounding is included.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any, Unpack
 
@@ -50,10 +50,7 @@ class Certificate(ProvenField):
 
         Its `of_field` is that of the certified field.
         """
-        quantity = self.corrected.quantity(weights)
-        axes = tuple(range(-len(self.problem.lattice), 0))
-        of_field = (np.asarray(weights, np.float64) * self.field).sum(axes)
-        return replace(quantity, of_field=of_field if self.problem.is_batch else float(of_field))
+        return self.corrected.quantity(weights).about(self.field, weights)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

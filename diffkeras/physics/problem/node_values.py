@@ -18,7 +18,8 @@ from diffkeras.physics.arguments import (
     real_array,
 )
 
-NodeValues = float | NDArray[np.float64]  # one number for all nodes, or an array on the lattice
+# one number for all nodes, or an array with one for each, on the lattice or along a side
+NodeValues = float | NDArray[np.float64]
 T = TypeVar("T")
 
 
