@@ -11,7 +11,6 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diffkeras.physics.arguments import real_values
 from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.equations.equations import Equations, problem_and_equations
 from diffkeras.physics.equations.finite_volumes import SLACK
@@ -19,6 +18,7 @@ from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import KnownBounds, bounds_of
 from diffkeras.physics.read_only import read_only_copy
+from diffkeras.physics.real_arrays import real_values
 from diffkeras.physics.solution import BatchSolution, ProvenField, Solution
 from diffkeras.system.blas_threads import blas_threads
 

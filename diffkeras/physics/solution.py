@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diffkeras.physics.arguments import check_relative_tolerance, level_outside
+from diffkeras.physics.arguments import check_relative_tolerance
 from diffkeras.physics.derivatives.adjoint import (
     BatchDerivatives,
     Derivatives,
@@ -27,6 +27,7 @@ from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.packages import needs_packages
+from diffkeras.system.stack_level import level_outside
 
 ROUGH_ERROR = 0.01  # relative, from which slopes of uptake may be those of another field
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from diffkeras.errors import PhysicsError
 from diffkeras.nn.equation.transforms import ring_of
 from diffkeras.physics import Medium
-from diffkeras.physics.arguments import FASTEST, LARGEST, SLOWEST, SMALLEST
+from diffkeras.physics.limits import FASTEST, LARGEST, SLOWEST, SMALLEST
 from diffkeras.physics.problem.sides import AxisBoundary
 from diffkeras.tf_solver.checks import (
     FLOATS,

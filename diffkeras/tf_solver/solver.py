@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
-from diffkeras.physics.arguments import check_choice, check_lattice
+from diffkeras.physics.arguments import check_choice
+from diffkeras.physics.lattice import check_lattice
 from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
 from diffkeras.physics.problem.maps import maps_of
 from diffkeras.physics.problem.problem import Problem

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EXTENDED
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solvers.interface import Options
 from diffkeras.physics.solvers.linear_steps import (
     ESTIMATE_MARGIN,

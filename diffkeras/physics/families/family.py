@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_choice, check_whole, real_array
+from diffkeras.physics.arguments import check_choice, check_whole
 from diffkeras.physics.families.draws import METHODS, MOST_DRAWN, in_ranges, unit_points
 from diffkeras.physics.families.parameters import nodes_with_effect, parameters_of
 from diffkeras.physics.families.scaling import Scaling
 from diffkeras.physics.problem.parts import parts_of, with_parts, with_unchecked_parts
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.real_arrays import real_array
 
 ROUNDING = 1e-12  # of an end of a range, relative to it
 SAME = 1e-6  # relative difference of parts up to which a problem is one of the family

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import LARGEST, check_number, real_array
+from diffkeras.physics.arguments import check_number
+from diffkeras.physics.limits import LARGEST
 from diffkeras.physics.problem.node_values import NodeValues
 from diffkeras.physics.problem.other_names import ExplainedKeywords
 from diffkeras.physics.read_only import ReadOnlyArrays
+from diffkeras.physics.real_arrays import real_array
 from diffkeras.physics.short_repr import ShortRepr
 
 BoundaryName = Literal["absorbing", "reflecting", "periodic"]

@@ -8,15 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import (
-    LARGEST,
-    PLANE,
-    SHAPES,
-    SMALLEST,
-    SPACE,
-    check_number,
-    real_array,
-)
+from diffkeras.physics.arguments import check_number
+from diffkeras.physics.lattice import PLANE, SHAPES, SPACE
+from diffkeras.physics.limits import LARGEST, SMALLEST
+from diffkeras.physics.real_arrays import real_array
 
 # one number for all nodes, or an array with one for each, on the lattice or along a side
 NodeValues = float | NDArray[np.float64]
