@@ -1,28 +1,19 @@
-"""Checks of arguments: numbers, names and arrays, and the limits of what solvers take."""
+"""Checks of arguments: numbers, names and generators of random numbers.
+
+Each returns what was meant, or raises a PhysicsError for anything else.
+"""
 
 import math
 import numbers
-import sys
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 
 MOST_PARALLEL = 4096
-MOST_WHOLE = 2**53  # float64 rounds larger whole numbers
 SMALLEST_TOLERANCE = 1e-13  # rounding allows no less
-
-# No tissue comes close to these limits, in units that are not absurd, and within them no number of
-# the solvers over- or underflows.
-SMALLEST, LARGEST = 1e-30, 1e30  # limits of D, h and source values
-SLOWEST, FASTEST = 1e-20, 1e10  # limits of γh²/D
-
-PLANE, SPACE = 2, 3  # dimensions
-# axes of arrays on the lattice, in words
-SHAPES = {PLANE: "(rows, columns)", SPACE: "(planes, rows, columns)"}
 
 
 def check_number(name: str, value: Any) -> float:
@@ -84,25 +75,6 @@ def check_count(name: str, number: Any) -> int:
     return 1 if number is None else check_whole(name, number, 1, MOST_PARALLEL)
 
 
-def check_lattice(lattice: Any) -> tuple[int, int]:
-    """(rows, columns) of a pair, or of one number for both."""
-    rows, columns = check_sides(lattice, 2)
-    return rows, columns
-
-
-def check_sides(lattice: Any, dimensions: int | None = None) -> tuple[int, ...]:
-    """The sides of a lattice of two or three dimensions; one number stands for each of them."""
-    sides = lattice.tolist() if isinstance(lattice, np.ndarray) else lattice
-    if not isinstance(sides, tuple | list):
-        sides = (sides,) * (dimensions or PLANE)
-    wanted = (dimensions,) if dimensions else (PLANE, SPACE)
-    if len(sides) not in wanted:
-        raise PhysicsError(
-            f"the lattice must have {' or '.join(map(str, wanted))} sides, not {lattice!r:.60}"
-        )
-    return tuple(check_whole("a side of the lattice", side, 1) for side in sides)
-
-
 def check_rng(rng: Any) -> np.random.Generator:
     """A generator, or the one that a seed gives."""
     try:
@@ -113,44 +85,6 @@ def check_rng(rng: Any) -> np.random.Generator:
         raise PhysicsError(
             f"rng must be a numpy.random.Generator or a seed ≥ 0, not {rng!r:.60}"
         ) from None
-
-
-def real_array(what: str, values: Any) -> NDArray[np.float64]:
-    """Values as an array of float64 in C order, in which nodes are numbered."""
-    return real_values(what, values).astype(np.float64, order="C", copy=False)
-
-
-def real_values(what: str, values: Any) -> NDArray:
-    """Values as an array of their own real type."""
-    if np.ma.isMaskedArray(values):
-        raise PhysicsError(f"{what} is a masked array, which has no meaning here; fill it")
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise PhysicsError(f"{what} is no array: {error}") from None
-    if array.dtype.kind not in "biuf":
-        kind = type(values).__name__
-        if hasattr(values, "field"):  # of `solve` or `predict`
-            raise PhysicsError(f"{what} is a {kind}, not an array; give its .field")
-        if array.ndim == 0:  # such as the name of a file, or a Problem
-            raise PhysicsError(f"{what} is a {kind}, not an array of numbers")
-        raise PhysicsError(
-            f"{what} holds {array.dtype} values, not real numbers; convert it to numbers, "
-            "such as by astype(float)"
-        )
-    if array.dtype in (np.int64, np.uint64):
-        rounded = (array > MOST_WHOLE) | (array < -MOST_WHOLE)
-        if rounded.any():
-            raise PhysicsError(
-                f"{what} holds {array[rounded].flat[0]}; whole numbers must be at most 2^53 in "
-                "size, as float64 rounds larger ones"
-            )
-    return array
-
-
-def largest(values: NDArray[np.floating]) -> float:
-    """The largest |value|, 0 of none, NaN if one is NaN: two passes and no copy."""
-    return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
 
 
 def check_relative_tolerance(value: Any, name: str = "tolerance") -> float:
@@ -167,12 +101,3 @@ def check_relative_tolerance(value: Any, name: str = "tolerance") -> float:
             name,
         )
     return tolerance
-
-
-def level_outside() -> int:
-    """The stack level, for a warning, of the function outside of diffkeras that caused it."""
-    level, frame = 1, sys._getframe(1)
-    ours = ("diffkeras.", "contextlib")
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(ours):
-        level, frame = level + 1, frame.f_back
-    return level

@@ -4,14 +4,13 @@ None of this is an estimate, and the effect of rounding is included.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diffkeras.physics.arguments import real_values
 from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.equations.equations import Equations, problem_and_equations
 from diffkeras.physics.equations.finite_volumes import SLACK
@@ -19,6 +18,7 @@ from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import KnownBounds, bounds_of
 from diffkeras.physics.read_only import read_only_copy
+from diffkeras.physics.real_arrays import real_values
 from diffkeras.physics.solution import BatchSolution, ProvenField, Solution
 from diffkeras.system.blas_threads import blas_threads
 
@@ -50,10 +50,7 @@ class Certificate(ProvenField):
 
         Its `of_field` is that of the certified field.
         """
-        quantity = self.corrected.quantity(weights)
-        axes = tuple(range(-len(self.problem.lattice), 0))
-        of_field = (np.asarray(weights, np.float64) * self.field).sum(axes)
-        return replace(quantity, of_field=of_field if self.problem.is_batch else float(of_field))
+        return self.corrected.quantity(weights).about(self.field, weights)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diffkeras.physics.arguments import check_relative_tolerance, level_outside
+from diffkeras.physics.arguments import check_relative_tolerance
 from diffkeras.physics.derivatives.adjoint import (
     BatchDerivatives,
     Derivatives,
@@ -27,6 +27,7 @@ from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.packages import needs_packages
+from diffkeras.system.stack_level import level_outside
 
 ROUGH_ERROR = 0.01  # relative, from which slopes of uptake may be those of another field
 
@@ -192,7 +193,8 @@ class Solution(ProvenField):
         """
         tolerance = check_relative_tolerance(tolerance)
         self._warn_of_doubt()
-        return tangent(self._equations, self._exact, direction, tolerance)
+        field = self.problem.with_fixed_values(self.field)
+        return tangent(self._equations, field, direction, tolerance)
 
     @blas_threads()
     def quantity(self, weights: ArrayLike) -> Quantity:
@@ -215,8 +217,7 @@ class Solution(ProvenField):
             True
         """
         values = self.problem.check_field("array of weights", weights)
-        quantity = Quantity.of(self._equations, self._exact, self.node_bound, values)
-        return replace(quantity, of_field=float((values * self.field).sum()))
+        return Quantity.of(self._equations, self.field, self.node_bound, values)
 
     @cached_property
     def _equations(self) -> Equations:
@@ -225,11 +226,6 @@ class Solution(ProvenField):
     def _prove_nodes(self) -> NDArray[np.float64]:
         """`node_bound`, as a function that goes from one process to another."""
         return self.node_bound
-
-    @property
-    def _exact(self) -> NDArray[np.float64]:
-        """The field in float64 with the fixed values to the bit."""
-        return self.problem.with_fixed_values(self.field)
 
     def _warn_of_doubt(self) -> None:
         """Warn where derivatives may be those of another field, or one of two."""

@@ -8,19 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import (
-    LARGEST,
-    SMALLEST,
-    check_count,
-    check_relative_tolerance,
-    largest,
-)
+from diffkeras.physics.arguments import check_count, check_relative_tolerance
 from diffkeras.physics.batch import solve_batch
 from diffkeras.physics.equations.equations import Equations, problem_and_equations
 from diffkeras.physics.equations.finite_volumes import SLACK
+from diffkeras.physics.limits import LARGEST, SMALLEST
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import KnownBounds, RingProof
+from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, MichaelisMenten, Problem, Sources, production_of
-from diffkeras.physics.arguments import LARGEST
+from diffkeras.physics.limits import LARGEST
 from diffkeras.physics.problem.keywords import MediumKeywords, ProblemKeywords
 from diffkeras.physics.problem.maps import maps_of
 from diffkeras.physics.problem.sides import sides_in_words

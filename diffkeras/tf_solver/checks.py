@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import MOST_WHOLE
+from diffkeras.physics.real_arrays import MOST_WHOLE
 
 LATTICE = [1, 2]  # axes of a lattice in a batch
 ROUNDED = 2.0**-20  # values in float32 may exceed limits by this share
@@ -65,23 +65,32 @@ def first_true(flags: tf.Tensor) -> tf.Tensor:
     return tf.argmax(tf.cast(tf.concat([flags, [True]], 0), tf.int32), output_type=tf.int32)
 
 
-def real_numbers(
-    values: Any, lattice: tuple[int, int], name: str
-) -> tuple[tf.Tensor, tf.DType | None]:
-    """Real numbers (batch, rows, columns) as they are, and their type if they are floats.
+def as_tensor(values: Any, name: str, *, in_double: bool = False) -> tf.Tensor:
+    """Values as a tensor of any shape and type.
 
-    Types smaller than float32 become float32, which holds all their numbers.
+    TensorFlow rounds Python's numbers to float32, but with `in_double`.
     """
     if np.ma.isMaskedArray(values):
         raise PhysicsError(f"{name} must not be a masked array; fill it first")
     try:
-        values = tf.convert_to_tensor(values)
+        given = np.asarray(values) if in_double and not tf.is_tensor(values) else values
+        return tf.convert_to_tensor(given)
     except (TypeError, ValueError) as error:
         raise PhysicsError(f"{name} must be an array of real numbers: {error}") from None
+
+
+def real_numbers(
+    values: Any, lattice: tuple[int, int], name: str, *, or_shape: str = ""
+) -> tuple[tf.Tensor, tf.DType | None]:
+    """Real numbers (batch, rows, columns) as they are, and their type if they are floats.
+
+    Types smaller than float32 become float32, which holds all their numbers. `or_shape` is what
+    else the caller takes, for the error.
+    """
+    values = as_tensor(values, name)
     if not values.shape.is_compatible_with((None, *lattice)):
-        raise PhysicsError(
-            f"{name} must have shape (batch, {lattice[0]}, {lattice[1]}), not {values.shape}"
-        )
+        shape = f"{or_shape}(batch, {lattice[0]}, {lattice[1]})"
+        raise PhysicsError(f"{name} must have shape {shape}, not {values.shape}")
     dtype = values.dtype
     if not (dtype.is_floating or dtype.is_integer or dtype.is_bool):
         raise PhysicsError(f"{name} must be real numbers, not {dtype.name}")

@@ -1,5 +1,6 @@
 """Solutions of linear steps by conjugate gradients with multigrid, in float32 in a graph.
 
+The method is that of `physics.solvers.linear_steps` (Hestenes & Stiefel 1952).
 The residual that float32 leaves is for the callers to correct, and their proofs don't rest on it.
 """
 

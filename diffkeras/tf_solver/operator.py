@@ -16,7 +16,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras.physics import Medium
-from diffkeras.physics.equations.axis import Axis, sum_of_images
+from diffkeras.physics.equations.axis import Axis, lattice_axes, sum_of_images
 from diffkeras.physics.equations.matrix_transforms import waves
 from diffkeras.physics.equations.spectral import SpectralOperator
 
@@ -48,7 +48,7 @@ class TensorOperator:
         self.decay = float(self._normalised.decay)
         self.dtype = tf.as_dtype(precision)
         boundaries = medium.boundary_names("the solver in TensorFlow")
-        self.axes = tuple(Axis(n, b) for n, b in zip(lattice, boundaries, strict=True))
+        self.axes = lattice_axes(lattice, boundaries)
         step = self._normalised.step
         self.couplings = [float(part) / step**2 for part in self._normalised.diffusivities]
         modes = [_folded_modes(axis) for axis in self.axes]

@@ -10,11 +10,12 @@ import tensorflow as tf
 from diffkeras.errors import PhysicsError
 from diffkeras.nn.equation.transforms import ring_of
 from diffkeras.physics import Medium
-from diffkeras.physics.arguments import FASTEST, LARGEST, SLOWEST, SMALLEST
+from diffkeras.physics.limits import FASTEST, LARGEST, SLOWEST, SMALLEST
 from diffkeras.physics.problem.sides import AxisBoundary
 from diffkeras.tf_solver.checks import (
     FLOATS,
     LATTICE,
+    as_tensor,
     check_range,
     checked,
     exact_numbers,
@@ -85,7 +86,7 @@ class ProblemTensors(NamedTuple):
         exact = reduce(tf.logical_and, [exact_numbers(*part, proven) for part in parts.items()])
         valid = exact if proven else _have_fields(parts, medium.unit)
         first = production if images is None else images
-        tensors, right = _check_media(lattice, medium, media, first)
+        tensors, right, has_maps = _check_media(lattice, medium, media, first)
         problem = cls(
             None if images is None else tf.cast(images, tf.float64),
             fixed,
@@ -94,9 +95,9 @@ class ProblemTensors(NamedTuple):
             dtype,
             valid[:, None, None] & right,
             exact[:, None, None],
-            any(not _is_of_images(name, media[name]) for name in tensors),
+            has_maps,
         )
-        return problem if problem.has_maps else problem._check_unique(medium)
+        return problem if has_maps else problem._check_unique(medium)
 
     def _check_unique(self, medium: Medium) -> "ProblemTensors":
         """The problem, not valid where an image can have no or many solutions.
@@ -173,18 +174,27 @@ def all_finite(values: tf.Tensor) -> tf.Tensor:
     return tf.reduce_all(tf.math.is_finite(values), LATTICE, keepdims=True)
 
 
-def same_shape(name: str, values: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-    """The values; an error if they are those of another number of images."""
-    if not values.shape.is_compatible_with(images.shape):
+def same_shape(
+    name: str, values: tf.Tensor, images: tf.Tensor, *, shared: bool = False
+) -> tf.Tensor:
+    """The values, of the shape of images or of its first axes; an error if they have another one.
+
+    `shared`, a batch of 1 may stand for all images.
+    """
+    axes = values.shape.rank
+    if shared and values.shape[0] == 1:
+        return values
+    if not values.shape.is_compatible_with(images.shape[:axes]):
         raise PhysicsError(
             f"{name} has shape {values.shape}, the source images {images.shape}; give one for each "
             "image"
         )
-    shapes = [tf.shape(values), tf.shape(images)]
+    given, wanted = tf.shape(values), tf.shape(images)
+    is_right = tf.reduce_all(given == wanted[:axes])
+    if shared:
+        is_right |= given[0] == 1
     message = f"{name} and source images have different shapes; give one for each image, not"
-    return checked(
-        values, tf.reduce_all(shapes[0] == shapes[1]), message, shapes[0], "for", shapes[1]
-    )
+    return checked(values, is_right, message, given, "for", wanted)
 
 
 def _check_shapes(
@@ -231,37 +241,32 @@ def _have_fields(parts: Mapping[str, tf.Tensor], unit: float) -> tf.Tensor:
 
 def _check_media(
     lattice: tuple[int, int], medium: Medium, media: Mapping[str, Any], images: tf.Tensor
-) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-    """The tensors of media, and whether those of an image are a medium's."""
+) -> tuple[dict[str, tf.Tensor], tf.Tensor, bool]:
+    """`media` of `ProblemTensors`, whether those of each image are a medium's, and `has_maps`."""
     if unknown := sorted({*media} - {*MediumTensors.__annotations__}):
         raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
     arguments = {name: values for name, values in media.items() if values is not None}
     if ("uptake" in arguments) != ("saturation" in arguments):
         raise PhysicsError("give uptake and saturation together, v and K of v u/(K + u)")
-    valid, tensors = tf.constant(True, shape=(1, 1, 1)), {}
+    valid, tensors, has_maps = tf.constant(True, shape=(1, 1, 1)), {}, False
     for name, values in arguments.items():
-        # TensorFlow would round Python's numbers to float32
-        values = values if tf.is_tensor(values) else np.asarray(values)
+        values = as_tensor(values, name, in_double=True)
         # products of two diffusivities must neither over- nor underflow
         least, most = (SMALLEST, LARGEST) if name == "diffusivity" else (0.0, np.inf)
-        if _is_of_images(name, values):
+        if name == "decay" and values.shape.rank == 1:  # one number for each image
             least, most = _limits_of_decay(medium)
+            values = same_shape(name, values, images, shared=True)
             values, _ = real_numbers(values[:, None, None], (1, 1), name)
         else:
-            values, _ = real_numbers(values, lattice, name)
-            if values.shape[0] != 1:
-                values = same_shape(name, values, images)
+            others = "(batch,) or " if name == "decay" else ""
+            values, _ = real_numbers(values, lattice, name, or_shape=others)
+            values, has_maps = same_shape(name, values, images, shared=True), True
         positive = name in ("diffusivity", "saturation")
         right = check_range(name, values, least, most, positive=positive)
         valid &= right[:, None, None]
         unit = medium.unit if name in ("decay", "uptake") else 1.0
         tensors[name] = tf.cast(values, tf.float64) / unit
-    return tensors, valid
-
-
-def _is_of_images(name: str, values: Any) -> bool:
-    """Whether it is a decay with one number for each image."""
-    return name == "decay" and len(np.shape(values)) == 1
+    return tensors, valid, has_maps
 
 
 def _limits_of_decay(medium: Medium) -> tuple[float, float]:

@@ -136,19 +136,28 @@ class TensorRun(ABC):
         most = permitted(field, bound)
         field = self.nodes.insert(self.differentiable(field))
         if raises:
-            met = bound <= most
-            needed = self.margin * tolerance * bound / most
-            needed = tf.where(tf.math.is_finite(needed), needed, np.inf)
-            needed = tf.where(met, tf.zeros_like(needed), needed)
-            field = checked(
-                field,
-                tf.reduce_all(met),
-                "the tolerance is too small; the smallest that can be promised is",
-                tf.reduce_max(needed),
-                "for these images, relative to the largest value, not",
-                tf.reshape(tolerance, [-1]),
-            )
+            field = self._checked(field, bound, most, tolerance)
         return rounded(field, node_bound, dtype)
+
+    def _checked(
+        self, field: tf.Tensor, bound: tf.Tensor, most: tf.Tensor, tolerance: tf.Tensor
+    ) -> tf.Tensor:
+        """The field; an InvalidArgumentError if a bound, (batch, 1, 1), is above what it may be.
+
+        The error has the smallest tolerance that can be promised for all images.
+        """
+        met = bound <= most
+        needed = self.margin * tolerance * bound / most
+        needed = tf.where(tf.math.is_finite(needed), needed, np.inf)
+        needed = tf.where(met, tf.zeros_like(needed), needed)
+        return checked(
+            field,
+            tf.reduce_all(met),
+            "the tolerance is too small; the smallest that can be promised is",
+            tf.reduce_max(needed),
+            "for these images, relative to the largest value, not",
+            tf.reshape(tolerance, [-1]),
+        )
 
     def improve(
         self, field: tf.Tensor, permitted: Permitted, dtype: tf.DType

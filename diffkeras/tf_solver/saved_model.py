@@ -39,16 +39,6 @@ MEANING = {
 }
 
 
-def image_spec(
-    name: str, sides: tuple[int | None, int | None] = (None, None), dtype: tf.DType = tf.float32
-) -> tf.TensorSpec:
-    """Images (batch, rows, columns, 1) as an input of a function.
-
-    Sides are left open by default, so that the graph itself compares them and says what it expects.
-    """
-    return tf.TensorSpec((None, *sides, 1), dtype, name=name)
-
-
 def names_of_inputs(functions: Mapping[str, Any]) -> dict[str, list[str]]:
     """The names of the inputs of each function, for descriptions."""
     return {
@@ -223,10 +213,10 @@ def _field_functions(solver: "TensorSolver", sources: SourceMeaning) -> dict[str
         "serve_production": produced,
         "serve_general": general,
     }
-    types = {"fixed": tf.bool}
-    return {
-        name: named_function(
-            functions[name], [image_spec(one, dtype=types.get(one, tf.float32)) for one in inputs]
-        )
+    # sides are left open, so that the graph itself compares them and says what it expects
+    types, shape = {"fixed": tf.bool}, (None, None, None, 1)
+    specs = {
+        name: [tf.TensorSpec(shape, types.get(one, tf.float32), name=one) for one in inputs]
         for name, inputs in FUNCTIONS.items()
     }
+    return {name: named_function(functions[name], specs[name]) for name in FUNCTIONS}

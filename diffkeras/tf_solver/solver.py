@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
-from diffkeras.physics.arguments import check_choice, check_lattice
+from diffkeras.physics.arguments import check_choice
+from diffkeras.physics.lattice import check_lattice
 from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
 from diffkeras.physics.problem.maps import maps_of
 from diffkeras.physics.problem.problem import Problem
@@ -61,8 +62,8 @@ class TensorSolver:
     Methods also take tensors where the media of a batch differ, one for each image, or a batch of
     1 for all:
 
-    - `decay`: γ [1/time], (batch,), none smaller than that of the uniform medium;
-      or γ ≥ 0 of each node, (batch, rows, columns). A linear uptake is part of it.
+    - `decay`: γ [1/time], with one axis, (batch,), none smaller than that of the uniform medium;
+      or with three, (batch, rows, columns), γ ≥ 0 of each node. A linear uptake is part of it.
     - `diffusivity`: D [length²/time], 1e-30 to 1e30 as that of `Medium`, (batch, rows, columns).
     - `uptake` and `saturation`: v ≥ 0 [concentration/time] and K > 0 [concentration] of a
       saturating uptake v u/(K + u), (batch, rows, columns).

@@ -31,6 +31,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.physics.equations.axis import least_barrier, longest_crossing
 from diffkeras.tf_solver.checks import LATTICE
 from diffkeras.tf_solver.equations import TensorEquations
 from diffkeras.tf_solver.operator import TensorOperator
@@ -190,12 +191,11 @@ class TensorUniformRun(TensorRun):
         It comes from the barriers of `physics.proofs.rounding`; infinite if there is none.
         """
         operator = self._operator
-        axes = list(zip(operator.axes, operator.couplings, strict=True))
-        shortest = min(axis.barrier_height / coupling for axis, coupling in axes)
-        bound = tf.minimum(1 / self._decay, tf.constant(shortest, tf.float64))
+        axes = operator.axes, operator.couplings
+        bound = tf.minimum(1 / self._decay, tf.constant(least_barrier(*axes), tf.float64))
         if not operator.is_deflated:
             return bound
-        longest = max((axis.nodes + 1) ** 2 / (8 * coupling) for axis, coupling in axes)
+        longest = longest_crossing(*axes)
         return tf.where(bound > longest, tf.minimum(bound, self._barrier_of_ring()), bound)
 
     @property

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Problem
-from diffkeras.physics.arguments import PLANE, largest
+from diffkeras.physics.lattice import PLANE
+from diffkeras.physics.real_arrays import largest
 from diffkeras.system.atomic_files import check_file, write_bytes
 from diffkeras.system.image_files import PICTURES
 from diffkeras.workflows.field_formats import FORMATS

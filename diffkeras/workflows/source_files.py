@@ -12,7 +12,7 @@ from pydantic import Field, FiniteFloat, NonNegativeFloat, PositiveInt, Validati
 from diffkeras.config import Lattice, Section, explain
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Sources
-from diffkeras.physics.arguments import PLANE, SHAPES, check_sides
+from diffkeras.physics.lattice import PLANE, SHAPES, check_sides
 from diffkeras.system.image_files import ARRAYS, PICTURES, read_numbers
 from diffkeras.system.yaml_io import read_yaml
 

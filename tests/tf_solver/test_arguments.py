@@ -131,6 +131,39 @@ def test_bad_combinations(arguments, named):
         TensorSolver(8, decay=0.1).solve(**arguments)
 
 
+@pytest.mark.parametrize(
+    ("decay", "named"),
+    [
+        (0.2, "decay must have shape (batch,) or (batch, 8, 9), not ()"),
+        (np.full((8, 9), 0.2), "decay must have shape (batch,) or (batch, 8, 9), not (8, 9)"),
+        (np.full(3, 0.2), "decay has shape (3,), the source images (2, 8, 9); give one for each"),
+        (np.full((3, 8, 9), 0.2), "decay has shape (3, 8, 9), the source images (2, 8, 9)"),
+        ([[0.2], [0.2, 0.3]], "decay must be an array of real numbers"),
+        (np.ma.masked_equal([0.2, 0.3], 0.3), "masked"),
+    ],
+)
+def test_decays_are_those_of_images_or_of_nodes(decay, named):
+    solver, images = TensorSolver((8, 9), decay=0.1), np.ones((2, 8, 9))
+    with pytest.raises(PhysicsError, match=re.escape(named)):
+        solver.solve(images, decay=decay)
+
+
+def test_decays_and_images_must_be_equally_many_in_a_graph_or_one_for_all():
+    solver = TensorSolver(8, decay=0.1)
+    production = np.ones((2, 8, 8))
+    expected = solver.solve(production=production, decay=np.full(2, 0.2)).field
+    for axes in ((), (8, 8)):
+        solve = tf.function(
+            lambda decay: solver.solve(production=production, decay=decay).field,
+            [tf.TensorSpec((None, *axes), tf.float64)],
+            autograph=False,
+        )
+        for count in (1, 2):
+            np.testing.assert_allclose(solve(np.full((count, *axes), 0.2)), expected, rtol=1e-5)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="decay and source images have"):
+            solve(np.full((3, *axes), 0.2))
+
+
 def test_production_and_images_must_be_equally_many_in_a_graph():
     solver = TensorSolver(8, decay=0.1)
     specification = tf.TensorSpec((None, 8, 8))

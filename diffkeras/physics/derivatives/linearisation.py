@@ -17,16 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.arguments import level_outside
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import FiniteVolumes
+from diffkeras.physics.equations.finite_volumes import FiniteVolumes, Index
 from diffkeras.physics.problem.given_sides import GivenSide
 from diffkeras.physics.problem.parts import given_sides, parts_of_image
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import SIDES, both_sides
 from diffkeras.physics.problem.uptake import SaturatingUptake
+from diffkeras.system.stack_level import level_outside
 
-Index = tuple[Any, ...]
 NODES_AT_A_TIME = 1 << 14
 
 

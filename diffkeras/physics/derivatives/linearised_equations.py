@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EXTENDED
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solvers.interface import Options
 from diffkeras.physics.solvers.linear_steps import (
     ESTIMATE_MARGIN,
@@ -114,11 +114,7 @@ def _by_corrections(
     while True:
         residual, goal = right_side, Goal(SINGLE_REDUCTION, relative_error=aim)
         if size:
-            residual = equations.volumes.apply(result)
-            if not equations.is_linear:
-                residual += slope * result
-            np.subtract(right_side, residual, out=residual)
-            np.copyto(residual, 0.0, where=equations.fixed)
+            residual = _residual(equations, slope, right_side, result)
             goal = Goal(LATER_REDUCTION, 0.0 if is_hard else aim * size)
         done = steps.iterations
         step = steps.solve(slope, residual, goal)
@@ -141,3 +137,15 @@ def _by_corrections(
                 f"the linearised equations were solved to {left / size:.1e} only, "
                 f"and the tolerance is {tolerance:g}: take a larger one, or more decay"
             )
+
+
+def _residual(
+    equations: Equations, slope: NDArray | float, right_side: NDArray[np.float64], result: NDArray
+) -> NDArray:
+    """b − (A + d) x in the precision of x, on the lattice; 0 on the fixed nodes."""
+    residual = equations.volumes.apply(result)
+    if not equations.is_linear:
+        residual += slope * result
+    np.subtract(right_side, residual, out=residual)
+    np.copyto(residual, 0.0, where=equations.fixed)
+    return residual

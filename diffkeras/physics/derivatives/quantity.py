@@ -1,11 +1,11 @@
 """Quantities: weighted sums over a field, with proven bounds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.derivatives.linearised_equations import solve_linearised
@@ -43,24 +43,31 @@ class Quantity:
     def of(
         cls,
         equations: Equations,
-        field: NDArray[np.float64],
+        field: NDArray[np.floating],
         node_bound: NDArray[np.float64],
         weights: NDArray[np.float64],
     ) -> "Quantity":
-        """That of one image's field, which has the fixed values to the bit.
+        """That of one image's field.
 
         Args:
             equations: which the field should solve.
-            field: on the lattice.
+            field: on the lattice; the proof takes the fixed nodes' values to the bit.
             node_bound: at least |field − u| on the free nodes, proven.
             weights: w on the lattice.
         """
+        exact = equations.given_problem.with_fixed_values(field)
         try:
-            adjoint = solve_linearised(equations, field, weights, TOLERANCE)
+            adjoint = solve_linearised(equations, exact, weights, TOLERANCE)
         except ConvergenceError:  # without a correction, the bound is that of the nodes
             adjoint = np.zeros(equations.lattice)
-        value, bound = quantity_of(equations, field, node_bound, adjoint, weights)
-        return cls(value, bound, float((weights * field).sum()))
+        value, bound = quantity_of(equations, exact, node_bound, adjoint, weights)
+        return cls(value, bound, 0.0).about(field, weights)
+
+    def about(self, field: NDArray[np.floating], weights: ArrayLike) -> "Quantity":
+        """The same with `of_field` of another field, on the lattice or (batch, *lattice)."""
+        axes = tuple(range(np.ndim(self.value), field.ndim))
+        of_field = (np.asarray(weights, np.float64) * field).sum(axes)
+        return replace(self, of_field=of_field if np.ndim(of_field) else float(of_field))
 
     @classmethod
     def batch(cls, quantities: "Sequence[Quantity]") -> "Quantity":

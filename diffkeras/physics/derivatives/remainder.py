@@ -20,11 +20,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.arguments import FASTEST, SLOWEST, largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, EXTENDED, SLACK, STENCIL
+from diffkeras.physics.limits import FASTEST, SLOWEST
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import bounds_of
+from diffkeras.physics.real_arrays import largest
 
 
 def adjoint_bound(

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import real_array
 from diffkeras.physics.derivatives.linearisation import Linearisation
 from diffkeras.physics.derivatives.linearised_equations import solve_linearised
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.arrays import check_finite
 from diffkeras.physics.problem.parts import check_names, parts_of
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.real_arrays import real_array
 
 
 def tangent(

@@ -18,7 +18,7 @@ enough.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -225,3 +225,18 @@ def lattice_axes(
 ) -> tuple[Axis, ...]:
     """The axes of a lattice of two or three sides."""
     return tuple(map(Axis, lattice, boundaries))
+
+
+def least_barrier(axes: Sequence[Axis], couplings: Sequence[float]) -> float:
+    """A bound of ‖A⁻¹‖∞ [time] by one axis' barrier (`Axis.barrier_height`), for κ = D/h² [1/time].
+
+    The least of the axes'; infinite if no side absorbs.
+    """
+    pairs = zip(axes, couplings, strict=True)
+    return min(axis.barrier_height / coupling for axis, coupling in pairs)
+
+
+def longest_crossing(axes: Sequence[Axis], couplings: Sequence[float]) -> float:
+    """The largest (N + 1)²/8κ of the axes [time], from which a bound of ‖A⁻¹‖∞ counts as large."""
+    pairs = zip(axes, couplings, strict=True)
+    return max((axis.nodes + 1) ** 2 / (8 * coupling) for axis, coupling in pairs)

@@ -23,7 +23,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import DTypeLike, NDArray
 
-from diffkeras.physics.equations.axis import Axis, lattice_axes, sum_of_images
+from diffkeras.physics.equations.axis import Axis, lattice_axes, least_barrier, sum_of_images
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes, finite_volumes
 from diffkeras.physics.equations.lattice_transforms import LatticeTransforms, outer_sum
 from diffkeras.physics.equations.tridiagonal import TridiagonalSolver
@@ -78,13 +78,10 @@ class SpectralOperator:
         """A bound of ‖A⁻¹‖∞ [time], with no node fixed; infinite if A is singular.
 
         It is max ψ for a barrier ψ ≥ 0 with Aψ ≥ 1 (Varga 2000, §3.5): the constant 1/γ, or a
-        parabola across an axis with an absorbing side (`Axis.barrier_height`).
+        parabola across an axis with an absorbing side.
         """
-        times = [
-            axis.barrier_height / coupling
-            for axis, coupling in zip(self.axes, self.couplings, strict=True)
-        ]
-        return min([1 / self.decay if self.decay else math.inf, *times])
+        constant = 1 / self.decay if self.decay else math.inf
+        return min(constant, least_barrier(self.axes, self.couplings))
 
     @property
     def inverse_weight(self) -> float:

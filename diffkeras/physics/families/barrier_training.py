@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.arguments import largest
 from diffkeras.physics.families.barrier_arrays import Barriers
 from diffkeras.physics.families.corrections import (
     CORRECTED,
@@ -27,6 +26,7 @@ from diffkeras.physics.families.predictor import Predictor
 from diffkeras.physics.families.shared_equations import SharedEquations
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import barrier_of
+from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 FLOOR = 0.3  # what is added to a profile, as a share of its mean

@@ -16,11 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import ConvergenceError, PhysicsError
-from diffkeras.physics.arguments import (
-    check_count,
-    check_relative_tolerance,
-    check_whole,
-)
+from diffkeras.physics.arguments import check_count, check_relative_tolerance, check_whole
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.barrier_training import barriers_of_basis
 from diffkeras.physics.families.corrections import (

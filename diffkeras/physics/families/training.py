@@ -7,11 +7,11 @@ say how many modes are worth their time, and how well other points are predicted
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.arguments import largest
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.fit import Fit
 from diffkeras.physics.families.kernel_regression import KernelRegression
 from diffkeras.physics.families.snapshots import Modes, Snapshots
+from diffkeras.physics.real_arrays import largest
 from diffkeras.system.blas_threads import blas_threads
 
 MODES = 100  # modes at most by default

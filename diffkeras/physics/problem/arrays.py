@@ -8,17 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import (
-    LARGEST,
-    PLANE,
-    SHAPES,
-    SMALLEST,
-    SPACE,
-    largest,
-    real_array,
-)
+from diffkeras.physics.lattice import PLANE, SHAPES, SPACE
+from diffkeras.physics.limits import LARGEST, SMALLEST
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import Sources
+from diffkeras.physics.real_arrays import largest, real_array
 
 NAMES = ("the source image", "the fixed mask", "the production")  # in errors
 NEGLIGIBLE_NET_SHARE = 1e-12  # of the sum of all |productions|

@@ -11,16 +11,19 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import LARGEST, check_number, real_array
+from diffkeras.physics.arguments import check_number
+from diffkeras.physics.limits import LARGEST
+from diffkeras.physics.problem.node_values import NodeValues
 from diffkeras.physics.problem.other_names import ExplainedKeywords
 from diffkeras.physics.read_only import ReadOnlyArrays
+from diffkeras.physics.real_arrays import real_array
 from diffkeras.physics.short_repr import ShortRepr
 
 BoundaryName = Literal["absorbing", "reflecting", "periodic"]
-Values = float | NDArray[np.float64]  # a number for a side, or one for each of its nodes
+Terms = tuple[NodeValues, NodeValues]  # of a decay and a production, or their derivatives
 
 
 class GivenSide(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
@@ -49,7 +52,7 @@ class GivenSide(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         """The numbers by name, each a number or an array of the side's shape."""
         return {name: getattr(self, name) for name in self.names_of_numbers()}
 
-    def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
+    def terms(self, diffusivity: NodeValues, step: float) -> Terms:
         """What the side adds to the decay [1/time] and the production of the nodes next to it.
 
         Args:
@@ -58,11 +61,11 @@ class GivenSide(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         """
         raise NotImplementedError
 
-    def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
+    def slopes(self, diffusivity: NodeValues, step: float) -> dict[str, Terms]:
         """The derivatives of both `terms` by each number, by "diffusivity" and by "step"."""
         raise NotImplementedError
 
-    def _check(self, name: str, value: Any) -> Values:
+    def _check(self, name: str, value: Any) -> NodeValues:
         what = f"the {name} of a side"
         if not isinstance(value, tuple | list) and np.ndim(value) == 0:
             checked: Any = check_number(what, value) + 0.0  # no -0.0, which has another hash
@@ -116,11 +119,11 @@ class FixedValue(GivenSide):
     name = "value"
     meaning = "VALUE is the concentration outside"
 
-    def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
+    def terms(self, diffusivity: NodeValues, step: float) -> Terms:
         """See `GivenSide`: the ghost nodes' share of the five-point equation, D/h² times value."""
         return 0.0, diffusivity / step**2 * self.parts["value"]
 
-    def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
+    def slopes(self, diffusivity: NodeValues, step: float) -> dict[str, Terms]:
         """See `GivenSide`."""
         value = np.asarray(self.value)
         return {
@@ -155,11 +158,11 @@ class FixedFlux(GivenSide):
     name = "flux"
     meaning = "FLUX flows in [concentration*length/time]"
 
-    def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
+    def terms(self, diffusivity: NodeValues, step: float) -> Terms:
         """See `GivenSide`: the flux through one face of a volume of width h."""
         return 0.0, self.parts["flux"] / step
 
-    def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
+    def slopes(self, diffusivity: NodeValues, step: float) -> dict[str, Terms]:
         """See `GivenSide`."""
         return {
             "flux": (0.0, 1 / step),
@@ -203,13 +206,13 @@ class Robin(GivenSide):
     meaning = "COEFFICIENT*(u - VALUE) flows out, COEFFICIENT [length/time], VALUE 0 by default"
     LEAST: ClassVar[Mapping[str, float]] = {"coefficient": 0.0}
 
-    def terms(self, diffusivity: Values, step: float) -> tuple[Values, Values]:
+    def terms(self, diffusivity: NodeValues, step: float) -> Terms:
         """See the class."""
         coefficient, value = self.parts.values()
         rate = coefficient / (1 + coefficient * step / (2 * diffusivity)) / step
         return rate, rate * value
 
-    def slopes(self, diffusivity: Values, step: float) -> dict[str, tuple[Values, Values]]:
+    def slopes(self, diffusivity: NodeValues, step: float) -> dict[str, Terms]:
         """See `GivenSide`."""
         coefficient, value = np.asarray(self.coefficient), np.asarray(self.value)
         resistance = 1 + coefficient * step / (2 * diffusivity)

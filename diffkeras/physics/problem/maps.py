@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_choice, real_array
+from diffkeras.physics.arguments import check_choice
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.parts import parts_of_image
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.uptake import MichaelisMenten
+from diffkeras.physics.real_arrays import real_array
 
 # the part (`parts_of`) that each map shows, in the order of a network's channels
 MAPS = {

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import FASTEST, PLANE, SHAPES, SLOWEST, SPACE, check_number
+from diffkeras.physics.arguments import check_number
+from diffkeras.physics.lattice import PLANE, SHAPES, SPACE
+from diffkeras.physics.limits import FASTEST, SLOWEST
 from diffkeras.physics.problem.given_sides import BoundaryName
 from diffkeras.physics.problem.node_values import (
     NodeValues,

@@ -8,17 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import (
-    LARGEST,
-    PLANE,
-    SHAPES,
-    SMALLEST,
-    SPACE,
-    check_number,
-    real_array,
-)
+from diffkeras.physics.arguments import check_number
+from diffkeras.physics.lattice import PLANE, SHAPES, SPACE
+from diffkeras.physics.limits import LARGEST, SMALLEST
+from diffkeras.physics.real_arrays import real_array
 
-NodeValues = float | NDArray[np.float64]  # one number for all nodes, or an array on the lattice
+# one number for all nodes, or an array with one for each, on the lattice or along a side
+NodeValues = float | NDArray[np.float64]
 T = TypeVar("T")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import LARGEST, SLOWEST, largest, real_array
+from diffkeras.physics.limits import LARGEST, SLOWEST
 from diffkeras.physics.problem.arrays import (
     Arrays,
     check_balance,
@@ -30,6 +30,7 @@ from diffkeras.physics.problem.uptake import (
     largest_capacity,
     medium_with_uptake,
 )
+from diffkeras.physics.real_arrays import largest, real_array
 from diffkeras.physics.short_repr import ShortRepr
 
 LARGEST_FIELD = LARGEST / SLOWEST  # of the largest production with the slowest decay

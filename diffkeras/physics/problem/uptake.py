@@ -19,19 +19,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import (
-    FASTEST,
-    LARGEST,
-    PLANE,
-    SHAPES,
-    SMALLEST,
-    largest,
-    real_array,
-)
+from diffkeras.physics.lattice import PLANE, SHAPES
+from diffkeras.physics.limits import FASTEST, LARGEST, SMALLEST
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.node_values import NodeValues, check_axes, check_node_values
 from diffkeras.physics.problem.other_names import ExplainedKeywords
 from diffkeras.physics.read_only import ReadOnlyArrays
+from diffkeras.physics.real_arrays import largest, real_array
 from diffkeras.physics.short_repr import ShortRepr
 
 USUAL_ERROR = 1e-9  # of fields, relative

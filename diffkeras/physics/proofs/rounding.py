@@ -20,6 +20,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.equations.axis import longest_crossing
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK
 from diffkeras.physics.equations.ring import Ring
@@ -65,11 +66,7 @@ def inverse_norm_bound(equations: Equations) -> float:
         return 0.0
     operator, ring = equations.operator, equations.ring
     bound = operator.inverse_norm
-    longest = max(
-        (axis.nodes + 1) ** 2 / (8 * coupling)
-        for axis, coupling in zip(operator.axes, operator.couplings, strict=True)
-    )
-    if bound > longest and ring.size:
+    if bound > longest_crossing(operator.axes, operator.couplings) and ring.size:
         bound = min(bound, _barrier_of_ring(operator, ring))
     return bound
 

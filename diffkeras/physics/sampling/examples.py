@@ -16,13 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PackingError, PhysicsError
-from diffkeras.physics.arguments import (
-    check_choice,
-    check_count,
-    check_lattice,
-    check_truth,
-    check_whole,
-)
+from diffkeras.physics.arguments import check_choice, check_count, check_truth, check_whole
+from diffkeras.physics.lattice import check_lattice
 from diffkeras.physics.problem.maps import MAPS, problem_of_maps
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.other_names import ExplainedKeywords

@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import SINGLE
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK
+from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 SHARP_MULTIPLE = 1.25  # t, from which iterations hardly sharpen the bound

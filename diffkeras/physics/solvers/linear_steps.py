@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from scipy.linalg import get_blas_funcs
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import SINGLE
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
+from diffkeras.physics.real_arrays import largest
 
 SINGLE_REDUCTION = 1e-4  # single precision gives no more digits of a residual in one step
 MOST_CYCLES, MOST_ALGEBRAIC_CYCLES = 25, 100  # of one step, by geometric and algebraic multigrid

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.arguments import SMALLEST_TOLERANCE, largest
+from diffkeras.physics.arguments import SMALLEST_TOLERANCE
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EXTENDED, SLACK, rounding_of
+from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solvers.enclosure import Enclosure
 from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
 from diffkeras.physics.solvers.linear_steps import (

@@ -22,9 +22,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, EXTENDED
+from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solvers.interface import Options, Solved
 from diffkeras.physics.solvers.ring_field import (
     CORRECTIONS,

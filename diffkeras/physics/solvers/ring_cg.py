@@ -7,8 +7,8 @@ inverse and without any matrix. With the preconditioner five to thirty products 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solvers.linear_steps import conjugate_gradients
 from diffkeras.physics.solvers.preconditioner import preconditioner_of
 from diffkeras.physics.solvers.ring_field import eliminate_constant

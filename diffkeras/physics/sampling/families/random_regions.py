@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_lattice, check_whole, check_within
+from diffkeras.physics.arguments import check_whole, check_within
+from diffkeras.physics.lattice import check_lattice
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.sampling.discs import sample_sources
 from diffkeras.physics.sampling.tissue_sampler import MOST_CELLS

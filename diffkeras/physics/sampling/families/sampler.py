@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_choice, check_lattice, check_number, check_within
+from diffkeras.physics.arguments import check_choice, check_number, check_within
 from diffkeras.physics.families.draws import METHODS
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.parameters import (
@@ -21,6 +21,7 @@ from diffkeras.physics.families.parameters import (
     checked_range,
     part_and_region,
 )
+from diffkeras.physics.lattice import check_lattice
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.sampling.families.masks import mask_of_text, text_of_mask
