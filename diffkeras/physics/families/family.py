@@ -19,7 +19,6 @@ from diffkeras.physics.families.ranges import Ranges
 from diffkeras.physics.families.scaling import Scaling
 from diffkeras.physics.problem.parts import parts_of, with_parts, with_unchecked_parts
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.real_arrays import real_array
 
 
 class Family:

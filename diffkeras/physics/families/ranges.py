@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import real_array
+from diffkeras.physics.real_arrays import real_array
 
 ROUNDING = 1e-12  # of an end of a range, relative to it
 
