@@ -12,7 +12,9 @@ FORMAT = 3  # version of the files of bases, and of barriers alone
 
 
 class Barriers(NamedTuple):
-    """The barriers of a family, for parts of it (`barrier_training`).
+    """The barriers of a family, j for all its problems and for clusters of them.
+
+    `barrier_training` makes them.
 
     Attributes:
         fields: (2, j, *lattice) float32, those for predictions and those for corrected fields.

@@ -1,9 +1,9 @@
 """Making the barriers of a family from samples of its predictions.
 
-The samples are divided into parts by their inputs (k-means). Each part, and all of them together,
-has two barriers, for the residuals of predictions and of fields that the multigrid cycle has
-corrected once. Each is made for the least row sums and slopes of the part's samples, and for a
-profile that the residuals of its samples have: their root mean square, plus a floor.
+The samples are divided into clusters by their inputs (k-means++, Arthur & Vassilvitskii 2007). Each
+cluster, and all samples together, have two barriers, for the residuals of predictions and of fields
+that the multigrid cycle has corrected once. Each is made for the least row sums and slopes of these
+samples, and for a profile that their residuals have: their root mean square, plus a floor.
 """
 
 import warnings
@@ -31,7 +31,7 @@ from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 FLOOR = 0.3  # what is added to a profile, as a share of its mean
 MARGIN = 0.7  # share of the least slopes: other problems may have smaller ones
-MOST_PARTS, IN_PART = 8, 16  # parts at most, and samples of each at least
+MOST_CLUSTERS, IN_CLUSTER = 8, 16  # clusters at most, and samples of each on average at least
 TRIED_QUANTILE = 0.1  # of predictions' bounds: larger ones are tried without a correction
 USUAL_QUANTILE = 0.75  # of bounds, which are counted on
 SAMPLES = 256  # at most, for whose slopes and residuals barriers are made
@@ -92,9 +92,9 @@ def barriers_of(
     """
     inputs = corrections.family.scaling.inputs(points)
     pairs: list[NDArray[np.float64]] = []
-    for part in _parts(inputs):
+    for cluster in _clusters(inputs):
         for margin in (MARGIN,) if pairs else (0.0, MARGIN):
-            pair = _pair(corrections, [samples[number] for number in part], margin)
+            pair = _pair(corrections, [samples[number] for number in cluster], margin)
             if pair is None:
                 return None
             pairs.append(pair)
@@ -124,18 +124,18 @@ def _quantile(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
     return np.asarray(np.quantile(values, share, method="higher"))
 
 
-def _parts(inputs: NDArray[np.float64]) -> list[NDArray[np.intp]]:
-    """The numbers of all samples, and of those of each part."""
+def _clusters(inputs: NDArray[np.float64]) -> list[NDArray[np.intp]]:
+    """The numbers of all samples, and of those of each cluster of their inputs (m, k)."""
     spread = np.where(inputs.std(axis=0) > 0, inputs.std(axis=0), 1.0)
-    distinct, parts = len(np.unique(inputs, axis=0)), [np.arange(len(inputs))]
-    number = min(MOST_PARTS, len(inputs) // IN_PART, distinct)
-    if number > 1:
+    distinct, clusters = len(np.unique(inputs, axis=0)), [np.arange(len(inputs))]
+    count = min(MOST_CLUSTERS, len(inputs) // IN_CLUSTER, distinct)
+    if count > 1:
         rng = np.random.default_rng(0)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of an empty part
-            _, labels = kmeans2(inputs / spread, number, minit="++", rng=rng)
-        parts += [np.flatnonzero(labels == part) for part in range(number)]
-    return [part for part in parts if part.size]
+            warnings.simplefilter("ignore", UserWarning)  # of an empty cluster
+            _, labels = kmeans2(inputs / spread, count, minit="++", rng=rng)
+        clusters += [np.flatnonzero(labels == number) for number in range(count)]
+    return [cluster for cluster in clusters if cluster.size]
 
 
 def _pair(

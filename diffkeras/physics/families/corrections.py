@@ -103,9 +103,9 @@ class CertifiedCorrections:
         needed = BOUND_SHARE * tolerance * self.size(prediction)
         enclosed = self.corrected_and_enclosed(equations, prediction, needed)
         if enclosed is not None:
-            relative = enclosed.proof.highest / (self.size(enclosed.field) or 1.0)
-            if relative <= tolerance / (1 + tolerance):  # of the exact field's size, too
-                stats = SolveStatistics(METHOD, 0, enclosed.iterations, relative)
+            bound, size = enclosed.proof.highest, self.size(enclosed.field)
+            if bound <= tolerance / (1 + tolerance) * size:  # of the exact field's size, too
+                stats = SolveStatistics(METHOD, 0, enclosed.iterations, bound / (size or 1.0))
                 return Solution(enclosed.field, problem, stats, enclosed.proof)
         return solve(problem, tolerance=tolerance, initial=prediction)
 

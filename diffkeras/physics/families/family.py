@@ -137,9 +137,12 @@ class Family:
         return point_of(problem, self.problem, self._known_parts, self.parameters)
 
     def quick_problem_at(self, values: NDArray[np.float64]) -> Problem:
-        """The problem of a point (p,) in the ranges, without checking it again.
+        """The problem of a point (p,), which isn't checked again within the ranges.
 
         So it takes a decay above 0 that is too slow for a `Medium`, where a range begins at 0.
+
+        Raises:
+            PhysicsError: a point out of the ranges that makes no problem.
         """
         if not self._ranges.contain(values).all():
             return self.problem_at(values, extrapolate=True)

@@ -39,7 +39,12 @@ class Snapshots(NamedTuple):
     def of(
         cls, family: Family, points: NDArray[np.float64], tolerance: float, processes: int | None
     ) -> "Snapshots":
-        """Solve the problems of points (m, p)."""
+        """Solve the problems of points (m, p) to a relative tolerance.
+
+        Raises:
+            PhysicsError: see `scaled`.
+            ConvergenceError: a problem was not solved.
+        """
         parts = np.split(points, range(PROBLEMS_AT_A_TIME, len(points), PROBLEMS_AT_A_TIME))
         solved = (
             solve(family.problem_at(part), tolerance=tolerance, processes=processes).field

@@ -116,6 +116,17 @@ def test_a_family_without_sources_is_predicted_exactly():
     assert dk.ReducedBasis.train_to(family, 0.01, candidates=4).worst == 0
 
 
+def test_a_field_that_corrections_make_0_is_not_within_a_tolerance():
+    cells = np.zeros((12, 12), bool)
+    cells[6:10, 5:9] = True
+    problem = dk.Problem(production=0.1 * cells, decay=0.05)
+    ranges = {"production[cells]": (0.0, 1.0), "decay": (0.01, 0.1)}
+    basis = dk.ReducedBasis.train(dk.Family(problem, ranges, {"cells": cells}), 10, modes=2)
+    for number in (0.0, 1e-9, 1e-4):  # so small ones that predictions are far off
+        for tolerance in (0.5, 0.1, 1e-3):
+            check(basis, [number, 0.03], tolerance)
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_range_of_few_numbers_is_predicted():
     numbers = 0.1 * (1 + 2.0 ** np.array([-52, -51]))
