@@ -337,8 +337,8 @@ def test_the_same_dataset_trains_a_network_on_maps(config, family_data, tmp_path
     found = evaluate(run.path, family_data, report=False)
     assert np.isfinite(found.metrics["surrogate"]["all"]["mae"])
     learned = load_surrogate(run.path)
-    assert learned.kind.family is not None
-    problem = learned.kind.family.problem
+    assert learned.config.kind.family is not None
+    problem = learned.config.kind.family.problem
     field = learned.predict(problem).field
     np.testing.assert_allclose(field[problem.fixed], problem.values[problem.fixed], rtol=1e-6)
     assert export(run.path, "saved_model", tmp_path / "saved").difference < 1e-5
