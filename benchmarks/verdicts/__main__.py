@@ -57,7 +57,7 @@ class Claim:
 
 
 def _of(name: str, designed: str = "") -> dict[str, str]:
-    """The two readings of a reduced study, and the studies that are designed and not yet run."""
+    """The studies of a claim by what is varied: reduced ones, and those with the paper's recipe."""
     found = {
         "fixed values, equal steps": f"{name}_reduced",
         "production, equal steps": f"{name}_production_reduced",
