@@ -8,8 +8,8 @@ import pytest
 
 import diffkeras as dk
 from diffkeras.errors import ConvergenceError, DataError, PhysicsError
-from diffkeras.physics.families import corrections, kernel_regression
-from diffkeras.physics.families.kernel_regression import KernelRegression
+from diffkeras.physics.families.reduced_basis import corrections, kernel_regression
+from diffkeras.physics.families.reduced_basis.kernel_regression import KernelRegression
 from tests.helpers.random_families import random_family, tissue_family
 
 TOLERANCES = (None, 1e-1, 1e-2, 1e-3, 1e-4, 1e-7)
