@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.shared.command import command
 from benchmarks.shared.tables import describe_machine, with_versions
 from diffkeras.physics import Family, ReducedBasis, Solution, solve
-from diffkeras.physics.families.shipped import FAMILIES, FOLDER
+from diffkeras.physics.families.reduced_basis.shipped import FAMILIES, FOLDER
 from diffkeras.reporting.text import markdown_table
 from diffkeras.system.atomic_files import write_text
 

@@ -163,7 +163,8 @@ def test_both_wheels_hold_the_same_files_and_all_data(released):
     ]
     full, solver = ({name for name in w.namelist() if ".dist-info/" not in name} for w in wheels)
     assert full == solver
-    data = ("configs", "diffkeras/surrogates/shipped_models", "diffkeras/reporting/templates")
+    data = ["configs", "diffkeras/surrogates/shipped_models", "diffkeras/reporting/templates"]
+    data += ["diffkeras/physics/families/reduced_basis/shipped_bases"]
     files = [path.relative_to(ROOT) for part in data for path in (ROOT / part).rglob("*.*")]
     for package in ("diffkeras", "tfds_builders"):
         files += [path.relative_to(ROOT) for path in (ROOT / package).rglob("*.py")]

@@ -49,7 +49,7 @@ from benchmarks.shared.command import command
 from benchmarks.shared.measures import cpu_seconds
 from benchmarks.shared.tables import describe_machine, write_rows
 from diffkeras.physics import Family, MichaelisMenten, Problem, ReducedBasis, solve
-from diffkeras.physics.families.snapshots import Snapshots
+from diffkeras.physics.families.reduced_basis.snapshots import Snapshots
 
 VESSELS, CELLS, BASE = 12, 300, 256**2  # on so many nodes
 IN_SPACE = (8e-5, 1e-3)  # vessels and cells per node of a volume: shares of 2 % and 12 %

@@ -12,9 +12,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from diffkeras.physics.families.reduced_basis import ReducedBasis
-from diffkeras.physics.families.rows import rows_of_values
-from diffkeras.physics.families.scaling import Scaling
+from diffkeras.physics.families.family.rows import rows_of_values
+from diffkeras.physics.families.family.scaling import Scaling
+from diffkeras.physics.families.reduced_basis.reduced_basis import ReducedBasis
 
 
 def reduced_basis(basis: ReducedBasis) -> keras.Model:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.errors import DataError, RunError
 from diffkeras.physics import Family, Problem
-from diffkeras.physics.families.barrier_arrays import FORMAT, Barriers
-from diffkeras.physics.families.barrier_training import Sample, barriers_of
-from diffkeras.physics.families.corrections import CertifiedCorrections
+from diffkeras.physics.families.reduced_basis.barrier_arrays import FORMAT, Barriers
+from diffkeras.physics.families.reduced_basis.barrier_training import Sample, barriers_of
+from diffkeras.physics.families.reduced_basis.corrections import CertifiedCorrections
 from diffkeras.system.array_files import read_arrays, write_arrays
 from diffkeras.system.blas_threads import blas_threads
 

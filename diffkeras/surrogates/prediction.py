@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.physics import Certificate, Equations, Problem, Quantity, Solution, certify, solve
 from diffkeras.physics.arguments import check_relative_tolerance
-from diffkeras.physics.families.corrections import METHOD, CertifiedCorrections
+from diffkeras.physics.families.reduced_basis.corrections import METHOD, CertifiedCorrections
 from diffkeras.physics.read_only import read_only_copy
 from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solution import ProvenField

@@ -16,8 +16,8 @@ from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
 from diffkeras.physics import Family, Medium, Problem, Sources
 from diffkeras.physics.arguments import check_relative_tolerance, check_whole
-from diffkeras.physics.families.barrier_arrays import Barriers
-from diffkeras.physics.families.corrections import CertifiedCorrections
+from diffkeras.physics.families.reduced_basis.barrier_arrays import Barriers
+from diffkeras.physics.families.reduced_basis.corrections import CertifiedCorrections
 from diffkeras.physics.problem.problem import as_problem
 from diffkeras.surrogates.family_barriers import read_barriers
 from diffkeras.surrogates.inputs import (

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Family
-from diffkeras.physics.families.rows import rows_of_maps
+from diffkeras.physics.families.family.rows import rows_of_maps
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.saved_models import SAVED_MODEL, named_function, write_saved_model

@@ -23,8 +23,8 @@ from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.nn.families import set_weights
 from diffkeras.physics import Family, ReducedBasis
-from diffkeras.physics.families.snapshots import Snapshots
-from diffkeras.physics.families.training import fitted
+from diffkeras.physics.families.reduced_basis.snapshots import Snapshots
+from diffkeras.physics.families.reduced_basis.training import fitted
 from diffkeras.surrogates.build import make_loss
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import changed_keys, flatten

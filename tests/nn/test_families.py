@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import diffkeras as dk
 from diffkeras.nn.architectures.reduced_basis import REDUCED_BASIS
-from diffkeras.physics.families.rows import rows_of_values
+from diffkeras.physics.families.family.rows import rows_of_values
 from tests.helpers.random_families import random_family, tissue_family
 
 

@@ -17,7 +17,7 @@ from diffkeras.data.reading.examples import problem_of_examples
 from diffkeras.data.storage import dataset_path
 from diffkeras.errors import ConfigurationError, DataError, ExportError, PhysicsError, RunError
 from diffkeras.physics import maps_of
-from diffkeras.physics.families.barrier_arrays import FORMAT
+from diffkeras.physics.families.reduced_basis.barrier_arrays import FORMAT
 from diffkeras.surrogates.family_barriers import read_barriers
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import evaluate, export, generate, preview, train, verify

@@ -21,7 +21,7 @@ from diffkeras.data.shards import FILE_REMEDY, Shard, find_records, stored_split
 from diffkeras.data.storage import check_dataset, check_records, dataset_path
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.physics import Problem
-from diffkeras.physics.families.rows import rows_of_maps
+from diffkeras.physics.families.family.rows import rows_of_maps
 from diffkeras.representation.target import pack_target
 from diffkeras.system.tensorflow_setup import without_autograph
 

@@ -1,7 +1,7 @@
 import numpy as np
 
 import diffkeras as dk
-from diffkeras.physics.families.greedy import Candidates
+from diffkeras.physics.families.reduced_basis.greedy import Candidates
 from tests.helpers.random_families import tissue_family
 
 

@@ -10,7 +10,7 @@ import pytest
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import FamilyRecipe, FamilySampler, Medium, RandomRegions, maps_of
-from diffkeras.physics.families.rows import rows_of_maps
+from diffkeras.physics.families.family.rows import rows_of_maps
 from diffkeras.physics.sampling.families.masks import mask_of_text, text_of_mask
 from diffkeras.physics.sampling.families.recipe import BLOCK
 from tests.helpers.random_families import random_family, tissue_family

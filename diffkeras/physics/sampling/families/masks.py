@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.families.parameters import checked_mask
+from diffkeras.physics.families.family.parameters import checked_mask
 
 TEXT = re.compile(r"([1-9][0-9]{0,7})x([1-9][0-9]{0,7}):([A-Za-z0-9+/=]+)")
 MOST_NODES = 2**26

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.families.parameters import (
+from diffkeras.physics.families.family.parameters import (
     check_overlaps,
     mask_of,
     middle_of,

@@ -15,8 +15,8 @@ from scipy.stats import qmc
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_whole
-from diffkeras.physics.families.draws import in_ranges
-from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.family.family import Family
+from diffkeras.physics.families.family.ranges import in_ranges
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sources import Sources

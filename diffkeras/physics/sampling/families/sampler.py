@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_choice, check_number, check_within
-from diffkeras.physics.families.draws import METHODS
-from diffkeras.physics.families.family import Family
-from diffkeras.physics.families.parameters import (
+from diffkeras.physics.families.family.family import Family
+from diffkeras.physics.families.family.parameters import (
     Parameter,
     check_all_named,
     checked_mask,
     checked_range,
     part_and_region,
 )
+from diffkeras.physics.families.family.ranges import METHODS
 from diffkeras.physics.lattice import check_lattice
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.physics.problem.medium import Medium

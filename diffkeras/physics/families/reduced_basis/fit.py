@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import DataError
-from diffkeras.physics.families.barrier_arrays import FORMAT, Barriers
-from diffkeras.physics.families.family import Family
-from diffkeras.physics.families.kernel_regression import KernelRegression
+from diffkeras.physics.families.family.family import Family
+from diffkeras.physics.families.reduced_basis.barrier_arrays import FORMAT, Barriers
+from diffkeras.physics.families.reduced_basis.kernel_regression import KernelRegression
 from diffkeras.system.array_files import check_arrays, read_arrays, write_arrays
 
 

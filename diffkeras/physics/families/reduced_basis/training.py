@@ -7,10 +7,10 @@ say how many modes are worth their time, and how well other points are predicted
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.families.family import Family
-from diffkeras.physics.families.fit import Fit
-from diffkeras.physics.families.kernel_regression import KernelRegression
-from diffkeras.physics.families.snapshots import Modes, Snapshots
+from diffkeras.physics.families.family.family import Family
+from diffkeras.physics.families.reduced_basis.fit import Fit
+from diffkeras.physics.families.reduced_basis.kernel_regression import KernelRegression
+from diffkeras.physics.families.reduced_basis.snapshots import Modes, Snapshots
 from diffkeras.physics.real_arrays import largest
 from diffkeras.system.blas_threads import blas_threads
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.family.family import Family
 from diffkeras.physics.problem.maps import MAPS, maps_of
 
 

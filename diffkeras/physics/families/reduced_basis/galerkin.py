@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.families.family import Family
-from diffkeras.physics.families.rows import rows_of_values
-from diffkeras.physics.families.shared_equations import SharedEquations
+from diffkeras.physics.families.family.family import Family
+from diffkeras.physics.families.family.rows import rows_of_values
+from diffkeras.physics.families.family.shared_equations import SharedEquations
 
 KNOWN = ("decay", "production", "values", "uptake.")  # parts whose terms are known here
 MOST_STEPS = 4

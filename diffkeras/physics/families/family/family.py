@@ -1,5 +1,6 @@
 """A family: the problems of one geometry, by named parameters with ranges."""
 
+import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -8,17 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_choice, check_whole
-from diffkeras.physics.families.draws import METHODS, MOST_DRAWN, in_ranges, unit_points
-from diffkeras.physics.families.ends import check_ends, lowest_point
-from diffkeras.physics.families.fingerprint import fingerprint_of
-from diffkeras.physics.families.parameters import parameters_of
-from diffkeras.physics.families.point_parts import parts_at, point_of
-from diffkeras.physics.families.pull_back import pulled_back
-from diffkeras.physics.families.ranges import Ranges
-from diffkeras.physics.families.scaling import Scaling
+from diffkeras.physics.families.family.parameters import parameters_of
+from diffkeras.physics.families.family.point_parts import parts_at, point_of, pulled_back
+from diffkeras.physics.families.family.ranges import Ranges, check_ends, drawn, lowest_point
+from diffkeras.physics.families.family.scaling import Scaling
 from diffkeras.physics.problem.parts import parts_of, with_parts, with_unchecked_parts
 from diffkeras.physics.problem.problem import Problem
+
+# where the classes of uptake were when bases were stored first, wherever they are now
+UPTAKE_PATH = "diffkeras.physics.problem.uptake."
 
 
 class Family:
@@ -160,9 +159,7 @@ class Family:
         Raises:
             PhysicsError: an unknown method, or a count or seed that is no whole number.
         """
-        count, seed = check_whole("count", count, 1, MOST_DRAWN), check_whole("seed", seed, 0)
-        check_choice("method", method, METHODS)
-        return in_ranges(unit_points(count, len(self.names), seed, method), self.parameters)
+        return drawn(self.parameters, count, seed, method)
 
     @property
     def lowest_point(self) -> NDArray[np.float64]:
@@ -193,8 +190,21 @@ class Family:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of the problem, the regions and the ranges."""
-        return fingerprint_of(self.problem, self.parameters)
+        """The SHA-256 of the problem, the regions and the ranges, 64 hexadecimal digits."""
+        digest, problem = hashlib.sha256(), self.problem
+        digest.update(repr((problem.lattice, problem.medium.side_kinds, self.names)).encode())
+        uptake = problem.uptake
+        path = "NoneType" if uptake is None else UPTAKE_PATH + type(uptake).__name__
+        digest.update(f"<class '{path}'>".encode())
+        for name, part in self._known_parts.items():
+            digest.update(name.encode() + np.asarray(part, np.float64).tobytes())
+        digest.update(np.packbits(problem.fixed).tobytes())
+        for parameter in self.parameters:
+            if parameter.has_region:
+                digest.update(np.asarray(parameter.nodes, np.int64).tobytes())
+        numbers = [(p.low, p.high, p.is_logarithmic) for p in self.parameters]
+        digest.update(np.array(numbers, np.float64).T.tobytes())
+        return digest.hexdigest()
 
     def _parts(self, point: NDArray[np.float64]) -> dict[str, Any]:
         """The parts of the problem of a point (p,) that parameters set."""

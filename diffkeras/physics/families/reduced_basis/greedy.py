@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.family.family import Family
 
 
 class Candidates:

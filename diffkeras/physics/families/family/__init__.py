@@ -1,0 +1,1 @@
+"""What a family is: parameters, their ranges, its problems, and the equations these share."""

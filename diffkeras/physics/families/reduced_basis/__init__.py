@@ -1,0 +1,1 @@
+"""Reduced bases of a family: snapshots, training, prediction, corrections and proofs, files."""

@@ -1,0 +1,207 @@
+"""Predictions of reduced bases: their bounds, and points in and out of the ranges."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import diffkeras as dk
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.families.reduced_basis.corrections import CertifiedCorrections
+from tests.helpers.random_families import random_family
+from tests.helpers.reduced_bases import check_prediction, tissue_basis
+
+TOLERANCES = (None, 1e-1, 1e-2, 1e-3, 1e-4, 1e-7)
+
+
+def outside(family, rng, count):
+    """Points up to a factor of 2 out of each range."""
+    low, high = np.log(family.low / 2), np.log(2 * family.high)
+    return np.exp(rng.uniform(low, high, (count, len(family.names))))
+
+
+def check_random_family(seed, draws):
+    family = random_family(seed)
+    rng = np.random.default_rng(seed)
+    basis = dk.ReducedBasis.train(family, int(rng.integers(4, 16)), seed=seed)
+    points = [*family.draw(draws, seed + 1), *outside(family, rng, draws)]
+    for point in points:
+        check_prediction(basis, point, TOLERANCES[rng.integers(len(TOLERANCES))])
+
+
+@pytest.mark.parametrize("start", range(0, 30, 15))
+def test_bounds_hold_in_families_of_any_kind(start):
+    for seed in range(start, start + 15):
+        check_random_family(seed, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(60, 310, 25))
+def test_bounds_hold_in_ten_thousand_draws(start):
+    for seed in range(start, start + 25):
+        check_random_family(seed, 20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_bounds_hold_in_many_draws_of_one_tissue(seed):
+    basis, rng = tissue_basis(80), np.random.default_rng(seed)
+    points = [*basis.family.draw(250, seed + 20), *outside(basis.family, rng, 250)]
+    for point in points:
+        check_prediction(basis, point, TOLERANCES[rng.integers(len(TOLERANCES))])
+
+
+@pytest.mark.parametrize("tolerance", TOLERANCES)
+def test_bounds_hold_in_tissue(tolerance):
+    basis = tissue_basis()
+    rng = np.random.default_rng(1)
+    inside = [check_prediction(basis, point, tolerance) for point in basis.family.draw(6, seed=9)]
+    if tolerance is None or tolerance >= 1e-4:  # and not only by the solver
+        assert all(prediction.stats.method == "reduced-basis" for prediction in inside)
+    for point in outside(basis.family, rng, 4):
+        check_prediction(basis, point, tolerance)
+
+
+def test_bounds_of_predictions_are_near_their_errors():
+    basis = tissue_basis()
+    for point in basis.family.draw(6, seed=3):
+        prediction = basis.predict(point)
+        error = np.abs(prediction.field - dk.solve(prediction.problem).field).max()
+        assert error <= prediction.error_bound <= 2 * error
+
+
+def test_a_prediction_is_proven_once(monkeypatch):
+    basis, proven = tissue_basis(), []
+    bound_of = CertifiedCorrections.bound_of
+
+    def counted(self, *arguments):
+        proven.append(arguments)
+        return bound_of(self, *arguments)
+
+    monkeypatch.setattr(CertifiedCorrections, "bound_of", counted)
+    for first in ("error_bound", "node_bound"):
+        prediction = basis.predict(basis.family.draw(1, seed=4)[0])
+        getattr(prediction, first)
+        assert prediction.error_bound == prediction.node_bound.max()
+    assert len(proven) == 2
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_family_without_sources_is_predicted_exactly():
+    family = dk.Family(dk.Problem(np.zeros((8, 8))), {"decay": (0.001, 0.1)})
+    solution = dk.ReducedBasis.train(family, snapshots=20).predict([0.05], tolerance=1e-3)
+    assert not solution.field.any()
+    assert solution.error_bound == 0
+    assert dk.ReducedBasis.train_to(family, 0.01, candidates=4).worst == 0
+
+
+def test_a_field_that_corrections_make_0_is_not_within_a_tolerance():
+    cells = np.zeros((12, 12), bool)
+    cells[6:10, 5:9] = True
+    problem = dk.Problem(production=0.1 * cells, decay=0.05)
+    ranges = {"production[cells]": (0.0, 1.0), "decay": (0.01, 0.1)}
+    basis = dk.ReducedBasis.train(dk.Family(problem, ranges, {"cells": cells}), 10, modes=2)
+    for number in (0.0, 1e-9, 1e-4):  # so small ones that predictions are far off
+        for tolerance in (0.5, 0.1, 1e-3):
+            check_prediction(basis, [number, 0.03], tolerance)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_range_of_few_numbers_is_predicted():
+    numbers = 0.1 * (1 + 2.0 ** np.array([-52, -51]))
+    family = dk.Family(dk.Problem(np.eye(8)), {"decay": (0.1, numbers[1])})
+    basis = dk.ReducedBasis.train(family, 100)
+    check_prediction(basis, numbers[:1], 1e-3)
+
+
+def test_a_batch_is_the_same_as_its_points():
+    basis = tissue_basis()
+    points = basis.family.draw(3, seed=2)
+    batch = basis.predict(points, 1e-3)
+    assert batch.field.shape == (3, 24, 24)
+    for point, image, field in zip(points, batch.images, batch.field, strict=True):
+        one = basis.predict(point, 1e-3)
+        np.testing.assert_allclose(field, one.field, rtol=0, atol=1e-6)
+        assert image.error_bound <= batch.error_bound
+    fields = basis.fields(points)
+    assert fields.shape == (3, 24, 24)
+    assert fields.dtype == np.float32
+    np.testing.assert_allclose(fields, basis.predict(points).field, atol=1e-6)
+    by_name = dict(zip(basis.family.names, points[0], strict=True))
+    assert np.array_equal(basis.predict(by_name).field, basis.predict(points[0]).field)
+
+
+def test_the_scale_of_fixed_values_is_taken_out():
+    basis = tissue_basis()
+    family, point = basis.family, basis.family.draw(1, seed=4)[0]
+    concentrations = [0, 1, 2, 4]
+    point[concentrations] = family.low[concentrations] * 1.5
+    double = point.copy()
+    double[concentrations] *= 2
+    np.testing.assert_allclose(basis.fields(double), 2 * basis.fields(point), rtol=1e-5)
+    assert basis.family.scaling.inputs(point[None]).shape == (1, 4)
+
+
+@pytest.mark.parametrize(
+    ("names", "inputs"),
+    [
+        (("uptake.maximum[cells]", "uptake.constant", "values"), 2),
+        (("uptake.maximum[cells]", "values"), 2),  # the constant is one, too
+        (("decay", "values"), 2),
+        (("uptake.maximum[cells]", "uptake.constant", "values", "production[cells]"), 4),
+    ],
+)
+def test_only_a_family_that_scales_loses_an_input(names, inputs):
+    values, cells = np.zeros((12, 12)), np.zeros((12, 12), bool)
+    values[2:4, 2:4], cells[6:9, 6:9] = 1.0, True
+    problem = dk.Problem(values, uptake=dk.MichaelisMenten(0.1 * cells, 0.2), decay=0.01)
+    parameters = dict.fromkeys(names, (0.1, 1.0))
+    regions = {"cells": cells} if any("[cells]" in name for name in names) else {}
+    family = dk.Family(problem, parameters, regions=regions)
+    assert family.scaling.inputs(family.draw(3, seed=0)).shape == (3, inputs)
+
+
+def test_derivatives_go_through_predictions():
+    basis = tissue_basis()
+    point = basis.family.draw(1, seed=8)[0]
+    weights = np.random.default_rng(0).normal(size=(24, 24))
+    exact = dk.solve(basis.family.problem_at(point))
+    gradients = [
+        basis.family.pull_back(solution.vjp(weights))
+        for solution in (basis.predict(point, 1e-8), exact)
+    ]
+    np.testing.assert_allclose(*gradients, rtol=1e-5)
+    quantity = basis.predict(point, 1e-3).quantity(weights)
+    assert abs(quantity.value - (weights * exact.field).sum()) <= quantity.error_bound
+
+
+def test_barriers_that_are_none_prove_nothing_wrong():
+    basis = tissue_basis()
+    rng = np.random.default_rng(0)
+    free = ~basis.family.problem.fixed
+    for size in (1e-12, 1e-3, 1.0, 1e6):
+        fields = size * rng.random((2, 3, 24, 24)) ** rng.integers(0, 9) * free
+        barriers = basis._fit.barriers._replace(fields=fields.astype(np.float32))
+        basis_of = dk.ReducedBasis(basis.family, basis._fit._replace(barriers=barriers))
+        for tolerance in (None, 1e-1, 1e-3):
+            check_prediction(basis_of, basis.family.draw(1, seed=int(1 / size) % 97)[0], tolerance)
+
+
+def test_points_out_of_the_ranges_need_to_be_asked_for():
+    basis = tissue_basis()
+    point = 1.5 * basis.family.high
+    with pytest.raises(PhysicsError, match="out of its range"):
+        basis.predict(point)
+    assert basis.predict(point, 1e-3, extrapolate=True).error_bound < 1e-2
+    negative = basis.family.low.copy()
+    negative[4] = -1.0  # the logarithm of the scale
+    check_prediction(basis, negative, 1e-3)
+    for number in range(len(negative)):  # no logarithm, and with the scale no division either
+        nothing = basis.family.low.copy()
+        nothing[number] = 0.0
+        if basis.family.names[number] != "uptake.constant":
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                check_prediction(basis, nothing, 1e-3)
+    with pytest.raises(PhysicsError, match="tolerance"):
+        basis.predict(basis.family.low, 2.0)

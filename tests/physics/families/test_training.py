@@ -1,0 +1,171 @@
+"""Training of reduced bases, plain and greedy; their files; and what is refused."""
+
+import numpy as np
+import pytest
+
+import diffkeras as dk
+from diffkeras.errors import ConvergenceError, DataError, PhysicsError
+from diffkeras.physics.families.reduced_basis import kernel_regression
+from diffkeras.physics.families.reduced_basis.kernel_regression import KernelRegression
+from tests.helpers.random_families import tissue_family
+from tests.helpers.reduced_bases import check_prediction, tissue_basis
+
+
+def test_errors_are_those_of_snapshots_that_are_left_out():
+    family = tissue_family()
+    basis = tissue_basis()
+    errors = []
+    for point in family.draw(20, seed=11):
+        exact = dk.solve(family.problem_at(point)).field
+        errors.append(np.abs(basis.fields(point) - exact).max() / exact.max())
+    assert np.median(basis.errors) / 3 < np.median(errors) < 3 * np.median(basis.errors)
+
+
+def test_more_snapshots_predict_better():
+    assert np.median(tissue_basis(160).errors) < np.median(tissue_basis().errors) / 3
+
+
+def test_greedy_training_stops_at_its_proven_worst_case():
+    family = tissue_family(16)
+    told = []
+    basis = dk.ReducedBasis.train_to(
+        family, 0.02, candidates=60, seed=1, report=lambda *each: told.append(each)
+    )
+    assert basis.worst <= 0.02
+    assert told[-1] == (basis.snapshots, basis.worst)
+    assert [number for number, _ in told] == sorted({number for number, _ in told})
+    for point in family.draw(60 + told[0][0], seed=1)[told[0][0] :: 6]:
+        exact = dk.solve(family.problem_at(point)).field
+        assert np.abs(basis.fields(point) - exact).max() <= basis.worst * exact.max()
+
+
+def test_a_worst_case_that_is_out_of_reach_is_an_error():
+    with pytest.raises(ConvergenceError, match=r"with 20 snapshots.*allow more snapshots"):
+        dk.ReducedBasis.train_to(tissue_family(16), 1e-6, most=20, candidates=20)
+    with pytest.raises(ConvergenceError, match="snapshots the worst proven error"):
+        dk.ReducedBasis.train_to(tissue_family(16), 1e-6, modes=2, candidates=10)
+
+
+def test_a_singular_regression_is_an_error(monkeypatch):
+    monkeypatch.setattr(kernel_regression, "NUGGET", -1e-6)
+    monkeypatch.setattr(kernel_regression, "MOST_FITTED", 4)
+    inputs = np.array([0.0, 1, 2, 3, 3, 3])[:, None]
+    with pytest.raises(PhysicsError, match=r"of 6 snapshots is singular.*train on fewer"):
+        KernelRegression.fit(inputs, np.sin(inputs))
+
+
+def test_training_is_deterministic(tmp_path):
+    for name in ("one", "two"):
+        dk.ReducedBasis.train(tissue_family(16), 12).save(tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_a_saved_basis_predicts_the_same(tmp_path):
+    basis = tissue_basis()
+    file = tmp_path / "basis.npz"
+    basis.save(file)
+    assert [path.name for path in tmp_path.iterdir()] == ["basis.npz"]
+    loaded = dk.ReducedBasis.load(file, tissue_family())
+    assert repr(loaded) == repr(basis)
+    assert loaded.modes.shape == basis.modes.shape
+    point = basis.family.draw(1, seed=0)[0]
+    for tolerance in (None, 1e-2, 1e-4):
+        one, two = basis.predict(point, tolerance), loaded.predict(point, tolerance)
+        assert np.array_equal(one.field, two.field)
+        assert np.array_equal(one.node_bound, two.node_bound)
+
+
+def test_damaged_files_and_other_families_are_refused(tmp_path):
+    file = tmp_path / "basis.npz"
+    with pytest.raises(DataError, match="can't be read as a basis"):
+        dk.ReducedBasis.load(file, tissue_family())
+    tissue_basis().save(file)
+    content = file.read_bytes()
+    with pytest.raises(DataError, match="basis of another family"):
+        dk.ReducedBasis.load(file, tissue_family(16))
+    for damaged in (b"", content[:-100], content[: len(content) // 2], b"\x93NUMPY" + content):
+        file.write_bytes(damaged)
+        with pytest.raises(DataError, match="can't be read as a basis"):
+            dk.ReducedBasis.load(file, tissue_family())
+    changed = bytearray(content)
+    changed[len(content) // 2] ^= 1
+    file.write_bytes(changed)
+    with pytest.raises(DataError, match="can't be read as a basis"):
+        dk.ReducedBasis.load(file, tissue_family())
+    file.write_bytes(content)
+    arrays = dict(np.load(file))
+    np.savez(file, **{**arrays, "format": 2})
+    with pytest.raises(DataError, match=r"has format 2, .* again with `ReducedBasis.train`"):
+        dk.ReducedBasis.load(file, tissue_family())
+    for name in ("mean", "weights", "correction_shares"):
+        without = {key: array for key, array in arrays.items() if key != name}
+        np.savez(file, **without)
+        with pytest.raises(DataError, match=f"read as a basis: {name} is missing"):
+            dk.ReducedBasis.load(file, tissue_family())
+        for wrong in (arrays[name] * np.nan, arrays[name] + 1j, arrays[name].astype(str)):
+            np.savez(file, **{**without, name: wrong})
+            with pytest.raises(DataError, match=f"{name} holds other things than real numbers"):
+                dk.ReducedBasis.load(file, tissue_family())
+    for name in ("mean", "points", "weights", "usual_row_sums", "correction_shares"):
+        np.savez(file, **{**arrays, name: arrays[name][..., :-1]})
+        with pytest.raises(DataError, match=r"read as a basis: \w+ has the shape \(.*\), not "):
+            dk.ReducedBasis.load(file, tissue_family())
+    file.unlink()
+    np.save(file, np.zeros(3))
+    with pytest.raises(DataError, match="can't be read as a basis"):
+        dk.ReducedBasis.load(tmp_path / "basis.npz.npy", tissue_family())
+
+
+def test_another_number_of_fast_modes_is_refused_or_breaks_no_bound(tmp_path):
+    file, family = tmp_path / "basis.npz", tissue_family(16)
+    dk.ReducedBasis.train(family, 12).save(file)
+    arrays = dict(np.load(file))
+    own, modes = int(arrays["fast_modes"]), len(arrays["modes"])
+    for number in (-1, 0, modes + 1, own + 0.5, np.inf):
+        np.savez(file, **{**arrays, "fast_modes": number})
+        with pytest.raises(DataError, match=f"fast_modes is {number}, .* from 1 to {modes}"):
+            dk.ReducedBasis.load(file, family)
+    for number in {*range(1, modes + 1)} - {own}:
+        np.savez(file, **{**arrays, "fast_modes": number})
+        edited = dk.ReducedBasis.load(file, family)
+        assert len(edited.modes) == number
+        for tolerance in (None, 1e-2, 1e-4):
+            check_prediction(edited, family.draw(1, seed=number)[0], tolerance)
+
+
+def test_fields_too_large_for_single_precision_are_an_error():
+    cells = np.zeros((8, 8), bool)
+    cells[3:5, 3:5] = True
+    problem = dk.Problem(production=1e20 * cells, decay=1e-9, boundary="reflecting")
+    ranges = {"production[cells]": (1e20, 1e29), "decay": (1e-12, 1e-10)}
+    family = dk.Family(problem, ranges, {"cells": cells})
+    message = r"with production\[cells\] .*, decay .*largest \|value\| is .* at most 1e\+30: choose"
+    with pytest.raises(PhysicsError, match=message):
+        dk.ReducedBasis.train(family, 8, tolerance=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"snapshots": 5, "modes": 6}, "6 modes is larger than 5 snapshots"),
+        ({"snapshots": 1}, "snapshots must be a whole number from 2"),
+        ({"snapshots": 5, "modes": 0}, "modes must be a whole number from 1"),
+        ({"snapshots": 5, "method": "grid"}, "method 'grid' is unknown"),
+        ({"snapshots": 5, "tolerance": 2}, "tolerance must lie between"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, message):
+    with pytest.raises(PhysicsError, match=message):
+        dk.ReducedBasis.train(tissue_family(16), **arguments)
+
+
+def test_bases_of_no_family_are_refused(tmp_path):
+    problem = tissue_family(16).problem
+    with pytest.raises(PhysicsError, match="one of a Family, not of Problem"):
+        dk.ReducedBasis.train(problem)
+    with pytest.raises(PhysicsError, match="one of a Family, not of Problem"):
+        dk.ReducedBasis.train_to(problem, 0.1)
+    with pytest.raises(PhysicsError, match="one of a Family, not of None"):
+        dk.ReducedBasis.load(tmp_path / "basis.npz", None)
+    with pytest.raises(PhysicsError, match=r"worst must lie between .* and 1, not nan"):
+        dk.ReducedBasis.train_to(tissue_family(16), np.nan)
