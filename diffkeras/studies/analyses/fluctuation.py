@@ -158,7 +158,7 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     shown = rows_of(table, dict.fromkeys(data.settings(without=SIZE_KEYS), POOLED))
     shown = table if shown.empty else shown
     over = "draws and seeds" if data.own_seeds == 1 else "seeds"
-    drawn, panels = region_panels(y_label=f"standard deviation over {over}", sharex=True)
+    drawn, panels = region_panels(y_label=f"spread over {over}", sharex=True)
     for region, axis in panels.items():
         axis.set(xscale="log", yscale="log")
         for quantity in QUANTITIES:
