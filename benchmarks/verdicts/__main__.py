@@ -10,7 +10,7 @@ study without results is left out.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -125,9 +125,15 @@ SPEED = "10. A surrogate is faster by several orders of magnitude"
 TABLES = {"fixed values": "solver.csv", "production": "solver_production.csv"}
 BARE = "transform pair"  # solves nothing
 PRODUCTION = "diffkeras production"  # solves the other reading
-VERDICTS = ("claim", "study", "verdict", "with one size left out", "measured")
+VERDICTS = ("claim", "study", "verdict", "without one size", "without one draw", "measured")
 SUMMARY = ("claim", "verdict of the study nearest to the paper", "number that decides")
 NEAREST = ("paper's recipe", "production", "128²")  # in names of studies nearer to the paper
+# in which recipes differ; losses, architectures and transforms are what studies compare
+SETTINGS = (
+    *("training.optimizer", "training.learning_rate", "training.schedule", "training.warmup"),
+    *("training.batch_size", "training.steps_per_epoch", "training.epochs"),
+    *("model.initial_weights", "model.width", "model.depth"),
+)
 SECTIONS = {"11": "7"}  # of the page, where that is not the claim's number
 
 
@@ -144,7 +150,7 @@ def verdicts(studies: Path, benchmarks: Path) -> Iterator[list[str]]:
 
 
 def _not_run(words: str) -> list[str]:
-    return [words, "production", f"**{OPEN}**", "", "not run yet", "not run yet"]
+    return [words, "production", f"**{OPEN}**", "", "", "not run yet", "not run yet"]
 
 
 def summary(rows: Iterable[list[str]]) -> Iterator[list[str]]:
@@ -192,15 +198,22 @@ def _names_rows(study: Path) -> Iterator[None]:
 
 
 def _row(words: str, label: str, verdict: Verdict) -> list[str]:
+    sizes = {f"{size:,}": outcome for size, outcome in verdict.left_out.items()}
+    without_draw = (f"{draw}: {v.outcome} ({v.key})" for draw, v in verdict.left_out_draws.items())
+    without = (_without(sizes), "; ".join(without_draw))
+    return [words, label, f"**{verdict.outcome}**", *without, verdict.evidence, verdict.key]
+
+
+def _without(left_out: Mapping[str, str]) -> str:
+    """The outcomes without each part, the most frequent one last."""
     others = {
-        outcome: [f"{size:,}" for size, found in verdict.left_out.items() if found == outcome]
-        for outcome in dict.fromkeys(verdict.left_out.values())
+        outcome: [part for part, found in left_out.items() if found == outcome]
+        for outcome in dict.fromkeys(left_out.values())
     }
     most = max(others, key=lambda outcome: len(others[outcome]), default="")
     parts = [f"{o} without {', '.join(s)}" for o, s in others.items() if o != most]
-    left_out = "; ".join([f"{most} otherwise" if parts else f"{most} without any"] * bool(most))
-    without = "; ".join([*parts, left_out])
-    return [words, label, f"**{verdict.outcome}**", without, verdict.evidence, verdict.key]
+    rest = [f"{most} otherwise" if parts else f"{most} without any"] * bool(most)
+    return "; ".join([*parts, *rest])
 
 
 def read(studies: Path, name: str) -> StudyData | None:
@@ -265,16 +278,26 @@ def joint(studies: Path) -> Iterator[list[str]]:
 
 
 def recipe(studies: Path) -> Iterator[list[str]]:
-    """A row for each setting of the recipe: that of the authors, then that of each base."""
-    bases: dict[str, Config] = {}
+    """The names of the settings, then a row for each recipe: the authors', then those of studies.
+
+    Studies of one recipe share a row. A setting that differs between the runs of one is "varied".
+    """
+    recipes = {"paper_production": _recipe([load_config("paper_production")])}
     for path in sorted(studies.glob(f"*/{STUDY_FILE}")):
-        base = load_study(f"studies/{path.parent.name}").base
-        bases.setdefault(base.name, base)
-    shown = {"paper_production": load_config("paper_production"), **bases}
-    yield ["", *(f"`{name}`" for name in shown)]
-    recipes = [recipe_of(config) for config in shown.values()]
-    for key in recipes[0]:
-        yield [f"`{key}`", *(value_text(found[key]) for found in recipes)]
+        name = path.parent.name
+        recipes[name] = _recipe(
+            [config for _, config in load_study(f"studies/{name}").combinations]
+        )
+    yield ["studies", *(key.partition(".")[2].replace("_", " ") for key in SETTINGS)]
+    for one in dict.fromkeys(recipes.values()):
+        yield [", ".join(f"`{name}`" for name, each in recipes.items() if each == one), *one]
+
+
+def _recipe(configs: Iterable[Config]) -> tuple[str, ...]:
+    """The values of `SETTINGS` that all configurations have."""
+    recipes = [recipe_of(config) for config in configs]
+    values = ({value_text(recipe[key]) for recipe in recipes} for key in SETTINGS)
+    return tuple(each.pop() if len(each) == 1 else "varied" for each in values)
 
 
 def identities(studies: Path) -> Iterator[list[str]]:
@@ -296,7 +319,7 @@ def rules() -> Iterator[list[str]]:
 
 def write_tables(studies: Path, benchmarks: Path, directory: Path) -> None:
     """Write the tables into a directory."""
-    of_bases = list(recipe(studies)) or [["setting"]]
+    recipes = list(recipe(studies))
     judged = list(verdicts(studies, benchmarks))
     loss = ("study", "loss", "reference", "region", "error / error without the weight", "p (Holm)")
     ratio = "error of the joint surrogate / of that of this number"
@@ -306,7 +329,7 @@ def write_tables(studies: Path, benchmarks: Path, directory: Path) -> None:
         ("rules", ("claim", "rule of the verdict"), rules()),
         ("weights", loss, weights(studies)),
         ("joint", ("study", "sources", ratio, "p"), joint(studies)),
-        ("recipe", of_bases[0], of_bases[1:]),
+        ("recipe", recipes[0], recipes[1:]),
         ("identities", ("study", "runs of the present configuration"), identities(studies)),
     ):
         table = markdown_table(head, list(rows), texts=head)

@@ -1,4 +1,4 @@
-"""The outcome of a rule, what it was found from, and whether it hangs on one size."""
+"""The outcome of a rule, what it was found from, and whether it hangs on one size or draw."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -32,12 +32,14 @@ class Verdict:
         evidence: the numbers that the rule read, in words.
         left_out: number of training examples → the outcome without the runs of that size. Empty if
             the rule is not about sizes.
+        left_out_draws: likewise the verdict without each draw, where examples were drawn again.
         key: the number of the evidence that decides, in a few words.
     """
 
     outcome: str
     evidence: str
     left_out: Mapping[int, str] = field(default_factory=dict)
+    left_out_draws: "Mapping[str, Verdict]" = field(default_factory=dict)
     key: str = ""
 
 
@@ -54,32 +56,39 @@ def the_same_without_any_size(rule: Rule) -> Rule:
     """A rule whose verdict must not hang on one size.
 
     It is applied to all runs, and again with each size left out. If one of these outcomes is
-    another one, the verdict is `OPEN`. So it is if too few sizes are left to tell.
+    another one, the verdict is `OPEN`. So it is if too few sizes are left to tell. What is found
+    without each draw of the examples is shown beside it: two draws are too few to decide much.
     """
 
     @functools.wraps(rule)
     def judge(data: StudyData) -> Verdict:
         whole = rule(data)
-        left_out = {size: _outcome(rule, _without_size(data, size)) for size in data.sizes}
+        left_out = {size: _found(rule, _without(data, SIZE, size)).outcome for size in data.sizes}
         same = set(left_out.values()) == {whole.outcome}
-        return replace(whole, outcome=whole.outcome if same else OPEN, left_out=left_out)
+        draws = sorted(data.runs[DRAW].unique()) if data.varies(DRAW) else []
+        return replace(
+            whole,
+            outcome=whole.outcome if same else OPEN,
+            left_out=left_out,
+            left_out_draws={draw: _found(rule, _without(data, DRAW, draw)) for draw in draws},
+        )
 
     return judge
 
 
-def _without_size(data: StudyData, size: int) -> StudyData:
-    """The study without the runs of one number of training examples."""
-    runs, examples = data.runs[data.runs[SIZE] != size], data.examples
+def _without(data: StudyData, column: str, value: object) -> StudyData:
+    """The study without the runs that have a value in a column."""
+    runs, examples = data.runs[data.runs[column] != value], data.examples
     if examples is not None:
         examples = examples[examples["run"].isin(runs["run"])]
     return replace(data, runs=runs, examples=examples)
 
 
-def _outcome(rule: Rule, data: StudyData) -> str:
+def _found(rule: Rule, data: StudyData) -> Verdict:
     try:
-        return rule(data).outcome
+        return rule(data)
     except TooFewRunsError:
-        return OPEN
+        return Verdict(OPEN, "", key="too few runs")
 
 
 @dataclass(frozen=True)

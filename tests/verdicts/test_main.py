@@ -22,7 +22,7 @@ def test_what_no_study_has_is_left_out(tmp_path):
     script.write_tables(tmp_path, tmp_path, found)
     rows = (found / "verdicts.md").read_text().splitlines()
     assert len(rows) == 2 + 3
-    assert all("| **not decided** |  | not run yet |" in row for row in rows[2:])
+    assert all("| **not decided** |  |  | not run yet |" in row for row in rows[2:])
     assert all((found / f"{name}.md").read_text().count("\n") >= 2 for name in TABLES)
     rules = (found / "rules.md").read_text().splitlines()[2:]
     numbers = [row.split(". ")[0] for row in rules]
@@ -51,6 +51,20 @@ def test_verdicts_are_of_the_rows_of_runs(tmp_path):
     assert joint[1][2].startswith("1.03 [")
 
 
+def test_recipes_are_those_of_the_runs():
+    names, *rows = script.recipe(DOCS / "results/studies")
+    recipes = {study.strip("`"): row[1:] for row in rows for study in row[0].split(", ")}
+    for study, (optimizer, rate, weights) in {
+        "size_and_loss_production_reduced": ("muon", "0.003", "keras"),
+        "size_production_steps_128": ("adam", "0.0001", "pytorch"),
+        "optimizers_reduced": ("varied", "varied", "keras"),
+    }.items():
+        found = dict(zip(names[1:], recipes[study], strict=True))
+        assert found["optimizer"] == optimizer
+        assert (found["learning rate"], found["initial weights"]) == (rate, weights)
+    assert len(recipes) == 1 + len(list((DOCS / "results/studies").glob("*/study.json")))
+
+
 @pytest.mark.parametrize(
     ("left_out", "words"),
     [
@@ -60,7 +74,9 @@ def test_verdicts_are_of_the_rows_of_runs(tmp_path):
     ],
 )
 def test_each_size_left_out_is_named_if_it_matters(left_out, words):
-    assert script._row("1", "a study", Verdict(OPEN, "numbers", left_out))[3] == words
+    draws = {"0": Verdict(NOT, "", key="lead 1 %"), "1": Verdict(HOLDS, "", key="lead 2 %")}
+    found = script._row("1", "a study", Verdict(OPEN, "numbers", left_out, draws))
+    assert found[3:5] == [words, "0: does not hold (lead 1 %); 1: holds (lead 2 %)"]
 
 
 @pytest.mark.parametrize(

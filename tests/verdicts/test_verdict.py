@@ -1,4 +1,6 @@
-"""What all rules share: the three outcomes, each size left out, ratios of errors."""
+"""What all rules share: the three outcomes, each size and draw left out, ratios of errors."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -35,6 +37,21 @@ def test_a_verdict_that_hangs_on_one_size_is_not_decided(needed, outcome, left_o
     found = rule(data)
     assert (found.outcome, found.evidence, found.left_out) == (outcome, "seen", left_out)
     assert rule.__doc__ == "A rule."
+
+
+def test_what_each_draw_left_out_gives_is_shown():
+    """It doesn't change the verdict."""
+    whole = synthetic_study(fractions=(0.5, 1.0), images=2)
+    runs = [whole.runs.assign(**{DRAW: draw, "run": whole.runs["run"] + draw}) for draw in "012"]
+
+    @the_same_without_any_size
+    def rule(data: StudyData) -> Verdict:
+        return Verdict(HOLDS if data.runs[DRAW].eq("1").any() else NOT, "")
+
+    found = rule(replace(whole, runs=pd.concat(runs), examples=None))
+    assert found.outcome == HOLDS
+    outcomes = {draw: each.outcome for draw, each in found.left_out_draws.items()}
+    assert outcomes == {"0": HOLDS, "1": NOT, "2": HOLDS}
 
 
 def test_too_few_sizes_to_tell_are_not_decided():

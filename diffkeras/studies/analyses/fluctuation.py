@@ -157,7 +157,8 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
     """The standard deviations against the size, per region; pooled over several settings."""
     shown = rows_of(table, dict.fromkeys(data.settings(without=SIZE_KEYS), POOLED))
     shown = table if shown.empty else shown
-    drawn, panels = region_panels(y_label="standard deviation over seeds", sharex=True)
+    over = "draws and seeds" if data.own_seeds == 1 else "seeds"
+    drawn, panels = region_panels(y_label=f"spread over {over}", sharex=True)
     for region, axis in panels.items():
         axis.set(xscale="log", yscale="log")
         for quantity in QUANTITIES:
