@@ -122,9 +122,7 @@ def _solve_image(
         np.copyto(exact, problem.values, where=problem.fixed, casting="same_kind")
     field = exact.astype(dtype, copy=False)
     if bound is None:
-        shown = on_ring if equations.production is None else field
-        proof = RingProof(on_ring, tolerance * largest(shown))
-        return Solution(field, problem, statistics, proof, kept)
+        return Solution(field, problem, statistics, RingProof(on_ring, tolerance), kept)
     if field is not exact:
         bound += np.abs(exact - field)
     bound *= SLACK
