@@ -97,9 +97,7 @@ def solve(
         if problem.is_batch:
             starts = [None] * len(problem.images) if start is None else list(start)
             return solve_batch(image_solver, problem, starts, processes)
-        equations = given or Equations(problem)
-        solution = image_solver(problem, start, equations=equations)
-    return replace(solution, equations=equations)
+        return image_solver(problem, start, equations=given or Equations(problem))
 
 
 def _solve_image(
@@ -111,23 +109,24 @@ def _solve_image(
     threads: int,
     equations: Equations | None = None,
 ) -> Solution:
-    equations = equations or Equations(problem)
+    """The solution of one image, which keeps its equations if they are given."""
+    kept, equations = equations, equations or Equations(problem)
     name = cheapest(equations) if method == "auto" else method
     dtype, rounding = _precision_of(equations, tolerance)
     options = Options(tolerance - rounding, dtype, threads, initial)
     exact, statistics, bound = _on_free_nodes(name, equations, options)
-    statistics = replace(statistics, reached=statistics.reached + rounding)
+    if rounding:
+        statistics = replace(statistics, reached=statistics.reached + rounding)
     on_ring = exact[equations.ring.nodes].astype(dtype)
     if problem.fixed.any():
         np.copyto(exact, problem.values, where=problem.fixed, casting="same_kind")
     field = exact.astype(dtype, copy=False)
     if bound is None:
-        shown = on_ring if equations.production is None else field
-        return Solution(field, problem, statistics, RingProof(on_ring, tolerance * largest(shown)))
+        return Solution(field, problem, statistics, RingProof(on_ring, tolerance), kept)
     if field is not exact:
         bound += np.abs(exact - field)
     bound *= SLACK
-    return Solution(field, problem, statistics, KnownBounds(bound))
+    return Solution(field, problem, statistics, KnownBounds(bound), kept)
 
 
 def _precision_of(equations: Equations, tolerance: float) -> tuple[np.dtype, float]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 _lock = threading.Lock()
 
@@ -25,13 +25,19 @@ def blas_threads(number: int = 1) -> Iterator[None]:
         yield
         return
     try:
-        with _controller().limit(limits=number, user_api="blas"):
+        others = [(blas, n) for blas in _libraries() if (n := blas.num_threads) != number]
+        try:
+            for blas, _ in others:
+                blas.set_num_threads(number)
             yield
+        finally:
+            for blas, before in others:
+                blas.set_num_threads(before)
     finally:
         _lock.release()
 
 
 @lru_cache(maxsize=1)
-def _controller() -> ThreadpoolController:
-    # finding the libraries takes milliseconds, changing their setting microseconds
-    return ThreadpoolController()
+def _libraries() -> list[LibController]:
+    # finding them takes milliseconds, changing their setting microseconds
+    return ThreadpoolController().select(user_api="blas").lib_controllers

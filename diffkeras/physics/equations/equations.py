@@ -233,7 +233,7 @@ class Equations:
     @cached_property
     def most_slopes(self) -> float:
         """At least the sum of all |terms| of F on any node, but for s, over the largest |u|."""
-        most = float(self.volumes.row_sums.max()) + 2 * self.volumes.reach
+        most = self.volumes.most_terms
         # φ is concave, so that it is below its tangent at 0
         return most + self._uptake.steepest if self._uptake else most
 

@@ -39,7 +39,7 @@ def find_ring(fixed: NDArray[np.bool_ | np.integer], boundaries: tuple[AxisBound
     # usually few nodes are fixed: asking their neighbours beats operations on whole masks
     numbers = np.flatnonzero(fixed)
     flat = fixed.ravel()
-    own = flat[numbers]
+    own = flat.take(numbers)
     enclosed = np.ones(numbers.size, dtype=bool)
     coordinates: list[NDArray[np.int32]] = []
     rest, stride = numbers.astype(np.int32), 1
@@ -48,17 +48,11 @@ def find_ring(fixed: NDArray[np.bool_ | np.integer], boundaries: tuple[AxisBound
         along = rest
         if position:
             rest, along = np.divmod(rest, np.int32(side))
-        start = numbers - along * np.intp(stride)
-        for step in (-1, +1):
-            next_along = along + np.int32(step)
-            if boundaries[position] == "periodic":
-                next_along %= np.int32(side)
-            elif step < 0:  # at a wall the node itself, as no free node is beyond
-                np.maximum(next_along, 0, out=next_along)
-            else:
-                np.minimum(next_along, side - 1, out=next_along)
-            beyond = start + next_along * np.intp(stride)
-            enclosed &= flat[beyond] == own
+        # at a wall the node itself, as no free node is beyond
+        back = (side - 1) * stride if boundaries[position] == "periodic" else 0
+        for last, step, to_first in ((0, -stride, back), (side - 1, stride, -back)):
+            beyond = numbers + np.where(along == last, to_first, step)
+            enclosed &= flat.take(beyond) == own
         coordinates.insert(0, along)
         stride *= side
     return Ring(tuple(coordinates)).part(~enclosed)

@@ -227,7 +227,9 @@ class SpectralOperator:
         table = self.green_table_as(np.dtype(dtype))
         flat = table.ravel()
         strides = [stride // table.itemsize for stride in table.strides]
-        nodes = tuple(coordinates.astype(np.intp) for coordinates in nodes)
+        # 32 bits take less time, where they hold all sums of offsets
+        index = np.int32 if table.size < 1 << 30 else np.intp
+        nodes = tuple(coordinates.astype(index) for coordinates in nodes)
         count = nodes[0].size
         matrix = np.empty((count, count), table.dtype)
         for start in range(0, count, ROWS_AT_A_TIME):

@@ -104,9 +104,9 @@ def fixed_values(arrays: Arrays) -> tuple[NDArray[np.float64], NDArray[np.bool_]
         # a view of one number, as filling an array would take time
         return np.broadcast_to(0.0, shape), np.zeros(shape, dtype=bool)
     values = _own(_check_image("the source image", source_image, dimensions), source_image)
-    check_finite("the source image", values)
+    size = check_finite("the source image", values)
     if fixed is None:
-        mask = values != 0
+        mask = values != 0  # so that the other values are 0
     else:
         numbers = real_array("the fixed mask", fixed)
         check_finite("the fixed mask", numbers)
@@ -115,7 +115,8 @@ def fixed_values(arrays: Arrays) -> tuple[NDArray[np.float64], NDArray[np.bool_]
         raise PhysicsError(
             f"the fixed mask has shape {mask.shape}, the source image {values.shape}"
         )
-    size = largest(values if fixed is None else values[mask])  # other values are 0 by default
+    if fixed is not None:
+        size = largest(values[mask])
     if size and not SMALLEST <= size <= LARGEST:
         raise PhysicsError(
             f"the largest |value| of a fixed node is {size:.3g}; it must be 0 or "
@@ -172,12 +173,14 @@ def check_balance(production: NDArray[np.float64] | None) -> None:
     )
 
 
-def check_finite(what: str, values: NDArray[np.float64]) -> None:
-    """Raise a PhysicsError that names the first value that is not finite."""
-    if not math.isfinite(largest(values)):
+def check_finite(what: str, values: NDArray[np.float64]) -> float:
+    """The largest |value|, or a PhysicsError that names the first value that is not finite."""
+    size = largest(values)
+    if not math.isfinite(size):
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
         where = f" at node {bad}" if bad else ""
         raise PhysicsError(f"{what} holds {values[bad]}{where}")
+    return size
 
 
 def _check_image(what: str, array: Any, dimensions: int) -> NDArray[np.float64]:

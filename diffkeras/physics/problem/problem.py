@@ -30,7 +30,7 @@ from diffkeras.physics.problem.uptake import (
     largest_capacity,
     medium_with_uptake,
 )
-from diffkeras.physics.real_arrays import largest, real_array
+from diffkeras.physics.real_arrays import real_array
 from diffkeras.physics.short_repr import ShortRepr
 
 LARGEST_FIELD = LARGEST / SLOWEST  # of the largest production with the slowest decay
@@ -194,8 +194,7 @@ class Problem(ShortRepr):
                 f"the {name} has shape {values.shape}, the problem {self.shape}; "
                 f"give one of the problem's shape, or the problem that it belongs to"
             )
-        check_finite(f"the {name}", values)
-        size = largest(values)
+        size = check_finite(f"the {name}", values)
         if size > LARGEST_FIELD:
             raise PhysicsError(
                 f"the {name} holds {size:.3g}, more than {LARGEST_FIELD:g}: choose other units"

@@ -59,12 +59,13 @@ class RingProof(NamedTuple):
 
     Attributes:
         on_ring: (m,), its values on the ring before that.
-        enough: a bound that needn't be sharpened. Rounding in single precision is large, and a
-            certificate, which takes several times as long, bounds it more sharply.
+        tolerance: of the field, relative to its largest |value|. A bound of this size needn't be
+            sharpened. Rounding in single precision is large, and a certificate, which takes several
+            times as long, bounds it more sharply.
     """
 
     on_ring: NDArray[np.floating]
-    enough: float
+    tolerance: float
 
     def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:
         """See `Proof`."""
@@ -76,7 +77,8 @@ class RingProof(NamedTuple):
         # on the fixed nodes, whose values are rounded
         off = np.abs(equations.values - field).max(where=equations.fixed, initial=0.0)
         bound = max(bound, float(off)) * SLACK
-        if bound <= self.enough:
+        shown = self.on_ring if equations.production is None else field
+        if bound <= self.tolerance * largest(shown):
             return bound
         return min(bound, float(self.node_bound(field, equations).max()))
 

@@ -32,6 +32,9 @@ from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 SHARP_MULTIPLE = 1.25  # t, from which iterations hardly sharpen the bound
 ATTEMPTS = 10  # single precision may take one digit each where D varies by orders
+# Share of ε up to which the largest rounding of any node may stand for that of each, which takes
+# half of the time
+NEGLIGIBLE_ROUNDING = 1e-3
 CAUTION = 0.99  # share of a needed bound, as iterations see bounds in single precision
 
 
@@ -90,7 +93,7 @@ class Enclosure:
         slope = equations.least_slope(field, radius)
         operator = equations.operator_at(slope)
         residual, size = self._scaled_residual(field, precision)
-        more = float(np.sqrt(np.vdot(residual, residual) / residual.size))  # ε
+        more = _root_mean_square(residual)  # ε
         remainder = residual + more
         remainder *= free
         test = _Test(residual, remainder, free, needed / size, most / size)
@@ -108,7 +111,9 @@ class Enclosure:
             bound = found if bound is None else np.add(bound, found, out=bound)
             del found
             np.maximum(bound, 0.0, out=bound)
-            applied = operator.apply_rounded_down(bound.astype(precision, copy=False))
+            applied = operator.apply_rounded_down(
+                bound.astype(precision, copy=False), NEGLIGIBLE_ROUNDING * more
+            )
             np.copyto(applied, 1.0, where=equations.fixed)
             factor = _factor(residual, applied)
             if test.is_enough(factor, largest(bound)):
@@ -123,15 +128,24 @@ class Enclosure:
 
     def _scaled_residual(self, field: NDArray, precision: DTypeLike) -> tuple[NDArray, float]:
         """At least |F|, 0 on the fixed nodes, divided by its largest value; and that value."""
-        residual, rounding = self._equations.residual_with_rounding(field, precision)
+        residual, rounding = self._residual(field, precision)
         np.abs(residual, out=residual)
         residual += rounding
+        np.copyto(residual, 0.0, where=self._equations.fixed)
         size = largest(residual)
         if not size:
             size = self._negligible(field)
             residual = np.where(self._equations.free, size, 0.0).astype(precision)
         residual /= size
         return residual, size
+
+    def _residual(self, field: NDArray, precision: DTypeLike) -> tuple[NDArray, NDArray | float]:
+        """F, and at least its error on each node, or on any node where that is negligible."""
+        if precision == np.float64:
+            residual, rounding = self._equations.residual_and_largest_rounding(field)
+            if rounding <= NEGLIGIBLE_ROUNDING * _root_mean_square(residual):
+                return residual, rounding
+        return self._equations.residual_with_rounding(field, precision)
 
     def _negligible(self, field: NDArray) -> float:
         """What stands for |F| where it is exactly 0: a number far below the rounding of A û."""
@@ -177,6 +191,10 @@ class _Test:
         applied = residual * SINGLE.type(-self._size)
         applied += self._target
         return self.is_enough(_factor(self._residual, applied), highest)
+
+
+def _root_mean_square(values: NDArray) -> float:
+    return float(np.sqrt(np.vdot(values, values) / values.size))
 
 
 def _factor(residual: NDArray, applied: NDArray) -> float:
