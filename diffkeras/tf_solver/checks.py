@@ -80,16 +80,16 @@ def as_tensor(values: Any, name: str, *, in_double: bool = False) -> tf.Tensor:
 
 
 def real_numbers(
-    values: Any, lattice: tuple[int, int], name: str, *, or_shape: str = ""
+    values: Any, lattice: tuple[int, ...], name: str, *, or_shape: str = ""
 ) -> tuple[tf.Tensor, tf.DType | None]:
-    """Real numbers (batch, rows, columns) as they are, and their type if they are floats.
+    """Real numbers (batch, *lattice) as they are, and their type if they are floats.
 
     Types smaller than float32 become float32, which holds all their numbers. `or_shape` is what
     else the caller takes, for the error.
     """
     values = as_tensor(values, name)
     if not values.shape.is_compatible_with((None, *lattice)):
-        shape = f"{or_shape}(batch, {lattice[0]}, {lattice[1]})"
+        shape = f"{or_shape}(batch, {', '.join(map(str, lattice))})"
         raise PhysicsError(f"{name} must have shape {shape}, not {values.shape}")
     dtype = values.dtype
     if not (dtype.is_floating or dtype.is_integer or dtype.is_bool):
@@ -150,20 +150,20 @@ def check_range(
     *,
     positive: bool = False,
 ) -> tf.Tensor:
-    """Whether all values of each image are exact and within the limits, (batch,).
+    """Whether all values of each image are exact, and within the limits or 0, (batch,).
 
-    `positive` ones must be above 0. An InvalidArgumentError if not.
+    `positive` ones must not be 0. An InvalidArgumentError if not.
     """
     exact = exact_numbers(name, values)
 
     def wrong(values: tf.Tensor) -> tf.Tensor:
         values = tf.cast(values, tf.float64)
-        low = values < (1 - ROUNDED) * least
+        low = (values < (1 - ROUNDED) * least) & (values != 0)
         low |= (values <= 0) & positive
         return low | ~(values <= (1 + ROUNDED) * most)
 
     sign = "positive" if positive else "not negative"
-    limits = f"at least {least:g}" if least else sign
+    limits = ("" if positive else "0 or ") + f"at least {least:g}" if least else sign
     limits += f" and at most {most:g}" if most < np.inf else ""
     right = ~tf.reduce_any(wrong(values), LATTICE)
     return exact & checked_images(right, values, wrong, f"{name} must be {limits}")

@@ -29,16 +29,15 @@ class _Iterate(NamedTuple):
 
 
 class TensorLinearSteps:
-    """Solutions of linear steps, in graphs that are traced once for each lattice.
+    """Solutions of linear steps on one lattice, in two graphs that are traced once.
 
-    Each of the two graphs of a lattice takes batches of any size. They aren't inlined, so that
-    graphs of a solver hold them once and start fast. They go when this object goes, which a solver
-    owns. (Where a solver was traced in a `tf.function`, TensorFlow's registry of gradients keeps
-    it.)
+    Each takes batches of any size. They aren't inlined, so that graphs of a solver hold them once
+    and start fast. They go when this object goes, which a solver owns. (Where a solver was traced
+    in a `tf.function`, TensorFlow's registry of gradients keeps it.)
     """
 
     def __init__(self) -> None:
-        self._graphs: dict[Any, Callable[..., tf.Tensor]] = {}
+        self._graphs: dict[Callable[..., tf.Tensor], Callable[..., tf.Tensor]] = {}
 
     def solve(
         self, levels: Levels, right: tf.Tensor, aim: tf.Tensor, *, is_differentiable: bool = False
@@ -63,16 +62,16 @@ class TensorLinearSteps:
         size = largest_of_each(right)
         size = tf.where(size > 0, size, 1.0)
         inputs = (levels, *(tf.cast(part / size, tf.float32) for part in (right, *more)))
-        key = function, tuple(right.shape[1:])  # of a lattice, levels always have the same shapes
-        if key not in self._graphs:
-            self._graphs[key] = tf.function(
+        # levels always have the same shapes
+        if function not in self._graphs:
+            self._graphs[function] = tf.function(
                 function,
                 # a cycle needs the sides of the lattice
                 tf.nest.map_structure(lambda part: tf.TensorSpec((None, *part.shape[1:])), inputs),
                 autograph=False,
                 experimental_attributes={"_noinline": True},
             )
-        solution = self._graphs[key](*inputs)
+        solution = self._graphs[function](*inputs)
         return size * tf.cast(tf.ensure_shape(solution, right.shape), tf.float64)
 
 

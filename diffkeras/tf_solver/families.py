@@ -12,10 +12,11 @@ from diffkeras.physics.families.family.rows import rows_of_maps
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.saved_models import SAVED_MODEL, named_function, write_saved_model
+from diffkeras.tf_solver.checks import as_tensor, real_numbers
 from diffkeras.tf_solver.description import describe_export
 from diffkeras.tf_solver.results import TensorCertificate, TensorSolution
 from diffkeras.tf_solver.saved_model import (
-    TOLERANCE,
+    TOLERANCE_INPUT,
     certificate_outputs,
     names_of_inputs,
     solution_outputs,
@@ -134,7 +135,7 @@ class CertifiedFamily(tf.Module):
         functions = {
             "serve": named_function(serve, [spec]),
             "certified": named_function(certified, [spec]),
-            "refined": named_function(refined, [spec, TOLERANCE]),
+            "refined": named_function(refined, [spec, TOLERANCE_INPUT]),
         }
         tracked = [self._fixed, *self._rows.values()]
         tracked += [variable.value for variable in self.model.variables]
@@ -155,17 +156,9 @@ class CertifiedFamily(tf.Module):
     def _values(self, parameters: Any) -> tf.Tensor:
         """Parameters (batch, p) in double precision."""
         names = self._family.names
-        try:
-            given = parameters if tf.is_tensor(parameters) else np.asarray(parameters)
-            values = tf.cast(given, tf.float64)
-        except (TypeError, ValueError, tf.errors.UnimplementedError):
-            raise PhysicsError(f"parameters must be numbers, not {parameters!r:.60}") from None
-        if not values.shape.is_compatible_with((None, len(names))):
-            raise PhysicsError(
-                f"parameters have shape (batch, {len(names)}), in the order of "
-                f"{', '.join(names)}, not {values.shape}"
-            )
-        return values
+        name = f"parameters ({', '.join(names)})"
+        values = as_tensor(parameters, name, in_double=True)
+        return tf.cast(real_numbers(values, (len(names),), name)[0], tf.float64)
 
     def _fields(self, values: tf.Tensor) -> tf.Tensor:
         """The model's fields, (batch, rows, columns)."""

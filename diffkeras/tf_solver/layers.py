@@ -66,11 +66,9 @@ class CertifiedField(keras.layers.Layer):
         self.sources, self.precision = sources, precision
         medium = Medium(**medium) if isinstance(medium, dict) else medium
         self.solver = TensorSolver(lattice, medium, precision)
-        for check in (
-            self.solver.medium.require_uniform,
-            self.solver.medium.require_homogeneous_sides,
-        ):
-            check("CertifiedField")  # as JSON holds no other
+        # JSON holds such a medium, and in it all bounds are differentiable
+        self.solver.medium.require_uniform("CertifiedField")
+        self.solver.medium.boundary_names("CertifiedField")
         check_sources(sources, self.solver.medium)
 
     def get_config(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from diffkeras.tf_solver.conjugate_gradients import TensorLinearSteps
 from diffkeras.tf_solver.enclosure import TensorEnclosure
 from diffkeras.tf_solver.equations import TensorEquations
 from diffkeras.tf_solver.problem import FixedNodes, ProblemTensors, largest_of_each
-from diffkeras.tf_solver.results import TensorSolution, proof_type
+from diffkeras.tf_solver.results import TensorSolution
 from diffkeras.tf_solver.run import TensorRun
 
 TOLERANCE = 1e-6  # where none is given
@@ -53,7 +53,7 @@ class TensorNewtonRun(TensorRun):
 
     def solution(self, dtype: tf.DType) -> TensorSolution:
         """See `TensorRun`: to `TOLERANCE` if rounding permits."""
-        return self.solve(None, TOLERANCE, proof_type(dtype), raises=False)
+        return self.solve(None, TOLERANCE, dtype, raises=False)
 
     def start(self, initial: tf.Tensor | None, tolerance: tf.Tensor) -> tf.Tensor:
         """See `TensorRun`: a field whose error is likely to meet the tolerance."""
@@ -72,9 +72,10 @@ class TensorNewtonRun(TensorRun):
             )
         else:
             field = self._step(field, tf.constant(FIRST_REDUCTION, tf.float64))
-        return self.improve(
+        state = self.improve(
             field, lambda f, _: CERTIFIED_SHARE * self._change(prediction, f), dtype
         )
+        return state.field, state.node_bound
 
     def improver(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
         """See `TensorRun`; a step of Newton's method reduces the residual to that share."""

@@ -37,9 +37,12 @@ class TensorOperator:
     the medium's, which is used if they are None.
 
     Attributes:
-        medium: as it was given.
+        lattice, medium: as they were given.
+        dtype: that of the transforms.
+        axes: of the lattice, with the boundary of each.
         decay: γ.
         couplings: D/h² along each axis.
+        is_deflated: whether γ is replaced.
     """
 
     def __init__(self, lattice: tuple[int, int], medium: Medium, precision: Precision) -> None:

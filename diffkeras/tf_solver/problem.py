@@ -97,9 +97,9 @@ class ProblemTensors(NamedTuple):
             exact[:, None, None],
             has_maps,
         )
-        return problem if has_maps else problem._check_unique(medium)
+        return problem if has_maps else problem._valid_where_unique(medium)
 
-    def _check_unique(self, medium: Medium) -> "ProblemTensors":
+    def _valid_where_unique(self, medium: Medium) -> "ProblemTensors":
         """The problem, not valid where an image can have no or many solutions.
 
         Of those an InvalidArgumentError. In media that vary, there is just no bound.
@@ -209,8 +209,8 @@ def _check_shapes(
     if source_images is None:
         return None, None, production, dtype
     images, dtype = real_numbers(source_images, lattice, "source images")
-    fixed = not_zero(images) if fixed is None else tf.cast(fixed, tf.bool)
-    fixed = same_shape("the fixed mask", fixed, images)
+    mask = images if fixed is None else real_numbers(fixed, lattice, "the fixed mask")[0]
+    fixed = same_shape("the fixed mask", not_zero(mask), images)
     images = tf.where(fixed, images, tf.zeros_like(images))
     if production is not None:
         production = same_shape("production", production, images)
@@ -253,15 +253,16 @@ def _check_media(
         values = as_tensor(values, name, in_double=True)
         # products of two diffusivities must neither over- nor underflow
         least, most = (SMALLEST, LARGEST) if name == "diffusivity" else (0.0, np.inf)
+        positive = name in ("diffusivity", "saturation")
         if name == "decay" and values.shape.rank == 1:  # one number for each image
             least, most = _limits_of_decay(medium)
+            positive = bool(medium.decay)
             values = same_shape(name, values, images, shared=True)
             values, _ = real_numbers(values[:, None, None], (1, 1), name)
         else:
             others = "(batch,) or " if name == "decay" else ""
             values, _ = real_numbers(values, lattice, name, or_shape=others)
             values, has_maps = same_shape(name, values, images, shared=True), True
-        positive = name in ("diffusivity", "saturation")
         right = check_range(name, values, least, most, positive=positive)
         valid &= right[:, None, None]
         unit = medium.unit if name in ("decay", "uptake") else 1.0
@@ -270,8 +271,7 @@ def _check_media(
 
 
 def _limits_of_decay(medium: Medium) -> tuple[float, float]:
-    """Of a decay that replaces that of a uniform medium."""
+    """Of a decay that replaces that of a uniform medium, and isn't 0."""
     medium.require_uniform("a decay for each image")
     rate = max(map(float, medium.diffusivities)) / medium.step / medium.step
-    least = float(medium.decay)
-    return (max(SLOWEST * rate, least) if least else 0.0), FASTEST * rate
+    return max(SLOWEST * rate, float(medium.decay)), FASTEST * rate

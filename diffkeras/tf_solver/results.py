@@ -44,11 +44,14 @@ class TensorCertificate(NamedTuple):
 
 
 def rounded(field: tf.Tensor, bound: tf.Tensor, dtype: tf.DType) -> TensorSolution:
-    """A float64 field with the bounds of its error, node by node, in another type."""
+    """A float64 field in another type, with the bounds of its error, node by node.
+
+    These are in the `proof_type`, and include the rounding of the field.
+    """
     result = tf.cast(field, dtype)
     bound = tf.abs(tf.cast(result, tf.float64) - field) + bound
     # maxima may ignore NaN
-    bound = rounded_up(tf.where(tf.math.is_finite(bound), bound, np.inf), dtype)
+    bound = rounded_up(tf.where(tf.math.is_finite(bound), bound, np.inf), proof_type(dtype))
     return TensorSolution(result, tf.reduce_max(bound, LATTICE), bound)
 
 

@@ -51,7 +51,7 @@ def find_rings(fixed: tf.Tensor, axes: Sequence[Axis]) -> Rings:
 class TensorRingSystem:
     """The dense systems of a batch, G q = c on the ring of each image, factorised once.
 
-    `decays` are those of the images, (batch,), if they differ from the operator's.
+    `decays` are those of the images, (batch, 1, 1), if they differ from the operator's.
     """
 
     def __init__(

@@ -13,11 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.tf_solver.checks import LATTICE, checked
-from diffkeras.tf_solver.problem import FixedNodes, largest_of_each
+from diffkeras.tf_solver.problem import FixedNodes
 from diffkeras.tf_solver.results import (
     TINY,
     TensorCertificate,
     TensorSolution,
+    proof_type,
     rounded,
     rounded_up,
 )
@@ -116,7 +117,7 @@ class TensorRun(ABC):
             initial: (batch, rows, columns) float64; None for a start at 0.
             tolerance: largest error relative to the largest |value| of the field; one number, or
                 (batch,).
-            dtype: of the results.
+            dtype: of the fields; that of the bounds is its `proof_type`.
             raises: whether an InvalidArgumentError follows where a bound is above the tolerance.
         """
         tolerance = _checked_tolerance(tolerance)
@@ -131,13 +132,12 @@ class TensorRun(ABC):
                 size = tf.maximum(size, self.nodes.size(field) - bound)
             return tf.where(size > 0, tolerance * size, 2 * TINY)
 
-        field, node_bound = self.improve(self.start(initial, tolerance), permitted, dtype)
-        bound = largest_of_each(self._returned_bound(field, node_bound, dtype))
-        most = permitted(field, bound)
-        field = self.nodes.insert(self.differentiable(field))
+        state = self.improve(self.start(initial, tolerance), permitted, proof_type(dtype))
+        field = self.nodes.insert(self.differentiable(state.field))
         if raises:
-            field = self._checked(field, bound, most, tolerance)
-        return rounded(field, node_bound, dtype)
+            most = permitted(state.field, state.bound)
+            field = self._checked(field, state.bound, most, tolerance)
+        return rounded(field, state.node_bound, dtype)
 
     def _checked(
         self, field: tf.Tensor, bound: tf.Tensor, most: tf.Tensor, tolerance: tf.Tensor
@@ -159,14 +159,13 @@ class TensorRun(ABC):
             tf.reshape(tolerance, [-1]),
         )
 
-    def improve(
-        self, field: tf.Tensor, permitted: Permitted, dtype: tf.DType
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def improve(self, field: tf.Tensor, permitted: Permitted, dtype: tf.DType) -> _State:
         """Fields and bounds, after improvements until these are permitted or stay as they are."""
 
         def state_of(field: tf.Tensor) -> _State:
             node_bound = self.node_bound(field)
-            bound = largest_of_each(self._returned_bound(field, node_bound, dtype))
+            returned = rounded(self.nodes.insert(field), node_bound, dtype)
+            bound = tf.cast(returned.error_bound, tf.float64)[:, None, None]
             return _State(field, node_bound, bound, bound > permitted(field, bound))
 
         def go_on(state: _State) -> _State:
@@ -194,15 +193,7 @@ class TensorRun(ABC):
 
         state = state_of(field)
         # ring systems are factorised only if an image needs them
-        state = tf.cond(tf.reduce_any(state.going_on), lambda: go_on(state), lambda: state)
-        return state.field, state.node_bound
-
-    def _returned_bound(
-        self, field: tf.Tensor, node_bound: tf.Tensor, dtype: tf.DType
-    ) -> tf.Tensor:
-        """The bound of what is returned of a field, (batch, rows, columns) float64."""
-        returned = rounded(self.nodes.insert(field), node_bound, dtype)
-        return tf.cast(returned.node_bound, tf.float64)
+        return tf.cond(tf.reduce_any(state.going_on), lambda: go_on(state), lambda: state)
 
 
 def _checked_tolerance(tolerance: float | tf.Tensor) -> tf.Tensor:

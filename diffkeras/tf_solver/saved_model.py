@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SourceMeaning = Literal["fixed_value", "production"]
 
-TOLERANCE = tf.TensorSpec((), tf.float32, name="tolerance")
+TOLERANCE_INPUT = tf.TensorSpec((), tf.float32, name="tolerance")
 FUNCTIONS = {
     "serve": ["source_images"],
     "serve_fixed": ["source_images", "fixed"],
@@ -152,14 +152,14 @@ def proof_functions(
 
     return {
         "certified": named_function(certified, inputs),
-        "refined": named_function(solved, [*inputs, TOLERANCE]),
+        "refined": named_function(solved, [*inputs, TOLERANCE_INPUT]),
     }
 
 
 def write_solver(path: Path, solver: "TensorSolver", sources: SourceMeaning) -> None:
     """Write the SavedModel of a solver, as its `export` describes it."""
-    for check in (solver.medium.require_uniform, solver.medium.boundary_names):
-        check("an exported solver")
+    solver.medium.require_uniform("an exported solver")
+    solver.medium.boundary_names("an exported solver")
     check_sources(sources, solver.medium)
     check_replaceable(path, SAVED_MODEL)
     solver, arrays = solver.with_shared_arrays()
@@ -192,7 +192,7 @@ def _field_functions(solver: "TensorSolver", sources: SourceMeaning) -> dict[str
         source_images: tf.Tensor, fixed: tf.Tensor, production: tf.Tensor | None = None
     ) -> tf.Tensor:
         images = on_lattice(source_images, solver.lattice)[..., 0]
-        fixed = tf.broadcast_to(fixed[..., 0], tf.shape(images))
+        fixed = tf.broadcast_to(on_lattice(fixed, solver.lattice)[..., 0], tf.shape(images))
         if production is not None:
             production = on_lattice(production, solver.lattice)[..., 0]
         return solver.solve(images, fixed, production).field[..., None]

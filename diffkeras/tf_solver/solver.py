@@ -39,10 +39,9 @@ class TensorSolver:
     the maximum principle as the proof; in all others conjugate gradients with multigrid, and an
     enclosure of the solution. In a `tf.function`, bounds that aren't used aren't computed.
 
-    In float32, fields of discs in uniform media differ from `diffkeras.solve` by at most 2e-6 of
-    the largest value, and those of production by at most 3e-6. In 25,000 problems with random fixed
-    nodes it was at most 1e-5; if the diffusivities along the axes differ by a factor of 100 or
-    1000, it was up to 1e-4 or 2e-3. Fields are differentiable with respect to the source values,
+    In uniform media, fields of discs or of production differ from `diffkeras.solve` by at most 2e-6
+    of the largest value, and those of random fixed nodes by at most 6e-6
+    (`tests/tf_solver/test_solver.py`). Fields are differentiable with respect to the source values,
     production and media.
 
     Values that can't be used raise an error. XLA, which compiles what needs no ring systems, drops
@@ -62,8 +61,9 @@ class TensorSolver:
     Methods also take tensors where the media of a batch differ, one for each image, or a batch of
     1 for all:
 
-    - `decay`: γ [1/time], with one axis, (batch,), none smaller than that of the uniform medium;
-      or with three, (batch, rows, columns), γ ≥ 0 of each node. A linear uptake is part of it.
+    - `decay`: γ [1/time], with one axis, (batch,), in the range of `Medium` and none smaller than
+      that of the uniform medium; or with three, (batch, rows, columns), γ ≥ 0 of each node. A
+      linear uptake is part of it.
     - `diffusivity`: D [length²/time], 1e-30 to 1e30 as that of `Medium`, (batch, rows, columns).
     - `uptake` and `saturation`: v ≥ 0 [concentration/time] and K > 0 [concentration] of a
       saturating uptake v u/(K + u), (batch, rows, columns).

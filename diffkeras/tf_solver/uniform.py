@@ -105,7 +105,7 @@ class TensorUniformRun(TensorRun):
         return self.nodes.extend(bound)
 
     def _direct(self) -> tf.Tensor:
-        """The field by ring systems in float64, computed in the precision of the transforms."""
+        """The field by ring systems in float64, as precise as the transforms' type."""
         problem = self._problem
         field = direct_field(self._operator, problem)
         if problem.images is not None:

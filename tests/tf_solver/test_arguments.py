@@ -124,6 +124,9 @@ def test_bad_source_images(images, named):
         ({"production": np.zeros((1, 8, 8), np.complex64)}, "complex64"),
         ({"source_images": np.zeros((2, 8, 8)), "production": np.zeros((1, 8, 8))}, "(1, 8, 8)"),
         ({"source_images": np.zeros((2, 8, 8)), "fixed": np.zeros((1, 8, 8), bool)}, "mask"),
+        ({"source_images": np.ones((8, 8, 8)), "fixed": np.zeros((8, 8), bool)}, "not (8, 8)"),
+        ({"source_images": np.ones((8, 8, 8)), "fixed": True}, "the fixed mask must have shape"),
+        ({"source_images": np.ones((1, 8, 8)), "fixed": np.ma.ones((1, 8, 8))}, "masked"),
     ],
 )
 def test_bad_combinations(arguments, named):

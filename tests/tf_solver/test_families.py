@@ -71,10 +71,11 @@ def test_what_a_graph_cannot_vary_is_refused():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ([0.02], r"have shape \(batch, 5\), in the order of .*, not \(1,\)"),
+        ([0.02], r"parameters \(.*, .*\) must have shape \(batch, 5\), not \(1,\)"),
         (np.zeros((2, 2)), r"not \(2, 2\)"),
-        ([["much"] * 5], "parameters must be numbers, not"),
-        (None, "parameters must be numbers, not None"),
+        ([["much"] * 5], "must be real numbers, not string"),
+        (None, "must be an array of real numbers"),
+        (np.ma.masked_all((2, 5)), "must not be a masked array"),
     ],
 )
 def test_parameters_that_are_none_are_refused(parameters, message):

@@ -69,6 +69,8 @@ def test_bad_arguments_raise():
         CertifiedField(16, Medium(decay=0.0), "production")
     with pytest.raises(PhysicsError, match="uniform"):
         CertifiedField(16, Medium(decay=np.ones((16, 16))))
+    with pytest.raises(PhysicsError, match="CertifiedField needs the same boundary at both sides"):
+        CertifiedField(16, Medium(boundary=(("absorbing", "reflecting"), "periodic")))
 
 
 def test_the_example_runs():

@@ -29,7 +29,7 @@ np.savez(
     serve=solver.serve(images),
     one=solver.serve(images[:1]),
     default=signature(source_images=tf.constant(images))["output_0"],
-    fixed=solver.serve_fixed(images, np.ones((1, 1, 1, 1), bool)),
+    fixed=solver.serve_fixed(images, np.ones_like(images[:1], bool)),
     production=solver.serve_production(production),
     general=solver.serve_general(images, images != 0, production),
 )
@@ -138,8 +138,14 @@ def test_another_lattice_raises(loaded):
             loaded.serve(np.zeros(shape, np.float32))
         with pytest.raises(tf.errors.InvalidArgumentError, match="16×20 nodes"):
             loaded.serve_production(np.zeros(shape, np.float32))
+    images = np.zeros((2, *LATTICE, 1), np.float32)
+    for shape in ((1, 1, 1, 1), (1, 1, 20, 1), (2, 16, 1, 1)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="16×20 nodes"):
+            loaded.serve_fixed(images, np.ones(shape, bool))
+        with pytest.raises(tf.errors.InvalidArgumentError, match="16×20 nodes"):
+            loaded.serve_general(images, np.ones(shape, bool), images)
     with pytest.raises(tf.errors.InvalidArgumentError):
-        loaded.serve_fixed(np.zeros((2, *LATTICE, 1), np.float32), np.ones((3, *LATTICE, 1), bool))
+        loaded.serve_fixed(images, np.ones((3, *LATTICE, 1), bool))
 
 
 def test_the_description_names_lattice_and_medium(exported, loaded):

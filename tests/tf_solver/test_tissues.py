@@ -138,7 +138,7 @@ def test_fields_are_proven_where_cells_alone_take_up():
 
 
 def test_lattices_follow_one_another_in_batches_of_one():
-    """The function of conjugate gradients is shared: it must not open the sides of the lattice."""
+    """The graph of conjugate gradients must not open the sides of the lattice."""
     for lattice in ((10, 10), (10, 13), (7, 7)):
         images = np.zeros((1, *lattice), np.float32)
         images[:, 5, 5] = 1.0
