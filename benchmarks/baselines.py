@@ -11,6 +11,8 @@ there, `saved_models/quickstart` and `saved_models/quickstart_production`. Their
 the exact solver in TensorFlow, get all images in one batch, once after each image.
 """
 
+import docs.quiet_tensorflow  # noqa: F401
+
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path

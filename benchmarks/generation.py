@@ -13,6 +13,8 @@ and waiting for the disk. "Start" is the time until the first shard starts, in w
 loads TensorFlow.
 """
 
+import docs.quiet_tensorflow  # noqa: F401
+
 import tempfile
 import time
 from collections.abc import Callable

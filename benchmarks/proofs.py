@@ -10,6 +10,8 @@ solution from that field to 1e-3. Times are CPU times per image in one thread, m
 of the three functions.
 """
 
+import docs.quiet_tensorflow  # noqa: F401
+
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial

@@ -11,6 +11,8 @@ times are CPU times per image in one thread of TensorFlow and of BLAS, medians o
 which all methods take turns. Images go through a network alone, or all at once.
 """
 
+import docs.quiet_tensorflow  # noqa: F401
+
 import statistics
 import time
 from collections.abc import Callable

@@ -9,6 +9,8 @@ are in `benchmarks.verdicts`; the rule of a verdict in words is the docstring of
 study without results is left out.
 """
 
+import docs.quiet_tensorflow  # noqa: F401
+
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
