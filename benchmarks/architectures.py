@@ -15,6 +15,8 @@ images, in batches of 100. The last rows are solvers, with nothing trained. Each
 it is measured. Rows that a call doesn't measure stay, unless they are from another machine.
 """
 
+import docs.quiet_tensorflow  # noqa: F401
+
 import gc
 import tempfile
 import time

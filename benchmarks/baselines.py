@@ -8,8 +8,10 @@ over all images. The time is CPU time in one thread, per image: the fastest of s
 that isn't timed, and of these the median over the images. Methods take turns on each image. The
 table has the time divided by that of `solve` in the same run. Networks take part if their runs are
 there, `saved_models/quickstart` and `saved_models/quickstart_production`. Their SavedModels, and
-the exact solver in TensorFlow, get all images in one batch.
+the exact solver in TensorFlow, get all images in one batch, once after each image.
 """
+
+import docs.quiet_tensorflow  # noqa: F401
 
 from collections.abc import Callable
 from functools import partial
@@ -74,6 +76,11 @@ def measure(problem: Case, images: int, runs: Path) -> list[list[str]]:
     singles = [drawn.part([k]) for k in range(len(drawn))]
     methods = baselines(config)
     fields = {m.name: [m.compute(one).fields[0] for one in singles] for m in methods}
+    batches = {
+        name: partial(predict, drawn.images)
+        for name, predict in batched(problem, config, runs).items()
+    }
+    fields |= {name: batch().numpy() for name, batch in batches.items()}
     times: dict[str, list[float]] = {name: [] for name in (*fields, PAIR)}
     for one in singles:
         calls: dict[str, Callable[[], object]] = {
@@ -81,14 +88,12 @@ def measure(problem: Case, images: int, runs: Path) -> list[list[str]]:
         }
         calls[PAIR] = transform_pair(one.images[0].astype(np.float64))
         rounds = [{name: cpu_seconds(call) for name, call in calls.items()} for _ in range(REPEATS)]
-        for name, found in times.items():
-            found.append(min(each[name] for each in rounds))
+        for name in calls:
+            times[name].append(min(each[name] for each in rounds))
+        for name, batch in batches.items():
+            times[name].append(cpu_seconds(batch) / len(drawn))
     truth = np.stack(fields[EXACT])
     scale = truth.max(axis=(1, 2), keepdims=True) if config.data.divide_by_maximum else 1.0
-    for name, predict in batched(problem, config, runs).items():
-        call = partial(predict, drawn.images)
-        fields[name] = call().numpy()
-        times[name] = [min(cpu_seconds(call) for _ in range(REPEATS)) / len(drawn)]
     typical = {name: float(np.median(found)) for name, found in times.items()}
     rows = []
     for name, found in fields.items():

@@ -7,8 +7,9 @@ walkers sample the posterior of the six logarithms, which are equally likely wit
 before. Each field has a proven bound b of its error: with misfits r, both in units of the noise,
 its log-likelihood is wrong by at most Σ (|r| b + b²/2). Both samplers compute fields to smaller
 tolerances until that is at most 0.1, the surrogate by `predict` and the other one by `solve` from
-the last field. So every density that either of them has seen is within a factor of e^0.1 of the
-exact one.
+the last field, which is that of another walker. The nearest snapshot is the better start
+(`benchmarks.families`), but the shipped basis has no snapshots. So every density that either of
+them has seen is within a factor of e^0.1 of the exact one.
 
 Posteriors are compared by the Wasserstein distance of each marginal, in its standard deviations.
 Its Monte-Carlo error is that of parts of the surrogate's own chain, as long as the other sampler's,

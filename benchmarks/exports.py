@@ -18,8 +18,9 @@ import click
 import numpy as np
 
 from benchmarks.shared.command import command
-from benchmarks.shared.measures import repeated_cpu_seconds
+from benchmarks.shared.measures import cpu_turns
 from benchmarks.shared.tables import describe_machine, write_table
+from diffkeras.system.tensorflow_setup import load_tensorflow
 
 COLUMNS = [
     "network",
@@ -43,7 +44,7 @@ def seconds(trial: Any, run: Any, images: int) -> float:
     inputs = {name: value[numbers] for name, value in trial.inputs.items()}
     run(inputs)  # the first call allocates
     least, most = REPEATS
-    times = repeated_cpu_seconds(lambda: run(inputs), SECONDS, most, least)
+    [times] = cpu_turns([lambda: run(inputs)], most, SECONDS, least)
     return statistics.median(times) / images
 
 
@@ -90,6 +91,7 @@ def main(configs: str, output: Path) -> None:
     # before TensorFlow counts the cores
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    load_tensorflow()
     rows = [row for name in configs.split(",") for row in measure(name)]
     write_table(rows, COLUMNS, output, describe_machine(PACKAGES, used="one core"))
 

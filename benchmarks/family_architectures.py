@@ -9,6 +9,8 @@ widths (of the logarithms). Training is its CPU time in two threads of TensorFlo
 of one thread for a batch of 64 fields, per field.
 """
 
+import docs.quiet_tensorflow  # noqa: F401
+
 import time
 from pathlib import Path
 from typing import Any

@@ -13,6 +13,8 @@ and waiting for the disk. "Start" is the time until the first shard starts, in w
 loads TensorFlow.
 """
 
+import docs.quiet_tensorflow  # noqa: F401
+
 import tempfile
 import time
 from collections.abc import Callable
@@ -91,8 +93,9 @@ def main(side: int, sources: int, processes: list[int] | None, examples: int, ou
         single = single or bare / n
         cells = [made / (n * single), made / bare, cpu, made * megabytes, start]
         rows.append([str(n), f"{bare:.1f}", f"{made:.1f}", *(f"{cell:.2f}" for cell in cells)])
-        caption = f"{side}², {sources} sources, {examples} examples a process"
-        write_table(rows, COLUMNS, output, f"{caption}. {describe_machine()}")
+        click.echo("  ".join(rows[-1]))
+    caption = f"{side}², {sources} sources, {examples} examples a process"
+    write_table(rows, COLUMNS, output, f"{caption}. {describe_machine()}")
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ saturating. "All derivatives" are those of the field's sum of squares by every p
 (`Solution.vjp`), by one adjoint equation. "Central differences" are two more fields for each of ten
 parameters. PyAMG solves the field's and the adjoint's equations (of the linear tissue, with one
 hierarchy), and computes no derivatives from them. torch-sla, where it is installed, computes the
-field and the derivatives by every entry of the matrix by LU (`pip install torch-sla`). Fields and
-adjoints are solved to 1e-8, and `solve` proves the error of the field. "Memory" is the most that
-NumPy allocates, in float64 fields, above that of the field alone. All times are CPU times, medians
-of rounds in one process and on one thread, in which every method has its turn.
+field and the derivatives by every entry of the matrix by LU (`pip install torch-sla`). Both get the
+assembled matrix. Fields and adjoints are solved to 1e-8, and `solve` proves the error of the field.
+"Memory" is the most that NumPy allocates, in float64 fields, above that of the field alone. All
+times are CPU times, medians of rounds in one process and on one thread, in which every method has
+its turn.
 """
 
 import tracemalloc
@@ -60,20 +61,18 @@ def differences(make: Callable[[], Problem]) -> None:
         solve(make(), tolerance=TOLERANCE)
 
 
-def by_pyamg(make: Callable[[], Problem]) -> None:
+def by_pyamg(system: FreeSystem) -> None:
     """The field and the adjoint of a linear problem."""
-    system = FreeSystem(make())
     hierarchy = hierarchy_of(system.matrix)
     field = solve_by(hierarchy, system.right, TOLERANCE)
     solve_by(hierarchy, 2 * field, TOLERANCE)
 
 
-def by_torch_sla(make: Callable[[], Problem]) -> None:
+def by_torch_sla(system: FreeSystem) -> None:
     """The field of a linear problem and the derivatives by the matrix and the right-hand side."""
     import torch
     import torch_sla
 
-    system = FreeSystem(make())
     entries = system.matrix.tocoo()
     values, right = (torch.tensor(x, requires_grad=True) for x in (entries.data, system.right))
     rows, columns = (torch.tensor(part.astype(np.int64)) for part in entries.coords)
@@ -88,9 +87,10 @@ def rows_of(name: str, make: Callable[[], Problem], rounds: int) -> list[list[st
         "field and all derivatives": lambda: all_derivatives(make),
     }
     if name == "tissue, linear":
-        calls["field and adjoint by PyAMG"] = lambda: by_pyamg(make)
+        system = FreeSystem(make())
+        calls["field and adjoint by PyAMG"] = lambda: by_pyamg(system)
         if find_spec("torch_sla"):
-            calls["field and derivatives by torch-sla"] = lambda: by_torch_sla(make)
+            calls["field and derivatives by torch-sla"] = lambda: by_torch_sla(system)
     calls[f"central differences of {PARAMETERS} parameters"] = lambda: differences(make)
     medians = dict(zip(calls, cpu_medians([*calls.values()], rounds), strict=True))
     nodes = make().values.size

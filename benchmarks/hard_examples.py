@@ -9,6 +9,8 @@ docs/study_design.md has the recipe and the rule of the verdict. Seeds that are 
 run again.
 """
 
+import docs.quiet_tensorflow  # noqa: F401
+
 from pathlib import Path
 
 import click

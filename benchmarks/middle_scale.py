@@ -11,6 +11,8 @@ one image forward, as if computed directly. Training takes about three times as 
 run is that of all training examples in all epochs.
 """
 
+import docs.quiet_tensorflow  # noqa: F401
+
 import tempfile
 from pathlib import Path
 

@@ -12,6 +12,8 @@ training. Errors are differences from the exact field in double precision, relat
 value.
 """
 
+import docs.quiet_tensorflow  # noqa: F401
+
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -15,6 +15,8 @@ times of one example are CPU times of one thread. `certify` gets fields of zeros
 counts.
 """
 
+import docs.quiet_tensorflow  # noqa: F401
+
 import copy
 import tempfile
 import time

@@ -5,9 +5,9 @@
 
 A vessel, a cell and a slow region are drawn, each by forty moves of the pointer, and the page
 computes all four maps after each move. Times are medians over the moves, without the first forty,
-in which the browser compiles the scripts. The last column is the time of the page's exact field in
-the median CPU time of `dk.solve` with the same tolerance, which starts without a field, on one
-thread.
+in which the browser compiles the scripts. The last column is the time of the page's exact field
+divided by the median CPU time of `dk.solve` with the same tolerance, which starts without a field,
+on one thread.
 """
 
 import statistics

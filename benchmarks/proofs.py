@@ -6,13 +6,13 @@ The first surrogate is the quickstart's network on 64×64 nodes with 5 sources, 
 which changes no time of `serve` and `certified`. The second one is the shipped one of tissues. The
 SavedModel of the solver is that of 512×512 nodes with 20 sources. The last row is `TensorSolver` in
 tissues of 256×256 nodes: a solution to 1e-6, the certificate of a field that is 1e-2 wrong, and a
-solution from that field to 1e-3. The functions are called in turn, so that other programs on the
-machine slow all of them. Times are medians per image, ratios medians over the turns.
+solution from that field to 1e-3. Times are CPU times per image in one thread, medians over turns
+of the three functions.
 """
 
-import os
+import docs.quiet_tensorflow  # noqa: F401
+
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
@@ -25,10 +25,12 @@ import tensorflow as tf
 
 import diffkeras as dk
 from benchmarks.shared.command import command
+from benchmarks.shared.measures import cpu_medians
 from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.tensorflow_setup import limit_threads
 from diffkeras.tf_solver import TensorSolver
 
 COLUMNS = ["", "images at once", "field [ms]", "`certified` [ms]", "ratio"]
@@ -36,7 +38,7 @@ COLUMNS += ["`refined` to 1e-3 [ms]", "ratio of it"]
 TISSUE = 256
 NAMES = {
     "network": "surrogate, 64×64 nodes, 5 sources",
-    "tissue": "the same with maps of tissues",
+    "tissue": "shipped `tissue`, 64×64 nodes, 5 sources",
     "solver": "solver, 512×512 nodes, 20 sources",
     "tensor": "`TensorSolver`, tissues of 256×256 nodes",
 }
@@ -98,34 +100,24 @@ def tissues(side: int, batch: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return np.stack(images), {name: np.stack([maps[name] for maps in drawn]) for name in drawn[0]}
 
 
-def times_of(functions: Calls, turns: int) -> np.ndarray:
-    """Seconds of each function in each turn, (turns, functions), after one that isn't timed."""
-    times = np.zeros((turns + 1, len(functions)))
-    for turn in range(turns + 1):
-        for k, function in enumerate(functions):
-            start = time.perf_counter()
-            tf.nest.map_structure(lambda tensor: tensor.numpy(), function())
-            times[turn, k] = time.perf_counter() - start
-    return times[1:]
-
-
 @command(__doc__, "proofs")
 @click.option("--turns", default=30, help="Timed calls of each function.")
 @click.option("--batch", default=16, help="Images per batch.")
 def main(turns: int, batch: int, output: Path) -> None:
+    limit_threads(1)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name, size, functions in chain(
             saved_models(Path(folder), batch), solver_in_tissues(min(batch, 4))
         ):
-            times = times_of(functions, turns)
-            field, certified, refined = 1e3 * np.median(times, axis=0) / size
-            _, certified_ratio, refined_ratio = np.median(times / times[:, :1], axis=0)
-            row = [name, str(size), f"{field:.3g}", f"{certified:.3g}"]
-            row += [f"{certified_ratio:.2g}", f"{refined:.3g}", f"{refined_ratio:.2g}"]
-            rows.append(row)
-    load = f"load average {os.getloadavg()[0]:.0f}"
-    write_table(rows, COLUMNS, output, f"{describe_machine()}; {load}")
+            for function in functions:
+                function()  # traces and allocates
+            medians = cpu_medians(functions, turns)
+            field, certified, refined = (1e3 * median / size for median in medians)
+            row = [name, str(size), f"{field:.3g}", f"{certified:.3g}", f"{certified / field:.2g}"]
+            rows.append([*row, f"{refined:.3g}", f"{refined / field:.2g}"])
+    machine = describe_machine(used="one thread")
+    write_table(rows, COLUMNS, output, f"CPU time, median of {turns} turns. {machine}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.shared.children import in_own_process, run
 from benchmarks.shared.command import command
-from benchmarks.shared.measures import peak_memory, repeated_cpu_seconds
+from benchmarks.shared.measures import cpu_turns, peak_memory
 from benchmarks.shared.tables import write_table
 from benchmarks.solver.methods import MEDIUM, machine, source_image
 from diffkeras.physics import solve
@@ -59,7 +59,7 @@ def main(quick: bool, output: Path) -> None:
 def measure(side: int, count: int) -> dict[str, float | str]:
     """Seconds of the first and of the fastest call, with the method, iterations and memory."""
     image = source_image(side, count)
-    times = repeated_cpu_seconds(lambda: solve(image, medium=MEDIUM), seconds=2, most=50, least=2)
+    [times] = cpu_turns([lambda: solve(image, medium=MEDIUM)], 50, seconds=2, least=2)
     stats = solve(image, medium=MEDIUM).stats
     return {
         "method": stats.method,

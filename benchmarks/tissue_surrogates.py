@@ -5,10 +5,13 @@
 Trained on 128² nodes with 5 and 10 vessels, 100 to 400 cells and up to five regions of another
 diffusivity; measured there and on 256² nodes with 20 vessels, which no network has seen. "No
 network" is rounds of conjugate gradients with a multigrid cycle, which nobody trained. A proven
-error is that of `Surrogate.predict` with a tolerance, which solves from the prediction if needed.
-All times are medians of CPU time, in one thread of TensorFlow and of BLAS. Images go through a
-network alone, or all at once.
+error is that of `Surrogate.predict` with a tolerance, which solves from the prediction if needed;
+of the exact solver that of `solve` to this tolerance, and its field alone is solved to 1e-10. All
+times are CPU times per image in one thread of TensorFlow and of BLAS, medians over 16 images, of
+which all methods take turns. Images go through a network alone, or all at once.
 """
+
+import docs.quiet_tensorflow  # noqa: F401
 
 import statistics
 import time
@@ -24,7 +27,7 @@ from numpy.typing import NDArray
 
 from benchmarks.shared.command import PATH, command
 from benchmarks.shared.images import drawn_images
-from benchmarks.shared.measures import cpu_seconds
+from benchmarks.shared.measures import cpu_seconds_in_turns
 from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.evaluation.images import ImageBatch
@@ -59,17 +62,11 @@ UNTRAINED = {
     }
     for k in (1, 2, 3, 4)
 }
-TOLERANCES = (1e-2, 1e-3)
-COLUMNS = [
-    "nodes",
-    "method",
-    "training",
-    "MAE / mean field",
-    "largest error",
-    "alone [ms]",
-    "in a batch [ms]",
-    *(f"alone, to a proven {tolerance:g} [ms]" for tolerance in TOLERANCES),
-]
+ALONE, BATCH = "alone [ms]", "in a batch [ms]"
+PROVEN = {f"alone, to a proven {tolerance:g} [ms]": tolerance for tolerance in (1e-2, 1e-3)}
+TIMES = [ALONE, BATCH, *PROVEN]
+COLUMNS = ["nodes", "method", "training", "MAE / mean field", "largest error", *TIMES]
+Calls = dict[str, Callable[[int], NDArray]]
 
 
 def trained(name: str, config: Config, data_dir: Path, runs: Path) -> tuple[Surrogate, str]:
@@ -82,48 +79,30 @@ def trained(name: str, config: Config, data_dir: Path, runs: Path) -> tuple[Surr
     return load_surrogate(path), (path / "seconds").read_text()
 
 
-def median_ms(call: Callable[[int], object], numbers: range) -> float:
-    """The median time of a call over the numbers of images, after one that isn't timed."""
-    call(0)
-    times = [cpu_seconds(partial(call, number)) for number in numbers]
-    return 1e3 * statistics.median(times)
+def surrogate_calls(surrogate: Surrogate, test: ImageBatch) -> Calls:
+    """What is measured of a surrogate, by the column: a number of an image → fields."""
 
-
-def describe(fields: NDArray, truth: NDArray) -> list[str]:
-    error = np.abs(fields - truth)
-    return [f"{100 * error.mean() / truth.mean():.2g} %", f"{error.max():.1e}"]
-
-
-def measure(surrogate: Surrogate, test: ImageBatch, timed: int) -> list[str]:
-    """The columns of a surrogate, from its errors on."""
-
-    def alone(k: int) -> NDArray:
-        return surrogate.predict(test.problem.images[k]).field
-
-    def proven(k: int, tolerance: float) -> object:
-        return surrogate.predict(test.problem.images[k], tolerance=tolerance)
+    def field(k: int, tolerance: float | None = None) -> NDArray:
+        return surrogate.predict(test.problem.images[k], tolerance=tolerance).field
 
     def batch(_: int) -> NDArray:
         return surrogate.predict(test.problem, batch_size=len(test.fields)).field
 
-    numbers = range(timed)
-    times = [median_ms(alone, numbers), median_ms(batch, range(3)) / len(test.fields)]
-    times += [median_ms(partial(proven, tolerance=t), numbers) for t in TOLERANCES]
-    return [*describe(batch(0), test.fields), *(f"{value:.3g}" for value in times)]
+    proven = {column: partial(field, tolerance=t) for column, t in PROVEN.items()}
+    return {ALONE: field, BATCH: batch, **proven}
 
 
-def measure_solver(test: ImageBatch, timed: int) -> list[str]:
-    def solved(k: int, tolerance: float) -> NDArray:
+def solver_calls(test: ImageBatch) -> Calls:
+    """The same of the exact solver."""
+
+    def field(k: int, tolerance: float = 1e-10) -> NDArray:
         return solve(test.problem.images[k], tolerance=tolerance).field
 
-    times = [median_ms(partial(solved, tolerance=t), range(timed)) for t in (1e-10, *TOLERANCES)]
-    found = np.stack([solved(k, 1e-10) for k in range(timed)])
-    alone, *proven = (f"{value:.3g}" for value in times)
-    return [*describe(found, test.fields[:timed]), alone, "", *proven]
+    return {ALONE: field, **{name: partial(field, tolerance=t) for name, t in PROVEN.items()}}
 
 
-def mean_field_error(test: ImageBatch) -> list[str]:
-    """The columns of the exact field in the mean medium."""
+def mean_medium_calls(test: ImageBatch) -> Calls:
+    """The same of the exact field in the mean medium."""
 
     def mean(medium: Medium) -> Medium:
         diffusivity = float(np.exp(np.log(np.asarray(medium.diffusivity)).mean()))
@@ -133,14 +112,33 @@ def mean_field_error(test: ImageBatch) -> list[str]:
         problem = test.problem.images[k]
         return solve(problem.values, medium=mean(problem.medium)).field
 
-    found = np.stack([field(k) for k in range(len(test.fields))])
-    return [*describe(found, test.fields), f"{median_ms(field, range(8)):.3g}", "", "", ""]
+    return {ALONE: field}
+
+
+def measure(methods: dict[str, Calls], test: ImageBatch, timed: int) -> dict[str, list[str]]:
+    """The columns of each method, from its errors on."""
+    images = range(len(test.fields))
+    calls = [call for of_method in methods.values() for call in of_method.values()]
+    seconds = iter(cpu_seconds_in_turns(calls, images[:: max(len(images) // timed, 1)], turn=1))
+    columns = {}
+    for name, of_method in methods.items():
+        ms = {column: 1e3 * statistics.median(next(seconds)) for column in of_method}
+        if BATCH in of_method:
+            fields = of_method[BATCH](0)
+            ms[BATCH] /= len(images)
+        else:
+            fields = np.stack([of_method[ALONE](k) for k in images])
+        error = np.abs(fields - test.fields)
+        errors = [f"{100 * error.mean() / test.fields.mean():.2g} %", f"{error.max():.1e}"]
+        times = [f"{ms[column]:.3g}" if column in ms else "" for column in TIMES]
+        columns[name] = [*errors, *times]
+    return columns
 
 
 @command(__doc__, "tissue_surrogates")
 @click.option("--data-dir", type=PATH, default=Path("data"))
 @click.option("--runs", type=PATH, default=Path("saved_models/tissue"))
-@click.option("--timed", default=6, help="Images that are timed one by one.")
+@click.option("--timed", default=16, help="Images that are timed one by one.")
 def main(data_dir: Path, runs: Path, timed: int, output: Path) -> None:
     limit_threads(1)
     base = load_config("tissue").with_overrides(PROBLEM)
@@ -157,11 +155,12 @@ def main(data_dir: Path, runs: Path, timed: int, output: Path) -> None:
         side = f"{config.physics.lattice[0]}²"
         vessels = " or ".join(map(str, config.data.sources))
         about.append(f"{vessels} vessels on {side} nodes ({number} images)")
-        rows.append([side, "exact solver", "none", *measure_solver(test, timed)])
-        rows.append([side, "mean medium", "none", *mean_field_error(test)])
-        for name, (surrogate, training) in surrogates.items():
-            rows.append([side, name, training, *measure(surrogate, test, timed)])
-            click.echo(" | ".join(rows[-1]))
+        methods = {"exact solver": solver_calls(test), "mean medium": mean_medium_calls(test)}
+        for name, (surrogate, _) in surrogates.items():
+            methods[name] = surrogate_calls(surrogate, test)
+        for name, cells in measure(methods, test, timed).items():
+            training = surrogates[name][1] if name in surrogates else "none"
+            rows.append([side, name, training, *cells])
     caption = (
         f"Tissues with {' and '.join(about)}; CPU time per image, in one thread; "
         f"{describe_machine(used='1 core')}"

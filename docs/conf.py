@@ -1,12 +1,12 @@
 """Sphinx configuration. Configuration keys, commands and layers are read from the code."""
 
-import os
 import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent)]
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import docs.quiet_tensorflow  # noqa: E402, F401
 
 from diffkeras import __version__  # noqa: E402
 

@@ -5,11 +5,12 @@
 It writes results/findings/costs.md, from the same numbers as `diffkeras study --dry-run`.
 """
 
+import docs.quiet_tensorflow  # noqa: F401
+
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import docs.quiet_tensorflow  # noqa: F401, before what loads TensorFlow
 from diffkeras.errors import DiffkerasError
 from diffkeras.reporting.text import format_bytes, markdown_table
 from diffkeras.studies.cost import Cost, CostCounter

@@ -9,6 +9,8 @@ beside them (*_phone.png), and tables in docs/results. Pictures and tables of ot
 the runs are there: saved_models/quickstart_production and saved_models/varying_diffusion_length.
 """
 
+import docs.quiet_tensorflow  # noqa: F401
+
 import json
 import re
 import sys
@@ -23,7 +25,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import diffkeras as dk
-import docs.quiet_tensorflow  # noqa: F401, before what loads TensorFlow
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.methods.subject import of_surrogate
 from diffkeras.evaluation.methods.table import SET

@@ -9,12 +9,13 @@ script writes results/scoreboard/verdicts.md, proven.md, a table and the costs o
 results/scoreboard/PROBLEM_SIDE.md, and the pictures images/scoreboard/PROBLEM_SIDE.png.
 """
 
+import docs.quiet_tensorflow  # noqa: F401
+
 import argparse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import docs.quiet_tensorflow  # noqa: F401, before what loads TensorFlow
 from diffkeras.evaluation.methods.classical import WARM
 from diffkeras.evaluation.methods.table import TOLERANCES
 from diffkeras.evaluation.scoreboard.tables import conditions, problem_figure, problem_page

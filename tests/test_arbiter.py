@@ -1,6 +1,7 @@
 """The unit tests of simulators: readings, published numbers, and fields of other programs."""
 
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -315,3 +316,16 @@ def test_tables_that_are_no_lattice_are_refused(tmp_path, rows, message):
     code, text = certify(table, "--test", "one sink", "--reading", "zero-order")
     assert code != 0
     assert message in text
+
+
+def test_the_proven_distance_is_that_of_the_file_and_not_of_its_rounded_quotient():
+    from benchmarks.arbiter.certify import judge
+    from benchmarks.arbiter.other_tools import OtherField
+
+    field = OtherField(np.full((3, 3, 3), 0.1), 1.0, (0.0, 0.0, 0.0), None, "a file")
+    problem = dk.Problem(field.values / 3, medium=dk.Medium(dimensions=3))
+    text = judge(field, problem, 3.0)
+    most = re.search("between 0 and (.+) from the steady field", text)
+    assert most is not None
+    distance = abs(Fraction(0.1) - 3 * Fraction(0.1 / 3))
+    assert 0 < distance <= Fraction(float(most[1])) <= Fraction(1e-16)

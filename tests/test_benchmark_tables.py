@@ -3,6 +3,8 @@
 import csv
 import importlib
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,7 @@ CHEAP = {
     "families.__main__": "--side 32 --parameters 3 --snapshots 12 --points 2",
     "gradients": "--side 96 --rounds 1",
     "pipeline": "--sides 64 --seconds 0.01 --rounds 1 --examples 2",
+    "solver.__main__": "--sides 64 --counts 1 --methods spsolve",
     "space": "--side 16 --count 1",
     "tissue": "--side 96 --rounds 1",
     "two_readings": "--counts 1 --examples 1",
@@ -50,6 +53,16 @@ def test_each_program_has_a_command(name):
     shown = CliRunner().invoke(importlib.import_module(name).main, ["--help"])
     assert shown.exit_code == 0, shown.output
     assert len(shown.output.splitlines()[2].split()) > 3  # what it measures, in a sentence
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in CHILDREN])
+def test_no_program_prints_messages_of_tensorflow_at_its_start(name):
+    if name == "benchmarks.calibration":
+        pytest.importorskip("emcee")
+    words = [sys.executable, "-m", name.removesuffix(".__main__"), "--help"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("name", CHEAP)

@@ -58,6 +58,18 @@ def test_children_answer_and_tell_why_they_failed():
     assert done.stdout.startswith("told: "), done.stderr
 
 
+def test_children_that_fail_print_all_and_tell_their_last_line():
+    done = run(
+        "-c",
+        "from benchmarks.shared.children import in_own_process\n"
+        "case = {'method': 'none', 'side': 16, 'count': 1, 'keep': None}\n"
+        "try: in_own_process('solver', 'measure', **case)\n"
+        "except RuntimeError as error: print(f'told: {error}')\n",
+    )
+    assert done.stdout == "told: KeyError: 'none'\n", done.stderr
+    assert done.stderr.startswith("Traceback")
+
+
 def test_children_that_take_too_long_are_ended():
     done = run(
         "-c",
@@ -173,6 +185,36 @@ def test_solvers_have_no_ranks_without_a_field_to_compare_with(monkeypatch, meas
     rows = {row["method"]: row for row in solver._problem(8, 1, names, 1.0)}
     assert [rows[name]["rank"] for name in names] == ranks
     assert rows["plain CG"]["note"] == note
+
+
+def test_production_is_not_compared_with_a_solver_of_fixed_values(monkeypatch):
+    from benchmarks.solver import __main__ as solver
+
+    def answer(*names: str, **case: Any) -> dict[str, float]:
+        return {"fastest": 1.0, "first": 1.0, "memory": 1.0, "bare": 0.8}
+
+    monkeypatch.setattr(solver, "in_own_process", answer)
+    rows = solver._problem(8, 1, [solver.PRODUCTION], 1.0)
+    assert [row["method"] for row in rows] == [solver.FLOOR, solver.PRODUCTION]
+    assert rows[1]["note"] == "the discs produce; 1.25 times the bare inverse"
+
+
+def test_a_published_table_of_solvers_stays_until_all_is_measured(monkeypatch, tmp_path):
+    from benchmarks.solver import __main__ as solver
+
+    def problem(side: int, *rest: Any) -> list[dict[str, str]]:
+        if side > 64:
+            raise KeyboardInterrupt
+        return [dict.fromkeys(solver.COLUMNS, "1")]
+
+    monkeypatch.setattr(solver, "_problem", problem)
+    words = ["--output", str(tmp_path / "solver"), "--counts", "1", "--sides"]
+    CliRunner().invoke(solver.main, [*words, "64,128"])
+    assert not list(tmp_path.iterdir())
+    CliRunner().invoke(solver.main, [*words, "64"], catch_exceptions=False)
+    assert len((tmp_path / "solver.csv").read_text().splitlines()) == 2
+    shown = CliRunner().invoke(solver.main, [*words, "16"])
+    assert "none of the numbers of discs fits" in shown.output
 
 
 def test_a_solver_that_stagnates_ends_the_comparison_in_space(tmp_path, monkeypatch):

@@ -18,11 +18,12 @@ snapshot (in the inputs of the regression), from the last of the points, which a
 and from parameters that differ by up to 5 % each, as in a chain of small steps. The ratio is that
 to the fastest of cold, nearest and last; "in a chain" that to the fastest of all four. "Unproven"
 is the regression's prediction alone, "Galerkin" what Galerkin's method makes of it without a proof;
-they are compared with the proven 1e-3, if that is their median error or more.
-The true error is the difference from `solve` to 1e-9. All times are CPU times per field of one
-thread: of each point the least of three, and of these the median over the points. The methods take
-turns of eight points each, so that what else the machine does slows all of them. "Pays from" and
-the verdicts are those of `benchmarks.families.judged`.
+they are compared with the proven 1e-3, measured again beside them, if that is their median error or
+more. The true error is the difference from `solve` to 1e-9. All times are CPU times per field of
+one thread: of each point the least of three rounds, and of these the median over the points. In a
+round the methods take turns of eight points each, and then comes a batch of 64, so that what else
+the machine does slows all of them. "Pays from" and the verdicts are those of
+`benchmarks.families.judged`.
 """
 
 import time
@@ -46,7 +47,7 @@ from benchmarks.families.judged import (
     write_verdicts,
 )
 from benchmarks.shared.command import command
-from benchmarks.shared.measures import cpu_seconds
+from benchmarks.shared.measures import cpu_seconds, cpu_seconds_in_turns
 from benchmarks.shared.tables import describe_machine, write_rows
 from diffkeras.physics import Family, MichaelisMenten, Problem, ReducedBasis, solve
 from diffkeras.physics.families.reduced_basis.snapshots import Snapshots
@@ -176,41 +177,24 @@ def rows_of(name: str, trained: Trained, count: int) -> list[list[str]]:
     basis, points = trained.basis, points_of(trained, count)
     many = basis.family.draw(64, seed=5)
     rows: list[list[str]] = []
-    classical: dict[float | str, dict[str, float]] = {}
     for accuracy in (*TOLERANCES, UNPROVEN, GALERKIN):
         compute = _prediction(basis, accuracy)
-        methods: dict[str, Callable[[int], Any]] = {}
-        if not isinstance(accuracy, str):
-            for start, fields in points.starts.items():
-                methods[start] = partial(_solved, points.problems, fields, accuracy)
-        methods["basis"] = partial(_predicted, compute, points.points)
-        medians, results = _in_turns(methods, count)
-        own = medians.pop("basis")
-        classical[accuracy] = medians or classical[1e-3]
-        batched = min(cpu_seconds(partial(compute, many)) for _ in range(ROUNDS)) / len(many)
-        times = classical[accuracy] | {"basis": own, "of 64": 1e3 * batched}
+        tolerance = 1e-3 if isinstance(accuracy, str) else accuracy
+        calls: dict[str, Callable[[int], Any]] = {
+            start: partial(_solved, points.problems, fields, tolerance)
+            for start, fields in points.starts.items()
+        }
+        calls["basis"] = partial(_predicted, compute, points.points)
+        rounds = []
+        for _ in range(ROUNDS):
+            alone = cpu_seconds_in_turns([*calls.values()], range(count), TURN)
+            rounds.append([*alone, [cpu_seconds(partial(compute, many)) / len(many)] * count])
+        medians = 1e3 * np.median(np.min(rounds, axis=0), axis=1)
+        times = dict(zip([*calls, "of 64"], medians, strict=True))
+        results = [calls["basis"](number) for number in range(count)]
         rows.append(row_of(name, accuracy, times, trained.seconds, results, points.exact))
         click.echo("  ".join(rows[-1]))
     return rows
-
-
-def _in_turns(
-    methods: dict[str, Callable[[int], Any]], count: int
-) -> tuple[dict[str, float], list[Any]]:
-    """The CPU times of methods [ms], and the results of the basis."""
-    times = {method: np.full((ROUNDS, count), np.inf) for method in methods}
-    results: list[Any] = [None] * count
-    for place in range(ROUNDS):
-        for begin in range(0, count, TURN):
-            turn = range(begin, min(begin + TURN, count))
-            for method, compute in methods.items():
-                compute(turn[0])  # so that caches are those of a long run
-                for number in turn:
-                    before = time.process_time()
-                    result = compute(number)
-                    times[method][place, number] = time.process_time() - before
-                    results[number] = result  # of the last method, the basis
-    return {method: 1e3 * float(np.median(t.min(axis=0))) for method, t in times.items()}, results
 
 
 def _solved(problems: list[Problem], starts: list[Any], tolerance: float, number: int) -> Any:

@@ -58,8 +58,8 @@ class Child:
             arguments: of the function.
 
         Raises:
-            RuntimeError: the function failed, and the message is the last line that it wrote; or it
-                took too long.
+            RuntimeError: the function failed, and the message is the last line that it wrote, of
+                which all is printed; or it took too long.
         """
         questions, answers = self._process.stdin, self._process.stdout
         assert questions is not None
@@ -85,7 +85,9 @@ class Child:
         if late.is_set():
             raise RuntimeError(f"given up after {limit:g} s")
         self._log.seek(0)
-        raise RuntimeError((self._log.read().strip().splitlines() or ["it said nothing"])[-1])
+        log = self._log.read().strip()
+        print(log, file=sys.stderr)
+        raise RuntimeError((log.splitlines() or ["it said nothing"])[-1])
 
 
 def in_own_process(module: str, command: str, limit: float | None = None, **arguments: Any) -> Any:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from diffkeras.evaluation.methods.pyamg_solver import free_system
 from diffkeras.physics import Problem
 from diffkeras.physics.equations.finite_volumes import finite_volumes
+from diffkeras.physics.solvers.linear_steps import ruge_stuben_hierarchy
 
 
 class FreeSystem:
@@ -36,14 +37,16 @@ class FreeSystem:
 
 
 def hierarchy_of(matrix: sp.csr_array, kind: str = "Ruge-Stüben") -> Any:
-    """PyAMG's hierarchy of grids of a matrix, with its default settings."""
+    """PyAMG's hierarchy of grids of a matrix.
+
+    That of Ruge-Stüben is set up as in `solve` and `diffkeras benchmark`, which takes as long as
+    PyAMG's default on large lattices and less on small ones; the other one is PyAMG's default.
+    """
     import pyamg
 
-    make = {
-        "Ruge-Stüben": pyamg.ruge_stuben_solver,
-        "smoothed aggregation": pyamg.smoothed_aggregation_solver,
-    }[kind]
-    return make(sp.csr_matrix(matrix))
+    if kind == "Ruge-Stüben":
+        return ruge_stuben_hierarchy(matrix)
+    return pyamg.smoothed_aggregation_solver(sp.csr_matrix(matrix))
 
 
 def solve_by(

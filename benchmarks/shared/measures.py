@@ -3,9 +3,11 @@
 Only the standard library is imported, as children measure their own memory.
 """
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 
 def cpu_seconds(call: Callable[[], object]) -> float:
@@ -15,23 +17,41 @@ def cpu_seconds(call: Callable[[], object]) -> float:
     return time.process_time() - begin
 
 
-def repeated_cpu_seconds(
-    call: Callable[[], object], seconds: float, most: int, least: int = 1
-) -> list[float]:
-    """The CPU seconds of each of `least` to `most` calls, until they took some seconds together."""
-    times: list[float] = []
-    while len(times) < least or (sum(times) < seconds and len(times) < most):
-        times.append(cpu_seconds(call))
+def cpu_turns(
+    calls: Sequence[Callable[[], object]], rounds: int, seconds: float = math.inf, least: int = 1
+) -> list[list[float]]:
+    """The CPU seconds of each call, in rounds in which every call has its turn.
+
+    There are `least` to `rounds` of them, until the first call took some seconds altogether.
+    """
+    times: list[list[float]] = [[] for _ in calls]
+    first = times[0]
+    while len(first) < least or (sum(first) < seconds and len(first) < rounds):
+        for each, call in zip(times, calls, strict=True):
+            each.append(cpu_seconds(call))
     return times
 
 
 def cpu_medians(calls: Sequence[Callable[[], object]], rounds: int) -> list[float]:
     """The median CPU seconds of each call over some rounds, in which every call has its turn."""
+    return [statistics.median(each) for each in cpu_turns(calls, rounds)]
+
+
+def cpu_seconds_in_turns(
+    calls: Sequence[Callable[[int], object]], numbers: Sequence[int], turn: int
+) -> list[list[float]]:
+    """The CPU seconds of each call for each number.
+
+    The calls take turns of `turn` numbers each, and each turn begins with a call that isn't timed,
+    so that caches are those of a long run.
+    """
     times: list[list[float]] = [[] for _ in calls]
-    for _ in range(rounds):
+    for begin in range(0, len(numbers), turn):
         for each, call in zip(times, calls, strict=True):
-            each.append(cpu_seconds(call))
-    return [statistics.median(each) for each in times]
+            call(numbers[begin])
+            for number in numbers[begin : begin + turn]:
+                each.append(cpu_seconds(partial(call, number)))
+    return times
 
 
 def timed(step: Callable[[], object], number: int) -> tuple[float, float]:

@@ -6,7 +6,6 @@ best, and assembling it isn't timed. All run on one core.
 
 import importlib.util
 import os
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 import diffkeras.physics as physics
 from benchmarks.shared.free_system import FreeSystem
-from benchmarks.shared.measures import peak_memory
+from benchmarks.shared.measures import cpu_turns, peak_memory
 from benchmarks.shared.tables import describe_machine
 from diffkeras.physics.equations.spectral import spectral_operator
 from diffkeras.system.memory import available_memory
@@ -24,7 +23,7 @@ from diffkeras.system.memory import available_memory
 MEDIUM = physics.Medium()
 ITERATION_TOLERANCE = 1e-10  # relative residual of PyAMG and of plain conjugate gradients
 STEPPING_TOLERANCE = 1e-6  # error at which explicit time stepping stops
-TIMED_FOR = 2.0  # seconds of repeated calls
+TIMED_FOR, MOST_CALLS = 2.0, 50  # seconds of repeated calls, and their number
 
 Run = Callable[[], NDArray]
 Method = Callable[[NDArray], Run]
@@ -57,10 +56,9 @@ def diffkeras_production(image: NDArray) -> Run:
 
 
 def bare_inverse(image: NDArray) -> Run:
-    """One pair of transforms of diffkeras' own."""
+    """One pair of transforms of diffkeras' own, whose tables exist from the first call on."""
     production = physics.production_of(image, MEDIUM)
-    operator = spectral_operator(image.shape, MEDIUM)
-    return lambda: operator.inverse(production)
+    return lambda: spectral_operator(image.shape, MEDIUM).inverse(production)
 
 
 def spsolve(image: NDArray) -> Run:
@@ -162,7 +160,6 @@ METHODS: dict[str, Method] = {
     "explicit stepping": explicit_stepping,
     "FiPy": fipy_implicit,
 }
-OPTIONAL = {"PyAMG": "pyamg", "FiPy": "fipy"}
 
 
 def measure(method: str, side: int, count: int, keep: str | None) -> dict[str, float]:
@@ -178,30 +175,26 @@ def measure(method: str, side: int, count: int, keep: str | None) -> dict[str, f
         production also the seconds of the bare inverse, called in turn.
     """
     image = source_image(side, count)
-    run, times = METHODS[method](image), list[float]()
-    bare, bare_times = bare_inverse(image), list[float]()
-    while not times or (sum(times) < TIMED_FOR and len(times) < 50):
-        # CPU time of one thread equals wall time on a quiet machine
-        start = time.process_time()
-        field = run()
-        times.append(time.process_time() - start)
-        if method == PRODUCTION:
-            start = time.process_time()
-            bare()
-            bare_times.append(time.process_time() - start)
+    run, fields = METHODS[method](image), list[NDArray]()
+
+    def call() -> None:
+        fields[:] = [run()]
+
+    others = [bare_inverse(image)] if method == PRODUCTION else []
+    # CPU time of one thread equals wall time on a quiet machine
+    times, *bare = cpu_turns([call, *others], MOST_CALLS, TIMED_FOR)
     result = {"first": times[0], "fastest": min(times), "memory": peak_memory()}
-    if bare_times:
-        result["bare"] = min(bare_times)
+    if bare:
+        result["bare"] = min(bare[0])
     if keep:
-        np.save(keep, field)
+        np.save(keep, fields[0])
     return result
 
 
 def why_not(method: str, side: int) -> str:
     """The reason to skip a method at this size, or an empty string."""
-    module = OPTIONAL.get(method)
-    if module and importlib.util.find_spec(module) is None:
-        return f"{module} is not installed"
+    if method == "FiPy" and importlib.util.find_spec("fipy") is None:
+        return "fipy is not installed"
     if method == "explicit stepping" and side > 512:
         return "takes many minutes"
     bytes_a_node = {"spsolve": 4000, "SuperLU symmetric": 2500, "FiPy": 6000}.get(method, 0)

@@ -89,14 +89,12 @@ def main(
             rows.append(replicated(settings, count, rounds, seconds, one))
         forms = "; ".join(f"{what}: {form}" for what, form in about["forms"].items())
         click.echo(f"{side}²: outputs differ by {about['difference']:.1e}; PyTorch's {forms}")
-        caption = (
-            f"{about['parameters']:,} parameters, float32, {threads} threads each, fastest of "
-            f"{rounds} rounds of {seconds:g} s. "
-            + describe_machine(
-                ("numpy", "tensorflow", "keras", "torch"), gpus=about["gpus"] or None
-            )
-        )
-        write_table(rows, COLUMNS, output, caption)
+    packages = ("numpy", "tensorflow", "keras", "torch")
+    caption = (
+        f"{about['parameters']:,} parameters, float32, {threads} threads each, fastest of {rounds} "
+        f"rounds of {seconds:g} s. {describe_machine(packages, gpus=about['gpus'] or None)}"
+    )
+    write_table(rows, COLUMNS, output, caption)
 
 
 def compare(settings: dict, rounds: int, seconds: float) -> tuple[dict, dict]:

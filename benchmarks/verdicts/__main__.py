@@ -9,6 +9,8 @@ are in `benchmarks.verdicts`; the rule of a verdict in words is the docstring of
 study without results is left out.
 """
 
+import docs.quiet_tensorflow  # noqa: F401
+
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +24,8 @@ import pandas as pd
 
 from benchmarks import verdicts as rules_of
 from benchmarks.shared.command import PATH, RESULTS, command
-from benchmarks.verdicts import OPEN, Verdict
+from benchmarks.shared.tables import CAPTION
+from benchmarks.verdicts import Verdict
 from benchmarks.verdicts.comparisons import joint_against_single, weighted_losses
 from diffkeras.config import Config, load_config
 from diffkeras.errors import RunError
@@ -117,14 +120,13 @@ CLAIMS = (
         },
     ),
 )
-NOT_YET_RUN = (rules_of.variant_helps, rules_of.architecture_is_best)
 HARD = "11. Hard examples in the training set lower the error"
 HARD_ROWS = "hard_examples.csv"  # of benchmarks.hard_examples
 SPEED = "10. A surrogate is faster by several orders of magnitude"
 # of benchmarks.solver, solvers of at least the accuracy of a float32 network
 TABLES = {"fixed values": "solver.csv", "production": "solver_production.csv"}
 BARE = "transform pair"  # solves nothing
-PRODUCTION = "diffkeras production"  # solves the other reading
+PRODUCTION = "diffkeras production"  # the only method that solves production
 VERDICTS = ("claim", "study", "verdict", "without one size", "without one draw", "measured")
 SUMMARY = ("claim", "verdict of the study nearest to the paper", "number that decides")
 NEAREST = ("paper's recipe", "production", "128²")  # in names of studies nearer to the paper
@@ -140,17 +142,13 @@ SECTIONS = {"11": "7"}  # of the page, where that is not the claim's number
 def verdicts(studies: Path, benchmarks: Path) -> Iterator[list[str]]:
     """A row for each claim and study that has results: `VERDICTS`, and the number that decides."""
     for claim in CLAIMS:
-        found = list(_judged(claim, studies))
-        yield from found
-        if not found and claim.rule in NOT_YET_RUN:
-            yield _not_run(claim.words)
-    for reading, solvers in times(benchmarks):
-        yield _row(SPEED, f"{reading}, {SIDE}², CPU", rules_of.orders_of_magnitude_faster(*solvers))
-    yield hard_examples(benchmarks / HARD_ROWS)
-
-
-def _not_run(words: str) -> list[str]:
-    return [words, "production", f"**{OPEN}**", "", "", "not run yet", "not run yet"]
+        yield from _judged(claim, studies)
+    for reading, measured in times(benchmarks):
+        yield _row(
+            SPEED, f"{reading}, {SIDE}², CPU", rules_of.orders_of_magnitude_faster(*measured)
+        )
+    if (file := benchmarks / HARD_ROWS).is_file():
+        yield hard_examples(file)
 
 
 def summary(rows: Iterable[list[str]]) -> Iterator[list[str]]:
@@ -170,8 +168,6 @@ def summary(rows: Iterable[list[str]]) -> Iterator[list[str]]:
 
 def hard_examples(file: Path) -> list[str]:
     """The row of the hard examples, whose runs are in two stages and no study's."""
-    if not file.is_file():
-        return _not_run(HARD)
     runs = read_table(file, {VARIANT: "str", SEED: "str"}).assign(test_set="test", sources=ALL)
     with names_damaged([file]):
         factors = {name: list(runs[name].unique()) for name in (VARIANT, SEED)}
@@ -222,8 +218,8 @@ def read(studies: Path, name: str) -> StudyData | None:
     return read_study(directory) if (directory / STUDY_FILE).is_file() else None
 
 
-def times(benchmarks: Path) -> Iterator[tuple[str, tuple[float, dict[str, float]]]]:
-    """Each reading with the seconds of an image, of the paper's network and of the solvers."""
+def times(benchmarks: Path) -> Iterator[tuple[str, tuple[float, dict[str, float], str]]]:
+    """Each reading with the arguments of `orders_of_magnitude_faster`."""
     file = benchmarks / "training.csv"
     if not file.is_file():
         return
@@ -232,16 +228,23 @@ def times(benchmarks: Path) -> Iterator[tuple[str, tuple[float, dict[str, float]
         rows = networks[(networks["nodes"] == f"{SIDE}²") & (networks["PyTorch"] == "inference")]
         rows = _measured(rows, "diffkeras [1/s]", file, f"inference on {SIDE}² nodes")
         network = 1 / float(rows["diffkeras [1/s]"].max())
+        of_network = _machine(rows)
     for reading, name in TABLES.items():
         table = read_table(benchmarks / name, {"side": "str", "discs": "str"})
         with names_damaged([benchmarks / name]):
             rows = table[(table["side"] == SIDE) & (table["discs"] == DISCS)]
-            others = (BARE, PRODUCTION) if reading == "fixed values" else (BARE,)
-            rows = rows[~rows["method"].isin(others)]
+            produces, bare = (rows["method"] == method for method in (PRODUCTION, BARE))
+            rows = rows[produces if reading == "production" else ~(produces | bare)]
             what = f"a solver on {SIDE}² nodes with {DISCS} discs"
             rows = _measured(rows, "time [ms]", benchmarks / name, what)
             solvers = dict(zip(rows["method"], rows["time [ms]"] / 1e3, strict=True))
-        yield reading, (network, solvers)
+            machines = f"network: {of_network}; solvers: {_machine(rows)}"
+        yield reading, (network, solvers, machines)
+
+
+def _machine(rows: pd.DataFrame) -> str:
+    """The caption of a table without the versions of programs."""
+    return str(rows[CAPTION].iloc[0]).partition(";")[0]
 
 
 def _measured(rows: pd.DataFrame, column: str, file: Path, what: str) -> pd.DataFrame:

@@ -78,7 +78,7 @@ def test_without_a_search_there_is_no_verdict():
 
 @pytest.mark.parametrize(("fastest", "outcome"), [(30.0, HOLDS), (3.0, OPEN), (0.2, NOT)])
 def test_orders_of_magnitude_are_counted_from_the_fastest_solver(fastest, outcome):
-    verdict = orders_of_magnitude_faster(0.2, {"stepping": 400.0, "fast": fastest})
+    verdict = orders_of_magnitude_faster(0.2, {"stepping": 400.0, "fast": fastest}, "here")
     assert verdict.outcome == outcome
     assert f"fast {fastest / 0.2:.2g}, stepping 2e+03" in verdict.evidence
 
