@@ -37,7 +37,7 @@ class ConvergenceError(DiffkerasError, ArithmeticError):
 
 
 class DataError(DiffkerasError):
-    """A dataset that is missing, damaged, or of other physics than required."""
+    """A dataset or file of numbers that is missing, damaged, or of other physics than required."""
 
 
 class RunError(DiffkerasError):

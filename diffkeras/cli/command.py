@@ -174,6 +174,8 @@ class DiffkerasGroup(click.Group):
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command line."""
+        if sys.stderr is None:  # closed by `2>&-`; what it would get is no result
+            sys.stderr = open(os.devnull, "w")  # noqa: SIM115, for the whole process
         try:
             os.getcwd()
         except OSError:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationInfo
 
-from diffkeras.errors import PhysicsError
+from diffkeras.errors import DataError, PhysicsError
 from diffkeras.physics.sampling.families.masks import is_text_of_mask, text_of_mask
 from diffkeras.system.image_files import ARRAYS, PICTURES, read_numbers
 from diffkeras.system.messages import short
@@ -40,5 +40,5 @@ def _mask(name: Any, file: Any, folder: Path) -> Any:
         )
     try:
         return text_of_mask(str(name), read_numbers(path, "mask", mask=True))
-    except PhysicsError as error:
+    except (DataError, PhysicsError) as error:
         raise PhysicsError(str(error), f"regions.{name}") from None

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, Va
 
 from diffkeras.errors import ConfigurationError, WorkerError
 from diffkeras.system.differences import differences, in_words
-from diffkeras.system.messages import short
+from diffkeras.system.messages import cut, short
 
 logger = logging.getLogger(__name__)
 
@@ -196,18 +196,29 @@ def _check_host(cluster: Cluster, index: int) -> None:
 def _gather(cluster: Cluster, settings: Settings, timeout: float) -> dict[int, Settings]:
     """As the chief, collect the settings of all that come in time and send them to each."""
     deadline = time.monotonic() + timeout
-    gathered = {cluster.index: settings}
+    gathered, addresses = {cluster.index: settings}, list(cluster.addresses)
+    ignored: set[str] = set()
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(cluster))
         connections = []
         while len(gathered) < cluster.size and time.monotonic() < deadline:
-            # no connection within a pause, or another program sent something else
-            with suppress(OSError, ValueError, KeyError, TypeError):
+            try:
                 connection = stack.enter_context(listener.accept()[0])
                 message = _receive(connection, MESSAGE_SECONDS)
-                if message["addresses"] == list(cluster.addresses):
-                    gathered[message["index"]] = message["settings"]
+            except (OSError, ValueError, RecursionError):
+                continue  # no connection within a pause, or another program sent no JSON
+            match message:
+                case {"addresses": there, "index": index, "settings": dict(theirs)} if (
+                    there == addresses and index in range(1, cluster.size)
+                ):
+                    gathered[index] = theirs
                     connections.append(connection)
+                case _ if (text := cut(message, 500)) not in ignored:
+                    ignored.add(text)
+                    logger.warning(
+                        f"ignored a message that is from none of {', '.join(addresses)}: {text}; "
+                        "give all workers the same addresses"
+                    )
         for connection in connections:
             with suppress(OSError):  # a process may have ended, and started again
                 _send(connection, {"gathered": list(gathered.items())})
@@ -224,12 +235,14 @@ def _report(cluster: Cluster, settings: Settings, timeout: float) -> dict[int, S
     message = {"index": cluster.index, "addresses": cluster.addresses, "settings": settings}
     while time.monotonic() < deadline:
         with (
-            suppress(OSError, ValueError, KeyError, TypeError),
+            suppress(OSError, ValueError),
             socket.create_connection(cluster.host_and_port(0), MESSAGE_SECONDS) as connection,
         ):
             _send(connection, message)
             # the chief may have started later, and wait longer for a third process
-            return dict(_receive(connection, timeout + MESSAGE_SECONDS)["gathered"])
+            match _receive(connection, timeout + MESSAGE_SECONDS):
+                case {"gathered": list(pairs)}:  # else another program answers
+                    return dict(pairs)
         time.sleep(PAUSE)
     raise _no_answer(cluster, [0], timeout)
 

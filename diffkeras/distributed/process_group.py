@@ -1,4 +1,4 @@
-"""The processes that train one network: what they agree on, and what is lost with one."""
+"""The group of processes that train one network: how they agree, and how they end together."""
 
 import logging
 import os
@@ -13,6 +13,8 @@ import tensorflow as tf
 
 from diffkeras.distributed.cluster import Cluster, find_cluster, meet
 from diffkeras.errors import ConfigurationError, WorkerError, WorkerLostError
+from diffkeras.system.fingerprint import fingerprint
+from diffkeras.system.messages import cut
 
 logger = logging.getLogger(__name__)
 
@@ -23,10 +25,11 @@ LOST = (
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
 )
+_strategies: dict[Cluster, tf.distribute.Strategy] = {}  # one at most: TensorFlow connects once
 
 
 class ProcessGroup:
-    """The processes that train one network, seen from one of them.
+    """A strategy of TensorFlow over the processes that train one network, seen from one of them.
 
     Args:
         strategy: distributes the computation of each step.
@@ -52,6 +55,16 @@ class ProcessGroup:
             added = self.strategy.reduce("SUM", parts, axis=None).numpy()
         return [int(v) * self.processes // self.replicas for v in added]
 
+    def check_equal(self, settings: Mapping[str, Any]) -> None:
+        """Raise a ConfigurationError if another process has other settings; all must call this."""
+        hashes = self.gather(int(fingerprint(settings), 16))
+        for index, value in enumerate(hashes):
+            if self.cluster is not None and value != hashes[self.cluster.index]:
+                raise ConfigurationError(
+                    f"{self.cluster.name(index)} has other settings than this worker; start the "
+                    "same runs, in the same order and with the same files, on every node"
+                )
+
     @contextmanager
     def all_stop_on_error(self) -> Iterator[None]:
         """If one process fails within this context, all stop; the others raise WorkerError."""
@@ -60,9 +73,11 @@ class ProcessGroup:
             yield
         except Exception as error:  # noqa: BLE001 - or the others would wait for this process
             own = error
-        failures = self.gather(int(own is not None))
-        if own is not None:
-            raise own
+        try:
+            failures = self.gather(int(own is not None))
+        finally:  # also if another one is lost
+            if own is not None:
+                raise own
         if any(failures) and self.cluster is not None:
             name = self.cluster.name(failures.index(1))
             raise WorkerError(f"{name} can't train; its output says why")
@@ -79,9 +94,10 @@ class ProcessGroup:
             names = ", ".join(self.cluster.name(i) for i in others)
             own = self.cluster.name(self.cluster.index)
             raise WorkerLostError(
-                f"{own} lost the connection to {names} ({type(error).__name__}); start the same "
-                "command on every node, and it goes on from the last checkpoint"
-            ) from None
+                f"{own} lost the connection to {names} ({type(error).__name__}: "
+                f"{cut(' '.join(error.message.split()), 300)}); start the same command on every "
+                "node, and it goes on from the last checkpoint"
+            ) from error
 
     @contextmanager
     def only_chief_logs(self) -> Iterator[None]:
@@ -110,21 +126,29 @@ def join_process_group(
 
     Args:
         settings: what must be equal in all processes, by name.
-        timeout: seconds to wait for the others.
+        timeout: seconds to wait for the others. The process ends if TensorFlow can't connect them
+            within as many seconds more.
+
+    Raises:
+        ConfigurationError: TF_CONFIG or Slurm's variables are malformed, or another process has
+            other settings.
+        WorkerError: another process doesn't come in time, or TensorFlow can't connect them.
     """
     cluster = find_cluster()
     if cluster is None:
         return ProcessGroup(_strategy_of_this_process())
-    if not _strategy_over_processes.cache_info().currsize:
+    if not _strategies:  # afterwards, TensorFlow uses the ports at which they meet
         meet(cluster, settings, timeout=timeout)
     # nothing else can interrupt TensorFlow while it waits for another process
     timer = threading.Timer(timeout, _end_process, (cluster.name(cluster.index), timeout))
     timer.daemon = True
     timer.start()
     try:
-        return ProcessGroup(_strategy_over_processes(cluster), cluster)
+        group = ProcessGroup(_strategy_over_processes(cluster), cluster)
     finally:
         timer.cancel()
+    group.check_equal(settings)
+    return group
 
 
 def check_single_process(what: str) -> None:
@@ -146,16 +170,19 @@ def _end_process(own: str, seconds: float) -> None:
     os._exit(1)
 
 
-@lru_cache(maxsize=1)
 def _strategy_over_processes(cluster: Cluster) -> tf.distribute.Strategy:
+    if cluster in _strategies:
+        return _strategies[cluster]
     os.environ["TF_CONFIG"] = cluster.tf_config()
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except (RuntimeError, tf.errors.OpError) as error:
         raise WorkerError(
             f"TensorFlow can't connect the workers: {error}. Check that no other program uses the "
             "port of this worker, and start training in a new process"
         ) from None
+    _strategies[cluster] = strategy
+    return strategy
 
 
 @lru_cache(maxsize=1)

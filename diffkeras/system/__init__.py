@@ -4,7 +4,8 @@
   `system.image_files`, `system.yaml_io`, `system.saved_models`, `system.file_lock`.
 - Processes: `system.process_pool`, `system.blas_threads`, `system.interruption` (signals),
   `system.memory`.
-- Messages: `system.messages`, `system.progress`, `system.standard_error`.
+- Messages: `system.messages`, `system.stack_level` (warnings), `system.progress`,
+  `system.standard_error`.
 - Settings: `system.fingerprint`, `system.differences`.
 - What is installed: `system.packages`, `system.environment`, `system.tensorflow_setup`,
   `system.keras_compat`.

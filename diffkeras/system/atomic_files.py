@@ -6,16 +6,21 @@ import errno
 import json
 import math
 import os
+import re
 import shutil
+import socket
 import stat
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from diffkeras.errors import OutputError, RunError
+from diffkeras.system.fingerprint import fingerprint
 
 PARTIAL = ".partial"
+RESULT = "result"  # how the names of temporary directories end
 # a full disk, a full quota, the limit of a file's size, and a disk that has failed
 WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -44,18 +49,39 @@ def _is_of_writing(error: OSError, partial: Path) -> bool:
     return any(Path(str(name)).absolute().is_relative_to(partial.absolute()) for name in names)
 
 
+def _temporary(folder: Path, name: str) -> Path:
+    """A path for a temporary file or directory, which no other thread or process uses.
+
+    What processes of this machine that were killed have left under such a path is removed.
+    """
+    start = f"{PARTIAL}.{fingerprint({'host': socket.gethostname()})}"
+    known = re.compile(rf"{re.escape(start)}\.(\d+)\.\d+\.{re.escape(name)}")
+    with contextlib.suppress(OSError):
+        for entry in folder.iterdir():
+            if (found := known.fullmatch(entry.name)) and not _runs(int(found[1])):
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    return folder / f"{start}.{os.getpid()}.{threading.get_native_id()}.{name}"
+
+
+def _runs(process: int) -> bool:
+    import psutil  # here, as it is slow to import
+
+    return psutil.pid_exists(process)
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary file next to `path` that replaces it at the end of the block.
 
     The temporary file is flushed to the disk before it is renamed, so after a crash either the
-    earlier file or the new one is there. An error in the block leaves the earlier file alone. Where
-    `path` is a symbolic link, the file that it points to is replaced.
+    earlier file or the new one is there. An error in the block leaves the earlier file alone. Of
+    several processes that replace it, the last one wins. Where `path` is a symbolic link, the file
+    that it points to is replaced.
     """
     with names_unwritable(path):
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{PARTIAL}.{target.name}")
+    partial = _temporary(target.parent, target.name)
     try:
         with names_unwritable(path, partial):
             yield partial
@@ -87,7 +113,7 @@ def replacing_files(path: Path, owned: Sequence[str], last: str) -> Iterator[Pat
     before the other files change, and the new one comes when they are on the disk, so after a crash
     there is the earlier result, the new one, or one that is known to be incomplete.
     """
-    partial = path / PARTIAL  # within, since the directory may be a file system of its own
+    partial = _temporary(path, RESULT)  # within, since it may be a file system of its own
     with names_unwritable(path):
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
@@ -103,12 +129,13 @@ def replacing_files(path: Path, owned: Sequence[str], last: str) -> Iterator[Pat
         raise
     with names_unwritable(path):
         # if this is stopped, `partial` stays, and so the next call knows whose directory it is
-        _move_files(path, {file.relative_to(partial) for file in files}, owned, Path(last))
+        _move_files(partial, {file.relative_to(partial) for file in files}, owned, Path(last))
     _remove_partial(partial)
 
 
-def _move_files(path: Path, names: set[Path], owned: Sequence[str], last: Path) -> None:
-    """Replace an earlier result by the files of these names, which lie in the partial directory."""
+def _move_files(partial: Path, names: set[Path], owned: Sequence[str], last: Path) -> None:
+    """Replace an earlier result by the files of these names in the partial directory."""
+    path = partial.parent
     (path / last).unlink(missing_ok=True)
     sync(path)
     for earlier in {file for pattern in owned for file in path.glob(pattern)}:
@@ -116,10 +143,10 @@ def _move_files(path: Path, names: set[Path], owned: Sequence[str], last: Path) 
             earlier.unlink()
     for name in names - {last}:
         (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / PARTIAL / name).replace(path / name)
+        (partial / name).replace(path / name)
     for directory in {path, *((path / name).parent for name in names)}:
         sync(directory)
-    (path / PARTIAL / last).replace(path / last)
+    (partial / last).replace(path / last)
     sync(path)
 
 
@@ -210,7 +237,8 @@ def check_replaceable(path: Path, main_file: str, owned: Sequence[str] = ()) -> 
     with names_unwritable(path):
         names = [entry.name for entry in path.iterdir()] if path.is_dir() else []
         own = {Path(pattern).parts[0] for pattern in owned}
-        if not {main_file, PARTIAL} & set(names) and set(names) - own:
+        known = main_file in names or any(path.glob(f"{PARTIAL}.*.{RESULT}"))
+        if set(names) - own and not known:
             raise OutputError(f"{path} holds other files and no earlier result; choose another one")
         check_directory(path if names else Path(os.path.abspath(path)).parent)
 

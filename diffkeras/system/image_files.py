@@ -1,13 +1,12 @@
 """Arrays of numbers in files: NumPy's, and grey pictures."""
 
-import math
 import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.errors import PhysicsError
+from diffkeras.errors import DataError
 from diffkeras.system.array_files import reason_unread
 
 ARRAYS = (".npy", ".npz")
@@ -15,7 +14,6 @@ PICTURES = (".png", ".tif", ".tiff")
 FULL_SCALE = {"L": 255.0, "I;16": 65535.0, "I;16B": 65535.0, "I;16L": 65535.0, "F": 1.0}
 # pictures of black and white, and of numbered colours, for masks: by the number of their pixels
 MASKS = {"1": 1.0, "P": 1.0}
-MOST_PIXELS = 2**28
 
 
 def read_numbers(
@@ -34,10 +32,10 @@ def read_numbers(
         scale.
 
     Raises:
-        PhysicsError: it is no such file, or damaged.
+        DataError: it is no such file, or damaged.
     """
     if not path.is_file():  # reading a pipe would block
-        raise PhysicsError(f"{path} is no file")
+        raise DataError(f"{path} is no file")
     suffix = path.suffix.lower()
     try:
         if suffix in ARRAYS:
@@ -45,11 +43,11 @@ def read_numbers(
         else:
             image = _read_picture(path, FULL_SCALE | (MASKS if mask else {}))
     except Exception as error:  # readers of damaged files raise errors of any type
-        raise PhysicsError(f"{path} can't be read: {reason_unread(error, suffix)}") from error
+        raise DataError(f"{path} can't be read: {reason_unread(error, suffix)}") from error
     if not isinstance(image, np.ndarray):  # NumPy returns the bytes of what is no array
-        raise PhysicsError(f"{path} can't be read: {array} in it is no array")
+        raise DataError(f"{path} can't be read: {array} in it is no array")
     if image.dtype.kind not in "biuf":
-        raise PhysicsError(f"{path} holds {image.dtype} values, not real numbers")
+        raise DataError(f"{path} holds {image.dtype} values, not real numbers")
     return image
 
 
@@ -71,15 +69,16 @@ def _read_array(path: Path, names: tuple[str, ...]) -> NDArray:
 def _read_picture(path: Path, full_scale: dict[str, float]) -> NDArray:
     from PIL import Image
 
-    # Pillow warns of damaged metadata and of large pictures, whose size is checked here
-    with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
-        if math.prod(picture.size) > MOST_PIXELS:
-            raise ValueError(f"it has more than {MOST_PIXELS:,} pixels")
-        pages = getattr(picture, "n_frames", 1)
-        if pages > 1:
-            raise ValueError(f"it has {pages} pages; a source image has one")
-        if picture.mode not in full_scale:
-            raise ValueError(
-                f"its pixels are of kind {picture.mode}; a source image is grey, of 8 or 16 bits"
-            )
-        return np.asarray(picture, dtype=np.float64) / full_scale[picture.mode]
+    try:
+        # Pillow warns of damaged metadata and of large pictures
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
+            pages = getattr(picture, "n_frames", 1)
+            if pages > 1 or picture.mode not in full_scale:
+                raise ValueError(
+                    f"it has {pages} page(s) of kind {picture.mode}; give one grey picture of 8 or "
+                    "16 bits"
+                )
+            return np.asarray(picture, dtype=np.float64) / full_scale[picture.mode]
+    except Image.DecompressionBombError as error:
+        size, *_ = str(error).split(",")  # the rest supposes an attack
+        raise ValueError(f"{size}; give an array in a .npy instead") from None

@@ -1,9 +1,9 @@
-"""The undocumented parts of Keras that diffkeras builds on, all in this module.
+"""What diffkeras uses of Keras that may change without notice, all in this module.
 
-A new version of Keras may rename any of them, and some would then be skipped without an error:
-gradients would no longer be clipped, and Muon would become AdamW. `tests/system/
-test_keras_compat.py` therefore checks that Keras really calls each of them, and `pyproject.toml`
-limits the version of Keras to those that were tested.
+These are undocumented methods, and the words of an error. A new version of Keras may rename a
+method, and some would then be skipped without an error: gradients would no longer be clipped, and
+Muon would become AdamW. `tests/system/test_keras_compat.py` therefore checks that Keras really
+calls each of them, and `pyproject.toml` limits the version of Keras to those that were tested.
 
 This module imports no backend: `diffkeras.nn` uses it with all of them.
 """

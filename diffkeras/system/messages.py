@@ -13,7 +13,7 @@ def cut(value: Any, longest: int = LONGEST) -> str:
 
 
 def short(value: Any) -> str:
-    """The representation of a value of any size."""
+    """The representation of a value of any size, cut to 60 characters."""
     shortener = reprlib.Repr()  # it doesn't print a huge value in full before cutting it
     shortener.maxstring = shortener.maxother = shortener.maxlong = 3 * LONGEST
     try:

@@ -125,7 +125,8 @@ class ProcessPool(ProcessPoolExecutor):
         super().shutdown(wait, cancel_futures=cancel_futures)
 
 
-_shared: dict[tuple[int, int], ProcessPool] = {}  # by process and number of workers
+# each with what shuts it down, by process and number of workers
+_shared: dict[tuple[int, int], tuple[ProcessPool, Finalize]] = {}
 _lock = threading.RLock()  # for the choice of a pool, not for its use
 
 
@@ -149,14 +150,15 @@ def shared_pool(workers: int) -> Iterator[ProcessPool]:
 def _chosen_pool(workers: int) -> ProcessPool:
     """The shared pool of so many workers; those of other numbers end if nobody uses them."""
     process = os.getpid()
-    for (owner, number), pool in [*_shared.items()]:
+    for (owner, number), (pool, end) in [*_shared.items()]:
         if owner == process and (pool.broken or not (pool.users or number == workers)):
-            _shared.pop((owner, number)).shutdown()
+            del _shared[owner, number]
+            end()
     if (process, workers) not in _shared:
-        pool = _shared[process, workers] = ProcessPool(workers)
+        pool = ProcessPool(workers)
         # a child process of `multiprocessing` waits for its own children before it exits
-        Finalize(None, pool.shutdown, exitpriority=0)
-    return _shared[process, workers]
+        _shared[process, workers] = pool, Finalize(None, pool.shutdown, exitpriority=0)
+    return _shared[process, workers][0]
 
 
 def run_tasks(
@@ -174,9 +176,10 @@ def run_tasks(
     """
     workers = min(workers, len(tasks))
     if workers <= 1:
-        with blas_threads():
-            for task in tasks:
-                yield task, work(task, lambda: on_ticks(1))
+        for task in tasks:
+            with blas_threads():  # not while the caller uses a result
+                result = work(task, lambda: on_ticks(1))
+            yield task, result
         return
     with ProcessPool(workers, module=work.__module__) as pool, pool.names_dead_workers():
         futures = {pool.submit(_count_ticks, work, task): task for task in tasks}

@@ -5,18 +5,20 @@ from typing import Any
 
 from tqdm import tqdm
 
+from diffkeras.system.standard_error import shows_on_terminal
+
 
 def progress_bar(
     total: int, description: str, unit: str, *, done: int = 0, shown: bool = True
 ) -> Any:
     """A bar on standard error. In a log file it writes a line every half minute instead."""
-    terminal = sys.stderr.isatty()
+    terminal = shows_on_terminal()
     return tqdm(
         total=total,
         initial=done,
         desc=description,
         unit=f" {unit}",
-        disable=not shown,
+        disable=not shown or sys.stderr is None,
         dynamic_ncols=terminal,
         ncols=None if terminal else 110,
         mininterval=0.2 if terminal else 30,

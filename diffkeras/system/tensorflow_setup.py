@@ -102,9 +102,8 @@ def limit_threads(number: int) -> None:
     try:
         threading.set_intra_op_parallelism_threads(number)
         threading.set_inter_op_parallelism_threads(number)
-    except RuntimeError:
-        if threading.get_intra_op_parallelism_threads() != number:
-            raise ConfigurationError(
-                f"TensorFlow runs already, and can't be limited to {number} thread(s) any more; "
-                "call this first in a new process"
-            ) from None
+    except RuntimeError:  # not for a number that was set before
+        raise ConfigurationError(
+            f"TensorFlow runs already, and can't be limited to {number} thread(s) any more; call "
+            "this first in a new process"
+        ) from None

@@ -39,8 +39,8 @@ def predict_files(
         certify: whether to prove a bound of the error before anything is written.
 
     Raises:
-        PhysicsError, ConvergenceError: see `ProblemFiles.read`, `Surrogate.predict` and
-            `write_fields`.
+        DataError, ConfigurationError, PhysicsError, ConvergenceError: see `ProblemFiles.read`,
+            `Surrogate.predict` and `write_fields`.
         RunError: the run can't be used.
         OutputError: a file can't be written.
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkeras.errors import PhysicsError
+from diffkeras.errors import DataError, PhysicsError
 from diffkeras.physics import Medium, MichaelisMenten, Problem
 from diffkeras.physics.problem.given_sides import KINDS
 from diffkeras.physics.problem.maps import MAPS
@@ -95,7 +95,8 @@ class ProblemFiles:
                 otherwise the later one wins.
 
         Raises:
-            PhysicsError: a file that can't be read, see `SourceFile.read`, or no problem.
+            DataError, ConfigurationError, PhysicsError: a file that can't be read, see
+                `SourceFile.read`, or no problem.
         """
         image, production = self._image("source_file", overlap), self._image("production", True)
         if image is None and production is None and self.lattice is not None:
@@ -145,7 +146,7 @@ def read_side(side: SideFile) -> tuple[str, Side]:
     """The name of a side and what it does.
 
     Raises:
-        PhysicsError: a file that can't be read, see `read_numbers`.
+        DataError: a file that can't be read, see `read_numbers`.
     """
     name, kind, numbers = side
     if kind in KINDS:
@@ -158,7 +159,7 @@ def _numbers(side: str, numbers: float | Path) -> Any:
         return numbers
     try:
         return read_numbers(numbers, "side")
-    except PhysicsError as error:
-        raise PhysicsError(
+    except DataError as error:
+        raise DataError(
             f"{error}; write a .npy with a number for each node of the {side} side"
         ) from None

@@ -27,7 +27,8 @@ def solve_files(files: ProblemFiles, output: FieldFiles | str | Path, **options:
         **options: method, tolerance, processes and threads, as for `solve`.
 
     Raises:
-        PhysicsError, ConvergenceError: see `ProblemFiles.read`, `solve` and `write_fields`.
+        DataError, ConfigurationError, PhysicsError, ConvergenceError: see `ProblemFiles.read`,
+            `solve` and `write_fields`.
         OutputError: a file can't be written.
     """
     output = FieldFiles.of(output)

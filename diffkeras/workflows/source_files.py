@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, FiniteFloat, NonNegativeFloat, PositiveInt, ValidationError
 
 from diffkeras.config import Lattice, Section, explain
-from diffkeras.errors import PhysicsError
+from diffkeras.errors import DataError, PhysicsError
 from diffkeras.physics import Sources
 from diffkeras.physics.lattice import PLANE, SHAPES, check_sides
 from diffkeras.system.image_files import ARRAYS, PICTURES, read_numbers
@@ -51,10 +51,15 @@ class SourceFile:
         """The source image, on the lattice, or the batch, (batch, *lattice).
 
         Where discs of a list overlap, the later one wins, or with `overlap` their values add.
+
+        Raises:
+            DataError: there is no such file, or it is damaged.
+            ConfigurationError: a list of discs that is no YAML.
+            PhysicsError: it holds no image on the lattice, or no batch of them.
         """
         suffix = self.path.suffix.lower()
         if not self.path.is_file():  # reading a pipe would block
-            raise PhysicsError(f"{self.path} is no file")
+            raise DataError(f"{self.path} is no file")
         if self.is_list and not self.batch:
             return _read_discs(self, overlap)
         if suffix not in ARRAYS + PICTURES:

@@ -113,6 +113,13 @@ def test_nobody_reads_the_output(discs, tmp_path):
     assert "Error" not in done.stderr
 
 
+def test_without_standard_error_nothing_but_results_is_printed(discs, tmp_path):
+    words = ["solve", str(discs), "-o", str(tmp_path / "field.npy")]
+    script = ["sh", "-c", 'exec "$@" 2>&-', "sh", *COMMAND, *words]
+    done = subprocess.run(script, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == f"wrote {words[-1]} (24×32 float64)\n"
+
+
 def test_a_working_directory_that_is_gone(tmp_path):
     place = tmp_path / "gone"
     place.mkdir()

@@ -144,10 +144,12 @@ class Workers:
         for index in (0, 1):
             self.start(index)
 
-    def wait_for_checkpoint(self, step: int) -> None:
-        place = self.run / "checkpoints" / f"{step:010}"
+    def wait_for_checkpoint(self, epoch: int, step: int) -> None:
+        from diffkeras.training.checkpoints import Checkpoints
+
+        place = Checkpoints(self.run / "checkpoints").place(epoch, step)
         end = time.monotonic() + DEADLINE
-        while not place.exists():
+        while not any(found >= place for found in place.parent.glob("[0-9]*")):
             ended = [process for process in self.processes if process.poll() is not None]
             assert not ended, ended[0].communicate()[0]
             assert time.monotonic() < end, f"{place} didn't appear"

@@ -175,19 +175,31 @@ def test_a_port_in_use_is_named(addresses, monkeypatch):
     assert f"the port {port} of worker 0 ({addresses[0]}), this worker, can't be used" in str(error)
 
 
-def test_another_program_that_calls_is_no_worker(addresses):
+def test_what_is_no_message_of_a_worker_is_ignored_with_one_warning(addresses, log):
+    """Also that of a worker of a larger cluster, which doesn't count as one that is missing."""
+    beyond = {"index": 7, "addresses": addresses[:2], "settings": {}}
+    others = (b"", b"hello", b"[" * 100_000, b'{"index": 1}', b"[1]", json.dumps(beyond).encode())
+
     def call() -> None:
         host, _, port = addresses[0].partition(":")
-        for text in (b"", b"hello\n", b'{"index": 1}\n', b"[1]\n"):
-            with suppress(OSError), socket.create_connection((host, int(port)), 2) as connection:
-                connection.sendall(text)
+        chief, end = (host, int(port)), time.monotonic() + 20
+        for text in others * 2:
+            while time.monotonic() < end:
+                with suppress(OSError), socket.create_connection(chief, 2) as connection:
+                    connection.sendall(text + b"\n")
+                    break
+                time.sleep(0.05)  # the chief does not listen yet
+        results.update(meet_all(addresses[:2], {1: {}}))
 
-    caller = threading.Timer(0.3, call)
+    results: dict[int, DiffkerasError | None] = {}
+    caller = threading.Thread(target=call)
     caller.start()
-    error = meet_all(addresses[:2], {0: {}}, timeout=1.5)[0]
+    results.update(meet_all(addresses[:2], {0: {}}))
     caller.join()
-    assert isinstance(error, WorkerError)
-    assert "worker 1" in str(error)
+    assert results == {0: None, 1: None}
+    ignored = [text for text in log.messages if text.startswith("ignored a message")]
+    assert len(ignored) == 3  # the others are no JSON
+    assert "'index': 7" in ignored[2]
 
 
 def test_a_process_that_starts_again_while_others_are_missing_is_counted_once(
@@ -233,9 +245,12 @@ def test_a_process_that_starts_again_while_others_are_missing_is_counted_once(
     assert results == dict.fromkeys(range(3))
 
 
-def test_a_process_of_another_cluster_neither_counts_nor_is_answered(addresses):
+def test_a_process_of_another_cluster_is_named_and_neither_counts_nor_is_answered(addresses, log):
     stranger = threading.Thread(target=meet_all, args=((addresses[0], "127.0.0.1:1"), {1: {}}, 1.0))
     stranger.start()
     error = meet_all(addresses[:2], {0: {}}, timeout=2.0)[0]
     stranger.join()
     assert f"worker 1 ({addresses[1]})" in str(error)
+    (warning,) = [text for text in log.messages if text.startswith("ignored a message")]
+    assert f"none of {addresses[0]}, {addresses[1]}: " in warning
+    assert f"'addresses': ['{addresses[0]}', '127.0.0.1:1']" in warning

@@ -9,8 +9,13 @@ import tensorflow as tf
 
 from diffkeras.distributed import process_group
 from diffkeras.distributed.cluster import Cluster
-from diffkeras.distributed.process_group import ProcessGroup, check_single_process
+from diffkeras.distributed.process_group import (
+    ProcessGroup,
+    check_single_process,
+    join_process_group,
+)
 from diffkeras.errors import ConfigurationError, DataError, WorkerError, WorkerLostError
+from diffkeras.system.fingerprint import fingerprint
 from diffkeras.workflows import train
 from tests.helpers.tables import read_csv
 
@@ -71,9 +76,31 @@ def test_the_problem_of_one_process_ends_all(second):
         raise DataError("missing")
 
 
+def test_the_problem_of_one_process_is_told_though_another_one_is_lost(second, monkeypatch):
+    def lose(value: int) -> list[int]:
+        raise WorkerLostError("worker 0 is gone")
+
+    monkeypatch.setattr(second, "gather", lose)
+    with pytest.raises(DataError, match="missing"), second.all_stop_on_error():
+        raise DataError("missing")
+    with pytest.raises(WorkerLostError), second.all_stop_on_error():
+        pass
+
+
+def test_the_settings_of_a_second_run_are_compared_too(monkeypatch):
+    strategy = tf.distribute.get_strategy()
+    monkeypatch.setenv("TF_CONFIG", TWO.tf_config())
+    monkeypatch.setattr(process_group, "_strategies", {TWO: strategy})
+    other = int(fingerprint({"seed": 1}), 16)
+    monkeypatch.setattr(ProcessGroup, "gather", lambda self, value: [other, value])
+    assert join_process_group({"seed": 1}).strategy is strategy
+    with pytest.raises(ConfigurationError, match=r"worker 0 \(a:1000\) has other settings"):
+        join_process_group({"seed": 2})
+
+
 def test_a_lost_connection_names_the_others(second):
     with (
-        pytest.raises(WorkerLostError, match=r"worker 1 .* worker 0 \(a:1000\)"),
+        pytest.raises(WorkerLostError, match=r"worker 1 .* worker 0 \(a:1000\) .*closed"),
         second.connected(),
     ):
         raise tf.errors.UnavailableError(None, None, "Socket closed")

@@ -132,7 +132,7 @@ def test_a_result_stopped_between_its_files_is_known_to_be_incomplete(tmp_path, 
     old = {"metrics.json": "old", "figures/old.png": "old", "figures/both.png": "old"}
     new = {"metrics.json": "new", "figures/new.png": "new", "figures/both.png": "new"}
     notes = {"notes.txt": "precious"}
-    calls, stop_at = [], 0
+    calls, staged, stop_at = [], [], 0
 
     def counted(call: Callable[..., Any]) -> Callable[..., Any]:
         def count(*arguments: Any, **options: Any) -> Any:
@@ -151,6 +151,7 @@ def test_a_result_stopped_between_its_files_is_known_to_be_incomplete(tmp_path, 
 
     def replace(place: Path, files: dict[str, str]) -> None:
         with replacing_files(place, OWNED, last="metrics.json") as partial:
+            staged.append(partial)
             write(partial, files)
 
     for name in ("replace", "unlink"):
@@ -165,7 +166,7 @@ def test_a_result_stopped_between_its_files_is_known_to_be_incomplete(tmp_path, 
             replace(place, new)
         left = content(place)
         for name in new:
-            left.pop(f".partial/{name}", None)
+            left.pop(f"{staged[-1].name}/{name}", None)
         complete = "metrics.json" in left
         assert not complete or left in (old | notes, new | notes), stop_at
         states.add(left.get("metrics.json"))
@@ -177,15 +178,15 @@ def test_a_result_stopped_between_its_files_is_known_to_be_incomplete(tmp_path, 
         assert content(place) == new | notes
     assert states == {"old", None, "new"}
     removed = calls.index(("unlink", place / "metrics.json"))
-    assert {("sync", place / ".partial" / name) for name in new} <= set(calls[:removed])
-    assert calls[-2:] == [("replace", place / ".partial/metrics.json"), ("sync", place)]
+    assert {("sync", staged[-1] / name) for name in new} <= set(calls[:removed])
+    assert calls[-2:] == [("replace", staged[-1] / "metrics.json"), ("sync", place)]
 
 
 def test_only_earlier_results_are_replaceable(tmp_path):
     check_replaceable(tmp_path / "new" / "deep", "mark")
     (tmp_path / "empty").mkdir()
     check_replaceable(tmp_path / "empty", "mark")
-    (tmp_path / "killed" / ".partial").mkdir(parents=True)
+    (tmp_path / "killed" / ".partial.host.1.1.result").mkdir(parents=True)
     check_replaceable(tmp_path / "killed", "mark")
     write_text(tmp_path / "killed" / "figures" / "a.png", "")
     check_replaceable(tmp_path / "killed", "mark")
@@ -212,29 +213,62 @@ def test_a_file_goes_where_nothing_else_lies(tmp_path):
         check_file(Path("/dev/null"))
 
 
-KILLED = """
-import os, signal, sys
+WRITER = """
+import sys
 from pathlib import Path
 from diffkeras.system.atomic_files import replacing, replacing_files
 folder = Path(sys.argv[1])
-several = replacing_files(folder / "result", ["*"], "metrics.json")
-with replacing(folder / "field.npy") as one, several as several:
-    one.write_text("half")
-    (several / "metrics.json").write_text("half")
-    os.kill(os.getpid(), signal.SIGKILL)
+several = replacing_files(folder / "result", ["figures/*"], "metrics.json")
+with (
+    replacing(folder / "field.npy") as one,
+    several as several,
+    one.open("w") as file,
+    (several / "metrics.json").open("w") as other,
+):
+    for _ in range(2):
+        for opened in (file, other):
+            opened.write("half ")
+            opened.flush()
+        print("written", flush=True)
+        sys.stdin.readline()
 """
+NAMES = ("field.npy", "result/metrics.json")
 
 
-def test_a_kill_leaves_the_earlier_files_and_the_repeated_command_no_others(tmp_path):
-    for name in ("field.npy", "result/metrics.json"):
+@pytest.fixture
+def writer(tmp_path):
+    """Another process that has written half of a file and of a directory; a line lets it go on."""
+    words = [sys.executable, "-c", WRITER, str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(words, text=True, **pipes) as process:
+        assert process.stdout.readline() == "written\n"
+        yield process
+        process.kill()
+
+
+def write_ours(folder: Path) -> None:
+    write_text(folder / "field.npy", "ours")
+    with replacing_files(folder / "result", OWNED, "metrics.json") as partial:
+        (partial / "metrics.json").write_text("ours")
+
+
+def test_a_kill_leaves_the_earlier_files_and_the_repeated_command_no_others(tmp_path, writer):
+    for name in NAMES:
         write_text(tmp_path / name, "earlier")
-    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
-    assert done.returncode == -signal.SIGKILL
-    for name in ("field.npy", "result/metrics.json"):
-        assert (tmp_path / name).read_text() == "earlier"
+    writer.kill()
+    assert writer.wait() == -signal.SIGKILL
+    assert [(tmp_path / name).read_text() for name in NAMES] == ["earlier"] * 2
     check_replaceable(tmp_path / "result", "metrics.json")
-    write_text(tmp_path / "field.npy", "whole")
-    with replacing_files(tmp_path / "result", OWNED, "metrics.json") as partial:
-        (partial / "metrics.json").write_text("whole")
-    left = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*")}
-    assert left == {"field.npy", "result", "result/metrics.json"}
+    write_ours(tmp_path)
+    assert content(tmp_path) == dict.fromkeys(NAMES, "ours")
+    assert {file.name for file in tmp_path.iterdir()} == {"field.npy", "result"}
+
+
+def test_of_two_writers_the_last_one_wins_and_nobody_sees_half_a_file(tmp_path, writer):
+    write_ours(tmp_path)
+    print(file=writer.stdin, flush=True)
+    assert writer.stdout.readline() == "written\n"
+    assert [(tmp_path / name).read_text() for name in NAMES] == ["ours"] * 2
+    writer.communicate("\n", timeout=60)
+    assert writer.returncode == 0
+    assert content(tmp_path) == dict.fromkeys(NAMES, "half half ")

@@ -12,6 +12,7 @@ from diffkeras.physics import certify, solve
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.solvers.linear_steps import LinearSteps
 from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.process_pool import run_tasks
 
 CONTROLLER = ThreadpoolController()
 IMAGE = np.zeros((24, 24))
@@ -78,6 +79,12 @@ def test_bounds_are_proven_with_one_thread():
     solution = replace(solve(IMAGE), proof=Proof())
     assert solution.error_bound == solution.node_bound.max() == 0
     assert threads() == {2}
+
+
+def test_a_task_uses_one_thread_and_its_result_is_used_with_all():
+    for _, used in run_tasks(lambda task, tick: threads(), [1, 2], workers=1):
+        assert used == {1}
+        assert threads() == {2}
 
 
 def test_an_error_restores_them():

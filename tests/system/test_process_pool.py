@@ -1,3 +1,4 @@
+import gc
 import itertools
 import multiprocessing
 import os
@@ -5,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -119,6 +121,15 @@ def test_a_shared_pool_in_use_outlives_a_call_with_other_workers():
         assert other is not pool
     with pytest.raises(RuntimeError):  # shut down, or "broken", if its workers ended before that
         pool.submit(square, 1)
+
+
+def test_a_shared_pool_that_has_ended_is_forgotten():
+    with shared_pool(2) as pool:
+        ended = weakref.ref(pool)
+    del pool
+    with shared_pool(1):
+        gc.collect()
+        assert ended() is None
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

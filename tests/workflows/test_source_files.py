@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import diffkeras as dk
-from diffkeras.errors import PhysicsError
+from diffkeras.errors import DataError
 from diffkeras.system.image_files import read_numbers
 from diffkeras.workflows.source_files import SourceFile
 
@@ -33,7 +33,7 @@ def test_a_volume_is_no_batch_unless_it_is_called_one(diffkeras, refused, tmp_pa
 def test_a_file_is_closed_though_its_error_is_kept(tmp_path):
     file = tmp_path / "two.npz"
     np.savez(file, one=np.ones(3), other=np.ones(3))
-    with pytest.raises(PhysicsError, match="2 arrays") as error:
+    with pytest.raises(DataError, match="2 arrays") as error:
         read_numbers(file, "third")
     assert error.value.__cause__ is not None  # whose traceback keeps the reader's variables
     assert str(file) not in {opened.path for opened in psutil.Process().open_files()}
@@ -105,7 +105,7 @@ def test_an_array_of_three_axes_is_one_image_in_three_dimensions(diffkeras, refu
 def test_what_is_no_array_in_an_archive_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "bytes.npz", "w") as archive:
         archive.writestr("source_image", b"no array")
-    with pytest.raises(PhysicsError, match="source_image in it is no array"):
+    with pytest.raises(DataError, match="source_image in it is no array"):
         SourceFile(tmp_path / "bytes.npz").read()
 
 
@@ -114,3 +114,10 @@ def test_pillow_says_nothing_of_a_picture(tmp_path, recwarn, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)  # Pillow warns from there on
     assert SourceFile(tmp_path / "image.png").read().shape == (8, 8)
     assert not recwarn.list
+
+
+def test_pictures_beyond_the_limit_of_pillow_are_refused_with_it(tmp_path, monkeypatch):
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "image.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 30)  # it reads twice as many
+    with pytest.raises(DataError, match=r"64 pixels\) exceeds limit of 60 pixels; give an array"):
+        SourceFile(tmp_path / "image.png").read()

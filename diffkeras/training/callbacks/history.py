@@ -2,7 +2,6 @@
 
 import logging
 import math
-import sys
 import time
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from diffkeras.nn.metrics import SourceCountError
 from diffkeras.system.atomic_files import write_csv
 from diffkeras.system.progress import progress_bar
+from diffkeras.system.standard_error import shows_on_terminal
 from diffkeras.training.checkpoints import TrainingState
 from diffkeras.training.optimizers import averaged_weights, learning_rate
 from diffkeras.training.session import TrainingSession
@@ -30,7 +30,7 @@ class TrainingProgress(keras.callbacks.Callback):
     def __init__(self, session: TrainingSession) -> None:
         super().__init__()
         self.session = session
-        self._shown = session.show_progress and session.group.is_chief and sys.stderr.isatty()
+        self._shown = session.show_progress and session.group.is_chief and shows_on_terminal()
         self.bar = progress_bar(
             session.epochs * session.steps,
             f"epoch {session.state.epoch + 1}/{session.epochs}",
