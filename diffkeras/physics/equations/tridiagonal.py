@@ -12,7 +12,6 @@ through it side by side, one index of axis 0 at a time.
 """
 
 import copy
-import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +20,7 @@ from diffkeras.physics.equations.axis import Axis
 from diffkeras.physics.real_arrays import largest
 
 NEGLIGIBLE = 1e-30  # share of the largest right-hand side, far below any precision's rounding
-DIGITS_BELOW = 200  # that double precision has below them, of sources of any unit
-FLUSHED_ROWS = 16  # at least so many rows apart, and in single precision
+FLUSHED_ROWS = 16
 
 
 class TridiagonalSolver:
@@ -47,14 +45,11 @@ class TridiagonalSolver:
                 excess = shifts + excess / (1.0 + excess)
             pivot = 1.0 + excess if row < axis.nodes - 1 else high + excess
             np.divide(1.0, pivot, out=self.factors[row])
-        digits_a_row = max(-math.log10(self.factors.min()), 1.0)
-        self._flushed_rows = max(int(DIGITS_BELOW / digits_a_row), FLUSHED_ROWS)
 
     def in_single(self) -> "TridiagonalSolver":
         """The same solver in single precision."""
         single = copy.copy(self)
         single.factors = self.factors.astype(np.float32)
-        single._flushed_rows = FLUSHED_ROWS
         return single
 
     def solve(
@@ -62,7 +57,7 @@ class TridiagonalSolver:
     ) -> NDArray[np.floating]:
         """All lines in `out`, (nodes, modes), for right-hand sides (r, modes) on ascending rows."""
         factors, fields = list(self.factors), list(out)
-        add, multiply, flushed_rows = np.add, np.multiply, self._flushed_rows
+        add, multiply = np.add, np.multiply
         by_row = dict(zip(rows.tolist(), sources, strict=True))
         if not by_row:
             out[...] = 0.0
@@ -77,7 +72,7 @@ class TridiagonalSolver:
                 multiply(field, factors[row], field)
             else:
                 multiply(before, factors[row], field)
-                if row % flushed_rows == 0:
+                if row % FLUSHED_ROWS == 0:
                     _flush(field, nothing)
             before = field
         scratch = np.empty_like(before)
@@ -85,13 +80,13 @@ class TridiagonalSolver:
             field = fields[row]
             multiply(before, factors[row], scratch)
             add(field, scratch, field)
-            if row % flushed_rows == 0:
+            if row % FLUSHED_ROWS == 0:
                 _flush(field, nothing)
             before = field
         for row in range(first - 1, -1, -1):
             field = fields[row]
             multiply(before, factors[row], field)
-            if row % flushed_rows == 0:
+            if row % FLUSHED_ROWS == 0:
                 _flush(field, nothing)
             before = field
         return out

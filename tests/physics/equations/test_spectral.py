@@ -159,6 +159,6 @@ def test_modes_that_die_out_end_in_zeros_and_not_near_underflow():
     field = TridiagonalSolver(axis, np.array([1e-4, 5.0])).solve(
         np.array([40]), np.array([[2.0, 2.0]]), np.empty((3000, 2))
     )
-    assert np.count_nonzero((field != 0) & (np.abs(field) < 1e-250)) == 0
+    assert np.count_nonzero((field != 0) & (np.abs(field) < 1e-60)) == 0
     assert field[-1, 0] > 0  # the slow mode has not died out
     assert not field[200:, 1].any()
