@@ -7,6 +7,7 @@ import pytest
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.families.reduced_basis import reduced_basis
 from diffkeras.physics.families.reduced_basis.corrections import CertifiedCorrections
 from tests.helpers.random_families import random_family
 from tests.helpers.reduced_bases import check_prediction, tissue_basis
@@ -131,6 +132,32 @@ def test_a_batch_is_the_same_as_its_points():
     assert np.array_equal(basis.predict(by_name).field, basis.predict(points[0]).field)
 
 
+def test_fields_by_galerkin_s_method_are_solved_some_at_a_time(monkeypatch):
+    basis, numbers = tissue_basis(), []
+    points = basis.family.draw(5, seed=2)
+    whole, solved = basis.fields(points, galerkin=True), basis._predictor.solved
+
+    def counted(part, equations):
+        numbers.append(len(part))
+        return solved(part, equations)
+
+    monkeypatch.setattr(reduced_basis, "TOGETHER", 2)
+    monkeypatch.setattr(basis._predictor, "solved", counted)
+    assert np.array_equal(basis.fields(points, galerkin=True), whole)
+    assert numbers == [2, 2, 1]
+
+
+def test_what_is_proven_is_never_too_large_for_the_tolerance():
+    """Corrections end at a bound that meets it, also at tolerances where 1 + tolerance matters."""
+    basis, tolerance = tissue_basis(), 0.5
+    point = basis.family.draw(1, seed=4)[0]
+    equations = dk.physics.Equations(basis.family.problem_at(point))
+    exact = dk.solve(equations).field
+    for factor in np.linspace(0.5, 1.5, 41):
+        found = basis._corrections.solve_from(equations, factor * exact, tolerance)
+        assert found.stats.method == "reduced-basis", factor
+
+
 def test_the_scale_of_fixed_values_is_taken_out():
     basis = tissue_basis()
     family, point = basis.family, basis.family.draw(1, seed=4)[0]
@@ -149,6 +176,7 @@ def test_the_scale_of_fixed_values_is_taken_out():
         (("uptake.maximum[cells]", "values"), 2),  # the constant is one, too
         (("decay", "values"), 2),
         (("uptake.maximum[cells]", "uptake.constant", "values", "production[cells]"), 4),
+        (("uptake.maximum", "uptake.constant[free]", "values"), 2),  # no constant on fixed nodes
     ],
 )
 def test_only_a_family_that_scales_loses_an_input(names, inputs):
@@ -156,7 +184,8 @@ def test_only_a_family_that_scales_loses_an_input(names, inputs):
     values[2:4, 2:4], cells[6:9, 6:9] = 1.0, True
     problem = dk.Problem(values, uptake=dk.MichaelisMenten(0.1 * cells, 0.2), decay=0.01)
     parameters = dict.fromkeys(names, (0.1, 1.0))
-    regions = {"cells": cells} if any("[cells]" in name for name in names) else {}
+    known = {"cells": cells, "free": values == 0}
+    regions = {name: mask for name, mask in known.items() if f"[{name}]" in "".join(names)}
     family = dk.Family(problem, parameters, regions=regions)
     assert family.scaling.inputs(family.draw(3, seed=0)).shape == (3, inputs)
 

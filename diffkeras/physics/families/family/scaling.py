@@ -84,11 +84,10 @@ def _covers(problem: Problem, parameters: tuple[Parameter, ...]) -> bool:
         return True
     for part in set(CONCENTRATION_PARTS) & {f"uptake.{name}" for name in problem.uptake.parts}:
         left = np.array(np.broadcast_to(problem.uptake.maximum, problem.lattice)) != 0
-        left &= ~problem.fixed
         for set_part, is_left in (("uptake.maximum", True), (part, False)):
             for parameter in parameters:
                 if parameter.part == set_part:
                     left.flat[parameter.where] = is_left
-        if left.any():
+        if (left & ~problem.fixed).any():
             return False
     return True

@@ -100,11 +100,12 @@ class CertifiedCorrections:
         """
         problem = equations.given_problem
         prediction = finite_prediction(field, problem)
-        needed = BOUND_SHARE * tolerance * self.size(prediction)
+        share = tolerance / (1 + tolerance)  # relative to the exact field's size, too
+        needed = BOUND_SHARE * share * self.size(prediction)
         enclosed = self.corrected_and_enclosed(equations, prediction, needed)
         if enclosed is not None:
             bound, size = enclosed.proof.highest, self.size(enclosed.field)
-            if bound <= tolerance / (1 + tolerance) * size:  # of the exact field's size, too
+            if bound <= share * size:
                 stats = SolveStatistics(METHOD, 0, enclosed.iterations, bound / (size or 1.0))
                 return Solution(enclosed.field, problem, stats, enclosed.proof)
         return solve(problem, tolerance=tolerance, initial=prediction)

@@ -261,7 +261,9 @@ class ReducedBasis:
         with blas_threads():
             several = np.atleast_2d(points)
             if galerkin and self._predictor.can_solve:
-                fields = self._predictor.solved(several, self._equations(several))
+                parts = np.split(several, range(TOGETHER, len(several), TOGETHER))
+                each = [self._predictor.solved(part, self._equations(part)) for part in parts]
+                fields = np.concatenate(each)
             else:
                 fields = self._predictor.fields(several)
             self._predictor.set_fixed_values(fields, several)
@@ -315,7 +317,8 @@ class ReducedBasis:
         """Whether the regression's fields are usually proven to be within a tolerance."""
         barriers = self._fit.barriers
         limit = np.inf if barriers is None else float(barriers.regression_bound)
-        return not self._predictor.can_solve or BOUND_SHARE * tolerance >= limit
+        share = BOUND_SHARE * tolerance / (1 + tolerance)  # see `solve_from`
+        return not self._predictor.can_solve or share >= limit
 
     def _prediction(self, problem: Problem, field: NDArray[np.float32]) -> Solution:
         """The regression's field, whose bounds are proven when they are read."""
