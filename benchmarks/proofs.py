@@ -102,7 +102,7 @@ def tissues(side: int, batch: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 @command(__doc__, "proofs")
 @click.option("--turns", default=30, help="Timed calls of each function.")
-@click.option("--batch", default=16, help="Images per batch.")
+@click.option("--batch", default=8, help="Images per batch.")
 def main(turns: int, batch: int, output: Path) -> None:
     limit_threads(1)
     rows = []

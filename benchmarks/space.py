@@ -72,7 +72,7 @@ def measure(method: str, side: int, count: int, tolerance: float, reference: str
 
     first = cpu_seconds(call)
     peak = (peak_memory() - before) * 2**20 / (8 * side**3)
-    [more] = cpu_turns([call], CALLS - 1, TIMED_FOR - first, least=0)
+    [more] = cpu_turns([call], CALLS - 1, TIMED_FOR - first)
     error = float(np.abs(fields[0] - exact).max())
     return {"times": [first, *more], "peak": peak, "error": error}
 
