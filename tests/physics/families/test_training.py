@@ -1,12 +1,17 @@
 """Training of reduced bases, plain and greedy; their files; and what is refused."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 import diffkeras as dk
 from diffkeras.errors import ConvergenceError, DataError, PhysicsError
-from diffkeras.physics.families.reduced_basis import kernel_regression
+from diffkeras.physics.families.reduced_basis import barrier_training, kernel_regression
+from diffkeras.physics.families.reduced_basis.corrections import CertifiedCorrections
+from diffkeras.physics.families.reduced_basis.galerkin import Galerkin
 from diffkeras.physics.families.reduced_basis.kernel_regression import KernelRegression
+from diffkeras.physics.families.reduced_basis.predictor import Predictor
 from tests.helpers.random_families import tissue_family
 from tests.helpers.reduced_bases import check_prediction, tissue_basis
 
@@ -52,6 +57,70 @@ def test_a_singular_regression_is_an_error(monkeypatch):
     inputs = np.array([0.0, 1, 2, 3, 3, 3])[:, None]
     with pytest.raises(PhysicsError, match=r"of 6 snapshots is singular.*train on fewer"):
         KernelRegression.fit(inputs, np.sin(inputs))
+
+
+def test_a_basis_is_set_up_once(monkeypatch):
+    kinds, made, family, told = (
+        (CertifiedCorrections, Galerkin, Predictor),
+        [],
+        tissue_family(16),
+        [],
+    )
+    for kind in kinds:
+
+        def counted(self, *arguments, init=kind.__init__):
+            made.append(type(self))
+            init(self, *arguments)
+
+        monkeypatch.setattr(kind, "__init__", counted)
+    dk.ReducedBasis.train(family, 12).predict(family.low, 1e-4)
+    assert Counter(made) == dict.fromkeys(kinds, 1)
+    made.clear()
+    basis = dk.ReducedBasis.train_to(
+        family, 0.1, candidates=20, report=lambda *each: told.append(each)
+    )
+    basis.predict(family.low, 1e-4)
+    assert Counter(made) == dict.fromkeys(kinds, len(told))
+
+
+def test_barriers_that_cannot_be_made_are_left_out(monkeypatch):
+    family, numbers, wrong = tissue_family(16), [], []
+    barrier_of = barrier_training.barrier_of
+
+    def some(*arguments):
+        numbers.append(len(numbers))
+        return None if numbers[-1] in wrong else barrier_of(*arguments)
+
+    monkeypatch.setattr(barrier_training, "barrier_of", some)
+    barriers = dk.ReducedBasis.train(family, 40)._fit.barriers
+    count = len(numbers) // 2
+    assert count > 3
+    assert barriers.fields.shape[:2] == (2, count)
+    for wrong in ([0], [5], [1, 5], range(2 * count)):
+        numbers.clear()
+        basis = dk.ReducedBasis.train(family, 40)
+        left = count - len(wrong) if len(wrong) < count else 0
+        barriers = basis._fit.barriers
+        assert (0 if barriers is None else barriers.fields.shape[1]) == left
+        check_prediction(basis, family.draw(1, seed=3)[0], 1e-3)
+
+
+def test_second_corrections_of_samples_need_not_converge(monkeypatch):
+    family, once_corrected, corrected = tissue_family(16), barrier_training._once_corrected, []
+
+    def once(equations, field):
+        if any(field is each for each in corrected):
+            raise ConvergenceError("conjugate gradients stopped")
+        result = once_corrected(equations, field)
+        corrected.append(result[0])
+        return result
+
+    monkeypatch.setattr(barrier_training, "_once_corrected", once)
+    basis = dk.ReducedBasis.train(family, 12)
+    once_share, twice_share = basis._fit.barriers.correction_shares
+    assert once_share > 0
+    assert twice_share == 0
+    check_prediction(basis, family.draw(1, seed=3)[0], 1e-3)
 
 
 def test_training_is_deterministic(tmp_path):

@@ -3,7 +3,9 @@
 The samples are divided into clusters by their inputs (k-means++, Arthur & Vassilvitskii 2007). Each
 cluster, and all samples together, have two barriers, for the residuals of predictions and of fields
 that the multigrid cycle has corrected once. Each is made for the least row sums and slopes of these
-samples, and for a profile that their residuals have: their root mean square, plus a floor.
+samples, and for a profile that their residuals have: their root mean square, plus a floor. Two more
+of all samples are made for the slowest decay and no slopes: these serve all problems of the family
+whose diffusivity doesn't vary.
 """
 
 import warnings
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 
 from diffkeras.errors import ConvergenceError
+from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.family.shared_equations import SharedEquations
 from diffkeras.physics.families.reduced_basis.barrier_arrays import Barriers
 from diffkeras.physics.families.reduced_basis.corrections import (
@@ -63,7 +66,7 @@ def barriers_of_basis(
     """The barriers for the predictions of a basis.
 
     Args:
-        corrections: of the family, without barriers.
+        corrections: of the family, without barriers; they get these.
         predictor: of the basis.
         points: (m, p), of the snapshots. Samples are predicted as if they were none.
     """
@@ -86,18 +89,17 @@ def barriers_of(
     """The barriers of a family, by samples of predictions; None if there are none.
 
     Args:
-        corrections: of the family, without barriers.
+        corrections: of the family, without barriers; they get these.
         points: (m, p), of the samples.
         samples: (m).
     """
-    inputs = corrections.family.scaling.inputs(points)
-    pairs: list[NDArray[np.float64]] = []
-    for cluster in _clusters(inputs):
-        for margin in (MARGIN,) if pairs else (0.0, MARGIN):
-            pair = _pair(corrections, [samples[number] for number in cluster], margin)
-            if pair is None:
-                return None
-            pairs.append(pair)
+    clusters = _clusters(corrections.family.scaling.inputs(points))
+    try:
+        pairs = _pairs(corrections, samples, clusters)
+    except ConvergenceError:
+        return None
+    if not pairs:
+        return None
     tried = samples[:: -(-len(samples) // RATIO_SAMPLES)]
     fields = np.stack(pairs, axis=1).astype(np.float32)
     usual = np.zeros(corrections.equations.lattice)
@@ -107,16 +109,17 @@ def barriers_of(
             added = equations.added_row_sums + equations.slope(field)
             usual += added * equations.free / len(tried)
     barriers = Barriers(fields, usual.astype(np.float32))
-    made = CertifiedCorrections(corrections.family, barriers)
-    ratios = np.array([_ratios(made, sample) for sample in tried])
+    corrections.set_barriers(barriers)
+    ratios = np.array([_ratios(corrections, sample) for sample in tried])
     plain, predicted, first, once, twice = ratios.T
     bounds = [_quantile(each, USUAL_QUANTILE) for each in (once, twice)]
-    return barriers._replace(
+    corrections.barriers = barriers._replace(
         regression_bound=_quantile(plain, USUAL_QUANTILE),
         try_above=_quantile(predicted, TRIED_QUANTILE),
         correction_shares=1 / np.maximum(bounds, 1.0),
         first_correction=np.asarray(np.median(first)),
     )
+    return corrections.barriers
 
 
 def _quantile(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
@@ -138,41 +141,51 @@ def _clusters(inputs: NDArray[np.float64]) -> list[NDArray[np.intp]]:
     return [cluster for cluster in clusters if cluster.size]
 
 
-def _pair(
-    corrections: CertifiedCorrections, samples: list[Sample], margin: float
-) -> NDArray[np.float64] | None:
-    """The two barriers for some samples, (2, *lattice); None if there are none.
+def _pairs(
+    corrections: CertifiedCorrections, samples: list[Sample], clusters: list[NDArray[np.intp]]
+) -> list[NDArray[np.float64]]:
+    """Pairs of barriers, (2, *lattice) each; those that can't be made are left out.
 
-    They are made for a share of the samples' slopes: with 0, they serve all problems of the family
-    whose diffusivity doesn't vary.
+    The first cluster has all samples. Its pair without slopes comes first.
+
+    Raises:
+        ConvergenceError: the correction of a sample doesn't converge.
     """
     volumes = corrections.equations.volumes
-    least = np.full(volumes.row_sums.shape, np.inf)
-    squares = np.zeros((2, *volumes.row_sums.shape))
-    for problem, _, field in samples:
-        try:
-            after, _, residuals = _once_corrected(corrections, problem, field)
-        except ConvergenceError:
-            return None
+    least = np.full((len(clusters), *volumes.row_sums.shape), np.inf)
+    squares = np.zeros((len(clusters), 2, *volumes.row_sums.shape))
+    for number, (problem, _, field) in enumerate(samples):
         equations = corrections.equations_of(problem)
-        row_sums = equations.volumes.row_sums if margin else volumes.row_sums
-        np.minimum(least, row_sums + margin * equations.slope(after), out=least)
-        for total, residual in zip(squares, residuals, strict=True):
-            if size := float(np.abs(residual).mean()):
-                total += (residual / size) ** 2
-    barriers = []
-    for profile in np.sqrt(squares):
-        mean = float(profile.mean())
-        profile = profile / mean + FLOOR if mean > 0 else np.ones(profile.shape)
-        barriers.append(barrier_of(corrections.equations, least - volumes.row_sums, profile))
-    return None if any(barrier is None for barrier in barriers) else np.array(barriers)
+        after, _, residuals = _once_corrected(equations, field)
+        row_sums = equations.volumes.row_sums + MARGIN * equations.slope(after)
+        added = np.square([each / (float(np.abs(each).mean()) or 1.0) for each in residuals])
+        for cluster, lowest, total in zip(clusters, least, squares, strict=True):
+            if number in cluster:
+                np.minimum(lowest, row_sums, out=lowest)
+                total += added
+    slopes = [0.0, *(least - volumes.row_sums)]
+    pairs = [
+        [barrier_of(corrections.equations, slope, _profile(each)) for each in total]
+        for slope, total in zip(slopes, [squares[0], *squares], strict=True)
+    ]
+    return [np.array(pair) for pair in pairs if not any(barrier is None for barrier in pair)]
+
+
+def _profile(squares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The profile of residuals, on the lattice, by the sums of their squares."""
+    profile = np.sqrt(squares)
+    mean = float(profile.mean())
+    return profile / mean + FLOOR if mean > 0 else np.ones(profile.shape)
 
 
 def _once_corrected(
-    corrections: CertifiedCorrections, problem: Problem, field: NDArray[np.float64]
+    equations: Equations, field: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float, list[NDArray[np.float64]]]:
-    """The field after one cycle, how large the correction is, and both residuals."""
-    equations = corrections.equations_of(problem)
+    """The field after one cycle, how large the correction is, and both residuals.
+
+    Raises:
+        ConvergenceError: the correction doesn't converge.
+    """
     residual = equations.residual(field)
     step = LinearSteps(equations).solve(equations.slope(field), residual, Goal(error=np.inf))
     equations.release()
@@ -190,7 +203,8 @@ def _ratios(
         The bound of the prediction by Galerkin's method over the field's size.
         The first correction over the field's size.
         The bound of the field that is corrected once over that correction.
-        The bound of the field that is corrected twice over the second correction.
+        The bound of the field that is corrected twice over the second correction; infinite if that
+            doesn't converge.
     """
     problem, plain, field = sample
     equations, size = corrections.equations_of(problem), largest(field) or 1.0
@@ -198,12 +212,16 @@ def _ratios(
     def bound(kind: int, field: NDArray[np.float64], residual: NDArray[np.float64]) -> float:
         return corrections.bound(kind, equations, field, residual).highest
 
-    once, first, (residual, after_once) = _once_corrected(corrections, problem, field)
-    twice, second, (_, after_twice) = _once_corrected(corrections, problem, once)
+    once, first, (residual, after_once) = _once_corrected(equations, field)
+    try:
+        twice, second, (_, after_twice) = _once_corrected(equations, once)
+        last = bound(CORRECTED, twice, after_twice) / second if second else 1.0
+    except ConvergenceError:
+        last = np.inf
     return (
         bound(PREDICTED, plain, equations.residual(plain)) / size,
         bound(PREDICTED, field, residual) / size,
         first / size,
         bound(CORRECTED, once, after_once) / first if first else 1.0,
-        bound(CORRECTED, twice, after_twice) / second if second else 1.0,
+        last,
     )

@@ -63,10 +63,14 @@ class CertifiedCorrections:
     """
 
     def __init__(self, family: Family, barriers: Barriers | None = None) -> None:
-        self.family, self.barriers = family, barriers
+        self.family = family
         self.equations = Equations(family.quick_problem_at(family.lowest_point))
-        free = self.equations.free
         self._shared = SharedOperator(self.equations)
+        self.set_barriers(barriers)
+
+    def set_barriers(self, barriers: Barriers | None) -> None:
+        """Take these barriers from now on."""
+        self.barriers, free = barriers, self.equations.free
         self._usual: BlockCycle | None = None
         if barriers is not None and barriers.usual_row_sums.any():
             self._usual = self.equations.cycle.plus(

@@ -182,7 +182,8 @@ class ReducedBasis:
             if report is not None:
                 report(basis.snapshots, proven)
             if proven <= worst:
-                return cls(family, basis._fit._replace(worst=proven))
+                basis._fit = basis._fit._replace(worst=proven)
+                return basis
             wanted = min(most - basis.snapshots, max(4, basis.snapshots // 4))
             chosen = pool.chosen(wanted)
             if not len(chosen):
@@ -200,7 +201,8 @@ class ReducedBasis:
         basis = cls(family, fitted(family, solved, modes))
         with blas_threads():
             barriers = barriers_of_basis(basis._corrections, basis._predictor, solved.points)
-        return cls(family, basis._fit._replace(barriers=barriers))
+        basis._fit = basis._fit._replace(barriers=barriers)
+        return basis
 
     def predict(
         self,
