@@ -39,18 +39,18 @@ METHOD = "reduced-basis"  # of solutions, in their statistics
 PREDICTED, CORRECTED = 0, 1  # kinds of fields, each with its barriers
 
 
-class Enclosed(NamedTuple):
-    """A field with a proven bound of its error.
+class Corrected(NamedTuple):
+    """A field after corrections.
 
     Attributes:
         field: on the lattice; the fixed nodes have their values.
-        proof: of its bound, constant times barrier.
-        iterations: of conjugate gradients, or of the cycle alone.
+        proof: of a bound as small as needed, constant times barrier; None if there is none.
+        iterations: of conjugate gradients, or of the cycle alone, where it is proven.
     """
 
     field: NDArray[np.float64]
-    proof: BarrierProof
-    iterations: int
+    proof: BarrierProof | None = None
+    iterations: int = 0
 
 
 class CertifiedCorrections:
@@ -92,7 +92,8 @@ class CertifiedCorrections:
     ) -> Solution:
         """A field whose proven relative error is within a tolerance, from a predicted one.
 
-        Where corrections aren't enough, `solve` goes on from the prediction.
+        Where corrections aren't enough, `solve` goes on from what they made of the prediction, or
+        from that itself if its residual is smaller.
 
         Args:
             equations: of a problem of the family.
@@ -106,13 +107,16 @@ class CertifiedCorrections:
         prediction = finite_prediction(field, problem)
         share = tolerance / (1 + tolerance)  # relative to the exact field's size, too
         needed = BOUND_SHARE * share * self.size(prediction)
-        enclosed = self.corrected_and_enclosed(equations, prediction, needed)
-        if enclosed is not None:
-            bound, size = enclosed.proof.highest, self.size(enclosed.field)
+        field, proof, iterations = self.corrected(equations, prediction, needed)
+        if proof is not None:
+            bound, size = proof.highest, self.size(field)
             if bound <= share * size:
-                stats = SolveStatistics(METHOD, 0, enclosed.iterations, bound / (size or 1.0))
-                return Solution(enclosed.field, problem, stats, enclosed.proof)
-        return solve(problem, tolerance=tolerance, initial=prediction)
+                stats = SolveStatistics(METHOD, 0, iterations, bound / (size or 1.0))
+                return Solution(field, problem, stats, proof)
+        start = min(
+            (prediction, field), key=lambda each: float(np.linalg.norm(equations.residual(each)))
+        )
+        return solve(problem, tolerance=tolerance, initial=start)
 
     def size(self, field: NDArray[np.floating]) -> float:
         """The largest |value| on free nodes and on the fixed ones next to them."""
@@ -121,10 +125,10 @@ class CertifiedCorrections:
             return size
         return max(size, largest(np.where(self.equations.fixed, 0.0, field)))
 
-    def corrected_and_enclosed(
+    def corrected(
         self, equations: Equations, field: NDArray[np.float64], needed: float
-    ) -> Enclosed | None:
-        """A field whose proven error is at most `needed`; None if there is none nearby.
+    ) -> Corrected:
+        """A prediction, corrected until its error is proven to be at most `needed`, if it is.
 
         Args:
             equations: of a problem of the family.
@@ -132,12 +136,12 @@ class CertifiedCorrections:
             needed: the largest error.
         """
         if self.barriers is None:
-            return None
+            return Corrected(field)
         size = largest(field)
         if needed >= self.barriers.try_above * size:
             residual, proof = self._proof(PREDICTED, equations, field, needed)
             if proof is not None:
-                return Enclosed(field, proof, 0)
+                return Corrected(field, proof)
         else:
             residual = equations.residual(field)
         first, further = map(float, self.barriers.correction_shares * needed)
@@ -146,7 +150,7 @@ class CertifiedCorrections:
             field = subtract_correction(equations, field, _by_one_cycle(self._usual, residual))
             residual, proof = self._proof(CORRECTED, equations, field, needed)
             if proof is not None:
-                return Enclosed(field, proof, 1)
+                return Corrected(field, proof, 1)
         return self._by_cycles(
             equations, field, residual, needed, first if one_is_enough else further
         )
@@ -158,39 +162,39 @@ class CertifiedCorrections:
         residual: NDArray[np.float64],
         needed: float | None = None,
         aim: float = np.inf,
-    ) -> Enclosed | None:
+    ) -> Corrected:
         """The same by corrections with the problem's own cycle, each to within an aim.
 
         By default a share of how far the prediction is corrected is needed.
         """
         # the shares are 0 where most bounds are infinite, as where the diffusivity varies
         if self.barriers is None or not self.barriers.correction_shares.all():
-            return None
+            return Corrected(field)
         steps, slope = LinearSteps(equations), equations.slope(field)
         for corrections in range(MOST_CORRECTIONS):
             try:
                 step = steps.solve(slope, residual, Goal(error=aim))
             except ConvergenceError:
-                return None
+                break
             field = subtract_correction(equations, field, step.solution)
             needed = CORRECTED_BOUND_SHARE * step.first_estimate if needed is None else needed
             residual, proof = self._proof(CORRECTED, equations, field, needed)
             if proof is not None:
                 equations.release()
-                return Enclosed(field, proof, steps.iterations + corrections + 1)
+                return Corrected(field, proof, steps.iterations + corrections + 1)
             aim = AIM_REDUCTION * min(aim, float(self.barriers.correction_shares[1]) * needed)
             if step.first_estimate > SLOPE_UPDATE_SHARE * largest(field):
                 slope = equations.slope(field)
-        return None
+        return Corrected(field)
 
     def bound_of(self, problem: Problem, field: NDArray[np.float64]) -> NDArray[np.float64]:
         """At least |field − u| node by node, of a prediction as it is."""
         equations = self.equations_of(problem)
-        enclosed = self._by_cycles(equations, field, equations.residual(field))
-        if enclosed is None:
+        corrected, proof, _ = self._by_cycles(equations, field, equations.residual(field))
+        if proof is None:
             return bounds_of(field, equations).node_bound
-        bound = np.abs(field - enclosed.field)
-        bound += enclosed.proof.node_bound(field, equations)
+        bound = np.abs(field - corrected)
+        bound += proof.node_bound(field, equations)
         bound *= SLACK
         return bound
 
