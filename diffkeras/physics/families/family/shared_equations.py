@@ -169,9 +169,9 @@ class SharedEquations(Equations):
     def least_added_row_sums(
         self, field: NDArray[np.float64], radius: float
     ) -> NDArray[np.float32]:
-        """At most `change` and the slopes of φ between u − radius and u + radius, node by node.
+        """At most `added_row_sums` plus the slopes of φ between u − radius and u + radius.
 
-        Where the sum is rounded to single precision, that is relative.
+        That is node by node. Where the sum is rounded to single precision, that is relative.
         """
         result = np.empty(self.lattice, np.float32)
         change = self.added_row_sums - 4 * EPSILON * self._largest_row_sums
