@@ -13,7 +13,7 @@ for each problem by itself, with its rounding, so a w that is no barrier proves 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
+from diffkeras.physics.proofs.bounds import KnownBounds
 from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
@@ -151,6 +152,10 @@ class BarrierProof(NamedTuple):
 
     constant: float
     barrier: Barrier
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The bound alone, as a barrier is several times as large."""
+        return KnownBounds, (self.constant * self.barrier.field * SLACK,)
 
     @property
     def highest(self) -> float:

@@ -1,5 +1,6 @@
 """Predictions of reduced bases: their bounds, and points in and out of the ranges."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.families.reduced_basis import reduced_basis
+from diffkeras.physics.families.reduced_basis import corrections, reduced_basis
 from diffkeras.physics.families.reduced_basis.corrections import CertifiedCorrections
 from tests.helpers.random_families import random_family
 from tests.helpers.reduced_bases import check_prediction, tissue_basis
@@ -85,6 +86,43 @@ def test_a_prediction_is_proven_once(monkeypatch):
         getattr(prediction, first)
         assert prediction.error_bound == prediction.node_bound.max()
     assert len(proven) == 2
+
+
+@pytest.mark.parametrize("tolerance", [None, 1e-3])
+def test_proofs_go_to_another_process_without_what_predictions_share(tolerance):
+    basis = tissue_basis()
+    prediction = basis.predict(basis.family.draw(1, seed=4)[0], tolerance)
+    exact = dk.solve(prediction.problem, tolerance=1e-9)
+    for _ in ("not proven yet, without a tolerance", "proven"):
+        assert len(pickle.dumps(prediction.proof)) < 2 * prediction.field.nbytes
+        copied = pickle.loads(pickle.dumps(prediction))
+        error = np.abs(copied.field - exact.field)
+        assert (error <= copied.node_bound + exact.node_bound).all()
+        assert error.max() - exact.error_bound <= copied.error_bound < 3 * prediction.error_bound
+    assert copied.error_bound == prediction.error_bound
+
+
+def test_the_solver_goes_on_from_the_better_field(monkeypatch):
+    basis, starts = tissue_basis(), []
+    point = basis.family.draw(1, seed=4)[0]
+    equations = dk.physics.Equations(basis.family.problem_at(point))
+    exact, prediction = dk.solve(equations).field, basis.fields(point).astype(float)
+
+    def without_a_proof(self, kind, equations, field, needed):
+        return equations.residual(field), None
+
+    def solve(problem, tolerance, initial):
+        starts.append(initial)
+        return dk.solve(problem, tolerance=tolerance, initial=initial)
+
+    monkeypatch.setattr(CertifiedCorrections, "_proof", without_a_proof)
+    monkeypatch.setattr(corrections, "solve", solve)
+    basis._corrections.solve_from(equations, prediction, 1e-3)
+    monkeypatch.setattr(corrections, "subtract_correction", lambda _, field, step: field + step)
+    basis._corrections.solve_from(equations, prediction, 1e-3)
+    errors = [np.abs(field - exact).max() for field in (*starts, prediction)]
+    assert errors[0] < 0.1 * errors[2]
+    assert errors[1] == errors[2]
 
 
 @pytest.mark.filterwarnings("error")

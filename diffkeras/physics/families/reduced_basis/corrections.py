@@ -8,7 +8,7 @@ field is corrected with the cycle, which leaves about a tenth of the error, and 
 
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -236,10 +236,18 @@ class CertifiedCorrections:
 
 @dataclass
 class PredictionProof:
-    """Of one prediction as it is, which is proven when a bound is first read; a `Proof`."""
+    """Of one prediction as it is, which is proven when a bound is first read; a `Proof`.
 
-    corrections: CertifiedCorrections
+    In another process it has no corrections, which are much larger than a field: there, `bounds_of`
+    proves what wasn't proven before.
+    """
+
+    corrections: CertifiedCorrections | None
     _node_bound: NDArray[np.float64] | None = dataclass_field(default=None, init=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the corrections."""
+        return {**vars(self), "corrections": None}
 
     def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:
         """See `Proof`."""
@@ -249,7 +257,10 @@ class PredictionProof:
         """See `Proof`."""
         if self._node_bound is None:
             prediction = field.astype(np.float64, copy=False)
-            self._node_bound = self.corrections.bound_of(equations.given_problem, prediction)
+            if self.corrections is None:
+                self._node_bound = bounds_of(prediction, equations).node_bound
+            else:
+                self._node_bound = self.corrections.bound_of(equations.given_problem, prediction)
         return self._node_bound
 
 
