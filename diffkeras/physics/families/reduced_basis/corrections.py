@@ -147,10 +147,12 @@ class CertifiedCorrections:
         first, further = map(float, self.barriers.correction_shares * needed)
         one_is_enough = self.barriers.first_correction * size <= first
         if one_is_enough and self._usual is not None and isinstance(equations, SharedEquations):
-            field = subtract_correction(equations, field, _by_one_cycle(self._usual, residual))
-            residual, proof = self._proof(CORRECTED, equations, field, needed)
+            once = subtract_correction(equations, field, _by_one_cycle(self._usual, residual))
+            after, proof = self._proof(CORRECTED, equations, once, needed)
             if proof is not None:
-                return Corrected(field, proof, 1)
+                return Corrected(once, proof, 1)
+            if np.linalg.norm(after) < np.linalg.norm(residual):  # usual slopes may be far off
+                field, residual = once, after
         return self._by_cycles(
             equations, field, residual, needed, first if one_is_enough else further
         )
