@@ -30,7 +30,7 @@ from diffkeras.system.atomic_files import write_text
 
 SNAPSHOTS, MODES = 400, 64
 TOLERANCES = (1e-2, 1e-3, 1e-4)
-TIMED, TURN = 200, 8  # points; of a turn
+TIMED = 200  # points
 COLUMNS = ["tolerance", "time", "`solve`", "proven error, median", "worst"]
 COLUMNS += ["uncorrected", "by `solve`"]
 
@@ -57,7 +57,7 @@ def card_of(basis: ReducedBasis, points: np.ndarray) -> str:
     predictions = [partial(basis.predict, tolerance=tolerance) for tolerance in TOLERANCES]
     solutions = [partial(_solved, family, tolerance) for tolerance in TOLERANCES]
     methods: list[Callable[[np.ndarray], object]] = [basis.fields, *predictions, *solutions]
-    times = cpu_seconds_in_turns(methods, list(points[:TIMED]), TURN)
+    times = cpu_seconds_in_turns(methods, list(points[:TIMED]))
     unproven, *proven = 1e3 * np.median(times, axis=1)
     bounds = [_bound(basis.predict(point)) for point in points]
     median, worst = f"{statistics.median(bounds):.1e}", f"{max(bounds):.1e}"

@@ -150,8 +150,8 @@ def test_a_leaderboard_takes_no_network_that_was_made_otherwise(board, times, ch
         board().surrogate(network, 0)
 
 
-def test_a_tissue_surrogate_of_another_configuration_is_trained_again(tmp_path, monkeypatch):
-    from benchmarks import tissue_surrogates
+def test_a_surrogate_of_another_configuration_is_trained_again(tmp_path, monkeypatch):
+    from benchmarks.shared import runs
 
     made = []
 
@@ -159,11 +159,11 @@ def test_a_tissue_surrogate_of_another_configuration_is_trained_again(tmp_path, 
         run.mkdir()
         made.append(config.training.epochs)
 
-    monkeypatch.setattr(tissue_surrogates, "train", train)
-    monkeypatch.setattr(tissue_surrogates, "load_surrogate", lambda path: path)
+    monkeypatch.setattr(runs, "train", train)
+    monkeypatch.setattr(runs, "load_surrogate", lambda path: path)
     for epochs in (1, 1, 2):
         config = Config().with_overrides({"training.epochs": epochs})
-        tissue_surrogates.trained("U-Net", config, tmp_path, tmp_path)
+        runs.trained("U-Net", config, tmp_path, tmp_path)
     assert made == [1, 2]
 
 
@@ -221,7 +221,7 @@ def test_a_basis_pays_from_mean_times_and_only_where_it_is_right(monkeypatch):
     from benchmarks.families import __main__ as families
     from benchmarks.families.judged import ACCURACIES, COLUMNS
 
-    def seconds(calls: list[Any], points: range, turn: int) -> list[list[float]]:
+    def seconds(calls: list[Any], points: range) -> list[list[float]]:
         # one of the points takes the basis long, as where it falls back to `solve`
         return [[1.0] * len(points)] * (len(calls) - 1) + [[0.0] * (len(points) - 1) + [1.6]]
 

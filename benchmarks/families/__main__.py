@@ -55,7 +55,6 @@ from diffkeras.physics.families.reduced_basis.snapshots import Snapshots
 VESSELS, CELLS, BASE = 12, 300, 256**2  # on so many nodes
 IN_SPACE = (8e-5, 1e-3)  # vessels and cells per node of a volume: shares of 2 % and 12 %
 KINDS = {3: (1, 1), 5: (2, 1), 8: (4, 2), 12: (6, 4)}  # kinds of cells, groups with one constant
-TURN = 8  # points
 ROUNDS = 3  # of which the least time of each point counts
 SCOREBOARD = [  # lattice, parameters, snapshots, points
     ((128, 128), 5, 400, 24),
@@ -187,7 +186,7 @@ def rows_of(name: str, trained: Trained, count: int) -> list[list[str]]:
         calls["basis"] = partial(_predicted, compute, points.points)
         rounds = []
         for _ in range(ROUNDS):
-            alone = cpu_seconds_in_turns([*calls.values()], range(count), TURN)
+            alone = cpu_seconds_in_turns([*calls.values()], range(count))
             rounds.append([*alone, [cpu_seconds(partial(compute, many)) / len(many)] * count])
         means = 1e3 * np.min(rounds, axis=0).mean(axis=1)
         times = dict(zip([*calls, "of 64"], means, strict=True))

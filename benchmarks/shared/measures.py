@@ -22,17 +22,18 @@ def cpu_seconds(call: Callable[[], object]) -> float:
 
 
 def cpu_turns(
-    calls: Sequence[Callable[[], object]], rounds: int, seconds: float = math.inf, least: int = 1
+    calls: Sequence[Callable[[], object]], rounds: int, seconds: float = math.inf
 ) -> list[list[float]]:
     """The CPU seconds of each call, in rounds in which every call has its turn.
 
-    There are `least` to `rounds` of them, until the first call took some seconds altogether.
+    There are 1 to `rounds` of them, until the first call took some seconds altogether.
     """
     times: list[list[float]] = [[] for _ in calls]
-    first = times[0]
-    while len(first) < least or (sum(first) < seconds and len(first) < rounds):
+    for _ in range(rounds):
         for each, call in zip(times, calls, strict=True):
             each.append(cpu_seconds(call))
+        if sum(times[0]) >= seconds:
+            break
     return times
 
 
@@ -42,7 +43,7 @@ def cpu_medians(calls: Sequence[Callable[[], object]], rounds: int) -> list[floa
 
 
 def cpu_seconds_in_turns(
-    calls: Sequence[Callable[[T], object]], items: Sequence[T], turn: int
+    calls: Sequence[Callable[[T], object]], items: Sequence[T], turn: int = TURN
 ) -> list[list[float]]:
     """The CPU seconds of each call for each item.
 
