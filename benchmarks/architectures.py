@@ -3,24 +3,22 @@
     python -m benchmarks.architectures                       # fixed values, 64² nodes: 25 minutes
     python -m benchmarks.architectures --problem production
     python -m benchmarks.architectures --side 128
-    python -m benchmarks.architectures --only "FNO, fixed values"   # one row of the table again
 
 The problems on 64² nodes are those of `quickstart` and `quickstart_production`. On 128² nodes
 everything else is the same, but there are 500 training examples instead of 5,000. Missing
 datasets are generated.
 
 Times are CPU time in one thread. The numbers of epochs are chosen so that no training run takes
-longer than that of the encoder-decoder, the first row. The time per image is that of all test
-images, in batches of 100. The last rows are solvers, with nothing trained. Each row is written when
-it is measured. Rows that a call doesn't measure stay, unless they are from another machine.
+longer than that of the encoder-decoder, the first row. Runs that are in `--runs` aren't made again.
+The time per image is that of all test images, in batches of 100: the median of five rounds, in
+which all rows take turns. The last row is the exact solver, which takes them one by one.
 """
 
 import docs.quiet_tensorflow  # noqa: F401
 
-import gc
-import tempfile
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,14 +28,15 @@ from numpy.typing import NDArray
 
 from benchmarks.shared.command import PATH, command
 from benchmarks.shared.images import drawn_images
-from benchmarks.shared.tables import describe_machine, write_rows
+from benchmarks.shared.measures import cpu_medians
+from benchmarks.shared.runs import trained
+from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.evaluation.errors import image_errors
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.physics import solve
-from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.tensorflow_setup import limit_threads
-from diffkeras.workflows import generate, train
+from diffkeras.workflows import generate
 
 Problem = Literal["fixed", "production"]
 COLUMNS = [
@@ -51,8 +50,9 @@ COLUMNS = [
     "images above 0.05",
     "time per image",
 ]
-SOLVER = "exact solver"  # its row
 LIMIT = 0.05  # error that no test image should exceed
+BATCH, ROUNDS = 100, 5
+RUNS = Path("saved_models/architectures")
 
 
 @dataclass(frozen=True)
@@ -111,25 +111,8 @@ def problem_config(problem: Problem, side: int) -> Config:
     return base.with_overrides({"physics.lattice": side, "data.train_examples": 100})
 
 
-def measure(name: str, config: Config, data_dir: Path, test: ImageBatch) -> list[str]:
-    """Train one architecture and return its row."""
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.process_time()
-        run = train(config, data_dir, Path(folder) / "run")
-        seconds = time.process_time() - start
-        surrogate = load_surrogate(run.path)
-    surrogate.network_fields(test.images[:100], batch_size=100)
-    start = time.process_time()
-    found = surrogate.network_fields(test.images, batch_size=100)
-    each = (time.process_time() - start) / len(found)
-    weights = sum(int(np.prod(v.shape)) for v in surrogate.model.trainable_variables)
-    row = [name, f"{weights:,}", str(config.training.epochs), f"{seconds:.0f} s"]
-    gc.collect()
-    return [*row, *errors(found, test), f"{1e3 * each:.2f} ms"]
-
-
-def exact_fields(config: Config, test: ImageBatch) -> list[str]:
-    """The row of the exact solver."""
+def exact_fields(config: Config, images: NDArray) -> NDArray:
+    """The fields of the exact solver, on the scale of the data."""
     medium = config.physics.medium
 
     def solved(image: NDArray) -> NDArray:
@@ -138,10 +121,7 @@ def exact_fields(config: Config, test: ImageBatch) -> list[str]:
         field = solve(production=image.astype(float), medium=medium).field
         return field / field.max()
 
-    start = time.process_time()
-    found = np.array([solved(image) for image in test.images])
-    each = (time.process_time() - start) / len(found)
-    return [SOLVER, "0", "0", "0 s", *errors(found, test), f"{1e3 * each:.2f} ms"]
+    return np.array([solved(image) for image in images])
 
 
 def use_one_thread() -> str:
@@ -154,23 +134,30 @@ def use_one_thread() -> str:
 @command(__doc__, "architectures", "the table, without _PROBLEM_SIDE, .md and .csv")
 @click.option("--problem", type=click.Choice(["fixed", "production"]), default="fixed")
 @click.option("--side", type=click.Choice(["64", "128"]), default="64")
-@click.option("--only", multiple=True, type=click.Choice([*VARIANTS, SOLVER]))
 @click.option("--data-dir", type=PATH, default=Path("data"))
-def main(problem: Problem, side: str, only: tuple[str, ...], data_dir: Path, output: Path) -> None:
+@click.option("--runs", type=PATH, default=RUNS)
+def main(problem: Problem, side: str, data_dir: Path, runs: Path, output: Path) -> None:
     caption = use_one_thread()
     base = problem_config(problem, int(side))
-    names = [name for name, variant in VARIANTS.items() if problem in variant.problems] + [SOLVER]
-    if strange := set(only) - set(names):
-        raise click.UsageError(f"--only: {strange.pop()} is not for the problem {problem}")
     generate(base, data_dir)
     test = drawn_images(base)
-    output = output.with_name(f"{output.name}_{problem}_{side}")
-    for name in only or names:
-        if name == SOLVER:
-            row = exact_fields(base, test)
-        else:
-            row = measure(name, VARIANTS[name].config(base), data_dir, test)
-        write_rows([row], COLUMNS, output, caption, names)
+    starts, calls = [], list[Callable[[], NDArray]]()
+    for name, variant in VARIANTS.items():
+        if problem in variant.problems:
+            config = variant.config(base)
+            surrogate, seconds = trained(name, config, data_dir, runs)
+            weights = sum(int(np.prod(v.shape)) for v in surrogate.model.trainable_variables)
+            starts.append([name, f"{weights:,}", str(config.training.epochs), seconds])
+            calls.append(partial(surrogate.network_fields, test.images, batch_size=BATCH))
+    starts.append(["exact solver", "0", "0", "0 s"])
+    calls.append(partial(exact_fields, base, test.images))
+    found = [errors(call(), test) for call in calls]
+    milliseconds = [1e3 * each / len(test) for each in cpu_medians(calls, ROUNDS)]
+    rows = [
+        [*start, *of_errors, f"{each:.2f} ms"]
+        for start, of_errors, each in zip(starts, found, milliseconds, strict=True)
+    ]
+    write_table(rows, COLUMNS, output.with_name(f"{output.name}_{problem}_{side}"), caption)
 
 
 if __name__ == "__main__":

@@ -4,17 +4,19 @@
     python -m benchmarks.baselines --images 4        # fewer images, quicker
 
 Each problem is measured on test images of its configuration. Errors are differences from `solve`,
-over all images. The time is CPU time in one thread, per image: the fastest of some calls, after one
-that isn't timed, and of these the median over the images. Methods take turns on each image. The
-table has the time divided by that of `solve` in the same run. Networks take part if their runs are
-there, `saved_models/quickstart` and `saved_models/quickstart_production`. Their SavedModels, and
-the exact solver in TensorFlow, get all images in one batch, once after each image.
+over all images. The time is CPU time in one thread, per image: of each call the fastest of five
+rounds, after one that isn't timed, and of these the mean over the images. In a round, methods take
+turns on each image. The table has the time divided by that of `solve` in the same run. Networks
+take part if their runs are there, `saved_models/quickstart` and
+`saved_models/quickstart_production`. Their SavedModels, and the exact solver in TensorFlow, get all
+images in one batch, at the end of a round.
 """
 
 import docs.quiet_tensorflow  # noqa: F401
 
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +28,7 @@ from numpy.typing import NDArray
 
 import diffkeras as dk
 from benchmarks.shared.command import PATH, command
-from benchmarks.shared.measures import cpu_seconds
+from benchmarks.shared.measures import cpu_turns
 from benchmarks.shared.tables import describe_machine, write_table
 from benchmarks.solver.methods import transform_pair
 from diffkeras.config import Config
@@ -36,7 +38,7 @@ from diffkeras.system.tensorflow_setup import limit_threads
 from diffkeras.tf_solver import TensorSolver
 
 COLUMNS = ["problem", "method", "lattice MAE", "largest error", "time per image / exact solver"]
-REPEATS = 5
+ROUNDS = 5
 PAIR = "bare transform pair"
 
 
@@ -81,26 +83,23 @@ def measure(problem: Case, images: int, runs: Path) -> list[list[str]]:
         for name, predict in batched(problem, config, runs).items()
     }
     fields |= {name: batch().numpy() for name, batch in batches.items()}
-    times: dict[str, list[float]] = {name: [] for name in (*fields, PAIR)}
-    for one in singles:
-        calls: dict[str, Callable[[], object]] = {
-            method.name: partial(method.compute, one) for method in methods
-        }
-        calls[PAIR] = transform_pair(one.images[0].astype(np.float64))
-        rounds = [{name: cpu_seconds(call) for name, call in calls.items()} for _ in range(REPEATS)]
-        for name in calls:
-            times[name].append(min(each[name] for each in rounds))
-        for name, batch in batches.items():
-            times[name].append(cpu_seconds(batch) / len(drawn))
+    alone: list[list[Callable[[], object]]] = [
+        [transform_pair(one.images[0].astype(float)), *(partial(m.compute, one) for m in methods)]
+        for one in singles
+    ]
+    fastest = np.min(cpu_turns([*chain(*alone), *batches.values()], ROUNDS), axis=1)
+    of_singles, of_batches = np.split(fastest, [len(singles) * len(alone[0])])
+    means = [*of_singles.reshape(len(singles), -1).mean(axis=0), *(of_batches / len(drawn))]
+    times = dict(zip([PAIR, *fields], means, strict=True))
     truth = np.stack(fields[EXACT])
     scale = truth.max(axis=(1, 2), keepdims=True) if config.data.divide_by_maximum else 1.0
-    typical = {name: float(np.median(found)) for name, found in times.items()}
+    ratios = {name: f"{took / times[EXACT]:.2g}" for name, took in times.items()}
     rows = []
     for name, found in fields.items():
         error = np.abs(np.stack(found) - truth) / scale
         errors = ["0", "0"] if name == EXACT else [f"{error.mean():.1e}", f"{error.max():.1e}"]
-        rows.append([problem.name, name, *errors, f"{typical[name] / typical[EXACT]:.2g}"])
-    return [*rows, [problem.name, PAIR, "", "", f"{typical[PAIR] / typical[EXACT]:.2g}"]]
+        rows.append([problem.name, name, *errors, ratios[name]])
+    return [*rows, [problem.name, PAIR, "", "", ratios[PAIR]]]
 
 
 def batched(problem: Case, config: Config, runs: Path) -> dict[str, Callable[[NDArray], tf.Tensor]]:

@@ -5,20 +5,21 @@
 
 The networks have the weights that they start their training with, which change neither size nor
 time. Every export is first checked against the Keras model, as by `diffkeras export`. A time is the
-CPU time of a call on one core, the median of 3 to 50 calls, which other programs hardly change.
+CPU time of a call on one core, the median of 24 calls. The formats take turns of eight.
 """
 
 import os
-import statistics
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.shared.command import command
-from benchmarks.shared.measures import cpu_turns
+from benchmarks.shared.measures import cpu_seconds_in_turns
 from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.system.tensorflow_setup import load_tensorflow
 
@@ -34,18 +35,15 @@ COLUMNS = [
 ]
 BATCH = 16
 BATCH_NODES = 2**20  # of all images of a batch together
-SECONDS, REPEATS = 0.5, (3, 50)  # time and number of the timed calls
+CALLS = 24
 PACKAGES = ("tensorflow", "ai-edge-litert", "onnxruntime")
 
 
-def seconds(trial: Any, run: Any, images: int) -> float:
-    """Time of a call with a number of images, the median of several, per image."""
+def seconds(trial: Any, runs: list[Any], images: int) -> NDArray[np.float64]:
+    """Time of each call with a number of images, the median of several, per image."""
     numbers = np.arange(images) % len(trial.fields)
     inputs = {name: value[numbers] for name, value in trial.inputs.items()}
-    run(inputs)  # the first call allocates
-    least, most = REPEATS
-    [times] = cpu_turns([lambda: run(inputs)], most, SECONDS, least)
-    return statistics.median(times) / images
+    return np.median(cpu_seconds_in_turns(runs, [inputs] * CALLS), axis=1) / images
 
 
 def measure(name: str) -> list[list[str]]:
@@ -61,28 +59,22 @@ def measure(name: str) -> list[list[str]]:
     model = build_model(config)
     surrogate = Surrogate(model, config)
     trial = Trial.of(surrogate, surrogate.lattice)
-    rows = []
-    for format in FORMATS.values():
-        with (
-            tempfile.TemporaryDirectory() as place,
-            format.writing(surrogate, Path(place) / format.file_name, surrogate.lattice) as path,
-        ):
-            run = format.load(path)
-            difference, size = trial.difference(run), size_of(path)
-            batch = max(1, min(BATCH, BATCH_NODES // trial.fields[0].size))
-            times = [seconds(trial, run, images) for images in (1, batch)]
-        rows.append(
-            [
-                f"`{name}`, {model.count_params() / 1e6:.2g} million weights",
-                "×".join(map(str, surrogate.lattice)),
-                format.label,
-                f"{size / 1e6:.3g}",
-                f"{difference:.0e}",
-                *(f"{1000 * value:.3g}" for value in times),
-                str(batch),
-            ]
-        )
-    return rows
+    batch = max(1, min(BATCH, BATCH_NODES // trial.fields[0].size))
+    network = f"`{name}`, {model.count_params() / 1e6:.2g} million weights"
+    starts, runs = list[list[str]](), list[Any]()
+    with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
+        for format in FORMATS.values():
+            file = Path(place) / format.file_name
+            path = stack.enter_context(format.writing(surrogate, file, surrogate.lattice))
+            runs.append(format.load(path))
+            size, difference = f"{size_of(path) / 1e6:.3g}", f"{trial.difference(runs[-1]):.0e}"
+            nodes = "×".join(map(str, surrogate.lattice))
+            starts.append([network, nodes, format.label, size, difference])
+        times = np.transpose([seconds(trial, runs, images) for images in (1, batch)])
+    return [
+        [*start, *(f"{1000 * value:.3g}" for value in of_format), str(batch)]
+        for start, of_format in zip(starts, times, strict=True)
+    ]
 
 
 @command(__doc__, "exports")

@@ -1,24 +1,18 @@
-"""Time of a stroke on the playground, in headless Chromium, with `dk.solve` beside it.
+"""Time of a stroke on the playground, in headless Chromium.
 
     make docs
     python -m benchmarks.playground  # half a minute; needs `pip install '.[browser]'` and Chromium
 
 A vessel, a cell and a slow region are drawn, each by forty moves of the pointer, and the page
 computes all four maps after each move. Times are medians over the moves, without the first forty,
-in which the browser compiles the scripts. The last column is the time of the page's exact field
-divided by the median CPU time of `dk.solve` with the same tolerance, which starts without a field,
-on one thread.
+in which the browser compiles the scripts.
 """
 
 import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from threadpoolctl import threadpool_limits
-
 from benchmarks.shared.command import command
-from benchmarks.shared.measures import cpu_medians
 from benchmarks.shared.tables import describe_machine, write_table
 from docs.browser import PAGE, choose, opened
 
@@ -34,20 +28,11 @@ COLUMNS = [
     "colours (ms)",
     "together (ms)",
     "of 9 in 10 moves (ms)",
-    "exact field / dk.solve",
 ]
 SURROGATES = ("tissue", "saturating_tissue")
 SIDES = (64, 128)
 KINDS = ("vessel", "cell", "slow")
 MOVES, WARM = 40, 40  # moves of each kind; of all, those that aren't counted
-TOLERANCE = 1e-6  # of the page's exact field
-# The parts of the last problem of a page, as lists
-PARTS = """() => {
-  const page = document.querySelector('#diffkeras-playground').playground;
-  const { image, production, diffusivity, decay, uptake, saturation } = page.last.problem.parts;
-  return [image, production, diffusivity, decay, uptake, saturation].map(
-    (values) => values && Array.from(values));
-}"""
 # Draws with the tools of the page, one move a frame
 STROKES = """async ([moves, kinds]) => {
   const page = document.querySelector('#diffkeras-playground').playground, result = [];
@@ -67,44 +52,23 @@ STROKES = """async ([moves, kinds]) => {
 }"""
 
 
-def solve_seconds(parts: list[list[float] | None], side: int) -> float:
-    """CPU time of `dk.solve` for the last problem of the page, the median of several."""
-    import diffkeras as dk
-
-    shaped = [None if part is None else np.reshape(part, (side, side)) for part in parts]
-    image, production, diffusivity, decay, uptake, saturation = shaped
-    rates = None
-    if uptake is not None and saturation is not None:
-        rates = dk.MichaelisMenten(uptake, np.where(uptake > 0, saturation, 1.0))
-    problem = dk.Problem(
-        image,
-        production=production,
-        uptake=rates,
-        medium=dk.Medium(diffusivity, decay, boundary="reflecting"),
-    )
-    [seconds] = cpu_medians([lambda: dk.solve(problem, tolerance=TOLERANCE)], 9)
-    return seconds
-
-
 def row(view: "Page", surrogate: str, side: int) -> list[str]:
     """The row of a surrogate on a square lattice."""
     choose(view, "surrogate", surrogate)
     choose(view, "side", str(side))
     laps = view.evaluate(STROKES, [MOVES, KINDS])[WARM:]
-    exact, *_ = parts = [statistics.median(lap) for lap in zip(*laps, strict=True)]
+    parts = [statistics.median(lap) for lap in zip(*laps, strict=True)]
     whole = sorted(map(sum, laps))
-    ratio = exact / 1000 / solve_seconds(view.evaluate(PARTS), side)
     times = [*parts, statistics.median(whole), whole[int(0.9 * len(whole))]]
-    return [surrogate, f"{side}×{side}", *(f"{time:.0f}" for time in times), f"{ratio:.1f}"]
+    return [surrogate, f"{side}×{side}", *(f"{time:.0f}" for time in times)]
 
 
 @command(__doc__, "playground")
 def main(output: Path) -> None:
-    threads = threadpool_limits(1)
-    with threads, opened(PAGE, 1300) as view:
+    with opened(PAGE, 1300) as view:
         browser = view.context.browser.version
         rows = [row(view, surrogate, side) for side in SIDES for surrogate in SURROGATES]
-    caption = describe_machine(("numpy", "scipy"), used="one core")
+    caption = describe_machine(())
     write_table(rows, COLUMNS, output, f"Headless Chromium {browser}, 1300 px wide, {caption}")
 
 

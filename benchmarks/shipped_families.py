@@ -30,7 +30,7 @@ from diffkeras.system.atomic_files import write_text
 
 SNAPSHOTS, MODES = 400, 64
 TOLERANCES = (1e-2, 1e-3, 1e-4)
-TIMED, TURN = 200, 8  # points; of a turn
+TIMED = 200  # points
 COLUMNS = ["tolerance", "time", "`solve`", "proven error, median", "worst"]
 COLUMNS += ["uncorrected", "by `solve`"]
 
@@ -57,8 +57,7 @@ def card_of(basis: ReducedBasis, points: np.ndarray) -> str:
     predictions = [partial(basis.predict, tolerance=tolerance) for tolerance in TOLERANCES]
     solutions = [partial(_solved, family, tolerance) for tolerance in TOLERANCES]
     methods: list[Callable[[np.ndarray], object]] = [basis.fields, *predictions, *solutions]
-    calls = [partial(_at, points, compute) for compute in methods]
-    times = cpu_seconds_in_turns(calls, range(len(points))[:TIMED], TURN)
+    times = cpu_seconds_in_turns(methods, list(points[:TIMED]))
     unproven, *proven = 1e3 * np.median(times, axis=1)
     bounds = [_bound(basis.predict(point)) for point in points]
     median, worst = f"{statistics.median(bounds):.1e}", f"{max(bounds):.1e}"
@@ -100,10 +99,6 @@ def _bound(solution: Solution) -> float:
 
 def _solved(family: Family, tolerance: float, point: np.ndarray) -> Solution:
     return solve(family.problem_at(point), tolerance=tolerance)
-
-
-def _at(points: np.ndarray, compute: Callable[[np.ndarray], object], number: int) -> object:
-    return compute(points[number])
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ import numpy as np
 
 from benchmarks.shared.children import in_own_process, run
 from benchmarks.shared.command import command
-from benchmarks.shared.measures import cpu_turns, peak_memory
+from benchmarks.shared.measures import first_calls
 from benchmarks.shared.tables import write_table
-from benchmarks.solver.methods import MEDIUM, machine, source_image
+from benchmarks.solver.methods import MEDIUM, MOST_CALLS, TIMED_FOR, machine, source_image
 from diffkeras.physics import solve
 
 COUNTS = [10, 30, 100, 300, 1000, 3000, 10_000]
@@ -59,14 +59,13 @@ def main(quick: bool, output: Path) -> None:
 def measure(side: int, count: int) -> dict[str, float | str]:
     """Seconds of the first and of the fastest call, with the method, iterations and memory."""
     image = source_image(side, count)
-    [times] = cpu_turns([lambda: solve(image, medium=MEDIUM)], 50, seconds=2, least=2)
-    stats = solve(image, medium=MEDIUM).stats
+    found = first_calls(lambda: solve(image, medium=MEDIUM).stats, MOST_CALLS, TIMED_FOR)
     return {
-        "method": stats.method,
-        "iterations": stats.iterations,
-        "first": times[0],
-        "fastest": min(times),
-        "memory": peak_memory(),
+        "method": found.result.method,
+        "iterations": found.result.iterations,
+        "first": found.first,
+        "fastest": found.fastest,
+        "memory": found.memory,
     }
 
 

@@ -14,7 +14,6 @@ which all methods take turns. Images go through a network alone, or all at once.
 import docs.quiet_tensorflow  # noqa: F401
 
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -28,15 +27,15 @@ from numpy.typing import NDArray
 from benchmarks.shared.command import PATH, command
 from benchmarks.shared.images import drawn_images
 from benchmarks.shared.measures import cpu_seconds_in_turns
+from benchmarks.shared.runs import trained
 from benchmarks.shared.tables import describe_machine, write_table
-from diffkeras.config import Config, load_config
+from diffkeras.config import load_config
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.physics import Medium, solve
 from diffkeras.surrogates.build import build_model
-from diffkeras.surrogates.run_identity import run_identity
-from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
+from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import limit_threads
-from diffkeras.workflows import generate, train
+from diffkeras.workflows import generate
 
 PROBLEM: dict[str, Any] = {
     "physics.lattice": 128,
@@ -67,16 +66,6 @@ PROVEN = {f"alone, to a proven {tolerance:g} [ms]": tolerance for tolerance in (
 TIMES = [ALONE, BATCH, *PROVEN]
 COLUMNS = ["nodes", "method", "training", "MAE / mean field", "largest error", *TIMES]
 Calls = dict[str, Callable[[int], NDArray]]
-
-
-def trained(name: str, config: Config, data_dir: Path, runs: Path) -> tuple[Surrogate, str]:
-    """A surrogate and the CPU time of its training, of an earlier run if that was the same."""
-    path = runs / f"{name.lower().replace(' ', '_').replace(',', '')}_{run_identity(config)}"
-    start = time.process_time()
-    if not (path / "seconds").exists():
-        train(config, data_dir, path, overwrite=True)
-        (path / "seconds").write_text(f"{time.process_time() - start:.0f} s")
-    return load_surrogate(path), (path / "seconds").read_text()
 
 
 def surrogate_calls(surrogate: Surrogate, test: ImageBatch) -> Calls:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,8 +150,8 @@ def test_a_leaderboard_takes_no_network_that_was_made_otherwise(board, times, ch
         board().surrogate(network, 0)
 
 
-def test_a_tissue_surrogate_of_another_configuration_is_trained_again(tmp_path, monkeypatch):
-    from benchmarks import tissue_surrogates
+def test_a_surrogate_of_another_configuration_is_trained_again(tmp_path, monkeypatch):
+    from benchmarks.shared import runs
 
     made = []
 
@@ -158,11 +159,11 @@ def test_a_tissue_surrogate_of_another_configuration_is_trained_again(tmp_path, 
         run.mkdir()
         made.append(config.training.epochs)
 
-    monkeypatch.setattr(tissue_surrogates, "train", train)
-    monkeypatch.setattr(tissue_surrogates, "load_surrogate", lambda path: path)
+    monkeypatch.setattr(runs, "train", train)
+    monkeypatch.setattr(runs, "load_surrogate", lambda path: path)
     for epochs in (1, 1, 2):
         config = Config().with_overrides({"training.epochs": epochs})
-        tissue_surrogates.trained("U-Net", config, tmp_path, tmp_path)
+        runs.trained("U-Net", config, tmp_path, tmp_path)
     assert made == [1, 2]
 
 
@@ -177,7 +178,7 @@ def test_solvers_have_no_ranks_without_a_field_to_compare_with(monkeypatch, meas
         if method == solver.REFERENCE and not measured:
             raise RuntimeError("out of memory")
         np.save(keep, np.full((2, 2), 1e-3 * (method == "explicit stepping")))
-        return {"fastest": 1.0, "first": 1.0, "memory": 1.0}
+        return {"fastest": 1.0, "first": 1.0, "memory": 1.0, "pair": 0.5}
 
     monkeypatch.setattr(solver, "in_own_process", answer)
     monkeypatch.setattr(solver, "why_not", lambda method, side: "")
@@ -191,12 +192,45 @@ def test_production_is_not_compared_with_a_solver_of_fixed_values(monkeypatch):
     from benchmarks.solver import __main__ as solver
 
     def answer(*names: str, **case: Any) -> dict[str, float]:
-        return {"fastest": 1.0, "first": 1.0, "memory": 1.0, "bare": 0.8}
+        return {"fastest": 1.0, "first": 1.0, "memory": 1.0, "bare": 0.8, "pair": 0.5}
 
     monkeypatch.setattr(solver, "in_own_process", answer)
     rows = solver._problem(8, 1, [solver.PRODUCTION], 1.0)
     assert [row["method"] for row in rows] == [solver.FLOOR, solver.PRODUCTION]
     assert rows[1]["note"] == "the discs produce; 1.25 times the bare inverse"
+    assert rows[1]["pairs"] == "2"
+
+
+def test_what_is_compared_with_a_method_is_measured_beside_it(monkeypatch):
+    from benchmarks.shared import measures
+
+    now, seconds = [0.0], {"method": [10.0, 4.0, 4.0], "pair": [3.0] + [1.0] * 7}
+
+    def call(name: str) -> str:
+        now[0] += seconds[name].pop(0)
+        return name
+
+    monkeypatch.setattr(measures.time, "process_time", lambda: now[0])
+    calls = [partial(call, name) for name in seconds]
+    found = measures.first_calls(calls[0], 50, 12.0, calls[1:])
+    assert (found.result, found.first, found.fastest, found.others) == ("method", 10.0, 4.0, [1.0])
+    assert seconds == {"method": [4.0], "pair": []}
+
+
+def test_a_basis_pays_from_mean_times_and_only_where_it_is_right(monkeypatch):
+    from benchmarks.families import __main__ as families
+    from benchmarks.families.judged import ACCURACIES, COLUMNS
+
+    def seconds(calls: list[Any], points: range) -> list[list[float]]:
+        # one of the points takes the basis long, as where it falls back to `solve`
+        return [[1.0] * len(points)] * (len(calls) - 1) + [[0.0] * (len(points) - 1) + [1.6]]
+
+    monkeypatch.setattr(families, "cpu_seconds_in_turns", seconds)
+    trained = families.train(families.family_of((32, 32), 3), 12)._replace(seconds=100.0)
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in families.rows_of("", trained, 2)]
+    found = {row["ratio"]: row["pays from"] for row in rows}
+    assert len(rows) == len(ACCURACIES)
+    assert found == {"": "", "1/1.2": "500"}
 
 
 def test_a_published_table_of_solvers_stays_until_all_is_measured(monkeypatch, tmp_path):
@@ -222,7 +256,7 @@ def test_a_solver_that_stagnates_ends_the_comparison_in_space(tmp_path, monkeypa
 
     def answer(module: str, name: str, **case: Any) -> Any:
         assert case.get("tolerance", 1.0) > 1e-30, "it goes on"
-        return 1e-12 if name == "reference" else {"times": [1.0], "peak": 1.0, "error": 1e-7}
+        return 1e-12 if name == "reference" else {"fastest": 1.0, "peak": 1.0, "error": 1e-7}
 
     monkeypatch.setattr(space, "in_own_process", answer)
     shown = CliRunner().invoke(space.main, ["--output", str(tmp_path / "space")])

@@ -8,6 +8,10 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Generic, NamedTuple, TypeVar
+
+T = TypeVar("T")
+TURN = 8  # calls of a function in a row
 
 
 def cpu_seconds(call: Callable[[], object]) -> float:
@@ -18,17 +22,18 @@ def cpu_seconds(call: Callable[[], object]) -> float:
 
 
 def cpu_turns(
-    calls: Sequence[Callable[[], object]], rounds: int, seconds: float = math.inf, least: int = 1
+    calls: Sequence[Callable[[], object]], rounds: int, seconds: float = math.inf
 ) -> list[list[float]]:
     """The CPU seconds of each call, in rounds in which every call has its turn.
 
-    There are `least` to `rounds` of them, until the first call took some seconds altogether.
+    There are 1 to `rounds` of them, until the first call took some seconds altogether.
     """
     times: list[list[float]] = [[] for _ in calls]
-    first = times[0]
-    while len(first) < least or (sum(first) < seconds and len(first) < rounds):
+    for _ in range(rounds):
         for each, call in zip(times, calls, strict=True):
             each.append(cpu_seconds(call))
+        if sum(times[0]) >= seconds:
+            break
     return times
 
 
@@ -38,20 +43,59 @@ def cpu_medians(calls: Sequence[Callable[[], object]], rounds: int) -> list[floa
 
 
 def cpu_seconds_in_turns(
-    calls: Sequence[Callable[[int], object]], numbers: Sequence[int], turn: int
+    calls: Sequence[Callable[[T], object]], items: Sequence[T], turn: int = TURN
 ) -> list[list[float]]:
-    """The CPU seconds of each call for each number.
+    """The CPU seconds of each call for each item.
 
-    The calls take turns of `turn` numbers each, and each turn begins with a call that isn't timed,
-    so that caches are those of a long run.
+    The calls take turns of `turn` items each, and each turn begins with a call that isn't timed, so
+    that caches are those of a long run.
     """
     times: list[list[float]] = [[] for _ in calls]
-    for begin in range(0, len(numbers), turn):
+    for begin in range(0, len(items), turn):
         for each, call in zip(times, calls, strict=True):
-            call(numbers[begin])
-            for number in numbers[begin : begin + turn]:
-                each.append(cpu_seconds(partial(call, number)))
+            call(items[begin])
+            for item in items[begin : begin + turn]:
+                each.append(cpu_seconds(partial(call, item)))
     return times
+
+
+class FirstCalls(NamedTuple, Generic[T]):
+    """What the first calls of a process take: CPU seconds, and MB.
+
+    Attributes:
+        result: of the first call.
+        first: its seconds.
+        memory: the peak resident memory of the process after it, with Python and its libraries.
+        fastest: the seconds of the fastest of all calls.
+        others: those of the fastest call of each other function.
+    """
+
+    result: T
+    first: float
+    memory: float
+    fastest: float
+    others: list[float]
+
+
+def first_calls(
+    call: Callable[[], T],
+    most: int,
+    seconds: float,
+    others: Sequence[Callable[[], object]] = (),
+) -> FirstCalls[T]:
+    """Measure a call in a process that has not made it before.
+
+    It is made once, and then once to `most` times, until that took some seconds. Others take turns
+    with it, eight calls each, so that caches are those of repeated calls; one of a slow call.
+    """
+    begin = time.process_time()
+    result = call()
+    first, memory = time.process_time() - begin, peak_memory()
+    own = TURN if others and first < seconds / TURN else 1
+    calls = [call] * own + [other for other in others for _ in range(TURN)]
+    fastest = [min(each) for each in cpu_turns(calls, most // own, (seconds - first) / own)]
+    rest = [min(fastest[k : k + TURN]) for k in range(own, len(calls), TURN)]
+    return FirstCalls(result, first, memory, min(first, *fastest[:own]), rest)
 
 
 def timed(step: Callable[[], object], number: int) -> tuple[float, float]:

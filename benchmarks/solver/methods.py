@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import diffkeras.physics as physics
 from benchmarks.shared.free_system import FreeSystem
-from benchmarks.shared.measures import cpu_turns, peak_memory
+from benchmarks.shared.measures import first_calls
 from benchmarks.shared.tables import describe_machine
 from diffkeras.physics.equations.spectral import spectral_operator
 from diffkeras.system.memory import available_memory
@@ -148,8 +148,9 @@ def fipy_implicit(image: NDArray) -> Run:
 
 
 PRODUCTION = "diffkeras production"  # another problem than that of the other methods
+FLOOR = "transform pair"
 METHODS: dict[str, Method] = {
-    "transform pair": transform_pair,
+    FLOOR: transform_pair,
     "diffkeras float64": diffkeras_double,
     "diffkeras float32": diffkeras_single,
     PRODUCTION: diffkeras_production,
@@ -171,24 +172,19 @@ def measure(method: str, side: int, count: int, keep: str | None) -> dict[str, f
         keep: path of a .npy file to write the field to.
 
     Returns:
-        Seconds of the first call and of the fastest, and the process' peak memory in MB. With
-        production also the seconds of the bare inverse, called in turn.
+        Seconds of the first call and of the fastest, the peak memory of the first call in MB, and
+        the seconds of a transform pair, called in turn. With production also those of the bare
+        inverse.
     """
     image = source_image(side, count)
-    run, fields = METHODS[method](image), list[NDArray]()
-
-    def call() -> None:
-        fields[:] = [run()]
-
-    others = [bare_inverse(image)] if method == PRODUCTION else []
-    # CPU time of one thread equals wall time on a quiet machine; a first call is no fastest one
-    times, *bare = cpu_turns([call, *others], MOST_CALLS, TIMED_FOR, least=2)
-    result = {"first": times[0], "fastest": min(times), "memory": peak_memory()}
-    if bare:
-        result["bare"] = min(bare[0])
+    others = {} if method == FLOOR else {"pair": transform_pair(image)}
+    if method == PRODUCTION:
+        others["bare"] = bare_inverse(image)
+    found = first_calls(METHODS[method](image), MOST_CALLS, TIMED_FOR, [*others.values()])
     if keep:
-        np.save(keep, fields[0])
-    return result
+        np.save(keep, found.result)
+    result = {"first": found.first, "fastest": found.fastest, "memory": found.memory}
+    return {"pair": found.fastest, **result, **dict(zip(others, found.others, strict=True))}
 
 
 def why_not(method: str, side: int) -> str:

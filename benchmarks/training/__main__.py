@@ -84,9 +84,8 @@ def main(
         settings |= {"threads": threads, "sources": SOURCES, "examples": examples}
         measured, about = compare(settings, rounds, seconds)
         rows += [row(settings, measured, pair) for pair in PAIRS]
-        one = batch / measured["diffkeras", "training"]["seconds"]
         for count in sorted({*replicas} - {1}):
-            rows.append(replicated(settings, count, rounds, seconds, one))
+            rows.append(replicated(settings, count, rounds, seconds))
         forms = "; ".join(f"{what}: {form}" for what, form in about["forms"].items())
         click.echo(f"{side}²: outputs differ by {about['difference']:.1e}; PyTorch's {forms}")
     packages = ("numpy", "tensorflow", "keras", "torch")
@@ -99,10 +98,9 @@ def main(
 
 def compare(settings: dict, rounds: int, seconds: float) -> tuple[dict, dict]:
     """The fastest rounds of both programs on one lattice, by program and task."""
-    measured: dict[tuple[str, str], dict] = {}
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
         settings = {**settings, "directory": directory, "replicas": 1, "learning_rate": 1e-4}
-        children = {}
+        children: dict[str, Child] = {}
         for name, module in (("diffkeras", "in_keras"), ("PyTorch", "in_pytorch")):
             child = Child(f"training.{module}", settings, threads=settings["threads"])
             children[name] = stack.enter_context(child)
@@ -113,32 +111,41 @@ def compare(settings: dict, rounds: int, seconds: float) -> tuple[dict, dict]:
         tasks = dict.fromkeys(
             task for ours, theirs in PAIRS for task in (("diffkeras", ours), ("PyTorch", theirs))
         )
-        for _ in range(rounds):
-            for name, what in tasks:
-                found = children[name].ask("measure", what=what, seconds=seconds)
-                measured[name, what] = fastest(measured.get((name, what)), found)
-    return measured, about
+        return fastest(children, [*tasks], rounds, seconds), about
 
 
-def replicated(settings: dict, count: int, rounds: int, seconds: float, one: float) -> list[str]:
-    """Row of the table for several replicas; `one` is the number of images per second of one."""
-    settings = {**settings, "batch": settings["batch"] * count}
-    with tempfile.TemporaryDirectory() as directory:
-        case = {**settings, "directory": directory, "replicas": count}
-        with Child("training.in_keras", case, threads=settings["threads"]) as child:
-            best = child.ask("measure", what="training", seconds=seconds)
-            for _ in range(rounds - 1):
-                best = fastest(best, child.ask("measure", what="training", seconds=seconds))
-    rate = settings["batch"] / best["seconds"]
-    cells = [f"{settings['side']}²", f"{settings['batch']}", f"training, {count} replicas"]
-    return [*cells, "", f"{rate:.3g}", "", "", "", f"{rate / one:.2f}"]
+def replicated(settings: dict, count: int, rounds: int, seconds: float) -> list[str]:
+    """Row of the table for several replicas, which take turns with one."""
+    numbers = {"one": 1, "several": count}
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
+        children: dict[str, Child] = {}
+        for name, number in numbers.items():
+            case = {**settings, "batch": settings["batch"] * number, "replicas": number}
+            case["directory"] = f"{directory}/{name}"
+            child = Child("training.in_keras", case, threads=settings["threads"])
+            children[name] = stack.enter_context(child)
+            children[name].ask("about")
+        measured = fastest(children, [(name, "training") for name in numbers], rounds, seconds)
+    rates = [
+        settings["batch"] * number / measured[name, "training"]["seconds"]
+        for name, number in numbers.items()
+    ]
+    cells = [f"{settings['side']}²", f"{settings['batch'] * count}", f"training, {count} replicas"]
+    return [*cells, "", f"{rates[1]:.3g}", "", "", "", f"{rates[1] / rates[0]:.2f}"]
 
 
-def fastest(before: dict | None, found: dict) -> dict:
-    """The shorter of the times."""
-    if before is None:
-        return found
-    return {key: min(before[key], found[key]) for key in found}
+def fastest(
+    children: dict[str, Child], tasks: list[tuple[str, str]], rounds: int, seconds: float
+) -> dict[tuple[str, str], dict]:
+    """The shortest times of each program and task, of rounds in which they take turns."""
+    found: dict[tuple[str, str], list[dict]] = {task: [] for task in tasks}
+    for _ in range(rounds):
+        for name, what in tasks:
+            found[name, what].append(children[name].ask("measure", what=what, seconds=seconds))
+    return {
+        task: {key: min(each[key] for each in times) for key in times[0]}
+        for task, times in found.items()
+    }
 
 
 def row(settings: dict, measured: dict, pair: tuple[str, str]) -> list[str]:

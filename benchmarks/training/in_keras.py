@@ -1,6 +1,7 @@
 """Measure training and prediction with diffkeras, as a child process of `benchmarks.training`."""
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -110,6 +111,7 @@ class Rates:
 
 def use_devices(threads: int, replicas: int) -> None:
     """The first GPUs, or logical CPUs if there are none."""
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # other programs take turns
     limit_threads(threads)
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:

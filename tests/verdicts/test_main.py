@@ -126,23 +126,3 @@ def test_the_command_writes_tables_or_ends_with_one_line(tmp_path):
     assert result.exit_code == 1
     (line,) = result.stderr.splitlines()
     assert re.match(r"Error: .*study\.json is missing or damaged: ", line)
-
-
-@pytest.mark.parametrize(
-    ("name", "column", "value"),
-    [
-        ("training", "nodes", "512²"),
-        ("solver", "side", "512"),
-        ("solver_production", "time [ms]", ""),
-    ],
-)
-def test_a_speed_that_was_not_measured_is_an_error(tmp_path, name, column, value):
-    """Not a verdict of its own: a comparison with NaN decides nothing."""
-    for file in ("training.csv", *script.TABLES.values()):
-        shutil.copy(RESULTS / file, tmp_path)
-    file = tmp_path / f"{name}.csv"
-    rows = pd.read_csv(file, dtype=str, keep_default_na=False)
-    rows = rows[rows[column] != value] if value else rows.assign(**{column: value})
-    rows.to_csv(file, index=False)
-    with pytest.raises(RunError, match=rf"{re.escape(str(file))} has no figure for .* 512² nodes"):
-        list(script.times(tmp_path))
