@@ -86,20 +86,6 @@ def test_predictions(diffkeras, run_dir, sources, tmp_path):
         assert contents(place) == before
 
 
-@pytest.mark.slow
-def test_an_evaluation(diffkeras, run_dir, data_dir, evaluation, tmp_path):
-    place = tmp_path / "evaluation"
-    shutil.copytree(evaluation.path, place)
-    before = contents(place)
-    quick = ["--set", "evaluation.baselines=[]", "--set", "evaluation.bounds=0"]
-    words = ["evaluate", run_dir, "--data-dir", data_dir, "--output", place, *quick]
-    for limit in (100, 10_000):
-        with files_limited_to(limit):
-            result = diffkeras(*words)
-        assert_one_line(result)
-        assert contents(place) == before
-
-
 @pytest.mark.parametrize(
     ("format", "name", "package"),
     [
