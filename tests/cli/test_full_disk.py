@@ -71,50 +71,14 @@ def test_fields_and_plots(diffkeras, sources, tmp_path, suffix):
     assert refused in (2, 3)
 
 
-def test_predictions(diffkeras, run_dir, sources, tmp_path):
-    place = tmp_path / "out"
-    files = {name: place / f"{name}.npy" for name in ("output", "bound", "corrected")}
-    files["plot"] = place / "plot.png"
-    options = [word for name, file in files.items() for word in (f"--{name}", file)]
-    words = ["predict", run_dir, sources, *options]
-    assert diffkeras(*words).exit_code == 0
-    before = contents(place)
-    for limit in (100, 1_500, 10_000):  # nothing, the field only, all but the plot
-        with files_limited_to(limit):
-            result = diffkeras(*words)
-        assert_one_line(result)
-        assert contents(place) == before
-
-
-@pytest.mark.parametrize(
-    ("format", "name", "package"),
-    [
-        ("saved_model", "saved_model", "tensorflow"),
-        ("litert", "model.tflite", "ai_edge_litert"),
-        ("onnx", "model.onnx", "onnxruntime"),
-    ],
-)
-def test_an_export(diffkeras, run_dir, tmp_path, format, name, package):
-    pytest.importorskip(package)
-    words = ["export", run_dir, "--format", format, "-o", tmp_path / name]
-    if format == "saved_model":
-        shutil.copytree(run_dir / name, tmp_path / name)
-    else:
-        assert diffkeras(*words).exit_code == 0
+def test_an_export(diffkeras, run_dir, tmp_path):
+    words = ["export", run_dir, "--format", "saved_model", "-o", tmp_path / "saved_model"]
+    shutil.copytree(run_dir / "saved_model", tmp_path / "saved_model")
     before = contents(tmp_path)
     with files_limited_to(1_000):
         result = diffkeras(*words)
     assert_one_line(result)
     assert contents(tmp_path) == before
-
-
-def test_a_preview(diffkeras, tiny_file, tmp_path):
-    file = tmp_path / "preview.html"
-    file.write_text("earlier")
-    with files_limited_to(10_000):
-        result = diffkeras("generate", "--config", tiny_file, "--preview", file)
-    assert_one_line(result)
-    assert contents(tmp_path) == {"preview.html": b"earlier"}
 
 
 def test_datasets(diffkeras, tiny_file, tmp_path):

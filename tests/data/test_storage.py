@@ -173,13 +173,9 @@ def test_the_files_are_the_same_wherever_and_however_often_they_are_made(tiny, d
     ("old", "new", "message"),
     [
         ('"12"', "", "shardLengths of train"),
-        ('"12"', '"1000000000000000000"', "shardLengths of train"),
         ('"12"', '"12", "100000"', "shardLengths of train"),
         ('"12"', '"0"', "shardLengths of train"),
-        ('"tfrecord"', '"riegeli"', "fileFormat is 'riegeli' instead of 'tfrecord'"),
-        ('"version": "3.0.0"', '"version": "9"', "version is '9' instead of '3.0.0'"),
         ('"configName": "sources_02', '"configName": "sources_09', "configName is 'sources_09"),
-        ('"name": "diffusion_fields"', '"name": 3', "name is 3"),
         ('"name": "train"', '"name": "test"', "names a split twice"),
         ('"name": "train"', '"name": "../x"', "a split is named '../x', not train, valid"),
     ],
@@ -208,7 +204,7 @@ def test_metadata_without_their_splits_are_no_verified_dataset(tiny, own_data):
         generate(tiny, own_data)
 
 
-@pytest.mark.parametrize("name", ["train", "dataset_info.json", "metadata.json", "features.json"])
+@pytest.mark.parametrize("name", ["train", "features.json"])
 def test_a_pipe_in_place_of_a_file_is_refused(tiny, own_data, name):
     path = dataset_status(tiny, 2, own_data).path
     file = shard(own_data, tiny, 2, name) if name == "train" else path / name

@@ -1,6 +1,5 @@
 """Files of predictions that other programs wrote, or something else."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -41,23 +40,9 @@ def test_other_predictions_are_refused(arrays, message, tmp_path):
         read(tmp_path / "mine.npz")
 
 
-def archive_of_bytes(path: Path) -> None:
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("sources_02", b"no array")
-
-
-@pytest.mark.parametrize(
-    ("name", "write", "message"),
-    [
-        ("mine.npz", lambda path: path.write_text("no archive"), "it is no .npz file"),
-        ("mine.npz", archive_of_bytes, "sources_02 is no array"),
-        ("mine.csv", lambda path: path.write_text("1,2"), "it is no .npz file"),
-        ("mine.npz", lambda path: None, "can't be read"),
-        ("pickled.npz", lambda path: None, "No such file"),
-    ],
-    ids=["text", "bytes", "csv", "missing", "missing, with NumPy's word for another error"],
-)
-def test_other_files_are_refused(name, write, message, tmp_path):
-    write(tmp_path / name)
-    with pytest.raises(DataError, match=message):
-        read(tmp_path / name)
+def test_other_files_are_refused(tmp_path):
+    (tmp_path / "mine.csv").write_text("1,2")
+    # a missing file, named with NumPy's word for another error
+    for name, message in (("mine.csv", "it is no .npz file"), ("pickled.npz", "No such file")):
+        with pytest.raises(DataError, match=message):
+            read(tmp_path / name)

@@ -189,7 +189,7 @@ def test_a_killed_stopped_and_damaged_run_equals_one_that_was_not(
 def test_a_damaged_best_model_is_not_kept(config, data_dir, unfinished, caplog):
     [best] = (unfinished / "checkpoints").glob("best-*")
     flip_a_bit(best)
-    with pytest.raises(RunError, match="all checkpoints"):
+    with pytest.raises(RunError, match=r"all checkpoints .* damaged; .* --restart or delete"):
         train(config, data_dir, unfinished)
     warnings = [r.message for r in caplog.records if r.name.startswith("diffkeras")]
     assert warnings
@@ -204,13 +204,6 @@ def test_fewer_epochs_than_are_done_are_refused(config, data_dir, unfinished):
     with pytest.raises(ConfigurationError, match="epochs: 1, but 2 epochs are done already"):
         train(constant.with_overrides({"training.epochs": 1}), data_dir, unfinished)
     assert (unfinished / "config.yaml").read_text() == before
-
-
-def test_when_all_checkpoints_are_damaged_it_says_so(config, data_dir, unfinished):
-    for file in (unfinished / "checkpoints").glob("*/state.json"):
-        file.write_text("{")
-    with pytest.raises(RunError, match=r"all checkpoints .* damaged; .* --restart or delete"):
-        train(config, data_dir, unfinished)
 
 
 def test_a_state_that_still_has_the_seed_is_read(tmp_path):
