@@ -21,6 +21,7 @@ from tests.helpers.random_problems import known_problem
         ("masked", 21, 40, np.float64, [None]),
         # XLA compiles for seconds, and with a mask compiles all that it does without
         ("masked", 9, 12, np.float32, [False, True]),
+        ("produced", 11, 12, np.float32, [False, True]),  # NaN and subnormal production
         ("maps", 13, 20, np.float32, [False]),
         ("cells", 2, 25, np.float32, [None]),
     ],
