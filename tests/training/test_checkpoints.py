@@ -249,12 +249,6 @@ def test_a_run_directory_in_use_is_refused(config, data_dir, unfinished):
         train(config, data_dir, unfinished)
 
 
-def test_a_finished_run_needs_overwrite(tiny, data_dir, own_run):
-    for restart in (False, True):
-        with pytest.raises(RunError, match=r"finished run.*--overwrite"):
-            train(tiny, data_dir, own_run, restart=restart)
-
-
 def test_an_epoch_that_is_shorter_with_other_replicas_is_finished(
     config, data_dir, unfinished, log
 ):

@@ -89,8 +89,9 @@ def test_what_cant_be_trained_is_refused_before_a_directory_is_made(
 
 
 def test_the_directory_is_checked_before_the_data(tiny, own_run, tmp_path):
-    with pytest.raises(RunError, match="holds a finished run"):
-        train(tiny, tmp_path / "no_data", own_run)
+    for restart in (False, True):
+        with pytest.raises(RunError, match=r"holds a finished run.*--overwrite"):
+            train(tiny, tmp_path / "no_data", own_run, restart=restart)
 
 
 class Started(Exception):
