@@ -13,16 +13,9 @@ from diffkeras.errors import DataError, InUseError, OutputError, PackingError
 from diffkeras.workflows import generate, verify
 from tests.helpers.generation_tools import generate_dataset
 from tests.helpers.lean_runs import lean_training
+from tests.helpers.refusals import files_below
 
 ROOT = Path(__file__).parents[2]
-
-
-def contents(path: Path) -> dict[str, bytes]:
-    return {
-        file.relative_to(path).as_posix(): file.read_bytes()
-        for file in sorted(path.rglob("*"))
-        if file.is_file()
-    }
 
 
 def shard(data_dir: Path, config: Config, count: int, split: str) -> Path:
@@ -41,13 +34,13 @@ def test_what_was_generated_is_there(tiny, data_dir):
 
 
 def test_datasets_that_are_there_are_skipped_and_never_shrink(tiny, own_data, log):
-    before = contents(own_data)
+    before = files_below(own_data)
     stamps = {file: file.stat().st_mtime_ns for file in own_data.rglob("*.tfrecord*")}
     paths = generate(tiny, own_data)
     assert [path.name for path in paths] == [VERSION, VERSION]
     assert len([message for message in log.messages if "skipped" in message]) == 2
     generate(tiny.with_overrides({"data.train_examples": 2}), own_data)
-    assert contents(own_data) == before
+    assert files_below(own_data) == before
     assert {file: file.stat().st_mtime_ns for file in stamps} == stamps
 
 
@@ -166,7 +159,7 @@ def test_two_processes_dont_make_the_same_dataset(tiny, tmp_path):
 
 def test_the_files_are_the_same_wherever_and_however_often_they_are_made(tiny, data_dir, tmp_path):
     generate(tiny, tmp_path)
-    assert contents(tmp_path) == contents(data_dir)
+    assert files_below(tmp_path) == files_below(data_dir)
 
 
 @pytest.mark.parametrize(
@@ -185,11 +178,11 @@ def test_metadata_of_other_files_are_refused(tiny, own_data, old, new, message):
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new, 1))
-    before = contents(own_data)
+    before = files_below(own_data)
     with pytest.raises(DataError) as caught:
         generate(tiny, own_data)
     assert message in str(caught.value)
-    assert contents(own_data) == before
+    assert files_below(own_data) == before
 
 
 def test_metadata_without_their_splits_are_no_verified_dataset(tiny, own_data):

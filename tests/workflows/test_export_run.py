@@ -21,6 +21,7 @@ from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import export
 from diffkeras.workflows.export_run import export_surrogate
 from tests.helpers.export_tools import FILES, INSTALLED, needs_extra
+from tests.helpers.refusals import files_below
 from tests.helpers.surrogate_kinds import untrained
 
 # of programs without diffkeras; it compares with fields that were written here
@@ -277,7 +278,7 @@ def test_a_file_with_wrong_fields_is_not_put_in_place(
     path = tmp_path / FILES[format]
     copy = shutil.copytree if format == "saved_model" else shutil.copy
     copy(exported / f"trained{path.suffix}", path)
-    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    before = files_below(tmp_path)
     original = Trial.of
 
     def other(surrogate: Surrogate, lattice: tuple[int, int]) -> Trial:
@@ -289,5 +290,5 @@ def test_a_file_with_wrong_fields_is_not_put_in_place(
     monkeypatch.setattr(Trial, "of", other)
     with pytest.raises(ExportError, match="nothing was written"):
         export(run_dir, format, path)
-    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+    assert files_below(tmp_path) == before
     assert tf.config.experimental.tensor_float_32_execution_enabled()
