@@ -2,11 +2,10 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.data import check_dataset, dataset_status, raw_dataset
+from diffkeras.data import check_dataset, dataset_status
 from diffkeras.data.dataset_config import VERSION
 from diffkeras.data.storage import check_records
 from diffkeras.errors import DataError, InUseError, OutputError, PackingError
@@ -42,17 +41,6 @@ def test_datasets_that_are_there_are_skipped_and_never_shrink(tiny, own_data, lo
     generate(tiny.with_overrides({"data.train_examples": 2}), own_data)
     assert files_below(own_data) == before
     assert {file: file.stat().st_mtime_ns for file in stamps} == stamps
-
-
-def test_growing_keeps_the_first_examples_and_no_split_shrinks(tiny, own_data):
-    before = [e["field"] for e in raw_dataset(tiny, 1, "train", own_data).as_numpy_iterator()]
-    grown = tiny.with_overrides({"data.train_examples": 20, "data.test_examples": 1})
-    generate(grown, own_data)
-    assert dataset_status(grown, 1, own_data).examples == {"train": 20, "validation": 4, "test": 5}
-    after = [e["field"] for e in raw_dataset(grown, 1, "train", own_data).as_numpy_iterator()]
-    assert len(after) == 20
-    np.testing.assert_array_equal(after[:12], before)
-    check_records(grown, 1, own_data)
 
 
 @pytest.mark.parametrize(
