@@ -78,6 +78,14 @@ sent = tf.make_tensor_proto(images).SerializeToString()
 received = tf.io.parse_tensor(sent, tf.float32)
 (fields,) = signature(source_images=received).values()
 check(fields.numpy(), "trained")
+
+# proofs
+proof = surrogate.certified(images)
+check(proof["field"].numpy(), "trained")
+errors = abs(proof["field"].numpy() - np.load("trained_exact.npy"))
+assert (errors <= proof["node_bound"].numpy()).all()
+bounds = surrogate.refined(images, 1e-5)["error_bound"].numpy()
+assert (bounds <= 1e-5 * np.load("trained_largest.npy")).all()
 """
 
 
@@ -136,10 +144,13 @@ def exports(surrogates, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def exported(exports, run_dir):
-    """The exports of one surrogate in all formats."""
-    place = exports("trained")
-    export(run_dir, "saved_model", place / "trained")
+def exported(exports, run_dir, surrogates):
+    """The exports of one surrogate in all formats, and its exact fields."""
+    place, medium = exports("trained"), surrogates["trained"].medium
+    shutil.copytree(run_dir / "saved_model", place / "trained")  # which training exported
+    with np.load(place / "trained_inputs.npz") as inputs:
+        images = inputs["source_images"][..., 0]
+    np.save(place / "trained_exact.npy", dk.solve(images, medium=medium).field[..., None])
     return place
 
 
