@@ -1,5 +1,6 @@
 """Files of predictions that other programs wrote, or something else."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,12 @@ def test_other_predictions_are_refused(arrays, message, tmp_path):
 
 def test_other_files_are_refused(tmp_path):
     (tmp_path / "mine.csv").write_text("1,2")
-    # a missing file, named with NumPy's word for another error
-    for name, message in (("mine.csv", "it is no .npz file"), ("pickled.npz", "No such file")):
+    with zipfile.ZipFile(tmp_path / "bytes.npz", "w") as archive:
+        archive.writestr("sources_02", b"no array")
+    for name, message in (
+        ("mine.csv", "it is no .npz file"),
+        ("bytes.npz", "sources_02 is no array"),
+        ("pickled.npz", "No such file"),  # missing, with NumPy's word for another error
+    ):
         with pytest.raises(DataError, match=message):
             read(tmp_path / name)
