@@ -14,8 +14,6 @@ from tests.helpers.generation_tools import generate_dataset
 from tests.helpers.lean_runs import lean_training
 from tests.helpers.refusals import files_below
 
-ROOT = Path(__file__).parents[2]
-
 
 def shard(data_dir: Path, config: Config, count: int, split: str) -> Path:
     (file,) = dataset_status(config, count, data_dir).path.glob(f"*-{split}.tfrecord*")

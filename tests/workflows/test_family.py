@@ -1,4 +1,4 @@
-"""A family through the commands: its dataset, its reduced basis, and a network on its maps."""
+"""A family through the commands: its dataset, its reduced basis, and a stream of its maps."""
 
 import json
 from pathlib import Path
