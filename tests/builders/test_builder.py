@@ -1,5 +1,4 @@
 import re
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -118,30 +117,6 @@ def test_steps_of_beam_make_the_same_examples(built, tmp_path, monkeypatch):
     for (key, example), (own_key, own) in zip(made, built._generate_examples("test"), strict=True):
         assert key == own_key
         np.testing.assert_array_equal(example["field"], own["field"])
-
-
-@pytest.mark.slow
-def test_tfds_build_works_in_the_builders_folder(tmp_path):
-    for name in ("apache_beam", "mlcroissant"):
-        pytest.importorskip(name, reason="TFDS's command line imports it")
-    command = [sys.executable, "-m", "tensorflow_datasets.scripts.cli.main"]
-    words = ["build", "--config=sources_01", "--max_examples_per_split=2", f"--data_dir={tmp_path}"]
-    done = subprocess.run(
-        [*command, *words],
-        cwd=Path(tfds_builders.__file__).parent / "diffusion_fields",
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    (found,) = tmp_path.glob("diffusion_fields/sources_01/*/dataset_info.json")
-    builder = tfds.builder_from_directory(found.parent)
-    assert {name: s.num_examples for name, s in builder.info.splits.items()} == {
-        "train": 2,
-        "validation": 2,
-        "test": 2,
-    }
 
 
 def test_the_builder_reads_what_generate_writes(tiny, data_dir):

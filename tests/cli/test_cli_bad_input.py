@@ -3,13 +3,9 @@
 Bad values of options are in `test_bad_values.py`, and of keys in `tests/config/`.
 """
 
-from pathlib import Path
-
 import pytest
 
-
-def snapshot(path: Path) -> dict[str, bytes]:
-    return {str(f.relative_to(path)): f.read_bytes() for f in path.rglob("*") if f.is_file()}
+from tests.helpers.refusals import files_below
 
 
 @pytest.fixture
@@ -36,9 +32,9 @@ def test_a_lattice_larger_than_the_memory(refused, tmp_path, monkeypatch, comman
 
 
 def test_training_where_other_things_are(refused, words, own_run, tmp_path):
-    before = snapshot(own_run)
+    before = files_below(own_run)
     assert "--overwrite" in refused("train", *words, "--run-dir", own_run)
-    assert snapshot(own_run) == before
+    assert files_below(own_run) == before
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.tex").write_text("x")
@@ -46,7 +42,7 @@ def test_training_where_other_things_are(refused, words, own_run, tmp_path):
         assert "no diffkeras run" in refused("train", *words, *flags, "--run-dir", mine)
         assert "is a file" in refused("train", *words, *flags, "--run-dir", mine / "thesis.tex")
         assert "can't be written" in refused("train", *words, *flags, "--run-dir", "/proc/nowhere")
-    assert snapshot(mine) == {"thesis.tex": b"x"}
+    assert files_below(mine) == {"thesis.tex": b"x"}
 
 
 @pytest.mark.parametrize("option", [[], ["--dry-run"]])

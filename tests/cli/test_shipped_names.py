@@ -21,33 +21,6 @@ def test_predict_takes_a_name(tmp_path, monkeypatch):
     np.testing.assert_allclose(np.load("field.npy"), dk.solve(image).field, rtol=0, atol=0.01)
 
 
-@pytest.mark.slow
-def test_predict_takes_maps_and_numbers_of_cells_that_saturate(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    image, rng = dk.sample_sources(2, (32, 48), rng=0).image(), np.random.default_rng(0)
-    maps = {
-        "uptake": 0.3 * (rng.random(image.shape) < 0.2),
-        "production": 0.01 * (rng.random(image.shape) < 0.05),
-    }
-    words = ["predict", "saturating_tissue", "sources.npy", "-o", "field.npy"]
-    words += ["--diffusivity", "0.3"]
-    for name, values in {"sources": image, **maps}.items():
-        np.save(f"{name}.npy", values)
-        words += [f"--{name}", f"{name}.npy"] if name in maps else []
-    missing = CliRunner().invoke(main, words)
-    assert "--saturation" in missing.stderr
-    words += ["--saturation", "0.2", "--tolerance", "1e-3"]
-    result = CliRunner().invoke(main, words)
-    assert result.exit_code == 0, result.output
-    exact = dk.solve(
-        image,
-        uptake=dk.MichaelisMenten(maps["uptake"], 0.2),
-        production=maps["production"],
-        medium=dk.Medium(0.3, 1e-3, boundary="reflecting"),
-    )
-    np.testing.assert_allclose(np.load("field.npy"), exact.field, rtol=0, atol=1e-3)
-
-
 @pytest.mark.parametrize("command", ["evaluate", "export"])
 def test_results_of_a_shipped_surrogate_need_a_place(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

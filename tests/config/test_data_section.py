@@ -75,36 +75,13 @@ def with_part(name: str, value: Any) -> dict[str, Any]:
     return {"parts": {**RANGES, name: value}}
 
 
-def with_regions(**changes: Any) -> dict[str, Any]:
-    regions = {"regions": {"vessels": VESSELS}, "random": None}
-    return {**regions, "parts": {"values[vessels]": 1, "decay": [0.01, 0.1]}, **changes}
-
-
 @pytest.mark.parametrize(
     ("family", "message"),
     [
-        (with_part("uptke.maximum", 1), r"'uptke\.maximum' names no part of this problem"),
-        (
-            with_part("decay[tumor]", 1),
-            "needs the region 'tumor', and the regions are vessels, cells_1,",
-        ),
         (with_part("decay", [5e-3, 5e-4]), r"'decay' is \(0\.005, 0\.0005\): swap its ends"),
-        (with_part("decay", [1, 1]), r"'decay' is \(1\.0, 1\.0\): with one value"),
-        (with_part("decay", [float("nan"), 1]), r"'decay' must be finite, not \(nan, 1\.0\)"),
-        (
-            with_part("decay", [-1, 0.1]),
-            r"middles of the ranges, .* decay -0.45: decay must be",
-        ),
-        (with_part("decay[stroma", [0.1, 1]), r"'decay\[stroma' has no closing bracket; write"),
-        (with_part("decay", [1, 2, 3]), r"the range of 'decay' is a pair \(low, high\)"),
+        (with_part("decay", [-1, 0.1]), r"middles of the ranges, .* decay -0.45: decay must be"),
         (with_part("decay", "fast"), r"family\.parts\.decay: must be a number, not 'fast'"),
-        (with_part("decay", [-1, 1]), "the lower end of decay, -1, makes no problem"),
-        (with_part("production[vessels]", [1, 2]), r"'production\[vessels\]' has 26 fixed nodes"),
         (with_part("values", 1), r"needs a region, whose nodes it fixes: 'values\[vessels\]'"),
-        (
-            {"parts": {"production[stroma]": [0.1, 1], "decay": 0}},
-            "no steady state: .* nothing takes that away",
-        ),
         ({"parts": {"values[vessels]": 1}}, r"parts: must have at least one range"),
         (
             {"parts": {"values[vessels]": 1, "uptake.maximum": [1, 2]}},
@@ -120,32 +97,12 @@ def with_regions(**changes: Any) -> dict[str, Any]:
         ({"random": None}, "regions: must be given, or random, and not both"),
         ({"seeds": 1}, "unknown key 'seeds'"),
         (
-            with_regions(regions={"vessels": np.eye(8)}),
+            {"random": None, "regions": {"vessels": "a.jpg"}},
+            "'a.jpg' is of an unknown kind; choose",
+        ),
+        (
+            {"random": None, "regions": {"vessels": np.eye(8)}},
             r"'vessels' has shape \(8, 8\), and the lattice \(16, 16\)",
-        ),
-        (with_regions(regions={"vessels": np.zeros((16, 16))}), "'vessels' is empty"),
-        (with_regions(regions={"vessels": "a.jpg"}), "'a.jpg' is of an unknown kind; choose"),
-        (
-            with_regions(regions={"vessels": "nothing.png"}),
-            r"regions\.vessels: nothing.png is no file",
-        ),
-        (
-            with_regions(regions={"vessels": VESSELS, "tumour": np.ones((16, 16))}),
-            "no part names the region 'tumour'",
-        ),
-        (
-            with_regions(
-                regions={"vessels": VESSELS, "tumour": np.ones((16, 16))},
-                parts={"values[vessels]": 1, "production[tumour]": [0.1, 1]},
-            ),
-            r"'production\[tumour\]' has 9 fixed nodes",
-        ),
-        (
-            with_regions(
-                regions={"vessels": VESSELS, "artery": VESSELS},
-                parts={"values[vessels]": 1, "values[artery]": 2, "decay": [0.1, 1]},
-            ),
-            r"values\[vessels\] and values\[artery\] overlap on 9 nodes, whose values would be",
         ),
     ],
 )
@@ -225,18 +182,10 @@ def test_keys_of_the_section_can_be_set():
     ("changes", "message"),
     [
         ({"data.tissue.uptake": [-0.1, 0.5]}, r"data\.tissue\.uptake: .* not -0\.1"),
-        ({"data.tissue.cells": [1.5, 2]}, r"data\.tissue\.cells: .* not 1\.5"),
-        ({"data.tissue.diffusivity": 0}, r"data\.tissue\.diffusivity: .* not 0"),
-        ({"data.tissue.uptake": [0.1, 1e30]}, r"data\.tissue: uptake 1e\+30 "),
-        (
-            {"data.tissue.saturation": [1e-30, 1]},
-            r"data\.tissue: .* over saturation 1e-30",
-        ),
         ({"data.tissue.cell": 3}, r"data\.tissue: unknown key 'cell'; do you mean cells"),
         ({"physics.sources": "production"}, r"data\.tissue: needs .*\(physics\.sources"),
         ({"data.diffusion_length": [4, 40]}, r"data\.tissue: diffusion_length and"),
         ({"physics.decay": 0, "data.tissue.cells": [0, 9]}, r"data\.tissue: .*at least 1 cell"),
-        ({"data.tissue.regions": 5000}, r"data\.tissue: regions must be at most 4096"),
     ],
 )
 def test_what_has_no_tissue(changes, message):

@@ -18,7 +18,7 @@ from diffkeras.physics import ExampleRecipe, Medium, TissueSampler
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.representation.target import unpack_target
 from diffkeras.workflows import generate, verify
-from tests.helpers.generation_tools import examples_hash, generate_dataset
+from tests.helpers.generation_tools import examples_hash, generate_dataset, leftovers
 from tfds_builders import Builder, DiffusionFieldsConfig
 
 UNITS = {"physics.step": 0.5, "physics.diffusivity": 3.0}
@@ -233,9 +233,11 @@ def test_beam_makes_the_same(tiny, tmp_path, kind):
     pytest.importorskip("apache_beam")
     config = config_of(tiny, kind).with_overrides({"data.sources": "2"})
     own = generate_dataset(config, 2, tmp_path / "own")
-    generate(config, tmp_path / "beam", beam_options=["--runner=DirectRunner"])
+    two = ["--direct_num_workers=2", "--direct_running_mode=multi_processing"]
+    generate(config, tmp_path / "beam", beam_options=["--runner=DirectRunner", *two])
     assert examples_hash(dataset_path(config, 2, tmp_path / "beam")) == examples_hash(own)
     assert verify(config, tmp_path / "beam", share=1) == []
+    assert leftovers(tmp_path / "beam") == []
 
 
 def test_lengths_are_log_uniform_and_tissues_change_no_sources(tiny):

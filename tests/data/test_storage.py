@@ -2,27 +2,17 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.data import check_dataset, dataset_status, raw_dataset
+from diffkeras.data import check_dataset, dataset_status
 from diffkeras.data.dataset_config import VERSION
 from diffkeras.data.storage import check_records
 from diffkeras.errors import DataError, InUseError, OutputError, PackingError
 from diffkeras.workflows import generate, verify
 from tests.helpers.generation_tools import generate_dataset
 from tests.helpers.lean_runs import lean_training
-
-ROOT = Path(__file__).parents[2]
-
-
-def contents(path: Path) -> dict[str, bytes]:
-    return {
-        file.relative_to(path).as_posix(): file.read_bytes()
-        for file in sorted(path.rglob("*"))
-        if file.is_file()
-    }
+from tests.helpers.refusals import files_below
 
 
 def shard(data_dir: Path, config: Config, count: int, split: str) -> Path:
@@ -41,25 +31,14 @@ def test_what_was_generated_is_there(tiny, data_dir):
 
 
 def test_datasets_that_are_there_are_skipped_and_never_shrink(tiny, own_data, log):
-    before = contents(own_data)
+    before = files_below(own_data)
     stamps = {file: file.stat().st_mtime_ns for file in own_data.rglob("*.tfrecord*")}
     paths = generate(tiny, own_data)
     assert [path.name for path in paths] == [VERSION, VERSION]
     assert len([message for message in log.messages if "skipped" in message]) == 2
     generate(tiny.with_overrides({"data.train_examples": 2}), own_data)
-    assert contents(own_data) == before
+    assert files_below(own_data) == before
     assert {file: file.stat().st_mtime_ns for file in stamps} == stamps
-
-
-def test_growing_keeps_the_first_examples_and_no_split_shrinks(tiny, own_data):
-    before = [e["field"] for e in raw_dataset(tiny, 1, "train", own_data).as_numpy_iterator()]
-    grown = tiny.with_overrides({"data.train_examples": 20, "data.test_examples": 1})
-    generate(grown, own_data)
-    assert dataset_status(grown, 1, own_data).examples == {"train": 20, "validation": 4, "test": 5}
-    after = [e["field"] for e in raw_dataset(grown, 1, "train", own_data).as_numpy_iterator()]
-    assert len(after) == 20
-    np.testing.assert_array_equal(after[:12], before)
-    check_records(grown, 1, own_data)
 
 
 @pytest.mark.parametrize(
@@ -166,20 +145,16 @@ def test_two_processes_dont_make_the_same_dataset(tiny, tmp_path):
 
 def test_the_files_are_the_same_wherever_and_however_often_they_are_made(tiny, data_dir, tmp_path):
     generate(tiny, tmp_path)
-    assert contents(tmp_path) == contents(data_dir)
+    assert files_below(tmp_path) == files_below(data_dir)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ('"12"', "", "shardLengths of train"),
-        ('"12"', '"1000000000000000000"', "shardLengths of train"),
         ('"12"', '"12", "100000"', "shardLengths of train"),
         ('"12"', '"0"', "shardLengths of train"),
-        ('"tfrecord"', '"riegeli"', "fileFormat is 'riegeli' instead of 'tfrecord'"),
-        ('"version": "3.0.0"', '"version": "9"', "version is '9' instead of '3.0.0'"),
         ('"configName": "sources_02', '"configName": "sources_09', "configName is 'sources_09"),
-        ('"name": "diffusion_fields"', '"name": 3', "name is 3"),
         ('"name": "train"', '"name": "test"', "names a split twice"),
         ('"name": "train"', '"name": "../x"', "a split is named '../x', not train, valid"),
     ],
@@ -189,11 +164,11 @@ def test_metadata_of_other_files_are_refused(tiny, own_data, old, new, message):
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new, 1))
-    before = contents(own_data)
+    before = files_below(own_data)
     with pytest.raises(DataError) as caught:
         generate(tiny, own_data)
     assert message in str(caught.value)
-    assert contents(own_data) == before
+    assert files_below(own_data) == before
 
 
 def test_metadata_without_their_splits_are_no_verified_dataset(tiny, own_data):
@@ -208,7 +183,7 @@ def test_metadata_without_their_splits_are_no_verified_dataset(tiny, own_data):
         generate(tiny, own_data)
 
 
-@pytest.mark.parametrize("name", ["train", "dataset_info.json", "metadata.json", "features.json"])
+@pytest.mark.parametrize("name", ["train", "features.json"])
 def test_a_pipe_in_place_of_a_file_is_refused(tiny, own_data, name):
     path = dataset_status(tiny, 2, own_data).path
     file = shard(own_data, tiny, 2, name) if name == "train" else path / name

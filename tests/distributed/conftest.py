@@ -17,9 +17,10 @@ from diffkeras.config import Config
 from diffkeras.distributed.cluster import Cluster
 from tests.helpers.lean_runs import lean_training
 from tests.helpers.new_process import NewProcess
+from tests.helpers.tables import read_history
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = Path(__file__).with_name("worker_training.py")
+SCRIPT = ROOT / "tests" / "helpers" / "training_process.py"
 DEADLINE = 240.0  # seconds, for machines that do other things as well
 
 
@@ -173,8 +174,7 @@ class Workers:
 
     def histories(self, alone: Path) -> list[np.ndarray]:
         """Of the run of one process, and of this one."""
-        files = [run / "history.csv" for run in (alone, self.run)]
-        return [np.genfromtxt(file, delimiter=",", names=True) for file in files]
+        return [read_history(run) for run in (alone, self.run)]
 
 
 @pytest.fixture

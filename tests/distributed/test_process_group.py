@@ -16,8 +16,6 @@ from diffkeras.distributed.process_group import (
 )
 from diffkeras.errors import ConfigurationError, DataError, WorkerError, WorkerLostError
 from diffkeras.system.fingerprint import fingerprint
-from diffkeras.workflows import train
-from tests.helpers.tables import read_csv
 
 TWO = Cluster(("a:1000", "b:2000"), 1)
 
@@ -42,23 +40,6 @@ def test_every_gpu_is_mirrored_and_a_single_cpu_is_not(gpus, cpus, mirrored, mon
         assert strategy is tf.distribute.get_strategy()
     else:
         assert strategy == [f"{'GPU' if gpus else 'CPU'}:{i}" for i in range(mirrored)]
-
-
-@pytest.mark.slow
-def test_one_mirrored_device_trains_to_the_same_values(
-    tiny, data_dir, run_dir, tmp_path, monkeypatch
-):
-    """What one GPU does, on one CPU device."""
-    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
-    monkeypatch.setattr(process_group, "_strategy_of_this_process", lambda: strategy)
-    run = train(tiny, data_dir, tmp_path / "run")
-    assert run.state()["replicas"] == 1
-    for one, other in zip(
-        read_csv(run.path / "history.csv"), read_csv(run_dir / "history.csv"), strict=True
-    ):
-        assert {k: float(v) for k, v in one.items() if k != "seconds"} == pytest.approx(
-            {k: float(v) for k, v in other.items() if k != "seconds"}, rel=1e-5
-        )
 
 
 @pytest.fixture

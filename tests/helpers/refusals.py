@@ -43,11 +43,8 @@ def invoke(command: str, values: dict[str, str]) -> Result:
 
 
 def files_below(directory: Path) -> dict[str, bytes]:
-    return {
-        file.relative_to(directory).as_posix(): file.read_bytes()
-        for file in directory.rglob("*")
-        if file.is_file() and not file.is_fifo()
-    }
+    files = [file for file in directory.rglob("*") if file.is_file()]
+    return {file.relative_to(directory).as_posix(): file.read_bytes() for file in files}
 
 
 def assert_refused(result: Result, place: Path, before: dict[str, bytes]) -> None:

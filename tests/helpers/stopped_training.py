@@ -6,16 +6,33 @@ from typing import Any
 
 import pytest
 
-from diffkeras.training import checkpoints
+from diffkeras.training import checkpoints, loop
 from diffkeras.training.callbacks import checkpointing, history
 from diffkeras.training.callbacks.history import TrainingProgress
+from diffkeras.training.session import TrainingSession
+
+
+class Stop(Exception):
+    """Training ends here."""
+
+
+def session_at_start(train: Callable[[], object]) -> TrainingSession:
+    """Call `train` and have it end where its first epoch would begin."""
+    begun: list[TrainingSession] = []
+
+    def stop(session: TrainingSession) -> None:
+        begun.append(session)
+        raise Stop
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "run_epochs", stop)
+        with pytest.raises(Stop):
+            train()
+    return begun[0]
 
 
 def stop_at(step: int, train: Callable[[], object]) -> None:
     """Call `train` and have it end by an exception at a step."""
-
-    class Stop(Exception):
-        pass
 
     def stop(self: TrainingProgress, batch: int, logs: object = None) -> None:
         if self.model.optimizer.iterations.numpy() == step:

@@ -13,6 +13,7 @@ from diffkeras.studies.analysis import Analysis
 from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import StudyData, TooFewRunsError, read_study
 from diffkeras.studies.study_directory import FailedRun
+from tests.helpers.refusals import files_below
 from tests.helpers.synthetic_runs import synthetic_runs
 from tests.helpers.synthetic_study import synthetic_study
 
@@ -30,10 +31,6 @@ class Written(NamedTuple):
     def write(self) -> None:
         command = "diffkeras study --config synthetic"
         report.write_study(*self, planned=5, failed=FAILED, command=command)
-
-    def contents(self) -> dict[str, bytes]:
-        files = [file for file in self.directory.rglob("*") if file.is_file()]
-        return {file.relative_to(self.directory).as_posix(): file.read_bytes() for file in files}
 
 
 def _never(data: StudyData) -> pd.DataFrame:
@@ -69,7 +66,7 @@ def files(few_analyses, tmp_path_factory):
 
 def test_a_study_leaves_tables_figures_and_its_description(files):
     answered = ("errors", "source_counts")
-    assert files.contents().keys() == {
+    assert files_below(files.directory).keys() == {
         *("study.json", "runs.csv", "baselines.csv", "examples.csv.gz", "report.html"),
         *(f"tables/{name}.csv" for name in answered),
         *(f"figures/{name}.svg" for name in answered),
@@ -120,6 +117,6 @@ def test_a_second_report_of_the_same_study_changes_no_file(files, monkeypatch):
             return "2999-01-01"
 
     monkeypatch.setattr("diffkeras.studies.study_directory.datetime.date", Tomorrow)
-    before = files.contents()
+    before = files_below(files.directory)
     files.write()
-    assert files.contents() == before
+    assert files_below(files.directory) == before

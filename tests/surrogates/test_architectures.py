@@ -170,7 +170,6 @@ LENGTHS = {"physics.decay": 1 / 400, "data.diffusion_length": [1, 9]}
             },
             r"model\.corrections: .* decay is as small as 1\.2.*e-08",
         ),
-        ({**LENGTHS, "data.diffusion_length": [5, 3]}, r"data\.diffusion_length: .* to ascend"),
         ({**LENGTHS, "data.diffusion_length": [0, 5]}, r"data\.diffusion_length"),
         (
             {**LENGTHS, "data.diffusion_length": [1, 2e4]},

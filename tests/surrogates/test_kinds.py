@@ -29,7 +29,7 @@ DESCRIBED = {  # in the description of a SavedModel
     "sides": ("∇·(D∇u)", "boundary"),
 }
 ROUNDING = 1e-6  # of exact fields and coefficients in single precision
-# graphs of proofs that take long to trace; and the one that `test_surrogate.py` saves
+# graphs of proofs that take long to trace; and the one that `test_export_run.py` saves
 SLOW = ("cells", "sides", "one medium")
 
 
@@ -109,13 +109,12 @@ def exported(surrogate, tmp_path_factory):
     return path
 
 
-def of_kinds(*, slow: bool) -> pytest.MarkDecorator:
-    """All kinds are marked or, by default, those in `SLOW`."""
-    params = [pytest.param(k, marks=pytest.mark.slow if slow or k in SLOW else ()) for k in KINDS]
-    return pytest.mark.parametrize("kind", params, indirect=True, scope="module")
-
-
-@of_kinds(slow=False)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=pytest.mark.slow if kind in SLOW else ()) for kind in KINDS],
+    indirect=True,
+    scope="module",
+)
 def test_the_saved_model_does_the_same(kind, exported, surrogate, problem, prediction, exact):
     media = inputs_of_problem(surrogate.config, problem)
     images = media.pop("source_images")
@@ -169,26 +168,6 @@ def test_the_saved_model_checks_lengths(exported, surrogate, problem):
     alike = loaded.certified(images, lengths[:1])  # one for all
     each = loaded.certified(images, np.full_like(lengths, lengths[0]))
     np.testing.assert_allclose(alike["error_bound"], each["error_bound"], rtol=1e-3)
-
-
-PROGRAM = """
-import numpy as np, tensorflow as tf
-given = {name: tf.constant(values) for name, values in np.load("given.npz").items()}
-model = tf.saved_model.load("saved_model")
-proof = model.signatures["certified"](**given)
-np.savez("fields.npz", served=model.serve(**given), bound=proof["error_bound"])
-"""
-
-
-@of_kinds(slow=True)
-def test_it_runs_where_diffkeras_is_not_installed(
-    exported, surrogate, problem, prediction, exact, without_diffkeras
-):
-    np.savez(exported.parent / "given.npz", **inputs_of_problem(surrogate.config, problem))
-    without_diffkeras(PROGRAM, exported.parent)
-    found = np.load(exported.parent / "fields.npz")
-    np.testing.assert_allclose(found["served"][..., 0], prediction.field, rtol=1e-4, atol=1e-5)
-    assert (np.abs(prediction.field - exact).max((1, 2)) <= found["bound"] + ROUNDING).all()
 
 
 OVERLAP = {"physics.sources": "production", "data.placement.overlap": True}

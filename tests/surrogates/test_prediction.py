@@ -1,6 +1,5 @@
 """Predictions with proven bounds, and what a surrogate takes."""
 
-import json
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.inputs import inputs_of_problem
 from diffkeras.surrogates.saved_model import describe, export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.tf_solver import TensorSolver
 from tests.helpers.drawn_problems import drawn_problems
 from tests.helpers.surrogate_kinds import KINDS, SIDES, UNITS, untrained
 
@@ -118,22 +116,6 @@ def test_without_checks_wrong_values_give_no_field(served, images):
     fields = tf.function(lambda x: served.serve(x), jit_compile=True)(tf.constant(wrong))
     assert np.isnan(fields[:4]).all()
     np.testing.assert_allclose(fields[4:], served.serve(wrong[4:]), rtol=1e-4, atol=1e-6)
-
-
-def test_exports_of_surrogates_and_solvers_describe_themselves_alike(surrogate, exported, tmp_path):
-    TensorSolver(16, surrogate.medium).export(tmp_path)
-    first, second = (
-        json.loads((path / "diffkeras.json").read_text()) for path in (exported, tmp_path)
-    )
-    assert [*first] == [*second]
-    assert first["format"] == second["format"] == 1
-    assert first["versions"] == second["versions"]
-    assert first["versions"]["diffkeras"] == dk.__version__
-    assert first["physics"]["lattice"] == [16, 16]
-    assert first["physics"] == second["physics"]
-    for name in ("certified", "refined"):
-        assert first["functions"][name] == second["functions"][name]
-    assert (second["model"], second["trained_on"]) == (None, None)
 
 
 def test_a_description_lists_what_the_network_uses(tiny):

@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.errors import DataError
 from diffkeras.physics import Problem
 from diffkeras.surrogates.inputs import complete_problem
-from diffkeras.workflows import evaluate
 from tests.helpers.known_networks import produced, surrogate_of
 from tests.helpers.plain_equations import matrix_of
 
@@ -132,19 +130,3 @@ def test_fields_that_are_not_divided_are_those_of_the_network(production, images
     for fields in (surrogate.predict(images).field, surrogate.network_fields(images)):
         np.testing.assert_allclose(fields, exact, rtol=3e-6)
     np.testing.assert_allclose(surrogate.predict(4 * images).field, 4 * exact, rtol=3e-6)
-
-
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        ({}, "physics.sources fixed_value there, production here"),
-        ({"data.divide_by_maximum": True}, "data.divide_by_maximum False there, True here"),
-    ],
-)
-def test_a_run_of_the_other_kind_is_not_evaluated(
-    production, run_dir, data_dir, tmp_path, overrides, message
-):
-    config = production.with_overrides(overrides)
-    with pytest.raises(DataError, match=message):
-        evaluate(run_dir, data_dir, config=config, output=tmp_path / "out")
-    assert not (tmp_path / "out").exists()

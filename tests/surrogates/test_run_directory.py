@@ -11,6 +11,7 @@ import pytest
 from diffkeras.errors import Interrupted, RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import changed_keys, differing_keys
+from tests.helpers.counted_calls import CountedCalls
 
 
 @pytest.mark.parametrize(
@@ -96,27 +97,16 @@ def test_an_unfinished_run_gives_way_but_notes_stay(tmp_path, tiny):
 
 
 def test_a_run_that_is_killed_while_it_begins_can_begin_again(tmp_path, tiny, monkeypatch):
-    calls, stop_at = 0, 0
-
-    def counted(call):
-        def count(*arguments, **options):
-            nonlocal calls
-            calls += 1
-            if calls == stop_at:
-                raise KeyboardInterrupt
-            return call(*arguments, **options)
-
-        return count
-
-    for owner, name in ((Path, "replace"), (Path, "unlink"), (shutil, "rmtree")):
-        monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
-    for stop_at in itertools.count(1):
-        run, calls = Run(tmp_path / str(stop_at)), 0
+    places = (Path, "replace"), (Path, "unlink"), (shutil, "rmtree")
+    counted = CountedCalls(monkeypatch, *places)
+    for counted.stop_at in itertools.count(1):
+        run = Run(tmp_path / str(counted.stop_at))
+        counted.made.clear()
         with contextlib.suppress(KeyboardInterrupt):
             Run.begin(run.path, tiny)
             (run.checkpoints / "1").mkdir(parents=True)
             Run.begin(run.path, tiny, restart=True)
-        if calls < stop_at:
+        if len(counted.made) < counted.stop_at:
             break
         (run.path / ".partial.run.json").write_text("{")  # which SIGKILL leaves
         Run.begin(run.path, tiny)

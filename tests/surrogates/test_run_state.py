@@ -41,13 +41,7 @@ def test_other_ends_of_lines_change_nothing(own_run):
     assert Run.open(own_run).history()
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ('"sha256"', '"sha257"'),
-        *((f'"{name}":', f'"x{name}":') for name in HASHED),
-    ],
-)
+@pytest.mark.parametrize(("old", "new"), [('"sha256"', '"sha257"'), ('"model.keras":', '"model":')])
 def test_a_run_that_notes_not_all_hashes_is_refused(own_run, old, new):
     before = Run(own_run).state()
     change(own_run / "run.json", old, new)
@@ -77,9 +71,6 @@ def test_a_file_that_is_missing_or_has_a_flipped_byte_is_damage(own_run, name):
     ("key", "value", "message"),
     [
         ("best_epoch", 99, "best_epoch 99 of 2"),
-        ("best_epoch", 0, "best_epoch"),
-        ("epochs", "many", "epochs"),
-        ("validation", 3, "validation"),
         ("sha256", [], "sha256"),
         ("seconds", -1, "seconds"),
     ],

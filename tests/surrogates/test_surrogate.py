@@ -2,42 +2,13 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import PhysicsError, RunError
-from diffkeras.physics import solve
 from diffkeras.surrogates.surrogate import load_surrogate
 from tests.helpers.surrogate_kinds import untrained
-
-PROGRAM = """
-import numpy as np
-import tensorflow as tf
-
-images = np.load("images.npy")
-loaded = tf.saved_model.load("saved_model")
-fields = loaded.serve(images)
-assert fields.shape == images.shape and fields.dtype == tf.float32
-np.testing.assert_allclose(fields, np.load("fields.npy"), rtol=0, atol=1e-5)
-(served,) = loaded.signatures["serving_default"](source_images=tf.constant(images)).values()
-np.testing.assert_array_equal(served, fields)
-proof = loaded.certified(images)
-np.testing.assert_allclose(proof["field"], fields, rtol=1e-5, atol=1e-6)
-errors = abs(fields.numpy() - np.load("exact.npy"))
-assert (errors <= proof["node_bound"].numpy()).all()
-assert (loaded.refined(images, 1e-5)["error_bound"].numpy() <= 1e-5).all()
-"""
 
 
 def images(shape: tuple[int, ...]) -> np.ndarray:
     rng = np.random.default_rng(0)
     return (rng.random(shape) * (rng.random(shape) < 0.1)).astype(np.float32)
-
-
-def test_the_saved_model_of_a_run_loads_without_diffkeras(run_dir, tmp_path, without_diffkeras):
-    surrogate = load_surrogate(run_dir)
-    x = images((3, *surrogate.lattice))
-    (tmp_path / "saved_model").symlink_to(run_dir / "saved_model")
-    np.save(tmp_path / "images.npy", x[..., None])
-    np.save(tmp_path / "exact.npy", solve(x, medium=surrogate.medium).field[..., None])
-    np.save(tmp_path / "fields.npy", surrogate.predict(x).field[..., None])
-    without_diffkeras(PROGRAM, tmp_path)
 
 
 def test_predictions_are_on_the_linear_scale(tiny):

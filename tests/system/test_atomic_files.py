@@ -3,10 +3,10 @@ import errno
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 
@@ -18,11 +18,12 @@ from diffkeras.system.atomic_files import (
     read_json,
     replacing,
     replacing_files,
-    sync,
     write_csv,
     write_json,
     write_text,
 )
+from tests.helpers.counted_calls import CountedCalls
+from tests.helpers.refusals import files_below
 from tests.helpers.tables import read_csv
 
 OWNED = ("metrics.json", "figures/*.png")
@@ -30,8 +31,7 @@ OWNED = ("metrics.json", "figures/*.png")
 
 def content(directory: Path) -> dict[str, str]:
     """The text of all files below a directory."""
-    files = [file for file in directory.rglob("*") if file.is_file()]
-    return {file.relative_to(directory).as_posix(): file.read_text() for file in files}
+    return {name: text.decode() for name, text in files_below(directory).items()}
 
 
 def interrupt(written: object) -> NoReturn:
@@ -132,16 +132,7 @@ def test_a_result_stopped_between_its_files_is_known_to_be_incomplete(tmp_path, 
     old = {"metrics.json": "old", "figures/old.png": "old", "figures/both.png": "old"}
     new = {"metrics.json": "new", "figures/new.png": "new", "figures/both.png": "new"}
     notes = {"notes.txt": "precious"}
-    calls, staged, stop_at = [], [], 0
-
-    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
-        def count(*arguments: Any, **options: Any) -> Any:
-            calls.append((call.__name__, arguments[0]))
-            if len(calls) == stop_at:
-                raise KeyboardInterrupt
-            return call(*arguments, **options)
-
-        return count
+    staged = []
 
     def write(folder: Path, files: dict[str, str]) -> None:
         """As other libraries do, which flush nothing."""
@@ -154,14 +145,13 @@ def test_a_result_stopped_between_its_files_is_known_to_be_incomplete(tmp_path, 
             staged.append(partial)
             write(partial, files)
 
-    for name in ("replace", "unlink"):
-        monkeypatch.setattr(Path, name, counted(getattr(Path, name)))
-    monkeypatch.setattr(atomic_files, "sync", counted(sync))
-    states = set()
+    places = (Path, "replace"), (Path, "unlink"), (atomic_files, "sync")
+    counted, states = CountedCalls(monkeypatch, *places), set()
     for stop_at in range(1, 100):
         place = tmp_path / str(stop_at)
         write(place, old | notes)
-        calls.clear()
+        counted.stop_at = stop_at
+        counted.made.clear()
         with contextlib.suppress(KeyboardInterrupt):
             replace(place, new)
         left = content(place)
@@ -171,12 +161,13 @@ def test_a_result_stopped_between_its_files_is_known_to_be_incomplete(tmp_path, 
         assert not complete or left in (old | notes, new | notes), stop_at
         states.add(left.get("metrics.json"))
         check_replaceable(place, "metrics.json")
-        if len(calls) < stop_at:
+        if len(counted.made) < stop_at:
             break
-        stop_at = 0
+        counted.stop_at = 0
         replace(place, new)
         assert content(place) == new | notes
     assert states == {"old", None, "new"}
+    calls = counted.made
     removed = calls.index(("unlink", place / "metrics.json"))
     assert {("sync", staged[-1] / name) for name in new} <= set(calls[:removed])
     assert calls[-2:] == [("replace", staged[-1] / "metrics.json"), ("sync", place)]

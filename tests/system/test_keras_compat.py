@@ -1,6 +1,5 @@
 """Keras really calls the undocumented methods that diffkeras overrides."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,9 +10,6 @@ import tensorflow as tf
 from diffkeras.distributed.replicated_model import ReplicatedModel
 from diffkeras.system.keras_compat import (
     ConvolutionalMuon,
-    SummedGradientsHook,
-    adam_moments,
-    moving_averages,
 )
 from diffkeras.training.optimizers import MeasuredAdam, MeasuredAdamW, MeasuredMuon, SharedLossScale
 
@@ -31,22 +27,6 @@ def fitted(optimizer: keras.optimizers.Optimizer) -> keras.Model:
     model.compile(optimizer, "mse", run_eagerly=True)  # quicker than a graph
     model.fit(X, X, verbose=0)
     return model
-
-
-def test_keras_asks_for_the_gradients_to_apply():
-    class Doubled(SummedGradientsHook, keras.optimizers.SGD):
-        def change_gradients(self, gradients: Sequence[Any]) -> Sequence[Any]:
-            return [2 * gradient for gradient in gradients]
-
-    keras.utils.set_random_seed(0)
-    before = network().get_weights()
-    changes = []
-    for optimizer in (Doubled(0.1), keras.optimizers.SGD(0.1)):
-        keras.utils.set_random_seed(0)
-        after = fitted(optimizer).get_weights()
-        changes.append([b - a for a, b in zip(before, after, strict=True)])
-    for doubled, plain in zip(*changes, strict=True):
-        np.testing.assert_allclose(doubled, 2 * plain, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", [MeasuredAdam, MeasuredAdamW, MeasuredMuon])
@@ -82,24 +62,6 @@ def test_keras_asks_muon_about_each_weight_and_for_its_step(monkeypatch):
         monkeypatch.setattr(ConvolutionalMuon, name, noted)
     fitted(ConvolutionalMuon(0.01))
     assert called == set(names)
-
-
-def test_the_moments_of_adam_are_found():
-    model = fitted(keras.optimizers.Adam(0.1, beta_1=0.5))
-    variable = model.trainable_variables[0]
-    first, second = adam_moments(model.optimizer, variable)
-    assert first.shape == second.shape == variable.shape
-    assert np.abs(keras.ops.convert_to_numpy(first)).max() > 0
-    assert keras.ops.convert_to_numpy(second).min() >= 0
-
-
-def test_the_moving_averages_are_found():
-    assert moving_averages(keras.optimizers.Adam(0.1)) == []
-    model = fitted(keras.optimizers.Adam(0.1, use_ema=True, ema_momentum=0.5))
-    pairs = moving_averages(model.optimizer)
-    assert [variable.shape for variable, _ in pairs] == [v.shape for v in model.trainable_variables]
-    model.fit(X, X, verbose=0)
-    assert all(average.shape == variable.shape for variable, average in pairs)
 
 
 def test_the_loss_scale_asks_whether_gradients_are_finite(monkeypatch):

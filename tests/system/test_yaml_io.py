@@ -11,11 +11,15 @@ REFUSED = {
     "alias": "a: &a [1, 1]\nb: [*a, *a]",
     "merge": "a: &a {x: 1}\nb: {<<: *a}",
     "itself": "a: &a {b: *a}",
+    "object": "a: !!python/object/apply:os.system [ls]",
+    "digits": "a: " + "9" * 5000,
+    "date": "a: 2020-13-45",
+    "version": "%YAML 9.9\n---\na: 1",
 }
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
-def test_yaml_that_would_keep_a_reader_busy_is_refused(text, tmp_path):
+def test_yaml_that_is_none_or_keeps_a_reader_busy_is_refused(text, tmp_path):
     file = tmp_path / "bad.yaml"
     file.write_text(text)
     with pytest.raises(ConfigurationError, match=r"bad.yaml is (too large|no valid YAML)"):

@@ -8,14 +8,8 @@ import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, solve
-from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.spectral import SpectralOperator
-from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import BOUNDARIES
-from diffkeras.physics.proofs.rounding import inverse_norm_bound
 from diffkeras.tf_solver import TensorSolver
-from diffkeras.tf_solver.equations import TensorEquations
-from diffkeras.tf_solver.problem import ProblemTensors
 from diffkeras.tf_solver.results import rounded_up
 from tests.helpers.graph_inputs import images_of
 from tests.helpers.predictions import predict
@@ -57,31 +51,6 @@ def test_corrected_fields_of_production_are_exact_to_float32(boundary):
     field, bound, _ = arrays(proof.corrected)
     assert (np.abs(field - exact).max((1, 2)) <= bound).all()
     assert (bound < 1e-7 * exact.max((1, 2))).all()
-
-
-@pytest.mark.parametrize("boundary", PAIRS, ids="-".join)
-@pytest.mark.parametrize("lattice", [(1, 1), (2, 7), (9, 4)], ids=str)
-def test_the_equations_are_those_of_the_physics(lattice, boundary):
-    medium = Medium((3.0, 0.7), 0.1, 0.5, boundary)
-    field = np.random.default_rng(1).normal(size=(2, *lattice))
-    no_fixed = tf.zeros(field.shape, tf.bool)
-    problem = ProblemTensors.from_arguments(lattice, medium, field, no_fixed, None, {}, proven=True)
-    result, rounding = TensorEquations(lattice, medium, problem).apply(tf.constant(field))
-    expected = SpectralOperator(lattice, medium).apply(field) / medium.unit
-    assert (np.abs(result - expected) <= 2 * rounding.numpy()).all()
-    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-13)
-
-
-@pytest.mark.parametrize("decay", [0.2, 1e-5, 0.0])
-@pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
-def test_the_norm_of_the_inverse_is_bounded_as_in_the_physics(boundary, decay):
-    medium, images = Medium(decay=decay, boundary=boundary), images_of((24, 31), (1, 4), (2, 4))
-    solver = TensorSolver((24, 31), medium, "float32")
-    run = solver._run(solver._problem(images, None, None, {}, proven=True))
-    result = np.broadcast_to(run._inverse_norm, (2, 1, 1)).ravel()
-    expected = [inverse_norm_bound(Equations(Problem(image, medium=medium))) for image in images]
-    # the physics takes fixed nodes inside of sources for free ones
-    np.testing.assert_allclose(result, expected, rtol=0.02)
 
 
 def test_bounds_are_rounded_up():
@@ -129,58 +98,10 @@ def test_the_corrected_field_and_its_bound_are_differentiable():
         assert float(lower) < float(bounds)
 
 
-def test_it_runs_in_graphs_on_batches_of_any_size():
-    images = images_of((16, 16), (1, 2, 3))
-    production = np.float32(0.01) * images
-    solver = TensorSolver(16, decay=0.05, precision="float32")
-    for name, values in (("source_images", images), ("production", production)):
-        expected = tf.nest.flatten(solver.certify(np.zeros_like(images), **{name: values}))
-        nodes = tf.data.Dataset.from_tensor_slices(values)
-        batches = nodes.batch(2).concatenate(nodes.batch(3))
-
-        @tf.autograph.experimental.do_not_convert  # the conversion takes seconds
-        def certify(part, name=name):
-            return solver.certify(tf.zeros_like(part), **{name: part})
-
-        results = [tf.nest.flatten(proof) for proof in batches.map(certify)]
-        for result in (tf.nest.map_structure(lambda *p: tf.concat(p, 0), *results[:2]), results[2]):
-            for part, whole in zip(result, expected, strict=True):
-                np.testing.assert_allclose(part, whole, rtol=1e-4, atol=1e-6)
-
-
 def test_half_precision_gets_float32_results():
     images = images_of((16, 16), (1, 4))
     proof = TensorSolver(16, decay=0.1).certify(images.astype(np.float16), images)
     assert {part.dtype for part in tf.nest.flatten(proof)} == {tf.float32}
-
-
-UNUSABLE = pytest.mark.parametrize("value", [np.nan, -1e-40])
-SORTS = pytest.mark.parametrize("sort", ["source_images", "production"])
-
-
-@UNUSABLE
-@SORTS
-def test_values_that_prove_nothing_raise(value, sort):
-    solver, inputs = TensorSolver(16, decay=0.1), images_of((16, 16), (1, 4))
-    inputs[1, 2, 3] = value
-    message = rf"{sort.replace('_', ' ')} must be finite, and .*not\].*row column\]\] \[1 2 3\]"
-    for certify in (solver.certify, tf.function(solver.certify, autograph=False)):
-        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-            certify(np.zeros_like(inputs), **{sort: inputs})
-
-
-@SORTS
-def test_without_checks_nothing_is_proven_of_values_that_prove_nothing(sort):
-    """XLA drops the checks, and its maxima ignore NaN."""
-    solver, inputs = TensorSolver(16, decay=0.1), images_of((16, 16), (1, 4, 2))
-    inputs[1:, 2, 3] = np.nan, -1e-40
-    certify = tf.function(solver.certify, jit_compile=True, autograph=False)
-    for prediction in (np.zeros_like(inputs), np.full_like(inputs, np.nan)):
-        proof = certify(tf.constant(prediction), **{sort: tf.constant(inputs)})
-        np.testing.assert_array_equal(np.isinf(proof.corrected.error_bound), [False, True, True])
-        assert np.isinf(proof.error_bound[1:]).all()
-        assert np.isinf(proof.node_bound[1:]).all()
-        assert np.isnan(proof.corrected.field[1:]).all()
 
 
 def test_smaller_floats_and_integers_are_proven_as_given_or_not_at_all():
@@ -208,22 +129,15 @@ def test_values_beside_the_fixed_nodes_play_no_part():
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize(("own", "slower"), [(0.1, 0.01), (0.0, 1e-40)])
-def test_decays_out_of_range_raise_and_prove_nothing(own, slower):
+@pytest.mark.parametrize(("own", "wrong"), [(0.1, 0.01), (0.0, 1e-40)])
+def test_decays_slower_than_the_solver_s_own_raise_and_prove_nothing(own, wrong):
     images, solver = images_of((16, 16), (1, 4)), TensorSolver(16, decay=own)
-
-    @tf.function(jit_compile=True, autograph=False)
-    def certify(decays: tf.Tensor) -> tf.Tensor:
-        return solver.certify(images, images, decay=decays).error_bound
-
-    for value in (-0.1, slower, np.nan, 1e12):
-        decays = tf.constant([own, value], tf.float64)
-        least = f"{own}" if own else "1e-20"
-        with pytest.raises(tf.errors.InvalidArgumentError, match=f"decay must be .*({least}|fin)"):
-            solver.certify(images, images, decay=decays)
-        np.testing.assert_array_equal(np.isfinite(certify(decays)), [True, False])
-    with pytest.raises(PhysicsError, match="shape"):
-        solver.certify(images, images, decay=0.2)
+    decays = tf.constant([own, wrong], tf.float64)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="decay must be"):
+        solver.certify(images, images, decay=decays)
+    certify = tf.function(solver.certify, jit_compile=True, autograph=False)
+    bounds = certify(tf.constant(images), tf.constant(images), decay=decays).error_bound
+    np.testing.assert_array_equal(np.isfinite(bounds), [True, False])
 
 
 def test_predictions_of_another_shape_raise():

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from diffkeras.tf_solver import CertifiedField, TensorSolver
 from tests.helpers.graph_batches import DRAWN, MEDIA, REFERENCE, graph_batch, medium_of
-from tests.helpers.graph_checks import check_batch, check_fields, check_proofs, check_solved
+from tests.helpers.graph_checks import check_batch, check_proofs
 from tests.helpers.random_problems import known_problem
 
 
@@ -21,6 +21,7 @@ from tests.helpers.random_problems import known_problem
         ("masked", 21, 40, np.float64, [None]),
         # XLA compiles for seconds, and with a mask compiles all that it does without
         ("masked", 9, 12, np.float32, [False, True]),
+        ("produced", 11, 12, np.float32, [False, True]),  # NaN and subnormal production
         ("maps", 13, 20, np.float32, [False]),
         ("cells", 2, 25, np.float32, [None]),
     ],
@@ -78,29 +79,3 @@ def test_layers_prove_nothing_wrong(xla):
         batch = graph_batch(kind, (7, 9), MEDIA[0], 25, 3)
         layer = CertifiedField((7, 9), MEDIA[0], sources, "float32")
         assert check_proofs(partial(layer_of, layer), batch, xla).sum() > 5
-
-
-@pytest.mark.slow  # quick: `test_saved_model.py`
-@pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
-def test_exported_solvers_prove_nothing_wrong(xla, tmp_path):
-    lattice, medium = (7, 9), MEDIA[0]
-    solver = TensorSolver(lattice, medium, "float32")
-    solver.export(tmp_path / "solver", sources="production")
-    model = tf.saved_model.load(tmp_path / "solver")
-
-    def certified(predicted: tf.Tensor, source_images: tf.Tensor) -> Any:
-        proof = model.certified(source_images[..., None])
-        # the predicted field is the model's own
-        return {key: values for key, values in proof.items() if key != "node_bound"}
-
-    def refined(predicted: tf.Tensor, tolerance: tf.Tensor, source_images: tf.Tensor) -> Any:
-        proof = model.refined(source_images[..., None], tolerance=1e-3)
-        return {key: values for key, values in proof.items() if key != "node_bound"}
-
-    def served(production: tf.Tensor) -> tf.Tensor:
-        return model.serve_production(production[..., None])[..., 0]
-
-    batch = graph_batch("released", lattice, medium, 25, 4)
-    proven = check_proofs(certified, batch, xla)
-    assert check_solved(refined, batch, xla, proven)[0] > 5
-    assert check_fields(served, graph_batch("produced", lattice, medium, 25, 5), xla) > 5

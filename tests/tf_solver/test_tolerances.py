@@ -67,22 +67,6 @@ def test_images_that_meet_the_tolerance_are_only_corrected():
         assert np.array_equal(own.field[k], corrected.field[k]) == stays
 
 
-def test_it_runs_in_graphs_on_batches_of_any_size():
-    images, solver = images_of((16, 16), (1, 2, 3)), TensorSolver(16, decay=0.05)
-    cases = [
-        ({"source_images": images}, solve(images, decay=0.05).field),
-        ({"production": images}, solve(production=images, decay=0.05).field),
-    ]
-    for inputs, exact in cases:
-        call = tf.function(solver.solve, autograph=False, reduce_retracing=True)
-        for size in (3, 1, 0):
-            part = {name: tf.constant(values[:size]) for name, values in inputs.items()}
-            start = tf.zeros((size, 16, 16))
-            solution = call(initial=start, tolerance=tf.constant(1e-5), **part)
-            errors = np.abs(solution.field - exact[:size]).max((1, 2), initial=0.0)
-            assert (errors <= solution.error_bound.numpy()).all()
-
-
 def test_gradients_flow_through_rounds():
     """A field within a tolerance is the exact one, whatever it starts from."""
     images, solver = images_of((16, 16), (2,)), TensorSolver(16, decay=0.05, precision="float64")

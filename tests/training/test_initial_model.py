@@ -12,10 +12,8 @@ from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.training import loop
-from diffkeras.training.session import TrainingSession
 from diffkeras.workflows import train
-from tests.helpers.stopped_training import stop_at
+from tests.helpers.stopped_training import session_at_start, stop_at
 
 
 def starting_from(run: object, config: Config, **changes: Any) -> Config:
@@ -23,22 +21,9 @@ def starting_from(run: object, config: Config, **changes: Any) -> Config:
     return config.with_overrides({"training.initial_model": str(run), **settings})
 
 
-class Started(Exception):
-    """Training would begin now."""
-
-
-def test_training_begins_at_the_best_model(tiny, data_dir, run_dir, tmp_path, monkeypatch):
-    begun: list[TrainingSession] = []
-
-    def start(session: TrainingSession) -> None:
-        begun.append(session)
-        raise Started
-
-    monkeypatch.setattr(loop, "run_epochs", start)
+def test_training_begins_at_the_best_model(tiny, data_dir, run_dir, tmp_path):
     config = starting_from(run_dir, tiny, seed=7, ema=0.9)
-    with pytest.raises(Started):
-        train(config, data_dir, tmp_path / "run")
-    [session] = begun
+    session = session_at_start(lambda: train(config, data_dir, tmp_path / "run"))
     weights = load_surrogate(run_dir).model.get_weights()
     for weight, best in zip(session.model.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(weight, best)

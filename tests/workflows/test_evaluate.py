@@ -173,6 +173,9 @@ def test_other_physics_than_the_runs_are_refused(tiny, run_dir, data_dir, tmp_pa
     other = tiny.with_overrides({"physics.decay": 0.2})
     with pytest.raises(DataError, match=r"other physics.*decay 0.05 there, 0.2 here"):
         evaluate(run_dir, data_dir, config=other, output=tmp_path / "out")
+    divided = {"physics.sources": "production", "data.divide_by_maximum": True}
+    with pytest.raises(DataError, match=r"data\.divide_by_maximum False there, True here"):
+        evaluate(run_dir, data_dir, config=tiny.with_overrides(divided), output=tmp_path / "out")
     odd = tiny.with_overrides({"physics.lattice": [16, 17], "model.pad": True})
     with pytest.raises(DataError, match=r"16,17 here, .* multiples of 2"):
         evaluate(run_dir, data_dir, config=odd, output=tmp_path / "out")

@@ -21,6 +21,7 @@ from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import export
 from diffkeras.workflows.export_run import export_surrogate
 from tests.helpers.export_tools import FILES, INSTALLED, needs_extra
+from tests.helpers.refusals import files_below
 from tests.helpers.surrogate_kinds import untrained
 
 # of programs without diffkeras; it compares with fields that were written here
@@ -77,6 +78,14 @@ sent = tf.make_tensor_proto(images).SerializeToString()
 received = tf.io.parse_tensor(sent, tf.float32)
 (fields,) = signature(source_images=received).values()
 check(fields.numpy(), "trained")
+
+# proofs
+proof = surrogate.certified(images)
+check(proof["field"].numpy(), "trained")
+errors = abs(proof["field"].numpy() - np.load("trained_exact.npy"))
+assert (errors <= proof["node_bound"].numpy()).all()
+bounds = surrogate.refined(images, 1e-5)["error_bound"].numpy()
+assert (bounds <= 1e-5 * np.load("trained_largest.npy")).all()
 """
 
 
@@ -135,10 +144,13 @@ def exports(surrogates, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def exported(exports, run_dir):
-    """The exports of one surrogate in all formats."""
-    place = exports("trained")
-    export(run_dir, "saved_model", place / "trained")
+def exported(exports, run_dir, surrogates):
+    """The exports of one surrogate in all formats, and its exact fields."""
+    place, medium = exports("trained"), surrogates["trained"].medium
+    shutil.copytree(run_dir / "saved_model", place / "trained")  # which training exported
+    with np.load(place / "trained_inputs.npz") as inputs:
+        images = inputs["source_images"][..., 0]
+    np.save(place / "trained_exact.npy", dk.solve(images, medium=medium).field[..., None])
     return place
 
 
@@ -277,7 +289,7 @@ def test_a_file_with_wrong_fields_is_not_put_in_place(
     path = tmp_path / FILES[format]
     copy = shutil.copytree if format == "saved_model" else shutil.copy
     copy(exported / f"trained{path.suffix}", path)
-    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    before = files_below(tmp_path)
     original = Trial.of
 
     def other(surrogate: Surrogate, lattice: tuple[int, int]) -> Trial:
@@ -289,5 +301,5 @@ def test_a_file_with_wrong_fields_is_not_put_in_place(
     monkeypatch.setattr(Trial, "of", other)
     with pytest.raises(ExportError, match="nothing was written"):
         export(run_dir, format, path)
-    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+    assert files_below(tmp_path) == before
     assert tf.config.experimental.tensor_float_32_execution_enabled()

@@ -1,4 +1,4 @@
-"""The same examples by an Apache Beam pipeline, in two processes."""
+"""Refusals and failures of Apache Beam pipelines; `tests/data/test_kinds.py` runs one."""
 
 import builtins
 
@@ -6,20 +6,13 @@ import pytest
 from click.testing import CliRunner
 
 from diffkeras.cli import main
-from diffkeras.data import mixed_dataset, raw_dataset
-from diffkeras.data.storage import dataset_path
 from diffkeras.errors import DataError
-from diffkeras.workflows import generate, verify
+from diffkeras.workflows import generate
 from tests.helpers.generation_tools import (
     SHARD,
     dataset_hash,
-    examples_hash,
-    leftovers,
     tiny_config,
 )
-
-TWO = ["--runner=DirectRunner", "--direct_num_workers=2"]
-TWO += ["--direct_running_mode=multi_processing"]
 
 
 @pytest.fixture(autouse=True)
@@ -46,25 +39,6 @@ def test_the_option_for_processes_is_not_for_beam():
     done = CliRunner().invoke(main, ["generate", "--beam", "--processes", "2"])
     assert done.exit_code == 2
     assert "--direct_num_workers" in done.output
-
-
-@pytest.mark.slow
-def test_two_processes_make_the_same_examples(tmp_path):
-    pytest.importorskip("apache_beam")
-    config = tiny_config()
-    generate(config, tmp_path / "beam", beam_options=TWO)
-    generate(config, tmp_path / "own")
-    by_beam, own = (dataset_path(config, 2, tmp_path / name) for name in ("beam", "own"))
-    assert examples_hash(by_beam) == examples_hash(own)
-    assert leftovers(tmp_path / "beam") == []
-    assert verify(config, tmp_path / "beam", share=1) == []
-    assert len(raw_dataset(config, 2, "test", tmp_path / "beam")) == 9
-    batches = mixed_dataset(config, "train", tmp_path / "beam")
-    assert sum(len(x) for x, _ in batches) == 40
-    # A dataset of the pipeline grows like any other.
-    generate(tiny_config(50), tmp_path / "beam")
-    generate(tiny_config(50), tmp_path / "own")
-    assert examples_hash(by_beam) == examples_hash(own)
 
 
 @pytest.mark.slow

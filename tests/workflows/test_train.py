@@ -15,6 +15,7 @@ from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training import loop
 from diffkeras.training.session import TrainingSession
 from diffkeras.workflows import train
+from tests.helpers.stopped_training import session_at_start
 from tests.helpers.tables import read_csv
 
 
@@ -89,28 +90,19 @@ def test_what_cant_be_trained_is_refused_before_a_directory_is_made(
 
 
 def test_the_directory_is_checked_before_the_data(tiny, own_run, tmp_path):
-    with pytest.raises(RunError, match="holds a finished run"):
-        train(tiny, tmp_path / "no_data", own_run)
-
-
-class Started(Exception):
-    """Training would begin now."""
+    for restart in (False, True):
+        with pytest.raises(RunError, match=r"holds a finished run.*--overwrite"):
+            train(tiny, tmp_path / "no_data", own_run, restart=restart)
 
 
 @pytest.mark.usefixtures("lean_training")
-def test_the_seeds_of_the_weights_and_of_the_order_are_two(tiny, data_dir, tmp_path, monkeypatch):
-    def start(session: TrainingSession) -> None:
-        x, _ = next(iter(session.batches.training(0, 0)))
-        raise Started(session.model.get_weights()[0].tobytes(), x.numpy().tobytes())
-
-    monkeypatch.setattr(loop, "run_epochs", start)
-
+def test_the_seeds_of_the_weights_and_of_the_order_are_two(tiny, data_dir, tmp_path):
     def start_of(**seeds: int) -> tuple[bytes, bytes]:
         """The first weights and the first batch of a run."""
         config = tiny.with_overrides({f"training.{name}": seed for name, seed in seeds.items()})
-        with pytest.raises(Started) as started:
-            train(config, data_dir, tmp_path / "run")
-        return started.value.args
+        session = session_at_start(lambda: train(config, data_dir, tmp_path / "run"))
+        x, _ = next(iter(session.batches.training(0, 0)))
+        return session.model.get_weights()[0].tobytes(), x.numpy().tobytes()
 
     weights, batch = start_of(seed=1)
     other_weights, same_batch = start_of(seed=2, order_seed=1)

@@ -110,34 +110,25 @@ def test_a_field_that_is_not_verified_is_not_written(tiny_split, tmp_path, monke
     assert not (tmp_path / "split.npz").exists()
 
 
-def test_damaged_and_other_files_are_refused(split, tiny_split, tmp_path):
+def test_damaged_and_other_files_are_refused(split, tmp_path):
     file = tmp_path / "split.npz"
     with np.load(file) as stored:
         arrays = dict(stored)
-    np.savez(tmp_path / "less.npz", **{k: v for k, v in arrays.items() if k != "sha256"})
-    with pytest.raises(DataError, match=r"less\.npz has no array 'sha256'"):
-        read_archive(tmp_path / "less.npz")
-    np.savez(tmp_path / "other.npz", **arrays | {"sha256": np.array("0" * 64)})
-    with pytest.raises(DataError, match=f"has the hash {'0' * 64}, and the published one is"):
-        read_archive(tmp_path / "other.npz")
     fields, images = (next(k for k in arrays if k.startswith(s)) for s in ("fields", "source"))
-    count = fields.removeprefix("fields_")
     for changed, message in (
+        ({"sha256": np.array("0" * 64)}, f"has the hash {'0' * 64}, and the published one is"),
         ({images: arrays[images][::-1]}, "has the hash .*, and the published one is"),
-        ({fields: arrays[fields][:-1]}, rf"fields_{count} of shape .* is not \("),
-        ({fields: arrays[fields] * np.nan}, f"fields_{count} of .* finite numbers; delete it"),
-        ({"name": np.array("x")}, r"other\.npz can't be used: there is no benchmark 'x'"),
+        ({fields: arrays[fields][:-1]}, rf"{fields} of shape .* is not \("),
+        ({fields: arrays[fields] * np.nan}, f"{fields} of .* finite numbers; delete it"),
+        ({"name": np.array("x")}, r"split\.npz can't be used: there is no benchmark 'x'"),
     ):
-        np.savez(tmp_path / "other.npz", **arrays | changed)
+        np.savez(file, **arrays | changed)
         with pytest.raises(DataError, match=message):
-            read_archive(tmp_path / "other.npz")
-    kept = {key: array for key, array in arrays.items() if not key.endswith(f"_{count}")}
-    np.savez(tmp_path / "other.npz", **kept)
-    with pytest.raises(DataError, match=rf"no array 'source_images_{count}'"):
-        read_archive(tmp_path / "other.npz")
-    file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(DataError, match=r"split.npz can't be read"):
-        read_archive(file)
+            read_archive(file)
+    for name in ("sha256", images):
+        np.savez(file, **{key: array for key, array in arrays.items() if key != name})
+        with pytest.raises(DataError, match=rf"split\.npz has no array '{name}'"):
+            read_archive(file)
 
 
 def test_predictions_are_read_back(split, tmp_path):

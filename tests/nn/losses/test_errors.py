@@ -29,23 +29,15 @@ SOURCE_IMAGE = np.array([1.0, 0.0, 0.5, 0.0], "float32").reshape(2, 1, 2, 1)
 PREDICTION = np.array([1.0, 0.4, 0.2, 0.5], "float32").reshape(2, 1, 2, 1)
 TARGET = pack_target(FIELD, SOURCE_IMAGE)
 
-CASES = {
-    "absolute": (AbsoluteError(), [0.0, 0.1, 0.3, 0.4]),
-    "squared": (SquaredError(), [0.0, 0.01, 0.09, 0.16]),
-    "power": (PowerError(0.5), [0.0, 0.316228, 0.547723, 0.632456]),
-    "huber": (HuberError(0.2), [0.0, 0.005, 0.04, 0.06]),
-    "inverse_huber": (InverseHuberError(0.2), [0.0, 0.1, 0.325, 0.5]),
-    "relative": (RelativeError(0.1), [0.0, 0.25, 0.5, 2.0]),
-}
+HUBER, VALUES = HuberError(0.2), [0.0, 0.005, 0.04, 0.06]
 
 
-@pytest.mark.parametrize(("loss", "values"), CASES.values(), ids=CASES)
-def test_values_of_nodes_and_their_mean(loss, values):
-    result = keras.ops.convert_to_numpy(loss.call(TARGET, PREDICTION))
+def test_values_of_nodes_and_their_mean():
+    result = keras.ops.convert_to_numpy(HUBER.call(TARGET, PREDICTION))
     assert result.shape == (2, 1, 2)
-    np.testing.assert_allclose(result.ravel(), values, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(result.ravel(), VALUES, rtol=1e-5, atol=1e-7)
     for target in (TARGET, FIELD):  # without a weight, the field alone is enough
-        assert float(loss(target, PREDICTION)) == pytest.approx(np.mean(values), rel=1e-5)
+        assert float(HUBER(target, PREDICTION)) == pytest.approx(np.mean(VALUES), rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -59,10 +51,9 @@ def test_values_of_nodes_and_their_mean(loss, values):
     ],
 )
 def test_sample_weights_of_examples_or_nodes(weight, shape):
-    loss, values = CASES["huber"]
     each = np.repeat(weight, 4 // len(weight))
-    value = float(loss(TARGET, PREDICTION, np.reshape(weight, shape)))
-    assert value == pytest.approx((each * values).mean(), rel=1e-5)
+    value = float(HUBER(TARGET, PREDICTION, np.reshape(weight, shape)))
+    assert value == pytest.approx((each * VALUES).mean(), rel=1e-5)
 
 
 def test_fit_passes_target_and_sample_weights_on():
@@ -76,9 +67,12 @@ def test_fit_passes_target_and_sample_weights_on():
 @pytest.mark.parametrize(
     "loss",
     [
-        *(loss for loss, _ in CASES.values()),
-        PowerError(0.1),
-        PowerError(1.5),
+        AbsoluteError(),
+        SquaredError(),
+        *(PowerError(alpha) for alpha in (0.1, 0.5, 1.5)),
+        HUBER,
+        InverseHuberError(0.2),
+        RelativeError(0.1),
         AbsoluteError(weight="tanh", weight_from="prediction"),
     ],
 )

@@ -13,6 +13,7 @@ from diffkeras.training.callbacks.checkpointing import SaveCheckpoints
 from diffkeras.training.callbacks.divergence import MOST_ROLLBACKS, Rollback
 from diffkeras.training.checkpoints import Checkpoints, TrainingState
 from diffkeras.workflows import train
+from tests.helpers.tables import read_history
 
 LOSSES = [1.0, 0.8, 0.7, 0.65]  # mean absolute change 0.35 / 3
 
@@ -102,7 +103,7 @@ def test_a_rollback_in_training(tiny, data_dir, tmp_path, log):
         run = train(config, data_dir, tmp_path / "run")
     assert run.state()["rolled_back_epochs"] == [5]
     assert any(line.startswith("epoch 5 undone") for line in log.messages)
-    rows = np.genfromtxt(run.path / "history.csv", delimiter=",", names=True)
+    rows = read_history(run.path)
     assert rows["rolled_back"].tolist() == [0, 0, 0, 0, 1, 0]
 
 
@@ -114,7 +115,7 @@ def test_the_change_of_an_alternating_loss_is_no_jump(tiny, data_dir, tmp_path):
         {"training.epochs": 5, "training.loss": loss, "training.rollback_factor": 3}
     )
     run = train(config, data_dir, tmp_path / "run")
-    rows = np.genfromtxt(run.path / "history.csv", delimiter=",", names=True)
+    rows = read_history(run.path)
     for name in ("loss", "error"):
         changes = np.diff(rows[name])
         assert changes[3] > 3 * np.abs(changes[:3]).mean()

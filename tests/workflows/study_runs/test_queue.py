@@ -2,11 +2,8 @@ from pathlib import Path
 
 from diffkeras.config import Config
 from diffkeras.studies.study import PlannedRun
-from diffkeras.workflows.study_runs import queue as module
 from diffkeras.workflows.study_runs.outcome import Outcome
 from diffkeras.workflows.study_runs.queue import RunQueue
-
-DONE, FAILED, USED = Outcome("done"), Outcome("failed", "no luck"), Outcome("in use")
 
 
 def planned(config: Config, name: str, epochs: int, *, trained: bool = False) -> PlannedRun:
@@ -27,32 +24,6 @@ def test_the_longest_run_comes_first(tiny):
     assert [found and found.title for found in taken] == ["long", "also long", "short", "evaluate"]
     assert queue.empty
     assert queue.take() is None
-
-
-def test_a_run_in_use_is_tried_again_later(tiny, monkeypatch, log):
-    now = [100.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    used, other = planned(tiny, "used", 3), planned(tiny, "other", 1)
-    queue = RunQueue([used, other])
-    assert queue.take() is used
-    queue.note(used, USED)
-    assert queue.take() is other
-    queue.note(other, FAILED)
-    assert queue.take() is None
-    assert not queue.empty
-    now[0] += module.RETRY
-    assert queue.take() is used
-    assert queue.was_in_use(used)
-    queue.note(used, USED)
-    now[0] += module.RETRY
-    assert queue.take() is used
-    queue.note(used, DONE)
-    assert queue.empty
-    assert (queue.finished, queue.total) == (2, 2)
-    assert [(run.title, run.run, run.error) for run in queue.failed] == [
-        ("other", "other", "no luck")
-    ]
-    assert sum("another process" in line for line in log.messages) == 1
 
 
 def test_warnings_of_processes_name_the_run(tiny, log):

@@ -1,10 +1,13 @@
-"""Train a configuration as the worker of TF_CONFIG, and print a digest of the weights at the end.
+"""Train a configuration, and have a signal hit the process at a chosen point.
 
-Usage: worker_training.py CONFIG DATA_DIR RUN_DIR TIMEOUT [SIGNAL STEP]
+With TF_CONFIG it trains as one of several workers. At the end it prints a digest of the weights.
+
+Usage: training_process.py CONFIG DATA_DIR RUN_DIR TIMEOUT [SIGNAL STEP [POINT]]
 """
 
 import hashlib
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -21,6 +24,10 @@ def main() -> None:
     config_file, data_dir, run_dir, timeout, *interruption = sys.argv[1:]
     load_tensorflow()
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s", force=True)
+    if "TF_CONFIG" not in os.environ:
+        import tensorflow as tf
+
+        tf.config.threading.set_inter_op_parallelism_threads(1)
     from diffkeras.training import loop
     from diffkeras.workflows import train
 
@@ -36,8 +43,8 @@ def main() -> None:
 
     loop.run_epochs = run_and_tell
     if interruption:
-        name, step = interruption
-        hit_at("step", int(step), signal.Signals[name])
+        name, step, *point = interruption
+        hit_at("".join(point) or "step", int(step), signal.Signals[name])
     try:
         config = load_config(config_file)
         with lean_training():
