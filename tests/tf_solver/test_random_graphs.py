@@ -1,5 +1,7 @@
 """Random problems in graphs, compiled by XLA and not: bounds hold, and fields are right."""
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -33,15 +35,26 @@ def test_no_bound_is_violated(kind, number, size, dtype, ways):
     assert refused > 0
 
 
+@pytest.fixture(scope="module")
+def new_processes():
+    """TensorFlow frees nothing that XLA has compiled: up to 600 MB a batch."""
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(1, context, max_tasks_per_child=4) as pool:
+        yield pool
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(24))  # each lattice, and each medium on four of them
 @pytest.mark.parametrize(
     ("kind", "dtype"),
     [*((kind, np.float32) for kind in DRAWN), ("masked", np.float64), ("cells", np.float64)],
 )
-def test_no_bound_is_violated_in_ten_thousand_problems(kind, dtype, number):
+def test_no_bound_is_violated_in_ten_thousand_problems(kind, dtype, number, new_processes):
     size = 140
-    met, refused = check_batch(kind, number, size, dtype, [False, True])
+    # a minute for XLA where media vary: on each lattice with one medium
+    is_compiled = kind not in ("maps", "cells") or number % 4 == number // 4 % 4
+    ways = [False, True] if is_compiled else [False]
+    met, refused = new_processes.submit(check_batch, kind, number, size, dtype, ways).result()
     print(f"{met} solved, {refused} refused at first")
     medium = medium_of(kind, number)
     unsolvable = medium.is_closed and not np.any(medium.decay) and kind == "produced"
