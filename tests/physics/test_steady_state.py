@@ -7,27 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as npst
 
 from diffkeras.physics import Medium, sample_sources, solve
-from diffkeras.physics.equations.spectral import spectral_operator
 from tests.helpers.plain_equations import matrix_of, solve_reference
 
 MIXED = ("absorbing", "reflecting")
 BOUNDARIES = st.sampled_from(["absorbing", "reflecting", "periodic", MIXED, MIXED[::-1]])
-
-
-def test_the_field_solves_the_problem(problem):
-    field = problem.solution.field
-    np.testing.assert_allclose(field, problem.reference, rtol=0, atol=1e-10)
-    np.testing.assert_array_equal(field[problem.fixed], problem.image[problem.fixed])
-    operator = spectral_operator(problem.image.shape, problem.medium)
-    residual = operator.apply(field)[~problem.fixed]
-    assert abs(residual).max(initial=0.0) <= 1e-11 * sum(operator.couplings)
-    assert field.min() >= min(problem.image.min(), 0.0) - 1e-12
-    assert field.max() <= max(problem.image.max(), 0.0) + 1e-12
 
 
 def test_mirrored_and_transposed_sources_give_such_a_field(problem):
@@ -83,32 +69,6 @@ def test_sparse_matrix_is_symmetric_with_row_sums_of_the_decay_where_nothing_lea
     assert lost.min() > -1e-12
     if medium.is_closed:
         np.testing.assert_allclose(lost, 0, atol=1e-12)
-
-
-SHAPES = npst.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12) | npst.array_shapes(
-    min_dims=3, max_dims=3, min_side=1, max_side=6
-)
-
-
-@given(
-    image=npst.arrays(
-        np.float64, SHAPES, elements=st.sampled_from([0.0, 0.0, 0.0, 0.25, 1.0, -0.5])
-    ),
-    boundary=st.tuples(BOUNDARIES, BOUNDARIES, BOUNDARIES),
-    decay=st.sampled_from([0.0, 1e-9, 1e-4, 1 / 400, 0.3, 20.0]),
-    diffusivity=st.sampled_from([1.0, (0.2, 3.0, 1.1)]),
-    step=st.sampled_from([1.0, 0.3]),
-)
-@settings(max_examples=200, deadline=None)
-def test_any_mask_equals_the_reference(image, boundary, decay, diffusivity, step):
-    boundary = boundary[: image.ndim]
-    if isinstance(diffusivity, tuple):
-        diffusivity = diffusivity[: image.ndim]
-    medium = Medium(diffusivity, decay, step, boundary)
-    if decay == 0 and medium.is_closed and not image.any():
-        image.flat[0] = 1.0
-    field = solve(image, medium=medium).field
-    np.testing.assert_allclose(field, solve_reference(image, medium=medium), rtol=0, atol=1e-10)
 
 
 def test_statistics_name_the_ring():
