@@ -7,7 +7,6 @@ import pytest
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, certify, solve
-from diffkeras.physics.equations.finite_volumes import finite_volumes
 from tests.helpers.plain_equations import solve_reference
 
 LATTICE = (19, 26)
@@ -62,86 +61,11 @@ def test_a_net_production_that_nothing_takes_away_has_no_steady_state():
         solve(production=production, decay=0.0, boundary="reflecting")
 
 
-EVERY_MEDIUM = [
-    pytest.param(Medium(part.diffusivity, part.decay, part.step, boundary), id=f"{name}-{boundary}")
-    for name, part in MEDIA.items()
-    for boundary in (
-        "absorbing",
-        "reflecting",
-        "periodic",
-        ("reflecting", "absorbing"),
-        ("periodic", "reflecting"),
-    )
-]
 VARYING = Medium(
     10 ** np.random.default_rng(5).uniform(-1, 1, LATTICE),
     np.random.default_rng(6).uniform(0, 0.02, LATTICE),
     boundary=("absorbing", "periodic"),
 )
-
-
-def steady(medium: Medium, fixed: np.ndarray | None) -> bool:
-    """Whether something takes a net production away."""
-    return fixed is not None or bool(np.any(medium.decay)) or not medium.is_closed
-
-
-@pytest.mark.parametrize("medium", [*EVERY_MEDIUM, VARYING])
-@pytest.mark.parametrize("share", FIXED_SHARES)
-def test_fields_are_sums_of_those_of_each_part(medium, share):
-    image, fixed = fixed_nodes(share)
-    if not steady(medium, fixed):
-        return
-    discs, noise, _ = productions()
-    both = solve(image, production=2 * discs - noise, medium=medium, fixed=fixed).field
-    nothing = None if image is None else 0 * image
-    parts = [
-        2 * solve(nothing, production=discs, medium=medium, fixed=fixed).field,
-        -solve(nothing, production=noise, medium=medium, fixed=fixed).field,
-    ]
-    if image is not None:
-        parts.append(solve(image, medium=medium, fixed=fixed).field)
-    size = max(np.abs(part).max() for part in parts)
-    np.testing.assert_allclose(both, sum(parts), rtol=0, atol=1e-9 * size)
-
-
-@pytest.mark.parametrize("medium", [*EVERY_MEDIUM, VARYING])
-@pytest.mark.parametrize("share", FIXED_SHARES)
-def test_what_is_produced_decays_leaves_or_is_held_back(medium, share):
-    image, fixed = fixed_nodes(share)
-    if not steady(medium, fixed):
-        return
-    held = np.zeros(LATTICE, dtype=bool) if fixed is None else fixed
-    for production in productions():
-        field = solve(image, production=production, medium=medium, fixed=fixed).field
-        volumes = finite_volumes(LATTICE, medium)
-        decayed = (np.broadcast_to(medium.decay, LATTICE) * field)[~held].sum()
-        left = ((volumes.row_sums - medium.decay) * field)[~held].sum()
-        # flows from free nodes to fixed ones
-        taken = 0.0
-        for axis, coupling in enumerate(volumes.couplings):
-            flow = coupling * (field - np.roll(field, -1, axis))
-            after = np.roll(held, -1, axis)
-            taken += flow[~held & after].sum() - flow[held & ~after].sum()
-        produced = production[~held].sum()
-        size = np.abs(production).sum() + np.abs(field).max() * (medium.unit + np.max(medium.decay))
-        assert produced == pytest.approx(decayed + left + taken, abs=1e-9 * size)
-
-
-@pytest.mark.parametrize("medium", [*EVERY_MEDIUM, VARYING])
-@pytest.mark.parametrize("share", FIXED_SHARES)
-def test_one_node_raises_another_as_much_as_that_one_raises_it(medium, share):
-    _, fixed = fixed_nodes(share)
-    if not steady(medium, fixed):
-        return
-    image = None if fixed is None else np.zeros(LATTICE)
-    free = np.argwhere(np.ones(LATTICE, dtype=bool) if fixed is None else ~fixed)
-    one, other = map(tuple, free[[3, -20]])
-    fields = []
-    for node in (one, other):
-        production = np.zeros(LATTICE)
-        production[node] = 1.0
-        fields.append(solve(image, production=production, medium=medium, fixed=fixed).field)
-    assert fields[0][other] == pytest.approx(fields[1][one], abs=2e-10 * fields[0].max())
 
 
 def test_a_production_alone_takes_one_pair_of_transforms():

@@ -28,20 +28,6 @@ def test_it_adds_to_the_decay(image, uptake):
     assert (abs(prediction - field) <= bound + 1e-10).all()
 
 
-def test_secretion_towards_a_saturation_density_is_production_and_uptake():
-    """PhysiCell's S(ρ* − ρ) − Uρ."""
-    secretion, saturation, uptake = 2.0 * RATE, 3.0, 0.1 * RATE
-    field = solve(
-        production=secretion * saturation,
-        uptake=secretion + uptake,
-        decay=0.05,
-        boundary="reflecting",
-    ).field
-    net = secretion * (saturation - field) - uptake * field
-    assert net.sum() == pytest.approx(0.05 * field.sum(), rel=1e-8)
-    assert field.max() < saturation
-
-
 def test_it_can_be_all_that_takes_away():
     production = np.full(LATTICE, 0.1)
     field = solve(production=production, uptake=RATE, decay=0.0, boundary="periodic").field
