@@ -159,52 +159,6 @@ def test_batches_of_images_and_productions(processes, medium):
             np.testing.assert_allclose(field, one.field, rtol=0, atol=1e-13 * abs(field).max())
 
 
-@pytest.mark.parametrize(
-    ("production", "message"),
-    [
-        (np.full((3, 4), np.nan), r"the production holds nan at node \(0, 0\)"),
-        (np.full((3, 4), -np.inf), r"the production holds -inf at node \(0, 0\)"),
-        (np.full((3, 4), 1j), "the production holds complex128 values"),
-        (np.full((3, 4), "x"), "the production holds"),
-        (np.ma.ones((3, 4)), "the production is a masked array"),
-        ([[1.0], [1.0, 2.0]], "the production is no array"),
-        (np.ones(4), r"a production has shape .* not \(4,\)"),
-        (np.ones((0, 4)), r"a production has shape .* not \(0, 4\)"),
-        (np.ones((0, 3, 4)), r"\(0, 3, 4\); it needs at least one image"),
-        (np.full((3, 4), 1e40), r"largest \|production\| is 1e\+40"),
-        (None, "there is no source image"),
-    ],
-)
-def test_productions_that_are_none_are_refused(production, message):
-    with pytest.raises(PhysicsError, match=message):
-        solve(production=production)
-    with pytest.raises(PhysicsError, match=message):
-        certify(np.zeros((3, 4)), production=production)
-
-
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        ({"production": (5, 4)}, r"production has shape \(5, 4\), the source image \(3, 4\)"),
-        ({"production": (2, 3, 5)}, r"the source image has shape \(3, 4\), .* \(2, 3, 5\)"),
-        ({"source_image": (2, 3, 4), "production": (3, 3, 4)}, r"production has shape \(3, 3, 4\)"),
-        ({"source_image": None, "fixed": (3, 4)}, "there is no source image"),
-    ],
-)
-def test_arrays_that_dont_fit_are_refused(arrays, message):
-    shapes = {"source_image": (3, 4), "production": (3, 4), **arrays}
-    given = {key: None if shape is None else np.ones(shape) for key, shape in shapes.items()}
-    with pytest.raises(PhysicsError, match=message):
-        solve(**given)
-
-
-def test_what_doesnt_fit_a_production_is_compared_with_it():
-    with pytest.raises(PhysicsError, match=r"shape \(4, 3\), the problem \(3, 4\)"):
-        certify(np.zeros((4, 3)), production=np.ones((3, 4)))
-    with pytest.raises(PhysicsError, match=r"shape \(4, 3\), the production \(3, 4\)"):
-        solve(production=np.ones((3, 4)), diffusivity=np.ones((4, 3)))
-
-
 def test_a_field_that_single_precision_doesnt_hold_is_refused():
     production, medium = np.full((3, 4), 1e25), Medium(decay=1e-10, boundary="periodic")
     assert solve(production=production, medium=medium).field.max() == pytest.approx(1e35)
