@@ -17,13 +17,10 @@ MEDIA = {
     "slower decay": Medium(decay=1e-6),
     "no decay": Medium(decay=0.0),
 }
-FIXED_SHARES = (0.0, 0.01, 0.4)
 
 
-def fixed_nodes(share: float) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """A source image with its mask, or None for both."""
-    if not share:
-        return None, None
+def fixed_nodes(share: float) -> tuple[np.ndarray, np.ndarray]:
+    """A source image with its mask."""
     rng = np.random.default_rng(int(100 * share))
     fixed = rng.random(LATTICE) < share
     fixed[4:7, 5:9] = True
