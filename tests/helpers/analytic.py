@@ -2,8 +2,8 @@
 
 `disc_in_plane` solves the continuum equation around a disc with a fixed value,
 `producing_disc_in_plane` in and around one that produces; `sine_mode` the continuum equation
-next to a line, smooth up to the boundary; `lattice_sine_mode` the same on the lattice, exactly. The
-modes exist for every boundary: where the sides reflect or repeat, the sine is a cosine.
+next to a line, smooth up to the boundary. The modes exist for every boundary: where the sides
+reflect or repeat, the sine is a cosine.
 
 How far the lattice is from the continuum (`tests/physics/test_analytic.py`): the modes converge
 with second order in the step. A disc's rim is a staircase of nodes, so its field converges with
@@ -14,8 +14,7 @@ on average within r < 100.
 
 Production has no jump at the rim. The field of a disc that produces on the nodes within its radius
 converges with about order 1.2, unevenly, as the number of these nodes does: for R = l_D = 1 the
-largest error is 1.4e-2, 1.1e-2, 3.1e-3, 1.2e-3 of s/γ with 4, 8, 16, 32 nodes per radius. With the
-share of each cell that the disc covers for its production, the mean error has second order.
+largest error is 1.4e-2, 1.1e-2, 3.1e-3, 1.2e-3 of s/γ with 4, 8, 16, 32 nodes per radius.
 """
 
 import math
@@ -101,44 +100,6 @@ def sine_mode(
     across = _wave(sides)(wave_number * np.asarray(x, dtype=np.float64))
     middle = height / 2 if end == "periodic" else height
     return across * _profile(end, k * np.asarray(y, dtype=np.float64), k * middle)
-
-
-def lattice_sine_mode(
-    i: ArrayLike,
-    j: ArrayLike,
-    *,
-    rows: int,
-    columns: int,
-    step: float,
-    diffusion_length: float,
-    boundary: BoundarySpec = "absorbing",
-) -> NDArray[np.float64]:
-    """`sine_mode` of the five-point lattice: the line is row 0, column j lies at x = (j + 1)h.
-
-    Exact on the lattice with cosh k_h = 2 − cos(π/(columns + 1)) + h²/(2 l_D²) in place of k, and
-    with the end in the ghost row `rows`. A reflecting end lies at the face rows − ½, reflecting
-    sides at the faces −½ and columns − ½; a periodic axis has its length for its period.
-
-    Args:
-        i: number of rows below the line.
-        j: column, 0 … columns − 1.
-        rows: nodes a column, the line's included.
-        columns: nodes a row.
-        step: h [length].
-        diffusion_length: l_D [length]; may be infinite.
-        boundary: of the end and of the sides, a pair where they differ.
-    """
-    end, sides = Medium(boundary=boundary).side_kinds
-    angle, first = {
-        "absorbing": (np.pi / (columns + 1), 1.0),
-        "reflecting": (np.pi / columns, 0.5),
-        "periodic": (2 * np.pi / columns, 0.0),
-    }[sides]
-    # arcosh(1 + δ) by way of sinh²(k/2) = δ/2, which keeps its digits at small δ
-    k = 2 * math.asinh(math.sqrt(math.sin(angle / 2) ** 2 + (step / diffusion_length) ** 2 / 4))
-    middle = {"absorbing": rows, "reflecting": rows - 0.5, "periodic": rows / 2}[end]
-    across = _wave(sides)(angle * (np.asarray(j, dtype=np.float64) + first))
-    return across * _profile(end, k * np.asarray(i, dtype=np.float64), k * middle)
 
 
 def _wave(sides: BoundaryName) -> Callable[[NDArray], NDArray]:

@@ -2,13 +2,12 @@
 
 import keras
 import numpy as np
-import scipy.sparse.linalg
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.config import Config
 from diffkeras.physics import Medium
 from diffkeras.surrogates.surrogate import Surrogate
-from tests.helpers.plain_equations import matrix_of
+from tests.helpers.plain_equations import solve_reference
 
 
 @keras.saving.register_keras_serializable(package="tests")
@@ -34,7 +33,5 @@ def surrogate_of(fields: ArrayLike, config: Config) -> Surrogate:
 
 
 def produced(image: NDArray, medium: Medium) -> NDArray[np.float64]:
-    """The steady state of D∇²u − γu + γ·image = 0, by a sparse direct solver."""
-    source = float(medium.decay) * image.ravel()
-    operator = matrix_of(image.shape, medium).tocsc()
-    return scipy.sparse.linalg.spsolve(operator, source).reshape(image.shape)
+    """The steady state of D∇²u − γu + γ·image = 0."""
+    return solve_reference(production=float(medium.decay) * image, medium=medium)

@@ -121,7 +121,8 @@ def random_arguments(
 
     Args:
         seed: of all draws, or their generator.
-        terms: those of `TERMS` that it has.
+        terms: those of `TERMS` that it has; "shapes" for fixed nodes in lines, shells or along
+            sides, in a uniform medium.
         maybe: those that it has with a probability of a half.
         dimensions: 2 or 3.
         lattice: drawn by default, with up to 39 nodes a side; 12 with uptake, 6 if all moderate.
@@ -139,7 +140,7 @@ def random_arguments(
         units = Units() if moderate else Units.random(rng, extreme=not saturates)
     if medium is None:
         medium = _medium(rng, lattice, units, terms, moderate)
-    fixed = _fixed(rng, lattice, moderate)
+    fixed = _shape(rng, lattice) if "shapes" in terms else _fixed(rng, lattice, moderate)
     values, production = _values(rng, lattice, moderate) * units.amount, None
     if "production" in terms or (small and not fixed.any()):
         if moderate:
@@ -251,7 +252,8 @@ def _medium(
     if moderate or "uptake" in terms:
         share = 10 ** rng.uniform(-2, -0.3) if moderate or rng.random() < 0.7 else 0.0
     diffusivity: Any = rate
-    kind = rng.choice(["uniform", "axes", "nodes", "nodes", "wall"])
+    kinds = ["uniform", "axes"] + ["nodes", "nodes", "wall"] * ("shapes" not in terms)
+    kind = rng.choice(kinds)
     if "maps" in terms or (kind == "nodes" and not moderate):
         maps = random_maps(rng, lattice, Medium(rate, share * rate, dimensions=len(lattice)))
         diffusivity = maps["diffusivity"]
@@ -277,6 +279,20 @@ def _fixed(rng: np.random.Generator, lattice: tuple[int, ...], moderate: bool) -
         sides = rng.integers(1, 8, len(lattice))
         fixed[tuple(map(slice, corner, corner + sides))] = True
     return fixed
+
+
+def _shape(rng: np.random.Generator, lattice: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Straight lines, a winding one, a shell around a source, or nodes along sides."""
+    places, width = np.indices(lattice), rng.uniform(0.5, 2)
+    first, last = places[0], places[-1]
+    distance = np.linalg.norm(places.T - rng.uniform(0, lattice), axis=-1).T
+    kinds = {
+        "lines": first % int(rng.integers(2, 9)) == 0,
+        "vessel": np.abs(last - rng.uniform(0, lattice[-1]) - 4 * np.sin(first / 3)) < width,
+        "enclosed": (np.abs(distance - rng.uniform(3, 9)) < width) | (distance < 1),
+        "edge": (first < width) | (last >= lattice[-1] - 2 * width),
+    }
+    return kinds[rng.choice(list(kinds))]
 
 
 def _values(

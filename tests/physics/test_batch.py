@@ -83,22 +83,6 @@ def test_an_error_in_one_image_reaches_the_caller(images):
         solve(broken, processes=2)
 
 
-@pytest.mark.parametrize(
-    ("shape", "mask_shape", "match"),
-    [
-        ((3, 0, 8), None, "with at least one node"),
-        ((0, 8, 8), None, "at least one image"),
-        ((3, 8, 8), (2, 8, 8), r"mask has shape \(2, 8, 8\)"),
-        ((3, 8, 8), (8, 9), r"mask has shape \(8, 9\)"),
-        ((2, 3, 8, 8), None, "a source image has shape"),
-    ],
-)
-def test_other_shapes_are_refused(shape, mask_shape, match):
-    mask = None if mask_shape is None else np.ones(mask_shape, dtype=bool)
-    with pytest.raises(PhysicsError, match=match):
-        solve(np.ones(shape), fixed=mask, processes=2)
-
-
 def test_a_batch_in_a_medium_that_varies(images):
     diffusivity = np.linspace(1, 2, images[0].size).reshape(LATTICE)
     batch = solve(images, diffusivity=diffusivity, processes=2)

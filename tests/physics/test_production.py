@@ -1,18 +1,15 @@
 """Production: fields of sources that release, with and without fixed nodes."""
 
-import functools
-import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium, certify, solve
-from diffkeras.physics.equations.finite_volumes import finite_volumes
 from tests.helpers.plain_equations import solve_reference
 
 LATTICE = (19, 26)
-BOUNDARIES = ("absorbing", "reflecting", "periodic")
 MEDIA = {
     "decay": Medium(),
     "fast decay, anisotropic": Medium((0.3, 2.0), 0.5, 0.7),
@@ -20,13 +17,10 @@ MEDIA = {
     "slower decay": Medium(decay=1e-6),
     "no decay": Medium(decay=0.0),
 }
-FIXED_SHARES = (0.0, 0.01, 0.4)
 
 
-def fixed_nodes(share: float) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """A source image with its mask, or None for both."""
-    if not share:
-        return None, None
+def fixed_nodes(share: float) -> tuple[np.ndarray, np.ndarray]:
+    """A source image with its mask."""
     rng = np.random.default_rng(int(100 * share))
     fixed = rng.random(LATTICE) < share
     fixed[4:7, 5:9] = True
@@ -40,33 +34,18 @@ def productions() -> list[np.ndarray]:
     return [discs, np.random.default_rng(1).standard_normal(LATTICE), np.full(LATTICE, 0.02)]
 
 
-@functools.cache
-def problem(boundary, name, share, number):
-    """Source image, the other arguments of `solve`, and the field."""
-    part = MEDIA[name]
-    image, fixed = fixed_nodes(share)
-    medium = Medium(part.diffusivity, part.decay, part.step, boundary)
-    options = {"medium": medium, "fixed": fixed, "production": productions()[number]}
-    return image, options, solve_reference(image, **options)
-
-
-@pytest.mark.parametrize("boundary", list(itertools.product(BOUNDARIES, BOUNDARIES)), ids="-".join)
 @pytest.mark.parametrize("name", MEDIA)
-@pytest.mark.parametrize("share", FIXED_SHARES)
 @pytest.mark.parametrize("method", ["auto", "ring-cg", "newton-cg"])
-def test_the_field_solves_the_problem(boundary, name, share, method):
-    if not share and name == "no decay" and "absorbing" not in boundary:
-        return  # no steady state
-    for number in range(3):
-        image, options, exact = problem(boundary, name, share, number)
-        tolerances = [1e-10, 1e-6] if number == 0 else [] if method == "newton-cg" else [1e-10]
-        for tolerance in tolerances:
-            solution = solve(image, **options, method=method, tolerance=tolerance)
-            error = np.abs(solution.field - exact).max() / np.abs(exact).max()
-            # without fixed nodes the reference loses digits to a slow decay
-            assert error <= tolerance + (1e-9 if not share and name == "slower decay" else 1e-11)
-            assert solution.stats.reached <= tolerance
-            assert solution.field.dtype == (np.float32 if tolerance == 1e-6 else np.float64)
+def test_the_field_solves_the_problem(name, method):
+    image, fixed = fixed_nodes(0.01)
+    medium = replace(MEDIA[name], boundary=("periodic", "reflecting"))
+    options = {"medium": medium, "fixed": fixed, "production": productions()[0]}
+    exact = solve_reference(image, **options)
+    for tolerance, dtype in ((1e-10, np.float64), (1e-6, np.float32)):
+        solution = solve(image, **options, method=method, tolerance=tolerance)
+        assert np.abs(solution.field - exact).max() <= (tolerance + 1e-11) * np.abs(exact).max()
+        assert solution.stats.reached <= tolerance
+        assert solution.field.dtype == dtype
 
 
 def test_a_net_production_that_nothing_takes_away_has_no_steady_state():
@@ -79,86 +58,11 @@ def test_a_net_production_that_nothing_takes_away_has_no_steady_state():
         solve(production=production, decay=0.0, boundary="reflecting")
 
 
-EVERY_MEDIUM = [
-    pytest.param(Medium(part.diffusivity, part.decay, part.step, boundary), id=f"{name}-{boundary}")
-    for name, part in MEDIA.items()
-    for boundary in (
-        "absorbing",
-        "reflecting",
-        "periodic",
-        ("reflecting", "absorbing"),
-        ("periodic", "reflecting"),
-    )
-]
 VARYING = Medium(
     10 ** np.random.default_rng(5).uniform(-1, 1, LATTICE),
     np.random.default_rng(6).uniform(0, 0.02, LATTICE),
     boundary=("absorbing", "periodic"),
 )
-
-
-def steady(medium: Medium, fixed: np.ndarray | None) -> bool:
-    """Whether something takes a net production away."""
-    return fixed is not None or bool(np.any(medium.decay)) or not medium.is_closed
-
-
-@pytest.mark.parametrize("medium", [*EVERY_MEDIUM, VARYING])
-@pytest.mark.parametrize("share", FIXED_SHARES)
-def test_fields_are_sums_of_those_of_each_part(medium, share):
-    image, fixed = fixed_nodes(share)
-    if not steady(medium, fixed):
-        return
-    discs, noise, _ = productions()
-    both = solve(image, production=2 * discs - noise, medium=medium, fixed=fixed).field
-    nothing = None if image is None else 0 * image
-    parts = [
-        2 * solve(nothing, production=discs, medium=medium, fixed=fixed).field,
-        -solve(nothing, production=noise, medium=medium, fixed=fixed).field,
-    ]
-    if image is not None:
-        parts.append(solve(image, medium=medium, fixed=fixed).field)
-    size = max(np.abs(part).max() for part in parts)
-    np.testing.assert_allclose(both, sum(parts), rtol=0, atol=1e-9 * size)
-
-
-@pytest.mark.parametrize("medium", [*EVERY_MEDIUM, VARYING])
-@pytest.mark.parametrize("share", FIXED_SHARES)
-def test_what_is_produced_decays_leaves_or_is_held_back(medium, share):
-    image, fixed = fixed_nodes(share)
-    if not steady(medium, fixed):
-        return
-    held = np.zeros(LATTICE, dtype=bool) if fixed is None else fixed
-    for production in productions():
-        field = solve(image, production=production, medium=medium, fixed=fixed).field
-        volumes = finite_volumes(LATTICE, medium)
-        decayed = (np.broadcast_to(medium.decay, LATTICE) * field)[~held].sum()
-        left = ((volumes.row_sums - medium.decay) * field)[~held].sum()
-        # flows from free nodes to fixed ones
-        taken = 0.0
-        for axis, coupling in enumerate(volumes.couplings):
-            flow = coupling * (field - np.roll(field, -1, axis))
-            after = np.roll(held, -1, axis)
-            taken += flow[~held & after].sum() - flow[held & ~after].sum()
-        produced = production[~held].sum()
-        size = np.abs(production).sum() + np.abs(field).max() * (medium.unit + np.max(medium.decay))
-        assert produced == pytest.approx(decayed + left + taken, abs=1e-9 * size)
-
-
-@pytest.mark.parametrize("medium", [*EVERY_MEDIUM, VARYING])
-@pytest.mark.parametrize("share", FIXED_SHARES)
-def test_one_node_raises_another_as_much_as_that_one_raises_it(medium, share):
-    _, fixed = fixed_nodes(share)
-    if not steady(medium, fixed):
-        return
-    image = None if fixed is None else np.zeros(LATTICE)
-    free = np.argwhere(np.ones(LATTICE, dtype=bool) if fixed is None else ~fixed)
-    one, other = map(tuple, free[[3, -20]])
-    fields = []
-    for node in (one, other):
-        production = np.zeros(LATTICE)
-        production[node] = 1.0
-        fields.append(solve(image, production=production, medium=medium, fixed=fixed).field)
-    assert fields[0][other] == pytest.approx(fields[1][one], abs=2e-10 * fields[0].max())
 
 
 def test_a_production_alone_takes_one_pair_of_transforms():
@@ -168,6 +72,8 @@ def test_a_production_alone_takes_one_pair_of_transforms():
             assert solution.stats.method == "transform"
             assert (solution.stats.ring_nodes, solution.stats.iterations) == (0, 0)
             assert solution.field.dtype == dtype
+    certificate = certify(0 * solution.field, production=productions()[0])
+    assert certificate.corrected.error_bound <= 1e-9 * certificate.corrected.field.max()
 
 
 def test_production_on_fixed_nodes_has_no_effect():
@@ -248,52 +154,6 @@ def test_batches_of_images_and_productions(processes, medium):
                 medium=medium,
             )
             np.testing.assert_allclose(field, one.field, rtol=0, atol=1e-13 * abs(field).max())
-
-
-@pytest.mark.parametrize(
-    ("production", "message"),
-    [
-        (np.full((3, 4), np.nan), r"the production holds nan at node \(0, 0\)"),
-        (np.full((3, 4), -np.inf), r"the production holds -inf at node \(0, 0\)"),
-        (np.full((3, 4), 1j), "the production holds complex128 values"),
-        (np.full((3, 4), "x"), "the production holds"),
-        (np.ma.ones((3, 4)), "the production is a masked array"),
-        ([[1.0], [1.0, 2.0]], "the production is no array"),
-        (np.ones(4), r"a production has shape .* not \(4,\)"),
-        (np.ones((0, 4)), r"a production has shape .* not \(0, 4\)"),
-        (np.ones((0, 3, 4)), r"\(0, 3, 4\); it needs at least one image"),
-        (np.full((3, 4), 1e40), r"largest \|production\| is 1e\+40"),
-        (None, "there is no source image"),
-    ],
-)
-def test_productions_that_are_none_are_refused(production, message):
-    with pytest.raises(PhysicsError, match=message):
-        solve(production=production)
-    with pytest.raises(PhysicsError, match=message):
-        certify(np.zeros((3, 4)), production=production)
-
-
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        ({"production": (5, 4)}, r"production has shape \(5, 4\), the source image \(3, 4\)"),
-        ({"production": (2, 3, 5)}, r"the source image has shape \(3, 4\), .* \(2, 3, 5\)"),
-        ({"source_image": (2, 3, 4), "production": (3, 3, 4)}, r"production has shape \(3, 3, 4\)"),
-        ({"source_image": None, "fixed": (3, 4)}, "there is no source image"),
-    ],
-)
-def test_arrays_that_dont_fit_are_refused(arrays, message):
-    shapes = {"source_image": (3, 4), "production": (3, 4), **arrays}
-    given = {key: None if shape is None else np.ones(shape) for key, shape in shapes.items()}
-    with pytest.raises(PhysicsError, match=message):
-        solve(**given)
-
-
-def test_what_doesnt_fit_a_production_is_compared_with_it():
-    with pytest.raises(PhysicsError, match=r"shape \(4, 3\), the problem \(3, 4\)"):
-        certify(np.zeros((4, 3)), production=np.ones((3, 4)))
-    with pytest.raises(PhysicsError, match=r"shape \(4, 3\), the production \(3, 4\)"):
-        solve(production=np.ones((3, 4)), diffusivity=np.ones((4, 3)))
 
 
 def test_a_field_that_single_precision_doesnt_hold_is_refused():

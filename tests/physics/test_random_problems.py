@@ -93,6 +93,10 @@ def _check_solution(known: KnownProblem, solution: object, tolerance: float) -> 
     assert (errors <= tolerance * sizes).all(), "tolerance missed"
     assert (errors <= known.shaped(solution.error_bound)).all(), "error bound below the error"
     assert (errors <= known.shaped(solution.node_bound)).all(), "node bound below the error"
+    if known.problem.reduced.production is None and not known.problem.is_batch:
+        ends = (*values[fixed], 0.0)  # nothing else is higher or lower
+        beyond = np.maximum(solution.field - max(ends), min(ends) - solution.field)
+        assert beyond.max() <= solution.error_bound, "maximum principle"
 
 
 def _check_bounds(rng: np.random.Generator, known: KnownProblem) -> str:
@@ -189,6 +193,7 @@ def batch(seed: int, dimensions: int) -> KnownProblem | None:
 KINDS = {
     "fixed": (known_problem, 80, 30),
     "producing": (partial(known_problem, terms=("production",)), 80, 30),
+    "shapes": (partial(known_problem, terms=("shapes",), maybe=("production", "sides")), 60, 20),
     "walls": (partial(known_problem, terms=("sides",), maybe=("production",)), 80, 30),
     "cells": (partial(known_problem, terms=("uptake",), maybe=("production", "sides")), 80, 20),
     "all terms": (batch, 10, 2),

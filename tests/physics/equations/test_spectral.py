@@ -81,21 +81,6 @@ def test_spread_and_product_are_the_inverse_on_few_nodes(medium):
     assert np.abs(operator.product(nodes, densities) - expected[nodes]).max() < 1e-13 * scale
 
 
-@pytest.mark.parametrize("lattice", [(7, 10, 3), (8, 5, 4), (1, 6, 5)])
-def test_the_green_matrix_is_the_inverse_matrix(medium, lattice):
-    lattice = lattice[: medium.dimensions]
-    operator = SpectralOperator(lattice, medium)
-    nodes = _all_nodes(lattice)
-    green = green_matrix(operator, nodes)
-    columns = np.stack(
-        [
-            operator.inverse_by_transforms(unit.reshape(lattice), None).ravel()
-            for unit in np.eye(nodes.size)
-        ]
-    )
-    assert np.abs(green - columns).max() < 1e-12 * np.abs(columns).max()
-
-
 def test_the_ring_matrix_in_single_precision(medium):
     lattice = (30, 41, 3)[: medium.dimensions]
     operator = SpectralOperator(lattice, medium)

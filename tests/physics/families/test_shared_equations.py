@@ -56,14 +56,3 @@ def test_slopes_are_those_of_the_problem():
             expected = np.broadcast_to(other, free.shape)[free]
             np.testing.assert_array_equal(np.broadcast_to(one, free.shape)[free], expected, seed)
         assert shared.most_slopes >= plain.most_slopes * (1 - 1e-12)
-
-
-def test_uptake_is_computed_where_cells_are():
-    family = sparse_family()
-    shared = SharedOperator(Equations(family.problem_at(family.lowest_point)))
-    problem = family.problem_at(family.draw(1, seed=0)[0])
-    nodes = shared.equations_of(problem).nodes
-    assert 1 < nodes.size < problem.values.size / 2
-    assert np.array_equal(np.sort(nodes), np.flatnonzero(problem.uptake.maximum))
-    groups = np.stack(np.unravel_index(nodes[:32], problem.lattice)).reshape(2, 8, 4)
-    assert np.ptp(groups, axis=2).max(axis=0).mean() < 3  # near nodes follow each other

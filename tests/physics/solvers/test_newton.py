@@ -1,4 +1,4 @@
-"""Saturating uptake: tolerances, balances, monotonicity, starts, refusals."""
+"""Saturating uptake: limits of its laws, steps, starts, refusals."""
 
 import math
 from typing import Any
@@ -8,12 +8,11 @@ import pytest
 
 import diffkeras as dk
 from diffkeras.errors import ConvergenceError, PhysicsError
-from diffkeras.physics import CappedUptake, Medium, MichaelisMenten, Problem, certify, solve
+from diffkeras.physics import CappedUptake, MichaelisMenten, Problem, certify, solve
 from diffkeras.physics.solvers import linear_steps
 from tests.helpers.plain_equations import reference
 
 LATTICE = (14, 18)
-ROUNDING = 1e-11  # of the reference, relative to the largest value
 
 
 @pytest.fixture(scope="module")
@@ -28,41 +27,6 @@ def vessels():
     image[3:6, 4:7] = 1.0
     image[10, 13] = 0.6
     return image
-
-
-@pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-12])
-def test_the_tolerance_is_met_and_proven(vessels, cells, tolerance):
-    uptake = MichaelisMenten(cells, 0.2)
-    solution = solve(vessels, uptake=uptake, tolerance=tolerance)
-    exact, _ = reference(Problem(vessels, uptake=uptake))
-    assert solution.stats.method == "newton-cg"
-    assert solution.stats.newton_steps > 0
-    assert solution.field.dtype == (np.float32 if tolerance >= 1e-6 else np.float64)
-    assert abs(solution.field - exact).max() <= solution.error_bound + ROUNDING
-    assert solution.error_bound <= tolerance
-    held = vessels > 0
-    np.testing.assert_array_equal(solution.field[held], vessels[held].astype(solution.field.dtype))
-
-
-def test_what_is_produced_is_taken_up(cells):
-    production = np.where(np.indices(LATTICE).sum(0) % 7 == 0, 0.05, 0.0)
-    medium = Medium(diffusivity=2.0, decay=0.0, boundary="reflecting")
-    uptake = MichaelisMenten(cells, 0.3)
-    field = solve(production=production, uptake=uptake, medium=medium, tolerance=1e-11).field
-    taken = (cells * field / (0.3 + field)).sum()
-    assert taken == pytest.approx(production.sum(), rel=1e-8)
-
-
-def test_more_uptake_lowers_the_field_and_more_production_raises_it(vessels, cells):
-    production = np.full(LATTICE, 0.01)
-    options = {"production": production, "tolerance": 1e-10}
-    field = solve(vessels, uptake=MichaelisMenten(cells, 0.2), **options).field
-    hungrier = solve(vessels, uptake=MichaelisMenten(1.2 * cells, 0.2), **options).field
-    options["production"] = 2 * production
-    richer = solve(vessels, uptake=MichaelisMenten(cells, 0.2), **options).field
-    free = vessels == 0
-    assert (hungrier[free] < field[free]).all()
-    assert (richer[free] > field[free]).all()
 
 
 def test_little_concentration_is_taken_up_in_proportion(vessels, cells):
@@ -186,8 +150,6 @@ def test_problems_that_have_no_solution_are_refused(vessels, cells):
         solve(vessels, uptake=uptake, method="ring")
     with pytest.raises(PhysicsError, match=r"the initial field is a Solution, .* give its .field"):
         solve(vessels, uptake=uptake, initial=solve(vessels))
-    with pytest.raises(PhysicsError, match=r"the initial field has shape \(3, 3\)"):
-        solve(vessels, uptake=uptake, initial=np.ones((3, 3)))
     with pytest.raises(PhysicsError, match="choose other units"):
         solve(vessels, uptake=MichaelisMenten(1e20, 1e-20))
 

