@@ -10,15 +10,18 @@ from benchmarks.verdicts import (
     HOLDS,
     NOT,
     OPEN,
+    architecture_is_best,
     best_for_each_count,
     hard_examples_help,
     loses_outside_its_placement,
+    spread_falls,
     subsets_differ,
     variant_helps,
     weights_help,
 )
 from benchmarks.verdicts.comparisons import joint_against_single, weighted_losses
-from diffkeras.studies.study_data import TRAIN_PART, StudyData, TooFewRunsError
+from diffkeras.studies.analyses import fluctuation
+from diffkeras.studies.study_data import SEED, TRAIN_PART, VARIANT, StudyData, TooFewRunsError
 from tests.helpers.synthetic_study import source_count_study, synthetic_study
 
 TANH = "huber(delta=0.02) × tanh(rate=1)"
@@ -61,36 +64,93 @@ def test_without_a_weight_there_is_no_verdict():
         weights_help(data)
 
 
-@pytest.mark.parametrize(
-    ("toggled", "noise", "outcome"),
-    [(0.8, 0.01, HOLDS), (1.2, 0.01, NOT), (1.0, 0.004, NOT), (0.9, 0.4, OPEN)],
-)
-def test_a_variant_helps_if_its_error_is_clearly_smaller(toggled, noise, outcome):
+def variants(noise: float, losses: Any = None, seeds: int = 5, **factors: float) -> StudyData:
+    """One size, and a variant for each factor of the error; each has a test set of its name."""
     data = synthetic_study(
         fractions=[1.0],
-        losses={"absolute": 1.0},
-        variants={"plain": lambda n: 1.0, "toggled": lambda n: toggled, "log": lambda n: 1.1},
-        seeds=5,
+        losses=losses or {"absolute": 1.0},
+        variants={name: lambda n, factor=factor: factor for name, factor in factors.items()},
+        test_sets=dict.fromkeys(factors, 1.0),
+        seeds=seeds,
         noise=noise,
         images=2,
     )
-    verdict = variant_helps(data)
-    assert verdict.outcome == outcome
-    assert "error / error of plain: toggled" in verdict.evidence
+    return replace(data, runs=data.runs.assign(mae_of_hardest=3 * data.runs["mae"]))
+
+
+def subsets(spread: float, noise: float) -> StudyData:
+    data = variants(noise, **{str(n): 1 + spread * (n - 2) for n in range(5)})
+    factors = {TRAIN_PART: data.factors[VARIANT], SEED: data.factors[SEED]}
+    return replace(data, factors=factors, runs=data.runs.rename(columns={VARIANT: TRAIN_PART}))
+
+
+def placements(away: float, noise: float) -> StudyData:
+    data = variants(noise, uniform=1, edge=1)
+    data.runs.loc[data.runs[VARIANT] != data.runs["test_set"], "mae"] *= away
+    return data
+
+
+DESIGNS = {
+    variant_helps: lambda error, noise: variants(noise, plain=1, toggled=error, log=1.1),
+    hard_examples_help: lambda error, noise: variants(noise, none=2, random=1, hard=error),
+    architecture_is_best: lambda error, noise: variants(noise, encoder_decoder=1, u_net=error),
+    subsets_differ: subsets,
+    loses_outside_its_placement: placements,
+}
 
 
 @pytest.mark.parametrize(
-    ("hard", "noise", "outcome"), [(0.8, 0.01, HOLDS), (1.0, 0.004, NOT), (0.9, 0.4, OPEN)]
+    ("rule", "error", "noise", "outcome"),
+    [
+        (variant_helps, 0.8, 0.01, HOLDS),
+        (variant_helps, 1.2, 0.01, NOT),
+        (variant_helps, 1.0, 0.004, NOT),
+        (variant_helps, 0.9, 0.4, OPEN),
+        (hard_examples_help, 0.8, 0.01, HOLDS),
+        (hard_examples_help, 1.0, 0.004, NOT),
+        (hard_examples_help, 0.9, 0.4, OPEN),
+        (architecture_is_best, 1.5, 0.01, HOLDS),
+        (architecture_is_best, 0.8, 0.01, NOT),
+        (architecture_is_best, 1.0, 0.005, NOT),
+        (architecture_is_best, 1.1, 0.3, OPEN),
+        (subsets_differ, 0.2, 0.02, HOLDS),
+        (subsets_differ, 0.0, 0.01, NOT),
+        (subsets_differ, 0.0, 0.3, OPEN),
+        (loses_outside_its_placement, 1.5, 0.01, HOLDS),
+        (loses_outside_its_placement, 0.8, 0.01, NOT),
+        (loses_outside_its_placement, 1.1, 0.3, OPEN),
+    ],
 )
-def test_hard_examples_are_compared_with_random_ones(hard, noise, outcome):
-    factors: dict[str, Any] = {"none": 2.0, "random": 1.0, "hard": hard}
-    variants = {name: lambda n, factor=factor: factor for name, factor in factors.items()}
-    data = synthetic_study(
-        fractions=[1.0], losses={"absolute": 1.0}, variants=variants, seeds=5, noise=noise, images=2
-    )
-    runs = data.runs.assign(mae_of_hardest=3 * data.runs["mae"])
-    verdict = hard_examples_help(replace(data, runs=runs))
+def test_a_difference_is_held_against_noise(rule, error, noise, outcome):
+    """With `error` times the error of what it is compared with; of subsets, their spread."""
+    verdict = rule(DESIGNS[rule](error, noise))
     assert verdict.outcome == outcome
+    for first, second in (("plain", "toggled"), ("encoder_decoder", "u_net")):
+        if second in verdict.evidence:
+            assert f"error / error of {first}: {second}" in verdict.evidence
+
+
+@pytest.mark.parametrize(
+    ("rule", "error", "outcome"),
+    [
+        (weights_help, 0.97, HOLDS),
+        (variant_helps, 0.97, HOLDS),
+        (hard_examples_help, 0.97, HOLDS),
+        (spread_falls, 0.97, HOLDS),
+        (architecture_is_best, 1.03, NOT),
+    ],
+)
+def test_a_rule_says_what_counts_if_both_of_its_conditions_are_met(
+    rule, error, outcome, monkeypatch
+):
+    """As by a difference that is clear and below 5 %."""
+    falls = {"exponent": -0.03, "exponent_low": -0.04, "exponent_high": -0.02}
+    spread = pd.DataFrame([{"quantity": "absolute", "sd": 1.0, **falls}])
+    monkeypatch.setattr(fluctuation, "table", lambda data, regions: spread)
+    pair = {"absolute": 1.0, "absolute × tanh(rate=1)": error}
+    data = variants(0.001, losses=pair, seeds=6, random=1, hard=error)
+    assert rule(data).outcome == outcome
+    assert f"If both are so, it {outcome}." in " ".join(rule.__doc__.split())
 
 
 @pytest.mark.parametrize(
@@ -114,33 +174,3 @@ def test_the_joint_surrogate_is_compared_with_those_of_one_count():
     data = source_count_study({**factors, "joint": {1: 1, 2: 1, 3: 1}}, noise=0)
     ratios = joint_against_single(data)
     assert {count: ratio.value for count, ratio in ratios.items()} == pytest.approx({1: 2, 2: 0.5})
-
-
-@pytest.mark.parametrize(
-    ("spread", "noise", "outcome"), [(0.2, 0.02, HOLDS), (0.0, 0.01, NOT), (0.0, 0.3, OPEN)]
-)
-def test_subsets_differ_by_more_than_chance(spread, noise, outcome):
-    parts = {str(n): (lambda count, n=n: 1 + spread * (n - 2)) for n in range(5)}
-    data = synthetic_study(
-        fractions=[1.0], losses={"absolute": 1.0}, variants=parts, noise=noise, images=2
-    )
-    runs = data.runs.assign(**{TRAIN_PART: data.runs["variant"]}).drop(columns="variant")
-    factors = {TRAIN_PART: list(parts), "training.seed": ["0", "1", "2"]}
-    assert subsets_differ(StudyData(factors, runs, data.baselines)).outcome == outcome
-
-
-@pytest.mark.parametrize(
-    ("away", "noise", "outcome"), [(1.5, 0.01, HOLDS), (0.8, 0.01, NOT), (1.1, 0.3, OPEN)]
-)
-def test_placements_lose_away_from_their_own(away, noise, outcome):
-    data = synthetic_study(
-        fractions=[1.0],
-        losses={"absolute": 1.0},
-        variants={"uniform": lambda n: 1.0, "edge": lambda n: 1.0},
-        test_sets={"uniform": 1.0, "edge": 1.0},
-        noise=noise,
-        images=2,
-    )
-    apart = data.runs["variant"] != data.runs["test_set"]
-    data.runs["mae"] *= pd.Series(1.0, data.runs.index).mask(apart, away)
-    assert loses_outside_its_placement(data).outcome == outcome

@@ -78,21 +78,6 @@ def test_each_size_left_out_is_named_if_it_matters(left_out, words):
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [("study.json", "{", "["), ("runs.csv", "mae_r1", "mae_r"), ("searches.csv", "discs", "disc")],
-)
-def test_damaged_files_are_named(tmp_path, name, old, new):
-    study = tmp_path / "worst_cases_reduced"
-    shutil.copytree(DOCS / "results/studies" / study.name, study)
-    file = study / name
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new, 1))
-    with pytest.raises(RunError, match=rf"{re.escape(str(file))}.*damaged"):
-        script.write_tables(tmp_path, tmp_path, tmp_path / "findings")
-
-
-@pytest.mark.parametrize(
     ("column", "value", "message"),
     [
         ("trained_sources", "x", r"runs\.csv.* is damaged \(ValueError"),

@@ -1,28 +1,13 @@
-"""Edge cases, speed, and kinds of networks."""
+"""Edge cases and speed."""
 
 import json
-from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 import pytest
 
-from benchmarks.verdicts import (
-    HOLDS,
-    NOT,
-    OPEN,
-    architecture_is_best,
-    edge_cases_exist,
-    hard_examples_help,
-    orders_of_magnitude_faster,
-    spread_falls,
-    variant_helps,
-    weights_help,
-)
+from benchmarks.verdicts import HOLDS, NOT, OPEN, edge_cases_exist, orders_of_magnitude_faster
 from benchmarks.verdicts.edge_cases import is_ordinary
-from diffkeras.studies.analyses import fluctuation
 from diffkeras.studies.study_data import StudyData, TooFewRunsError
-from tests.helpers.synthetic_study import synthetic_study
 
 
 def discs(rows: list[int], values: list[float]) -> str:
@@ -81,56 +66,3 @@ def test_orders_of_magnitude_are_counted_from_the_fastest_solver(fastest, outcom
     verdict = orders_of_magnitude_faster(0.2, {"stepping": 400.0, "fast": fastest}, "here")
     assert verdict.outcome == outcome
     assert f"fast {fastest / 0.2:.2g}, stepping 2e+03" in verdict.evidence
-
-
-@pytest.mark.parametrize(
-    ("u_net", "noise", "outcome"),
-    [(1.5, 0.01, HOLDS), (0.8, 0.01, NOT), (1.0, 0.005, NOT), (1.1, 0.3, OPEN)],
-)
-def test_an_architecture_is_best_if_all_others_are_worse(u_net, noise, outcome):
-    variants: dict[str, Any] = {"encoder-decoder": 1.0, "U-Net": u_net}
-    data = synthetic_study(
-        fractions=[1.0],
-        losses={"absolute": 1.0},
-        variants={name: (lambda n, factor=factor: factor) for name, factor in variants.items()},
-        seeds=5,
-        noise=noise,
-        images=2,
-    )
-    verdict = architecture_is_best(data)
-    assert verdict.outcome == outcome
-    assert "error / error of encoder-decoder: U-Net" in verdict.evidence
-
-
-def small_and_clear(error: float) -> StudyData:
-    """A second variant, and a weighted loss, with `error` times the error of the first one."""
-    data = synthetic_study(
-        fractions=[1.0],
-        losses={"absolute": 1.0, "absolute × tanh(rate=1)": error},
-        variants={"random": lambda n: 1.0, "hard": lambda n: error},
-        seeds=6,
-        noise=0.001,
-        images=2,
-    )
-    return replace(data, runs=data.runs.assign(mae_of_hardest=data.runs["mae"]))
-
-
-@pytest.mark.parametrize(
-    ("rule", "error", "outcome"),
-    [
-        (weights_help, 0.97, HOLDS),
-        (variant_helps, 0.97, HOLDS),
-        (hard_examples_help, 0.97, HOLDS),
-        (spread_falls, 0.97, HOLDS),
-        (architecture_is_best, 1.03, NOT),
-    ],
-)
-def test_a_rule_says_what_counts_if_both_of_its_conditions_are_met(
-    rule, error, outcome, monkeypatch
-):
-    """As by a difference that is clear and below 5 %."""
-    falls = {"exponent": -0.03, "exponent_low": -0.04, "exponent_high": -0.02}
-    spread = pd.DataFrame([{"quantity": "absolute", "sd": 1.0, **falls}])
-    monkeypatch.setattr(fluctuation, "table", lambda data, regions: spread)
-    assert rule(small_and_clear(error)).outcome == outcome
-    assert f"If both are so, it {outcome}." in " ".join(rule.__doc__.split())
