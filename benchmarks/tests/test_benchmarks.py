@@ -19,7 +19,7 @@ from diffkeras.evaluation.benchmark_data.splits import public_split
 from diffkeras.physics import Sources, load_family
 from diffkeras.surrogates.build import build_model
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HIDE_TORCH = """
 import importlib.util, runpy, sys
 found = importlib.util.find_spec

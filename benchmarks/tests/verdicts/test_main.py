@@ -12,7 +12,7 @@ from benchmarks.verdicts import HOLDS, NOT, OPEN, Verdict
 from benchmarks.verdicts import __main__ as script
 from diffkeras.errors import RunError
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 RESULTS = DOCS.parent / "benchmarks" / "results"
 TABLES = ("verdicts", "rules", "weights", "joint", "recipe", "identities")
 

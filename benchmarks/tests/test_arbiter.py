@@ -12,7 +12,7 @@ from scipy.io import savemat
 
 import diffkeras as dk
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CELL = {"ID": 1, "position": 3, "total_volume": 1, "secretion_rates": 1, "uptake_rates": 1}
 CELL |= {"saturation_densities": 1, "net_export_rates": 1}
 

@@ -15,7 +15,7 @@ from docs.phone_figures import phone_path
 from tests.helpers.synthetic_runs import synthetic_runs
 from tests.helpers.synthetic_study import synthetic_study
 
-SCRIPT = Path(__file__).parents[1] / "docs" / "make_findings.py"
+SCRIPT = Path(__file__).parents[1] / "make_findings.py"
 PAGE = """
 ```{measured} results/findings/synthetic/errors.md
 ```

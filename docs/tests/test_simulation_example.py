@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-SCRIPT = Path(__file__).parents[1] / "docs" / "examples" / "simulation.py"
+SCRIPT = Path(__file__).parents[1] / "examples" / "simulation.py"
 LAGGED, CONSTANT = "uptake of the last field", "rate constant of the last field"
 
 
