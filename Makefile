@@ -46,16 +46,16 @@ test-wheel: $(STAMP)  ## build what is released, and try it in bare environments
 
 test-frameworks: $(STAMP)  ## install PyTorch and JAX as well (up to 3 GB), and test fields in them
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[frameworks]'
-	$(BIN)/python -m pytest tests/frameworks tests/test_gallery.py
+	$(BIN)/python -m pytest tests/frameworks docs/tests/test_gallery.py
 
 test-clients: $(STAMP)  ## install AnnData as well, and test the examples for other programs
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[clients]'
-	$(BIN)/python -m pytest tests/test_clients.py
+	$(BIN)/python -m pytest docs/tests/test_clients.py
 
 test-playground: $(STAMP)  ## draw on the playground in headless Chromium, and take pictures of it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[browser]'
 	@mkdir -p docs/_build
-	$(BIN)/python -m pytest -m 'slow or not slow' --basetemp docs/_build/playground tests/test_playground.py tests/test_playground_page.py
+	$(BIN)/python -m pytest -m 'slow or not slow' --basetemp docs/_build/playground docs/tests/test_playground.py docs/tests/test_playground_page.py
 	@ls docs/_build/playground/*[0-9]/*.png 2>/dev/null || echo "no pictures: Chromium isn't installed (Debian: apt-get install chromium)"
 
 lint: $(STAMP)  ## check style, format, types and import rules

@@ -1,4 +1,4 @@
-"""The house: no circle of files, nothing that only some systems have, and no stale names."""
+"""The house: no circle of files, nothing that only some systems have, no stale names of files."""
 
 import ast
 import graphlib
@@ -50,48 +50,3 @@ def test_contributing_names_files_that_exist():
     assert len(named) > 20
     places = (ROOT, ROOT / "diffkeras")
     assert [name for name in named if not any((place / name).is_file() for place in places)] == []
-
-
-def names_of(module: str) -> set[str]:
-    """What a module defines, imports, or exports lazily by a table of strings."""
-    names = set()
-    for node in TREES[MODULES[module]].body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {alias.asname or alias.name for alias in node.names}
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            parts = list(ast.walk(node))
-            names |= {part.id for part in parts if isinstance(part, ast.Name)}
-            names |= {str(part.value) for part in parts if isinstance(part, ast.Constant)}
-    return names
-
-
-def resolves(name: str, keys: set[str]) -> bool:
-    """Whether a dotted name is a module, an attribute of one, or a key of a configuration."""
-    module, rest = f"diffkeras.{name}", name
-    while module not in MODULES:
-        module, _, rest = module.rpartition(".")
-    is_key = rest in keys and name.startswith(("data.", "training.", "evaluation."))
-    return module == f"diffkeras.{name}" or rest in names_of(module) or is_key
-
-
-def test_dotted_names_in_docstrings_exist():
-    keys = {
-        node.target.id
-        for file in (ROOT / "diffkeras" / "config").glob("*.py")
-        for node in ast.walk(TREES[file])
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
-    }
-    names = {name.split(".")[1] for name in MODULES if name.count(".") == 1}
-    packages = "|".join(names - {"jax", "torch", "tensorflow"})  # they are mostly the others
-    dotted = re.compile(rf"`(?:diffkeras\.)?((?:{packages})(?:\.\w+)+)[`(]")
-    stale = {
-        (str(file.relative_to(ROOT)), name)
-        for file, tree in TREES.items()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        for name in dotted.findall(ast.get_docstring(node) or "")
-        if not (name.endswith((".yaml", ".json")) or resolves(name, keys))
-    }
-    assert stale == set()

@@ -12,7 +12,7 @@ from docutils.utils import new_document
 
 from docs import phone_figures
 
-GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
+GALLERY = Path(__file__).parents[1] / "gallery"
 QUICK = {"find_sources", "place_vessels"}
 NEEDS = {"train_in_jax": "jax", "train_in_pytorch": "torch"}  # page → what may not be installed
 LONGEST_PAGE = 60  # lines

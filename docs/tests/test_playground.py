@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 import diffkeras as dk
-from tests.helpers.playground_engine import DOCS, engine
+from docs.tests.helpers.playground_engine import DOCS, engine
 
 SURROGATES = ("tissue", "saturating_tissue")
 BOUNDARIES = ("reflecting", "absorbing", "periodic")

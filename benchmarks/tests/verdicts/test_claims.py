@@ -10,7 +10,7 @@ import pytest
 from benchmarks.verdicts import claims
 from diffkeras.errors import RunError
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+RESULTS = Path(__file__).parents[2] / "results"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.snippets import DOCS, PAGES, ROOT, Snippet, run_limited, snippets
+from docs.tests.helpers.snippets import DOCS, PAGES, ROOT, Snippet, run_limited, snippets
 
 pytestmark = pytest.mark.slow
 

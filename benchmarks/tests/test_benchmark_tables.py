@@ -23,14 +23,14 @@ from diffkeras.errors import RunError
 from diffkeras.surrogates.shipped import SHIPPED
 from tests.helpers.tables import read_csv
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 
 # programs, of which children of other programs have no command
 PROGRAMS = [
     ".".join(file.relative_to(ROOT).with_suffix("").parts)
     for file in sorted((ROOT / "benchmarks").rglob("*.py"))
-    if '__name__ == "__main__"' in file.read_text()
+    if '\nif __name__ == "__main__"' in file.read_text()
 ]
 CHILDREN = ("benchmarks.training.in_keras", "benchmarks.training.in_pytorch")
 # their options, at a size of seconds

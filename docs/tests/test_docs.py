@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 import diffkeras as dk
-from tests.helpers import cc3d_stand_in
+from docs.tests.helpers import cc3d_stand_in
+from docs.tests.helpers.snippets import DOCS, PAGES, ROOT, RUNNABLE, Snippet, execute, snippets
 from tests.helpers.lean_runs import quick_graphs
-from tests.helpers.snippets import DOCS, PAGES, ROOT, RUNNABLE, Snippet, execute, snippets
 
 WIDEST_CODE = 88  # characters that fit on a built page
 

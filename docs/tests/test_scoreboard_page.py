@@ -8,7 +8,7 @@ import pytest
 
 from diffkeras.system.atomic_files import read_json
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[1]
 SCRIPT = runpy.run_path(str(DOCS / "make_scoreboard.py"))
 
 

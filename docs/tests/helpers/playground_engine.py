@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2]
 SCRIPTS = ("equations", "multigrid", "problem", "proof", "surrogate", "drawing")
 
 weights_script = runpy.run_path(str(DOCS / "_ext" / "playground.py"))["weights_script"]

@@ -17,7 +17,7 @@ from PIL import Image
 
 from docs import browser
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 WIDTHS = (1300, 390)
 TOP_OF_SCALE = (0xFC, 0xFD, 0xBF)  # of magma

@@ -25,7 +25,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the other processes use the other cor
 
 from diffkeras.config import parse_config
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parent
 T = TypeVar("T")
 
 gc.disable()  # until all is imported, see `pytest_collection_finish`
