@@ -103,7 +103,7 @@ def tables(rows: pd.DataFrame) -> Iterator[str]:
         yield markdown_table(["method", *splits], cells)
 
 
-@command(__doc__, "intervals", "the tables, without _BENCHMARK.md")
+@command(__doc__, "intervals", "the tables, without _BENCHMARK.md", published=("benchmark",))
 @click.option("--benchmark", default="fixed_values_64", show_default=True)
 @click.option("--images", default=200, show_default=True, help="Of each split.")
 @click.option("--data-dir", default="data", show_default=True, type=PATH)
