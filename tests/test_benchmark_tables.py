@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import re
 import shutil
 import subprocess
 import sys
@@ -83,6 +84,18 @@ def test_calls_with_other_options_leave_what_is_published(
     shown = CliRunner().invoke(main, words.split(), catch_exceptions=False)
     assert shown.stdout.split() == [str(tmp_path / output), str(tmp_path / picture)]
     assert ("results go to" in shown.stderr) == (output == "benchmark_trials/table")
+
+
+def test_the_readme_has_each_program_and_each_table_once():
+    readme = ROOT / "benchmarks" / "README.md"
+    text = readme.read_text()
+    programs = {*PROGRAMS} - {*CHILDREN}
+    names = [name.split(".", 1)[1].removesuffix(".__main__") for name in programs]
+    assert sorted(re.findall(r"^\|[^|]*\| `([\w.]+)` \|", text, re.MULTILINE)) == sorted(names)
+    links = re.findall(r"\]\((.+?)\)", text)
+    assert [link for link in links if not (readme.parent / link).exists()] == []
+    tables = sorted(f"results/{file.name}" for file in RESULTS.glob("*.md"))
+    assert sorted(link for link in links if re.match(r"results/.*\.md", link)) == tables
 
 
 @pytest.mark.slow
