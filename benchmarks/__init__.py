@@ -1,1 +1,1 @@
-"""Measurements, one command each: `python -m benchmarks.NAME`."""
+"""Commands that measure, judge the measurements, or prepare a release; README.md lists them."""

@@ -131,7 +131,12 @@ def use_one_thread() -> str:
     return f"CPU time in one thread on {machine}"
 
 
-@command(__doc__, "architectures", "the table, without _PROBLEM_SIDE, .md and .csv")
+@command(
+    __doc__,
+    "architectures",
+    "the table, without _PROBLEM_SIDE, .md and .csv",
+    published=("problem", "side"),
+)
 @click.option("--problem", type=click.Choice(["fixed", "production"]), default="fixed")
 @click.option("--side", type=click.Choice(["64", "128"]), default="64")
 @click.option("--data-dir", type=PATH, default=Path("data"))

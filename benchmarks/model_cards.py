@@ -279,7 +279,12 @@ def _cells(row: dict[str, Any]) -> list[str]:
     return cells + [f"{row[key]:.3g}" for key in ("bound_over_error", "least_bound_over_error")]
 
 
-@command(__doc__, SHIPPED, "the directory of the surrogates")
+@command(
+    __doc__,
+    SHIPPED,
+    "the directory of the surrogates",
+    published=("run_dir", "only", "texts", "seal"),
+)
 @click.option("--ship", "run_dir", type=PATH, help="A run to put in.")
 @click.option("--only", multiple=True, help="Names.  [default: all]")
 @click.option("--texts", is_flag=True, help="Write the cards again from the errors that are there.")

@@ -215,7 +215,12 @@ def rows_of(recipe: Recipe, side: int, seconds: float, rounds: int, number: int)
     return rows
 
 
-@command(__doc__, "pipeline", "the tables, without _streams, _media or _tissues, .md and .csv")
+@command(
+    __doc__,
+    "pipeline",
+    "the tables, without _streams, _media or _tissues, .md and .csv",
+    published=("only",),
+)
 @click.option("--only", type=click.Choice(list(RECIPES)), help="One of the tables.")
 @click.option("--sides", callback=whole_numbers, help="Nodes per side, multiples of 64: 64,512.")
 @click.option("--seconds", default=3.0, help="Length of a round in seconds.")

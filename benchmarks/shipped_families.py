@@ -35,7 +35,7 @@ COLUMNS = ["tolerance", "time", "`solve`", "proven error, median", "worst"]
 COLUMNS += ["uncorrected", "by `solve`"]
 
 
-@command(__doc__, FOLDER, "the directory of bases and cards")
+@command(__doc__, FOLDER, "the directory of bases and cards", published=("cards_only",))
 @click.option("--points", default=2000, help="Points at which predictions are proven.")
 @click.option("--cards-only", is_flag=True, help="Don't train again.")
 def main(points: int, cards_only: bool, output: Path) -> None:

@@ -196,6 +196,7 @@ def rows_of_substrates(side: int, rounds: int) -> list[list[str]]:
     __doc__,
     "tissue",
     "the table, without .md and .csv; that of the substrates has _substrates in it",
+    published=("only",),
 )
 @click.option("--side", default=256, help="Nodes per side.")
 @click.option("--rounds", default=5, help="Number of rounds.")

@@ -30,7 +30,7 @@ from benchmarks.shared.command import PATH, PICTURES, command
 from benchmarks.shared.tables import write_table
 from docs.phone_figures import write_pictures
 
-CAPTION = "computed by `python -m benchmarks.arbiter`"
+MADE_BY = "computed by `python -m benchmarks.arbiter`"
 READING_COLUMNS = [
     "test",
     "name",
@@ -177,9 +177,9 @@ def draw_test(axis: Axes, steady: list[tuple[Reading, dk.Solution | None]]) -> N
 def main(output: Path, picture: Path) -> None:
     steady = steady_fields()
     rows = [reading_row(*each) for each in steady.items()]
-    write_table(rows, READING_COLUMNS, output.with_name(f"{output.name}_readings"), CAPTION)
+    write_table(rows, READING_COLUMNS, output.with_name(f"{output.name}_readings"), MADE_BY)
     rows = [tool_row(published, steady) for published in PUBLISHED]
-    write_table(rows, TOOL_COLUMNS, output.with_name(f"{output.name}_programs"), CAPTION)
+    write_table(rows, TOOL_COLUMNS, output.with_name(f"{output.name}_programs"), MADE_BY)
     write_pictures(draw(steady), picture, 100, {})
     for test in (ONE_SINK, MANY_SINKS):
         click.echo(f"{test.name}: time constant {test.time_constant:.2f} min, end {test.end:g} min")

@@ -53,7 +53,10 @@ def write_leaderboard(submissions: Submissions, output: Path) -> None:
 
 
 @command(
-    __doc__, "leaderboard", "the table, without .md; that of the trials has _trials_BENCHMARK in it"
+    __doc__,
+    "leaderboard",
+    "the table, without .md; that of the trials has _trials_BENCHMARK in it",
+    published=("benchmark", "times"),
 )
 @click.option("--benchmark", default="fixed_values_64", show_default=True)
 @click.option("--seconds", default=20.0, show_default=True, help="CPU time of each training.")

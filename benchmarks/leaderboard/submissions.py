@@ -1,7 +1,6 @@
 """The submissions to a leaderboard: the fields of every method, its manifest and its times."""
 
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +48,6 @@ class Submissions:
 
     def __init__(self, board: Board) -> None:
         self.board, self.folder = board, board.folder / "submissions"
-
-    @cached_property
-    def hardware(self) -> str:
-        """The machine in one line."""
-        return describe_machine()
 
     def images(self, name: str) -> list[ImageBatch]:
         """The images of a split as methods take them."""
@@ -138,15 +132,15 @@ class Submissions:
     # manifests
 
     def write_manifest(self, folder: str, **values: Any) -> None:
-        """The manifest of a submission, with what was known of it before."""
+        """The manifest of a submission. What is known of it stays, but for the values."""
         path = self.folder / folder / MANIFEST
         known = read_yaml(path) if path.exists() else {}
-        common = {"authors": f"diffkeras {version()}", "hardware": self.hardware}
+        new = {"authors": f"diffkeras {version()}", "hardware": describe_machine()}
         path.parent.mkdir(parents=True, exist_ok=True)
         yaml = YAML()
         yaml.default_flow_style = False
         with replacing(path) as partial, partial.open("w") as file:
-            yaml.dump({**known, **common, **values}, file)
+            yaml.dump({**new, **known, **values}, file)
 
     def tuning_in_words(self, network: Network) -> str:
         """For the manifest."""

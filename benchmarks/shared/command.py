@@ -1,45 +1,64 @@
 """What the benchmarks' commands have in common: their options, and where results are."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from benchmarks.shared.tables import version
-from diffkeras.errors import DiffkerasError, OutputError
+from diffkeras.errors import DiffkerasError
 from diffkeras.system.atomic_files import check_directory
 
 RESULTS = Path(__file__).parents[1] / "results"
+TRIALS = Path("benchmark_trials")  # of calls with other options than the published ones
 PICTURES = Path(__file__).parents[2] / "docs" / "images"
 PATH = click.Path(path_type=Path)
 
 
 def command(
-    text: str | None, output: str | Path, files: str = "the table, without .md and .csv"
+    text: str | None,
+    output: str | Path,
+    files: str = "the table, without .md and .csv",
+    published: Collection[str] = (),
 ) -> Callable[[Callable[..., None]], click.Command]:
     """The command of a benchmark, with the option --output. Errors of diffkeras are one line.
+
+    A call with any other option writes into `TRIALS`, unless --output says where, so that what is
+    published changes by a call without options only. A picture lies beside tables that lie
+    elsewhere, unless --picture says where.
 
     Args:
         text: of the module; its first line is the help.
         output: default path of the results, below `RESULTS` unless it is absolute.
         files: that the option names, in words.
+        published: names of options with which results are published, too.
     """
+    default = RESULTS / output
 
     def decorate(main: Callable[..., None]) -> click.Command:
         option = click.option(
             "--output",
             type=PATH,
-            default=RESULTS / output,
-            callback=_writable,
-            help=f"Path of {files}.",
+            default=default,
+            help=f"Path of {files}. With other options: {TRIALS / default.name}.",
         )
 
         @functools.wraps(main)
         def run(**options: Any) -> None:
             version()  # is kept: that at the start, even if files change during the measurement
+            source = click.get_current_context().get_parameter_source
+            given = {name for name in options if source(name) != ParameterSource.DEFAULT}
+            if given.difference(published, ("output",)) and "output" not in given:
+                options["output"] = TRIALS / default.name
+                click.echo(f"with other options, results go to {options['output']}", err=True)
+            path: Path = options["output"]
+            if path.resolve() != default and "picture" in options.keys() - given:
+                options["picture"] = path.parent / options["picture"].name
             try:
+                check_directory(path.parent)  # before the measurement, not after it
                 main(**options)
             except DiffkerasError as error:
                 raise click.ClickException(str(error)) from error
@@ -47,15 +66,6 @@ def command(
         return click.command(help=(text or "").splitlines()[0])(option(run))
 
     return decorate
-
-
-def _writable(_context: object, _parameter: object, output: Path) -> Path:
-    """The callback of --output: an error before the measurement, not after it."""
-    try:
-        check_directory(output.parent)
-    except OutputError as error:
-        raise click.BadParameter(str(error)) from error
-    return output
 
 
 def whole_numbers(_context: object, _parameter: object, value: str | None) -> list[int] | None:

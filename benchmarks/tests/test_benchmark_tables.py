@@ -2,15 +2,18 @@
 
 import csv
 import importlib
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from benchmarks.shared import tables
+from benchmarks.shared.command import PATH, command
 from benchmarks.shared.tables import (
     CAPTION,
     with_versions,
@@ -53,6 +56,46 @@ def test_each_program_has_a_command(name):
     shown = CliRunner().invoke(importlib.import_module(name).main, ["--help"])
     assert shown.exit_code == 0, shown.output
     assert len(shown.output.splitlines()[2].split()) > 3  # what it measures, in a sentence
+
+
+@pytest.mark.parametrize(
+    ("words", "output", "picture"),
+    [
+        ("", "results/table", "images/picture.png"),
+        ("--only one", "results/table", "images/picture.png"),
+        ("--side 16", "benchmark_trials/table", "benchmark_trials/picture.png"),
+        ("--only one --side 16", "benchmark_trials/table", "benchmark_trials/picture.png"),
+        ("--output results/table --side 16", "results/table", "images/picture.png"),
+        ("--output elsewhere/table", "elsewhere/table", "elsewhere/picture.png"),
+        ("--side 16 --picture mine.png", "benchmark_trials/table", "mine.png"),
+    ],
+)
+def test_calls_with_other_options_leave_what_is_published(
+    words, output, picture, tmp_path, monkeypatch
+):
+    @command("Measure nothing.", tmp_path / "results" / "table", published=("only",))
+    @click.option("--only")
+    @click.option("--side", default=8)
+    @click.option("--picture", type=PATH, default=tmp_path / "images" / "picture.png")
+    def main(output: Path, picture: Path, **options: object) -> None:
+        click.echo(f"{output.resolve()} {picture.resolve()}")
+
+    monkeypatch.chdir(tmp_path)
+    shown = CliRunner().invoke(main, words.split(), catch_exceptions=False)
+    assert shown.stdout.split() == [str(tmp_path / output), str(tmp_path / picture)]
+    assert ("results go to" in shown.stderr) == (output == "benchmark_trials/table")
+
+
+def test_the_readme_has_each_program_and_each_table_once():
+    readme = ROOT / "benchmarks" / "README.md"
+    text = readme.read_text()
+    programs = {*PROGRAMS} - {*CHILDREN}
+    names = [name.split(".", 1)[1].removesuffix(".__main__") for name in programs]
+    assert sorted(re.findall(r"^\|[^|]*\| `([\w.]+)` \|", text, re.MULTILINE)) == sorted(names)
+    links = re.findall(r"\]\((.+?)\)", text)
+    assert [link for link in links if not (readme.parent / link).exists()] == []
+    tables = sorted(f"results/{file.name}" for file in RESULTS.glob("*.md"))
+    assert sorted(link for link in links if re.match(r"results/.*\.md", link)) == tables
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
 from diffkeras.evaluation.benchmark_data.splits import public_split
 from diffkeras.physics import Sources, load_family
 from diffkeras.surrogates.build import build_model
+from diffkeras.system.yaml_io import read_yaml
 
 ROOT = Path(__file__).parents[2]
 HIDE_TORCH = """
@@ -148,6 +149,18 @@ def test_a_leaderboard_takes_no_network_that_was_made_otherwise(board, times, ch
     (board().folder / "made_with.json").unlink()
     with pytest.raises(RunError, match="another --folder"):
         board().surrogate(network, 0)
+
+
+def test_a_manifest_keeps_its_authors_and_hardware_when_times_are_measured(board):
+    from benchmarks.leaderboard.submissions import Submissions
+
+    submissions = Submissions(board())
+    submissions.write_manifest("mine", authors="A. Author", hardware="a GPU")
+    submissions.write_manifest("mine", milliseconds_per_field=0.5)
+    made = read_yaml(submissions.folder / "mine" / "manifest.yaml")
+    assert made == {"authors": "A. Author", "hardware": "a GPU", "milliseconds_per_field": 0.5}
+    submissions.write_manifest("new")
+    assert "diffkeras" in read_yaml(submissions.folder / "new" / "manifest.yaml")["authors"]
 
 
 def test_a_surrogate_of_another_configuration_is_trained_again(tmp_path, monkeypatch):

@@ -101,13 +101,13 @@ CLAIMS = (
         },
     ),
 )
-HARD = "11. Hard examples in the training set lower the error"
+HARD_EXAMPLES = "11. Hard examples in the training set lower the error"
 HARD_ROWS = "hard_examples.csv"  # of benchmarks.hard_examples
 SPEED = "10. A surrogate is faster by several orders of magnitude"
 # of benchmarks.solver, solvers of at least the accuracy of a float32 network
 TABLES = {"fixed values": "solver.csv", "production": "solver_production.csv"}
 RULES: dict[str, Callable[..., Verdict]] = {claim.words: claim.rule for claim in CLAIMS}
-RULES |= {SPEED: rules.orders_of_magnitude_faster, HARD: rules.hard_examples_help}
+RULES |= {SPEED: rules.orders_of_magnitude_faster, HARD_EXAMPLES: rules.hard_examples_help}
 
 
 def judged(studies: Path, benchmarks: Path) -> Iterator[tuple[str, str, Verdict]]:
@@ -118,7 +118,7 @@ def judged(studies: Path, benchmarks: Path) -> Iterator[tuple[str, str, Verdict]
     for reading, measured in times(benchmarks):
         yield SPEED, f"{reading}, {SIDE}², CPU", RULES[SPEED](*measured)
     if (file := benchmarks / HARD_ROWS).is_file():
-        yield HARD, "production, paper's recipe, 64²", _hard_examples(file)
+        yield HARD_EXAMPLES, "production, paper's recipe, 64²", _hard_examples(file)
 
 
 def of_studies(
@@ -154,7 +154,7 @@ def _hard_examples(file: Path) -> Verdict:
     runs = read_table(file, {VARIANT: "str", SEED: "str"}).assign(test_set="test", sources=ALL)
     with names_damaged([file]):
         factors = {name: list(runs[name].unique()) for name in (VARIANT, SEED)}
-        return RULES[HARD](StudyData(factors, runs, runs.iloc[:0]))
+        return RULES[HARD_EXAMPLES](StudyData(factors, runs, runs.iloc[:0]))
 
 
 def times(benchmarks: Path) -> Iterator[tuple[str, tuple[float, dict[str, float], str]]]:
