@@ -9,7 +9,8 @@ everything else is the same, but there are 500 training examples instead of 5,00
 datasets are generated.
 
 Times are CPU time in one thread. The numbers of epochs are chosen so that no training run takes
-longer than that of the encoder-decoder, the first row. Runs that are in `--runs` aren't made again.
+longer than that of the encoder-decoder, the first row. Runs of the same machine and packages that
+are in `--runs` aren't made again; rows name the versions of their training and of the measurement.
 The time per image is that of all test images, in batches of 100: the median of five rounds, in
 which all rows take turns. The last row is the exact solver, which takes them one by one.
 """
@@ -30,7 +31,7 @@ from benchmarks.shared.command import PATH, command
 from benchmarks.shared.images import drawn_images
 from benchmarks.shared.measures import cpu_medians
 from benchmarks.shared.runs import trained
-from benchmarks.shared.tables import describe_machine, write_table
+from benchmarks.shared.tables import describe_times, version, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.evaluation.errors import image_errors
 from diffkeras.evaluation.images import ImageBatch
@@ -124,13 +125,6 @@ def exact_fields(config: Config, images: NDArray) -> NDArray:
     return np.array([solved(image) for image in images])
 
 
-def use_one_thread() -> str:
-    """Limit TensorFlow to one thread; the caption of tables that are measured so."""
-    limit_threads(1)
-    machine = describe_machine(("tensorflow", "keras"), used="1 core")
-    return f"CPU time in one thread on {machine}"
-
-
 @command(
     __doc__,
     "architectures",
@@ -142,27 +136,31 @@ def use_one_thread() -> str:
 @click.option("--data-dir", type=PATH, default=Path("data"))
 @click.option("--runs", type=PATH, default=RUNS)
 def main(problem: Problem, side: str, data_dir: Path, runs: Path, output: Path) -> None:
-    caption = use_one_thread()
+    limit_threads(1)
     base = problem_config(problem, int(side))
     generate(base, data_dir)
     test = drawn_images(base)
-    starts, calls = [], list[Callable[[], NDArray]]()
+    starts, calls, versions = [], list[Callable[[], NDArray]](), list[str]()
     for name, variant in VARIANTS.items():
         if problem in variant.problems:
             config = variant.config(base)
-            surrogate, seconds = trained(name, config, data_dir, runs)
+            surrogate, seconds, of_run = trained(name, config, data_dir, runs)
             weights = sum(int(np.prod(v.shape)) for v in surrogate.model.trainable_variables)
             starts.append([name, f"{weights:,}", str(config.training.epochs), seconds])
             calls.append(partial(surrogate.network_fields, test.images, batch_size=BATCH))
+            versions.append(of_run)
     starts.append(["exact solver", "0", "0", "0 s"])
     calls.append(partial(exact_fields, base, test.images))
+    versions.append(version())
     found = [errors(call(), test) for call in calls]
     milliseconds = [1e3 * each / len(test) for each in cpu_medians(calls, ROUNDS)]
     rows = [
         [*start, *of_errors, f"{each:.2f} ms"]
         for start, of_errors, each in zip(starts, found, milliseconds, strict=True)
     ]
-    write_table(rows, COLUMNS, output.with_name(f"{output.name}_{problem}_{side}"), caption)
+    caption = describe_times(f"of images the median of {ROUNDS} rounds in turns, of training once")
+    output = output.with_name(f"{output.name}_{problem}_{side}")
+    write_table(rows, COLUMNS, output, caption, versions)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 import diffkeras as dk
 from benchmarks.shared.command import PATH, command
 from benchmarks.shared.measures import cpu_turns
-from benchmarks.shared.tables import describe_machine, write_table
+from benchmarks.shared.tables import describe_times, write_table
 from benchmarks.solver.methods import transform_pair
 from diffkeras.config import Config
 from diffkeras.evaluation.images import draw_images, joined
@@ -129,8 +129,8 @@ def main(images: int, runs: Path, output: Path) -> None:
     limit_threads(1)
     with threadpoolctl.threadpool_limits(1):
         rows = [row for problem in CASES for row in measure(problem, images, runs)]
-    machine = describe_machine(used="one thread")
-    write_table(rows, COLUMNS, output, f"{images} test images per source count. {machine}")
+    times = describe_times(f"the fastest of {ROUNDS} rounds in turns, the mean over the images")
+    write_table(rows, COLUMNS, output, f"{images} test images per source count. {times}")
 
 
 if __name__ == "__main__":

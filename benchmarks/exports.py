@@ -5,7 +5,7 @@
 
 The networks have the weights that they start their training with, which change neither size nor
 time. Every export is first checked against the Keras model, as by `diffkeras export`. A time is the
-CPU time of a call on one core, the median of 24 calls. The formats take turns of eight.
+CPU time of a call in one thread, the median of 24 calls. The formats take turns of eight.
 """
 
 import os
@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.shared.command import command
-from benchmarks.shared.measures import cpu_seconds_in_turns
-from benchmarks.shared.tables import describe_machine, write_table
+from benchmarks.shared.measures import TURN, cpu_seconds_in_turns
+from benchmarks.shared.tables import describe_times, write_table
 from diffkeras.system.tensorflow_setup import load_tensorflow
 
 COLUMNS = [
@@ -85,7 +85,8 @@ def main(configs: str, output: Path) -> None:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     load_tensorflow()
     rows = [row for name in configs.split(",") for row in measure(name)]
-    write_table(rows, COLUMNS, output, describe_machine(PACKAGES, used="one core"))
+    caption = describe_times(f"the median of {CALLS} calls in turns of {TURN}", PACKAGES)
+    write_table(rows, COLUMNS, output, caption)
 
 
 if __name__ == "__main__":

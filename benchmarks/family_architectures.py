@@ -23,7 +23,7 @@ import tensorflow as tf
 
 from benchmarks.shared.command import command
 from benchmarks.shared.measures import cpu_medians, cpu_seconds
-from benchmarks.shared.tables import describe_machine, write_table
+from benchmarks.shared.tables import describe_times, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.physics.sampling.families.recipe import FamilyRecipe
 from diffkeras.surrogates.inputs import inputs_of_problem
@@ -99,12 +99,11 @@ def main(output: Path) -> None:
         seconds = cpu_seconds(partial(generate, base, folder))
         generate(base.with_overrides({"data.family.beyond": BEYOND}), folder)
         starts, calls = zip(*(row(name, base, folder) for name in VARIANTS), strict=True)
-    for call in calls:
-        call()  # traces and allocates
     times = [1e3 * took / TOGETHER for took in cpu_medians(calls, ROUNDS)]
     rows = [[*start, f"{each:.3f}"] for start, each in zip(starts, times, strict=True)]
-    machine = describe_machine(used=f"{THREADS} threads")
-    caption = f"CPU time. {machine}; solving the examples took {seconds:.0f} s of CPU"
+    statistic = f"of a field the median of {ROUNDS} rounds in turns, of training once"
+    measured = describe_times(statistic, threads=THREADS)
+    caption = f"{measured}; solving the examples took {seconds:.0f} s of it"
     write_table(rows, COLUMNS, output, caption)
 
 

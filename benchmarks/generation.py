@@ -35,6 +35,7 @@ from diffkeras.system.process_pool import run_tasks
 
 COLUMNS = ["processes", "bare [1/s]", "generate [1/s]", "share of n × bare"]
 COLUMNS += ["share of bare in n", "share by CPU time", "MB/s", "start [s]"]
+PACKAGES = ("numpy", "scipy", "tensorflow")  # of the processes
 
 
 def time_shard(task: ShardTask, tick: Callable[[], None]) -> tuple[float, ...]:
@@ -94,8 +95,9 @@ def main(side: int, sources: int, processes: list[int] | None, examples: int, ou
         cells = [made / (n * single), made / bare, cpu, made * megabytes, start]
         rows.append([str(n), f"{bare:.1f}", f"{made:.1f}", *(f"{cell:.2f}" for cell in cells)])
         click.echo("  ".join(rows[-1]))
-    caption = f"{side}², {sources} sources, {examples} examples a process"
-    write_table(rows, COLUMNS, output, f"{caption}. {describe_machine()}")
+    caption = f"{side}², {sources} sources, {examples} examples a process, medians over shards. "
+    caption += f"{describe_machine(PACKAGES)}; wall time, but for the share by CPU time"
+    write_table(rows, COLUMNS, output, caption)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ hierarchy), and computes no derivatives from them. torch-sla, where it is instal
 field and the derivatives by every entry of the matrix by LU (`pip install torch-sla`). Both get the
 assembled matrix. Fields and adjoints are solved to 1e-8, and `solve` proves the error of the field.
 "Memory" is the most that NumPy allocates, in float64 fields, above that of the field alone. All
-times are CPU times, medians of rounds in one process and on one thread, in which every method has
+times are CPU times, medians of rounds in one process and in one thread, in which every method has
 its turn.
 """
 
@@ -28,8 +28,8 @@ from threadpoolctl import threadpool_limits
 from benchmarks.shared.command import command
 from benchmarks.shared.free_system import FreeSystem, hierarchy_of, solve_by
 from benchmarks.shared.measures import cpu_medians
-from benchmarks.shared.tables import describe_machine, write_table
-from benchmarks.varying_proofs import BASE, CELLS, REGIONS, VESSELS, tissue
+from benchmarks.shared.tables import describe_times, write_table
+from benchmarks.varying_proofs import BASE, CELLS, REGIONS, VESSELS, vessels_in_tissue
 from diffkeras.physics import Medium, MichaelisMenten, Problem, solve
 
 TOLERANCE, PARAMETERS = 1e-8, 10
@@ -38,7 +38,7 @@ COLUMNS = ["problem", "nodes", "method", "CPU [ms]", "ratio", "memory [fields]"]
 
 def problems(side: int) -> dict[str, Callable[[], Problem]]:
     """Functions that make each problem from the start, so that nothing is set up before."""
-    discs, linear = tissue(side, REGIONS)
+    discs, linear = vessels_in_tissue(side, REGIONS)
     bare = Medium(linear.diffusivity, BASE.decay, boundary=BASE.boundary)
     uptake = MichaelisMenten(linear.decay - np.min(linear.decay), 0.2)
     return {
@@ -126,8 +126,8 @@ def main(sides: tuple[int, ...], rounds: int, output: Path) -> None:
         ]
     caption = (
         f"{VESSELS} discs; the tissue has {CELLS:,} cells and {REGIONS} regions; tolerance "
-        f"{TOLERANCE:g}; CPU time of one thread, median of {rounds} rounds, ratios to the field. "
-        f"{describe_machine()}"
+        f"{TOLERANCE:g}; ratios to the field. "
+        f"{describe_times(f'the median of {rounds} rounds in turns')}"
     )
     write_table(rows, COLUMNS, output, caption)
 

@@ -4,7 +4,8 @@
 
 The problem is the quickstart's (fixed values, 64² nodes), with its 500 test images. Every run makes
 as many passes over its examples as that architecture in the table of `benchmarks.architectures`,
-whose runs are those of all 5,000 examples. Runs that are in `--runs` aren't made again.
+whose runs are those of all 5,000 examples. Runs that are in `--runs` aren't made again, unless they
+are of another machine or other packages.
 """
 
 from pathlib import Path
@@ -19,14 +20,14 @@ from benchmarks.architectures import (
     VARIANTS,
     errors,
     problem_config,
-    use_one_thread,
 )
 from benchmarks.shared.command import PATH, PICTURES, command
 from benchmarks.shared.images import drawn_images
 from benchmarks.shared.runs import trained
-from benchmarks.shared.tables import write_table
+from benchmarks.shared.tables import describe_machine, joined, write_table
 from diffkeras.reporting.figures import log_ticks
 from diffkeras.reporting.style import PRINT_STYLE, print_axes, print_style, series_style
+from diffkeras.system.tensorflow_setup import limit_threads
 from diffkeras.workflows import generate
 from docs.phone_figures import write_pictures
 
@@ -61,20 +62,24 @@ def draw(cells: dict[str, list[str]], picture: Path) -> None:
     "--picture", type=PATH, default=PICTURES / "learning_curves.svg", help="Path of the picture."
 )
 def main(data_dir: Path, runs: Path, picture: Path, output: Path) -> None:
-    caption = f"{ERROR}; {use_one_thread().removeprefix('CPU time ')}"
+    limit_threads(1)
     base = problem_config("fixed", 64)
     generate(base, data_dir)
     test = drawn_images(base)
     cells: dict[str, list[str]] = {name: [] for name in NAMES}
+    versions: dict[str, list[str]] = {name: [] for name in NAMES}
     for size in SIZES:
         for name in NAMES:
             config = VARIANTS[name].config(base)
             config = config.with_overrides({"data.train_fraction": size / SIZES[-1]})
-            surrogate, _ = trained(name, config, data_dir, runs)
-            error, *_ = errors(surrogate.network_fields(test.images, batch_size=BATCH), test)
+            run = trained(name, config, data_dir, runs)
+            error, *_ = errors(run.surrogate.network_fields(test.images, batch_size=BATCH), test)
             cells[name].append(error)
+            versions[name].append(run.versions)
     columns = [COLUMNS[0], *(f"{size:,} examples" for size in SIZES)]
-    write_table([[name, *row] for name, row in cells.items()], columns, output, caption)
+    caption = f"{ERROR} of {len(test)} test images. {describe_machine(threads=1)}"
+    rows = [[name, *cells[name]] for name in NAMES]
+    write_table(rows, columns, output, caption, [*map(joined, versions.values())])
     draw(cells, picture)
 
 

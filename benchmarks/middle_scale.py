@@ -1,6 +1,6 @@
 """Compare the middle scale (128²) with the paper's (512²): the fields' regions, and the cost.
 
-    python -m benchmarks.middle_scale                  # some minutes on one core
+    python -m benchmarks.middle_scale                  # some minutes
     python -m benchmarks.middle_scale --examples 400   # shares of the regions with a smaller error
 
 The first table has the shares of the lattice in the regions R1 to R3, means over training examples
@@ -20,8 +20,8 @@ import click
 import numpy as np
 
 from benchmarks.shared.command import command
-from benchmarks.shared.measures import cpu_seconds
-from benchmarks.shared.tables import describe_machine, write_table
+from benchmarks.shared.measures import cpu_seconds, cpu_turns
+from benchmarks.shared.tables import describe_times, write_table
 from benchmarks.two_readings import REGIONS, shares
 from diffkeras.config import Config, load_config
 from diffkeras.data.dataset_config import DatasetConfig
@@ -76,7 +76,7 @@ def generation(config: Config, count: int, examples: int) -> tuple[float, float]
 
 
 def training_step(config: Config, steps: int) -> float:
-    """CPU seconds of a training step: the fastest of some, after three that aren't counted."""
+    """CPU seconds of a training step: the fastest of some, after one that isn't timed."""
     from diffkeras.distributed.process_group import join_process_group
     from diffkeras.training.batches import TrainingBatches
     from diffkeras.training.compiled_model import compile_model
@@ -91,8 +91,8 @@ def training_step(config: Config, steps: int) -> float:
         batches = TrainingBatches(few, Path(directory), group)
         x, y = next(iter(batches.training(0, 0)))
     model = compile_model(few, group, 1000).model
-    seconds = [cpu_seconds(lambda: model.train_on_batch(x, y)) for _ in range(3 + steps)]
-    return min(seconds[3:])
+    (seconds,) = cpu_turns([lambda: model.train_on_batch(x, y)], steps)
+    return min(seconds)
 
 
 def costs(name: str, examples: int, steps: int) -> list[str]:
@@ -127,9 +127,8 @@ def main(examples: int, steps: int, threads: int, output: Path) -> None:
     caption = f"Shares of the lattice, means over {examples} training examples of each n"
     write_table(rows, SHARES, output.with_name(f"{output.name}_regions"), caption)
     rows = [costs(name, examples, steps) for name in ("middle", "middle_production")]
-    used = "1 core" if threads == 1 else f"{threads} threads"
     caption = f"Generating and bytes: n = {', '.join(map(str, COUNTS))} in equal parts"
-    caption += f". {describe_machine(('numpy', 'scipy', 'tensorflow', 'keras'), used=used)}"
+    caption += f". {describe_times(f'of a training step the fastest of {steps}', threads=threads)}"
     write_table(rows, COSTS, output.with_name(f"{output.name}_cost"), caption)
 
 

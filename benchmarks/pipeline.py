@@ -110,7 +110,7 @@ def media(side: int) -> dict[str, Config]:
     return {"one": one, "own": one.with_overrides({"data.diffusion_length": LENGTHS})}
 
 
-def tissues(side: int) -> dict[str, Config]:
+def tissue_configs(side: int) -> dict[str, Config]:
     base, times = load_config("tissue"), (side // BASE) ** 2
     assert base.data.tissue is not None
     low, high = (number * times for number in base.data.tissue.cells)
@@ -163,7 +163,7 @@ RECIPES = {
     ),
     "tissues": Recipe(
         f"Examples of the configuration `tissue`, {SOURCES} sources per {BASE}² nodes",
-        tissues,
+        tissue_configs,
         "cells",
         (64, 128, 256),
         64,

@@ -4,10 +4,10 @@
 
 The first surrogate is the quickstart's network on 64×64 nodes with 5 sources, without training,
 which changes no time of `serve` and `certified`. The second one is the shipped one of tissues. The
-SavedModel of the solver is that of 512×512 nodes with 20 sources. The last row is `TensorSolver` in
-tissues of 256×256 nodes: a solution to 1e-6, the certificate of a field that is 1e-2 wrong, and a
-solution from that field to 1e-3. Times are CPU times per image in one thread, medians over turns
-of the three functions.
+SavedModel of the solver is that of 512×512 nodes with 20 sources. The last rows are `TensorSolver`
+in tissues of 256×256 nodes: a solution to 1e-6, the certificate of a field that is 1e-2 wrong, and
+a solution from that field to 1e-3. Times are CPU times per image in one thread, medians over rounds
+in which the three functions take turns.
 """
 
 import docs.quiet_tensorflow  # noqa: F401
@@ -26,7 +26,7 @@ import tensorflow as tf
 import diffkeras as dk
 from benchmarks.shared.command import command
 from benchmarks.shared.measures import cpu_medians
-from benchmarks.shared.tables import describe_machine, write_table
+from benchmarks.shared.tables import describe_times, write_table
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
@@ -54,7 +54,7 @@ def saved_models(folder: Path, batch: int) -> Iterator[tuple[str, int, Calls]]:
     export_saved_model(network, folder / "network", (64, 64))
     export_saved_model(tissue, folder / "tissue", (64, 64))
     TensorSolver(512).export(folder / "solver")
-    images, maps = tissues(64, batch)
+    images, maps = tissue_inputs(64, batch)
     large = [dk.sample_sources(20, (512, 512), rng=k).image((512, 512)) for k in range(batch)]
     for name, inputs in {
         "network": [images],
@@ -77,7 +77,7 @@ def saved_models(folder: Path, batch: int) -> Iterator[tuple[str, int, Calls]]:
 
 def solver_in_tissues(batch: int) -> Iterator[tuple[str, int, Calls]]:
     """The same of `TensorSolver`, in graphs."""
-    images, maps = tissues(TISSUE, batch)
+    images, maps = tissue_inputs(TISSUE, batch)
     solver = TensorSolver(TISSUE)
     solve = tf.function(solver.solve, autograph=False)
     certify = tf.function(solver.certify, autograph=False)
@@ -92,7 +92,7 @@ def solver_in_tissues(batch: int) -> Iterator[tuple[str, int, Calls]]:
         yield NAMES["tensor"], size, [cold, partial(certify, start, **given), warm]
 
 
-def tissues(side: int, batch: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def tissue_inputs(side: int, batch: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Source images of 5 sources, and the maps of tissues."""
     sampler, medium = dk.physics.TissueSampler(), dk.Medium()
     images = [dk.sample_sources(5, (side, side), rng=k).image((side, side)) for k in range(batch)]
@@ -110,14 +110,11 @@ def main(turns: int, batch: int, output: Path) -> None:
         for name, size, functions in chain(
             saved_models(Path(folder), batch), solver_in_tissues(min(batch, 4))
         ):
-            for function in functions:
-                function()  # traces and allocates
             medians = cpu_medians(functions, turns)
             field, certified, refined = (1e3 * median / size for median in medians)
             row = [name, str(size), f"{field:.3g}", f"{certified:.3g}", f"{certified / field:.2g}"]
             rows.append([*row, f"{refined:.3g}", f"{refined / field:.2g}"])
-    machine = describe_machine(used="one thread")
-    write_table(rows, COLUMNS, output, f"CPU time, median of {turns} turns. {machine}")
+    write_table(rows, COLUMNS, output, describe_times(f"the median of {turns} rounds in turns"))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@
     python -m benchmarks.solver_scaling --quick      # up to 512² and 100 discs
 
 There are three series: n discs on the largest lattice, 20 discs on N² nodes, and a number of discs
-proportional to the number of nodes. Each is solved with `method="auto"` in its own process on one
-core. The exponents are least-squares fits of log time to log n or log N over the upper half of each
-series.
+proportional to the number of nodes. Each is solved with `method="auto"` in its own process, in one
+thread. The peak memory is that of the process in the first call, with Python and its libraries. The
+exponents are least-squares fits of log time to log n or log N over the upper half of each series.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from benchmarks.shared.children import in_own_process, run
 from benchmarks.shared.command import command
 from benchmarks.shared.measures import first_calls
 from benchmarks.shared.tables import write_table
-from benchmarks.solver.methods import MEDIUM, MOST_CALLS, TIMED_FOR, machine, source_image
+from benchmarks.solver.methods import MEDIUM, MOST_CALLS, TIMED_FOR, caption, source_image
 from diffkeras.physics import solve
 
 COUNTS = [10, 30, 100, 300, 1000, 3000, 10_000]
@@ -52,7 +52,7 @@ def main(quick: bool, output: Path) -> None:
             rows.append([*map(str, values), f"{result['memory']:.0f}"])
     exponents = {series: _exponent(points, done) for series, points in cases.items()}
     found = "; ".join(f"{series} {value:.2f}" for series, value in exponents.items())
-    write_table(rows, COLUMNS, output, f"{machine()}. Exponents: {found}")
+    write_table(rows, COLUMNS, output, f"{caption()}. Exponents: {found}")
     _plot(cases, done, exponents, output)
 
 
@@ -96,7 +96,7 @@ def _plot(
             label=f"{series}: exponent {exponents[series]:.2f}",
             **series_style(index),
         )
-    panels[0].set(xlabel="discs n", ylabel="time of solve [s], one core")
+    panels[0].set(xlabel="discs n", ylabel="time of solve [s], one thread")
     panels[1].set(xlabel="nodes a side N")
     sides = sorted({side for points in cases.values() for side, _ in points})
     panels[1].set_xticks(sides, [str(side) for side in sides])

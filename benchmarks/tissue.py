@@ -8,7 +8,7 @@ PyAMG sets a Ruge-Stüben hierarchy up in each step, and solves it by conjugate 
 ("exact steps") or to 1e-2 ("inexact steps"). It starts from 0 and is stopped, without a proof, as
 soon as its error is at most 1e-6, which it could not know. `solve` proves 1e-6, or 1e-3 where the
 row says so. Substrates differ in D, γ, maximum uptake and K, and have the cells and vessels in
-common. All times are CPU times, medians of rounds in one process and on one thread, in which every
+common. All times are CPU times, medians of rounds in one process and in one thread, in which every
 method has its turn, and then every number of cells.
 """
 
@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.shared.command import command
 from benchmarks.shared.free_system import FreeSystem, hierarchy_of, solve_by
 from benchmarks.shared.measures import cpu_medians
-from benchmarks.shared.tables import describe_machine, write_table
+from benchmarks.shared.tables import describe_times, write_table
 from diffkeras.physics import Medium, MichaelisMenten, Problem, certify, sample_sources, solve
 
 TOLERANCE, LOOSE = 1e-6, 1e-3
@@ -46,7 +46,7 @@ def random_places(side: int, count: int, rng: np.random.Generator) -> Places:
     return rng.integers(0, side, count), rng.integers(0, side, count)
 
 
-def tissue(side: int, places: Places, radius: float) -> np.ndarray:
+def uptake_of_cells(side: int, places: Places, radius: float) -> np.ndarray:
     """Maximum uptake of round cells at these places, of 0.05 to 0.2."""
     maximum = np.zeros((side, side))
     reach = np.arange(-int(radius), int(radius) + 1)
@@ -89,9 +89,9 @@ def rows_of_methods(side: int, rounds: int) -> list[list[str]]:
     rng = np.random.default_rng(0)
     image = sample_sources(VESSELS, (side, side), rng=0).image((side, side), np.float64)
     places, radius = random_places(side, CELLS, rng), 3.9 * side / 256
-    before = tissue(side, places, radius)
+    before = uptake_of_cells(side, places, radius)
     moves = rng.integers(-1, 2, (2, CELLS))
-    maximum = tissue(side, (places[0] + moves[0], places[1] + moves[1]), radius)
+    maximum = uptake_of_cells(side, (places[0] + moves[0], places[1] + moves[1]), radius)
     share = (maximum > 0).mean()
     options: dict[str, Any] = {"uptake": MichaelisMenten(maximum, CONSTANT), "medium": MEDIUM}
     exact = solve(image, tolerance=1e-11, **options).field
@@ -143,7 +143,8 @@ def rows_of_growth(side: int, rounds: int) -> list[list[str]]:
     image = sample_sources(VESSELS, (side, side), rng=0).image((side, side), np.float64)
     calls, shares = [], []
     for count in GROWTH:
-        maximum = tissue(side, random_places(side, count, np.random.default_rng(1)), 1.0)
+        places = random_places(side, count, np.random.default_rng(1))
+        maximum = uptake_of_cells(side, places, 1.0)
         shares.append((maximum > 0).mean())
         uptake = MichaelisMenten(maximum, CONSTANT)
         calls.append(partial(solve, image, uptake=uptake, medium=MEDIUM, tolerance=TOLERANCE))
@@ -163,7 +164,7 @@ def rows_of_substrates(side: int, rounds: int) -> list[list[str]]:
     """Ten substrates one by one, each from zeros or from the field of the one before."""
     rng = np.random.default_rng(0)
     image = sample_sources(VESSELS, (side, side), rng=0).image((side, side), np.float64)
-    cells = tissue(side, random_places(side, CELLS, rng), 3.9 * side / 256)
+    cells = uptake_of_cells(side, random_places(side, CELLS, rng), 3.9 * side / 256)
     problems: list[dict[str, Any]] = []
     for _ in range(SUBSTRATES):
         diffusivity, decay = np.exp(rng.uniform(np.log([0.3, 1e-4]), np.log([3.0, 1e-2])))
@@ -202,13 +203,13 @@ def rows_of_substrates(side: int, rounds: int) -> list[list[str]]:
 @click.option("--rounds", default=5, help="Number of rounds.")
 @click.option("--only", type=click.Choice(["methods", "substrates"]), help="One table of both.")
 def main(side: int, rounds: int, only: str | None, output: Path) -> None:
-    measured = f"CPU time of one thread, ratio to the first row; median of {rounds} rounds"
+    times = f"the median of {rounds} rounds in turns"
     if only != "substrates":
         with threadpool_limits(1):
             rows = rows_of_methods(side, rounds) + rows_of_growth(side, rounds)
         caption = (
-            f"{side}² nodes, {VESSELS} vessels, saturating cells; errors relative to their value; "
-            f"{measured}. {describe_machine()}"
+            f"{side}² nodes, {VESSELS} vessels, saturating cells; errors relative to their value, "
+            f"ratios to the first row. {describe_times(times)}"
         )
         write_table(rows, COLUMNS, output, caption)
     if only != "methods":
@@ -216,7 +217,7 @@ def main(side: int, rounds: int, only: str | None, output: Path) -> None:
             rows = rows_of_substrates(2 * side, rounds)
         caption = (
             f"{2 * side}² nodes, {VESSELS} vessels, {CELLS} cells, {SUBSTRATES} substrates that "
-            f"saturate, to {TOLERANCE:g}; {measured}. {describe_machine()}"
+            f"saturate, to {TOLERANCE:g}; ratios to the first row. {describe_times(times)}"
         )
         columns = ["solve", "iterations", "ms", "ratio"]
         write_table(rows, columns, output.with_name(f"{output.name}_substrates"), caption)

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from benchmarks.shared.command import PATH, command
 from benchmarks.shared.images import drawn_images
 from benchmarks.shared.measures import cpu_seconds_in_turns
-from benchmarks.shared.runs import trained
-from benchmarks.shared.tables import describe_machine, write_table
+from benchmarks.shared.runs import Trained, trained
+from benchmarks.shared.tables import describe_times, version, write_table
 from diffkeras.config import load_config
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.physics import Medium, solve
@@ -132,29 +132,27 @@ def main(data_dir: Path, runs: Path, timed: int, output: Path) -> None:
     limit_threads(1)
     base = load_config("tissue").with_overrides(PROBLEM)
     generate(base, data_dir)
-    surrogates: dict[str, tuple[Surrogate, str]] = {}
+    surrogates: dict[str, Trained] = {}
     for name, change in UNTRAINED.items():
         config = base.with_overrides(change)
-        surrogates[name] = Surrogate(build_model(config), config), "none"
+        surrogates[name] = Trained(Surrogate(build_model(config), config), "none", version())
     for name, change in TRAINED.items():
         surrogates[name] = trained(name, base.with_overrides(change), data_dir, runs)
-    rows, about = [], []
+    rows, about, versions = [], [], []
     for config, number in ((base, 64), (base.with_overrides(LARGER), 16)):
         test = drawn_images(config, number // len(config.data.sources))
         side = f"{config.physics.lattice[0]}²"
         vessels = " or ".join(map(str, config.data.sources))
         about.append(f"{vessels} vessels on {side} nodes ({number} images)")
         methods = {"exact solver": solver_calls(test), "mean medium": mean_medium_calls(test)}
-        for name, (surrogate, _) in surrogates.items():
+        for name, (surrogate, *_) in surrogates.items():
             methods[name] = surrogate_calls(surrogate, test)
         for name, cells in measure(methods, test, timed).items():
-            training = surrogates[name][1] if name in surrogates else "none"
-            rows.append([side, name, training, *cells])
-    caption = (
-        f"Tissues with {' and '.join(about)}; CPU time per image, in one thread; "
-        f"{describe_machine(used='1 core')}"
-    )
-    write_table(rows, COLUMNS, output, caption)
+            run = surrogates.get(name)
+            rows.append([side, name, run.seconds if run else "none", *cells])
+            versions.append(run.versions if run else version())
+    times = describe_times(f"the median of {timed} images in turns, of training once")
+    write_table(rows, COLUMNS, output, f"Tissues with {' and '.join(about)}. {times}", versions)
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def row_of(
     saved = best - times["basis"]
     pays_from = f"{1e3 * training / saved:,.0f}" if saved > 0 else "never"
     limit = 1e-3 if isinstance(accuracy, str) else accuracy
-    is_right = float(f"{statistics.median(errors):.0e}") <= limit
+    is_right = statistics.median(errors) <= limit
     return [
         f"{name}, {accuracy if isinstance(accuracy, str) else f'{accuracy:.0e}'}",
         *(f"{times[method]:.1f}" for method in CLASSICAL),
@@ -88,8 +88,8 @@ def row_of(
         f"1/{best / times['basis']:.1f}" if is_right else "",
         f"1/{TARGETS[accuracy]}" if accuracy in TARGETS else "",
         f"1/{min(times[m] for m in CLASSICAL) / times['basis']:.1f}" if is_right else "",
-        f"{statistics.median(errors):.0e}",
-        f"{max(errors):.0e}",
+        f"{statistics.median(errors):.1e}",
+        f"{max(errors):.1e}",
         f"{100 * solved / len(results):.0f}%",
         pays_from if is_right else "",
     ]

@@ -22,8 +22,6 @@ class FreeSystem:
 
     def __init__(self, problem: Problem) -> None:
         self._values, self._fixed = problem.values, problem.fixed
-        import pyamg  # noqa: F401 - before a clock starts, and only where it is used
-
         volumes = finite_volumes(problem.lattice, problem.medium)
         self.matrix, self.right = free_system(volumes, problem.values, problem.fixed)
 

@@ -4,14 +4,19 @@ Only the standard library is imported, as children measure their own memory.
 """
 
 import math
+import os
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 TURN = 8  # calls of a function in a row
+FORGET = "/proc/self/clear_refs"  # of Linux; a 5 in it resets the peak of the resident memory
+PEAK = "in the first call" if os.access(FORGET, os.W_OK) else "up to the end of the first call"
 
 
 def cpu_seconds(call: Callable[[], object]) -> float:
@@ -22,12 +27,19 @@ def cpu_seconds(call: Callable[[], object]) -> float:
 
 
 def cpu_turns(
-    calls: Sequence[Callable[[], object]], rounds: int, seconds: float = math.inf
+    calls: Sequence[Callable[[], object]],
+    rounds: int,
+    seconds: float = math.inf,
+    *,
+    untimed: bool = True,
 ) -> list[list[float]]:
     """The CPU seconds of each call, in rounds in which every call has its turn.
 
-    There are 1 to `rounds` of them, until the first call took some seconds altogether.
+    There are 1 to `rounds` of them, until the first call took some seconds altogether. Before them,
+    each is called once `untimed`, as the first call also imports, traces and allocates.
     """
+    for call in calls if untimed else ():
+        call()
     times: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds):
         for each, call in zip(times, calls, strict=True):
@@ -38,7 +50,7 @@ def cpu_turns(
 
 
 def cpu_medians(calls: Sequence[Callable[[], object]], rounds: int) -> list[float]:
-    """The median CPU seconds of each call over some rounds, in which every call has its turn."""
+    """The median CPU seconds of each call over the rounds of `cpu_turns`."""
     return [statistics.median(each) for each in cpu_turns(calls, rounds)]
 
 
@@ -65,7 +77,7 @@ class FirstCalls(NamedTuple, Generic[T]):
     Attributes:
         result: of the first call.
         first: its seconds.
-        memory: the peak resident memory of the process after it, with Python and its libraries.
+        memory: the peak resident memory of the process, `PEAK`, with Python and its libraries.
         fastest: the seconds of the fastest of all calls.
         others: those of the fastest call of each other function.
     """
@@ -88,12 +100,15 @@ def first_calls(
     It is made once, and then once to `most` times, until that took some seconds. Others take turns
     with it, eight calls each, so that caches are those of repeated calls; one of a slow call.
     """
+    with suppress(OSError), open(FORGET, "w") as forget:
+        forget.write("5")
     begin = time.process_time()
     result = call()
-    first, memory = time.process_time() - begin, peak_memory()
+    first, memory = time.process_time() - begin, _memory("VmHWM")
     own = TURN if others and first < seconds / TURN else 1
     calls = [call] * own + [other for other in others for _ in range(TURN)]
-    fastest = [min(each) for each in cpu_turns(calls, most // own, (seconds - first) / own)]
+    turns = cpu_turns(calls, most // own, (seconds - first) / own, untimed=False)
+    fastest = [min(each) for each in turns]
     rest = [min(fastest[k : k + TURN]) for k in range(own, len(calls), TURN)]
     return FirstCalls(result, first, memory, min(first, *fastest[:own]), rest)
 
@@ -106,21 +121,17 @@ def timed(step: Callable[[], object], number: int) -> tuple[float, float]:
     return (time.perf_counter() - begun) / number, (time.process_time() - used) / number
 
 
-def peak_memory() -> float:
-    """Peak resident memory of this process so far, MB, with Python and its libraries."""
-    try:
-        return _memory("VmHWM")
-    except OSError:  # not on Linux
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def resident_memory() -> float:
-    """Resident memory of this process, MB."""
+    """Resident memory of this process, MB; on other systems than Linux the most of it so far."""
     return _memory("VmRSS")
 
 
 def _memory(name: str) -> float:
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if name in line) / 1024
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) for line in status if name in line) / 2**10
+    except OSError:  # not on Linux
+        import resource
+
+        bytes_each = 1 if sys.platform == "darwin" else 2**10
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * bytes_each / 2**20

@@ -3,6 +3,7 @@
 import csv
 import platform
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -18,21 +19,25 @@ CAPTION = "measured on"  # column of the CSV file
 MADE_WITH = ". Made with diffkeras "  # between a caption and versions
 UNKNOWN = "unknown version"
 FIGURE = re.compile(r"[-+\d.,e]*%?")  # or nothing
+PACKAGES = ("numpy", "scipy", "tensorflow", "keras", "pyamg", "torch", "torch-sla", "emcee")
 
 
 def describe_machine(
-    packages: Sequence[str] = ("numpy", "scipy", "tensorflow"),
+    packages: Sequence[str] | None = None,
     *,
-    used: str | None = None,
+    threads: int | None = None,
     gpus: Sequence[str] | None = None,
 ) -> str:
-    """Processor, cores, GPUs and versions, in one line.
+    """Processor, threads or cores, GPUs and versions, in one line.
 
     Args:
-        packages: packages whose versions are listed, if they are installed.
-        used: the cores that were used, in words; by default the number of available cores.
+        packages: packages whose versions are listed, if they are installed; by default those of
+            `PACKAGES` that this process has loaded.
+        threads: that the libraries used; by default the line has the available cores instead.
         gpus: names of the GPUs that were used.
     """
+    if packages is None:
+        packages = [name for name in PACKAGES if name.replace("-", "_") in sys.modules]
     versions = [f"Python {platform.python_version()}"]
     for name in packages:
         try:
@@ -40,8 +45,15 @@ def describe_machine(
         except metadata.PackageNotFoundError:
             continue
     accelerator = ", ".join(gpus) if gpus else "no GPU used"
-    cores = used or f"{available_cores()} cores"
+    cores = {None: f"{available_cores()} cores", 1: "one thread"}.get(threads, f"{threads} threads")
     return f"{processor()}, {cores}, {accelerator}; {', '.join(versions)}"
+
+
+def describe_times(
+    statistic: str, packages: Sequence[str] | None = None, *, threads: int = 1
+) -> str:
+    """The machine, and what CPU times of it are, in words."""
+    return f"{describe_machine(packages, threads=threads)}; CPU time, {statistic}"
 
 
 def version() -> str:

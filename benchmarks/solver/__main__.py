@@ -6,13 +6,15 @@ r"""Compare the exact solver with other solvers of the same equations.
         --methods "diffkeras float64,diffkeras float32,PyAMG" \
         --output benchmarks/results/solver_large
 
-Each method runs on each problem in its own process, on one core. The time is CPU time, which with
+Each method runs on each problem in its own process, in one thread. The time is CPU time, which with
 one thread on a quiet machine equals wall time. It is the fastest of the repeated calls within two
 seconds, two at least, so tables that depend only on the lattice and the medium exist already.
 "Pairs" is that time divided by that of a transform pair in the same process, called in turn with
-the method. The first call starts without tables. The peak memory is that of the first call, with
-Python and its libraries. Differences are relative to the field of spsolve. FiPy takes part if it is
-installed, best outside of the environment:
+the method. Ranks are by pairs, because processes run one after the other. The first call starts
+without tables. The peak memory is that of the process in the first call, with what it held before:
+Python, its libraries, and the matrix; on other systems than Linux it is the peak until then.
+Differences are relative to the field of spsolve. FiPy takes part if it is installed, best outside
+of the environment:
 
     pip install --target /tmp/fipy --no-deps fipy==4.0.3
     PYTHONPATH=/tmp/fipy python -m benchmarks.solver
@@ -27,7 +29,7 @@ import numpy as np
 from benchmarks.shared.children import in_own_process, run
 from benchmarks.shared.command import command, whole_numbers
 from benchmarks.shared.tables import write_table
-from benchmarks.solver.methods import FLOOR, METHODS, PRODUCTION, machine, measure, why_not
+from benchmarks.solver.methods import FLOOR, METHODS, PRODUCTION, caption, measure, why_not
 
 EQUAL_ACCURACY = 1e-8  # methods that differ less from spsolve are ranked
 COLUMNS = ["side", "discs", "rank", "method", "time [ms]", "pairs", "first call [ms]"]
@@ -64,7 +66,7 @@ def main(
             rows += _problem(side, count, chosen, limit)
     if not rows:
         raise click.UsageError("none of the numbers of discs fits on any of the lattices")
-    write_table([[*row.values()] for row in rows], COLUMNS, output, machine())
+    write_table([[*row.values()] for row in rows], COLUMNS, output, caption(chosen))
 
 
 def _problem(side: int, count: int, methods: list[str], limit: float) -> list[dict[str, str]]:
@@ -97,14 +99,12 @@ def _problem(side: int, count: int, methods: list[str], limit: float) -> list[di
             if method not in (FLOOR, PRODUCTION) and Path(reference).exists():
                 field = np.load(f"{folder}/{method}.npy")
                 result["difference"] = float(np.abs(field - np.load(reference)).max())
-    exact = [
-        name for name in measured if name not in (FLOOR, PRODUCTION) and _exact(measured[name])
-    ]
-    exact.sort(key=lambda name: measured[name]["fastest"])
-    others = sorted(
-        (name for name in measured if name not in exact and name != FLOOR),
-        key=lambda name: measured[name]["fastest"],
+    fastest_first = sorted(
+        (name for name in measured if name != FLOOR),
+        key=lambda name: measured[name]["fastest"] / measured[name]["pair"],
     )
+    exact = [name for name in fastest_first if name != PRODUCTION and _exact(measured[name])]
+    others = [name for name in fastest_first if name not in exact]
     ranks = {name: str(place) for place, name in enumerate(exact, 1)}
     order = [*([FLOOR] if FLOOR in measured else []), *exact, *others, *notes]
     return [

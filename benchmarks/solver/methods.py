@@ -1,12 +1,11 @@
 """The methods that `benchmarks.solver` compares, and how one run is measured.
 
 All methods get the same source image. Methods that need a matrix get it in the form that suits them
-best, and assembling it isn't timed. All run on one core.
+best, and assembling it isn't timed. All run in one thread.
 """
 
 import importlib.util
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy.fft
@@ -15,8 +14,8 @@ from numpy.typing import NDArray
 
 import diffkeras.physics as physics
 from benchmarks.shared.free_system import FreeSystem
-from benchmarks.shared.measures import first_calls
-from benchmarks.shared.tables import describe_machine
+from benchmarks.shared.measures import PEAK, first_calls
+from benchmarks.shared.tables import describe_times
 from diffkeras.physics.equations.spectral import spectral_operator
 from diffkeras.system.memory import available_memory
 
@@ -85,6 +84,8 @@ def superlu(image: NDArray) -> Run:
 
 
 def pyamg_ruge_stuben(image: NDArray) -> Run:
+    import pyamg  # noqa: F401 - before a clock starts
+
     system = _free_system(image)
     return lambda: system.solve(ITERATION_TOLERANCE)
 
@@ -172,9 +173,9 @@ def measure(method: str, side: int, count: int, keep: str | None) -> dict[str, f
         keep: path of a .npy file to write the field to.
 
     Returns:
-        Seconds of the first call and of the fastest, the peak memory of the first call in MB, and
-        the seconds of a transform pair, called in turn. With production also those of the bare
-        inverse.
+        Seconds of the first call and of the fastest, the peak memory of the process in the first
+        call in MB, and the seconds of a transform pair, called in turn. With production also those
+        of the bare inverse.
     """
     image = source_image(side, count)
     others = {} if method == FLOOR else {"pair": transform_pair(image)}
@@ -199,10 +200,12 @@ def why_not(method: str, side: int) -> str:
     return ""
 
 
-def machine() -> str:
-    """One line with the processor and the versions."""
-    packages = ("numpy", "scipy", "pyamg", "fipy")
-    return describe_machine(packages, used=f"one of {os.cpu_count()} cores")
+def caption(methods: Sequence[str] = ()) -> str:
+    """The machine, what was measured on it, and the versions of what the methods need."""
+    others = [name.lower() for name in ("PyAMG", "FiPy") if name in methods]
+    statistic = f"the fastest of 2 to {1 + MOST_CALLS} calls within {TIMED_FOR:g} s"
+    each = "each row in its own process"
+    return f"{describe_times(statistic, ['numpy', 'scipy', *others])}, {each}; peak memory {PEAK}"
 
 
 def _free_system(image: NDArray) -> FreeSystem:

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from benchmarks.shared import measures
 from diffkeras.config import Config
-from diffkeras.errors import RunError
+from diffkeras.errors import PhysicsError, RunError
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
 from diffkeras.evaluation.benchmark_data.splits import public_split
 from diffkeras.physics import Sources, load_family
@@ -169,15 +170,19 @@ def test_a_surrogate_of_another_configuration_is_trained_again(tmp_path, monkeyp
     made = []
 
     def train(config: Config, data: Path, run: Path, overwrite: bool) -> None:
-        run.mkdir()
+        run.mkdir(exist_ok=True)
         made.append(config.training.epochs)
 
     monkeypatch.setattr(runs, "train", train)
     monkeypatch.setattr(runs, "load_surrogate", lambda path: path)
-    for epochs in (1, 1, 2):
+    for epochs, now, versions in ((1, "a", "a"), (1, "b", "a, b"), (2, "c", "c")):
+        monkeypatch.setattr(runs, "version", lambda now=now: now)
         config = Config().with_overrides({"training.epochs": epochs})
-        runs.trained("U-Net", config, tmp_path, tmp_path)
+        assert runs.trained("U-Net", config, tmp_path, tmp_path).versions == versions
     assert made == [1, 2]
+    monkeypatch.setattr(runs, "describe_machine", lambda packages: "another")
+    runs.trained("U-Net", config, tmp_path, tmp_path)
+    assert made == [1, 2, 2]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +196,9 @@ def test_solvers_have_no_ranks_without_a_field_to_compare_with(monkeypatch, meas
         if method == solver.REFERENCE and not measured:
             raise RuntimeError("out of memory")
         np.save(keep, np.full((2, 2), 1e-3 * (method == "explicit stepping")))
-        return {"fastest": 1.0, "first": 1.0, "memory": 1.0, "pair": 0.5}
+        # the reference takes longer, in a process in which all does
+        fastest, pair = (2.0, 2.0) if method == solver.REFERENCE else (1.0, 0.5)
+        return {"fastest": fastest, "first": 1.0, "memory": 1.0, "pair": pair}
 
     monkeypatch.setattr(solver, "in_own_process", answer)
     monkeypatch.setattr(solver, "why_not", lambda method, side: "")
@@ -202,8 +209,6 @@ def test_solvers_have_no_ranks_without_a_field_to_compare_with(monkeypatch, meas
 
 
 def test_what_is_compared_with_a_method_is_measured_beside_it(monkeypatch):
-    from benchmarks.shared import measures
-
     now, seconds = [0.0], {"method": [10.0, 4.0, 4.0], "pair": [3.0] + [1.0] * 7}
 
     def call(name: str) -> str:
@@ -215,6 +220,31 @@ def test_what_is_compared_with_a_method_is_measured_beside_it(monkeypatch):
     found = measures.first_calls(calls[0], 50, 12.0, calls[1:])
     assert (found.result, found.first, found.fastest, found.others) == ("method", 10.0, 4.0, [1.0])
     assert seconds == {"method": [4.0], "pair": []}
+
+
+@pytest.mark.skipif(measures.PEAK != "in the first call", reason="only Linux tells it")
+def test_the_peak_memory_is_that_of_the_first_call():
+    before = measures.resident_memory()
+    assert measures.first_calls(lambda: np.ones(2**24).sum(), 1, 0.0).memory > before + 100
+    assert measures.first_calls(lambda: None, 1, 0.0).memory < before + 100
+
+
+def test_the_first_call_of_each_function_is_not_timed():
+    made: list[str] = []
+    times = measures.cpu_turns([partial(made.append, name) for name in "ab"], 2)
+    assert made == [*"ababab"]
+    assert [len(each) for each in times] == [2, 2]
+
+
+def test_a_median_error_is_not_rounded_before_it_is_judged():
+    from benchmarks.families.judged import CLASSICAL, COLUMNS, UNPROVEN, row_of
+
+    times = dict.fromkeys([*CLASSICAL, "basis", "of 64"], 1.0)
+    exact, found = np.ones(2), {}
+    for wrong in (1e-3, 1.04e-3):
+        row = row_of("", UNPROVEN, times, 1.0, [exact - 0.999 * wrong], [exact])
+        found[wrong] = dict(zip(COLUMNS, row, strict=True))["ratio"]
+    assert found == {1e-3: "1/1.0", 1.04e-3: ""}
 
 
 def test_a_basis_pays_from_mean_times_and_only_where_it_is_right(monkeypatch):
@@ -273,3 +303,12 @@ def test_few_samples_of_a_chain_are_all_checked():
     found = calibration.differences(load_family("tumour"), chain)
     assert len(found) == 2
     assert found.max() <= calibration.SLACK
+
+
+def test_a_density_that_is_too_uncertain_ends_the_calibration(monkeypatch):
+    pytest.importorskip("emcee")
+    from benchmarks import calibration
+
+    monkeypatch.setattr(calibration, "SLACK", 0.0)
+    with pytest.raises(PhysicsError, match="a log-likelihood is uncertain by"):
+        calibration.Posterior(load_family("tumour"), True)(np.log(calibration.TRUE))
