@@ -135,11 +135,11 @@ def hard_examples_help(data: StudyData) -> Verdict:
 
 
 def best_for_each_count(data: StudyData) -> Verdict:
-    """For each number of sources, the surrogates whose error is not clearly above the smallest one:
-    the interval of the ratio to it includes 1. Holds, that no surrogate is the best one for all
-    numbers, if none is among these for every number. Does not hold if one is the only one for every
-    number."""
-    best = {count: _best(rows) for count, rows in _by_count(data)}
+    """For each number of sources, the surrogates whose error is not clearly above the smallest one
+    (p < 0.05, paired t test over seeds, corrected by Holm's method for all surrogates and numbers).
+    Holds, that no surrogate is the best one for all numbers, if none is among these for every
+    number. Does not hold if one is the only one for every number."""
+    best = _best_of_counts(data)
     everywhere = set.intersection(*map(set, best.values()))
     single = all(len(names) == 1 for names in best.values())
     outcome = decide(holds=not everywhere, fails=bool(everywhere) and single)
@@ -158,13 +158,19 @@ def _by_count(data: StudyData) -> Iterator[tuple[int, pd.DataFrame]]:
         yield count, runs[runs["sources"] == str(count)]
 
 
-def _best(rows: pd.DataFrame) -> list[str]:
-    """The variant with the smallest error, and those that are not clearly worse."""
-    groups = {str(name): group for name, group in rows.groupby(VARIANT, sort=False)}
-    order = sorted(groups, key=lambda name: groups[name]["mae"].mean())
-    first = groups[order[0]]
-    ties = [name for name in order[1:] if not error_ratio(groups[name], first).low > 1]
-    return [order[0], *ties]
+def _best_of_counts(data: StudyData) -> dict[int, list[str]]:
+    """Number of sources → the variant with the smallest error, and those not clearly worse."""
+    best: dict[int, list[str]] = {}
+    ratios: dict[tuple[int, str], Ratio] = {}
+    for count, rows in _by_count(data):
+        groups = {str(name): group for name, group in rows.groupby(VARIANT, sort=False)}
+        first, *others = best[count] = sorted(groups, key=lambda name: groups[name]["mae"].mean())
+        ratios |= {(count, name): error_ratio(groups[name], groups[first]) for name in others}
+    corrected = holm(pd.Series([ratio.p for ratio in ratios.values()]))
+    for ((count, name), ratio), p in zip(ratios.items(), corrected, strict=True):
+        if ratio.value > 1 and p < LEVEL:
+            best[count].remove(name)
+    return best
 
 
 def joint_against_single(data: StudyData) -> dict[int, Ratio]:
@@ -180,14 +186,17 @@ def joint_against_single(data: StudyData) -> dict[int, Ratio]:
 
 def subsets_differ(data: StudyData) -> Verdict:
     """Disjoint subsets of equal size, drawn alike, as in the paper: the standard deviation of the
-    error between subsets, relative to the error. Holds if it is not 0 (p < 0.05) for one of the
-    sizes, does not hold if p ≥ 0.05 and its upper limit lies below 5 % of the error for all."""
+    error between subsets, relative to the error. Holds if it is not 0 (p < 0.05, corrected by
+    Holm's method for all sizes) for one of the sizes, does not hold if p ≥ 0.05 and its upper limit
+    lies below 5 % of the error for all."""
     table = variance_components.disjoint_subsets(data)
     sizes = [name for name in SIZE_KEYS if name in table]
     outcomes, words, spread = [], [], []
-    for place, rows in grouped(table[table["error"] == "mae"], sizes):
+    table = table[table["error"] == "mae"]
+    corrected = holm(table.loc[table["component"] == "subset", "p"])
+    for (place, rows), p in zip(grouped(table, sizes), corrected, strict=True):
         parts = {str(row["component"]): row for row in rows.to_dict("records")}
-        p, high = float(parts["subset"]["p"]), float(parts["subset"]["high"])
+        high = float(parts["subset"]["high"])
         outcomes.append(decide(holds=p < LEVEL, fails=p >= LEVEL and high < MARGIN))
         spread.append(float(parts["subset"]["sd"]))
         spreads = (

@@ -20,8 +20,15 @@ from benchmarks.verdicts import (
     weights_help,
 )
 from benchmarks.verdicts.comparisons import joint_against_single, weighted_losses
-from diffkeras.studies.analyses import fluctuation
-from diffkeras.studies.study_data import SEED, TRAIN_PART, VARIANT, StudyData, TooFewRunsError
+from diffkeras.studies.analyses import fluctuation, variance_components
+from diffkeras.studies.study_data import (
+    SEED,
+    SIZE_KEYS,
+    TRAIN_PART,
+    VARIANT,
+    StudyData,
+    TooFewRunsError,
+)
 from tests.helpers.synthetic_study import source_count_study, synthetic_study
 
 TANH = "huber(delta=0.02) × tanh(rate=1)"
@@ -174,3 +181,13 @@ def test_the_joint_surrogate_is_compared_with_those_of_one_count():
     data = source_count_study({**factors, "joint": {1: 1, 2: 1, 3: 1}}, noise=0)
     ratios = joint_against_single(data)
     assert {count: ratio.value for count, ratio in ratios.items()} == pytest.approx({1: 2, 2: 0.5})
+
+
+@pytest.mark.parametrize(("p", "outcome"), [(0.02, HOLDS), (0.03, NOT)])
+def test_p_values_of_subsets_are_corrected_for_the_number_of_sizes(p, outcome, monkeypatch):
+    parts = [[0.1, "subset", p], [0.1, "seed", 0.5], [1.0, "subset", 0.5], [1.0, "seed", 0.5]]
+    table = pd.DataFrame(parts, columns=[SIZE_KEYS[0], "component", "p"])
+    table = table.assign(error="mae", sd=0.01, low=0.0, high=0.02)
+    monkeypatch.setattr(variance_components, "disjoint_subsets", lambda data: table)
+    data = synthetic_study(fractions=[0.1, 1.0], losses={"absolute": 1.0}, images=2)
+    assert subsets_differ(data).outcome == outcome

@@ -37,7 +37,7 @@ def test_verdicts_are_of_the_rows_of_runs(tmp_path):
         shutil.copytree(DOCS / "results/studies" / name, tmp_path / "studies" / name, ignore=kept)
     rows = list(script.verdicts(tmp_path / "studies", RESULTS))
     found = {(row[0].split(".")[0], row[1]): row[2] for row in rows}
-    assert found["6", "fixed values, equal steps"] == f"**{HOLDS}**"
+    assert found["6", "fixed values, equal steps"] == f"**{OPEN}**"
     assert found["8", "fixed values, equal steps"] == f"**{OPEN}**"
     assert found["10", "production, 512², CPU"] == f"**{NOT}**"
     summary = {row[0]: row[1:] for row in script.summary(rows)}
