@@ -84,6 +84,8 @@ def generate(
         raise click.UsageError("--preview stands alone; leave out --beam and --verify")
     if beam and share is not None:
         raise click.UsageError("--verify doesn't run on Beam; leave --beam out")
+    if share is not None and processes is not None:
+        raise click.UsageError("--processes has no effect with --verify, which uses one process")
     if beam and processes is not None:
         raise click.UsageError(
             "--processes has no effect on Beam; use --beam-options, e.g. --direct_num_workers=8"
@@ -94,24 +96,22 @@ def generate(
 
         click.echo(look(config, preview))
         return
-    from diffkeras.system.environment import available_cores
-
-    processes = processes or available_cores()
     if share is not None:
         start_tensorflow()
         from diffkeras.workflows import verify
 
-        found = verify(config, data_dir, share=share, processes=processes, show_progress=True)
+        found = verify(config, data_dir, share=share, show_progress=True)
         if found:
             number = "an error" if len(found) == 1 else f"{len(found)} errors, as printed above"
             raise DataError(f"{data_dir} has {number}, the first: {found[0]}")
         return
+    from diffkeras.system.environment import available_cores
     from diffkeras.workflows import generate as run
 
     paths = run(
         config,
         data_dir,
-        processes=processes,
+        processes=processes or available_cores(),
         beam_options=_words(beam_options or "") if beam else None,
         show_progress=True,
     )

@@ -2,7 +2,7 @@
 
 import math
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,11 +131,6 @@ class StoredSplit:
         """Number of examples."""
         return sum(shard.examples for shard in self.files)
 
-    @property
-    def intact(self) -> bool:
-        """Whether each file is there and has its number of complete records."""
-        return all(has_records(path, shard.examples) for shard, path in self.files.items())
-
     def check_size(self) -> None:
         """Find truncated files by the total size, without reading them.
 
@@ -153,13 +148,8 @@ class StoredSplit:
         )
 
 
-def stored_splits(path: Path, wanted: Collection[str] = ()) -> list[StoredSplit]:
-    """The splits of the dataset in a directory, by its metadata.
-
-    Args:
-        path: the directory.
-        wanted: names of splits that must be among them.
-    """
+def stored_splits(path: Path) -> list[StoredSplit]:
+    """The splits of the dataset in a directory, by its metadata."""
     file = path / "dataset_info.json"
     info = read_object(file)
     try:
@@ -171,11 +161,6 @@ def stored_splits(path: Path, wanted: Collection[str] = ()) -> list[StoredSplit]
         raise DataError(f"{file} is damaged: it names a split twice, {short(names)}; {REMEDY}")
     if not names:
         raise DataError(f"{file} is damaged: it has no splits, so no examples; {REMEDY}")
-    if absent := [name for name in wanted if name not in names]:
-        raise DataError(
-            f"{file} has no {absent[0]} split, only {', '.join(names)}; run `diffkeras generate` "
-            "with the same configuration, which makes it"
-        )
     return splits
 
 

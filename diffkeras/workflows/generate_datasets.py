@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from diffkeras.config import Config
+from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.storage import dataset_status
 from diffkeras.data.writing.replacing import remove_leftovers
@@ -109,44 +107,37 @@ def verify(
     data_dir: str | Path,
     *,
     share: float = 0.01,
-    processes: int = 1,
     show_progress: bool = False,
 ) -> list[str]:
     """Read every record of the datasets, and solve a random share of the examples again.
 
     Args:
-        config: physics, source counts and seed.
+        config: physics, source counts, sizes and seed.
         data_dir: the directory of all datasets.
-        share: share of the examples that are solved again, at least three of each split.
-        processes: how many read and solve.
+        share: share of the examples that are solved again, at least three of each split; so is the
+            first example of each file.
         show_progress: whether to draw a progress bar.
 
     Raises:
         ConfigurationError: `share` is not from 0 to 1.
 
     Returns:
-        A line for each error, with the file and the example.
+        A line for each dataset with an error: the first one, with the file and the example.
     """
     if not 0 <= share <= 1:
         raise ConfigurationError(f"the share of examples must be from 0 to 1, not {share}")
-    from diffkeras.data.writing.verify import plan_checks, run_checks
+    from diffkeras.data.writing.verify import verify_dataset
 
-    findings, checks = [], []
-    rng = np.random.default_rng()  # without a seed, each call chooses other examples
-    for count in config.data.sources:
-        planned, errors = plan_checks(config, count, Path(data_dir), share, rng)
-        checks += planned
-        findings += errors
-    for finding in findings:
-        logger.warning(finding)
-    again = sum(len(check.again) for check in checks)
-    with progress_bar(again, "Solving again", "examples", shown=show_progress) as bar:
-        for finding in run_checks(checks, processes, on_examples=bar.update):
-            findings.append(finding)
-            logger.warning(finding)
-    examples = sum(check.shard.examples for check in checks)
-    number = "1 error" if len(findings) == 1 else f"{len(findings) or 'no'} errors"
-    logger.info(f"read {examples} examples in {len(checks)} files, solved {again} again: {number}")
+    findings, counts = [], config.data.sources
+    examples = len(counts) * sum(config.data.examples(split) for split in SPLITS)
+    with progress_bar(examples, "Reading", "examples", shown=show_progress) as bar:
+        for count in counts:
+            try:
+                verify_dataset(config, count, Path(data_dir), share, bar.update)
+            except DataError as error:
+                findings.append(str(error))
+                logger.warning(error)
+    logger.info(f"datasets with errors: {len(findings)} of {len(counts)}")
     return findings
 
 

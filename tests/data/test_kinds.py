@@ -13,7 +13,6 @@ from diffkeras.config import Config
 from diffkeras.data import raw_dataset
 from diffkeras.data.reading.batches import stream_batches, training_batches
 from diffkeras.data.storage import dataset_path
-from diffkeras.data.writing.verify import plan_checks, run_checks
 from diffkeras.physics import ExampleRecipe, Medium, TissueSampler
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.representation.target import unpack_target
@@ -182,14 +181,11 @@ def test_datasets_are_verified(config, made_dir):
 def test_verifying_finds_other_examples(
     tiny, tmp_path, monkeypatch, kind, constant, other, message
 ):
-    config = config_of(tiny, kind)
+    config = config_of(tiny, kind).with_overrides({"data.sources": "2"})
     generate_dataset(config, 2, tmp_path)
-    checks, findings = plan_checks(config, 2, tmp_path, 1.0, np.random.default_rng(0))
-    assert findings == []
     monkeypatch.setattr(f"diffkeras.physics.sampling.examples.{constant}", other)
-    findings = list(run_checks(checks, 1))
-    assert len(findings) == sum(SIZES.values())
-    assert all(message in finding for finding in findings)
+    (finding,) = verify(config, tmp_path)
+    assert message in finding
 
 
 @pytest.mark.parametrize(

@@ -128,12 +128,15 @@ def stored_examples(
     files: list[tuple[Shard, Path, range]] = []
     for count in counts:
         check_dataset(config, count, data_dir, (split,))
-        stored = stored_splits(dataset_path(config, count, data_dir), [split])
-        for shard, file in next(s.files for s in stored if s.name == split).items():
+        path = dataset_path(config, count, data_dir)
+        stored = {each.name: each.files for each in stored_splits(path)}
+        for shard, file in stored.get(split, {}).items():
             first = max(numbers.start, shard.first)
             stop = min(numbers.stop, shard.numbers.stop)
             if first < stop:
                 files.append((shard, file, range(first - shard.first, stop - shard.first)))
+        if not files:
+            raise DataError(f"{path} has no {split} examples in {numbers}")
     with ThreadPoolExecutor(THREADS) as threads:
         found = list(threads.map(lambda item: _record_offsets(*item), files))
     paths = tf.constant([str(file) for _, file, _ in files], tf.string)
