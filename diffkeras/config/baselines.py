@@ -27,11 +27,7 @@ OF_FAMILIES: tuple[Baseline, ...] = ("exact_solver", "zero_field")
 def choose_baselines(
     chosen: Sequence[Baseline] | None, excluded: Mapping[str, Sequence[Baseline]]
 ) -> tuple[Baseline, ...]:
-    """The chosen baselines, or all that apply.
-
-    Args:
-        chosen: None for all.
-        excluded: those that don't apply, by the reason.
+    """The chosen baselines, or all but the excluded ones, which don't apply for a reason each.
 
     Raises:
         ValueError: a baseline that doesn't apply, or is named twice.

@@ -80,11 +80,7 @@ class CostCounter:
         return self._networks[key]
 
     def cost(self, planned: Iterable[tuple[Study, Sequence[PlannedRun]]]) -> Cost:
-        """The cost of what is missing of studies.
-
-        Args:
-            planned: each study with its runs, from `diffkeras.studies.plan.plan`.
-        """
+        """The cost of what is missing of studies, each with its runs from `plan`."""
         planned = list(planned)
         runs = {run.identity: run for _, own in planned for run in own if not run.trained}
         networks = {name: self.network(run.config) for name, run in runs.items()}
@@ -149,15 +145,9 @@ def data_in_words(configs: Sequence[Config]) -> str:
 
 
 def check_batches(runs: Sequence[PlannedRun], replicas: int) -> None:
-    """Raise an error, before any work, if the batches of a run don't fit.
+    """Raise a ConfigurationError, before any work, if the batches of a run don't fit.
 
-    Args:
-        runs: those that are to be trained.
-        replicas: number of GPUs that train a run together.
-
-    Raises:
-        ConfigurationError: a batch can't be divided among the GPUs, or has more examples than
-            there are.
+    A batch can't be divided among the GPUs that train it together, or has too many examples.
     """
     from diffkeras.training.batches import check_batch
 

@@ -13,13 +13,7 @@ from diffkeras.studies.study_file import load_study, shipped_studies
 
 
 def studies_in_words(runs_dir: Path, overrides: Mapping[str, Any], tflops: float) -> Iterator[str]:
-    """What all shipped studies cost, each and together.
-
-    Args:
-        runs_dir: where runs are.
-        overrides: of all studies.
-        tflops: speed of a GPU [TFLOP/s].
-    """
+    """What all shipped studies cost, each and together, by the speed of a GPU [TFLOP/s]."""
     counter, planned = CostCounter(), []
     for name in shipped_studies():
         loaded = load_study(name, overrides)
@@ -38,15 +32,7 @@ def runs_in_words(
     jobs: int,
     tflops: float,
 ) -> Iterator[str]:
-    """The runs of a study, which of them are done, and what the others cost.
-
-    Args:
-        study: the study.
-        directory: its results.
-        runs_dir: where runs are.
-        shard: as of `of_shard`.
-        jobs: runs that are trained at once.
-        tflops: speed of a GPU [TFLOP/s].
+    """The runs of a study, which are done, and what the others cost by a GPU's speed [TFLOP/s].
 
     Raises:
         RunError, OutputError: the directory holds another study, or can't be used.

@@ -55,12 +55,7 @@ def search_id(study: Study) -> str:
 
 
 def plan(study: Study, runs_dir: Path) -> list[PlannedRun]:
-    """All runs of a study, the first factor varying slowest.
-
-    Args:
-        study: the study.
-        runs_dir: the pool of runs.
-    """
+    """All runs of a study in the pool `runs_dir`, the first factor varying slowest."""
     ids = {label: test_id(test) for label, test in study.test_sets.items()}
     runs = []
     for values, config in study.combinations:
@@ -102,11 +97,7 @@ def check_trained(run_dir: Path) -> Run:
 
 
 def baselines_of(study: Study, runs_dir: Path, *, measured: bool) -> dict[str, Path]:
-    """The baselines that have been measured, or those that haven't.
-
-    Returns:
-        Label of each test set with baselines → directory of their errors, in the pool of runs.
-    """
+    """Test set → directory of its baselines' errors, where they are measured, or where not."""
     directories = {}
     for label, test in study.test_sets.items():
         identity = {"test": test_id(test), "baselines": list(test.baselines())}
@@ -122,11 +113,7 @@ def data_needed(
     """Configurations of the datasets that unfinished runs need, in sizes that add something.
 
     Of a test set, no training examples are needed, but for a reduced basis, which takes no stream.
-
-    Args:
-        study: the study.
-        runs: its runs.
-        tested: labels of test sets that are needed in any case.
+    `tested` are labels of test sets that are needed in any case.
     """
     to_search = any(run.search and not run.searched for run in runs)
     configs = [run.config for run in runs if not run.trained] + [
@@ -153,11 +140,7 @@ def data_needed(
 
 
 def time_left(runs: Sequence[PlannedRun], jobs: int = 1) -> float | None:
-    """Seconds that the remaining training takes at most, at the speed of the finished runs.
-
-    Returns:
-        None if no run is finished, or all are.
-    """
+    """Seconds that the remaining training takes at most at the finished runs' speed, if known."""
     done = [(run, Run.open(run.run_dir).state()) for run in runs if run.trained]
     measured = [
         (run.config.steps_per_epoch * state["epochs"], state["seconds"])

@@ -55,15 +55,7 @@ def write_study(
     """Write `FILES` into the directory of a study, replacing those of an earlier call.
 
     All of them are written to a temporary folder first, so an error keeps an earlier report.
-
-    Args:
-        directory: of the study.
-        study: the study.
-        data: its measurements, see `read_results`.
-        runs: its finished runs, at least one.
-        planned: the number of its runs.
-        failed: those that ended with an error.
-        command: by which it was run.
+    `runs` are the finished ones of the `planned` ones, at least one.
 
     Raises:
         OutputError: a file can't be written.

@@ -221,10 +221,8 @@ def _to_csv(table: pd.DataFrame) -> bytes:
 def read_table(path: Path, types: Mapping[str, str]) -> pd.DataFrame:
     """A table from a CSV file.
 
-    Args:
-        path: the file.
-        types: column → type, for those that pandas can't infer: "str" keeps "1", "1.0" and "None"
-            as they are.
+    `types` are those of columns that pandas can't infer: "str" keeps "1", "1.0" and "None" as they
+    are.
 
     Raises:
         RunError: the file is missing or damaged.

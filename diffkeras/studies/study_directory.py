@@ -156,15 +156,7 @@ def describe_study(
     numbers: dict[str, int],
     command: str,
 ) -> dict[str, Any]:
-    """The content of study.json: question, factors, scale, budget, cost, machine and versions.
-
-    Args:
-        study: the study.
-        data: its measurements.
-        runs: its finished runs.
-        numbers: of planned, finished and failed runs.
-        command: by which it was run.
-    """
+    """The content of study.json: question, factors, scale, budget, cost, machine and versions."""
     states = [Run(run.run_dir).state() for run in runs]
     physics = study.base.physics
     return {

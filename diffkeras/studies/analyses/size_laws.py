@@ -47,10 +47,8 @@ def table(data: StudyData) -> pd.DataFrame:
 def by_size(runs: pd.DataFrame) -> dict[int, Array]:
     """Size → ln error of each independent unit, the same ones in the same order at all sizes.
 
-    Units without a run at each size are left out. Without two others there are no sizes.
-
-    Args:
-        runs: rows of `StudyData.regions` of one setting and region.
+    Units without a run at each size are left out. Without two others there are no sizes. `runs` are
+    rows of `StudyData.regions` of one setting and region.
     """
     wide = runs.pivot_table("ln_error", "unit", SIZE).dropna()  # means over the runs of a unit
     if len(wide) < FEWEST_RUNS:

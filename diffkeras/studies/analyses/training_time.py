@@ -66,12 +66,7 @@ def table(data: StudyData) -> pd.DataFrame:
 
 @np.errstate(over="ignore")  # infinitely far from a line that reaches 0
 def misfit(runs: pd.DataFrame, line: Any) -> dict[str, float]:
-    """How far the mean times of the sizes lie from a line, see `table`.
-
-    Args:
-        runs: `training_examples` and `step_seconds`.
-        line: the line, fitted to them by statsmodels.
-    """
+    """How far the mean times of the sizes lie from a line fitted by statsmodels, see `table`."""
     of_size = runs.groupby(SIZE)[SECONDS]
     within = float(((runs[SECONDS] - of_size.transform("mean")) ** 2).sum())
     df, sizes = len(runs) - of_size.ngroups, of_size.ngroups

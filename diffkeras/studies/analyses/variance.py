@@ -49,12 +49,7 @@ def table(data: StudyData) -> pd.DataFrame:
 
 
 def of_region(data: StudyData, rows: pd.DataFrame, region: str) -> pd.DataFrame:
-    """The rows of the table for one region.
-
-    Args:
-        data: the study.
-        rows: `StudyData.regions` of it.
-        region: the name of the region.
+    """The rows of the table for one region, from those of `StudyData.regions`.
 
     Raises:
         TooFewRunsError: fewer than two seeds have a run in every combination.

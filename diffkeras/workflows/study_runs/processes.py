@@ -75,11 +75,7 @@ def _steps_done(run: PlannedRun) -> int:
 
 
 class _Children:
-    """Processes that train, one run each at a time, with a number of threads each.
-
-    Args:
-        threads: of each process.
-        gpus: the GPUs, as in CUDA_VISIBLE_DEVICES; each process sees one of them.
+    """Processes that train, one run each at a time, with a number of threads and one GPU each.
 
     Attributes:
         running: result to come → the pool of one process that computes it, and its run.

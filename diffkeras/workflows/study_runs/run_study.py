@@ -147,12 +147,7 @@ class _Runner:
     options: RunOptions
 
     def run(self, runs: Sequence[PlannedRun], baselines: Mapping[str, Path]) -> list[FailedRun]:
-        """Do those runs that aren't done, and measure baselines; the runs that failed.
-
-        Args:
-            runs: of this process.
-            baselines: label of each test set whose baselines are to be measured → directory.
-        """
+        """Do runs that aren't done, and measure baselines by test set; the runs that failed."""
         needed = data_needed(self.study, [run for run in runs if not run.done], baselines)
         if needed:
             logger.info(f"the study needs {data_in_words(needed)}; what is missing is generated")
