@@ -122,7 +122,7 @@ def verify(
         ConfigurationError: `share` is not from 0 to 1.
 
     Returns:
-        A line for each dataset with an error: the first one, with the file and the example.
+        A line for each error, with the file and the example.
     """
     if not 0 <= share <= 1:
         raise ConfigurationError(f"the share of examples must be from 0 to 1, not {share}")
@@ -132,12 +132,12 @@ def verify(
     examples = len(counts) * sum(config.data.examples(split) for split in SPLITS)
     with progress_bar(examples, "Reading", "examples", shown=show_progress) as bar:
         for count in counts:
-            try:
-                verify_dataset(config, count, Path(data_dir), share, bar.update)
-            except DataError as error:
-                findings.append(str(error))
-                logger.warning(error)
-    logger.info(f"datasets with errors: {len(findings)} of {len(counts)}")
+            for finding in verify_dataset(config, count, Path(data_dir), share, bar.update):
+                findings.append(finding)
+                logger.warning(finding)
+    number = "1 error" if len(findings) == 1 else f"{len(findings) or 'no'} errors"
+    datasets = "1 dataset" if len(counts) == 1 else f"{len(counts)} datasets"
+    logger.info(f"{datasets}: {number}")
     return findings
 
 

@@ -22,34 +22,42 @@ RELATIVE = 2.4e-7
 ABSOLUTE = 1e-9  # share of the feature's largest value
 
 
-@blas_threads()
 def verify_dataset(
     config: Config, count: int, data_dir: Path, share: float, on_examples: Callable[[int], None]
-) -> None:
+) -> Iterator[str]:
     """Read every record of a dataset, and compare some with newly solved examples.
 
     These are a random share of each split, other ones in each call, and the first example of each
     file. So a file with other examples than its name says is found. `on_examples` is called with
     the number of examples that were read since the last call.
 
-    Raises:
-        DataError: there is no such dataset, or an error in it; the first one, with file and
-            example.
+    Yields:
+        A line for each error, with the file and the example. No file is read if the dataset isn't
+        as its configuration and its metadata say.
     """
-    check_dataset(config, count, data_dir)
+    try:
+        check_dataset(config, count, data_dir)
+        splits = stored_splits(dataset_path(config, count, data_dir))
+    except DataError as error:
+        yield str(error)
+        return
     dataset, rng = DatasetConfig.of(count, config), np.random.default_rng()
     features = dataset_features(dataset)
-    for split in stored_splits(dataset_path(config, count, data_dir)):
+    for split in splits:
         number = min(split.examples, max(LEAST_EXAMPLES, round(share * split.examples)))
         again = {*rng.choice(split.examples, number, replace=False).tolist()}
         for shard, path in split.files.items():
-            for k, record in read_records(shard, path):
-                if k in again or k == shard.first:
-                    new = make_example(dataset, split.name, k)
-                    if error := _error_in(record, features, new):
-                        example = f"example {k} of the {split.name} split"
-                        raise DataError(f"{path}: {example} {error}; {REMEDY}")
-                on_examples(1)
+            try:
+                for k, record in read_records(shard, path):
+                    if k in again or k == shard.first:
+                        with blas_threads():
+                            new = make_example(dataset, split.name, k)
+                        if error := _error_in(record, features, new):
+                            example = f"example {k} of the {split.name} split"
+                            yield f"{path}: {example} {error}; {REMEDY}"
+                    on_examples(1)
+            except DataError as error:
+                yield str(error)
 
 
 def _error_in(record: bytes, features: Any, new: Mapping[str, Any]) -> str:
