@@ -52,9 +52,9 @@ def verify_dataset(
                     if k in again or k == shard.first:
                         with blas_threads():
                             new = make_example(dataset, split.name, k)
-                        if error := _error_in(record, features, new):
+                        if wrong := _error_in(record, features, new):
                             example = f"example {k} of the {split.name} split"
-                            yield f"{path}: {example} {error}; {REMEDY}"
+                            yield f"{path}: {example} {wrong}; {REMEDY}"
                     on_examples(1)
             except DataError as error:
                 yield str(error)
