@@ -147,10 +147,15 @@ def read_side(side: SideFile) -> tuple[str, Side]:
 
     Raises:
         DataError: a file that can't be read, see `read_numbers`.
+        PhysicsError: a number out of its range.
     """
     name, kind, numbers = side
     if kind in KINDS:
-        return name, KINDS[kind](*(_numbers(name, part) for part in numbers))
+        parts = [_numbers(name, part) for part in numbers]
+        try:
+            return name, KINDS[kind](*parts)
+        except PhysicsError as error:
+            raise PhysicsError(f"--side {name}: {error}") from None
     return name, kind  # type: ignore[return-value]  # Medium checks it
 
 
