@@ -1,7 +1,8 @@
 """The methods that `benchmarks.solver` compares, and how one run is measured.
 
 All methods get the same source image. Methods that need a matrix get it in the form that suits them
-best, and assembling it isn't timed. All run in one thread.
+best, and assembling it isn't timed, except in FiPy, which makes its mesh and its matrix itself. All
+run in one thread.
 """
 
 import importlib.util
