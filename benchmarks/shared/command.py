@@ -39,11 +39,14 @@ def command(
     default = RESULTS / output
 
     def decorate(main: Callable[..., None]) -> click.Command:
+        parameters: list[click.Option] = getattr(main, "__click_params__", [])
+        names = [each.opts[0] for each in parameters if each.name in published]
+        others = f" than {', '.join(reversed(names))}" if names else ""
         option = click.option(
             "--output",
             type=PATH,
             default=default,
-            help=f"Path of {files}. With other options: {TRIALS / default.name}.",
+            help=f"Path of {files}. With other options{others}: {TRIALS / default.name}.",
         )
 
         @functools.wraps(main)
@@ -63,7 +66,10 @@ def command(
             except DiffkerasError as error:
                 raise click.ClickException(str(error)) from error
 
-        return click.command(help=(text or "").splitlines()[0])(option(run))
+        settings = {"show_default": True}
+        return click.command(help=(text or "").splitlines()[0], context_settings=settings)(
+            option(run)
+        )
 
     return decorate
 

@@ -1,7 +1,7 @@
 r"""Compare the exact solver with other solvers of the same equations.
 
     python -m benchmarks.solver                      # everything, about nine minutes
-    python -m benchmarks.solver --quick              # 128² with 1 and 20 discs
+    python -m benchmarks.solver --sides 128 --counts 1,20    # a minute
     python -m benchmarks.solver --sides 2048 --counts 1000 \
         --methods "diffkeras float64,diffkeras float32,PyAMG" \
         --output benchmarks/results/solver_large
@@ -41,13 +41,11 @@ REFERENCE = "spsolve"
 @click.option("--sides", default="128,512,1024", callback=whole_numbers, help="Nodes per side.")
 @click.option("--counts", default="1,20,200", callback=whole_numbers, help="Numbers of discs.")
 @click.option("--methods", default=",".join(METHODS), help="Names of the methods.")
-@click.option("--quick", is_flag=True, help="Only 128² with 1 and 20 discs.")
 @click.option("--limit", default=600.0, help="Longest time of a method in seconds.")
 def main(
     sides: list[int],
     counts: list[int],
     methods: str,
-    quick: bool,
     limit: float,
     output: Path,
 ) -> None:
@@ -55,8 +53,6 @@ def main(
     for name in chosen:
         if name not in METHODS:
             raise click.BadParameter(f"{name!r} is none of {', '.join(METHODS)}")
-    if quick:
-        sides, counts = [128], [1, 20]
     rows = []
     for side in sides:
         for count in counts:
