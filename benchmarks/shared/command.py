@@ -58,6 +58,8 @@ def command(
                 options["output"] = TRIALS / default.name
                 click.echo(f"with other options, results go to {options['output']}", err=True)
             path: Path = options["output"]
+            if not path.name:
+                raise click.UsageError(f"--output {str(path)!r} names no file")
             if path.resolve() != default and "picture" in options.keys() - given:
                 options["picture"] = path.parent / options["picture"].name
             try:

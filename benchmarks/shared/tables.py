@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from diffkeras import __version__
+from diffkeras.errors import RunError
 from diffkeras.reporting.text import markdown_table
 from diffkeras.system.atomic_files import write_csv, write_text
 from diffkeras.system.environment import available_cores, processor, source_commit
@@ -113,14 +114,22 @@ def write_rows(
 
     Rows are named by their first column. Those that are not in `order` come last. Rows with another
     caption, so from another machine, are dropped; those of other versions of diffkeras stay.
+
+    Raises:
+        RunError: the file there is another table, or none.
     """
     table: dict[str, tuple[list[str], str]] = {}
     if (file := output.with_suffix(".csv")).exists():
-        with file.open(newline="", encoding="utf-8") as opened:
-            for row in csv.DictReader(opened):
-                before, made_with = without_versions(row[CAPTION])
-                if before == caption:
-                    table[row[columns[0]]] = [row[c] for c in columns], made_with
+        try:
+            found = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunError(f"{file} can't be read: {error}; move it, or give --output") from None
+        for row in found:
+            if {*row} != {*columns, CAPTION}:
+                raise RunError(f"{file} is another table; move it, or give another --output")
+            before, made_with = without_versions(row[CAPTION])
+            if before == caption:
+                table[row[columns[0]]] = [row[c] for c in columns], made_with
     table |= {row[0]: (row, version()) for row in rows}
     names = [*(name for name in order if name in table), *(n for n in table if n not in order)]
     kept, versions = zip(*(table[name] for name in names), strict=True)

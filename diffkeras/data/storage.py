@@ -102,10 +102,10 @@ def check_dataset(
         wanted: dict[str, int] = {split: config.data.examples(split) for split in splits}
         stored: dict[str, int] = {split: status.examples.get(split, 0) for split in splits}
         short = next((split for split in splits if stored[split] < wanted[split]), splits[0])
+        fewer = f", or ask for fewer, such as by --set data.{short}_examples={stored[short]}"
         raise DataError(
             f"{status.path} has {_list(stored)} examples, fewer than the {_list(wanted)} asked "
-            f"for; {remedy}, or ask for fewer, such as by --set data.{short}_examples="
-            f"{stored[short]}"
+            f"for; {remedy}{fewer if stored[short] else ''}"
         )
     check_features(dataset, status.path)
 

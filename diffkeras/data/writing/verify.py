@@ -10,8 +10,8 @@ from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.features import dataset_features, make_example
 from diffkeras.data.records import read_records
-from diffkeras.data.shards import REMEDY, stored_splits
-from diffkeras.data.storage import check_dataset, dataset_path
+from diffkeras.data.shards import REMEDY, check_identity, stored_splits
+from diffkeras.data.storage import check_dataset, check_features, dataset_path
 from diffkeras.errors import DataError
 from diffkeras.system.blas_threads import blas_threads
 
@@ -32,21 +32,29 @@ def verify_dataset(
     the number of examples that were read since the last call.
 
     Yields:
-        A line for each error, with the file and the example. No file is read if the dataset isn't
-        as its configuration and its metadata say.
+        A line for each error, with the file and the example. No file is read if the metadata are
+        those of other data.
     """
+    dataset, rng = DatasetConfig.of(count, config), np.random.default_rng()
+    directory, first = dataset_path(config, count, data_dir), ""
     try:
         check_dataset(config, count, data_dir)
-        splits = stored_splits(dataset_path(config, count, data_dir))
-    except DataError as error:
-        yield str(error)
+    except DataError as error:  # of the first file with a wrong size, for example
+        first = str(error)
+        yield first
+    try:
+        check_identity(dataset, directory)
+        check_features(dataset, directory)
+        splits = stored_splits(directory)
+    except DataError:  # which is the first
         return
-    dataset, rng = DatasetConfig.of(count, config), np.random.default_rng()
     features = dataset_features(dataset)
     for split in splits:
         number = min(split.examples, max(LEAST_EXAMPLES, round(share * split.examples)))
         again = {*rng.choice(split.examples, number, replace=False).tolist()}
         for shard, path in split.files.items():
+            if str(path) in first:
+                continue
             try:
                 for k, record in read_records(shard, path):
                     if k in again or k == shard.first:
