@@ -130,12 +130,13 @@ def stored_examples(
         check_dataset(config, count, data_dir, (split,))
         path = dataset_path(config, count, data_dir)
         stored = {each.name: each.files for each in stored_splits(path)}
+        before = len(files)
         for shard, file in stored.get(split, {}).items():
             first = max(numbers.start, shard.first)
             stop = min(numbers.stop, shard.numbers.stop)
             if first < stop:
                 files.append((shard, file, range(first - shard.first, stop - shard.first)))
-        if not files:
+        if len(files) == before:
             raise DataError(f"{path} has no {split} examples in {numbers}")
     with ThreadPoolExecutor(THREADS) as threads:
         found = list(threads.map(lambda item: _record_offsets(*item), files))
