@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TEST_PROCESSES ?= 2
 STUDY_JOBS ?= 2
 
-.PHONY: help quickstart studies test test-slow test-wheel test-frameworks test-clients test-playground lint format docs pictures findings check clean
+.PHONY: help house quickstart studies test test-slow test-wheel test-frameworks test-clients test-playground lint format docs pictures findings check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -79,6 +79,9 @@ findings: $(STAMP)  ## draw the figures and tables of the findings, from docs/re
 	$(BIN)/python docs/make_findings.py
 	$(BIN)/python -m benchmarks.verdicts
 	$(BIN)/python docs/make_costs.py
+
+house: $(STAMP)  ## count files and lines by room, and the files that three calls enter
+	$(BIN)/python -m benchmarks.house --paths 2>/dev/null
 
 check: lint test docs  ## all that CI runs
 
