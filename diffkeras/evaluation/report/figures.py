@@ -195,21 +195,31 @@ def spectrum_figure(spectra: Mapping[str, NDArray[np.float64]], styles: Styles =
 def training_figure(history: Sequence[Mapping[str, float]], best_epoch: int | None) -> Figure:
     """Loss and lattice MAE after each epoch, on training and on validation examples.
 
-    Where the loss is the lattice MAE, it is drawn once.
+    Where the loss is the lattice MAE, it is drawn once. Two losses that alternate by epochs have
+    one curve each.
     """
-    epochs = [row["epoch"] for row in history]
+    epochs = np.array([row["epoch"] for row in history])
     curves = {"loss": "loss", "mae": "lattice MAE"}
     if all(_same(row, "loss", "mae") and _same(row, "val_loss", "val_mae") for row in history):
         curves = {"mae": "lattice MAE, which is the loss"}
     figure = new_figure(5 * len(curves), 3.8)
     grid = figure.subplots(1, len(curves), squeeze=False)
     for axis, (name, title) in zip(grid.flat, curves.items(), strict=True):
+        active = np.array([row.get("active_loss", 0) for row in history])
+        parts = {1: "first", 2: "second"} if name == "loss" and active.any() else {}
         for key, label, color in (
             (name, "training", ORANGE),
             (f"val_{name}", "validation", BLUE),
         ):
             values = np.array([row.get(key, np.nan) for row in history])
-            axis.plot(epochs, values, "o-", markersize=3, color=color, label=label)
+            for number, part in (parts or {0: ""}).items():
+                own = active == number if parts else np.full(len(history), True)
+                style = "s:" if part == "second" else "o-"
+                text = f"{label}, {part} loss" if part else label
+                if own.any():
+                    axis.plot(
+                        epochs[own], values[own], style, markersize=3, color=color, label=text
+                    )
         axis.set(xlabel="epoch", title=title)
         if all(line.get_ydata().min() > 0 for line in axis.lines):
             axis.set_yscale("log")

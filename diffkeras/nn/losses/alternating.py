@@ -96,6 +96,11 @@ class AlternatingLoss(NodeLoss):
         source = np.random.SeedSequence(self.seed, spawn_key=(period,))
         return 0 if np.random.default_rng(source).random() < self.probability else 1
 
+    @property
+    def active(self) -> str | None:
+        """Name of the loss of this epoch, one of `PARTS`; None if the loss changes per batch."""
+        return None if self.every == "batch" else PARTS[self._selected]
+
     def select(self, index: int) -> None:
         """Select a loss: 0 for the first, 1 for the second."""
         if index != self._selected:

@@ -80,12 +80,12 @@ class ExponentialWeight(WeightMap):
     """w(y) = exp(−|1 − y|/b), which is 1 for y = 1 and smaller elsewhere.
 
     Args:
-        scale: b, above 0, in units of the field on the network's scale.
+        scale: b, above 0, in units of the field on the network's scale. The paper states no value.
 
     Source: arXiv 2302.03786.
     """
 
-    scale: float
+    scale: float = 1.0
 
     def call(self, field: Any, source_image: Any) -> Any:
         """exp(−|1 − y|/b)."""

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from diffkeras.nn.losses import PARTS, AlternatingLoss
 from diffkeras.nn.metrics import SourceCountError
 from diffkeras.system.atomic_files import write_csv
 from diffkeras.system.progress import progress_bar
@@ -22,6 +23,12 @@ logger = logging.getLogger(__name__)
 BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 MONITOR = "val_mae"  # validation error, on the linear scale, over the whole lattice, for every loss
 FIGURES = ("loss", MONITOR)  # of each epoch that are shown
+
+
+def active_loss(model: keras.Model | None) -> str | None:
+    """Which of two alternating losses the epoch used, one of `PARTS`; None if there is one loss."""
+    loss = getattr(model, "loss", None)
+    return loss.active if isinstance(loss, AlternatingLoss) else None
 
 
 class TrainingProgress(keras.callbacks.Callback):
@@ -51,8 +58,11 @@ class TrainingProgress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Show the figures of the epoch."""
-        known = logs or {}
-        figures = ", ".join(f"{name} {known[name]:.3g}" for name in FIGURES if name in known)
+        known, active = logs or {}, active_loss(self.model)
+        labels = {"loss": f"loss ({active})"} if active else {}
+        figures = ", ".join(
+            f"{labels.get(name, name)} {known[name]:.3g}" for name in FIGURES if name in known
+        )
         self.bar.set_postfix_str(figures, refresh=False)
         if not self._shown:
             seconds = time.monotonic() - self._began
@@ -110,10 +120,12 @@ class RecordHistory(keras.callbacks.Callback):
         """Record the epoch, and compare it with the best one."""
         logs = dict(logs or {})
         state, checkpoints = self.session.state, self.session.checkpoints
+        active = active_loss(self.model)
         row = {
             "epoch": epoch + 1,
             "seconds": round(state.epoch_seconds, 3),
             "learning_rate": learning_rate(self.model),
+            **({"active_loss": PARTS.index(active) + 1} if active else {}),
             **logs,
         }
         state.history.append(row)

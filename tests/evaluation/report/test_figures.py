@@ -18,3 +18,14 @@ def test_a_loss_of_its_own_has_a_panel_of_its_own():
     history = [{"epoch": 1, "loss": 0.1, "mae": 0.1, "val_loss": 0.3, "val_mae": 0.1}]
     titles = [axis.get_title() for axis in training_figure(history, best_epoch=1).axes]
     assert titles == ["loss", "lattice MAE"]
+
+
+def test_losses_that_alternate_have_one_curve_each():
+    history = [
+        {"epoch": epoch, "active_loss": 2 - epoch % 2, "loss": 0.1, "mae": 0.3, "val_mae": 0.3}
+        for epoch in range(1, 6)
+    ]
+    axis = training_figure(history, best_epoch=None).axes[0]
+    curves = {line.get_label(): line.get_xdata().tolist() for line in axis.lines}
+    assert curves["training, first loss"] == [1, 3, 5]
+    assert curves["training, second loss"] == [2, 4]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from diffkeras.nn import pack_target
+from diffkeras.nn.losses import get_loss
 from diffkeras.nn.metrics import SourceCountError
 from diffkeras.training.callbacks.history import SourceCountErrors, TrainingProgress
 from diffkeras.training.checkpoints import TrainingState
@@ -33,7 +34,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def two_epochs(shown: bool = True) -> None:
+def two_epochs(shown: bool = True, loss: Any = None) -> None:
     session: Any = SimpleNamespace(
         epochs=100,
         steps=31_300,
@@ -43,7 +44,10 @@ def two_epochs(shown: bool = True) -> None:
         group=SimpleNamespace(is_chief=True),
     )
     progress = TrainingProgress(session)
+    progress.set_model(SimpleNamespace(loss=loss))
     for epoch in range(2):
+        if loss:
+            loss.select(loss.choice(epoch))
         progress.on_epoch_begin(epoch)
         session.steps_done += 31_300
         progress.on_train_batch_end(31_299)
@@ -68,4 +72,12 @@ def test_without_a_terminal_each_epoch_is_one_line(log):
     two_epochs()
     assert [line.rpartition(",")[0] for line in log.messages] == [
         f"epoch {epoch}/100: loss 0.0123, val_mae 0.0123" for epoch in (1, 2)
+    ]
+
+
+def test_the_active_one_of_two_alternating_losses_is_named(log):
+    two_epochs(loss=get_loss({"error": "alternating", "first": "mae", "second": "mse"}))
+    assert [line.split(" ", 2)[2].split(",")[0] for line in log.messages] == [
+        "loss (first) 0.0123",
+        "loss (second) 0.0123",
     ]
