@@ -60,8 +60,12 @@ def panel_grid(
 
 
 def case_figure(cases: Sequence[Case]) -> Figure:
-    """Sources, true field, prediction and error of examples, one row per example."""
-    figure = new_figure(10, 2.8 * len(cases))
+    """Sources, true field, prediction and error of examples, one row per example.
+
+    Each row has scales of its own, and the title of an error contains its largest value.
+    """
+    figure = new_figure(10, 3.0 * len(cases))
+    figure.get_layout_engine().set(hspace=0.08)  # titles keep their distance from the row above
     grid = figure.subplots(len(cases), 4, squeeze=False)
     for axes, (title, image, truth, prediction) in zip(grid, cases, strict=True):
         error = prediction - truth
@@ -72,7 +76,7 @@ def case_figure(cases: Sequence[Case]) -> Figure:
             (np.where(image > 0, image, np.nan), "sources", "viridis", 0.0, strongest, "neither"),
             (truth, "true field", "viridis", 0.0, highest, "neither"),
             (prediction, "prediction", "viridis", 0.0, highest, "both"),
-            (error, "prediction − truth", "RdBu_r", -span, span, "neither"),
+            (error, f"error, at most {span:.2g}", "RdBu_r", -span, span, "neither"),
         )
         for axis, (values, name, colors, low, high, extend) in zip(axes, panels, strict=True):
             picture = axis.imshow(values, cmap=colors, vmin=low, vmax=high, interpolation="nearest")

@@ -19,6 +19,7 @@ from diffkeras.surrogates.surrogate import Surrogate
 SURROGATE = "surrogate"
 SET = ", sources set"  # ends the name of a method with the known values on the source nodes
 EXACT = "exact solver"
+ZERO_FIELD = "zero field"
 DOUBLE = 1e-10  # tolerance of the exact solver
 TOLERANCES = (1e-2, 1e-3)  # to which surrogates and solvers prove their fields
 
@@ -132,7 +133,7 @@ BASELINES: dict[Baseline, Method] = {
         EXACT, solved(DOUBLE), "the exact field; its error is the rounding of the stored fields"
     ),
     "zero_field": Method(
-        "zero field", lambda batch: ComputedFields(np.zeros_like(batch.images)), "0 everywhere"
+        ZERO_FIELD, lambda batch: ComputedFields(np.zeros_like(batch.images)), "0 everywhere"
     ),
 }
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.evaluation.measurement import ALL, TRUE, Measurement
 from diffkeras.evaluation.methods.subject import Subject
-from diffkeras.evaluation.methods.table import EXACT, SURROGATE
+from diffkeras.evaluation.methods.table import EXACT, SURROGATE, ZERO_FIELD
 from diffkeras.evaluation.pareto import Point
 from diffkeras.evaluation.report.cases import draw_cases
 from diffkeras.evaluation.report.error_time import error_time_figure
@@ -36,7 +36,7 @@ STYLES = {
     "7 numbers a disc": ("#52124f", "^"),
     "mean medium": ("#8a5a2b", "s"),
     EXACT: ("#111111", "*"),
-    "zero field": (GREY, "D"),
+    ZERO_FIELD: (GREY, "D"),
 }
 OTHERS = ("#2f8f5b", "#8f2f2f", "#6a5acd", "#00798c", "#a0522d")  # of models compared with it
 
@@ -87,15 +87,28 @@ def draw_figures(
 def cost_figure(metrics: Mapping[str, Any], subject: Subject, width: float = 10.0) -> Figure:
     """Lattice MAE of each method over all images, against its time per image.
 
-    `width` is of the figure [inches].
+    The error of a field of zeros, which takes no time, is a line. `width` is of the figure
+    [inches].
     """
     learned = {method.name for method in subject.all_methods}
     points = [
         Point(name, of[ALL]["milliseconds"], of[ALL]["mae"], name in learned)
         for name, of in metrics.items()
-        if of[ALL]["milliseconds"]
+        if of[ALL]["milliseconds"] and name != ZERO_FIELD
     ]
-    return error_time_figure({"": points}, "lattice MAE", width)
+    figure = error_time_figure({"": points}, "lattice MAE", width)
+    if ZERO_FIELD in metrics:
+        (axis,), error = figure.axes, metrics[ZERO_FIELD][ALL]["mae"]
+        axis.axhline(error, color=GREY, linestyle=":", zorder=1)
+        axis.annotate(
+            ZERO_FIELD,
+            (0, error),
+            xytext=(6, 3),
+            xycoords=axis.get_yaxis_transform(),
+            textcoords="offset points",
+            color=GREY,
+        )
+    return figure
 
 
 def _style(name: str, styles: Styles, *, marked: bool = True) -> dict[str, Any]:

@@ -1,6 +1,9 @@
+from types import SimpleNamespace
+
 import pytest
 
-from diffkeras.evaluation.report.figures import training_figure
+from diffkeras.evaluation.measurement import ALL
+from diffkeras.evaluation.report.figures import cost_figure, training_figure
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 30])
@@ -29,3 +32,13 @@ def test_losses_that_alternate_have_one_curve_each():
     curves = {line.get_label(): line.get_xdata().tolist() for line in axis.lines}
     assert curves["training, first loss"] == [1, 3, 5]
     assert curves["training, second loss"] == [2, 4]
+
+
+def test_a_field_of_zeros_does_not_stretch_the_axis_of_times():
+    methods = {"surrogate": (0.1, 0.5), "exact solver": (1e-9, 1.0), "zero field": (0.3, 1e-3)}
+    metrics = {
+        name: {ALL: {"mae": error, "milliseconds": time}} for name, (error, time) in methods.items()
+    }
+    figure = cost_figure(metrics, SimpleNamespace(all_methods=[]))
+    assert figure.axes[0].get_xlim()[0] > 0.1
+    assert "zero field" in [text.get_text() for text in figure.axes[0].texts]
