@@ -65,7 +65,7 @@ def case_figure(cases: Sequence[Case]) -> Figure:
     Each row has scales of its own, and the title of an error contains its largest value.
     """
     figure = new_figure(10, 3.0 * len(cases))
-    figure.set_layout_engine("constrained", hspace=0.08)  # titles keep their distance from the row above
+    figure.set_layout_engine("constrained", hspace=0.08)  # titles need distance
     grid = figure.subplots(len(cases), 4, squeeze=False)
     for axes, (title, image, truth, prediction) in zip(grid, cases, strict=True):
         error = prediction - truth
