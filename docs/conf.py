@@ -2,6 +2,9 @@
 
 import sys
 from pathlib import Path
+from typing import Any
+
+from PIL import Image
 
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent)]
@@ -33,6 +36,15 @@ default_role = "code"
 
 myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
 myst_heading_anchors = 3
+DESCRIPTION = (
+    "Exact steady-state diffusion fields, fast surrogates, and a proven error bound for both."
+)
+myst_html_meta = {
+    "description": DESCRIPTION,
+    "property=og:title": "diffkeras",
+    "property=og:description": DESCRIPTION,
+    "property=og:image": "_static/preview.png",
+}
 
 autodoc_member_order = "bysource"
 autodoc_mock_imports = ["jax", "torch"]  # that diffkeras does not install
@@ -59,6 +71,7 @@ sphinx_gallery_conf = {
 
 html_theme = "furo"
 html_title = f"diffkeras {release}"
+html_logo = html_favicon = "_static/logo.svg"
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["diffkeras.css"]
@@ -67,3 +80,15 @@ html_theme_options = {"top_of_page_buttons": []}
 copybutton_exclude = ".linenos, .gp, .go"  # copy the code without prompts and output
 html_copy_source = False
 html_show_sourcelink = False
+
+
+def setup(app: Any) -> None:
+    """Write the preview picture of links, the last frame of README's animation."""
+
+    def write(app: Any, error: Exception | None) -> None:
+        if error is None and app.builder.format == "html":
+            with Image.open(DOCS / "images" / "playground.webp") as animation:
+                animation.seek(animation.n_frames - 1)
+                animation.convert("RGB").save(Path(app.outdir, "_static", "preview.png"))
+
+    app.connect("build-finished", write)
