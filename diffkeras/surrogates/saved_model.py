@@ -24,6 +24,7 @@ from diffkeras.tf_solver.saved_model import (
     names_of_inputs,
     proof_functions,
 )
+from diffkeras.tf_solver.solver import is_solved_by_transforms
 
 NOT_FINITE = (
     "the surrogate predicts values that are not finite: the source images and the medium leave the "
@@ -51,8 +52,9 @@ def export_saved_model(
     in the order of its names, and there are no other functions. Parameters out of the ranges are
     refused, too.
 
-    The functions and signatures `certified` and `refined` are those of `TensorSolver.export`, with
-    the inputs of `serve`. They work on `lattice`, by default the one that it was trained on.
+    In a uniform medium there are also the functions and signatures `certified` and `refined` of
+    `TensorSolver.export`, with the inputs of `serve`. They work on `lattice`, by default the one
+    that it was trained on.
     """
     with replacing_by_saved_model(surrogate, path, lattice):
         pass
@@ -66,12 +68,12 @@ def replacing_by_saved_model(
     serve = _serve(surrogate)
     tracked = [variable.value for variable in surrogate.model.variables]
     functions, proofs = {"serve": serve}, None
-    if not surrogate.config.takes_parameters:
+    medium = surrogate.config.kind.slowest_medium
+    has_proofs = not surrogate.maps and is_solved_by_transforms(medium)
+    if has_proofs and not surrogate.config.takes_parameters:
         proofs = lattice or surrogate.lattice
-        solver = TensorSolver(proofs, surrogate.config.kind.slowest_medium)
-        if not surrogate.maps:
-            solver, arrays = solver.with_shared_arrays()
-            tracked += arrays
+        solver, arrays = TensorSolver(proofs, medium).with_shared_arrays()
+        tracked += arrays
         sources: SourceMeaning = "production" if surrogate.production else "fixed_value"
         functions |= proof_functions(serve, solver, sources, serve.input_signature)
     description = describe(surrogate, functions, proofs)

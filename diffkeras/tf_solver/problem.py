@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ import tensorflow as tf
 from diffkeras.errors import PhysicsError
 from diffkeras.nn.equation.transforms import ring_of
 from diffkeras.physics import Medium
-from diffkeras.physics.limits import FASTEST, LARGEST, SLOWEST, SMALLEST
+from diffkeras.physics.limits import FASTEST, SLOWEST
 from diffkeras.physics.problem.sides import AxisBoundary
 from diffkeras.tf_solver.checks import (
     FLOATS,
@@ -26,43 +26,32 @@ from diffkeras.tf_solver.checks import (
 )
 
 
-class MediumTensors(TypedDict, total=False):
-    """What differs between the media of a batch of images; `TensorSolver` describes it."""
-
-    diffusivity: Any
-    decay: Any
-    uptake: Any
-    saturation: Any
-
-
 class ProblemTensors(NamedTuple):
     """A batch of problems on one lattice, in float64.
 
-    Production, decay and uptake are divided by the medium's `unit`, which rounds nothing.
+    Production and decay are divided by the medium's `unit`, which rounds nothing.
 
     Attributes:
         images: (batch, rows, columns), 0 on the free nodes; None if no node is fixed.
         fixed: (batch, rows, columns) bool, None without images.
         production: (batch, rows, columns), 0 on the fixed nodes; None if there is none.
-        media: by the names of `MediumTensors`, (batch, rows, columns); or a decay of (batch, 1, 1)
-            or (1, 1, 1).
+        decay: γ, (batch, 1, 1) or (1, 1, 1).
+        has_decays: whether images have decays of their own.
         dtype: the type of the source images or production, if it is a float.
         is_valid: whether an image's problem is one, (batch, 1, 1) or (1, 1, 1) bool. Where it
             isn't, TensorFlow raises an error, and XLA goes on: its field is NaN, its bounds are
             infinite.
         exact: whether float64 has the numbers of the arguments, so that bounds are about them.
-        has_maps: whether a medium is given node by node. Its shape alone doesn't say it: a lattice
-            may have a single node.
     """
 
     images: tf.Tensor | None
     fixed: tf.Tensor | None
     production: tf.Tensor | None
-    media: Mapping[str, tf.Tensor]
+    decay: tf.Tensor
+    has_decays: bool
     dtype: tf.DType | None
     is_valid: tf.Tensor
     exact: tf.Tensor
-    has_maps: bool
 
     @classmethod
     def from_arguments(
@@ -72,7 +61,7 @@ class ProblemTensors(NamedTuple):
         source_images: Any,
         fixed: Any,
         production: Any,
-        media: Mapping[str, Any],
+        decay: Any,
         proven: bool,
     ) -> "ProblemTensors":
         """The arguments of `TensorSolver.solve`.
@@ -86,35 +75,38 @@ class ProblemTensors(NamedTuple):
         exact = reduce(tf.logical_and, [exact_numbers(*part, proven) for part in parts.items()])
         valid = exact if proven else _have_fields(parts, medium.unit)
         first = production if images is None else images
-        tensors, right, has_maps = _check_media(lattice, medium, media, first)
+        decays, right = _check_decay(medium, decay, first)
         problem = cls(
             None if images is None else tf.cast(images, tf.float64),
             fixed,
             None if production is None else tf.cast(production, tf.float64) / medium.unit,
-            tensors,
+            decays / medium.unit,
+            decay is not None,
             dtype,
             valid[:, None, None] & right,
             exact[:, None, None],
-            has_maps,
         )
-        return problem if has_maps else problem._valid_where_unique(medium)
+        return problem._valid_where_unique(medium)
+
+    @property
+    def own_decays(self) -> tf.Tensor | None:
+        """The decays of the images, (batch, 1, 1), None if all have the medium's."""
+        return self.decay if self.has_decays else None
 
     def _valid_where_unique(self, medium: Medium) -> "ProblemTensors":
         """The problem, not valid where an image can have no or many solutions.
 
-        Of those an InvalidArgumentError. In media that vary, there is just no bound.
+        Of those an InvalidArgumentError.
         """
-        if not medium.is_uniform or not medium.is_closed or medium.decay:
+        if not medium.is_closed or medium.decay:
             return self
-        loses = tf.constant(False, shape=(1, 1, 1))
+        loses = self.decay > 0
         if self.fixed is not None:
             loses |= tf.reduce_any(self.fixed, LATTICE, keepdims=True)
-        if "decay" in self.media:
-            loses |= self.media["decay"] > 0
         message = (
             "no node is fixed, and with decay 0 and no absorbing boundary every constant solves "
-            "the problem, or with a net production nothing does: fix a node, or give decay, uptake "
-            "or an absorbing boundary; the first such image is number"
+            "the problem, or with a net production nothing does: fix a node, or give decay or an "
+            "absorbing boundary; the first such image is number"
         )
         first = first_true(~tf.reshape(loses, [-1]))
         loses = checked(loses, tf.reduce_all(loses), message, first)
@@ -148,6 +140,11 @@ class FixedNodes:
     def size(self, field: tf.Tensor) -> tf.Tensor:
         """The largest |value| of a field on the ring and the free nodes, (batch, 1, 1)."""
         return tf.maximum(self.ring_size, largest_of_each(tf.where(self.free, field, 0.0)))
+
+    def change(self, initial: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
+        """The largest finite |initial − field|, and at most the largest |field|, (batch, 1, 1)."""
+        change = tf.where(self.free & tf.math.is_finite(initial), initial - field, 0.0)
+        return tf.stop_gradient(tf.minimum(largest_of_each(change), self.size(field)))
 
     def insert(self, field: tf.Tensor) -> tf.Tensor:
         """The field with the fixed nodes at their values; NaN where an image isn't valid."""
@@ -239,39 +236,20 @@ def _have_fields(parts: Mapping[str, tf.Tensor], unit: float) -> tf.Tensor:
     return valid & checked(large, tf.reduce_all(large), message)
 
 
-def _check_media(
-    lattice: tuple[int, int], medium: Medium, media: Mapping[str, Any], images: tf.Tensor
-) -> tuple[dict[str, tf.Tensor], tf.Tensor, bool]:
-    """`media` of `ProblemTensors`, whether those of each image are a medium's, and `has_maps`."""
-    if unknown := sorted({*media} - {*MediumTensors.__annotations__}):
-        raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
-    arguments = {name: values for name, values in media.items() if values is not None}
-    if ("uptake" in arguments) != ("saturation" in arguments):
-        raise PhysicsError("give uptake and saturation together, v and K of v u/(K + u)")
-    valid, tensors, has_maps = tf.constant(True, shape=(1, 1, 1)), {}, False
-    for name, values in arguments.items():
-        values = as_tensor(values, name, in_double=True)
-        # products of two diffusivities must neither over- nor underflow
-        least, most = (SMALLEST, LARGEST) if name == "diffusivity" else (0.0, np.inf)
-        positive = name in ("diffusivity", "saturation")
-        if name == "decay" and values.shape.rank == 1:  # one number for each image
-            least, most = _limits_of_decay(medium)
-            positive = bool(medium.decay)
-            values = same_shape(name, values, images, shared=True)
-            values, _ = real_numbers(values[:, None, None], (1, 1), name)
-        else:
-            others = "(batch,) or " if name == "decay" else ""
-            values, _ = real_numbers(values, lattice, name, or_shape=others)
-            values, has_maps = same_shape(name, values, images, shared=True), True
-        right = check_range(name, values, least, most, positive=positive)
-        valid &= right[:, None, None]
-        unit = medium.unit if name in ("decay", "uptake") else 1.0
-        tensors[name] = tf.cast(values, tf.float64) / unit
-    return tensors, valid, has_maps
-
-
-def _limits_of_decay(medium: Medium) -> tuple[float, float]:
-    """Of a decay that replaces that of a uniform medium, and isn't 0."""
-    medium.require_uniform("a decay for each image")
+def _check_decay(medium: Medium, decay: Any, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """γ of each image, (batch, 1, 1) or (1, 1, 1) in float64, and whether it is in range."""
+    if decay is None:
+        own = tf.constant(float(medium.decay), tf.float64, shape=(1, 1, 1))
+        return own, tf.constant(True, shape=(1, 1, 1))
+    values = as_tensor(decay, "decay", in_double=True)
+    if values.shape.rank not in (None, 1):
+        raise PhysicsError(
+            f"decay must have shape (batch,), one number for each image, not {values.shape}; "
+            "diffkeras.tensorflow.solve takes a decay of each node"
+        )
+    values = same_shape("decay", values, images, shared=True)
+    values, _ = real_numbers(values[:, None, None], (1, 1), "decay")
     rate = max(map(float, medium.diffusivities)) / medium.step / medium.step
-    return max(SLOWEST * rate, float(medium.decay)), FASTEST * rate
+    least, most = max(SLOWEST * rate, float(medium.decay)), FASTEST * rate
+    right = check_range("decay", values, least, most, positive=bool(medium.decay))
+    return tf.cast(values, tf.float64), right[:, None, None]

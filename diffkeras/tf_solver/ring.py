@@ -106,7 +106,7 @@ def direct_field(operator: TensorOperator, problem: ProblemTensors) -> tf.Tensor
     values. If many nodes are fixed, both may be far larger than their sum, so the rounding that
     this leaves on the ring is corrected. Production is 0 on the fixed nodes.
     """
-    decays = problem.media.get("decay")
+    decays = problem.own_decays
     sizes = [
         largest_of_each(part) for part in (problem.images, problem.production) if part is not None
     ]

@@ -1,19 +1,13 @@
-"""The run of a batch of problems: from a field to one whose proven bound is small enough.
+"""The run of a batch of problems: from a field to one whose proven bound is small enough."""
 
-There are two kinds: by transforms in uniform media (`uniform`), and by Newton's method in all
-others (`newton`). Each says how fields are made, improved and bounded. What is done with them until
-a bound is small enough is the same for both, and stands here.
-"""
-
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.physics.solvers.newton import UNIFORM_SHARE
 from diffkeras.tf_solver.checks import LATTICE, checked
-from diffkeras.tf_solver.problem import FixedNodes
 from diffkeras.tf_solver.results import (
     TINY,
     TensorCertificate,
@@ -22,9 +16,13 @@ from diffkeras.tf_solver.results import (
     rounded,
     rounded_up,
 )
+from diffkeras.tf_solver.uniform import UniformFields
 
 MOST_ROUNDS = 20
 STALLED_SHARE = 0.5  # of a bound, left by the last round
+# What the error of an unmet tolerance multiplies the bound by that was reached, for its advice: a
+# run to another tolerance takes other steps.
+MARGIN = 1.01
 
 # from a field and its bound, to the largest bound that is small enough, (batch, 1, 1)
 Permitted = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -39,69 +37,47 @@ class _State(NamedTuple):
     going_on: tf.Tensor
 
 
-class TensorRun(ABC):
-    """Fields (batch, rows, columns) in float64 of a batch of problems, and their proofs.
+class TensorRun:
+    """Fields (batch, rows, columns) in float64 of a batch of problems, and their proofs."""
 
-    Attributes:
-        nodes: the fixed nodes.
-        produces: whether there is a production, also of sides.
-        margin: what the error of an unmet tolerance multiplies the bound by that was reached, for
-            its advice: a run to another tolerance takes other steps.
-    """
+    def __init__(self, fields: UniformFields) -> None:
+        self._fields, self._nodes = fields, fields.nodes
 
-    nodes: FixedNodes
-    produces: bool
-    margin: float
-
-    @abstractmethod
     def solution(self, dtype: tf.DType) -> TensorSolution:
-        """Fields and bounds for callers who give no tolerance; fields are of type `dtype`."""
-
-    @abstractmethod
-    def start(self, initial: tf.Tensor | None, tolerance: tf.Tensor) -> tf.Tensor:
-        """A field from which few improvements meet the tolerance, (batch, 1, 1).
-
-        The initial one may hold any numbers, also NaN.
-        """
-
-    @abstractmethod
-    def corrected(self, prediction: tf.Tensor, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
-        """A field nearer to the solution than a prediction of any numbers, and its `node_bound`.
-
-        `dtype` is the type in which they are returned.
-        """
-
-    @abstractmethod
-    def improver(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-        """A function that improves a field.
-
-        It takes the field and the share of its error that may remain, (batch, 1, 1), and returns a
-        better field. What all calls of it need is prepared here, once.
-        """
-
-    @abstractmethod
-    def node_bound(self, field: tf.Tensor) -> tf.Tensor:
-        """At least |field − u| of a field with the fixed values in it, (batch, rows, columns)."""
-
-    def differentiable(self, field: tf.Tensor) -> tf.Tensor:
-        """The same field, with its derivatives.
-
-        Here it is the field itself: all operations that led to it have derivatives.
-        """
-        return field
+        """The direct fields, of the precision of the transforms, in the type `dtype`."""
+        field = tf.cast(self._fields.direct(), dtype)
+        own = tf.cast(tf.cast(field, proof_type(dtype)), tf.float64)
+        near = self._fields.corrected(own)
+        proof = self._certificate(own, near, self._fields.node_bound(near), proof_type(dtype))
+        return TensorSolution(field, proof.error_bound, proof.node_bound)
 
     def certify(self, prediction: tf.Tensor, dtype: tf.DType) -> TensorCertificate:
-        """Bounds of the errors of fields, in the type `dtype`."""
-        result = tf.cast(prediction, dtype)
-        prediction = tf.cast(result, tf.float64)
-        field, bound = self.corrected(prediction, dtype)
-        field = self.nodes.insert(self.differentiable(field))
+        """Bounds of the errors of fields, in the type `dtype`.
+
+        Fields are corrected until their bounds are a small share of what was corrected.
+        """
+        prediction = tf.cast(tf.cast(prediction, dtype), tf.float64)
+
+        def permitted(field: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+            share = UNIFORM_SHARE * self._nodes.change(prediction, field)
+            return tf.where(self._fields.has_ring_systems, share, np.inf)
+
+        # not in `dtype`, whose rounding is no part of the bound of the prediction
+        state = self._improve(self._fields.corrected(prediction), permitted, tf.float64)
+        return self._certificate(prediction, state.field, state.node_bound, dtype)
+
+    def _certificate(
+        self, prediction: tf.Tensor, field: tf.Tensor, bound: tf.Tensor, dtype: tf.DType
+    ) -> TensorCertificate:
+        """That of a prediction, which `dtype` holds, by a field and the bound of its error."""
+        field = self._nodes.insert(field)
         node_bound = tf.abs(prediction - field) + bound + TINY
         # also where the prediction is not finite
         node_bound = tf.where(tf.math.is_finite(node_bound), node_bound, np.inf)
         node_bound = rounded_up(node_bound, dtype)
         error_bound = tf.reduce_max(node_bound, LATTICE)
-        return TensorCertificate(result, error_bound, node_bound, rounded(field, bound, dtype))
+        corrected = rounded(field, bound, dtype)
+        return TensorCertificate(tf.cast(prediction, dtype), error_bound, node_bound, corrected)
 
     def solve(
         self,
@@ -127,13 +103,14 @@ class TensorRun(ABC):
 
             Where u is 0 or all nodes are fixed, what rounding leaves of 0 in float32.
             """
-            size = self.nodes.ring_size
-            if self.produces:
-                size = tf.maximum(size, self.nodes.size(field) - bound)
+            size = self._nodes.ring_size
+            if self._fields.produces:
+                size = tf.maximum(size, self._nodes.size(field) - bound)
             return tf.where(size > 0, tolerance * size, 2 * TINY)
 
-        state = self.improve(self.start(initial, tolerance), permitted, proof_type(dtype))
-        field = self.nodes.insert(self.differentiable(state.field))
+        start = self._fields.corrected(self._fields.direct() if initial is None else initial)
+        state = self._improve(start, permitted, proof_type(dtype))
+        field = self._nodes.insert(state.field)
         if raises:
             most = permitted(state.field, state.bound)
             field = self._checked(field, state.bound, most, tolerance)
@@ -147,7 +124,7 @@ class TensorRun(ABC):
         The error has the smallest tolerance that can be promised for all images.
         """
         met = bound <= most
-        needed = self.margin * tolerance * bound / most
+        needed = MARGIN * tolerance * bound / most
         needed = tf.where(tf.math.is_finite(needed), needed, np.inf)
         needed = tf.where(met, tf.zeros_like(needed), needed)
         return checked(
@@ -159,22 +136,21 @@ class TensorRun(ABC):
             tf.reshape(tolerance, [-1]),
         )
 
-    def improve(self, field: tf.Tensor, permitted: Permitted, dtype: tf.DType) -> _State:
+    def _improve(self, field: tf.Tensor, permitted: Permitted, dtype: tf.DType) -> _State:
         """Fields and bounds, after improvements until these are permitted or stay as they are."""
 
         def state_of(field: tf.Tensor) -> _State:
-            node_bound = self.node_bound(field)
-            returned = rounded(self.nodes.insert(field), node_bound, dtype)
+            node_bound = self._fields.node_bound(field)
+            returned = rounded(self._nodes.insert(field), node_bound, dtype)
             bound = tf.cast(returned.error_bound, tf.float64)[:, None, None]
             return _State(field, node_bound, bound, bound > permitted(field, bound))
 
         def go_on(state: _State) -> _State:
-            improved = self.improver()
+            improved = self._fields.improver()
 
             def one_round(*parts: tf.Tensor) -> _State:
                 before = _State(*parts)
-                needed = permitted(before.field, before.bound) / before.bound
-                after = state_of(improved(before.field, tf.where(before.going_on, needed, 1.0)))
+                after = state_of(improved(before.field))
                 better = before.going_on & (after.bound < before.bound)
                 lasting = better & (after.bound < STALLED_SHARE * before.bound) & after.going_on
                 return _State(

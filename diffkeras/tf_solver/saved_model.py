@@ -61,22 +61,18 @@ def solver_arguments(
     source_images: tf.Tensor,
     sources: SourceMeaning,
     medium: Medium,
-    media: Mapping[str, tf.Tensor] | None = None,
+    diffusion_length: tf.Tensor | None = None,
 ) -> dict[str, tf.Tensor]:
     """The arguments of a solver for source images x, (batch, rows, columns, 1).
 
     Sources fix the field at x, or produce γx in float64, as `physics.production_of` computes it
-    from arrays. `media` are what differs between images: `diffusion_length`, (batch,), or maps of
-    the shape of x, also of a `production`.
+    from arrays. `diffusion_length`, (batch,), is that of each image, where lengths differ.
     """
-    images, decay = source_images[..., 0], medium.decay
-    arguments = dict(media or {})
-    if "diffusion_length" in arguments:
-        length = tf.cast(arguments["diffusion_length"], tf.float64)
+    images, decay, arguments = source_images[..., 0], medium.decay, {}
+    if diffusion_length is not None:
+        length = tf.cast(diffusion_length, tf.float64)
         arguments = {"decay": float(max(medium.diffusivities)) / length**2}
         decay = arguments["decay"][:, None, None]
-    else:
-        arguments = {name: values[..., 0] for name, values in arguments.items()}
     if sources == "fixed_value":
         return {"source_images": images, **arguments}
     exact = exact_numbers("source images", images)[:, None, None]
@@ -127,27 +123,27 @@ def proof_functions(
         predict: turns its inputs into fields (batch, rows, columns, 1), and checks them.
         solver: the `TensorSolver` of the equation, which gives the proofs.
         sources: what source images stand for.
-        inputs: of `predict`, which are source images and the `media` of `solver_arguments`.
+        inputs: of `predict`: source images, and `diffusion_length` if images differ in it.
     """
 
     def prepared(
-        source_images: tf.Tensor, media: dict[str, tf.Tensor]
+        source_images: tf.Tensor, lengths: dict[str, tf.Tensor]
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         source_images = on_lattice(source_images, solver.lattice)
-        prediction = predict(source_images, *media.values())
+        prediction = predict(source_images, *lengths.values())
         with tf.control_dependencies([prediction]):  # what it checks must not fail elsewhere first
-            media = {name: tf.identity(values) for name, values in media.items()}
-        problem = solver_arguments(source_images, sources, solver.medium, media)
+            lengths = {name: tf.identity(values) for name, values in lengths.items()}
+        problem = solver_arguments(source_images, sources, solver.medium, **lengths)
         return prediction[..., 0], problem
 
-    def certified(source_images: tf.Tensor, **media: tf.Tensor) -> dict[str, tf.Tensor]:
-        prediction, problem = prepared(source_images, media)
+    def certified(source_images: tf.Tensor, **lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+        prediction, problem = prepared(source_images, lengths)
         return certificate_outputs(solver.certify(prediction, **problem))
 
     def solved(
-        source_images: tf.Tensor, tolerance: tf.Tensor, **media: tf.Tensor
+        source_images: tf.Tensor, tolerance: tf.Tensor, **lengths: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        prediction, problem = prepared(source_images, media)
+        prediction, problem = prepared(source_images, lengths)
         return solution_outputs(solver.solve(**problem, initial=prediction, tolerance=tolerance))
 
     return {
@@ -158,8 +154,6 @@ def proof_functions(
 
 def write_solver(path: Path, solver: "TensorSolver", sources: SourceMeaning) -> None:
     """Write the SavedModel of a solver, as its `export` describes it."""
-    solver.medium.require_uniform("an exported solver")
-    solver.medium.boundary_names("an exported solver")
     check_sources(sources, solver.medium)
     check_replaceable(path, SAVED_MODEL)
     solver, arrays = solver.with_shared_arrays()

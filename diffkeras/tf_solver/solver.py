@@ -5,71 +5,56 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack, get_args
 
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_choice
 from diffkeras.physics.lattice import check_lattice
 from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
-from diffkeras.physics.problem.maps import maps_of
-from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.problem.side_terms import without_sides
 from diffkeras.tf_solver.checks import real_numbers
-from diffkeras.tf_solver.conjugate_gradients import TensorLinearSteps
-from diffkeras.tf_solver.newton import TOLERANCE, TensorNewtonRun
 from diffkeras.tf_solver.operator import Precision, TensorOperator
-from diffkeras.tf_solver.problem import MediumTensors, ProblemTensors, same_shape
+from diffkeras.tf_solver.problem import ProblemTensors, same_shape
 from diffkeras.tf_solver.results import TensorCertificate, TensorSolution, proof_type
 from diffkeras.tf_solver.run import TensorRun
 from diffkeras.tf_solver.saved_model import SourceMeaning, write_solver
-from diffkeras.tf_solver.uniform import TensorUniformRun
+from diffkeras.tf_solver.uniform import UniformFields
 
 ANISOTROPIC = 10.0  # float32 loses digits where diffusivities differ by a larger factor
 MOST_NODES = 16384  # longer sides have matrices of more than 0.5 GB in float32
-UPTAKE = ("uptake", "saturation")
+TOLERANCE = 1e-6  # where none is given
 
 
 class TensorSolver:
-    """Fields of batches of problems with proven bounds, in any TensorFlow graph.
+    """Fields of batches of problems in a uniform medium with proven bounds, in any graph.
 
-    Methods are those of `diffkeras.solve`: in a uniform medium transforms and ring systems, with
-    the maximum principle as the proof; in all others conjugate gradients with multigrid, and an
-    enclosure of the solution. In a `tf.function`, bounds that aren't used aren't computed.
+    Methods are those of `diffkeras.solve`: transforms and ring systems, with the maximum principle
+    as the proof. In a `tf.function`, bounds that aren't used aren't computed.
 
-    In uniform media, fields of discs or of production differ from `diffkeras.solve` by at most 2e-6
-    of the largest value, and those of random fixed nodes by at most 6e-6
-    (`tests/tf_solver/test_solver.py`). Fields are differentiable with respect to the source values,
-    production and media.
+    Fields of discs or of production differ from `diffkeras.solve` by at most 2e-6 of the largest
+    value, and fields of random fixed nodes by at most 6e-6 (`tests/tf_solver/test_solver.py`).
+    Fields are differentiable with respect to the source values, production and decays.
+    `diffkeras.tensorflow.solve` solves all other problems: media that vary, uptake, and sides that
+    differ or have given values.
 
     Values that can't be used raise an error. XLA, which compiles what needs no ring systems, drops
     such checks: then the field of the image is NaN, and its bounds are infinite.
 
     Args:
         lattice: (rows, columns), or one number for a square lattice.
-        medium: any medium of two dimensions; by default `Medium()`.
+        medium: uniform, of two dimensions, with the same boundary at both sides of each axis; by
+            default `Medium()`.
         precision: of transforms. The default is float32, but float64 if the diffusivities along the
             axes differ by a factor above 10, or if TensorFlow would round float32 products to ten
             bits, as on GPUs with TensorFloat-32 enabled. Give "float32" for a tf.data pipeline,
             which always runs on CPUs.
-        like: a problem with this lattice, medium and saturating uptake, in place of `lattice` and
-            `medium`.
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
-    Methods also take tensors where the media of a batch differ, one for each image, or a batch of
-    1 for all:
-
-    - `decay`: γ [1/time], with one axis, (batch,), in the range of `Medium` and none smaller than
-      that of the uniform medium; or with three, (batch, rows, columns), γ ≥ 0 of each node. A
-      linear uptake is part of it.
-    - `diffusivity`: D [length²/time], 1e-30 to 1e30 as that of `Medium`, (batch, rows, columns).
-    - `uptake` and `saturation`: v ≥ 0 [concentration/time] and K > 0 [concentration] of a
-      saturating uptake v u/(K + u), (batch, rows, columns).
+    Methods also take the tensor `decay`, γ [1/time] of each image, (batch,) or (1,), in the range
+    of `Medium` and none smaller than the medium's own.
 
     Raises:
-        PhysicsError: a medium that is out of range or of another lattice, or an argument of a wrong
+        PhysicsError: a medium that is out of range or of another kind, or an argument of a wrong
             type.
 
     Example:
@@ -93,32 +78,22 @@ class TensorSolver:
         lattice: int | tuple[int, int] | None = None,
         medium: Medium | None = None,
         precision: Precision | None = None,
-        *,
-        like: Problem | None = None,
         **parts: Unpack[MediumKeywords],
     ) -> None:
-        self._uptake: dict[str, NDArray[np.float64]] = {}
-        if like is not None:
-            if lattice is not None or medium is not None or parts:
-                raise PhysicsError("give either like or a lattice and a medium, not both")
-            lattice, medium = (like.lattice[0], like.lattice[1]), like.medium
-            if like.uptake is not None:
-                self._uptake = maps_of(Problem.batch(like.images[:1]), UPTAKE)
         self.lattice = check_lattice(lattice)
         self.medium = Medium.of(medium, parts)
         self.medium.require_plane("TensorSolver")
-        if self.medium.lattice not in (None, self.lattice):
+        if not is_solved_by_transforms(self.medium):
             raise PhysicsError(
-                f"the medium has arrays of shape {self.medium.lattice}, the lattice {self.lattice}"
+                "TensorSolver needs a uniform medium with the same boundary at both sides of each "
+                "axis; in any other medium take diffkeras.tensorflow.solve"
             )
-        without_sides(self.medium, None, self.lattice)  # raises an error for wrong shapes
-        if _has_transforms(self.medium) and max(self.lattice) > MOST_NODES:
+        if max(self.lattice) > MOST_NODES:
             raise PhysicsError(
                 "TensorSolver multiplies dense matrices, so a side has at most "
                 f"{MOST_NODES} nodes, not {max(self.lattice)}; use diffkeras.solve"
             )
         self.precision = _checked_precision(self.medium, precision)
-        self._steps = TensorLinearSteps()
 
     def solve(
         self,
@@ -128,21 +103,19 @@ class TensorSolver:
         *,
         initial: tf.Tensor | None = None,
         tolerance: float | tf.Tensor | None = None,
-        **media: Unpack[MediumTensors],
+        decay: Any = None,
     ) -> TensorSolution:
         """The steady states of a batch: u = source image on the fixed nodes, Au = s on the others.
 
-        A = −∇·(D∇) + γ, s is production, and a saturating uptake adds its rate to Au. Without
-        source images no node is fixed, and in a uniform medium the graph of the field is one
-        transform and its inverse.
+        A = −D∇² + γ, and s is production. Without source images no node is fixed, and the graph of
+        the field is one transform and its inverse.
 
         With a tolerance, fields are improved until their proven bounds are at most the tolerance.
-        In a uniform medium, an image whose initial field meets it after one correction costs no
-        ring system. Without a tolerance, a uniform medium is solved directly in the solver's
-        precision, and any other to 1e-6 if rounding permits.
+        An image whose initial field meets it after one correction costs no ring system. Without a
+        tolerance, fields are solved directly in the solver's precision.
 
-        In a uniform medium an image takes about 40m² + O(rows · columns) bytes in float32, where m
-        is the largest number of ring nodes in the batch, about 28 for a disc of radius 5.
+        An image takes about 40m² + O(rows · columns) bytes in float32, where m is the largest
+        number of ring nodes in the batch, about 28 for a disc of radius 5.
 
         Args:
             source_images: (batch, rows, columns), real; read on the fixed nodes.
@@ -152,7 +125,7 @@ class TensorSolver:
             initial: (batch, rows, columns), any numbers, from which the solution starts.
             tolerance: the largest error to be allowed anywhere, relative to the largest |value| of
                 the field; one number, or (batch,).
-            **media: where those of images differ, see above.
+            decay: of each image, where decays differ, (batch,) or (1,).
 
         Returns:
             Fields with `error_bound` and `node_bound`. Without a tolerance, fields have the source
@@ -163,18 +136,17 @@ class TensorSolver:
         Raises:
             PhysicsError: tensors of another shape or type; neither source images nor production.
             tf.errors.InvalidArgumentError: when it runs, for values that are not finite (the first
-                one is named), media out of range, a problem without a unique solution in a uniform
-                medium (decay 0, no absorbing boundary and no fixed node), values of an image and
-                its production that are so small that parts of its field would underflow (their
-                largest is below 1e-32 in float32, also if production is divided by D/h²), and for a
-                tolerance that is not positive or below what rounding permits: the message has the
-                smallest that can be promised for these images, some 1e-7 for float32 fields. Where
-                XLA must compile it and nodes are fixed in a uniform medium, the error names
-                `XLA_cannot_compile_ring_systems`.
+                one is named), decays out of range, a problem without a unique solution (decay 0, no
+                absorbing boundary and no fixed node), values of an image and its production that
+                are so small that parts of its field would underflow (their largest is below 1e-32
+                in float32, also if production is divided by D/h²), and for a tolerance that is not
+                positive or below what rounding permits: the message has the smallest that can be
+                promised for these images, some 1e-7 for float32 fields. Where XLA must compile it
+                and nodes are fixed, the error names `XLA_cannot_compile_ring_systems`.
 
         Example:
             >>> import numpy as np
-            >>> solver = TensorSolver(16, diffusivity=np.geomspace(1, 9, 16 * 16).reshape(16, 16))
+            >>> solver = TensorSolver(16, diffusivity=(1.0, 2.0), boundary="reflecting")
             >>> images = np.zeros((1, 16, 16), np.float32)
             >>> images[0, 6:10, 6:10] = 1.0
             >>> solution = solver.solve(images, tolerance=1e-5)
@@ -182,7 +154,7 @@ class TensorSolver:
             True
         """
         proven = initial is not None or tolerance is not None
-        problem = self._problem(source_images, fixed, production, media, proven)
+        problem = self._problem(source_images, fixed, production, decay, proven)
         run, dtype = self._run(problem), problem.dtype or tf.as_dtype(self.precision)
         if not proven:
             return run.solution(dtype)
@@ -197,17 +169,18 @@ class TensorSolver:
         source_images: tf.Tensor | None = None,
         fixed: tf.Tensor | None = None,
         production: tf.Tensor | None = None,
-        **media: Unpack[MediumTensors],
+        *,
+        decay: Any = None,
     ) -> TensorCertificate:
         """Bound the errors of fields, and correct them, as `diffkeras.certify` does.
 
-        The bounds are proofs also where transforms and conjugate gradients run in float32: the
-        corrected field's residual and its mismatch on the fixed nodes are computed in float64, with
-        an allowance for rounding, and all bounds are rounded up. In a uniform medium it is one
-        transform pair (two with production, or if the boundary is closed and decay slow). XLA
-        compiles it. Fields and bounds are differentiable with respect to the input field and the
-        problem; in media that vary, corrected fields count as the exact ones, which don't depend on
-        the input field, and their bounds as constants.
+        The bounds are proofs also where transforms and ring systems are float32: the corrected
+        field's residual and its mismatch on the fixed nodes are computed in float64, with an
+        allowance for rounding, and all bounds are rounded up. Ring systems bring the corrected
+        field so close to the exact one that `error_bound` is hardly larger than the error; without
+        fixed nodes transforms suffice, which XLA compiles. A batch whose ring systems would take
+        more than about 1 GB gets valid bounds without them, which are a few times as large. Fields
+        and bounds are differentiable with respect to the input field and the problem.
 
         Args:
             field: (batch, rows, columns), any numbers. The bound is infinite on nodes where it is
@@ -215,7 +188,7 @@ class TensorSolver:
             source_images: as for `solve`.
             fixed: as for `solve`.
             production: as for `solve`.
-            **media: as for `solve`.
+            decay: as for `solve`.
 
         Returns:
             `error_bound` and `node_bound` of the input field, and the `corrected` one with its own;
@@ -224,8 +197,9 @@ class TensorSolver:
         Raises:
             PhysicsError: as for `solve`, and for a field of another shape or type.
             tf.errors.InvalidArgumentError: when it runs, for values that are not finite or
-                subnormal (which TensorFlow takes for 0), integers above 2^53, media out of range,
-                or a problem without a unique solution in a uniform medium.
+                subnormal (which TensorFlow takes for 0), integers above 2^53, decays out of range,
+                or a problem without a unique solution. Where XLA must compile it and nodes are
+                fixed, the error names `XLA_cannot_compile_ring_systems`.
 
         Example:
             >>> import numpy as np
@@ -236,7 +210,7 @@ class TensorSolver:
             >>> float(certificate.corrected.error_bound[0]) < float(certificate.error_bound[0])
             True
         """
-        problem = self._problem(source_images, fixed, production, media, proven=True)
+        problem = self._problem(source_images, fixed, production, decay, proven=True)
         prediction, dtype = self._field(field, problem, "the field")
         return self._run(problem).certify(prediction, proof_type(dtype))
 
@@ -261,8 +235,7 @@ class TensorSolver:
             sources: what source images stand for, "fixed_value" or "production".
 
         Raises:
-            PhysicsError: sources of another name, or that produce 0 because the decay is 0; a
-                medium that varies, or sides of an axis that differ or have a value or a flux.
+            PhysicsError: sources of another name, or that produce 0 because the decay is 0.
             OutputError: the directory can't be written, or contains something other than a
                 SavedModel.
 
@@ -279,8 +252,6 @@ class TensorSolver:
 
     def with_shared_arrays(self) -> tuple["TensorSolver", list[tf.Tensor]]:
         """A copy whose graphs share its arrays, and these; a SavedModel has to track them."""
-        if not _has_transforms(self.medium):
-            return self, []
         solver = copy(self)
         solver._operator, arrays = self._operator.with_shared_arrays()
         return solver, arrays
@@ -290,17 +261,14 @@ class TensorSolver:
         return TensorOperator(self.lattice, self.medium, self.precision)
 
     def _problem(
-        self, source_images: Any, fixed: Any, production: Any, media: MediumTensors, proven: bool
+        self, source_images: Any, fixed: Any, production: Any, decay: Any, proven: bool
     ) -> ProblemTensors:
-        own = {} if "uptake" in media else self._uptake
         return ProblemTensors.from_arguments(
-            self.lattice, self.medium, source_images, fixed, production, {**own, **media}, proven
+            self.lattice, self.medium, source_images, fixed, production, decay, proven
         )
 
     def _run(self, problem: ProblemTensors) -> TensorRun:
-        if _has_transforms(self.medium) and not problem.has_maps:
-            return TensorUniformRun(self._operator, problem)
-        return TensorNewtonRun(self.lattice, self.medium, problem, self._steps)
+        return TensorRun(UniformFields(self._operator, problem))
 
     def _field(
         self, field: Any, problem: ProblemTensors, name: str
@@ -311,7 +279,8 @@ class TensorSolver:
         return same_shape(name, tf.cast(field, tf.float64), images), dtype
 
 
-def _has_transforms(medium: Medium) -> bool:
+def is_solved_by_transforms(medium: Medium) -> bool:
+    """Whether `TensorSolver` takes a medium."""
     return medium.is_uniform and medium.has_equal_sides
 
 
@@ -320,9 +289,7 @@ def _checked_precision(medium: Medium, precision: Precision | None) -> Precision
     if precision is not None:
         check_choice("precision", precision, get_args(Precision))
         return precision
-    if not _has_transforms(medium):
-        return "float32"
-    low, high = sorted(float(np.max(value)) for value in medium.diffusivities)
+    low, high = sorted(map(float, medium.diffusivities))
     return "float64" if high > ANISOTROPIC * low or _products_are_rounded() else "float32"
 
 

@@ -19,11 +19,12 @@ One correction leaves a residual of about 1e-6 · a · |A⁻¹r|, from the float
 values this is far below the mismatch on the ring. Fields of production, and those of an operator
 that is deflated, are corrected twice.
 
-To meet a tolerance, f also needs the right values on the ring, where its error is e = c − f. The
-dense ring systems G q = e are solved by the Cholesky factors of `TensorRingSystem`, and A⁻¹(q − r)
-is added to f, one transform pair. That is iterative refinement (Wilkinson 1963; Higham 2002, §12):
-solutions in float32, residuals in float64. Once reduces the error to about the precision of the
-factors, 1e-4 to 1e-6, and two or three times to what float32 fields can hold.
+To meet a tolerance, and for bounds of û that are hardly larger than its error, f also needs the
+right values on the ring, where its error is e = c − f. The dense ring systems G q = e are solved by
+the Cholesky factors of `TensorRingSystem`, and A⁻¹(q − r) is added to f, one transform pair. That
+is iterative refinement (Wilkinson 1963; Higham 2002, §12): solutions in float32, residuals in
+float64. Once reduces the error to about the precision of the factors, 1e-4 to 1e-6, and two or
+three times to what float32 fields can hold.
 """
 
 from collections.abc import Callable
@@ -36,19 +37,22 @@ from diffkeras.tf_solver.checks import LATTICE
 from diffkeras.tf_solver.equations import TensorEquations
 from diffkeras.tf_solver.operator import TensorOperator
 from diffkeras.tf_solver.problem import FixedNodes, ProblemTensors, all_finite, largest_of_each
-from diffkeras.tf_solver.results import TensorSolution, proof_type
 from diffkeras.tf_solver.ring import TensorRingSystem, direct_field, find_rings
-from diffkeras.tf_solver.run import TensorRun
+
+MOST_PAIRS = 2**25  # of ring nodes in a batch, 40 bytes each, up to which bounds are sharpened
 
 
-class TensorUniformRun(TensorRun):
-    """See `TensorRun`."""
+class UniformFields:
+    """Fields (batch, rows, columns) in float64 of a batch of problems, and their bounds.
 
-    margin = 1.01
+    Attributes:
+        nodes: the fixed nodes.
+        produces: whether there is a production.
+    """
 
     def __init__(self, operator: TensorOperator, problem: ProblemTensors) -> None:
         self._operator, self._problem = operator, problem
-        self._decays = problem.media.get("decay")
+        self._decays = problem.own_decays
         self._singular = operator.is_deflated and operator.decay == 0 and self._decays is None
         self.nodes = FixedNodes(problem, operator.medium.side_kinds)
         self._equations = TensorEquations(operator.lattice, operator.medium, problem)
@@ -57,30 +61,46 @@ class TensorUniformRun(TensorRun):
             tf.reduce_any(self.nodes.free, LATTICE, keepdims=True), self._bound_inverse(), 0.0
         )
 
-    def solution(self, dtype: tf.DType) -> TensorSolution:
-        """See `TensorRun`: the direct fields, of the precision of the transforms."""
-        field = tf.cast(self._direct(), dtype)
-        proof = self.certify(tf.cast(field, tf.float64), proof_type(dtype))
-        return TensorSolution(field, proof.error_bound, proof.node_bound)
+    @property
+    def has_ring_systems(self) -> tf.Tensor:
+        """Whether the ring systems of the batch are small enough for a proof."""
+        if self._problem.fixed is None:
+            return tf.constant(True)
+        ring = tf.cast(self.nodes.ring, tf.float64)
+        most = tf.reduce_max(tf.concat([[0.0], tf.reduce_sum(ring, LATTICE)], 0))
+        return tf.cast(tf.shape(ring)[0], tf.float64) * most**2 <= MOST_PAIRS
 
-    def start(self, initial: tf.Tensor | None, tolerance: tf.Tensor) -> tf.Tensor:
-        """See `TensorRun`: corrected once, or twice where that is needed, for any tolerance."""
-        return self._corrected(self._direct() if initial is None else initial)
+    def direct(self) -> tf.Tensor:
+        """The fields by ring systems, as precise as the transforms' type."""
+        problem = self._problem
+        field = direct_field(self._operator, problem)
+        if problem.images is not None:
+            field = tf.where(problem.fixed, problem.images, field)
+        return tf.ensure_shape(field, (None, *self._operator.lattice))
 
-    def corrected(self, prediction: tf.Tensor, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
-        """See `TensorRun`: XLA can compile it, as it needs no ring system."""
-        field = self._corrected(prediction)
-        return field, self.node_bound(field)
+    def corrected(self, initial: tf.Tensor) -> tf.Tensor:
+        """The corrected field f of an initial one û, which may hold any numbers, also NaN.
 
-    def improver(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-        """See `TensorRun`; ring systems, which are factorised once, give the corrections."""
+        Without a ring f doesn't depend on û.
+        """
+        field = tf.where(self.nodes.any_ring, self._plausible(initial), 0.0)
+        twice = self.produces or self._operator.is_deflated
+        for _ in range(2 if twice else 1):
+            field = self._without_residual(self._centred(field))
+        return self._centred(field) if self._singular else field
+
+    def improver(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """A function from a field to a better one.
+
+        What all calls of it need is prepared here, once: ring systems, which are factorised.
+        """
         operator = self._operator
         if self._problem.fixed is None:
-            return lambda field, _: self._without_residual(field)
+            return self._without_residual
         rings = find_rings(self._problem.fixed, operator.axes)
         system = TensorRingSystem(operator, rings, self._decays)
 
-        def improved(field: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+        def improved(field: tf.Tensor) -> tf.Tensor:
             error = self._mismatch(field)
             size = largest_of_each(error)
             size = tf.where(size > 0, size, 1.0)
@@ -94,7 +114,7 @@ class TensorUniformRun(TensorRun):
         return improved
 
     def node_bound(self, field: tf.Tensor) -> tf.Tensor:
-        """See `TensorRun`."""
+        """At least |field − u| of a field with the fixed values in it, (batch, rows, columns)."""
         residual, rounding = self._equations.residual(field)
         bound = largest_of_each(self._mismatch(field))
         bound += tf.math.multiply_no_nan(
@@ -104,24 +124,8 @@ class TensorUniformRun(TensorRun):
         bound = tf.where(all_finite(residual) & (bound >= 0), bound, np.inf)
         return self.nodes.extend(bound)
 
-    def _direct(self) -> tf.Tensor:
-        """The field by ring systems in float64, as precise as the transforms' type."""
-        problem = self._problem
-        field = direct_field(self._operator, problem)
-        if problem.images is not None:
-            field = tf.where(problem.fixed, problem.images, field)
-        return tf.ensure_shape(field, (None, *self._operator.lattice))
-
-    def _corrected(self, initial: tf.Tensor) -> tf.Tensor:
-        """The corrected field f of an initial one û. Without a ring f doesn't depend on û."""
-        field = tf.where(self.nodes.any_ring, self._plausible(initial), 0.0)
-        twice = self.produces or self._operator.is_deflated
-        for _ in range(2 if twice else 1):
-            field = self._without_residual(self._centred(field))
-        return self._centred(field) if self._singular else field
-
     def _plausible(self, initial: tf.Tensor) -> tf.Tensor:
-        """A field that may hold any numbers, also NaN, with 0 in place of those far from u.
+        """A field of any numbers with 0 in place of those that are NaN or far from u.
 
         By the maximum principle no |value| of u is above that of the ring, plus that of the
         production's field.
@@ -192,17 +196,11 @@ class TensorUniformRun(TensorRun):
         """
         operator = self._operator
         axes = operator.axes, operator.couplings
-        bound = tf.minimum(1 / self._decay, tf.constant(least_barrier(*axes), tf.float64))
+        bound = tf.minimum(1 / self._problem.decay, tf.constant(least_barrier(*axes), tf.float64))
         if not operator.is_deflated:
             return bound
         longest = longest_crossing(*axes)
         return tf.where(bound > longest, tf.minimum(bound, self._barrier_of_ring()), bound)
-
-    @property
-    def _decay(self) -> tf.Tensor:
-        """γ, (batch, 1, 1) or (1, 1, 1)."""
-        own = tf.constant(self._operator.decay, tf.float64, shape=(1, 1, 1))
-        return own if self._decays is None else self._decays
 
     def _barrier_of_ring(self) -> tf.Tensor:
         """The bound max ψ of a field ψ ≥ 0 with Aψ ≥ 1 on the free nodes, (batch, 1, 1).
@@ -217,7 +215,7 @@ class TensorUniformRun(TensorRun):
             barrier += self._response(remainder)
         lowest = tf.reduce_min(tf.where(nodes.ring, barrier, np.inf), LATTICE, keepdims=True)
         # adding a constant K adds γK: no harm where K ≥ 0
-        barrier -= tf.where(self._decay > 0, tf.minimum(lowest, 0.0), lowest)
+        barrier -= tf.where(self._problem.decay > 0, tf.minimum(lowest, 0.0), lowest)
         applied, rounding = equations.apply(barrier)
         finite = all_finite(applied)  # minima may ignore NaN
         applied = tf.where(nodes.free, applied - rounding, np.inf)

@@ -7,27 +7,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from diffkeras.physics import Medium, MichaelisMenten, Problem
+from diffkeras.physics import Medium, Problem
 from tests.helpers.plain_equations import reference
-from tests.helpers.random_problems import (
-    Units,
-    any_prediction,
-    random_arguments,
-    random_maps,
-    random_sides,
-)
+from tests.helpers.random_problems import Units, any_prediction, random_arguments
 
-Kind = Literal["fixed", "masked", "produced", "released", "maps", "cells"]  # of arguments
-MAPS = ("source_images", "fixed", "production", "diffusivity", "decay")
+Kind = Literal["fixed", "masked", "produced"]  # of arguments
 ARGUMENTS: dict[Kind, tuple[str, ...]] = {
     "fixed": ("source_images",),
     "masked": ("source_images", "fixed", "production", "decay"),
     "produced": ("production",),
-    "released": ("source_images",),  # which produce γ times their value
-    "maps": MAPS,
-    "cells": (*MAPS, "uptake", "saturation"),
 }
-DRAWN: list[Kind] = ["fixed", "masked", "produced", "maps", "cells"]
 REFERENCE = 1e-13  # relative error of float64 differences
 SUBNORMAL, NORMAL, HUGE = np.float32(1e-40), np.finfo(np.float32).tiny, np.float32(3e38)
 SPOILED = [np.nan, np.inf, -np.inf, SUBNORMAL, -SUBNORMAL, NORMAL, HUGE]
@@ -38,9 +27,7 @@ MEDIA = [
     Medium(3.0, 0.0, boundary="reflecting"),
     Medium(1e-9, 1e-12, 2.0, ("periodic", "absorbing")),
 ]
-LOSING = [MEDIA[0], Medium(3.0, 1e-3, boundary="reflecting"), MEDIA[3]]
 LATTICES = [(9, 14), (1, 1), (1, 11), (12, 7), (2, 2), (16, 11)]
-EASY = 5e5  # ratios of diffusivities below which all is proven
 
 
 @dataclass(frozen=True)
@@ -64,7 +51,7 @@ class GraphBatch:
     @cached_property
     def fixed(self) -> np.ndarray:
         """Which nodes are fixed."""
-        if self.kind in ("produced", "released"):
+        if self.kind == "produced":
             return np.zeros(self.predictions.shape, bool)
         return self.arguments.get("fixed", self.arguments["source_images"] != 0)
 
@@ -75,41 +62,27 @@ class GraphBatch:
         return np.where(self.fixed, images, 0).astype(images.dtype)
 
     @cached_property
-    def released(self) -> np.ndarray:
-        """The numbers of which the production of the free nodes is a multiple, 0 elsewhere."""
-        name = "source_images" if self.kind == "released" else "production"
-        production = self.arguments.get(name, np.zeros_like(self.predictions))
-        return np.where(self.fixed, 0, production).astype(production.dtype)
-
-    @property
     def production(self) -> np.ndarray:
-        """The production of the free nodes."""
-        factor = self.medium.decay if self.kind == "released" else 1.0
-        return factor * self.released.astype(np.float64)
+        """The production of the free nodes, 0 elsewhere."""
+        production = self.arguments.get("production", np.zeros_like(self.predictions))
+        return np.where(self.fixed, 0, production).astype(np.float64)
 
     @cached_property
     def solvable(self) -> np.ndarray:
         """Which problems have one solution and finite numbers, (batch,)."""
         given = np.full(len(self.predictions), self.medium.decay)
         decays, least = self.arguments.get("decay", given).astype(float), float(self.medium.decay)
-        if "diffusivity" in self.arguments:
-            maps = np.stack([self.arguments["diffusivity"], decays])
-            usual = np.isfinite(maps) & (maps >= 0) & ((maps == 0) | (maps >= NORMAL))
-            allowed = usual.all((0, 2, 3)) & (maps[0] > 0).all((1, 2))
-            loses = (decays > 0).any((1, 2))
-        else:
-            rate = max(map(float, self.medium.diffusivities)) / self.medium.step**2
-            allowed = decays >= max(least, 1e-20 * rate) * (1 - 1e-6)
-            allowed = (allowed & (decays < 1e10 * rate)) | ((decays == 0) & (least == 0))
-            loses = decays > 0
-        finite = np.isfinite(self.fixed_values) & np.isfinite(self.released)
-        loses = loses | self.fixed.any((1, 2)) | (not self.medium.is_closed)
+        rate = max(map(float, self.medium.diffusivities)) / self.medium.step**2
+        allowed = decays >= max(least, 1e-20 * rate) * (1 - 1e-6)
+        allowed = (allowed & (decays < 1e10 * rate)) | ((decays == 0) & (least == 0))
+        finite = np.isfinite(self.fixed_values) & np.isfinite(self.production)
+        loses = (decays > 0) | self.fixed.any((1, 2)) | (not self.medium.is_closed)
         return finite.all((1, 2)) & allowed & loses
 
     @cached_property
     def usable(self) -> np.ndarray:
         """Which problems have a proof, (batch,)."""
-        numbers = np.abs(np.stack([self.fixed_values, self.released]))
+        numbers = np.abs(np.stack([self.fixed_values, self.production]))
         return self.solvable & ((numbers == 0) | (numbers >= NORMAL)).all((0, 2, 3))
 
     @cached_property
@@ -124,13 +97,10 @@ class GraphBatch:
 
     def _problem(self, k: int) -> Problem:
         """One of the problems, with other values: a Problem refuses the largest and smallest."""
-        own = {name: values[k] for name, values in self.arguments.items()}
-        maps = {name: own[name].astype(float) for name in ("diffusivity", "decay") if name in own}
-        medium = replace(self.medium, **{n: v if v.ndim else float(v) for n, v in maps.items()})
-        cells = [own[name].astype(float) for name in ("uptake", "saturation") if name in own]
-        uptake = MichaelisMenten(*cells) if cells else None
+        decay = self.arguments.get("decay", np.full(len(self.predictions), self.medium.decay))[k]
         values = np.zeros(self.fixed.shape[1:])
-        return Problem(values, fixed=self.fixed[k], uptake=uptake, medium=medium)
+        medium = replace(self.medium, decay=float(decay))
+        return Problem(values, fixed=self.fixed[k], medium=medium)
 
     @cached_property
     def sizes(self) -> np.ndarray:
@@ -140,8 +110,7 @@ class GraphBatch:
     @cached_property
     def easy(self) -> np.ndarray:
         """Which problems must have a bound: those of usual numbers."""
-        diffusivity = self.arguments.get("diffusivity", np.ones_like(self.predictions))
-        return (diffusivity.max((1, 2)) < EASY * diffusivity.min((1, 2))) & (self.sizes < 1e30)
+        return self.sizes < 1e30
 
     def part(self, chosen: Any) -> dict[str, np.ndarray]:
         """The arguments of some problems."""
@@ -158,13 +127,13 @@ def graph_batch(
 ) -> GraphBatch:
     """The batch of a seed; about a third of its problems hold numbers that are not usual."""
     rng = np.random.default_rng(seed)
-    drawn = [_arguments(rng, kind, lattice, medium) for _ in range(size)]
+    drawn = [_arguments(rng, lattice, medium) for _ in range(size)]
     with np.errstate(over="ignore"):
         arguments = {
             name: np.stack([own[name] for own in drawn]).astype(bool if name == "fixed" else dtype)
             for name in ARGUMENTS[kind]
         }
-    shares = {"source_images": 0.3, "production": 0.3, "diffusivity": 0.1, "decay": 0.1}
+    shares = {"source_images": 0.3, "production": 0.3, "decay": 0.1}
     for name, share in shares.items():
         numbers = SPOILED if share == 0.3 else [*SPOILED[:4], -1.0]
         numbers = numbers if dtype == np.float32 else SPOILED[:3]
@@ -178,25 +147,16 @@ def graph_batch(
 
 
 def _arguments(
-    rng: np.random.Generator, kind: Kind, lattice: tuple[int, int], medium: Medium
+    rng: np.random.Generator, lattice: tuple[int, int], medium: Medium
 ) -> dict[str, Any]:
-    maps = {"diffusivity": medium.diffusivities[0], "decay": medium.decay * 10 ** rng.uniform(0, 3)}
-    if "diffusivity" in ARGUMENTS[kind]:
-        maps = random_maps(rng, lattice, medium)
-        if medium.is_closed:  # it has to lose something for its field to be unique
-            maps["decay"] = np.where(maps["decay"] > 0, maps["decay"], medium.decay)
     units = Units(amount=10 ** rng.choice([0.0, 0.0, rng.uniform(-25, 30)]))
-    if kind == "cells":
-        units = Units(amount=10 ** rng.choice([0.0, 0.0, rng.uniform(-12, 8)]))
-    terms = ("production", *(["uptake"] if kind == "cells" else []))
-    own = random_arguments(rng, terms=terms, lattice=lattice, medium=medium, units=units)
-    given = {"source_images": own["source_image"], "fixed": own["fixed"]}
-    if kind == "cells":
-        maximum, constant = 10 ** rng.uniform(-3, 2, lattice), 10 ** rng.uniform(-2, 1, lattice)
-        cells = rng.random(lattice) < rng.choice([0.1, 0.5, 1.0])
-        maps["uptake"] = cells * maximum * medium.unit * units.amount
-        maps["saturation"] = constant * units.amount
-    return {**given, "production": own["production"], **maps}
+    own = random_arguments(rng, terms=("production",), lattice=lattice, medium=medium, units=units)
+    return {
+        "source_images": own["source_image"],
+        "fixed": own["fixed"],
+        "production": own["production"],
+        "decay": medium.decay * 10 ** rng.uniform(0, 3),
+    }
 
 
 def _spoil(
@@ -207,14 +167,3 @@ def _spoil(
         if rng.random() < share:
             node = int(rng.integers(row.size))
             row[node if rng.random() < 0.8 else row != 0] = rng.choice(np.array(numbers))
-
-
-def medium_of(kind: Kind, number: int) -> Medium:
-    """One of the tables, with sides of any kind half of the time where maps vary."""
-    if "diffusivity" not in ARGUMENTS[kind]:
-        return MEDIA[number % len(MEDIA)]
-    medium, rng = LOSING[number % len(LOSING)], np.random.default_rng([number, 24])
-    if number % 2:
-        return medium
-    units = Units(medium.diffusivities[0], medium.step)
-    return replace(medium, boundary=random_sides(rng, LATTICES[number // 4], units))

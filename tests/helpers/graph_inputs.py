@@ -1,15 +1,10 @@
-"""Source images, productions and tissues as the inputs of solvers in a graph."""
-
-from dataclasses import replace
-from functools import cache
-from typing import Any
+"""Source images and productions as the inputs of solvers in a graph."""
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from diffkeras.physics import Medium, TissueSampler, sample_sources, solve
-from diffkeras.physics.problem.maps import problem_of_maps
+from diffkeras.physics import sample_sources
 
 # what a problem consists of, by the arguments of `solve`
 KINDS = [("source_images",), ("production",), ("source_images", "production")]
@@ -41,27 +36,3 @@ def problem_of(kind: tuple[str, ...], lattice: tuple[int, int] = (24, 24)) -> di
 def error(fields: tf.Tensor, truth: NDArray) -> float:
     """The largest error, relative to the largest value of each field."""
     return (np.abs(fields - truth).max((1, 2)) / np.abs(truth).max((1, 2))).max()
-
-
-LATTICE, MEDIUM = (24, 31), Medium(2.0, 1 / 50, 0.5, ("absorbing", "periodic"))
-
-
-REFERENCE = 1e-14  # relative error of differences in float64
-
-
-@cache
-def tissues_of(saturating: bool) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
-    """Source images, the maps of their media, and their fields."""
-    sampler = TissueSampler(cells=(5, 20), cell_radius=(1, 3), regions=(2, 4))
-    if saturating:
-        more: Any = {"saturation": (0.05, 0.2), "secreting_cells": (1, 3), "secretion": 0.02}
-        sampler = replace(sampler, **more)
-    images, drawn, fields = [], [], []
-    for seed in range(3):
-        image = sample_sources(2, LATTICE, radius=2, rng=seed).image(LATTICE).astype(np.float32)
-        maps = sampler.sample(LATTICE, rng=seed).maps(LATTICE, MEDIUM)
-        images.append(image)
-        drawn.append({name: np.float32(values) for name, values in maps.items()})
-        fields.append(solve(problem_of_maps(image, MEDIUM, drawn[-1])).field)
-    inputs = {name: np.stack([own[name] for own in drawn]) for name in drawn[0]}
-    return np.stack(images), inputs, np.stack(fields)

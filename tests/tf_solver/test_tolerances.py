@@ -57,14 +57,14 @@ def test_images_that_meet_the_tolerance_are_only_corrected():
     images, solver = images_of((32, 32), (1, 1, 2)), TensorSolver(32, precision="float32")
     exact = solve(images).field.astype(np.float32)
     start = np.stack([exact[0], 0 * exact[1], 1.0001 * exact[2]])
-    corrected = solver.certify(start, images).corrected
+    corrected = solver.solve(images, initial=start, tolerance=3.0).field
     solution = solver.solve(images, initial=start, tolerance=1e-3)
     for k, stays in enumerate((True, False, True)):
-        assert np.array_equal(solution.field[k], corrected.field[k]) == stays
+        assert np.array_equal(solution.field[k], corrected[k]) == stays
     # each image may have its own
     own = solver.solve(images, initial=start, tolerance=np.array([1e-3, 1.1, 1e-6]))
     for k, stays in enumerate((True, True, False)):
-        assert np.array_equal(own.field[k], corrected.field[k]) == stays
+        assert np.array_equal(own.field[k], corrected[k]) == stays
 
 
 def test_gradients_flow_through_rounds():
@@ -79,9 +79,8 @@ def test_gradients_flow_through_rounds():
     np.testing.assert_allclose(*gradients, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("diffusivity", [1.0, np.linspace(1, 2, 64).reshape(8, 8)])
-def test_images_without_sources_and_without_free_nodes_meet_any_tolerance(diffusivity):
-    images, solver = np.zeros((3, 8, 8)), TensorSolver(8, diffusivity=diffusivity)
+def test_images_without_sources_and_without_free_nodes_meet_any_tolerance():
+    images, solver = np.zeros((3, 8, 8)), TensorSolver(8)
     images[0, 2, 2], images[2] = 1.0, 1.0
     solution = solver.solve(images, tolerance=1e-4)
     np.testing.assert_array_equal(solution.field[1:], images[1:])

@@ -273,11 +273,14 @@ class MultigridCorrections(Corrections):
 def repeat(step: Callable[..., tuple[Any, ...]], times: int, state: tuple[Any, ...]) -> Any:
     """The state after `step(k, *state)` for k = 0 … times − 1, as one loop of a graph."""
     if keras.config.backend() == "tensorflow":  # XLA has no gradient of its loops without a limit
+
+        def following_state(k: Any, *state: Any) -> tuple[Any, ...]:
+            # of a lattice whose sides only the run has, padding forgets that a batch has one image
+            pairs = zip(step(k, *state), state, strict=True)
+            return (k + 1, *(ops.reshape(new, ops.shape(old)) for new, old in pairs))
+
         _, *state = ops.while_loop(
-            lambda k, *_: k < times,
-            lambda k, *state: (k + 1, *step(k, *state)),
-            (0, *state),
-            maximum_iterations=times,
+            lambda k, *_: k < times, following_state, (0, *state), maximum_iterations=times
         )
         return state
     return ops.fori_loop(0, times, lambda k, state: step(k, *state), state)
