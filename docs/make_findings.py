@@ -39,7 +39,7 @@ from diffkeras.studies.study_data import (
     types_of,
     write_table,
 )
-from diffkeras.system.atomic_files import replacing_files, write_bytes, write_json, write_text
+from diffkeras.system.atomic_files import write_bytes, write_json, write_text
 from docs.phone_figures import write_pictures
 
 DOCS = Path(__file__).parent
@@ -82,11 +82,10 @@ def finished(directory: Path) -> Iterator[Path]:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Replace the committed files of a study."""
-    with replacing_files(target, COMMITTED, last=STUDY_FILE) as partial:
-        for pattern in COMMITTED:
-            for file in source.glob(pattern):
-                write_bytes(partial / file.relative_to(source), file.read_bytes())
+    """Copy the files of a study that are committed."""
+    for pattern in COMMITTED:
+        for file in source.glob(pattern):
+            write_bytes(target / file.relative_to(source), file.read_bytes())
 
 
 def remake(directory: Path) -> None:

@@ -26,20 +26,18 @@ from diffkeras.studies.study_data import (
     write_table,
     write_tables,
 )
-from diffkeras.studies.study_directory import FailedRun, describe_study, with_date
-from diffkeras.system.atomic_files import replacing_files, write_bytes, write_json
+from diffkeras.studies.study_directory import (
+    FAILED,
+    REPORT,
+    FailedRun,
+    describe_study,
+    failed_table,
+    with_date,
+)
+from diffkeras.system.atomic_files import write_bytes, write_csv, write_json
+from diffkeras.system.result_folders import replacing_files
 
 LONGEST_TABLE = 16  # rows; longer tables are folded
-FILES = (
-    STUDY_FILE,
-    "runs.csv",
-    "baselines.csv",
-    "searches.csv",
-    "examples.csv.gz",
-    "tables/*.csv",
-    "figures/*.svg",
-    "report.html",
-)
 
 
 def write_study(
@@ -52,7 +50,7 @@ def write_study(
     failed: Sequence[FailedRun] = (),
     command: str = "",
 ) -> None:
-    """Write `FILES` into the directory of a study, replacing those of an earlier call.
+    """Write tables, figures and the report of a study, replacing those of an earlier call.
 
     All of them are written to a temporary folder first, so an error keeps an earlier report.
     `runs` are the finished ones of the `planned` ones, at least one.
@@ -74,14 +72,16 @@ def write_study(
     description["too_few_runs"] = refusals
     description["tables"] = {name: types_of(table) for name, table in tables.items()}
     description = with_date(description, directory / STUDY_FILE)
-    with replacing_files(directory, FILES, last="report.html") as partial:
+    with replacing_files(directory, last=REPORT) as partial:
         write_json(partial / STUDY_FILE, description)
         write_tables(partial, data)
+        if failed:
+            write_csv(partial / FAILED, *failed_table(failed))
         for name, table in tables.items():
             write_table(partial / "tables" / f"{name}.csv", table)
             write_bytes(partial / "figures" / f"{name}.svg", figures[name])
         write_report(
-            partial / "report.html",
+            partial / REPORT,
             "study_report.html.j2",
             title=description["title"],
             lead=description["question"],

@@ -21,8 +21,10 @@ from diffkeras.system.atomic_files import (
     write_csv,
     write_json,
 )
+from diffkeras.system.result_folders import check_replaceable, claim, remove_files
 
 FAILED = "failed.csv"
+REPORT = "report.html"  # the last file of a study's results
 DATE = "date"
 # the keys that say how a surrogate is trained, as a paper would report them
 RECIPE = (
@@ -73,13 +75,9 @@ def check_study_directory(directory: Path, study: Study, runs_dir: Path) -> None
         raise OutputError(
             f"{directory} is the directory of all runs; choose another --run-dir or --runs-dir"
         )
+    check_replaceable(directory, REPORT, (STUDY_FILE, FAILED, REPORT))
     if (directory / STUDY_FILE).exists():
         _check_identity(directory, study)
-    elif directory.is_dir() and any(directory.iterdir()):
-        raise OutputError(
-            f"{directory} holds files but no {STUDY_FILE}, so it is no study's; choose another "
-            "--run-dir"
-        )
 
 
 def _check_identity(directory: Path, study: Study) -> None:
@@ -116,19 +114,25 @@ def check_writable(path: Path) -> None:
 
 def begin_study(directory: Path, study: Study) -> None:
     """Create the directory of a study, with study.json."""
-    check_directory(directory)
     if not (directory / STUDY_FILE).is_file():
+        claim(directory, STUDY_FILE, REPORT)
         write_json(directory / STUDY_FILE, identify(study))
 
 
 def write_failed(directory: Path, failed: Sequence[FailedRun]) -> None:
     """Write `failed.csv`, or remove it if no run has failed."""
     if failed:
-        rows = [(run.title, run.run, run.error) for run in failed]
-        write_csv(directory / FAILED, ["title", "run", "error"], rows)
-    else:
+        claim(directory, FAILED, REPORT)
+        write_csv(directory / FAILED, *failed_table(failed))
+    elif (directory / FAILED).is_file():
         with names_unwritable(directory / FAILED):
-            (directory / FAILED).unlink(missing_ok=True)
+            claim(directory, FAILED, REPORT)
+            remove_files(directory, [FAILED])
+
+
+def failed_table(failed: Sequence[FailedRun]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """The columns and rows of `failed.csv`."""
+    return ["title", "run", "error"], [(run.title, run.run, run.error) for run in failed]
 
 
 def failures(directory: Path, runs: Sequence[PlannedRun]) -> dict[str, str]:

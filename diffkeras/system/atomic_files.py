@@ -20,7 +20,6 @@ from diffkeras.errors import OutputError, RunError
 from diffkeras.system.fingerprint import fingerprint
 
 PARTIAL = ".partial"
-RESULT = "result"  # how the names of temporary directories end
 # a full disk, a full quota, the limit of a file's size, and a disk that has failed
 WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -49,7 +48,7 @@ def _is_of_writing(error: OSError, partial: Path) -> bool:
     return any(Path(str(name)).absolute().is_relative_to(partial.absolute()) for name in names)
 
 
-def _temporary(folder: Path, name: str) -> Path:
+def temporary(folder: Path, name: str) -> Path:
     """A path for a temporary file or directory, which no other thread or process uses.
 
     What processes of this machine that were killed have left under such a path is removed.
@@ -81,7 +80,7 @@ def replacing(path: Path) -> Iterator[Path]:
     with names_unwritable(path):
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
-    partial = _temporary(target.parent, target.name)
+    partial = temporary(target.parent, target.name)
     try:
         with names_unwritable(path, partial):
             yield partial
@@ -101,60 +100,6 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def replacing_files(path: Path, owned: Sequence[str], last: str) -> Iterator[Path]:
-    """Yield an empty directory whose files replace those in `path` at the end of the block.
-
-    Files of an earlier result that the new one doesn't have are removed. Everything else in the
-    directory stays, for example a user's notes: `owned` has the patterns of all files that a
-    result may consist of. `last` is the file that shows that a result is complete. It is removed
-    before the other files change, and the new one comes when they are on the disk, so after a crash
-    there is the earlier result, the new one, or one that is known to be incomplete.
-    """
-    partial = _temporary(path, RESULT)  # within, since it may be a file system of its own
-    with names_unwritable(path):
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-    try:
-        with names_unwritable(path, partial):
-            yield partial
-        with names_unwritable(path):
-            files = [file for file in partial.rglob("*") if file.is_file()]
-            for file in files:
-                sync(file)
-    except BaseException:
-        _remove_partial(partial)
-        raise
-    with names_unwritable(path):
-        # if this is stopped, `partial` stays, and so the next call knows whose directory it is
-        _move_files(partial, {file.relative_to(partial) for file in files}, owned, Path(last))
-    _remove_partial(partial)
-
-
-def _move_files(partial: Path, names: set[Path], owned: Sequence[str], last: Path) -> None:
-    """Replace an earlier result by the files of these names in the partial directory."""
-    path = partial.parent
-    (path / last).unlink(missing_ok=True)
-    sync(path)
-    for earlier in {file for pattern in owned for file in path.glob(pattern)}:
-        if earlier.relative_to(path) not in names:
-            earlier.unlink()
-    for name in names - {last}:
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (partial / name).replace(path / name)
-    for directory in {path, *((path / name).parent for name in names)}:
-        sync(directory)
-    (partial / last).replace(path / last)
-    sync(path)
-
-
-def _remove_partial(partial: Path) -> None:
-    """Remove the partial directory, and that of the result if nothing else is in it."""
-    shutil.rmtree(partial, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        partial.parent.rmdir()
 
 
 def check_space(directory: Path, size: int) -> None:
@@ -223,24 +168,6 @@ def check_file(path: Path) -> None:
         raise OutputError(f"{path} is no regular file; choose another name")
     with names_unwritable(path):
         check_directory(Path(os.path.realpath(path)).parent)
-
-
-def check_replaceable(path: Path, main_file: str, owned: Sequence[str] = ()) -> None:
-    """Raise an OutputError, before the work, if a result can't be written to a directory.
-
-    That is so too if the directory holds files other than `owned`, patterns of what a result may
-    consist of, and neither `main_file`, by which earlier results are known, nor what a call
-    that was stopped has left.
-    """
-    if path.exists() and not path.is_dir():
-        raise OutputError(f"{path} is a file; choose another directory")
-    with names_unwritable(path):
-        names = [entry.name for entry in path.iterdir()] if path.is_dir() else []
-        own = {Path(pattern).parts[0] for pattern in owned}
-        known = main_file in names or any(path.glob(f"{PARTIAL}.*.{RESULT}"))
-        if set(names) - own and not known:
-            raise OutputError(f"{path} holds other files and no earlier result; choose another one")
-        check_directory(path if names else Path(os.path.abspath(path)).parent)
 
 
 def check_directory(path: Path) -> None:

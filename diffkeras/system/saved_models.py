@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from diffkeras.system.atomic_files import replacing_files, write_json
+from diffkeras.system.atomic_files import write_json
+from diffkeras.system.result_folders import replacing_files
 from diffkeras.system.tensorflow_setup import tensorflow_os_errors
 
 SAVED_MODEL = "saved_model.pb"
 DESCRIPTION = "diffkeras.json"
 FINGERPRINT = "fingerprint.pb"
-FILES = (SAVED_MODEL, DESCRIPTION, FINGERPRINT, "variables/variables*", "assets/*")
+FILES = (SAVED_MODEL, DESCRIPTION, FINGERPRINT)
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def replacing_saved_model(
     for name, function in functions.items():
         setattr(module, name, function)
     signatures = {"serving_default": functions["serve"], **functions}
-    with replacing_files(path, FILES, last=SAVED_MODEL) as partial:
+    with replacing_files(path, last=SAVED_MODEL) as partial:
         with tensorflow_os_errors():
             tf.saved_model.save(module, str(partial), signatures=signatures)
         _fix_fingerprint(partial / FINGERPRINT)

@@ -14,8 +14,8 @@ import tensorflow as tf
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_choice
-from diffkeras.system.atomic_files import check_replaceable
-from diffkeras.system.saved_models import SAVED_MODEL, named_function, write_saved_model
+from diffkeras.system.result_folders import check_replaceable
+from diffkeras.system.saved_models import FILES, SAVED_MODEL, named_function, write_saved_model
 from diffkeras.tf_solver.checks import checked, exact_numbers
 from diffkeras.tf_solver.description import describe_export
 
@@ -155,7 +155,7 @@ def proof_functions(
 def write_solver(path: Path, solver: "TensorSolver", sources: SourceMeaning) -> None:
     """Write the SavedModel of a solver, as its `export` describes it."""
     check_sources(sources, solver.medium)
-    check_replaceable(path, SAVED_MODEL)
+    check_replaceable(path, SAVED_MODEL, FILES)
     solver, arrays = solver.with_shared_arrays()
     functions = _field_functions(solver, sources)
     serve = functions["serve"]

@@ -19,23 +19,27 @@ from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.surrogates.surrogate import surrogate_of_run
 from diffkeras.system.atomic_files import (
-    check_replaceable,
     names_unwritable,
     read_json,
-    replacing_files,
     write_bytes,
     write_json,
     write_text,
 )
 from diffkeras.system.environment import available_cores, machine
 from diffkeras.system.progress import progress_bar
+from diffkeras.system.result_folders import (
+    check_replaceable,
+    claim,
+    remove_files,
+    replacing_files,
+)
 from diffkeras.system.tensorflow_setup import limit_threads
 
 logger = logging.getLogger(__name__)
 
 SCOREBOARD_FILE = "scoreboard.json"
 TABLE = "scoreboard.md"
-FILES = (SCOREBOARD_FILE, TABLE, "*_*.png")
+FILES = (SCOREBOARD_FILE, TABLE)  # besides pictures
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def benchmark(
         raise ConfigurationError("name at least one problem, and one side of the lattices")
     for name in problems:
         get_problem(name)
-    check_replaceable(path, SCOREBOARD_FILE, FILES)
+    check_replaceable(path, TABLE, FILES)
     processes = processes or available_cores()
     if threads is not None:
         limit_threads(threads)
@@ -157,9 +161,11 @@ def _interrupted(path: Path, conditions: Mapping[str, Any]) -> dict[str, Any] | 
 def _write_board(path: Path, content: Mapping[str, Any]) -> None:
     """Write what was measured, then the table and the pictures of it."""
     with names_unwritable(path / TABLE):
-        (path / TABLE).unlink(missing_ok=True)
+        remove_files(path, [TABLE])
+    claim(path, SCOREBOARD_FILE, TABLE)
     write_json(path / SCOREBOARD_FILE, content)  # by itself, since it may be the work of hours
-    with replacing_files(path, FILES[1:], last=TABLE) as partial:
+    with replacing_files(path, last=TABLE) as partial:
+        write_json(partial / SCOREBOARD_FILE, content)
         for problem in content["problems"]:
             png = to_png(problem_figure(problem))
             write_bytes(partial / f"{problem['problem']}_{problem['side']}.png", png)

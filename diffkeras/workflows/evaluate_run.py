@@ -28,8 +28,8 @@ from diffkeras.reporting.tables import Table
 from diffkeras.surrogates.run_directory import DATA, Run
 from diffkeras.surrogates.shipped import shipped_config
 from diffkeras.surrogates.surrogate import surrogate_of_run
-from diffkeras.system.atomic_files import check_replaceable, replacing_files
 from diffkeras.system.progress import progress_bar
+from diffkeras.system.result_folders import check_replaceable, replacing_files
 
 logger = logging.getLogger(__name__)
 
@@ -198,7 +198,7 @@ def _evaluate(
     with explain_damage(config, data_dir):
         _measure(measured, subject, config, data_dir, options)
         figures = draw_figures(measured, subject, config, data_dir) if options.report else None
-    with replacing_files(path, FILES, last="metrics.json") as partial:
+    with replacing_files(path, last="metrics.json") as partial:
         write_results(partial, measured, subject, config, figures, options.figure_format)
     metrics = measured.metrics()
     logger.info(f"evaluated {config.data.test_examples * len(config.data.sources)} test images")

@@ -9,13 +9,9 @@ import pandas as pd
 from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
 from diffkeras.evaluation.benchmark_data.leaderboard import Submission, leaderboard, markdown
-from diffkeras.system.atomic_files import (
-    check_replaceable,
-    replacing_files,
-    write_csv,
-    write_text,
-)
+from diffkeras.system.atomic_files import write_csv, write_text
 from diffkeras.system.progress import progress_bar
+from diffkeras.system.result_folders import check_replaceable, replacing_files
 from diffkeras.workflows.benchmark_data import load_benchmark
 
 FILES = ("leaderboard.md", "leaderboard.csv")
@@ -70,7 +66,7 @@ def make_leaderboard(
     with progress_bar(total, "Scoring", "splits", shown=show_progress) as bar:
         rows = leaderboard(read, split_of, bar.update)
     text = markdown(rows, read)
-    with replacing_files(path, FILES, last=FILES[0]) as partial:
+    with replacing_files(path, last=FILES[0]) as partial:
         write_csv(partial / "leaderboard.csv", rows.columns.tolist(), rows.itertuples(index=False))
         write_text(partial / "leaderboard.md", text)
     return Leaderboard(path, rows, text)

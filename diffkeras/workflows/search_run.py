@@ -33,8 +33,8 @@ from diffkeras.evaluation.worst_cases.results import (
 from diffkeras.evaluation.worst_cases.search import Search, search_at_random, search_from
 from diffkeras.reporting.tables import Table
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
-from diffkeras.system.atomic_files import check_replaceable
 from diffkeras.system.progress import progress_bar
+from diffkeras.system.result_folders import check_replaceable
 from diffkeras.workflows.evaluate_run import check_physics
 
 logger = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ from diffkeras.studies.analysis import Analysis
 from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import StudyData, TooFewRunsError, read_study
 from diffkeras.studies.study_directory import FailedRun
+from diffkeras.system.result_folders import MANIFEST
 from tests.helpers.refusals import files_below
 from tests.helpers.synthetic_runs import synthetic_runs
 from tests.helpers.synthetic_study import synthetic_study
@@ -67,7 +68,15 @@ def files(few_analyses, tmp_path_factory):
 def test_a_study_leaves_tables_figures_and_its_description(files):
     answered = ("errors", "source_counts")
     assert files_below(files.directory).keys() == {
-        *("study.json", "runs.csv", "baselines.csv", "examples.csv.gz", "report.html"),
+        *(
+            "study.json",
+            "runs.csv",
+            "baselines.csv",
+            "examples.csv.gz",
+            "failed.csv",
+            "report.html",
+        ),
+        MANIFEST,
         *(f"tables/{name}.csv" for name in answered),
         *(f"figures/{name}.svg" for name in answered),
     }

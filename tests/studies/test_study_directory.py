@@ -1,7 +1,7 @@
 import pytest
 
 from diffkeras.errors import OutputError
-from diffkeras.studies.study_directory import budget_in_words, failures, write_failed
+from diffkeras.studies.study_directory import FailedRun, budget_in_words, failures, write_failed
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"run,error\n" + b"x" * 200_000, b"a,b\n1,2\n"])
@@ -10,10 +10,12 @@ def test_a_damaged_list_of_failed_runs_is_ignored(tmp_path, content):
     assert failures(tmp_path, []) == {}
 
 
-def test_a_list_of_failed_runs_that_cant_be_removed_is_named(tmp_path):
-    (tmp_path / "failed.csv").mkdir()
-    with pytest.raises(OutputError, match=r"failed\.csv can't be written"):
-        write_failed(tmp_path, [])
+def test_a_list_of_failed_runs_of_the_user_stays(tmp_path):
+    (tmp_path / "failed.csv").write_text("theirs")
+    for failed in ([], [FailedRun("run", "0", "no memory")]):
+        with pytest.raises(OutputError, match=r"failed\.csv is no file of an earlier result"):
+            write_failed(tmp_path, failed)
+    assert (tmp_path / "failed.csv").read_text() == "theirs"
 
 
 @pytest.mark.parametrize(

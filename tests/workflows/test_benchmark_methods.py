@@ -10,6 +10,7 @@ from diffkeras.errors import ConfigurationError, OutputError, RunError
 from diffkeras.evaluation.benchmark_data.problems import SHIFTS, get_problem
 from diffkeras.evaluation.benchmark_data.splits import BENCHMARKS, PublicSplit, public_split
 from diffkeras.evaluation.scoreboard.scores import Effort, ProblemScores
+from diffkeras.system.result_folders import MANIFEST, claim
 from diffkeras.workflows import benchmark, benchmark_methods, write_public_split
 
 
@@ -19,7 +20,7 @@ def test_a_scoreboard_without_surrogates(diffkeras, tmp_path):
     assert result.exit_code == 0, result.output
     assert "| exact solver |" in result.output
     written = {file.name for file in (tmp_path / "board").iterdir()}
-    assert written == {"scoreboard.md", "scoreboard.json", "production_16.png"}
+    assert written == {"scoreboard.md", "scoreboard.json", "production_16.png", MANIFEST}
     content = json.loads((tmp_path / "board" / "scoreboard.json").read_text())
     assert content["threads"] >= 1
     assert [problem["problem"] for problem in content["problems"]] == ["production"]
@@ -73,6 +74,7 @@ def test_nothing_to_compare_is_refused(nothing, tmp_path):
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"problems": 3}', '{"problems": [{}]}'])
 def test_a_scoreboard_of_another_program_is_refused(content, tmp_path):
+    claim(tmp_path, "scoreboard.json", "scoreboard.md")
     (tmp_path / "scoreboard.json").write_text(content)
     with pytest.raises(RunError, match=r"scoreboard\.json is .*damaged"):
         benchmark(tmp_path, problems=["production"], sides=[16])
@@ -90,7 +92,7 @@ def test_what_cannot_be_compared_is_refused(refused, run_dir, tmp_path):
     assert "call this first in a new process" in refused("benchmark", "--threads", 77, *output)
     (tmp_path / "board").mkdir()
     (tmp_path / "board" / "mine").write_text("")
-    assert "holds other files" in refused("benchmark", *output)
+    assert "no file of an earlier result" in refused("benchmark", *output)
 
 
 def test_the_command_lists_benchmarks_with_their_hashes(diffkeras):

@@ -12,9 +12,11 @@ from diffkeras.data import raw_dataset
 from diffkeras.errors import DataError, OutputError, RunError
 from diffkeras.evaluation.errors import image_errors, summarise
 from diffkeras.evaluation.report import cases
+from diffkeras.evaluation.report.results import FILES
 from diffkeras.reporting.figures import Case
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.system.result_folders import MANIFEST
 from diffkeras.workflows import evaluate, generate
 from tests.helpers.tables import read_csv
 
@@ -110,7 +112,7 @@ def test_chosen_baselines_and_pictures(tiny, own_run, data_dir, monkeypatch):
 
 def test_the_files_are_complete(evaluation):
     names = {file.name for file in evaluation.path.iterdir()}
-    assert names == {"metrics.json", "examples.csv", "errors.tex", "figures", "report.html"}
+    assert names == {*FILES, MANIFEST, "figures"}
     stored = json.loads((evaluation.path / "metrics.json").read_text())
     assert stored["test_examples"] == 10
     assert tuple(stored["methods"]) == METHODS

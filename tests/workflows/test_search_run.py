@@ -12,6 +12,7 @@ from diffkeras.evaluation.worst_cases.config import WorstCasesConfig
 from diffkeras.physics import Sources, solve
 from diffkeras.studies.study_data import SEARCH_NUMBERS
 from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.system.result_folders import MANIFEST
 from diffkeras.workflows import search_worst_cases
 from tests.helpers.image_membership import belongs
 from tests.helpers.tables import read_csv
@@ -80,6 +81,7 @@ def test_the_same_settings_give_the_same_result(output, run_dir, data_dir, tiny,
         "searches.csv",
         "worst_cases.npz",
         "worst_case.png",
+        MANIFEST,
     }
 
 
@@ -95,4 +97,4 @@ def test_what_cannot_be_searched_is_refused_before_the_work(run_dir, data_dir, t
     refused(DataError, "no dataset", data__seed=99)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")
-    refused(OutputError, "holds other files", tmp_path / "mine")
+    refused(OutputError, "no file of an earlier result", tmp_path / "mine")

@@ -23,8 +23,7 @@ from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.system.atomic_files import write_bytes, write_csv, write_json, write_text
 
 FORMATS = ("png", "pdf", "svg")  # of figures
-PICTURES = tuple(f"figures/*.{kind}" for kind in FORMATS)
-FILES = ("metrics.json", "examples.csv", "errors.tex", *PICTURES, "report.html")
+FILES = ("metrics.json", "examples.csv", "errors.tex", "report.html")  # besides figures/
 
 
 def write_results(
@@ -35,7 +34,7 @@ def write_results(
     figures: Mapping[str, Figure] | None,
     figure_format: str = "png",
 ) -> None:
-    """Write `FILES` into a directory.
+    """Write `FILES` and the figures into a directory.
 
     Args:
         path: the directory.

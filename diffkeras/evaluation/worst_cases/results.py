@@ -15,7 +15,8 @@ from diffkeras.reporting.style import to_png
 from diffkeras.reporting.tables import Table, number
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.array_files import write_arrays
-from diffkeras.system.atomic_files import replacing_files, write_bytes, write_csv
+from diffkeras.system.atomic_files import write_bytes, write_csv
+from diffkeras.system.result_folders import replacing_files
 
 SEARCHES_FILE = "searches.csv"
 FILES = (SEARCHES_FILE, "worst_cases.npz", "worst_case.png")
@@ -52,7 +53,7 @@ def write_worst_cases(
     count, error = searches.iloc[worst][["sources", "found_error"]]
     title = f"n = {count:.0f}\nlargest error {error:.2g}"
     case: Case = (title, batch.images[worst], batch.fields[worst], predictions[worst])
-    with replacing_files(directory, FILES, last=SEARCHES_FILE) as partial:
+    with replacing_files(directory, last=SEARCHES_FILE) as partial:
         arrays = {
             "source_images": batch.images,
             "fields": batch.fields.astype(np.float32),

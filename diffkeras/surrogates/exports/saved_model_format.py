@@ -10,8 +10,8 @@ import tensorflow as tf
 from diffkeras.surrogates.exports.export_format import Format, Inputs, Lattice, Runner
 from diffkeras.surrogates.saved_model import replacing_by_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.atomic_files import check_replaceable
-from diffkeras.system.saved_models import SAVED_MODEL
+from diffkeras.system.result_folders import check_replaceable
+from diffkeras.system.saved_models import FILES, SAVED_MODEL
 
 
 class SavedModel(Format):
@@ -22,7 +22,7 @@ class SavedModel(Format):
 
     def check_output(self, path: Path) -> None:
         """See `Format`."""
-        check_replaceable(path, SAVED_MODEL)
+        check_replaceable(path, SAVED_MODEL, FILES)
 
     @contextmanager
     def writing(self, surrogate: Surrogate, path: Path, lattice: Lattice) -> Iterator[Path]:

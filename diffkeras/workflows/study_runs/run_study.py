@@ -1,6 +1,7 @@
 """Run a study: train, evaluate and compare every combination of its factors."""
 
 import logging
+import os
 import shlex
 import sys
 import time
@@ -148,13 +149,13 @@ class _Runner:
 
     def run(self, runs: Sequence[PlannedRun], baselines: Mapping[str, Path]) -> list[FailedRun]:
         """Do runs that aren't done, and measure baselines by test set; the runs that failed."""
+        begin_study(self.directory, self.study)
         needed = data_needed(self.study, [run for run in runs if not run.done], baselines)
         if needed:
             logger.info(f"the study needs {data_in_words(needed)}; what is missing is generated")
         for config in needed:
             self._generate(config)
         check_directory(self.runs_dir)
-        begin_study(self.directory, self.study)
         queue = RunQueue(runs)
         if self.options.jobs == 1:
             self._run_here(queue)
@@ -222,10 +223,12 @@ def _write_results(
     runs = [run for run in planned if run.done]
     data = read_results(runs, study.factors_as_text, baselines)
     begin_study(directory, study)  # so that it is known as a study's if this fails
+    place = Path(os.path.abspath(directory))
+    lock = place.with_name(f".{place.name}.lock")
 
     def write() -> None:
         # the same study in another process may end at the same time
-        with locked(directory / ".study.lock", f"the directory {directory}"):
+        with locked(lock, f"the directory {directory}"):
             write_study(
                 directory,
                 study,

@@ -7,6 +7,7 @@ import pytest
 
 from diffkeras.errors import ConvergenceError, OutputError, RunError
 from diffkeras.studies.plan import plan
+from diffkeras.system.result_folders import MANIFEST
 from diffkeras.workflows.study_runs import one_run
 from diffkeras.workflows.study_runs import run_study as module
 from diffkeras.workflows.study_runs.run_study import run_study
@@ -63,7 +64,8 @@ def test_no_report_without_a_run(study, own, tmp_path, monkeypatch):
     monkeypatch.setattr(one_run, "train", fails)
     with pytest.raises(RunError, match=r"4 of 4 runs failed.*ValueError: a bug; .*…"):
         run_study(study, own[0], tmp_path / "new", runs_dir=tmp_path / "empty")
-    assert {file.name for file in (tmp_path / "new").iterdir()} == {"study.json", "failed.csv"}
+    left = {file.name for file in (tmp_path / "new").iterdir()}
+    assert left == {"study.json", "failed.csv", MANIFEST}
 
 
 def test_other_directories_are_refused_before_any_work(study, own, write_other, tmp_path):
@@ -77,7 +79,7 @@ def test_other_directories_are_refused_before_any_work(study, own, write_other, 
             run_study(write_other(**changed), data, directory, runs_dir=empty)
     with pytest.raises(OutputError, match="is the directory of all runs"):
         run_study(study, data, runs, runs_dir=runs / ".." / "runs")
-    with pytest.raises(OutputError, match=r"holds files but no study\.json"):
+    with pytest.raises(OutputError, match="no file of an earlier result"):
         run_study(study, data, runs, runs_dir=empty)
     for content, message in (
         ("{", r"study\.json is missing or damaged: .*; choose another --run-dir"),

@@ -14,6 +14,7 @@ from diffkeras.evaluation.methods.table import describe_methods
 from diffkeras.studies.plan import plan
 from diffkeras.studies.results import check_evaluation
 from diffkeras.system.file_lock import locked
+from diffkeras.system.result_folders import MANIFEST
 from diffkeras.workflows.study_runs import one_run, queue
 from diffkeras.workflows.study_runs import run_study as module
 from diffkeras.workflows.study_runs.run_study import RunOptions, run_study
@@ -58,7 +59,7 @@ def test_shards_merge_by_copying(study, own, monkeypatch, tmp_path, log):
         own_runs = [run.identity for run in plan(study, done)[part - 1 :: 2]]
         found = {path.name for path in runs.iterdir() if path.is_dir()}
         assert found == {*own_runs, *({"baselines"} if part == 1 else ())}
-        assert {file.name for file in directory.iterdir()} == {"study.json"}
+        assert {file.name for file in directory.iterdir()} == {"study.json", MANIFEST}
         assert "Copy the folders of all shards" in log.messages[-1]
     shutil.copytree(machines[1] / "runs", machines[0] / "runs", dirs_exist_ok=True)
     with counted(monkeypatch) as calls:
@@ -97,8 +98,8 @@ def test_what_another_process_trains_is_left_to_it(study, own, monkeypatch):
 
 def test_results_are_written_by_one_process_at_a_time(study, own, monkeypatch, tmp_path):
     data, runs, _ = own
-    directory = tmp_path / "new"
-    lock = locked(directory / ".study.lock", "it")
+    directory, place = tmp_path / "new", tmp_path / ".new.lock"
+    lock = locked(place, "it")
     lock.__enter__()
     waited: list[float] = []
     write = module.write_study
@@ -109,13 +110,12 @@ def test_results_are_written_by_one_process_at_a_time(study, own, monkeypatch, t
 
     def write_alone(*args: Any, **options: Any) -> None:
         assert waited
-        assert (directory / ".study.lock").exists()
+        assert place.exists()
         write(*args, **options)
 
-    (directory / "study.json").write_text((own[2] / "study.json").read_text())
     monkeypatch.setattr(module, "time", SimpleNamespace(sleep=wait))
     monkeypatch.setattr(module, "write_study", write_alone)
     run_study(study, data, directory, runs_dir=runs)
     assert len(waited) == 1
     assert (directory / "runs.csv").is_file()
-    assert not (directory / ".study.lock").exists()
+    assert not place.exists()

@@ -1,0 +1,271 @@
+import contextlib
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from diffkeras.errors import OutputError
+from diffkeras.system import atomic_files, result_folders
+from diffkeras.system.atomic_files import write_json, write_text
+from diffkeras.system.result_folders import (
+    MANIFEST,
+    check_replaceable,
+    claim,
+    remove_files,
+    replacing_files,
+)
+from tests.helpers.counted_calls import CountedCalls
+from tests.helpers.refusals import files_below
+
+LAST = "metrics.json"
+RESULT = (LAST, "figures/a.png", "figures/b.png", "assets/x", "variables/variables.index")
+FOREIGN = (*RESULT, "figures/fig1.pdf", "variables/mine", "notes.txt", "sources.tfrecord")
+
+
+def content(directory: Path) -> dict[str, str]:
+    """The text of all files below a folder, besides the list of them."""
+    files = files_below(directory).items()
+    return {name: text.decode() for name, text in files if Path(name).name != MANIFEST}
+
+
+def write_files(folder: Path, files: dict[str, str]) -> None:
+    """As other libraries do, which flush nothing."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def write_result(place: Path, files: dict[str, str], last: str = LAST) -> None:
+    with replacing_files(place, last) as partial:
+        write_files(partial, files)
+
+
+def interrupt(written: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def test_a_result_replaces_its_predecessor_and_leaves_notes_alone(tmp_path):
+    place = tmp_path / "results"
+    write_result(place, {LAST: "1", "figures/old.png": "1", "assets/a": "1"})
+    notes = {"notes.txt": "precious", "figures/mine.png": "precious"}
+    write_files(place, notes)
+    write_result(place, {LAST: "2", "figures/new.png": "2"})
+    assert content(place) == {LAST: "2", "figures/new.png": "2", **notes}
+    assert not (place / "assets").exists()
+
+
+def place_foreign(rng: random.Random, folder: Path, elsewhere: Path) -> dict[str, str]:
+    """Put files of a user into a folder; what they are, by their names."""
+    for name in rng.sample(FOREIGN, rng.randint(1, 4)):
+        file, target = folder / name, elsewhere / name
+        with contextlib.suppress(OSError):  # a part of the name is a file, or it is taken
+            if rng.random() < 0.3:
+                write_files(elsewhere, {name: "theirs"})
+                if rng.random() < 0.5 and file.parent != folder:
+                    file, target = file.parent, target.parent
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.symlink_to(target)
+            elif not (file.exists() or file.is_symlink()):
+                write_files(folder, {name: "theirs"})
+    return {name: text for name, text in content(folder).items() if text == "theirs"}
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_files_of_the_user_survive_with_their_bytes(tmp_path, seed):
+    rng = random.Random(seed)
+    place, elsewhere = tmp_path / "results", tmp_path / "elsewhere"
+    place.mkdir()
+    earlier = rng.random() < 0.7
+    if earlier:
+        write_result(place, {name: "old" for name in RESULT if name == LAST or rng.random() < 0.6})
+    theirs, linked = place_foreign(rng, place, elsewhere), content(elsewhere)
+    before = content(place)
+    new = {name: "new" for name in RESULT if name == LAST or rng.random() < 0.6}
+    refusal = ""
+    try:
+        check_replaceable(place, LAST, new)
+        write_result(place, new)
+    except OutputError as error:
+        refusal = str(error)
+    if refusal:
+        places = {place / part for name in FOREIGN for part in (name, Path(name).parts[0])}
+        assert any(str(each) in refusal for each in places)
+        assert content(place) == before
+    after = content(place)
+    assert theirs.items() <= after.items()
+    assert content(elsewhere) == linked
+    assert theirs or linked or not refusal
+    if not refusal:
+        assert earlier or not before
+        assert new.items() <= after.items()
+        assert "old" not in [
+            text for name, text in after.items() if not (place / name).is_symlink()
+        ]
+
+
+def test_a_list_that_names_other_files_is_not_followed(tmp_path):
+    place, other = tmp_path / "results", tmp_path / "mine.txt"
+    write_text(other, "precious")
+    for name in ("../mine.txt", str(other)):
+        write_json(place / MANIFEST, {"last": LAST, "files": [name]})
+        with pytest.raises(OutputError, match="is damaged"):
+            write_result(place, {LAST: "new"})
+    (place / MANIFEST).unlink()
+    (place / MANIFEST).symlink_to(other)
+    with pytest.raises(OutputError, match="is damaged"):
+        write_result(place, {LAST: "new"})
+    assert other.read_text() == "precious"
+
+
+def test_a_result_of_another_command_is_not_replaced(tmp_path):
+    write_result(tmp_path, {"saved_model.pb": "a model"}, "saved_model.pb")
+    with pytest.raises(OutputError, match="result of another command, with saved_model"):
+        check_replaceable(tmp_path, LAST)
+
+
+def test_files_are_claimed_one_by_one(tmp_path):
+    claim(tmp_path, "study.json", LAST)
+    write_text(tmp_path / "study.json", "1")
+    claim(tmp_path, "study.json", LAST)
+    write_text(tmp_path / "failed.csv", "theirs")
+    with pytest.raises(OutputError, match=r"failed\.csv is no file of an earlier result"):
+        claim(tmp_path, "failed.csv", LAST)
+    write_result(tmp_path, {LAST: "2"})
+    assert content(tmp_path) == {LAST: "2", "failed.csv": "theirs"}
+
+
+def test_removal_leaves_links_and_folders_that_are_not_empty(tmp_path):
+    write_files(tmp_path, {"a/b/c": "", "a/d": "", "e/f": "", "g": ""})
+    (tmp_path / "link").symlink_to(tmp_path / "e")
+    (tmp_path / "h").symlink_to(tmp_path / "g")
+    remove_files(tmp_path, ["a/b/c", "link/f", "h", "missing", "e"])
+    assert content(tmp_path).keys() >= {"a/d", "e/f", "g", "h"}
+    assert not (tmp_path / "a" / "b").exists()
+
+
+def test_an_unfinished_result_replaces_nothing(tmp_path):
+    place = tmp_path / "results"
+    write_result(place, {LAST: "1"})
+    with pytest.raises(KeyboardInterrupt), replacing_files(place, LAST) as partial:
+        interrupt(write_text(partial / LAST, "2"))
+    assert content(tmp_path) == {"results/metrics.json": "1"}
+
+
+def test_a_result_stopped_between_its_files_is_known_to_be_incomplete(tmp_path, monkeypatch):
+    old = {LAST: "old", "figures/old.png": "old", "figures/both.png": "old"}
+    new = {LAST: "new", "figures/new.png": "new", "figures/both.png": "new"}
+    notes = {"notes.txt": "precious"}
+    staged = []
+
+    def replace(place: Path, files: dict[str, str]) -> None:
+        with replacing_files(place, LAST) as partial:
+            staged.append(partial)
+            write_files(partial, files)
+
+    places = [(Path, "replace"), (Path, "unlink")]
+    places += [(module, "sync") for module in (atomic_files, result_folders)]
+    for stop_at in range(1, 100):
+        place = tmp_path / str(stop_at)
+        write_result(place, old)
+        write_files(place, notes)
+        with monkeypatch.context() as patch:
+            counted = CountedCalls(patch, *places)
+            counted.stop_at = stop_at
+            with contextlib.suppress(KeyboardInterrupt):
+                replace(place, new)
+        left = content(place)
+        for name in new:
+            left.pop(f"{staged[-1].name}/{name}", None)
+        assert LAST not in left or left in (old | notes, new | notes), stop_at
+        check_replaceable(place, LAST, new)
+        if len(counted.made) < stop_at:
+            break
+        replace(place, new)
+        assert content(place) == new | notes
+    assert stop_at > 10
+    calls = counted.made
+    removed = calls.index(("unlink", place / LAST))
+    assert {("sync", staged[-1] / name) for name in new} <= set(calls[:removed])
+    assert calls[-2:] == [("replace", staged[-1] / LAST), ("sync", place)]
+
+
+def test_only_earlier_results_are_replaceable(tmp_path):
+    check_replaceable(tmp_path / "new" / "deep", "mark")
+    (tmp_path / "empty").mkdir()
+    check_replaceable(tmp_path / "empty", "mark")
+    (tmp_path / "killed" / ".partial.host.1.1.result").mkdir(parents=True)
+    check_replaceable(tmp_path / "killed", "mark")
+    write_result(tmp_path / "old", {"mark": "", "a": ""}, "mark")
+    check_replaceable(tmp_path / "old", "mark", ["mark", "a"])
+    write_text(tmp_path / "article" / "figures" / "fig1.pdf", "")
+    with pytest.raises(OutputError, match="article/figures is no file of an earlier result"):
+        check_replaceable(tmp_path / "article", "mark")
+    with pytest.raises(OutputError, match="is a file"):
+        check_replaceable(tmp_path / "old" / "mark", "mark")
+    with pytest.raises(OutputError, match="can't be written"):
+        check_replaceable(tmp_path / "old" / "mark" / "below", "mark")
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from diffkeras.system.atomic_files import replacing
+from diffkeras.system.result_folders import replacing_files
+folder = Path(sys.argv[1])
+several = replacing_files(folder / "result", "metrics.json")
+with (
+    replacing(folder / "field.npy") as one,
+    several as several,
+    one.open("w") as file,
+    (several / "metrics.json").open("w") as other,
+):
+    for _ in range(2):
+        for opened in (file, other):
+            opened.write("half ")
+            opened.flush()
+        print("written", flush=True)
+        sys.stdin.readline()
+"""
+NAMES = ("field.npy", "result/metrics.json")
+
+
+@pytest.fixture
+def writer(tmp_path):
+    """Another process that has written half of a file and of a result; a line lets it go on."""
+    write_text(tmp_path / "field.npy", "earlier")
+    write_result(tmp_path / "result", {LAST: "earlier"})
+    words = [sys.executable, "-c", WRITER, str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(words, text=True, **pipes) as process:
+        assert process.stdout.readline() == "written\n"
+        yield process
+        process.kill()
+
+
+def write_ours(folder: Path) -> None:
+    write_text(folder / "field.npy", "ours")
+    write_result(folder / "result", {LAST: "ours"})
+
+
+def test_a_kill_leaves_the_earlier_files_and_the_repeated_command_no_others(tmp_path, writer):
+    writer.kill()
+    assert writer.wait() == -signal.SIGKILL
+    assert [(tmp_path / name).read_text() for name in NAMES] == ["earlier"] * 2
+    check_replaceable(tmp_path / "result", LAST)
+    write_ours(tmp_path)
+    assert content(tmp_path) == dict.fromkeys(NAMES, "ours")
+    assert {file.name for file in tmp_path.iterdir()} == {"field.npy", "result"}
+
+
+def test_of_two_writers_the_last_one_wins_and_nobody_sees_half_a_file(tmp_path, writer):
+    write_ours(tmp_path)
+    print(file=writer.stdin, flush=True)
+    assert writer.stdout.readline() == "written\n"
+    assert [(tmp_path / name).read_text() for name in NAMES] == ["ours"] * 2
+    writer.communicate("\n", timeout=60)
+    assert writer.returncode == 0
+    assert content(tmp_path) == dict.fromkeys(NAMES, "half half ")
