@@ -70,11 +70,13 @@ def classical_methods(config: Config, processes: int | None = None) -> list[Meth
 
 def _of_uniform_media(config: Config) -> dict[str, Compute]:
     """Methods in TensorFlow, which compute a batch at once on any device."""
+    if not config.physics.medium.has_equal_sides:
+        return {}
     methods: dict[str, Compute] = {
         f"TensorSolver, {precision}": _tensor_solver(config, precision)
         for precision in ("float32", "float64")
     }
-    if not config.physics.produces and config.physics.medium.has_equal_sides:
+    if not config.physics.produces:
         methods |= {f"plain CG, {n} rounds": _ring_rounds(config, n) for n in ROUNDS}
     return methods
 
@@ -87,11 +89,11 @@ def _untrained(config: Config, rounds: int) -> Surrogate:
 
 
 def _of_varying_media(config: Config) -> dict[str, Compute]:
-    """Methods in TensorFlow: the solver, and rounds of conjugate gradients with a multigrid cycle.
+    """Methods in TensorFlow: rounds of conjugate gradients with a multigrid cycle.
 
     Where uptake saturates, rounds are inexact Newton steps.
     """
-    methods = {f"TensorSolver to {t:g}": _tensor_solver(config, tolerance=t) for t in TOLERANCES}
+    methods: dict[str, Compute] = {}
     saturating = "uptake" in config.kind.maps
     method, numbers = ("Newton with multigrid", STEPS) if saturating else ("multigrid CG", CYCLES)
     for rounds in numbers:
@@ -102,25 +104,18 @@ def _of_varying_media(config: Config) -> dict[str, Compute]:
     return methods
 
 
-def _tensor_solver(
-    config: Config, precision: Any = "float32", tolerance: float | None = None
-) -> Compute:
-    """The solver in a graph: directly, or to a tolerance with the proof of it."""
+def _tensor_solver(config: Config, precision: Any) -> Compute:
+    """The solver in a graph."""
     solver = TensorSolver(config.physics.lattice, config.physics.medium, precision)
-    produces = config.physics.produces
+    name = "production" if config.physics.produces else "source_images"
 
     @tf.function(autograph=False)
-    def solution(images: tf.Tensor | None, maps: dict[str, tf.Tensor]) -> Any:
-        found = solver.solve(images, tolerance=tolerance, **maps)
-        return found.field if tolerance is None else (found.field, found.error_bound)
+    def fields(values: tf.Tensor) -> tf.Tensor:
+        return solver.solve(**{name: values}).field
 
     def compute(batch: ImageBatch) -> ComputedFields:
-        maps = maps_of(batch.problem, ("production",) if produces else config.kind.maps)
-        images = None if produces else tf.constant(batch.images, precision)
-        found = solution(images, {name: tf.constant(v, precision) for name, v in maps.items()})
-        field, bounds = (found, None) if tolerance is None else found
-        scaled = batch.scaled(field.numpy())
-        return ComputedFields(scaled, bounds if bounds is None else bounds.numpy())
+        values = maps_of(batch.problem, (name,))[name] if name == "production" else batch.images
+        return ComputedFields(batch.scaled(fields(tf.constant(values, precision)).numpy()))
 
     return compute
 
