@@ -21,6 +21,7 @@ _OF_PHYSICS = (
     "Solution",
     "Sources",
     "certify",
+    "from_labels",
     "load_family",
     "parts_of",
     "sample_sources",

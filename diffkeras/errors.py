@@ -28,6 +28,10 @@ class PhysicsError(DiffkerasError, ValueError):
         self.problem, self.argument = problem, argument
 
 
+class ProblemWarning(UserWarning):
+    """A problem that is probably not the one that was meant; commands print it in one line."""
+
+
 class PackingError(PhysicsError):
     """Sources that don't fit on the lattice without overlap."""
 

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import click
 
-from diffkeras.errors import DiffkerasError
+from diffkeras.errors import DiffkerasError, ProblemWarning
 from diffkeras.system.interruption import Terminated, raising_terminated
 from diffkeras.system.messages import cut
 from diffkeras.system.packages import missing_package
@@ -21,7 +22,8 @@ from diffkeras.system.packages import missing_package
 UNEXPECTED = 70  # exit status of an error that diffkeras didn't foresee, EX_SOFTWARE of BSD
 INTERRUPTED, TERMINATED = 130, 143  # what shells expect after Ctrl-C and SIGTERM
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
-DEBUG = "diffkeras.debug"
+DEBUG, QUIET = "diffkeras.debug", "diffkeras.quiet"
+GONE = {"--slice": "--plot chooses the slices; write a .vti to look at others in ParaView"}
 LONGEST_LINE = 1500  # characters of a message
 _cut = partial(cut, longest=200)  # names in messages
 
@@ -44,16 +46,26 @@ class StatusHandler(logging.Handler):
 
 
 @contextlib.contextmanager
-def printed_log() -> Iterator[None]:
-    """Print what diffkeras logs while a command runs, from INFO on."""
+def printed_log(lowest: int = logging.INFO) -> Iterator[None]:
+    """Print what diffkeras logs while a command runs, and its warnings of problems."""
     package = logging.getLogger("diffkeras")
     handler, level = StatusHandler(), package.level
     package.addHandler(handler)
-    package.setLevel(logging.INFO)
+    package.setLevel(lowest)
     package.propagate = False  # other packages may have given the root logger a handler
+    show = warnings.showwarning
+
+    def show_as_line(message: Any, *place: Any, **options: Any) -> None:
+        if isinstance(message, ProblemWarning):
+            package.warning(str(message))
+        else:
+            show(message, *place, **options)
+
+    warnings.showwarning = show_as_line
     try:
         yield
     finally:
+        warnings.showwarning = show
         package.removeHandler(handler)
         package.setLevel(level)
         package.propagate = True
@@ -75,6 +87,22 @@ def debug_option() -> click.Option:
     )
 
 
+def quiet_option(command: Any) -> Any:
+    """`--quiet`."""
+
+    def note(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+        ctx.meta[QUIET] = value
+        return value
+
+    option = click.option(
+        "--quiet",
+        is_flag=True,
+        callback=note,
+        help="Print nothing but warnings, errors, and what --json prints.",
+    )
+    return option(command)
+
+
 class DiffkerasCommand(click.Command):
     """A command that turns every error into one line and an exit status.
 
@@ -91,7 +119,8 @@ class DiffkerasCommand(click.Command):
         """Run the command."""
         self._check_directories(ctx)
         try:
-            with raising_terminated(), printed_log():
+            lowest = logging.WARNING if ctx.meta.get(QUIET) else logging.INFO
+            with raising_terminated(), printed_log(lowest):
                 return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise  # Click's own; it also ends quietly where nobody reads the output any more
@@ -170,7 +199,17 @@ class DiffkerasGroup(click.Group):
             return super().invoke(ctx)
         except click.ClickException as error:
             vars(error)["message"] = _cut_line(error.message)  # Click declares it final
-            raise
+            if isinstance(error, click.NoSuchOption) and error.option_name in GONE:
+                message = f"{error.message} {GONE[error.option_name]}"
+                vars(error).update(message=message, possibilities=None)
+            raise _like_others(error) from None
+
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """Parse the options that stand before the command."""
+        try:
+            return super().make_context(*args, **options)
+        except click.UsageError as error:
+            raise _like_others(error) from None
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command line."""
@@ -200,6 +239,13 @@ def _cut_line(text: str) -> str:
         return text
     half = LONGEST_LINE // 2
     return f"{text[:half]} … {text[-half:]}"
+
+
+def _like_others(error: click.ClickException) -> click.ClickException:
+    """An error of Click's, whose exit status is that of values which are refused later."""
+    if isinstance(error, click.UsageError):
+        vars(error)["exit_code"] = 1
+    return error
 
 
 def _failure(message: str, status: int) -> click.ClickException:

@@ -1,5 +1,6 @@
 """Options that several commands share, and the configuration that they give."""
 
+import json
 import logging
 import math
 import os
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from diffkeras.cli.command import DiffkerasCommand
+from diffkeras.cli.command import DiffkerasCommand, quiet_option
 from diffkeras.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -201,29 +202,37 @@ def file_option(name: str, help: str, **attributes: Any) -> Callable[[Command], 
     return click.option(*name.split(), metavar="FILE", type=FILE, help=help, **attributes)
 
 
-def unit_options(command: Command) -> Command:
-    """The units in a picture."""
-    of_field = click.option(
-        "--field-unit", metavar="TEXT", help="Unit of the field in the picture, e.g. mmHg."
-    )
-    of_lengths = click.option(
-        "--unit",
-        metavar="TEXT",
-        help="Unit of lengths in the picture, e.g. um.  [default: numbers of nodes if the step is "
-        "1]",
-    )
-    return of_lengths(of_field(command))
+KINDS = ".npy, .npz or .vti (with its bound and the problem; .vti is for ParaView), or .tif"
 
 
-def problem_options(command: Command, *, required: bool = True, space: bool = False) -> Command:
+def problem_options(command: Command, *, space: bool = False) -> Command:
     """SOURCE_FILE, the maps and numbers of a problem, and what is written of its field."""
     for option in (
+        quiet_option,
+        click.option(
+            "--json",
+            "as_json",
+            is_flag=True,
+            help="Print a summary as JSON on standard output: files, lattice, what the field is, "
+            "its proven error, its range.",
+        ),
+        click.option(
+            "--field-unit", metavar="TEXT", help="Unit of the field in the picture, e.g. mmHg."
+        ),
+        click.option(
+            "--unit",
+            metavar="TEXT",
+            help="Unit of lengths in the picture and in .tif, e.g. um.  [default: numbers of nodes "
+            "if the step is 1]",
+        ),
+        file_option(
+            "--bound", "The proven bound of the field's error, node by node: .npy, .npz, .tif, .vti"
+        ),
         click.option(
             "--production",
             metavar="FILE",
             type=INPUT,
-            help="Image of what each node releases (takes up, if negative) [concentration/time]; "
-            "in a list of discs as their values, which add where discs overlap.",
+            help="Image of what each node releases (takes up, if negative) [concentration/time].",
         ),
         map_option(
             "--saturation",
@@ -240,23 +249,35 @@ def problem_options(command: Command, *, required: bool = True, space: bool = Fa
             is_flag=True,
             help=f"Files hold batches of images, (batch, {'...' if space else 'rows, columns'}).",
         ),
-        click.option(
-            "--lattice",
-            metavar="N|ROWSxCOLUMNS",
-            type=LatticeType(space),
-            help="Lattice for a list of discs that names none.",
-        ),
         file_option("--plot", "Picture of sources and field: .png, .pdf or .svg."),
-        file_option(
-            "-o --output",
-            "The field: .npy, .npz, .tif (32-bit floats; volumes and batches in pages), .png (16 "
-            "bits, 1 at full scale), .csv (x, y and u of each node) or .vti (for ParaView).",
-            required=True,
-        ),
-        click.argument("source_file", type=INPUT, required=required),
+        file_option("-o --output", f"The field: {KINDS}.", required=True),
+        click.argument("source_file", type=INPUT, required=False),
     ):
         command = option(command)
     return command
+
+
+def print_fields(
+    files: Any, result: Any, lines: list[str], more: dict[str, Any], *, as_json: bool, quiet: bool
+) -> None:
+    """Print what `solve` and `predict` wrote.
+
+    Args:
+        files: the `FieldFiles`.
+        result: a `Solution` or a `Prediction`.
+        lines: what is proven.
+        more: what --json has of the result besides.
+        as_json: whether to print JSON.
+        quiet: whether to print no lines.
+    """
+    if as_json:
+        click.echo(json.dumps(files.summary(result, more), indent=2))
+    elif not quiet:
+        what = f"the {kind}, " if (kind := getattr(result, "kind", "")) else ""
+        lines = [*lines, f"wrote {files.field} ({what}{files.described(result)})"]
+        others = filter(None, (files.bound, files.corrected, files.plot))
+        for line in (*lines, *(f"wrote {file}" for file in others)):
+            click.echo(line)
 
 
 boundary_option = click.option(
@@ -266,8 +287,8 @@ boundary_option = click.option(
     default="absorbing",
     show_default=True,
     help="absorbing (dirichlet), reflecting (neumann, no-flux, zero-flux, zero-gradient, "
-    "insulated) or periodic; a pair for the ends of rows and columns, or three in three "
-    "dimensions.",
+    "insulated) or periodic; or a pair, for top and bottom, then for left and right; in three "
+    "dimensions three, the first for front and back.",
 )
 
 

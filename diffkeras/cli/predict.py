@@ -1,7 +1,7 @@
 """`diffkeras predict`."""
 
 from collections.abc import Mapping
-from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,15 @@ from diffkeras.cli.options import (
     file_option,
     is_given,
     map_option,
+    print_fields,
     problem_options,
     start_tensorflow,
-    unit_options,
 )
 
 
 @command()
 @click.argument("run", type=click.Path(path_type=Path))
-@partial(problem_options, required=False)
+@problem_options
 @click.option(
     "--parameter",
     "parameters",
@@ -50,15 +50,13 @@ from diffkeras.cli.options import (
     help="Print a proven upper bound on the largest error, and on that of the corrected field if "
     "it is smaller.",
 )
-@unit_options
-@file_option("--bound", "The proven bound, node by node.")
 @file_option("--corrected", "The corrected field, which the proof yields.")
 @click.option(
     "--tolerance",
     metavar="NUMBER",
     type=float,
-    help="Largest error, relative to the largest value. The field is solved where this is not "
-    "proven of the prediction.",
+    help="Largest error, relative to the largest value. Where this is not proven of the "
+    "prediction, the corrected or else the solved field is written, and its name printed.",
 )
 def predict(
     run: Path,
@@ -69,6 +67,8 @@ def predict(
     bound: Path | None,
     corrected: Path | None,
     certify: bool,
+    as_json: bool,
+    quiet: bool,
     tolerance: float | None,
     diffusion_length: float | None,
     parameters: tuple[str, ...],
@@ -84,8 +84,8 @@ def predict(
 
     \b
     Examples:
-      diffkeras predict default discs.yaml -o field.npy --certify
-      diffkeras predict saved_models/quickstart discs.yaml -o field.npy --tolerance 1e-3
+      diffkeras predict default discs.png -o field.npy --certify
+      diffkeras predict saved_models/quickstart discs.png -o field.npy --tolerance 1e-3
       diffkeras predict saved_models/tissue vessels.npy -o field.npy --decay uptake.npy --certify
       diffkeras predict saved_models/family -o field.npy --parameter decay=0.002 \\
           --parameter "values[vessels]=0.8" --parameter uptake.constant=0.2 \\
@@ -94,33 +94,35 @@ def predict(
     point = _point(parameters, problem)
     start_tensorflow()
     from diffkeras.reporting.text import rounded_up
-    from diffkeras.workflows.field_files import FieldFiles, described
+    from diffkeras.workflows.field_files import FieldFiles
     from diffkeras.workflows.predict_files import predict_files
     from diffkeras.workflows.problem_files import ProblemFiles
 
+    files = FieldFiles(output, bound, corrected, plot, unit, field_unit)
     prediction = predict_files(
         run,
         ProblemFiles(**problem) if point is None else point,
-        FieldFiles(output, bound, corrected, plot, unit, field_unit),
+        files,
         diffusion_length=diffusion_length,
         tolerance=tolerance,
         certify=certify,
     )
-    written = "solved field" if prediction.solved else "prediction"
-    proven: dict[str, Any] = {}
+    proven: list[tuple[str, Any]] = []
     if certify or bound or corrected or tolerance is not None:
-        proven[written] = prediction
+        proven.append((prediction.kind, prediction))
     if proven and tolerance is None:
         better = prediction.corrected
         if corrected or better.error_bound < prediction.error_bound:
-            proven["corrected field"] = better
-    for name, result in proven.items():
-        size = abs(result.field).max(initial=0.0)
-        bound_text = rounded_up(result.error_bound)
-        click.echo(f"the {name}, up to {size:.3g}, is off by at most {bound_text}")
-    click.echo(f"wrote {output} (the {written}, {described(prediction.field, output)})")
-    for file in filter(None, (bound, corrected, plot)):
-        click.echo(f"wrote {file}")
+            proven.append(("corrected field", better))
+    lines = [
+        f"the {name} has values up to {abs(result.field).max(initial=0.0):.3g}, and a proven error "
+        f"of at most {rounded_up(result.error_bound)}"
+        for name, result in proven
+    ]
+    bounds = [result.error_bound for _, result in proven]
+    names = ("error_bound", "corrected_error_bound")
+    more = {"field": prediction.kind, **dict(zip_longest(names, bounds))}
+    print_fields(files, prediction, lines, more, as_json=as_json, quiet=quiet)
 
 
 def _point(parameters: tuple[str, ...], problem: Mapping[str, Any]) -> dict[str, float] | None:

@@ -1,6 +1,5 @@
 """`diffkeras solve`."""
 
-import json
 import logging
 from functools import partial
 from pathlib import Path
@@ -10,19 +9,20 @@ import click
 
 from diffkeras.cli.options import (
     INPUT,
+    LatticeType,
     NumberOrMap,
     boundary_option,
     command,
     map_option,
+    print_fields,
     problem_options,
     processes_option,
     threads_option,
-    unit_options,
 )
 
 logger = logging.getLogger(__name__)
 
-
+NEGLIGIBLE = 1e-9  # by this share of the largest value rounding may make values negative
 _number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 
 
@@ -79,17 +79,19 @@ class SideOption(click.Option):
         return record and (record[0], record[1].format("; ".join(meanings)))
 
 
-class SliceType(click.ParamType):
-    """A plane, row or column of a volume."""
+class LabelType(click.ParamType):
+    """A label of a label image and its properties."""
 
-    name = "slice"
+    name = "label"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, int]:
-        """(the axis, the number)."""
-        axis, _, number = str(value).partition("=")
-        if not (axis and number.isascii() and number.isdecimal() and len(number) < 10):
-            self.fail(f"{value!r} is no slice; write e.g. plane=12", param, ctx)
-        return axis, int(number)
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, dict[str, float]]:
+        """(the label, its properties by name)."""
+        label, _, text = str(value).partition(":")
+        try:
+            pairs = (part.split("=") for part in text.split(",")) if text else ()
+            return int(label), {name: float(number) for name, number in pairs}
+        except ValueError:
+            self.fail(f"{value!r} is not N:NAME=NUMBER[,NAME=NUMBER]", param, ctx)
 
 
 class MethodType(click.ParamType):
@@ -105,7 +107,7 @@ class MethodType(click.ParamType):
 
 
 @command()
-@partial(problem_options, required=False, space=True)
+@partial(problem_options, space=True)
 @map_option(
     "--diffusivity",
     default=1.0,
@@ -138,10 +140,20 @@ class MethodType(click.ParamType):
     "[default: the non-zero nodes of SOURCE_FILE]",
 )
 @click.option(
+    "--label",
+    "labels",
+    metavar="N:NAME=NUMBER[,...]",
+    type=LabelType(),
+    multiple=True,
+    help="SOURCE_FILE is a label image, whose nodes of number N have these properties: fixed (the "
+    "value that they hold), production, uptake, saturation, diffusivity, decay. Once for each "
+    "label; label 0 needs none.",
+)
+@click.option(
     "--dimensions",
     type=click.IntRange(2, 3),
-    help="3: arrays of three axes are one image, (planes, rows, columns), and lists are of balls, "
-    "which have a plane, too.  [default: 3 with a boundary for each of three axes, else 2]",
+    help="3: arrays of three axes are one image, (planes, rows, columns).  [default: 3 with a "
+    "boundary for each of three axes, else 2]",
 )
 @click.option("--method", type=MethodType(), default="auto", show_default=True, help="Solver.")
 @_number(
@@ -150,68 +162,51 @@ class MethodType(click.ParamType):
     help="Largest error relative to the largest |value|; from 1e-6 on in single precision.",
 )
 @click.option(
-    "--slice",
-    "slices",
-    metavar="AXIS=N",
-    type=SliceType(),
-    multiple=True,
-    help="Plane, row or column of a volume that --plot draws, e.g. plane=12; may be repeated.  "
-    "[default: one of each, through the node where the field is steepest, or a source next to it; "
-    "without sources, through the lowest value]",
-)
-@unit_options
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Print a summary as JSON on standard output: files, lattice, method, proven error, range.",
+    "--lattice",
+    metavar="N|ROWSxCOLUMNS",
+    type=LatticeType(space=True),
+    help="Lattice where sides alone supply the field.",
 )
 @processes_option("Processes that solve a batch", default="1")
 @threads_option("of the transforms and of BLAS", default="1")
 def solve(
     output: Path,
+    bound: Path | None,
     plot: Path | None,
-    slices: tuple[tuple[str, int], ...],
     unit: str | None,
     field_unit: str | None,
     as_json: bool,
+    quiet: bool,
     **options: Any,
 ) -> None:
     """Solve the field of sources exactly.
 
     SOURCE_FILE has the values at which sources hold the field, --production FILE what sources
-    release; give one of them or both. Each is a .npy or .npz array (rows, columns); a grey PNG or
-    TIFF of 8 or 16 bits, whose full scale stands for 1; or a YAML list of discs:
-
-    \b
-      lattice: [128, 128]
-      sources:
-        - {row: 30, column: 40, radius: 5, value: 1.0}
-        - {row: 90, column: 80, radius: 8, value: 0.5}
-
-    Maps are files of the same kinds, 0 outside the discs of a list. Directories of the files that
-    are written are created where they don't exist.
+    release; give one of them or both. Each is a .npy or .npz array (rows, columns), or a grey PNG
+    or TIFF of 8 or 16 bits, whose full scale stands for 1. Maps are files of the same kinds.
+    Directories of the files that are written are created where they don't exist.
 
     \b
     Examples:
-      diffkeras solve discs.yaml -o field.npy --plot field.png
-      diffkeras solve cells.png -o field.tif --boundary periodic --decay 0.01
+      diffkeras solve cells.png -o field.tif --boundary periodic --decay 0.01 --plot field.png
       diffkeras solve vessels.png --production cells.npy -o field.npy
-      diffkeras solve vessels.png --decay uptake.npy -o field.npy
+      diffkeras solve vessels.png --decay uptake.npy -o field.npz
       diffkeras solve vessels.png --uptake cells.npy --saturation 0.2 -o field.npy
       diffkeras solve cells.npy -o field.npy --boundary reflecting --side top=value:1.0
-      diffkeras solve volume.npy --dimensions 3 -o field.npy --plot slices.png
+      diffkeras solve labels.tif -o field.npz --label 1:fixed=60 --label 2:uptake=100,saturation=3
+      diffkeras solve volume.npy --dimensions 3 -o field.vti --plot slices.png
     """
-    from diffkeras.workflows.field_files import NEGLIGIBLE, FieldFiles, described
+    from diffkeras.workflows.field_files import FieldFiles
     from diffkeras.workflows.problem_files import ProblemFiles
-    from diffkeras.workflows.solve_files import solve_files, summary
+    from diffkeras.workflows.solve_files import solve_files
 
     how = {name: options.pop(name) for name in ("method", "tolerance", "processes", "threads")}
-    chosen: dict[str, list[int]] = {}
-    for axis, number in slices:
-        chosen.setdefault(axis, []).append(number)
-    files = FieldFiles(output, plot=plot, unit=unit, field_unit=field_unit, slices=chosen or None)
-    solution = solve_files(ProblemFiles(**options), files, **how)
+    files = FieldFiles(output, bound=bound, plot=plot, unit=unit, field_unit=field_unit)
+    given = options.pop("labels")
+    labels = dict(given)
+    if len(labels) < len(given):
+        raise click.BadParameter("a label occurs twice", param_hint="--label")
+    solution = solve_files(ProblemFiles(**options, labels=labels or None), files, **how)
     logger.info(_how(solution))
     least = float(solution.field.min(initial=0.0))
     if least < -NEGLIGIBLE * float(abs(solution.field).max(initial=0.0)):
@@ -219,13 +214,11 @@ def solve(
             f"the field falls to {least:.3g}, which no concentration does; check negative values, "
             "productions and fluxes"
         )
+    stats = solution.stats
+    more: dict[str, Any] = {"method": stats.method, "iterations": stats.iterations}
     if as_json:
-        click.echo(json.dumps(summary(solution, files), indent=2))
-        return
-    axes = len(solution.problem.lattice)
-    click.echo(f"wrote {output} ({described(solution.field, output, axes)})")
-    if plot:
-        click.echo(f"wrote {plot}")
+        more["error_bound"] = solution.error_bound
+    print_fields(files, solution, [], more, as_json=as_json, quiet=quiet)
 
 
 def _how(solution: Any) -> str:

@@ -39,6 +39,6 @@ def _mask(name: Any, file: Any, folder: Path) -> Any:
             f"{short(file)} is of an unknown kind; choose one of {kinds}", f"regions.{name}"
         )
     try:
-        return text_of_mask(str(name), read_numbers(path, "mask", mask=True))
+        return text_of_mask(str(name), read_numbers(path, "mask", labels=True))
     except (DataError, PhysicsError) as error:
         raise PhysicsError(str(error), f"regions.{name}") from None

@@ -12,6 +12,7 @@ from diffkeras.physics.families.family.family import Family
 from diffkeras.physics.families.reduced_basis.reduced_basis import ReducedBasis
 from diffkeras.physics.families.reduced_basis.shipped import load_family
 from diffkeras.physics.problem.given_sides import FixedFlux, FixedValue, Robin
+from diffkeras.physics.problem.label_images import from_labels
 from diffkeras.physics.problem.maps import maps_of, problem_of_maps
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.parts import parts_of, with_parts
@@ -60,6 +61,7 @@ __all__ = [
     "TissueSampler",
     "certify",
     "effective_strengths",
+    "from_labels",
     "load_family",
     "maps_of",
     "parts_of",

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,14 @@ from diffkeras.physics.derivatives.adjoint import (
 from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.derivatives.tangent import tangent
 from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.field_files import content_of_result
 from diffkeras.physics.problem.parts import parts_of_images
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import Proof
 from diffkeras.physics.read_only import ReadOnlyArrays, read_only_copy
 from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.interface import SolveStatistics
+from diffkeras.system.atomic_files import write_bytes
 from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.packages import needs_packages
 from diffkeras.system.stack_level import level_outside
@@ -36,51 +39,83 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
     """A field with proven bounds of its error: a `Solution`, `Certificate` or `Prediction`.
 
     Each has `field` and `problem`, `error_bound` and `node_bound` of that field, and the methods
-    `quantity` and `plot`. Of a batch, arrays have the batch as their first axis, and numbers are
-    the largest of all images.
+    `quantity`, `plot` and `save`. Of a batch, arrays have the batch as their first axis, and
+    numbers are the largest of all images.
     """
 
     field: NDArray[np.floating]
     problem: Problem
+    node_bound: Any  # an attribute or a property
+
+    def save(self, path: str | Path, *, unit: str | None = None) -> None:
+        """Write the result to a file of the kind that its suffix names.
+
+        - `.npy`: the field.
+        - `.npz`: the arrays "field", "bound" (`node_bound`), "fixed" (the fixed nodes), and all
+          parts of the problem by their names in `parts_of`: "values", "production", "decay",
+          "step", "diffusivity", "uptake.maximum" and so on.
+        - `.vti`, for ParaView: the same arrays on the nodes, with the lattice step; numbers are
+          field data.
+        - `.tif`: the field in 32-bit floats, with a page for each plane or each image of a batch,
+          and the lattice step as the scale that ImageJ reads.
+
+        For the second and the third, the bound is proven if it isn't known yet. The file is written
+        beside an earlier one, which it then replaces. Folders are created.
+
+        Args:
+            path: of the file.
+            unit: of lengths, such as "µm", for a `.tif`.
+
+        Raises:
+            PhysicsError: another suffix, a unit that is no short text, or a field that such a file
+                can't hold.
+            ConvergenceError: no bound was found.
+            OutputError: the file can't be written.
+
+        Example:
+            >>> import tempfile, numpy as np, diffkeras as dk
+            >>> solution = dk.solve(np.eye(16), decay=0.1, step=5.0)
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     solution.save(f"{folder}/oxygen.tif", unit="µm")
+            ...     solution.save(f"{folder}/oxygen.npz")
+            ...     float(np.load(f"{folder}/oxygen.npz")["step"])
+            5.0
+        """
+        path = Path(path)
+        write_bytes(path, content_of_result(path, self, unit))
 
     def plot(
         self,
         *,
         unit: str | None = None,
         field_unit: str | None = None,
-        slices: Mapping[str, int | Sequence[int]] | None = None,
     ) -> Any:
         """A picture of the sources and the field; of a batch, of its first image with sources.
 
         It needs matplotlib. The axes show numbers of nodes where the lattice step is 1 and no unit
-        is given, otherwise lengths.
+        is given, otherwise lengths. In three dimensions, it has one plane, one row and one column:
+        those through the node where the field is steepest, or a source next to it; without sources,
+        through the lowest value.
 
         Args:
             unit: of lengths, such as "µm".
             field_unit: of the field and of fixed values, such as "mmHg".
-            slices: in three dimensions, the numbers of the "plane", "row" and "column" to draw. By
-                default, one of each: those through the node where the field is steepest, or a
-                source next to it; without sources, through the lowest value.
 
         Returns:
             A `matplotlib.figure.Figure`: notebooks show it, and `figure.savefig` writes it.
 
         Raises:
-            PhysicsError: a slice that the lattice doesn't have, or a unit that can't be drawn.
+            PhysicsError: a unit that can't be drawn.
             MissingPackageError: there is no matplotlib.
 
         Example:
             >>> import numpy as np, diffkeras as dk
-            >>> volume = np.zeros((8, 9, 10))
-            >>> volume[4, 4, 4] = 1.0
-            >>> solution = dk.solve(volume, dimensions=3, step=2.0, decay=0.01)
-            >>> figure = solution.plot(unit="µm", field_unit="mmHg", slices={"plane": [3, 4]})
+            >>> solution = dk.solve(np.eye(16), step=2.0, decay=0.01)
+            >>> figure = solution.plot(unit="µm", field_unit="mmHg")
         """
         with needs_packages("Solution.plot"):
             from diffkeras.reporting.fields import solution_figure
-        return solution_figure(
-            self.problem, self.field, unit=unit, field_unit=field_unit, slices=slices
-        )
+        return solution_figure(self.problem, self.field, unit=unit, field_unit=field_unit)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -1,5 +1,6 @@
 """The exact solver: one call from a problem to its steady-state field."""
 
+import warnings
 from dataclasses import replace
 from functools import partial
 from typing import Unpack
@@ -7,7 +8,7 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diffkeras.errors import PhysicsError
+from diffkeras.errors import PhysicsError, ProblemWarning
 from diffkeras.physics.arguments import check_count, check_relative_tolerance
 from diffkeras.physics.batch import solve_batch
 from diffkeras.physics.equations.equations import Equations, problem_and_equations
@@ -21,6 +22,7 @@ from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
 from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
 from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.stack_level import level_outside
 
 SINGLE_PRECISION_TOLERANCE = 1e-6
 SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # the rounding of a field of size 1
@@ -73,6 +75,9 @@ def solve(
             that rounding doesn't allow, or an argument of a wrong type.
         ConvergenceError: the tolerance was not met.
 
+    Warns:
+        ProblemWarning: the field is 0 everywhere, because nothing makes one.
+
     Example:
         >>> import numpy as np, diffkeras as dk
         >>> image = np.zeros((64, 64))
@@ -96,8 +101,17 @@ def solve(
     with blas_threads(threads):
         if problem.is_batch:
             starts = [None] * len(problem.images) if start is None else list(start)
-            return solve_batch(image_solver, problem, starts, processes)
-        return image_solver(problem, start, equations=given or Equations(problem))
+            solution: Solution = solve_batch(image_solver, problem, starts, processes)
+        else:
+            solution = image_solver(problem, start, equations=given or Equations(problem))
+    if not solution.field.any():
+        warnings.warn(
+            "the field is 0 everywhere: no fixed node or side holds another value, and nothing is "
+            "produced",
+            ProblemWarning,
+            stacklevel=level_outside(),
+        )
+    return solution
 
 
 def _solve_image(

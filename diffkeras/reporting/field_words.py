@@ -6,11 +6,10 @@ import numpy as np
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Problem
+from diffkeras.physics.field_files import check_unit
 from diffkeras.physics.problem.sides import sides_in_words
 from diffkeras.reporting.style import text_fault
 from diffkeras.reporting.text import low_to_high
-
-LONGEST_UNIT = 30  # characters
 
 
 def problem_in_words(problem: Problem) -> str:
@@ -32,15 +31,8 @@ def _range(part: Any) -> str:
     return low_to_high(np.min(part), np.max(part))
 
 
-def check_unit(unit: Any) -> None:
-    """Raise a PhysicsError for a unit that is no text, or a text that can't be drawn."""
-    if unit is None:
-        return
-    if not isinstance(unit, str):
-        raise PhysicsError(f"the unit is a text, such as 'µm', not {unit!r:.60}")
-    if not unit.strip() or len(unit) > LONGEST_UNIT or not unit.isprintable():
-        raise PhysicsError(
-            f"a unit has 1 to {LONGEST_UNIT} characters that can be printed, not {unit!r:.60}"
-        )
-    if fault := text_fault(unit):
+def check_drawn_unit(unit: str | None) -> None:
+    """Raise a PhysicsError for a unit that is no short text, or a text that can't be drawn."""
+    check_unit(unit)
+    if unit is not None and (fault := text_fault(unit)):
         raise PhysicsError(f"the unit {unit!r:.60} {fault}")

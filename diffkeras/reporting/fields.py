@@ -11,8 +11,8 @@ from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from diffkeras.physics import Problem
-from diffkeras.reporting.field_words import check_unit, problem_in_words
-from diffkeras.reporting.slices import AXES, Slice, Slices, row_height, slices_of
+from diffkeras.reporting.field_words import check_drawn_unit, problem_in_words
+from diffkeras.reporting.slices import AXES, Slice, row_height, slices_of
 from diffkeras.reporting.style import NO_VALUE, new_figure
 
 SOURCES = {
@@ -58,7 +58,6 @@ def solution_figure(
     *,
     unit: str | None = None,
     field_unit: str | None = None,
-    slices: Slices | None = None,
 ) -> Figure:
     """A problem's sources and its field, as `field_figure` draws them.
 
@@ -78,7 +77,6 @@ def solution_figure(
         step=problem.medium.step,
         unit=unit,
         field_unit=field_unit,
-        slices=slices,
     )
 
 
@@ -91,7 +89,6 @@ def field_figure(
     step: float = 1.0,
     unit: str | None = None,
     field_unit: str | None = None,
-    slices: Slices | None = None,
 ) -> Figure:
     """Sources and field side by side, with notes below.
 
@@ -105,17 +102,12 @@ def field_figure(
             numbers of nodes.
         unit: of lengths, such as "µm".
         field_unit: of the field and of fixed values, such as "mmHg".
-        slices: of a field of three axes, the numbers of planes, rows and columns that are drawn
-            below each other, by the names in `AXES`. By default three slices through the node
-            where the |gradient| of the field is largest, or through a source next to it. Without
-            sources they go through the lowest value that isn't at a side, if that is the lowest of
-            all: where the most is taken up. Of several such nodes, the one next to their middle.
 
     Raises:
-        PhysicsError: a slice that the lattice doesn't have, or a unit that can't be drawn.
+        PhysicsError: a unit that can't be drawn.
     """
     for each in (unit, field_unit):
-        check_unit(each)
+        check_drawn_unit(each)
     shared = np.concatenate([field.ravel(), sources.get("u", np.zeros(0)).ravel()])
     bars = {symbol: _bar_label(*label, field_unit) for symbol, label in LABELS.items()}
     known = "s" not in sources and {"u", "x"} & sources.keys()
@@ -124,7 +116,7 @@ def field_figure(
     )
     panels = [(values, SOURCES[symbol], symbol) for symbol, values in sources.items()]
     panels.append((field, title, "u"))
-    parts = slices_of(field, sources, slices)
+    parts = slices_of(field, sources)
     heights = [row_height(field[part.nodes].shape) for part in parts]
     width = 5 * len(panels)
     lines = textwrap.wrap(notes, LETTERS * width)

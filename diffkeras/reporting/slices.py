@@ -1,20 +1,16 @@
-"""Slices of a volume for a picture: those that are chosen, or where most is to be seen."""
+"""Slices of a volume for a picture: where most is to be seen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.errors import PhysicsError
 from diffkeras.physics.lattice import PLANE
 
 AXES = {"plane": "z", "row": "y", "column": "x"}  # of a lattice, and their coordinates
 TALLEST = 12.0  # inches of a row of panels
-MOST_INCHES = 500.0  # of all rows: matplotlib draws at most 2**16 pixels
 ALIKE = 1e-6  # gradients that differ by less, relative to the largest, are the same one
-
-Slices = Mapping[str, int | Sequence[int]]
 
 
 class Slice(NamedTuple):
@@ -40,63 +36,23 @@ class Slice(NamedTuple):
         return cls(tuple(cut), (first, second), name, number)
 
 
-def chosen_slices(lattice: Sequence[int], chosen: Slices) -> list[tuple[str, int]]:
-    """The axis and the number of each slice.
-
-    Raises:
-        PhysicsError: a slice that the lattice doesn't have, none, or too many for one picture.
-    """
-    if not isinstance(chosen, Mapping):
-        raise PhysicsError(f"slices are numbers by name, {{'plane': [3, 4]}}, not {chosen!r:.60}")
-    if len(lattice) == PLANE:
-        raise PhysicsError(
-            "slices are of volumes, and this lattice has two dimensions; leave out the slices"
-        )
-    sides = dict(zip(AXES, lattice, strict=True))
-    found = []
-    for name, numbers in chosen.items():
-        if name not in sides:
-            raise PhysicsError(f"slices are of {', '.join(AXES)}, not of {name!r:.60}")
-        several = numbers if isinstance(numbers, Sequence | np.ndarray) else [numbers]
-        for each in several:
-            number = each.item() if isinstance(each, np.integer) else each
-            if type(number) is not int or not 0 <= number < sides[name]:
-                raise PhysicsError(
-                    f"there is no {name} {number!r:.60}; the lattice has {name}s 0 to "
-                    f"{sides[name] - 1}"
-                )
-            found.append((name, number))
-    if not found:
-        raise PhysicsError("slices hold no number; give one, such as {'plane': 3}, or leave it out")
-    shapes = ([side for axis, side in sides.items() if axis != name] for name, _ in found)
-    height = sum(row_height((rows, columns)) for rows, columns in shapes)
-    if height > MOST_INCHES:
-        raise PhysicsError(
-            f"{len(found)} slices make a picture of {height:.0f} inches, and at most "
-            f"{MOST_INCHES:.0f} can be drawn; give fewer slices"
-        )
-    return found
-
-
 def row_height(shape: tuple[int, ...]) -> float:
     """Inches of a row of panels, of which each is 5 wide with its colour bar."""
     rows, columns = shape
     return min(3.7 * rows / columns + 0.9, TALLEST)
 
 
-def slices_of(field: NDArray, sources: Mapping[str, NDArray], chosen: Slices | None) -> list[Slice]:
-    """In two dimensions the field; in three the chosen slices, by default three.
+def slices_of(field: NDArray, sources: Mapping[str, NDArray]) -> list[Slice]:
+    """In two dimensions the field; in three a plane, a row and a column.
+
+    They go through the node where the |gradient| of the field is largest, or through a source next
+    to it. Without sources they go through the lowest value that isn't at a side, if that is the
+    lowest of all: where the most is taken up. Of several such nodes, the one next to their middle.
 
     Args:
         field: (rows, columns) or (planes, rows, columns).
         sources: arrays of its shape, by the symbols of `fields.SOURCES`; NaN where there are none.
-        chosen: numbers of planes, rows and columns by name.
-
-    Raises:
-        PhysicsError: as `chosen_slices`.
     """
-    if chosen:
-        return [Slice.of(*one) for one in chosen_slices(field.shape, chosen)]
     if field.ndim == PLANE:
         return [Slice((slice(None),) * 2, ("row", "column"))]
     node = _lowest_inside(field) if not _drawn(sources) else None

@@ -27,21 +27,34 @@ class Prediction(ProvenField):
         field: (rows, columns) or (batch, rows, columns), float32 or float64, in the unit of the
             source values.
         problem: the problem that it should solve.
-        solved: number of images whose field is that of the exact solver, because neither the
-            network's field nor a corrected one was proven to be within the tolerance.
+        kinds: of each image, what its field is: "prediction", the network's field; "corrected
+            field", where only that is proven to be within the tolerance; or "solved field", by the
+            exact solver, where neither is.
         proven: a bound of the field's error node by node that is known already, of its shape; None
             if that of the certificate is.
     """
 
     field: NDArray[np.floating]
     problem: Problem = dataclass_field(repr=False)
-    solved: int = 0
+    kinds: tuple[str, ...] = dataclass_field(default=(), repr=False)
     proven: NDArray[np.float64] | None = dataclass_field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "field", read_only_copy(self.field))
+        if not self.kinds:
+            object.__setattr__(self, "kinds", ("prediction",) * len(self.problem.images))
         if self.proven is not None:
             object.__setattr__(self, "proven", read_only_copy(self.proven))
+
+    @property
+    def kind(self) -> str:
+        """What the field is; of a batch, all `kinds` that occur."""
+        return " and ".join(dict.fromkeys(self.kinds))
+
+    @property
+    def solved(self) -> int:
+        """The number of images whose field is that of the exact solver."""
+        return self.kinds.count("solved field")
 
     @property
     def error_bound(self) -> float:
@@ -91,31 +104,33 @@ class Prediction(ProvenField):
         fields = self.field if self.problem.is_batch else [self.field]
         images = zip(fields, self.problem.images, strict=True)
         parts = [_within(tolerance, field, image, corrections) for field, image in images]
-        field, bound, solved = (np.stack(values) for values in zip(*parts, strict=True))
+        fields, bounds, kinds = zip(*parts, strict=True)
         shape = self.field.shape
-        return Prediction(
-            field.reshape(shape), self.problem, int(solved.sum()), bound.reshape(shape)
-        )
+        bound = np.stack(bounds).reshape(shape)
+        return Prediction(np.stack(fields).reshape(shape), self.problem, kinds, bound)
 
 
 def _within(
     tolerance: float, field: NDArray, problem: Problem, corrections: CertifiedCorrections | None
-) -> tuple[NDArray, NDArray[np.float64], bool]:
-    """A field of one image, its bound node by node, and whether it was solved."""
+) -> tuple[NDArray, NDArray[np.float64], str]:
+    """A field of one image, its bound node by node, and what it is, as in `kinds`."""
     if corrections is not None:
         solution = corrections.solve_from(corrections.equations_of(problem), field, tolerance)
         if solution.stats.method == METHOD:
-            return solution.field, solution.node_bound, False
+            return solution.field, solution.node_bound, "corrected field"
     else:
         equations = Equations(problem)
         proof = certify(field, equations)
         better = proof.corrected
-        for candidate, bound in ((field, proof.node_bound), (better.field, better.node_bound)):
+        for kind, candidate, bound in (
+            ("prediction", field, proof.node_bound),
+            ("corrected field", better.field, better.node_bound),
+        ):
             error = float(bound.max())
             if error <= tolerance * _least_size(candidate, error, equations):
-                return candidate, bound, False
+                return candidate, bound, kind
         solution = solve(equations, initial=better.field, tolerance=tolerance)
-    return solution.field, np.full(field.shape, solution.error_bound), True
+    return solution.field, np.full(field.shape, solution.error_bound), "solved field"
 
 
 def _least_size(field: NDArray, error: float, equations: Equations) -> float:

@@ -166,8 +166,11 @@ def check_file(path: Path) -> None:
     """Raise an OutputError, before the work, if a file can't be written there."""
     if path.exists() and not path.is_file():
         raise OutputError(f"{path} is no regular file; choose another name")
+    folder = Path(os.path.realpath(path)).parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent  # is not created before there is something to write
     with names_unwritable(path):
-        check_directory(Path(os.path.realpath(path)).parent)
+        tempfile.TemporaryFile(dir=folder).close()
 
 
 def check_directory(path: Path) -> None:

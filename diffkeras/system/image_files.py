@@ -12,12 +12,12 @@ from diffkeras.system.array_files import reason_unread
 ARRAYS = (".npy", ".npz")
 PICTURES = (".png", ".tif", ".tiff")
 FULL_SCALE = {"L": 255.0, "I;16": 65535.0, "I;16B": 65535.0, "I;16L": 65535.0, "F": 1.0}
-# pictures of black and white, and of numbered colours, for masks: by the number of their pixels
-MASKS = {"1": 1.0, "P": 1.0}
+# kinds of pictures whose pixels are read as they are
+LABELS = dict.fromkeys((*FULL_SCALE, "I", "1", "P"), 1.0)
 
 
 def read_numbers(
-    path: Path, array: str, others: tuple[str, ...] = (), *, mask: bool = False
+    path: Path, array: str, others: tuple[str, ...] = (), *, labels: bool = False
 ) -> NDArray:
     """The real numbers in a `.npy`, `.npz`, PNG or TIFF.
 
@@ -25,11 +25,12 @@ def read_numbers(
         path: the file.
         array: name of the array in an `.npz` of several.
         others: names that do as well.
-        mask: whether pictures of black and white, or of numbered colours, are read, too.
+        labels: whether the pixels of pictures are read as they are, as in masks and label images;
+            then they may be black and white, or numbered colours.
 
     Returns:
-        An array of real numbers of any type and shape; those of a grey picture relative to its full
-        scale.
+        An array of real numbers of any type and shape; without `labels`, those of a grey picture
+        relative to its full scale.
 
     Raises:
         DataError: it is no such file, or damaged.
@@ -41,7 +42,7 @@ def read_numbers(
         if suffix in ARRAYS:
             image = _read_array(path, (array, *others))
         else:
-            image = _read_picture(path, FULL_SCALE | (MASKS if mask else {}))
+            image = _read_picture(path, LABELS if labels else FULL_SCALE)
     except Exception as error:  # readers of damaged files raise errors of any type
         raise DataError(f"{path} can't be read: {reason_unread(error, suffix)}") from error
     if not isinstance(image, np.ndarray):  # NumPy returns the bytes of what is no array

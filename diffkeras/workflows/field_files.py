@@ -1,26 +1,28 @@
-"""The files that commands write: fields, and pictures of them."""
+"""The files that `diffkeras solve` and `predict` write: fields, bounds, and pictures of them."""
 
-import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from diffkeras._version import __version__
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Problem
-from diffkeras.physics.lattice import PLANE
-from diffkeras.physics.real_arrays import largest
+from diffkeras.physics.field_files import (
+    TIFFS,
+    check_unit,
+    content_of_field,
+    content_of_result,
+    kind_of_file,
+    upper_bound,
+)
+from diffkeras.physics.problem.sides import sides_in_words
+from diffkeras.physics.solution import ProvenField
 from diffkeras.system.atomic_files import check_file, write_bytes
-from diffkeras.system.image_files import PICTURES
-from diffkeras.workflows.field_formats import FORMATS
 
-NEGLIGIBLE = 1e-9  # by this share of the largest value rounding may make values negative
-ANY = (-math.inf, math.inf)
-SINGLE = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))  # what TIFF holds
-LIMITS = {".png": (0.0, 1.0), ".tif": SINGLE, ".tiff": SINGLE}
 PLOTS = (".png", ".pdf", ".svg")
 
 
@@ -29,15 +31,13 @@ class FieldFiles:
     """The files that `solve` and `predict` write.
 
     Attributes:
-        field: the field, as `.npy`; `.npz`, under the name "field"; `.tif`, 32-bit floats, with a
-            page for each plane of a volume or each image of a batch; `.png`, 16 bits with 1 at full
-            scale; `.csv`, a line of coordinates and value for each node; or `.vti` for ParaView.
-        bound: the proven bound of the prediction's error, node by node.
-        corrected: the corrected field, which the proof yields.
+        field: the field, and in `.npz` and `.vti` its bound and the problem, as `Solution.save`
+            writes them.
+        bound: the proven bound of the field's error, node by node.
+        corrected: the corrected field of a prediction, as `field`.
         plot: a picture of sources and field, `.png`, `.pdf` or `.svg`.
-        unit: of lengths in the picture, such as "µm".
+        unit: of lengths in the picture and in `.tif`, such as "µm".
         field_unit: of the field in the picture, such as "mmHg".
-        slices: of a volume, those in the picture, by the names of `Solution.plot`.
     """
 
     field: Path
@@ -46,114 +46,102 @@ class FieldFiles:
     plot: Path | None = None
     unit: str | None = None
     field_unit: str | None = None
-    slices: Mapping[str, Sequence[int]] | None = None
 
     @classmethod
     def of(cls, files: "FieldFiles | str | Path") -> "FieldFiles":
         """The files themselves, or only the field under a path."""
         return files if isinstance(files, FieldFiles) else cls(Path(files))
 
+    @property
+    def fields(self) -> dict[str, Path]:
+        """The files of fields, by their options."""
+        options = {"--output": self.field, "--bound": self.bound, "--corrected": self.corrected}
+        return {option: file for option, file in options.items() if file}
+
     def check(self, inputs: Mapping[str, Path | None]) -> None:
         """Check all files before any work is done; `inputs` are read, by the options' names."""
-        fields = {"--output": self.field, "--bound": self.bound, "--corrected": self.corrected}
         places: dict[str, str] = {}
-        for name, file in {**inputs, **fields, "--plot": self.plot}.items():
+        for name, file in {**inputs, **self.fields, "--plot": self.plot}.items():
             other = places.setdefault(os.path.realpath(file), name) if file else name
             if other != name and not {name, other} <= set(inputs):
                 raise PhysicsError(f"{name} and {other} are the same file, {file}")
-        for file in filter(None, fields.values()):
-            if file.suffix.lower() not in FORMATS:
-                known = ", ".join(FORMATS)
-                raise PhysicsError(f"{file} is of an unknown kind; fields are written to {known}")
+        kinds = {kind_of_file(file) for file in self.fields.values()}
         if self.plot and self.plot.suffix.lower() not in PLOTS:
             raise PhysicsError(
                 f"a plot is a {', '.join(PLOTS[:-1])} or {PLOTS[-1]}, not "
                 f"{self.plot.suffix or self.plot}"
             )
-        of_picture = {
-            "--slice": self.slices,
-            "--unit": self.unit is not None,
-            "--field-unit": self.field_unit is not None,
-        }
-        for option, given in of_picture.items():
-            if given and not self.plot:
-                raise PhysicsError(f"{option} is for the picture; give --plot FILE, too")
-        for file in filter(None, (*fields.values(), self.plot)):
+        if self.unit is not None and not (self.plot or kinds & {*TIFFS}):
+            raise PhysicsError("--unit is for a picture or a .tif; give --plot FILE, too")
+        if self.field_unit is not None and not self.plot:
+            raise PhysicsError("--field-unit is for the picture; give --plot FILE, too")
+        check_unit(self.unit)
+        if self.plot:
+            from diffkeras.reporting.field_words import check_drawn_unit
+
+            check_drawn_unit(self.unit)
+            check_drawn_unit(self.field_unit)
+        for file in filter(None, (*self.fields.values(), self.plot)):
             check_file(file)
 
+    def check_problem(self, problem: Problem) -> None:
+        """Raise a PhysicsError for files that can't hold the fields of a problem."""
+        for file in self.fields.values():
+            kind_of_file(file, problem)
 
-def write_fields(fields: Mapping[Path, NDArray], problem: Problem | None = None) -> None:
-    """Write fields, or batches of them, into files of the kinds in `FORMATS`.
+    def write(self, result: ProvenField, title: str = "field u", notes: str | None = None) -> None:
+        """Write all files, or none where one of them can't hold its field.
 
-    Args:
-        fields: by the files' names.
-        problem: that the fields solve; it has their lattice step and says whether they are a batch.
-            Without one, the step is 1, and they are no batch.
-    """
-    batch = problem is not None and problem.is_batch
-    step = 1.0 if problem is None else problem.medium.step
-    for path, field in fields.items():
-        suffix = path.suffix.lower()
-        check_axes_of_file(path, field.ndim - batch, batch)
-        low, high = LIMITS.get(suffix, ANY)
-        rounding = NEGLIGIBLE * largest(field)
-        if field.min() < low - rounding or field.max() > high + rounding:
-            raise PhysicsError(
-                f"a {suffix} holds values of {low:.3g} to {high:.3g}, and {path} would hold "
-                f"{field.min():.3g} to {field.max():.3g}; write to .npy or .npz"
-                f"{', or draw a picture with --plot' * (suffix in PLOTS)}"
-            )
-    for path, field in fields.items():
-        # not into the file itself, where NumPy and Pillow overlook that a disk is full
-        write_bytes(path, FORMATS[path.suffix.lower()](field, step))
+        Args:
+            result: a `Solution` or a `Prediction`.
+            title, notes: of the picture, as for `solution_figure`.
+        """
+        contents = {self.field: content_of_result(self.field, result, self.unit)}
+        step = result.problem.images[0].medium.step
+        if self.bound:
+            bound = upper_bound(result.node_bound, self.bound)
+            contents[self.bound] = content_of_field(self.bound, bound, step, self.unit)
+        if self.corrected:
+            better = result.corrected  # type: ignore[attr-defined]  # of a prediction
+            contents[self.corrected] = content_of_result(self.corrected, better, self.unit)
+        if self.plot:
+            contents[self.plot] = self._picture(result, title, notes)
+        for path, content in contents.items():
+            write_bytes(path, content)
 
+    def _picture(self, result: ProvenField, title: str, notes: str | None) -> bytes:
+        from diffkeras.reporting.fields import solution_figure
+        from diffkeras.reporting.style import to_image
 
-def check_axes_of_file(path: Path, axes: int, batch: bool = False) -> None:
-    """Raise a PhysicsError for a file that can't hold a field of so many axes, or a batch."""
-    suffix = path.suffix.lower()
-    if suffix == ".png" and (axes != PLANE or batch):
-        raise PhysicsError(f"{path} can't hold more than one image; write to .npy, .npz or .tif")
-    if suffix in PICTURES and axes != PLANE and batch:
-        raise PhysicsError(f"{path} can't hold several volumes; write to .npy or .npz")
-    if suffix in (".csv", ".vti") and batch:
-        raise PhysicsError(f"{path} can't hold a batch; write to .npy, .npz or .tif")
+        assert self.plot is not None
+        units = {"unit": self.unit, "field_unit": self.field_unit}
+        figure = solution_figure(result.problem, result.field, title, notes, **units)
+        return to_image(figure, self.plot.suffix.lower()[1:])
 
+    def described(self, result: ProvenField) -> str:
+        """Size of a field or a batch of them, and the type that the file holds it in, in words."""
+        problem = result.problem
+        sides = "×".join(map(str, problem.lattice))
+        images = f"{len(problem.images)} images of " if problem.is_batch else ""
+        kind = "float32" if self.field.suffix.lower() in TIFFS else result.field.dtype
+        return f"{images}{sides} {kind}"
 
-def described(field: NDArray, path: Path, dimensions: int = 2) -> str:
-    """Size of a field or a batch of them, and the type that a file holds it in, in words."""
-    sides = "×".join(map(str, field.shape[-dimensions:]))
-    images = f"{len(field)} images of " if field.ndim > dimensions else ""
-    kinds = dict.fromkeys(PICTURES, "float32") | {".png": "16 bits, 65535 stands for 1"}
-    return f"{images}{sides} {kinds.get(path.suffix.lower(), field.dtype)}"
-
-
-def check_plot(files: FieldFiles, problem: Problem) -> None:
-    """Raise an error for a picture of a problem that can't be drawn, before the work."""
-    if files.plot:
-        from diffkeras.reporting.field_words import check_unit
-        from diffkeras.reporting.slices import chosen_slices
-
-        check_unit(files.unit)
-        check_unit(files.field_unit)
-        if files.slices:
-            chosen_slices(problem.lattice, files.slices)
-
-
-def write_plot(
-    files: FieldFiles, problem: Problem, field: NDArray, title: str, notes: str | None = None
-) -> None:
-    """Write the picture of a problem's sources and its field, as for `solution_figure`."""
-    from diffkeras.reporting.fields import solution_figure
-    from diffkeras.reporting.style import to_image
-
-    assert files.plot is not None
-    figure = solution_figure(
-        problem,
-        field,
-        title,
-        notes,
-        unit=files.unit,
-        field_unit=files.field_unit,
-        slices=files.slices,
-    )
-    write_bytes(files.plot, to_image(figure, files.plot.suffix.lower()[1:]))
+    def summary(self, result: ProvenField, more: Mapping[str, Any]) -> dict[str, Any]:
+        """What `--json` prints: numbers and words alone, of a batch over all images."""
+        field, problem = result.field, result.problem
+        medium = problem.images[0].medium
+        names = {"output": self.field, "plot": self.plot, "bound": self.bound}
+        names["corrected"] = self.corrected
+        return {
+            "diffkeras": __version__,
+            **{name: str(file) if file else None for name, file in names.items()},
+            "lattice": list(problem.lattice),
+            "images": len(problem.images),
+            "type": str(field.dtype),
+            "step": medium.step,
+            "boundary": sides_in_words(medium.sides),
+            **more,
+            "minimum": float(field.min()),
+            "maximum": float(field.max()),
+            "mean": float(field.mean(dtype=np.float64)),
+        }

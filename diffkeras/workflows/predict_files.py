@@ -10,8 +10,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.reporting.text import rounded_up
 from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.workflows.field_files import FieldFiles, check_plot, write_fields, write_plot
-from diffkeras.workflows.field_formats import upper_bound
+from diffkeras.workflows.field_files import FieldFiles
 from diffkeras.workflows.problem_files import ProblemFiles
 
 logger = logging.getLogger(__name__)
@@ -31,8 +30,8 @@ def predict_files(
     Args:
         run_dir: a finished run, or the name of a shipped surrogate.
         files: the files and numbers that describe the problem. What the surrogate's sources do is
-            logged: they hold the field at their values, or produce. If they produce, the values of
-            discs that overlap add. Or the parameters by name, of a surrogate of a family.
+            logged: they hold the field at their values, or produce. Or the parameters by name, of a
+            surrogate of a family.
         output: files of the field, its bound, the corrected field, and a picture.
         diffusion_length: ℓ [length], for a surrogate that was trained on several.
         tolerance: largest error of the written field, as for `Surrogate.predict`.
@@ -40,11 +39,13 @@ def predict_files(
 
     Raises:
         DataError, ConfigurationError, PhysicsError, ConvergenceError: see `ProblemFiles.read`,
-            `Surrogate.predict` and `write_fields`.
+            `Surrogate.predict` and `Prediction.save`.
         RunError: the run can't be used.
         OutputError: a file can't be written.
     """
     output = FieldFiles.of(output)
+    if not isinstance(files, Mapping):
+        files = ProblemFiles.of(files)
     if tolerance is not None and output.corrected:
         raise PhysicsError(
             "with --tolerance, the field is corrected where it needs to be; leave out --corrected "
@@ -60,26 +61,17 @@ def predict_files(
             f"NAME=VALUE of each of {names}"
         )
     if isinstance(files, ProblemFiles):
-        problem = files.read(partial(surrogate.problem, **options), overlap=surrogate.production)
+        problem = files.read(partial(surrogate.problem, **options))
     elif surrogate.family is None:
         raise PhysicsError(f"{run_dir} has no parameters; give SOURCE_FILE instead of --parameter")
     else:
         problem = surrogate.family.problem_at(files, extrapolate=True)
-    check_plot(output, problem)
+    output.check_problem(problem)
     prediction = surrogate.predict(problem, tolerance=tolerance)
-    # before anything is written, since it raises an error where nothing can be proven
-    bound = prediction.error_bound if certify or output.plot else 0.0
-    fields = {output.field: prediction.field}
-    if output.bound:
-        kind = output.bound.suffix.lower()
-        fields[output.bound] = upper_bound(prediction.node_bound, kind)
-    if output.corrected:
-        fields[output.corrected] = prediction.corrected.field
-    write_fields(fields, problem)
+    notes = None
+    if certify or output.plot:  # before anything is written, as it may fail
+        notes = f"proven: off by at most {rounded_up(prediction.error_bound)}"
+    output.write(prediction, prediction.kind, notes)
     produce, hold = "produce the decay rate times their value", "hold the field at their value"
     logger.info(f"sources {produce if surrogate.production else hold}")
-    if output.plot:
-        title = "solved field" if prediction.solved else "prediction"
-        notes = f"proven: off by at most {rounded_up(bound)}"
-        write_plot(output, problem, prediction.field, title, notes)
     return prediction

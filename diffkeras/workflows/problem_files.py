@@ -1,20 +1,23 @@
 """Problems in files: what `diffkeras solve` and `predict` read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffkeras.errors import DataError, PhysicsError
-from diffkeras.physics import Medium, MichaelisMenten, Problem
+from diffkeras.physics import Medium, MichaelisMenten, Problem, from_labels
+from diffkeras.physics.problem.arrays import warn_of_labels
 from diffkeras.physics.problem.given_sides import KINDS
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.physics.problem.sides import Side, with_sides
-from diffkeras.system.image_files import read_numbers
-from diffkeras.workflows.source_files import SourceFile
+from diffkeras.system.image_files import ARRAYS, PICTURES, read_numbers
 
+DARK = 0.1  # grey pictures whose largest value is below may be label images
+DOUBLE = np.dtype(np.float64)
 SideFile = tuple[str, str, tuple[float | Path, ...]]
 
 
@@ -23,9 +26,10 @@ class ProblemFiles:
     """The files and numbers that describe a problem; None for what is left out.
 
     Attributes:
-        source_file: source image, batch of them, or list of discs, see `SourceFile`.
-        production: what each node releases, in a file of the same kinds; values of overlapping
-            discs add.
+        source_file: source image or batch of them: a `.npy` or `.npz` array (an `.npz` of one
+            array, or with one named "source_image"); or a grey PNG or TIFF of 8 or 16 bits, whose
+            full scale stands for 1, or a TIFF of 32-bit floats. With `labels`, a label image.
+        production: what each node releases, in a file of the same kinds.
         fixed: image of the fixed nodes, those that are not 0; source values there may be 0.
         diffusivity, decay, uptake, saturation: a number or the file of a map. With a saturation K,
             the uptake is the maximum v of Michaelis–Menten uptake, otherwise its rate constant k.
@@ -33,10 +37,10 @@ class ProblemFiles:
         boundary: as of `Medium`.
         sides: of single sides: the side, the name of a kind in `KINDS` or of a boundary, and the
             numbers of that kind or the files of them.
-        lattice: its sides, or one for all, for lists of discs that name none, and where sides
-            alone supply the field.
+        lattice: its sides, or one for all, where sides alone supply the field.
         batch: whether source images and productions are batches.
         dimensions: 2 or 3; None for those of the boundary.
+        labels: what the nodes of each label have, as for `from_labels`.
 
     Raises:
         PhysicsError: options that don't go together.
@@ -55,6 +59,21 @@ class ProblemFiles:
     lattice: tuple[int, ...] | int | None = None
     batch: bool = False
     dimensions: int | None = None
+    labels: Mapping[int, Mapping[str, float]] | None = None
+
+    @classmethod
+    def of(cls, files: Any) -> "ProblemFiles":
+        """The files themselves.
+
+        Raises:
+            PhysicsError: they are something else, such as a `Problem`.
+        """
+        if not isinstance(files, cls):
+            raise PhysicsError(
+                f"ProblemFiles describe a problem in files, not {files!r:.60}; of a Problem, use "
+                "diffkeras.solve(problem).save(path)"
+            )
+        return files
 
     def __post_init__(self) -> None:
         if not (self.source_file or self.production or (self.sides and self.lattice)):
@@ -68,6 +87,14 @@ class ProblemFiles:
             raise PhysicsError("--saturation needs --uptake, the maximum that cells take up")
         if self.fixed and not self.source_file:
             raise PhysicsError("--fixed needs SOURCE_FILE, which has the values of fixed nodes")
+        if self.lattice is not None and (self.source_file or self.production):
+            raise PhysicsError("images have a lattice of their own; leave out --lattice")
+        if self.labels:
+            for name in ("production", "fixed", "uptake", "saturation", "batch"):
+                if getattr(self, name):
+                    raise PhysicsError(f"--label describes each label; leave out --{name}")
+            if not self.source_file:
+                raise PhysicsError("--label needs SOURCE_FILE, the label image")
 
     @property
     def inputs(self) -> dict[str, Path]:
@@ -86,52 +113,54 @@ class ProblemFiles:
         # Medium checks the boundary
         return Medium(boundary=boundary, dimensions=self.dimensions).dimensions  # type: ignore[arg-type]
 
-    def read(self, make: Callable[..., Problem] = Problem, *, overlap: bool = False) -> Problem:
+    def read(self, make: Callable[..., Problem] = Problem) -> Problem:
         """Read the problem.
 
         Args:
             make: takes the source image and the other keywords of `Problem`.
-            overlap: whether the values of discs of the source image add where they overlap;
-                otherwise the later one wins.
 
         Raises:
-            DataError, ConfigurationError, PhysicsError: a file that can't be read, see
-                `SourceFile.read`, or no problem.
+            DataError, PhysicsError: a file that can't be read, or no problem.
         """
-        image, production = self._image("source_file", overlap), self._image("production", True)
+        if self.labels:
+            image = self._image("source_file", labels=True)
+            return from_labels(image, self.labels, **self._maps("diffusivity", "decay"))
+        image, production = self._image("source_file"), self._image("production")
         if image is None and production is None and self.lattice is not None:
             sides = self.lattice if isinstance(self.lattice, tuple) else (self.lattice,) * self.axes
             image = np.zeros(sides)
         keywords: dict[str, Any] = {"production": production}
-        if (mask := self._image("fixed", overlap)) is not None:
+        if (mask := self._image("fixed")) is not None:
             if not np.isfinite(mask).all():
                 raise PhysicsError(f"{self.fixed} must hold finite numbers, 0 where nodes are free")
             keywords["fixed"] = mask != 0
-        numbers = {name: self._map(name) for name in MAPS if name != "production"}
-        keywords["uptake"], saturation = numbers.pop("uptake"), numbers.pop("saturation")
-        if saturation is not None:
+        keywords |= self._maps("diffusivity", "decay", "uptake", "saturation")
+        if (saturation := keywords.pop("saturation", None)) is not None:
             keywords["uptake"] = MichaelisMenten(keywords["uptake"], saturation)
-        keywords |= {name: number for name, number in numbers.items() if number is not None}
-        keywords |= self._medium()
         return make(image, **keywords)
 
-    def _image(self, name: str, overlap: bool) -> Any:
+    def _image(self, name: str, labels: bool = False) -> Any:
         path = getattr(self, name)
         if path is None:
             return None
         array = {"source_file": "source_image", "fixed": "source_image"}.get(name, name)
-        file = SourceFile(path, self.lattice, self.batch, array, self.axes)
-        images = (self.source_file, self.production, self.fixed)
-        lists = any(SourceFile(other).is_list for other in images if other)
-        if lists and not file.is_list:  # the lattice is for the lists
-            file = SourceFile(path, None, self.batch, array, self.axes)
-        return file.read(overlap=overlap)
+        image = read_image(path, array, self.axes + self.batch, labels=labels)
+        if name == "source_file" and not (labels or self.fixed):
+            if path.suffix.lower() in PICTURES and image.max() < DARK:
+                warn_of_labels(read_numbers(path, array, labels=True).astype(int), str(path))
+            warn_of_labels(image, str(path))
+        return image.astype(np.float64)
 
-    def _map(self, name: str) -> Any:
-        value = getattr(self, name)
-        if isinstance(value, Path):
-            return SourceFile(value, array=name, dimensions=self.axes).read()
-        return value
+    def _maps(self, *names: str) -> dict[str, Any]:
+        """Numbers and maps by name that are not None, with the step and the boundary."""
+        maps = {}
+        for name in names:
+            value = getattr(self, name)
+            if isinstance(value, Path):
+                value = read_image(value, name, self.axes)
+            if value is not None:
+                maps[name] = value
+        return maps | self._medium()
 
     def _medium(self) -> dict[str, Any]:
         """Step, dimensions and boundary that are not None."""
@@ -140,6 +169,43 @@ class ProblemFiles:
             outline = Medium(boundary=self.boundary or "absorbing", dimensions=self.axes)
             parts["boundary"] = with_sides(outline.sides, dict(map(read_side, self.sides)))
         return {name: part for name, part in parts.items() if part is not None}
+
+
+def read_image(path: Path, array: str, axes: int, *, labels: bool = False) -> NDArray:
+    """The image, map or batch in a file, real numbers with a number of axes.
+
+    Args:
+        path: the file.
+        array: name of the array in an `.npz` of several.
+        axes: of the array.
+        labels: whether it is a label image, see `read_numbers`.
+
+    Raises:
+        DataError: there is no such file, or it is damaged.
+        PhysicsError: another kind of file, or an array of another number of axes.
+    """
+    suffix = path.suffix.lower()
+    if suffix in (".yaml", ".yml"):
+        raise PhysicsError(
+            f"{path}: lists of discs are not read; write their image, "
+            "dk.Sources.from_lists(rows, columns, radii, values).image(lattice), to a .npy"
+        )
+    if suffix not in ARRAYS + PICTURES:
+        raise PhysicsError(
+            f"{path} is of an unknown kind; choose one of {', '.join(ARRAYS + PICTURES)}"
+        )
+    image = read_numbers(path, array, ("source_image",), labels=labels)
+    if image.ndim != axes or not image.size:
+        hint = ""
+        if image.ndim == axes + 1 == 3:
+            hint = "; for separate images use --batch, for one of three axes `solve --dimensions 3`"
+        raise PhysicsError(
+            f"{path} holds an array of shape {image.shape}, not one of {axes} axes{hint}"
+        )
+    if image.dtype.itemsize > DOUBLE.itemsize:
+        with np.errstate(over="ignore"):  # what float64 doesn't hold is refused as not finite
+            return image.astype(DOUBLE)
+    return image
 
 
 def read_side(side: SideFile) -> tuple[str, Side]:

@@ -3,18 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from diffkeras._version import __version__
 from diffkeras.physics import Solution, solve
-from diffkeras.physics.problem.sides import sides_in_words
-from diffkeras.workflows.field_files import (
-    FieldFiles,
-    check_axes_of_file,
-    check_plot,
-    write_fields,
-    write_plot,
-)
+from diffkeras.workflows.field_files import FieldFiles
 from diffkeras.workflows.problem_files import ProblemFiles
 
 
@@ -28,37 +18,13 @@ def solve_files(files: ProblemFiles, output: FieldFiles | str | Path, **options:
 
     Raises:
         DataError, ConfigurationError, PhysicsError, ConvergenceError: see `ProblemFiles.read`,
-            `solve` and `write_fields`.
+            `solve` and `Solution.save`.
         OutputError: a file can't be written.
     """
-    output = FieldFiles.of(output)
+    files, output = ProblemFiles.of(files), FieldFiles.of(output)
     output.check(files.inputs)
-    check_axes_of_file(output.field, files.axes, files.batch)
     problem = files.read()
-    check_plot(output, problem)
+    output.check_problem(problem)
     solution = solve(problem, **options)
-    write_fields({output.field: solution.field}, problem)
-    if output.plot:
-        write_plot(output, problem, solution.field, "field u")
+    output.write(solution)
     return solution
-
-
-def summary(solution: Solution, files: FieldFiles) -> dict[str, Any]:
-    """What `diffkeras solve --json` prints: numbers and words alone, of a batch over all images."""
-    field, problem, stats = solution.field, solution.problem, solution.stats
-    return {
-        "diffkeras": __version__,
-        "output": str(files.field),
-        "plot": str(files.plot) if files.plot else None,
-        "lattice": list(problem.lattice),
-        "images": len(field) if problem.is_batch else 1,
-        "type": str(field.dtype),
-        "step": problem.medium.step,
-        "boundary": sides_in_words(problem.medium.sides),
-        "method": stats.method,
-        "iterations": stats.iterations,
-        "error_bound": solution.error_bound,
-        "minimum": float(field.min()),
-        "maximum": float(field.max()),
-        "mean": float(field.mean(dtype=np.float64)),
-    }

@@ -189,9 +189,9 @@ def test_examples_in_docstrings_of_public_names_print_what_they_say(module):
 
 @pytest.mark.parametrize(("name", "side"), [("cells", 128), ("discs", 64)])
 def test_the_images_that_the_pages_name_can_be_read(name, side):
-    from diffkeras.workflows.source_files import SourceFile
+    from diffkeras.system.image_files import read_numbers
 
-    image = SourceFile(DOCS / "images" / f"{name}.png").read()
+    image = read_numbers(DOCS / "images" / f"{name}.png", "source_image")
     assert image.shape == (side, side)
     assert image.max() == 1
 

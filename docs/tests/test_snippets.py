@@ -102,12 +102,6 @@ def test_sessions_print_what_they_say(snippet, folder):
     assert " ".join(expected.split()) in " ".join(printed.split())
 
 
-def save_discs(path: Path) -> None:
-    page = (DOCS / "physics.md").read_text(encoding="utf-8")
-    [yaml] = re.findall(r"where `discs.yaml` is\n\n```yaml\n(.*?)```", page, re.DOTALL)
-    path.write_text(yaml, encoding="utf-8")
-
-
 def save_image(path: Path) -> None:
     image = np.zeros((100, 60), np.uint8)
     image[30:34, 10:14] = 255
@@ -118,6 +112,12 @@ def save_cells(path: Path) -> None:
     cells = np.zeros((100, 60))
     cells[60:70, 20:40] = 20.0
     np.save(path, cells)
+
+
+def save_labels(path: Path) -> None:
+    labels = np.full((64, 64), 3)
+    labels[20:50, 20:50], labels[10:14, 30:34] = 2, 1
+    np.save(path, labels)
 
 
 def save_volume(path: Path) -> None:
@@ -143,7 +143,7 @@ def save_predictions(path: Path) -> None:
 
 
 FILES: dict[str, Callable[[Path], None]] = {
-    "discs.yaml": save_discs,
+    "labels.npy": save_labels,
     "vessels.png": save_image,
     "cells.npy": save_cells,
     "volume.npy": save_volume,

@@ -20,11 +20,9 @@ def test_a_lattice_larger_than_a_record(refused, words, monkeypatch):
     assert "at most 67,108,864" in message
 
 
-@pytest.mark.parametrize("command", ["export", "predict", "solve"])
+@pytest.mark.parametrize("command", ["export", "solve"])
 def test_a_lattice_larger_than_the_memory(refused, tmp_path, monkeypatch, command):
-    discs = tmp_path / "discs.yaml"
-    discs.write_text("[{row: 8, column: 8, radius: 2, value: 1}]")
-    words = {"export": ["--solver"], "predict": ["default", discs], "solve": [discs]}[command]
+    words = {"export": ["--solver"], "solve": ["--side", "top=value:1"]}[command]
     monkeypatch.setattr("diffkeras.system.memory.available_memory", lambda: 10**6)
     message = refused(command, *words, "--lattice", "500x600", "-o", tmp_path / "out.npy")
     assert "'--lattice': 500x600 has 300,000 nodes, which take at least 0.0048 GB" in message

@@ -51,7 +51,8 @@ def test_an_error_of_any_kind_is_one_short_line(
     diffkeras, broken, discs, tmp_path, error, status, words
 ):
     broken(error)
-    result = diffkeras("solve", discs, "--lattice", "24x32", "-o", tmp_path / "field.npy")
+    side = ("--side", "top=value:1", "--lattice", "24x32")
+    result = diffkeras("solve", *side, "--decay", discs, "-o", tmp_path / "field.npy")
     [line] = result.stderr.splitlines()
     assert (result.exit_code, result.stdout) == (status, "")
     assert line.startswith("Error: ")
@@ -125,7 +126,7 @@ def test_a_working_directory_that_is_gone(tmp_path):
     place.mkdir()
     script = "import os, sys; os.chdir(sys.argv.pop(1)); os.rmdir(os.getcwd())\n" + COMMAND[-1]
     done = subprocess.run(
-        [sys.executable, "-c", script, str(place), "solve", "discs.yaml", "-o", "field.npy"],
+        [sys.executable, "-c", script, str(place), "solve", "discs.npy", "-o", "field.npy"],
         capture_output=True,
         text=True,
         check=False,
@@ -137,8 +138,8 @@ def test_a_working_directory_that_is_gone(tmp_path):
 def test_a_pipe_as_input_is_refused(refused, tmp_path):
     for name in ("sources.npy", "sources.yaml"):
         os.mkfifo(tmp_path / name)
-        words = ["solve", tmp_path / name, "-o", tmp_path / "field.npy"]
-        assert "is no file" in refused(*words)
+    words = ["solve", tmp_path / "sources.npy", "-o", tmp_path / "field.npy"]
+    assert "is no file" in refused(*words)
     assert "no configuration" in refused("generate", "--config", tmp_path / "sources.yaml")
 
 

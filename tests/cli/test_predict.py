@@ -1,5 +1,6 @@
 """`diffkeras predict`: a surrogate's field in a file, with what is proven of it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -37,23 +38,22 @@ def test_a_prediction_is_certified(diffkeras, run_dir, source_file, tmp_path, ti
     exact = dk.solve(image, decay=tiny.physics.decay).field
     assert (abs(field - exact) <= node_bound + 1e-12).all()
     stated = [float(line.split()[-1]) for line in proofs]
-    assert proofs[0].startswith(f"the prediction, up to {field.max():.3g}, is off by")
+    assert proofs[0].startswith(f"the prediction has values up to {field.max():.3g}, and a proven")
     assert node_bound.max() <= stated[0] <= 1.01 * node_bound.max()  # rounded up
     assert abs(better - exact).max() <= stated[1]
     assert files["plot"].read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("suffix", [".tif", ".png"])
-def test_a_bound_in_fewer_digits_is_a_bound(suffix, diffkeras, run_dir, source_file, tmp_path):
+def test_a_bound_in_fewer_digits_is_a_bound(diffkeras, run_dir, source_file, tmp_path):
     np.save(source_file, 0.1 * np.load(source_file))
     bounds = []
-    for file in (tmp_path / f"bound{suffix}", tmp_path / "bound.npy"):
+    for file in (tmp_path / "bound.tif", tmp_path / "bound.npy"):
         words = ("predict", run_dir, source_file, "-o", tmp_path / "field.npy", "--bound", file)
         assert diffkeras(*words).exit_code == 0
         bounds.append(read_numbers(file, "bound"))
     written, exact = bounds
     assert (written >= exact).all()
-    np.testing.assert_allclose(written, exact, rtol=2e-7, atol=2 / 65535 * (suffix == ".png"))
+    np.testing.assert_allclose(written, exact, rtol=2e-7)
 
 
 def test_without_a_proof_the_path_alone_is_printed(diffkeras, refused, run_dir, tmp_path):
@@ -68,28 +68,29 @@ def test_without_a_proof_the_path_alone_is_printed(diffkeras, refused, run_dir, 
     assert np.load(tmp_path / "b.npy").shape == (2, 32, 32)
 
 
-def test_nothing_is_written_if_a_file_cant_hold_its_field(refused, run_dir, source_file, tmp_path):
-    words = [run_dir, source_file, "-o", tmp_path / "field.npy", "--corrected", tmp_path / "c.png"]
-    values = np.load(source_file) * 3
-    np.save(source_file, values)
-    message = refused("predict", *words)
-    assert "c.png would hold" in message
-    assert message.rstrip().endswith("or draw a picture with --plot")
+def test_nothing_is_written_if_a_file_cant_hold_its_field(
+    refused, run_dir, source_file, tmp_path, monkeypatch
+):
+    words = [run_dir, source_file, "-o", tmp_path / "field.npy", "--corrected", tmp_path / "c.tif"]
+    monkeypatch.setattr("diffkeras.physics.field_files.STEPS_OF_TIFF", (2.0, 3.0))
+    message = refused("predict", *words, "--unit", "µm")
+    assert "holds steps of 2 to 3, not 1" in message
     assert [file.name for file in tmp_path.iterdir()] == [source_file.name]
 
 
 def test_a_tolerance_is_met(diffkeras, run_dir, source_file, tmp_path, tiny, monkeypatch):
     titles: list[str] = []
     monkeypatch.setattr(
-        "diffkeras.workflows.predict_files.write_plot", lambda *parts: titles.append(parts[3])
+        "diffkeras.reporting.fields.solution_figure", lambda *parts, **_: titles.append(parts[2])
     )
+    monkeypatch.setattr("diffkeras.reporting.style.to_image", lambda *_: b"")
     output, plot = tmp_path / "field.npy", tmp_path / "plot.png"
     words = ["predict", run_dir, source_file, "-o", output, "--plot", plot]
     result = diffkeras(*words, "--tolerance", "1e-5")
     assert result.exit_code == 0, result.output
     line = result.stdout.splitlines()[0]
     assert float(line.split()[-1]) <= 1e-5
-    assert line.startswith("the solved field, up to 1, is off by at most ")
+    assert line.startswith("the solved field has values up to 1, and a proven error of at most ")
     assert titles == ["solved field"]
     exact = dk.solve(np.load(source_file), decay=tiny.physics.decay).field
     assert abs(np.load(output) - exact).max() <= 1e-5
@@ -145,19 +146,38 @@ def test_a_diffusion_length_is_that_of_the_proof(
         assert "lies outside" in refused(*words, "--diffusion-length", length)
 
 
-def test_sources_that_produce_add_up_and_are_named(diffkeras, tiny, tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", ["prediction", "corrected field", "solved field"])
+def test_the_field_that_meets_a_tolerance_is_named(
+    diffkeras, source_file, tmp_path, tiny, monkeypatch, kind
+):
+    image, output = np.load(source_file), tmp_path / "field.npz"
+    exact = dk.solve(image, decay=tiny.physics.decay).field
+    start = exact if kind == "prediction" else 0.9 * exact
+    surrogate = Surrogate(build_model(tiny), tiny)
+    monkeypatch.setattr(Surrogate, "_fields", lambda *_, **__: start)
+    monkeypatch.setattr("diffkeras.workflows.predict_files.load_surrogate", lambda _: surrogate)
+    tolerance = "1e-9" if kind == "solved field" else "0.05"
+    words = ["predict", tmp_path, source_file, "-o", output, "--tolerance", tolerance]
+    result = diffkeras(*words)
+    assert result.exit_code == 0, result.output
+    proven, written = result.stdout.splitlines()
+    assert proven.startswith(f"the {kind} has values up to 1, and a proven error of at most ")
+    assert written == f"wrote {output} (the {kind}, 16×16 float64)"
+    with np.load(output) as archive:
+        error, bound = abs(archive["field"] - exact), archive["bound"]
+    assert (error <= bound + 1e-12).all()
+    assert bound.max() <= float(tolerance)
+    if kind == "corrected field":
+        assert error.max() < 0.01  # not the network's field
+    summary = json.loads(diffkeras(*words, "--json", "--quiet").stdout)
+    assert (summary["field"], summary["error_bound"]) == (kind, bound.max())
+
+
+def test_what_sources_do_is_named(diffkeras, tiny, source_file, tmp_path, monkeypatch):
     config = tiny.with_overrides({"physics.sources": "production"})
     producing = Surrogate(build_model(config), config)
     monkeypatch.setattr("diffkeras.workflows.predict_files.load_surrogate", lambda path: producing)
-    discs, output = tmp_path / "discs.yaml", tmp_path / "field.npy"
-    discs.write_text(
-        "lattice: 16\nsources:\n"
-        "- {row: 8, column: 8, radius: 2, value: 0.5}\n- {row: 8, column: 8, radius: 0, value: 1}"
-    )
-    result = diffkeras("predict", tmp_path, discs, "-o", output)
+    result = diffkeras("predict", tmp_path, source_file, "-o", tmp_path / "field.npy", "--json")
     assert result.exit_code == 0, result.output
     assert "sources produce the decay rate times their value" in result.stderr
-    rows, columns = np.indices((16, 16)) - 8
-    image = 0.5 * (rows**2 + columns**2 <= 4)
-    image[8, 8] = 1.5
-    np.testing.assert_array_equal(np.load(output), producing.predict(image).field)
+    assert json.loads(result.stdout)["error_bound"] is None

@@ -1,43 +1,48 @@
 """`diffkeras solve`: files in, files out, and what it refuses."""
 
+import json
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 import diffkeras as dk
-from diffkeras.workflows.field_files import write_fields
-from diffkeras.workflows.source_files import SourceFile
-from tests.cli.conftest import DISCS
+from diffkeras.workflows.problem_files import read_image
 
 
-@pytest.mark.parametrize("suffix", [".npy", ".NPY", ".npz", ".tif", ".png"])
-def test_a_list_of_discs_is_solved(diffkeras, discs, tmp_path, suffix):
-    output, plot = tmp_path / "deep" / f"field{suffix}", tmp_path / "deep" / "plot.png"
-    result = diffkeras("solve", discs, "-o", output, "--plot", plot, "--boundary", "periodic")
+@pytest.mark.parametrize("suffix", [".npy", ".NPY", ".npz", ".tif", ".vti"])
+def test_an_image_is_solved(diffkeras, discs, tmp_path, suffix):
+    folder = tmp_path / "deep" / "er"
+    output, plot, bound = folder / f"field{suffix}", folder / "plot.png", folder / "bound.npy"
+    words = ["solve", discs, "-o", output, "--plot", plot, "--bound", bound, "--step", 2]
+    result = diffkeras(*words, "--boundary", "periodic", "--unit", "µm", "--field-unit", "mmHg")
     assert result.exit_code == 0, result.output
-    kind = {".tif": "float32", ".png": "16 bits, 65535 stands for 1"}.get(suffix, "float64")
+    kind = "float32" if suffix == ".tif" else "float64"
     written = f"wrote {output} (24×32 {kind})"
-    assert result.stdout.splitlines() == [written, f"wrote {plot}"]
-    exact = dk.solve(SourceFile(discs).read(), boundary="periodic").field
-    if suffix.lower() in (".npy", ".npz"):
-        loaded = np.load(output)
-        field = loaded["field"] if suffix == ".npz" else loaded
-    else:
-        field = np.asarray(Image.open(output), float) / (65535 if suffix == ".png" else 1)
-    np.testing.assert_allclose(field, exact, atol=1e-5)
+    assert result.stdout.splitlines() == [written, f"wrote {bound}", f"wrote {plot}"]
     assert plot.read_bytes().startswith(b"\x89PNG")
+    exact = dk.solve(np.load(discs), boundary="periodic", step=2.0)
+    expected = tmp_path / f"expected{suffix}"
+    exact.save(expected, unit="µm")
+    assert read(output).keys() == read(expected).keys()
+    for name, values in read(output).items():
+        np.testing.assert_allclose(values, read(expected)[name], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(np.load(bound), exact.node_bound, rtol=0.1)
 
 
-def test_discs_that_release_add_where_they_overlap(diffkeras, discs, tmp_path):
-    released, output = tmp_path / "released.yaml", tmp_path / "field.npy"
-    disc = "  - {row: 15, column: 20, radius: 3, value: 0.1}\n"
-    released.write_text("lattice: [24, 32]\nsources:\n" + disc + disc)
-    production = 0.2 * (SourceFile(released).read() != 0)
-    for words, image in (((), None), ((discs,), SourceFile(discs).read())):
-        result = diffkeras("solve", *words, "--production", released, "-o", output, "--decay", 0.1)
-        assert result.exit_code == 0, result.output
-        exact = dk.solve(image, production=production, decay=0.1).field
-        np.testing.assert_allclose(np.load(output), exact, atol=1e-12)
+def read(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file, or its bytes."""
+    if path.suffix in (".npy", ".NPY"):
+        return {"field": np.load(path)}
+    if path.suffix == ".npz":
+        with np.load(path) as archive:
+            return dict(archive)
+    if path.suffix == ".tif":
+        with Image.open(path) as picture:
+            return {"field": np.asarray(picture), "scale": np.array(float(picture.tag_v2[282]))}
+    return {name: np.zeros(0) for name in re.findall(r'Name="([^"]+)"', path.read_text())}
 
 
 def test_productions_come_in_batches_and_archives(diffkeras, refused, tmp_path):
@@ -57,21 +62,6 @@ def test_productions_come_in_batches_and_archives(diffkeras, refused, tmp_path):
     assert np.array_equal(np.load(output), dk.solve(image, production=images[0]).field)
 
 
-@pytest.mark.parametrize("image_is_source", [True, False])
-def test_next_to_an_image_a_lattice_is_for_the_list(diffkeras, tmp_path, image_is_source):
-    image, discs, output = tmp_path / "a.npy", tmp_path / "discs.yaml", tmp_path / "field.npy"
-    np.save(image, np.eye(12))
-    discs.write_text("- {row: 3, column: 9, radius: 1, value: 2.0}")
-    source, produced = (image, discs) if image_is_source else (discs, image)
-    words = ["solve", source, "--production", produced, "-o", output]
-    result = diffkeras(*words, "--lattice", 12)
-    assert result.exit_code == 0, result.output
-    arrays = {image: np.eye(12), discs: SourceFile(discs, 12).read()}
-    assert np.array_equal(
-        np.load(output), dk.solve(arrays[source], production=arrays[produced]).field
-    )
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -84,7 +74,7 @@ def test_next_to_an_image_a_lattice_is_for_the_list(diffkeras, tmp_path, image_i
             ["a.npy", "--side", "left=robin:0.1,b.npy", "-o", "b.npy"],
             "--output and --side left (2) are the same file",
         ),
-        (["a.npy", "-o", "f.png", "--plot", "f.png"], "--plot and --output are the same file"),
+        (["a.npy", "-o", "f.npy", "--plot", "f.npy"], "--plot and --output are the same file"),
         (["a.npy", "--lattice", "16"], "leave out --lattice"),
         (
             ["--production", "a.npy", "--decay", "0", "--boundary", "periodic"],
@@ -101,44 +91,61 @@ def test_productions_that_cant_be_are_refused(refused, tmp_path, monkeypatch, wo
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("words", "message"),
     [
-        (DISCS + "decay: 0.1\n", "decay: unknown key"),
-        ("[]", "sources: list should have at least 1"),
-        ("- {row: 1, column: 1, radius: 1, value: 1}", "has no lattice"),
-        (DISCS.replace("row: 8", "plane: 1, row: 8"), "add --dimensions 3"),
-        (DISCS.replace("[24, 32]", "[24]"), "lattice"),
-        (DISCS.replace("row: 8", "row: 80"), "centre at (80, 9), off the lattice"),
-        (DISCS.replace("row: 8", "row: 1e20"), "sources.0.row"),
-        (DISCS.replace("value: 1.0", "value: .inf"), "sources.0.value"),
-        (DISCS.replace("[24, 32]", "[3000000, 3000000]"), "too large for a list of discs"),
+        (
+            ["discs.yaml", "-o", "f.npy"],
+            "lists of discs are not read; write their image, dk.Source",
+        ),
+        (["a.npy", "-o", "f.csv"], "f.csv: fields are written to .npy, .npz, .tif, .tiff or .vti"),
+        (["a.npy", "-o", "f.png"], "a picture is drawn by `plot`, or by --plot"),
+        (["a.npy", "-o", "f.npy", "--bound", "f.csv"], "f.csv: fields are written to"),
+        (["a.npy", "-o", "f.npy", "--plot", "f.eps"], "a plot is a .png, .pdf or .svg"),
+        (["a.npy", "-o", "f.npy", "--unit", "µm"], "--unit is for a picture or a .tif"),
+        (["a.npy", "-o", "f.npy", "--field-unit", "M"], "--field-unit is for the picture"),
+        (
+            ["a.npy", "-o", "f.npy", "--slice", "plane=2"],
+            "No such option '--slice'. --plot chooses",
+        ),
+        (["v.npy", "--batch", "-o", "f.vti"], "f.vti can't hold a batch"),
+        (
+            ["a.npy", "-o", "f.npy", "--label", "1:value=2"],
+            "'value' is unknown; choose one of fixed",
+        ),
+        (["a.npy", "-o", "new/f.npy", "--decay", "-1"], "decay must be"),
     ],
 )
-def test_lists_that_are_none_are_refused(refused, tmp_path, text, message):
-    file = tmp_path / "bad.yaml"
-    file.write_text(text)
-    assert message in refused("solve", file, "-o", tmp_path / "field.npy")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["bad.yaml"]
+def test_what_cant_be_written_or_read_is_refused(refused, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", np.eye(4))
+    np.save("v.npy", np.ones((2, 3, 4)))
+    Path("discs.yaml").write_text(
+        "lattice: 16\nsources: [{row: 8, column: 8, radius: 2, value: 1}]"
+    )
+    assert message in refused("solve", *words)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.npy", "discs.yaml", "v.npy"]
 
 
-def test_a_lattice_that_contradicts_the_list_is_refused(diffkeras, refused, discs, tmp_path):
-    words = ["solve", discs, "-o", tmp_path / "field.npy", "--lattice"]
-    message = refused(*words, 32)
-    assert "lattice 24×32" in message
-    assert "32×32" in message
-    assert diffkeras(*words, "24x32").exit_code == 0
+@pytest.mark.parametrize(
+    "words", [["--decay", "abc"], ["--decay", "-1"], ["--nothing"], ["--tolerance", "0"]]
+)
+def test_wrong_options_and_wrong_values_have_one_exit_status(diffkeras, discs, tmp_path, words):
+    result = diffkeras("solve", discs, "-o", tmp_path / "field.npy", *words)
+    assert result.exit_code == 1
+    assert diffkeras(*words).exit_code == 1
 
 
-@pytest.mark.parametrize(("suffix", "value"), [(".png", 1.5), (".tif", 1e39), (".tiff", -1e39)])
-def test_what_a_picture_cant_hold_raises_an_error(tmp_path, suffix, value):
-    with pytest.raises(dk.DiffkerasError, match=r"write to .*\.npy"):
-        write_fields({tmp_path / f"field{suffix}": np.full((4, 4), value)})
-    assert not list(tmp_path.iterdir())
-
-
-def test_rounding_below_zero_fits_into_a_picture(tmp_path):
-    write_fields({tmp_path / "field.png": np.linspace(-1e-15, 1, 16).reshape(4, 4)})
-    assert np.asarray(Image.open(tmp_path / "field.png"))[0, 0] == 0
+def test_a_summary_is_json_alone_on_standard_output(diffkeras, discs, tmp_path):
+    output = tmp_path / "field.npy"
+    result = diffkeras("solve", discs, "-o", output, "--json", "--quiet")
+    printed, field = json.loads(result.stdout), np.load(output)
+    assert result.stderr == ""
+    assert printed["output"] == str(output)
+    assert printed["plot"] is printed["bound"] is None
+    assert (printed["lattice"], printed["images"]) == ([24, 32], 1)
+    assert (printed["minimum"], printed["maximum"]) == (field.min(), field.max())
+    assert 0 < printed["error_bound"] < 1e-9
+    assert printed["diffkeras"] == dk.__version__
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".png"])
@@ -146,9 +153,9 @@ def test_pictures_of_several_pages_are_refused(tmp_path, suffix):
     pages = [Image.fromarray(np.full((8, 8), i, np.uint8)) for i in (1, 2, 3)]
     pages[0].save(tmp_path / f"a{suffix}", save_all=True, append_images=pages[1:])
     with pytest.raises(dk.DiffkerasError, match=r"3 page\(s\) of kind L; give one grey"):
-        SourceFile(tmp_path / f"a{suffix}").read()
+        read_image(tmp_path / f"a{suffix}", "source_image", 2)
     pages[0].save(tmp_path / f"b{suffix}")
-    assert SourceFile(tmp_path / f"b{suffix}").read().shape == (8, 8)
+    assert read_image(tmp_path / f"b{suffix}", "source_image", 2).shape == (8, 8)
 
 
 def test_media_that_vary_come_as_maps(diffkeras, refused, discs, tmp_path):
@@ -160,7 +167,7 @@ def test_media_that_vary_come_as_maps(diffkeras, refused, discs, tmp_path):
     words = ["solve", discs, "-o", output, "--decay", uptake]
     result = diffkeras(*words, "--diffusivity", tmp_path / "tissue.npz", "--plot", plot)
     assert result.exit_code == 0, result.output
-    exact = dk.solve(SourceFile(discs).read(), diffusivity=diffusivity, decay=decay).field
+    exact = dk.solve(np.load(discs), diffusivity=diffusivity, decay=decay).field
     assert np.array_equal(np.load(output), exact)
     assert plot.is_file()
     assert "'none.npy' is neither a number nor a file" in refused(*words[:-1], "none.npy")
@@ -184,7 +191,7 @@ def test_sides_have_values_fluxes_and_exchange(diffkeras, refused, discs, tmp_pa
         "left": dk.FixedFlux(0.1),
         "right": dk.Robin(0.2, 0.5),
     }
-    exact = dk.solve(SourceFile(discs).read(), boundary=boundary).field
+    exact = dk.solve(np.load(discs), boundary=boundary).field
     np.testing.assert_array_equal(np.load(output), exact)
     for side in ("top=value", "top=robin:1,2,3"):
         assert "write e.g. top=value:1.0" in refused(*words, "--side", side)
@@ -203,7 +210,7 @@ def test_cells_take_up(diffkeras, refused, discs, tmp_path, monkeypatch):
     output, cells = tmp_path / "field.npy", tmp_path / "cells.npy"
     uptake = np.where(np.random.default_rng(0).random((24, 32)) < 0.3, 0.2, 0.0)
     np.save(cells, uptake)
-    image, words = SourceFile(discs).read(), ["solve", discs, "-o", output, "--uptake"]
+    image, words = np.load(discs), ["solve", discs, "-o", output, "--uptake"]
     for more, meant in (((), uptake), (("--saturation", 0.3), dk.MichaelisMenten(uptake, 0.3))):
         result = diffkeras(*words, cells, *more, "--plot", tmp_path / "plot.png")
         assert result.exit_code == 0, result.output
@@ -237,7 +244,7 @@ def test_sides_alone_need_a_lattice(diffkeras, tmp_path):
         ("left", "'left' is not SIDE=NAME, SIDE=value:VALUE"),
         ("left=reflecting:3", "'left=reflecting:3' is not SIDE=NAME"),
         ("left=flux:nowhere.npy", "'nowhere.npy' is neither a number nor a file"),
-        ("left=value:{discs}", "discs.yaml can't be read: "),
+        ("left=value:{discs}", "the left side"),
         ("top=absorbing --side top=reflecting", "--side top occurs twice"),
     ],
 )

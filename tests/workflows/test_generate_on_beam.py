@@ -37,7 +37,7 @@ def test_without_beam(tmp_path, monkeypatch):
 
 def test_the_option_for_processes_is_not_for_beam():
     done = CliRunner().invoke(main, ["generate", "--beam", "--processes", "2"])
-    assert done.exit_code == 2
+    assert done.exit_code == 1
     assert "--direct_num_workers" in done.output
 
 

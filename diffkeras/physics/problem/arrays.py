@@ -1,18 +1,20 @@
 """The arrays that a problem is made of: their shapes, their batches, and what they may hold."""
 
 import math
+import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.errors import PhysicsError
+from diffkeras.errors import PhysicsError, ProblemWarning
 from diffkeras.physics.lattice import PLANE, SHAPES, SPACE
 from diffkeras.physics.limits import LARGEST, SMALLEST
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.real_arrays import largest, real_array
+from diffkeras.system.stack_level import level_outside
 
 NAMES = ("the source image", "the fixed mask", "the production")  # in errors
 NEGLIGIBLE_NET_SHARE = 1e-12  # of the sum of all |productions|
@@ -86,6 +88,23 @@ class Arrays(NamedTuple):
                 for array in arrays
             ]
             yield Arrays(each[0], each[1], each[2], self.dimensions)
+
+
+def warn_of_labels(image: Any, what: str = "the source image") -> None:
+    """Warn where the values of fixed nodes look like the numbers of a label image."""
+    values = np.asarray(image)
+    if values.dtype.kind not in "iu":
+        return
+    numbers = np.unique(values[values != 0])
+    if numbers.size > 1 and 1 in numbers:
+        shown = f"{', '.join(map(str, numbers[:4]))}{', …' * (numbers.size > 4)}"
+        warnings.warn(
+            f"{what} holds the whole numbers {shown}, and holds the field at these values; if they "
+            "are labels of tissues, use diffkeras.from_labels, or --label of `diffkeras solve`; if "
+            "they are values, convert them to floats",
+            ProblemWarning,
+            stacklevel=level_outside(),
+        )
 
 
 def fixed_values(arrays: Arrays) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

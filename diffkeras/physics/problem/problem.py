@@ -17,6 +17,7 @@ from diffkeras.physics.problem.arrays import (
     check_production_size,
     checked_production,
     fixed_values,
+    warn_of_labels,
 )
 from diffkeras.physics.problem.keywords import MediumKeywords, ProblemKeywords, show_keywords
 from diffkeras.physics.problem.medium import Medium
@@ -73,6 +74,9 @@ class Problem(ShortRepr):
         PhysicsError: an image of another dimension or not finite, a medium out of its range, or a
             problem without a unique solution, such as a net production that nothing takes away.
 
+    Warns:
+        ProblemWarning: a source image of whole numbers looks like a label image (`from_labels`).
+
     Example:
         >>> import numpy as np, diffkeras as dk
         >>> image = np.zeros((64, 64))
@@ -104,6 +108,8 @@ class Problem(ShortRepr):
         """See the class."""
         axes = len(source_image.centres) if isinstance(source_image, Sources) else None
         medium = Medium.of(medium, parts, axes)
+        if fixed is None:
+            warn_of_labels(source_image)
         arrays = Arrays.of(source_image, fixed, production, medium.dimensions)
         law = None
         if uptake is not None:

@@ -7,7 +7,7 @@ A comment above a block says what it needs, separated by commas:
     <!-- needs a run -->            saved_models/quickstart and its data
     <!-- needs a dataset -->        that of the command before it
     <!-- needs CompuCell3D -->      or its stand-in
-    <!-- files: discs.yaml … -->    files of the reader
+    <!-- files: cells.npy … -->     files of the reader
 """
 
 import contextlib

@@ -162,6 +162,6 @@ def test_command(data_dir, tmp_path):
     assert "-00004-of-00005 is missing" in done.output
     wrong = ("--verify 2", "--verify --beam", "--verify --processes 2", "--beam-options -x")
     for words in wrong:
-        assert CliRunner().invoke(main, [*options, *words.split()]).exit_code == 2
+        assert CliRunner().invoke(main, [*options, *words.split()]).exit_code == 1
     with pytest.raises(ConfigurationError, match="not nan"):
         verify(tiny_config(), data_dir, share=float("nan"))

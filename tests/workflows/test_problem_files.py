@@ -1,4 +1,4 @@
-"""Source images in files: batches, volumes, lists of discs."""
+"""Problems in files: batches, volumes, label images."""
 
 import zipfile
 
@@ -10,7 +10,7 @@ from PIL import Image
 import diffkeras as dk
 from diffkeras.errors import DataError
 from diffkeras.system.image_files import read_numbers
-from diffkeras.workflows.source_files import SourceFile
+from diffkeras.workflows.problem_files import read_image
 
 
 def test_a_volume_is_no_batch_unless_it_is_called_one(diffkeras, refused, tmp_path):
@@ -27,7 +27,7 @@ def test_a_volume_is_no_batch_unless_it_is_called_one(diffkeras, refused, tmp_pa
     assert "(3 images of 8×9 float64)" in result.stdout
     assert np.load(tmp_path / "field.npy").shape == (3, 8, 9)
     np.save(tmp_path / "vol.npy", volume[1])
-    assert "not a batch" in refused(*words, "--batch")
+    assert "not one of 3 axes" in refused(*words, "--batch")
 
 
 def test_a_file_is_closed_though_its_error_is_kept(tmp_path):
@@ -68,19 +68,12 @@ def test_numbers_beyond_float64_are_refused_without_a_warning(refused, tmp_path)
     assert "holds inf at" in refused("solve", tmp_path / "a.npy", "-o", tmp_path / "field.npy")
 
 
-def test_a_side_is_a_square_lattice(tmp_path):
-    (tmp_path / "discs.yaml").write_text("- {row: 3, column: 4, radius: 1, value: 1}")
-    assert SourceFile(tmp_path / "discs.yaml", 9).read().shape == (9, 9)
-
-
 def test_an_array_of_three_axes_is_one_image_in_three_dimensions(diffkeras, refused, tmp_path):
     volume = np.zeros((5, 8, 9))
     volume[2, 4, 4] = 1
     np.save(tmp_path / "vol.npy", volume)
     words = ["solve", tmp_path / "vol.npy", "-o", tmp_path / "field.npy"]
     assert "--dimensions 3" in refused(*words)
-    picture = refused("solve", words[1], "-o", tmp_path / "field.png", "--dimensions", 3)
-    assert "can't hold more than one image" in picture
     result = diffkeras(*words, "--dimensions", 3, "--plot", tmp_path / "plot.png")
     assert result.exit_code == 0, result.output
     assert "(5×8×9 float64)" in result.stdout
@@ -92,27 +85,19 @@ def test_an_array_of_three_axes_is_one_image_in_three_dimensions(diffkeras, refu
     medium = dk.Medium(decay=0.1, boundary=("periodic", "absorbing", "reflecting"))
     expected = dk.solve(volume, medium=medium).field
     np.testing.assert_allclose(np.load(tmp_path / "field.npy"), expected, atol=1e-9)
-    (tmp_path / "balls.yaml").write_text("- {plane: 2, row: 4, column: 4, radius: 0, value: 1}")
-    balls = SourceFile(tmp_path / "balls.yaml", (5, 8, 9), dimensions=3)
-    np.testing.assert_array_equal(balls.read(), volume)
-    assert SourceFile(tmp_path / "balls.yaml", 6, dimensions=3).read().shape == (6, 6, 6)
-    words[1] = tmp_path / "balls.yaml"
-    assert "[planes, rows, columns]" in refused(*words, "--dimensions", 3)
-    message = refused(*words, "--dimensions", 3, "--lattice", "2x8x9")
-    assert "centre at (2, 4, 4), off the lattice of 2×8×9" in message
 
 
 def test_what_is_no_array_in_an_archive_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "bytes.npz", "w") as archive:
         archive.writestr("source_image", b"no array")
     with pytest.raises(DataError, match="source_image in it is no array"):
-        SourceFile(tmp_path / "bytes.npz").read()
+        read_image(tmp_path / "bytes.npz", "source_image", 2)
 
 
 def test_pillow_says_nothing_of_a_picture(tmp_path, recwarn, monkeypatch):
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "image.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)  # Pillow warns from there on
-    assert SourceFile(tmp_path / "image.png").read().shape == (8, 8)
+    assert read_image(tmp_path / "image.png", "source_image", 2).shape == (8, 8)
     assert not recwarn.list
 
 
@@ -120,4 +105,50 @@ def test_pictures_beyond_the_limit_of_pillow_are_refused_with_it(tmp_path, monke
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "image.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 30)  # it reads twice as many
     with pytest.raises(DataError, match=r"64 pixels\) exceeds limit of 60 pixels; give an array"):
-        SourceFile(tmp_path / "image.png").read()
+        read_image(tmp_path / "image.png", "source_image", 2)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".png", ".tif"])
+def test_a_label_image_is_solved(diffkeras, refused, tmp_path, suffix):
+    labels = np.zeros((16, 20), np.uint8)
+    labels[2:4, 2:4], labels[6:12, 6:12] = 1, 2
+    file, output = tmp_path / f"labels{suffix}", tmp_path / "field.npy"
+    np.save(file, labels) if suffix == ".npy" else Image.fromarray(labels).save(file)
+    words = ["solve", file, "-o", output, "--decay", 0.1, "--step", 10, "--diffusivity", 1e5]
+    tissue = ["--label", "1:fixed=60", "--label", "2:uptake=100,saturation=3"]
+    result = diffkeras(*words, *tissue, "--boundary", "reflecting")
+    assert result.exit_code == 0, result.output
+    properties = {1: {"fixed": 60.0}, 2: {"uptake": 100.0, "saturation": 3.0}}
+    medium = {"diffusivity": 1e5, "decay": 0.1, "step": 10.0, "boundary": "reflecting"}
+    expected = dk.solve(dk.from_labels(labels, properties, **medium)).field
+    np.testing.assert_allclose(np.load(output), expected, rtol=1e-9)
+    output.unlink()
+    for more, message in (
+        (["--label", "1:fixed=60"], "labels 2 of the image have no properties"),
+        ([*tissue, "--uptake", 3], "--label describes each label; leave out --uptake"),
+        (["--label", "1:fixed"], "'1:fixed' is not N:NAME=NUMBER"),
+        ([*tissue, *tissue], "--label: a label occurs twice"),
+    ):
+        assert message in refused(*words, *more)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".png"])
+def test_labels_as_source_values_and_fields_of_nothing_are_warned_of(diffkeras, tmp_path, suffix):
+    labels = np.zeros((16, 20), np.uint8)
+    file = tmp_path / f"labels{suffix}"
+    for image, warning in ((labels, "field is 0 everywhere"), (labels + 1, "whole numbers 1, 2")):
+        image[3:5, 4] *= 2
+        np.save(file, image) if suffix == ".npy" else Image.fromarray(image).save(file)
+        result = diffkeras("solve", file, "-o", tmp_path / "field.npy", "--quiet")
+        assert result.exit_code == 0, result.output
+        assert result.stdout == ""
+        [line] = result.stderr.splitlines()
+        assert line.startswith("warning: ")
+        assert warning in line
+
+
+def test_a_problem_is_no_file(tmp_path):
+    problem = dk.Problem(np.eye(8))
+    with pytest.raises(dk.DiffkerasError, match=r"use diffkeras\.solve\(problem\)\.save\(path\)"):
+        dk.workflows.solve(problem, tmp_path / "x.vti")

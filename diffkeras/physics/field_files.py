@@ -1,0 +1,181 @@
+"""Files of fields: what `save` of a result and the commands write."""
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.lattice import PLANE
+from diffkeras.physics.problem.parts import parts_of
+from diffkeras.physics.problem.problem import Problem
+
+FORMATS = (".npy", ".npz", ".tif", ".tiff", ".vti")
+TIFFS = (".tif", ".tiff")
+LONGEST_UNIT = 30  # characters
+STEPS_OF_TIFF = (1e-9, 1e9)  # whose inverses a TIFF's fractions of 32 bits hold
+VTK_TYPES = {"b1": "UInt8", "f4": "Float32", "f8": "Float64"}
+
+
+def kind_of_file(path: Path, problem: Problem | None = None) -> str:
+    """The suffix of a file of a field, in lower case.
+
+    Raises:
+        PhysicsError: another kind of file, or one that can't hold a field of this problem.
+    """
+    kind = path.suffix.lower()
+    if kind not in FORMATS:
+        hint = "; a picture is drawn by `plot`, or by --plot of the commands"
+        raise PhysicsError(
+            f"{path}: fields are written to {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+            f"{hint * (kind in ('.png', '.pdf', '.svg', '.jpg'))}"
+        )
+    if problem is not None and problem.is_batch:
+        if kind == ".vti":
+            raise PhysicsError(f"{path} can't hold a batch; write to .npy, .npz or .tif")
+        if kind in TIFFS and len(problem.lattice) > PLANE:
+            raise PhysicsError(f"{path} can't hold several volumes; write to .npy or .npz")
+    return kind
+
+
+def check_unit(unit: Any) -> None:
+    """Raise a PhysicsError for a unit that is no short text."""
+    if unit is None:
+        return
+    if not isinstance(unit, str):
+        raise PhysicsError(f"the unit is a text, such as 'µm', not {unit!r:.60}")
+    if not unit.strip() or len(unit) > LONGEST_UNIT or not unit.isprintable():
+        raise PhysicsError(
+            f"a unit has 1 to {LONGEST_UNIT} characters that can be printed, not {unit!r:.60}"
+        )
+
+
+def content_of_field(path: Path, field: NDArray, step: float, unit: str | None = None) -> bytes:
+    """The content of a file that holds one array alone.
+
+    Args:
+        path: a file of a kind in `FORMATS`, whose content this is.
+        field: (…, rows, columns).
+        step: h [length], of the lattice.
+        unit: of lengths.
+    """
+    return content_of_arrays(path, {"field": field}, field.shape, step, unit)
+
+
+def content_of_result(path: Path, result: Any, unit: str | None = None) -> bytes:
+    """The content of a file of a `Solution`, `Certificate` or `Prediction`; see its `save`."""
+    problem = result.problem
+    kind = kind_of_file(path, problem)
+    arrays: dict[str, Any] = {"field": result.field}
+    if kind in (".npz", ".vti"):
+        arrays |= {"bound": result.node_bound, "fixed": problem.fixed, **parts_of(problem)}
+    step = problem.images[0].medium.step
+    return content_of_arrays(path, arrays, problem.lattice, step, unit)
+
+
+def content_of_arrays(
+    path: Path,
+    arrays: Mapping[str, Any],
+    lattice: tuple[int, ...],
+    step: float,
+    unit: str | None,
+) -> bytes:
+    """The content of a file that holds these arrays, the first of which is the field."""
+    check_unit(unit)
+    kind = kind_of_file(path)
+    if kind == ".npz":
+        return _of_numpy(np.savez_compressed, **arrays)
+    if kind == ".vti":
+        return _vti(arrays, lattice, step)
+    field = arrays["field"]
+    return _of_numpy(np.save, arr=field) if kind == ".npy" else _tiff(path, field, step, unit)
+
+
+def _of_numpy(save: Callable[..., None], **arrays: Any) -> bytes:
+    stream = io.BytesIO()
+    save(stream, **arrays)
+    return stream.getvalue()
+
+
+def _tiff(path: Path, field: NDArray, step: float, unit: str | None) -> bytes:
+    """Floats of 32 bits, a page for each plane or image, with the scale as ImageJ reads it.
+
+    ImageJ takes nodes per unit from the resolution, the rest from the description. That doesn't
+    count the pages, because ImageJ would then look for all of them behind the first.
+    """
+    from PIL import Image  # here, as it is slow to import
+
+    limits = np.finfo(np.float32)
+    if not (limits.min <= field.min() and field.max() <= limits.max):
+        raise PhysicsError(
+            f"a {path.suffix} holds values of {limits.min:.3g} to {limits.max:.3g}, and {path} "
+            f"would hold {field.min():.3g} to {field.max():.3g}; write to .npy or .npz"
+        )
+    scale: dict[int, Any] = {}
+    if unit is not None or step != 1:
+        low, high = STEPS_OF_TIFF
+        if not low <= step <= high:
+            raise PhysicsError(
+                f"a {path.suffix} holds steps of {low:g} to {high:g}, not {step:g}; write to .npz "
+                "or .vti, or choose another unit of lengths"
+            )
+        resolution = Fraction(1 / step).limit_denominator(2**32 - 1)
+        words = ["ImageJ=1.54f", f"spacing={step!r}", *([f"unit={unit}"] if unit else [])]
+        text = "".join(f"{word}\n" for word in words)
+        escaped = "".join(c if c.isascii() else f"\\u{ord(c):04X}" for c in text)
+        scale = {270: escaped, 282: float(resolution), 283: float(resolution), 296: 1}
+    stream = io.BytesIO()
+    pages = field.astype(np.float32).reshape(-1, *field.shape[-2:])
+    first, *others = map(Image.fromarray, pages)
+    first.save(stream, "TIFF", save_all=True, append_images=others, tiffinfo=scale)
+    return stream.getvalue()
+
+
+def _vti(arrays: Mapping[str, Any], lattice: tuple[int, ...], step: float) -> bytes:
+    """VTK's image data in XML, as ParaView reads it: arrays on the nodes, with their spacing.
+
+    x runs along the columns, y along the rows, z along the planes. What isn't on the lattice, such
+    as the decay of a uniform medium, is field data. See "VTK XML Formats",
+    https://docs.vtk.org/en/latest/vtk_file_formats/vtkxml_file_format.html
+    """
+    sides = [*reversed(lattice), 1][:3]
+    extent = " ".join(f"0 {side - 1}" for side in sides)
+    root = ElementTree.Element(
+        "VTKFile",
+        type="ImageData",
+        version="1.0",
+        byte_order="LittleEndian",
+        header_type="UInt64",
+    )
+    spacing = " ".join([repr(float(step))] * 3)
+    attributes = {"WholeExtent": extent, "Origin": "0 0 0", "Spacing": spacing}
+    image = ElementTree.SubElement(root, "ImageData", attributes)
+    numbers = ElementTree.SubElement(image, "FieldData")
+    piece = ElementTree.SubElement(image, "Piece", Extent=extent)
+    on_nodes = ElementTree.SubElement(piece, "PointData", Scalars="field")
+    for name, part in arrays.items():
+        values = np.asarray(part)
+        where, tuples = on_nodes, {}
+        if values.shape != lattice:
+            where, tuples = numbers, {"NumberOfTuples": str(values.size)}
+        kind = VTK_TYPES[values.dtype.str[1:]]
+        tag = {"type": kind, "Name": name, "format": "binary", **tuples}
+        array = ElementTree.SubElement(where, "DataArray", tag)
+        content = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
+        size = np.array(len(content), "<u8").tobytes()
+        array.text = base64.b64encode(size + content).decode()
+    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def upper_bound(bound: NDArray[np.float64], path: Path) -> NDArray[np.floating]:
+    """At least the bound on each node, in numbers that a file of this kind holds exactly."""
+    if path.suffix.lower() not in TIFFS:
+        return bound
+    single = bound.astype(np.float32)
+    return np.where(single < bound, np.nextafter(single, np.float32(np.inf)), single)

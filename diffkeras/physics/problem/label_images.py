@@ -1,0 +1,119 @@
+"""Problems of label images, in which each tissue has a number."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import check_choice, check_number
+from diffkeras.physics.lattice import SHAPES
+from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
+from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.uptake import MichaelisMenten
+from diffkeras.physics.real_arrays import real_array
+
+PROPERTIES = ("fixed", "production", "uptake", "saturation", "diffusivity", "decay")
+SHOWN = 8  # labels in a message
+
+
+@show_keywords
+def from_labels(
+    labels: ArrayLike,
+    properties: Mapping[int, Mapping[str, float]],
+    **medium: Unpack[MediumKeywords],
+) -> Problem:
+    """The problem of a label image, in which whole numbers name vessels, tumour, stroma and so on.
+
+    Args:
+        labels: (rows, columns) or (planes, rows, columns), a whole number on each node.
+        properties: of each label, numbers by name. Label 0 needs none.
+
+            - "fixed": the value that the nodes hold, which may be 0,
+            - "production": s [concentration/time], what a node releases,
+            - "uptake": its rate k [1/time] in proportion to the concentration; or, with
+              "saturation", the maximum v [concentration/time] of Michaelis–Menten uptake,
+            - "saturation": K [concentration], at which half of v is taken up,
+            - "diffusivity" and "decay": D and γ of these nodes, in place of the medium's.
+        **medium: diffusivity, decay, step and boundary, as of `Medium`.
+
+    Returns:
+        The problem, for `solve` and `certify`.
+
+    Raises:
+        PhysicsError: values that are no whole numbers, a label of the image without properties,
+            another property, or properties that make no problem (see `Problem`).
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> labels = np.zeros((64, 64), int)
+        >>> labels[20:50, 20:50] = 2  # tumour
+        >>> labels[10:14, 30:34] = 1  # a vessel
+        >>> properties = {1: {"fixed": 60.0}, 2: {"uptake": 100.0, "saturation": 3.0}}
+        >>> problem = dk.from_labels(labels, properties, diffusivity=1e5, decay=0.1, step=10.0)
+        >>> bool(dk.solve(problem).field[labels == 1].min() == 60.0)
+        True
+    """
+    image = real_array("the label image", labels)
+    if image.ndim not in SHAPES:
+        raise PhysicsError(
+            f"a label image is {' or '.join(SHAPES.values())}, not of shape {image.shape}"
+        )
+    present = np.unique(image)
+    if not np.array_equal(present, np.rint(present)):  # also not, where one is NaN
+        raise PhysicsError("a label image holds whole numbers, and this one holds others")
+    given = {int(label): _checked(label, each) for label, each in properties.items()}
+    if without := sorted({*present.astype(int).tolist()} - {0, *given}):
+        shown = f"{', '.join(map(str, without[:SHOWN]))}{' …' * (len(without) > SHOWN)}"
+        raise PhysicsError(
+            f"labels {shown} of the image have no properties; give each of them some, or {{}} for "
+            "the medium alone"
+        )
+
+    def on_nodes(name: str, default: Any = 0.0, *, labels: Iterable[int] = given) -> NDArray:
+        """A property on each node: of these labels their own, elsewhere the default."""
+        array = np.array(np.broadcast_to(default, image.shape))
+        for label in labels:
+            if name in given[label]:
+                array[image == label] = given[label][name]
+        return array
+
+    names = {name for each in given.values() for name in each}
+    keywords: dict[str, Any] = {"dimensions": image.ndim, **medium}
+    defaults = {"diffusivity": Medium.diffusivity, "decay": Medium.decay, **medium}
+    for name in {"diffusivity", "decay"} & names:
+        default = real_array(name, defaults[name])
+        if default.shape not in ((), image.shape):
+            raise PhysicsError("must be one number, where labels have their own", name)
+        keywords[name] = on_nodes(name, default)
+    if "production" in names:
+        keywords["production"] = on_nodes("production")
+    saturating = [label for label, each in given.items() if "saturation" in each]
+    if saturating:
+        constant = on_nodes("saturation", given[saturating[0]]["saturation"])
+        maximum = on_nodes("uptake", labels=saturating)
+        keywords["uptake"] = MichaelisMenten(maximum, constant)
+    if proportional := [label for label in given if label not in saturating]:
+        rate = on_nodes("uptake", labels=proportional)
+        if rate.any():
+            keywords["decay"] = keywords.get("decay", defaults["decay"]) + rate
+    fixed = np.isin(image, [label for label, each in given.items() if "fixed" in each])
+    return Problem(on_nodes("fixed"), fixed=fixed, **keywords)
+
+
+def _checked(label: Any, properties: Any) -> dict[str, float]:
+    """The properties of a label."""
+    if not isinstance(properties, Mapping):
+        raise PhysicsError(f"label {label} has properties by name, not {properties!r:.60}")
+    names = [check_choice(f"property of label {label}:", name, PROPERTIES) for name in properties]
+    if "saturation" in names and "uptake" not in names:
+        raise PhysicsError(f"label {label} has a saturation and no uptake; give both or neither")
+    numbers = {name: check_number(f"{name} of label {label}", properties[name]) for name in names}
+    if not numbers.get("uptake", 0.0) >= 0:
+        raise PhysicsError(
+            f"must be ≥ 0, not {numbers['uptake']}; what cells release is a production",
+            f"uptake of label {label}",
+        )
+    return numbers
