@@ -4,7 +4,6 @@ A reader pastes one block, not a page from its beginning. `test_docs.py` runs th
 pages in one process; this runs every block that can be run, and the commands, too.
 """
 
-import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from docs.tests.helpers.snippets import DOCS, PAGES, ROOT, Snippet, run_limited, snippets
+from docs.tests.helpers.snippets import PAGES, ROOT, Snippet, run_limited, snippets
 
 pytestmark = pytest.mark.slow
 
