@@ -67,7 +67,6 @@ def main(run_dir: Path) -> None:
     save("boundaries", boundaries_figure())
     save("tissues", tissues_figure())
     save("sides", tissues_figure({"physics.boundary": SIDES}))
-    save("family", family_picture(), dpi=90)
     save("oxygen", oxygen_figure())
     save("reading_profiles", reading_profiles())
     save("reading_fields", reading_fields())
@@ -129,14 +128,6 @@ def write_source_images() -> None:
     for name, sources, lattice in (("cells", cells, (128, 128)), ("discs", discs, (64, 64))):
         grey = np.rint(sources.image(lattice) * 255).astype(np.uint8)
         Image.fromarray(grey).save(DOCS / "images" / f"{name}.png", optimize=True)
-
-
-def family_picture() -> Figure:
-    """The first training examples of the family that is shipped."""
-    recipe = dk.load_config("family").kind.recipe(1)
-    return data_figures.family_figure(
-        recipe.family.names, [recipe.example("train", k) for k in range(9)]
-    )
 
 
 def boundaries_figure() -> Figure:

@@ -1,6 +1,5 @@
 """`diffkeras predict`."""
 
-from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ import click
 from diffkeras.cli.options import (
     command,
     file_option,
-    is_given,
     map_option,
     print_fields,
     problem_options,
@@ -21,14 +19,6 @@ from diffkeras.cli.options import (
 @command()
 @click.argument("run", type=click.Path(path_type=Path))
 @problem_options
-@click.option(
-    "--parameter",
-    "parameters",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="A parameter of the family that the surrogate was trained on, in place of SOURCE_FILE, "
-    "such as --parameter decay=0.001. Repeatable: all are needed.",
-)
 @click.option(
     "--diffusion-length",
     metavar="NUMBER",
@@ -71,7 +61,6 @@ def predict(
     quiet: bool,
     tolerance: float | None,
     diffusion_length: float | None,
-    parameters: tuple[str, ...],
     **problem: Any,
 ) -> None:
     """Predict the field around sources by a surrogate.
@@ -79,19 +68,14 @@ def predict(
     RUN is a run directory of `diffkeras train`, or a surrogate that comes with diffkeras, such as
     default. SOURCE_FILE is as for `diffkeras solve`, without negative values. Medium and boundary
     are those that the surrogate was trained on, and so is what sources do: hold the field at their
-    value, or produce the decay rate times their value. A surrogate of tissues needs their maps,
-    and one of a family its parameters in place of SOURCE_FILE.
+    value, or produce the decay rate times their value. A surrogate of tissues needs their maps.
 
     \b
     Examples:
       diffkeras predict default discs.png -o field.npy --certify
       diffkeras predict saved_models/quickstart discs.png -o field.npy --tolerance 1e-3
       diffkeras predict saved_models/tissue vessels.npy -o field.npy --decay uptake.npy --certify
-      diffkeras predict saved_models/family -o field.npy --parameter decay=0.002 \\
-          --parameter "values[vessels]=0.8" --parameter uptake.constant=0.2 \\
-          --parameter "uptake.maximum[cells_1]=0.01" --parameter "uptake.maximum[cells_2]=0.02"
     """
-    point = _point(parameters, problem)
     start_tensorflow()
     from diffkeras.reporting.text import rounded_up
     from diffkeras.workflows.field_files import FieldFiles
@@ -101,7 +85,7 @@ def predict(
     files = FieldFiles(output, bound, corrected, plot, unit, field_unit)
     prediction = predict_files(
         run,
-        ProblemFiles(**problem) if point is None else point,
+        ProblemFiles(**problem),
         files,
         diffusion_length=diffusion_length,
         tolerance=tolerance,
@@ -123,29 +107,3 @@ def predict(
     names = ("error_bound", "corrected_error_bound")
     more = {"field": prediction.kind, **dict(zip_longest(names, bounds))}
     print_fields(files, prediction, lines, more, as_json=as_json, quiet=quiet)
-
-
-def _point(parameters: tuple[str, ...], problem: Mapping[str, Any]) -> dict[str, float] | None:
-    """The parameters by name; None where SOURCE_FILE describes the problem."""
-    if not parameters:
-        if problem["source_file"] is None:
-            raise click.UsageError(
-                "Missing argument 'SOURCE_FILE'; of a family, give its parameters by --parameter."
-            )
-        return None
-    for name in problem:
-        if is_given(name):
-            what = "SOURCE_FILE" if name == "source_file" else f"--{name.replace('_', '-')}"
-            raise click.UsageError(f"--parameter describes the whole problem; leave out {what}")
-    point: dict[str, float] = {}
-    for text in parameters:
-        name, equals, value = (part.strip() for part in text.rpartition("="))
-        if not equals or not name:
-            raise click.BadParameter(f"{text!r:.60} is not NAME=VALUE", param_hint="--parameter")
-        if name in point:
-            raise click.BadParameter(f"{name} occurs twice", param_hint="--parameter")
-        try:
-            point[name] = float(click.FLOAT(value))
-        except click.BadParameter as error:
-            raise click.BadParameter(f"{name}: {error.message}", param_hint="--parameter") from None
-    return point

@@ -20,8 +20,6 @@ OF_DISCS = BASELINES[:5]
 OF_UNIFORM_MEDIA: tuple[Baseline, ...] = (*OF_DISCS, "exact_solver", "zero_field")
 # Where media vary, no transform is known, and no field of a disc alone.
 OF_TISSUES: tuple[Baseline, ...] = ("mean_medium", "exact_solver", "zero_field")
-# A family is one geometry, in which a mean medium may be the medium itself.
-OF_FAMILIES: tuple[Baseline, ...] = ("exact_solver", "zero_field")
 
 
 def choose_baselines(

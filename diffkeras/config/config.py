@@ -79,21 +79,16 @@ class Config(Section):
     @cached_property
     def network_input(self) -> NetworkInput:
         """What the network sees of a problem."""
-        physics, parameters = self.physics, self.takes_parameters
+        physics = self.physics
         return NetworkInput(
-            names=("parameters",) if parameters else ("source_images", *self.kind.inputs),
+            names=("source_images", *self.kind.inputs),
             transform=self.model.get_transform(),
             diffusivity=physics.diffusivity,
             step=physics.step,
             lengths=self.data.diffusion_length,
-            # sides of a given value or flux can't be divided, and parameters say all
-            scales=physics.medium.has_homogeneous_sides and not parameters,
+            # sides of a given value or flux can't be divided
+            scales=physics.medium.has_homogeneous_sides,
         )
-
-    @property
-    def takes_parameters(self) -> bool:
-        """Whether the network's input is the parameters of a family, and not maps."""
-        return self.model.definition.takes_parameters
 
     @property
     def steps_per_epoch(self) -> int:

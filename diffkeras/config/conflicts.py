@@ -17,7 +17,6 @@ def conflicts(config: "Config") -> Iterator[str]:
     yield from _lattice(config)
     yield from config.kind.conflicts()
     yield from _sources(config)
-    yield from _family(config)
     yield from _examples(config)
     yield from _sides(config)
     yield from _network(config)
@@ -46,60 +45,6 @@ def _sources(config: "Config") -> Iterator[str]:
             "for any prediction: it is one transform pair of the production; use "
             "`diffkeras solve`, or choose corrections: 0 and another architecture"
         )
-
-
-def _family(config: "Config") -> Iterator[str]:
-    name, sampler = config.model.architecture, config.data.family
-    family = config.kind.family
-    if config.takes_parameters and family is None:
-        yield (
-            f"model.architecture: {name} is for the parameters of one geometry; give data.family, "
-            "or choose another architecture"
-        )
-    elif config.takes_parameters:
-        yield from _reduced_basis(config)
-    elif family is not None and sampler is not None:
-        if unseen := sampler.unseen:
-            yield (
-                f"model.architecture: {name} takes maps of the lattice, which don't show "
-                f"{unseen[0]}; choose reduced_basis"
-            )
-        if (family.problem.fixed & (family.problem.values == 0)).any():
-            yield (
-                f"model.architecture: {name} takes those nodes as fixed whose value is not 0, and "
-                "this family has others; choose reduced_basis"
-            )
-
-
-def _reduced_basis(config: "Config") -> Iterator[str]:
-    data, model, training = config.data, config.model, config.training
-    examples = data.train_examples_used
-    refused = {
-        "data.stream": (data.stream, "is made of stored training fields; choose false"),
-        "model.transform": (
-            model.transform != "linear",
-            f"adds modes, which needs fields on the linear scale, not {model.transform}; choose "
-            "linear",
-        ),
-        "model.corrections": (model.corrections, "takes no lattice to correct; choose 0"),
-        "model.fixed_values": (model.fixed_values, "has fixed values in any case; leave it out"),
-        "training.symmetries": (
-            training.symmetries,
-            "knows one geometry, which is not turned; choose false",
-        ),
-        "model.modes": (
-            model.modes > examples,
-            f"of {model.modes} modes is larger than {examples} training examples; choose more "
-            "examples or fewer modes",
-        ),
-        "training.epochs": (
-            model.regression == "kernel" and training.epochs > 1,
-            "with a kernel is fitted once, before the first epoch; choose 1",
-        ),
-    }
-    for key, (conflict, reason) in refused.items():
-        if conflict:
-            yield f"{key}: a reduced basis {reason}"
 
 
 def _examples(config: "Config") -> Iterator[str]:
@@ -133,7 +78,7 @@ def _sides(config: "Config") -> Iterator[str]:
     needs = (
         (
             f"model.corrections: {model.corrections}",
-            f"{without}, {equal}, where media don't vary (data.tissue, data.family)",
+            f"{without}, {equal}, where media don't vary (data.tissue)",
             model.solves_equation and not config.kind.maps and (has_values or differ),
         ),
         ("data.divide_by_maximum: true", without, data.divide_by_maximum and has_values),

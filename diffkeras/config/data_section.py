@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from diffkeras.config.mask_files import with_masks
 from diffkeras.config.types import (
     Examples,
     Quantity,
@@ -16,7 +15,7 @@ from diffkeras.config.types import (
     Split,
     section_of,
 )
-from diffkeras.physics import FamilySampler, Placement, TissueSampler
+from diffkeras.physics import Placement, TissueSampler
 from diffkeras.physics.sampling.discs import check_radius, check_values
 
 NARROWEST = 1.001  # the ends of a range differ by this factor, well above single precision
@@ -48,13 +47,6 @@ class DataConfig(Section):
     """Cells and regions, which change the medium of each example from node to node; physics has the
     medium between the cells. Each value is a number, or a range [smallest, largest] from which each
     example draws. Only for physics.sources: fixed_value. null: uniform media."""
-    family: Annotated[
-        FamilySampler | None, section_of(FamilySampler), BeforeValidator(with_masks)
-    ] = None
-    """One geometry whose numbers vary, in place of random sources: parts, of which those with a
-    range [low, high] are the parameters; regions, the image files of their masks, or random, a
-    random tissue; linear, draws, beyond. Only for physics.sources: fixed_value. null: each example
-    has sources of its own."""
     train_examples: Examples = 16_000
     """Training examples per source count."""
     validation_examples: Examples = 800
@@ -79,9 +71,12 @@ class DataConfig(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_family_is_one_dataset(cls, values: Any) -> Any:
-        if isinstance(values, Mapping) and values.get("family") is not None:
-            return {"sources": 1, **values}
+    def _without_family(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and "family" in values:
+            raise ValueError(
+                "family is no key any longer; in Python, train a ReducedBasis on a Family, which "
+                "needs no configuration"
+            )
         return values
 
     @field_validator("radius", "values")
@@ -101,12 +96,8 @@ class DataConfig(Section):
         return value
 
     def examples(self, split: Split) -> int:
-        """Examples per source count of a split on the disk.
-
-        A stream needs no training examples, and those beyond the ranges of a family are for tests.
-        """
-        beyond = self.family is not None and self.family.beyond > 0
-        absent = (beyond and split != "test") or (self.stream and split == "train")
+        """Examples per source count of a split on the disk; a stream needs none for training."""
+        absent = self.stream and split == "train"
         return 0 if absent else int(getattr(self, f"{split}_examples"))
 
     @property

@@ -1,20 +1,18 @@
 """What a network is trained on: one class for each kind of data, with all that depends on it.
 
-Examples have random sources in one medium, in media of several diffusion lengths, or in tissues; or
-they are those of a family, one geometry whose numbers vary. Sources of uniform media may produce
-(`PhysicsConfig.produces`), and all others hold the field at their values.
+Examples have random sources in one medium, in media of several diffusion lengths, or in tissues.
+Sources of uniform media may produce (`PhysicsConfig.produces`), and all others hold the field at
+their values.
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
 
-from diffkeras.config.baselines import OF_FAMILIES, OF_TISSUES, OF_UNIFORM_MEDIA
+from diffkeras.config.baselines import OF_TISSUES, OF_UNIFORM_MEDIA
 from diffkeras.config.data_section import DataConfig
 from diffkeras.config.sections import PhysicsConfig
 from diffkeras.config.types import format_counts
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import ExampleRecipe, Family, FamilyRecipe, Medium
-from diffkeras.physics.sampling.examples import Recipe
+from diffkeras.physics import ExampleRecipe, Medium
 
 # Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
 # longer ones rounding dominates if no boundary absorbs.
@@ -26,8 +24,6 @@ KEYS = {
     "overlap": "data.placement.overlap",
     "tissue": "data.tissue",
 }
-# keys without effect on a family, which has the geometry and the medium
-OF_SOURCES = ("radius", "placement", "values", "divide_by_maximum", "diffusion_length", "tissue")
 
 
 class DataKind:
@@ -82,16 +78,6 @@ class DataKind:
         return tuple(name for name in self.drawn if name not in ("sources", "diffusion_length"))
 
     @property
-    def family(self) -> Family | None:
-        """The family of the problems; None where each has sources of its own.
-
-        Raises:
-            PhysicsError: as `FamilySampler.family`.
-        """
-        sampler, physics = self.data.family, self.physics
-        return None if sampler is None else sampler.family(physics.lattice, physics.medium)
-
-    @property
     def slowest_medium(self) -> Medium:
         """The medium of the configuration, with the smallest decay that an example has."""
         lengths, medium = self.data.diffusion_length, self.physics.medium
@@ -104,8 +90,8 @@ class DataKind:
         training = self.training or f"for one medium, of diffusion length {length:g}"
         return f"this surrogate was trained {training}"
 
-    def recipe(self, count: int) -> Recipe:
-        """The recipe of the examples of so many sources: `ExampleRecipe`, or `FamilyRecipe`."""
+    def recipe(self, count: int) -> ExampleRecipe:
+        """The recipe of the examples of so many sources."""
         data = self.data
         return ExampleRecipe(
             count,
@@ -202,62 +188,8 @@ class Tissues(DataKind):
             self.training = f"on media whose {names} vary{several}"
 
 
-class OneFamily(DataKind):
-    """One geometry whose numbers vary; examples store these parameters, and the field."""
-
-    section = "data.family"
-    varies = True
-    drawn = ("parameters",)  # all else follows from them, by `FamilyRecipe.problem_of`
-    unused = ("sources", "radius")  # the family has the geometry
-    baselines, media = OF_FAMILIES, "families (data.family)"
-    number = "this family"
-
-    def __init__(self, physics: PhysicsConfig, data: DataConfig) -> None:
-        super().__init__(physics, data)
-        assert data.family is not None
-        self.sampler, self.name = data.family, "family"
-        self.inputs, self.ranges = data.family.maps, data.family.ranges
-        names, (rows, columns) = ", ".join(self.ranges), physics.lattice
-        self.content = f"one geometry with the parameters {names},"
-        whole = f"{data.test_examples} test problems of one family of {rows}×{columns} nodes"
-        self.tests = f"{whole}, {self.sampler.place}"
-        self.training = f"for one family, whose parameters are {names}"
-
-    def recipe(self, count: int) -> FamilyRecipe:
-        """See `DataKind`."""
-        physics = self.physics
-        return _family_recipe(self.sampler, physics.lattice, physics.medium, self.data.seed)
-
-    def conflicts(self) -> Iterator[str]:
-        """See `DataKind`."""
-        if self.physics.produces:
-            yield (
-                "data.family: the sources of a family hold fixed values, and what else they "
-                "produce is the part 'production'; choose physics.sources: fixed_value"
-            )
-        fields = type(self.data).model_fields
-        for key in OF_SOURCES:
-            if getattr(self.data, key) != fields[key].default:
-                yield (
-                    f"data.{key}: a family has the geometry and the medium of data.family, so this "
-                    "key would have no effect; leave it out"
-                )
-        if self.data.sources != (1,):
-            yield (
-                "data.sources: a family is one dataset, and not one per source count; leave this "
-                "out"
-            )
-        yield from super().conflicts()
-
-
-# which knows its wider ranges only once
-_family_recipe = lru_cache(8)(FamilyRecipe)
-
-
 def kind_of(physics: PhysicsConfig, data: DataConfig) -> DataKind:
     """The kind of data that both sections describe."""
-    if data.family is not None:
-        return OneFamily(physics, data)
     if data.tissue is not None:
         return Tissues(physics, data)
     if data.diffusion_length is not None:

@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from diffkeras.config import Config, DataConfig, DataKind, PhysicsConfig, kind_of
-from diffkeras.physics import Placement, Sources
-from diffkeras.physics.sampling.examples import Recipe
+from diffkeras.physics import ExampleRecipe, Placement, Sources
 from diffkeras.system.differences import differences
 from diffkeras.system.fingerprint import fingerprint
-from diffkeras.system.messages import cut
 
 NAME = "diffusion_fields"
 VERSION = "3.0.0"
@@ -29,7 +27,6 @@ PROGRAM_DATA = DataConfig(
     values=("scaled_uniform", 0.01),
     divide_by_maximum=True,
 )
-value_in_message = partial(cut, longest=300)  # masks are long
 # Identities leave out these values, so that a new option renames no dataset.
 DEFAULTS = {
     "placement": asdict(PAPER_DATA.placement),
@@ -38,7 +35,6 @@ DEFAULTS = {
     "divide_by_maximum": False,
     "diffusion_length": None,
     "tissue": None,
-    "family": None,
 }
 
 
@@ -84,7 +80,7 @@ class DatasetConfig:
 
     @property
     def in_words(self) -> str:
-        """Its source count, or that it is a family."""
+        """Its source count."""
         return self._in_words(self.kind.number)
 
     @property
@@ -107,8 +103,6 @@ class DatasetConfig:
             "seed": data["seed"],
         }
         identity |= {key: data[key] for key, value in DEFAULTS.items() if data[key] != value}
-        if self.data.family is not None:
-            identity["parameters"] = [*self.kind.ranges]  # in the order of a record's numbers
         unused = self.kind.unused
         if not self.data.placement.overlap and "placement" in identity:
             unused += ("placement.overlap",)
@@ -117,8 +111,8 @@ class DatasetConfig:
             del (identity[section] if section else identity)[name]
         return identity
 
-    def recipe(self) -> Recipe:
-        """The recipe of its examples, `ExampleRecipe` or `FamilyRecipe`."""
+    def recipe(self) -> ExampleRecipe:
+        """The recipe of its examples."""
         return self.kind.recipe(self.count)
 
 
@@ -146,13 +140,4 @@ def differing_identities(
     found: Mapping[str, Any], wanted: Mapping[str, Any]
 ) -> dict[str, tuple[Any, Any]]:
     """The keys in which two identities differ, with the value found and the one wanted."""
-    return differences(*(_flat({**DEFAULTS, **identity}) for identity in (found, wanted)))
-
-
-def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """An identity with the keys of a family, such as "family.draws", in place of the family."""
-    family = identity.get("family")
-    if not isinstance(family, Mapping):
-        return dict(identity)
-    others = {key: value for key, value in identity.items() if key != "family"}
-    return others | {f"family.{key}": value for key, value in family.items()}
+    return differences(*({**DEFAULTS, **identity} for identity in (found, wanted)))

@@ -29,8 +29,6 @@ def _feature(name: str, dataset: DatasetConfig, count: int | None) -> Any:
         return {part: _tensor((count,), dtype) for part, dtype in Sources.ARRAYS.items()}
     if name in SCALARS:
         return _tensor(())
-    if name == "parameters":
-        return _tensor((len(dataset.kind.ranges),))
     return _tensor((*dataset.physics.lattice, 1), encoding=encoding_of(name))
 
 

@@ -13,7 +13,6 @@ from diffkeras.data.dataset_config import (
     VERSION,
     DatasetConfig,
     differing_identities,
-    value_in_message,
 )
 from diffkeras.errors import DataError, RunError
 from diffkeras.system.atomic_files import check_regular, read_json
@@ -205,7 +204,7 @@ def check_identity(dataset: DatasetConfig, path: Path) -> None:
     if found != wanted:
         raise DataError(
             f"{path} has a dataset of other physics than the configuration: "
-            + "; ".join(in_words(differing_identities(found, wanted), value_in_message))
+            + "; ".join(in_words(differing_identities(found, wanted)))
             + "; use another --data-dir"
         )
 

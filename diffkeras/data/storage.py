@@ -11,7 +11,6 @@ from diffkeras.data.dataset_config import (
     VERSION,
     DatasetConfig,
     differing_identities,
-    value_in_message,
 )
 from diffkeras.data.shards import REMEDY, check_identity, read_object, stored_splits
 from diffkeras.errors import DataError
@@ -155,7 +154,7 @@ def _others(config: Config, count: int, data_dir: Path) -> str:
     for file in sorted(data_dir.glob(f"{NAME}/{same_count}*/*/metadata.json")):
         name, version = file.parts[-3], file.parts[-2]
         pairs = differing_identities(read_object(file), dataset.identity())
-        different = [f"{key} {value_in_message(there)}" for key, (there, _) in pairs.items()]
+        different = [f"{key} {there}" for key, (there, _) in pairs.items()]
         if version != VERSION:
             different.append(f"version {version}, which isn't read any more")
         others.append(f"{name} with {', '.join(different)}")

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.physics import Problem, Sources, solve
-from diffkeras.physics.sampling.families.recipe import NO_SOURCES
 
 
 def _empty() -> NDArray[np.int64]:
@@ -30,7 +29,6 @@ class ImageBatch:
         sources: the discs of each image.
         numbers: (images,) place of each image in the test split.
         lengths: (images,) diffusion lengths [length]; None if all images have one medium.
-        parameters: (images, p) of a family; None of others, whose images have sources of their own.
     """
 
     problem: Problem
@@ -40,7 +38,6 @@ class ImageBatch:
     sources: Sequence[Sources] = ()
     numbers: NDArray = field(default_factory=_empty)
     lengths: NDArray[np.float32] | None = None
-    parameters: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -97,15 +94,13 @@ def draw_images(
     drawn = [recipe.drawn(split, k) for k in numbers]
     arrays = {
         name: np.array([one[name] for one in drawn], np.float32)
-        for name in ("source_image", "diffusion_length", "parameters")
+        for name in ("source_image", "diffusion_length")
         if name in drawn[0]
     }
-    problem = Problem.batch([recipe.problem_of(one) for one in drawn])
     return ImageBatch(
-        problem=problem,
-        images=arrays.get("source_image", problem.values.astype(np.float32)),
-        sources=[one.get("sources", NO_SOURCES) for one in drawn],
+        problem=Problem.batch([recipe.problem_of(one) for one in drawn]),
+        images=arrays["source_image"],
+        sources=[one["sources"] for one in drawn],
         numbers=np.array(numbers),
         lengths=arrays.get("diffusion_length"),
-        parameters=arrays.get("parameters"),
     )

@@ -126,15 +126,14 @@ class Measurement:
 
     Args:
         methods: in the order in which they are shown.
-        parameters: names of those of a family.
 
     Attributes:
         methods: as given.
         milliseconds: of each source count (rows) and timed method (columns).
     """
 
-    def __init__(self, methods: Sequence[Method], parameters: Sequence[str] = ()) -> None:
-        self.methods, self.parameters = tuple(methods), tuple(parameters)
+    def __init__(self, methods: Sequence[Method]) -> None:
+        self.methods = tuple(methods)
         self.milliseconds = pd.DataFrame(dtype=float)
         self._errors: list[pd.DataFrame] = []
         self._bounds: list[pd.DataFrame] = []
@@ -149,9 +148,6 @@ class Measurement:
             about["example"] = batch.numbers
             if batch.lengths is not None:
                 about["diffusion_length"] = batch.lengths.astype(np.float64)
-            if batch.parameters is not None:
-                columns = batch.parameters.astype(np.float64).T
-                about |= dict(zip(self.parameters, columns, strict=True))
             errors = image_errors(fields, batch.fields, batch.images)
             of_field = field_metrics(fields, batch.fields)
             parts = [pd.DataFrame(about, errors.index), errors, of_field]
@@ -190,7 +186,7 @@ class Measurement:
         They are those of `image_errors` and `field_metrics`.
 
         Methods are in their order, and images in that of the test split. If media vary, there is
-        `diffusion_length` too, and of a family its parameters by name.
+        `diffusion_length` too.
         """
         errors = pd.concat(self._errors, ignore_index=True)
         order = {method.name: place for place, method in enumerate(self.methods)}

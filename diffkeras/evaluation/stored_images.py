@@ -11,7 +11,6 @@ from diffkeras.data import raw_dataset
 from diffkeras.data.reading.examples import problem_of_examples
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.physics import Sources
-from diffkeras.physics.sampling.families.recipe import NO_SOURCES
 
 
 def read_batches(
@@ -34,17 +33,13 @@ def read_image(config: Config, count: int, number: int, data_dir: Path) -> Image
 
 def _as_batch(examples: dict[str, Any], config: Config, start: int) -> ImageBatch:
     images = examples["source_image"][..., 0]
-    sources = [NO_SOURCES] * len(images)
-    if "sources" in examples:
-        discs = zip(*map(examples["sources"].get, Sources.ARRAYS), strict=True)
-        sources = [Sources(*disc) for disc in discs]
+    discs = zip(*map(examples["sources"].get, Sources.ARRAYS), strict=True)
     return ImageBatch(
         problem=problem_of_examples(config, examples),
         images=images,
         fields=examples["field"][..., 0],
-        sources=sources,
+        sources=[Sources(*disc) for disc in discs],
         numbers=np.arange(start, start + len(images)),
         lengths=examples.get("diffusion_length"),
-        parameters=examples.get("parameters"),
         maxima=examples.get("maximum"),
     )

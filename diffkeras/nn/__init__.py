@@ -18,7 +18,6 @@ _MODULES = {
     "joined_pair": "diffkeras.nn.architectures.joined_pair",
     "pack_target": "diffkeras.representation.target",
     "padded": "diffkeras.nn.lattice",
-    "reduced_basis": "diffkeras.nn.families",
     "region_metrics": "diffkeras.nn.metrics",
     "transformer": "diffkeras.nn.architectures.transformer",
     "u_net": "diffkeras.nn.architectures.u_net",

@@ -2,7 +2,6 @@
 
 from diffkeras.nn.convolution import Conv3x3, NormalizedConv3x3, UpsampledConv3x3
 from diffkeras.nn.equation.corrections import FixedValues, MultigridCorrections, RingCorrections
-from diffkeras.nn.families import DimensionlessInputs, KernelCoefficients, ModeFactors
 from diffkeras.nn.fourier import AppendCoordinates, SpectralConvolution, gelu
 from diffkeras.nn.lattice import CropTo, LatticeCheck, PadToMultiple
 from diffkeras.nn.positions import AddPositions, Sensors, Superposition, Waves
@@ -12,11 +11,8 @@ __all__ = [
     "AppendCoordinates",
     "Conv3x3",
     "CropTo",
-    "DimensionlessInputs",
     "FixedValues",
-    "KernelCoefficients",
     "LatticeCheck",
-    "ModeFactors",
     "MultigridCorrections",
     "NormalizedConv3x3",
     "PadToMultiple",

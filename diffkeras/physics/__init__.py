@@ -21,9 +21,6 @@ from diffkeras.physics.problem.sources import Sources, production_of
 from diffkeras.physics.problem.uptake import CappedUptake, MichaelisMenten
 from diffkeras.physics.sampling.discs import sample_sources
 from diffkeras.physics.sampling.examples import Example, ExampleRecipe
-from diffkeras.physics.sampling.families.random_regions import RandomRegions
-from diffkeras.physics.sampling.families.recipe import FamilyRecipe
-from diffkeras.physics.sampling.families.sampler import FamilySampler
 from diffkeras.physics.sampling.placement import Placement
 from diffkeras.physics.sampling.tissue import Tissue
 from diffkeras.physics.sampling.tissue_sampler import TissueSampler
@@ -42,8 +39,6 @@ __all__ = [
     "Example",
     "ExampleRecipe",
     "Family",
-    "FamilyRecipe",
-    "FamilySampler",
     "FixedFlux",
     "FixedValue",
     "Medium",
@@ -51,7 +46,6 @@ __all__ = [
     "Placement",
     "Problem",
     "Quantity",
-    "RandomRegions",
     "ReducedBasis",
     "Robin",
     "Solution",

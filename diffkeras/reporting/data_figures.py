@@ -1,4 +1,4 @@
-"""Pictures of the data of a configuration: examples, tissues, families, values, distances."""
+"""Pictures of the data of a configuration: examples, tissues, values, distances."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from scipy.spatial import KDTree
 
 from diffkeras.physics import Example, MichaelisMenten, Problem
 from diffkeras.physics.problem.sides import sides_in_words
-from diffkeras.reporting.figures import new_axis, outline, panel_grid, parameter_axis
+from diffkeras.reporting.figures import new_axis, outline
 from diffkeras.reporting.style import BLUE, GREY, ORANGE, new_figure
 
 
@@ -94,19 +94,6 @@ def tissue_figure(problems: Mapping[str, Problem], fields: Sequence[NDArray] = (
     return figure
 
 
-def family_figure(names: Sequence[str], examples: Sequence[Example]) -> Figure:
-    """Fields of examples of a family in one colour scale, each with its parameters."""
-    figure, grid = panel_grid(len(examples), 3.4, 2.9 + 0.19 * len(names), beside=1)
-    scale = _common_scale(examples)
-    for axis, example in zip(grid.flat, examples, strict=False):
-        picture = _draw_field(axis, example, scale)
-        assert example.parameters is not None
-        numbers = zip(names, example.parameters, strict=True)
-        axis.set_xlabel("\n".join(f"{name} {value:.3g}" for name, value in numbers), fontsize=9)
-    figure.colorbar(picture, ax=grid, fraction=0.02, label="field u")
-    return figure
-
-
 def tissue_panels(problem: Problem) -> dict[str, NDArray]:
     """Titles and maps of a tissue: diffusivity, decay or saturating uptake, and any production."""
     medium, uptake, production = problem.medium, problem.uptake, problem.production
@@ -118,19 +105,6 @@ def tissue_panels(problem: Problem) -> dict[str, NDArray]:
     if production is not None:
         panels["secretion s"] = production
     return {k: np.broadcast_to(values, problem.lattice) for k, values in panels.items()}
-
-
-def draws_figure(names: Sequence[str], points: NDArray) -> Figure:
-    """Where points (n, p) lie: each parameter against the next one."""
-    pairs = [(k, (k + 1) % len(names)) for k in range(len(names) - (len(names) < 3))]
-    pairs = pairs or [(0, 0)]
-    figure, grid = panel_grid(len(pairs), 3.3, 3.1)
-    for axis, pair in zip(grid.flat, pairs, strict=False):
-        axis.plot(points[:, pair[0]], points[:, pair[1]], ".", color=BLUE, markersize=3)
-        parameter_axis(axis, "x", names[pair[0]], points[:, pair[0]])
-        parameter_axis(axis, "y", names[pair[1]], points[:, pair[1]])
-        axis.grid(alpha=0.3)
-    return figure
 
 
 def _common_scale(examples: Sequence[Example]) -> tuple[float, float]:

@@ -33,32 +33,6 @@ def new_axis(width: float = 6.5, height: float = 4.0, **settings: Any) -> tuple[
     return figure, axis
 
 
-def panel_grid(
-    number: int,
-    width: float,
-    height: float,
-    *,
-    beside: float = 0,
-    below: float = 0,
-    **subplots: Any,
-) -> tuple[Figure, NDArray]:
-    """A figure of panels, up to `ACROSS` side by side, and its axes (down, across).
-
-    Args:
-        number: of panels; the axes that are left over are invisible.
-        width, height: of a panel [inches].
-        beside, below: room for all panels together [inches].
-        **subplots: of `Figure.subplots`.
-    """
-    across = min(ACROSS, number)
-    down = -(-number // across)
-    figure = new_figure(beside + width * across, below + height * down)
-    grid = figure.subplots(down, across, squeeze=False, **subplots)
-    for axis in grid.flat[number:]:
-        axis.set_axis_off()
-    return figure, grid
-
-
 def case_figure(cases: Sequence[Case]) -> Figure:
     """Sources, true field, prediction and error of examples, one row per example.
 
@@ -87,17 +61,6 @@ def case_figure(cases: Sequence[Case]) -> Figure:
             )
         axes[0].set_ylabel(title)
     return figure
-
-
-def parameter_axis(axes: Axes, along: Literal["x", "y"], name: str, values: NDArray) -> None:
-    """Make one of two axes that of a parameter: logarithmic if its values span a wide range."""
-    axis = {"x": axes.xaxis, "y": axes.yaxis}[along]
-    axis.set_label_text(name)
-    if values.min() > 0 and values.max() > WIDE * values.min():
-        axes.set(**{f"{along}scale": "log"})
-        log_ticks(axes, along)
-    else:
-        axis.set_major_locator(MaxNLocator(4))
 
 
 def log_ticks(axis: Axes, along: Literal["x", "y"], fewest: int = 3) -> None:

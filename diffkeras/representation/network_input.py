@@ -37,8 +37,8 @@ class NetworkInput:
     Attributes:
         names: of the inputs that it takes, in the order of their channels. "source_images"
             (batch, rows, columns, 1), with "diffusion_length" (batch,) [length] or maps of the
-            shape of the images, in the units of `physics.maps_of`; or "parameters" (batch, p) of a
-            family alone. A single example has no batch axis.
+            shape of the images, in the units of `physics.maps_of`. A single example has no batch
+            axis.
         transform: from the linear to the network's scale, of images.
         diffusivity: D₀ of the uniform medium around which maps vary [length²/time].
         step: h [length].
@@ -66,7 +66,7 @@ class NetworkInput:
         return {name: v / scale if name in divided else v for name, v in inputs.items()}, scale
 
     def channels(self, inputs: Mapping[str, Any], xp: Any = np) -> Any:
-        """The network's input of scaled inputs: (…, rows, columns, channels), or parameters."""
+        """The network's input of scaled inputs, (…, rows, columns, channels)."""
         parts = []
         for name in self.names:
             values = inputs[name]
@@ -75,7 +75,7 @@ class NetworkInput:
             elif name == "diffusion_length":
                 channel = self._channel_of_length(values, xp)[..., None, None, None]
                 values = channel * xp.ones_like(inputs["source_images"])
-            elif name != "parameters":
+            else:
                 values = channel_of_map(name, values, self.diffusivity, self.step, xp)
             parts.append(values)
         return xp.concatenate(parts, axis=-1)

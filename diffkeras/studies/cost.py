@@ -189,8 +189,7 @@ def count_operations(config: Config) -> Network:
     from diffkeras.surrogates.build import build_model
 
     model = build_model(config)
-    _, *sides, channels = model.input_shape  # no sides: parameters of a family
-    shape = (1, *(config.physics.lattice if sides else ()), channels)
+    shape = (1, *config.physics.lattice, model.input_shape[-1])
     call = tf.function(lambda images: model(images, training=False))
     graph = call.get_concrete_function(tf.TensorSpec(shape)).graph
     options: dict[str, Any] = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()

@@ -112,12 +112,12 @@ def data_needed(
 ) -> list[Config]:
     """Configurations of the datasets that unfinished runs need, in sizes that add something.
 
-    Of a test set, no training examples are needed, but for a reduced basis, which takes no stream.
-    `tested` are labels of test sets that are needed in any case.
+    Of a test set, no training examples are needed. `tested` are labels of test sets that are
+    needed in any case.
     """
     to_search = any(run.search and not run.searched for run in runs)
     configs = [run.config for run in runs if not run.trained] + [
-        test if test.takes_parameters else test.with_overrides(ONLY_TESTED)
+        test.with_overrides(ONLY_TESTED)
         for label, test in study.test_sets.items()
         if label in tested
         or (to_search and test == study.test)

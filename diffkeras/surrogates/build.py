@@ -22,12 +22,10 @@ def build_model(config: Config) -> keras.Model:
         "channels": lambda: 1 + len(config.kind.inputs),
         "operator": lambda: make_operator(config),
         "rounds": lambda: section.corrections,
-        "family": lambda: config.kind.family,
-        "examples": lambda: config.data.train_examples_used,
     }
     needs = {name: facts[name]() for name in section.definition.needs}
     model = section.definition.build(**section.parameters, **needs)
-    if section.definition.knows_equation or config.takes_parameters:
+    if section.definition.knows_equation:
         return model
     if section.corrections:
         return nn.with_corrections(model, make_operator(config), section.corrections)

@@ -159,22 +159,14 @@ def inputs_of_problem(config: Config, problem: Problem) -> dict[str, NDArray[np.
 
     Returns:
         "source_images" (images, rows, columns, 1), with "diffusion_length" (images,) [length] or
-        maps of the shape of the images, where these differ in the training; and of a family also
-        "parameters" (images, p).
+        maps of the shape of the images, where these differ in the training.
 
     Raises:
         PhysicsError: the surrogate was not trained for the problem.
     """
+    _check_problem(config, problem)
     kind = config.kind
     inputs: dict[str, Any] = {}
-    if (family := kind.family) is None:
-        _check_problem(config, problem)
-    else:
-        try:
-            points = [family.point_of(image) for image in problem.images]
-        except PhysicsError as error:
-            raise PhysicsError(f"this surrogate was trained for one family: {error}") from None
-        inputs["parameters"] = np.array(points, np.float32)
     shape = (len(problem.images), *problem.lattice, 1)
     sources = problem.values
     if config.physics.produces:

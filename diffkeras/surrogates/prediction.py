@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.physics import Certificate, Equations, Problem, Quantity, Solution, certify, solve
 from diffkeras.physics.arguments import check_relative_tolerance
-from diffkeras.physics.families.reduced_basis.corrections import METHOD, CertifiedCorrections
 from diffkeras.physics.read_only import read_only_copy
 from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solution import ProvenField
@@ -83,9 +82,7 @@ class Prediction(ProvenField):
         """
         return self.certificate.quantity(weights)
 
-    def within(
-        self, tolerance: float, corrections: CertifiedCorrections | None = None
-    ) -> "Prediction":
+    def within(self, tolerance: float) -> "Prediction":
         """A prediction whose `error_bound` is at most a tolerance.
 
         It has the network's field where that is proven to be within the tolerance, or else the
@@ -95,7 +92,6 @@ class Prediction(ProvenField):
 
         Args:
             tolerance: the largest error, relative as that of `diffkeras.solve`.
-            corrections: those of the problem's family, which then correct and prove the field.
 
         Raises:
             PhysicsError, ConvergenceError: as `diffkeras.solve`.
@@ -103,7 +99,7 @@ class Prediction(ProvenField):
         tolerance = check_relative_tolerance(tolerance)
         fields = self.field if self.problem.is_batch else [self.field]
         images = zip(fields, self.problem.images, strict=True)
-        parts = [_within(tolerance, field, image, corrections) for field, image in images]
+        parts = [_within(tolerance, field, image) for field, image in images]
         fields, bounds, kinds = zip(*parts, strict=True)
         shape = self.field.shape
         bound = np.stack(bounds).reshape(shape)
@@ -111,25 +107,20 @@ class Prediction(ProvenField):
 
 
 def _within(
-    tolerance: float, field: NDArray, problem: Problem, corrections: CertifiedCorrections | None
+    tolerance: float, field: NDArray, problem: Problem
 ) -> tuple[NDArray, NDArray[np.float64], str]:
     """A field of one image, its bound node by node, and what it is, as in `kinds`."""
-    if corrections is not None:
-        solution = corrections.solve_from(corrections.equations_of(problem), field, tolerance)
-        if solution.stats.method == METHOD:
-            return solution.field, solution.node_bound, "corrected field"
-    else:
-        equations = Equations(problem)
-        proof = certify(field, equations)
-        better = proof.corrected
-        for kind, candidate, bound in (
-            ("prediction", field, proof.node_bound),
-            ("corrected field", better.field, better.node_bound),
-        ):
-            error = float(bound.max())
-            if error <= tolerance * _least_size(candidate, error, equations):
-                return candidate, bound, kind
-        solution = solve(equations, initial=better.field, tolerance=tolerance)
+    equations = Equations(problem)
+    proof = certify(field, equations)
+    better = proof.corrected
+    for kind, candidate, bound in (
+        ("prediction", field, proof.node_bound),
+        ("corrected field", better.field, better.node_bound),
+    ):
+        error = float(bound.max())
+        if error <= tolerance * _least_size(candidate, error, equations):
+            return candidate, bound, kind
+    solution = solve(equations, initial=better.field, tolerance=tolerance)
     return solution.field, np.full(field.shape, solution.error_bound), "solved field"
 
 

@@ -40,7 +40,6 @@ OWN_FILES = (  # what training and evaluation write
     "config.yaml",
     "history.csv",
     "model.keras",
-    "barriers.npz",
     "saved_model",
     "logs",
     "checkpoints",
@@ -54,8 +53,8 @@ class Run:
 
     Attributes:
         path: the directory. It holds `run.json` (state, seed, versions, summary), `config.yaml`,
-            `history.csv`, `model.keras`, of a family `barriers.npz`, `saved_model/`, `logs/` for
-            TensorBoard, and `evaluation/` once it has been evaluated.
+            `history.csv`, `model.keras`, `saved_model/`, `logs/` for TensorBoard, and
+            `evaluation/` once it has been evaluated.
     """
 
     path: Path
@@ -173,11 +172,6 @@ class Run:
     def model_file(self) -> Path:
         """The best model, as Keras saves it."""
         return self.path / "model.keras"
-
-    @property
-    def barriers_file(self) -> Path:
-        """The barriers of the best model, if it was trained on a family."""
-        return self.path / "barriers.npz"
 
     def check_model(self) -> None:
         """Raise a RunError if the model's file is not the one that training wrote."""

@@ -84,13 +84,8 @@ def _is_one_of(key: str, names: tuple[str, ...]) -> bool:
 
 
 def by_key(config: Config) -> dict[str, Any]:
-    """The values of a configuration by dotted key; the loss is one key, in its long form.
-
-    Of a family, "data.family.parameters" has the order of its parameters.
-    """
+    """The values of a configuration by dotted key; the loss is one key, in its long form."""
     sections = config.model_dump(mode="json")
-    if config.data.family is not None:
-        sections["data"]["family"]["parameters"] = [*config.data.family.ranges]
     loss = sections["training"].pop("loss")
     return {**flatten(sections), "training.loss": long_form(loss)}
 

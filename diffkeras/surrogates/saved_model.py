@@ -12,7 +12,6 @@ import tensorflow as tf
 
 from diffkeras.physics.sampling.discs import check_radius
 from diffkeras.representation.network_input import POSITIVE_MAPS
-from diffkeras.surrogates.inputs import ROUNDING
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.saved_models import named_function, replacing_saved_model
@@ -48,10 +47,6 @@ def export_saved_model(
     `tf.errors.InvalidArgumentError`. Fields are those of `Surrogate.predict`. `diffkeras.json` in
     the same directory names the physics that the surrogate was trained for.
 
-    If the surrogate takes the parameters of a family, so does `serve`, as "parameters" (batch, p)
-    in the order of its names, and there are no other functions. Parameters out of the ranges are
-    refused, too.
-
     In a uniform medium there are also the functions and signatures `certified` and `refined` of
     `TensorSolver.export`, with the inputs of `serve`. They work on `lattice`, by default the one
     that it was trained on.
@@ -69,8 +64,7 @@ def replacing_by_saved_model(
     tracked = [variable.value for variable in surrogate.model.variables]
     functions, proofs = {"serve": serve}, None
     medium = surrogate.config.kind.slowest_medium
-    has_proofs = not surrogate.maps and is_solved_by_transforms(medium)
-    if has_proofs and not surrogate.config.takes_parameters:
+    if not surrogate.maps and is_solved_by_transforms(medium):
         proofs = lattice or surrogate.lattice
         solver, arrays = TensorSolver(proofs, medium).with_shared_arrays()
         tracked += arrays
@@ -106,10 +100,6 @@ def describe(
         physics = {name: part for name, part in physics.items() if name not in kind.maps}
         further = f"; {' and '.join(kind.maps)}, of the shape of the source images"
     content = f"source images, {images}{further}"
-    if kind.family is not None:
-        physics["parameters"] = {name: list(limits) for name, limits in kind.ranges.items()}
-    if config.takes_parameters:
-        content = f"parameters, float32 (batch, {len(kind.ranges)}), within the ranges in physics"
     inputs = {"serve": [spec.name for spec in input_specs(surrogate)]}
     network = config.model.model_dump(mode="json", include={*config.model.keys_used})
     return describe_export(
@@ -123,10 +113,9 @@ def describe(
         model={**network, "numbers": surrogate.model.count_params()},
         trained_on={
             "source_counts": list(config.data.sources),
-            "radii": None if kind.family else list(check_radius(config.data.radius)),
+            "radii": list(check_radius(config.data.radius)),
             "divide_by_maximum": config.data.divide_by_maximum,
             "tissue": config.data.tissue and asdict(config.data.tissue),
-            "family": config.data.family and config.data.family.fingerprint,
         },
     )
 
@@ -158,8 +147,6 @@ def _serve(surrogate: Surrogate) -> Any:
         for name, values in inputs.items():
             if name == "source_images":
                 usable &= _check_images(values, surrogate)
-            elif name == "parameters":
-                usable &= _check_parameters(values, ranges)
             elif name == "diffusion_length":
                 usable &= _check_lengths(source_images, values, ranges[name])
             else:
@@ -180,11 +167,10 @@ def input_specs(
     """Shapes and types of a surrogate's inputs, all float32, by their names.
 
     `source_images` (batch, rows, columns, 1); then `diffusion_length`, (batch,) [length], or maps
-    of the shape of the images. `sides` are those of all images; None leaves them open. Of a
-    network that takes the parameters of a family, only `parameters`, (batch, p).
+    of the shape of the images. `sides` are those of all images; None leaves them open.
     """
     config = surrogate.config
-    shapes = {"diffusion_length": (None,), "parameters": (None, len(config.kind.ranges))}
+    shapes = {"diffusion_length": (None,)}
     return [
         tf.TensorSpec(shapes.get(name, (None, *sides, 1)), tf.float32, name=name)
         for name in config.network_input.names
@@ -221,13 +207,3 @@ def _check_lengths(
     inside = (values >= shortest) & (values <= longest)
     message = f"diffusion_length must lie within {limits[0]:g} to {limits[1]:g}, not"
     return checked(inside, tf.reduce_all(inside), message, values)
-
-
-def _check_parameters(values: tf.Tensor, ranges: Mapping[str, tuple[float, float]]) -> tf.Tensor:
-    """As `_check_images`, of parameters, (batch, p)."""
-    ends = np.array([*ranges.values()])
-    slack = ROUNDING * np.abs(ends).max(axis=1)  # of the rounding to single precision
-    low, high = np.float32(ends[:, 0] - slack), np.float32(ends[:, 1] + slack)
-    inside = (values >= low) & (values <= high)
-    message = f"parameters {', '.join(ranges)} must lie within {low} to {high}, not"
-    return tf.reduce_all(checked(inside, tf.reduce_all(inside), message, values), axis=1)

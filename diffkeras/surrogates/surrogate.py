@@ -1,6 +1,5 @@
 """A surrogate: a trained Keras model, its transform, and the physics that it was trained on."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 import diffkeras.nn.layers  # noqa: F401 - Keras finds the layers of saved models by registration
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
-from diffkeras.physics import Family, Medium, Problem, Sources
+from diffkeras.physics import Medium, Problem, Sources
 from diffkeras.physics.arguments import check_relative_tolerance, check_whole
-from diffkeras.physics.families.reduced_basis.barrier_arrays import Barriers
-from diffkeras.physics.families.reduced_basis.corrections import CertifiedCorrections
 from diffkeras.physics.problem.problem import as_problem
-from diffkeras.surrogates.family_barriers import read_barriers
 from diffkeras.surrogates.inputs import (
     SurrogateKeywords,
     complete_problem,
@@ -40,12 +36,10 @@ class Surrogate:
     Attributes:
         model: the Keras model, on the network's scale.
         config: the configuration it was trained with.
-        barriers: of a family, for the proofs of its fields; None for proofs by the solver.
     """
 
     model: keras.Model
     config: Config
-    barriers: Barriers | None = None
 
     @property
     def production(self) -> bool:
@@ -61,11 +55,6 @@ class Surrogate:
         return self.config.kind.maps
 
     @property
-    def family(self) -> Family | None:
-        """The family whose problems it was trained on; None if each had sources of its own."""
-        return self.config.kind.family
-
-    @property
     def lattice(self) -> tuple[int, int]:
         """(rows, columns) that it was trained on; others run too."""
         return self.config.physics.lattice
@@ -78,7 +67,7 @@ class Surrogate:
             PhysicsError: it was trained on several.
         """
         kind = self.config.kind
-        if kind.inputs or kind.family is not None:
+        if kind.inputs:
             raise PhysicsError(
                 f"{kind.trained_for}; it has no single medium, but those of its problems: "
                 "`surrogate.problem(…).medium`"
@@ -109,7 +98,7 @@ class Surrogate:
 
     def predict(
         self,
-        problem: Problem | Mapping[str, float] | ArrayLike | Sources,
+        problem: Problem | ArrayLike | Sources,
         *,
         tolerance: float | None = None,
         batch_size: int | None = None,
@@ -131,13 +120,10 @@ class Surrogate:
 
         Args:
             problem: of one image or a batch, for which the surrogate was trained. Or source images
-                and the keywords of a problem, as its short form, see `problem`. Or, of a surrogate
-                that was trained on a family, its parameters by name, see `Family.problem_at`; out
-                of the ranges, too, with a warning.
+                and the keywords of a problem, as its short form, see `problem`.
             tolerance: the largest error that the returned field may have, relative as for `solve`.
                 Where the network's field is not proven to meet it, nor a corrected one, the exact
-                solver starts from there. The corrected one is that of the certificate, or of a
-                family, that of `ReducedBasis.predict`. None for the network's field as it is.
+                solver starts from there. None for the network's field as it is.
             batch_size: images that go through the network at once; by default that of the
                 evaluation.
             **keywords: see `problem`.
@@ -160,16 +146,14 @@ class Surrogate:
             True
         """
         problem = self._as_problem(problem, keywords)
-        if tolerance is None:
-            return Prediction(self._fields(problem, batch_size), problem)
-        tolerance = check_relative_tolerance(tolerance)
-        # the proofs of a family solve where a field isn't finite
-        fields = self._fields(problem, batch_size, finite=self.family is None)
-        return Prediction(fields, problem).within(tolerance, self._corrections)
+        if tolerance is not None:
+            tolerance = check_relative_tolerance(tolerance)
+        prediction = Prediction(self._fields(problem, batch_size), problem)
+        return prediction if tolerance is None else prediction.within(tolerance)
 
     def network_fields(
         self,
-        problem: Problem | Mapping[str, float] | ArrayLike | Sources,
+        problem: Problem | ArrayLike | Sources,
         *,
         batch_size: int | None = None,
         **keywords: Unpack[SurrogateKeywords],
@@ -191,19 +175,12 @@ class Surrogate:
 
     def _as_problem(self, problem: Any, keywords: SurrogateKeywords) -> Problem:
         """The problem of what `predict` takes."""
-        if self.family is not None and isinstance(problem, Mapping):
-            problem = self.family.problem_at(problem, extrapolate=True)
         if isinstance(problem, Problem):
             return as_problem(problem, keywords, SurrogateKeywords)  # none then
         return self.problem(problem, **keywords)
 
     def _fields(
-        self,
-        problem: Problem,
-        batch_size: int | None,
-        *,
-        divided: bool = False,
-        finite: bool = True,
+        self, problem: Problem, batch_size: int | None, *, divided: bool = False
     ) -> NDArray[np.float32]:
         """The network's fields of a problem, of its shape, with warnings of unusual inputs.
 
@@ -211,7 +188,6 @@ class Surrogate:
             problem: one image or a batch.
             batch_size: see `predict`.
             divided: see `predicted_fields`.
-            finite: whether fields that are not finite raise an error.
         """
         size = self.config.evaluation.batch_size if batch_size is None else batch_size
         size = check_whole("batch_size", size, 1)
@@ -222,8 +198,7 @@ class Surrogate:
 
         inputs = inputs_of_problem(self.config, problem)
         fields = predicted_fields(self.config, network, inputs, divided=divided)
-        if finite:
-            check_finite(self.config, fields, inputs)
+        check_finite(fields, inputs)
         self._warnings.log(inputs)
         return fields.reshape(problem.shape)
 
@@ -235,10 +210,6 @@ class Surrogate:
         return tf.function(
             lambda x: model(x, training=False), autograph=False, reduce_retracing=True
         )
-
-    @cached_property
-    def _corrections(self) -> CertifiedCorrections | None:
-        return None if self.family is None else CertifiedCorrections(self.family, self.barriers)
 
     @cached_property
     def _warnings(self) -> RangeWarnings:
@@ -277,4 +248,4 @@ def surrogate_of_run(run: Run) -> Surrogate:
         model = keras.saving.load_model(file, compile=False)
     except Exception as error:  # of damaged files, zip, JSON, HDF5 and Keras raise any type
         raise RunError(f"{file} is damaged: {load_error(error)}") from error
-    return Surrogate(model, config, read_barriers(run.barriers_file, config))
+    return Surrogate(model, config)

@@ -47,9 +47,6 @@ def outside_training(config: Config, inputs: Mapping[str, NDArray[np.float32]]) 
         config: the configuration that the network was trained with.
         inputs: of the network, see `inputs_of_problem`.
     """
-    if "parameters" in inputs:
-        yield from _outside_family(config, inputs["parameters"])
-        return
     images = inputs["source_images"]
     trained, sides = ("×".join(map(str, s)) for s in (config.physics.lattice, images.shape[1:3]))
     # corrections alone are the same on every lattice
@@ -58,18 +55,6 @@ def outside_training(config: Config, inputs: Mapping[str, NDArray[np.float32]]) 
     yield from _outside_values(config, images)
     yield from _outside_sources(config, images[..., 0])
     yield from _outside_maps(config, config.network_input.scaled(inputs)[0])
-
-
-def _outside_family(config: Config, points: NDArray[np.float32]) -> Iterator[str]:
-    """Parameters (images, p) out of the ranges of the family that was trained on."""
-    for (name, (low, high)), values in zip(config.kind.ranges.items(), points.T, strict=True):
-        slack = ROUNDING * max(abs(low), abs(high))
-        least, largest = float(values.min()), float(values.max())
-        if not (least >= low - slack and largest <= high + slack):
-            yield (
-                f"the surrogate was trained with {name} from {low:g} to {high:g}, and here it is "
-                "out of this range; bounds hold there, too, but the errors may be larger"
-            )
 
 
 def _outside_values(config: Config, images: NDArray[np.float32]) -> Iterator[str]:

@@ -23,15 +23,13 @@ class TrainedOn(BaseModel, extra="forbid"):
     """The examples that a surrogate was trained on."""
 
     source_counts: list[int] = Field(description="numbers of discs in an image")
-    radii: list[float] | None = Field(
+    radii: list[float] = Field(
         min_length=2,
         max_length=2,
-        description="the smallest and the largest radius of discs, in lattice steps; null of a "
-        "family, which has no discs",
+        description="the smallest and the largest radius of discs, in lattice steps",
     )
     divide_by_maximum: bool = Field(description="whether fields were divided by their maximum")
     tissue: dict[str, Any] | None = Field(description="the section data.tissue")
-    family: str | None = Field(description="a hash of the family")
 
 
 class Description(BaseModel, extra="forbid"):

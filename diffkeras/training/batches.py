@@ -25,11 +25,6 @@ class TrainingBatches:
     def __init__(
         self, config: Config, data_dir: Path, group: ProcessGroup, *, threads: int | None = None
     ) -> None:
-        if config.data.family is not None and config.data.family.beyond:
-            raise ConfigurationError(
-                "data.family.beyond: examples out of the ranges are for tests, so there are none "
-                "for training; choose 0"
-            )
         self._config, self._data_dir, self._threads = config, data_dir, threads
         self._strategy, self._replicas = group.strategy, group.replicas
         self._shares = check_batch(config, self._replicas)

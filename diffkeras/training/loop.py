@@ -2,15 +2,13 @@
 
 import logging
 import shutil
-import warnings
-from contextlib import ExitStack, closing, nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 
 import keras
 
 from diffkeras.data.reading.examples import explain_damage
 from diffkeras.errors import ConvergenceError, WorkerLostError
 from diffkeras.surrogates.build import build_model
-from diffkeras.surrogates.family_barriers import write_barriers
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import replacing
@@ -51,13 +49,10 @@ def run_epochs(session: TrainingSession) -> None:
     """
     state, model, batches = session.state, session.model, session.batches
     with (
-        ExitStack() as stack,
         closing(TrainingProgress(session)) as progress,
         explain_damage(session.config, session.data_dir),
         within_memory(session.config),
     ):
-        if not model.trainable_weights:  # as a kernel has none, which is no cause for concern
-            stack.enter_context(warnings.catch_warnings(action="ignore"))
         callbacks = make_callbacks(session, progress)
         validation = batches.validation()
         while state.epoch < session.epochs and not session.out_of_patience:
@@ -85,10 +80,7 @@ def write_results(session: TrainingSession) -> None:
             f"training diverged: the validation MAE was finite in none of {state.epoch} epochs; "
             f"choose a smaller training.learning_rate than {config.training.learning_rate:g}"
         )
-    surrogate = Surrogate(_save_best_model(session), config)
-    export_saved_model(surrogate, run.saved_model)
-    if family := config.kind.family:
-        write_barriers(run.barriers_file, family, surrogate.network_fields)
+    export_saved_model(Surrogate(_save_best_model(session), config), run.saved_model)
     best = state.history[state.best_epoch - 1]
     origin = {"initial_model": state.initial_model} if state.initial_model else {}
     run.write_state(

@@ -46,8 +46,7 @@ def kept_bytes(config: Config) -> int:
     """
     with layers_in(config.training.precision):
         model = build_model(config)
-        lattice = () if config.takes_parameters else config.physics.lattice
-        shape = (config.training.batch_size, *lattice, model.input_shape[-1])
+        shape = (config.training.batch_size, *config.physics.lattice, model.input_shape[-1])
         inputs = _inputs_of_weights(model, keras.Input(batch_shape=shape))
     return sum(math.prod(t.shape) * tf.as_dtype(t.dtype).size for t in inputs.values())
 

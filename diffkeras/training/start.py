@@ -10,21 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras._version import __version__
 from diffkeras.config import Config
-from diffkeras.data import raw_dataset
 from diffkeras.data.reading.examples import explain_damage
 from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError, RunError
-from diffkeras.nn.families import set_weights
-from diffkeras.physics import Family, ReducedBasis
-from diffkeras.physics.families.reduced_basis.snapshots import Snapshots
-from diffkeras.physics.families.reduced_basis.training import fitted
 from diffkeras.surrogates.build import make_loss
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import changed_keys, flatten
@@ -42,8 +34,6 @@ from diffkeras.training.session import TrainingSession
 
 logger = logging.getLogger(__name__)
 
-READ_TOGETHER = 64  # examples that are read at once
-MOST_EXAMPLES = 1000  # examples that the basis of a network is fitted to; a kernel has all
 SHARING_SECONDS = 10.0  # a network file system shows another machine's files within this time
 
 
@@ -88,8 +78,6 @@ class InitialModel:
                 f"inputs besides the source image: {', '.join(there) or 'none'} there, "
                 f"{', '.join(here) or 'none'} here (data.diffusion_length, data.tissue)"
             )
-        if surrogate.config.data.family != config.data.family and config.takes_parameters:
-            other.append("its family is another one (data.family)")
         if other:
             raise ConfigurationError(
                 f"training.initial_model: the network of {name} is another one: {'; '.join(other)}"
@@ -207,8 +195,7 @@ def start_or_resume(session: TrainingSession, initial: InitialModel | None) -> N
     Args:
         session: its model is compiled, with random weights. The chief chooses the newest undamaged
             checkpoint.
-        initial: the weights to start from without a checkpoint; None for the random ones, or those
-            of a reduced basis.
+        initial: the weights to start from without a checkpoint; None for the random ones.
     """
     config, model = session.config, session.model
     if _resume(session):
@@ -217,9 +204,6 @@ def start_or_resume(session: TrainingSession, initial: InitialModel | None) -> N
         model.set_weights(initial.weights)
         session.state.initial_model = initial.sha256
         logger.info(f"starting from the weights of {config.training.initial_model}")
-    elif config.takes_parameters:
-        with session.group.all_stop_on_error(), explain_damage(config, session.data_dir):
-            set_basis_weights(config, session.data_dir, model)
 
 
 def _resume(session: TrainingSession) -> bool:
@@ -240,25 +224,3 @@ def _resume(session: TrainingSession) -> bool:
     state.step = min(state.step, session.steps - session.config.training.steps_per_execution)
     logger.info(f"resuming at epoch {state.epoch + 1}, step {state.step} of {session.steps}")
     return True
-
-
-def set_basis_weights(config: Config, data_dir: Path, model: keras.Model) -> None:
-    """Fit a `ReducedBasis` to the training examples, and give its weights to a network."""
-    family = config.kind.family
-    assert family is not None  # the configuration was checked
-    numbers = config.data.train_numbers
-    if config.model.regression == "network":
-        numbers = numbers[:MOST_EXAMPLES]
-    fit = fitted(family, _snapshots(config, data_dir, family, numbers), config.model.modes)
-    set_weights(model, ReducedBasis(family, fit))
-
-
-def _snapshots(config: Config, data_dir: Path, family: Family, numbers: range) -> Snapshots:
-    """Training examples as snapshots of the family."""
-    (count,) = config.data.sources
-    dataset = raw_dataset(config, count, "train", data_dir, numbers=numbers)
-    dataset = dataset.map(lambda example: (example["parameters"], example["field"]))
-    batches = dataset.batch(READ_TOGETHER).prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
-    return Snapshots.joined(
-        Snapshots.scaled(family, points.astype(np.float64), fields) for points, fields in batches
-    )

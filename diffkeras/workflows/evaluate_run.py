@@ -192,9 +192,7 @@ def _check(config: Config, data_dir: Path, path: Path, config_name: str | None =
 def _evaluate(
     subject: Subject, config: Config, data_dir: Path, path: Path, options: _Options
 ) -> Evaluation:
-    family = config.kind.family
-    names = family.names if family else ()
-    measured = Measurement([*subject.all_methods, *baselines(config)], names)
+    measured = Measurement([*subject.all_methods, *baselines(config)])
     with explain_damage(config, data_dir):
         _measure(measured, subject, config, data_dir, options)
         figures = draw_figures(measured, subject, config, data_dir) if options.report else None

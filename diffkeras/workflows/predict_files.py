@@ -1,7 +1,6 @@
 """Predict the field of a problem in some files, and prove a bound of its error."""
 
 import logging
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 def predict_files(
     run_dir: str | Path,
-    files: ProblemFiles | Mapping[str, float],
+    files: ProblemFiles,
     output: FieldFiles | str | Path,
     *,
     diffusion_length: float | None = None,
@@ -30,8 +29,7 @@ def predict_files(
     Args:
         run_dir: a finished run, or the name of a shipped surrogate.
         files: the files and numbers that describe the problem. What the surrogate's sources do is
-            logged: they hold the field at their values, or produce. Or the parameters by name, of a
-            surrogate of a family.
+            logged: they hold the field at their values, or produce.
         output: files of the field, its bound, the corrected field, and a picture.
         diffusion_length: ℓ [length], for a surrogate that was trained on several.
         tolerance: largest error of the written field, as for `Surrogate.predict`.
@@ -44,28 +42,16 @@ def predict_files(
         OutputError: a file can't be written.
     """
     output = FieldFiles.of(output)
-    if not isinstance(files, Mapping):
-        files = ProblemFiles.of(files)
+    files = ProblemFiles.of(files)
     if tolerance is not None and output.corrected:
         raise PhysicsError(
             "with --tolerance, the field is corrected where it needs to be; leave out --corrected "
             "or --tolerance"
         )
-    output.check({} if isinstance(files, Mapping) else files.inputs)
+    output.check(files.inputs)
     surrogate = load_surrogate(run_dir)
     options: Any = {} if diffusion_length is None else {"diffusion_length": diffusion_length}
-    if isinstance(files, ProblemFiles) and surrogate.family is not None:
-        names = ", ".join(surrogate.family.names)
-        raise PhysicsError(
-            f"{run_dir} is a surrogate of a family; instead of SOURCE_FILE, give --parameter "
-            f"NAME=VALUE of each of {names}"
-        )
-    if isinstance(files, ProblemFiles):
-        problem = files.read(partial(surrogate.problem, **options))
-    elif surrogate.family is None:
-        raise PhysicsError(f"{run_dir} has no parameters; give SOURCE_FILE instead of --parameter")
-    else:
-        problem = surrogate.family.problem_at(files, extrapolate=True)
+    problem = files.read(partial(surrogate.problem, **options))
     output.check_problem(problem)
     prediction = surrogate.predict(problem, tolerance=tolerance)
     notes = None

@@ -9,13 +9,11 @@ from matplotlib.figure import Figure
 
 from diffkeras.config import Config, format_counts
 from diffkeras.errors import OutputError
-from diffkeras.physics import Example, Family, FamilyRecipe, Medium
+from diffkeras.physics import Example, Medium
 from diffkeras.physics.problem.sides import sides_in_words
 from diffkeras.reporting.data_figures import (
     distances_figure,
-    draws_figure,
     examples_figure,
-    family_figure,
     tissue_figure,
     values_figure,
 )
@@ -28,8 +26,6 @@ from diffkeras.system.atomic_files import check_file
 SHOWN_COUNTS = 5
 SHOWN_EXAMPLES = 3  # Of each shown source count.
 MAX_EXAMPLES = 20  # Per source count, for the statistics.
-FAMILY_EXAMPLES = 9  # shown of a family
-MOST_DRAWS = 500  # points whose places in the ranges of a family are drawn
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +48,7 @@ def preview(config: Config, path: str | Path) -> Path:
     if path.suffix.lower() not in (".html", ".htm"):
         raise OutputError(f"a preview is an HTML page, so its name ends in .html, unlike {path}")
     check_file(path)
-    show = _of_sources if config.kind.family is None else _of_family
-    about, pictures, tables = show(config, "×".join(map(str, config.physics.lattice)))
+    about, pictures, tables = _of_sources(config, "×".join(map(str, config.physics.lattice)))
     write_report(
         path,
         "preview.html.j2",
@@ -94,38 +89,6 @@ def _of_sources(config: Config, nodes: str) -> tuple[str, dict[str, Figure], dic
         f"nodes. Diffusion length: {lengths} lattice steps. {_kind(config)}"
     )
     return about, pictures, {"shares": _shares_table(samples)}
-
-
-def _of_family(config: Config, nodes: str) -> tuple[str, dict[str, Figure], dict[str, Any]]:
-    """The same of a family: its geometry, some fields with their parameters, and the draws."""
-    data, recipe = config.data, config.kind.recipe(1)
-    assert isinstance(recipe, FamilyRecipe)
-    family = recipe.family
-    number = min(FAMILY_EXAMPLES, data.train_examples)
-    logger.info("solving %d examples of a family", number)
-    samples = list(recipe.examples("train", range(number)))
-    drawn = min(MOST_DRAWS, data.train_examples)
-    points = np.stack([recipe.point("train", k) for k in range(drawn)])
-    pictures = {
-        "examples": family_figure(family.names, samples),
-        "geometry": tissue_figure({"example 0": samples[0].problem}, [samples[0].field]),
-        "draws": draws_figure(family.names, points),
-        "values": values_figure({"": samples}),
-    }
-    about = (
-        f"{number} examples of one family on a lattice of {nodes} nodes, {recipe.sampler.place}."
-    )
-    draws = recipe.sampler.draws.replace("_", " ").replace("sobol", "Sobol'")
-    return about, pictures, {"ranges": _ranges_table(family), "draws": draws}
-
-
-def _ranges_table(family: Family) -> Table:
-    """The parameters with their ranges."""
-    rows = [
-        [p.name, number(p.low), number(p.high), "logarithmic" if p.is_logarithmic else "linear"]
-        for p in family.parameters
-    ]
-    return Table(["parameter", "from", "to", "draws"], rows)
 
 
 def _kind(config: Config) -> str:

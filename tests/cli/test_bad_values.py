@@ -56,7 +56,6 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "latency": tuple(value for value in WHOLE if value != "0"),
     "method": ("", "magic", "ring,ring"),
     "output": (*FILES, "a.xyz"),
-    "parameters": ("", "x", "=1", "decay=", "decay=x", "decay=nan", "nothing=1"),
     "plot": (*FILES, "a.jpg", "sources.npy"),
     "predictions": ("", "/", "missing.npz", "file"),
     "preview": FILES,

@@ -52,21 +52,6 @@ KINDS: dict[str, dict[str, Any]] = {
     },
     "sides": {"data.tissue": CELLS, "physics.boundary": SIDES, **UNITS, **CORRECTED},
 }
-# on the maps of a family, whose largest value and concentrations differ between examples
-FAMILY = {
-    "data.sources": "1",
-    "data.radius": 5,
-    "data.family": {
-        "random": {"vessels": 2, "vessel_radius": 2, "cells": 8},
-        "parts": {
-            "values[vessels]": [25, 50],
-            "uptake.maximum[cells_1]": [0.1, 2.0],
-            "uptake.constant": [5.0, 20.0],
-            "production[stroma]": [0.1, 0.5],
-        },
-    },
-    "model.transform": "linear",
-}
 
 
 def untrained(config: Config) -> Surrogate:

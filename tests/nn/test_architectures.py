@@ -24,9 +24,7 @@ LATTICES = {
 POOLING = ("encoder_decoder", "joined_pair", "u_net")
 NETWORKS = {"encoder_decoder": nn.encoder_decoder, "joined_pair": nn.joined_pair, "u_net": nn.u_net}
 
-# those of images; `test_families` has those of parameters
-OF_IMAGES = [name for name, each in ARCHITECTURES.items() if not each.takes_parameters]
-every_architecture = pytest.mark.parametrize("name", OF_IMAGES)
+every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
 
 
 def make(name: str, channels: int = 1, **changes: Any) -> keras.Model:

@@ -10,13 +10,13 @@ import tensorflow as tf
 import diffkeras as dk
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.features import make_example
-from diffkeras.data.reading.examples import completion, problem_of_examples, to_network_pair
+from diffkeras.data.reading.examples import problem_of_examples, to_network_pair
 from diffkeras.errors import RunError
 from diffkeras.surrogates.inputs import inputs_of_problem
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.saved_model import export_saved_model
 from tests.helpers.drawn_problems import drawn_problems
-from tests.helpers.surrogate_kinds import FAMILY, KINDS, scaled, untrained
+from tests.helpers.surrogate_kinds import KINDS, scaled, untrained
 
 # of rounds of conjugate gradients that know the equation: mean error relative to the mean field
 NEAR = {"cells": 0.01, "sides": 0.01}
@@ -182,15 +182,13 @@ def test_the_saved_model_checks_lengths(exported, surrogate, problem):
 OVERLAP = {"physics.sources": "production", "data.placement.overlap": True}
 
 
-@pytest.mark.parametrize(
-    "overrides", [*KINDS.values(), {**OVERLAP, "model.transform": "linear"}, FAMILY]
-)
+@pytest.mark.parametrize("overrides", [*KINDS.values(), {**OVERLAP, "model.transform": "linear"}])
 def test_a_network_sees_in_predictions_what_it_is_trained_on(tiny, overrides):
     config = tiny.with_overrides(overrides)
     count = config.data.sources[-1]
-    dataset, complete = DatasetConfig.of(count, config), completion(config)
+    dataset = DatasetConfig.of(count, config)
     for number in range(10):
-        example = complete(make_example(dataset, "train", number))
+        example = make_example(dataset, "train", number)
         x, y = to_network_pair(config)(example)
         inputs = inputs_of_problem(config, problem_of_examples(config, example))
         seen = []

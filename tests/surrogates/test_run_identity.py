@@ -6,19 +6,10 @@ from typing import Any
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import by_key, run_identity
 
-FAMILY = {
-    "data.radius": 5.0,
-    "data.sources": 1,
-    "model.transform": "linear",
-    "data.family.random.vessels": 1,
-    "data.family.random.vessel_radius": 2,
-    "data.family.parts": {"values[vessels]": [0.5, 1]},
-}
 # another value of each key that changes what a run computes, with what it needs beside it
 OTHERS: dict[str, Any] = {
     "physics.lattice": 32,
@@ -58,13 +49,6 @@ OTHERS: dict[str, Any] = {
     "model.patch": {"model.architecture": "transformer", "model.patch": 4},
     "model.sensors": {"model.architecture": "deeponet", "model.sensors": 3},
     "data.tissue": {"data.tissue.cells": 5},
-    "data.family": FAMILY,
-    "model.regression": {
-        **FAMILY,
-        "model.architecture": "reduced_basis",
-        "model.regression": "kernel",
-        "training.epochs": 1,
-    },
     "model.corrections": {"model.transform": "linear", "model.corrections": 1},
     "training.loss": "squared",
     "training.optimizer": "adamw",
@@ -121,20 +105,6 @@ def test_whatever_changes_the_training_changes_the_identity(tiny):
     known |= {key: run_identity(changed(tiny, key, value)) for key, value in OTHERS.items()}
     equal = [pair for pair in combinations(known, 2) if known[pair[0]] == known[pair[1]]]
     assert equal == []
-
-
-def test_the_order_of_parameters_tells_datasets_and_runs_apart(tiny):
-    parts = {"values[vessels]": [0.5, 1], "decay": [0.01, 0.1], "uptake.constant": 1.0}
-    parts["uptake.maximum"] = 0.1
-    config = tiny.with_overrides({**FAMILY, "data.family.parts": parts})
-    other, same = (
-        config.with_overrides({"data.family.parts": dict(order)})
-        for order in (reversed(parts.items()), parts.items())
-    )
-    assert run_identity(same) == run_identity(config) != run_identity(other)
-    datasets = [DatasetConfig.of(1, each) for each in (config, same, other)]
-    assert datasets[0].name == datasets[1].name != datasets[2].name
-    assert datasets[0] == datasets[1] != datasets[2]
 
 
 @pytest.mark.parametrize("key", FREE)

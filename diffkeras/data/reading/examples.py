@@ -21,7 +21,6 @@ from diffkeras.data.shards import FILE_REMEDY, Shard, find_records, stored_split
 from diffkeras.data.storage import check_dataset, check_records, dataset_path
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.physics import Problem
-from diffkeras.physics.families.family.rows import rows_of_maps
 from diffkeras.representation.target import pack_target
 from diffkeras.system.tensorflow_setup import without_autograph
 
@@ -55,8 +54,7 @@ def raw_dataset(
     Returns:
         A dataset of {"source_image": (H, W, 1), "field": (H, W, 1), "sources": {…}}, float32 on the
         linear scale. Where the diffusion length varies, it has "diffusion_length" () [length] too,
-        and with tissues their maps, (H, W, 1) float32 each. Of a family, it has "parameters" (p,)
-        and the maps that vary, and no sources.
+        and with tissues their maps, (H, W, 1) float32 each.
 
     Raises:
         ConfigurationError: training examples of a stream, which are not stored.
@@ -73,8 +71,6 @@ def problem_of_examples(config: Config, examples: Mapping[str, Any]) -> Problem:
     """The problem of an example of `raw_dataset`, or the batch of a batch of them."""
     kind = config.kind
     recipe = kind.recipe(config.data.sources[0])  # alike for all counts
-    if kind.family is not None:
-        return recipe.problem_of(examples)
     images = np.asarray(examples["source_image"])[..., 0]
     media = {name: np.asarray(examples[name]) for name in kind.inputs}
     media = {name: values[..., 0] if kind.varies else values for name, values in media.items()}
@@ -145,7 +141,6 @@ def stored_examples(
     offsets = tf.constant(np.concatenate(found))
     dataset = DatasetConfig.of(counts[0], config)
     features = dataset_features(dataset, any_count=len(counts) > 1)
-    complete = completion(config)
 
     def read(position: tf.Tensor) -> dict[str, Any]:
         records = tf.data.experimental.from_variant(
@@ -157,7 +152,8 @@ def stored_examples(
             ),
             tf.TensorSpec((), tf.string),
         )
-        return complete(features.deserialize_example(records.take(1).get_single_element()))
+        example: dict[str, Any] = features.deserialize_example(records.take(1).get_single_element())
+        return example
 
     return read
 
@@ -189,7 +185,6 @@ def solved_examples(
         dataset.recipe().example(split, 0)
     features = dataset_features(datasets[0], any_count=len(counts) > 1)
     specs = tf.nest.flatten(features.get_tensor_spec())
-    complete = completion(config)
 
     def make(index: np.int64, number: np.int64) -> list[NDArray]:
         values = tf.nest.flatten(make_example(datasets[index], split, int(number)))
@@ -204,32 +199,9 @@ def solved_examples(
         values = tf.numpy_function(make, [index, number], types, stateful=False)
         shaped = [tf.ensure_shape(v, spec.shape) for v, spec in zip(values, specs, strict=True)]
         example: dict[str, Any] = tf.nest.pack_sequence_as(features.get_tensor_spec(), shaped)
-        return complete(example)
+        return example
 
     return solve
-
-
-def completion(config: Config) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """A function, for a graph, that adds to a family's example what follows from its parameters.
-
-    These are its source image and its maps. Each is a sum of the parameters, each times the nodes
-    that it sets, and of what no parameter sets.
-    """
-    family = config.kind.family
-    if family is None:
-        return lambda example: example
-    shape = (*family.problem.lattice, 1)
-    rows = {
-        name: tf.constant(values, tf.float32)
-        for name, values in rows_of_maps(family, config.kind.maps).items()
-    }
-
-    def complete(example: dict[str, Any]) -> dict[str, Any]:
-        numbers = tf.concat([example["parameters"], tf.ones(1)], axis=0)
-        maps = {name: tf.reshape(numbers[None] @ part, shape) for name, part in rows.items()}
-        return {**example, **maps}
-
-    return complete
 
 
 @contextmanager
@@ -254,13 +226,10 @@ def to_network_pair(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tenso
 
     def convert(example: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
         xp = tf.experimental.numpy
-        if "sources" in example:
-            count = tf.reduce_sum(tf.ones_like(example["sources"]["radii"]), axis=-1)
-        else:  # of a family, which is one dataset
-            count = config.data.sources[0] * tf.ones_like(example["parameters"][..., 0])
+        count = tf.reduce_sum(tf.ones_like(example["sources"]["radii"]), axis=-1)
         inputs = {"source_images": example["source_image"]}
         inputs |= {name: example[name] for name in seen.names if name != "source_images"}
-        # overlapping discs have a scale other than 1, and so have the fixed values of a family
+        # overlapping discs have a scale other than 1
         inputs, scale = seen.scaled(inputs, xp)
         field = example["field"] / (1.0 if config.data.divide_by_maximum else scale)
         target = seen.transform.forward(field, xp)

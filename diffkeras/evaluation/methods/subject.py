@@ -98,12 +98,7 @@ def different_physics(learned: Config, tested: Config) -> list[str]:
             f"data.diffusion_length {value_text(own)} there, {value_text(other)} here; choose a "
             "range within the trained one"
         )
-    families = [config.data.family for config in (learned, tested)]
-    if len({family and family.fingerprint for family in families}) > 1:
-        ours, theirs = ("one" if family else "none" for family in families)
-        theirs = "another one" if all(families) else theirs
-        different.append(f"data.family: {ours} there, {theirs} here")
-    elif learned.kind.maps != tested.kind.maps:
+    if learned.kind.maps != tested.kind.maps:
         names = [", ".join(maps) or "none" for maps in (learned.kind.maps, tested.kind.maps)]
         different.append("maps that vary (data.tissue): {} there, {} here".format(*names))
     return different
@@ -142,8 +137,7 @@ def of_predictions(
     check_order(path, tested, exact)
 
     def compute(batch: ImageBatch) -> ComputedFields:
-        count = batch.sources[0].count if batch.parameters is None else config.data.sources[0]
-        return ComputedFields(stored[count][batch.numbers])
+        return ComputedFields(stored[batch.sources[0].count][batch.numbers])
 
     def predict(batch: ImageBatch) -> NDArray:
         fields = compute(batch).fields

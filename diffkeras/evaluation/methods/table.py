@@ -163,7 +163,7 @@ def describe_methods(config: Config, models: Mapping[str, str] | None = None) ->
 
 def leaves_sources(config: Config) -> bool:
     """Whether nodes have known values that a network may miss."""
-    return not (config.physics.produces or config.takes_parameters)
+    return not config.physics.produces
 
 
 def network_fields(surrogate: Surrogate) -> Callable[[ImageBatch], ComputedFields]:
@@ -197,8 +197,7 @@ def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Met
     network = Method(name, network_fields(surrogate), takes_batches=True, surrogate=name)
     methods = [network]
     model = surrogate.config.model
-    sets_sources = model.fixed_values or model.solves_equation or model.definition.takes_parameters
-    if not (config.physics.produces or sets_sources):
+    if leaves_sources(config) and not (model.fixed_values or model.solves_equation):
         methods.append(with_sources_set(network))
     methods.append(replace(network, name=f"{name}, certified", compute=predicted(surrogate)))
     return methods + [

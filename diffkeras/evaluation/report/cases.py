@@ -27,8 +27,7 @@ def draw_cases(
         mae, count, number = chosen
         batch = read_image(config, count, number, data_dir)
         medium = "" if batch.lengths is None else f"\nℓ = {batch.lengths[0]:.3g}"
-        which = f"n = {count}, " if batch.parameters is None else ""
-        title = f"{which}example {number}{medium}\nMAE {mae:.2g}"
+        title = f"n = {count}, example {number}{medium}\nMAE {mae:.2g}"
         return title, batch.images[0], batch.fields[0], method.compute(batch).fields[0]
 
     figures = {

@@ -20,7 +20,7 @@ from diffkeras.evaluation.methods.table import EXACT, SURROGATE, ZERO_FIELD
 from diffkeras.evaluation.pareto import Point
 from diffkeras.evaluation.report.cases import draw_cases
 from diffkeras.evaluation.report.error_time import error_time_figure
-from diffkeras.reporting.figures import ROUNDING, log_ticks, new_axis, panel_grid, parameter_axis
+from diffkeras.reporting.figures import ROUNDING, log_ticks, new_axis
 from diffkeras.reporting.labels import label_lines
 from diffkeras.reporting.style import BLUE, GREY, ORANGE, new_figure
 
@@ -62,13 +62,8 @@ def draw_figures(
     copies = {method.name for method in measured.methods if method.copy_of}  # equal but on sources
     errors = measured.errors[~measured.errors["method"].isin(copies)]
     spectra = {name: each for name, each in measured.spectra().items() if name not in copies}
-    if measured.parameters:
-        figure = error_per_parameter_figure(measured, subject.name)
-        by: dict[str, Any] = {"error_per_parameter": figure}
-    else:
-        by = {"error_per_count": error_per_count_figure(errors, styles)}
     pictures: dict[str, Any] = {
-        **by,
+        "error_per_count": error_per_count_figure(errors, styles),
         "distribution": distribution_figure(errors, styles),
         "spectrum": spectrum_figure(spectra, styles),
         **draw_cases(measured.errors, subject.methods[0], config, data_dir),
@@ -138,21 +133,6 @@ def error_per_count_figure(errors: pd.DataFrame, styles: Styles = STYLES) -> Fig
         axis.plot(means.index, _drawable(means), **_style(str(name), styles))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     label_lines(axis)
-    return figure
-
-
-def error_per_parameter_figure(measured: Measurement, method: str = SURROGATE) -> Figure:
-    """The surrogate's errors against each parameter of a family; dots are test problems."""
-    own = measured.errors[measured.errors["method"] == method]
-    names = measured.parameters
-    figure, grid = panel_grid(len(names), 2.9, 2.7, beside=0.6, below=0.5, sharey=True)
-    for axis, name in zip(grid.flat, names, strict=False):
-        axis.plot(own[name], _drawable(own["mae"]), ".", color=BLUE, alpha=0.6, markersize=4)
-        axis.set_yscale("log")
-        parameter_axis(axis, "x", name, own[name].to_numpy())
-        axis.grid(alpha=0.3)
-    for row in grid:
-        row[0].set_ylabel("lattice MAE")
     return figure
 
 

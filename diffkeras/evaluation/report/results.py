@@ -56,8 +56,7 @@ def write_results(
             "clock": describe_clock(),
         },
     )
-    parameters = measured.parameters
-    columns = ["method", "sources", "example", "diffusion_length", *parameters, *ERRORS]
+    columns = ["method", "sources", "example", "diffusion_length", *ERRORS]
     errors = measured.errors
     errors = errors[[name for name in columns if name in errors]]
     rows = errors.itertuples(index=False, name=None)
@@ -102,7 +101,7 @@ def _write_pages(
         timed=measured.methods[0].timed,
         batch_size=tested.evaluation.batch_size,
         per_count=_per_count_table(metrics),
-        bounds=_bounds_table({ALL: proven[ALL]} if data.family and proven else proven),
+        bounds=_bounds_table(proven),
         bounds_images=min(tested.evaluation.bounds, data.test_examples),
         production=tested.physics.produces,
         tissue=tested.kind.varies,

@@ -14,7 +14,7 @@ from diffkeras.evaluation.errors import image_maxima, node_errors
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.stored_images import read_batches
 from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
-from diffkeras.physics import ExampleRecipe, solve
+from diffkeras.physics import solve
 from diffkeras.surrogates.surrogate import Surrogate
 
 EXACT = 1e-12  # tolerance of the fields that bounds are checked against
@@ -29,11 +29,9 @@ def space_of(config: Config, count: int) -> ImageSpace:
     if config.kind.varies:
         raise ConfigurationError(
             f"{config.kind.section}: a search for worst cases varies random sources alone, no "
-            "tissues and no families; leave out --worst-cases"
+            "tissues; leave out --worst-cases"
         )
-    recipe = config.kind.recipe(count)
-    assert isinstance(recipe, ExampleRecipe)
-    return ImageSpace(recipe)
+    return ImageSpace(config.kind.recipe(count))
 
 
 def check_searchable(config: Config) -> None:

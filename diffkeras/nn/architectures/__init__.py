@@ -5,7 +5,6 @@ from diffkeras.nn.architectures.deeponet import DEEPONET
 from diffkeras.nn.architectures.encoder_decoder import ENCODER_DECODER
 from diffkeras.nn.architectures.fourier_neural_operator import FOURIER_NEURAL_OPERATOR
 from diffkeras.nn.architectures.joined_pair import JOINED_PAIR
-from diffkeras.nn.architectures.reduced_basis import REDUCED_BASIS
 from diffkeras.nn.architectures.transformer import TRANSFORMER
 from diffkeras.nn.architectures.u_net import U_NET
 from diffkeras.nn.architectures.unrolled_cg import UNROLLED_CG
@@ -20,6 +19,5 @@ ARCHITECTURES: dict[str, Architecture] = {
         DEEPONET,
         TRANSFORMER,
         UNROLLED_CG,
-        REDUCED_BASIS,
     )
 }

@@ -100,8 +100,7 @@ class Architecture:
         parameters: the keys of `model` that have an effect, each with its meaning.
         needs: what `build` takes of the problem: "channels" (of the network's input, see
             `representation.network_input`), "operator" (a `LatticeOperator`) and "rounds"
-            (`model.corrections`), "family" (a `physics.Family`) and "examples" (the number of
-            training examples).
+            (`model.corrections`).
         lattices: those that a network with some parameters takes.
     """
 
@@ -116,8 +115,3 @@ class Architecture:
     def knows_equation(self) -> bool:
         """Whether it solves the equation itself, so that no corrections are appended."""
         return "operator" in self.needs
-
-    @property
-    def takes_parameters(self) -> bool:
-        """Whether its input is the parameters of a family, and not images."""
-        return "family" in self.needs

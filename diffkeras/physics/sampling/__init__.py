@@ -1,1 +1,1 @@
-"""Random problems: sources, tissues, families, and examples with their fields."""
+"""Random problems: sources, tissues, and examples with their fields."""

@@ -10,7 +10,7 @@ from dataclasses import field as dataclass_field
 from functools import cached_property, partial
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,8 +61,6 @@ class Example(ShortRepr):
         maximum: of the steady state, a float32's value, by which `field` is divided; None where it
             isn't divided.
         maps: of its tissue by name, (rows, columns) float32 each; none without tissue.
-        parameters: (p,) float32 of a family, in the order of its names; None of others. Then there
-            are no discs, and the source image has the values of the fixed nodes.
     """
 
     problem: Problem
@@ -72,28 +70,6 @@ class Example(ShortRepr):
     diffusion_length: float | None = None
     maximum: float | None = None
     maps: Mapping[str, NDArray[np.float32]] = dataclass_field(default_factory=dict)
-    parameters: NDArray[np.float32] | None = None
-
-
-class Recipe(Protocol):
-    """What the examples of a dataset depend on, except for split and number.
-
-    `ExampleRecipe` is one, and `FamilyRecipe`. All are dataclasses.
-    """
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    def drawn(self, split: str, k: int) -> dict[str, Any]:
-        """What is drawn of example k of a split, by the names in a dataset."""
-
-    def problem_of(self, drawn: Mapping[str, Any]) -> Problem:
-        """The problem of what was drawn."""
-
-    def example(self, split: str, k: int) -> Example:
-        """Example k of a split, solved."""
-
-    def examples(self, split: str, numbers: Iterable[int], processes: int = 1) -> Iterator[Example]:
-        """The examples of these numbers, in their order."""
 
 
 @dataclass(frozen=True)
@@ -306,7 +282,18 @@ class ExampleRecipe(ExplainedKeywords):
         A script that asks for several needs its `if __name__ == "__main__":`, as for any use of
         `multiprocessing` with the spawn method.
         """
-        yield from solved_examples(self, split, numbers, processes)
+        if not isinstance(numbers, Iterable):
+            raise PhysicsError(
+                f"give the numbers of the examples, such as range(3), not {numbers!r:.60}"
+            )
+        if check_count("processes", processes) == 1:
+            yield from (self.example(split, k) for k in numbers)
+            return
+        tasks = iter(numbers)
+        chunks = iter(lambda: list(islice(tasks, CHUNK)), [])
+        with ProcessPool(processes) as pool:
+            for examples in pool.imap(partial(_solve_examples, self, split), chunks):
+                yield from examples
 
 
 def check_split(split: str) -> str:
@@ -314,23 +301,5 @@ def check_split(split: str) -> str:
     return check_choice("split", split, SPLIT_KEYS)
 
 
-def solved_examples(
-    recipe: Recipe, split: str, numbers: Iterable[int], processes: int
-) -> Iterator[Example]:
-    """The examples of a recipe, see `ExampleRecipe.examples`."""
-    if not isinstance(numbers, Iterable):
-        raise PhysicsError(
-            f"give the numbers of the examples, such as range(3), not {numbers!r:.60}"
-        )
-    if check_count("processes", processes) == 1:
-        yield from (recipe.example(split, k) for k in numbers)
-        return
-    tasks = iter(numbers)
-    chunks = iter(lambda: list(islice(tasks, CHUNK)), [])
-    with ProcessPool(processes) as pool:
-        for examples in pool.imap(partial(_solve_examples, recipe, split), chunks):
-            yield from examples
-
-
-def _solve_examples(recipe: Recipe, split: str, numbers: list[int]) -> list[Example]:
+def _solve_examples(recipe: ExampleRecipe, split: str, numbers: list[int]) -> list[Example]:
     return [recipe.example(split, k) for k in numbers]

@@ -59,7 +59,7 @@ class Onnx(Format):
         for value in (*model.graph.input, *model.graph.output):
             axes = value.type.tensor_type.shape.dim
             for axis, name in zip(axes, AXES, strict=False):
-                if not axis.HasField("dim_value"):  # a family has its own sides
+                if not axis.HasField("dim_value"):
                     axis.dim_param = name
         model.producer_name, model.producer_version = "diffkeras", __version__
         model.model_version = FORMAT  # otherwise ONNX Runtime shows the largest integer

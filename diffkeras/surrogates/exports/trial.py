@@ -13,7 +13,7 @@ from diffkeras.surrogates.inputs import inputs_of_problem
 from diffkeras.surrogates.surrogate import Surrogate
 
 TOLERANCE = 1e-5  # largest difference of a field, relative to the largest value of its problem
-IMAGES = 2  # tried of the smallest source count, and of the largest, or of a family
+IMAGES = 2  # tried of the smallest source count, and of the largest
 SPLIT = "stream"  # on tiny lattices there may be no images for the test split
 FACTOR = 40  # multiplies the last image's values: the network is not trained on such
 
@@ -37,8 +37,7 @@ class Trial:
     def of(cls, surrogate: Surrogate, lattice: tuple[int, int]) -> "Trial":
         """Test images of the surrogate's smallest and largest source count, on a lattice.
 
-        The last one has values beyond those of the training. Of a family, problems within its
-        ranges.
+        The last one has values beyond those of the training.
 
         Raises:
             ExportError: the sources that it was trained on don't fit on the lattice.
@@ -88,12 +87,9 @@ class Trial:
 
 
 def _problems(surrogate: Surrogate, lattice: tuple[int, int]) -> Problem:
-    """Problems of the surrogate's smallest and largest source count, or of its family."""
+    """Problems of the surrogate's smallest and largest source count."""
     config, problems = surrogate.config, []
     kind, counts = config.kind, config.data.sources
-    if kind.family is not None and lattice != config.physics.lattice:
-        sides = "×".join(map(str, config.physics.lattice))
-        raise ExportError(f"the family of this surrogate has the lattice {sides}, and no other")
     # of values beyond those of the training, where images are scaled
     larger = (
         ("source_image", *CONCENTRATIONS) if config.physics.medium.has_homogeneous_sides else ()

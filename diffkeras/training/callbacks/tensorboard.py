@@ -144,7 +144,7 @@ class Pictures(keras.callbacks.Callback):
                 prediction = self.surrogate.network_fields(problem)
                 # both maxima are 1 if values are fixed; if sources produce they can be any number
                 largest = field.max()
-                shown = image / (image.max() or 1)  # a family's sources may all produce
+                shown = image / (image.max() or 1)
                 picture = draw_example(shown, field / largest, prediction / largest)
                 name = f"pictures/{title}"
                 tf.summary.image(name, picture[None], step=epoch + 1, description=DESCRIPTION)

@@ -279,6 +279,23 @@ class ReducedBasis:
         """
         self._fit.write(Path(path), self.family)
 
+    def export(self, path: str | Path) -> None:
+        """Write a TensorFlow SavedModel, which needs no diffkeras: the fields of `fields`.
+
+        Its function `serve` takes parameters, float64 (batch, p) in the order of the family's
+        names, and returns fields, float32 (batch, rows, columns), without bounds. It is
+        differentiable. Parameters out of the ranges raise `tf.errors.InvalidArgumentError`.
+        `diffkeras.json` contains the names and ranges of the parameters.
+
+        Raises:
+            OutputError: the directory can't be written, or contains something other than a
+                SavedModel.
+            MissingPackageError: TensorFlow is not installed.
+        """
+        from diffkeras.basis_export import export_basis
+
+        export_basis(self, Path(path))
+
     @classmethod
     def load(cls, path: str | Path, family: Family) -> "ReducedBasis":
         """Read a basis of a family.
