@@ -1,13 +1,15 @@
 """Approximate solutions of the linear steps, (A + d) x = b on the free nodes.
 
 Conjugate gradients (Hestenes & Stiefel 1952) in single precision, preconditioned by a geometric
-multigrid cycle (`block_cycles`). Where these take too many iterations, double precision and a
-V-cycle of algebraic multigrid (Ruge & Stüben 1987) take over. Its hierarchy is set up once and used
-for other slopes d, too, while it serves.
+multigrid cycle (`block_cycles`). Where these take too many iterations, double precision takes over,
+with a stronger preconditioner: the factors of A + d where they are small enough (SuperLU with
+minimum degree, Li 2005), and on larger lattices a V-cycle of algebraic multigrid (Ruge & Stüben
+1987). It is set up once and used for other slopes d while it serves.
 
 The callers correct what single precision leaves.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,6 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg import get_blas_funcs
+from scipy.sparse.linalg import splu
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.equations.block_cycles import SINGLE
@@ -23,8 +26,13 @@ from diffkeras.physics.equations.finite_volumes import FiniteVolumes
 from diffkeras.physics.real_arrays import largest
 
 SINGLE_REDUCTION = 1e-4  # single precision gives no more digits of a residual in one step
-MOST_CYCLES, MOST_ALGEBRAIC_CYCLES = 25, 100  # of one step, by geometric and algebraic multigrid
-MOST_CYCLES_OF_OLD_HIERARCHY = 15
+MOST_CYCLES, MOST_DOUBLE_CYCLES = 25, 100  # of one step, in single and in double precision
+MOST_CYCLES_OF_OTHER_SLOPE = 15  # by a preconditioner that was set up for another slope
+# of factors: at most some seconds and 400 MB, for 512×512, 32×8,192 or 30×30×30 nodes
+MOST_FACTOR_ENTRIES = 2.5e7
+# Shares of D/h² with which closed lattices had a proof, however cells saturate; and with which
+# algebraic multigrid converged for all contrasts
+PROVABLE_DECAY, SAFE_DECAY = 1e-8, 1e-6
 ESTIMATE_MARGIN = 0.7  # share of what an error must be, below which an estimate of it is trusted
 
 Function = Callable[[NDArray], NDArray]
@@ -86,7 +94,7 @@ class LinearSteps:
     """The solver of all steps of one problem.
 
     From one step to the next it keeps whether geometric cycles took too many iterations, and the
-    algebraic hierarchy. The equations keep the geometric cycle.
+    preconditioner of double precision. The equations keep the geometric cycle.
 
     Attributes:
         iterations: of conjugate gradients, so far.
@@ -95,8 +103,8 @@ class LinearSteps:
     def __init__(self, equations: Equations) -> None:
         self.iterations = 0
         self._equations = equations
-        self._needs_algebraic = False
-        self._algebraic: Function | None = None
+        self._needs_double = False
+        self._precondition: Function | None = None
 
     def solve(self, slope: NDArray | float, right_hand_side: NDArray, goal: Goal) -> LinearStep:
         """About (A + d)⁻¹ b, for b (rows, columns), to within a goal.
@@ -108,45 +116,44 @@ class LinearSteps:
         if not size:
             return LinearStep(np.zeros(right_hand_side.shape))
         result: CGResult | None = None
-        if not self._needs_algebraic:
+        if not self._needs_double:
             cycle = self._equations.cycle_at(slope)
             single = np.empty(right_hand_side.shape, SINGLE)
             single = np.divide(right_hand_side, size, out=single, casting="same_kind").ravel()
             height = cycle.height if goal.provable else 0.0
             result = _iterate(cycle.matrix.dot, cycle, single, goal, size, MOST_CYCLES, height)
             self.iterations += result.iterations
-            self._needs_algebraic = not result.is_met
+            self._needs_double = not result.is_met
         if result is None or not result.is_met:
             scaled = (right_hand_side / size).astype(np.float64)
-            result = self._solve_algebraically(slope, scaled.ravel(), goal, size)
+            result = self._solve_in_double(slope, scaled.ravel(), goal, size)
         solution = np.multiply(result.solution, size, dtype=np.float64)
         solution = solution.reshape(right_hand_side.shape)
         estimates = size * result.estimate, size * result.first_estimate
         return LinearStep(solution, *estimates, result.iterations)
 
     def take_double(self) -> None:
-        """Go on in double precision, by algebraic multigrid."""
-        self._needs_algebraic = True
+        """Go on in double precision."""
+        self._needs_double = True
 
-    def _solve_algebraically(
+    def _solve_in_double(
         self, slope: NDArray | float, scaled: NDArray[np.float64], goal: Goal, size: float
     ) -> CGResult:
         """The same as `solve`, for b (n,) that is scaled already."""
         result = None
         try:
             matrix = self._matrix(slope)
-            precondition = self._algebraic or self._set_up(matrix)
-            result = _iterate(matrix.dot, precondition, scaled, goal, size, MOST_ALGEBRAIC_CYCLES)
+            precondition = self._precondition or self._set_up(matrix)
+            result = _iterate(matrix.dot, precondition, scaled, goal, size, MOST_DOUBLE_CYCLES)
             self.iterations += result.iterations
         except RuntimeError:  # SuperLU's, for a singular matrix
             pass
-        if result is None or not result.is_met or result.iterations > MOST_CYCLES_OF_OLD_HIERARCHY:
-            self._algebraic = None
+        if result is None or not result.is_met or result.iterations > MOST_CYCLES_OF_OTHER_SLOPE:
+            self._precondition = None
         if result is None or not result.is_met:
-            self._needs_algebraic = False  # for other slopes
+            self._needs_double = False  # for other slopes
             raise ConvergenceError(
-                f"conjugate gradients stopped after {self.iterations} iterations: diffusivity or "
-                "uptake vary too much, or decay is too weak; check the medium and the uptake"
+                f"newton-cg: the linear equations can't be solved: {self._obstacle}"
             )
         return result
 
@@ -156,18 +163,56 @@ class LinearSteps:
         row_sums = (volumes.row_sums + slope * free).astype(np.float64)
         return FiniteVolumes(volumes.couplings, row_sums).matrix(np.dtype(np.float64))
 
+    @property
+    def _obstacle(self) -> str:
+        """Why iterations fail, and what helps."""
+        lattice = self._equations.lattice
+        if factor_entries(lattice) <= MOST_FACTOR_ENTRIES:
+            return f"rounding hides what is lost; {helpful_decay(self._equations)}"
+        return (
+            f"{'×'.join(map(str, lattice))} nodes are too many for a direct solution, and "
+            "diffusivity or uptake vary too much for multigrid, or decay is too weak; "
+            f"{helpful_decay(self._equations, SAFE_DECAY)}"
+        )
+
     def _set_up(self, matrix: sp.dia_array) -> Function:
-        """A V-cycle of algebraic multigrid."""
+        """A preconditioner in double precision: factors, or a V-cycle of algebraic multigrid."""
         free = self._equations.free.ravel()
-        cycle = ruge_stuben_hierarchy(matrix.tocsr()[free][:, free]).aspreconditioner()
+        own = matrix.tocsr()[free][:, free]
+        if factor_entries(self._equations.lattice) <= MOST_FACTOR_ENTRIES:
+            # as the matrix is an M-matrix, elimination needs no pivots
+            inverse = splu(
+                own.tocsc(), "MMD_AT_PLUS_A", diag_pivot_thresh=0, options={"SymmetricMode": True}
+            ).solve
+        else:
+            inverse = ruge_stuben_hierarchy(own).aspreconditioner().matvec
 
         def precondition(residual: NDArray) -> NDArray:
             result = np.zeros(residual.shape)
-            result[free] = cycle @ residual[free]
+            result[free] = inverse(residual[free])
             return result
 
-        self._algebraic = precondition
+        self._precondition = precondition
         return precondition
+
+
+def helpful_decay(equations: Equations, share: float = PROVABLE_DECAY) -> str:
+    """Advice for equations that lose too little, with a decay that is this share of D/h²."""
+    return (
+        f"a decay of {share * equations.unit:.0e} or more usually helps, and so do an absorbing "
+        "side, a fixed node, more uptake or less production"
+    )
+
+
+def factor_entries(lattice: tuple[int, ...]) -> float:
+    """About the entries of the factors of a lattice's equations; at most 1.5 times that.
+
+    In two dimensions they grow as n log n (George 1973). The numbers are those of SuperLU's minimum
+    degree on lattices of 1,000 to 300,000 nodes.
+    """
+    shortest, *others = sorted(lattice)
+    per_node = 8 * math.log2(shortest) if len(lattice) == 2 else shortest * others[0]
+    return math.prod(lattice) * (4 + per_node)
 
 
 def ruge_stuben_hierarchy(matrix: sp.csr_array) -> Any:

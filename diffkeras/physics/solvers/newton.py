@@ -30,6 +30,7 @@ from diffkeras.physics.solvers.linear_steps import (
     Goal,
     LinearStep,
     LinearSteps,
+    helpful_decay,
 )
 
 MOST_STEPS, MOST_PROOFS = 60, 12  # reached only where rounding is in the way
@@ -208,11 +209,9 @@ class NewtonRun:
     @property
     def _obstacle(self) -> str:
         """Why proofs fail, and what helps."""
-        # a share of D/h² with which closed lattices had a proof, however cells saturate
-        decay = 1e-8 * self._equations.unit
         return (
-            "diffusivity or uptake vary too much, or decay is too weak; a decay of "
-            f"{decay:.0e} or more usually helps, and so does more uptake or less production"
+            "diffusivity or uptake vary too much, or decay is too weak; "
+            f"{helpful_decay(self._equations)}"
         )
 
     def _reduce_error(

@@ -1,15 +1,18 @@
 """Media that vary: against sparse-direct, a manufactured solution, and the uniform case."""
 
+import re
 from functools import partial
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.evaluation.methods.pyamg_solver import free_system
-from diffkeras.physics import Medium, solve
+from diffkeras.physics import Medium, Problem, certify, solve
 from diffkeras.physics.equations.finite_volumes import finite_volumes
-from tests.helpers.plain_equations import matrix_of, solve_reference
+from diffkeras.physics.solvers.linear_steps import MOST_FACTOR_ENTRIES, factor_entries
+from tests.helpers.plain_equations import matrix_of, reference, solve_reference
 
 BOUNDARIES = [
     "absorbing",
@@ -206,18 +209,93 @@ def test_the_bound_holds_where_a_constant_field_is_the_answer(seed):
     assert np.abs(solution.field - 1).max() <= solution.stats.reached <= 1e-10
 
 
-def test_a_singular_coarse_matrix_is_an_error_of_convergence(monkeypatch):
+STEPS = "diffkeras.physics.solvers.linear_steps"
+
+
+def noise(lattice: tuple[int, ...], contrast: float, decay: float) -> Problem:
+    """Production in one node of a closed lattice whose diffusivity is noise."""
+    diffusivity = contrast ** np.random.default_rng(0).uniform(-1, 0, lattice)
+    medium = Medium(diffusivity, decay, boundary="reflecting", dimensions=len(lattice))
+    production = np.zeros(lattice)
+    production[tuple(side // 3 for side in lattice)] = 1.0
+    return Problem(production=production, medium=medium)
+
+
+@pytest.mark.parametrize(
+    ("lattice", "contrast"),
+    [((1, 2048), 1e4), ((16, 1024), 1e4), ((128, 128), 1e6), ((128, 128), 1e8), ((9, 8, 7), 1e8)],
+)
+def test_closed_lattices_of_large_contrast_are_solved_directly(monkeypatch, lattice, contrast):
+    monkeypatch.setattr(f"{STEPS}.ruge_stuben_hierarchy", None)
+    problem = noise(lattice, contrast, 1e-8)
+    solution = solve(problem)
+    field, doubt = reference(problem)
+    error = np.abs(solution.field - field).max()
+    assert error <= solution.error_bound + doubt
+    assert solution.error_bound <= 1e-10 * solution.field.max()
+    certificate = certify(0.9 * solution.field, problem)
+    assert certificate.error_bound <= 0.11 * solution.field.max()
+
+
+@pytest.mark.parametrize("shape", [(512, 512), (32, 8192), (30, 30, 30), (1, 2**20)])
+def test_lattices_are_solved_directly_where_the_factors_are_small(shape):
+    assert factor_entries(shape) <= MOST_FACTOR_ENTRIES < factor_entries((2048, 2048))
+
+
+@pytest.mark.parametrize("lattice", [(16, 64), (40, 40), (6, 7, 8)])
+@pytest.mark.parametrize("boundary", ["reflecting", "periodic"])
+def test_the_entries_of_the_factors_are_estimated(lattice, boundary):
+    medium = Medium(1.0, 0.1, boundary=boundary, dimensions=len(lattice))
+    matrix = finite_volumes(lattice, medium).matrix(np.dtype(np.float64))
+    factors = sp.linalg.splu(matrix.tocsc(), "MMD_AT_PLUS_A", options={"SymmetricMode": True})
+    entries = factors.L.nnz + factors.U.nnz
+    assert entries / 1.5 <= factor_entries(lattice) <= 3 * entries
+
+
+def test_larger_lattices_are_left_to_algebraic_multigrid(monkeypatch):
+    monkeypatch.setattr(f"{STEPS}.MOST_FACTOR_ENTRIES", 0)
+    problem = noise((40, 40), 1e6, 1e-4)
+    found = solve(problem, tolerance=1e-8)
+    assert np.abs(found.field - solve_reference(problem)).max() <= found.error_bound
+
+
+def advised(problem: Problem, **options) -> float:
+    """The tolerance or the decay that the error of a problem recommends."""
+    with pytest.raises(ConvergenceError) as refusal:
+        solve(problem, **options)
+    found = re.search(r"(?:ask for|a decay of) (\S+) or more", str(refusal.value))
+    assert found, refusal.value
+    return float(found[1])
+
+
+def test_the_decay_that_an_error_recommends_helps_multigrid(monkeypatch):
+    monkeypatch.setattr(f"{STEPS}.MOST_FACTOR_ENTRIES", 0)
+    decay = advised(noise((1, 2048), 1e4, 1e-8))
+    assert solve(noise((1, 2048), 1e4, decay)).stats.reached <= 1e-10
+
+
+@pytest.mark.parametrize("lattice", [(1, 512), (40, 40)])
+@pytest.mark.parametrize("contrast", [10.0, 1e8])
+def test_the_advice_for_a_weak_decay_is_right(lattice, contrast):
+    weak = noise(lattice, contrast, 1e-13)
+    tolerance = advised(weak)
+    assert solve(weak, tolerance=tolerance).stats.reached <= tolerance
+    decay = advised(noise(lattice, contrast, 1e-20))
+    assert solve(noise(lattice, contrast, decay)).stats.reached <= 1e-10
+
+
+def test_a_singular_matrix_is_an_error_of_convergence(monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("Factor is exactly singular")
 
-    monkeypatch.setattr("diffkeras.physics.solvers.linear_steps.MOST_CYCLES", 0)
-    monkeypatch.setattr("pyamg.ruge_stuben_solver", fail)
-    with pytest.raises(ConvergenceError, match="check the medium"):
+    monkeypatch.setattr(f"{STEPS}.MOST_CYCLES", 0)
+    monkeypatch.setattr(f"{STEPS}.splu", fail)
+    with pytest.raises(ConvergenceError, match="a decay of 1e-08 or more usually helps"):
         by_newton(two_sources((20, 20)))
 
 
 def test_a_decay_below_rounding_is_one_error_without_warnings(recwarn):
     medium = Medium(decay=3e-16, boundary="periodic")
-    with pytest.raises(ConvergenceError, match=r"decay is too weak|no error could be proven"):
+    with pytest.raises(ConvergenceError, match="a decay of 1e-08 or more"):
         solve(production=np.ones((21, 35)), medium=medium, method="newton-cg")
     assert not recwarn.list  # PyAMG's, of a matrix that is indefinite by rounding
