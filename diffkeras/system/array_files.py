@@ -1,8 +1,9 @@
-"""Files of arrays by name, `.npz`."""
+"""Files of arrays, `.npy`, and of arrays by name, `.npz`."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,13 +55,39 @@ def read_arrays(path: Path, what: str, most_bytes: int | None = None) -> dict[st
     return arrays
 
 
+def check_announced(file: IO[bytes], most_numbers: int) -> None:
+    """Check the size that the header of an array announces, before its numbers are read.
+
+    A small archive can hold an array that fills the memory.
+
+    Args:
+        file: a `.npy`, or an open member of a `.npz`.
+        most_numbers: of 64 bits.
+
+    Raises:
+        ValueError: it is no array, or a larger one.
+    """
+    is_first = np.lib.format.read_magic(file) == (1, 0)
+    header = (
+        np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0
+    )
+    shape, _, dtype = header(file)
+    numbers = math.prod(shape) * max(1, dtype.itemsize / 8)
+    if numbers > most_numbers:
+        size = "×".join(map(str, shape))
+        raise ValueError(
+            f"it holds an array of {size} {dtype} values; at most {most_numbers:,} numbers are read"
+        )
+
+
 def reason_unread(error: Exception, suffix: str) -> str:
     """Why NumPy couldn't read a file with a suffix, for people.
 
     NumPy takes any other content for a pickled object, and recommends to load it.
     """
-    is_pickle = isinstance(error, ValueError) and "pickle" in str(error)  # not in a path
-    return f"it is no {suffix} file of numbers" if is_pickle else str(error)
+    of_numpy = isinstance(error, ValueError)  # the words may be in a path otherwise
+    is_other = of_numpy and any(word in str(error) for word in ("pickle", "magic string"))
+    return f"it is no {suffix} file of numbers" if is_other else str(error)
 
 
 def check_arrays(

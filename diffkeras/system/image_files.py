@@ -1,14 +1,16 @@
 """Arrays of numbers in files: NumPy's, and grey pictures."""
 
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import DataError
-from diffkeras.system.array_files import reason_unread
+from diffkeras.system.array_files import check_announced, reason_unread
 
+MOST_NUMBERS = 2**28  # of an image or a lattice: solving on so many nodes takes about 10 GB
 ARRAYS = (".npy", ".npz")
 PICTURES = (".png", ".tif", ".tiff")
 FULL_SCALE = {"L": 255.0, "I;16": 65535.0, "I;16B": 65535.0, "I;16L": 65535.0, "F": 1.0}
@@ -53,18 +55,21 @@ def read_numbers(
 
 
 def _read_array(path: Path, names: tuple[str, ...]) -> NDArray:
-    loaded = np.load(path, allow_pickle=False)
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    with loaded:
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            check_announced(file, MOST_NUMBERS)
+            file.seek(0)
+            return np.load(file, allow_pickle=False)
+    with np.load(path, allow_pickle=False) as loaded:
         there = loaded.files
-        for known in names:
-            if known in there:
-                return loaded[known]
-        if len(there) != 1:
+        name = next((known for known in names if known in there), there[0] if there else "")
+        if name not in names and len(there) != 1:
             shown = f"{there!r:.60}"
             raise ValueError(f"it holds {len(there)} arrays, {shown}, and none named {names[0]}")
-        return loaded[there[0]]
+        if f"{name}.npy" in loaded.zip.namelist():
+            with loaded.zip.open(f"{name}.npy") as file:
+                check_announced(file, MOST_NUMBERS)
+        return loaded[name]
 
 
 def _read_picture(path: Path, full_scale: dict[str, float]) -> NDArray:
