@@ -229,6 +229,10 @@ def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
         >>> load_config("quickstart", {"training.epochs": 3}).training.epochs
         3
     """
+    if not isinstance(overrides, Mapping | None):
+        raise ConfigurationError(
+            f"overrides must be a mapping of keys to values, not {short(overrides)}"
+        )
     path = find_config(name)
     raw = read_yaml(path)
     if not overrides or not isinstance(raw, dict | None):

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +32,7 @@ from diffkeras.surrogates.run_state import (
 from diffkeras.surrogates.shipped import SHIPPED, find_run, shipped_surrogates
 from diffkeras.system.atomic_files import PARTIAL, names_unwritable, write_json, write_text
 from diffkeras.system.environment import machine, source_commit, versions
+from diffkeras.system.messages import cut
 
 logger = logging.getLogger(__name__)
 
@@ -153,10 +155,10 @@ class Run:
     def open(cls, path: Path) -> "Run":
         """A finished run: its directory, or the name of a shipped surrogate."""
         path = find_run(path)
-        if not path.is_dir():
+        if not os.path.isdir(path):  # where pathlib raises an error for long names
             raise RunError(
-                f"there is no run directory {path}; `diffkeras train` writes one, and these come "
-                f"with diffkeras: {', '.join(shipped_surrogates())}"
+                f"there is no run directory {cut(path, 200)}; `diffkeras train` writes one, and "
+                f"these come with diffkeras: {', '.join(shipped_surrogates())}"
             )
         if not (path / RUN_FILE).is_file():
             hides = str(path) in shipped_surrogates()

@@ -18,7 +18,7 @@ def find_run(run: Path) -> Path:
 
     A path wins, so that diffkeras can ship more surrogates without hiding anybody's runs.
     """
-    return SHIPPED / run if not run.exists() and str(run) in shipped_surrogates() else run
+    return SHIPPED / run if str(run) in shipped_surrogates() and not run.exists() else run
 
 
 def shipped_config(run: Path) -> str | None:

@@ -112,6 +112,12 @@ def test_numbers_deep_in_a_mapping_and_names_like_numbers(tmp_path):
     assert load_config(file) == config
 
 
+@pytest.mark.parametrize("overrides", [5, "x", ["a"]])
+def test_overrides_are_a_mapping(overrides):
+    with pytest.raises(ConfigurationError, match="overrides must be a mapping"):
+        load_config("quickstart", overrides)
+
+
 def test_errors_of_a_file_and_of_an_override_differ(tmp_path):
     file = tmp_path / "a.yaml"
     file.write_text("training: {epochs: 7}\n")

@@ -9,6 +9,7 @@ import pytest
 
 from diffkeras.errors import ConvergenceError, DiffkerasError, PackingError, PhysicsError
 from diffkeras.physics import Medium, MichaelisMenten, Problem, certify, sample_sources, solve
+from tests.helpers.rounding import same_solutions
 
 
 def image_with(value: float) -> np.ndarray:
@@ -213,7 +214,7 @@ def test_numbers_of_processes_and_threads_are_checked(number, name):
 )
 def test_lists_and_arrays_stand_for_pairs_and_numbers(given, meant):
     one, other = (solve(image_with(1.0), **o).field for o in (given, meant))
-    assert np.array_equal(one, other)
+    assert same_solutions(one, other)
     assert Medium(**given) == Medium(**meant)
     assert hash(Medium(**given)) == hash(Medium(**meant))
 
@@ -262,6 +263,12 @@ def test_results_have_short_representations():
     ):
         assert "field=<" in repr(result)
         assert len(repr(result)) < 600
+
+
+@pytest.mark.parametrize("number", [5, None])
+def test_a_batch_is_made_of_a_sequence(number):
+    with pytest.raises(PhysicsError, match=f"a sequence of Problems, not {number}"):
+        Problem.batch(number)
 
 
 def test_sources_are_no_production():

@@ -49,3 +49,6 @@ def test_foreign_directories_are_no_runs(tmp_path):
         load_surrogate(tmp_path)
     with pytest.raises(RunError, match="there is no run directory"):
         load_surrogate(tmp_path / "a.txt")
+    with pytest.raises(RunError, match="there is no run directory aaa") as refusal:
+        load_surrogate("a" * 5000)
+    assert len(str(refusal.value)) < 400

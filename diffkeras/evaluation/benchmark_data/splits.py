@@ -196,7 +196,7 @@ def public_split(benchmark: str, split: str = "test") -> PublicSplit:
     Raises:
         ConfigurationError: there is none of this name.
     """
-    if benchmark not in BENCHMARKS:
+    if not (isinstance(benchmark, str) and benchmark in BENCHMARKS):
         raise ConfigurationError(
             f"there is no benchmark {benchmark!r:.60}; choose among {', '.join(BENCHMARKS)}"
         )

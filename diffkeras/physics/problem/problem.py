@@ -1,6 +1,6 @@
 """A problem: what is asked of a solver, checked once; one image or a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Unpack
@@ -125,6 +125,8 @@ class Problem(ShortRepr):
         Raises:
             PhysicsError: no problem, one that is a batch itself, or different lattices.
         """
+        if not isinstance(problems, Iterable):
+            raise PhysicsError(f"a batch is made of a sequence of Problems, not {problems!r:.60}")
         problems = tuple(problems)
         for problem in problems:
             if not isinstance(problem, Problem) or problem.is_batch:
