@@ -60,7 +60,7 @@ if __name__ == "__main__":
     contrast = 10.0 ** np.random.default_rng(0).uniform(-4, 4, image.shape)
     dk.solve(image, diffusivity=contrast)
     assert "pyamg" not in sys.modules  # larger lattices need it
-    linear_steps.MOST_FACTOR_ENTRIES = 0
+    linear_steps.MOST_DIRECT_COST = 0
     dk.solve(image, diffusivity=contrast)
     dk.certify(0 * image, image, uptake=dk.MichaelisMenten(image[::-1], 0.1))
     dk.solve(np.stack([image] * 4), processes=2)

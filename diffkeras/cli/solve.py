@@ -226,10 +226,7 @@ def _how(solution: Any) -> str:
     from diffkeras.reporting.text import rounded_up
 
     stats = solution.stats
-    work, error = f"{stats.iterations} iterations", f"error about {stats.reached:.1e}"
+    error = f"its error is about {stats.reached:.1e} of its largest value"
     if stats.method == "newton-cg":  # which has proven it
-        steps = f"{stats.newton_steps} Newton steps, " if stats.newton_steps else ""
-        work, error = steps + work, f"proven: off by at most {rounded_up(solution.error_bound, 2)}"
-    else:
-        work = f"{stats.ring_nodes} ring nodes, {work}"
-    return f"method {stats.method}, {work}, {error}, computed in {stats.precision}"
+        error = f"its error is proven to be at most {rounded_up(solution.error_bound, 2)}"
+    return f"solved in {stats.precision}; {error}"

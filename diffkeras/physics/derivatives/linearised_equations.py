@@ -134,8 +134,9 @@ def _by_corrections(
             result, best, stalled = result.astype(EXTENDED), np.inf, 0
         elif stalled > MOST_STALLED:
             raise ConvergenceError(
-                f"the linearised equations were solved to {left / size:.1e} only, "
-                f"and the tolerance is {tolerance:g}: take a larger one, or more decay"
+                f"the derivatives' error is about {left / size:.1e} of their largest value, and "
+                f"the tolerance is {tolerance:g}; ask for {2 * left / size:.0e} or more, or give "
+                "more decay"
             )
 
 

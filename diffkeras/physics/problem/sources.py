@@ -83,8 +83,8 @@ class Sources(ShortRepr, ExplainedKeywords):
         """Sources from any sequences of equal length.
 
         Raises:
-            PhysicsError: lengths differ, a centre off the nodes, a radius that is negative, or a
-                value or radius that is not finite.
+            PhysicsError: lengths differ, a centre off the nodes, a radius that is negative, a value
+                or radius that is not finite, or a value of 0.
         """
         parts = {"row": rows, "column": columns, "radius": radii, "value": values}
         if planes is not None:
@@ -108,6 +108,11 @@ class Sources(ShortRepr, ExplainedKeywords):
         if (arrays["radius"] < 0).any():
             smallest = arrays["radius"].min()
             raise PhysicsError(f"radii of sources must not be negative, not {smallest}")
+        if (arrays["value"] == 0).any():  # which would even free nodes of discs before it
+            raise PhysicsError(
+                "values of sources must not be 0: an image of discs can't tell such nodes from "
+                "free ones; name nodes that are held at 0 in a mask, fixed="
+            )
         for name, array in arrays.items():
             size = np.abs(array)
             least, largest = SINGLE if name == "value" else (0.0, LARGEST_PLACE)

@@ -33,8 +33,8 @@ class DenseRing:
             return np.full_like(values, np.nan), 0.0
         if factor is None:
             raise ConvergenceError(
-                f"the ring system of {self._ring.size} nodes is not positive definite to rounding; "
-                'take method="newton-cg"'
+                f"rounding hides what distinguishes the {self._ring.size} nodes on the rims of "
+                'the fixed regions; take method="newton-cg"'
             )
         right_hand_side = values[:, None]
         if self._operator.is_deflated:

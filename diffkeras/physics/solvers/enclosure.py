@@ -26,7 +26,7 @@ from numpy.typing import DTypeLike, NDArray
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.equations.block_cycles import SINGLE
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK
+from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, STENCIL, rounding_of
 from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
@@ -56,6 +56,7 @@ class Enclosure:
         radius: float,
         precision: DTypeLike,
         needed: float = 0.0,
+        remainder: NDArray | None = None,
         *,
         may_fail: bool = False,
     ) -> NDArray[np.float64] | None:
@@ -66,10 +67,12 @@ class Enclosure:
             radius: at least b.
             precision: of the check.
             needed: a bound that needn't be smaller.
+            remainder: e of a linear problem; b is then a bound of û − e − u, whose residual
+                F(û) − A e has more digits than û − e could have.
             may_fail: whether to give up, and return None, once the bound exceeds the needed one.
         """
         most = needed if may_fail else np.inf
-        bound = self._find(field, radius, precision, needed, most)
+        bound = self._find(field, radius, precision, needed, most, remainder)
         return None if bound is None or largest(bound) > radius else bound
 
     def sharpened(
@@ -86,28 +89,29 @@ class Enclosure:
         precision: DTypeLike,
         needed: float,
         most: float,
+        remainder: NDArray | None = None,
     ) -> NDArray[np.float64] | None:
         """b ≥ 0 with (A + d) b ≥ |F|, d on û ± radius."""
         self.is_too_wide = False
         equations, free = self._equations, self._equations.free
         slope = equations.least_slope(field, radius)
         operator = equations.operator_at(slope)
-        residual, size = self._scaled_residual(field, precision)
+        residual, size = self._scaled_residual(field, precision, remainder)
         more = _root_mean_square(residual)  # ε
-        remainder = residual + more
-        remainder *= free
-        test = _Test(residual, remainder, free, needed / size, most / size)
+        missing = residual + more
+        missing *= free
+        test = _Test(residual, missing, free, needed / size, most / size)
         bound: NDArray[np.float64] | None = None
         for _ in range(ATTEMPTS):
-            test.begin(largest(remainder), 0.0 if bound is None else largest(bound))
+            test.begin(largest(missing), 0.0 if bound is None else largest(bound))
             try:
-                found = self._steps.solve(slope, remainder, Goal(condition=test)).solution
+                found = self._steps.solve(slope, missing, Goal(condition=test)).solution
             except ConvergenceError:  # A + d is singular, for example
                 return None
             self.is_too_wide = test.is_too_wide
             if self.is_too_wide:
                 return None
-            del remainder
+            del missing
             bound = found if bound is None else np.add(bound, found, out=bound)
             del found
             np.maximum(bound, 0.0, out=bound)
@@ -118,17 +122,25 @@ class Enclosure:
             factor = _factor(residual, applied)
             if test.is_enough(factor, largest(bound)):
                 break
-            remainder = np.subtract(residual, applied, out=applied)
-            remainder += more
-            remainder *= free
+            missing = np.subtract(residual, applied, out=applied)
+            missing += more
+            missing *= free
         if bound is None or not np.isfinite(factor):
             return None
         bound *= factor * size * SLACK
         return bound
 
-    def _scaled_residual(self, field: NDArray, precision: DTypeLike) -> tuple[NDArray, float]:
+    def _scaled_residual(
+        self, field: NDArray, precision: DTypeLike, remainder: NDArray | None
+    ) -> tuple[NDArray, float]:
         """At least |F|, 0 on the fixed nodes, divided by its largest value; and that value."""
         residual, rounding = self._residual(field, precision)
+        if remainder is not None:
+            applied, sizes = self._equations.volumes.apply_with_sizes(remainder)
+            residual -= applied
+            # one more rounding, of the difference
+            sizes += np.abs(residual)
+            rounding = rounding + rounding_of(STENCIL + 1, precision) * sizes
         np.abs(residual, out=residual)
         residual += rounding
         np.copyto(residual, 0.0, where=self._equations.fixed)

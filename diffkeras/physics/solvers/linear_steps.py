@@ -28,8 +28,7 @@ from diffkeras.physics.real_arrays import largest
 SINGLE_REDUCTION = 1e-4  # single precision gives no more digits of a residual in one step
 MOST_CYCLES, MOST_DOUBLE_CYCLES = 25, 100  # of one step, in single and in double precision
 MOST_CYCLES_OF_OTHER_SLOPE = 15  # by a preconditioner that was set up for another slope
-# of factors: at most some seconds and 400 MB, for 512×512, 32×8,192 or 30×30×30 nodes
-MOST_FACTOR_ENTRIES = 2.5e7
+MOST_DIRECT_COST = 1e8  # eight seconds and 1.4 GB for 1024×1024 nodes, 3 s for 33×33×33
 # Shares of D/h² with which closed lattices had a proof, however cells saturate; and with which
 # algebraic multigrid converged for all contrasts
 PROVABLE_DECAY, SAFE_DECAY = 1e-8, 1e-6
@@ -152,9 +151,7 @@ class LinearSteps:
             self._precondition = None
         if result is None or not result.is_met:
             self._needs_double = False  # for other slopes
-            raise ConvergenceError(
-                f"newton-cg: the linear equations can't be solved: {self._obstacle}"
-            )
+            raise ConvergenceError(f"the equations can't be solved: {self._obstacle}")
         return result
 
     def _matrix(self, slope: NDArray | float) -> sp.dia_array:
@@ -167,7 +164,7 @@ class LinearSteps:
     def _obstacle(self) -> str:
         """Why iterations fail, and what helps."""
         lattice = self._equations.lattice
-        if factor_entries(lattice) <= MOST_FACTOR_ENTRIES:
+        if direct_cost(lattice) <= MOST_DIRECT_COST:
             return f"rounding hides what is lost; {helpful_decay(self._equations)}"
         return (
             f"{'×'.join(map(str, lattice))} nodes are too many for a direct solution, and "
@@ -179,7 +176,7 @@ class LinearSteps:
         """A preconditioner in double precision: factors, or a V-cycle of algebraic multigrid."""
         free = self._equations.free.ravel()
         own = matrix.tocsr()[free][:, free]
-        if factor_entries(self._equations.lattice) <= MOST_FACTOR_ENTRIES:
+        if direct_cost(self._equations.lattice) <= MOST_DIRECT_COST:
             # as the matrix is an M-matrix, elimination needs no pivots
             inverse = splu(
                 own.tocsc(), "MMD_AT_PLUS_A", diag_pivot_thresh=0, options={"SymmetricMode": True}
@@ -204,14 +201,15 @@ def helpful_decay(equations: Equations, share: float = PROVABLE_DECAY) -> str:
     )
 
 
-def factor_entries(lattice: tuple[int, ...]) -> float:
-    """About the entries of the factors of a lattice's equations; at most 1.5 times that.
+def direct_cost(lattice: tuple[int, ...]) -> float:
+    """About the entries of the factors of a lattice's equations, up to 1.5 times as many.
 
-    In two dimensions they grow as n log n (George 1973). The numbers are those of SuperLU's minimum
-    degree on lattices of 1,000 to 300,000 nodes.
+    In two dimensions they grow as n log n (George 1973). In three, where each takes more time,
+    two to five times as many. The numbers are those of SuperLU's minimum degree on lattices of
+    1,000 to 1,000,000 nodes.
     """
     shortest, *others = sorted(lattice)
-    per_node = 8 * math.log2(shortest) if len(lattice) == 2 else shortest * others[0]
+    per_node = 8 * math.log2(shortest) if len(lattice) == 2 else 2 * shortest * others[0]
     return math.prod(lattice) * (4 + per_node)
 
 

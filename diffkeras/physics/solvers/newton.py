@@ -35,6 +35,7 @@ from diffkeras.physics.solvers.linear_steps import (
 
 MOST_STEPS, MOST_PROOFS = 60, 12  # reached only where rounding is in the way
 STALLED_STEPS, STALLED_LINEAR_STEPS = 10, 2  # without progress; Newton's may oscillate
+MOST_REMAINDERS = 3  # corrections of a remainder, each of which may gain four digits only
 ONE_DIGIT = 0.1
 # Of a field's error, what the bound of its corrected field may be. The smaller it is, the smaller
 # are the bounds of nodes where the field is hardly wrong. Where media vary, that takes too long.
@@ -88,6 +89,7 @@ class NewtonRun:
         self._linear = LinearSteps(equations)
         self._enclosure = Enclosure(equations, self._linear)
         self._precision: np.dtype = np.dtype(np.float64)
+        self._has_remainder = False
         self._ring_size = largest(equations.ring_values)
         # of the fixed values, by division: no field is changed by more (maximum principle)
         self._fixed_rounding = 0.0 if equations.scale == 1 else FINAL_ROUNDING * self._ring_size
@@ -133,13 +135,12 @@ class NewtonRun:
         reached = self.relative_bound
         if bound is not None and reached <= tolerance:
             return bound
-        proven = (
-            f"the error was proven to be below {reached:.1e} and not {tolerance:.1e}; ask for "
-            f"{2 * reached:.0e} or more"
+        raise ConvergenceError(
+            f"the error is proven to be at most {reached:.1e} of the field's largest value, and "
+            f"the tolerance is {tolerance:.1e}; ask for {2 * reached:.0e} or more"
             if reached < 0.4
-            else f"no error could be proven to be below {tolerance:.1e}: {self._obstacle}"
+            else f"the tolerance of {tolerance:.1e} couldn't be proven: {self._obstacle}"
         )
-        raise ConvergenceError(f"newton-cg: after {self.steps} steps {proven}")
 
     def certify(self, prediction: NDArray[np.float64]) -> NDArray[np.float64]:
         """Correct the start until its proven error is a small share of the prediction's.
@@ -167,10 +168,7 @@ class NewtonRun:
         # half of it: a proof that fails costs more than an iteration
         bound = self._run(needed, share / 2)
         if bound is None:
-            raise ConvergenceError(
-                f"newton-cg: after {self.steps} steps no bound of the error was found: "
-                f"{self._obstacle}"
-            )
+            raise ConvergenceError(f"no bound of the error was found: {self._obstacle}")
         return bound
 
     def _run(
@@ -187,6 +185,7 @@ class NewtonRun:
             The smallest proven bound, whose field it leaves; None if there is none.
         """
         best_bound, best_field, margin = None, self.field, ESTIMATE_MARGIN
+        is_linear = self._equations.is_linear
         for attempt in range(MOST_PROOFS):
             estimate = self._reduce_error(needed, margin, 0.0 if attempt else first_share)
             needed_size = needed()
@@ -199,7 +198,9 @@ class NewtonRun:
                 break
             if not is_better:
                 if self._precision == EXTENDED and best_bound is not None:
-                    break
+                    if self._has_remainder or not is_linear:
+                        break
+                    self._has_remainder = True
                 self._take_extended_precision()
             ratio = size / needed_size if needed_size and np.isfinite(size) else 1.0
             margin *= max(ONE_DIGIT / ratio, SINGLE_REDUCTION)
@@ -304,13 +305,14 @@ class NewtonRun:
         """Bounds of the error of `rounded`, (rows, columns), of about the needed size."""
         size = self._size
         needed = max(needed - 2 * FINAL_ROUNDING * size, 0.0)
+        remainder = self._remainder() if self._has_remainder else None
         radius = np.inf
         if not self._equations.is_linear:
             least = min(RADIUS_FACTOR * needed, ALIKE_SLOPES * size)
             radius = max(RADIUS_FACTOR * max(estimate, FINAL_ROUNDING * size), least)
         for _ in range(MOST_PROOFS):
             bound = self._enclosure.within(
-                self.field, radius, self._precision, needed, may_fail=may_fail
+                self.field, radius, self._precision, needed, remainder, may_fail=may_fail
             )
             if bound is not None or self._enclosure.is_too_wide or not np.isfinite(radius):
                 break
@@ -323,8 +325,23 @@ class NewtonRun:
         rounding *= FINAL_ROUNDING
         rounding += self._fixed_rounding
         rounding += bound
+        if remainder is not None:
+            rounding += np.abs(remainder).astype(np.float64)
         rounding *= self._equations.free
         return rounding
+
+    def _remainder(self) -> NDArray:
+        """e ≈ A⁻¹F, the error of a linear problem's field that the field has no digits for.
+
+        Where little is lost, A⁻¹|F| is far above |A⁻¹F|: what rounding of the field adds to F sums
+        to about 0.
+        """
+        equations, remainder = self._equations, np.zeros(self.field.shape, self._precision)
+        for _ in range(MOST_REMAINDERS):
+            left = self._residual - equations.volumes.apply(remainder)
+            left *= equations.free
+            remainder += self._linear.solve(0.0, left, Goal(SINGLE_REDUCTION)).solution
+        return remainder
 
     def _take_extended_precision(self) -> None:
         """Go on in extended precision, as rounding may be what is in the way."""

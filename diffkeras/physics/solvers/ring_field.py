@@ -92,8 +92,8 @@ def statistics_of(
     else:
         way_out = "check diffusivity, decay and step"
     raise ConvergenceError(
-        f"method {system.method!r} reached a residual of {residual:.1e} instead of {tolerance:.1e} "
-        f'after {system.iterations} iterations; {way_out}, or take method="newton-cg"'
+        f"method {system.method!r} left an error of {residual:.1e} of the largest value, and the "
+        f'tolerance is {tolerance:.1e}; {way_out}, or take method="newton-cg"'
     )
 
 
