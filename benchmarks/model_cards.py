@@ -3,7 +3,6 @@
     python -m benchmarks.model_cards                                # all cards, some minutes
     python -m benchmarks.model_cards --only default                 # one
     python -m benchmarks.model_cards --ship saved_models/default    # put a run in, with its card
-    python -m benchmarks.model_cards --seal                         # note the files' hashes again
 
 A shipped surrogate is a run directory below `diffkeras/surrogates/shipped_models`, named after its
 configuration. Its card is `card.md` there, which `docs/models.md` shows, and `card.json` has the
@@ -28,12 +27,12 @@ from benchmarks.shared.tables import describe_machine, with_versions
 from diffkeras.config import Config
 from diffkeras.physics import ExampleRecipe, solve
 from diffkeras.reporting.text import markdown_table
-from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_directory import CONFIG, HISTORY, RUN_FILE, WEIGHTS, Run
 from diffkeras.surrogates.shipped import SHIPPED, shipped_surrogates
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.atomic_files import read_json, write_json, write_text
 
-FILES = ("config.yaml", "run.json", "history.csv", "model.keras")
+FILES = (CONFIG, RUN_FILE, HISTORY, WEIGHTS)
 LARGEST_SIZE = 5_000_000  # bytes
 SEED = 20261126  # of the images; training has another
 TOLERANCE = 1e-12  # of the exact fields
@@ -155,7 +154,6 @@ def ship(run_dir: Path, output: Path) -> str:
     state = Run(target).state()
     state.pop("data_dir", None)  # of this machine
     write_json(target / "run.json", state)
-    Run(target).seal()
     return name
 
 
@@ -201,7 +199,7 @@ def describe(path: Path) -> list[tuple[str, str]]:
     rows, columns = physics.lattice
     radius = data.radius if isinstance(data.radius, tuple) else (data.radius, data.radius)
     examples = data.train_examples_used * len(data.sources)
-    size = (run.path / "model.keras").stat().st_size
+    size = run.weights_file.stat().st_size
     return [
         ("sources", "produce" if physics.sources == "production" else "hold fixed values"),
         ("medium", _medium_in_words(config)),
@@ -283,20 +281,14 @@ def _cells(row: dict[str, Any]) -> list[str]:
     __doc__,
     SHIPPED,
     "the directory of the surrogates",
-    published=("run_dir", "only", "texts", "seal"),
+    published=("run_dir", "only", "texts"),
 )
 @click.option("--ship", "run_dir", type=PATH, help="A run to put in.")
 @click.option("--only", multiple=True, help="Names.  [default: all]")
 @click.option("--texts", is_flag=True, help="Write the cards again from the errors that are there.")
-@click.option("--seal", is_flag=True, help="Only note the hashes of their files in run.json.")
-def main(
-    run_dir: Path | None, only: tuple[str, ...], texts: bool, seal: bool, output: Path
-) -> None:
+def main(run_dir: Path | None, only: tuple[str, ...], texts: bool, output: Path) -> None:
     names = (ship(run_dir, output),) if run_dir else only or shipped_surrogates()
     for path in (output / name for name in names):
-        if seal:
-            Run(path).seal()
-            continue
         file = path / "card.json"
         if not texts:
             machine = with_versions(describe_machine(("tensorflow", "keras")))

@@ -33,12 +33,12 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--overwrite",
     is_flag=True,
-    help="Replace a finished run, which is kept as DIR.previous.",
+    help="Train again where a finished run is, which is kept as DIR.previous.",
 )
 @click.option(
     "--restart",
     is_flag=True,
-    help="Delete an unfinished run and start again, instead of going on with it.",
+    help="Start again where an unfinished run is, which is kept as DIR.previous.",
 )
 @click.option(
     "--worker-timeout",
@@ -60,7 +60,7 @@ def train(
     """Train a surrogate on generated datasets.
 
     Uses all visible GPUs, or the CPU if there are none. Keeps the model with the lowest validation
-    error, as model.keras and as a SavedModel that loads without diffkeras. If interrupted, run the
+    error, as weights.npz and as a SavedModel that loads without diffkeras. If interrupted, run the
     same command again; it goes on from the last checkpoint.
 
     To train on several machines, start the same command on each, with TF_CONFIG set or by Slurm's

@@ -16,7 +16,7 @@ from diffkeras.system.fingerprint import fingerprint
 
 BYTES = 4  # the size of a float32
 TRAINING = 3  # operations of a training step / those of the prediction: forward, and two backward
-COPIES = 2  # a finished run keeps its weights in model.keras and in the SavedModel
+COPIES = 2  # a finished run keeps its weights in weights.npz and in the SavedModel
 OVERHEAD = 1.02  # size of a record over that of its field: the sources take little
 
 

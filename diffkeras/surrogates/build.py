@@ -1,15 +1,17 @@
-"""The network of a configuration."""
+"""The network of a configuration, and the file of its weights."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
 
 from diffkeras import nn
 from diffkeras.config import Config
-from diffkeras.errors import ConfigurationError
+from diffkeras.errors import ConfigurationError, DataError, RunError
 from diffkeras.nn.losses import NodeLoss
 from diffkeras.physics.problem.given_sides import plain_sides
+from diffkeras.system.array_files import read_arrays, write_arrays
 
 
 def build_model(config: Config) -> keras.Model:
@@ -46,6 +48,35 @@ def make_operator(config: Config) -> Any:
         lengths=None if lengths is None else [length / medium.step for length in lengths],
         maps=maps,
     )
+
+
+def save_weights(file: Path, model: keras.Model) -> None:
+    """Write the weights of a network, in the order in which it was built."""
+    write_arrays(file, {f"{k:04d}": array for k, array in enumerate(model.get_weights())})
+
+
+def load_weights(file: Path, model: keras.Model) -> None:
+    """Give a network the weights in a file.
+
+    Raises:
+        RunError: the file is missing, damaged, or of another network.
+    """
+    try:
+        arrays = list(read_arrays(file, "weights of a network").values())
+    except DataError as error:
+        raise RunError(str(error)) from None
+    variables = model.weights
+    other = ""
+    if len(arrays) != len(variables):
+        other = f"it has {len(arrays)} arrays, and the network {len(variables)}"
+    for array, variable in zip(arrays, variables, strict=False):
+        if array.shape != variable.shape or array.dtype.kind != "f":
+            kind = f"{array.dtype} {array.shape}"
+            other = f"{variable.path} is {kind} there, and {variable.shape} in the network"
+            break
+    if other:
+        raise RunError(f"{file} has the weights of another network than config.yaml: {other}")
+    model.set_weights(arrays)
 
 
 def make_loss(config: Config) -> NodeLoss:

@@ -1,9 +1,10 @@
 """Run directories: all that is needed to use, evaluate and repeat a training run."""
 
+import csv
 import itertools
 import logging
+import math
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,35 +19,29 @@ from diffkeras.errors import (
     RunError,
     WorkerLostError,
 )
-from diffkeras.surrogates.run_identity import differing_keys, run_identity
-from diffkeras.surrogates.run_state import (
-    FORMAT,
-    HASHED,
-    RUN_FILE,
-    check_hash,
-    check_sealed,
-    file_hashes,
-    read_history,
-    read_run_state,
+from diffkeras.surrogates.run_identity import (
+    WITHOUT_EFFECT,
+    changed_keys,
+    differing_keys,
+    run_identity,
 )
 from diffkeras.surrogates.shipped import SHIPPED, find_run, shipped_surrogates
-from diffkeras.system.atomic_files import PARTIAL, names_unwritable, write_json, write_text
+from diffkeras.system.atomic_files import (
+    PARTIAL,
+    names_unwritable,
+    read_json,
+    write_json,
+    write_text,
+)
 from diffkeras.system.environment import machine, source_commit, versions
 from diffkeras.system.messages import cut
 
 logger = logging.getLogger(__name__)
 
 DATA = Path("data")  # where commands look for datasets
-OWN_FILES = (  # what training and evaluation write
-    RUN_FILE,
-    "config.yaml",
-    "history.csv",
-    "model.keras",
-    "saved_model",
-    "logs",
-    "checkpoints",
-    "evaluation",
-)
+RUN_FILE, CONFIG, HISTORY, WEIGHTS = "run.json", "config.yaml", "history.csv", "weights.npz"
+FORMAT = 2  # version of run directories
+BEGUN = {RUN_FILE, CONFIG, "logs", "checkpoints"}  # what a run without a checkpoint has
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,7 @@ class Run:
 
     Attributes:
         path: the directory. It holds `run.json` (state, seed, versions, summary), `config.yaml`,
-            `history.csv`, `model.keras`, `saved_model/`, `logs/` for TensorBoard, and
+            `history.csv`, `weights.npz`, `saved_model/`, `logs/` for TensorBoard, and
             `evaluation/` once it has been evaluated.
     """
 
@@ -73,28 +68,25 @@ class Run:
     ) -> "Run":
         """Start a run in a directory, or continue the unfinished run in it.
 
-        `overwrite` first renames a finished run to `<path>.previous`; `restart` deletes an
-        unfinished run and starts again. `details` are written into `run.json`.
+        `overwrite` first renames a finished run to `<path>.previous`, and `restart` an unfinished
+        one. `details` are written into `run.json`.
         """
         run = cls(path)
         run.check(config, overwrite=overwrite, restart=restart)
         with names_unwritable(path):
             if (path / RUN_FILE).is_file():
-                if run.state()["state"] == "finished":
+                names = {entry.name for entry in path.iterdir()} - BEGUN
+                more = any(not name.startswith(PARTIAL) for name in names)
+                if run.is_finished or restart or (more and not run.can_go_on()):
                     run.set_aside()
-                elif restart or not run.can_go_on():
-                    run._remove_own()
             path.mkdir(parents=True, exist_ok=True)
         # first, because a call that is killed leaves a directory that the next one must know
         run.write_state("running", seed=config.training.seed, **details)
-        write_text(path / "config.yaml", config.to_yaml())
+        write_text(path / CONFIG, config.to_yaml())
         return run
 
     def check(self, config: Config, *, overwrite: bool = False, restart: bool = False) -> None:
-        """Raise a RunError, before any work, if `begin` can't start or continue a run here.
-
-        Nothing is written, but checkpoints that a finished run no longer needs are deleted.
-        """
+        """Raise a RunError, before any work, if `begin` can't start or continue a run here."""
         path = self.path
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file; choose another --run-dir")
@@ -105,15 +97,17 @@ class Run:
         if not (path / RUN_FILE).is_file():
             raise RunError(f"{path} holds files but no diffkeras run; choose another --run-dir")
         try:
-            finished = self.state()["state"] == "finished"
+            finished = self.is_finished
         except RunError as error:
             raise RunError(f"{error}; delete {path}, or choose another --run-dir") from None
         if finished:
-            self.remove_leftovers()
             if not overwrite:
+                differing = changed_keys(self.config(), config, WITHOUT_EFFECT)
+                other = f" of another configuration: {'; '.join(differing)}" if differing else ""
                 raise RunError(
-                    f"{path} holds a finished run; choose another --run-dir, or give --overwrite "
-                    f"to train again (the old run is renamed to {_free_name(path).name})"
+                    f"{path} holds a finished run{other}; choose another --run-dir, or give "
+                    f"--overwrite to train again (the old run is renamed to "
+                    f"{_free_name(path).name})"
                 )
             return
         if restart or not self.can_go_on() or run_identity(self.config()) == run_identity(config):
@@ -121,9 +115,20 @@ class Run:
         if differing := differing_keys(self.config(), config):
             raise RunError(
                 f"{path} holds an unfinished run of another configuration: "
-                f"{'; '.join(differing)}. Use its configuration to go on, --restart to delete it "
-                "and start again, or another --run-dir"
+                f"{'; '.join(differing)}. Use its configuration to go on, --restart to start again "
+                f"(the old run is renamed to {_free_name(path).name}), or another --run-dir"
             )
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether training has ended, and its results are there."""
+        return bool(self.state()["state"] == "finished")
+
+    def holds(self, config: Config) -> bool:
+        """Whether it is finished, and trained what a configuration asks for."""
+        if not (self.path / RUN_FILE).is_file() or not self.is_finished:
+            return False
+        return run_identity(self.config()) == run_identity(config)
 
     def can_go_on(self) -> bool:
         """Whether it is an unfinished run with a checkpoint.
@@ -132,24 +137,11 @@ class Run:
             RunError: `run.json` is damaged, or of another version.
         """
         begun = (self.path / RUN_FILE).is_file() and any(self.checkpoints.glob("[0-9]*"))
-        return begun and self.state()["state"] != "finished"
+        return begun and not self.is_finished
 
     def set_aside(self) -> Path:
         """Rename the directory, so that another run can take its place; its new name."""
         return self.path.rename(_free_name(self.path))
-
-    def remove_leftovers(self) -> None:
-        """Delete the checkpoints of a process that was killed after it had finished the run."""
-        shutil.rmtree(self.checkpoints, ignore_errors=True)
-
-    def _remove_own(self) -> None:
-        """Delete what training writes, and no other files."""
-        for name in reversed(OWN_FILES):  # run.json last: by it the next call knows it
-            entry = self.path / name
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink(missing_ok=True)
 
     @classmethod
     def open(cls, path: Path) -> "Run":
@@ -165,23 +157,35 @@ class Run:
             also = f"; it hides the shipped surrogate {path}" if hides else ""
             raise RunError(f"{path} holds no diffkeras run: {RUN_FILE} is missing{also}")
         run = cls(path)
-        if run.state()["state"] != "finished":
+        if not run.is_finished:
             raise RunError(f"the run in {path} is not finished; run `diffkeras train` again")
-        check_sealed(path, run.state())
+        for name in (CONFIG, HISTORY, WEIGHTS):
+            if not (path / name).is_file():
+                raise RunError(f"the run directory {path} is damaged: {path / name} is missing")
         return run
 
     @property
-    def model_file(self) -> Path:
-        """The best model, as Keras saves it."""
-        return self.path / "model.keras"
-
-    def check_model(self) -> None:
-        """Raise a RunError if the model's file is not the one that training wrote."""
-        check_hash(self.model_file, self.state(), "restore it, or train again")
+    def weights_file(self) -> Path:
+        """The weights of the best model."""
+        return self.path / WEIGHTS
 
     def history(self) -> list[dict[str, float]]:
-        """Losses and metrics of each epoch; none if an unfinished run has no file yet."""
-        return read_history(self.path / "history.csv", self.state())
+        """Losses and metrics of each epoch; none if an unfinished run has no file yet.
+
+        Raises:
+            RunError: it is damaged.
+        """
+        file = self.path / HISTORY
+        if not file.exists():
+            return []
+        try:
+            with open(file, encoding="utf-8", newline="") as lines:
+                return [
+                    {name: float(value) if value else math.nan for name, value in row.items()}
+                    for row in csv.DictReader(lines)
+                ]
+        except (OSError, ValueError, TypeError, csv.Error) as error:
+            raise RunError(f"the run directory {self.path} is damaged: {file}: {error}") from None
 
     @property
     def saved_model(self) -> Path:
@@ -213,25 +217,34 @@ class Run:
 
     def config(self) -> Config:
         """The configuration of the run."""
-        file = self.path / "config.yaml"
+        file = self.path / CONFIG
         if not file.is_file() or not file.stat().st_size:  # an empty one would have all defaults
             raise RunError(f"the run directory {self.path} is damaged: {file} is missing or empty")
-        remedy = "restore it; otherwise the surrogate would be used for another physics"
-        check_hash(file, self.state(), remedy)
         try:
             return load_config(file)
         except ConfigurationError as error:
             raise RunError(f"the run directory {self.path} is damaged: {error}") from None
 
     def state(self) -> dict[str, Any]:
-        """The content of `run.json`."""
-        return read_run_state(self.path / RUN_FILE)
+        """The content of `run.json`.
+
+        Raises:
+            RunError: it is missing, damaged, of another program, or of another version.
+        """
+        file = self.path / RUN_FILE
+        content: Any = read_json(file)
+        if not isinstance(content, dict) or not {"state", "versions", "machine"} <= content.keys():
+            raise RunError(f"{file} is damaged, or written by another program")
+        if content.get("format") != FORMAT:
+            raise RunError(
+                f"{self.path} is a run of another version of diffkeras, which this one doesn't "
+                f"read; train again by `diffkeras train --config {self.path / CONFIG} --run-dir "
+                f"{self.path}-again`"
+            )
+        return content
 
     def write_state(self, state: str, **details: Any) -> None:
-        """Write `run.json`: state, details, versions of the libraries, machine, and commit.
-
-        Of a finished run also the hashes of its files, which are checked whenever it is used.
-        """
+        """Write `run.json`: state, details, versions of the libraries, machine, and commit."""
         content = {
             "format": FORMAT,
             "state": state,
@@ -240,20 +253,7 @@ class Run:
             "machine": machine(),
             "commit": source_commit(),
         }
-        if state == "finished":
-            content["sha256"] = file_hashes(self.path)
         write_json(self.path / RUN_FILE, content)
-
-    def seal(self) -> None:
-        """Write the hashes of the files as they are into `run.json`.
-
-        Raises:
-            RunError: one of them is missing.
-        """
-        state = {**self.state(), "sha256": file_hashes(self.path)}
-        if absent := [name for name in HASHED if name not in state["sha256"]]:
-            raise RunError(f"the run directory {self.path} is damaged: {absent[0]} is missing")
-        write_json(self.path / RUN_FILE, state)
 
     def data_dir(self) -> Path:
         """Where the datasets of its training are, if they are still there, else `data`."""

@@ -10,7 +10,7 @@ SHIPPED = Path(__file__).parent / "shipped_models"
 
 def shipped_surrogates() -> tuple[str, ...]:
     """The names of the surrogates that come with diffkeras."""
-    return tuple(sorted(file.parent.name for file in SHIPPED.glob("*/model.keras")))
+    return tuple(sorted(file.parent.name for file in SHIPPED.glob("*/weights.npz")))
 
 
 def find_run(run: Path) -> Path:

@@ -10,12 +10,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
-import diffkeras.nn.layers  # noqa: F401 - Keras finds the layers of saved models by registration
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
 from diffkeras.physics import Medium, Problem, Sources
 from diffkeras.physics.arguments import check_relative_tolerance, check_whole
 from diffkeras.physics.problem.problem import as_problem
+from diffkeras.surrogates.build import build_model, load_weights
 from diffkeras.surrogates.inputs import (
     SurrogateKeywords,
     complete_problem,
@@ -26,7 +26,6 @@ from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.shipped import shipped_surrogates
 from diffkeras.surrogates.trained_ranges import RangeWarnings
-from diffkeras.system.keras_compat import load_error
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -242,10 +241,7 @@ def load_surrogate(run_dir: str | Path) -> Surrogate:
 
 def surrogate_of_run(run: Run) -> Surrogate:
     """The surrogate of a run; its errors are those of `load_surrogate`."""
-    config, file = run.config(), run.model_file
-    run.check_model()
-    try:
-        model = keras.saving.load_model(file, compile=False)
-    except Exception as error:  # of damaged files, zip, JSON, HDF5 and Keras raise any type
-        raise RunError(f"{file} is damaged: {load_error(error)}") from error
+    config = run.config()
+    model = build_model(config)
+    load_weights(run.weights_file, model)
     return Surrogate(model, config)

@@ -1,6 +1,6 @@
 """What diffkeras uses of Keras that may change without notice, all in this module.
 
-These are undocumented methods, and the words of an error. A new version of Keras may rename a
+These are undocumented methods. A new version of Keras may rename a
 method, and some would then be skipped without an error: gradients would no longer be clipped, and
 Muon would become AdamW. `tests/system/test_keras_compat.py` therefore checks that Keras really
 calls each of them, and `pyproject.toml` limits the version of Keras to those that were tested.
@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-
-from diffkeras.system.messages import cut
 
 
 class SummedGradientsHook:
@@ -106,14 +104,3 @@ class BuiltFromOneReplica(keras.Model):
             self._symbolic_build(
                 data_batch=keras.tree.map_structure(lambda v: local(v)[0], data_batch)
             )
-
-
-def load_error(error: Exception) -> str:
-    """Why Keras couldn't load a model, in one sentence.
-
-    For a model with code in its file, Keras advises to switch its safe mode off. Code in a file
-    from elsewhere could do anything, so diffkeras never does that, and doesn't pass the advice on.
-    """
-    if "safe_mode" in str(error) or "enable_unsafe_deserialization" in str(error):
-        return "it contains Python code (a Lambda layer), which is never run from a model's file"
-    return cut(" ".join(str(error).split()), 300)  # Keras prints whole configurations

@@ -5,7 +5,6 @@ import json
 import logging
 import math
 import re
-import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,12 +14,14 @@ import keras
 
 from diffkeras.errors import RunError
 from diffkeras.system.atomic_files import check_space, names_unwritable, replacing, sync
+from diffkeras.system.result_folders import remove_files
 
 logger = logging.getLogger(__name__)
 
 WEIGHTS = "weights.weights.h5"  # of the model and the optimizer
 STATE = "state.json"
 NAME = re.compile(r"(\d{6})-(\d{10})")  # epochs, and steps of the next one
+BEST = re.compile(r"best-\d{6}\.weights\.h5")
 NUMBER_BYTES = 4  # the size of a float32
 VARIABLE_BYTES = 4096  # what HDF5 takes for a variable besides its numbers, at most
 KEPT = 2  # number of checkpoints: if the newest is damaged, training continues from the other
@@ -78,7 +79,6 @@ def read_state(file: Path) -> tuple[TrainingState, str]:
             raise ValueError("it has another checksum")
         values: dict[str, Any] = json.loads(text)
         weights_digest = values.pop("weights_digest")
-        values.pop("seed", None)  # which earlier checkpoints have
         return TrainingState(**values), weights_digest
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -105,19 +105,8 @@ class Checkpoints:
         return self.path / f"{epoch:06d}-{step:010d}"
 
     def places(self) -> list[Path]:
-        """All checkpoints, damaged ones included, the oldest first.
-
-        Raises:
-            RunError: one has another name, that of another version.
-        """
-        places = sorted(place for place in self.path.glob("[0-9]*") if place.is_dir())
-        for place in places:
-            if not NAME.fullmatch(place.name):
-                raise RunError(
-                    f"{place} is a checkpoint of another version of diffkeras; give `diffkeras "
-                    "train` --restart to train from the first epoch"
-                )
-        return places
+        """All checkpoints, damaged ones included, the oldest first."""
+        return sorted(place for place in self.path.glob("*") if NAME.fullmatch(place.name))
 
     def best_file(self, epoch: int) -> Path:
         """File with the weights of the model that was best up to an epoch."""
@@ -130,13 +119,13 @@ class Checkpoints:
         place = self.place(state.epoch, state.step)
         partial = self.path / ".partial"
         with names_unwritable(place):
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
+            self._remove(partial)
+            partial.mkdir(parents=True, exist_ok=True)
             _save_weights(model, partial / WEIGHTS)
             write_state(partial / STATE, state, digest(partial / WEIGHTS))
             for file in (partial / WEIGHTS, partial / STATE, partial):
                 sync(file)
-            shutil.rmtree(place, ignore_errors=True)
+            self._remove(place)
             partial.rename(place)
             sync(self.path)
         self._prune()
@@ -162,7 +151,7 @@ class Checkpoints:
                 )
                 continue
             for newer in places[places.index(place) + 1 :]:
-                shutil.rmtree(newer, ignore_errors=True)
+                self._remove(newer)
             return place
         if places:
             raise RunError(
@@ -193,12 +182,25 @@ class Checkpoints:
         kept = {*self.places()[-KEPT:], *self._ends()[-1:]}
         for place in self.places():
             if place not in kept:
-                shutil.rmtree(place, ignore_errors=True)
+                self._remove(place)
         with suppress(RunError):  # a damaged one doesn't say which best model it needs
             states = [read_state(place / STATE)[0] for place in kept]
             needed = {self.best_file(state.best_epoch) for state in states}
-            for file in set(self.path.glob("best-*.weights.h5")) - needed:
-                file.unlink(missing_ok=True)
+            remove_files(self.path, {file.name for file in self._best_files() - needed})
+
+    def remove(self) -> None:
+        """Delete all checkpoints, which a finished run no longer needs; other files stay."""
+        for place in (*self.places(), self.path / ".partial"):
+            self._remove(place)
+        remove_files(self.path, {file.name for file in self._best_files()})
+        with suppress(OSError):
+            self.path.rmdir()
+
+    def _remove(self, place: Path) -> None:
+        remove_files(self.path, [f"{place.name}/{name}" for name in (WEIGHTS, STATE)])
+
+    def _best_files(self) -> set[Path]:
+        return {file for file in self.path.glob("*") if BEST.fullmatch(file.name)}
 
 
 def position(place: Path) -> tuple[int, int]:

@@ -1,17 +1,15 @@
 """The loop of training, and what it leaves: the best model, the SavedModel and the run's state."""
 
 import logging
-import shutil
 from contextlib import closing, nullcontext, suppress
 
 import keras
 
 from diffkeras.data.reading.examples import explain_damage
 from diffkeras.errors import ConvergenceError, WorkerLostError
-from diffkeras.surrogates.build import build_model
+from diffkeras.surrogates.build import build_model, save_weights
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.atomic_files import replacing
 from diffkeras.training.callbacks import make_callbacks
 from diffkeras.training.callbacks.history import TrainingProgress
 from diffkeras.training.checkpoints import read_weights
@@ -34,7 +32,7 @@ def train_to_the_end(session: TrainingSession) -> None:
         raise _after_divergence(session, error) from None
     if group.is_chief:
         write_results(session)
-        shutil.rmtree(session.run.checkpoints, ignore_errors=True)
+        session.checkpoints.remove()
     # the others wait for the results; the chief's are complete even if another one is lost now
     with suppress(WorkerLostError) if group.is_chief else nullcontext():
         group.gather(0)
@@ -100,12 +98,11 @@ def write_results(session: TrainingSession) -> None:
 
 
 def _save_best_model(session: TrainingSession) -> keras.Model:
-    """Write model.keras: without the optimizer, which is twice its size, and in float32."""
+    """Write the weights of the best model, without the optimizer, which is twice their size."""
     run, file = session.run, session.checkpoints.best_file(session.state.best_epoch)
     best = build_model(session.config)
     best.load_weights(file)
-    with replacing(run.model_file) as partial:
-        keras.saving.save_model(best, partial)
+    save_weights(run.weights_file, best)
     return best
 
 
@@ -117,7 +114,7 @@ def _after_divergence(session: TrainingSession, error: ConvergenceError) -> Conv
     _save_best_model(session)
     return ConvergenceError(
         f"{error}. The best model before, of epoch {state.best_epoch}, is kept in "
-        f"{session.run.model_file}"
+        f"{session.run.weights_file}"
     )
 
 

@@ -26,6 +26,7 @@ from diffkeras.training.batches import TrainingBatches
 from diffkeras.training.checkpoints import (
     STATE,
     Checkpoints,
+    digest,
     position,
     read_state,
     read_weights,
@@ -48,7 +49,7 @@ class InitialModel:
 
     Attributes:
         weights: of the best model of another run.
-        sha256: of the file of that model.
+        sha256: of their file.
     """
 
     weights: list[NDArray]
@@ -82,7 +83,7 @@ class InitialModel:
             raise ConfigurationError(
                 f"training.initial_model: the network of {name} is another one: {'; '.join(other)}"
             )
-        return cls(surrogate.model.get_weights(), run.state()["sha256"][run.model_file.name])
+        return cls(surrogate.model.get_weights(), digest(run.weights_file))
 
 
 def prepare(
@@ -107,7 +108,7 @@ def prepare(
         group: the processes that train.
         threads: threads that read data; None for as many as tf.data finds best.
         overwrite: whether a finished run will be set aside.
-        restart: whether an unfinished run will be deleted.
+        restart: whether an unfinished run will be set aside.
     """
     run = Run(run_dir)
     with group.all_stop_on_error():
@@ -143,7 +144,7 @@ def begun_run(
         run_dir: the run directory.
         group: the processes that train.
         overwrite: whether to set a finished run aside.
-        restart: whether to delete an unfinished run.
+        restart: whether to set an unfinished run aside.
     """
     run, token = Run(run_dir), secrets.randbelow(2**53)
     absolute = Path(os.path.abspath(run_dir))
@@ -185,7 +186,7 @@ def _check_epochs(config: Config, checkpoints: Checkpoints) -> None:
     if done > config.training.epochs:
         raise ConfigurationError(
             f"training.epochs: {config.training.epochs}, but {done} epochs are done already; give "
-            f"at least {done} to continue, or --restart to delete them"
+            f"at least {done} to continue, or --restart to start again"
         )
 
 

@@ -14,6 +14,7 @@ from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.interruption import Interruption
 from diffkeras.system.tensorflow_setup import deterministic_operations
+from diffkeras.training.checkpoints import Checkpoints
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.training.loop import train_to_the_end
 from diffkeras.training.memory import check_memory, within_memory
@@ -39,7 +40,7 @@ def train(
     Uses all visible GPUs under MirroredStrategy, or the CPU if there are none, and several
     processes under MultiWorkerMirroredStrategy if TF_CONFIG or Slurm describe them; the first of
     them then writes the run. An unfinished run of the same configuration in the directory continues
-    from its last checkpoint.
+    from its last checkpoint, and a finished one of it is returned.
 
     With `training.initial_model`, training starts from the weights of another run.
 
@@ -48,8 +49,8 @@ def train(
         data_dir: where `generate` put the datasets.
         run_dir: where to write the run.
         threads: threads that read data; by default as many as tf.data finds best.
-        overwrite: rename a finished run in the directory instead of raising an error.
-        restart: delete an unfinished run in the directory instead of continuing it.
+        overwrite: rename a finished run in the directory, and train again.
+        restart: rename an unfinished run in the directory instead of continuing it.
         worker_timeout: seconds to wait for the other processes.
         show_progress: whether to draw a progress bar.
 
@@ -77,6 +78,10 @@ def train(
     ```
     """
     data_dir, run_dir = Path(data_dir), Path(run_dir)
+    if not (overwrite or restart) and (run := Run(run_dir)).holds(config):
+        Checkpoints(run.checkpoints).remove()  # of a process that was killed just after the end
+        logger.info(f"{run_dir} holds this run, finished; --overwrite trains it again")
+        return run
     keras.utils.set_random_seed(config.training.seed)
     group = join_process_group(common_settings(config), timeout=worker_timeout)
     with ExitStack() as stack:

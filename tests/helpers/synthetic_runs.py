@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from diffkeras.surrogates.run_state import FORMAT
 
 from diffkeras.config import Config, parse_config
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import ALL, SIZE, StudyData, label_of
-from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_state import FORMAT
+from diffkeras.surrogates.run_directory import CONFIG, WEIGHTS
 from diffkeras.system.atomic_files import write_csv, write_json
 
 OWN = ("surrogate", "surrogate, sources set")
@@ -84,9 +84,8 @@ def _write_run(path: Path, row: pd.Series) -> None:
     )
     seconds = row["step_seconds"] / 8
     write_csv(path / "history.csv", ["epoch", "seconds"], [[n, seconds] for n in range(1, 9)])
-    for name in ("config.yaml", "model.keras"):  # nothing reads them
+    for name in (CONFIG, WEIGHTS):  # nothing reads them
         (path / name).touch()
-    Run(path).seal()
 
 
 def _write_metrics(path: Path, rows: pd.DataFrame, images: pd.Series) -> None:

@@ -3,15 +3,19 @@
 import contextlib
 import itertools
 import json
-import shutil
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from diffkeras.errors import Interrupted, RunError
+from diffkeras.surrogates.build import build_model, save_weights
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import changed_keys, differing_keys
+from diffkeras.surrogates.surrogate import load_surrogate
 from tests.helpers.counted_calls import CountedCalls
+from tests.helpers.refusals import files_below
 
 
 @pytest.mark.parametrize(
@@ -87,17 +91,29 @@ def test_a_configuration_that_is_gone_is_no_other_configuration(tmp_path, tiny, 
         run.check(tiny)
 
 
-def test_an_unfinished_run_gives_way_but_notes_stay(tmp_path, tiny):
+@pytest.mark.parametrize("restart", [False, True])
+def test_an_unfinished_run_is_set_aside_with_files_of_the_user(tmp_path, tiny, restart):
     run = Run.begin(tmp_path / "run", tiny)
-    (run.path / "history.csv").write_text("old")
-    (run.path / "notes.txt").write_text("precious")
-    Run.begin(run.path, tiny)
-    assert (run.path / "notes.txt").read_text() == "precious"
-    assert not (run.path / "history.csv").exists()
+    if restart:
+        (run.checkpoints / "000000-0000000001").mkdir(parents=True)
+    notes = dict.fromkeys(("logs/notes.txt", "weights.npz", "evaluation/a.png"), b"precious")
+    for name, content in notes.items():
+        (run.path / name).parent.mkdir(exist_ok=True)
+        (run.path / name).write_bytes(content)
+    Run.begin(run.path, tiny, restart=restart)
+    assert files_below(run.path).keys() == {"run.json", "config.yaml"}
+    assert notes.items() <= files_below(tmp_path / "run.previous").items()
+
+
+def test_a_run_that_failed_at_its_start_begins_in_its_place(tmp_path, tiny):
+    for _ in range(2):
+        run = Run.begin(tmp_path / "run", tiny)
+        (run.logs / "train").mkdir(parents=True, exist_ok=True)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
 
 
 def test_a_run_that_is_killed_while_it_begins_can_begin_again(tmp_path, tiny, monkeypatch):
-    places = (Path, "replace"), (Path, "unlink"), (shutil, "rmtree")
+    places = (Path, "replace"), (Path, "unlink"), (Path, "rename")
     counted = CountedCalls(monkeypatch, *places)
     for counted.stop_at in itertools.count(1):
         run = Run(tmp_path / str(counted.stop_at))
@@ -121,10 +137,52 @@ def test_an_earlier_run_set_aside_is_kept(tmp_path, tiny):
     assert {"run", "run.previous", "run.previous-2"} <= names
 
 
-def test_checkpoints_that_a_kill_left_in_a_finished_run_are_removed(tmp_path, tiny):
-    run = Run.begin(tmp_path / "run", tiny)
-    run.write_state("finished")
-    (run.checkpoints / "1").mkdir(parents=True)
-    with pytest.raises(RunError, match="holds a finished run"):
-        Run.begin(tmp_path / "run", tiny)
-    assert not run.checkpoints.exists()
+@pytest.mark.parametrize("name", ["config.yaml", "history.csv", "weights.npz"])
+def test_a_file_that_is_missing_is_damage(own_run, name):
+    (own_run / name).unlink()
+    with pytest.raises(RunError, match=rf"is damaged: .*{name} is missing"):
+        Run.open(own_run)
+
+
+@pytest.mark.parametrize("format", [None, 1, 3])
+def test_a_run_of_another_version_is_refused_with_what_makes_it_again(
+    own_run, tiny, refused, format
+):
+    file = own_run / "run.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format": format}))
+    command = f"diffkeras train --config {own_run}/config.yaml --run-dir {own_run}-again"
+    assert command in refused("export", own_run)
+    with pytest.raises(RunError, match="of another version of diffkeras"):
+        Run.begin(own_run, tiny, overwrite=True)
+
+
+def test_other_ends_of_lines_change_nothing(own_run):
+    for name in ("config.yaml", "history.csv"):
+        file = own_run / name
+        file.write_bytes(file.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+    assert Run.open(own_run).config()
+    assert Run.open(own_run).history()
+
+
+def test_weights_of_another_network_are_refused_in_a_sentence(own_run, tiny):
+    def refusal() -> str:
+        with pytest.raises(RunError) as error:
+            load_surrogate(own_run)
+        return str(error.value)
+
+    file = own_run / "weights.npz"
+    content = file.read_bytes()
+    for change, words in (
+        (
+            {"model.width": 4},
+            r"encoder_conv_0/kernel is float32 \(3, 3, 1, 4\) there",
+        ),
+        ({"model.depth": 2}, r"decoder_conv_0/kernel is float32 \(3, 3, 4, 8\) there"),
+    ):
+        save_weights(file, build_model(tiny.with_overrides(change)))
+        assert re.search(f"weights of another network than config.yaml: .*{words}", refusal())
+    for damaged in (b"", content[:-100], b"PK" + content[2:200]):
+        file.write_bytes(damaged)
+        assert re.search(r"weights\.npz can't be read as weights of a network", refusal())
+    np.savez(file, words=np.array(["no numbers"]))
+    assert "is <U10 (1,) there" in refusal()

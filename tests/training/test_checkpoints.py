@@ -1,9 +1,7 @@
-import hashlib
 import json
 import logging
 import shutil
 import signal
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,6 @@ from diffkeras.training import loop
 from diffkeras.training.checkpoints import (
     STATE,
     Checkpoints,
-    TrainingState,
     position,
     read_state,
     write_state,
@@ -193,7 +190,7 @@ def test_a_damaged_best_model_is_not_kept(config, data_dir, unfinished, caplog):
     warnings = [r.message for r in caplog.records if r.name.startswith("diffkeras")]
     assert warnings
     assert all(f"{best.name} has another checksum" in message for message in warnings)
-    assert not (unfinished / "model.keras").exists()
+    assert not (unfinished / "weights.npz").exists()
 
 
 def test_fewer_epochs_than_are_done_are_refused(config, data_dir, unfinished):
@@ -205,18 +202,16 @@ def test_fewer_epochs_than_are_done_are_refused(config, data_dir, unfinished):
     assert (unfinished / "config.yaml").read_text() == before
 
 
-def test_a_state_that_still_has_the_seed_is_read(tmp_path):
-    text = json.dumps({**asdict(TrainingState(epoch=3)), "seed": 7, "weights_digest": "of weights"})
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    (tmp_path / STATE).write_text(json.dumps({"state": text, "digest": digest}))
-    assert read_state(tmp_path / STATE) == (TrainingState(epoch=3), "of weights")
-
-
-def test_checkpoints_of_another_version_are_refused(config, data_dir, unfinished):
-    newest = Checkpoints(unfinished / "checkpoints").places()[-1]
-    newest.rename(newest.with_name("0000000014"))
-    with pytest.raises(RunError, match="0000000014 is a checkpoint of another version"):
-        train(config, data_dir, unfinished)
+def test_files_of_the_user_among_the_checkpoints_stay(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    own = ["000001-0000000000/state.json", ".partial/state.json", "best-000001.weights.h5"]
+    theirs = ["000001-0000000000/notes.txt", "best-mine.weights.h5", "2026/state.json"]
+    for name in (*own, *theirs):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    checkpoints.remove()
+    left = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*") if file.is_file()}
+    assert left == {*theirs}
 
 
 def test_a_changed_configuration_is_refused(config, data_dir, unfinished):

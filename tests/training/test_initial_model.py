@@ -12,6 +12,7 @@ from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
+from diffkeras.training.checkpoints import digest
 from diffkeras.workflows import train
 from tests.helpers.stopped_training import session_at_start, stop_at
 
@@ -39,7 +40,7 @@ def test_a_run_remembers_its_model_and_goes_on_without_it(tiny, data_dir, run_di
     run = train(config, data_dir, tmp_path / "run")
     assert "resuming at epoch 1, step 2 of 6" in log.messages
     assert run.config().training.initial_model == str(first)
-    assert run.state()["initial_model"] == Run(run_dir).state()["sha256"]["model.keras"]
+    assert run.state()["initial_model"] == digest(Run(run_dir).weights_file)
     assert "initial_model" not in Run(run_dir).state()
 
 

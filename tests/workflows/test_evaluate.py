@@ -187,7 +187,7 @@ def test_other_physics_than_the_runs_are_refused(tiny, run_dir, data_dir, tmp_pa
 def test_results_never_replace_other_files(own_run, data_dir, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("x")
-    for place in (tmp_path / "mine", own_run, own_run / "model.keras", Path("/proc/diffkeras")):
+    for place in (tmp_path / "mine", own_run, own_run / "weights.npz", Path("/proc/diffkeras")):
         with pytest.raises(OutputError, match=r"choose another|can't be written"):
             evaluate(own_run, data_dir, output=place)
     assert (tmp_path / "mine" / "thesis.tex").read_text() == "x"
@@ -199,7 +199,6 @@ def test_fewer_test_images_are_taken_as_they_are(own_run, own_data, diffkeras, t
     # as if the data had been generated with --test-examples 5, and trained on with the default
     config = Run(own_run).config().with_overrides({"data.test_examples": 7})
     (own_run / "config.yaml").write_text(config.to_yaml())
-    Run(own_run).seal()
     words = ["evaluate", own_run, "--data-dir", own_data, "--output", tmp_path / "out"]
     words += ["--set", "evaluation.baselines=[]", "--set", "evaluation.bounds=1"]
     result = diffkeras(*words)

@@ -15,6 +15,7 @@ from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training import loop
 from diffkeras.training.session import TrainingSession
 from diffkeras.workflows import train
+from tests.helpers.refusals import files_below
 from tests.helpers.stopped_training import session_at_start
 from tests.helpers.tables import read_csv
 
@@ -32,7 +33,7 @@ def validation_mae(run_dir: Path, config: Config, data_dir: Path) -> float:
 
 
 def test_the_run_directory_is_complete(run_dir, tiny):
-    names = {"config.yaml", "run.json", "history.csv", "model.keras", "saved_model", "logs"}
+    names = {"config.yaml", "run.json", "history.csv", "weights.npz", "saved_model", "logs"}
     assert names <= {file.name for file in run_dir.iterdir()}
     assert load_config(run_dir / "config.yaml") == tiny
     state = json.loads((run_dir / "run.json").read_text())
@@ -63,9 +64,9 @@ def test_training_again_is_the_same_without_the_test_split_and_sets_the_run_asid
 ):
     for file in own_data.rglob("*-test.tfrecord*"):
         file.write_bytes(bytes(file.stat().st_size))
-    before = (own_run / "model.keras").read_bytes()
+    before = (own_run / "weights.npz").read_bytes()
     run = train(tiny.with_overrides({"training.epochs": 1}), own_data, own_run, overwrite=True)
-    assert (own_run.with_name("run.previous") / "model.keras").read_bytes() == before
+    assert (own_run.with_name("run.previous") / "weights.npz").read_bytes() == before
     assert Run.open(own_run).config().training.epochs == 1
     [row] = read_csv(run.path / "history.csv")
     first = read_csv(run_dir / "history.csv")[0]
@@ -90,9 +91,26 @@ def test_what_cant_be_trained_is_refused_before_a_directory_is_made(
 
 
 def test_the_directory_is_checked_before_the_data(tiny, own_run, tmp_path):
+    other = tiny.with_overrides({"training.epochs": 5})
     for restart in (False, True):
-        with pytest.raises(RunError, match=r"holds a finished run.*--overwrite"):
-            train(tiny, tmp_path / "no_data", own_run, restart=restart)
+        with pytest.raises(RunError, match=r"a finished run of another .*epochs 2.*--overwrite"):
+            train(other, tmp_path / "no_data", own_run, restart=restart)
+
+
+def test_a_finished_run_is_returned_to_who_asks_for_it_again(tiny, own_run, tmp_path, diffkeras):
+    # as a process leaves it that is killed just after the end
+    (own_run / "checkpoints" / "000002-0000000000").mkdir(parents=True)
+    (own_run / "checkpoints" / "000002-0000000000" / "state.json").touch()
+    before = files_below(own_run)
+    config = tmp_path / "tiny.yaml"
+    config.write_text(tiny.to_yaml())
+    result = diffkeras("train", "--config", config, "--data-dir", "none", "--run-dir", own_run)
+    assert result.exit_code == 0
+    assert result.stdout.split() == [str(own_run)]
+    assert result.stderr.count("\n") == 1
+    assert "holds this run, finished; --overwrite trains it again" in result.stderr
+    before.pop("checkpoints/000002-0000000000/state.json")
+    assert files_below(own_run) == before
 
 
 @pytest.mark.usefixtures("lean_training")

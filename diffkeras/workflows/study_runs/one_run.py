@@ -17,8 +17,10 @@ from diffkeras.studies.results import (
 )
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import what_it_computes
+from diffkeras.surrogates.surrogate import surrogate_of_run
 from diffkeras.system.file_lock import locked
 from diffkeras.system.tensorflow_setup import load_tensorflow
+from diffkeras.training.checkpoints import Checkpoints
 from diffkeras.workflows.evaluate_run import evaluate
 from diffkeras.workflows.search_run import search_worst_cases
 from diffkeras.workflows.study_runs.outcome import Outcome
@@ -91,10 +93,10 @@ def _is_usable(task: RunTask) -> bool:
         return False
     if what_it_computes(run.config()) != what_it_computes(config):
         raise RunError(f"{run.path} holds another run than its name says")
-    if run.state()["state"] != "finished":
+    if not run.is_finished:
         return False
-    check_trained(run.path).check_model()
-    run.remove_leftovers()
+    surrogate_of_run(check_trained(run.path))  # an error if its weights are damaged
+    Checkpoints(run.checkpoints).remove()
     return True
 
 

@@ -13,7 +13,6 @@ from diffkeras.evaluation.methods.table import SURROGATE, baselines, describe_me
 from diffkeras.studies.study import Study
 from diffkeras.studies.study_data import ALL, StudyData, write_tables
 from diffkeras.studies.study_file import load_study
-from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import write_csv, write_json
 from diffkeras.workflows.study_runs import one_run
 from diffkeras.workflows.study_runs import run_study as module
@@ -51,7 +50,6 @@ def pretended_work(run_dir):
         assert not path.exists()
         shutil.copytree(run_dir, path, ignore=shutil.ignore_patterns("saved_model", "logs"))
         (path / "config.yaml").write_text(config.to_yaml())
-        Run(path).seal()
 
     def write(directory: Path, study: Study, data: StudyData, *_: Any, **__: Any) -> None:
         write_tables(directory, data)

@@ -15,7 +15,7 @@ def test_damaged_runs_are_made_again(study, own, log):
     data, runs, directory = own
     planned = plan(study, runs)
     (next(iter(planned[0].tests.values())) / "metrics.json").write_text('{"methods": []}')
-    (planned[1].run_dir / "model.keras").unlink()
+    (planned[1].run_dir / "weights.npz").unlink()
     (next(iter(planned[3].tests.values())) / "examples.csv").unlink()
     assert [run.done for run in plan(study, runs)] == [False, False, True, False]
     examples = next(iter(planned[2].tests.values())) / "examples.csv"
@@ -36,7 +36,7 @@ def test_runs_that_cannot_be_read_are_kept_and_trained_again(own, write_other, t
     other = write_other(**{"{test: {data.sources: 1-3}}": "{test: {data.sources: 1-2}}"})
     damaged = {}
     for run, name in zip(
-        plan(other, runs), ("run.json", "config.yaml", "history.csv", "model.keras"), strict=True
+        plan(other, runs), ("run.json", "config.yaml", "history.csv", "weights.npz"), strict=True
     ):
         file = run.run_dir / name
         content = bytearray(file.read_bytes())
