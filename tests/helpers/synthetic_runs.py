@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from diffkeras.surrogates.run_state import FORMAT
 
 from diffkeras.config import Config, parse_config
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import ALL, SIZE, StudyData, label_of
-from diffkeras.surrogates.run_directory import CONFIG, WEIGHTS
+from diffkeras.surrogates.run_directory import CONFIG, FORMAT, WEIGHTS
 from diffkeras.system.atomic_files import write_csv, write_json
 
 OWN = ("surrogate", "surrogate, sources set")

@@ -57,7 +57,7 @@ def test_epochs_are_new_and_training_needs_no_dataset(stream, tmp_path, monkeypa
         samples(stream_batches(stream), 1)
         assert blas() == {2}  # as before
         monkeypatch.setattr(examples, "make_example", spy)
-        assert train(config, tmp_path / "none", tmp_path / "run").model_file.exists()
+        assert train(config, tmp_path / "none", tmp_path / "run").weights_file.exists()
         assert blas() == {2}
     used = config.steps * config.training.batch_size
     assert seen[:used] == [{1}] * used  # more are made ahead, and perhaps after the end
