@@ -1,6 +1,5 @@
 """Pictures of a problem's sources and of its field: `Solution.plot`, `--plot` of the commands."""
 
-import itertools
 import textwrap
 from collections.abc import Mapping
 
@@ -17,19 +16,13 @@ from diffkeras.reporting.style import NO_VALUE, new_figure
 
 SOURCES = {
     "u": "fixed values",
-    "s": "production",
-    "v": "uptake",
-    "D": "diffusivity",
-    "γ": "decay and uptake",
-    "x": "sources",
-}  # by the symbol of the values
-LABELS = {
-    "s": ("production s", "{} per time"),
-    "v": ("largest rate of uptake", "{} per time"),
-    "D": ("diffusivity D", "length²/time"),
-    "γ": ("rate constant", "1/time"),
-    "x": ("source value x", "{}"),
-}  # of colour bars, and their units in that of the field; others show the field
+    "s": "production s",
+    "v": "largest uptake v",
+    "D": "diffusivity D",
+    "γ": "decay and uptake γ",
+    "x": "sources x",
+}  # titles of panels, by the symbol of the values
+UNITS = {"s": "{}/time", "v": "{}/time", "D": "length²/time", "γ": "1/time"}  # others: the field's
 LETTERS = 14  # of the notes, that fit on an inch
 
 
@@ -109,11 +102,6 @@ def field_figure(
     for each in (unit, field_unit):
         check_drawn_unit(each)
     shared = np.concatenate([field.ravel(), sources.get("u", np.zeros(0)).ravel()])
-    bars = {symbol: _bar_label(*label, field_unit) for symbol, label in LABELS.items()}
-    known = "s" not in sources and {"u", "x"} & sources.keys()
-    bars["u"] = _bar_label(
-        "field u", "{}", field_unit or ("unit of the source values" if known else None)
-    )
     panels = [(values, SOURCES[symbol], symbol) for symbol, values in sources.items()]
     panels.append((field, title, "u"))
     parts = slices_of(field, sources)
@@ -123,12 +111,15 @@ def field_figure(
     below = 0.15 * (1 + len(lines)) if lines else 0
     figure = new_figure(width, sum(heights) + below)
     grid = figure.subplots(len(parts), len(panels), squeeze=False, height_ratios=heights)
-    for axis, (part, (values, name, symbol)) in zip(
-        grid.flat, itertools.product(parts, panels), strict=True
-    ):
-        picture = _draw_slice(axis, values[part.nodes], part, name, step, unit)
-        picture.set_clim(_ends_of_scale(shared if symbol == "u" else values))
-        figure.colorbar(picture, ax=axis, fraction=0.046, pad=0.03, label=bars[symbol])
+    for column, (values, name, symbol) in zip(grid.T, panels, strict=True):
+        limits = _ends_of_scale(shared if symbol == "u" else values)
+        for axis, part in zip(column, parts, strict=True):
+            picture = _draw_slice(axis, values[part.nodes], part, name, step, unit)
+            picture.set_clim(limits)
+        label = symbol
+        if field_unit:
+            label += f" [{UNITS.get(symbol, '{}').format(field_unit)}]"
+        figure.colorbar(picture, ax=list(column), fraction=0.046, pad=0.03, label=label)
     if lines:
         figure.supxlabel("\n".join(lines), fontsize=9)
     return figure
@@ -147,6 +138,12 @@ def _draw_slice(
     place = "" if in_nodes or not part.axis else f" ({_place(part, length, unit)})"
     axis.set(title=name + part.title + place, xlabel=across, ylabel=down)
     axis.locator_params(integer=in_nodes)
+    rows, columns = values.shape
+    ticks = 12 * rows // columns  # that have room
+    if ticks:
+        axis.locator_params(axis="y", nbins=min(ticks, 9))
+    else:
+        axis.set_yticks([0])
     axis.set_facecolor(NO_VALUE)
     return picture
 
@@ -156,10 +153,6 @@ def _ends_of_scale(values: NDArray) -> tuple[float, float]:
     shown = values[np.isfinite(values)]
     shown = shown if shown.size else np.zeros(1)
     return float(min(shown.min(), 0)), float(shown.max()) or 1.0
-
-
-def _bar_label(name: str, unit: str, field_unit: str | None) -> str:
-    return f"{name} [{unit.format(field_unit)}]" if field_unit else name
 
 
 def _label(name: str, in_nodes: bool, unit: str | None) -> str:
