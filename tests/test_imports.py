@@ -62,6 +62,8 @@ if __name__ == "__main__":
     assert "pyamg" not in sys.modules  # larger lattices need it
     linear_steps.MOST_DIRECT_COST = 0
     dk.solve(image, diffusivity=contrast)
+    for kind in ("npy", "npz", "tif", "vti"):
+        dk.solve(image).save({str(tmp_path / "saved.")!r} + kind, unit="µm")
     dk.certify(0 * image, image, uptake=dk.MichaelisMenten(image[::-1], 0.1))
     dk.solve(np.stack([image] * 4), processes=2)
     list(dk.physics.ExampleRecipe(2, (32, 32)).examples("train", range(2)))
@@ -78,7 +80,7 @@ if __name__ == "__main__":
     for command, status, last in (
         (["solve", *words], 0, ""),
         (["solve", *words, "--plot", "p.png"], 1, "`pip install matplotlib` installs it"),
-        (["predict", "default", *words], 1, "`pip install diffkeras` installs all that it needs"),
+        (["predict", "default", *words], 1, "`pip install .` in a checkout of diffkeras"),
     ):
         result = CliRunner().invoke(main, command)
         assert result.exit_code == status, result.output

@@ -264,7 +264,8 @@ def test_the_solver_alone(solver):
         refused = solver.run(f"diffkeras {line}")
         assert refused.returncode == 1
         last = refused.stdout.splitlines()[-1]
-        assert re.fullmatch(r"Error: `diffkeras \w+` needs \w+, .*`pip install diffkeras`.*", last)
+        how = r"needs \w+, .*`pip uninstall diffkeras-solver`, then `pip install \.` .*"
+        assert re.fullmatch(rf"Error: `diffkeras \w+` {how}", last)
 
 
 @pytest.mark.wheel

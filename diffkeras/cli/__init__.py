@@ -8,7 +8,7 @@ import sys
 try:
     import click
 except ModuleNotFoundError:
-    sys.exit("diffkeras: the command needs click, which is not installed; `pip install diffkeras`")
+    sys.exit("diffkeras: the command needs click, which is not installed; `pip install click`")
 
 from diffkeras._version import __version__
 from diffkeras.cli.benchmark import benchmark

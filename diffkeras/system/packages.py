@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
 
 from diffkeras.errors import MissingPackageError
 
-# modules that are installed by themselves, and not by `pip install diffkeras`, or not only
+# modules that are installed by themselves, and don't need the whole of diffkeras
 ALONE = ("jax", "matplotlib", "torch")
 
 
@@ -63,5 +64,15 @@ def missing_package(what: str, missing: ModuleNotFoundError) -> ModuleNotFoundEr
         return missing
     how = f"`pip install {name}` installs it"
     if name not in ALONE:
-        how = "`pip install diffkeras` installs all that it needs"
+        first = "`pip uninstall diffkeras-solver`, then " if _is_light() else ""
+        how = f"{first}`pip install .` in a checkout of diffkeras installs all that it needs"
     return MissingPackageError(f"{what} needs {name}, which is not installed; {how}", name=name)
+
+
+def _is_light() -> bool:
+    """Whether `diffkeras-solver` is installed, beside which diffkeras can't be."""
+    try:
+        distribution("diffkeras-solver")
+    except PackageNotFoundError:
+        return False
+    return True

@@ -147,7 +147,7 @@ def parse_options(options: Sequence[str]) -> Any:
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError:
         raise ConfigurationError(
-            "Apache Beam isn't installed; install the extra: pip install 'diffkeras[beam]'"
+            "Apache Beam isn't installed; install the extra: pip install '.[beam]' in a checkout"
         ) from None
     try:
         parsed = PipelineOptions(list(options))

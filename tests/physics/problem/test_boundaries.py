@@ -236,3 +236,24 @@ def test_what_takes_no_given_values_says_so():
     np.testing.assert_allclose(superpose(sources, LATTICE, **mixed), exact, rtol=0, atol=1e-12)
     with pytest.raises(PhysicsError, match="TensorFlow needs the same boundary at both sides"):
         Medium(boundary=SIDES).boundary_names("the solver in TensorFlow")
+
+
+def test_a_large_exchange_holds_the_value_on_the_faces_as_fipy_does():
+    rng, h, value = np.random.default_rng(0), 2.0, 3.0
+    rows, columns = 6, 7
+    D, k = rng.uniform(1, 5, (2, rows, columns))
+    s = rng.random((rows, columns))
+    number = np.arange(rows * columns).reshape(rows, columns)
+    matrix, right = np.diag(k.ravel()), s.ravel().copy()
+    for i, j in np.ndindex(rows, columns):
+        for m, n in ((i - 1, j), (i + 1, j), (i, j - 1), (i, j + 1)):
+            if 0 <= m < rows and 0 <= n < columns:  # the face between two cells
+                flow = 2 * D[i, j] * D[m, n] / (D[i, j] + D[m, n]) / h**2
+                matrix[number[i, j], number[m, n]] -= flow
+            else:  # a face that holds the value, half a step from the centre
+                flow = D[i, j] / (h / 2) / h
+                right[number[i, j]] += flow * value
+            matrix[number[i, j], number[i, j]] += flow
+    expected = np.linalg.solve(matrix, right).reshape(rows, columns)
+    medium = Medium(D, k, h, Robin(1e12, value))
+    np.testing.assert_allclose(solve(production=s, medium=medium).field, expected, rtol=1e-9)
