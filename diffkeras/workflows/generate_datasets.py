@@ -10,10 +10,10 @@ from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.storage import dataset_status
 from diffkeras.data.writing.replacing import remove_leftovers
-from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.errors import ConfigurationError, DataError, DiffkerasError
 from diffkeras.evaluation.benchmark_data.splits import public_test_set
 from diffkeras.reporting.text import duration
-from diffkeras.system.atomic_files import check_directory
+from diffkeras.system.atomic_files import check_directory, temporary
 from diffkeras.system.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -174,8 +174,7 @@ def generate_on_beam(generation: "Generation", options: Any) -> None:
     from tfds_builders import Builder, DiffusionFieldsConfig
 
     for staging in generation.datasets:
-        root = staging.directory / "beam"
-        shutil.rmtree(root, ignore_errors=True)
+        root = temporary(staging.directory, "beam")
         builder = Builder(
             config=DiffusionFieldsConfig.of(staging.dataset),
             data_dir=str(root),
@@ -185,11 +184,14 @@ def generate_on_beam(generation: "Generation", options: Any) -> None:
         download_config = tfds.download.DownloadConfig(beam_options=options)
         try:
             builder.download_and_prepare(download_config=download_config)
+            staging.publish(Path(builder.data_path))
+        except DiffkerasError:
+            raise
         except Exception as error:
-            shutil.rmtree(root, ignore_errors=True)
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise DataError(f"the Beam pipeline failed: {reason[-1]}") from error
-        staging.publish(Path(builder.data_path))
+        finally:
+            shutil.rmtree(root, ignore_errors=True)
 
 
 def generate_test_set(

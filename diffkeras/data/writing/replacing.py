@@ -1,16 +1,18 @@
 """How a new dataset takes the place of a former one, also if the program is stopped."""
 
 import contextlib
+import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
-from diffkeras.data.dataset_config import NAME
+from diffkeras.data.shards import stored_splits
 from diffkeras.errors import InUseError, OutputError
 from diffkeras.system.atomic_files import replacing, sync
 from diffkeras.system.file_lock import locked
 
-# other files in a dataset's directory belong to the user and are kept
-OWN_FILES = ("dataset_info.json", "features.json", "metadata.json", f"{NAME}-*.tfrecord-*")
+INFO = "dataset_info.json"
+METADATA = (INFO, "features.json", "metadata.json")
 
 
 def lock_dataset(place: Path) -> contextlib.AbstractContextManager[None]:
@@ -28,13 +30,32 @@ def remove_leftovers(place: Path) -> None:
             restore_dataset(place)
 
 
+def own_files(place: Path) -> set[str]:
+    """The files of the dataset in a directory by its metadata; others belong to the user.
+
+    Raises:
+        DataError: the metadata are damaged.
+    """
+    return {
+        *METADATA,
+        *(file.name for split in stored_splits(place) for file in split.files.values()),
+    }
+
+
+def check_names(place: Path, names: Iterable[str]) -> None:
+    """Raise an OutputError if a new dataset would replace a file of the user."""
+    if place.exists():
+        for name in sorted(set(names) - own_files(place)):
+            if os.path.lexists(place / name):
+                raise OutputError(
+                    f"{place / name} is no file of the dataset that it lies in; move it away, then "
+                    "run the same command again"
+                )
+
+
 def replace_dataset(place: Path, complete: Path) -> None:
     """Move a complete dataset to its place; files that the user added to a former one are kept."""
-    if place.exists():
-        for file in place.iterdir():
-            if not any(file.match(pattern) for pattern in OWN_FILES):
-                copy = shutil.copytree if file.is_dir() else link_or_copy
-                copy(file, complete / file.name)
+    check_names(place, (entry.name for entry in complete.iterdir()))
     for entry in (*complete.iterdir(), complete):
         sync(entry)
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -49,11 +70,21 @@ def replace_dataset(place: Path, complete: Path) -> None:
 
 def restore_dataset(place: Path) -> None:
     """Undo or finish `replace_dataset` after a crash."""
-    if _former(place).exists():
-        if place.exists():
-            shutil.rmtree(_former(place), ignore_errors=True)
-        else:
-            _former(place).rename(place)
+    former = _former(place)
+    if not former.exists():
+        return
+    if not place.exists():
+        former.rename(place)
+        return
+    if (former / INFO).exists():
+        own = own_files(former)
+        for entry in list(former.iterdir()):
+            if entry.name not in own and not os.path.lexists(place / entry.name):
+                entry.rename(place / entry.name)
+        for name in (*(own - {INFO}), INFO):  # last the one that names the others
+            (former / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        former.rmdir()
 
 
 def _former(place: Path) -> Path:

@@ -6,7 +6,7 @@ shards there, however the earlier one ended.
 
 import contextlib
 import logging
-import shutil
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
+from diffkeras.config import SPLITS
 from diffkeras.data.dataset_config import NAME, RELEASE_NOTES, VERSION, DatasetConfig
 from diffkeras.data.features import dataset_features, info_arguments
 from diffkeras.data.shards import (
@@ -23,12 +24,15 @@ from diffkeras.data.shards import (
     has_records,
     plan_shards,
 )
-from diffkeras.data.writing.replacing import link_or_copy, replace_dataset
+from diffkeras.data.writing.replacing import METADATA, check_names, link_or_copy, replace_dataset
 from diffkeras.data.writing.shard_files import ShardTask
 from diffkeras.system.atomic_files import names_unwritable
 from diffkeras.system.fingerprint import fingerprint
+from diffkeras.system.result_folders import remove_files
 
 logger = logging.getLogger(__name__)
+
+SHARD = re.compile(rf"({NAME}-(?:{'|'.join(SPLITS)})\.tfrecord-\d{{5}})(-of-\d{{5}})?")
 
 DESCRIPTION = (
     "Random disc sources on a rectangular lattice and the steady-state diffusion field around "
@@ -76,13 +80,13 @@ class Staging:
     def prepare(self, stored: Mapping[Shard, Path]) -> None:
         """Make the directory, remove unfinished files, and link the shards of a smaller dataset."""
         self.directory.mkdir(parents=True, exist_ok=True)
+        final = {shard.final_name(n): shard.name for shard, n in self._numbered()}
+        check_names(self.place, final)
         for file in list(self.directory.iterdir()):
-            if file.is_dir():  # of a Beam pipeline
-                shutil.rmtree(file, ignore_errors=True)
-            elif not file.name.startswith(f"{NAME}-"):
-                file.unlink()  # unfinished, or metadata of an interrupted `_complete`
-            elif "-of-" in file.name:
-                file.rename(file.with_name(file.name.rpartition("-of-")[0]))
+            if file.name in METADATA:  # of an interrupted `_complete`
+                file.unlink()
+            elif (found := SHARD.fullmatch(file.name)) and found[2]:
+                file.rename(file.with_name(found[1]))
         for shard in self.shards:
             path, former = self.directory / shard.name, stored.get(shard)
             if path.exists() and not has_records(path, shard.examples):
@@ -119,20 +123,28 @@ class Staging:
                 self._complete()
             replace_dataset(self.place, complete or self.directory)
             for other in self.directory.parent.glob(f".staging-{self.dataset.name}-????????"):
-                shutil.rmtree(other, ignore_errors=True)
+                remove_files(other, [file.name for file in other.iterdir() if _is_own(file)])
+                with contextlib.suppress(OSError):
+                    other.rmdir()
         logger.info("%s: %s", self.dataset.in_words, self.place)
 
     def _complete(self) -> None:
         """Give the shards their final names, and write the metadata."""
         wanted = {shard.name for shard in self.shards}
         for file in self.directory.iterdir():
-            if file.name not in wanted:  # of an interrupted call for more examples
+            if (
+                _is_own(file) and file.name not in wanted
+            ):  # of an interrupted call for more examples
                 file.unlink()
-        numbers = Counter(shard.split for shard in self.shards)
-        for shard in self.shards:
-            final = shard.final_name(numbers[shard.split])
+        for shard, number in self._numbered():
+            final = shard.final_name(number)
             (self.directory / shard.name).rename(self.directory / final)
         _write_metadata(self.dataset, self.directory, self.shards)
+
+    def _numbered(self) -> list[tuple[Shard, int]]:
+        """Each shard, with the number of shards of its split."""
+        numbers = Counter(shard.split for shard in self.shards)
+        return [(shard, numbers[shard.split]) for shard in self.shards]
 
     def leave(self) -> None:
         """Remove unfinished files of stopped processes, and the directory if it is empty."""
@@ -140,6 +152,10 @@ class Staging:
             partial.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.directory.rmdir()
+
+
+def _is_own(file: Path) -> bool:
+    return file.name in METADATA or bool(SHARD.fullmatch(file.name))
 
 
 def _write_metadata(dataset: DatasetConfig, directory: Path, shards: Sequence[Shard]) -> None:

@@ -159,10 +159,38 @@ def test_a_crash_before_the_former_dataset_is_removed(tmp_path, hashes):
 
 def test_files_of_the_user_are_kept_when_a_dataset_grows(tmp_path):
     place = generate_dataset(tiny_config(20), 2, tmp_path)
-    (place / "notes.txt").write_text("precious")
-    (place / "plots").mkdir()
-    (place / "plots" / "field.png").write_text("precious too")
+    theirs = ("notes.txt", "plots/field.png", "diffusion_fields-mine.tfrecord-00000")
+    for name in theirs:
+        (place / name).parent.mkdir(exist_ok=True)
+        (place / name).write_text("precious")
+    (place / "link").symlink_to("notes.txt")
+    own = next(place.glob("*-train.tfrecord-00000-*"))
+    own.rename(tmp_path / "elsewhere")
+    own.symlink_to(tmp_path / "elsewhere")
     generate(tiny_config(40), tmp_path)
     assert dataset_status(tiny_config(40), 2, tmp_path).examples["train"] == 40
-    assert (place / "notes.txt").read_text() == "precious"
-    assert (place / "plots" / "field.png").read_text() == "precious too"
+    for name in (*theirs, "link"):
+        assert (place / name).read_text() == "precious"
+    assert (place / "link").is_symlink()
+    assert (tmp_path / "elsewhere").exists()
+    assert leftovers(tmp_path) == []
+
+
+def test_a_new_shard_never_replaces_a_file_of_the_user(tmp_path):
+    place = generate_dataset(tiny_config(20), 2, tmp_path)
+    number = -(-40 // SHARD)
+    mine = place / f"diffusion_fields-train.tfrecord-00000-of-{number:05d}"
+    mine.write_text("precious")
+    with pytest.raises(OutputError, match=rf"{mine.name} is no file of the dataset"):
+        generate(tiny_config(40), tmp_path)
+    assert mine.read_text() == "precious"
+    mine.unlink()
+    generate(tiny_config(40), tmp_path)
+
+
+def test_files_of_the_user_in_a_staging_directory_stay(tmp_path):
+    with prepare_generation(tiny_config(20), [2], tmp_path) as job:
+        [staging] = job.datasets
+        (staging.directory / "notes.txt").write_text("precious")
+        job.run(1)
+    assert [file.read_text() for file in tmp_path.rglob("notes.txt")] == ["precious"]
