@@ -17,6 +17,7 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 	@echo "making $(VENV) and installing into it, which takes 2 to 5 minutes, in silence"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[test,lint,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable distributions/benchmark
 	@touch $@
 
 quickstart: $(STAMP)  ## generate, train two surrogates and evaluate them, at a reduced scale

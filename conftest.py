@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 from click.testing import CliRunner
@@ -174,17 +174,9 @@ def diffkeras(runner):
 def refused(diffkeras):
     """`refused("train", …)`: the one line in which a command says why it can't be done."""
 
-    def call(*words: Any) -> str:
-        result = diffkeras(*words)
-        assert isinstance(result.exception, SystemExit), result.exception
-        assert result.exit_code not in (0, None), result.output
-        assert "Traceback" not in result.output
-        line = result.output.splitlines()[-1]
-        # progress bars end in a carriage return instead of a new line
-        assert line.rpartition("Error: ")[1], result.output
-        return line.rpartition("Error: ")[2]
+    from tests.helpers.refusals import refusal_of
 
-    return call
+    return lambda *words: refusal_of(diffkeras(*words))
 
 
 @pytest.fixture(scope="session")

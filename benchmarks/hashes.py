@@ -12,9 +12,9 @@ import click
 from tqdm import tqdm
 
 from benchmarks.shared.command import command
-from diffkeras.evaluation.benchmark_data import splits
-from diffkeras.evaluation.benchmark_data.problems import SHIFTS, SPLITS
 from diffkeras.system.atomic_files import read_json, write_json
+from diffkeras_benchmark import splits
+from diffkeras_benchmark.problems import SHIFTS, SPLITS
 
 FILE = Path(splits.__file__).with_name("hashes.json")
 

@@ -1,6 +1,6 @@
 """Proven bounds beside statistical intervals, of the same networks on the same images.
 
-    python -m benchmarks.leaderboard    # trains the networks
+    python -m diffkeras_benchmark.rows    # trains the networks
     python -m benchmarks.intervals
 
 Of each network of the leaderboard, on the test split and each shifted split:
@@ -9,7 +9,7 @@ Of each network of the leaderboard, on the test split and each shifted split:
   correction for its finite size (Vovk et al., 2005). It promises that 90 % of the images of the
   same distribution have no larger error, if nothing was chosen on the split. Here, the width and
   the learning rate of each network were, by the mean error on a fifth of its images
-  (`benchmarks.leaderboard.board`), so the promise holds approximately only.
+  (`diffkeras_benchmark.rows.board`), so the promise holds approximately only.
 - ensemble: twice the standard deviation between the networks of all seeds, at each node.
 - ensemble, conformal: the standard deviation times the 90 % quantile of the validation images'
   largest ratio of error to standard deviation.
@@ -29,15 +29,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.leaderboard.submissions import SPLITS, validation_file
 from benchmarks.shared.command import PATH, command
 from benchmarks.shared.tables import describe_machine, with_versions
-from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit, predictions_of
-from diffkeras.evaluation.benchmark_data.leaderboard import Submission
 from diffkeras.physics import certify
 from diffkeras.reporting.text import markdown_table
 from diffkeras.system.atomic_files import write_text
-from diffkeras.workflows import load_benchmark
+from diffkeras_benchmark.archive import BenchmarkSplit, predictions_of
+from diffkeras_benchmark.data import load
+from diffkeras_benchmark.rows.submissions import SPLITS, validation_file
+from diffkeras_benchmark.submissions import Submission
 
 COVERAGE, SMALLEST_DEVIATION = 0.9, 1e-6
 
@@ -112,7 +112,7 @@ def tables(rows: pd.DataFrame) -> Iterator[str]:
 @click.option("--data-dir", default="data", show_default=True, type=PATH)
 @click.option("--folder", default="leaderboard", type=PATH, help="Of the submissions.")
 def main(benchmark: str, images: int, data_dir: Path, folder: Path, output: Path) -> None:
-    validation = load_benchmark(benchmark, "validation", data_dir=data_dir)
+    validation = load(benchmark, "validation", data_dir=data_dir)
     rows: list[dict[str, Any]] = []
     for path in sorted((folder / "submissions").iterdir()):
         submission = Submission.read(path)
@@ -122,7 +122,7 @@ def main(benchmark: str, images: int, data_dir: Path, folder: Path, output: Path
             continue  # no network alone
         learned = [predictions_of(file, validation) for file in own]
         for name in SPLITS:
-            split = load_benchmark(benchmark, name, data_dir=data_dir)
+            split = load(benchmark, name, data_dir=data_dir)
             files = [submission.file(benchmark, name, seed) for seed in seeds]
             chosen = np.linspace(0, len(split) - 1, min(images, len(split))).astype(int)
             part = split.part(chosen)

@@ -4,6 +4,8 @@ The public names are loaded when they are first used: importing diffkeras loads 
 nor Keras, and `diffkeras.solve` never does.
 """
 
+from typing import Any
+
 from diffkeras._version import __version__
 from diffkeras.errors import DiffkerasError
 from diffkeras.system.packages import lazy_names
@@ -31,7 +33,6 @@ _OF_PHYSICS = (
 _MODULES = {
     **dict.fromkeys(_OF_PHYSICS, "diffkeras.physics"),
     "Prediction": "diffkeras.surrogates.prediction",
-    "load_benchmark": "diffkeras.workflows",
     "load_config": "diffkeras.config",
     "load_surrogate": "diffkeras.surrogates.surrogate",
 }
@@ -40,7 +41,17 @@ _OTHER_FRAMEWORKS = ("jax", "torch")  # that diffkeras doesn't install
 
 __all__ = ["DiffkerasError", "__version__", *_MODULES, *_SUBPACKAGES]
 
-__getattr__, _ = lazy_names(__name__, _MODULES, _SUBPACKAGES + _OTHER_FRAMEWORKS)
+_MOVED = {"load_benchmark": "diffkeras_benchmark.load"}
+
+_load, _ = lazy_names(__name__, _MODULES, _SUBPACKAGES + _OTHER_FRAMEWORKS)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MOVED:
+        raise AttributeError(
+            f"diffkeras.{name} is now {_MOVED[name]}, of the distribution diffkeras-benchmark"
+        )
+    return _load(name)
 
 
 def __dir__() -> list[str]:

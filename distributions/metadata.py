@@ -1,16 +1,18 @@
-"""What setup.py of `diffkeras` and that of `diffkeras-solver` share: packages, data, description.
+"""What the setup.py of each distribution shares: packages, data, requirements, description.
 
-Both distributions hold the same files. They differ in their names and in what they require.
+`diffkeras` and `diffkeras-solver` hold the same files, and differ in their names and in what they
+require. `diffkeras-benchmark` holds `diffkeras_benchmark`.
 """
 
 import re
 import runpy
+import shutil
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from setuptools import __version__, find_packages
+from setuptools import __version__, find_packages, setup
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -19,7 +21,6 @@ CONFIGS = "diffkeras.configs"
 PACKAGE_DATA = {
     "diffkeras": ["py.typed", "reporting/templates/*"],
     CONFIGS: ["*.yaml", "models/*.yaml", "studies/*.yaml"],
-    "diffkeras.evaluation.benchmark_data": ["hashes.json"],
     "diffkeras.physics.families.reduced_basis": ["shipped_bases/*"],
     "diffkeras.surrogates": ["shipped_models/*/*"],
     "tfds_builders.diffusion_fields": ["README.md", "CITATIONS.bib", "TAGS.txt"],
@@ -46,7 +47,7 @@ def packages(start: str) -> dict[str, Any]:
     Args:
         start: the folder of the repository, relative to the one in which setup.py runs.
     """
-    found = find_packages(str(ROOT), include=["diffkeras*", "tfds_builders*"])
+    found = find_packages(str(ROOT), include=["diffkeras", "diffkeras.*", "tfds_builders*"])
     return {
         "packages": [*found, CONFIGS],
         # configs/ stands at the top level, where people look for it, and is installed inside the
@@ -58,6 +59,29 @@ def packages(start: str) -> dict[str, Any]:
         },
         "package_data": PACKAGE_DATA,
     }
+
+
+def small(folder: Path, **settings: Any) -> None:
+    """Call `setup` for a distribution below `distributions/`.
+
+    Args:
+        folder: of its pyproject.toml, whose `tool.diffkeras` names requirements and extras.
+        **settings: more arguments of `setup`.
+    """
+    check_setuptools()
+    project = PROJECT["project"]
+    own = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")  # must lie beside pyproject.toml
+    chosen = own["tool"]["diffkeras"]
+    extras = {name: requirements(names) for name, names in chosen.items() if name != "requires"}
+    setup(
+        version=VERSION,
+        classifiers=project["classifiers"],
+        project_urls=project.get("urls", {}),
+        install_requires=requirements(chosen["requires"]),
+        extras_require=extras,
+        **settings,
+    )
 
 
 def requirements(names: list[str]) -> list[str]:

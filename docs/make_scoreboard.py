@@ -1,6 +1,6 @@
 """Make the tables and pictures of "Should I use a surrogate?" from the JSON of a scoreboard.
 
-    diffkeras benchmark … --output scoreboard
+    diffkeras-benchmark compare … --output scoreboard
     python docs/make_scoreboard.py scoreboard
 
 Without an argument, the committed benchmarks/results/scoreboard/scoreboard.json is read; with one,
@@ -16,11 +16,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from diffkeras.evaluation.methods.classical import WARM
-from diffkeras.evaluation.methods.table import TOLERANCES
-from diffkeras.evaluation.scoreboard.tables import conditions, problem_figure, problem_page
-from diffkeras.evaluation.scoreboard.verdicts import milliseconds, tied
 from diffkeras.system.atomic_files import read_json, write_json, write_text
+from diffkeras_benchmark.classical import WARM
+from diffkeras_benchmark.learned import TOLERANCES
+from diffkeras_benchmark.tables import conditions, problem_figure, problem_page
+from diffkeras_benchmark.verdicts import milliseconds, tied
 from docs.phone_figures import WIDTH, write_pictures
 
 DOCS = Path(__file__).parent

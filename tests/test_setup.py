@@ -1,4 +1,4 @@
-"""What is released: `diffkeras`, and `diffkeras-solver` without TensorFlow, from the same files."""
+"""What is released: `diffkeras`, `diffkeras-solver` without TensorFlow, the benchmark."""
 
 import importlib.util
 import os
@@ -17,6 +17,7 @@ import diffkeras
 
 ROOT = Path(__file__).parents[1]
 SOLVER = ROOT / "distributions" / "solver"
+BENCHMARK = ROOT / "distributions" / "benchmark"
 LINK = re.compile(r"\]\((?!https?:)")
 PYTHONS = ("3.11", "3.12", "3.13")
 LARGEST_SOLVER = 300e6  # bytes on the disk, of diffkeras-solver and all that it requires
@@ -85,6 +86,15 @@ def test_both_distributions_are_the_same_but_for_what_they_require(metadata):
         metadata.requirements(["tensorflo"])
 
 
+def test_the_benchmark_requires_what_diffkeras_allows_and_no_tensorflow(metadata):
+    own, full = project(BENCHMARK), project(ROOT)["project"]
+    for key in ("license", "authors", "requires-python"):
+        assert own["project"][key] == full[key]
+    requires = metadata.requirements(own["tool"]["diffkeras"]["requires"])
+    assert set(requires) < set(full["dependencies"])
+    assert not [line for line in requires if line.startswith(("tensorflow", "keras"))]
+
+
 def test_the_version_is_the_same_everywhere(metadata):
     version = diffkeras.__version__
     assert version == metadata.VERSION
@@ -120,12 +130,13 @@ def test_the_environments_ask_for_pythons_that_are_allowed():
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory):
-    """The folder of both wheels and the source distribution, built from a copy."""
+    """The folder of all wheels and the source distribution, built from a copy."""
     pytest.importorskip("build", reason="`make test-wheel` installs build")
     folder = tmp_path_factory.mktemp("release")
     copy = folder / "copy"
     shutil.copytree(ROOT, copy, ignore=left_by_commands)
-    for words in ([str(copy)], ["--wheel", str(copy / "distributions" / "solver")]):
+    small = [["--wheel", str(copy / "distributions" / name)] for name in ("solver", "benchmark")]
+    for words in ([str(copy)], *small):
         done = run([sys.executable, "-m", "build", "--outdir", str(folder), *words])
         if "No matching distribution found for setuptools" in done.stdout:
             pytest.skip("pip can't download setuptools")
@@ -157,12 +168,19 @@ def run(words: list[str], cwd: Path | None = None) -> subprocess.CompletedProces
 @pytest.mark.wheel
 def test_both_wheels_hold_the_same_files_and_all_data(released):
     wheels = [zipfile.ZipFile(path) for path in sorted(released.glob("*.whl"))]
-    assert [Path(str(w.filename)).name.partition("-")[0] for w in wheels] == [
-        "diffkeras",
-        "diffkeras_solver",
-    ]
-    full, solver = ({name for name in w.namelist() if ".dist-info/" not in name} for w in wheels)
-    assert full == solver
+    held = {
+        Path(str(wheel.filename)).name.partition("-")[0]: {
+            name for name in wheel.namelist() if ".dist-info/" not in name
+        }
+        for wheel in wheels
+    }
+    assert set(held) == {"diffkeras", "diffkeras_solver", "diffkeras_benchmark"}
+    full, benchmark = held["diffkeras"], held["diffkeras_benchmark"]
+    assert full == held["diffkeras_solver"]
+    assert "diffkeras_benchmark/hashes.json" in benchmark
+    modules = {f"diffkeras_benchmark/{file.name}" for file in ROOT.glob("diffkeras_benchmark/*.py")}
+    assert {name for name in benchmark if name.endswith(".py")} == modules
+    assert not full & benchmark
     data = ["configs", "diffkeras/surrogates/shipped_models", "diffkeras/reporting/templates"]
     data += ["diffkeras/physics/families/reduced_basis/shipped_bases"]
     files = [path.relative_to(ROOT) for part in data for path in (ROOT / part).rglob("*.*")]
@@ -178,10 +196,10 @@ def test_both_wheels_hold_the_same_files_and_all_data(released):
 def test_an_index_takes_what_is_released(released):
     pytest.importorskip("twine", reason="`make test-wheel` installs twine")
     files = [str(path) for path in released.iterdir() if path.suffix in (".whl", ".gz")]
-    assert len(files) == 3
+    assert len(files) == 4
     done = run([sys.executable, "-m", "twine", "check", "--strict", *files])
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("PASSED") == 3
+    assert done.stdout.count("PASSED") == 4
 
 
 class Environment:
@@ -266,6 +284,17 @@ def test_the_solver_alone(solver):
         last = refused.stdout.splitlines()[-1]
         how = r"needs \w+, .*`pip uninstall diffkeras-solver`, then `pip install \.` .*"
         assert re.fullmatch(rf"Error: `diffkeras \w+` {how}", last)
+
+
+@pytest.mark.wheel
+def test_the_benchmark_beside_the_solver(solver, released):
+    [wheel] = released.glob("diffkeras_benchmark-*.whl")
+    solver.succeed(f"python -m pip install --no-cache-dir '{wheel}'")
+    assert "fixed_values_64" in solver.succeed("diffkeras-benchmark data")
+    solver.succeed("diffkeras-benchmark data fixed_values_64 edges -o edges.npz")
+    words = "--problem production --side 16 --images 1 --rounds 1 --batch 1"
+    printed = solver.succeed(f"diffkeras-benchmark compare {words} -o board")
+    assert "| exact solver |" in printed
 
 
 @pytest.mark.wheel

@@ -6,10 +6,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from diffkeras.evaluation.methods.pyamg_solver import free_system
 from diffkeras.physics import Problem
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.solvers.linear_steps import ruge_stuben_hierarchy
+from diffkeras_benchmark.pyamg_solver import free_system
 
 
 class FreeSystem:
@@ -39,8 +39,9 @@ class FreeSystem:
 def hierarchy_of(matrix: sp.csr_array, kind: str = "Ruge-Stüben") -> Any:
     """PyAMG's hierarchy of grids of a matrix.
 
-    That of Ruge-Stüben is set up as in `solve` and `diffkeras benchmark`, which takes as long as
-    PyAMG's default on large lattices and less on small ones; the other one is PyAMG's default.
+    The hierarchy of Ruge-Stüben is set up as in `solve` and `diffkeras-benchmark compare`, which
+    takes as long as PyAMG's default on large lattices and less on small ones; the other one is
+    PyAMG's default.
     """
     import pyamg
 

@@ -15,11 +15,11 @@ from click.testing import CliRunner
 from benchmarks.shared import measures
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
-from diffkeras.evaluation.benchmark_data.archive import BenchmarkSplit
-from diffkeras.evaluation.benchmark_data.splits import public_split
 from diffkeras.physics import Sources, load_family
 from diffkeras.surrogates.build import build_model
 from diffkeras.system.yaml_io import read_yaml
+from diffkeras_benchmark.archive import BenchmarkSplit
+from diffkeras_benchmark.splits import public_split
 
 ROOT = Path(__file__).parents[2]
 HIDE_TORCH = """
@@ -116,7 +116,7 @@ def test_each_architecture_has_a_configuration(problem, side):
 @pytest.fixture
 def board(monkeypatch, tmp_path):
     """Makes a board of given times, whose networks are built and not trained."""
-    from benchmarks.leaderboard import board
+    from diffkeras_benchmark.rows import board
 
     monkeypatch.setattr(board, "train", lambda config, *rest: build_model(config))
     monkeypatch.setattr(board.Board, "split", lambda self, name: None)
@@ -139,7 +139,7 @@ def board(monkeypatch, tmp_path):
     ],
 )
 def test_a_leaderboard_takes_no_network_that_was_made_otherwise(board, times, changes, message):
-    from benchmarks.leaderboard.networks import Network
+    from diffkeras_benchmark.rows.networks import Network
 
     network = Network("U-Net", {"architecture": "u_net", "depth": 1}, (2,), (0.01,))
     made = board().surrogate(network, 0)
@@ -153,7 +153,7 @@ def test_a_leaderboard_takes_no_network_that_was_made_otherwise(board, times, ch
 
 
 def test_a_manifest_keeps_its_authors_and_hardware_when_times_are_measured(board):
-    from benchmarks.leaderboard.submissions import Submissions
+    from diffkeras_benchmark.rows.submissions import Submissions
 
     submissions = Submissions(board())
     submissions.write_manifest("mine", authors="A. Author", hardware="a GPU")
@@ -277,13 +277,13 @@ def test_a_solver_that_stagnates_ends_the_comparison_in_space(tmp_path, monkeypa
 
 
 def test_few_validation_images_are_all_compared(monkeypatch, tmp_path):
-    from benchmarks.leaderboard import board
+    from diffkeras_benchmark.rows import board
 
     fields = np.ones((3, 64, 64, 1), np.float32)
     config = public_split("fixed_values_64").config()
     arrays = (np.zeros_like(fields), fields, np.zeros(3), np.ones(3, int), np.ones(3))
     split = BenchmarkSplit("fixed_values_64/validation", "", ("source_image",), *arrays, config)
-    monkeypatch.setattr(board, "load_benchmark", lambda *names, data_dir: split)
+    monkeypatch.setattr(board, "load", lambda *names, data_dir: split)
     made = board.Board("fixed_values_64", tmp_path, tmp_path, 1.0, 1.0, 1)
 
     class Half:

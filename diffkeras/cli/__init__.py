@@ -11,24 +11,30 @@ except ModuleNotFoundError:
     sys.exit("diffkeras: the command needs click, which is not installed; `pip install click`")
 
 from diffkeras._version import __version__
-from diffkeras.cli.benchmark import benchmark
-from diffkeras.cli.benchmark_data import benchmark_data, leaderboard
 from diffkeras.cli.command import DiffkerasGroup
 from diffkeras.cli.evaluate import evaluate
 from diffkeras.cli.export import export
 from diffkeras.cli.generate import generate
+from diffkeras.cli.moved import MOVED
 from diffkeras.cli.predict import predict
 from diffkeras.cli.solve import solve
 from diffkeras.cli.study import study
 from diffkeras.cli.train import train
 
 
+class _Main(DiffkerasGroup):
+    """The group; commands that moved are found by their names, and are not listed."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by its name."""
+        return super().get_command(ctx, cmd_name) or MOVED.get(cmd_name)
+
+
 @click.group(
-    cls=DiffkerasGroup,
+    cls=_Main,
     headings={
         "Fields": [solve, predict],
         "Surrogates": [generate, train, evaluate, study, export],
-        "Comparisons": [benchmark, benchmark_data, leaderboard],
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

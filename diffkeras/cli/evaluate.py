@@ -38,9 +38,10 @@ class NamedType(click.ParamType):
 @config_option(None, "Configuration of the test data.  [default: that of the run]")
 @click.option(
     "--test-set",
-    metavar="NAME",
-    help="Instead of --config: a public test set, such as tissue_64, or tissue_64/edges for a "
-    "shifted one. It is generated if needed. `diffkeras benchmark-data` lists them.",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Instead of --config and --data-dir: test images with their fields, a .npz as "
+    "`diffkeras-benchmark data` writes it.",
 )
 @override_options("sources", "test_examples")
 @click.option(
@@ -92,7 +93,7 @@ class NamedType(click.ParamType):
 def evaluate(
     run: Path | None,
     config_file: str | None,
-    test_set: str | None,
+    test_set: Path | None,
     data_dir: Path | None,
     threads: int | None,
     predictions: Path | None,
@@ -119,14 +120,14 @@ def evaluate(
       diffkeras evaluate saved_models/quickstart --worst-cases 2000
       diffkeras evaluate saved_models/unet --name U-Net --compare FNO=saved_models/fno
       diffkeras evaluate --config quickstart --predictions mine.npz --output mine
-      diffkeras evaluate --test-set fixed_values_64 --predictions mine.npz --output mine
+      diffkeras evaluate --test-set test.npz --predictions mine.npz --output mine
     """
     overrides = collect_overrides(flags)
     for key in overrides:
         if key.partition(".")[0] not in SECTIONS:
             raise click.BadParameter(f"{key} has no effect on an evaluation", param_hint="--set")
-    if config_file is not None and test_set is not None:
-        raise click.UsageError("--test-set and --config exclude each other.")
+    if test_set is not None and (config_file or data_dir):
+        raise click.UsageError("--test-set stands for --config and --data-dir; leave them out.")
     if predictions is not None:
         if predictions.suffix.lower() != ".npz":
             raise click.BadParameter(f"{predictions} is no .npz", param_hint="--predictions")
@@ -164,23 +165,21 @@ def evaluate(
 def _test_config(
     run: Path | None,
     config_file: str | None,
-    test_set: str | None,
+    test_set: Path | None,
     overrides: dict[str, Any],
     data_dir: Path | None,
 ) -> tuple[Path, Any]:
-    """Directory and configuration of the test data; those of a public test set are then there."""
+    """Directory of the test data, or the file of test images, and the configuration."""
     from diffkeras.config import load_config
     from diffkeras.data.storage import with_stored_examples
     from diffkeras.surrogates.run_directory import DATA, Run
 
+    if test_set is not None:
+        from diffkeras.evaluation.image_files import ImageFile
+
+        return test_set, ImageFile.open(test_set).part(overrides)
     own = Run.open(run) if run else None
     data_dir = data_dir or (own.data_dir() if own else DATA)
-    if test_set is not None:
-        start_tensorflow()  # without its messages, which the next import would let through
-        from diffkeras.workflows import generate_test_set
-
-        config = generate_test_set(test_set, data_dir, overrides=overrides, show_progress=True)
-        return data_dir, config
     if config_file is not None:
         config = load_config(config_file, overrides)
     else:

@@ -1,4 +1,4 @@
-"""Test images from the datasets of a configuration."""
+"""Test images from the datasets of a configuration, or from a file of test images."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ import numpy as np
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
 from diffkeras.data.reading.examples import problem_of_examples
+from diffkeras.evaluation.image_files import SUFFIX, ImageFile
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.physics import Sources
 
@@ -16,7 +17,12 @@ from diffkeras.physics import Sources
 def read_batches(
     config: Config, count: int, data_dir: Path, threads: int | None = None
 ) -> Iterator[ImageBatch]:
-    """The test split of one source count, in order."""
+    """The test split of one source count, in order; `data_dir` may be a file of test images."""
+    if data_dir.suffix == SUFFIX:
+        file, size = ImageFile.open(data_dir), config.evaluation.batch_size
+        for start in range(0, config.data.test_examples, size):
+            yield file.images(count, range(start, min(start + size, config.data.test_examples)))
+        return
     dataset = raw_dataset(config, count, "test", data_dir, threads=threads)
     start = 0
     for batch in dataset.batch(config.evaluation.batch_size).as_numpy_iterator():
@@ -27,6 +33,8 @@ def read_batches(
 
 def read_image(config: Config, count: int, number: int, data_dir: Path) -> ImageBatch:
     """A batch of one: example `number` of the test split of one source count."""
+    if data_dir.suffix == SUFFIX:
+        return ImageFile.open(data_dir).images(count, [number])
     dataset = raw_dataset(config, count, "test", data_dir, numbers=range(number, number + 1))
     return _as_batch(next(dataset.batch(1).as_numpy_iterator()), config, number)
 

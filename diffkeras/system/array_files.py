@@ -1,7 +1,7 @@
 """Files of arrays, `.npy`, and of arrays by name, `.npz`."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +23,13 @@ def write_arrays(path: Path, arrays: Mapping[str, Any], *, compressed: bool = Fa
         save(file, **arrays)
 
 
-def read_arrays(path: Path, what: str, most_bytes: int | None = None) -> dict[str, NDArray]:
+def read_arrays(
+    path: Path,
+    what: str,
+    most_bytes: int | None = None,
+    *,
+    only: Collection[str] | None = None,
+) -> dict[str, NDArray]:
     """The arrays of a file by name.
 
     Args:
@@ -31,6 +37,7 @@ def read_arrays(path: Path, what: str, most_bytes: int | None = None) -> dict[st
         what: it holds, for the error's text.
         most_bytes: that its arrays may have, uncompressed; None for any number. A small file can
             hold arrays that fill the memory.
+        only: names of the arrays that are read, if they are there; None for all.
 
     Raises:
         DataError: a missing or damaged file, another kind of file, one with other things than
@@ -45,7 +52,8 @@ def read_arrays(path: Path, what: str, most_bytes: int | None = None) -> dict[st
             size = sum(member.file_size for member in archive.zip.infolist())
             if most_bytes is not None and size > most_bytes:
                 raise ValueError(f"it has {size:,} bytes, more than {most_bytes:,} for {what}")
-            arrays = {name: archive[name] for name in archive.files}
+            names = [name for name in archive.files if only is None or name in only]
+            arrays = {name: archive[name] for name in names}
     except Exception as error:  # of damaged files, NumPy raises any type
         reason = reason_unread(error, ".npz")
         raise DataError(f"{path} can't be read as {what}: {reason}") from error

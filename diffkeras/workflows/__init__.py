@@ -9,13 +9,9 @@ from diffkeras.system.packages import lazy_names
 # function → its module, and its name there. Modules have other names than functions, because
 # importing a module `train` would put it in the place of the function `train`.
 _MODULES = {
-    "benchmark": "diffkeras.workflows.benchmark_methods",
     "evaluate": "diffkeras.workflows.evaluate_run",
     "export": "diffkeras.workflows.export_run",
     "generate": "diffkeras.workflows.generate_datasets",
-    "generate_test_set": "diffkeras.workflows.generate_datasets",
-    "load_benchmark": "diffkeras.workflows.benchmark_data",
-    "make_leaderboard": "diffkeras.workflows.leaderboard",
     "predict": "diffkeras.workflows.predict_files:predict_files",
     "preview": "diffkeras.workflows.preview_data",
     "search_worst_cases": "diffkeras.workflows.search_run",
@@ -23,7 +19,6 @@ _MODULES = {
     "study": "diffkeras.workflows.study_runs.run_study:run_study",
     "train": "diffkeras.workflows.train_run",
     "verify": "diffkeras.workflows.generate_datasets",
-    "write_public_split": "diffkeras.workflows.benchmark_data",
 }
 
 __all__ = [*_MODULES]

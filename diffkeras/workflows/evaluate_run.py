@@ -11,6 +11,7 @@ from diffkeras.data import check_dataset
 from diffkeras.data.reading.examples import explain_damage
 from diffkeras.data.storage import with_stored_examples
 from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.evaluation.image_files import SUFFIX, ImageFile
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods.subject import (
@@ -81,7 +82,8 @@ def evaluate(
             program: a `.npz` with the fields of the test images, (images, rows, columns), of each
             source count, named `sources_NN`.
         data_dir: where the datasets are; by default where they were in training, or, if that
-            directory is gone, `data`.
+            directory is gone, `data`. Or a file of test images, such as
+            `diffkeras-benchmark data` writes; then `config` has its configuration or a part of it.
         config: source counts, test examples and evaluation settings; predictions need one. By
             default the run's own, with as many test examples as there are. Its physics must be the
             run's, what sources do included, but for the lattice, and so must
@@ -138,8 +140,9 @@ def _subject(run: Run | Path, config: Config, data_dir: Path, name: str) -> Subj
             for count in config.data.sources
             for batch in read_batches(config, count, data_dir)
         )
+        images = ImageFile.open(data_dir) if data_dir.suffix == SUFFIX else None
         with explain_damage(config, data_dir):
-            return of_predictions(run, config, exact, name)
+            return of_predictions(run, config, exact, name, images)
     run.history()  # if it is damaged, the error should come before the work
     surrogate = surrogate_of_run(run)
     check_physics(surrogate.config, config, run.path)
@@ -184,8 +187,9 @@ def evaluate_baselines(
 
 def _check(config: Config, data_dir: Path, path: Path, config_name: str | None = None) -> None:
     """Raise an error, before any work, if test images are missing or results can't be written."""
-    for count in config.data.sources:
-        check_dataset(config, count, data_dir, ("test",), config_name=config_name)
+    if data_dir.suffix != SUFFIX:
+        for count in config.data.sources:
+            check_dataset(config, count, data_dir, ("test",), config_name=config_name)
     check_replaceable(path, "metrics.json", FILES)
 
 

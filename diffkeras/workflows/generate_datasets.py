@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,6 @@ from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.storage import dataset_status
 from diffkeras.data.writing.replacing import remove_leftovers
 from diffkeras.errors import ConfigurationError, DataError, DiffkerasError
-from diffkeras.evaluation.benchmark_data.splits import public_test_set
 from diffkeras.reporting.text import duration
 from diffkeras.system.atomic_files import check_directory, temporary
 from diffkeras.system.progress import progress_bar
@@ -192,36 +191,3 @@ def generate_on_beam(generation: "Generation", options: Any) -> None:
             raise DataError(f"the Beam pipeline failed: {reason[-1]}") from error
         finally:
             shutil.rmtree(root, ignore_errors=True)
-
-
-def generate_test_set(
-    name: str,
-    data_dir: str | Path,
-    *,
-    overrides: Mapping[str, Any] | None = None,
-    processes: int = 1,
-    show_progress: bool = False,
-) -> Config:
-    """Generate the datasets of a test split of a benchmark where they are missing.
-
-    Args:
-        name: e.g. "fixed_values_64", or "fixed_values_64/edges" for a shifted one.
-        data_dir: where datasets are.
-        overrides: settings of the evaluation, fewer source counts (`data.sources`) or fewer images
-            (`data.test_examples`), by dotted key.
-        processes: how many solve.
-        show_progress: whether to draw a progress bar.
-
-    Returns:
-        Its configuration with the overrides, for `evaluate`.
-
-    Raises:
-        ConfigurationError: there is no such benchmark, or an override would make another test set.
-        DataError: this machine draws other images.
-        OutputError: `data_dir` can't be written.
-    """
-    split = public_test_set(name)
-    part = split.part(overrides or {})
-    split.check()
-    generate(split.test_config(), data_dir, processes=processes, show_progress=show_progress)
-    return part

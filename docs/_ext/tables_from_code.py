@@ -80,14 +80,21 @@ class CommandReference(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """A section for each command, the main one first."""
         from diffkeras.cli import main
+        from diffkeras_benchmark.commands import main as of_benchmark
 
         self.env.note_reread()  # Sphinx does not notice changes of the code
         found: list[nodes.Node] = []
-        context = click.Context(main, info_name="diffkeras", **_context_settings(main))
+        for program, group in (("diffkeras", main), ("diffkeras-benchmark", of_benchmark)):
+            found += self._sections(program, group)
+        return found
+
+    def _sections(self, program: str, main: click.Group) -> list[nodes.Node]:
+        found: list[nodes.Node] = []
+        context = click.Context(main, info_name=program, **_context_settings(main))
         for command in (main, *main.commands.values()):
-            name, own = "diffkeras", context
+            name, own = program, context
             if command is not main:
-                name = f"diffkeras {command.name}"
+                name = f"{program} {command.name}"
                 settings = _context_settings(command)
                 own = click.Context(command, parent=context, info_name=command.name, **settings)
             text = command.get_help(own)

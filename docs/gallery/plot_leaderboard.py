@@ -18,6 +18,7 @@ import numpy as np
 from scipy import ndimage
 
 import diffkeras as dk
+import diffkeras_benchmark
 
 NONE = dict.fromkeys(("parameters", "training_seconds", "training_images"), 0)
 MANIFEST = NONE | {"authors": "us", "seeds": [0], "hardware": "one core", "tuning": "none"}
@@ -31,7 +32,7 @@ def of_single_discs(image):
 
 with tempfile.TemporaryDirectory() as folder:
     kept = {"data_dir": folder, "show_progress": False}
-    split = dk.load_benchmark("fixed_values_64", "more_sources", **kept)
+    split = diffkeras_benchmark.load("fixed_values_64", "more_sources", **kept)
     alone = [of_single_discs(image) for image in split.inputs[..., 0]]
     models = {
         "superposition": np.stack([fields.sum(0) for fields in alone]),
@@ -41,7 +42,7 @@ with tempfile.TemporaryDirectory() as folder:
         mine = Path(folder, name)
         split.write_predictions(mine / "fixed_values_64" / "more_sources_0.npz", fields)
         (mine / "manifest.yaml").write_text(json.dumps({"model": name, **MANIFEST}))
-    table = dk.workflows.make_leaderboard(
+    table = diffkeras_benchmark.make_leaderboard(
         [Path(folder, name) for name in models], Path(folder, "table"), **kept
     )
 print(table.text.partition("## Models")[0])  # that of the manifests follows

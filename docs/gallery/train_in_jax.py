@@ -21,9 +21,10 @@ import numpy as np
 from jax.example_libraries import optimizers
 
 import diffkeras as dk
+import diffkeras_benchmark
 
 with tempfile.TemporaryDirectory() as folder:
-    split = dk.load_benchmark("production_64", "validation", data_dir=folder)
+    split = diffkeras_benchmark.load("production_64", "validation", data_dir=folder)
 rng = np.random.default_rng(0)
 split = split.part(rng.permutation(len(split)))  # they are sorted by the number of discs
 images, fields = split.inputs[..., 0], split.fields[..., 0] * split.maxima[:, None, None]

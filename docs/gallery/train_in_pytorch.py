@@ -2,9 +2,9 @@
 A network in PyTorch
 ====================
 
-`dk.load_benchmark` gives sources and exact fields as arrays. We train a small network on 400 of
-them. `dk.certify` proves how wrong it is for another image, without the exact field. (To be quick,
-we take the split `validation`. Train your model on `train`.)
+`diffkeras_benchmark.load` gives sources and exact fields as arrays. We train a small network on 400
+of them. `dk.certify` proves how wrong it is for another image, without the exact field. (To be
+quick, we take the split `validation`. Train your model on `train`.)
 
 PyTorch isn't installed where the documentation is built. `make test-frameworks` runs this page, and
 `docs/make_framework_pictures.py` drew the picture.
@@ -20,11 +20,12 @@ import torch
 from torch import nn
 
 import diffkeras as dk
+import diffkeras_benchmark
 
 torch.manual_seed(0)
 torch.set_num_threads(1)  # layers are small
 with tempfile.TemporaryDirectory() as folder:
-    split = dk.load_benchmark("fixed_values_64", "validation", data_dir=folder)
+    split = diffkeras_benchmark.load("fixed_values_64", "validation", data_dir=folder)
 split = split.part(torch.randperm(len(split)).numpy())  # they are sorted by the number of discs
 images = torch.from_numpy(split.inputs).movedim(-1, 1)  # PyTorch wants channels first
 fields = torch.from_numpy(split.fields).movedim(-1, 1)

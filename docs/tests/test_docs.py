@@ -117,16 +117,18 @@ def code_blocks(page: Path) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_have_the_options_that_the_pages_use(page):
     from diffkeras.cli import main
+    from diffkeras_benchmark.commands import main as of_benchmark
 
     for language, text in code_blocks(page):
         if language not in ("sh", "console"):
             continue
         for line in text.replace("\\\n", " ").splitlines():
-            _, found, rest = line.partition("diffkeras ")
+            found = re.search(r"\bdiffkeras(-benchmark)? (.*)", line)
             if not found or "git clone" in line or "-m benchmarks" in line:
                 continue
-            name, *words = shlex.split(rest.rstrip("&"), comments=True)
-            known = {option for p in main.commands[name].params for option in p.opts}
+            group = of_benchmark if found[1] else main
+            name, *words = shlex.split(found[2].rstrip("&"), comments=True)
+            known = {option for p in group.commands[name].params for option in p.opts}
             used = {word for word in words if re.fullmatch(r"--?[a-z-]+", word)}
             assert used <= known | {"-h", "--help"}, line
 

@@ -81,11 +81,8 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "uptake": (*NUMBERS, "inf"),
     "worker_timeout": (*NUMBERS, "0"),
 }
-# results of an evaluation or a benchmark go into a directory of any name
-FINE = {("output", "evaluate"): ("", "a.xyz"), ("output", "benchmark"): ("a.xyz",)}
-FINE[("name", "evaluate")] = ("magic",)
-# submissions are read before data, and there are none in these tests
-FINE |= {("output", "leaderboard"): ("a.xyz",), ("data_dir", "leaderboard"): DIRECTORIES}
+# results of an evaluation go into a directory of any name
+FINE = {("output", "evaluate"): ("", "a.xyz"), ("name", "evaluate"): ("magic",)}
 
 CASES = [
     (name, str(parameter.name), value)

@@ -22,9 +22,6 @@ def words_of(command: str, data_dir: Path, run_dir: Path) -> dict[str, str]:
         "export": {"run": str(run_dir), "format": "onnx", "output": "model.onnx"},
         "study": {"config_file": "study.yaml", **data, "run_dir": "study"},
         "solve": source,
-        "benchmark": {"output": "board"},
-        "benchmark-data": {"name": "fixed_values_64", "output": "set.npz"},
-        "leaderboard": {"submissions": "missing", **data, "output": "board"},
         "predict": {"run": str(run_dir), **source},
     }[command]
 
@@ -40,6 +37,17 @@ def invoke(command: str, values: dict[str, str]) -> Result:
             else:
                 words += [f"{max(parameter.opts, key=len)}={value}"]
     return CliRunner().invoke(main, [command, *words])
+
+
+def refusal_of(result: Result) -> str:
+    """The one line in which a command says why it can't be done."""
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code not in (0, None), result.output
+    assert "Traceback" not in result.output
+    line = result.output.splitlines()[-1]
+    # progress bars end in a carriage return instead of a new line
+    assert line.rpartition("Error: ")[1], result.output
+    return line.rpartition("Error: ")[2]
 
 
 def files_below(directory: Path) -> dict[str, bytes]:

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from diffkeras.config import Config
 from diffkeras.data import raw_dataset
 from diffkeras.errors import DataError, OutputError, RunError
 from diffkeras.evaluation.errors import image_errors, summarise
@@ -208,20 +207,3 @@ def test_fewer_test_images_are_taken_as_they_are(own_run, own_data, diffkeras, t
         "has 5 test examples, fewer than the 6 test"
         in diffkeras(*words, "--test-examples", 6).stderr
     )
-
-
-def test_a_part_of_a_test_set_is_measured(refused, monkeypatch, run_dir):
-    asked = []
-
-    def stop(config: Config, *_: object, **options: object) -> None:
-        asked.append(config.name)
-        raise DataError("enough")
-
-    monkeypatch.setattr("diffkeras.workflows.generate_datasets.generate", stop)
-    words = ["evaluate", run_dir, "--test-set", "fixed_values_64"]
-    assert refused(*words, "--test-examples", 3, "--sources", "1,3") == "enough"
-    assert asked == ["fixed_values_64"]
-    monkeypatch.undo()
-    assert "has 100 images of each source count, not 101" in refused(*words, "--test-examples", 101)
-    assert "has no images of 9 sources" in refused(*words, "--sources", "1,9")
-    assert "would change the test set" in refused(*words, "--set", "data.seed=1")

@@ -1,6 +1,6 @@
 """What is evaluated: a surrogate, or predictions that another program left in a file."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.evaluation.benchmark_data.order import check_order
-from diffkeras.evaluation.benchmark_data.splits import public_split
+from diffkeras.evaluation.image_files import ImageFile
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods.table import (
     SURROGATE,
@@ -19,6 +18,7 @@ from diffkeras.evaluation.methods.table import (
     network_fields,
     with_sources_set,
 )
+from diffkeras.evaluation.order import check_order
 from diffkeras.evaluation.predictions import check_split, predictions_by_count
 from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.predicted_fields import balanced_maximum
@@ -26,9 +26,6 @@ from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import differing_keys
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.array_files import read_arrays
-
-# of the section data: how many examples there are, and not which
-NUMBERS = {"sources", "train_examples", "validation_examples", "test_examples"}
 
 
 @dataclass(frozen=True)
@@ -105,22 +102,27 @@ def different_physics(learned: Config, tested: Config) -> list[str]:
 
 
 def of_predictions(
-    path: Path, config: Config, exact: Iterable[NDArray], name: str = SURROGATE
+    path: Path,
+    config: Config,
+    exact: Iterable[NDArray],
+    name: str = SURROGATE,
+    images: ImageFile | None = None,
 ) -> Subject:
     """The fields in a file, which are looked up and so take no time that is measured.
 
     Args:
         path: a `.npz` with an array (images, rows, columns) for each source count n, named
-            `sources_NN`, in the order of the test split. Fields are on the dataset's scale. A file
-            of `BenchmarkSplit.write_predictions` has all images of its split, of which the test
-            data may be a part.
+            `sources_NN`, in the order of the test split. Fields are on the dataset's scale. If they
+            are of a file of test images, they are of all its images, of which the test data may be
+            a part.
         config: of the test data.
         exact: their fields by source count, in batches (images, rows, columns).
         name: of the model.
+        images: the file of the test images; None for datasets.
 
     Raises:
         DataError: a missing or damaged file, a missing array, one of another shape, predictions of
-            a public split that isn't the test data's, or predictions of which some are swapped.
+            other test images, or predictions of which some are swapped.
         ConfigurationError: the test data have a range of diffusion lengths.
     """
     if config.data.diffusion_length is not None:
@@ -130,7 +132,12 @@ def of_predictions(
     arrays = read_arrays(path, "predictions")
     each = config.data.test_examples
     if {"name", "sha256"} <= arrays.keys():
-        each = _images_of_split(arrays, path, config)
+        if images is None:
+            raise DataError(
+                f"{path} has predictions of {arrays['name']}; give its images by --test-set FILE"
+            )
+        check_split(arrays, path, images.name, images.sha256)
+        each = images.config.data.test_examples
     numbers = dict.fromkeys(config.data.sources, each)
     stored = predictions_by_count(arrays, path, numbers, config.physics.lattice)
     tested = {count: fields[: config.data.test_examples] for count, fields in stored.items()}
@@ -151,22 +158,6 @@ def of_predictions(
 
     method = Method(name, compute, takes_batches=True, timed=False)
     return Subject(_methods(method, config), predict, None, f"the predictions in {path}")
-
-
-def _images_of_split(arrays: Mapping[str, NDArray], path: Path, config: Config) -> int:
-    """The images of each source count in predictions of a public split, which is to be tested."""
-    name = str(arrays["name"])
-    benchmark, _, split = name.partition("/")
-    try:
-        known = public_split(benchmark, split)
-    except ConfigurationError as error:
-        raise DataError(f"{path} has predictions of {name!r:.60}: {error}") from None
-    whole = known.test_config()
-    own, other = ((each.physics, each.data.model_dump(exclude=NUMBERS)) for each in (config, whole))
-    if own != other or split in ("train", "validation"):
-        raise DataError(f"{path} has predictions of {name}, which is not the test set")
-    check_split(arrays, path, known.name, known.sha256)
-    return whole.data.test_examples
 
 
 def _methods(method: Method, config: Config) -> list[Method]:

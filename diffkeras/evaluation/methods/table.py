@@ -1,7 +1,4 @@
-"""The methods that `diffkeras evaluate` and `diffkeras benchmark` compare.
-
-Both take them from here and from `classical_methods`.
-"""
+"""The methods that `diffkeras evaluate` compares."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -21,7 +18,6 @@ SET = ", sources set"  # ends the name of a method with the known values on the 
 EXACT = "exact solver"
 ZERO_FIELD = "zero field"
 DOUBLE = 1e-10  # tolerance of the exact solver
-TOLERANCES = (1e-2, 1e-3)  # to which surrogates and solvers prove their fields
 
 
 class ComputedFields(NamedTuple):
@@ -184,36 +180,3 @@ def with_sources_set(network: Method) -> Method:
 
     name = network.name
     return replace(network, name=name + SET, compute=compute, copy_of=name)
-
-
-def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Method]:
-    """The methods of one surrogate in `diffkeras benchmark`.
-
-    Args:
-        surrogate: any.
-        name: in tables.
-        config: of the test images.
-    """
-    network = Method(name, network_fields(surrogate), takes_batches=True, surrogate=name)
-    methods = [network]
-    model = surrogate.config.model
-    if leaves_sources(config) and not (model.fixed_values or model.solves_equation):
-        methods.append(with_sources_set(network))
-    methods.append(replace(network, name=f"{name}, certified", compute=predicted(surrogate)))
-    return methods + [
-        replace(network, name=f"{name} to {t:g}", compute=predicted(surrogate, t))
-        for t in TOLERANCES
-    ]
-
-
-def predicted(
-    surrogate: Surrogate, tolerance: float | None = None
-) -> Callable[[ImageBatch], ComputedFields]:
-    """Its fields with their proven bounds, within a tolerance if one is given."""
-
-    def compute(batch: ImageBatch) -> ComputedFields:
-        prediction = surrogate.predict(batch.problem, tolerance=tolerance, batch_size=len(batch))
-        bounds = prediction.node_bound.max(axis=(1, 2))
-        return ComputedFields(batch.scaled(prediction.field), batch.scaled(bounds))
-
-    return compute

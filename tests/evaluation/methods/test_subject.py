@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import DataError
-from diffkeras.evaluation.benchmark_data.splits import public_split
 from diffkeras.evaluation.images import draw_images
 from diffkeras.evaluation.methods.subject import of_predictions
 
@@ -28,28 +27,8 @@ def test_predictions_are_found_by_their_numbers(tiny, tmp_path, divided):
         of_predictions(tmp_path / "mine.npz", config, [batch.fields])
 
 
-EDGES = public_split("fixed_values_64", "edges")
-
-
-@pytest.mark.parametrize(
-    ("name", "sha256", "message"),
-    [
-        (EDGES.name, EDGES.sha256, None),
-        (EDGES.name, "0" * 64, "with the hash '000000000000', not of fixed_values_64/edges with"),
-        ("fixed_values_64/clusters", "0" * 64, "predictions of fixed_values_64/clusters, which is"),
-        ("production_64/edges", "0" * 64, "has predictions of production_64/edges, which is not"),
-        ("fixed_values_64/nothing", "0" * 64, "there is no split 'nothing'"),
-    ],
-)
-def test_predictions_of_a_public_split_are_of_the_test_set(tmp_path, name, sha256, message):
-    part = EDGES.part({"data.test_examples": 2})
-    fields = {f"sources_{n:02d}": np.full((40, 64, 64), n) for n in part.data.sources}
-    exact = [np.zeros((2, 64, 64))] * len(fields)
-    np.savez(tmp_path / "mine.npz", name=name, sha256=sha256, **fields)
-    if message is None:
-        batch = draw_images(part, 3, range(2))
-        subject = of_predictions(tmp_path / "mine.npz", part, exact)
-        assert (subject.methods[0].compute(batch).fields == 3).all()
-    else:
-        with pytest.raises(DataError, match=message):
-            of_predictions(tmp_path / "mine.npz", part, exact)
+def test_predictions_of_a_set_need_its_file(tiny, tmp_path):
+    file = tmp_path / "mine.npz"
+    np.savez(file, name="tissue_64/test", sha256="0" * 64, sources_01=np.zeros((5, 16, 16)))
+    with pytest.raises(DataError, match="tissue_64/test; give its images by --test-set FILE"):
+        of_predictions(file, tiny, [])

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import scipy.sparse.linalg
 
-from diffkeras.evaluation.methods.pyamg_solver import free_system
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.block_cycles import FINEST, SINGLE, BlockCycle, _Level
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.solvers.linear_steps import conjugate_gradients
+from diffkeras_benchmark.pyamg_solver import free_system
 from tests.helpers.rounding import same_to_rounding
 
 LATTICE = (22, 27)

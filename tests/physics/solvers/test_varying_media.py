@@ -8,10 +8,10 @@ import pytest
 import scipy.sparse as sp
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.evaluation.methods.pyamg_solver import free_system
 from diffkeras.physics import Medium, MichaelisMenten, Problem, certify, solve
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.solvers.linear_steps import MOST_DIRECT_COST, direct_cost
+from diffkeras_benchmark.pyamg_solver import free_system
 from tests.helpers.plain_equations import matrix_of, reference, solve_reference
 
 BOUNDARIES = [

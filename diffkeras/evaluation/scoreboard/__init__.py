@@ -1,1 +1,0 @@
-"""Surrogates and classical methods at equal error and at equal time."""

@@ -1,0 +1,249 @@
+"""Public splits as files: drawn, solved, verified, and read for any program."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.config import Config
+from diffkeras.errors import DataError, DiffkerasError
+from diffkeras.evaluation.images import ImageBatch
+from diffkeras.evaluation.order import check_order
+from diffkeras.evaluation.predictions import (
+    check_split,
+    checked_fields,
+    name_of,
+    predictions_by_count,
+)
+from diffkeras.physics import Problem, certify
+from diffkeras.system.array_files import read_arrays, write_arrays
+from diffkeras_benchmark.splits import PublicSplit, input_arrays, public_split
+
+MORE_BYTES = 1_000_000  # of a file of predictions than its fields have: names, headers
+# relative to the largest value of a field; the rounding of stored fields is some 1e-7
+LARGEST_BOUND = 1e-6
+
+
+def write_archive(
+    split: PublicSplit, path: Path, on_images: Callable[[int], None] = lambda number: None
+) -> float:
+    """Draw a split, solve it, verify its fields, and write it.
+
+    With NN for each source count, the file holds `source_images_NN` and `fields_NN`, (images, rows,
+    columns) float32, and `bounds_NN`, (images,), at least the largest error of each field. Where
+    fields are divided by their maximum, `maxima_NN` holds it. In tissue, `diffusivity_NN` and so on
+    hold its maps. `name` and `sha256` say what it is, and `configuration` holds the YAML for
+    `--config`.
+
+    Args:
+        split: which.
+        path: the file.
+        on_images: called with numbers of images that are done.
+
+    Returns:
+        The largest of the bounds.
+
+    Raises:
+        DataError: the inputs are not those of the hash, or a field isn't verified.
+        OutputError: the file can't be written.
+    """
+    split.check()
+    config, worst = split.config(), 0.0
+    yaml = config.to_yaml(without=("model", "training"))
+    arrays: dict[str, Any] = {"name": split.name, "sha256": split.sha256, "configuration": yaml}
+    for images in split.images():
+        batch = images.solve(divide_by_maximum=config.data.divide_by_maximum)
+        bounds = bounds_of_stored(batch)
+        worst = max(worst, float(bounds.max()))
+        if not worst <= LARGEST_BOUND:
+            raise DataError(
+                f"a field of {split.name} is only proven to be right within {worst:.1e}, not "
+                f"{LARGEST_BOUND:g}; nothing was written"
+            )
+        own: dict[str, Any] = {**input_arrays(config, images), "bounds": bounds}
+        own["fields"] = batch.fields.astype(np.float32)
+        if batch.maxima is not None:
+            own["maxima"] = batch.maxima
+        arrays |= {f"{name}_{images.sources[0].count:02d}": array for name, array in own.items()}
+        on_images(len(images))
+    write_arrays(path, arrays, compressed=True)
+    return worst
+
+
+def bounds_of_stored(batch: ImageBatch) -> NDArray[np.float64]:
+    """(images,), proven bounds of the errors of the fields in single precision, by residuals."""
+    maxima = np.ones(len(batch)) if batch.maxima is None else batch.maxima
+    fields = batch.fields.astype(np.float32) * maxima[:, None, None]
+    return certify(fields, batch.problem).node_bound.max(axis=(1, 2)) / maxima
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no single truth value
+class BenchmarkSplit:
+    """A public split in memory.
+
+    The images are in ascending order of their source counts.
+
+    Attributes:
+        name: of the benchmark and the split, such as `tissue_64/test`.
+        sha256: hash of the physics and the inputs.
+        channels: names of the channels of `inputs`: `source_image`, and in tissue its maps.
+        inputs: (images, rows, columns, channels) float32.
+        fields: (images, rows, columns, 1) float32, the steady states; of production, divided by
+            their maxima.
+        bounds: (images,), proven: no node of a field is further from the exact steady state.
+        counts: (images,), numbers of discs.
+        maxima: (images,), what the fields were divided by; 1 where they were not.
+        config: the configuration whose split `train`, `validation` or `test` it is.
+    """
+
+    name: str
+    sha256: str
+    channels: tuple[str, ...]
+    inputs: NDArray[np.float32]
+    fields: NDArray[np.float32]
+    bounds: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    maxima: NDArray[np.float64]
+    config: Config
+
+    def __repr__(self) -> str:
+        shapes = f"inputs {self.inputs.shape}, fields {self.fields.shape}"
+        return f"<BenchmarkSplit {self.name}: {shapes}, channels {', '.join(self.channels)}>"
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def part(self, images: Sequence[int] | NDArray[np.integer]) -> "BenchmarkSplit":
+        """Some of the images, in memory only: their predictions can't be submitted."""
+        arrays = ("inputs", "fields", "bounds", "counts", "maxima")
+        return replace(self, **{name: getattr(self, name)[images] for name in arrays})
+
+    def problem(self, image: int) -> Problem:
+        """The problem of an image, for `solve` and `certify`."""
+        recipe = self.config.kind.recipe(int(self.counts[image]))
+        source_image, *maps = np.moveaxis(self.inputs[image], -1, 0)
+        maps_by_name = dict(zip(self.channels[1:], maps, strict=True))
+        return recipe.problem_of({"source_image": source_image, **maps_by_name})
+
+    def certify(self, fields: NDArray) -> NDArray[np.float64]:
+        """Proven bounds of the largest error of predicted fields, (images,).
+
+        A proof takes about as long as a solution of the problem.
+
+        Args:
+            fields: (images, rows, columns) or (images, rows, columns, 1), in the order of `inputs`.
+
+        Raises:
+            DataError: fields of another shape.
+        """
+        shape = self.fields.shape[:-1]
+        if np.shape(fields) not in (shape, (*shape, 1)):
+            raise DataError(
+                f"{self.name} has fields of shape {shape}, not {np.shape(fields)}; for some of its "
+                "images, take `part`"
+            )
+        fields = np.reshape(fields, shape)
+        bounds = [
+            certify(field * scale, self.problem(image)).error_bound / scale
+            for image, (field, scale) in enumerate(zip(fields, self.maxima, strict=True))
+        ]
+        return np.array(bounds)
+
+    def write_predictions(self, path: str | Path, fields: NDArray) -> Path:
+        """Write predicted fields, for the leaderboard and `diffkeras evaluate --predictions`.
+
+        Args:
+            path: the file, .npz.
+            fields: (images, rows, columns) or (images, rows, columns, 1), in the order of `inputs`.
+
+        Returns:
+            The file.
+
+        Raises:
+            DataError: fields of another shape, values that aren't finite, or another kind of file.
+        """
+        if Path(path).suffix.lower() != ".npz":
+            raise DataError(f"predictions are written to a .npz, not to {path}")
+        fields = checked_fields(np.asarray(fields), self.fields.shape[:-1], self.name)
+        arrays: dict[str, Any] = {"name": self.name, "sha256": self.sha256}
+        arrays |= {name_of(count): fields[self.counts == count] for count in set(self.counts)}
+        write_arrays(Path(path), arrays, compressed=True)
+        return Path(path)
+
+
+def read_archive(path: Path) -> BenchmarkSplit:
+    """A public split from its file.
+
+    Raises:
+        DataError: a missing or damaged file, or one whose inputs have another hash than the
+            published one.
+    """
+    arrays = read_arrays(path, "public splits")
+    try:
+        return _from_arrays(arrays)
+    except KeyError as error:
+        reason = f"has no array {error}"
+    except DiffkerasError as error:
+        reason = f"can't be used: {error}"
+    raise DataError(f"{path} {reason}; delete it, and it will be written again")
+
+
+def _from_arrays(arrays: Mapping[str, NDArray]) -> BenchmarkSplit:
+    benchmark, _, split = str(arrays["name"]).partition("/")
+    chosen = public_split(benchmark, split)
+    config, (numbers, each) = chosen.config(), chosen.numbers
+    counts = [f"{number:02d}" for number in sorted(numbers)]
+    maps = [key.removesuffix(f"_{counts[0]}") for key in arrays if key.endswith(f"_{counts[0]}")]
+    channels = [m for m in maps if m not in ("source_images", "fields", "bounds", "maxima")]
+    inputs = ("source_images", *channels)
+
+    def part(kind: str, count: str, shape: tuple[int, ...]) -> NDArray:
+        array = arrays[f"{kind}_{count}"]
+        if array.shape != shape or array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise DataError(
+                f"{kind}_{count} of shape {array.shape} and type {array.dtype} is not {shape} of "
+                "finite numbers"
+            )
+        return array
+
+    def joined(kind: str, *lattice: int) -> NDArray:
+        return np.concatenate([part(kind, count, (each, *lattice)) for count in counts])
+
+    parts = {kind: joined(kind, *config.physics.lattice) for kind in (*inputs, "fields")}
+    found = chosen.hash_of([arrays[f"{k}_{count}"] for k in inputs] for count in counts)
+    if {found, str(arrays["sha256"])} != {chosen.sha256}:
+        wrong = found if found != chosen.sha256 else str(arrays["sha256"])
+        raise DataError(
+            f"{chosen.name} has the hash {wrong:.64}, and the published one is {chosen.sha256}"
+        )
+    return BenchmarkSplit(
+        chosen.name,
+        chosen.sha256,
+        ("source_image", *channels),
+        np.stack([parts[kind] for kind in inputs], axis=-1),
+        parts["fields"][..., None],
+        joined("bounds"),
+        np.repeat([int(count) for count in counts], each),
+        joined("maxima") if config.data.divide_by_maximum else np.ones(each * len(counts)),
+        config,
+    )
+
+
+def predictions_of(path: Path, split: BenchmarkSplit) -> NDArray[np.float32]:
+    """(images, rows, columns), the predictions in a file that `write_predictions` wrote.
+
+    Raises:
+        DataError: a missing or damaged file, one that is far too large, predictions of another
+            split, shape or type, or values that aren't finite; or predictions of which some are
+            swapped.
+    """
+    # double precision is read, too
+    arrays = read_arrays(path, "predictions", 4 * split.fields.nbytes + MORE_BYTES)
+    check_split(arrays, path, split.name, split.sha256)
+    numbers = dict(zip(*np.unique(split.counts, return_counts=True), strict=True))
+    parts = predictions_by_count(arrays, path, numbers, split.fields.shape[1:-1])
+    check_order(path, parts, [split.fields[..., 0]])
+    return np.concatenate([*parts.values()])

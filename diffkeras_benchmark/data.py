@@ -1,0 +1,98 @@
+"""The public splits of the benchmark. They are drawn, solved and read without TensorFlow."""
+
+import logging
+from pathlib import Path
+
+from diffkeras.errors import DataError, OutputError
+from diffkeras.system.atomic_files import check_file
+from diffkeras.system.progress import progress_bar
+from diffkeras_benchmark.archive import (
+    BenchmarkSplit,
+    read_archive,
+    write_archive,
+)
+from diffkeras_benchmark.croissant import write_card
+from diffkeras_benchmark.splits import public_split
+
+logger = logging.getLogger(__name__)
+
+FOLDER = "benchmark"  # within the data directory
+
+
+def write_split(
+    benchmark: str, split: str, output: str | Path, *, show_progress: bool = False
+) -> Path:
+    """Draw a split of a benchmark, solve it, and write it as a `.npz` for any program.
+
+    The images are checked against the split's hash, and the fields are verified by their residuals.
+    A card in the format Croissant, such as `train.croissant.json`, is written beside the file.
+
+    Args:
+        benchmark: such as "fixed_values_64".
+        split: train, validation, test, or the name of a shift.
+        output: the file.
+        show_progress: whether to draw a progress bar.
+
+    Returns:
+        The file.
+
+    Raises:
+        ConfigurationError: there is no such benchmark or split.
+        DataError: this machine draws other images, or a field isn't verified.
+        OutputError: the file can't be written, or isn't named `.npz`.
+    """
+    chosen, path = public_split(benchmark, split), Path(output)
+    if path.suffix.lower() != ".npz":
+        raise OutputError(f"{path} is of an unknown kind; a split is written to a .npz")
+    check_file(path)
+    counts, each = chosen.numbers
+    total = each * len(counts)
+    with progress_bar(total, f"Solving {chosen.name}", "images", shown=show_progress) as bar:
+        largest = write_archive(chosen, path, bar.update)
+    write_card(chosen, path)
+    logger.info(
+        f"{chosen.name}: {total} images, SHA-256 {chosen.sha256}; the fields are proven to be "
+        f"right within {largest:.1e} of the largest value"
+    )
+    return path
+
+
+def load(
+    benchmark: str,
+    split: str = "test",
+    *,
+    data_dir: str | Path = "data",
+    show_progress: bool = True,
+) -> BenchmarkSplit:
+    """A split of a benchmark, as arrays for NumPy, PyTorch, JAX and Keras.
+
+    It is drawn, solved and verified here when it is first asked for, and kept as
+    `data_dir/benchmark/BENCHMARK/SPLIT.npz`. `diffkeras-benchmark data` lists benchmarks and
+    splits.
+
+    Args:
+        benchmark: such as "tissue_64".
+        split: train, validation, test, or the name of a shift.
+        data_dir: where data are kept.
+        show_progress: whether to draw a progress bar while it is solved.
+
+    Raises:
+        ConfigurationError: there is no such benchmark or split.
+        DataError: this machine draws other images, a field isn't verified, or the file is damaged.
+        OutputError: the file can't be written.
+
+    Example:
+        >>> import diffkeras_benchmark
+        >>> test = diffkeras_benchmark.load("fixed_values_64", "edges")  # doctest: +SKIP
+        >>> test.inputs.shape, test.fields.shape  # doctest: +SKIP
+        ((200, 64, 64, 1), (200, 64, 64, 1))
+    """
+    chosen = public_split(benchmark, split)
+    path = Path(data_dir) / FOLDER / benchmark / f"{split}.npz"
+    if not path.exists():
+        write_split(benchmark, split, path, show_progress=show_progress)
+    if (read := read_archive(path)).name != chosen.name:
+        raise DataError(
+            f"{path} holds {read.name}, not {chosen.name}; delete it, and it will be written again"
+        )
+    return read

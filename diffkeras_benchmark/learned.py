@@ -1,0 +1,49 @@
+"""The methods of a surrogate: its network, with proofs, and to a tolerance."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from diffkeras.config import Config
+from diffkeras.evaluation.images import ImageBatch
+from diffkeras.evaluation.methods.table import (
+    ComputedFields,
+    Method,
+    network_fields,
+    with_sources_set,
+)
+from diffkeras.surrogates.surrogate import Surrogate
+
+TOLERANCES = (1e-2, 1e-3)  # to which surrogates and solvers prove their fields
+
+
+def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Method]:
+    """The methods of one surrogate in `diffkeras-benchmark compare`.
+
+    Args:
+        surrogate: any.
+        name: in tables.
+        config: of the test images.
+    """
+    network = Method(name, network_fields(surrogate), takes_batches=True, surrogate=name)
+    methods = [network]
+    model = surrogate.config.model
+    if not (config.physics.produces or model.fixed_values or model.solves_equation):
+        methods.append(with_sources_set(network))
+    methods.append(replace(network, name=f"{name}, certified", compute=predicted(surrogate)))
+    return methods + [
+        replace(network, name=f"{name} to {t:g}", compute=predicted(surrogate, t))
+        for t in TOLERANCES
+    ]
+
+
+def predicted(
+    surrogate: Surrogate, tolerance: float | None = None
+) -> Callable[[ImageBatch], ComputedFields]:
+    """Its fields with their proven bounds, within a tolerance if one is given."""
+
+    def compute(batch: ImageBatch) -> ComputedFields:
+        prediction = surrogate.predict(batch.problem, tolerance=tolerance, batch_size=len(batch))
+        bounds = prediction.node_bound.max(axis=(1, 2))
+        return ComputedFields(batch.scaled(prediction.field), batch.scaled(bounds))
+
+    return compute

@@ -1,0 +1,155 @@
+"""The networks of a leaderboard, tuned and trained, and the data that they are trained on."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from diffkeras.config import Config
+from diffkeras.errors import RunError
+from diffkeras.evaluation.errors import image_errors
+from diffkeras.surrogates.run_identity import run_identity
+from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.atomic_files import read_json, replacing, write_json
+from diffkeras.system.fingerprint import fingerprint
+from diffkeras_benchmark.archive import BenchmarkSplit
+from diffkeras_benchmark.data import load
+from diffkeras_benchmark.rows.networks import NETWORKS, Network, inputs_of, networks_of, train
+
+MADE_WITH = "made_with.json"  # times and settings of what is in the folder
+VALIDATED = 100  # images on which trials are compared
+
+
+@dataclass
+class Board:
+    """What is trained on one benchmark, and where it is kept.
+
+    Attributes:
+        benchmark: its name.
+        folder: of networks, trials and submissions.
+        data_dir: where the splits are kept.
+        seconds: CPU time of each training.
+        trial_seconds: CPU time of each trial.
+        seeds: number of trainings of each network.
+    """
+
+    benchmark: str
+    folder: Path
+    data_dir: Path
+    seconds: float
+    trial_seconds: float
+    seeds: int
+    _splits: dict[str, BenchmarkSplit] = field(default_factory=dict)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """Those that are trained."""
+        return networks_of(self.benchmark)
+
+    def split(self, name: str) -> BenchmarkSplit:
+        """A split, which is kept in memory."""
+        if name not in self._splits:
+            self._splits[name] = load(self.benchmark, name, data_dir=self.data_dir)
+        return self._splits[name]
+
+    def check_made_with(self, network: Network) -> None:
+        """Note what a network is made with, before anything of it is.
+
+        Raises:
+            RunError: what is there of it was made with other times, widths, rates or settings.
+        """
+        identities = [run_identity(network.config(self.benchmark, w)) for w in network.widths]
+        tried = {"configurations": identities, "learning rates": network.learning_rates}
+        settings = f"configuration or learning rate of {network.name} on {self.benchmark}"
+        times = {"--seconds": self.seconds, "--trial-seconds": self.trial_seconds}
+        wanted = {**times, settings: fingerprint(tried)}
+        file = self.folder / MADE_WITH
+        known = read_json(file) if file.exists() else {}
+        unknown = self.trials_file(network).exists()  # of an earlier version, which noted nothing
+        if others := [
+            name
+            for name in wanted
+            if (name in known or unknown) and known.get(name) != wanted[name]
+        ]:
+            former = [
+                f"{name} {known[name]:g}" for name in others if name in times and name in known
+            ]
+            raise RunError(
+                f"{self.folder} was made with another {' and '.join(others)}; give "
+                f"{' '.join([*former, 'or'] * bool(former))} another --folder"
+            )
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, known | wanted)
+
+    # tuning
+
+    def trials_file(self, network: Network) -> Path:
+        """The CSV file of the trials of a network."""
+        return self.folder / "trials" / f"{self.benchmark}_{network.folder}.csv"
+
+    def tuned(self, network: Network) -> tuple[int, float]:
+        """The width and the learning rate with the smallest error on the validation split."""
+        self.check_made_with(network)
+        file = self.trials_file(network)
+        columns = ["network", "width", "learning rate", "parameters", "relative L2 error"]
+        rows = pd.read_csv(file).values.tolist() if file.exists() else []
+        for width, rate in network.candidates[len(rows) :]:
+            config = network.config(self.benchmark, width)
+            model = train(config, self.split("train"), rate, 0, self.trial_seconds)
+            error = self.validation_error(model, config)
+            rows.append([network.name, width, rate, model.count_params(), error])
+            print(f"{network.name}, width {width}, learning rate {rate:g}: {error:.3f}", flush=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(file) as partial:
+                pd.DataFrame(rows, columns=columns).to_csv(partial, index=False)
+        best = min(rows, key=lambda row: row[-1])
+        return int(best[1]), float(best[2])
+
+    def validation_error(self, model: keras.Model, config: Config) -> float:
+        """Mean relative L2 error of some of the images."""
+        split = self.split("validation")
+        split = split.part(np.arange(0, len(split), max(len(split) // VALIDATED, 1)))
+        fields = model.predict(inputs_of(split, config), batch_size=32, verbose=0)[..., 0]
+        table = image_errors(fields, split.fields[..., 0], split.inputs[..., 0])
+        return float(table["relative_l2"].mean())
+
+    # trained networks
+
+    def model_file(self, network: Network, seed: int) -> Path:
+        """The trained network of a seed; beside it is a .json file with its wall-clock time."""
+        return self.folder / "models" / self.benchmark / f"{network.folder}_{seed}.keras"
+
+    def surrogate(self, network: Network, seed: int) -> Surrogate:
+        """The trained network of a seed, with its physics."""
+        width, rate = self.tuned(network)
+        config = network.config(self.benchmark, width)
+        file = self.model_file(network, seed)
+        if not file.exists():
+            print(f"training {network.name}, seed {seed}", flush=True)
+            start = time.perf_counter()
+            model = train(config, self.split("train"), rate, seed, self.seconds)
+            took = time.perf_counter() - start
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_json(file.with_suffix(".json"), {"training_seconds": took})
+            with replacing(file) as partial:
+                model.save(partial)
+        return Surrogate(keras.saving.load_model(file), config)
+
+    def training_seconds(self, network: Network) -> float:
+        """The wall-clock time of a training, the mean of all seeds."""
+        files = (self.model_file(network, seed) for seed in range(self.seeds))
+        took = [read_json(file.with_suffix(".json"))["training_seconds"] for file in files]
+        return float(np.mean(took))
+
+    def best_network(self) -> Network:
+        """The network with the smallest error of seed 0 on the validation split, of those that
+        don't know the equation."""
+
+        def error(network: Network) -> float:
+            surrogate = self.surrogate(network, 0)
+            return self.validation_error(surrogate.model, surrogate.config)
+
+        return min(NETWORKS, key=error)

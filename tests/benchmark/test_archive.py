@@ -1,0 +1,169 @@
+"""Splits as files: verified, read back, and predictions of them."""
+
+import hashlib
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import diffkeras as dk
+from diffkeras.errors import DataError
+from diffkeras_benchmark.archive import (
+    predictions_of,
+    read_archive,
+    write_archive,
+)
+from diffkeras_benchmark.croissant import write_card
+from diffkeras_benchmark.problems import PROBLEMS
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Where `split` is written once."""
+    return tmp_path_factory.mktemp("written") / "split.npz"
+
+
+@pytest.fixture
+def split(tiny_split, written, tmp_path):
+    """Images of two sources, in a file of the test's own."""
+    tiny = tiny_split("fixed_values", "more_sources")
+    if not written.exists():
+        write_archive(tiny, written)
+    return read_archive(Path(shutil.copy(written, tmp_path / "split.npz")))
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_an_archive_holds_verified_fields(problem, tiny_split, tmp_path):
+    tiny, done, file = tiny_split(problem), [], tmp_path / "split.npz"
+    largest = write_archive(tiny, file, done.append)
+    assert sum(done) == 4
+    assert 0 < largest < 1e-6
+    with np.load(file) as stored:
+        assert str(stored["sha256"]) == tiny.sha256
+        assert "lattice" in str(stored["configuration"])
+        images, fields = stored["source_images_01"], stored["fields_01"]
+        assert images.dtype == fields.dtype == np.float32
+        assert images.shape == fields.shape == (4, 32, 32)
+        assert (stored["bounds_01"] <= largest).all()
+        if problem == "production":
+            np.testing.assert_allclose(fields.max(axis=(1, 2)), 1, rtol=1e-6)
+            assert (stored["maxima_01"] < 1).all()
+        else:
+            np.testing.assert_array_equal(fields[images != 0], images[images != 0])
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_the_problems_of_a_split_have_its_fields(problem, tiny_split, tmp_path):
+    write_archive(tiny_split(problem, "train"), tmp_path / "split.npz")
+    split = read_archive(tmp_path / "split.npz")
+    assert split.name == f"{problem}_32/train"
+    assert len(split) == 6
+    assert split.inputs.shape == (6, 32, 32, len(split.channels))
+    field = dk.solve(split.problem(3)).field
+    if problem == "production":
+        field = field / field.max()
+    np.testing.assert_allclose(split.fields[3, ..., 0], field, atol=split.bounds[3] + 1e-9)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_predictions_have_proven_bounds(problem, tiny_split, tmp_path):
+    write_archive(tiny_split(problem), tmp_path / "split.npz")
+    split = read_archive(tmp_path / "split.npz").part([0, 2])
+    fields = split.fields + np.float32(0.1) * np.sin(np.arange(32.0, dtype=np.float32))[:, None]
+    errors = np.abs(fields - split.fields).max(axis=(1, 2, 3))
+    bounds = split.certify(fields)
+    assert np.all(bounds >= errors - split.bounds)
+    assert np.all(bounds <= 2 * errors)
+
+
+def test_fields_of_other_images_are_not_bounded(split):
+    for fields in (split.fields[:2], np.moveaxis(split.fields, -1, 1)):
+        with pytest.raises(DataError, match="for some of its images, take `part`"):
+            split.certify(fields)
+
+
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")
+@pytest.mark.parametrize("problem", ["tissue", "production"])
+def test_a_card_describes_the_file(problem, tiny_split, tmp_path):
+    croissant = pytest.importorskip("mlcroissant")
+    tiny, file = tiny_split(problem, "edges"), tmp_path / "edges.npz"
+    write_archive(tiny, file)
+    read = croissant.Dataset(write_card(tiny, file)).metadata  # raises for a wrong card
+    (images,), (stored,) = read.record_sets, read.distribution
+    with file.open("rb") as opened:
+        assert stored.sha256 == hashlib.file_digest(opened, "sha256").hexdigest()
+    assert tiny.sha256 in read.description
+    with np.load(file) as arrays:
+        of_card = {f"{field.name}_01" for field in images.fields}
+        assert of_card == {name for name in arrays if name.endswith("_01")}
+
+
+def test_a_field_that_is_not_verified_is_not_written(tiny_split, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "diffkeras.evaluation.images.solve",
+        lambda problem: SimpleNamespace(field=0.99 * problem.values),
+    )
+    with pytest.raises(DataError, match="only proven to be right within"):
+        write_archive(tiny_split("fixed_values"), tmp_path / "split.npz")
+    assert not (tmp_path / "split.npz").exists()
+
+
+def test_damaged_and_other_files_are_refused(split, tmp_path):
+    file = tmp_path / "split.npz"
+    with np.load(file) as stored:
+        arrays = dict(stored)
+    fields, images = (next(k for k in arrays if k.startswith(s)) for s in ("fields", "source"))
+    for changed, message in (
+        ({"sha256": np.array("0" * 64)}, f"has the hash {'0' * 64}, and the published one is"),
+        ({images: arrays[images][::-1]}, "has the hash .*, and the published one is"),
+        ({fields: arrays[fields][:-1]}, rf"{fields} of shape .* is not \("),
+        ({fields: arrays[fields] * np.nan}, f"{fields} of .* finite numbers; delete it"),
+        ({"name": np.array("x")}, r"split\.npz can't be used: there is no benchmark 'x'"),
+    ):
+        np.savez(file, **arrays | changed)
+        with pytest.raises(DataError, match=message):
+            read_archive(file)
+    for name in ("sha256", images):
+        np.savez(file, **{key: array for key, array in arrays.items() if key != name})
+        with pytest.raises(DataError, match=rf"split\.npz has no array '{name}'"):
+            read_archive(file)
+
+
+def test_predictions_are_read_back(split, tmp_path):
+    fields = 0.5 * split.fields
+    file = split.write_predictions(tmp_path / "mine.npz", fields)
+    np.testing.assert_array_equal(predictions_of(file, split), fields[..., 0])
+
+
+def test_predictions_that_cannot_be_used_are_refused(split, tmp_path):
+    file, fields = tmp_path / "mine.npz", split.fields.copy()
+    with pytest.raises(DataError, match=r"more_sources has .* type float32, not \(\d+, 32, 32\)"):
+        split.write_predictions(file, fields[:-1])
+    fields[2, 3, 4] = np.nan
+    with pytest.raises(DataError, match=r"field 2 of .*more_sources is not finite"):
+        split.write_predictions(file, fields)
+    assert not file.exists()
+    with pytest.raises(DataError, match=r"predictions are written to a \.npz, not to mine"):
+        split.write_predictions("mine", split.fields)
+    order = np.arange(len(split))
+    order[[3, 8]] = 8, 3
+    split.write_predictions(file, 0.5 * split.fields[order])
+    with pytest.raises(DataError, match=r"2 of .*: sources_02\[3\] is that of sources_02\[8\], "):
+        predictions_of(file, split)
+    with np.load(split.write_predictions(file, split.fields)) as stored:
+        arrays = dict(stored)
+    np.savez(file, **arrays | {"name": np.array("x")})
+    with pytest.raises(DataError, match="has predictions of 'x'"):
+        predictions_of(file, split)
+    np.savez_compressed(file, name=np.zeros(20_000_000, np.uint8))  # a small file
+    with pytest.raises(DataError, match=r"it has 20,000,\d+ bytes, more than .* for predictions"):
+        predictions_of(file, split)
+
+
+def test_a_split_is_shown_by_its_shapes(split):
+    text = repr(split)
+    assert split.name in text
+    assert f"inputs {split.inputs.shape}" in text
+    assert len(text) < 200

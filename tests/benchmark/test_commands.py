@@ -1,0 +1,171 @@
+"""`diffkeras-benchmark`: what it writes, or why not, in one line."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from diffkeras.errors import ConfigurationError, OutputError, RunError
+from diffkeras.system.result_folders import MANIFEST, claim
+from diffkeras_benchmark import comparison
+from diffkeras_benchmark.archive import read_archive
+from diffkeras_benchmark.comparison import compare
+from diffkeras_benchmark.data import write_split
+from diffkeras_benchmark.problems import SHIFTS
+from diffkeras_benchmark.scores import Effort, ProblemScores
+from diffkeras_benchmark.splits import BENCHMARKS, public_split
+
+
+def test_a_scoreboard_without_surrogates(benchmark, tmp_path):
+    words = ["--problem", "production", "--side", 16, "--images", 1, "--rounds", 1, "--batch", 1]
+    result = benchmark("compare", *words, "--output", tmp_path / "board")
+    assert result.exit_code == 0, result.output
+    assert "| exact solver |" in result.output
+    written = {file.name for file in (tmp_path / "board").iterdir()}
+    assert written == {"scoreboard.md", "scoreboard.json", "production_16.png", MANIFEST}
+    content = json.loads((tmp_path / "board" / "scoreboard.json").read_text())
+    assert content["threads"] >= 1
+    assert [problem["problem"] for problem in content["problems"]] == ["production"]
+
+
+def test_an_interrupted_scoreboard_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    measured: list[str] = []
+
+    def measure(score: ProblemScores, on_steps: object) -> dict[str, Any]:
+        if len(measured) == 1:
+            measured.append("interrupted")
+            raise KeyboardInterrupt
+        measured.append(score.name)
+        return {"problem": score.name, "side": score.side}
+
+    monkeypatch.setattr(ProblemScores, "measure", measure)
+    monkeypatch.setattr(ProblemScores, "steps", 1)
+    monkeypatch.setattr(comparison, "scoreboard_markdown", str)
+    monkeypatch.setattr(comparison, "problem_figure", lambda problem: None)
+    monkeypatch.setattr(comparison, "to_png", lambda figure: b"")
+
+    def call(rounds: int) -> list[str]:
+        effort = Effort(rounds=rounds)
+        found = compare(tmp_path, problems=["production", "tissue"], effort=effort)
+        return [problem["problem"] for problem in found.content["problems"]]
+
+    with pytest.raises(KeyboardInterrupt):
+        call(9)
+    assert call(9) == ["production", "tissue"]
+    assert measured == ["production", "interrupted", "tissue"]
+    assert call(9) == call(3) == ["production", "tissue"]  # again: nothing was interrupted
+    assert len(measured) == 7
+
+    def stopped(path: object, content: bytes) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(2):  # each time at the first picture
+        with monkeypatch.context() as patch:
+            patch.setattr(comparison, "write_bytes", stopped)
+            with pytest.raises(KeyboardInterrupt):
+                call(5)
+    assert call(5) == measured[7:] == ["production", "tissue"]
+    assert (tmp_path / "scoreboard.md").exists()
+
+
+@pytest.mark.parametrize("nothing", [{"problems": []}, {"sides": ()}])
+def test_nothing_to_compare_is_refused(nothing, tmp_path):
+    with pytest.raises(ConfigurationError, match="name at least one problem"):
+        compare(tmp_path / "board", **nothing)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"problems": 3}', '{"problems": [{}]}'])
+def test_a_scoreboard_of_another_program_is_refused(content, tmp_path):
+    claim(tmp_path, "scoreboard.json", "scoreboard.md")
+    (tmp_path / "scoreboard.json").write_text(content)
+    with pytest.raises(RunError, match=r"scoreboard\.json is .*damaged"):
+        compare(tmp_path, problems=["production"], sides=[16])
+    assert (tmp_path / "scoreboard.json").read_text() == content
+
+
+def test_what_cannot_be_compared_is_refused(denied, run_dir, tmp_path):
+    output = ["--output", tmp_path / "board"]
+    assert "there is no problem 'heat'" in denied("compare", "--problem", "heat", *output)
+    run = ["--surrogate", run_dir, *output]
+    assert "tiny was trained on other physics than" in denied("compare", *run)
+    assert "two surrogates have the name tiny" in denied("compare", *run, *run)
+    missing = ["--surrogate", tmp_path / "none", *output]
+    assert "there is no run directory" in denied("compare", *missing)
+    assert "call this first in a new process" in denied("compare", "--threads", 77, *output)
+    (tmp_path / "board").mkdir()
+    (tmp_path / "board" / "mine").write_text("")
+    assert "no file of an earlier result" in denied("compare", *output)
+
+
+def test_the_command_lists_benchmarks_with_their_hashes(benchmark):
+    output = benchmark("data").output
+    for name in BENCHMARKS:
+        assert f"{name}: " in output
+        assert public_split(name).sha256 in output
+    assert all(f"  {shift}: " in output for shift in SHIFTS)
+
+
+@pytest.mark.usefixtures("quick_figures")
+@pytest.mark.parametrize(("problem", "split"), [("production", "test"), ("tissue", "edges")])
+def test_a_split_in_a_file_is_a_test_set(
+    problem, split, tiny_split, benchmark, diffkeras, refused, tmp_path
+):
+    """Nothing is drawn anew but the problems, and nothing is solved again."""
+    tiny = tiny_split(problem, split)
+    file = tmp_path / "set.npz"
+    assert benchmark("data", tiny.benchmark, split, "-o", file).exit_code == 0
+    exact = read_archive(file)
+    mine = exact.write_predictions(tmp_path / "mine.npz", 0.5 * exact.fields)
+    words = ["evaluate", "--test-set", file, "--predictions", mine, "--output", tmp_path / "out"]
+    words += ["--set", "evaluation.baselines=[zero_field]", "--set", "evaluation.bounds=1"]
+    result = diffkeras(*words)
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "out" / "metrics.json").read_text())["methods"]["surrogate"]
+    assert found["all"]["images"] == len(exact)
+    assert found["all"]["max_error"] == pytest.approx(0.5 * exact.fields.max(), rel=1e-6)
+    assert diffkeras(*words, "--test-examples", 2).exit_code == 0  # a part of the set
+    for option, message in (
+        (("--set", "data.seed=2"), "data.seed would change the test set"),
+        (("--test-examples", 99), f"{tiny.name} has {len(exact)} images of each source"),
+        (("--config", "quickstart"), "--test-set stands for --config and --data-dir"),
+    ):
+        assert message in refused(*words, *option)
+
+
+def test_other_files_are_no_test_sets(tiny_split, benchmark, refused, tmp_path):
+    def refusal(file, mine=tmp_path / "mine.npz"):
+        words = ["evaluate", "--test-set", file, "--predictions", mine]
+        return refused(*words, "--output", tmp_path / "out")
+
+    tiny, file = tiny_split("fixed_values"), tmp_path / "set.npz"
+    (tmp_path / "mine.npz").write_text("")  # it is not reached
+    assert "fixed_values_64 is no .npz of test images; `diffkeras-benchmark data NAME" in refusal(
+        "fixed_values_64"
+    )
+    write_split(tiny.benchmark, "test", file)
+    exact = read_archive(file)
+    exact.write_predictions(tmp_path / "mine.npz", exact.fields)
+    with np.load(file) as stored:
+        arrays = dict(stored)
+    tiny_split("fixed_values", "edges")
+    edges = read_archive(write_split(tiny.benchmark, "edges", tmp_path / "edges.npz"))
+    other = edges.write_predictions(tmp_path / "other.npz", edges.fields)
+    assert "has predictions of 'fixed_values_32/edges'" in refusal(file, other)
+    for changes, message in (
+        ({"source_images_01": arrays["source_images_01"][::-1]}, "source_images_01 holds other"),
+        ({"fields_01": arrays["fields_01"][1:]}, "no array fields_01 of shape (4, 32, 32)"),
+        ({"configuration": np.array("physics: {lattice: -1}")}, "physics.lattice"),
+    ):
+        np.savez(file, **arrays | changes)
+        assert message in refusal(file)
+    np.savez(file, fields_01=arrays["fields_01"])
+    assert "has no configuration, name and sha256" in refusal(file)
+
+
+def test_files_that_cannot_be_written_are_refused(denied, tmp_path):
+    with pytest.raises(OutputError, match=r"written to a \.npz"):
+        write_split("fixed_values_64", "test", tmp_path / "set.csv")
+    assert "Missing option '-o'" in denied("data", "fixed_values_64")
+    assert "Missing argument 'NAME'" in denied("data", "-o", tmp_path / "set.npz")
+    assert "no benchmark 'x'" in denied("data", "x", "-o", tmp_path / "set.npz")

@@ -1,0 +1,183 @@
+"""Models compared by their predictions."""
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from diffkeras.errors import ConfigurationError, DataError
+from diffkeras_benchmark.archive import BenchmarkSplit
+from diffkeras_benchmark.leaderboard import make_leaderboard, markdown, scores_of
+from diffkeras_benchmark.splits import public_split
+from diffkeras_benchmark.submissions import Manifest, Submission
+
+MANIFEST: dict[str, Any] = {
+    "model": "half",
+    "authors": "nobody",
+    "parameters": 0,
+    "training_seconds": 10,
+    "hardware": "none",
+    "training_images": 0,
+    "seeds": [0, 1],
+    "tuning": "none",
+}
+
+
+@pytest.fixture
+def split():
+    """Images without sources and made-up fields."""
+    config = public_split("fixed_values_64", "edges").config()
+    config = config.with_overrides({"physics.lattice": 8, "data.radius": 1})
+    fields = np.random.default_rng(0).random((4, 8, 8, 1)).astype(np.float32)
+    return BenchmarkSplit(
+        "fixed_values_64/edges",
+        "0" * 64,
+        ("source_image",),
+        np.zeros_like(fields),
+        fields,
+        np.zeros(4),
+        np.array([1, 1, 2, 2]),
+        np.ones(4),
+        config,
+    )
+
+
+def submit(path: Path, split: BenchmarkSplit, factors: dict[int, float], **manifest: Any) -> Path:
+    """A submission whose predictions are multiples of the exact fields."""
+    (path / "fixed_values_64").mkdir(parents=True)
+    with (path / "manifest.yaml").open("w") as file:
+        YAML(typ="safe").dump(MANIFEST | {"seeds": list(factors)} | manifest, file)
+    for seed, factor in factors.items():
+        file = path / "fixed_values_64" / f"edges_{seed}.npz"
+        split.write_predictions(file, factor * split.fields)
+    return path
+
+
+def test_models_are_ranked_by_their_errors(split, tmp_path):
+    times = {"milliseconds_per_field": 1.5, "solve_milliseconds_per_field": 2}
+    half = submit(tmp_path / "half", split, {0: 0.5, 1: 0.7}, **times)
+    near = submit(
+        *(tmp_path / "near", split, {5: 0.9}),
+        model="near|er",
+        url="https://a.org",
+        hardware="<b>",
+    )
+    submissions = [Submission.read(path) for path in (half, near)]
+    rows = scores_of(submissions, lambda benchmark, name: split)
+    errors = rows.set_index(["model", "seed"])["relative_l2"]
+    assert errors["half", 0] == pytest.approx(0.5, rel=1e-5)
+    assert errors["half", 1] == pytest.approx(0.3, rel=1e-5)
+    assert errors["near|er", 5] == pytest.approx(0.1, rel=1e-5)
+    # the exact fields of these problems are 0, so a prediction is its own error
+    bounds = rows.set_index(["model", "seed"])["bound"]
+    largest = float(0.9 * split.fields.max(axis=(1, 2)).mean())
+    assert bounds["near|er", 5] == pytest.approx(largest, rel=1e-5)
+    text = markdown(rows, submissions)
+    first, second = text.splitlines()[6:8]
+    assert first.startswith("| near/er | 0.1 |")
+    assert second.startswith("| half | 0.4 ± 0.1 |")
+    assert "\n| [near/er](https://a.org) | nobody | 0 |" in text
+    assert r"| \<b\> |" in text
+    assert "\n| half | 1.5 | 2 | 20,000 |  |  |  |\n| near/er |  |  |" in text
+
+
+def test_the_score_comes_before_shifted_splits(split, tmp_path):
+    path = submit(tmp_path / "mine", split, {0: 1.0})
+    test = replace(split, name="fixed_values_64/test")
+    test.write_predictions(path / "fixed_values_64" / "test_0.npz", test.fields)
+    splits = {"edges": split, "test": test}
+    rows = scores_of([Submission.read(path)], lambda benchmark, name: splits[name])
+    assert rows["split"].tolist() == ["test", "edges"]
+
+
+def test_two_models_of_one_name_are_refused(split, tmp_path):
+    paths = [submit(tmp_path / name, split, {0: 1.0}) for name in "ab"]
+    with pytest.raises(ConfigurationError, match="two submissions have the model 'half'"):
+        scores_of([Submission.read(path) for path in paths], lambda benchmark, name: split)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"parameters": -1}, "parameters: must be at least 0"),
+        ({"training_seconds": float("nan")}, "training_seconds"),
+        ({"colour": "red"}, "colour"),
+        ({"model": "a\x1b[31mb"}, "model: must be text without control characters"),
+        ({"url": "javascript:alert(1)"}, "url: must be an address that begins with https://"),
+        ({"seeds": [0, 0]}, "seeds: must be different seeds"),
+    ],
+)
+def test_a_wrong_manifest_names_its_field(changes, message, split, tmp_path):
+    path = submit(tmp_path / "mine", split, {0: 1.0})
+    with (path / "manifest.yaml").open("w") as file:
+        YAML(typ="safe").dump(MANIFEST | changes, file)
+    with pytest.raises(ConfigurationError, match=message):
+        Submission.read(path)
+
+
+def test_a_manifest_that_is_no_file_is_refused(split, tmp_path):
+    path = submit(tmp_path / "mine", split, {0: 1.0})
+    (path / "manifest.yaml").unlink()
+    with pytest.raises(ConfigurationError, match=r"manifest.yaml can't be read: No such file"):
+        Submission.read(path)
+    os.mkfifo(path / "manifest.yaml")
+    with pytest.raises(ConfigurationError, match=r"can't be read: no regular file"):
+        Submission.read(path)
+
+
+def test_missing_and_unknown_predictions_are_named(split, tmp_path):
+    path = submit(tmp_path / "mine", split, {0: 1.0, 1: 1.0})
+    (path / "fixed_values_64" / "edges_1.npz").rename(path / "fixed_values_64" / "edges_2.npz")
+    with pytest.raises(DataError, match=r"edges_2.npz is named after no benchmark, split and seed"):
+        Submission.read(path)
+    (path / "fixed_values_64" / "edges_2.npz").unlink()
+    with pytest.raises(DataError, match=r"edges_1.npz is missing; the manifest has the seed 1"):
+        Submission.read(path)
+    (path / "fixed_values_64" / "edges_0.npz").unlink()
+    with pytest.raises(DataError, match="has no predictions"):
+        Submission.read(path)
+
+
+@pytest.mark.parametrize(
+    ("model", "solve", "fields"),
+    [(1.0, 3.0, 6500), (3.0, 1.0, np.inf), (None, 1.0, np.nan)],
+)
+def test_a_model_pays_from_so_many_fields(model, solve, fields):
+    """10 s of training on the solutions of 1,000 problems."""
+    alone = {"milliseconds_per_field": model, "solve_milliseconds_per_field": solve}
+    batched = {"milliseconds_in_batches": model, "solve_milliseconds_in_batches": solve}
+    manifest = MANIFEST | {"training_images": 1000, "tuning": "20 trainings,\nby hand\n"}
+    for times, batches in ((alone, False), (batched, True)):
+        read = Manifest.model_validate(manifest | times)
+        np.testing.assert_equal(read.times(batches=batches), (model, solve, fields))
+        assert np.isnan(read.times(batches=not batches)[2])
+    assert read.tuning == "20 trainings, by hand", "in one line of the table"
+
+
+def test_the_command_prints_and_writes_the_table(benchmark, split, tmp_path, monkeypatch):
+    monkeypatch.setattr("diffkeras_benchmark.leaderboard.load", lambda *names, **options: split)
+    path = submit(tmp_path / "mine", split, {0: 0.5})
+    result = benchmark("leaderboard", path, "-o", tmp_path / "board")
+    assert "| half | 0.5 |" in result.output
+    assert "| half | 0.5 |" in (tmp_path / "board" / "leaderboard.md").read_text()
+    table = (tmp_path / "board" / "leaderboard.csv").read_text().splitlines()
+    assert table[0] == "benchmark,split,model,seed,relative_l2,max_error,bound,mae"
+    assert len(table) == 2
+
+
+def test_a_leaderboard_of_no_models_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="at least one submission"):
+        make_leaderboard([], tmp_path / "board")
+    assert not (tmp_path / "board").exists()
+
+
+def test_the_help_names_the_keys_of_a_manifest():
+    from diffkeras_benchmark.commands import leaderboard as command
+
+    named = set(re.findall(r"\w+", command.help))
+    assert set(Manifest.model_fields) <= named
