@@ -69,7 +69,7 @@ def draw_figures(
         **draw_cases(measured.errors, subject.methods[0], config, data_dir),
     }
     metrics = measured.metrics()
-    if any(of[ALL]["milliseconds"] for of in metrics.values()):  # not of given predictions
+    if any(of[ALL]["milliseconds"] for name, of in metrics.items() if name != ZERO_FIELD):
         pictures["cost"] = cost_figure(metrics, subject)
     if config.data.diffusion_length:
         step = config.physics.step
