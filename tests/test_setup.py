@@ -303,5 +303,5 @@ def test_the_full_installation(full):
     printed = full.succeed("diffkeras solve image.npy -o field.npy --plot field.png")
     assert "wrote field.png" in printed
     printed = full.succeed("diffkeras predict default image.npy -o field.npy --certify")
-    assert "is off by at most" in printed
+    assert "a proven error of at most" in printed
     full.succeed("diffkeras generate --config quickstart --preview preview.html")

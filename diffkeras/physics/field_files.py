@@ -94,7 +94,7 @@ def content_of_arrays(
     if kind == ".vti":
         return _vti(arrays, lattice, step)
     field = arrays["field"]
-    return _of_numpy(np.save, arr=field) if kind == ".npy" else _tiff(path, field, step, unit)
+    return _of_numpy(np.save, arr=field) if kind == ".npy" else _tiff(path, field, lattice, step, unit)
 
 
 def _of_numpy(save: Callable[..., None], **arrays: Any) -> bytes:
@@ -103,7 +103,9 @@ def _of_numpy(save: Callable[..., None], **arrays: Any) -> bytes:
     return stream.getvalue()
 
 
-def _tiff(path: Path, field: NDArray, step: float, unit: str | None) -> bytes:
+def _tiff(
+    path: Path, field: NDArray, lattice: tuple[int, ...], step: float, unit: str | None
+) -> bytes:
     """Floats of 32 bits, a page for each plane or image, with the scale as ImageJ reads it.
 
     ImageJ takes nodes per unit from the resolution, the rest from the description. That doesn't
@@ -127,6 +129,8 @@ def _tiff(path: Path, field: NDArray, step: float, unit: str | None) -> bytes:
             )
         resolution = Fraction(1 / step).limit_denominator(2**32 - 1)
         words = ["ImageJ=1.54f", f"spacing={step!r}", *([f"unit={unit}"] if unit else [])]
+        if len(lattice) > PLANE:
+            words.insert(1, f"slices={lattice[0]}")
         text = "".join(f"{word}\n" for word in words)
         escaped = "".join(c if c.isascii() else f"\\u{ord(c):04X}" for c in text)
         scale = {270: escaped, 282: float(resolution), 283: float(resolution), 296: 1}

@@ -62,7 +62,7 @@ def solve(
             tolerance far below the differences: 1e-10 or less.
         initial: a field from which "newton-cg" starts, such as a prediction or that of a similar
             problem; for a batch one for each image, or one for all. It saves time and does not
-            change the tolerance.
+            change the tolerance. The other methods, in uniform media, don't use it.
         method: "ring", "ring-cg", "newton-cg", or "auto", the one that is likely to
             take the least time.
         processes: that share the images of a batch; by default one.

@@ -17,7 +17,7 @@ def test_predict_takes_a_name(tmp_path, monkeypatch):
     words = ["predict", "default", "sources.npy", "-o", "field.npy", "--certify"]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 0, result.output
-    assert "is off by at most" in result.output
+    assert "a proven error of at most" in result.output
     np.testing.assert_allclose(np.load("field.npy"), dk.solve(image).field, rtol=0, atol=0.01)
 
 

@@ -186,7 +186,7 @@ def test_the_command_takes_the_maps_of_a_tissue(evaluated, tmp_path, diffkeras, 
     maps = ("--diffusivity", files["diffusivity"], "--decay", files["decay"])
     result = diffkeras(*given, *maps, "--certify")
     assert result.exit_code == 0, result.output
-    assert "is off by at most" in result.output
+    assert "a proven error of at most" in result.output
     image, own = stored["source_image"], {name: stored[name] for name in names[1:]}
     expected = load_surrogate(tissue.run).predict(image, **own).field
     np.testing.assert_allclose(np.load(tmp_path / "field.npy"), expected, atol=1e-6)
