@@ -23,7 +23,11 @@ UNEXPECTED = 70  # exit status of an error that diffkeras didn't foresee, EX_SOF
 INTERRUPTED, TERMINATED = 130, 143  # what shells expect after Ctrl-C and SIGTERM
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
 DEBUG, QUIET = "diffkeras.debug", "diffkeras.quiet"
-GONE = {"--slice": "--plot chooses the slices; write a .vti to look at others in ParaView"}
+GONE = {
+    "--lattice": "Images have a lattice of their own.",
+    "--parameter": "A dk.ReducedBasis predicts the fields of a family, and exports them.",
+    "--slice": "--plot chooses the slices; write a .vti to look at others in ParaView.",
+}
 LONGEST_LINE = 1500  # characters of a message
 _cut = partial(cut, longest=200)  # names in messages
 

@@ -94,7 +94,9 @@ def content_of_arrays(
     if kind == ".vti":
         return _vti(arrays, lattice, step)
     field = arrays["field"]
-    return _of_numpy(np.save, arr=field) if kind == ".npy" else _tiff(path, field, lattice, step, unit)
+    if kind == ".npy":
+        return _of_numpy(np.save, arr=field)
+    return _tiff(path, field, lattice, step, unit)
 
 
 def _of_numpy(save: Callable[..., None], **arrays: Any) -> bytes:
