@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from diffkeras.errors import DiffkerasError, ProblemWarning
-from diffkeras.system.interruption import Terminated, raising_terminated
+from diffkeras.system.interruption import Terminated, raising_signals
 from diffkeras.system.messages import cut
 from diffkeras.system.packages import missing_package
 
@@ -121,10 +121,10 @@ class DiffkerasCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        self._check_directories(ctx)
+        _check_environment()
         try:
             lowest = logging.WARNING if ctx.meta.get(QUIET) else logging.INFO
-            with raising_terminated(), printed_log(lowest):
+            with raising_signals(), printed_log(lowest):
                 return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise  # Click's own; it also ends quietly where nobody reads the output any more
@@ -136,21 +136,6 @@ class DiffkerasCommand(click.Command):
             if ctx.meta.get(DEBUG):
                 traceback.print_exc()
             raise _failure(*self._explain(error, ctx)) from error
-
-    def _check_directories(self, ctx: click.Context) -> None:
-        """Refuse names that TensorFlow can't write, before the work."""
-        for param in self.params:
-            value = ctx.params.get(param.name or "")
-            if not isinstance(value, Path) or not getattr(param.type, "dir_okay", False):
-                continue
-            try:
-                str(value).encode()
-            except UnicodeEncodeError:
-                raise click.BadParameter(
-                    f"{_cut(value)} holds bytes that are no UTF-8 text; choose another name",
-                    ctx,
-                    param,
-                ) from None
 
     def _explain(self, error: Exception, ctx: click.Context) -> tuple[str, int]:
         """The line and the exit status for an error."""
@@ -178,6 +163,18 @@ class DiffkerasCommand(click.Command):
             f"{ctx.command_path} failed{' on ' if there else ''}{there}: {type(error).__name__}: "
             f"{words[:500]}; --debug prints the traceback"
         ), UNEXPECTED
+
+
+def _check_environment() -> None:
+    """Refuse values of environment variables that would end in an error of another library."""
+    if "MPLBACKEND" in os.environ:
+        os.environ["MPLBACKEND"] = "agg"  # others are for windows, which no command opens
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch and not epoch.isdecimal():
+        raise click.UsageError(
+            f"SOURCE_DATE_EPOCH is {epoch!r:.60}, not a whole number of seconds; unset it, or "
+            "set it to the date that pictures are to have"
+        )
 
 
 class DiffkerasGroup(click.Group):

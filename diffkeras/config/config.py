@@ -33,6 +33,7 @@ from diffkeras.system.yaml_io import read_yaml, to_yaml
 
 LOSS = ["training", "loss"]
 DEFAULT_LOSS = TrainingConfig.model_fields["loss"].default
+STUDY_KEYS = frozenset({"factors", "variants", "draws"})  # each study has one of them
 MOST_COMPARED = 100  # comparing longer names with the shipped ones takes too long
 
 
@@ -203,6 +204,8 @@ def find_config(name: str | Path) -> Path:
     path = Path(name)
     if os.path.isfile(path):  # where pathlib raises an error, such as for long names, it says no
         return path
+    if os.path.isdir(path):
+        raise ConfigurationError(f"{path} is a directory; give the file of a configuration in it")
     shipped = shipped_configs()
     candidate = shipped / (f"{name}" if str(name).endswith(".yaml") else f"{name}.yaml")
     if not path.is_absolute() and os.path.isfile(candidate):
@@ -235,14 +238,34 @@ def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
         )
     path = find_config(name)
     raw = read_yaml(path)
+    if isinstance(raw, dict) and not STUDY_KEYS.isdisjoint(raw):
+        raise ConfigurationError(
+            f"{path} is a study, no configuration; run it by `diffkeras study --config {name}`"
+        )
     if not overrides or not isinstance(raw, dict | None):
         return parse_config(raw, str(path), path.parent)
     changed = deepcopy(raw) if raw else {}
     try:
         for key, value in overrides.items():
             set_key(changed, key, value)
-        return parse_config(changed, folder=path.parent)
+        config = parse_config(changed, folder=path.parent)
+        _check_model_keys(config, overrides)
+        return config
     except ConfigurationError as error:
         parse_config(raw, str(path), path.parent)  # an error of the file alone names no override
         changes = ", ".join(f"{key}={short(value)}" for key, value in overrides.items())
         raise ConfigurationError(f"{path} with {changes}: {error}") from None
+
+
+def _check_model_keys(config: Config, overrides: Mapping[str, Any]) -> None:
+    """Raise a ConfigurationError for an override that has no effect with this architecture.
+
+    A file may have keys of several architectures, of which an override chooses one.
+    """
+    model = config.model
+    for key in (key for name, value in overrides.items() for key in settings(name, value)):
+        if key.startswith("model.") and key.removeprefix("model.") not in model.keys_used:
+            raise ConfigurationError(
+                f"{key}: the architecture {model.architecture} has no such key, but "
+                f"{', '.join(model.keys_used)}"
+            )

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from diffkeras.config import Config, explain, find_config, load_config
-from diffkeras.config.config import shipped_configs
+from diffkeras.config.config import STUDY_KEYS, shipped_configs
 from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.worst_cases.certified import check_searchable
 from diffkeras.studies.config import StudyConfig
@@ -39,7 +39,7 @@ def load_study(name: str | Path, overrides: Mapping[str, Any] | None = None) -> 
     """
     path = find_config(name)
     raw = read_yaml(path)
-    if not isinstance(raw, Mapping) or not {"factors", "variants", "draws"} & raw.keys():
+    if not isinstance(raw, Mapping) or STUDY_KEYS.isdisjoint(raw):
         raise ConfigurationError(f"{path} is no study: it has no `factors`, `variants` or `draws`")
     try:
         section = StudyConfig.model_validate(raw)

@@ -5,7 +5,15 @@ from typing import Any
 
 from tqdm import tqdm
 
+from diffkeras.system.interruption import check_signals
 from diffkeras.system.standard_error import shows_on_terminal
+
+
+class _Bar(tqdm):
+    def update(self, n: float | None = 1) -> bool | None:
+        """Advance, and end the command after a signal whose exception was lost."""
+        check_signals()
+        return super().update(n)
 
 
 def progress_bar(
@@ -13,7 +21,7 @@ def progress_bar(
 ) -> Any:
     """A bar on standard error. In a log file it writes a line every half minute instead."""
     terminal = shows_on_terminal()
-    return tqdm(
+    return _Bar(
         total=total,
         initial=done,
         desc=description,

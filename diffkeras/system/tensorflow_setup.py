@@ -14,9 +14,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow and Keras without what their C++ code prints at its start."""
+    """Import TensorFlow and Keras without what their C++ code prints at its start.
+
+    Raises:
+        ConfigurationError: the environment chooses another backend of Keras.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise ConfigurationError(
+            f"KERAS_BACKEND is {backend!r:.60}, and this needs tensorflow; unset it, or set it to "
+            "tensorflow"
+        )
     if "tensorflow" not in sys.modules:
         with silent_stderr():
             import tensorflow  # noqa: F401

@@ -1,5 +1,6 @@
 """How every command ends: one line and an exit status, and a traceback only on request."""
 
+import contextlib
 import errno
 import logging
 import os
@@ -15,6 +16,7 @@ import pytest
 
 from diffkeras.cli.command import DiffkerasGroup
 from diffkeras.errors import PhysicsError
+from diffkeras.system.interruption import Terminated, check_signals, raising_signals
 
 logger = logging.getLogger("diffkeras.workflows.some")
 
@@ -79,6 +81,47 @@ def test_a_signal_says_what_is_kept(diffkeras, tiny_file, tmp_path, monkeypatch,
     assert signal.getsignal(signal.SIGTERM) == before
     assert result.exit_code == status
     assert "finished files are kept; run the same command again" in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_whose_exception_is_lost_ends_the_command(
+    diffkeras, run_dir, data_dir, tmp_path, monkeypatch, number, status
+):
+    def lose(*args: Any, **kwargs: Any) -> None:
+        with contextlib.suppress(KeyboardInterrupt):  # as a destructor does
+            signal.raise_signal(number)
+
+    monkeypatch.setattr("diffkeras.workflows.evaluate_run.check_replaceable", lose)
+    before = signal.getsignal(number)
+    words = ["evaluate", run_dir, "--data-dir", data_dir, "-o", tmp_path / "results"]
+    assert diffkeras(*words).exit_code == status
+    assert signal.getsignal(number) == before
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_lost_signal_is_raised_at_the_end_at_the_latest():
+    with pytest.raises(Terminated), raising_signals(), contextlib.suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+    check_signals()  # it is raised once
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [("MPLBACKEND", "foo", 0), ("SOURCE_DATE_EPOCH", "x", 1), ("SOURCE_DATE_EPOCH", "7", 0)],
+)
+def test_variables_of_other_libraries(diffkeras, discs, tmp_path, monkeypatch, name, value, status):
+    monkeypatch.setenv(name, value)
+    words = ["solve", discs, "-o", tmp_path / "field.npy", "--plot", tmp_path / "field.svg"]
+    result = diffkeras(*words)
+    assert result.exit_code == status, result.output
+    assert (f"{name} is {value!r}" in result.stderr) == bool(status)
+
+
+def test_another_backend_of_keras_is_refused_in_a_sentence(diffkeras, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "foo")
+    result = diffkeras("train", "--data-dir", tmp_path, "--run-dir", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "KERAS_BACKEND is 'foo', and this needs tensorflow" in result.stderr
 
 
 def run(*words: Any, **options: Any) -> subprocess.CompletedProcess:

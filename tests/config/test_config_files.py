@@ -66,6 +66,19 @@ def test_a_missing_file_names_what_is_shipped():
         load_config({"training": {}})
 
 
+def test_a_directory_and_a_study_are_named(tmp_path):
+    with pytest.raises(ConfigurationError, match="is a directory; give the file"):
+        load_config(tmp_path)
+    with pytest.raises(ConfigurationError, match="by `diffkeras study --config studies/seeds"):
+        load_config("studies/seeds_reduced")
+
+
+def test_an_override_without_effect_on_this_architecture_is_refused():
+    with pytest.raises(ConfigurationError, match=r"model\.modes: the architecture encoder_decoder"):
+        load_config("quickstart", {"model.modes": 5})
+    assert load_config("quickstart", {"model.architecture": "u_net", "model.width": 4})
+
+
 def test_shipped_files_are_found_from_anywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find_config("quickstart").name == "quickstart.yaml"

@@ -67,9 +67,9 @@ def get_loss(config: Mapping[str, Any] | str) -> NodeLoss:
 
 def _part(key: str, config: Any) -> Any:
     """One of the two losses of an alternating one, named after its key; Keras would number it."""
-    if isinstance(config, str):
-        config = {"error": config}
     try:
-        return get_loss({"name": key, **config} if isinstance(config, Mapping) else config)
+        loss = get_loss(config)
     except ValueError as error:
         raise ValueError(f"{key}: {error}") from None
+    loss.name = key
+    return loss

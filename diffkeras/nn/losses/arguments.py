@@ -31,7 +31,7 @@ def build(kind: str, key: str, table: Mapping[str, type], config: Any) -> Any:
     name = arguments.pop(key)
     if not isinstance(name, str) or name not in table:
         raise ValueError(f"no {kind} is named {name!r}; choose one of {', '.join(table)}")
-    known = arguments_of(table[name])
+    known = {k: value for k, value in arguments_of(table[name]).items() if k != "name"}  # Keras'
     unknown = [argument for argument in arguments if argument not in known]
     if unknown:
         takes = ", ".join(known) or "none"

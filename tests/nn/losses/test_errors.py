@@ -141,6 +141,11 @@ def test_a_configuration_with_all_parts():
         ({"delta": 1}, r"error is missing next to \['delta'\]; choose one of absolute"),
         ("huber", "error 'huber' needs a value for delta"),
         ({"error": "mae", "delta": 1}, "error 'mae' has no parameter 'delta'; it takes weight"),
+        ({"error": "mae", "name": "huber"}, "error 'mae' has no parameter 'name'; it takes weight"),
+        (
+            {"error": "alternating", "first": {"error": "mae", "name": "mse"}, "second": "mae"},
+            "first: error 'mae' has no parameter 'name'",
+        ),
         (7, "error must be a name or a mapping, got 7"),
         ({"weight": {"a": 1}}, r"weight.name is missing next to \['a'\]; choose"),
         ({"weight": "heavy"}, "no weight is named 'heavy'; choose one of uniform"),
