@@ -31,7 +31,7 @@ extensions = [
     "tables_from_code",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}  # the gallery writes the latter
-exclude_patterns = ["_build", "gallery/*", "results/*", "tests/*"]
+exclude_patterns = ["_build", "examples/**", "gallery/*", "results/*", "tests/*"]
 default_role = "code"
 
 myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
