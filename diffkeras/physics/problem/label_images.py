@@ -10,9 +10,9 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_choice, check_number
 from diffkeras.physics.lattice import SHAPES
 from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
+from diffkeras.physics.problem.maps import problem_of_maps
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.problem.uptake import MichaelisMenten
 from diffkeras.physics.real_arrays import real_array
 
 PROPERTIES = ("fixed", "production", "uptake", "saturation", "diffusivity", "decay")
@@ -23,7 +23,9 @@ SHOWN = 8  # labels in a message
 def from_labels(
     labels: ArrayLike,
     properties: Mapping[int, Mapping[str, float]],
-    **medium: Unpack[MediumKeywords],
+    *,
+    medium: Medium | None = None,
+    **parts: Unpack[MediumKeywords],
 ) -> Problem:
     """The problem of a label image, in which whole numbers name vessels, tumour, stroma and so on.
 
@@ -37,7 +39,8 @@ def from_labels(
               "saturation", the maximum v [concentration/time] of Michaelis–Menten uptake,
             - "saturation": K [concentration], at which half of v is taken up,
             - "diffusivity" and "decay": D and γ of these nodes, in place of the medium's.
-        **medium: diffusivity, decay, step and boundary, as of `Medium`.
+        medium: where the field diffuses; by default `Medium()`.
+        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
 
     Returns:
         The problem, for `solve` and `certify`.
@@ -80,27 +83,29 @@ def from_labels(
                 array[image == label] = given[label][name]
         return array
 
+    medium = Medium.of(medium, parts, image.ndim)
+    if medium.dimensions != image.ndim or medium.lattice not in (None, image.shape):
+        raise PhysicsError(
+            f"the label image has shape {image.shape}, the medium {medium.dimensions} axes and "
+            f"{f'arrays of shape {medium.lattice}' if medium.lattice else 'no arrays'}"
+        )
     names = {name for each in given.values() for name in each}
-    keywords: dict[str, Any] = {"dimensions": image.ndim, **medium}
-    defaults = {"diffusivity": Medium.diffusivity, "decay": Medium.decay, **medium}
-    for name in {"diffusivity", "decay"} & names:
-        default = real_array(name, defaults[name])
-        if default.shape not in ((), image.shape):
-            raise PhysicsError("must be one number, where labels have their own", name)
-        keywords[name] = on_nodes(name, default)
+    if "diffusivity" in names and isinstance(medium.diffusivity, tuple):
+        raise PhysicsError("must be the same along all axes where labels differ", "diffusivity")
+    maps: dict[str, NDArray] = {
+        name: on_nodes(name, getattr(medium, name)) for name in {"diffusivity", "decay"} & names
+    }
     if "production" in names:
-        keywords["production"] = on_nodes("production")
+        maps["production"] = on_nodes("production")
     saturating = [label for label, each in given.items() if "saturation" in each]
     if saturating:
-        constant = on_nodes("saturation", given[saturating[0]]["saturation"])
-        maximum = on_nodes("uptake", labels=saturating)
-        keywords["uptake"] = MichaelisMenten(maximum, constant)
-    if proportional := [label for label in given if label not in saturating]:
-        rate = on_nodes("uptake", labels=proportional)
-        if rate.any():
-            keywords["decay"] = keywords.get("decay", defaults["decay"]) + rate
+        maps["uptake"] = on_nodes("uptake", labels=saturating)
+        maps["saturation"] = on_nodes("saturation", given[saturating[0]]["saturation"])
+    rate = on_nodes("uptake", labels=given.keys() - saturating)
+    if rate.any():
+        maps["decay"] = maps.get("decay", medium.decay) + rate
     fixed = np.isin(image, [label for label, each in given.items() if "fixed" in each])
-    return Problem(on_nodes("fixed"), fixed=fixed, **keywords)
+    return problem_of_maps(on_nodes("fixed"), medium, maps, fixed)
 
 
 def _checked(label: Any, properties: Any) -> dict[str, float]:

@@ -51,7 +51,9 @@ def test_tissues_differ_in_saturation_and_volumes_are_no_batches():
     labels = np.zeros((3, 4, 5))
     labels[0], labels[1] = 1, 7
     tissues = {1: {"uptake": 1.0, "saturation": 2.0}, 7: {"uptake": 3.0, "saturation": 4.0}}
-    problem = dk.from_labels(labels, tissues | {0: {"fixed": 9.0}})
+    medium = dk.Medium(decay=0.1, dimensions=3)
+    problem = dk.from_labels(labels, tissues | {0: {"fixed": 9.0}}, medium=medium)
+    assert problem.medium == medium
     assert problem.lattice == (3, 4, 5)
     for label, numbers in tissues.items():
         assert (problem.uptake.maximum[labels == label] == numbers["uptake"]).all()
@@ -72,11 +74,20 @@ def test_tissues_differ_in_saturation_and_volumes_are_no_batches():
         (LABELS > 0, {1: {"uptake": -1.0}}, "uptake of label 1 must be ≥ 0"),
         (LABELS > 0, {1: {"fixed": "x"}}, "fixed of label 1 must be a number"),
         (LABELS > 0, {1: 5.0}, "label 1 has properties by name"),
+        (LABELS > 0, {1: {"fixed": 1.0, "decay": -1.0}}, "decay must be"),
     ],
 )
 def test_labels_that_cant_be_are_refused(labels, properties, message):
     with pytest.raises(dk.DiffkerasError, match=message):
         dk.from_labels(labels, properties)
+
+
+@pytest.mark.parametrize("medium", [{"dimensions": 3}, {"decay": np.ones((3, 4))}])
+def test_a_medium_of_another_lattice_is_refused(medium):
+    with pytest.raises(
+        dk.DiffkerasError, match=r"the label image has shape \(12, 14\), the medium"
+    ):
+        dk.from_labels(LABELS > 0, {1: {"fixed": 1.0, "decay": 1.0}}, medium=dk.Medium(**medium))
 
 
 def test_a_label_image_as_a_source_image_warns(recwarn):
