@@ -36,7 +36,7 @@ COLUMNS = [
 BATCH = 16
 BATCH_NODES = 2**20  # of all images of a batch together
 CALLS = 24
-PACKAGES = ("tensorflow", "ai-edge-litert", "onnxruntime")
+PACKAGES = ("tensorflow", "onnxruntime")
 
 
 def seconds(trial: Any, runs: list[Any], images: int) -> NDArray[np.float64]:
@@ -65,7 +65,7 @@ def measure(name: str) -> list[list[str]]:
     with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
         for format in FORMATS.values():
             file = Path(place) / format.file_name
-            path = stack.enter_context(format.writing(surrogate, file, surrogate.lattice))
+            path = stack.enter_context(format.replacing(surrogate, file, surrogate.lattice))
             runs.append(format.load(path))
             size, difference = f"{size_of(path) / 1e6:.3g}", f"{trial.difference(runs[-1]):.0e}"
             nodes = "×".join(map(str, surrogate.lattice))

@@ -14,32 +14,31 @@ from diffkeras.cli.options import (
     path_option,
     start_tensorflow,
 )
+from diffkeras.system.export_packages import PACKAGES, check_format
 
 _number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
-FORMATS = {".onnx": "onnx", ".tflite": "litert"}  # by the endings of files
 
 
 @command()
 @click.argument("run", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--format",
-    type=click.Choice(["saved_model", "litert", "onnx"]),
+    type=click.Choice([*PACKAGES]),
     default="saved_model",
     show_default=True,
-    help="For TensorFlow, for LiteRT (formerly TensorFlow Lite), or for ONNX Runtime.",
+    help="For TensorFlow, or for ONNX Runtime.",
 )
 @path_option(
     "-o --output",
-    "File, or directory of a SavedModel.  [default: RUN/saved_model, RUN/model.tflite or "
-    "RUN/model.onnx]",
+    "File, or directory of a SavedModel.  [default: RUN/saved_model or RUN/model.onnx]",
     "PATH",
 )
 @click.option(
     "--lattice",
     metavar="N|ROWSxCOLUMNS",
     type=LatticeType(),
-    help="Lattice on which the file is checked; a LiteRT file runs on no other, and a "
-    "SavedModel proves errors on no other.  [default: that of the training]",
+    help="Lattice on which the file is checked; a SavedModel proves errors on no other.  "
+    "[default: that of the training]",
 )
 @click.option(
     "--solver",
@@ -72,12 +71,13 @@ def export(
     without diffkeras. RUN is a run directory of `diffkeras train`, or a surrogate that comes with
     diffkeras, such as default; then -o is needed. Its file is put in place only if its fields of
     some test images are those of the Keras model within 1e-5 of the largest value.
-    LiteRT and ONNX need more packages: pip install 'diffkeras[export]'.
+    ONNX needs more packages: pip install '.[export]' in a checkout of diffkeras.
 
     \b
     Examples:
-      diffkeras export saved_models/quickstart --format onnx
-      diffkeras export saved_models/quickstart --format litert --lattice 128 -o field.tflite
+      diffkeras export default -o exported
+      diffkeras export default --format onnx -o field.onnx
+      diffkeras export saved_models/quickstart --lattice 128
       diffkeras export --solver --lattice 512 --decay 0.01 --boundary periodic -o solver
     """
     if solver:
@@ -85,12 +85,12 @@ def export(
         return
     if run is None:
         raise click.UsageError("Missing argument 'RUN'; or give --solver.")
-    meant = FORMATS.get(output.suffix.lower(), format) if output else format
-    if meant != format:
-        raise click.UsageError(f"{output} is the name of another format; give --format {meant}.")
+    if output and output.suffix.lower() == ".onnx" and format != "onnx":
+        raise click.UsageError(f"{output} is the name of another format; give --format onnx.")
     for name in options:
         if is_given(name):
             raise click.UsageError(f"--{name} is for --solver; RUN has its own physics.")
+    check_format(format)
     start_tensorflow()
     from diffkeras.workflows import export
 

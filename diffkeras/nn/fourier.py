@@ -149,7 +149,7 @@ class AppendCoordinates(layers.Layer):
 def gelu(features: Any) -> Any:
     """GELU(x) ≈ x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, nowhere more than 0.0005 wrong.
 
-    The exact one needs the error function: LiteRT has no erf, and ONNX no erfc.
+    The exact one needs the error function: ONNX has no erfc.
 
     Source: arXiv 1606.08415.
     """

@@ -48,11 +48,15 @@ def predicted_fields(
         xp: array namespace of the arrays.
 
     Returns:
-        (batch, rows, columns, 1) float32.
+        (batch, rows, columns, 1) float32. Where the equation is homogeneous, an image without
+        sources has the field 0.
     """
     seen = config.network_input
     inputs, scale = seen.scaled(inputs, xp)
     fields = seen.transform.inverse(network(seen.channels(inputs, xp)), xp)
+    if seen.scales and "production" not in seen.names:
+        largest = xp.max(inputs["source_images"], axis=(-3, -2, -1), keepdims=True)
+        fields = xp.where(largest > 0, fields, xp.zeros_like(fields))
     if not config.data.divide_by_maximum:
         return fields * scale
     if divided:

@@ -1,6 +1,6 @@
 """SavedModels: surrogates for TensorFlow programs that don't have diffkeras."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +14,15 @@ from diffkeras.physics.sampling.discs import check_radius
 from diffkeras.representation.network_input import POSITIVE_MAPS
 from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.saved_models import named_function, replacing_saved_model
+from diffkeras.system.result_folders import check_replaceable
+from diffkeras.system.saved_models import (
+    FILES,
+    OUTPUT,
+    SAVED_MODEL,
+    check_loadable,
+    named_function,
+    replacing_saved_model,
+)
 from diffkeras.tf_solver import TensorSolver
 from diffkeras.tf_solver.checks import check_range, checked
 from diffkeras.tf_solver.description import describe_export
@@ -73,6 +81,25 @@ def replacing_by_saved_model(
     description = describe(surrogate, functions, proofs)
     with replacing_saved_model(path, functions, tracked, description) as partial:
         yield partial
+
+
+def check_saved_model_output(path: Path) -> None:
+    """Raise an OutputError, before the work, if no SavedModel can be written to a path."""
+    check_loadable(path)
+    check_replaceable(path, SAVED_MODEL, FILES)
+
+
+def load_saved_model(path: Path) -> Callable[[Mapping[str, Any]], Any]:
+    """The signature `serving_default` of a SavedModel, from arrays by name to fields."""
+    loaded = tf.saved_model.load(str(path))
+
+    def run(inputs: Mapping[str, Any]) -> Any:
+        # `loaded` must stay alive: its signatures don't hold its weights
+        signature = loaded.signatures["serving_default"]
+        tensors = {name: tf.constant(value) for name, value in inputs.items()}
+        return signature(**tensors)[OUTPUT].numpy()
+
+    return run
 
 
 def describe(
@@ -161,18 +188,16 @@ def _serve(surrogate: Surrogate) -> Any:
     return named_function(fields, input_specs(surrogate))
 
 
-def input_specs(
-    surrogate: Surrogate, sides: tuple[int | None, int | None] = (None, None)
-) -> list[tf.TensorSpec]:
+def input_specs(surrogate: Surrogate) -> list[tf.TensorSpec]:
     """Shapes and types of a surrogate's inputs, all float32, by their names.
 
     `source_images` (batch, rows, columns, 1); then `diffusion_length`, (batch,) [length], or maps
-    of the shape of the images. `sides` are those of all images; None leaves them open.
+    of the shape of the images.
     """
     config = surrogate.config
     shapes = {"diffusion_length": (None,)}
     return [
-        tf.TensorSpec(shapes.get(name, (None, *sides, 1)), tf.float32, name=name)
+        tf.TensorSpec(shapes.get(name, (None, None, None, 1)), tf.float32, name=name)
         for name in config.network_input.names
     ]
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from diffkeras.errors import OutputError
 from diffkeras.system.atomic_files import write_json
 from diffkeras.system.result_folders import replacing_files
 from diffkeras.system.tensorflow_setup import tensorflow_os_errors
@@ -15,6 +16,16 @@ SAVED_MODEL = "saved_model.pb"
 DESCRIPTION = "diffkeras.json"
 FINGERPRINT = "fingerprint.pb"
 FILES = (SAVED_MODEL, DESCRIPTION, FINGERPRINT)
+OUTPUT = "field"  # the name of the fields in all signatures and formats
+
+
+def check_loadable(path: Path) -> None:
+    """Raise an OutputError for a path in which TensorFlow reads a pattern of file names."""
+    if wrong := [character for character in "*?[\\" if character in str(path)]:
+        raise OutputError(
+            f"{path}: TensorFlow can't load a SavedModel whose path has {wrong[0]!r}; choose "
+            "another name"
+        )
 
 
 @contextmanager
@@ -25,24 +36,37 @@ def replacing_saved_model(
 
     Args:
         path: the directory.
-        functions: by name, `tf.function`s, which are also its signatures; `serve` is the default.
+        functions: by name, `tf.function`s, which are also its signatures; `serve` is the default. A
+            signature names the output `field` where its function returns a single tensor.
         tracked: the variables and arrays that they share.
         description: what they compute, for `diffkeras.json`.
     """
     import tensorflow as tf
 
     # not keras.export.ExportArchive: as of Keras 3.15 it writes every weight twice
+    check_loadable(path)
     module = tf.Module()
     module.tracked = list(tracked)
     for name, function in functions.items():
         setattr(module, name, function)
-    signatures = {"serving_default": functions["serve"], **functions}
+    signatures = {name: _signature(function) for name, function in functions.items()}
+    signatures["serving_default"] = signatures["serve"]
     with replacing_files(path, last=SAVED_MODEL) as partial:
         with tensorflow_os_errors():
             tf.saved_model.save(module, str(partial), signatures=signatures)
         _fix_fingerprint(partial / FINGERPRINT)
         write_json(partial / DESCRIPTION, description)
         yield partial
+
+
+def _signature(function: Any) -> Any:
+    """A function whose result has names."""
+
+    def named(**inputs: Any) -> Any:
+        result = function(*inputs.values())
+        return result if isinstance(result, dict) else {OUTPUT: result}
+
+    return named_function(named, function.input_signature)
 
 
 def _fix_fingerprint(file: Path) -> None:

@@ -1,14 +1,18 @@
 """Write a surrogate as a file of another runtime, after a check of its fields."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from diffkeras.errors import ExportError
-from diffkeras.surrogates.exports import get_format
+from diffkeras.surrogates.exports import FORMATS
 from diffkeras.surrogates.exports.trial import Trial
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import Surrogate, surrogate_of_run
+from diffkeras.system.export_packages import check_format
 from diffkeras.system.tensorflow_setup import full_precision_products
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,11 @@ def export(
 
     Args:
         run_dir: a finished run, or the name of a shipped surrogate.
-        format: "saved_model", "litert" or "onnx".
-        output: the file, or the directory of a SavedModel; by default `saved_model`,
-            `model.tflite` or `model.onnx` in the run directory; a shipped surrogate needs it. An
-            earlier export is replaced.
-        lattice: (rows, columns) on which the file is checked; by default that of the
-            training. A LiteRT file runs on no other, and the functions `certified` and `refined` of
-            a SavedModel don't either.
+        format: "saved_model" or "onnx".
+        output: the file, or the directory of a SavedModel; by default `saved_model` or `model.onnx`
+            in the run directory; a shipped surrogate needs it. An earlier export is replaced.
+        lattice: (rows, columns) on which the file is checked; by default that of the training. The
+            functions `certified` and `refined` of a SavedModel work on no other.
 
     Raises:
         RunError: the run can't be used.
@@ -59,8 +61,8 @@ def export(
             the Keras model by more than 1e-5 of the largest value.
         OutputError: the output can't be written, or exists and is no export.
     """
-    run = Run.open(Path(run_dir))
-    chosen = get_format(format)
+    check_format(format)
+    run, chosen = Run.open(Path(run_dir)), FORMATS[format]
     path = run.result(chosen.file_name) if output is None else Path(output)
     chosen.check_output(path)
     return export_surrogate(surrogate_of_run(run), format, path, lattice)
@@ -70,15 +72,19 @@ def export_surrogate(
     surrogate: Surrogate, format: str, path: Path, lattice: tuple[int, int] | None = None
 ) -> Export:
     """As `export`, for a surrogate that is loaded already."""
-    chosen = get_format(format)
+    check_format(format)
+    chosen = FORMATS[format]
     lattice = lattice or surrogate.lattice
     try:
         surrogate.config.model.lattices.check(lattice)
     except ValueError as error:
         raise ExportError(f"the network can't take this lattice: {error}") from None
+    logger.info("computing the Keras model's fields of some test images")
     with full_precision_products():
         trial = Trial.of(surrogate, lattice)
-    with chosen.writing(surrogate, path, lattice) as partial:
+    logger.info("writing the %s, some seconds", chosen.label)
+    with chosen.replacing(surrogate, path, lattice) as partial:
+        logger.info("checking its fields")
         model = chosen.load(partial)
         with full_precision_products():
             difference = trial.difference(model)

@@ -26,6 +26,15 @@ FENCED = re.compile(
 )
 
 
+@pytest.fixture(scope="module")
+def exported_solver(tmp_path_factory):
+    from diffkeras.tf_solver import TensorSolver
+
+    path = tmp_path_factory.mktemp("exports") / "exported"
+    TensorSolver(64).export(path)
+    return path
+
+
 @pytest.fixture
 def folders(tmp_path, request):
     """An empty folder for each snippet, with what it needs."""
@@ -38,6 +47,8 @@ def folders(tmp_path, request):
             shutil.copytree(request.getfixturevalue("run_dir"), run)
             evaluation = request.getfixturevalue("evaluation")
             shutil.copytree(evaluation.path, run / "evaluation", dirs_exist_ok=True)
+        if "needs an export" in snippet.marks:
+            shutil.copytree(request.getfixturevalue("exported_solver"), folder / "exported")
         if "needs a dataset" in snippet.marks:
             generate_dataset_of_data_page(folder / "data")
         return folder
@@ -65,7 +76,7 @@ def test_python_runs_by_itself(page, folders, monkeypatch):
     `test_snippets.py` runs each in a process of its own, too.
     """
     if page.stem == "export":
-        for package in ("ai_edge_litert", "tf2onnx", "onnxruntime"):
+        for package in ("tf2onnx", "onnxruntime"):
             pytest.importorskip(package)
     names: dict[str, Any] = {}
     for snippet in snippets(page, "python"):
@@ -100,7 +111,14 @@ def test_the_steppable_runs_with_a_stand_in_for_compucell3d(monkeypatch):
 
 
 def test_code_that_isnt_run_says_why_and_marks_are_known():
-    known = {"", "continues", "needs a run", "needs a dataset", "needs CompuCell3D"}
+    known = {
+        "",
+        "continues",
+        "needs a run",
+        "needs an export",
+        "needs a dataset",
+        "needs CompuCell3D",
+    }
     for page in PAGES:
         for snippet in snippets(page, *RUNNABLE):
             assert snippet.reason != "", f"{snippet}: <!-- not run: REASON -->"

@@ -7,15 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from diffkeras.config import load_config
 from diffkeras.errors import RunError
 from diffkeras.physics import Placement, Problem, sample_sources, solve
+from diffkeras.surrogates.exports import FORMATS
+from diffkeras.surrogates.exports.trial import TOLERANCE, Trial
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.surrogates.shipped import SHIPPED, shipped_surrogates
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.workflows import generate, train
+from diffkeras.workflows.export_run import export_surrogate
+from tests.helpers.drawn_problems import drawn_problems
+from tests.helpers.export_tools import needs_extra
 from tests.helpers.rounding import same_to_rounding
 
 load_once = cache(load_surrogate)
@@ -69,7 +75,44 @@ def test_errors_on_fresh_images_are_what_the_card_says(name):
     assert relative.max() < 2 * row["largest"]
 
 
-# in batches of five, for which the graphs of the test above are traced
+@pytest.mark.parametrize("name", NAMES)
+def test_single_images_of_several_lattices_work_in_one_process(name):
+    """The second lattice relaxes the graph that was traced for the first."""
+    surrogate = load_surrogate(name)  # with graphs of its own
+    for side in (16, 32):
+        config = surrogate.config.with_overrides({"physics.lattice": side, "data.radius": 2})
+        problem = drawn_problems(config, 1, 1).images[0]
+        field = surrogate.predict(problem).field
+        tf.config.run_functions_eagerly(True)
+        try:
+            eagerly = surrogate.predict(problem).field
+        finally:
+            tf.config.run_functions_eagerly(False)
+        np.testing.assert_allclose(field, eagerly, rtol=0, atol=2e-5 * eagerly.max())
+
+
+@needs_extra
+@pytest.mark.slow  # a minute each
+@pytest.mark.parametrize("name", NAMES)
+def test_exported_files_work_on_each_lattice_and_batch(name, tmp_path):
+    surrogate = load_once(name)
+    trials = [Trial.of(surrogate, lattice) for lattice in ((64, 64), (96, 80))]
+    for format, chosen in FORMATS.items():
+        export_surrogate(surrogate, format, tmp_path / chosen.file_name)
+        run = chosen.load(tmp_path / chosen.file_name)
+        for trial in trials:
+            assert trial.difference(run) <= TOLERANCE
+
+
+# in batches of five, for which the graphs of a test above are traced
+
+
+@pytest.mark.parametrize("name", ["default", "production", "quickstart", "tissue"])
+def test_an_image_without_sources_has_the_field_zero(name):
+    surrogate = load_once(name)
+    maps = {name: np.full((64, 64), 0.5) for name in surrogate.maps}
+    field = surrogate.predict(np.zeros((5, 64, 64)), **maps).field
+    assert (field == 0).all()
 
 
 @pytest.mark.parametrize("name", ["production", "default"])

@@ -29,7 +29,7 @@ np.savez(
     **{f"refined_{name}": value for name, value in mapped.items()},
     serve=solver.serve(images),
     one=solver.serve(images[:1]),
-    default=signature(source_images=tf.constant(images))["output_0"],
+    default=signature(source_images=tf.constant(images))["field"],
     fixed=solver.serve_fixed(images, np.ones_like(images[:1], bool)),
     production=solver.serve_production(production),
     general=solver.serve_general(images, images != 0, production),
@@ -108,6 +108,16 @@ def test_values_that_are_not_finite_raise_and_are_named(loaded, images):
             match=rf"{name} must be finite.*\[nan\] \[at \[image row column\]\] \[1 2 3\]",
         ):
             function(wrong)
+
+
+def test_arrays_of_other_types_are_converted_and_tensors_must_be_float32(loaded, images):
+    whole = (images != 0).astype(np.int64)
+    expected = loaded.serve(np.float32(whole))
+    for values in (whole, whole.astype(bool), whole.astype(float), whole.tolist()):
+        np.testing.assert_array_equal(loaded.serve(values), expected)
+    for dtype in (tf.float64, tf.int32, tf.bool):
+        with pytest.raises((TypeError, tf.errors.InvalidArgumentError), match="float32"):
+            loaded.serve(tf.cast(whole, dtype))
 
 
 def test_nodes_can_be_fixed_at_zero(loaded, images):

@@ -3,7 +3,6 @@
 import functools
 import json
 import shutil
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ import tensorflow as tf
 
 import diffkeras as dk
 from diffkeras.errors import ExportError
-from diffkeras.surrogates.exports import get_format
+from diffkeras.surrogates.exports import FORMATS
 from diffkeras.surrogates.exports.trial import TOLERANCE, Trial
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import export
@@ -34,25 +33,20 @@ def check(found, name):
     largest = np.load(name + "_largest.npy")[:, None, None, None]
     assert (np.abs(found - expected) <= 1e-5 * largest).all(), name
 """
-SMALL_RUNTIMES = """
+ONNX_RUNTIME = """
 import sys
 for name in ("diffkeras", "tfds_builders", "tensorflow", "keras"):
     sys.modules[name] = None  # importing it raises an error
 import onnxruntime
-from ai_edge_litert.interpreter import Interpreter
 
 for name in {names}:
     inputs = dict(np.load(name + "_inputs.npz"))
     first = {{key: value[:1] for key, value in inputs.items()}}
-    runner = Interpreter(name + ".tflite").get_signature_runner()
-    assert {{*runner.get_input_details()}} == {{*inputs}}
-    check(runner(**inputs)["fields"], name)
-    assert runner(**first)["fields"].shape[0] == 1
     session = onnxruntime.InferenceSession(name + ".onnx")
     assert [each.name for each in session.get_inputs()] == [*inputs]
     assert session.get_inputs()[0].shape == ["batch", "rows", "columns", 1]
-    check(session.run(["fields"], inputs)[0], name)
-    assert session.run(["fields"], first)[0].shape[0] == 1
+    check(session.run(["field"], inputs)[0], name)
+    assert session.run(["field"], first)[0].shape[0] == 1
 """
 TENSORFLOW = """
 import tensorflow as tf
@@ -71,7 +65,7 @@ check(compiled(images).numpy(), "trained")
 # what TensorFlow Serving calls, https://www.tensorflow.org/tfx/serving/api_rest
 signature = surrogate.signatures["serving_default"]
 specs = signature.structured_input_signature[1]
-assert {*specs} == {"source_images"} and {*signature.structured_outputs} == {"output_0"}
+assert {*specs} == {"source_images"} and {*signature.structured_outputs} == {"field"}
 
 # tensors of its gRPC interface are protocol buffers
 sent = tf.make_tensor_proto(images).SerializeToString()
@@ -135,9 +129,8 @@ def exports(surrogates, tmp_path_factory):
         np.savez(place / f"{name}_inputs.npz", **trial.inputs)
         np.save(place / f"{name}_fields.npy", trial.fields)
         np.save(place / f"{name}_largest.npy", trial.largest)
-        for format, ending in (("litert", ".tflite"), ("onnx", ".onnx")):
-            if format in INSTALLED:
-                export_surrogate(surrogate, format, place / f"{name}{ending}")
+        if "onnx" in INSTALLED:
+            export_surrogate(surrogate, "onnx", place / f"{name}.onnx")
         return place
 
     return export_by_name
@@ -145,7 +138,7 @@ def exports(surrogates, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exported(exports, run_dir, surrogates):
-    """The exports of one surrogate in all formats, and its exact fields."""
+    """The exports of one surrogate in both formats, and its exact fields."""
     place, medium = exports("trained"), surrogates["trained"].medium
     shutil.copytree(run_dir / "saved_model", place / "trained")  # which training exported
     with np.load(place / "trained_inputs.npz") as inputs:
@@ -160,9 +153,9 @@ def exported(exports, run_dir, surrogates):
     [["trained"], pytest.param(["padded", "varying", "solved"], marks=pytest.mark.slow)],
     ids=", ".join,
 )
-def test_litert_and_onnx_need_neither_diffkeras_nor_tensorflow(exports, names, python):
+def test_onnx_needs_neither_diffkeras_nor_tensorflow(exports, names, python):
     [place] = {exports(name) for name in names}
-    python(CHECK + SMALL_RUNTIMES.format(names=names), "-I", cwd=place)
+    python(CHECK + ONNX_RUNTIME.format(names=names), "-I", cwd=place)
 
 
 def test_tensorflow_pipelines_xla_and_serving_run_the_saved_model(exported, without_diffkeras):
@@ -208,10 +201,7 @@ def test_the_files_say_what_they_compute(exports, name, physics):
     place = exports(name)
     model = onnx.load(place / f"{name}.onnx")
     texts = [entry.value for entry in model.metadata_props if entry.key == "diffkeras"]
-    with zipfile.ZipFile(place / f"{name}.tflite") as archive:
-        texts.append(archive.read("diffkeras.json").decode())
-    first, second = map(json.loads, texts)
-    assert first == second
+    [first] = map(json.loads, texts)
     assert first["physics"].items() >= physics.items()
     assert (model.producer_name, model.producer_version) == ("diffkeras", dk.__version__)
     assert model.model_version == first["format"]
@@ -223,7 +213,7 @@ def test_the_files_say_what_they_compute(exports, name, physics):
     [("trained", (8, 30)), pytest.param("padded", (7, 30), marks=pytest.mark.slow)],
 )
 def test_onnx_files_run_on_other_lattices(exports, surrogates, name, other):
-    run = get_format("onnx").load(exports(name) / f"{name}.onnx")
+    run = FORMATS["onnx"].load(exports(name) / f"{name}.onnx")
     for lattice in (other, (16, 16)):
         trial = Trial.of(surrogates[name], lattice)
         assert trial.difference(run) <= TOLERANCE
@@ -280,7 +270,6 @@ def test_differences_of_production_are_relative_to_the_field(surrogates, log):
     [
         "saved_model",
         pytest.param("onnx", marks=needs_extra),
-        pytest.param("litert", marks=[needs_extra, pytest.mark.slow]),
     ],
 )
 def test_a_file_with_wrong_fields_is_not_put_in_place(

@@ -1,34 +1,49 @@
-"""The formats that a surrogate can be exported to: SavedModel, LiteRT and ONNX."""
+"""The formats that a surrogate can be exported to: SavedModel and ONNX."""
 
-from importlib.util import find_spec
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import NamedTuple
 
-from diffkeras.errors import ExportError
-from diffkeras.surrogates.exports.export_format import Format, Inputs, Runner
-from diffkeras.surrogates.exports.litert import LiteRT
-from diffkeras.surrogates.exports.onnx import Onnx
-from diffkeras.surrogates.exports.saved_model_format import SavedModel
+from diffkeras.surrogates.exports.onnx import check_onnx_output, load_onnx, replacing_onnx
+from diffkeras.surrogates.exports.trial import Runner
+from diffkeras.surrogates.saved_model import (
+    check_saved_model_output,
+    load_saved_model,
+    replacing_by_saved_model,
+)
+from diffkeras.surrogates.surrogate import Surrogate
 
-__all__ = ["FORMATS", "Format", "Inputs", "Runner", "get_format"]
-
-FORMATS: dict[str, Format] = {
-    "saved_model": SavedModel(),
-    "litert": LiteRT(),
-    "onnx": Onnx(),
-}
+Lattice = tuple[int, int]
 
 
-def get_format(name: str) -> Format:
-    """The format of a name, if its packages are installed.
+class Format(NamedTuple):
+    """A format that a surrogate can be exported to.
 
-    Raises:
-        ExportError: there is no such format, or a package is missing.
+    Attributes:
+        label: its name for people.
+        file_name: of an export in its run directory.
+        check_output: raises an OutputError, before the work, if something else than an export is at
+            a path.
+        replacing: yields an export beside a path, which it replaces at the end of the block. It
+            takes the surrogate, the path, and the lattice of proofs.
+        load: an export, as its runtime runs it.
     """
-    if name not in FORMATS:
-        raise ExportError(f"there is no format {name!r:.60}; choose one of {', '.join(FORMATS)}")
-    chosen = FORMATS[name]
-    if missing := [package for package in chosen.packages if find_spec(package) is None]:
-        raise ExportError(
-            f"{chosen.label} files need {' and '.join(missing)}, which this environment lacks; "
-            "run: pip install 'diffkeras[export]'"
-        )
-    return chosen
+
+    label: str
+    file_name: str
+    check_output: Callable[[Path], None]
+    replacing: Callable[[Surrogate, Path, Lattice], AbstractContextManager[Path]]
+    load: Callable[[Path], Runner]
+
+
+FORMATS = {
+    "saved_model": Format(
+        "SavedModel",
+        "saved_model",
+        check_saved_model_output,
+        replacing_by_saved_model,
+        load_saved_model,
+    ),
+    "onnx": Format("ONNX", "model.onnx", check_onnx_output, replacing_onnx, load_onnx),
+}

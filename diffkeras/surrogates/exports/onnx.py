@@ -1,4 +1,4 @@
-"""ONNX, for ONNX Runtime and others: batches and lattices of any size.
+"""ONNX, for ONNX Runtime and others: batches and lattices of any size, without checks of the input.
 
 The description is in its metadata, under the key `diffkeras`.
 """
@@ -8,23 +8,134 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import keras
+import tensorflow as tf
+
 from diffkeras._version import __version__
-from diffkeras.surrogates.exports.export_format import (
-    Format,
-    Inputs,
-    Lattice,
-    Runner,
-    fields_function,
-)
+from diffkeras.errors import ExportError, OutputError
+from diffkeras.surrogates.exports.trial import Inputs, Runner
+from diffkeras.surrogates.predicted_fields import predicted_fields
+from diffkeras.surrogates.saved_model import describe, input_specs
 from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.system.atomic_files import check_file, replacing
 from diffkeras.system.environment import available_cores
+from diffkeras.system.saved_models import OUTPUT, named_function
 from diffkeras.tf_solver.description import FORMAT
 
 OPSET = 18  # ONNX Runtime 1.14 (early 2023) and all later versions read it
 AXES = ("batch", "rows", "columns")  # what of them an input or output has comes in this order
 KEY = "diffkeras"  # the metadata of an ONNX file hold the description under it
+# ONNX has neither log1p nor expm1. The rounding of 1 + x is within that of the network's values.
+ELEMENTARY = SimpleNamespace(
+    **{
+        **vars(keras.ops),
+        "log1p": lambda x: keras.ops.log(1 + x),
+        "expm1": lambda x: keras.ops.exp(x) - 1,
+    }
+)
+
+
+def check_onnx_output(path: Path) -> None:
+    """Raise an OutputError if something else than an export is at a path, or its name is wrong."""
+    if path.suffix != ".onnx":
+        raise OutputError(f"{path}: the name of an ONNX file ends with .onnx")
+    check_file(path)
+    if path.exists() and not _is_export(path):
+        raise OutputError(f"{path} exists and is no earlier export; choose another name")
+
+
+@contextmanager
+def replacing_onnx(surrogate: Surrogate, path: Path, _: Any = None) -> Iterator[Path]:
+    """Yield an ONNX file beside the path, which it replaces at the end of the block.
+
+    Raises:
+        OutputError: the file can't be written.
+        ExportError: ONNX can't hold the surrogate.
+    """
+    if (precision := surrogate.config.training.precision) != "float32":
+        raise ExportError(
+            f"ONNX files hold networks in float32, and this one was trained in {precision}; export "
+            "a SavedModel, or train with training.precision: float32"
+        )
+    try:
+        content = _converted(surrogate)
+    except Exception as error:  # the converter raises any type
+        reason = str(error).strip() or type(error).__name__
+        raise ExportError(
+            f"ONNX can't express this network: {reason.splitlines()[0]:.300}; export a SavedModel"
+        ) from error
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+        yield partial
+
+
+def load_onnx(path: Path) -> Runner:
+    """An ONNX file, as ONNX Runtime runs it on all cores of the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = available_cores()
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def run(inputs: Inputs) -> Any:
+        return session.run([OUTPUT], dict(inputs))[0]
+
+    return run
+
+
+def fields_function(surrogate: Surrogate) -> Any:
+    """A TensorFlow function from source images to fields, both on the linear scale.
+
+    It is `serve` of the SavedModel without the checks of the input, for which ONNX has no
+    operations: a `tf.function` of the inputs of `input_specs`, which returns a dictionary with
+    `field`, (batch, rows, columns, 1).
+    """
+
+    def network(x: tf.Tensor) -> tf.Tensor:
+        return surrogate.model(x, training=False)
+
+    def fields(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {OUTPUT: predicted_fields(surrogate.config, network, inputs, xp=ELEMENTARY)}
+
+    return named_function(fields, input_specs(surrogate))
+
+
+def _converted(surrogate: Surrogate) -> bytes:
+    """The graph of network and physics, with the description among its metadata."""
+    import onnx
+    import tf2onnx
+
+    function = fields_function(surrogate)
+    with _silent("tf2onnx"):
+        model, _ = tf2onnx.convert.from_function(
+            function, function.function_spec.input_signature, opset=OPSET
+        )
+    for value in (*model.graph.input, *model.graph.output):
+        axes = value.type.tensor_type.shape.dim
+        for axis, name in zip(axes, AXES, strict=False):
+            if not axis.HasField("dim_value"):
+                axis.dim_param = name
+    model.producer_name, model.producer_version = "diffkeras", __version__
+    model.model_version = FORMAT  # otherwise ONNX Runtime shows the largest integer
+    description = json.dumps(describe(surrogate), ensure_ascii=False)
+    onnx.helper.set_model_props(model, {KEY: description})
+    onnx.checker.check_model(model)  # tf2onnx keeps operations that it can't convert
+    return model.SerializeToString()
+
+
+def _is_export(path: Path) -> bool:
+    """Whether the metadata of a file have a description."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError:
+        return False
+    return KEY in {entry.key for entry in model.metadata_props}
 
 
 @contextmanager
@@ -37,56 +148,3 @@ def _silent(package: str) -> Iterator[None]:
         yield
     finally:
         log.setLevel(before)
-
-
-class Onnx(Format):
-    """A file of ONNX; operations of network and physics in one graph."""
-
-    label = "ONNX"
-    file_name = "model.onnx"
-    packages = ("tf2onnx", "onnx", "onnxruntime")
-
-    def convert(self, surrogate: Surrogate, lattice: Lattice, description: Any) -> bytes:
-        """The graph, with the description among its metadata."""
-        import onnx
-        import tf2onnx
-
-        function = fields_function(surrogate)
-        with _silent("tf2onnx"):
-            model, _ = tf2onnx.convert.from_function(
-                function, function.function_spec.input_signature, opset=OPSET
-            )
-        for value in (*model.graph.input, *model.graph.output):
-            axes = value.type.tensor_type.shape.dim
-            for axis, name in zip(axes, AXES, strict=False):
-                if not axis.HasField("dim_value"):
-                    axis.dim_param = name
-        model.producer_name, model.producer_version = "diffkeras", __version__
-        model.model_version = FORMAT  # otherwise ONNX Runtime shows the largest integer
-        onnx.helper.set_model_props(model, {KEY: json.dumps(description, ensure_ascii=False)})
-        onnx.checker.check_model(model)  # tf2onnx keeps operations that it can't convert
-        return model.SerializeToString()
-
-    def load(self, path: Path) -> Runner:
-        """A session of ONNX Runtime on the CPU."""
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = available_cores()
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-        def run(inputs: Inputs) -> Any:
-            return session.run(["fields"], dict(inputs))[0]
-
-        return run
-
-    def is_export(self, path: Path) -> bool:
-        """Whether its metadata have a description."""
-        import onnx
-        from google.protobuf.message import DecodeError
-
-        try:
-            model = onnx.load(path, load_external_data=False)
-        except DecodeError:
-            return False
-        return KEY in {entry.key for entry in model.metadata_props}

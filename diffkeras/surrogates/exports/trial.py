@@ -1,5 +1,6 @@
 """The check of an exported file: its fields against those of the Keras model."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,9 +9,12 @@ from numpy.typing import NDArray
 from diffkeras.errors import ExportError, PackingError
 from diffkeras.physics import Problem
 from diffkeras.representation.network_input import CONCENTRATIONS
-from diffkeras.surrogates.exports.export_format import Inputs, Runner
 from diffkeras.surrogates.inputs import inputs_of_problem
 from diffkeras.surrogates.surrogate import Surrogate
+
+# by name: `source_images`, and the other inputs of a surrogate
+Inputs = Mapping[str, NDArray[np.float32]]
+Runner = Callable[[Inputs], NDArray[np.float32]]  # runs an exported file
 
 TOLERANCE = 1e-5  # largest difference of a field, relative to the largest value of its problem
 IMAGES = 2  # tried of the smallest source count, and of the largest

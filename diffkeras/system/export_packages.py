@@ -1,0 +1,19 @@
+"""The formats of exports and what each needs, asked before TensorFlow is loaded."""
+
+from importlib.util import find_spec
+
+from diffkeras.errors import ExportError
+
+PACKAGES = {"saved_model": (), "onnx": ("tf2onnx", "onnx", "onnxruntime")}
+
+
+def check_format(name: str) -> None:
+    """Raise an ExportError if there is no such format, or a package that it needs is missing."""
+    if name not in PACKAGES:
+        raise ExportError(f"there is no format {name!r:.60}; choose one of {', '.join(PACKAGES)}")
+    if missing := [package for package in PACKAGES[name] if find_spec(package) is None]:
+        raise ExportError(
+            f"the format {name} needs {' and '.join(missing)}, which this environment lacks; run "
+            "pip install '.[export]' in a checkout of diffkeras, or "
+            f"pip install {' '.join(missing)}"
+        )
