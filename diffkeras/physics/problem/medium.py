@@ -58,11 +58,12 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         step: lattice step h > 0 [length].
         boundary: what the sides of the lattice do: absorbing (Dirichlet, u = 0), reflecting
             (Neumann, no flux), periodic, a `FixedValue`, a `FixedFlux` or `Robin`. One for all
-            sides; a tuple with one for each axis, of which each may be a pair (low, high); or a
-            mapping with some of "top", "bottom" (first and last row), "left", "right" (first and
-            last column), and in three dimensions "front", "back" (first and last plane), where
-            sides that are not named absorb. Other names are dirichlet for absorbing; neumann,
-            no-flux (noflux, no_flux), zero-flux, zero-gradient and insulated for reflecting.
+            sides; a tuple, first for top and bottom, then for left and right (in three dimensions
+            after front and back), of which each may be a pair (low, high); or a mapping with some
+            of "top", "bottom" (first and last row), "left", "right" (first and last column), and in
+            three dimensions "front", "back" (first and last plane), where sides that are not named
+            absorb. Other names are dirichlet for absorbing; neumann, no-flux (noflux, no_flux),
+            zero-flux, zero-gradient and insulated for reflecting.
         dimensions: 2 or 3, the number of the lattice's axes. By default 3 if diffusivity or
             boundary has one entry for each of three axes or names front or back, and otherwise 2.
             In two dimensions an array of three axes is a batch of images, and in three dimensions
