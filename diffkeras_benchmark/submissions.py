@@ -21,7 +21,6 @@ from pydantic import AfterValidator, Field, ValidationError
 from diffkeras.config import Section, explain
 from diffkeras.config.types import Seed
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.system.atomic_files import check_regular
 from diffkeras.system.yaml_io import read_yaml
 from diffkeras_benchmark.problems import SHIFTS, SPLITS
 from diffkeras_benchmark.splits import BENCHMARKS
@@ -122,10 +121,6 @@ class Submission:
             ConfigurationError: no manifest, or one with a missing, unknown or wrong field.
             DataError: no predictions, predictions of an unknown split, or those of a seed missing.
         """
-        try:
-            check_regular(path / MANIFEST)
-        except OSError as error:
-            raise ConfigurationError(f"{path / MANIFEST} can't be read: {error.strerror}") from None
         raw = read_yaml(path / MANIFEST)
         if not isinstance(raw, dict):
             raise ConfigurationError(f"{path / MANIFEST} must hold a mapping of names to values")

@@ -152,11 +152,6 @@ class DiffkerasCommand(click.Command):
             return _discard_output(error), 1
         if isinstance(error, OSError) and error.filename and error.strerror:
             return f"{_cut(error.filename)}: {error.strerror}", 1  # such as too long a name
-        if isinstance(error, UnicodeEncodeError):
-            return (
-                f"{_cut(error.object)} holds characters that {error.encoding} can't write; "
-                "choose another name for the file or directory"
-            ), 1
         paths = [value for value in ctx.params.values() if isinstance(value, str | Path) and value]
         there = ", ".join(str(path) for path in paths if os.path.lexists(path))
         return (

@@ -132,14 +132,6 @@ class Section(BaseModel):
                     raise ValueError(f"expected another type, not {str(part).lower()}")
         return value
 
-    @field_validator("*")
-    @classmethod
-    def _zero_has_no_sign(cls, value: Any) -> Any:
-        """0.0 for -0.0, whose text is another one and would name another dataset."""
-        if type(value) is tuple:
-            return tuple(map(cls._zero_has_no_sign, value))
-        return value + 0.0 if isinstance(value, float) else value
-
 
 def section_of(sampler: type) -> BeforeValidator:
     """A section with the arguments of a sampler, a dataclass that checks them, as its keys."""

@@ -4,11 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from diffkeras.errors import PhysicsError
 from diffkeras.physics import Problem
-from diffkeras.physics.field_files import check_unit
 from diffkeras.physics.problem.sides import sides_in_words
-from diffkeras.reporting.style import text_fault
 from diffkeras.reporting.text import low_to_high
 
 
@@ -29,10 +26,3 @@ def _range(part: Any) -> str:
     if isinstance(part, tuple):
         return f"({', '.join(map(_range, part))})"
     return low_to_high(np.min(part), np.max(part))
-
-
-def check_drawn_unit(unit: str | None) -> None:
-    """Raise a PhysicsError for a unit that is no short text, or a text that can't be drawn."""
-    check_unit(unit)
-    if unit is not None and (fault := text_fault(unit)):
-        raise PhysicsError(f"the unit {unit!r:.60} {fault}")

@@ -10,7 +10,8 @@ from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from diffkeras.physics import Problem
-from diffkeras.reporting.field_words import check_drawn_unit, problem_in_words
+from diffkeras.physics.field_files import check_unit
+from diffkeras.reporting.field_words import problem_in_words
 from diffkeras.reporting.slices import AXES, Slice, row_height, slices_of
 from diffkeras.reporting.style import NO_VALUE, new_figure
 
@@ -97,10 +98,10 @@ def field_figure(
         field_unit: of the field and of fixed values, such as "mmHg".
 
     Raises:
-        PhysicsError: a unit that can't be drawn.
+        PhysicsError: a unit that is no short text.
     """
     for each in (unit, field_unit):
-        check_drawn_unit(each)
+        check_unit(each)
     shared = np.concatenate([field.ravel(), sources.get("u", np.zeros(0)).ravel()])
     panels = [(values, SOURCES[symbol], symbol) for symbol, values in sources.items()]
     panels.append((field, title, "u"))

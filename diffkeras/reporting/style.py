@@ -9,10 +9,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.mathtext import MathTextParser
 
 STYLE: Any = {
     "font.size": 12,  # at the width of a page, 10 inches shrink to 7.5: 9 pt
@@ -125,22 +122,3 @@ def to_image(figure: Figure, kind: str, dpi: int = 120, style: Any = STYLE) -> b
 def print_svg(figure: Figure) -> bytes:
     """The figure as an SVG image: vectors, with its text as text."""
     return to_image(figure, "svg", 100, PRINT_STYLE)
-
-
-def text_fault(text: str) -> str | None:
-    """Why a text, perhaps with a formula between dollar signs, can't be drawn; None if it can."""
-    families = matplotlib.rcParams["font.family"]
-    fonts = [get_font(findfont(FontProperties(family=[family]))) for family in families]
-    for letter in text:
-        if not any(font.get_char_index(ord(letter)) for font in fonts):
-            return (
-                f"holds {letter!r}, which the font {fonts[0].family_name} doesn't have; choose "
-                'another font by matplotlib.rcParams["font.family"], or other letters'
-            )
-    try:
-        if is_math_text(text):
-            MathTextParser("path").parse(text)
-    except ValueError as error:
-        reason = " ".join(str(error).split())
-        return f"holds a formula that can't be drawn: {reason}; write a dollar sign as \\$"
-    return None

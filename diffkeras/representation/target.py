@@ -54,8 +54,6 @@ def pack_target(field: Any, source_image: Any, source_count: Any = None, xp: Any
     ```
     """
     for name, array in (("field", field), ("source_image", source_image)):
-        if np.ma.isMaskedArray(array):
-            raise ValueError(f"{name} must not be a masked array; fill it first")
         if len(array.shape) < 3 or array.shape[-1] != 1:
             raise ValueError(
                 f"{name} must have shape (…, height, width, 1), got {tuple(array.shape)}"

@@ -10,7 +10,6 @@ from pydantic import Field, Strict, field_validator, model_validator
 from diffkeras.config import Name, Section, is_section, settings
 from diffkeras.config.types import Seed
 from diffkeras.evaluation.worst_cases.config import WorstCasesConfig
-from diffkeras.reporting.style import text_fault
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.study_data import DRAW, SEED
 
@@ -166,8 +165,6 @@ def _check_labels(labels: Mapping[str, Any], what: str) -> None:
                 f"{what} {label!r}: write a name in one line, without spaces around it, control "
                 "characters and $"
             )
-        if fault := text_fault(label):
-            raise ValueError(f"{what} {label!r} {fault}")
 
 
 def _check_varied(key: str, refused: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import DataError
-from diffkeras.system.atomic_files import check_regular, replacing
+from diffkeras.system.atomic_files import replacing
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any], *, compressed: bool = False) -> None:
@@ -44,7 +44,6 @@ def read_arrays(
             arrays of numbers and texts, or with more bytes.
     """
     try:
-        check_regular(path)
         archive = np.load(path, allow_pickle=False)
         if isinstance(archive, np.ndarray):
             raise ValueError("it is a .npy; .npz files hold arrays by name")

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import socket
-import stat
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -113,8 +112,8 @@ def check_space(directory: Path, size: int) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a text file; bytes of a file's name that are no text are written as \\udcff."""
-    write_bytes(path, text.encode(errors="backslashreplace"))
+    """Replace a text file."""
+    write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
@@ -138,16 +137,9 @@ def _finite(content: Any) -> Any:
     return content
 
 
-def check_regular(path: Path) -> None:
-    """Raise an OSError for what exists and is no regular file: reading a pipe would never end."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "no regular file", str(path))
-
-
 def read_json(path: Path) -> Any:
     """The content of a JSON file; a RunError if it is missing or damaged."""
     try:
-        check_regular(path)
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} is missing or damaged: {error}") from None

@@ -70,8 +70,6 @@ def as_tensor(values: Any, name: str, *, in_double: bool = False) -> tf.Tensor:
 
     TensorFlow rounds Python's numbers to float32, but with `in_double`.
     """
-    if np.ma.isMaskedArray(values):
-        raise PhysicsError(f"{name} must not be a masked array; fill it first")
     try:
         given = np.asarray(values) if in_double and not tf.is_tensor(values) else values
         return tf.convert_to_tensor(given)

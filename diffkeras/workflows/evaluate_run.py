@@ -24,7 +24,6 @@ from diffkeras.evaluation.methods.table import SET, SURROGATE, baselines
 from diffkeras.evaluation.report.figures import draw_figures
 from diffkeras.evaluation.report.results import FILES, overall_table, write_results
 from diffkeras.evaluation.stored_images import read_batches
-from diffkeras.reporting.style import text_fault
 from diffkeras.reporting.tables import Table
 from diffkeras.surrogates.run_directory import DATA, Run
 from diffkeras.surrogates.shipped import shipped_config
@@ -157,8 +156,6 @@ def _compared(
     for name in (own, *models):
         if not name.strip():
             raise ConfigurationError(f"a model is named {name!r}; give it a name of letters")
-        if fault := text_fault(name):
-            raise ConfigurationError(f"the name {name!r:.60} {fault}")
         if taken & {name, name + SET}:
             raise ConfigurationError(f"two methods are named {name!r:.60}; choose other names")
         taken |= {name, name + SET}

@@ -76,11 +76,7 @@ class FieldFiles:
         if self.field_unit is not None and not self.plot:
             raise PhysicsError("--field-unit is for the picture; give --plot FILE, too")
         check_unit(self.unit)
-        if self.plot:
-            from diffkeras.reporting.field_words import check_drawn_unit
-
-            check_drawn_unit(self.unit)
-            check_drawn_unit(self.field_unit)
+        check_unit(self.field_unit)
         for file in filter(None, (*self.fields.values(), self.plot)):
             check_file(file)
 

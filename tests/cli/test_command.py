@@ -45,7 +45,6 @@ def broken(monkeypatch):
         (MemoryError("1 TiB"), 1, "out of memory: 1 TiB; choose a coarser --lattice"),
         (OSError(errno.ENAMETOOLONG, "File name too long", "n" * 300), 1, "File name too long"),
         (OSError(errno.ELOOP, "Too many levels of symbolic links", "loop"), 1, "loop: Too many"),
-        (UnicodeEncodeError("utf-8", "no\udcff", 2, 3, "x"), 1, "choose another name"),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -176,14 +175,6 @@ def test_a_working_directory_that_is_gone(tmp_path):
     )
     assert done.returncode == 1
     assert done.stderr == "Error: the working directory doesn't exist; change to another one\n"
-
-
-def test_a_pipe_as_input_is_refused(refused, tmp_path):
-    for name in ("sources.npy", "sources.yaml"):
-        os.mkfifo(tmp_path / name)
-    words = ["solve", tmp_path / "sources.npy", "-o", tmp_path / "field.npy"]
-    assert "is no file" in refused(*words)
-    assert "no configuration" in refused("generate", "--config", tmp_path / "sources.yaml")
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ import pytest
 
 from diffkeras.config import DataConfig, PhysicsConfig, load_config, parse_config
 from diffkeras.data.dataset_config import DatasetConfig, differing_identities
-from diffkeras.system.yaml_io import from_yaml, to_yaml
 
 
 @pytest.mark.parametrize(
@@ -33,25 +32,6 @@ def test_what_changes_an_example_changes_the_name(physics, data):
 def test_what_changes_no_example_changes_no_name():
     data = DataConfig(sources=(7,), train_examples=5, train_fraction=0.5, cache=True)
     assert DatasetConfig(5, PhysicsConfig(), data).name == "sources_05"
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("physics.decay", 0.0),
-        ("physics.boundary", {"top": {"value": 0.0}, "left": {"flux": 0.0}}),
-        ("data.placement", {"kind": "edge", "margin": 0.0}),
-        ("data.radius", [0.0, 2.0]),
-    ],
-)
-def test_zeros_of_either_sign_have_one_name(key, value):
-    text = to_yaml(value)
-    section, _, name = key.partition(".")
-    names = [
-        DatasetConfig.of(2, parse_config({section: {name: from_yaml(given)}})).name
-        for given in (text, text.replace("0.0", "-0.0"))
-    ]
-    assert names[0] == names[1] != "sources_02"
 
 
 def test_seeds_splits_counts_and_numbers_give_different_examples():

@@ -85,7 +85,6 @@ def test_several_models_share_a_report_under_their_names(
     for name, message in (
         ("zero field", "two methods are named 'zero field'"),
         (" ", "a model is named ' '; give it"),
-        (r"$\frac{$", "holds a formula that can't be drawn"),
         ("mine, sources set", "two methods are named 'mine'"),
     ):
         assert message in refused(*words, "--name", name, "--compare", "mine=mine.npz")

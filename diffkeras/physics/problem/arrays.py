@@ -92,10 +92,9 @@ class Arrays(NamedTuple):
 
 def warn_of_labels(image: Any, what: str = "the source image") -> None:
     """Warn where the values of fixed nodes look like the numbers of a label image."""
-    values = np.asarray(image)
-    if values.dtype.kind not in "iu":
+    if not isinstance(image, np.ndarray) or image.dtype.kind not in "iu":
         return
-    numbers = np.unique(values[values != 0])
+    numbers = np.unique(image[image != 0])
     if numbers.size > 1 and 1 in numbers:
         shown = f"{', '.join(map(str, numbers[:4]))}{', …' * (numbers.size > 4)}"
         warnings.warn(

@@ -62,9 +62,9 @@ class Placement:
         check_whole("clusters", self.clusters, 1, MOST_CLUSTERS)
         spread = check_positive("spread", check_within("spread", self.spread, 0, LARGEST_PLACE))
         margin = check_within("margin", self.margin, 0, LARGEST_PLACE)
-        # one spelling of each number, as its text is part of a dataset's name: no 20 or -0.0
+        # one spelling of each number, as its text is part of a dataset's name: no 20
         object.__setattr__(self, "spread", spread)
-        object.__setattr__(self, "margin", margin + 0.0)
+        object.__setattr__(self, "margin", margin)
 
 
 def place(
