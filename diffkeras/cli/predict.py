@@ -6,12 +6,11 @@ from typing import Any
 
 import click
 
+from diffkeras.cli.field_options import print_fields, problem_options
 from diffkeras.cli.options import (
     command,
     file_option,
     map_option,
-    print_fields,
-    problem_options,
     start_tensorflow,
 )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from diffkeras.cli.field_options import print_fields, problem_options
 from diffkeras.cli.options import (
     INPUT,
     LatticeType,
@@ -14,8 +15,6 @@ from diffkeras.cli.options import (
     boundary_option,
     command,
     map_option,
-    print_fields,
-    problem_options,
     processes_option,
     threads_option,
 )
