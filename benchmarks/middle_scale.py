@@ -77,9 +77,9 @@ def generation(config: Config, count: int, examples: int) -> tuple[float, float]
 
 def training_step(config: Config, steps: int) -> float:
     """CPU seconds of a training step: the fastest of some, after one that isn't timed."""
-    from diffkeras.distributed.process_group import join_process_group
     from diffkeras.training.batches import TrainingBatches
     from diffkeras.training.compiled_model import compile_model
+    from diffkeras.training.process_group import join_process_group
     from diffkeras.workflows import generate
 
     batch = config.training.batch_size
@@ -87,7 +87,7 @@ def training_step(config: Config, steps: int) -> float:
     few = config.with_overrides({"data.sources": "10", **sizes})
     with tempfile.TemporaryDirectory() as directory:
         generate(few, Path(directory))
-        group = join_process_group({}, timeout=60)
+        group = join_process_group()
         batches = TrainingBatches(few, Path(directory), group)
         x, y = next(iter(batches.training(0, 0)))
     model = compile_model(few, group, 1000).model

@@ -65,11 +65,7 @@ class MissingPackageError(DiffkerasError, ModuleNotFoundError):
 
 
 class WorkerError(DiffkerasError):
-    """A process of a distributed training run that doesn't answer."""
-
-
-class WorkerLostError(WorkerError):
-    """A process of a distributed training run that was lost during training."""
+    """A process of a training run that can't be connected, or was lost."""
 
 
 class OutOfMemoryError(DiffkerasError):

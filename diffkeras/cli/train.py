@@ -1,15 +1,11 @@
 """`diffkeras train`."""
 
-import logging
-import os
-import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
 from diffkeras.cli.options import (
-    NumberRange,
     command,
     config_option,
     data_dir_option,
@@ -19,9 +15,6 @@ from diffkeras.cli.options import (
     start_tensorflow,
     threads_option,
 )
-from diffkeras.errors import WorkerLostError
-
-logger = logging.getLogger(__name__)
 
 
 @command()
@@ -40,13 +33,6 @@ logger = logging.getLogger(__name__)
     is_flag=True,
     help="Start again where an unfinished run is, which is kept as DIR.previous.",
 )
-@click.option(
-    "--worker-timeout",
-    type=NumberRange(1, 7 * 24 * 3600),
-    default=300.0,
-    show_default=True,
-    help="Seconds to wait for the other machines, at the start and after one of them was lost.",
-)
 def train(
     config_file: str,
     data_dir: Path,
@@ -54,7 +40,6 @@ def train(
     threads: int | None,
     overwrite: bool,
     restart: bool,
-    worker_timeout: float,
     **flags: Any,
 ) -> None:
     """Train a surrogate on generated datasets.
@@ -64,8 +49,8 @@ def train(
     same command again; it goes on from the last checkpoint.
 
     To train on several machines, start the same command on each, with TF_CONFIG set or by Slurm's
-    srun. The first machine writes the run. If one is lost, the others wait until it is started
-    again.
+    srun. The first machine writes the run. If one is lost, all end with an error, and the same
+    commands go on from the last checkpoint.
 
     \b
     Examples:
@@ -80,25 +65,13 @@ def train(
     start_tensorflow(threads)
     from diffkeras.workflows import train as run
 
-    try:
-        finished = run(
-            config,
-            data_dir,
-            run_dir or Path("saved_models") / config.name,
-            threads=threads,
-            overwrite=overwrite,
-            restart=restart,
-            worker_timeout=worker_timeout,
-            show_progress=True,
-        )
-    except WorkerLostError as error:
-        logger.info(f"{error}. Waiting for it here")
-        _restart_process()
+    finished = run(
+        config,
+        data_dir,
+        run_dir or Path("saved_models") / config.name,
+        threads=threads,
+        overwrite=overwrite,
+        restart=restart,
+        show_progress=True,
+    )
     click.echo(finished.path)
-
-
-def _restart_process() -> NoReturn:
-    """Replace this process by the same command: TensorFlow connects workers only once."""
-    dropped = ("--overwrite", "--restart")  # they were meant for the earlier run
-    sys.stdout.flush()
-    os.execv(sys.executable, [word for word in sys.orig_argv if word not in dropped])

@@ -17,7 +17,7 @@ from diffkeras.errors import (
     Interrupted,
     OutputError,
     RunError,
-    WorkerLostError,
+    WorkerError,
 )
 from diffkeras.surrogates.run_identity import (
     WITHOUT_EFFECT,
@@ -270,7 +270,7 @@ class Run:
         try:
             yield
         except BaseException as error:
-            stopped = isinstance(error, Interrupted | KeyboardInterrupt | WorkerLostError)
+            stopped = isinstance(error, Interrupted | KeyboardInterrupt | WorkerError)
             # the error itself, such as a full disk, may keep run.json from being written
             with suppress(RunError, OutputError):
                 before = self.state()

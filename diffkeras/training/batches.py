@@ -10,8 +10,8 @@ from diffkeras.config import Config
 from diffkeras.data import mixed_dataset
 from diffkeras.data.reading.batches import training_batches
 from diffkeras.data.reading.order import DataShares
-from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError
+from diffkeras.training.process_group import ProcessGroup
 
 
 class TrainingBatches:

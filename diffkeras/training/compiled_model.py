@@ -9,12 +9,12 @@ import numpy as np
 
 from diffkeras import nn
 from diffkeras.config import Config
-from diffkeras.distributed.process_group import ProcessGroup
-from diffkeras.distributed.replicated_model import MaximumOverProcesses, ReplicatedModel
 from diffkeras.nn.losses import NodeLoss
 from diffkeras.nn.metrics import MaximumError, SourceCountError, UnweightedError
 from diffkeras.surrogates.build import build_model, make_loss
 from diffkeras.training.optimizers import build_optimizer, make_optimizer
+from diffkeras.training.process_group import ProcessGroup
+from diffkeras.training.replicated_model import MaximumOverProcesses, ReplicatedModel
 
 
 @dataclass(frozen=True)

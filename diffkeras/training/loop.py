@@ -6,7 +6,7 @@ from contextlib import closing, nullcontext, suppress
 import keras
 
 from diffkeras.data.reading.examples import explain_damage
-from diffkeras.errors import ConvergenceError, WorkerLostError
+from diffkeras.errors import ConvergenceError, WorkerError
 from diffkeras.surrogates.build import build_model, save_weights
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
@@ -34,7 +34,7 @@ def train_to_the_end(session: TrainingSession) -> None:
         write_results(session)
         session.checkpoints.remove()
     # the others wait for the results; the chief's are complete even if another one is lost now
-    with suppress(WorkerLostError) if group.is_chief else nullcontext():
+    with suppress(WorkerError) if group.is_chief else nullcontext():
         group.gather(0)
     _log_summary(session)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import keras
 
 from diffkeras.config import Config
-from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.interruption import Interruption
 from diffkeras.training.batches import TrainingBatches
 from diffkeras.training.checkpoints import Checkpoints, TrainingState
 from diffkeras.training.compiled_model import CompiledModel
+from diffkeras.training.process_group import ProcessGroup
 
 
 @dataclass

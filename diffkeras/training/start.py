@@ -2,8 +2,6 @@
 
 import logging
 import os
-import secrets
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -15,7 +13,6 @@ from numpy.typing import NDArray
 from diffkeras._version import __version__
 from diffkeras.config import Config
 from diffkeras.data.reading.examples import explain_damage
-from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.surrogates.build import make_loss
 from diffkeras.surrogates.run_directory import Run
@@ -31,11 +28,10 @@ from diffkeras.training.checkpoints import (
     read_state,
     read_weights,
 )
+from diffkeras.training.process_group import ProcessGroup
 from diffkeras.training.session import TrainingSession
 
 logger = logging.getLogger(__name__)
-
-SHARING_SECONDS = 10.0  # a network file system shows another machine's files within this time
 
 
 def common_settings(config: Config) -> dict[str, Any]:
@@ -111,18 +107,18 @@ def prepare(
         restart: whether an unfinished run will be set aside.
     """
     run = Run(run_dir)
-    with group.all_stop_on_error():
-        if group.is_chief:
-            run.check(config, overwrite=overwrite, restart=restart)
-            if not restart:
-                _check_epochs(config, Checkpoints(run.checkpoints))
-        resumes = not restart and run.can_go_on()
-        # only now: a loss may hold a variable, and TensorFlow connects no processes after the first
-        make_loss(config)
-        initial = None if resumes else InitialModel.read(config)
-        with explain_damage(config, data_dir):  # a cache reads all examples here
-            batches = TrainingBatches(config, data_dir, group, threads=threads)
-            batches.training(0, 0)
+    if group.is_chief:
+        run.check(config, overwrite=overwrite, restart=restart)
+        if not restart:
+            _check_epochs(config, Checkpoints(run.checkpoints))
+    resumes = not restart and run.can_go_on()
+    # only now: a loss may hold a variable, and TensorFlow connects no processes after the first
+    make_loss(config)
+    initial = None if resumes else InitialModel.read(config)
+    with explain_damage(config, data_dir):  # a cache reads all examples here
+        batches = TrainingBatches(config, data_dir, group, threads=threads)
+        batches.training(0, 0)
+    group.gather(0)  # no process begins the run before all have looked at the directory
     return batches, initial
 
 
@@ -135,7 +131,7 @@ def begun_run(
     overwrite: bool,
     restart: bool,
 ) -> Iterator[Run]:
-    """The run directory, locked; the chief begins it, and the others check that they see it.
+    """The run directory, which the chief locks and begins.
 
     `run.json` will say how the run ended.
 
@@ -146,35 +142,16 @@ def begun_run(
         overwrite: whether to set a finished run aside.
         restart: whether to set an unfinished run aside.
     """
-    run, token = Run(run_dir), secrets.randbelow(2**53)
+    run = Run(run_dir)
     absolute = Path(os.path.abspath(run_dir))
     # not within the directory, which may be renamed under the lock
     lock = absolute.with_name(f".{absolute.name}.lock")
     with ExitStack() as stack:
-        with group.all_stop_on_error():
-            if group.is_chief:
-                stack.enter_context(locked(lock, f"the run {run_dir}"))
-                run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart, start=token)
-                stack.enter_context(run.recording_how_it_ends())
-        of_chief, *_ = group.gather(token)
-        with group.all_stop_on_error():
-            if not group.is_chief:
-                _find_run(run, of_chief)
+        if group.is_chief:
+            stack.enter_context(locked(lock, f"the run {run_dir}"))
+            run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
+            stack.enter_context(run.recording_how_it_ends())
         yield run
-
-
-def _find_run(run: Run, token: int) -> None:
-    """Check that this process sees the run that the chief has begun."""
-    end = time.monotonic() + SHARING_SECONDS
-    while time.monotonic() < end:
-        with suppress(RunError):
-            if run.state().get("start") == token:
-                return
-        time.sleep(0.1)
-    raise RunError(
-        f"the first worker's run isn't in {run.path} of this one; choose a --run-dir on a disk "
-        "that all workers share, the same on each"
-    )
 
 
 def _check_epochs(config: Config, checkpoints: Checkpoints) -> None:
@@ -209,10 +186,8 @@ def start_or_resume(session: TrainingSession, initial: InitialModel | None) -> N
 
 def _resume(session: TrainingSession) -> bool:
     """Continue from the newest checkpoint; whether there is one."""
-    group, place = session.group, None
-    with group.all_stop_on_error():
-        if group.is_chief:
-            place = session.checkpoints.latest()
+    group = session.group
+    place = session.checkpoints.latest() if group.is_chief else None
     epoch, step = (-1, 0) if place is None else position(place)
     (epoch, *_), (step, *_) = group.gather(epoch), group.gather(step)
     if epoch < 0:

@@ -8,7 +8,6 @@ from pathlib import Path
 import keras
 
 from diffkeras.config import Config
-from diffkeras.distributed.process_group import WORKER_TIMEOUT, join_process_group
 from diffkeras.errors import Interrupted
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.blas_threads import blas_threads
@@ -18,6 +17,7 @@ from diffkeras.training.checkpoints import Checkpoints
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.training.loop import train_to_the_end
 from diffkeras.training.memory import check_memory, within_memory
+from diffkeras.training.process_group import join_process_group
 from diffkeras.training.session import TrainingSession
 from diffkeras.training.start import begun_run, common_settings, prepare, start_or_resume
 
@@ -32,7 +32,6 @@ def train(
     threads: int | None = None,
     overwrite: bool = False,
     restart: bool = False,
-    worker_timeout: float = WORKER_TIMEOUT,
     show_progress: bool = False,
 ) -> Run:
     """Train the network of a configuration, and keep the best model by the validation split.
@@ -51,7 +50,6 @@ def train(
         threads: threads that read data; by default as many as tf.data finds best.
         overwrite: rename a finished run in the directory, and train again.
         restart: rename an unfinished run in the directory instead of continuing it.
-        worker_timeout: seconds to wait for the other processes.
         show_progress: whether to draw a progress bar.
 
     Returns:
@@ -65,8 +63,7 @@ def train(
             missing or not finished.
         ConvergenceError: training diverged; the best model before it is kept.
         OutOfMemoryError: the network or a batch does not fit into memory.
-        WorkerError: another process did not come within `worker_timeout` seconds;
-            WorkerLostError: it ended during the run.
+        WorkerError: another process was lost.
         Interrupted: SIGINT or SIGTERM; a checkpoint was saved, or, after the last epoch, the
             finished run.
 
@@ -83,7 +80,7 @@ def train(
         logger.info(f"{run_dir} holds this run, finished; --overwrite trains it again")
         return run
     keras.utils.set_random_seed(config.training.seed)
-    group = join_process_group(common_settings(config), timeout=worker_timeout)
+    group = join_process_group(common_settings(config))
     with ExitStack() as stack:
         stack.enter_context(group.only_chief_logs())
         stack.enter_context(deterministic_operations(config.training.deterministic))

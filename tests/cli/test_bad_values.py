@@ -79,7 +79,6 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "unit": ("", "µm", r"$\foo$"),
     "field_unit": ("", "mmHg", r"$\foo$"),
     "uptake": (*NUMBERS, "inf"),
-    "worker_timeout": (*NUMBERS, "0"),
 }
 # results of an evaluation go into a directory of any name
 FINE = {("output", "evaluate"): ("", "a.xyz"), ("name", "evaluate"): ("magic",)}

@@ -2,7 +2,7 @@
 
 With TF_CONFIG it trains as one of several workers. At the end it prints a digest of the weights.
 
-Usage: training_process.py CONFIG DATA_DIR RUN_DIR TIMEOUT [SIGNAL STEP [POINT]]
+Usage: training_process.py CONFIG DATA_DIR RUN_DIR [SIGNAL STEP [POINT]]
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from tests.helpers.stopped_training import hit_at
 
 
 def main() -> None:
-    config_file, data_dir, run_dir, timeout, *interruption = sys.argv[1:]
+    config_file, data_dir, run_dir, *interruption = sys.argv[1:]
     load_tensorflow()
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s", force=True)
     if "TF_CONFIG" not in os.environ:
@@ -48,7 +48,7 @@ def main() -> None:
     try:
         config = load_config(config_file)
         with lean_training():
-            train(config, Path(data_dir), Path(run_dir), worker_timeout=float(timeout))
+            train(config, Path(data_dir), Path(run_dir))
     except DiffkerasError as error:
         print(f"{type(error).__name__}: {error}", flush=True)
         sys.exit(getattr(error, "exit_code", 1))

@@ -8,9 +8,9 @@ from diffkeras.data import mixed_dataset
 from diffkeras.data.reading import batches as reading
 from diffkeras.data.reading.batches import training_batches
 from diffkeras.data.reading.order import DataShares
-from diffkeras.distributed.process_group import ProcessGroup
 from diffkeras.errors import ConfigurationError
 from diffkeras.training.batches import TrainingBatches
+from diffkeras.training.process_group import ProcessGroup
 
 
 class Replicas(ProcessGroup):

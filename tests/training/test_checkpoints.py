@@ -56,7 +56,7 @@ def train_in_process(config, data_dir, tmp_path_factory):
     file.write_text(config.to_yaml(), encoding="utf-8")
 
     def run(run_dir: Path, *interruption: object) -> NewProcess:
-        words = (file, data_dir, run_dir, 1, *interruption)
+        words = (file, data_dir, run_dir, *interruption)
         process = NewProcess(SCRIPT, *words, output=place / "output")
         process.wait()
         return process

@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from diffkeras.distributed.process_group import join_process_group
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training.compiled_model import compile_model
+from diffkeras.training.process_group import join_process_group
 from diffkeras.workflows import train
 from tests.helpers.tables import read_csv
 
@@ -26,7 +26,7 @@ def losses(run: Path) -> list[float]:
 @pytest.mark.parametrize("pad", [False, True])
 def test_layers_compute_in_half_precision_but_for_the_field(precision, dtype, pad, tiny):
     config = tiny.with_overrides({"training.precision": precision, "model.pad": pad})
-    compiled = compile_model(config, join_process_group({}, timeout=1), 10)
+    compiled = compile_model(config, join_process_group(), 10)
     layers = {layer.name: layer for layer in compiled.model._flatten_layers()}
     convolutions = [layer for name, layer in layers.items() if "conv" in name]
     assert convolutions

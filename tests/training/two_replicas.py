@@ -12,11 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.config import Config, load_config, parse_config
-from diffkeras.distributed.process_group import ProcessGroup, join_process_group
 from diffkeras.nn import encoder_decoder, get_loss, pack_target
 from diffkeras.training.batches import distribute
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.training.optimizers import make_optimizer
+from diffkeras.training.process_group import ProcessGroup, join_process_group
 from diffkeras.workflows import train
 from tests.helpers.lean_runs import lean_training
 
@@ -77,7 +77,7 @@ def main() -> None:
     tf.config.set_visible_devices([], "GPU")
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    group = join_process_group({}, timeout=1)
+    group = join_process_group()
     config = load_config(sys.argv[1])
     checks = {
         "trains": partial(trains, config, *sys.argv[2:4]),

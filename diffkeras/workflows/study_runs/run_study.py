@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diffkeras.config import Config
-from diffkeras.distributed.process_group import check_single_process
 from diffkeras.errors import DiffkerasError, Interrupted, InUseError, RunError
 from diffkeras.reporting.text import duration
 from diffkeras.studies.cost import check_batches, data_in_words
@@ -30,6 +29,7 @@ from diffkeras.system.atomic_files import check_directory
 from diffkeras.system.environment import available_cores
 from diffkeras.system.file_lock import locked, remove_stale
 from diffkeras.system.tensorflow_setup import visible_gpus
+from diffkeras.training.process_group import check_single_process
 from diffkeras.workflows.evaluate_run import evaluate_baselines
 from diffkeras.workflows.generate_datasets import generate
 from diffkeras.workflows.study_runs.one_run import do_run, lock_of

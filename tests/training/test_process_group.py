@@ -1,0 +1,140 @@
+"""Which processes train one network, the strategy of a single one, and the messages of several."""
+
+import json
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import tensorflow as tf
+
+from diffkeras.errors import ConfigurationError, WorkerError
+from diffkeras.training import process_group
+from diffkeras.training.process_group import (
+    Cluster,
+    ProcessGroup,
+    check_single_process,
+    find_cluster,
+    join_process_group,
+)
+
+TWO = Cluster(("a:1000", "b:2000"), 1)
+SLURM = {
+    "SLURM_STEP_NUM_TASKS": "3",
+    "SLURM_PROCID": "2",
+    "SLURM_STEP_NODELIST": "n[2,10]",
+    "SLURM_STEP_TASKS_PER_NODE": "1,2",
+    "SLURM_JOB_ID": "100",
+}
+
+
+def of(cluster: Any, kind: str, index: Any) -> Cluster | None:
+    text = json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})
+    return find_cluster({"TF_CONFIG": text})
+
+
+def test_one_process_needs_no_cluster():
+    assert find_cluster({}) is None
+    assert find_cluster({"TF_CONFIG": "  "}) is None
+    assert of({"worker": ["a:1000"]}, "worker", 0) is None
+    assert find_cluster({"SLURM_STEP_NUM_TASKS": "1"}) is None
+
+
+def test_the_chief_is_the_first_worker_under_either_name():
+    assert find_cluster({"TF_CONFIG": TWO.tf_config()}) == TWO
+    jobs = {"chief": ["c:1"], "worker": ["a:1000"]}
+    assert of(jobs, "chief", 0) == Cluster(("c:1", "a:1000"), 0)
+    assert of(jobs, "worker", 0) == Cluster(("c:1", "a:1000"), 1)
+
+
+def test_slurm_gives_the_tasks_of_a_step():
+    addresses = ("n2:15700", "n10:15700", "n10:15701")
+    assert find_cluster(SLURM) == Cluster(addresses, 2)
+    assert find_cluster({**SLURM, "TF_CONFIG": TWO.tf_config()}) == TWO
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"TF_CONFIG": "{"},
+        {"TF_CONFIG": "[]"},
+        {"TF_CONFIG": "{}"},
+        {"TF_CONFIG": '{"cluster": {"worker": "a:1"}, "task": {"type": "worker", "index": 0}}'},
+        {"TF_CONFIG": '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}'},
+        {"TF_CONFIG": TWO.tf_config().replace('"index": 1', '"index": 2')},
+        {"TF_CONFIG": TWO.tf_config().replace('"index": 1', '"index": -1')},
+        {"TF_CONFIG": TWO.tf_config().replace('"type": "worker"', '"type": "ps"')},
+        {**SLURM, "SLURM_PROCID": "3"},
+        {**SLURM, "SLURM_STEP_NUM_TASKS": "4"},
+        {"SLURM_STEP_NUM_TASKS": "2"},
+    ],
+    ids=str,
+)
+def test_malformed_variables_are_refused_with_an_example(environment):
+    with pytest.raises(ConfigurationError, match="an example of TF_CONFIG: "):
+        find_cluster(environment)
+
+
+@pytest.fixture
+def strategy_of_process():
+    process_group._strategy_over.cache_clear()
+    yield process_group._strategy_over
+    process_group._strategy_over.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("gpus", "cpus", "mirrored"), [(0, 1, None), (0, 2, 2), (1, 1, 1), (4, 1, 4)]
+)
+def test_every_gpu_is_mirrored_and_a_single_cpu_is_not(
+    gpus, cpus, mirrored, strategy_of_process, monkeypatch
+):
+    number = {"GPU": gpus, "CPU": cpus}
+    monkeypatch.setattr(
+        tf.config,
+        "list_logical_devices",
+        lambda kind: [SimpleNamespace(name=f"{kind}:{i}") for i in range(number[kind])],
+    )
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda devices: devices)
+    strategy = strategy_of_process(None)
+    if mirrored is None:
+        assert strategy is tf.distribute.get_strategy()
+    else:
+        assert strategy == [f"{'GPU' if gpus else 'CPU'}:{i}" for i in range(mirrored)]
+
+
+def test_processes_with_other_settings_are_refused(strategy_of_process, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", TWO.tf_config())
+    monkeypatch.setattr(
+        tf.distribute, "MultiWorkerMirroredStrategy", lambda: tf.distribute.get_strategy()
+    )
+    monkeypatch.setattr(ProcessGroup, "gather", lambda self, value: [value, value])
+    assert not join_process_group({"seed": 1}).is_chief
+    monkeypatch.setattr(ProcessGroup, "gather", lambda self, value: [value + 1, value])
+    with pytest.raises(ConfigurationError, match=r"worker 0 \(a:1000\) has other settings"):
+        join_process_group({"seed": 1})
+
+
+def test_a_lost_connection_names_the_others():
+    group = ProcessGroup(tf.distribute.get_strategy(), TWO)
+    with (
+        pytest.raises(WorkerError, match=r"worker 1 .* worker 0 \(a:1000\) .*closed"),
+        group.connected(),
+    ):
+        raise tf.errors.UnavailableError(None, None, "Socket closed")
+
+
+def test_only_the_chief_logs(log):
+    logger = logging.getLogger("diffkeras.workflows.train_run")
+    with ProcessGroup(tf.distribute.get_strategy(), TWO).only_chief_logs():
+        logger.warning("of a process that is not the chief")
+    logger.info("afterwards")
+    assert log.messages[1:] == ["afterwards"]
+    assert "worker 0 (a:1000)" in log.messages[0]
+
+
+def test_commands_for_one_process_refuse_several(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    check_single_process("a study")
+    monkeypatch.setenv("TF_CONFIG", TWO.tf_config())
+    with pytest.raises(ConfigurationError, match="a study runs in one process"):
+        check_single_process("a study")
