@@ -304,4 +304,4 @@ def test_the_full_installation(full):
     assert "wrote field.png" in printed
     printed = full.succeed("diffkeras predict default image.npy -o field.npy --certify")
     assert "a proven error of at most" in printed
-    full.succeed("diffkeras generate --config quickstart --preview preview.html")
+    full.succeed("diffkeras generate --config quickstart --preview preview.png")

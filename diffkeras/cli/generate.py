@@ -43,9 +43,9 @@ from diffkeras.errors import DataError
     "--preview",
     metavar="[FILE]",
     is_flag=False,
-    flag_value="preview.html",
+    flag_value="preview.png",
     type=FILE,
-    help="Only solve a few examples, and write an HTML page about them.  [default: preview.html]",
+    help="Only solve a few examples, and draw them in a picture.  [default: preview.png]",
 )
 @click.option("--beam", is_flag=True, help="Generate by an Apache Beam pipeline.")
 @click.option(
@@ -71,7 +71,7 @@ def generate(
     \b
     Examples:
       diffkeras generate --config quickstart
-      diffkeras generate --config quickstart --preview data.html
+      diffkeras generate --config quickstart --preview data.png
       diffkeras generate --config paper --sources 1,20 --train-examples 100 \\
           --validation-examples 10 --test-examples 10
       diffkeras generate --config paper --verify 0.05

@@ -57,6 +57,7 @@ def dataset_status(
     if not path.exists():
         return DatasetStatus(count, path, {})
     check_identity(DatasetConfig.of(count, config), path)
+    check_feature_names(DatasetConfig.of(count, config), path)
     splits = stored_splits(path)
     missing = tuple(file for split in splits for file in split.files.values() if not file.is_file())
     if missing and not allow_missing:
@@ -103,8 +104,8 @@ def check_dataset(
         short = next((split for split in splits if stored[split] < wanted[split]), splits[0])
         fewer = f", or ask for fewer, such as by --set data.{short}_examples={stored[short]}"
         raise DataError(
-            f"{status.path} has {_list(stored)} examples, fewer than the {_list(wanted)} asked "
-            f"for; {remedy}{fewer if stored[short] else ''}"
+            f"{status.path} has {_list(stored)} examples, and {_list(wanted)} are needed; "
+            f"{remedy}{fewer if stored[short] else ''}"
         )
     check_features(dataset, status.path)
 
@@ -121,6 +122,14 @@ def with_stored_examples(config: Config, data_dir: str | Path) -> Config:
         "stored; these are measured"
     )
     return config.with_overrides({"data.test_examples": fewest})
+
+
+def check_feature_names(dataset: DatasetConfig, path: Path) -> None:
+    """As `check_features`, without TensorFlow: of their description, only the names are checked."""
+    file = path / "features.json"
+    features = read_object(file).get("featuresDict")
+    if not isinstance(features, dict) or {*features.get("features", ())} != {*dataset.kind.record}:
+        raise DataError(f"{file} is missing or damaged; {REMEDY}")
 
 
 def check_features(dataset: DatasetConfig, path: Path) -> None:

@@ -1,20 +1,18 @@
-"""Pictures of the data of a configuration: examples, tissues, values, distances."""
+"""Pictures of the data of a configuration: examples and tissues."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from diffkeras.physics import Example, MichaelisMenten, Problem
 from diffkeras.physics.problem.sides import sides_in_words
-from diffkeras.reporting.figures import new_axis, outline
-from diffkeras.reporting.style import BLUE, GREY, ORANGE, new_figure
+from diffkeras.reporting.figures import outline
+from diffkeras.reporting.style import new_figure
 
 
 def examples_figure(examples: Mapping[int, list[Example]]) -> Figure:
@@ -31,44 +29,6 @@ def examples_figure(examples: Mapping[int, list[Example]]) -> Figure:
             axis.set_xlabel(", ".join(texts))
         axes[0].set_ylabel(f"n = {count}")
     figure.colorbar(picture, ax=grid, fraction=0.02, label="field u")
-    return figure
-
-
-def values_figure(samples: Mapping[str, list[Example]]) -> Figure:
-    """Share of the nodes whose field is at least u, for examples by their label."""
-    figure, axis = new_axis(
-        xscale="log", yscale="log", xlabel="field value u", ylabel="share of nodes with at least u"
-    )
-    for label, examples in samples.items():
-        values = np.sort(np.concatenate([e.field.ravel() for e in examples]))
-        levels = np.geomspace(1e-4, max(1, values[-1]), 200)
-        share = 1 - np.searchsorted(values, levels) / values.size
-        axis.plot(levels, np.where(share > 0, share, np.nan), label=label)
-    if "" not in samples:
-        axis.legend()
-    return figure
-
-
-def distances_figure(samples: Mapping[int, list[Example]], lengths: Iterable[float]) -> Figure:
-    """Distance from each source to its nearest neighbour, against the number of sources.
-
-    Lines are diffusion lengths; infinite ones aren't drawn.
-    """
-    figure, axis = new_axis(
-        xlabel="number of sources", ylabel="distance to the nearest [lattice steps]"
-    )
-    for count, examples in samples.items():
-        distances = np.concatenate([_nearest(example) for example in examples])
-        axis.plot(np.full(distances.size, count), distances, ".", color=BLUE, alpha=0.15)
-        median = np.median(distances)
-        axis.plot(count, median, "_", color=ORANGE, markersize=18, markeredgewidth=2)
-    finite = [length for length in lengths if np.isfinite(length)]
-    for length in finite:
-        label = f"diffusion length {length:.3g}"
-        axis.axhline(length, color=GREY, linestyle=":", label=label)
-    if finite:
-        axis.legend()
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
@@ -122,8 +82,3 @@ def _draw_field(axis: Axes, example: Example, scale: tuple[float, float]) -> Axe
         outline(axis, sources)
     axis.set(xticks=[], yticks=[])
     return picture
-
-
-def _nearest(example: Example) -> NDArray[np.float64]:
-    centres = np.stack([example.sources.rows, example.sources.columns], axis=1)
-    return np.asarray(KDTree(centres).query(centres, k=2)[0])[:, 1]

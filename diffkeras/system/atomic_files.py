@@ -161,15 +161,17 @@ def check_file(path: Path) -> None:
     """Raise an OutputError, before the work, if a file can't be written there."""
     if path.exists() and not path.is_file():
         raise OutputError(f"{path} is no regular file; choose another name")
-    folder = Path(os.path.realpath(path)).parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent  # is not created before there is something to write
-    with names_unwritable(path):
-        tempfile.TemporaryFile(dir=folder).close()
+    _check_below(path, Path(os.path.realpath(path)).parent)
 
 
 def check_directory(path: Path) -> None:
-    """Create a directory; an OutputError, before the work, if files can't be written there."""
+    """Raise an OutputError, before the work, if files can't be written to a directory."""
+    _check_below(path, Path(os.path.realpath(path)))
+
+
+def _check_below(path: Path, folder: Path) -> None:
+    """As above; a folder is not created before there is something to write."""
     with names_unwritable(path):
-        path.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=path).close()
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        tempfile.TemporaryFile(dir=folder).close()

@@ -24,6 +24,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
     lock = FileLock(path)
     check_directory(path.parent)  # filelock takes some places that can't be written for locked
     with names_unwritable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire(timeout=PATIENCE)
         except Timeout:

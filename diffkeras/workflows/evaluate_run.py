@@ -10,6 +10,7 @@ from diffkeras.config import Config
 from diffkeras.data import check_dataset
 from diffkeras.data.reading.examples import explain_damage
 from diffkeras.data.storage import with_stored_examples
+from diffkeras.data.writing.replacing import keep_datasets
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.image_files import SUFFIX, ImageFile
 from diffkeras.evaluation.images import ImageBatch
@@ -194,7 +195,7 @@ def _evaluate(
     subject: Subject, config: Config, data_dir: Path, path: Path, options: _Options
 ) -> Evaluation:
     measured = Measurement([*subject.all_methods, *baselines(config)])
-    with explain_damage(config, data_dir):
+    with keep_datasets(config, data_dir), explain_damage(config, data_dir):
         _measure(measured, subject, config, data_dir, options)
         figures = draw_figures(measured, subject, config, data_dir) if options.report else None
     with replacing_files(path, last="metrics.json") as partial:

@@ -59,7 +59,7 @@ def generate(
     for status in statuses:
         if status.count not in missing:
             what = DatasetConfig.of(status.count, config).in_words
-            logger.info(f"{what}: skipped, already at {status.path}")
+            logger.info(f"{what}: skipped, as it exists")
             remove_leftovers(status.path)
     if missing:
         _generate_missing(config, missing, data_dir, processes, options, show_progress)

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 
 from diffkeras.config import Config
+from diffkeras.data.writing.replacing import keep_datasets
 from diffkeras.errors import Interrupted
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.blas_threads import blas_threads
@@ -86,6 +87,7 @@ def train(
         stack.enter_context(deterministic_operations(config.training.deterministic))
         if config.data.stream:  # here, because BLAS obeys one thread, and tf.data has several
             stack.enter_context(blas_threads())
+        stack.enter_context(keep_datasets(config, data_dir))
         existing = {"overwrite": overwrite, "restart": restart}
         batches, initial = prepare(config, data_dir, run_dir, group, threads, **existing)
         run = stack.enter_context(begun_run(config, run_dir, group, **existing))

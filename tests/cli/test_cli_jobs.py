@@ -146,18 +146,18 @@ def test_all_shipped_studies_have_a_cost(diffkeras, refused, tmp_path, monkeypat
 
 @pytest.mark.parametrize("other", ["--beam", "--verify"])
 def test_a_preview_stands_alone(refused, tiny_file, tmp_path, other):
-    file = tmp_path / "preview.html"
+    file = tmp_path / "preview.png"
     message = refused("generate", "--config", tiny_file, "--preview", file, other)
     assert "leave out --beam and --verify" in message
     assert not file.exists()
-    message = refused("generate", "--config", tiny_file, "--preview", tmp_path / "data.png")
-    assert "its name ends in .html, unlike" in message
+    message = refused("generate", "--config", tiny_file, "--preview", tmp_path / "data.html")
+    assert "name ends in .png, unlike" in message
 
 
-@pytest.mark.parametrize("name", [None, "mine.html"])
+@pytest.mark.parametrize("name", [None, "mine.png"])
 def test_a_preview_needs_no_name(diffkeras, tiny_file, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     words = ["--preview"] if name is None else ["--preview", name]
     result = diffkeras("generate", *words, "--config", tiny_file)
     assert result.exit_code == 0, result.output
-    assert [path.name for path in tmp_path.iterdir()] == [name or "preview.html"]
+    assert [path.name for path in tmp_path.iterdir()] == [name or "preview.png"]

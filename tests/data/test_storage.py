@@ -8,6 +8,7 @@ from diffkeras.config import Config
 from diffkeras.data import check_dataset, dataset_status
 from diffkeras.data.dataset_config import VERSION
 from diffkeras.data.storage import check_records
+from diffkeras.data.writing.replacing import keep_datasets
 from diffkeras.errors import DataError, InUseError, OutputError, PackingError
 from diffkeras.workflows import generate, verify
 from tests.helpers.generation_tools import generate_dataset
@@ -83,21 +84,22 @@ def test_a_dataset_of_an_unreleased_version_is_refused(tiny, own_data):
 
 
 def test_too_few_examples_are_refused(tiny, data_dir):
-    with pytest.raises(DataError, match="has 12 train examples, fewer than the 13 train"):
+    with pytest.raises(DataError, match="has 12 train examples, and 13 train are needed"):
         check_dataset(tiny.with_overrides({"data.train_examples": 13}), 1, data_dir, ("train",))
 
 
-@pytest.mark.parametrize("name", ["dataset_info.json", "metadata.json"])
-@pytest.mark.parametrize("content", ["", "[]", '{"splits": [1]}', None])
+@pytest.mark.parametrize("name", ["dataset_info.json", "features.json", "metadata.json"])
+@pytest.mark.parametrize("content", ["", "[]", '{"splits": [1]}', '{"featuresDict": {}}', None])
 def test_damaged_metadata_are_refused(tiny, own_data, name, content):
     file = dataset_status(tiny, 1, own_data).path / name
     if content is None:
         file.unlink()
     else:
         file.write_text(content)
-    with pytest.raises(DataError, match=r"damaged|missing|other physics") as caught:
-        check_dataset(tiny, 1, own_data)
-    assert str(file) in str(caught.value) or str(file.parent) in str(caught.value)
+    for use in (lambda: check_dataset(tiny, 1, own_data), lambda: generate(tiny, own_data)):
+        with pytest.raises(DataError, match=r"damaged|missing|other physics") as caught:
+            use()
+        assert str(file) in str(caught.value) or str(file.parent) in str(caught.value)
 
 
 def test_a_truncated_file_is_named(tiny, own_data):
@@ -122,6 +124,20 @@ def test_what_doesnt_fit_is_refused_before_anything_is_made(tiny, tmp_path):
     with pytest.raises(PackingError, match="500 discs of radius 3 don't fit on 16×16"):
         generate(config, tmp_path)
     assert not list(tmp_path.rglob("*.tfrecord*"))
+
+
+def test_a_dataset_that_is_read_is_not_replaced(tiny, own_data):
+    larger = tiny.with_overrides({"data.train_examples": 20})
+    name = dataset_status(tiny, 1, own_data).path.parent.name
+    (own_data / f".reading-{name}-0123abcd.lock").touch()  # of a process that was killed
+    with keep_datasets(tiny, own_data):
+        with pytest.raises(InUseError, match=f"the dataset {name} in .* by process {os.getpid()}"):
+            generate(larger, own_data)
+        generate(tiny, own_data)  # has nothing to do
+    check_dataset(tiny, 1, own_data)
+    generate(larger, own_data)
+    check_dataset(larger, 1, own_data)
+    assert not list(own_data.glob(".reading-*"))
 
 
 def test_two_processes_dont_make_the_same_dataset(tiny, tmp_path):

@@ -204,6 +204,6 @@ def test_fewer_test_images_are_taken_as_they_are(own_run, own_data, diffkeras, t
     assert result.exit_code == 0, result.output
     assert "of the 7 test images of each source count in the configuration, 5" in result.stderr
     assert (
-        "has 5 test examples, fewer than the 6 test"
+        "has 5 test examples, and 6 test are needed"
         in diffkeras(*words, "--test-examples", 6).stderr
     )

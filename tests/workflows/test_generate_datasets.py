@@ -3,7 +3,7 @@
 import pytest
 
 from diffkeras.errors import ConfigurationError
-from diffkeras.workflows import generate, preview
+from diffkeras.workflows import generate, preview, preview_data
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
 
@@ -19,33 +19,19 @@ def test_nothing_to_do_needs_no_tensorflow(tiny, data_dir, monkeypatch):
 
 def test_the_preview_solves_no_more_than_the_training_examples(tiny, tmp_path, log):
     few = tiny.with_overrides({"data.train_examples": 2})
-    assert preview(few, tmp_path / "preview.html").stat().st_size
-    assert "solving 2 examples of each of 2 source counts" in log.messages
+    assert preview(few, tmp_path / "preview.png").stat().st_size
+    assert "solving 2 example(s) of each of 2 source counts" in log.messages
 
 
-@pytest.mark.slow
-def test_the_preview_says_what_sources_do(tiny, tmp_path):
-    few = tiny.with_overrides({"data.train_examples": 2})
-    fixed = preview(few, tmp_path / "preview.html").read_text()
-    assert "The field has the sources' values on their nodes." in fixed
-    assert "feel each other" in fixed
-    changes = {"physics.sources": "production", "data.placement.overlap": True}
-    for divide in (False, True):
-        config = few.with_overrides({**changes, "data.divide_by_maximum": divide})
-        text = preview(config, tmp_path / "preview.html").read_text()
-        assert "Sources produce the decay rate times their values" in text
-        assert ("each field is divided by its maximum" in text) is divide
-        assert "their values add" in text
-        assert "fields of sources that produce add" in text
-
-
-def test_the_preview_shows_tissues(tiny, tmp_path):
-    changes = {"data.train_examples": 1, "data.sources": "2", "data.tissue": {"cells": [3, 5]}}
-    text = preview(tiny.with_overrides(changes), tmp_path / "preview.html").read_text()
-    assert "maps that vary from node to node" in text
-    assert "The medium is a tissue of cells and regions." in text
-    # from the slowest region and the largest uptake to the fastest region without cells
-    assert "Diffusion length: 0.426 to 4.47 lattice steps." in text
+def test_the_preview_draws_fields_and_maps_of_tissues(tiny, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(preview_data, "to_png", lambda figure: drawn.append(figure) or b"")
+    changes = {"data.sources": "2", "data.tissue": {"cells": [3, 5]}}
+    for config in (tiny, tiny.with_overrides(changes)):
+        preview(config, tmp_path / "preview.png")
+    fields, maps = ([axes for axes in figure.axes if axes.images] for figure in drawn)
+    assert len(fields) == 6, "three examples of two source counts"
+    assert [axes.get_title() for axes in maps] == ["diffusivity D", "decay γ", "field u"]
 
 
 @pytest.mark.parametrize("loss", ["magic", {"error": "huber", "delta": -1}])

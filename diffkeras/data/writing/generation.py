@@ -13,7 +13,7 @@ from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.records import make_record
 from diffkeras.data.shards import RECORD_OVERHEAD, Shard, stored_splits
 from diffkeras.data.storage import check_features, dataset_path, dataset_status
-from diffkeras.data.writing.replacing import lock_dataset, restore_dataset
+from diffkeras.data.writing.replacing import check_unread, lock_dataset, restore_dataset
 from diffkeras.data.writing.shard_files import write_shard
 from diffkeras.data.writing.staging import Staging
 from diffkeras.errors import DataError
@@ -146,6 +146,7 @@ def prepare_generation(
                 status = dataset_status(config, count, data_dir, allow_missing=True)
                 if status.suffices(config):
                     continue  # another process has generated it, or a crash had moved it
+                check_unread(place)  # before hours are spent
                 per_example = estimate_example(dataset)
                 examples: dict[str, int] = {
                     split: max(config.data.examples(split), status.examples.get(split, 0))

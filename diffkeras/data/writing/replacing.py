@@ -2,11 +2,14 @@
 
 import contextlib
 import os
+import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from diffkeras.config import Config
 from diffkeras.data.shards import stored_splits
+from diffkeras.data.storage import dataset_path
 from diffkeras.errors import InUseError, OutputError
 from diffkeras.system.atomic_files import replacing, sync
 from diffkeras.system.file_lock import locked
@@ -19,6 +22,27 @@ def lock_dataset(place: Path) -> contextlib.AbstractContextManager[None]:
     """Keep other processes from generating the dataset that has its place there."""
     data_dir, name = place.parents[2], place.parent.name
     return locked(data_dir / f".staging-{name}.lock", f"the dataset {name} in {data_dir}")
+
+
+@contextlib.contextmanager
+def keep_datasets(config: Config, data_dir: Path) -> Iterator[None]:
+    """Keep all processes from replacing the datasets of a configuration while they are read."""
+    with contextlib.ExitStack() as stack:
+        for count in config.data.sources:
+            place = dataset_path(config, count, data_dir)
+            if place.exists():
+                name = f".reading-{place.parent.name}-{secrets.token_hex(4)}.lock"
+                with contextlib.suppress(OutputError):  # nobody replaces what can't be written
+                    stack.enter_context(locked(data_dir / name, str(place)))
+        yield
+
+
+def check_unread(place: Path) -> None:
+    """Raise an InUseError if another process reads the dataset that has its place there."""
+    data_dir, name = place.parents[2], place.parent.name
+    for lock in data_dir.glob(f".reading-{name}-????????.lock"):
+        with locked(lock, f"the dataset {name} in {data_dir}"):  # else of a process that was killed
+            pass
 
 
 def remove_leftovers(place: Path) -> None:
@@ -56,6 +80,7 @@ def check_names(place: Path, names: Iterable[str]) -> None:
 def replace_dataset(place: Path, complete: Path) -> None:
     """Move a complete dataset to its place; files that the user added to a former one are kept."""
     check_names(place, (entry.name for entry in complete.iterdir()))
+    check_unread(place)
     for entry in (*complete.iterdir(), complete):
         sync(entry)
     place.parent.mkdir(parents=True, exist_ok=True)
