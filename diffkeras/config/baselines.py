@@ -7,8 +7,6 @@ Baseline = Literal[
     "superposition",
     "one_number",
     "three_numbers",
-    "five_numbers",
-    "seven_numbers",
     "mean_medium",
     "exact_solver",
     "zero_field",
@@ -16,7 +14,7 @@ Baseline = Literal[
 BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 # They put fields of discs together, which is the exact field if sources produce, and not if a side
 # has a value or a flux, whose field they leave out.
-OF_DISCS = BASELINES[:5]
+OF_DISCS = BASELINES[:3]
 OF_UNIFORM_MEDIA: tuple[Baseline, ...] = (*OF_DISCS, "exact_solver", "zero_field")
 # Where media vary, no transform is known, and no field of a disc alone.
 OF_TISSUES: tuple[Baseline, ...] = ("mean_medium", "exact_solver", "zero_field")

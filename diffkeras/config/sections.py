@@ -265,9 +265,8 @@ class EvaluationConfig(Section):
     """Number of worst and of median cases shown in the report."""
     baselines: tuple[Baseline, ...] | None = None
     """Methods without a network that are measured on the same images, a list of superposition,
-    one_number, three_numbers, five_numbers, seven_numbers, exact_solver and zero_field (of
-    production and of families: exact_solver and zero_field; in tissues: these and mean_medium).
-    null: all."""
+    one_number, three_numbers, exact_solver and zero_field (of production: exact_solver and
+    zero_field; in tissues: these and mean_medium). null: all."""
     pictures: SourceCounts | None = None
     """Source counts of which the report shows an example. null: the smallest, the largest and the
     middle one."""

@@ -235,7 +235,7 @@ def test_fingerprints_tell_values_apart_and_ignore_their_order():
 def test_baselines_are_all_that_make_sense_unless_they_are_chosen():
     fixed, production = Config(), Config(physics={"sources": "production"})
     assert fixed.baselines()[:2] == ("superposition", "one_number")
-    assert len(fixed.baselines()) == 7
+    assert len(fixed.baselines()) == 5
     assert production.baselines() == ("exact_solver", "zero_field")
     closed = {"physics.decay": 0, "physics.boundary": "reflecting"}
     assert fixed.with_overrides(closed).baselines() == fixed.baselines()[1:]

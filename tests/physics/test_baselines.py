@@ -123,7 +123,7 @@ def test_touching_and_hidden_discs():
     rows, columns = [20, 20, 40, 41], [14, 24, 30, 30]
     sources = Sources.from_lists(rows, columns, [4.5, 4.5, 2, 5], [1.0, 0.3, 0.5, 0.8])
     truth = exact(sources, (60, 60), Medium())
-    assert abs(effective_strengths(sources, (60, 60), numbers=7) - truth).max() < 0.1
+    assert abs(effective_strengths(sources, (60, 60), numbers=3) - truth).max() < 0.1
     assert abs(superpose(sources, (60, 60)) - truth).max() > 0.2
 
 
@@ -133,10 +133,10 @@ def test_no_disc_in_the_lattice_gives_zeros():
             assert not effective_strengths(sources, (9, 9), numbers=numbers).any()
 
 
-@pytest.mark.parametrize("numbers", [0, 2, 9, "3", None, -1])
+@pytest.mark.parametrize("numbers", [0, 2, 5, "3", None, -1])
 def test_other_numbers_are_refused(numbers):
     sources = Sources.from_lists([4], [4], [1], [1.0])
-    with pytest.raises(PhysicsError, match=r"numbers must be 1, 3, 5, 7 .*, not "):
+    with pytest.raises(PhysicsError, match=r"numbers must be 1 or 3 .*, not "):
         effective_strengths(sources, (9, 9), numbers=numbers)
 
 

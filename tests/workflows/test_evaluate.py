@@ -25,8 +25,6 @@ METHODS = (
     "superposition",
     "1 number a disc",
     "3 numbers a disc",
-    "5 numbers a disc",
-    "7 numbers a disc",
     "exact solver",
     "zero field",
 )

@@ -117,8 +117,6 @@ BASELINES: dict[Baseline, Method] = {
     ),
     "one_number": _strengths(1, "with the best strength"),
     "three_numbers": _strengths(3, "with a strength that varies around it by cos θ and sin θ"),
-    "five_numbers": _strengths(5, "with cos 2θ and sin 2θ too"),
-    "seven_numbers": _strengths(7, "with cos 3θ and sin 3θ too"),
     "mean_medium": Method(
         "mean medium",
         image_by_image(_in_mean_medium),

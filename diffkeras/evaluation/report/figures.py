@@ -32,8 +32,6 @@ STYLES = {
     "superposition": (ORANGE, "s"),
     "1 number a disc": ("#d98bc0", "<"),
     "3 numbers a disc": ("#b4539f", "v"),
-    "5 numbers a disc": ("#87307f", ">"),
-    "7 numbers a disc": ("#52124f", "^"),
     "mean medium": ("#8a5a2b", "s"),
     EXACT: ("#111111", "*"),
     ZERO_FIELD: (GREY, "D"),
