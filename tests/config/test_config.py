@@ -242,7 +242,7 @@ def test_baselines_are_all_that_make_sense_unless_they_are_chosen():
     half_closed = {"physics.decay": 0, "physics.boundary": ["reflecting", "absorbing"]}
     assert fixed.with_overrides(half_closed).baselines() == fixed.baselines()
     given = {"physics.boundary": {"value": 0.5}}
-    assert fixed.with_overrides(given).baselines() == fixed.baselines()[5:]
+    assert fixed.with_overrides(given).baselines() == fixed.baselines()[3:]
     chosen = fixed.with_overrides({"evaluation.baselines": ["zero_field", "one_number"]})
     assert chosen.baselines() == ("zero_field", "one_number")
     assert fixed.with_overrides({"evaluation.baselines": []}).baselines() == ()
