@@ -76,8 +76,8 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "submissions": ("", "/", "missing", "file"),
     "surrogates": ("", "missing"),
     "tflops": (*NUMBERS, "0", "inf"),
-    "unit": ("", "µm", r"$\foo$"),
-    "field_unit": ("", "mmHg", r"$\foo$"),
+    "unit": ("", "µm"),
+    "field_unit": ("", "mmHg"),
     "uptake": (*NUMBERS, "inf"),
 }
 # results of an evaluation go into a directory of any name

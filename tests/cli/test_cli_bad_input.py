@@ -5,6 +5,7 @@ Bad values of options are in `test_bad_values.py`, and of keys in `tests/config/
 
 import pytest
 
+from diffkeras.system.result_folders import claim
 from tests.helpers.refusals import files_below
 
 
@@ -31,7 +32,8 @@ def test_a_lattice_larger_than_the_memory(refused, tmp_path, monkeypatch, comman
 
 def test_training_where_other_things_are(refused, words, own_run, tmp_path):
     before = files_below(own_run)
-    assert "--overwrite" in refused("train", *words, "--run-dir", own_run)
+    other = ["--epochs", 7, "--run-dir", own_run]
+    assert "training.epochs 2 there, 7 here" in refused("train", *words, *other)
     assert files_below(own_run) == before
     mine = tmp_path / "mine"
     mine.mkdir()
@@ -50,7 +52,9 @@ def test_a_directory_of_another_study(refused, tiny_file, tmp_path, option):
     words = ["--config", file, "--runs-dir", tmp_path / "runs", "--run-dir", directory, *option]
     directory.mkdir()
     (directory / "notes.txt").touch()
-    assert "holds files but no study.json" in refused("study", *words)
+    assert "notes.txt is no file of an earlier result" in refused("study", *words)
+    (directory / "notes.txt").unlink()
+    claim(directory, "study.json", "report.html")
     (directory / "study.json").write_text('{"name": "t", "factors": {"training.seed": ["0"]}}')
     assert "another study" in refused("study", *words)
     assert not (tmp_path / "runs").exists()

@@ -103,7 +103,7 @@ def run_study(
     options = options or RunOptions()
     study = study if isinstance(study, Study) else load_study(study)
     data_dir, directory, runs_dir = Path(data_dir), Path(directory), Path(runs_dir)
-    for path in (directory, runs_dir):
+    for path in (directory, runs_dir, data_dir):
         check_writable(path)
     check_study_directory(directory, study, runs_dir)
     runs = plan(study, runs_dir)
