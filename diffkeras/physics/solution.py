@@ -59,8 +59,8 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
         - `.tif`: the field in 32-bit floats, with a page for each plane or each image of a batch,
           and the lattice step as the scale that ImageJ reads.
 
-        For the second and the third, the bound is proven if it isn't known yet. The file is written
-        beside an earlier one, which it then replaces. Folders are created.
+        For a `.npz` or a `.vti`, the bound is proven if it isn't known yet. An earlier file is
+        replaced once the new one is complete. Missing folders are created.
 
         Args:
             path: of the file.
