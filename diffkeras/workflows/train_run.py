@@ -13,6 +13,7 @@ from diffkeras.errors import Interrupted
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.interruption import Interruption
+from diffkeras.system.saved_models import check_loadable
 from diffkeras.system.tensorflow_setup import deterministic_operations
 from diffkeras.training.checkpoints import Checkpoints
 from diffkeras.training.compiled_model import compile_model
@@ -76,6 +77,7 @@ def train(
     ```
     """
     data_dir, run_dir = Path(data_dir), Path(run_dir)
+    check_loadable(run_dir)  # its SavedModel is written at the end
     if not (overwrite or restart) and (run := Run(run_dir)).holds(config):
         Checkpoints(run.checkpoints).remove()  # of a process that was killed just after the end
         logger.info(f"{run_dir} holds this run, finished; --overwrite trains it again")

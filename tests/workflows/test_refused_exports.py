@@ -66,7 +66,8 @@ def test_a_missing_package_is_named_before_any_work(refused, run_dir, monkeypatc
 
 def test_what_cant_be_exported_is_refused(refused, run_dir, tmp_path, own_run):
     assert "there is no run directory" in refused("export", tmp_path / "none")
-    assert "choose another name" in refused("export", run_dir, "-o", tmp_path / "y[1]")
+    for words in (("export", run_dir, "-o"), ("train", "--config", "quickstart", "--run-dir")):
+        assert "choose another name" in refused(*words, tmp_path / "y[1]")
     assert "not a multiple of 2" in refused("export", run_dir, "--lattice", "16x17")
     small = ("export", run_dir, "--lattice", "2", "-o", tmp_path / "small")
     assert "don't fit on 2×2 nodes" in refused(*small)
