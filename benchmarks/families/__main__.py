@@ -2,15 +2,11 @@
 
     python -m benchmarks.families                     # all problems of the scoreboard
     python -m benchmarks.families --side 128 --parameters 3 --snapshots 1000
+    python -m benchmarks.families --side 256 --tissue stroma --snapshots 300
 
-The tissue has vessels of radius 4 that hold a value, and cells of radius 3 that saturate, at random
-places: 12 and 300 on 256×256 nodes, and as dense on other lattices. Its sides reflect. Parameters
-are drawn over a decade each, but for the vessels' value, over a factor of two:
-
-- 3: the cells' maximum and constant of uptake, the decay;
-- 5: the maxima of two kinds of cells, the constant, the decay, the vessels' value;
-- 8, 12: the maxima of four or six kinds, the constants of two or four groups of them, the decay,
-  the vessels' value.
+The tissues are those of `benchmarks.families.tissues`. In "cells", few nodes take up; in "stroma"
+and "tumour", all that hold no value do. Parameters are drawn over a decade each, but for the
+vessels' value, over a factor of two.
 
 `ReducedBasis` is trained on snapshots at Sobol' points. It and its competitors compute the fields
 of other points, to a proven error. Competitors are `solve` from zeros (cold), from the nearest
@@ -48,71 +44,24 @@ from benchmarks.families.judged import (
     row_of,
     write_verdicts,
 )
+from benchmarks.families.tissues import EVERYWHERE, KINDS, family_of
 from benchmarks.shared.command import command
 from benchmarks.shared.measures import cpu_seconds, cpu_seconds_in_turns
 from benchmarks.shared.tables import describe_times, write_rows
-from diffkeras.physics import Family, MichaelisMenten, Problem, ReducedBasis, Solution, solve
+from diffkeras.physics import Family, Problem, ReducedBasis, Solution, solve
 from diffkeras.physics.families.reduced_basis.snapshots import Snapshots
 
-VESSELS, CELLS, BASE = 12, 300, 256**2  # on so many nodes
-IN_SPACE = (8e-5, 1e-3)  # vessels and cells per node of a volume: shares of 2 % and 12 %
-KINDS = {3: (1, 1), 5: (2, 1), 8: (4, 2), 12: (6, 4)}  # kinds of cells, groups with one constant
 ROUNDS = 3  # of which the least time of each point counts
-SCOREBOARD = [  # lattice, parameters, snapshots, points
-    ((128, 128), 5, 400, 24),
-    ((256, 256), 5, 400, 24),
-    ((256, 256), 3, 400, 24),
-    ((256, 256), 8, 400, 24),
-    ((256, 256), 12, 400, 24),
-    ((64, 64, 64), 5, 200, 8),
-    ((512, 512), 5, 400, 8),
+SCOREBOARD = [  # tissue, lattice, parameters, snapshots, points
+    ("cells", (128, 128), 5, 400, 24),
+    ("cells", (256, 256), 5, 400, 24),
+    ("cells", (256, 256), 3, 400, 24),
+    ("cells", (256, 256), 8, 400, 24),
+    ("cells", (256, 256), 12, 400, 24),
+    ("cells", (64, 64, 64), 5, 200, 8),
+    ("cells", (512, 512), 5, 400, 8),
+    *((tissue, (side, side), 5, 300, 24) for side in (192, 256) for tissue in EVERYWHERE),
 ]
-
-
-def family_of(lattice: tuple[int, ...], parameters: int) -> Family:
-    """The tissue with some number of parameters."""
-    rng = np.random.default_rng(7)
-    nodes = int(np.prod(lattice))
-    kinds, groups = KINDS[parameters]
-    if len(lattice) == 2:
-        vessels, cells = VESSELS * nodes // BASE, CELLS * nodes // BASE
-    else:
-        vessels, cells = (int(share * nodes) for share in IN_SPACE)
-    fixed = _balls(lattice, rng, np.ones(max(vessels, 1), int), 4) > 0
-    kind = _balls(lattice, rng, 1 + np.arange(max(cells, kinds)) % kinds, 3)
-    kind[fixed] = 0
-    problem = Problem(
-        fixed.astype(float),
-        uptake=MichaelisMenten(np.where(kind > 0, 0.01, 0.0), 0.2),
-        decay=0.002,
-        boundary="reflecting",
-        dimensions=len(lattice),
-    )
-    regions: dict[str, Any] = {f"kind {k}": kind == k for k in range(1, kinds + 1)}
-    ranges = {f"uptake.maximum[{name}]": (0.005, 0.05) for name in regions}
-    if groups == 1:
-        ranges["uptake.constant"] = (0.05, 0.5)
-    for group in range(groups if groups > 1 else 0):
-        regions[f"group {group}"] = (kind > 0) & (kind % groups == group)
-        ranges[f"uptake.constant[group {group}]"] = (0.05, 0.5)
-    ranges["decay"] = (5e-4, 5e-3)
-    if parameters > 3:
-        regions["vessels"] = fixed
-        ranges["values[vessels]"] = (0.5, 1.0)
-    return Family(problem, ranges, regions=regions)
-
-
-def _balls(
-    lattice: tuple[int, ...], rng: np.random.Generator, marks: NDArray, radius: int
-) -> NDArray[np.int64]:
-    """Discs or balls with their marks, later ones above earlier ones; 0 elsewhere."""
-    result = np.zeros(lattice, int)
-    for mark in marks:
-        centre = [int(rng.integers(radius, side - radius)) for side in lattice]
-        box = tuple(slice(c - radius, c + radius + 1) for c in centre)
-        axes = np.ogrid[tuple(slice(-radius, radius + 1) for _ in lattice)]
-        result[box][sum(axis**2 for axis in axes) <= radius**2] = mark
-    return result
 
 
 class Trained(NamedTuple):
@@ -217,6 +166,12 @@ def _prediction(basis: ReducedBasis, accuracy: float | str) -> Callable[[NDArray
 @click.option("--side", "sides", multiple=True, type=int, help="Nodes per side of a plane.")
 @click.option("--volume", "volumes", multiple=True, type=int, help="Nodes per side of a volume.")
 @click.option(
+    "--tissue",
+    type=click.Choice(["cells", *EVERYWHERE]),
+    default="cells",
+    help="Which tissue; all but cells have 5 parameters.",
+)
+@click.option(
     "--parameters",
     multiple=True,
     type=click.Choice([str(number) for number in KINDS]),
@@ -228,6 +183,7 @@ def _prediction(basis: ReducedBasis, accuracy: float | str) -> Callable[[NDArray
 def main(
     sides: tuple[int, ...],
     volumes: tuple[int, ...],
+    tissue: str,
     parameters: tuple[str, ...],
     snapshots: int,
     points: int,
@@ -236,16 +192,19 @@ def main(
     lattices: list[tuple[int, ...]] = [(side, side) for side in sides]
     lattices += [(side,) * 3 for side in volumes]
     numbers = [int(number) for number in parameters]
-    plan = [(lattice, number, snapshots, points) for lattice in lattices for number in numbers]
+    plan = [
+        (tissue, lattice, number, snapshots, points) for lattice in lattices for number in numbers
+    ]
     times = describe_times(f"means over points of the least of {ROUNDS} rounds", ("numpy", "scipy"))
     caption = (
         "Ratios to the fastest of cold, nearest and last; those of unproven fields are to a proven "
         f"1e-3, which their worst errors may exceed. {times}"
     )
     with threadpool_limits(limits=1):
-        for lattice, number, solved, timed in plan or SCOREBOARD:
-            name = f"{'×'.join(map(str, lattice))}, {number} parameters, {solved:,} snapshots"
-            rows = rows_of(name, train(family_of(lattice, number), solved), timed)
+        for kind, lattice, number, solved, timed in plan or SCOREBOARD:
+            where = "×".join(map(str, lattice)) + f" {kind}" * (kind in EVERYWHERE)
+            name = f"{where}, {number} parameters, {solved:,} snapshots"
+            rows = rows_of(name, train(family_of(kind, lattice, number), solved), timed)
             write_rows(rows, COLUMNS, output, caption, ORDER)
             write_verdicts(output, caption)
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.families.tissues import EVERYWHERE
 from benchmarks.shared.tables import CAPTION, joined, without_versions, write_table
 from diffkeras.errors import RunError
 from diffkeras.physics import Solution
@@ -29,8 +30,14 @@ ACCURACIES = (*(f"{tolerance:.0e}" for tolerance in TOLERANCES), UNPROVEN, GALER
 ORDER = [
     f"{lattice}, {parameters} parameters, {snapshots} snapshots, {error}"
     for parameters in (5, 3, 8, 12)
-    for lattice in ("128×128", "256×256", "512×512", "64×64×64")
-    for snapshots in ("200", "400", "1,000")
+    for lattice in (
+        "128×128",
+        "256×256",
+        "512×512",
+        "64×64×64",
+        *(f"{side}×{side} {tissue}" for tissue in EVERYWHERE for side in (192, 256)),
+    )
+    for snapshots in ("200", "300", "400", "1,000")
     for error in ACCURACIES
 ]
 COLUMNS = [

@@ -256,7 +256,7 @@ def test_a_basis_pays_from_mean_times_and_only_where_it_is_right(monkeypatch):
         return [[1.0] * len(points)] * (len(calls) - 1) + [[0.0] * (len(points) - 1) + [1.6]]
 
     monkeypatch.setattr(families, "cpu_seconds_in_turns", seconds)
-    trained = families.train(families.family_of((32, 32), 3), 12)._replace(seconds=100.0)
+    trained = families.train(families.family_of("cells", (32, 32), 3), 12)._replace(seconds=100.0)
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in families.rows_of("", trained, 2)]
     found = {row["ratio"]: row["pays from"] for row in rows}
     assert len(rows) == len(ACCURACIES)

@@ -25,7 +25,9 @@ class SolveStatistics:
             but for the transforms' own rounding, which `Solution.error_bound` includes. With
             production it includes an estimate of that rounding.
         precision: "float32" or "float64", in which it was computed.
-        newton_steps: of "newton-cg", where uptake saturates; 0 for linear problems.
+        newton_steps: of "newton-cg", where uptake saturates; 0 for linear problems. Of
+            "reduced-basis", those of Galerkin's method; 0 where it wasn't needed, doesn't serve the
+            family or didn't converge, so that the field is the regression's, or comes from it.
     """
 
     method: str

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.families.family.parameters import parameters_of
 from diffkeras.physics.families.family.point_parts import parts_at, point_of, pulled_back
-from diffkeras.physics.families.family.ranges import Ranges, check_ends, drawn, lowest_point
+from diffkeras.physics.families.family.ranges import Ranges, check_corners, drawn, lowest_point
 from diffkeras.physics.families.family.scaling import Scaling
 from diffkeras.physics.problem.parts import parts_of, with_parts, with_unchecked_parts
 from diffkeras.physics.problem.problem import Problem
@@ -50,7 +50,7 @@ class Family:
     Raises:
         PhysicsError: a name that is no part; a region that is not given, of another shape, empty,
             or on nodes where the part has no effect; regions of one part that overlap; a range that
-            is not finite or reversed, or has an end that makes no problem (see `Problem`).
+            is not finite or reversed; ranges in which a point makes no problem (see `Problem`).
 
     Example:
         >>> import numpy as np, diffkeras as dk
@@ -85,11 +85,11 @@ class Family:
             )
         self.problem = problem
         self.parameters = parameters_of(problem, parameters, regions or {}, linear)
-        check_ends(problem, self.parameters)
+        check_corners(problem, self.parameters)
         self.names = tuple(parameter.name for parameter in self.parameters)
         self.low = np.array([parameter.low for parameter in self.parameters])
         self.high = np.array([parameter.high for parameter in self.parameters])
-        self._ranges = Ranges(self.names, self.low, self.high)
+        self._ranges = Ranges.of(self.parameters)
         self.scaling = Scaling.of(problem, self.parameters)
 
     def __repr__(self) -> str:
@@ -136,14 +136,12 @@ class Family:
         return point_of(problem, self.problem, self._known_parts, self.parameters)
 
     def quick_problem_at(self, values: NDArray[np.float64]) -> Problem:
-        """The problem of a point (p,), which isn't checked again within the ranges.
-
-        So it takes a decay above 0 that is too slow for a `Medium`, where a range begins at 0.
+        """The problem of a point (p,), which isn't checked where the ranges say that it is one.
 
         Raises:
-            PhysicsError: a point out of the ranges that makes no problem.
+            PhysicsError: a point that makes no problem.
         """
-        if not self._ranges.contain(values).all():
+        if not self._ranges.make_problems(values):
             return self.problem_at(values, extrapolate=True)
         return with_unchecked_parts(self.problem, self._parts(values))
 

@@ -1,7 +1,7 @@
-"""The ranges of a family's parameters: checks of their ends, checks of points, and draws."""
+"""The ranges of a family's parameters: checks of their corners, checks of points, and draws."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,9 +19,15 @@ from diffkeras.physics.real_arrays import real_array
 ROUNDING = 1e-12  # of an end of a range, relative to it
 METHODS = ("sobol", "latin_hypercube")  # of draws
 MOST_DRAWN = 1 << 24
-# parts at whose lower ends, with the upper ends of all others, a steady state is least likely, the
-# last one being a side's; the constants of an uptake don't matter for that
+NEAR_ZERO = 1e-6  # share of a range that includes 0: nearer numbers may be too small for a problem
+# parts that take the field away, so that lower ones make a steady state less likely; the constants
+# of an uptake don't matter for that
 REMOVING = re.compile(r"decay|uptake\..*|boundary\..*\.coefficient")
+STEP, PRODUCING = re.compile("step"), re.compile(r"production|boundary\..*\.(flux|value)")
+SPREADING = re.compile(r"diffusivity.*")
+# parts by which a problem's other rates are divided: D, which comes with 1/h², and K
+DIVIDING = re.compile(r"diffusivity.*|uptake\.constant")
+MAY_BE_TOO_SMALL = re.compile(r"decay|values|production|boundary\..*")
 
 
 class Ranges(NamedTuple):
@@ -30,11 +36,24 @@ class Ranges(NamedTuple):
     Attributes:
         names: of the parameters, (p).
         low, high: ends of the ranges, (p,).
+        least: below which an absolute value that isn't 0 may be too small for a problem, (p,).
     """
 
     names: tuple[str, ...]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+    least: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, parameters: Sequence[Parameter]) -> "Ranges":
+        """The ranges of the parameters of a family."""
+        least = [_least(p) if MAY_BE_TOO_SMALL.fullmatch(p.part) else 0.0 for p in parameters]
+        return cls(
+            tuple(parameter.name for parameter in parameters),
+            np.array([parameter.low for parameter in parameters]),
+            np.array([parameter.high for parameter in parameters]),
+            np.abs(least),
+        )
 
     def points(
         self, parameters: Mapping[str, ArrayLike] | ArrayLike, extrapolate: bool
@@ -84,17 +103,27 @@ class Ranges(NamedTuple):
         low = self.low - ROUNDING * np.abs(self.low)
         return (values >= low) & (values <= self.high + ROUNDING * np.abs(self.high))
 
+    def make_problems(self, values: NDArray[np.float64]) -> bool:
+        """Whether a point (p,) is known to make a problem, as its family does (`check_corners`)."""
+        is_small = (np.abs(values) < self.least) & (values != 0)
+        return bool(self.contain(values).all() and not is_small.any())
+
 
 def lowest_point(parameters: tuple[Parameter, ...]) -> NDArray[np.float64]:
     """The point (p,) of the lower ends of what removes, with all else in the middle."""
     return np.array([p.low if REMOVING.fullmatch(p.part) else p.middle for p in parameters])
 
 
-def check_ends(problem: Problem, parameters: tuple[Parameter, ...]) -> None:
-    """Make the problems at both ends of each range, and in the corner that removes least.
+def check_corners(problem: Problem, parameters: tuple[Parameter, ...]) -> None:
+    """Raise an error unless all points within the ranges make problems, but for tiny numbers.
+
+    Each condition of a problem is monotone in each parameter. So it holds within the ranges if it
+    does in the corner where it is most at risk. The ends, with the middles of all other ranges, are
+    tried first, as errors at an end are easier to read. Numbers next to 0, which may be too small,
+    are left out (`Ranges.make_problems`).
 
     Raises:
-        PhysicsError: one of them is no problem.
+        PhysicsError: an end or a corner is no problem.
     """
     known, middles = parts_of(problem), np.array([parameter.middle for parameter in parameters])
 
@@ -109,9 +138,38 @@ def check_ends(problem: Problem, parameters: tuple[Parameter, ...]) -> None:
             point = middles.copy()
             point[number] = value
             check(point, f"the {end} end of {parameter.name}, {value:g}")
-    corner = np.array([p.low if REMOVING.fullmatch(p.part) else p.high for p in parameters])
-    ends = ", ".join(f"{p.name} {value:g}" for p, value in zip(parameters, corner, strict=True))
-    check(corner, f"the corner {ends}")
+    for corner in _corners(parameters):
+        pairs = zip(parameters, corner, strict=True)
+        check(np.array(corner), f"the corner {', '.join(f'{p.name} {v:g}' for p, v in pairs)}")
+
+
+def _corners(parameters: tuple[Parameter, ...]) -> Iterator[list[float]]:
+    """The corners where the conditions of a problem are most at risk."""
+
+    def lower(*kinds: re.Pattern[str]) -> list[float]:
+        """The lower ends of parts of these kinds, the upper ends of all others."""
+        return [p.low if any(k.fullmatch(p.part) for k in kinds) else p.high for p in parameters]
+
+    # a steady state: net production that cells can't take up, or a negative one
+    yield lower(REMOVING, STEP)
+    yield [p.low for p in parameters]
+    # rates that are too fast beside D/h², which lower productions can be, too
+    yield lower(DIVIDING)
+    yield lower(DIVIDING, PRODUCING)
+    # rates that are too slow beside it, and values that are too small
+    yield [p.high if DIVIDING.fullmatch(p.part) else _least(p) for p in parameters]
+    # the contrast of diffusivities, of which each may be the largest
+    for largest in parameters:
+        if SPREADING.fullmatch(largest.part):
+            yield [p.high if p is largest else p.low for p in parameters]
+
+
+def _least(parameter: Parameter) -> float:
+    """The number of a range that is nearest to 0, and not 0 itself."""
+    low, high = parameter.low, parameter.high
+    if low > 0 or high < 0:
+        return low if low > 0 else high
+    return NEAR_ZERO * (high if high >= -low else low)
 
 
 def drawn(

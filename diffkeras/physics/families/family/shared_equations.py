@@ -126,13 +126,17 @@ class SharedEquations(Equations):
 
     @cached_property
     def uptake_on_nodes(self) -> SaturatingUptake | None:
-        """Uptake on these nodes, its numbers (m,) each or one number; None without any."""
+        """Uptake on these nodes; None without any."""
+        return self._uptake if self.nodes is None else self.uptake_at(self.nodes)
+
+    def uptake_at(self, nodes: NDArray[np.intp]) -> SaturatingUptake | None:
+        """Uptake on nodes by their numbers (m,), its own (m,) each or one; None without any."""
         if self._uptake is None:
             return None
         parts = {name: part for name, part in self._uptake.parts.items() if np.ndim(part)}
-        for name, part in parts.items():
-            parts[name] = part.ravel() if self.nodes is None else part.take(self.nodes)
-        return self._uptake.with_unchecked_parts(parts)
+        return self._uptake.with_unchecked_parts(
+            {name: part.take(nodes) for name, part in parts.items()}
+        )
 
     def residual(self, field: NDArray) -> NDArray:
         """See `Equations`."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from diffkeras.system.array_files import check_arrays
 
-FORMAT = 3  # version of the files of bases, and of barriers alone
+FORMAT = 4  # version of the files of bases, and of barriers alone
 
 
 class Barriers(NamedTuple):

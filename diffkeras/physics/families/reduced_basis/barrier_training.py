@@ -62,8 +62,8 @@ class Sample(NamedTuple):
 
 def barriers_of_basis(
     corrections: CertifiedCorrections, predictor: Predictor, points: NDArray[np.float64]
-) -> Barriers | None:
-    """The barriers for the predictions of a basis.
+) -> tuple[Barriers | None, float]:
+    """The barriers for the predictions of a basis, and in which share of them Galerkin converged.
 
     Args:
         corrections: of the family, without barriers; they get these.
@@ -74,13 +74,14 @@ def barriers_of_basis(
     numbers = np.arange(0, len(points), -(-len(points) // SAMPLES))
     points = points[numbers]
     known = fit.regression(family.scaling.inputs(points)) - fit.regression.left_out[numbers]
-    samples = []
+    samples, converged = [], 0
     for point, row in zip(points[:, None], predictor.scaled(known, points)[:, None], strict=True):
         problem = family.quick_problem_at(point[0])
         (plain,) = predictor.product(row[:, : fit.fast_modes + 1])
-        (field,) = predictor.solved(point, [corrections.equations_of(problem)], row)
-        samples.append(Sample.of(problem, plain, field))
-    return barriers_of(corrections, points, samples)
+        solved = predictor.solved(point, [corrections.equations_of(problem)], row)
+        converged += bool(solved.steps[0])
+        samples.append(Sample.of(problem, plain, solved.fields[0]))
+    return barriers_of(corrections, points, samples), converged / len(samples)
 
 
 def barriers_of(

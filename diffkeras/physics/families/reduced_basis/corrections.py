@@ -88,7 +88,11 @@ class CertifiedCorrections:
         return self._shared.equations_of(problem)
 
     def solve_from(
-        self, equations: Equations, field: NDArray[np.floating], tolerance: float
+        self,
+        equations: Equations,
+        field: NDArray[np.floating],
+        tolerance: float,
+        steps: int = 0,
     ) -> Solution:
         """A field whose proven relative error is within a tolerance, from a predicted one.
 
@@ -99,6 +103,7 @@ class CertifiedCorrections:
             equations: of a problem of the family.
             field: on the lattice, of any values on the fixed nodes; it needn't be finite.
             tolerance: see `ReducedBasis.predict`.
+            steps: of Galerkin's method that led to the field, for the statistics.
 
         Raises:
             ConvergenceError: the tolerance was not met.
@@ -111,7 +116,8 @@ class CertifiedCorrections:
         if proof is not None:
             bound, size = proof.highest, self.size(field)
             if bound <= share * size:
-                stats = SolveStatistics(METHOD, 0, iterations, bound / (size or 1.0))
+                reached = bound / (size or 1.0)
+                stats = SolveStatistics(METHOD, 0, iterations, reached, newton_steps=steps)
                 return Solution(field, problem, stats, proof)
         start = min(
             (prediction, field), key=lambda each: float(np.linalg.norm(equations.residual(each)))

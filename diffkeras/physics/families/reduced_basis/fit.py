@@ -25,6 +25,7 @@ class Fit(NamedTuple):
         errors: (m,), see `ReducedBasis`.
         fast_modes: r, the number of modes that predictions without a tolerance need.
         remainder: about the Euclidean norm of what all modes leave of a field, before scaling.
+        converging: the share of samples of the training in which Galerkin's method converged.
         barriers: for the proofs; None if there are none.
         worst: see `ReducedBasis`.
     """
@@ -35,6 +36,7 @@ class Fit(NamedTuple):
     errors: NDArray[np.float64]
     fast_modes: int
     remainder: float
+    converging: float = 1.0
     barriers: Barriers | None = None
     worst: float = np.inf
 
@@ -80,6 +82,7 @@ class Fit(NamedTuple):
                 errors=read["errors"],
                 fast_modes=int(read["fast_modes"]),
                 remainder=float(read["remainder"]),
+                converging=float(read["converging"]),
                 barriers=Barriers.of_arrays(read, family.problem.lattice),
                 worst=float(read["worst"]),
             )
@@ -105,7 +108,7 @@ def _check(arrays: Mapping[str, NDArray], family: Family) -> None:
             "points": (points, inputs),
             **dict.fromkeys(("weights", "left_out"), (points, modes)),
             "errors": (points,),
-            **dict.fromkeys(("fast_modes", "remainder", "worst"), ()),
+            **dict.fromkeys(("fast_modes", "remainder", "converging", "worst"), ()),
         },
     )
     if (fast := arrays["fast_modes"].item()) not in range(1, modes + 1):

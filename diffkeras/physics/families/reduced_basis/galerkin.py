@@ -1,21 +1,25 @@
 """Galerkin's method in the space of a basis: coefficients that the equations themselves give.
 
-With the rows R of modes and mean, a field is û = Rᵀa on the free nodes. Of the coefficients a, that
-of the mean is known, and those c of the modes V are such that V F(û) = 0. All terms of F but uptake
-are linear in a, with matrices of the family that are made once (Rozza, Huynh & Patera 2008). Uptake
-is computed on the nodes that take up. Newton's steps start at the coefficients of the regression;
-their matrix is that of the first step, with the modes' means over groups of near nodes where uptake
-has its slopes. So a step costs two products of the modes with the nodes that take up, and no pass
-over the lattice.
+With the rows R of modes and mean, a field is û = Rᵀa on the free nodes. Of the coefficients a, the
+mean's is known, and those c of the modes V are such that V F(û) = 0. All terms of F but uptake are
+linear in a, with matrices of the family that are made once (Rozza, Huynh & Patera 2008). Uptake φ
+is computed on few nodes P: W φ(û_P) is about V φ(û), with the W that fits best at samples of the
+family (empirical interpolation, Barrault, Maday, Nguyen & Patera 2004; Chaturantabut & Sorensen
+2010). The nodes are pivots of the samples (Drmač & Gugercin 2016), and as many others, so that W is
+a fit and not an interpolation. Newton's steps start at the coefficients of the regression, and keep
+the matrix of the first one. So no step passes over the lattice, on however many nodes cells take
+up.
 
-What comes out is only a better prediction: its error is proven as that of any other one.
+What comes out is only a better prediction: its error is proven as any other one's.
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import lstsq, qr
+from scipy.linalg.lapack import dgetrf, dgetrs
 
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.family.family import Family
@@ -24,24 +28,67 @@ from diffkeras.physics.families.family.shared_equations import SharedEquations
 
 KNOWN = ("decay", "production", "values", "uptake.")  # parts whose terms are known here
 MOST_STEPS = 4
-GROUPS = 6  # groups of nodes for each mode
+SAMPLES, TOGETHER = 384, 64  # fields by which W is fitted, and how many are made at a time
+CANDIDATES, MOST_PIVOTS = 4096, 160  # of the nodes
+LEAST_SHARE = 1e-6  # of a pivot or singular value in the first: the rounding of single precision
 NODES_AT_A_TIME = 1 << 15
 
 
-class _OnNodes(NamedTuple):
-    """A basis on the nodes that take up.
+class UptakeSample(NamedTuple):
+    """Uptake in the space of a basis, by its rates on few nodes.
 
     Attributes:
-        nodes: their numbers; None for all.
-        rows: (r + 1, m).
-        starts: of groups of near nodes.
-        means: of the modes over the groups, (r, groups).
+        nodes: their numbers, (m,).
+        rows: the basis there, (r + 1, m).
+        weights: W, (r, m).
     """
 
-    nodes: NDArray[np.intp] | None
-    rows: NDArray[np.float32]
-    starts: NDArray[np.intp]
-    means: NDArray[np.float32]
+    nodes: NDArray[np.intp]
+    rows: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        rows: NDArray[np.float32],
+        unknown: NDArray[np.intp],
+        rates: Iterable[NDArray[np.float32]],
+    ) -> "UptakeSample | None":
+        """W of the modes `rows[unknown]` on all n nodes; None if nothing is taken up.
+
+        Args:
+            rows: see `Galerkin`.
+            unknown: numbers of the modes' rows.
+            rates: of uptake, in blocks (s, n).
+        """
+        pool, known, wanted = None, [], []
+        for block in rates:
+            if pool is None:
+                every = np.flatnonzero(block.any(axis=0))
+                pool = np.random.default_rng(0).permutation(every)[:CANDIDATES]
+            known.append(block[:, pool].astype(np.float64))
+            wanted.append((block @ rows.T)[:, unknown].astype(np.float64))
+        if pool is None or not pool.size:
+            return None
+        each, products = np.concatenate(known), np.concatenate(wanted)
+        sizes = np.linalg.norm(each, axis=1, keepdims=True)
+        sizes[sizes == 0] = 1.0
+        triangle, order = qr(each / sizes, mode="r", pivoting=True, check_finite=False)
+        pivots = np.abs(triangle.diagonal())
+        count = min(MOST_PIVOTS, int((pivots > LEAST_SHARE * pivots[0]).sum()))
+        chosen = np.union1d(order[:count], np.arange(min(count, len(pool))))
+        weights, *_ = lstsq(
+            each[:, chosen] / sizes, products / sizes, cond=LEAST_SHARE, check_finite=False
+        )
+        nodes = pool[chosen]
+        return cls(nodes, rows[:, nodes].astype(np.float64), np.ascontiguousarray(weights.T))
+
+
+class Improved(NamedTuple):
+    """Coefficients (r + 1,), and how many steps led to them; 0 if they are those of the start."""
+
+    coefficients: NDArray[np.float64]
+    steps: int
 
 
 class Galerkin:
@@ -55,6 +102,7 @@ class Galerkin:
         remainder: float,
         equations: Equations,
         reference: NDArray[np.float64],
+        coefficients: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     ) -> None:
         """For a family that `serves`.
 
@@ -65,9 +113,10 @@ class Galerkin:
             remainder: about the Euclidean norm of what the modes leave of a field.
             equations: of one of the family's problems.
             reference: its parameters, (p,).
+            coefficients: about those of fields at points (s, p), (s, r + 1).
         """
         nodes = rows.shape[1]
-        self._rows, self._remainder, self._reference = rows, remainder, reference
+        self._remainder, self._reference = remainder, reference
         self._unknown = np.delete(np.arange(len(rows)), mean)
         modes = rows[self._unknown]
         applied = np.empty((len(modes), nodes))
@@ -91,25 +140,15 @@ class Galerkin:
             if parameter.part == "production":
                 added = _products(modes, region[None])[:, 0]
                 self._productions[number] = added / equations.unit
-        self._last: _OnNodes | None = None
+        self._uptake: UptakeSample | None = None
+        if family.problem.uptake is not None:
+            rates = _rates(family, rows, equations, coefficients)
+            self._uptake = UptakeSample.of(rows, self._unknown, rates)
 
     @staticmethod
     def serves(family: Family) -> bool:
         """Whether all parameters are of a kind that is known here."""
         return all(parameter.part.startswith(KNOWN) for parameter in family.parameters)
-
-    def _on(self, nodes: NDArray[np.intp] | None) -> "_OnNodes":
-        """The basis on the nodes that take up, which are nearly always those of the last call."""
-        on = self._last  # read once, as another thread may replace it
-        if on is None or on.nodes is not nodes:
-            rows = self._rows if nodes is None else np.ascontiguousarray(self._rows[:, nodes])
-            size = max(1, rows.shape[1] // (GROUPS * len(self._unknown)))
-            starts = np.arange(0, rows.shape[1], size)
-            sizes = np.diff(np.append(starts, rows.shape[1])).astype(np.float32)
-            means = np.add.reduceat(rows[self._unknown], starts, axis=1)
-            means /= sizes
-            self._last = on = _OnNodes(nodes, rows, starts, means)
-        return on
 
     def improved(
         self,
@@ -117,42 +156,42 @@ class Galerkin:
         point: NDArray[np.float64],
         equations: SharedEquations,
         scale: float,
-    ) -> NDArray[np.float64]:
-        """Better coefficients (r + 1,); the same ones if steps don't converge.
+    ) -> Improved:
+        """Better coefficients; the same ones if the steps don't converge.
 
         Args:
-            coefficients: of the rows.
+            coefficients: of the rows, (r + 1,).
             point: of the family, (p,).
             equations: of its problem.
             scale: of fields at the point, for which the remainder is multiplied by it.
         """
+        unchanged = Improved(coefficients, 0)
         operator, constant = self._linear_terms(point)
-        law, result = equations.uptake_on_nodes, coefficients.copy()
-        on = self._on(equations.nodes)
-        factor, last = None, np.inf
-        for _ in range(MOST_STEPS):
+        sample, result = self._uptake, coefficients.copy()
+        law = None if sample is None else equations.uptake_at(sample.nodes)
+        enough, last = self._remainder * abs(scale), np.inf
+        for steps in range(1, MOST_STEPS + 1):
             residual = operator @ result + constant
-            if law is not None:
-                field = result.astype(np.float32) @ on.rows
-                residual += (on.rows @ law.rate(field).astype(np.float32))[self._unknown]
-            try:
-                if factor is None:
-                    matrix = operator[:, self._unknown]
-                    if law is not None:
-                        slopes = np.add.reduceat(law.slope(field), on.starts)
-                        matrix += (on.means * slopes.astype(np.float32)) @ on.means.T
-                    factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
-                step = cho_solve(factor, residual, check_finite=False)
-            except LinAlgError:
-                return coefficients
+            if sample is not None and law is not None:
+                field = result @ sample.rows
+                residual += sample.weights @ law.rate(field)
+            if steps == 1:
+                matrix = operator[:, self._unknown]
+                if sample is not None and law is not None:
+                    sloped = sample.weights * law.slope(field)
+                    matrix += sloped @ sample.rows[self._unknown].T
+                factor, pivots, info = dgetrf(matrix, overwrite_a=True)
+                if info:  # it is singular
+                    return unchanged
+            step, _ = dgetrs(factor, pivots, residual)
             size = float(np.linalg.norm(step))
             if not size < last:
-                return coefficients
+                return unchanged
             result[self._unknown] -= step
-            if size <= self._remainder * abs(scale):
+            if size <= enough:
                 break
             last = size
-        return result
+        return Improved(result, steps)
 
     def _linear_terms(
         self, point: NDArray[np.float64]
@@ -166,6 +205,26 @@ class Galerkin:
         for number, vector in self._productions.items():
             constant -= change[number] * vector
         return operator, constant
+
+
+def _rates(
+    family: Family,
+    rows: NDArray[np.float32],
+    equations: Equations,
+    coefficients: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> Iterator[NDArray[np.float32]]:
+    """The rates of uptake of fields at drawn points, in blocks (s, n); arguments as above."""
+    for points in np.split(family.draw(SAMPLES, seed=1), range(TOGETHER, SAMPLES, TOGETHER)):
+        rates = coefficients(points).astype(np.float32) @ rows
+        for rate, point in zip(rates, points, strict=True):
+            law = family.quick_problem_at(point).reduced.uptake
+            if law is None:
+                rate[:] = 0.0
+            else:
+                field = rate.reshape(equations.lattice)
+                field[...] = law.in_unit(equations.unit).rate(field)
+        rates[:, equations.fixed.ravel()] = 0.0
+        yield rates
 
 
 def _products(one: NDArray, other: NDArray) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,26 @@ from diffkeras.physics.families.family.shared_equations import SharedEquations
 from diffkeras.physics.families.reduced_basis.fit import Fit
 from diffkeras.physics.families.reduced_basis.galerkin import Galerkin
 
+OFTEN = 0.5  # share of the samples in which Galerkin's method has to converge to be used
+
+
+class SolvedFields(NamedTuple):
+    """Fields by all modes.
+
+    Attributes:
+        fields: (n, *lattice) float32, 0 on the fixed nodes.
+        steps: (n,), of Galerkin's method; 0 of fields that are the regression's.
+    """
+
+    fields: NDArray[np.float32]
+    steps: NDArray[np.int64]
+
 
 class Predictor:
     """A basis with its regression.
 
     Attributes:
-        fit: which one.
+        fit: which one; another one with the same modes and regression may take its place.
         rows: (q + 1, n) float32, what coefficients are multiplied by: r modes, the mean, and the
             modes that only Galerkin's method uses.
     """
@@ -53,23 +68,25 @@ class Predictor:
         points: NDArray[np.float64],
         equations: Sequence[Equations],
         coefficients: NDArray[np.float64] | None = None,
-    ) -> NDArray[np.float32]:
-        """The fields (n, *lattice) of points by Galerkin's method, 0 on the fixed nodes.
+    ) -> SolvedFields:
+        """The fields of points by Galerkin's method, or by regression where it isn't used.
 
         Args:
             points: (n, p).
             equations: of their problems.
-            coefficients: where the method starts, by default at those of the regression. It ends
-                there, too, if it doesn't serve the family.
+            coefficients: where the method starts, by default at those of the regression.
         """
         if coefficients is None:
             coefficients = self.coefficients(points)
+        steps = np.zeros(len(points), int)
         shared = [each for each in equations if isinstance(each, SharedEquations)]
-        if self._galerkin is not None and len(shared) == len(equations):
+        if self.can_solve and len(shared) == len(equations):
             scales = self._family.scaling.scales(points)[:, 0]
             every = zip(coefficients, points, shared, scales, strict=True)
-            coefficients = np.stack([self._galerkin.improved(*each) for each in every])
-        return self.product(coefficients)
+            improved = [self._galerkin.improved(*each) for each in every]
+            coefficients = np.stack([each.coefficients for each in improved])
+            steps[:] = [each.steps for each in improved]
+        return SolvedFields(self.product(coefficients), steps)
 
     def product(self, coefficients: NDArray[np.float64]) -> NDArray[np.float32]:
         """The fields (n, *lattice) of coefficients of the first rows, or of all."""
@@ -83,15 +100,19 @@ class Predictor:
 
     @property
     def can_solve(self) -> bool:
-        """Whether Galerkin's method serves the family."""
-        return Galerkin.serves(self._family)
+        """Whether Galerkin's method serves the family, and usually converges."""
+        return self.fit.converging >= OFTEN and Galerkin.serves(self._family)
 
     @cached_property
-    def _galerkin(self) -> Galerkin | None:
-        if not self.can_solve:
-            return None
+    def _galerkin(self) -> Galerkin:
         family, reference = self._family, self._family.lowest_point
         equations = Equations(family.quick_problem_at(reference))
         return Galerkin(
-            family, self.rows, self.fit.fast_modes, self.fit.remainder, equations, reference
+            family,
+            self.rows,
+            self.fit.fast_modes,
+            self.fit.remainder,
+            equations,
+            reference,
+            self.coefficients,
         )

@@ -7,6 +7,7 @@ regression gives the coefficients of any other point (non-intrusive reduced basi
 (`corrections`), so that neither has to be trusted.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,7 @@ from diffkeras.physics.families.reduced_basis.corrections import (
     finite_prediction,
 )
 from diffkeras.physics.families.reduced_basis.fit import Fit
+from diffkeras.physics.families.reduced_basis.galerkin import Galerkin
 from diffkeras.physics.families.reduced_basis.greedy import Candidates
 from diffkeras.physics.families.reduced_basis.predictor import Predictor
 from diffkeras.physics.families.reduced_basis.snapshots import Snapshots
@@ -37,6 +39,8 @@ from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import BatchSolution, Solution
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.system.blas_threads import blas_threads
+
+logger = logging.getLogger(__name__)
 
 SNAPSHOT_TOLERANCE = 1e-6
 TOGETHER = 64  # predictions that one product makes
@@ -53,6 +57,8 @@ class ReducedBasis:
             relative to the largest value of the field. Not proven.
         regression: from dimensionless inputs to coefficients of the modes.
         rows: (r + 1, n), the modes and the mean on all n nodes.
+        converging: the share of samples of the training in which Galerkin's method converged; below
+            a half, predictions don't use it. It is 0 where it doesn't serve the family (`fields`).
         worst: the largest proven relative error over the candidates of `train_to`; infinite of a
             basis that `train` made.
 
@@ -69,6 +75,11 @@ class ReducedBasis:
         self.family, self.errors = family, fit.errors
         self._fit, self._predictor = fit, Predictor(family, fit)
         self.regression = self._predictor.regression
+
+    @property
+    def converging(self) -> float:
+        """See the attributes."""
+        return self._fit.converging
 
     @property
     def worst(self) -> float:
@@ -200,8 +211,16 @@ class ReducedBasis:
         """Fit basis and regression to snapshots that are solved already (see `train`)."""
         basis = cls(family, fitted(family, solved, modes))
         with blas_threads():
-            barriers = barriers_of_basis(basis._corrections, basis._predictor, solved.points)
-        basis._fit = basis._fit._replace(barriers=barriers)
+            barriers, share = barriers_of_basis(basis._corrections, basis._predictor, solved.points)
+        basis._fit = basis._fit._replace(barriers=barriers, converging=share)
+        basis._predictor.fit = basis._fit
+        if Galerkin.serves(family) and not basis._predictor.can_solve:
+            logger.warning(
+                "Galerkin's method converges for %.0f%% of the samples only and isn't used, so "
+                "predictions with small tolerances take longer: try more snapshots, or narrower "
+                "ranges",
+                100 * share,
+            )
         return basis
 
     def predict(
@@ -265,7 +284,7 @@ class ReducedBasis:
             if galerkin and self._predictor.can_solve:
                 parts = np.split(several, range(TOGETHER, len(several), TOGETHER))
                 each = [self._predictor.solved(part, self._equations(part)) for part in parts]
-                fields = np.concatenate(each)
+                fields = np.concatenate([part.fields for part in each])
             else:
                 fields = self._predictor.fields(several)
             self._predictor.set_fixed_values(fields, several)
@@ -322,10 +341,14 @@ class ReducedBasis:
             return [self._prediction(each.given_problem, field) for each, field in pairs]
         if self._is_provable(tolerance):
             fields = self._predictor.fields(points)
+            steps = np.zeros(len(points), int)
         else:
-            fields = self._predictor.solved(points, equations)
-        pairs = zip(equations, fields, strict=True)
-        return [self._corrections.solve_from(*pair, tolerance) for pair in pairs]
+            fields, steps = self._predictor.solved(points, equations)
+        every = zip(equations, fields, steps.tolist(), strict=True)
+        return [
+            self._corrections.solve_from(each, field, tolerance, number)
+            for each, field, number in every
+        ]
 
     def _equations(self, points: NDArray[np.float64]) -> list[Equations]:
         """Those of the problems of points (n, p)."""
@@ -337,7 +360,7 @@ class ReducedBasis:
         barriers = self._fit.barriers
         limit = np.inf if barriers is None else float(barriers.regression_bound)
         share = BOUND_SHARE * tolerance / (1 + tolerance)  # see `solve_from`
-        return not self._predictor.can_solve or share >= limit
+        return not Galerkin.serves(self.family) or share >= limit
 
     def _prediction(self, problem: Problem, field: NDArray[np.float32]) -> Solution:
         """The regression's field, whose bounds are proven when they are read."""
