@@ -13,7 +13,7 @@ from diffkeras.physics.families.reduced_basis.galerkin import Galerkin
 from diffkeras.physics.families.reduced_basis.kernel_regression import KernelRegression
 from diffkeras.physics.families.reduced_basis.predictor import Predictor
 from tests.helpers.random_families import tissue_family
-from tests.helpers.reduced_bases import check_prediction, tissue_basis
+from tests.helpers.reduced_bases import check_prediction, rounding_of, tissue_basis
 
 
 def test_errors_are_those_of_snapshots_that_are_left_out():
@@ -123,10 +123,13 @@ def test_second_corrections_of_samples_need_not_converge(monkeypatch):
     check_prediction(basis, family.draw(1, seed=3)[0], 1e-3)
 
 
-def test_training_is_deterministic(tmp_path):
-    for name in ("one", "two"):
-        dk.ReducedBasis.train(tissue_family(16), 12).save(tmp_path / name)
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+def test_training_twice_gives_the_same_basis():
+    one, two = (dk.ReducedBasis.train(tissue_family(16), 12) for _ in range(2))
+    points = one.family.draw(4, seed=3)
+    assert one.rows.shape == two.rows.shape
+    for galerkin in (False, True):
+        fields = [basis.fields(points, galerkin=galerkin) for basis in (one, two)]
+        np.testing.assert_allclose(*fields, rtol=0, atol=1e-5 * np.abs(fields).max())
 
 
 def test_a_saved_basis_predicts_the_same(tmp_path):
@@ -140,8 +143,9 @@ def test_a_saved_basis_predicts_the_same(tmp_path):
     point = basis.family.draw(1, seed=0)[0]
     for tolerance in (None, 1e-2, 1e-4):
         one, two = basis.predict(point, tolerance), loaded.predict(point, tolerance)
-        assert np.array_equal(one.field, two.field)
-        assert np.array_equal(one.node_bound, two.node_bound)
+        rounding = rounding_of(basis, one.field)
+        np.testing.assert_allclose(one.field, two.field, rtol=0, atol=rounding)
+        np.testing.assert_allclose(one.node_bound, two.node_bound, rtol=0.01, atol=10 * rounding)
 
 
 def test_damaged_files_and_other_families_are_refused(tmp_path):
@@ -163,8 +167,8 @@ def test_damaged_files_and_other_families_are_refused(tmp_path):
         dk.ReducedBasis.load(file, tissue_family())
     file.write_bytes(content)
     arrays = dict(np.load(file))
-    np.savez(file, **{**arrays, "format": 2})
-    with pytest.raises(DataError, match=r"has format 2, .* again with `ReducedBasis.train`"):
+    np.savez(file, **{**arrays, "format": 3})
+    with pytest.raises(DataError, match=r"has format 3, .* again with `ReducedBasis.train`"):
         dk.ReducedBasis.load(file, tissue_family())
     for name in ("mean", "weights", "correction_shares"):
         without = {key: array for key, array in arrays.items() if key != name}
