@@ -13,12 +13,6 @@ def tissue_basis(snapshots=40):
     return dk.ReducedBasis.train(tissue_family(), snapshots)
 
 
-def rounding_of(basis, fields):
-    """How far predictions of the same fields differ, as products' sums may be in any order."""
-    terms = len(basis._predictor.rows)
-    return 2 * terms * np.finfo(np.float32).eps * np.abs(fields).max()
-
-
 def check_prediction(basis, point, tolerance):
     """The prediction, whose bounds hold."""
     prediction = basis.predict(point, tolerance, extrapolate=True)

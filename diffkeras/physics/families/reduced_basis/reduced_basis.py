@@ -235,9 +235,10 @@ class ReducedBasis:
         Without a tolerance it is the regression's, and its bounds are proven when they are first
         read, which takes longer than the prediction. With a tolerance it is corrected until its
         error is proven to be that small: by Galerkin's method in the space of the basis (`fields`),
-        and by multigrid cycles. Where these aren't enough, `solve` goes on from there;
-        `stats.method` says so: "reduced-basis" or that of the solver. Fields are float64, or
-        float32 if the solver's are.
+        and by multigrid cycles. Where these aren't enough, `solve` goes on from there. In `stats`,
+        `method` is "reduced-basis" or the solver's, `newton_steps` the number of Galerkin's steps,
+        0 where they weren't needed or didn't converge, and `iterations` the number of cycles or
+        conjugate gradients. Fields are float64, or float32 if the solver's are.
 
         Args:
             parameters: a point, or several as (n, p), for which a `BatchSolution` is returned.
@@ -246,7 +247,8 @@ class ReducedBasis:
                 usually poor, so that bounds are large, and tolerances need the solver.
 
         Raises:
-            PhysicsError: a point out of the ranges, or of another shape or names than the family.
+            PhysicsError: a point out of the ranges, of another shape or names than the family, or
+                one that `Family.problem_at` refuses.
             ConvergenceError: the tolerance was not met.
         """
         points = self.family.points(parameters, extrapolate=extrapolate)
@@ -276,7 +278,8 @@ class ReducedBasis:
             galerkin: whether Galerkin's method corrects what the regression predicts, in the space
                 of the basis. That takes some times as long, and leaves far smaller errors, most of
                 all with many parameters or out of the ranges. It needs a family whose diffusivity,
-                step and numbers of sides are no parameters; in others, it changes nothing.
+                step and numbers of sides are no parameters; in others, and where it rarely
+                converged in the training (`converging`), it changes nothing.
         """
         points = self.family.points(parameters, extrapolate=extrapolate)
         with blas_threads():
