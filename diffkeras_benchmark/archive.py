@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras import DiffkerasError, Problem, certify
 from diffkeras.config import Config
-from diffkeras.errors import DataError, DiffkerasError
+from diffkeras.errors import DataError
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.order import check_order
 from diffkeras.evaluation.predictions import (
-    check_split,
     checked_fields,
-    name_of,
-    predictions_by_count,
+    read_predictions,
+    write_predictions,
 )
-from diffkeras.physics import Problem, certify
 from diffkeras.system.array_files import read_arrays, write_arrays
+from diffkeras_benchmark.problems import SEED
 from diffkeras_benchmark.splits import PublicSplit, input_arrays, public_split
 
 MORE_BYTES = 1_000_000  # of a file of predictions than its fields have: names, headers
@@ -84,7 +84,9 @@ def bounds_of_stored(batch: ImageBatch) -> NDArray[np.float64]:
 class BenchmarkSplit:
     """A public split in memory.
 
-    The images are in ascending order of their source counts.
+    Source counts take turns: of as many images in a row as there are source counts, each has one,
+    in random order. So any part of the images has all source counts. In the file, the images are
+    in ascending order of their source counts; within a source count, both orders are the same.
 
     Attributes:
         name: of the benchmark and the split, such as `tissue_64/test`.
@@ -123,7 +125,7 @@ class BenchmarkSplit:
 
     def problem(self, image: int) -> Problem:
         """The problem of an image, for `solve` and `certify`."""
-        recipe = self.config.kind.recipe(int(self.counts[image]))
+        recipe = self.config.recipe(int(self.counts[image]))
         source_image, *maps = np.moveaxis(self.inputs[image], -1, 0)
         maps_by_name = dict(zip(self.channels[1:], maps, strict=True))
         return recipe.problem_of({"source_image": source_image, **maps_by_name})
@@ -134,18 +136,18 @@ class BenchmarkSplit:
         A proof takes about as long as a solution of the problem.
 
         Args:
-            fields: (images, rows, columns) or (images, rows, columns, 1), in the order of `inputs`.
+            fields: (images, rows, columns), or with an axis of one channel, in the order of
+                `inputs`.
 
         Raises:
-            DataError: fields of another shape.
+            DataError: another number of fields.
+            PhysicsError: fields of another shape.
         """
-        shape = self.fields.shape[:-1]
-        if np.shape(fields) not in (shape, (*shape, 1)):
+        if len(fields) != len(self):
             raise DataError(
-                f"{self.name} has fields of shape {shape}, not {np.shape(fields)}; for some of its "
-                "images, take `part`"
+                f"{self.name} has {len(self)} images, not {len(fields)}; for some of its images, "
+                "take `part`"
             )
-        fields = np.reshape(fields, shape)
         bounds = [
             certify(field * scale, self.problem(image)).error_bound / scale
             for image, (field, scale) in enumerate(zip(fields, self.maxima, strict=True))
@@ -157,7 +159,8 @@ class BenchmarkSplit:
 
         Args:
             path: the file, .npz.
-            fields: (images, rows, columns) or (images, rows, columns, 1), in the order of `inputs`.
+            fields: (images, rows, columns), or with an axis of one channel, in the order of
+                `inputs`.
 
         Returns:
             The file.
@@ -165,12 +168,9 @@ class BenchmarkSplit:
         Raises:
             DataError: fields of another shape, values that aren't finite, or another kind of file.
         """
-        if Path(path).suffix.lower() != ".npz":
-            raise DataError(f"predictions are written to a .npz, not to {path}")
         fields = checked_fields(np.asarray(fields), self.fields.shape[:-1], self.name)
-        arrays: dict[str, Any] = {"name": self.name, "sha256": self.sha256}
-        arrays |= {name_of(count): fields[self.counts == count] for count in set(self.counts)}
-        write_arrays(Path(path), arrays, compressed=True)
+        parts = {int(count): fields[self.counts == count] for count in np.unique(self.counts)}
+        write_predictions(Path(path), parts, name=self.name, sha256=self.sha256)
         return Path(path)
 
 
@@ -219,7 +219,7 @@ def _from_arrays(arrays: Mapping[str, NDArray]) -> BenchmarkSplit:
         raise DataError(
             f"{chosen.name} has the hash {wrong:.64}, and the published one is {chosen.sha256}"
         )
-    return BenchmarkSplit(
+    whole = BenchmarkSplit(
         chosen.name,
         chosen.sha256,
         ("source_image", *channels),
@@ -230,6 +230,18 @@ def _from_arrays(arrays: Mapping[str, NDArray]) -> BenchmarkSplit:
         joined("maxima") if config.data.divide_by_maximum else np.ones(each * len(counts)),
         config,
     )
+    return whole.part(mixed(len(counts), each))
+
+
+def mixed(counts: int, each: int) -> NDArray[np.int64]:
+    """The order of a split's images in memory: places in the file, which is sorted by source count.
+
+    Args:
+        counts: number of source counts.
+        each: number of images of each.
+    """
+    turns = np.random.default_rng(SEED).random((each, counts)).argsort(axis=1)
+    return (turns * each + np.arange(each)[:, None]).ravel()
 
 
 def predictions_of(path: Path, split: BenchmarkSplit) -> NDArray[np.float32]:
@@ -240,10 +252,19 @@ def predictions_of(path: Path, split: BenchmarkSplit) -> NDArray[np.float32]:
             split, shape or type, or values that aren't finite; or predictions of which some are
             swapped.
     """
-    # double precision is read, too
-    arrays = read_arrays(path, "predictions", 4 * split.fields.nbytes + MORE_BYTES)
-    check_split(arrays, path, split.name, split.sha256)
-    numbers = dict(zip(*np.unique(split.counts, return_counts=True), strict=True))
-    parts = predictions_by_count(arrays, path, numbers, split.fields.shape[1:-1])
-    check_order(path, parts, [split.fields[..., 0]])
-    return np.concatenate([*parts.values()])
+    numbers = dict(
+        zip(*map(np.ndarray.tolist, np.unique(split.counts, return_counts=True)), strict=True)
+    )
+    parts = read_predictions(
+        path,
+        numbers,
+        split.fields.shape[1:-1],
+        images=(split.name, split.sha256),
+        most_bytes=4 * split.fields.nbytes + MORE_BYTES,  # double precision is read, too
+    )
+    exact = split.fields[..., 0]
+    check_order(path, parts, [exact[split.counts == count] for count in parts])
+    fields = np.empty_like(exact)
+    for count, part in parts.items():
+        fields[split.counts == count] = part
+    return fields

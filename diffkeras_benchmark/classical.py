@@ -1,42 +1,38 @@
 """The methods without learning, for each problem the best known here."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
+from diffkeras import Problem, Sources, solve, with_parts
 from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods.table import (
-    DOUBLE,
     EXACT,
     ComputedFields,
     Method,
     baselines,
     image_by_image,
-    network_fields,
     solved,
 )
-from diffkeras.nn.equation.corrections import TINY, inner_product
-from diffkeras.nn.equation.transforms import inverse, ring_of
-from diffkeras.physics import Problem, Sources, maps_of, solve, with_parts
-from diffkeras.surrogates.build import build_model, make_operator
-from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.tf_solver import TensorSolver
-from diffkeras_benchmark.learned import TOLERANCES, predicted
+from diffkeras_benchmark.learned import TOLERANCES
 from diffkeras_benchmark.pyamg_solver import pyamg_field
 
+DOUBLE = 1e-10  # tolerance of the exact solver
 SINGLE = 1e-6  # tolerance of the solver for fields in single precision
 ITERATED = (1e-2, 1e-3, 1e-6)  # relative residuals at which iterations without a proof stop
 WARM = "warm"  # starts from the field of the same tissue with `LESS` times its uptake
 LESS = 0.9
-ROUNDS = (4, 8, 12)  # numbers of rounds of conjugate gradients on the ring, unpreconditioned
-CYCLES = (3, 4, 5, 6)  # numbers of rounds of conjugate gradients with multigrid
-STEPS = (4, 5, 6, 7)  # numbers of steps of Newton's method with multigrid
 
 Compute = Callable[[ImageBatch], ComputedFields]
+
+
+def has_tensorflow() -> bool:
+    """Whether methods in TensorFlow can take part."""
+    return find_spec("tensorflow") is not None and find_spec("keras") is not None
 
 
 def classical_methods(config: Config, processes: int | None = None) -> list[Method]:
@@ -58,91 +54,17 @@ def classical_methods(config: Config, processes: int | None = None) -> list[Meth
     alone = {f"solve to {t:g}, {WARM}": _warm(t) for t in TOLERANCES if saturating}
     if not saturating:  # PyAMG is for linear equations
         alone |= {f"PyAMG, {t:g}": image_by_image(_pyamg(t)) for t in ITERATED}
-    in_batches = _of_varying_media(config) if varying else _of_uniform_media(config)
+    in_batches: dict[str, Compute] = {}
+    if has_tensorflow():
+        from diffkeras_benchmark import tensorflow_methods
+
+        in_batches = tensorflow_methods.methods_of(config)
     return [
         *(Method(name, each, takes_batches=bool(processes)) for name, each in solvers.items()),
         *(Method(name, each, takes_batches=True) for name, each in in_batches.items()),
         *(Method(name, compute) for name, compute in alone.items()),
         *(m for m in baselines(config) if m.name != EXACT and not varying),
     ]
-
-
-def _of_uniform_media(config: Config) -> dict[str, Compute]:
-    """Methods in TensorFlow, which compute a batch at once on any device."""
-    if not config.physics.medium.has_equal_sides:
-        return {}
-    methods: dict[str, Compute] = {
-        f"TensorSolver, {precision}": _tensor_solver(config, precision)
-        for precision in ("float32", "float64")
-    }
-    if not config.physics.produces:
-        methods |= {f"plain CG, {n} rounds": _ring_rounds(config, n) for n in ROUNDS}
-    return methods
-
-
-def _untrained(config: Config, rounds: int) -> Surrogate:
-    """Rounds of conjugate gradients: a surrogate of corrections alone, before any training."""
-    own = {"architecture": "unrolled_cg", "corrections": rounds, "transform": "linear"}
-    untrained = config.with_overrides({f"model.{key}": value for key, value in own.items()})
-    return Surrogate(build_model(untrained), untrained)
-
-
-def _of_varying_media(config: Config) -> dict[str, Compute]:
-    """Methods in TensorFlow: rounds of conjugate gradients with a multigrid cycle.
-
-    Where uptake saturates, rounds are inexact Newton steps.
-    """
-    methods: dict[str, Compute] = {}
-    saturating = "uptake" in config.kind.maps
-    method, numbers = ("Newton with multigrid", STEPS) if saturating else ("multigrid CG", CYCLES)
-    for rounds in numbers:
-        surrogate, name = _untrained(config, rounds), f"{method}, {rounds} rounds"
-        methods[name] = network_fields(surrogate)
-        if rounds in numbers[1:-1]:
-            methods |= {f"{name} to {t:g}": predicted(surrogate, t) for t in TOLERANCES}
-    return methods
-
-
-def _tensor_solver(config: Config, precision: Any) -> Compute:
-    """The solver in a graph."""
-    solver = TensorSolver(config.physics.lattice, config.physics.medium, precision)
-    name = "production" if config.physics.produces else "source_images"
-
-    @tf.function(autograph=False)
-    def fields(values: tf.Tensor) -> tf.Tensor:
-        return solver.solve(**{name: values}).field
-
-    def compute(batch: ImageBatch) -> ComputedFields:
-        values = maps_of(batch.problem, (name,))[name] if name == "production" else batch.images
-        return ComputedFields(batch.scaled(fields(tf.constant(values, precision)).numpy()))
-
-    return compute
-
-
-def _ring_rounds(config: Config, rounds: int) -> Compute:
-    """Rounds of conjugate gradients on the ring system G q = c, from q = 0, without preconditioner.
-
-    Each is one transform pair. Written out, as the layers of an untrained network, which compute
-    the same, take two to three times as long: the bar for surrogates is the lowest time.
-    """
-    operator: Any = make_operator(config)
-
-    @tf.function(autograph=False)
-    def fields(images: tf.Tensor) -> tf.Tensor:
-        fixed = tf.not_equal(images, 0.0)
-        ring = ring_of(tf.cast(fixed, tf.float32), operator.boundaries)
-        solution, residual = tf.zeros_like(images), ring * images
-        direction, energy = residual, inner_product(residual, residual)
-        for _ in range(rounds):
-            step_field = inverse(direction, operator.decay, operator.boundaries)
-            step = energy / tf.maximum(inner_product(direction, step_field), TINY)
-            solution += step * step_field
-            residual -= step * ring * step_field
-            energy, last = inner_product(residual, residual), energy
-            direction = residual + energy / tf.maximum(last, TINY) * direction
-        return tf.where(fixed, images, solution)
-
-    return lambda batch: ComputedFields(batch.scaled(fields(tf.constant(batch.images)).numpy()))
 
 
 def _pyamg(tolerance: float) -> Callable[[Sources, Problem], NDArray]:

@@ -8,7 +8,7 @@ from typing import Any
 try:
     import click
 
-    from diffkeras.cli.command import DiffkerasGroup
+    from diffkeras.cli.command import DiffkerasCommand, DiffkerasGroup
 except ModuleNotFoundError as error:
     sys.exit(
         f"diffkeras-benchmark: the command needs {error.name}, which is not installed; in a "
@@ -16,20 +16,20 @@ except ModuleNotFoundError as error:
         "the part of it without TensorFlow"
     )
 
-from diffkeras._version import __version__
-from diffkeras.cli.options import (
-    command,
-    data_dir_option,
-    file_option,
-    path_option,
-    processes_option,
-    threads_option,
-)
+from diffkeras import __version__
 
 SIDES = click.IntRange(16, 4096)
 SIZES = click.IntRange(1, 100_000)
 
+PATH = click.Path(path_type=Path)
+PARALLEL = click.IntRange(1, 4096)
+
+command = partial(click.command, cls=DiffkerasCommand)
 _number = partial(click.option, metavar="N", show_default=True)
+
+
+def _output_option(help: str, **attributes: Any) -> Any:
+    return click.option("-o", "--output", metavar="DIR", type=PATH, help=help, **attributes)
 
 
 @command()
@@ -85,11 +85,16 @@ _number = partial(click.option, metavar="N", show_default=True)
     help="Single calls of each method whose first, p50 and p99 times and memory are reported, at "
     "least some hundreds for p99; 0 for none.",
 )
-@processes_option("Processes of solve, for batches")
-@threads_option("of TensorFlow")
-@path_option(
-    "-o --output", "Directory of the results.", default=Path("scoreboard"), show_default=True
+@click.option(
+    "--processes",
+    metavar="N",
+    type=PARALLEL,
+    help="Processes of solve, for batches.  [default: all cores]",
 )
+@click.option(
+    "--threads", metavar="N", type=PARALLEL, help="Threads of TensorFlow.  [default: all cores]"
+)
+@_output_option("Directory of the results.", default=Path("scoreboard"), show_default=True)
 def compare(output: Path, **options: Any) -> None:
     """Compare surrogates with classical methods.
 
@@ -119,7 +124,7 @@ def compare(output: Path, **options: Any) -> None:
 @command()
 @click.argument("name", required=False)
 @click.argument("split", default="test")
-@file_option("-o --output", "The file, .npz.")
+@click.option("-o", "--output", metavar="FILE", type=PATH, help="The file, .npz.")
 def data(name: str | None, split: str, output: Path | None) -> None:
     """Write splits of a public benchmark.
 
@@ -176,8 +181,15 @@ def _list() -> None:
 
 @command()
 @click.argument("submissions", metavar="SUBMISSION...", nargs=-1, required=True, type=click.Path())
-@data_dir_option
-@path_option("-o --output", "Directory of the results.", required=True)
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    type=PATH,
+    default=Path("data"),
+    show_default=True,
+    help="Directory of the splits.",
+)
+@_output_option("Directory of the results.", required=True)
 def leaderboard(submissions: tuple[str, ...], data_dir: Path, output: Path) -> None:
     """Compare models by their predictions.
 

@@ -1,5 +1,6 @@
 """The scoreboard: surrogates and classical methods on the same problems."""
 
+import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -7,30 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffkeras._version import __version__
+import diffkeras as dk
+from diffkeras import __version__
 from diffkeras.errors import ConfigurationError, DataError, RunError
-from diffkeras.evaluation.measurement import describe_device
-from diffkeras.evaluation.methods.subject import different_physics
-from diffkeras.reporting.style import to_png
-from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_identity import run_identity
-from diffkeras.surrogates.surrogate import surrogate_of_run
-from diffkeras.system.atomic_files import (
-    names_unwritable,
-    read_json,
-    write_bytes,
-    write_json,
-    write_text,
-)
 from diffkeras.system.environment import available_cores, machine
 from diffkeras.system.progress import progress_bar
-from diffkeras.system.result_folders import (
-    check_replaceable,
-    claim,
-    remove_files,
-    replacing_files,
-)
-from diffkeras.system.tensorflow_setup import limit_threads
+from diffkeras.system.result_folders import check_replaceable, replacing_files
+from diffkeras.system.tensorflow_setup import describe_device, limit_threads, load_tensorflow
+from diffkeras_benchmark.classical import has_tensorflow
+from diffkeras_benchmark.learned import different_physics
 from diffkeras_benchmark.problems import PROBLEMS, get_problem
 from diffkeras_benchmark.scores import Effort, Entry, ProblemScores
 from diffkeras_benchmark.tables import problem_figure, scoreboard_markdown
@@ -101,8 +87,12 @@ def compare(
         get_problem(name)
     check_replaceable(path, TABLE, FILES)
     processes = processes or available_cores()
-    if threads is not None:
-        limit_threads(threads)
+    if has_tensorflow() or surrogates:
+        load_tensorflow()
+        if threads is not None:
+            limit_threads(threads)
+    else:
+        logger.warning("TensorFlow isn't installed, so methods that need it are left out")
     load = os.getloadavg()[0]
     entries = [_entry(Path(surrogate)) for surrogate in surrogates]
     _check_names(entries)
@@ -115,11 +105,11 @@ def compare(
     conditions = {
         "diffkeras": __version__,
         "machine": machine(),
-        "device": describe_device(),
+        "device": describe_device() if has_tensorflow() else None,
         "threads": threads or available_cores(),
         "processes": processes,
         "protocol": {**vars(effort), "batch_sizes": list(effort.batch_sizes)},
-        "surrogates": {each.name: run_identity(each.surrogate.config) for each in entries},
+        "surrogates": {each.name: each.surrogate.config.to_yaml() for each in entries},
         "wanted": [[score.name, score.side] for score in scores],
     }
     content = _interrupted(path, conditions) or {**conditions, "load": load, "problems": []}
@@ -131,8 +121,6 @@ def compare(
         for score in left:
             content["problems"].append(score.measure(bar.update))
             _write_board(path, content)
-    if not left:  # the earlier call was stopped when it had measured all
-        _write_board(path, content)
     logger.info(f"compared methods on {len(content['problems'])} problem(s)")
     return Scoreboard(path, content, scoreboard_markdown(content))
 
@@ -141,7 +129,10 @@ def _interrupted(path: Path, conditions: Mapping[str, Any]) -> dict[str, Any] | 
     """The board of an interrupted call of the same conditions, with the problems it measured."""
     if not (path / SCOREBOARD_FILE).is_file():
         return None
-    board = read_json(path / SCOREBOARD_FILE)
+    try:
+        board = json.loads((path / SCOREBOARD_FILE).read_text(encoding="utf-8"))
+    except ValueError:
+        board = None
     problems = board.get("problems") if isinstance(board, dict) else None
     if not isinstance(problems, list) or not all(
         isinstance(each, dict) and {"problem", "side"} <= each.keys() for each in problems
@@ -151,8 +142,7 @@ def _interrupted(path: Path, conditions: Mapping[str, Any]) -> dict[str, Any] | 
             "directory, or delete it"
         )
     same = all(board.get(key) == value for key, value in conditions.items())
-    measured = len(problems) == len(conditions["wanted"])
-    if not same or (measured and (path / TABLE).is_file()):
+    if not same or len(problems) == len(conditions["wanted"]):
         return None
     logger.info(f"continuing {path}, which has {len(problems)} problem(s)")
     return board
@@ -160,21 +150,19 @@ def _interrupted(path: Path, conditions: Mapping[str, Any]) -> dict[str, Any] | 
 
 def _write_board(path: Path, content: Mapping[str, Any]) -> None:
     """Write what was measured, then the table and the pictures of it."""
-    with names_unwritable(path / TABLE):
-        remove_files(path, [TABLE])
-    claim(path, SCOREBOARD_FILE, TABLE)
-    write_json(path / SCOREBOARD_FILE, content)  # by itself, since it may be the work of hours
     with replacing_files(path, last=TABLE) as partial:
-        write_json(partial / SCOREBOARD_FILE, content)
+        board = json.dumps(content, indent=2, ensure_ascii=False)
+        (partial / SCOREBOARD_FILE).write_text(board + "\n", encoding="utf-8")
         for problem in content["problems"]:
-            png = to_png(problem_figure(problem))
-            write_bytes(partial / f"{problem['problem']}_{problem['side']}.png", png)
-        write_text(partial / TABLE, scoreboard_markdown(content))
+            picture = partial / f"{problem['problem']}_{problem['side']}.png"
+            problem_figure(problem).savefig(picture, dpi=120)
+        (partial / TABLE).write_text(scoreboard_markdown(content), encoding="utf-8")
 
 
 def _entry(path: Path) -> Entry:
-    run = Run.open(path)
-    surrogate = surrogate_of_run(run)
+    from diffkeras.surrogates.run_directory import Run  # TensorFlow
+
+    run, surrogate = Run.open(path), dk.load_surrogate(path)
     state, data = run.state(), surrogate.config.data
     passes = state["epochs"] if data.stream else 1  # a stream has new examples in each epoch
     each = passes * data.train_examples_used + data.validation_examples
@@ -200,7 +188,7 @@ def _check_fit(entries: Sequence[Entry], scores: Sequence[ProblemScores]) -> Non
     for entry in entries:
         if not any(entry in score.entries for score in scores):
             different = {
-                score.config.name: different_physics(entry.surrogate.config, score.config)
+                score.config.name: different_physics(entry.surrogate, score.config)
                 for score in scores
             }
             raise DataError(

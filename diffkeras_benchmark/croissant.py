@@ -4,11 +4,11 @@ https://docs.mlcommons.org/croissant/docs/croissant-spec.html
 """
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
-from diffkeras._version import __version__
-from diffkeras.system.atomic_files import write_json
+from diffkeras import __version__
 from diffkeras_benchmark.problems import PROBLEMS, SHIFTS
 from diffkeras_benchmark.splits import PublicSplit
 
@@ -58,7 +58,9 @@ def write_card(split: PublicSplit, path: Path) -> Path:
     """
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    write_json(card_of(path), card(split, path.name, path.stat().st_size, sha256))
+    content = card(split, path.name, path.stat().st_size, sha256)
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    card_of(path).write_text(f"{text}\n", encoding="utf-8")
     return card_of(path)
 
 

@@ -4,7 +4,6 @@ import logging
 from pathlib import Path
 
 from diffkeras.errors import DataError, OutputError
-from diffkeras.system.atomic_files import check_file
 from diffkeras.system.progress import progress_bar
 from diffkeras_benchmark.archive import (
     BenchmarkSplit,
@@ -44,7 +43,6 @@ def write_split(
     chosen, path = public_split(benchmark, split), Path(output)
     if path.suffix.lower() != ".npz":
         raise OutputError(f"{path} is of an unknown kind; a split is written to a .npz")
-    check_file(path)
     counts, each = chosen.numbers
     total = each * len(counts)
     with progress_bar(total, f"Solving {chosen.name}", "images", shown=show_progress) as bar:

@@ -15,7 +15,6 @@ import pandas as pd
 from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.errors import image_errors
 from diffkeras.reporting.text import escaped, markdown_table
-from diffkeras.system.atomic_files import write_csv, write_text
 from diffkeras.system.progress import progress_bar
 from diffkeras.system.result_folders import check_replaceable, replacing_files
 from diffkeras_benchmark.archive import LARGEST_BOUND, BenchmarkSplit, predictions_of
@@ -94,8 +93,8 @@ def make_leaderboard(
         rows = scores_of(read, split_of, bar.update)
     text = markdown(rows, read)
     with replacing_files(path, last=FILES[0]) as partial:
-        write_csv(partial / "leaderboard.csv", rows.columns.tolist(), rows.itertuples(index=False))
-        write_text(partial / "leaderboard.md", text)
+        rows.to_csv(partial / "leaderboard.csv", index=False)
+        (partial / "leaderboard.md").write_text(text, encoding="utf-8")
     return Leaderboard(path, rows, text)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch
@@ -11,12 +12,21 @@ from diffkeras.evaluation.methods.table import (
     network_fields,
     with_sources_set,
 )
-from diffkeras.surrogates.surrogate import Surrogate
+
+if TYPE_CHECKING:
+    from diffkeras.surrogates.surrogate import Surrogate
 
 TOLERANCES = (1e-2, 1e-3)  # to which surrogates and solvers prove their fields
 
 
-def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Method]:
+def different_physics(surrogate: "Surrogate", tested: Config) -> list[str]:
+    """What of the physics of test images a surrogate was not trained on, in words."""
+    from diffkeras.evaluation.methods.subject import different_physics as different  # TensorFlow
+
+    return different(surrogate.config, tested)
+
+
+def learned_methods(surrogate: "Surrogate", name: str, config: Config) -> list[Method]:
     """The methods of one surrogate in `diffkeras-benchmark compare`.
 
     Args:
@@ -37,7 +47,7 @@ def learned_methods(surrogate: Surrogate, name: str, config: Config) -> list[Met
 
 
 def predicted(
-    surrogate: Surrogate, tolerance: float | None = None
+    surrogate: "Surrogate", tolerance: float | None = None
 ) -> Callable[[ImageBatch], ComputedFields]:
     """Its fields with their proven bounds, within a tolerance if one is given."""
 

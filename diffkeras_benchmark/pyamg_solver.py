@@ -6,18 +6,15 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
-from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import FiniteVolumes, finite_volumes
-from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solvers.linear_steps import ruge_stuben_hierarchy
-from diffkeras.system.blas_threads import blas_threads
+from diffkeras import Medium, Problem
+from diffkeras.physics import Equations
 
 MOST_ITERATIONS = 500
 
 
-@blas_threads()
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def pyamg_field(problem: Problem, tolerance: float) -> NDArray[np.float64]:
     """The field by PyAMG: conjugate gradients, a V-cycle of Ruge-Stüben multigrid before each step.
 
@@ -49,13 +46,20 @@ def pyamg_field(problem: Problem, tolerance: float) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=4)
 def _shared_hierarchy(lattice: tuple[int, ...], medium: Medium) -> Any:
-    volumes = finite_volumes(lattice, medium.normalised())
     nothing = np.zeros(lattice)
+    volumes = Equations(Problem(production=nothing, medium=medium)).volumes
     return ruge_stuben_hierarchy(free_system(volumes, nothing, nothing != 0)[0])
 
 
+def ruge_stuben_hierarchy(matrix: sp.csr_array) -> Any:
+    """PyAMG's hierarchy of grids of an M-matrix."""
+    import pyamg  # takes a second
+
+    return pyamg.ruge_stuben_solver(sp.csr_matrix(matrix), max_coarse=100, coarse_solver="splu")
+
+
 def free_system(
-    volumes: FiniteVolumes, values: NDArray[np.float64], fixed: NDArray[np.bool_]
+    volumes: Any, values: NDArray[np.float64], fixed: NDArray[np.bool_]
 ) -> tuple[sp.csr_array, NDArray[np.float64]]:
     """The matrix A, (f, f), and b, (f,), of A u = b on the f free nodes, row by row."""
     numbers = np.arange(values.size).reshape(values.shape)

@@ -4,24 +4,26 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from diffkeras.errors import RunError
-from diffkeras.evaluation.errors import image_errors, image_maxima
+from diffkeras.evaluation.errors import image_errors
 from diffkeras.evaluation.images import ImageBatch, draw_images, joined
-from diffkeras.evaluation.measurement import measure_latency, measure_times
-from diffkeras.evaluation.methods.subject import different_physics
 from diffkeras.evaluation.methods.table import EXACT, Method
 from diffkeras.evaluation.pareto import pareto_front
-from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.evaluation.timing import measure_times
 from diffkeras_benchmark.classical import classical_methods
-from diffkeras_benchmark.learned import learned_methods
+from diffkeras_benchmark.latency import measure_latency
+from diffkeras_benchmark.learned import different_physics, learned_methods
 from diffkeras_benchmark.problems import PROBLEMS
 from diffkeras_benchmark.splits import BENCHMARKS, public_split
 from diffkeras_benchmark.verdicts import milliseconds, points_of, verdict
+
+if TYPE_CHECKING:
+    from diffkeras.surrogates.surrogate import Surrogate
 
 CHUNK = 32  # images whose errors are computed at once
 
@@ -56,7 +58,7 @@ class Entry:
     """
 
     name: str
-    surrogate: Surrogate
+    surrogate: "Surrogate"
     training_seconds: float | None
     examples: int
     machine: str
@@ -89,7 +91,7 @@ class ProblemScores:
         self.name, self.side, self.effort, self.processes = name, side, effort, processes
         self.config = PROBLEMS[name].config(side)
         self.entries = [
-            entry for entry in entries if not different_physics(entry.surrogate.config, self.config)
+            entry for entry in entries if not different_physics(entry.surrogate, self.config)
         ]
         data = self.config.data
         self._each = min(-(-effort.images // len(data.sources)), data.test_examples)
@@ -207,7 +209,7 @@ def measure_errors(
                 f"{method.name} computes values that are not finite; train the "
                 "surrogate again, or leave it out"
             )
-        size = image_maxima(batch.fields)
+        size = np.abs(batch.fields).max(axis=(1, 2))
         errors = image_errors(computed.fields, batch.fields, batch.images)
         tables.append(
             pd.DataFrame(

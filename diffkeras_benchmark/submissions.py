@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from diffkeras.config import Section, explain
-from diffkeras.config.types import Seed
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.system.yaml_io import read_yaml
 from diffkeras_benchmark.problems import SHIFTS, SPLITS
@@ -49,12 +47,15 @@ def _different(seeds: tuple[int, ...]) -> tuple[int, ...]:
     return seeds
 
 
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_in_one_line)]
 Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class Manifest(Section):
+class Manifest(BaseModel):
     """What a submission says of itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: Text
     """Name of the model, as the table shows it."""
@@ -121,15 +122,17 @@ class Submission:
             ConfigurationError: no manifest, or one with a missing, unknown or wrong field.
             DataError: no predictions, predictions of an unknown split, or those of a seed missing.
         """
+        if not (path / MANIFEST).is_file():
+            raise ConfigurationError(f"{path / MANIFEST} is missing, or no file")
         raw = read_yaml(path / MANIFEST)
         if not isinstance(raw, dict):
             raise ConfigurationError(f"{path / MANIFEST} must hold a mapping of names to values")
         try:
             manifest = Manifest.model_validate(raw)
         except ValidationError as error:
-            raise ConfigurationError(
-                f"{path / MANIFEST}: {explain(error, Manifest, raw)}"
-            ) from None
+            first = error.errors()[0]
+            key, reason = first["loc"][0], first["msg"].removeprefix("Value error, ")
+            raise ConfigurationError(f"{path / MANIFEST}: {key}: {reason}") from None
         splits = tuple(dict.fromkeys(cls._splits(path, manifest)))
         if not splits:
             raise DataError(

@@ -54,8 +54,13 @@ def problem_figure(problem: Scores, width: float = 10.0) -> Figure:
 def conditions(board: Mapping[str, Any]) -> str:
     """Machine, device, threads and load, in a paragraph."""
     return (
-        f"Wall-clock times on {board['machine']}; TensorFlow on {board['device']} with "
-        f"{board['threads']} thread(s), the other methods in one thread"
+        f"Wall-clock times on {board['machine']}; "
+        + (
+            f"TensorFlow on {board['device']} with {board['threads']} thread(s), the other methods "
+            "in one thread"
+            if board["device"]
+            else "all methods in one thread, those of TensorFlow left out"
+        )
         + (
             f", `solve` in {board['processes']} processes for batches"
             if board["processes"] > 1

@@ -26,7 +26,7 @@ from diffkeras.config.sections import (
 from diffkeras.config.types import Name, Section
 from diffkeras.config.validation_messages import explain, keys_of
 from diffkeras.errors import ConfigurationError
-from diffkeras.physics import Medium
+from diffkeras.physics import ExampleRecipe, Medium
 from diffkeras.representation.network_input import NetworkInput
 from diffkeras.system.messages import short
 from diffkeras.system.yaml_io import read_yaml, to_yaml
@@ -76,6 +76,16 @@ class Config(Section):
     def kind(self) -> DataKind:
         """The kind of data, with all that depends on it."""
         return kind_of(self.physics, self.data)
+
+    def recipe(self, count: int) -> ExampleRecipe:
+        """How the examples of a source count are drawn and solved, for any program.
+
+        Example:
+            >>> example = load_config("quickstart").recipe(3).example("train", 0)
+            >>> example.source_image.shape, example.field.shape
+            ((64, 64), (64, 64))
+        """
+        return self.kind.recipe(count)
 
     @cached_property
     def network_input(self) -> NetworkInput:

@@ -1,18 +1,10 @@
-"""Errors, times and bounds of methods on test images.
+"""Errors, times and bounds of methods on test images."""
 
-A time is the wall-clock time per image: the median over some rounds. In each round every method
-computes the same images once, so that what else runs on the machine slows all of them alike. Each
-method has computed a batch of the same size before, so tables, compiled graphs and what images
-share exist already.
-"""
-
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 import tensorflow as tf
 from numpy.typing import NDArray
 
@@ -20,96 +12,12 @@ from diffkeras.evaluation.errors import field_metrics, image_errors, radial_spec
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods.table import Method
 from diffkeras.evaluation.proven_bounds import measure_bounds, summarise_bounds
+from diffkeras.evaluation.timing import measure_times
 from diffkeras.system.environment import available_cores
+from diffkeras.system.tensorflow_setup import describe_device
 
 ALL = "all"  # source counts
 TRUE = "true field"  # in spectra
-LOOPED = 8  # images of a batch that are timed, for methods that take them one by one
-
-
-def measure_times(
-    methods: Sequence[Method],
-    images: ImageBatch,
-    size: int,
-    rounds: int,
-    on_call: Callable[[int], object] = lambda number: None,
-) -> dict[str, dict[str, Any]]:
-    """The times per image [ms] of all methods for batches of a size.
-
-    Methods that take images one by one compute the first few of each batch only.
-
-    Args:
-        methods: any.
-        images: of which batches are taken in turn.
-        size: of the batches.
-        rounds: how often each time is measured.
-        on_call: called with 1 after each call of a method.
-
-    Returns:
-        Name → "median" and "quartiles" over the rounds.
-    """
-    seconds: dict[str, list[float]] = {method.name: [] for method in methods}
-    for turn in range(-1, rounds):  # the first one isn't timed
-        batch = images.part(np.arange(turn * size, (turn + 1) * size) % len(images))
-        for method in methods:
-            own = (batch if method.takes_batches else batch.first(LOOPED)).fresh()
-            start = time.perf_counter()
-            method.compute(own)
-            if turn >= 0:
-                seconds[method.name].append((time.perf_counter() - start) / len(own))
-            on_call(1)
-    times = {}
-    for name, values in seconds.items():
-        low, median, high = (1e3 * np.quantile(values, (0.25, 0.5, 0.75))).tolist()
-        times[name] = {"median": median, "quartiles": [low, high]}
-    return times
-
-
-def measure_latency(
-    methods: Sequence[Method],
-    images: ImageBatch,
-    calls: int,
-    on_call: Callable[[int], object] = lambda number: None,
-) -> dict[str, dict[str, float]]:
-    """How long a program waits for the field of one image, method by method.
-
-    The first call is the method's first one if it has computed nothing before: it makes tables and
-    compiles graphs. The machine's other work slows methods differently, unlike in `measure_times`,
-    which has medians to compare methods by.
-
-    Args:
-        methods: any.
-        images: that are computed one by one, in turn.
-        calls: how many are measured after the first one.
-        on_call: called with 1 after each call of a method.
-
-    Returns:
-        Name → "first", "p50" and "p99" [ms], and "memory", by how much the process has grown after
-        all calls [MB].
-    """
-    process = psutil.Process()
-    found = {}
-    for method in methods:
-        before = process.memory_info().rss
-        milliseconds = []
-        for number in range(calls + 1):
-            image = images.part([number % len(images)]).fresh()
-            start = time.perf_counter()
-            method.compute(image)
-            milliseconds.append(1e3 * (time.perf_counter() - start))
-            on_call(1)
-        first, *others = milliseconds
-        middle, late = np.quantile(others, (0.5, 0.99)).tolist()
-        grown = max(0.0, (process.memory_info().rss - before) / 1e6)
-        found[method.name] = {"first": first, "p50": middle, "p99": late, "memory": grown}
-    return found
-
-
-def describe_device() -> str:
-    """What TensorFlow computes on, in words."""
-    gpus = tf.config.list_physical_devices("GPU")
-    names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
-    return ", ".join(name or "a GPU" for name in names) if gpus else "the CPU"
 
 
 def describe_clock() -> str:

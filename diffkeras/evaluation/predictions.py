@@ -1,18 +1,75 @@
-"""Predictions of other programs in files, `.npz`."""
+"""Predictions of other programs in files, `.npz`: an array `sources_NN` for each source count NN.
+
+Predictions of test images in a file (`evaluation.image_files`) also hold its `name` and `sha256`.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import DataError
+from diffkeras.system.array_files import read_arrays, write_arrays
 from diffkeras.system.messages import short
 
 
 def name_of(count: int) -> str:
     """The name of the array of predictions of a source count."""
     return f"sources_{count:02d}"
+
+
+def write_predictions(path: Path, fields: Mapping[int, NDArray], *, name: str, sha256: str) -> None:
+    """Write predictions of test images.
+
+    Args:
+        path: the file, .npz.
+        fields: source count → (images, rows, columns).
+        name: of the images, such as `tissue_64/test`.
+        sha256: of their problems.
+
+    Raises:
+        DataError: another kind of file.
+        OutputError: the file can't be written.
+    """
+    if path.suffix.lower() != ".npz":
+        raise DataError(f"predictions are written to a .npz, not to {path}")
+    arrays: dict[str, Any] = {"name": name, "sha256": sha256}
+    arrays |= {name_of(count): part for count, part in fields.items()}
+    write_arrays(path, arrays, compressed=True)
+
+
+def read_predictions(
+    path: Path,
+    numbers: Mapping[int, int],
+    lattice: tuple[int, ...],
+    *,
+    images: tuple[str, str] | None,
+    most_bytes: int | None = None,
+) -> dict[int, NDArray[np.float32]]:
+    """The predicted fields of each source count, (images, rows, columns).
+
+    Args:
+        path: the file.
+        numbers: source count → number of images.
+        lattice: of the fields.
+        images: name and hash of the test images in a file, which are compared if the predictions
+            hold them; None for test images of datasets.
+        most_bytes: that the arrays may have, uncompressed; None for any number.
+
+    Raises:
+        DataError: a missing or damaged file, predictions of other images, or a missing array or one
+            of another shape, type or of values that are not finite.
+    """
+    arrays = read_arrays(path, "predictions", most_bytes)
+    if {"name", "sha256"} & arrays.keys():
+        if images is None:
+            raise DataError(
+                f"{path} has predictions of {arrays.get('name')}; give its images by --test-set"
+            )
+        check_split(arrays, path, *images)
+    return predictions_by_count(arrays, path, numbers, lattice)
 
 
 def check_split(arrays: Mapping[str, NDArray], path: Path, name: str, sha256: str) -> None:
@@ -56,15 +113,24 @@ def predictions_by_count(
 
 
 def checked_fields(array: NDArray, shape: tuple[int, ...], name: str) -> NDArray[np.float32]:
-    """Fields in single precision; a last axis of one channel may be there.
+    """Fields in single precision; an axis of one channel may be last, or follow the images.
+
+    Args:
+        array: (images, rows, columns), (images, rows, columns, 1) or (images, 1, rows, columns).
+        shape: (images, rows, columns).
+        name: of the fields, for the error.
 
     Raises:
         DataError: another shape, no real numbers, or values that are not finite.
     """
-    if array.shape not in (shape, (*shape, 1)) or array.dtype.kind not in "fiu":
+    images, *lattice = map(int, shape)
+    if array.dtype.kind not in "fiu":
+        raise DataError(f"{name} holds values of type {array.dtype}, not real numbers")
+    if array.shape not in (shape, (*shape, 1), (images, 1, *lattice)):
         raise DataError(
-            f"{name} has fields of shape {array.shape} and type {array.dtype}, not "
-            f"{tuple(map(int, shape))} of real numbers"
+            f"{name} has the shape {array.shape}, not {(images, *lattice)}, and also not "
+            f"{(images, *lattice, 1)} or {(images, 1, *lattice)}; `movedim` or `moveaxis` moves an "
+            "axis, `squeeze` removes one"
         )
     with np.errstate(over="ignore"):
         fields = array.reshape(shape).astype(np.float32)

@@ -98,7 +98,8 @@ def certify(
 
     Args:
         field: (rows, columns), any finite numbers of any precision, however wrong; or a batch,
-            (batch, rows, columns), for which a `BatchCertificate` is returned.
+            (batch, rows, columns), for which a `BatchCertificate` is returned. More axes of length
+            1, such as a channel, are removed.
         problem: the `Problem` that it should solve, its `Equations`, or its source image, as for
             `solve`.
         **keywords: those of `Problem`, as for `solve`.
@@ -153,6 +154,6 @@ def _rounding(field: Any, rounded: NDArray[np.float64]) -> NDArray[np.float64] |
     values = real_values("the field", field)
     if values.dtype.kind != "f" or values.dtype.itemsize <= rounded.itemsize:
         return 0.0
-    rounding = np.abs(values - rounded).astype(np.float64)
+    rounding = np.abs(values.reshape(rounded.shape) - rounded).astype(np.float64)
     # rounded up, with the sum that it is added in
-    return np.nextafter(rounding, np.inf) * (values != rounded) * SLACK
+    return np.nextafter(rounding, np.inf) * (rounding != 0) * SLACK

@@ -99,6 +99,15 @@ def full_precision_products() -> Iterator[None]:
         tf.config.experimental.enable_tensor_float_32_execution(before)
 
 
+def describe_device() -> str:
+    """What TensorFlow computes on, in words."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
+    return ", ".join(name or "a GPU" for name in names) if gpus else "the CPU"
+
+
 def limit_threads(number: int) -> None:
     """Limit TensorFlow to a number of threads.
 

@@ -23,7 +23,6 @@ import pandas as pd
 
 from benchmarks.shared.command import PATH, command
 from benchmarks.shared.tables import describe_machine, write_table
-from diffkeras.system.atomic_files import write_text
 from diffkeras_benchmark.leaderboard import make_leaderboard
 from diffkeras_benchmark.rows.board import Board
 from diffkeras_benchmark.rows.submissions import Submissions
@@ -48,7 +47,7 @@ def write_leaderboard(submissions: Submissions, output: Path) -> None:
     """The leaderboard in the documentation."""
     board, folders = submissions.board, sorted(submissions.folder.iterdir())
     made = make_leaderboard(folders, board.folder / "table", data_dir=board.data_dir)
-    write_text(output.with_suffix(".md"), made.text.replace("## ", "### "))
+    output.with_suffix(".md").write_text(made.text.replace("## ", "### "), encoding="utf-8")
     click.echo(made.text)
 
 

@@ -1,5 +1,7 @@
 """The networks of a leaderboard, tuned and trained, and the data that they are trained on."""
 
+import hashlib
+import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +13,7 @@ import pandas as pd
 from diffkeras.config import Config
 from diffkeras.errors import RunError
 from diffkeras.evaluation.errors import image_errors
-from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.atomic_files import read_json, replacing, write_json
-from diffkeras.system.fingerprint import fingerprint
 from diffkeras_benchmark.archive import BenchmarkSplit
 from diffkeras_benchmark.data import load
 from diffkeras_benchmark.rows.networks import NETWORKS, Network, inputs_of, networks_of, train
@@ -61,13 +60,13 @@ class Board:
         Raises:
             RunError: what is there of it was made with other times, widths, rates or settings.
         """
-        identities = [run_identity(network.config(self.benchmark, w)) for w in network.widths]
-        tried = {"configurations": identities, "learning rates": network.learning_rates}
+        configs = [network.config(self.benchmark, width).to_yaml() for width in network.widths]
+        tried = "\n".join([*configs, *map(str, network.learning_rates)])
         settings = f"configuration or learning rate of {network.name} on {self.benchmark}"
         times = {"--seconds": self.seconds, "--trial-seconds": self.trial_seconds}
-        wanted = {**times, settings: fingerprint(tried)}
+        wanted = {**times, settings: hashlib.sha256(tried.encode()).hexdigest()}
         file = self.folder / MADE_WITH
-        known = read_json(file) if file.exists() else {}
+        known = json.loads(file.read_text()) if file.exists() else {}
         unknown = self.trials_file(network).exists()  # of an earlier version, which noted nothing
         if others := [
             name
@@ -82,7 +81,7 @@ class Board:
                 f"{' '.join([*former, 'or'] * bool(former))} another --folder"
             )
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_json(file, known | wanted)
+        file.write_text(json.dumps(known | wanted))
 
     # tuning
 
@@ -103,8 +102,7 @@ class Board:
             rows.append([network.name, width, rate, model.count_params(), error])
             print(f"{network.name}, width {width}, learning rate {rate:g}: {error:.3f}", flush=True)
             file.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(file) as partial:
-                pd.DataFrame(rows, columns=columns).to_csv(partial, index=False)
+            pd.DataFrame(rows, columns=columns).to_csv(file, index=False)
         best = min(rows, key=lambda row: row[-1])
         return int(best[1]), float(best[2])
 
@@ -133,15 +131,18 @@ class Board:
             model = train(config, self.split("train"), rate, seed, self.seconds)
             took = time.perf_counter() - start
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_json(file.with_suffix(".json"), {"training_seconds": took})
-            with replacing(file) as partial:
-                model.save(partial)
+            file.with_suffix(".json").write_text(json.dumps({"training_seconds": took}))
+            partial = file.with_name(f"partial_{file.name}")  # a kill leaves no half of a network
+            model.save(partial)
+            partial.replace(file)
         return Surrogate(keras.saving.load_model(file), config)
 
     def training_seconds(self, network: Network) -> float:
         """The wall-clock time of a training, the mean of all seeds."""
         files = (self.model_file(network, seed) for seed in range(self.seeds))
-        took = [read_json(file.with_suffix(".json"))["training_seconds"] for file in files]
+        took = [
+            json.loads(file.with_suffix(".json").read_text())["training_seconds"] for file in files
+        ]
         return float(np.mean(took))
 
     def best_network(self) -> Network:

@@ -10,18 +10,18 @@ from ruamel.yaml import YAML
 from benchmarks.shared.tables import describe_machine, version
 from diffkeras.errors import PhysicsError
 from diffkeras.evaluation.images import ImageBatch, joined
-from diffkeras.evaluation.measurement import measure_times
 from diffkeras.evaluation.methods.table import EXACT, Method, network_fields
+from diffkeras.evaluation.timing import measure_times
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.atomic_files import replacing
 from diffkeras.system.yaml_io import read_yaml
-from diffkeras_benchmark.classical import ROUNDS, classical_methods
+from diffkeras_benchmark.classical import classical_methods
 from diffkeras_benchmark.learned import TOLERANCES, predicted
 from diffkeras_benchmark.problems import SHIFTS
 from diffkeras_benchmark.rows.board import Board
 from diffkeras_benchmark.rows.networks import Network, inputs_of
 from diffkeras_benchmark.splits import public_split
 from diffkeras_benchmark.submissions import MANIFEST
+from diffkeras_benchmark.tensorflow_methods import ROUNDS
 
 SPLITS = ("test", *SHIFTS)
 TIMED_BATCH, TURNS = 64, 5
@@ -140,7 +140,7 @@ class Submissions:
         path.parent.mkdir(parents=True, exist_ok=True)
         yaml = YAML()
         yaml.default_flow_style = False
-        with replacing(path) as partial, partial.open("w") as file:
+        with path.open("w", encoding="utf-8") as file:
             yaml.dump({**new, **known, **values}, file)
 
     def tuning_in_words(self, network: Network) -> str:

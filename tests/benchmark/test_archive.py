@@ -11,12 +11,14 @@ import pytest
 import diffkeras as dk
 from diffkeras.errors import DataError
 from diffkeras_benchmark.archive import (
+    mixed,
     predictions_of,
     read_archive,
     write_archive,
 )
 from diffkeras_benchmark.croissant import write_card
 from diffkeras_benchmark.problems import PROBLEMS
+from diffkeras_benchmark.splits import public_split
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +81,30 @@ def test_predictions_have_proven_bounds(problem, tiny_split, tmp_path):
 
 
 def test_fields_of_other_images_are_not_bounded(split):
-    for fields in (split.fields[:2], np.moveaxis(split.fields, -1, 1)):
-        with pytest.raises(DataError, match="for some of its images, take `part`"):
-            split.certify(fields)
+    with pytest.raises(DataError, match="for some of its images, take `part`"):
+        split.certify(split.fields[:2])
+
+
+def test_channels_may_come_first(split, tmp_path):
+    """As PyTorch has them."""
+    few, first = split.part([0, 1]), np.moveaxis(split.fields, -1, 1)
+    np.testing.assert_array_equal(few.certify(first[:2]), few.certify(few.fields))
+    file = split.write_predictions(tmp_path / "mine.npz", first)
+    np.testing.assert_array_equal(predictions_of(file, split), split.fields[..., 0])
+
+
+@pytest.mark.parametrize("problem", ["fixed_values", "tissue"])
+def test_any_part_has_all_source_counts(problem):
+    counts, each = public_split(f"{problem}_64", "train").numbers
+    places = mixed(len(counts), each)
+    assert sorted(places) == list(range(len(counts) * each))
+    of_place = np.repeat(counts, each)[places]
+    for part in (of_place[:10], of_place[::5], of_place[::25], of_place[1000:1100]):
+        found, times = np.unique(part, return_counts=True)
+        assert found.tolist() == list(counts)
+        assert times.max() < 0.5 * len(part)
+    for count in counts:  # within a source count, the order is the file's
+        assert np.all(np.diff(places[of_place == count]) == 1)
 
 
 @pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")
@@ -139,7 +162,7 @@ def test_predictions_are_read_back(split, tmp_path):
 
 def test_predictions_that_cannot_be_used_are_refused(split, tmp_path):
     file, fields = tmp_path / "mine.npz", split.fields.copy()
-    with pytest.raises(DataError, match=r"more_sources has .* type float32, not \(\d+, 32, 32\)"):
+    with pytest.raises(DataError, match=r"more_sources has the shape \(11, .*, not \(12, 32, 32\)"):
         split.write_predictions(file, fields[:-1])
     fields[2, 3, 4] = np.nan
     with pytest.raises(DataError, match=r"field 2 of .*more_sources is not finite"):

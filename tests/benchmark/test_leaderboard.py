@@ -103,7 +103,7 @@ def test_two_models_of_one_name_are_refused(split, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"parameters": -1}, "parameters: must be at least 0"),
+        ({"parameters": -1}, "parameters: Input should be greater than or equal to 0"),
         ({"training_seconds": float("nan")}, "training_seconds"),
         ({"colour": "red"}, "colour"),
         ({"model": "a\x1b[31mb"}, "model: must be text without control characters"),

@@ -7,7 +7,7 @@ import pytest
 from diffkeras.config import Config
 from diffkeras.evaluation.methods.subject import different_physics
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras_benchmark import classical as classical_methods
+from diffkeras_benchmark import tensorflow_methods
 from diffkeras_benchmark.problems import PROBLEMS
 from diffkeras_benchmark.scores import Effort, Entry, ProblemScores
 from diffkeras_benchmark.tables import problem_figure, scoreboard_markdown
@@ -38,9 +38,9 @@ def measured(request):
     config = PROBLEMS[request.param].config(16)
     entries, effort = [half_surrogate(config)], Effort(SIZES[request.param], 2, 1, 3)
     with pytest.MonkeyPatch.context() as patch, quick_graphs():
-        patch.setattr(classical_methods, "ROUNDS", ROUNDS)
-        patch.setattr(classical_methods, "CYCLES", CYCLES)
-        patch.setattr(classical_methods, "STEPS", STEPS)
+        patch.setattr(tensorflow_methods, "ROUNDS", ROUNDS)
+        patch.setattr(tensorflow_methods, "CYCLES", CYCLES)
+        patch.setattr(tensorflow_methods, "STEPS", STEPS)
         scores, ticks = ProblemScores(request.param, 16, entries, effort), list[int]()
         found = scores.measure(ticks.append)
     assert sum(ticks) == scores.steps

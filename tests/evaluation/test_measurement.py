@@ -1,14 +1,15 @@
-from diffkeras.evaluation import measurement
+from diffkeras.evaluation import timing
 from diffkeras.evaluation.images import draw_images
-from diffkeras.evaluation.measurement import Measurement, measure_times
+from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods.table import SET, ComputedFields, Method, with_sources_set
+from diffkeras.evaluation.timing import measure_times
 
 
 def test_methods_take_turns_and_times_are_medians_over_rounds(tiny, monkeypatch):
     images = draw_images(tiny, 1, range(3)).solve(divide_by_maximum=False)
     calls: list[tuple[str, list[int]]] = []
     now = [0.0]
-    monkeypatch.setattr(measurement.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
 
     def method(name: str, seconds: list[float], together: bool) -> Method:
         each = iter(seconds)
@@ -20,7 +21,7 @@ def test_methods_take_turns_and_times_are_medians_over_rounds(tiny, monkeypatch)
 
         return Method(name, compute, takes_batches=together)
 
-    monkeypatch.setattr(measurement, "LOOPED", 1)
+    monkeypatch.setattr(timing, "LOOPED", 1)
     methods = [method("a", [9, 2, 4, 8], True), method("b", [9, 3, 3, 3], False)]
     found = measure_times(methods, images, 2, 3)
     assert [name for name, _ in calls] == 4 * ["a", "b"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from numpy.typing import NDArray
 
 from diffkeras.config import Config
-from diffkeras.errors import ConfigurationError, DataError
+from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.image_files import ImageFile
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods.table import (
@@ -19,13 +19,12 @@ from diffkeras.evaluation.methods.table import (
     with_sources_set,
 )
 from diffkeras.evaluation.order import check_order
-from diffkeras.evaluation.predictions import check_split, predictions_by_count
+from diffkeras.evaluation.predictions import read_predictions
 from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.predicted_fields import balanced_maximum
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import differing_keys
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system.array_files import read_arrays
 
 
 @dataclass(frozen=True)
@@ -129,17 +128,10 @@ def of_predictions(
         raise ConfigurationError(
             "data.diffusion_length: models of other programs are judged on one medium; leave it out"
         )
-    arrays = read_arrays(path, "predictions")
-    each = config.data.test_examples
-    if {"name", "sha256"} <= arrays.keys():
-        if images is None:
-            raise DataError(
-                f"{path} has predictions of {arrays['name']}; give its images by --test-set FILE"
-            )
-        check_split(arrays, path, images.name, images.sha256)
-        each = images.config.data.test_examples
-    numbers = dict.fromkeys(config.data.sources, each)
-    stored = predictions_by_count(arrays, path, numbers, config.physics.lattice)
+    data = config.data if images is None else images.config.data
+    numbers = dict.fromkeys(config.data.sources, data.test_examples)
+    named = None if images is None else (images.name, images.sha256)
+    stored = read_predictions(path, numbers, config.physics.lattice, images=named)
     tested = {count: fields[: config.data.test_examples] for count, fields in stored.items()}
     check_order(path, tested, exact)
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from diffkeras.config import Baseline, Config
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.physics import Problem, Sources, effective_strengths, solve, superpose
-from diffkeras.surrogates.surrogate import Surrogate
+
+if TYPE_CHECKING:
+    from diffkeras.surrogates.surrogate import Surrogate
 
 SURROGATE = "surrogate"
 SET = ", sources set"  # ends the name of a method with the known values on the source nodes
@@ -160,7 +162,7 @@ def leaves_sources(config: Config) -> bool:
     return not config.physics.produces
 
 
-def network_fields(surrogate: Surrogate) -> Callable[[ImageBatch], ComputedFields]:
+def network_fields(surrogate: "Surrogate") -> Callable[[ImageBatch], ComputedFields]:
     """The `compute` of a surrogate's network, a batch at once."""
 
     def compute(batch: ImageBatch) -> ComputedFields:

@@ -191,16 +191,20 @@ class Problem(ShortRepr):
     def check_field(self, name: str, field: Any, *, shared: bool = False) -> NDArray[np.float64]:
         """A field of this problem as float64; `shared`, one may stand for all images of a batch.
 
+        More axes of length 1, such as a channel of PyTorch or Keras, are removed.
+
         Raises:
             PhysicsError: another shape, or numbers that are not finite or absurdly large.
         """
         values = real_array(f"the {name}", field)
         if shared and self.is_batch and values.shape == self.lattice:
             values = np.broadcast_to(values, self.shape)
+        if values.ndim > len(self.shape) and _longer(values.shape) == _longer(self.shape):
+            values = values.reshape(self.shape)
         if values.shape != self.shape:
             raise PhysicsError(
-                f"the {name} has shape {values.shape}, the problem {self.shape}; "
-                f"give one of the problem's shape, or the problem that it belongs to"
+                f"the {name} has shape {values.shape}, the problem {self.shape}; `squeeze` removes "
+                "an axis of length 1, and `movedim` or `moveaxis` moves one"
             )
         size = check_finite(f"the {name}", values)
         if size > LARGEST_FIELD:
@@ -376,3 +380,7 @@ def as_problem(
             f"{next(iter(keywords))}"
         )
     return problem
+
+
+def _longer(shape: tuple[int, ...]) -> list[int]:
+    return [length for length in shape if length != 1]

@@ -30,5 +30,5 @@ def test_predictions_are_found_by_their_numbers(tiny, tmp_path, divided):
 def test_predictions_of_a_set_need_its_file(tiny, tmp_path):
     file = tmp_path / "mine.npz"
     np.savez(file, name="tissue_64/test", sha256="0" * 64, sources_01=np.zeros((5, 16, 16)))
-    with pytest.raises(DataError, match="tissue_64/test; give its images by --test-set FILE"):
+    with pytest.raises(DataError, match="tissue_64/test; give its images by --test-set"):
         of_predictions(file, tiny, [])

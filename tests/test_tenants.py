@@ -1,0 +1,73 @@
+"""Tenants live beside the package: they use its public names only, which docs/api.md lists."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TENANTS = [name for name in ("paper", "diffkeras_benchmark") if (ROOT / name).is_dir()]
+PACKAGE = "diffkeras"
+
+
+def public_names() -> set[str]:
+    """The names on the page: those of its directives, and those in its text."""
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    return set(re.findall(r"\b(?<!dk\.)diffkeras(?:\.\w+)+", page))
+
+
+def used_names(text: str) -> Iterator[str]:
+    """What a module imports from diffkeras, and the attributes that it takes of `dk`."""
+    tree = ast.parse(text)
+    aliases = {PACKAGE: PACKAGE}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name == PACKAGE:
+                    aliases[alias.asname or PACKAGE] = PACKAGE
+                elif alias.name.startswith(f"{PACKAGE}."):
+                    yield alias.name
+    inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and id(node) not in inner:
+            *_, name = parts = ast.unparse(node).split(".")
+            if parts[0] in aliases and name:
+                yield ".".join([PACKAGE, *parts[1:]])
+
+
+def is_public(name: str, public: set[str]) -> bool:
+    """Whether a name is on the page, or an attribute of one that is, or a package of some."""
+    return any(
+        name == one or name.startswith(f"{one}.") or one.startswith(f"{name}.") for one in public
+    )
+
+
+@pytest.mark.parametrize("tenant", TENANTS)
+def test_a_tenant_uses_public_names_only(tenant):
+    public = public_names()
+    files = [path for path in (ROOT / tenant).rglob("*.py") if "tests" not in path.parts]
+    assert files
+    private = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in files
+        for name in used_names(path.read_text(encoding="utf-8"))
+        if not is_public(name, public)
+    }
+    assert not private, "add them to docs/api.md, or do without"
+
+
+def test_what_is_not_public_is_found():
+    text = "import diffkeras as dk\nfrom diffkeras.errors import RunError\n"
+    text += "from diffkeras.system.locks import locked\ndk.solve(1)\ndk.system.x()\n"
+    found = [name for name in used_names(text) if not is_public(name, public_names())]
+    assert found == ["diffkeras.system.locks.locked", "diffkeras.system.x"]
+
+
+def test_the_package_knows_no_tenant():
+    files = [*(ROOT / PACKAGE).rglob("*.py"), *(ROOT / "tfds_builders").rglob("*.py")]
+    words = re.compile(r"^\s*(?:from|import) (paper|diffkeras_benchmark)\b", re.MULTILINE)
+    assert not [path for path in files if words.search(path.read_text(encoding="utf-8"))]
