@@ -122,8 +122,6 @@ class Submission:
             ConfigurationError: no manifest, or one with a missing, unknown or wrong field.
             DataError: no predictions, predictions of an unknown split, or those of a seed missing.
         """
-        if not (path / MANIFEST).is_file():
-            raise ConfigurationError(f"{path / MANIFEST} is missing, or no file")
         raw = read_yaml(path / MANIFEST)
         if not isinstance(raw, dict):
             raise ConfigurationError(f"{path / MANIFEST} must hold a mapping of names to values")

@@ -157,3 +157,13 @@ def test_a_certified_field_keeps_the_values_that_its_bound_is_for():
         with pytest.raises(ValueError, match="read-only"):
             array[0, 0] = 1.0
     assert len({certificate, certificate}) == 1
+
+
+@pytest.mark.parametrize("shape", [(6, 8, 1), (1, 6, 8), (1, 1, 6, 8)])
+@pytest.mark.parametrize("kind", [np.float32, np.longdouble])
+def test_an_axis_of_one_channel_is_removed(shape, kind):
+    image = np.eye(6, 8)
+    field = (0.3 * image[::-1]).astype(kind)
+    alone, found = (certify(each, image) for each in (field, field.reshape(shape)))
+    assert found.field.shape == (6, 8)
+    np.testing.assert_array_equal(found.node_bound, alone.node_bound)
