@@ -8,7 +8,6 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import click
 
 from diffkeras.errors import DiffkerasError, ProblemWarning
 from diffkeras.system.interruption import Terminated, raising_signals
-from diffkeras.system.messages import cut
 from diffkeras.system.packages import missing_package
 
 UNEXPECTED = 70  # exit status of an error that diffkeras didn't foresee, EX_SOFTWARE of BSD
@@ -30,7 +28,6 @@ GONE = {
     "--slice": "--plot chooses the slices; write a .vti to look at others in ParaView.",
 }
 LONGEST_LINE = 1500  # characters of a message
-_cut = partial(cut, longest=200)  # names in messages
 
 
 class StatusHandler(logging.Handler):
@@ -152,7 +149,7 @@ class DiffkerasCommand(click.Command):
         if isinstance(error, OSError) and error.errno in OUTPUT_ERRORS and not error.filename:
             return _discard_output(error), 1
         if isinstance(error, OSError) and error.filename and error.strerror:
-            return f"{_cut(error.filename)}: {error.strerror}", 1  # such as too long a name
+            return f"{error.filename}: {error.strerror}", 1  # such as too long a name
         paths = [value for value in ctx.params.values() if isinstance(value, str | Path) and value]
         there = ", ".join(str(path) for path in paths if os.path.lexists(path))
         return (

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from diffkeras.errors import PhysicsError
-from diffkeras.system.messages import LONGEST, cut, short
+from diffkeras.system.messages import short
 
 MOST_SHOWN = 3  # errors in a message
 LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
@@ -40,7 +40,7 @@ def keys_of(section: Any) -> dict[str, Any]:
 
 def unknown_key(key: Any, known: Sequence[str], shown: str = "") -> str:
     """What is wrong with a key of a section, with the known keys."""
-    alike = get_close_matches(cut(key), known, n=1)
+    alike = get_close_matches(str(key), known, n=1)
     hint = f"do you mean {alike[0]}?" if alike else f"known here: {', '.join(known)}"
     return f"unknown key{shown}; {hint}"
 
@@ -65,7 +65,7 @@ def _line(path: tuple[str, ...], details: Sequence[Any], model: type[BaseModel])
     argument = error.argument or "" if isinstance(error, PhysicsError) else ""
     if argument.partition(".")[0] in _keys_at(model, path):
         path, text = (*path, argument), error.problem
-    return (cut(".".join(map(cut, path)), 2 * LONGEST) + ": " if path else "") + text
+    return (".".join(path) + ": " if path else "") + text
 
 
 def _message(detail: Any, model: type[BaseModel]) -> str:

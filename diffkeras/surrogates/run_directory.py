@@ -34,7 +34,6 @@ from diffkeras.system.atomic_files import (
     write_text,
 )
 from diffkeras.system.environment import machine, source_commit, versions
-from diffkeras.system.messages import cut
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +148,7 @@ class Run:
         path = find_run(path)
         if not os.path.isdir(path):  # where pathlib raises an error for long names
             raise RunError(
-                f"there is no run directory {cut(path, 200)}; `diffkeras train` writes one, and "
+                f"there is no run directory {str(path)!s:.200}; `diffkeras train` writes one, and "
                 f"these come with diffkeras: {', '.join(shipped_surrogates())}"
             )
         if not (path / RUN_FILE).is_file():

@@ -6,14 +6,9 @@ from typing import Any
 LONGEST = 60  # characters
 
 
-def cut(value: Any, longest: int = LONGEST) -> str:
-    """A value as text up to so many characters, and "…" if there are more."""
-    text = str(value)
-    return text if len(text) <= longest else f"{text[:longest]}…"
-
-
 def short(value: Any) -> str:
     """The representation of a value of any size, cut to 60 characters."""
     shortener = reprlib.Repr()  # it doesn't print a huge value in full before cutting it
     shortener.maxstring = shortener.maxother = shortener.maxlong = 3 * LONGEST
-    return cut(shortener.repr(value))
+    text = shortener.repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

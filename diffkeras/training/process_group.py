@@ -16,7 +16,6 @@ import tensorflow as tf
 
 from diffkeras.errors import ConfigurationError, WorkerError
 from diffkeras.system.fingerprint import fingerprint
-from diffkeras.system.messages import cut
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +89,7 @@ class ProcessGroup:
             raise WorkerError(
                 f"{self.cluster.name(self.cluster.index)} lost the connection to "
                 f"{self.cluster.others} ({type(error).__name__}: "
-                f"{cut(' '.join(error.message.split()), 300)}); start the same command on every "
+                f"{' '.join(error.message.split())}); start the same command on every "
                 "node again, and it goes on from the last checkpoint"
             ) from error
 
@@ -127,7 +126,7 @@ def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
     except (LookupError, TypeError, ValueError) as error:
         raise ConfigurationError(
             f"TF_CONFIG or the variables of Slurm can't be read ({type(error).__name__}: "
-            f"{cut(error)}); an example of TF_CONFIG: {EXAMPLE}"
+            f"{error}); an example of TF_CONFIG: {EXAMPLE}"
         ) from None
     return found if len(found.addresses) > 1 else None
 
@@ -211,7 +210,7 @@ def _strategy_over(cluster: Cluster | None) -> tf.distribute.Strategy:
         except (RuntimeError, tf.errors.OpError) as error:
             raise WorkerError(
                 f"TensorFlow can't connect {cluster.name(cluster.index)} to {cluster.others}: "
-                f"{cut(' '.join(str(error).split()), 300)}"
+                f"{' '.join(str(error).split())}"
             ) from None
     gpus = tf.config.list_logical_devices("GPU")
     devices = gpus or tf.config.list_logical_devices("CPU")

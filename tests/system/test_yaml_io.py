@@ -1,16 +1,12 @@
-"""YAML that would keep a reader busy, or that means something else than it looks."""
+"""YAML that is none, or that means something else than it looks."""
 
 import pytest
 
 from diffkeras.errors import ConfigurationError
-from diffkeras.system.yaml_io import MOST_BYTES, from_yaml, read_yaml
+from diffkeras.system.yaml_io import from_yaml, read_yaml
 
 REFUSED = {
-    "bytes": "x" * (MOST_BYTES + 1),
     "nesting": "[" * 2000,
-    "alias": "a: &a [1, 1]\nb: [*a, *a]",
-    "merge": "a: &a {x: 1}\nb: {<<: *a}",
-    "itself": "a: &a {b: *a}",
     "object": "a: !!python/object/apply:os.system [ls]",
     "digits": "a: " + "9" * 5000,
     "date": "a: 2020-13-45",
@@ -19,20 +15,20 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
-def test_yaml_that_is_none_or_keeps_a_reader_busy_is_refused(text, tmp_path):
+def test_what_is_no_yaml_is_refused(text, tmp_path):
     file = tmp_path / "bad.yaml"
     file.write_text(text)
-    with pytest.raises(ConfigurationError, match=r"bad.yaml is (too large|no valid YAML)"):
+    with pytest.raises(ConfigurationError, match=r"bad\.yaml is no valid YAML"):
         read_yaml(file)
 
 
 @pytest.mark.parametrize("command", ["generate", "train", "study", "--set"])
 def test_every_command_reads_yaml_there(command, refused, tmp_path):
     file = tmp_path / "bad.yaml"
-    file.write_text(REFUSED["alias"])
+    file.write_text(REFUSED["date"])
     words = [command, "--config", file]
     if command == "--set":
-        words = ["generate", "--set", "data.radius=[&a 1, *a]"]
+        words = ["generate", "--set", "data.radius=[1"]
     assert "no valid YAML" in refused(*words)
 
 
