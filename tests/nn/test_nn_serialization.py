@@ -68,19 +68,6 @@ LAYERS = [
     layers.AddPositions(3),
     layers.Sensors(4),
     layers.Superposition(),
-    layers.DimensionlessInputs(
-        scale=0, divided=[False, True], kept=[1], logarithmic=[True, True], name="inputs"
-    ),
-    layers.ModeFactors(scale=None, divided=[False], kept=[0], logarithmic=[False]),
-    layers.KernelCoefficients(
-        5,
-        3,
-        scale=None,
-        divided=[False, False],
-        kept=[0, 1],
-        logarithmic=[True, False],
-        dtype="float64",
-    ),
     layers.Conv3x3(4, kernel_initializer="zeros"),
     layers.NormalizedConv3x3(4, momentum=0.7, epsilon=1e-4),
     layers.UpsampledConv3x3(4, activation="relu", use_bias=False),
