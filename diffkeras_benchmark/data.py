@@ -4,13 +4,14 @@ import logging
 from pathlib import Path
 
 from diffkeras.errors import DataError, OutputError
+from diffkeras.system.array_files import read_arrays
 from diffkeras.system.progress import progress_bar
 from diffkeras_benchmark.archive import (
     BenchmarkSplit,
     read_archive,
     write_archive,
 )
-from diffkeras_benchmark.croissant import write_card
+from diffkeras_benchmark.croissant import card_of, write_card
 from diffkeras_benchmark.splits import public_split
 
 logger = logging.getLogger(__name__)
@@ -38,11 +39,12 @@ def write_split(
     Raises:
         ConfigurationError: there is no such benchmark or split.
         DataError: this machine draws other images, or a field isn't verified.
-        OutputError: the file can't be written, or isn't named `.npz`.
+        OutputError: the file can't be written, isn't named `.npz`, or is there and no split.
     """
     chosen, path = public_split(benchmark, split), Path(output)
     if path.suffix.lower() != ".npz":
         raise OutputError(f"{path} is of an unknown kind; a split is written to a .npz")
+    _check_output(path)
     counts, each = chosen.numbers
     total = each * len(counts)
     with progress_bar(total, f"Solving {chosen.name}", "images", shown=show_progress) as bar:
@@ -53,6 +55,21 @@ def write_split(
         f"right within {largest:.1e} of the largest value"
     )
     return path
+
+
+def _check_output(path: Path) -> None:
+    """Raise an OutputError if a split, or its card, would replace a file of the user."""
+    card = card_of(path)
+    if path.exists():
+        try:
+            ours = {"name", "sha256"} <= read_arrays(path, "splits", only=("name", "sha256")).keys()
+        except DataError:
+            ours = False
+    else:
+        ours = not card.exists()
+    if not ours:
+        found = path if path.exists() else card
+        raise OutputError(f"{found} is no split that was written earlier; choose another name")
 
 
 def load(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import diffkeras as dk
-from diffkeras.errors import DataError
+from diffkeras.errors import DataError, OutputError
 from diffkeras_benchmark.archive import (
     mixed,
     predictions_of,
@@ -17,6 +17,7 @@ from diffkeras_benchmark.archive import (
     write_archive,
 )
 from diffkeras_benchmark.croissant import write_card
+from diffkeras_benchmark.data import write_split
 from diffkeras_benchmark.problems import PROBLEMS
 from diffkeras_benchmark.splits import public_split
 
@@ -121,6 +122,14 @@ def test_a_card_describes_the_file(problem, tiny_split, tmp_path):
     with np.load(file) as arrays:
         of_card = {f"{field.name}_01" for field in images.fields}
         assert of_card == {name for name in arrays if name.endswith("_01")}
+
+
+@pytest.mark.parametrize("name", ["mine.npz", "mine.croissant.json"])
+def test_a_file_of_the_user_is_not_replaced(tmp_path, name):
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(OutputError, match="is no split that was written earlier"):
+        write_split("fixed_values_64", "edges", tmp_path / "mine.npz")
+    assert (tmp_path / name).read_text() == "precious"
 
 
 def test_a_field_that_is_not_verified_is_not_written(tiny_split, tmp_path, monkeypatch):
