@@ -194,10 +194,11 @@ def leaderboard(submissions: tuple[str, ...], data_dir: Path, output: Path) -> N
     """Compare models by their predictions.
 
     SUBMISSION is a directory with manifest.yaml and predictions BENCHMARK/SPLIT_SEED.npz, such as
-    tissue_64/test_0.npz, which BenchmarkSplit.write_predictions writes in Python. Models of any
-    program can take part, and none is run here. The error of each prediction is also bounded by a
-    proof, which takes about as long as a solution. Writes leaderboard.md, the tables, and
-    leaderboard.csv, one row per model, split and seed.
+    tissue_64/test_0.npz, which BenchmarkSplit.write_predictions writes in Python; or the
+    leaderboard.csv of somebody else. Models of any program can take part, and none is run here. The
+    error of each prediction is also bounded by a proof, which takes about as long as a solution.
+    Writes leaderboard.md, the tables, and leaderboard.csv, one row per split and model. The
+    published rows of the same splits are in both.
 
     The keys of manifest.yaml are model, authors, parameters, training_seconds, training_images,
     seeds, hardware and tuning, and, where they are known, milliseconds_per_field,
@@ -211,7 +212,11 @@ def leaderboard(submissions: tuple[str, ...], data_dir: Path, output: Path) -> N
 
     board = make_leaderboard(submissions, output, data_dir=data_dir, show_progress=True)
     click.echo(board.text)
-    click.echo(f"table: {board.path / 'leaderboard.md'}")
+    click.echo(
+        f"tables: {board.path / 'leaderboard.md'}\nThere is no server. To publish rows, send "
+        f"{board.path / 'leaderboard.csv'} and the submission to the maintainers, or add the rows "
+        "to diffkeras_benchmark/published.csv in a pull request."
+    )
 
 
 @click.group(

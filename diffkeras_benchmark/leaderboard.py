@@ -6,13 +6,14 @@ beside the standard deviation between seeds.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from diffkeras.errors import ConfigurationError
+from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.errors import image_errors
 from diffkeras.reporting.text import escaped, markdown_table
 from diffkeras.system.progress import progress_bar
@@ -31,6 +32,10 @@ SCORES = {  # column → heading
     "bound": "proven bound of it",
     "mae": "mean error",
 }
+RANKED = "relative_l2"
+COLUMNS = ["benchmark", "split", "model", "seeds"]
+COLUMNS += [column for error in SCORES for column in (error, f"{error}_std")]
+CSV = ".csv"
 MODELS = (
     *("model", "authors", "parameters", "training images", "training, s", "seeds"),
     *("hardware", "tuning"),
@@ -49,7 +54,8 @@ class Leaderboard:
 
     Attributes:
         path: its directory, with `leaderboard.md` and `leaderboard.csv`.
-        rows: a row for each model, benchmark, split and seed.
+        rows: of `leaderboard.csv`, one per benchmark, split and model: the number of seeds, and
+            each error's mean over them and standard deviation.
         text: of `leaderboard.md`.
     """
 
@@ -63,34 +69,44 @@ def make_leaderboard(
     output: str | Path,
     *,
     data_dir: str | Path = "data",
+    published: bool = True,
     show_progress: bool = False,
 ) -> Leaderboard:
     """Score models by their predictions of public splits, and write a table.
 
     Args:
-        submissions: directories with `manifest.yaml` and BENCHMARK/SPLIT_SEED.npz.
+        submissions: directories with `manifest.yaml` and BENCHMARK/SPLIT_SEED.npz, or the
+            `leaderboard.csv` of others, whose rows are taken as they are.
         output: directory of the results.
         data_dir: where data are kept; splits that are missing are made.
+        published: whether the published rows of the same splits come into the table.
         show_progress: whether to draw progress bars.
 
     Raises:
         ConfigurationError: no submission, a manifest with a missing or wrong field, or two
             models of one name.
-        DataError: predictions of another split, shape, order or type, or with NaN.
+        DataError: predictions of another split, shape, order or type, or with NaN; a CSV file that
+            is no leaderboard's.
         OutputError: `output` can't be written.
     """
     path = Path(output)
     if not submissions:
         raise ConfigurationError("name at least one submission")
     check_replaceable(path, FILES[0], FILES)
-    read = [Submission.read(Path(submission)) for submission in submissions]
+    paths = [Path(submission) for submission in submissions]
+    tables = [rows_in(path) for path in paths if path.suffix == CSV]
+    read = [Submission.read(path) for path in paths if path.suffix != CSV]
 
     def split_of(benchmark: str, split: str) -> BenchmarkSplit:
         return load(benchmark, split, data_dir=data_dir, show_progress=show_progress)
 
     total = sum(len(submission.splits) for submission in read)
     with progress_bar(total, "Scoring", "splits", shown=show_progress) as bar:
-        rows = scores_of(read, split_of, bar.update)
+        rows = pd.concat([*scores_of(read, split_of, bar.update), *tables], ignore_index=True)
+    if published:
+        rows = with_published(rows)
+    _check_names(rows)
+    rows = rows.sort_values([*KEYS, RANKED], key=_places, kind="stable", ignore_index=True)
     text = markdown(rows, read)
     with replacing_files(path, last=FILES[0]) as partial:
         rows.to_csv(partial / "leaderboard.csv", index=False)
@@ -99,7 +115,7 @@ def make_leaderboard(
 
 
 def score(submission: Submission, split: BenchmarkSplit) -> pd.DataFrame:
-    """A row for each seed, with the means of the errors over the images of a split.
+    """The row of a submission: means over the images of a split and the seeds.
 
     Args:
         submission: the model.
@@ -107,81 +123,113 @@ def score(submission: Submission, split: BenchmarkSplit) -> pd.DataFrame:
     """
     benchmark, _, name = split.name.partition("/")
     exact, images = split.fields[..., 0], split.inputs[..., 0]
-    rows = []
+    means = []
     for seed in submission.manifest.seeds:
         fields = predictions_of(submission.file(benchmark, name, seed), split)
         table = image_errors(fields, exact, images).assign(bound=split.certify(fields))
-        means: dict[str, Any] = {error: float(table[error].mean()) for error in SCORES}
-        model = submission.manifest.model
-        rows.append({"benchmark": benchmark, "split": name, "model": model, "seed": seed, **means})
-    return pd.DataFrame(rows)
+        means.append(table[[*SCORES]].mean())
+    seeds = pd.DataFrame(means)
+    row: dict[str, Any] = {"benchmark": benchmark, "split": name}
+    row |= {"model": submission.manifest.model, "seeds": len(seeds)}
+    for error in SCORES:
+        row |= {error: seeds[error].mean(), f"{error}_std": seeds[error].std()}
+    return pd.DataFrame([row])
 
 
 def scores_of(
     submissions: list[Submission],
     split_of: Callable[[str, str], BenchmarkSplit],
     on_split: Callable[[int], object] = lambda number: None,
-) -> pd.DataFrame:
-    """A row for each submission, benchmark, split and seed.
+) -> list[pd.DataFrame]:
+    """The row of each submission, benchmark and split.
 
     Args:
-        submissions: the models, of different names.
+        submissions: the models.
         split_of: (benchmark, split) → its images.
         on_split: called with 1 for each split of a submission that is done.
 
     Raises:
-        ConfigurationError: two submissions of one name.
         DataError: predictions that can't be used.
     """
-    names = [submission.manifest.model for submission in submissions]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigurationError(f"two submissions have the model {name!r}; rename one of them")
-    wanted = sorted({split for each in submissions for split in each.splits}, key=_place)
-    tables = []
-    for benchmark, split in wanted:
+    rows = []
+    for benchmark, split in dict.fromkeys(pair for each in submissions for pair in each.splits):
         images = split_of(benchmark, split)
         for submission in submissions:
             if (benchmark, split) in submission.splits:
-                tables.append(score(submission, images))
+                rows.append(score(submission, images))
                 on_split(1)
-    return pd.concat(tables, ignore_index=True)
+    return rows
 
 
-def _place(split: tuple[str, str]) -> tuple[int, int]:
-    return list(BENCHMARKS).index(split[0]), ORDER[split[1]]
+def rows_in(path: Path) -> pd.DataFrame:
+    """The rows of a `leaderboard.csv`.
+
+    Raises:
+        DataError: a missing file, or another one.
+    """
+    try:
+        rows = pd.read_csv(path)
+        known = set(rows["benchmark"]) <= set(BENCHMARKS) and set(rows["split"]) <= set(ORDER)
+    except (OSError, KeyError, ValueError) as error:
+        raise DataError(f"{path} can't be read as a leaderboard: {error}") from None
+    if not known or list(rows) != COLUMNS or not np.isfinite(rows[[*SCORES]].to_numpy(float)).all():
+        raise DataError(
+            f"{path} is no leaderboard, whose columns are {', '.join(COLUMNS)}, with the names of "
+            "benchmarks and splits and finite errors"
+        )
+    return rows
+
+
+def with_published(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a leaderboard with the published ones of the same benchmarks and splits."""
+    with as_file(files("diffkeras_benchmark") / "published.csv") as path:
+        known = rows_in(path)
+    same = known[KEYS].apply(tuple, axis=1).isin(rows[KEYS].apply(tuple, axis=1))
+    return pd.concat([rows, known[same]], ignore_index=True)
+
+
+def _check_names(rows: pd.DataFrame) -> None:
+    twice = rows[rows.duplicated([*KEYS, "model"])]
+    if len(twice):
+        raise ConfigurationError(
+            f"two rows have the model {twice['model'].iloc[0]!r}, perhaps a published one; rename "
+            "one of them"
+        )
+
+
+def _places(column: pd.Series) -> pd.Series:
+    """What rows are sorted by: benchmarks and splits in their order, then the error."""
+    orders = {"benchmark": {name: k for k, name in enumerate(BENCHMARKS)}, "split": ORDER}
+    return column.map(orders[str(column.name)]) if column.name in orders else column
 
 
 def markdown(rows: pd.DataFrame, submissions: list[Submission]) -> str:
     """The tables of the splits, best model first, and those of the models and their times.
 
     Args:
-        rows: of `scores_of`.
-        submissions: the models.
+        rows: as of `make_leaderboard`, sorted.
+        submissions: the models that were scored, which are printed bold beside others.
     """
-    shown = list(SCORES)
+    manifests = [submission.manifest for submission in submissions]
+    own = {manifest.model for manifest in manifests}
+    own = own if own < set(rows["model"]) else set()
     parts = [
         "Errors and bounds are means over the images of a split, then over seeds (± standard "
         "deviation). Errors are those against the fields of the split, which have proven errors "
         f"of at most {LARGEST_BOUND:.0e} of the largest value themselves."
     ]
     for (benchmark, split), table in rows.groupby(KEYS, sort=False):
-        scores = table.groupby("model")[shown].agg(["mean", "std"])
-        scores = scores.sort_values((shown[0], "mean"))
         cells = [
             [
-                escaped(str(model)),
-                *(_with_spread(row[error, "mean"], row[error, "std"]) for error in shown),
+                f"**{escaped(row['model'])}**" if row["model"] in own else escaped(row["model"]),
+                *(_with_spread(row[error], row[f"{error}_std"]) for error in SCORES),
             ]
-            for model, row in scores.iterrows()
+            for row in table.to_dict("records")
         ]
         head = ["model", *SCORES.values()]
         parts += [f"## {benchmark}, {split}", markdown_table(head, cells)]
-    manifests = [submission.manifest for submission in submissions]
-    parts += [
-        "## Models",
-        markdown_table(MODELS, [*map(_model, manifests)], TEXTS),
-    ]
+    if manifests:
+        parts += ["## Models", markdown_table(MODELS, [*map(_model, manifests)], TEXTS)]
     if any(each.milliseconds_per_field or each.milliseconds_in_batches for each in manifests):
         parts += ["## Times", markdown_table(TIMES, [*map(_times, manifests)])]
     return "\n\n".join(parts) + "\n"

@@ -177,7 +177,7 @@ def test_both_wheels_hold_the_same_files_and_all_data(released):
     assert set(held) == {"diffkeras", "diffkeras_solver", "diffkeras_benchmark"}
     full, benchmark = held["diffkeras"], held["diffkeras_benchmark"]
     assert full == held["diffkeras_solver"]
-    assert "diffkeras_benchmark/hashes.json" in benchmark
+    assert {f"diffkeras_benchmark/{n}" for n in ("hashes.json", "published.csv")} <= benchmark
     modules = {f"diffkeras_benchmark/{file.name}" for file in ROOT.glob("diffkeras_benchmark/*.py")}
     assert {name for name in benchmark if name.endswith(".py")} == modules
     assert not full & benchmark

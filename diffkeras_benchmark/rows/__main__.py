@@ -27,6 +27,8 @@ from diffkeras_benchmark.leaderboard import make_leaderboard
 from diffkeras_benchmark.rows.board import Board
 from diffkeras_benchmark.rows.submissions import Submissions
 
+PUBLISHED = Path(__file__).parents[1] / "published.csv"
+
 
 def write_trials(board: Board, output: Path) -> None:
     """The table of all trials."""
@@ -46,7 +48,10 @@ def write_trials(board: Board, output: Path) -> None:
 def write_leaderboard(submissions: Submissions, output: Path) -> None:
     """The leaderboard in the documentation."""
     board, folders = submissions.board, sorted(submissions.folder.iterdir())
-    made = make_leaderboard(folders, board.folder / "table", data_dir=board.data_dir)
+    made = make_leaderboard(
+        folders, board.folder / "table", data_dir=board.data_dir, published=False
+    )
+    made.rows.to_csv(PUBLISHED, index=False, float_format="%.4g")
     output.with_suffix(".md").write_text(made.text.replace("## ", "### "), encoding="utf-8")
     click.echo(made.text)
 

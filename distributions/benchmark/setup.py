@@ -11,5 +11,5 @@ metadata.small(
     HERE,
     packages=["diffkeras_benchmark"],  # `rows` needs the repository
     package_dir={"diffkeras_benchmark": "../../diffkeras_benchmark"},
-    package_data={"diffkeras_benchmark": ["hashes.json"]},
+    package_data={"diffkeras_benchmark": ["hashes.json", "published.csv"]},
 )

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+import diffkeras_benchmark
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras_benchmark.archive import BenchmarkSplit
-from diffkeras_benchmark.leaderboard import make_leaderboard, markdown, scores_of
+from diffkeras_benchmark.leaderboard import make_leaderboard, markdown, rows_in
 from diffkeras_benchmark.splits import public_split
 from diffkeras_benchmark.submissions import Manifest, Submission
 
+ROOT = Path(__file__).parents[2]
 MANIFEST: dict[str, Any] = {
     "model": "half",
     "authors": "nobody",
@@ -57,7 +59,7 @@ def submit(path: Path, split: BenchmarkSplit, factors: dict[int, float], **manif
     return path
 
 
-def test_models_are_ranked_by_their_errors(split, tmp_path):
+def test_models_are_ranked_by_their_errors(split, tmp_path, monkeypatch):
     times = {"milliseconds_per_field": 1.5, "solve_milliseconds_per_field": 2}
     half = submit(tmp_path / "half", split, {0: 0.5, 1: 0.7}, **times)
     near = submit(
@@ -66,17 +68,16 @@ def test_models_are_ranked_by_their_errors(split, tmp_path):
         url="https://a.org",
         hardware="<b>",
     )
-    submissions = [Submission.read(path) for path in (half, near)]
-    rows = scores_of(submissions, lambda benchmark, name: split)
-    errors = rows.set_index(["model", "seed"])["relative_l2"]
-    assert errors["half", 0] == pytest.approx(0.5, rel=1e-5)
-    assert errors["half", 1] == pytest.approx(0.3, rel=1e-5)
-    assert errors["near|er", 5] == pytest.approx(0.1, rel=1e-5)
+    monkeypatch.setattr("diffkeras_benchmark.leaderboard.load", lambda *names, **options: split)
+    made = make_leaderboard((half, near), tmp_path / "board", published=False)
+    rows = made.rows.set_index("model")
+    assert rows["relative_l2"].tolist() == pytest.approx([0.1, 0.4], rel=1e-5)
+    assert rows["relative_l2_std"]["half"] == pytest.approx(0.1 * 2**0.5, rel=1e-5)
+    assert rows["seeds"].tolist() == [1, 2]
     # the exact fields of these problems are 0, so a prediction is its own error
-    bounds = rows.set_index(["model", "seed"])["bound"]
     largest = float(0.9 * split.fields.max(axis=(1, 2)).mean())
-    assert bounds["near|er", 5] == pytest.approx(largest, rel=1e-5)
-    text = markdown(rows, submissions)
+    assert rows["bound"]["near|er"] == pytest.approx(largest, rel=1e-5)
+    text = made.text
     first, second = text.splitlines()[6:8]
     assert first.startswith("| near/er | 0.1 |")
     assert second.startswith("| half | 0.4 ± 0.1 |")
@@ -85,19 +86,49 @@ def test_models_are_ranked_by_their_errors(split, tmp_path):
     assert "\n| half | 1.5 | 2 | 20,000 |  |  |  |\n| near/er |  |  |" in text
 
 
-def test_the_score_comes_before_shifted_splits(split, tmp_path):
+def test_the_score_comes_before_shifted_splits(split, tmp_path, monkeypatch):
     path = submit(tmp_path / "mine", split, {0: 1.0})
     test = replace(split, name="fixed_values_64/test")
     test.write_predictions(path / "fixed_values_64" / "test_0.npz", test.fields)
     splits = {"edges": split, "test": test}
-    rows = scores_of([Submission.read(path)], lambda benchmark, name: splits[name])
+    monkeypatch.setattr(
+        "diffkeras_benchmark.leaderboard.load", lambda benchmark, name, **options: splits[name]
+    )
+    rows = make_leaderboard([path], tmp_path / "board", published=False).rows
     assert rows["split"].tolist() == ["test", "edges"]
 
 
-def test_two_models_of_one_name_are_refused(split, tmp_path):
-    paths = [submit(tmp_path / name, split, {0: 1.0}) for name in "ab"]
-    with pytest.raises(ConfigurationError, match="two submissions have the model 'half'"):
-        scores_of([Submission.read(path) for path in paths], lambda benchmark, name: split)
+def test_published_rows_and_those_of_others_are_merged(split, tmp_path, monkeypatch):
+    monkeypatch.setattr("diffkeras_benchmark.leaderboard.load", lambda *names, **options: split)
+    path = submit(tmp_path / "mine", split, {0: 0.5})
+    theirs = submit(tmp_path / "theirs", split, {0: 0.6}, model="theirs")
+    other = make_leaderboard([theirs], tmp_path / "other", published=False)
+    made = make_leaderboard([path, other.path / "leaderboard.csv"], tmp_path / "board")
+    models = made.rows["model"].tolist()
+    assert {"half", "theirs", "Exact solver", "Zero field"} < set(models)
+    assert set(made.rows["split"]) == {"edges"}
+    assert made.rows["relative_l2"].is_monotonic_increasing
+    assert "\n| **half** | 0.5 |" in made.text
+    assert "\n| theirs | 0.4 |" in made.text
+    again = make_leaderboard([made.path / "leaderboard.csv"], tmp_path / "again", published=False)
+    assert again.text.strip() == made.text.replace("**", "").partition("## Models")[0].strip()
+    with pytest.raises(ConfigurationError, match="two rows have the model 'half'"):
+        make_leaderboard([path, made.path / "leaderboard.csv"], tmp_path / "twice")
+    for content, message in (("a,b\n1,2\n", "can't be read as a leaderboard"), (None, "No such")):
+        file = tmp_path / "file.csv"
+        file.unlink(missing_ok=True)
+        if content:
+            file.write_text(content)
+        with pytest.raises(DataError, match=message):
+            make_leaderboard([file], tmp_path / "none")
+
+
+def test_the_published_rows_are_the_published_table():
+    """Both are written by `python -m diffkeras_benchmark.rows`."""
+    rows = rows_in(Path(diffkeras_benchmark.__file__).with_name("published.csv"))
+    shown = (ROOT / "benchmarks" / "results" / "leaderboard.md").read_text().replace("### ", "## ")
+    tables = markdown(rows, []).partition("## ")[2]
+    assert tables.strip() == shown.partition("## ")[2].partition("## Models")[0].strip()
 
 
 @pytest.mark.parametrize(
@@ -159,11 +190,12 @@ def test_the_command_prints_and_writes_the_table(benchmark, split, tmp_path, mon
     monkeypatch.setattr("diffkeras_benchmark.leaderboard.load", lambda *names, **options: split)
     path = submit(tmp_path / "mine", split, {0: 0.5})
     result = benchmark("leaderboard", path, "-o", tmp_path / "board")
-    assert "| half | 0.5 |" in result.output
-    assert "| half | 0.5 |" in (tmp_path / "board" / "leaderboard.md").read_text()
+    assert "| **half** | 0.5 |" in result.output
+    assert "| **half** | 0.5 |" in (tmp_path / "board" / "leaderboard.md").read_text()
     table = (tmp_path / "board" / "leaderboard.csv").read_text().splitlines()
-    assert table[0] == "benchmark,split,model,seed,relative_l2,max_error,bound,mae"
-    assert len(table) == 2
+    assert table[0].startswith("benchmark,split,model,seeds,relative_l2,relative_l2_std,max_error,")
+    assert len(table) > 10, "with the published rows"
+    assert "There is no server" in result.output
 
 
 def test_a_leaderboard_of_no_models_is_refused(tmp_path):
