@@ -124,7 +124,10 @@ class ProblemFiles:
         """
         if self.labels:
             image = self._image("source_file", labels=True)
-            return from_labels(image, self.labels, **self._maps("diffusivity", "decay"))
+            try:
+                return from_labels(image, self.labels, **self._maps("diffusivity", "decay"))
+            except PhysicsError as error:
+                raise PhysicsError(f"--label: {error}") from None
         image, production = self._image("source_file"), self._image("production")
         if image is None and production is None and self.lattice is not None:
             sides = self.lattice if isinstance(self.lattice, tuple) else (self.lattice,) * self.axes
