@@ -94,7 +94,8 @@ class Run:
         if all(entry.name.startswith(PARTIAL) for entry in entries):
             return
         if not (path / RUN_FILE).is_file():
-            raise RunError(f"{path} holds files but no diffkeras run; choose another --run-dir")
+            name = min(entry.name for entry in entries)
+            raise RunError(f"{path} holds {name} but no diffkeras run; choose another --run-dir")
         try:
             finished = self.is_finished
         except RunError as error:
