@@ -99,12 +99,12 @@ def check_dataset(
             f"for {status.path}){_others(config, count, Path(data_dir))}; {remedy}"
         )
     if not status.suffices(config, splits):
-        wanted: dict[str, int] = {split: config.data.examples(split) for split in splits}
-        stored: dict[str, int] = {split: status.examples.get(split, 0) for split in splits}
+        stored = {split: status.examples.get(split, 0) for split in splits}
+        wanted = {split: config.data.examples(split) for split in splits}
         short = next((split for split in splits if stored[split] < wanted[split]), splits[0])
         fewer = f", or ask for fewer, such as by --set data.{short}_examples={stored[short]}"
         raise DataError(
-            f"{status.path} has {_list(stored)} examples, and {_list(wanted)} are needed; "
+            f"{status.path} has {stored[short]} {short} examples, and {wanted[short]} are needed; "
             f"{remedy}{fewer if stored[short] else ''}"
         )
     check_features(dataset, status.path)
@@ -168,7 +168,3 @@ def _others(config: Config, count: int, data_dir: Path) -> str:
             different.append(f"version {version}, which isn't read any more")
         others.append(f"{name} with {', '.join(different)}")
     return f"; it has {'; '.join(others)}" if others else ""
-
-
-def _list(examples: Mapping[str, int]) -> str:
-    return ", ".join(f"{n} {split}" for split, n in examples.items())

@@ -16,17 +16,18 @@ PATIENCE = 0.5  # seconds: the holder before may just be removing the file
 
 
 @contextlib.contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
+def locked(path: Path, what: str, patience: float = PATIENCE) -> Iterator[None]:
     """Hold a lock file, which is removed at the end of the block.
 
-    If another process holds it, the InUseError says which one, and that `what` is in use.
+    If another process holds it for `patience` seconds, the InUseError says which one, and that
+    `what` is in use.
     """
     lock = FileLock(path)
     check_directory(path.parent)  # filelock takes some places that can't be written for locked
     with names_unwritable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            lock.acquire(timeout=PATIENCE)
+            lock.acquire(timeout=patience)
         except Timeout:
             raise InUseError(f"{what} is in use by {_holder(path)}; wait until it ends") from None
     try:
@@ -44,7 +45,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
 def remove_stale(path: Path) -> None:
     """Remove the lock file of a process that was killed; a lock that is held stays."""
     if path.exists():
-        with contextlib.suppress(InUseError, OutputError), locked(path, str(path)):
+        with contextlib.suppress(InUseError, OutputError), locked(path, str(path), patience=0):
             pass
 
 

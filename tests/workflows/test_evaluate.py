@@ -201,7 +201,4 @@ def test_fewer_test_images_are_taken_as_they_are(own_run, own_data, diffkeras, t
     result = diffkeras(*words)
     assert result.exit_code == 0, result.output
     assert "of the 7 test images of each source count in the configuration, 5" in result.stderr
-    assert (
-        "has 5 test examples, and 6 test are needed"
-        in diffkeras(*words, "--test-examples", 6).stderr
-    )
+    assert "has 5 test examples, and 6 are needed" in diffkeras(*words, "--test-examples", 6).stderr

@@ -78,7 +78,7 @@ def test_training_again_is_the_same_without_the_test_split_and_sets_the_run_asid
     ("change", "error", "message"),
     [
         ({"training.loss": {"error": "huber", "delta": -1}}, ConfigurationError, "loss: delta"),
-        ({"data.train_examples": 13}, DataError, "fewer than"),
+        ({"data.train_examples": 13}, DataError, "and 13 are needed"),
         ({"physics.decay": 0.3}, DataError, "it has sources_01"),
     ],
 )

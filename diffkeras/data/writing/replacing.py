@@ -12,7 +12,7 @@ from diffkeras.data.shards import stored_splits
 from diffkeras.data.storage import dataset_path
 from diffkeras.errors import InUseError, OutputError
 from diffkeras.system.atomic_files import replacing, sync
-from diffkeras.system.file_lock import locked
+from diffkeras.system.file_lock import locked, remove_stale
 
 INFO = "dataset_info.json"
 METADATA = (INFO, "features.json", "metadata.json")
@@ -30,6 +30,7 @@ def keep_datasets(config: Config, data_dir: Path) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for count in config.data.sources:
             place = dataset_path(config, count, data_dir)
+            _remove_stale_readers(place)
             if place.exists():
                 name = f".reading-{place.parent.name}-{secrets.token_hex(4)}.lock"
                 with contextlib.suppress(OutputError):  # nobody replaces what can't be written
@@ -40,13 +41,24 @@ def keep_datasets(config: Config, data_dir: Path) -> Iterator[None]:
 def check_unread(place: Path) -> None:
     """Raise an InUseError if another process reads the dataset that has its place there."""
     data_dir, name = place.parents[2], place.parent.name
-    for lock in data_dir.glob(f".reading-{name}-????????.lock"):
-        with locked(lock, f"the dataset {name} in {data_dir}"):  # else of a process that was killed
-            pass
+    for lock in _readers(place):
+        with locked(lock, f"the dataset {name} in {data_dir}", patience=0):
+            pass  # of a process that was killed
+
+
+def _readers(place: Path) -> list[Path]:
+    """The lock files of processes that read a dataset, or were killed meanwhile."""
+    return list(place.parents[2].glob(f".reading-{place.parent.name}-????????.lock"))
+
+
+def _remove_stale_readers(place: Path) -> None:
+    for lock in _readers(place):
+        remove_stale(lock)
 
 
 def remove_leftovers(place: Path) -> None:
-    """Remove the files of a process that was killed after it had replaced a dataset."""
+    """Remove the files of processes that were killed: they read, or had replaced, a dataset."""
+    _remove_stale_readers(place)
     lock = place.parents[2] / f".staging-{place.parent.name}.lock"
     if lock.exists() or _former(place).exists():
         # if another process is at work, it removes them
