@@ -24,6 +24,7 @@ DEBUG, QUIET = "diffkeras.debug", "diffkeras.quiet"
 GONE = {
     "--lattice": "Images have a lattice of their own.",
     "--parameter": "A dk.ReducedBasis predicts the fields of a family, and exports them.",
+    "--tflops": "--dry-run prints the time left at the speed of the finished runs.",
     "--worker-timeout": "TensorFlow waits until all processes have started.",
     "--slice": "--plot chooses the slices; write a .vti to look at others in ParaView.",
 }
