@@ -30,7 +30,7 @@ quickstart: $(STAMP)  ## generate, train two surrogates and evaluate them, at a 
 	$(BIN)/diffkeras evaluate saved_models/quickstart
 
 studies: $(STAMP)  ## run the reduced studies: several hours; times are measured one run at a time
-	for file in configs/studies/*_reduced.yaml; do \
+	for file in configs/studies/*_reduced.yaml paper/studies/*_reduced.yaml; do \
 	    case $$file in *training_time*) jobs=1;; *) jobs=$(STUDY_JOBS);; esac; \
 	    $(BIN)/diffkeras study --config $$file --jobs $$jobs || exit 1; \
 	done
@@ -79,10 +79,8 @@ pictures: $(STAMP)  ## draw the documentation's pictures, from the run of `make 
 	$(BIN)/python docs/make_pictures.py saved_models/quickstart
 	$(BIN)/python docs/make_house_picture.py
 
-findings: $(STAMP)  ## draw the figures and tables of the findings, from docs/results/studies
-	$(BIN)/python docs/make_findings.py
-	$(BIN)/python -m benchmarks.verdicts
-	$(BIN)/python docs/make_costs.py
+findings: $(STAMP)  ## make what the pages on the paper show, from the rows in paper/results/studies
+	$(BIN)/python -m paper
 
 house: $(STAMP)  ## count files and lines by room, and the files that three calls enter
 	$(BIN)/python -m benchmarks.house --paths 2>/dev/null

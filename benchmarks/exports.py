@@ -78,7 +78,7 @@ def measure(name: str) -> list[list[str]]:
 
 
 @command(__doc__, "exports")
-@click.option("--configs", default="quickstart,middle", help="Names of configurations.")
+@click.option("--configs", default="quickstart,benchmarks/middle.yaml", help="Names or files.")
 def main(configs: str, output: Path) -> None:
     # before TensorFlow counts the cores
     if hasattr(os, "sched_setaffinity"):

@@ -84,7 +84,7 @@ def _plot(
     output: Path,
 ) -> None:
     # not in the processes that measure: their peak memory is compared
-    from diffkeras.reporting.style import PRINT_STYLE, print_axes, print_style, series_style
+    from benchmarks.shared.print_style import PRINT_STYLE, print_axes, print_style, series_style
     from docs.phone_figures import write_pictures
 
     figure, [panels] = print_axes(1, 2, sharey=True)

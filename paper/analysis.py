@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from diffkeras.reporting.style import print_style, print_svg
-from diffkeras.studies.study_data import StudyData
+from benchmarks.shared.print_style import print_style, print_svg
+from paper.study_data import StudyData
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ from typing import Any, Literal
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.style import print_axes
+from benchmarks.shared.print_style import log_ticks, print_axes
 from diffkeras.representation.regions import REGIONS
-from diffkeras.studies.study_data import ALL, REGION_ERRORS, StudyData
+from paper.study_data import ALL, REGION_ERRORS, StudyData
 
 # titles of panels
 REGION_TITLES = {

@@ -1,19 +1,14 @@
-"""Draw the figures of the findings, and write their tables, from the committed results of studies.
+"""The figures and tables of the findings, from the committed results of studies.
 
-    make findings
-    python docs/make_findings.py --from saved_models/studies
-
-With --from, what is committed of each finished study is first copied from there into
-docs/results/studies/. The script reads only these files. It makes the tables of each study again
-from the rows of its runs, and makes what the pages in docs/ show:
-images/findings/STUDY/ANALYSIS.svg (for phones ANALYSIS_phone.svg),
-results/findings/STUDY/ANALYSIS.md and about.md, and results/findings/studies.md, a table of all
-studies.
+The tables of each study are made again from the rows of its runs. Then everything is made that the
+pages in docs/ show: paper/results/figures/STUDY/ANALYSIS.svg (for phones ANALYSIS_phone.svg),
+paper/results/findings/STUDY/ANALYSIS.md and about.md, and paper/results/findings/studies.md, a
+table of all studies.
 """
 
-import argparse
+import json
 import re
-import sys
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,17 +16,22 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from diffkeras.errors import DiffkerasError, RunError
-from diffkeras.reporting.style import PRINT_STYLE, print_style
-from diffkeras.reporting.tables import Cell, Table
+from benchmarks.shared.print_style import PRINT_STYLE, print_style
+from diffkeras.errors import RunError
 from diffkeras.reporting.text import duration
-from diffkeras.studies.analyses import ANALYSES
-from diffkeras.studies.report import readable_table, summaries
-from diffkeras.studies.study_data import (
+from docs.phone_figures import write_pictures
+from paper.analyses import ANALYSES
+from paper.analysis import grouped
+from paper.study_data import (
+    ERRORS,
     EXAMPLES,
+    SIZE,
     STUDY_FILE,
     NoImagesError,
+    StudyData,
     TooFewRunsError,
+    label_of,
+    name_of,
     names_damaged,
     read_description,
     read_study,
@@ -39,81 +39,107 @@ from diffkeras.studies.study_data import (
     types_of,
     write_table,
 )
-from diffkeras.system.atomic_files import write_bytes, write_json, write_text
-from docs.phone_figures import write_pictures
 
-DOCS = Path(__file__).parent
-COMMITTED = (STUDY_FILE, "runs.csv", "baselines.csv", "searches.csv", EXAMPLES, "tables/*.csv")
+COMMITTED = (STUDY_FILE, "runs.csv", "baselines.csv", "searches.csv", EXAMPLES)
 KEPT = (
     "Made when the study was run: it needs the errors of single images, which are not committed. "
     "Its intervals are of a bootstrap over seeds and images; diffkeras now computes them by the "
     "delta method. No verdict reads this table.\n"
 )
 LONG = 24  # characters
-SHOWN = re.compile(r"(?:images|results)/findings/[\w.-]+/[\w.-]+\.(?:svg|md)")
+SHOWN = re.compile(r"paper/results/(?:figures|findings)/[\w.-]+/[\w.-]+\.(?:svg|md)")
+DASH = "–"
+
+Cells = list[list[str]]
 
 
-def main(docs: Path, source: Path | None) -> list[str]:
-    """Copy and draw; the paths that a page shows and no study has."""
-    studies = docs / "results" / "studies"
+def write_findings(root: Path, source: Path | None = None) -> list[str]:
+    """Copy finished studies from a directory, and draw; the paths that no study has.
+
+    Args:
+        root: of the repository, with docs/ and paper/results/.
+        source: directory of studies that `diffkeras study` has written.
+    """
+    results = root / "paper" / "results"
+    studies = results / "studies"
     for directory in finished(source) if source else ():
         copy(directory, studies / directory.name)
     for directory in finished(studies):
         remake(directory)
     missing = []
-    for shown in sorted(shown_on_pages(docs)):
+    for shown in sorted(shown_on_pages(root / "docs")):
         made = content(studies, shown)
         if made is None:
             missing.append(shown)
         elif isinstance(made, Figure):
-            write_pictures(made, docs / shown, 100, PRINT_STYLE)
+            write_pictures(made, root / shown, 100, PRINT_STYLE)
         else:
-            write_text(docs / shown, made)
+            _write(root / shown, made)
     rows = [row_of_study(path) for path in finished(studies)]
-    write_text(docs / "results" / "findings" / "studies.md", studies_table(rows))
+    head = ["study", "runs", "budget", "training time", "machine", "code", "date"]
+    _write(results / "findings" / "studies.md", _in_markdown("", head, rows))
     return missing
+
+
+def _write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
 
 
 def finished(directory: Path) -> Iterator[Path]:
     """The directories of studies with results."""
     for mark in sorted(directory.glob(f"*/{STUDY_FILE}")):
-        if "tables" in read_description(mark.parent):
+        if (mark.parent / "runs.csv").is_file():
             yield mark.parent
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy the files of a study that are committed."""
-    for pattern in COMMITTED:
-        for file in source.glob(pattern):
-            write_bytes(target / file.relative_to(source), file.read_bytes())
+    """Replace the committed files of a study."""
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(target / "tables", ignore_errors=True)
+    for name in COMMITTED:
+        (target / name).unlink(missing_ok=True)
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
 
 
 def remake(directory: Path) -> None:
-    """Make the tables of a study again from its rows, those that need nothing else."""
+    """Make the tables of a study again from its rows.
+
+    A table that needs the errors of single images is kept where these are not committed.
+    """
     description = read_description(directory)
-    names = description["tables"]
+    names = description.setdefault("tables", {})
+    refused = description.setdefault("too_few_runs", {})
     with names_damaged([directory / STUDY_FILE]):
         data = read_study(directory)
-        analyses = [each for each in ANALYSES if each.name in names and each.applies(data)]
+        analyses = [each for each in ANALYSES if each.applies(data)]
     kept = []
     for analysis in analyses:
+        name, file = analysis.name, directory / "tables" / f"{analysis.name}.csv"
         try:
             with names_damaged([directory / "runs.csv"]):
                 table = analysis.table(data)
-        except NoImagesError:
-            kept.append(analysis.name)
-        except TooFewRunsError as error:  # studies with too few runs have no such table
-            raise RunError(f"{directory / 'runs.csv'} is damaged: {error}") from None
+        except NoImagesError as error:
+            if name in names:
+                kept.append(name)
+            else:
+                refused[name] = str(error)
+        except TooFewRunsError as error:
+            if name in names:  # so there were enough
+                raise RunError(f"{directory / 'runs.csv'} is damaged: {error}") from None
+            refused[name] = str(error)
         else:
-            file, types = directory / "tables" / f"{analysis.name}.csv", types_of(table)
+            refused.pop(name, None)
             with names_damaged([directory / STUDY_FILE]):
-                same = _equal(file, names[analysis.name], table)
+                same = name in names and _equal(file, names[name], table)
             if not same:
-                names[analysis.name] = types
+                names[name] = types_of(table)
                 write_table(file, table)
     if kept:
         description["kept_tables"] = kept
-    write_json(directory / STUDY_FILE, description)
+    text = json.dumps(description, indent=2, ensure_ascii=False)
+    _write(directory / STUDY_FILE, f"{text}\n")
 
 
 def _equal(file: Path, types: dict[str, str], table: pd.DataFrame) -> bool:
@@ -133,9 +159,8 @@ def shown_on_pages(docs: Path) -> set[str]:
 
 def content(studies: Path, shown: str) -> Figure | str | None:
     """A picture or a table; None if it is of no study, or of no analysis of one."""
-    *_, study, file = Path(shown).parts
-    name, kind = file.rsplit(".", 1)
-    directory = studies / study
+    path = Path(shown)
+    name, kind, directory = path.stem, path.suffix[1:], studies / path.parent.name
     if not (directory / STUDY_FILE).is_file():
         return None
     description = read_description(directory)
@@ -153,9 +178,9 @@ def content(studies: Path, shown: str) -> Figure | str | None:
     with names_damaged([file, directory / STUDY_FILE]):
         table, data = read_table(file, types), read_study(directory)
         if kind == "md":
-            parts = [("", readable_table(table))] if name != "errors" else summaries(table, data)
             note = [KEPT] if name in description.get("kept_tables", ()) else []
-            return "\n".join([about, *note, *map(_in_markdown, parts)])
+            parts = summaries(table, data) if name == "errors" else [_readable(table)]
+            return "\n".join([about, *note, *parts])
         with print_style():
             return analysis.figure(table, data)
 
@@ -196,36 +221,52 @@ def row_of_study(directory: Path) -> list[str]:
         ]
 
 
-def studies_table(rows: list[list[str]]) -> str:
-    """A row for each study."""
-    head = ["study", "runs", "budget", "training time", "machine", "code", "date"]
-    return _in_markdown(("", Table(head, rows)))
+def _readable(table: pd.DataFrame) -> str:
+    """A table with numbers to three digits, and the names of its columns in words."""
+    rows = [[_as_text(value) for value in row] for row in table.to_numpy(object)]
+    return _in_markdown("", [name_of(str(name)) for name in table.columns], rows)
 
 
-def _in_markdown(part: tuple[str, Table]) -> str:
-    label, table = part
-    cells = zip(*table.rows, strict=True)  # long ones are text
-    rule = ["---" if any(len(_cell(x)) > LONG for x in column) else "---:" for column in cells]
-    rows = [table.columns, ["---", *rule[1:]], *table.rows]
-    lines = [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows]
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value is pd.NA:
+        return DASH
+    return _number(value) if isinstance(value, float) else str(value).replace("|", "\\|")
+
+
+def _number(value: float) -> str:
+    return DASH if pd.isna(value) else f"{value:.3g}"
+
+
+def summaries(table: pd.DataFrame, data: StudyData) -> list[str]:
+    """The table of the analysis "errors" in a wide form, for each test set.
+
+    A row is a setting with its means over seeds; the smallest of each column is bold.
+    """
+    settings = data.settings()
+    head = ["setting (runs)", *ERRORS.values(), "lattice MAE, min – max"]
+    parts = []
+    for label in data.test_sets:
+        rows, ranges = {}, []
+        for setting, group in grouped(table[table["test_set"] == label], [*settings, SIZE]):
+            by_error = group.set_index("error")
+            name = label_of({name: setting[name] for name in settings}) or "all runs"
+            rows[_as_text(f"{name} ({by_error['runs']['mae']})")] = by_error["mean"][list(ERRORS)]
+            low, high = by_error["min"]["mae"], by_error["max"]["mae"]
+            ranges.append(f"{_number(low)} – {_number(high)}")
+        means = pd.DataFrame(rows).T
+        texts = means.map(_number)
+        least = means.min().map(_number)
+        bold = texts.where(texts.ne(least) | (texts == DASH), "**" + texts + "**")
+        cells = zip(bold.index, bold.to_numpy().tolist(), ranges, strict=True)
+        title = label if len(data.test_sets) > 1 else ""
+        parts.append(_in_markdown(title, head, [[name, *row, text] for name, row, text in cells]))
+    return parts
+
+
+def _in_markdown(label: str, head: list[str], rows: Cells) -> str:
+    columns = zip(*rows, strict=True)  # long cells are text
+    rule = ["---" if any(len(cell) > LONG for cell in column) else "---:" for column in columns]
+    lines = [f"| {' | '.join(row)} |" for row in (head, ["---", *rule[1:]], *rows)]
     return "\n".join([*([f"Test set {label}:", ""] if label else []), *lines, ""])
-
-
-def _cell(cell: Any) -> str:
-    if isinstance(cell, Cell):
-        return f"**{cell.text}**" if cell.best else cell.text
-    return str(cell).replace("|", "\\|")
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("--from", dest="source", type=Path, help="directory of studies to copy")
-    arguments = parser.parse_args()
-    try:
-        if arguments.source and not arguments.source.is_dir():
-            raise RunError(f"{arguments.source} is no directory of studies")
-        missing = main(DOCS, arguments.source)
-    except DiffkerasError as error:
-        sys.exit(f"error: {error}")
-    if missing:
-        sys.exit(f"error: no study has what pages show: {', '.join(missing)}")

@@ -1,6 +1,6 @@
 """The paper's hard examples: those on which a first network is worst join its training set.
 
-    python -m benchmarks.hard_examples    # two quiet cores: about 20 minutes
+    python -m paper.hard_examples    # two quiet cores: about 20 minutes
 
 With each seed, 2,000 examples are drawn, and a first network is trained on a quarter of them. Then
 training goes on from its weights for half as many steps, three times: with the hundred others on
@@ -20,15 +20,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.shared.command import command
-from benchmarks.shared.images import drawn_images
+from benchmarks.shared.images import ImageBatch, drawn_images
 from benchmarks.shared.tables import CAPTION, describe_machine, with_versions
-from benchmarks.verdicts.comparisons import HARD, HARDEST, RANDOM
-from diffkeras.config import Config, load_config
+from diffkeras import load_config
+from diffkeras.config import Config
 from diffkeras.evaluation.errors import image_errors, summarise
-from diffkeras.evaluation.images import ImageBatch
-from diffkeras.representation.network_input import value_scale
-from diffkeras.studies.study_data import SEED, SIZE, VARIANT, read_table, write_table
 from diffkeras.surrogates.build import build_model
+from paper.study_data import SEED, SIZE, VARIANT, read_table, write_table
+from paper.verdicts.comparisons import HARD, HARDEST, RANDOM
 
 RECIPE = {
     "data.train_examples": 400,  # per source count
@@ -46,7 +45,7 @@ NONE = "none"
 def inputs(batch: ImageBatch) -> NDArray[np.float32]:
     """The inputs of a network."""
     images = batch.images[..., None]
-    return (images / value_scale(images)).astype(np.float32)
+    return (images / images.max(axis=(1, 2, 3), keepdims=True)).astype(np.float32)
 
 
 def train(model: keras.Model, batch: ImageBatch, config: Config, steps: int, seed: int) -> None:
@@ -95,7 +94,7 @@ def rows_of(config: Config, seed: int, test: ImageBatch) -> list[dict[str, objec
     return rows
 
 
-@command(__doc__, "hard_examples.csv", "the rows of the runs")
+@command(__doc__, Path(__file__).parent / "results" / "hard_examples.csv", "the rows of the runs")
 @click.option("--seeds", default=5, show_default=True)
 def main(seeds: int, output: Path) -> None:
     config = load_config("reduced_production", RECIPE)

@@ -1,7 +1,7 @@
 """Compare the two readings of arXiv 2302.03786: sources with a fixed value, and production.
 
-    python -m benchmarks.two_readings                    # several minutes
-    python -m benchmarks.two_readings --counts 1,20 --examples 50
+    python -m paper.two_readings                    # several minutes
+    python -m paper.two_readings --counts 1,20 --examples 50
 
 The shares of the lattice in the regions R1 to R3 are means over training examples of the
 configurations `paper` (fixed values) and `paper_production`. The difference of the readings is the
@@ -18,14 +18,14 @@ import click
 import numpy as np
 
 import diffkeras as dk
-from benchmarks.shared.command import command
+from benchmarks.shared.command import command, whole_numbers
+from benchmarks.shared.print_style import new_axis
 from benchmarks.shared.tables import write_table
-from diffkeras.config import parse_counts
-from diffkeras.physics import Example, ExampleRecipe, Sources, production_of
-from diffkeras.reporting import figures
+from diffkeras.physics import Example, ExampleRecipe, production_of
 from diffkeras.representation.regions import region_mask
 from docs.phone_figures import write_pictures
 
+RESULTS = Path(__file__).parent / "results" / "two_readings"
 REGIONS = {"r1": "R1", "r2": "R2", "r3": "R3"}
 COLORS = {"r1": "#0b6e99", "r2": "#d1792a", "r3": "#5b8c3a"}
 AUTHORS = {1: (0.0045, 0.0057, 0.0086), 20: (0.040, 0.069, 0.106)}  # read from the authors' plot
@@ -55,7 +55,7 @@ def shares(example: Example) -> list[float]:
     return [float(mask.mean()) for mask in masks]
 
 
-def touch(sources: Sources) -> bool:
+def touch(sources: dk.Sources) -> bool:
     """Whether any two discs touch or overlap."""
     apart = np.hypot(*(np.subtract.outer(x, x) for x in (sources.rows, sources.columns)))
     reach = np.add.outer(sources.radii, sources.radii)
@@ -92,7 +92,7 @@ def measure(count: int, examples: int, processes: int) -> Measured:
 
 def draw(measured: dict[int, Measured], path: Path) -> None:
     """The shares against n, of both readings and of the authors' plot."""
-    figure, axis = figures.new_axis(
+    figure, axis = new_axis(
         xlabel="number of sources n", ylabel="share of the lattice", yscale="log"
     )
     counts = list(measured)
@@ -110,13 +110,13 @@ def draw(measured: dict[int, Measured], path: Path) -> None:
     write_pictures(figure, path)
 
 
-@command(__doc__, "two_readings", "the table and the picture, without .md, .csv and .png")
-@click.option("--counts", default="1-20", help="Source counts.")
+@command(__doc__, RESULTS, "the table and the picture, without .md, .csv and .png")
+@click.option("--counts", default=",".join(map(str, range(1, 21))), callback=whole_numbers)
 @click.option("--examples", default=400, help="Examples per source count.")
 @click.option("--processes", default=1, help="Processes that solve.")
-def main(counts: str, examples: int, processes: int, output: Path) -> None:
+def main(counts: list[int], examples: int, processes: int, output: Path) -> None:
     measured = {}
-    for count in parse_counts(counts):
+    for count in counts:
         measured[count] = measure(count, examples, processes)
         click.echo(f"n = {count} done", err=True)
     rows = []

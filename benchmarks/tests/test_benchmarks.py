@@ -96,7 +96,7 @@ def test_more_numbers_a_disc_have_smaller_errors(tmp_path):
 
 @pytest.mark.parametrize(("column", "touching"), [(30, True), (31, False)])
 def test_discs_touch_where_their_radii_reach_each_other(column, touching):
-    from benchmarks.two_readings import touch
+    from paper.two_readings import touch
 
     assert touch(Sources.from_lists([9, 50, 9], [20, 60, column], [5, 5, 5], [1, 1, 1])) == touching
 

@@ -83,13 +83,6 @@ class NamedType(click.ParamType):
     show_default=True,
     help="Also write the files in figures/ in this format.",
 )
-@click.option(
-    "--worst-cases",
-    metavar="N",
-    type=click.IntRange(1, 1_000_000),
-    help="Also search for images with a larger error, by N tries from each of the 3 worst test "
-    "images.  [default: no search]",
-)
 def evaluate(
     run: Path | None,
     config_file: str | None,
@@ -101,7 +94,6 @@ def evaluate(
     name: str,
     compare: tuple[tuple[str, str], ...],
     figure_format: str,
-    worst_cases: int | None,
     **flags: Any,
 ) -> None:
     """Measure a surrogate on test data.
@@ -109,15 +101,13 @@ def evaluate(
     RUN is a run directory of `diffkeras train`, or a surrogate that comes with diffkeras, such as
     default; then --output is needed. Models of other programs are measured in the same way, from
     their predictions. Writes metrics.json, examples.csv (one row per method and test image),
-    figures/ and report.html, which opens in any browser. A search for worst cases writes
-    worst_cases/. If the data have fewer test images than the configuration, these are taken, and
-    the log says so.
+    figures/ and report.html, which opens in any browser. If the data have fewer test images than
+    the configuration, these are taken, and the log says so.
 
     \b
     Examples:
       diffkeras evaluate saved_models/quickstart
       diffkeras evaluate saved_models/quickstart --sources 5 --test-examples 50
-      diffkeras evaluate saved_models/quickstart --worst-cases 2000
       diffkeras evaluate saved_models/unet --name U-Net --compare FNO=saved_models/fno
       diffkeras evaluate --config quickstart --predictions mine.npz --output mine
       diffkeras evaluate --test-set test.npz --predictions mine.npz --output mine
@@ -131,8 +121,8 @@ def evaluate(
     if predictions is not None:
         if predictions.suffix.lower() != ".npz":
             raise click.BadParameter(f"{predictions} is no .npz", param_hint="--predictions")
-        if run or worst_cases:
-            raise click.UsageError("--predictions stands for RUN; leave out RUN and --worst-cases.")
+        if run:
+            raise click.UsageError("--predictions stands for RUN; leave out RUN.")
         if not (config_file or test_set) or output is None:
             raise click.UsageError("--predictions needs --config or --test-set, and --output.")
     elif run is None:
@@ -150,16 +140,10 @@ def evaluate(
         "compare": dict(compare),
         "show_progress": True,
     }
-    if worst_cases is not None:
-        from diffkeras.evaluation.worst_cases.certified import check_searchable
-
-        check_searchable(config)  # before the evaluation, which takes its time
     model = predictions or run
     evaluation = workflows.evaluate(model, data_dir, config=config, output=output, **options)
     click.echo(evaluation.table.to_text())
     click.echo(f"\nreport: {evaluation.path / 'report.html'}")
-    if run is not None and worst_cases is not None:
-        _search(run, data_dir, config, worst_cases, evaluation.path / "worst_cases")
 
 
 def _test_config(
@@ -188,15 +172,3 @@ def _test_config(
     if TEST_EXAMPLES not in overrides:
         config = with_stored_examples(config, data_dir)
     return data_dir, config
-
-
-def _search(run_dir: Path, data_dir: Path, config: Any, evaluations: int, output: Path) -> None:
-    from diffkeras.evaluation.worst_cases.config import WorstCasesConfig
-    from diffkeras.workflows import search_worst_cases
-
-    settings = WorstCasesConfig(evaluations=evaluations)
-    found = search_worst_cases(
-        run_dir, data_dir, config, settings, output=output, show_progress=True
-    )
-    click.echo(f"\nlargest errors of any node\n{found.table.to_text()}")
-    click.echo(f"\nworst cases: {found.path}")

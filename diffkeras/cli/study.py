@@ -1,7 +1,6 @@
 """`diffkeras study`."""
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import click
 
 from diffkeras.cli.options import (
     OVERRIDES,
-    NumberRange,
     collect_overrides,
     command,
     data_dir_option,
@@ -44,12 +42,12 @@ class ShardType(click.ParamType):
     "--config",
     "config_file",
     metavar="FILE",
-    help="Study file, or the name of a shipped one, e.g. studies/seeds_reduced. "
-    "--dry-run takes all shipped ones by default.",
+    required=True,
+    help="Study file, or the name of a shipped one, e.g. studies/seeds_reduced.",
 )
 @override_options(*OVERRIDES)
 @data_dir_option
-@run_dir_option("study: its tables, figures and report", "saved_models/studies/NAME")
+@run_dir_option("study: its tables, figure and report", "saved_models/studies/NAME")
 @path_option(
     "--runs-dir",
     "Directory of the runs of all studies. Each is trained once.",
@@ -77,35 +75,26 @@ class ShardType(click.ParamType):
     is_flag=True,
     help="Only list the runs, which of them are finished, and what the others cost.",
 )
-@click.option(
-    "--tflops",
-    metavar="RATE",
-    type=NumberRange(0, min_open=True, max=1e6),
-    default=100.0,
-    show_default=True,
-    help="Speed of a GPU in TFLOP/s, for the hours that --dry-run prints.",
-)
 def study(
-    config_file: str | None,
+    config_file: str,
     data_dir: Path,
     run_dir: Path | None,
     runs_dir: Path,
     dry_run: bool,
-    tflops: float,
     **flags: Any,
 ) -> None:
     """Train and compare all variants of a study.
 
     Trains and evaluates a surrogate for every combination of the factors in the study file. Skips
-    finished runs, also those of other studies, so if interrupted, run the same command again. A
-    run that fails doesn't end the others; the next call tries it again. Writes tables, figures and
-    report.html.
+    finished runs, also those of other studies, so if interrupted, run the same command again. With
+    more seeds, sizes or other values in the file, the same command trains only what is new. A run
+    that fails doesn't end the others; the next call tries it again. Writes tables, a figure,
+    TensorBoard's curves and report.html.
 
     \b
     Examples:
       diffkeras study --config studies/seeds_reduced --dry-run
       diffkeras study --config studies/seeds_reduced --jobs 2
-      diffkeras study --dry-run
 
     \b
     On eight machines, of which this is the second:
@@ -113,22 +102,18 @@ def study(
     Then copy the folders in --runs-dir of all machines into one, and run it without --shard.
     """
     overrides = collect_overrides(flags)
-    if config_file is None and not dry_run:
-        raise click.UsageError("name a study with --config; only --dry-run can do without")
     start_tensorflow(flags["threads"])
-    from diffkeras.studies.outlook import runs_in_words, studies_in_words
     from diffkeras.studies.study_file import load_study
 
-    if config_file is None:
-        _echo(studies_in_words(runs_dir, overrides, tflops))
-        return
     loaded = load_study(config_file, overrides)
     directory = run_dir or Path("saved_models") / "studies" / loaded.name
     if dry_run:
-        words = runs_in_words(loaded, directory, runs_dir, flags["shard"], flags["jobs"], tflops)
-        _echo(words)
+        from diffkeras.studies.cost import dry_run as lines_of
+
+        for line in lines_of(loaded, directory, runs_dir, flags["shard"], flags["jobs"]):
+            click.echo(line)
         return
-    # only here: it loads statsmodels and Matplotlib, which a list of runs doesn't need
+    # only here: it loads Matplotlib, which a list of runs doesn't need
     from diffkeras.system.environment import available_cores
     from diffkeras.workflows.study_runs.run_study import RunOptions, run_study
 
@@ -147,8 +132,3 @@ def study(
     )
     if result:
         click.echo(f"report: {result / 'report.html'}")
-
-
-def _echo(lines: Iterable[str]) -> None:
-    for line in lines:
-        click.echo(line)

@@ -214,12 +214,12 @@ def find_config(name: str | Path) -> Path:
     path = Path(name)
     if os.path.isfile(path):  # where pathlib raises an error, such as for long names, it says no
         return path
-    if os.path.isdir(path):
-        raise ConfigurationError(f"{path} is a directory; give the file of a configuration in it")
     shipped = shipped_configs()
     candidate = shipped / (f"{name}" if str(name).endswith(".yaml") else f"{name}.yaml")
     if not path.is_absolute() and os.path.isfile(candidate):
         return candidate
+    if os.path.isdir(path):
+        raise ConfigurationError(f"{path} is a directory; give the file of a configuration in it")
     names = [p.relative_to(shipped).with_suffix("").as_posix() for p in shipped.rglob("*.yaml")]
     alike = get_close_matches(str(name)[:MOST_COMPARED], names, n=3, cutoff=0.0)
     raise ConfigurationError(

@@ -1,10 +1,9 @@
-"""The style of figures, on the screen and in print; empty figures in it, and figures as files.
+"""The style of figures; empty figures in it, and figures as files.
 
 Nothing here uses pyplot, so drawing keeps no global state and needs no display.
 """
 
 import io
-from contextlib import AbstractContextManager
 from typing import Any
 
 import matplotlib
@@ -17,24 +16,6 @@ STYLE: Any = {
     "axes.spines.right": False,
     "axes.titlesize": 12,
     "legend.frameon": False,
-}
-
-PAGE = 7.0  # inches, the width of two columns of a journal
-
-PRINT_STYLE: Any = {
-    **STYLE,
-    "font.size": 8,
-    "axes.titlesize": 7.5,
-    "axes.labelsize": 8,
-    "axes.linewidth": 0.7,
-    "legend.fontsize": 7,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "lines.linewidth": 1.2,
-    "lines.markersize": 3.5,
-    "grid.linewidth": 0.5,
-    "svg.fonttype": "none",  # text stays text, which can be searched
-    "font.family": ["DejaVu Sans", "sans-serif"],
 }
 
 # "muted" of Paul Tol's palettes, which colour-blind people can tell apart
@@ -62,31 +43,6 @@ METADATA: dict[str, dict[str, str | None]] = {
     "pdf": {"Creator": "diffkeras", "CreationDate": None},
     "svg": {"Creator": "diffkeras", "Date": None},
 }
-
-
-def print_style() -> AbstractContextManager[None]:
-    """The style, for a block that draws: matplotlib sizes titles and legends when it adds them."""
-    return matplotlib.rc_context(PRINT_STYLE)
-
-
-def print_axes(
-    rows: int = 1,
-    columns: int = 1,
-    *,
-    width: float = PAGE,
-    height: float = 2.8,
-    **subplots: Any,
-) -> tuple[Figure, Any]:
-    """A figure [inches] for print and its axes, with a grid, as an array (rows, columns).
-
-    Save it with `print_svg`: it sets the same style, by which matplotlib draws.
-    """
-    with print_style():
-        figure = new_figure(width, height, PRINT_STYLE)
-        axes = figure.subplots(rows, columns, squeeze=False, **subplots)
-    for axis in axes.flat:
-        axis.grid(alpha=0.3)
-    return figure, axes
 
 
 def series_style(index: int) -> dict[str, Any]:
@@ -117,8 +73,3 @@ def to_image(figure: Figure, kind: str, dpi: int = 120, style: Any = STYLE) -> b
     with matplotlib.rc_context({**style, "svg.hashsalt": "diffkeras"}):
         figure.savefig(buffer, format=kind, dpi=dpi, metadata=METADATA[kind])
     return buffer.getvalue()
-
-
-def print_svg(figure: Figure) -> bytes:
-    """The figure as an SVG image: vectors, with its text as text."""
-    return to_image(figure, "svg", 100, PRINT_STYLE)

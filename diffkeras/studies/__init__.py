@@ -1,7 +1,20 @@
 """Studies: many runs, compared.
 
 In the order in which a study goes through them: `study_file` reads a file into a
-`studies.study.Study`, `plan` lists its runs and what they need, `workflows.study_runs` does them,
-`results` gathers what they left into the tables of `study_data`, each of the `analyses` answers a
-question from these, and `report` writes them into a `study_directory`.
+`studies.study.Study`, `plan` lists its runs and what they need, `cost` adds up what they take,
+`workflows.study_runs` does them, `results` gathers what they left into the tables of `study_data`,
+`answer` compares the values of each factor, `figure` draws their errors, and `report` writes all
+into a `study_directory`.
 """
+
+from diffkeras.system.packages import lazy_names
+
+_MODULES = {
+    "Cost": "diffkeras.studies.cost",
+    "PlannedRun": "diffkeras.studies.study",
+    "Study": "diffkeras.studies.study",
+    "cost_of": "diffkeras.studies.cost",
+    "load_study": "diffkeras.studies.study_file",
+    "plan_study": "diffkeras.studies.plan:plan",
+}
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

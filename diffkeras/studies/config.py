@@ -9,7 +9,6 @@ from pydantic import Field, Strict, field_validator, model_validator
 
 from diffkeras.config import Name, Section, is_section, settings
 from diffkeras.config.types import Seed
-from diffkeras.evaluation.worst_cases.config import WorstCasesConfig
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.study_data import DRAW, SEED
 
@@ -69,8 +68,6 @@ class StudyConfig(Section):
     test_sets: dict[str, dict[str, Any]] = Field({"test": {}})
     """Test sets of every run: label → values that replace those of the base, by key. The first one
     is the main one."""
-    worst_cases: WorstCasesConfig | None = None
-    """Search for images on which the surrogate of each run is worst. null: no search."""
 
     @field_validator("factors")
     @classmethod

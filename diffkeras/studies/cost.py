@@ -1,37 +1,24 @@
-"""What studies cost before anything starts: runs, images, operations, disk."""
+"""What a study does and costs, before anything starts: runs, images, disk, and the time left."""
 
-import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import functools
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from diffkeras.config import SPLITS, Config
+from diffkeras.config import SPLITS, Config, parse_config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ConfigurationError
-from diffkeras.studies.plan import data_needed
+from diffkeras.reporting.text import duration, format_bytes
+from diffkeras.studies.plan import data_needed, of_shard, plan, time_left
 from diffkeras.studies.study import PlannedRun, Study
-from diffkeras.system.fingerprint import fingerprint
+from diffkeras.studies.study_directory import budget_in_words, check_study_directory, failures
 
 BYTES = 4  # the size of a float32
-TRAINING = 3  # operations of a training step / those of the prediction: forward, and two backward
 COPIES = 2  # a finished run keeps its weights in weights.npz and in the SavedModel
 OVERHEAD = 1.02  # size of a record over that of its field: the sources take little
-
-
-@dataclass(frozen=True)
-class Network:
-    """One network on one lattice.
-
-    Attributes:
-        parameters: trainable ones.
-        flop: floating-point operations of the prediction of one image, as TensorFlow counts them
-            in the built model. It doesn't count Fourier transforms.
-    """
-
-    parameters: int
-    flop: int
 
 
 @dataclass(frozen=True)
@@ -41,9 +28,7 @@ class Cost:
     Attributes:
         runs: number of training runs.
         images: number of images that they train on, over all steps.
-        validation_images: number of predictions for validation, over all epochs.
-        test_images: number of predictions for evaluations and searches.
-        flop: floating-point operations of all these.
+        test_images: number of predictions for evaluations.
         examples: number of examples of the datasets that they need.
         data_bytes: of these datasets on the disk.
         run_bytes: of the finished runs.
@@ -52,90 +37,58 @@ class Cost:
 
     runs: int
     images: int
-    validation_images: int
     test_images: int
-    flop: float
     examples: int
     data_bytes: int
     run_bytes: int
     parameters: tuple[int, int]
 
-    def gpu_hours(self, tflops: float) -> float:
-        """Hours of a device that computes so many TFLOP/s, for all operations."""
-        return self.flop / (tflops * 1e12) / 3600
+
+def cost_of(planned: Iterable[tuple[Study, Sequence[PlannedRun]]]) -> Cost:
+    """The cost of what is missing of studies, each with its runs from `plan`.
+
+    Runs and datasets that several studies need count once.
+    """
+    planned = list(planned)
+    runs = {run.identity: run.config for _, own in planned for run in own if not run.trained}
+    tests = {
+        run.tests[label]: study.test_sets[label].data
+        for study, own in planned
+        for run in own
+        for label in run.tests.keys() - run.evaluated
+    }
+    stored = _datasets([config for study, own in planned for config in data_needed(study, own)])
+    sizes = [_parameters(config) for config in runs.values()]
+    return Cost(
+        runs=len(runs),
+        images=sum(config.steps * config.training.batch_size for config in runs.values()),
+        test_images=sum(data.test_examples * len(data.sources) for data in tests.values()),
+        examples=sum(number for number, _ in stored.values()),
+        data_bytes=_bytes(stored),
+        run_bytes=COPIES * BYTES * sum(sizes),
+        parameters=(min(sizes, default=0), max(sizes, default=0)),
+    )
 
 
-@dataclass
-class CostCounter:
-    """Adds up the cost of studies. Runs and datasets that several of them need count once."""
-
-    _networks: dict[str, Network] = field(default_factory=dict)
-
-    def network(self, config: Config) -> Network:
-        """The network of a configuration; each is built once."""
-        sections = {"model": config.model, "physics": config.physics}
-        key = fingerprint({k: v.model_dump(mode="json") for k, v in sections.items()}, 12)
-        if key not in self._networks:
-            self._networks[key] = count_operations(config)
-        return self._networks[key]
-
-    def cost(self, planned: Iterable[tuple[Study, Sequence[PlannedRun]]]) -> Cost:
-        """The cost of what is missing of studies, each with its runs from `plan`."""
-        planned = list(planned)
-        runs = {run.identity: run for _, own in planned for run in own if not run.trained}
-        networks = {name: self.network(run.config) for name, run in runs.items()}
-        images = {
-            name: run.config.steps * run.config.training.batch_size for name, run in runs.items()
-        }
-        checks = {name: _validation_images(run.config) for name, run in runs.items()}
-        flop = sum(
-            network.flop * (TRAINING * images[name] + checks[name])
-            for name, network in networks.items()
-        )
-        test_images = 0
-        for run, number in _tests(planned).values():
-            test_images += number
-            flop += number * self.network(run.config).flop
-        stored = _stored(planned)
-        sizes = [network.parameters for network in networks.values()] or [0]
-        return Cost(
-            runs=len(runs),
-            images=sum(images.values()),
-            validation_images=sum(checks.values()),
-            test_images=test_images,
-            flop=float(flop),
-            examples=sum(number for number, _ in stored.values()),
-            data_bytes=_bytes(stored),
-            run_bytes=COPIES * BYTES * sum(network.parameters for network in networks.values()),
-            parameters=(min(sizes), max(sizes)),
-        )
+def _parameters(config: Config) -> int:
+    """The number of trainable parameters of the network of a configuration."""
+    sections = {"model": config.model, "physics": config.physics}
+    return _count_parameters(
+        json.dumps({key: value.model_dump(mode="json") for key, value in sections.items()})
+    )
 
 
-def _validation_images(config: Config) -> int:
-    return config.training.epochs * config.data.validation_examples * len(config.data.sources)
+@functools.cache
+def _count_parameters(sections: str) -> int:
+    """The same of these sections alone, as JSON: each network is built once."""
+    from diffkeras.surrogates.build import build_model
 
-
-def _tests(
-    planned: Sequence[tuple[Study, Sequence[PlannedRun]]],
-) -> dict[str, tuple[PlannedRun, int]]:
-    """Directory of each missing evaluation or search → its run, and its number of images."""
-    found: dict[str, tuple[PlannedRun, int]] = {}
-    for study, runs in planned:
-        for run in runs:
-            for label in run.tests.keys() - run.evaluated:
-                data = study.test_sets[label].data
-                number = data.test_examples * len(data.sources)
-                found[str(run.tests[label])] = run, number
-            if run.search is not None and not run.searched and study.worst_cases:
-                settings = study.worst_cases
-                found[str(run.search)] = run, 2 * settings.starts * settings.evaluations
-    return found
+    model = build_model(parse_config(json.loads(sections)))
+    return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
 
 
 def data_in_words(configs: Sequence[Config]) -> str:
     """The datasets of `data_needed`, in words."""
-    from diffkeras.reporting.text import format_bytes
-
     stored = _datasets(configs)
     names = {name for name, _ in stored}
     examples = sum(number for number, _ in stored.values())
@@ -163,12 +116,6 @@ def _bytes(stored: Mapping[tuple[str, str], tuple[int, int]]) -> int:
     return round(OVERHEAD * sum(number * size for number, size in stored.values()))
 
 
-def _stored(
-    planned: Sequence[tuple[Study, Sequence[PlannedRun]]],
-) -> dict[tuple[str, str], tuple[int, int]]:
-    return _datasets([config for study, runs in planned for config in data_needed(study, runs)])
-
-
 def _datasets(configs: Iterable[Config]) -> dict[tuple[str, str], tuple[int, int]]:
     """Dataset and split → number of examples, and bytes of the fields of each."""
     stored: dict[tuple[str, str], tuple[int, int]] = {}
@@ -182,41 +129,48 @@ def _datasets(configs: Iterable[Config]) -> dict[tuple[str, str], tuple[int, int
     return stored
 
 
-def count_operations(config: Config) -> Network:
-    """Parameters, and operations of the prediction of one image, from the built model."""
-    import tensorflow as tf
-
-    from diffkeras.surrogates.build import build_model
-
-    model = build_model(config)
-    shape = (1, *config.physics.lattice, model.input_shape[-1])
-    call = tf.function(lambda images: model(images, training=False))
-    graph = call.get_concrete_function(tf.TensorSpec(shape)).graph
-    options: dict[str, Any] = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
-    options["output"] = "none"
-    logger = logging.getLogger("tensorflow")
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # it advises against its own profiler
-    try:
-        counted = tf.compat.v1.profiler.profile(graph, options=options)
-    finally:
-        logger.setLevel(level)
-    parameters = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-    return Network(parameters, int(counted.total_float_ops))
-
-
-def cost_in_words(cost: Cost, tflops: float) -> list[str]:
+def cost_in_words(found: Cost) -> list[str]:
     """Lines for people: what is to be trained, predicted and stored."""
-    from diffkeras.reporting.text import format_bytes
-
-    least, most = cost.parameters
+    least, most = found.parameters
     networks = f"{least:,}" if least == most else f"{least:,} to {most:,}"
     return [
-        f"to train: {cost.runs:,} runs of {networks} parameters, on {cost.images:,} images in all, "
-        f"and {cost.validation_images:,} predictions for validation",
-        f"to test: {cost.test_images:,} predictions",
-        f"operations: {cost.flop:.3g} FLOP, {cost.gpu_hours(tflops):,.2g} hours at {tflops:g} "
-        "TFLOP/s",
-        f"disk: {format_bytes(cost.data_bytes)} for {cost.examples:,} examples, "
-        f"{format_bytes(cost.run_bytes)} for the runs",
+        f"to train: {found.runs:,} runs of {networks} parameters, on {found.images:,} images",
+        f"to test: {found.test_images:,} predictions",
+        f"disk: {format_bytes(found.data_bytes)} for {found.examples:,} examples, "
+        f"{format_bytes(found.run_bytes)} for the runs",
     ]
+
+
+def dry_run(
+    study: Study, directory: Path, runs_dir: Path, shard: tuple[int, int] | None, jobs: int
+) -> Iterator[str]:
+    """Lines for people: the runs of a study, which are done, and what the others cost.
+
+    Raises:
+        RunError, OutputError: the directory holds another study, or can't be used.
+    """
+    check_study_directory(directory, study, runs_dir)
+    runs = plan(study, runs_dir)
+    own = of_shard(runs, shard)
+    errors = failures(directory, own)
+    for run in own:
+        words = f"{run.identity}  {run.title}"
+        if run.done:
+            yield f"done     {words}"
+        elif run.identity in errors:
+            yield f"failed   {words}: {errors[run.identity]}"
+        else:
+            yield f"{'trained' if run.trained else 'to do':7}  {words}"
+    yield budget_in_words([run.config for run in runs])
+    yield from cost_in_words(cost_of([(study, own)]))
+    yield _time_in_words(time_left(own, jobs), own)
+
+
+def _time_in_words(seconds: float | None, runs: Sequence[PlannedRun]) -> str:
+    if all(run.done for run in runs):
+        return "nothing is left to do"
+    if all(run.trained for run in runs):
+        return "nothing is left to train; some runs are to be evaluated"
+    if seconds is None:
+        return "time: not known until a run has finished"
+    return f"time: at most {duration(seconds)} of training left, at the speed of the finished runs"

@@ -6,19 +6,14 @@ from typing import Any
 
 from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import VERSION, DatasetConfig
-from diffkeras.studies.results import (
-    check_baselines,
-    check_evaluation,
-    check_searches,
-    passes,
-)
+from diffkeras.studies.results import check_baselines, check_evaluation, passes
 from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import label_of
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.system.fingerprint import fingerprint
 
-DIGITS = 12  # length of the name of a test set, of a search, of baselines
+DIGITS = 12  # length of the name of a test set, of baselines
 # overrides of a test set, whose training examples need not be stored: those of a stream aren't, and
 # the others are what a stream allows
 ONLY_TESTED: dict[str, Any] = {
@@ -48,12 +43,6 @@ def test_id(test: Config) -> str:
     )
 
 
-def search_id(study: Study) -> str:
-    """The same for worst-case searches: of their settings and of the main test set."""
-    settings = study.worst_cases.model_dump(mode="json") if study.worst_cases else {}
-    return fingerprint({**settings, "test": test_id(study.test)}, DIGITS)
-
-
 def plan(study: Study, runs_dir: Path) -> list[PlannedRun]:
     """All runs of a study in the pool `runs_dir`, the first factor varying slowest."""
     ids = {label: test_id(test) for label, test in study.test_sets.items()}
@@ -69,14 +58,8 @@ def plan(study: Study, runs_dir: Path) -> list[PlannedRun]:
             if trained and passes(check_evaluation, path, study.test_sets[label], identity)
         )
         named = config.model_copy(update={"name": identity})
-        search, searched = None, False
-        if study.worst_cases:
-            search = run_dir / "searches" / search_id(study)
-            searched = passes(check_searches, search, study.test, study.worst_cases)
         title = label_of(values)
-        runs.append(
-            PlannedRun(title, values, named, run_dir, trained, tests, evaluated, search, searched)
-        )
+        runs.append(PlannedRun(title, values, named, run_dir, trained, tests, evaluated))
     return runs
 
 
@@ -115,13 +98,10 @@ def data_needed(
     Of a test set, no training examples are needed. `tested` are labels of test sets that are
     needed in any case.
     """
-    to_search = any(run.search and not run.searched for run in runs)
     configs = [run.config for run in runs if not run.trained] + [
         test.with_overrides(ONLY_TESTED)
         for label, test in study.test_sets.items()
-        if label in tested
-        or (to_search and test == study.test)
-        or any(label in run.tests.keys() - run.evaluated for run in runs)
+        if label in tested or any(label in run.tests.keys() - run.evaluated for run in runs)
     ]
     needed = []
     largest: dict[tuple[str, str], int] = {}  # dataset and split → number of examples

@@ -1,4 +1,4 @@
-"""The results of a study as files: tables, figures, and a report in one HTML file."""
+"""The results of a study as files: tables, a figure, and a report in one HTML file."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -11,18 +11,18 @@ from diffkeras.evaluation.errors import ERRORS
 from diffkeras.reporting.html import write_report
 from diffkeras.reporting.tables import Table, mark_best, number
 from diffkeras.reporting.text import duration, low_to_high, value_text
-from diffkeras.studies.analyses import ANALYSES
-from diffkeras.studies.analysis import Analysis, grouped
+from diffkeras.studies.answer import answer, in_words, mean_and_ends
+from diffkeras.studies.curves import FOLDER, write_curves
+from diffkeras.studies.figure import draw
 from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import (
     ALL,
     SIZE,
     STUDY_FILE,
     StudyData,
-    TooFewRunsError,
+    by_setting,
     label_of,
     name_of,
-    types_of,
     write_table,
     write_tables,
 )
@@ -37,8 +37,6 @@ from diffkeras.studies.study_directory import (
 from diffkeras.system.atomic_files import write_bytes, write_csv, write_json
 from diffkeras.system.result_folders import replacing_files
 
-LONGEST_TABLE = 16  # rows; longer tables are folded
-
 
 def write_study(
     directory: Path,
@@ -50,7 +48,7 @@ def write_study(
     failed: Sequence[FailedRun] = (),
     command: str = "",
 ) -> None:
-    """Write tables, figures and the report of a study, replacing those of an earlier call.
+    """Write tables, the figure and the report of a study, replacing those of an earlier call.
 
     All of them are written to a temporary folder first, so an error keeps an earlier report.
     `runs` are the finished ones of the `planned` ones, at least one.
@@ -58,43 +56,73 @@ def write_study(
     Raises:
         OutputError: a file can't be written.
     """
-    analyses = [analysis for analysis in ANALYSES if analysis.applies(data)]
-    tables: dict[str, pd.DataFrame] = {}
-    refusals: dict[str, str] = {}
-    for analysis in analyses:
-        try:
-            tables[analysis.name] = analysis.table(data)
-        except TooFewRunsError as error:
-            refusals[analysis.name] = str(error)
-    figures = {a.name: a.draw(tables[a.name], data) for a in analyses if a.name in tables}
+    found = answer(data)
+    varied = [effect.factor for effect in found.effects]
+    table, figure = error_table(data), draw(data, varied)
     numbers = {"planned": planned, "finished": len(runs), "failed": len(failed)}
     description = describe_study(study, data, runs, numbers, command)
-    description["too_few_runs"] = refusals
-    description["tables"] = {name: types_of(table) for name, table in tables.items()}
+    description["answer"] = in_words(found)
     description = with_date(description, directory / STUDY_FILE)
     with replacing_files(directory, last=REPORT) as partial:
-        write_json(partial / STUDY_FILE, description)
-        write_tables(partial, data)
         if failed:
             write_csv(partial / FAILED, *failed_table(failed))
-        for name, table in tables.items():
-            write_table(partial / "tables" / f"{name}.csv", table)
-            write_bytes(partial / "figures" / f"{name}.svg", figures[name])
+        write_json(partial / STUDY_FILE, description)
+        write_tables(partial, data)
+        write_curves(partial / FOLDER, directory / FOLDER, runs)
+        write_table(partial / "errors.csv", table)
+        write_bytes(partial / "errors.svg", figure)
         write_report(
             partial / REPORT,
             "study_report.html.j2",
             title=description["title"],
             lead=description["question"],
-            pictures=figures,
+            pictures={"errors": figure},
             configuration=study.base.to_yaml(),
+            answer=description["answer"],
+            caption=_caption(data, varied),
             facts=_facts(description),
             factors=[(name_of(name), ", ".join(v)) for name, v in data.factors.items()],
-            answers=[_answer(a, tables.get(a.name), refusals.get(a.name, "")) for a in analyses],
-            summaries=summaries(tables["errors"], data),
+            summaries=[(label, _readable(table, data, label)) for label in data.test_sets],
             baselines=[(label, _baselines(data, label)) for label in data.test_sets],
             runs=_runs(data, runs, directory),
             failed=[(run.title, run.run, run.error) for run in failed],
         )
+
+
+def error_table(data: StudyData) -> pd.DataFrame:
+    """A row for each test set and setting: number of `runs`, and the errors over seeds.
+
+    Errors are geometric means; `mae_low` and `mae_high` are the ends of the lattice MAE's interval.
+    """
+    rows: list[dict[str, Any]] = []
+    for label in data.test_sets:
+        for setting, group in by_setting(data.overall(label), data.settings):
+            means = {error: mean_and_ends(group, error) for error in ERRORS}
+            row: dict[str, Any] = {"test_set": label, **setting, "runs": len(group)}
+            row |= {error: mean for error, (mean, _, _) in means.items()}
+            _, row["mae_low"], row["mae_high"] = means["mae"]
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _readable(table: pd.DataFrame, data: StudyData, test_set: str) -> Table:
+    """The rows of a test set for people, with the best of each column marked."""
+    rows, intervals = [], []
+    for row in table[table["test_set"] == test_set].to_dict("records"):
+        setting = label_of({name: row[name] for name in data.settings}) or "all runs"
+        rows.append((f"{setting} ({row['runs']})", [row[error] for error in ERRORS]))
+        intervals.append(f"{number(row['mae_low'])} – {number(row['mae_high'])}")
+    marked = [[*row, text] for row, text in zip(mark_best(rows), intervals, strict=True)]
+    return Table(["setting (runs)", *ERRORS.values(), "lattice MAE, 95 %"], marked)
+
+
+def _caption(data: StudyData, varied: Sequence[str]) -> str:
+    """What the figure shows."""
+    rows = data.overall()
+    repetitions = max(len(group) for _, group in by_setting(rows, data.settings))
+    over = f" against the {name_of(varied[0])}" if varied else ""
+    spread = f"; bars are 95 % intervals over {repetitions} seeds" if repetitions > 1 else ""
+    return f"Mean absolute error in each region{over}. Points are geometric means{spread}."
 
 
 def _facts(description: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -129,20 +157,6 @@ def _facts(description: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _answer(analysis: Analysis, table: pd.DataFrame | None, refusal: str) -> dict[str, Any]:
-    """An analysis for the template; the table of errors has a form of its own."""
-    shown = None if table is None or analysis.name == "errors" else readable_table(table)
-    return {
-        "name": analysis.name,
-        "title": analysis.title,
-        "explanation": analysis.explains,
-        "refusal": refusal,
-        "table": shown,
-        "folded": shown is not None and len(shown.rows) > LONGEST_TABLE,
-        "has_figure": table is not None,
-    }
-
-
 def _baselines(data: StudyData, test_set: str) -> Table:
     chosen = data.baselines
     chosen = chosen[(chosen["test_set"] == test_set) & (chosen["sources"] == ALL)]
@@ -152,7 +166,7 @@ def _baselines(data: StudyData, test_set: str) -> Table:
 
 def _runs(data: StudyData, runs: Sequence[PlannedRun], directory: Path) -> list[dict[str, Any]]:
     """A row for each run, with a link to its directory."""
-    rows = data.overall.to_dict("records")
+    rows = data.overall().to_dict("records")
     return [
         {
             "title": run.title,
@@ -166,39 +180,3 @@ def _runs(data: StudyData, runs: Sequence[PlannedRun], directory: Path) -> list[
         }
         for run, row in zip(runs, rows, strict=True)
     ]
-
-
-def readable_table(table: pd.DataFrame) -> Table:
-    """A table with numbers to three digits, and the names of its columns in words."""
-    names = [name_of(str(name)) for name in table.columns]
-    return Table(names, [[_as_text(value) for value in row] for row in table.to_numpy(object)])
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value is None or value is pd.NA:
-        return number(None)
-    return number(value) if isinstance(value, float) else str(value)
-
-
-def summaries(table: pd.DataFrame, data: StudyData) -> list[tuple[str, Table]]:
-    """The table of the analysis "errors" in a wide form, for each test set.
-
-    A row is a setting with its means over seeds; the best of each column is marked.
-    """
-    settings = data.settings()
-    tables = []
-    for label in data.test_sets:
-        rows, ranges = [], []
-        for setting, group in grouped(table[table["test_set"] == label], [*settings, SIZE]):
-            by_error = group.set_index("error")
-            name = label_of({name: setting[name] for name in settings}) or "all runs"
-            means = by_error["mean"][list(ERRORS)].tolist()
-            rows.append((f"{name} ({by_error['runs']['mae']})", means))
-            low, high = by_error["min"]["mae"], by_error["max"]["mae"]
-            ranges.append(f"{number(low)} – {number(high)}")
-        marked = [[*row, text] for row, text in zip(mark_best(rows), ranges, strict=True)]
-        head = ["setting (runs)", *ERRORS.values(), "lattice MAE, min – max"]
-        tables.append((label, Table(head, marked)))
-    return tables

@@ -1,33 +1,37 @@
-"""Evaluations and searches of the runs of studies, and the tables gathered from them."""
+"""Evaluations of the runs of studies, and the tables gathered from them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from diffkeras.config import Config, format_counts
-from diffkeras.errors import DataError, RunError
+from diffkeras.errors import DataError, DiffkerasError, RunError
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.methods.table import SURROGATE, baselines, describe_methods
-from diffkeras.evaluation.worst_cases.config import WorstCasesConfig
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.study import PlannedRun
-from diffkeras.studies.study_data import (
-    ALL,
-    SEARCH_NUMBERS,
-    SIZE,
-    TRAINED_SOURCES,
-    StudyData,
-    certified_columns,
-    names_damaged,
-    read_table,
-)
+from diffkeras.studies.study_data import ALL, SIZE, TRAINED_SOURCES, StudyData
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import read_json
 
 EXAMPLE_COLUMNS = ("run", "test_set", "sources", "example", *ERRORS)
 BASELINE_COLUMNS = ("method", "test_set", "sources", *ERRORS)
+
+
+@contextlib.contextmanager
+def names_damaged(files: Sequence[Path]) -> Iterator[None]:
+    """Turn an error about missing or wrong content into a RunError that names the files."""
+    try:
+        yield
+    except DiffkerasError:
+        raise
+    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+        names = " or ".join(map(str, files))
+        raise RunError(f"{names} is damaged ({type(error).__name__}: {error})") from None
 
 
 def without_baselines(test: Config) -> Config:
@@ -84,8 +88,11 @@ def _all_first(item: tuple[str, Any]) -> int:
 
 def _read_examples(file: Path, images: dict[int, int]) -> pd.DataFrame:
     """The surrogate's errors on each test image; `images`: source count → number of images."""
-    table = read_table(file, {})
     with names_damaged([file]):
+        content = file.read_bytes()
+        if not content.endswith(b"\n"):
+            raise ValueError("it is cut off")
+        table = pd.read_csv(io.BytesIO(content))
         table = table[table["method"] == SURROGATE][["sources", "example", *ERRORS]]
         table = table.astype({**dict.fromkeys(ERRORS, float), "sources": int, "example": int})
         if table["sources"].value_counts().to_dict() != images or table["mae"].isna().any():
@@ -124,33 +131,6 @@ def _check_images(path: Path, errors: pd.DataFrame, methods: Iterable[str], test
     }
     if any(images.get(method) != wanted for method in methods):
         raise RunError(f"{path} is of another test set, or of other methods, than the study's")
-
-
-def read_searches(path: Path) -> pd.DataFrame:
-    """The table of a worst-case search, a row for each start.
-
-    Raises:
-        RunError: the file is missing or damaged.
-    """
-    file = path / "searches.csv"
-    table = read_table(file, {})
-    with names_damaged([file]):
-        numbers = table[[*SEARCH_NUMBERS, *certified_columns(table)]].astype(float)
-        if numbers.isna().any(axis=None) or not len(table):
-            raise ValueError("numbers are missing")
-        return table.astype({"sources": int}).astype({"sources": str})
-
-
-def check_searches(path: Path, test: Config, settings: WorstCasesConfig) -> None:
-    """Check that a directory holds all searches of these settings.
-
-    Raises:
-        RunError: the table is missing or damaged, or searches are missing in it.
-    """
-    number = len(read_searches(path))
-    wanted = min(settings.starts, test.data.test_examples * len(test.data.sources))
-    if number != wanted:
-        raise RunError(f"{path / 'searches.csv'} is damaged: it has {number} of {wanted} searches")
 
 
 def passes(check: Callable[..., object], *arguments: Any) -> bool:
@@ -194,7 +174,6 @@ def read_results(
         pd.concat(rows, ignore_index=True),
         methods[list(BASELINE_COLUMNS)],
         pd.concat(examples, ignore_index=True)[list(EXAMPLE_COLUMNS)],
-        _searches(runs),
     )
 
 
@@ -218,14 +197,3 @@ def _about(run: PlannedRun) -> dict[str, Any]:
             "seconds": state["seconds"],
             "best_epoch": state["best_epoch"],
         }
-
-
-def _searches(runs: Sequence[PlannedRun]) -> pd.DataFrame | None:
-    """The worst-case searches on all runs, with the factors and the run of each."""
-    parts = []
-    for run in runs:
-        if run.search is not None:
-            table = read_searches(run.search)
-            about = pd.DataFrame({**_as_text(run.values), "run": run.identity}, index=table.index)
-            parts.append(pd.concat([about, table], axis=1))
-    return pd.concat(parts, ignore_index=True) if parts else None

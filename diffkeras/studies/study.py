@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config
-from diffkeras.evaluation.worst_cases.config import WorstCasesConfig
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.study_data import DRAW, SEED, VARIANT
 
@@ -25,7 +24,6 @@ class Study:
         draws: data.seed → values of training.seed that only this draw is trained with.
         test_sets: label → configuration of a test set of every run, the main one first.
         question: what the study answers, in one sentence.
-        worst_cases: a search on every run; None for none.
     """
 
     name: str
@@ -36,7 +34,6 @@ class Study:
     variants: dict[str, dict[str, Any]] = field(default_factory=dict)
     draws: dict[int, list[int]] = field(default_factory=dict)
     question: str = ""
-    worst_cases: WorstCasesConfig | None = None
 
     @property
     def test(self) -> Config:
@@ -87,8 +84,6 @@ class PlannedRun:
         trained: whether the run is finished.
         tests: label of each test set → directory of the run's errors on it.
         evaluated: labels of the test sets on which it has been evaluated.
-        search: directory of its worst-case search; None for no search.
-        searched: whether the search has been made.
     """
 
     title: str
@@ -98,8 +93,6 @@ class PlannedRun:
     trained: bool
     tests: dict[str, Path] = field(default_factory=dict)
     evaluated: frozenset[str] = frozenset()
-    search: Path | None = None
-    searched: bool = False
 
     @property
     def identity(self) -> str:
@@ -108,6 +101,5 @@ class PlannedRun:
 
     @property
     def done(self) -> bool:
-        """Whether it has been trained, evaluated on every test set, and searched."""
-        searched = self.search is None or self.searched
-        return self.trained and self.evaluated >= self.tests.keys() and searched
+        """Whether it has been trained, and evaluated on every test set."""
+        return self.trained and self.evaluated >= self.tests.keys()

@@ -11,6 +11,7 @@ from typing import Any
 
 from diffkeras.config import Config, format_counts
 from diffkeras.errors import OutputError, RunError
+from diffkeras.studies.results import names_damaged
 from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import SIZE, STUDY_FILE, StudyData
 from diffkeras.surrogates.run_directory import Run
@@ -69,7 +70,7 @@ def check_study_directory(directory: Path, study: Study, runs_dir: Path) -> None
 
     Raises:
         OutputError: it holds other files, or is that of the runs.
-        RunError: it belongs to another study, or to other factors.
+        RunError: it belongs to another study, or has values of factors that this one lacks.
     """
     if os.path.realpath(directory) == os.path.realpath(runs_dir):
         raise OutputError(
@@ -91,18 +92,19 @@ def _check_identity(directory: Path, study: Study) -> None:
         raise RunError(
             f"{directory / STUDY_FILE} is damaged, or written by another program; {advice}"
         )
-    for key in ("name", "factors"):
-        if content[key] != expected[key]:
-            raise RunError(
-                f"{directory} holds another study, whose {key} is {_short(content[key])}, not "
-                f"{_short(expected[key])}; {advice}"
-            )
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, dict) and all(isinstance(v, list) for v in value.values()):
-        return "; ".join(f"{k}: {', '.join(map(str, v))}" for k, v in value.items())
-    return repr(value)
+    if content["name"] != study.name:
+        raise RunError(
+            f"{directory} holds another study, whose name is {content['name']!r}, not "
+            f"{study.name!r}; {advice}"
+        )
+    with names_damaged([directory / STUDY_FILE]):
+        for factor, values in content["factors"].items():
+            lost = [value for value in values if value not in expected["factors"].get(factor, [])]
+            if lost:
+                raise RunError(
+                    f"{directory} has runs of {factor} {', '.join(lost)}, which the study doesn't "
+                    f"name any more: a study can grow, but not shrink; {advice}"
+                )
 
 
 def check_writable(path: Path) -> None:
@@ -170,7 +172,7 @@ def describe_study(
         "lattice": list(physics.lattice),
         "sources": READINGS[physics.sources],
         "trainable_parameters": sorted({state.get("trainable_parameters", 0) for state in states}),
-        "training_examples": sorted({int(size) for size in data.overall[SIZE]}),
+        "training_examples": sorted({int(size) for size in data.overall()[SIZE]}),
         "budget": budget_in_words([run.config for run in runs]),
         "runs": numbers,
         "training_seconds": round(sum(state.get("seconds") or 0.0 for state in states), 1),

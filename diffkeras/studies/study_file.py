@@ -7,9 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from diffkeras.config import Config, explain, find_config, load_config
-from diffkeras.config.config import STUDY_KEYS, shipped_configs
+from diffkeras.config.config import STUDY_KEYS
 from diffkeras.errors import ConfigurationError
-from diffkeras.evaluation.worst_cases.certified import check_searchable
 from diffkeras.studies.config import StudyConfig
 from diffkeras.studies.plan import test_id
 from diffkeras.studies.study import Study
@@ -21,11 +20,6 @@ from diffkeras.system.yaml_io import read_yaml
 BOUNDS = "evaluation.bounds"  # they take long, so a study computes none unless it says so
 
 
-def shipped_studies() -> list[str]:
-    """The names of the studies that diffkeras ships, for `load_study`."""
-    return [f"studies/{path.stem}" for path in sorted(shipped_configs().glob("studies/*.yaml"))]
-
-
 def load_study(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Study:
     """The study in a YAML file (or a shipped one, by name).
 
@@ -35,7 +29,7 @@ def load_study(name: str | Path, overrides: Mapping[str, Any] | None = None) -> 
 
     Raises:
         ConfigurationError: no such file, no study, a key or value that can't be used, or two runs
-            or test sets that are the same, or worst cases on images that can't be searched.
+            or test sets that are the same.
     """
     path = find_config(name)
     raw = read_yaml(path)
@@ -61,7 +55,6 @@ def load_study(name: str | Path, overrides: Mapping[str, Any] | None = None) -> 
         dict(section.variants),
         dict(section.draws),
         section.question,
-        section.worst_cases,
     )
     try:
         for _, config in study.combinations:
@@ -70,8 +63,6 @@ def load_study(name: str | Path, overrides: Mapping[str, Any] | None = None) -> 
         _check_distinct(runs, "factors", "run")
         tests = [(label, test_id(test)) for label, test in study.test_sets.items()]
         _check_distinct(tests, "test_sets", "test set")
-        if study.worst_cases:
-            check_searchable(study.test)
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from None
     return study

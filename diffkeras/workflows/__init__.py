@@ -14,7 +14,6 @@ _MODULES = {
     "generate": "diffkeras.workflows.generate_datasets",
     "predict": "diffkeras.workflows.predict_files:predict_files",
     "preview": "diffkeras.workflows.preview_data",
-    "search_worst_cases": "diffkeras.workflows.search_run",
     "solve": "diffkeras.workflows.solve_files:solve_files",
     "study": "diffkeras.workflows.study_runs.run_study:run_study",
     "train": "diffkeras.workflows.train_run",

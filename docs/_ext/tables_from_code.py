@@ -2,7 +2,6 @@
 
 `config-reference` lists every key of a configuration, `cli-reference` the help of each command,
 `architecture-table` the architectures, `layer-table` the layers of the network, and
-`analysis-reference` the statistics of studies.
 `measured` shows a table that a benchmark wrote.
 """
 
@@ -40,7 +39,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("cli-reference", CommandReference)
     app.add_directive("architecture-table", ArchitectureTable)
     app.add_directive("layer-table", LayerTable)
-    app.add_directive("analysis-reference", AnalysisReference)
     app.add_directive("measured", Measured)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -157,26 +155,6 @@ class LayerTable(SphinxDirective):
         table = _table(["layer", "kind", "output", "trainable parameters"], rows, code={0})
         table["classes"].append("layers")
         return [table]
-
-
-class AnalysisReference(SphinxDirective):
-    """What each statistic of a study is."""
-
-    def run(self) -> list[nodes.Node]:
-        """The title of each, the name of its table, and its explanation."""
-        from diffkeras.studies.analyses import ANALYSES
-
-        self.env.note_reread()
-        found = nodes.definition_list()
-        for analysis in ANALYSES:
-            item = nodes.definition_list_item()
-            name = nodes.literal(analysis.name, analysis.name)
-            term = nodes.term()
-            term += [nodes.Text(f"{analysis.title} ("), name, nodes.Text(")")]
-            text = self.parse_text_to_nodes(analysis.explains)
-            item += [term, nodes.definition("", *text)]
-            found += item
-        return [found]
 
 
 class Measured(SphinxDirective):

@@ -1,6 +1,6 @@
 """The statistics of studies, one question or two related ones a module."""
 
-from diffkeras.studies.analyses import (
+from paper.analyses import (
     errors,
     fluctuation,
     loss_comparisons,
@@ -12,7 +12,7 @@ from diffkeras.studies.analyses import (
     variants,
     worst_cases,
 )
-from diffkeras.studies.analysis import Analysis
+from paper.analysis import Analysis
 
 # in the order of the report; each applies to the studies that vary what it is about
 ANALYSES: tuple[Analysis, ...] = (

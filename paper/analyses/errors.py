@@ -8,11 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from benchmarks.shared.print_style import log_ticks, print_axes, series_style
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.style import print_axes, series_style
-from diffkeras.studies.analysis import Analysis, grouped
-from diffkeras.studies.drawing import (
+from paper.analysis import Analysis, grouped
+from paper.drawing import (
     STYLE,
     TEXT,
     baseline_errors,
@@ -22,7 +21,7 @@ from diffkeras.studies.drawing import (
     scale_error_axis,
     widen,
 )
-from diffkeras.studies.study_data import (
+from paper.study_data import (
     ALL,
     REGION_ERRORS,
     SIZE,

@@ -12,11 +12,10 @@ from scipy.stats import chi2
 from statsmodels.formula.api import glm
 from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
-from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.style import PALETTE
-from diffkeras.studies.analysis import Analysis, grouped, rows_of
-from diffkeras.studies.drawing import region_panels
-from diffkeras.studies.study_data import (
+from benchmarks.shared.print_style import PALETTE, log_ticks
+from paper.analysis import Analysis, grouped, rows_of
+from paper.drawing import region_panels
+from paper.study_data import (
     REGION_ERRORS,
     SIZE,
     SIZE_KEYS,

@@ -7,16 +7,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.style import PALETTE
-from diffkeras.studies.analysis import Analysis, rows_of_first
-from diffkeras.studies.drawing import baseline_errors, draw_lines, in_lines, region_panels
-from diffkeras.studies.statistics.comparison import (
+from benchmarks.shared.print_style import PALETTE, log_ticks
+from paper.analysis import Analysis, rows_of_first
+from paper.drawing import baseline_errors, draw_lines, in_lines, region_panels
+from paper.statistics.comparison import (
     FEWEST_SEEDS,
     ImageErrors,
     holm,
 )
-from diffkeras.studies.study_data import (
+from paper.study_data import (
     LOSS,
     REGION_ERRORS,
     SIZE,

@@ -8,13 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import expit
 
-from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.style import PALETTE
-from diffkeras.studies.analysis import Analysis, grouped, rows_of
-from diffkeras.studies.drawing import baseline_errors, draw_lines, legend_above, region_panels
-from diffkeras.studies.statistics.comparison import PERCENTILES
-from diffkeras.studies.statistics.laws import LOGARITHM, POWER, Array, Samples
-from diffkeras.studies.study_data import (
+from benchmarks.shared.print_style import PALETTE, log_ticks
+from paper.analysis import Analysis, grouped, rows_of
+from paper.drawing import baseline_errors, draw_lines, legend_above, region_panels
+from paper.statistics.comparison import PERCENTILES
+from paper.statistics.laws import LOGARITHM, POWER, Array, Samples
+from paper.study_data import (
     REGION_ERRORS,
     SIZE,
     SIZE_KEYS,

@@ -7,21 +7,20 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from diffkeras.config import parse_counts
-from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.style import PAGE, PALETTE, print_axes, series_style
-from diffkeras.studies.analysis import Analysis
-from diffkeras.studies.drawing import baseline_errors, legend_above
-from diffkeras.studies.statistics.comparison import (
+from benchmarks.shared.print_style import PAGE, PALETTE, log_ticks, print_axes, series_style
+from paper.analysis import Analysis
+from paper.drawing import baseline_errors, legend_above
+from paper.statistics.comparison import (
     FEWEST_SEEDS,
     ImageErrors,
     holm,
     ratio_of_errors,
 )
-from diffkeras.studies.study_data import (
+from paper.study_data import (
     TRAINED_SOURCES,
     StudyData,
     TooFewRunsError,
+    counts_in,
     label_of,
 )
 
@@ -126,7 +125,7 @@ def _neighbour_table(data: StudyData) -> pd.DataFrame:
     """Surrogates that were trained on images of n sources only, tested on n − 1 and n + 1."""
     errors = ImageErrors.of(data)
     groups, trained = _trainings(data, errors)
-    counts = {label: parse_counts(text) for label, text in trained.items()}
+    counts = {label: counts_in(text) for label, text in trained.items()}
     single = {
         label: of_training[0] for label, of_training in counts.items() if len(of_training) == 1
     }
@@ -235,7 +234,7 @@ NEIGHBOUR_COUNTS = Analysis(
     ),
     applies=lambda data: (
         data.varies(TRAINED_SOURCES)
-        and any(len(parse_counts(text)) == 1 for text in data.runs[TRAINED_SOURCES])
+        and any(len(counts_in(text)) == 1 for text in data.runs[TRAINED_SOURCES])
     ),
     table=_neighbour_table,
     figure=_neighbour_figure,

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from scipy import stats
 from statsmodels.formula.api import ols
 
-from diffkeras.reporting.style import print_axes, series_style
-from diffkeras.studies.analysis import Analysis, grouped, rows_of
-from diffkeras.studies.study_data import (
+from benchmarks.shared.print_style import print_axes, series_style
+from paper.analysis import Analysis, grouped, rows_of
+from paper.study_data import (
     SIZE,
     SIZE_KEYS,
     StudyData,

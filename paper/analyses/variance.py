@@ -11,12 +11,12 @@ from scipy.special import chndtr, chndtrinc
 from scipy.stats import chi2
 from scipy.stats import f as f_distribution
 
-from diffkeras.reporting.style import print_axes, series_style
-from diffkeras.studies.analysis import Analysis, rows_of
-from diffkeras.studies.drawing import REGION_TITLES
-from diffkeras.studies.statistics.comparison import PERCENTILES
-from diffkeras.studies.statistics.designs import anova, complete_design
-from diffkeras.studies.study_data import (
+from benchmarks.shared.print_style import print_axes, series_style
+from paper.analysis import Analysis, rows_of
+from paper.drawing import REGION_TITLES
+from paper.statistics.comparison import PERCENTILES
+from paper.statistics.designs import anova, complete_design
+from paper.study_data import (
     DRAW,
     LOSS,
     ORDER_SEED,

@@ -12,14 +12,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import chi2
 
+from benchmarks.shared.print_style import log_ticks, print_axes, series_style
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.style import print_axes, series_style
-from diffkeras.studies.analysis import Analysis, grouped, rows_of, rows_of_first
-from diffkeras.studies.drawing import legend_above, region_panels
-from diffkeras.studies.statistics.comparison import PERCENTILES
-from diffkeras.studies.statistics.designs import anova, complete_design
-from diffkeras.studies.study_data import (
+from paper.analysis import Analysis, grouped, rows_of, rows_of_first
+from paper.drawing import legend_above, region_panels
+from paper.statistics.comparison import PERCENTILES
+from paper.statistics.designs import anova, complete_design
+from paper.study_data import (
     ORDER_SEED,
     SEED,
     SIZE,

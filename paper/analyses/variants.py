@@ -5,18 +5,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks.shared.print_style import print_axes, series_style
 from diffkeras.evaluation.errors import MAES
-from diffkeras.reporting.style import print_axes, series_style
-from diffkeras.studies.analysis import Analysis, rows_of_first
-from diffkeras.studies.drawing import baseline_errors, legend_above, scale_error_axis
-from diffkeras.studies.statistics.comparison import (
+from paper.analysis import Analysis, rows_of_first
+from paper.drawing import baseline_errors, legend_above, scale_error_axis
+from paper.statistics.comparison import (
     FEWEST_SEEDS,
     Floats,
     ImageErrors,
     Statistic,
     holm,
 )
-from diffkeras.studies.study_data import (
+from paper.study_data import (
     ALL,
     TRAINED_SOURCES,
     VARIANT,

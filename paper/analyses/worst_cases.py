@@ -4,11 +4,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.style import PAGE, print_axes, series_style
-from diffkeras.studies.analysis import Analysis, grouped
-from diffkeras.studies.drawing import baseline_errors, draw_lines
-from diffkeras.studies.study_data import (
+from benchmarks.shared.print_style import PAGE, log_ticks, print_axes, series_style
+from paper.analysis import Analysis, grouped
+from paper.drawing import baseline_errors, draw_lines
+from paper.study_data import (
     ALL,
     SEARCH_ERRORS,
     SEARCH_SUMS,

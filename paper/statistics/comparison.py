@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from diffkeras.studies.study_data import (
+from paper.study_data import (
     DRAW,
     ORDER_SEED,
     SEED,

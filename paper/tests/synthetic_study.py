@@ -8,19 +8,21 @@ surrogate, and each run adds a little of its own.
 """
 
 import itertools
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from diffkeras.config import format_counts
-from diffkeras.evaluation.errors import ERRORS
-from diffkeras.studies.study_data import (
+from paper.study_data import (
     ALL,
     DRAW,
+    ERRORS,
+    EXAMPLES,
     LOSS,
     ORDER_SEED,
     SEED,
@@ -28,6 +30,7 @@ from diffkeras.studies.study_data import (
     TRAINED_SOURCES,
     VARIANT,
     StudyData,
+    write_table,
 )
 
 FRACTION = "data.train_fraction"
@@ -145,7 +148,7 @@ def synthetic_study(design: Design | None = None, **changes: Any) -> StudyData:
         values = dict(zip(design.factors, combination, strict=True))
         if design.own_seeds and int(values[SEED]) // design.seeds != int(values[DRAW]):
             continue
-        trained = design.trained.get(values.get(VARIANT, ""), format_counts(design.sources))
+        trained = design.trained.get(values.get(VARIANT, ""), _in_words(design.sources))
         run = {**values, "run": f"{number:012x}", TRAINED_SOURCES: trained}
         runs.append({**run, **_cost(design, design.size(values), rng)})
         truth = {n: design.truth(values, n) for n in design.sources}
@@ -260,3 +263,36 @@ def source_count_study(
         noise=noise,
         seeds=seeds,
     )
+
+
+def _in_words(counts: Sequence[int]) -> str:
+    first, last = min(counts), max(counts)
+    return f"{first}-{last}" if last > first else f"{first}"
+
+
+def write_study(directory: Path, data: StudyData) -> None:
+    """The files of a finished study, as `diffkeras study` writes them."""
+    directory.mkdir(parents=True, exist_ok=True)
+    write_table(directory / "runs.csv", data.runs)
+    write_table(directory / "baselines.csv", data.baselines)
+    if data.searches is not None:
+        write_table(directory / "searches.csv", data.searches)
+    if data.examples is not None:
+        write_table(directory / EXAMPLES, data.examples)
+    number = len(data.overall)
+    description = {
+        "name": directory.name,
+        "factors": data.factors,
+        "lattice": [64, 64],
+        "sources": "sources of fixed value",
+        "runs": {"planned": number, "finished": number, "failed": 0},
+        "test_images": {"test": "20 images for each of 1-5 sources"},
+        "budget": "Equal steps: every run trains for 400 steps of 16 examples.",
+        "training_seconds": 100.0,
+        "machines": ["a machine with 2 cores"],
+        "versions": [{"diffkeras": "0.1.0"}],
+        "commits": [],
+        "command": "diffkeras study",
+        "date": "2025-01-01",
+    }
+    (directory / "study.json").write_text(json.dumps(description))

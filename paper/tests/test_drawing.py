@@ -1,9 +1,9 @@
 import pytest
 
-from diffkeras.reporting.style import print_axes
-from diffkeras.studies.drawing import baseline_errors, draw_lines, scale_error_axis
-from diffkeras.studies.study_data import StudyData
-from tests.helpers.synthetic_study import synthetic_study
+from benchmarks.shared.print_style import print_axes
+from paper.drawing import baseline_errors, draw_lines, scale_error_axis
+from paper.study_data import StudyData
+from paper.tests.synthetic_study import synthetic_study
 
 
 def test_baselines_are_of_the_test_set_and_count():

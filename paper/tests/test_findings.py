@@ -1,36 +1,42 @@
-"""The script that draws the findings from the committed results of studies."""
+"""The figures and tables of the findings, from the committed results of studies."""
 
 import re
-import runpy
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from diffkeras.errors import RunError
-from diffkeras.studies import report as writing
-from diffkeras.studies.analyses import errors, loss_comparisons
-from diffkeras.studies.report import write_study
 from docs.phone_figures import phone_path
-from tests.helpers.synthetic_runs import synthetic_runs
-from tests.helpers.synthetic_study import synthetic_study
+from paper import __main__ as command
+from paper import findings
+from paper.analyses import errors, loss_comparisons
+from paper.findings import write_findings
+from paper.tests.synthetic_study import synthetic_study, write_study
 
-SCRIPT = Path(__file__).parents[1] / "make_findings.py"
-PAGE = """
-```{measured} results/findings/synthetic/errors.md
+STUDIES = Path(__file__).parents[1] / "results" / "studies"
+FOLDER = "paper/results/findings/synthetic"
+PAGE = f"""
+```{{measured}} ../{FOLDER}/errors.md
 ```
-```{measured} results/findings/synthetic/source_counts.md
+```{{measured}} ../{FOLDER}/source_counts.md
 ```
-```{measured} results/findings/synthetic/about.md
+```{{measured}} ../{FOLDER}/about.md
 ```
-```{measured} results/findings/verdicts.md
+```{{measured}} ../paper/results/findings/verdicts.md
 ```
 """
 
 
-@pytest.fixture(scope="module")
-def make():
-    return runpy.run_path(str(SCRIPT))["main"]
+@pytest.fixture
+def few_analyses(monkeypatch):
+    def choose(*analyses: Any) -> None:
+        monkeypatch.setattr(findings, "ANALYSES", analyses)
+
+    choose(errors.IN_REGIONS, errors.BY_COUNT)
+    return choose
 
 
 @pytest.fixture(scope="module")
@@ -38,44 +44,45 @@ def studies(tmp_path_factory):
     """The directory of studies, with one that has results."""
     root = tmp_path_factory.mktemp("studies")
     data = synthetic_study(fractions=(0.05, 1.0), losses={"absolute": 1, "a|b": 2}, images=2)
-    study, runs, _ = synthetic_runs(data, root / "runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writing, "ANALYSES", (errors.IN_REGIONS, errors.BY_COUNT))
-        write_study(root / "synthetic", study, data, runs, planned=12, command="diffkeras study")
+    write_study(root / "synthetic", data)
     (root / "begun").mkdir()
     (root / "begun" / "study.json").write_text('{"name": "begun", "factors": {}}')
     return root
 
 
 @pytest.fixture
-def docs(tmp_path):
-    (tmp_path / "page.md").write_text(PAGE)
+def root(tmp_path, few_analyses):
+    """A repository with a page."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "page.md").write_text(PAGE)
     return tmp_path
 
 
-def test_figures_are_those_of_the_study_and_made_from_committed_files(make, docs, studies):
-    name = "images/findings/synthetic/source_counts.svg"
-    (docs / "page.md").write_text(f"{PAGE}\n![Errors]({name})\n")
-    assert make(docs, studies) == []
-    committed = docs / "results" / "studies"
-    names = {path.relative_to(committed).as_posix() for path in committed.rglob("*.*")}
+def committed(root: Path) -> Path:
+    return root / "paper" / "results" / "studies"
+
+
+def test_figures_are_made_from_committed_files(root, studies):
+    name = "paper/results/figures/synthetic/source_counts.svg"
+    (root / "docs" / "page.md").write_text(f"{PAGE}\n![Errors](../{name})\n")
+    assert write_findings(root, studies) == []
+    found = committed(root)
+    names = {path.relative_to(found).as_posix() for path in found.rglob("*.*")}
     assert names == {
         f"synthetic/{name}"
         for name in ("study.json", "runs.csv", "baselines.csv", "examples.csv.gz")
     } | {f"synthetic/tables/{name}.csv" for name in ("errors", "source_counts")}
-    drawn = docs / name
-    of_study = studies / "synthetic" / "figures" / "source_counts.svg"
-    assert drawn.read_bytes() == of_study.read_bytes()
+    drawn = root / name
     assert phone_path(drawn).is_file()
+    before = drawn.read_bytes()
     drawn.unlink()
-    assert make(docs, None) == []
-    assert drawn.is_file()
+    assert write_findings(root) == []
+    assert drawn.read_bytes() == before
 
 
-def test_tables_say_how_they_were_measured(make, docs, studies):
-    make(docs, studies)
-    found = docs / "results" / "findings"
-    text = (found / "synthetic" / "errors.md").read_text()
+def test_tables_say_how_they_were_measured(root, studies):
+    write_findings(root, studies)
+    text = (root / FOLDER / "errors.md").read_text()
     first, *lines = text.splitlines()
     assert first.startswith("64×64 nodes, sources of fixed value; 12 of 12 runs, tested on 20 ")
     assert "a machine with 2 cores, by `diffkeras study`" in first
@@ -83,66 +90,85 @@ def test_tables_say_how_they_were_measured(make, docs, studies):
     assert len(rows) == 2 + 4
     assert rows[4].startswith("| train fraction 1.0, absolute (3) | **")
     assert "a\\|b" in rows[5]
-    assert "Equal steps" in (found / "synthetic" / "about.md").read_text()
-    table = (found / "studies.md").read_text().splitlines()
+    assert "Equal steps" in (root / FOLDER / "about.md").read_text()
+    table = (root / FOLDER).with_name("studies.md").read_text().splitlines()
     assert len(table) == 3
     assert table[2].startswith("| `synthetic` | 12 | Equal steps")
 
 
-def test_what_no_study_has_is_named(make, docs, studies):
-    wanted = ["images/findings/other/errors.svg", "results/findings/synthetic/spread.md"]
-    (docs / "page.md").write_text("\n".join(wanted))
-    assert make(docs, studies) == wanted
+def test_what_no_study_has_is_named(root, studies):
+    wanted = [
+        "paper/results/figures/other/errors.svg",
+        "paper/results/findings/synthetic/spread.md",
+    ]
+    (root / "docs" / "page.md").write_text("\n".join(wanted))
+    assert write_findings(root, studies) == wanted
 
 
-def test_a_damaged_description_is_named(make, docs, studies):
+def test_a_damaged_description_is_named(root, studies):
     """As reading the study doesn't see it."""
-    make(docs, studies)
-    file = docs / "results" / "studies" / "synthetic" / "study.json"
+    write_findings(root, studies)
+    file = committed(root) / "synthetic" / "study.json"
     text = file.read_text()
     assert '"errors": {' in text
     file.write_text(text.replace('"errors": {', '"errors": [], "other": {', 1))
     with pytest.raises(RunError, match=f"{re.escape(str(file))} .*damaged"):
-        make(docs, None)
+        write_findings(root)
 
 
 def test_rows_that_are_too_few_for_a_table_are_named(tmp_path):
     """One wrong word in a row, and no seed has a run of every variant."""
-    study = "results/studies/source_counts_reduced"
-    shutil.copytree(SCRIPT.parent / study, tmp_path / study)
+    study = "source_counts_reduced"
+    shutil.copytree(STUDIES / study, tmp_path / study)
     file = tmp_path / study / "runs.csv"
     file.write_text(file.read_text().replace("\nonly 1,", "\nx,", 1))
     with pytest.raises(RunError, match=r"runs\.csv is damaged: shares of variance need two seeds"):
-        runpy.run_path(str(SCRIPT))["remake"](tmp_path / study)
+        findings.remake(tmp_path / study)
 
 
-def test_tables_are_made_again_from_rows(make, docs, studies):
-    make(docs, studies)
-    file = docs / "results" / "studies" / "synthetic" / "tables" / "errors.csv"
+def test_tables_are_made_again_from_rows(root, studies):
+    write_findings(root, studies)
+    file = committed(root) / "synthetic" / "tables" / "errors.csv"
     before = file.read_bytes()
     # another processor rounds otherwise, which is no reason to write a file
     file.write_bytes(before.replace(b",3,", b",4,"))
-    make(docs, None)
+    write_findings(root)
     assert file.read_bytes() == before
     file.write_bytes(before[:-9])
-    make(docs, None)
+    write_findings(root)
     assert file.read_bytes() == before
 
 
-def test_tables_that_need_single_images_are_kept_and_say_so(make, docs, tmp_path_factory):
-    root = tmp_path_factory.mktemp("with_losses")
+def test_tables_that_need_single_images_are_kept_and_say_so(root, few_analyses, tmp_path_factory):
+    source = tmp_path_factory.mktemp("with_losses")
     data = synthetic_study(fractions=(1.0,), losses={"absolute": 1, "squared": 2})
-    study, runs, _ = synthetic_runs(data, root / "runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writing, "ANALYSES", (errors.IN_REGIONS, loss_comparisons.ANALYSIS))
-        write_study(root / "synthetic", study, data, runs, planned=6)
-    (docs / "page.md").write_text("results/findings/synthetic/loss_comparisons.md")
-    shown = docs / "results" / "findings" / "synthetic" / "loss_comparisons.md"
-    make(docs, root)
+    write_study(source / "synthetic", data)
+    few_analyses(errors.IN_REGIONS, loss_comparisons.ANALYSIS)
+    (root / "docs" / "page.md").write_text(f"{FOLDER}/loss_comparisons.md")
+    shown = root / FOLDER / "loss_comparisons.md"
+    write_findings(root, source)
     assert "are not committed" not in shown.read_text()
-    committed = docs / "results" / "studies" / "synthetic"
-    (committed / "examples.csv.gz").unlink()
-    before = (committed / "tables" / "loss_comparisons.csv").read_bytes()
-    make(docs, None)
+    (committed(root) / "synthetic" / "examples.csv.gz").unlink()
+    file = committed(root) / "synthetic" / "tables" / "loss_comparisons.csv"
+    before = file.read_bytes()
+    write_findings(root)
     assert "are not committed" in shown.read_text()
-    assert (committed / "tables" / "loss_comparisons.csv").read_bytes() == before
+    assert file.read_bytes() == before
+
+
+def test_the_command_makes_all_or_ends_with_one_line(root, studies, monkeypatch):
+    monkeypatch.setattr(command, "write_costs", lambda file: file.write_text("costs"))
+    source = shutil.copytree(studies / "synthetic", root / "studies" / "seeds_reduced").parent
+    (root / "docs" / "page.md").write_text(PAGE.replace("synthetic", "seeds_reduced"))
+    words = ["--root", str(root), "--from", str(source)]
+    result = CliRunner().invoke(command.main, words)
+    assert result.exit_code == 0, result.output
+    made = root / "paper" / "results" / "findings"
+    assert {"summary.md", "verdicts.md", "costs.md", "studies.md"} <= {
+        f.name for f in made.iterdir()
+    }
+    (committed(root) / "seeds_reduced" / "study.json").write_text("{")
+    result = CliRunner().invoke(command.main, words[:2])
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert re.match(r"Error: .*study\.json is missing or damaged: ", line)

@@ -4,8 +4,8 @@ A rule is a function from measurements to a `Verdict`, and its docstring is the 
 rules read the rows of single runs, so a study's committed tables of rows are all that they need.
 """
 
-from benchmarks.verdicts.architectures import architecture_is_best
-from benchmarks.verdicts.comparisons import (
+from paper.verdicts.architectures import architecture_is_best
+from paper.verdicts.comparisons import (
     best_for_each_count,
     hard_examples_help,
     loses_outside_its_placement,
@@ -13,16 +13,16 @@ from benchmarks.verdicts.comparisons import (
     variant_helps,
     weights_help,
 )
-from benchmarks.verdicts.edge_cases import edge_cases_exist
-from benchmarks.verdicts.sizes import (
+from paper.verdicts.edge_cases import edge_cases_exist
+from paper.verdicts.sizes import (
     error_falls_with_logarithm,
     size_matters_most,
     spread_falls,
     spread_falls_relative_to_the_error,
     time_is_linear,
 )
-from benchmarks.verdicts.speed import orders_of_magnitude_faster
-from benchmarks.verdicts.verdict import HOLDS, NOT, OPEN, Verdict
+from paper.verdicts.speed import orders_of_magnitude_faster
+from paper.verdicts.verdict import HOLDS, NOT, OPEN, Verdict
 
 __all__ = [
     "HOLDS",

@@ -1,7 +1,7 @@
 """The claim that one kind of network suits the problem best."""
 
-from benchmarks.verdicts.verdict import MARGIN, Verdict, decide, error_ratio
-from diffkeras.studies.study_data import VARIANT, StudyData
+from paper.study_data import VARIANT, StudyData
+from paper.verdicts.verdict import MARGIN, Verdict, decide, error_ratio
 
 
 def architecture_is_best(data: StudyData) -> Verdict:

@@ -8,12 +8,11 @@ from typing import TypeVar
 
 import pandas as pd
 
-from benchmarks import verdicts as rules
 from benchmarks.shared.tables import CAPTION
 from benchmarks.solver.methods import FLOOR, PRODUCTION
-from benchmarks.verdicts.verdict import Verdict
 from diffkeras.errors import RunError
-from diffkeras.studies.study_data import (
+from paper import verdicts as rules
+from paper.study_data import (
     ALL,
     SEED,
     STUDY_FILE,
@@ -24,6 +23,7 @@ from diffkeras.studies.study_data import (
     read_study,
     read_table,
 )
+from paper.verdicts.verdict import Verdict
 
 T = TypeVar("T")
 SIDE, DISCS = "512", "20"  # of the paper's largest images, where times are compared
@@ -102,7 +102,7 @@ CLAIMS = (
     ),
 )
 HARD_EXAMPLES = "11. Hard examples in the training set lower the error"
-HARD_ROWS = "hard_examples.csv"  # of benchmarks.hard_examples
+HARD_ROWS = "hard_examples.csv"  # of paper.hard_examples
 SPEED = "10. A surrogate is faster by several orders of magnitude"
 # of benchmarks.solver, solvers of at least the accuracy of a float32 network
 TABLES = {"fixed values": "solver.csv", "production": "solver_production.csv"}
@@ -111,13 +111,18 @@ RULES |= {SPEED: rules.orders_of_magnitude_faster, HARD_EXAMPLES: rules.hard_exa
 
 
 def judged(studies: Path, benchmarks: Path) -> Iterator[tuple[str, str, Verdict]]:
-    """The verdict on each claim by each study that has results: claim, study, verdict."""
+    """The verdict on each claim by each study that has results: claim, study, verdict.
+
+    Args:
+        studies: the directory of all studies; the rows of the hard examples are beside it.
+        benchmarks: the directory of the benchmarks' tables.
+    """
     for claim in CLAIMS:
         for label, verdict in of_studies(claim.rule, claim.studies, studies):
             yield claim.words, label, verdict
     for reading, measured in times(benchmarks):
         yield SPEED, f"{reading}, {SIDE}², CPU", RULES[SPEED](*measured)
-    if (file := benchmarks / HARD_ROWS).is_file():
+    if (file := studies.parent / HARD_ROWS).is_file():
         yield HARD_EXAMPLES, "production, paper's recipe, 64²", _hard_examples(file)
 
 

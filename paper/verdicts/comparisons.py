@@ -5,23 +5,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from benchmarks.verdicts.verdict import (
-    HOLDS,
-    LEVEL,
-    MARGIN,
-    NOT,
-    OPEN,
-    Ratio,
-    Verdict,
-    decide,
-    error_ratio,
-)
-from diffkeras.config import parse_counts
-from diffkeras.studies.analyses import variance_components
-from diffkeras.studies.analyses.loss_comparisons import unweighted
-from diffkeras.studies.analysis import grouped
-from diffkeras.studies.statistics.comparison import holm
-from diffkeras.studies.study_data import (
+from paper.analyses import variance_components
+from paper.analyses.loss_comparisons import unweighted
+from paper.analysis import grouped
+from paper.statistics.comparison import holm
+from paper.study_data import (
     ALL,
     LOSS,
     REGION_ERRORS,
@@ -31,7 +19,19 @@ from diffkeras.studies.study_data import (
     VARIANT,
     StudyData,
     TooFewRunsError,
+    counts_in,
     label_of,
+)
+from paper.verdicts.verdict import (
+    HOLDS,
+    LEVEL,
+    MARGIN,
+    NOT,
+    OPEN,
+    Ratio,
+    Verdict,
+    decide,
+    error_ratio,
 )
 
 HARD, RANDOM = "hard", "random"  # examples that joined the training set
@@ -175,7 +175,7 @@ def _best_of_counts(data: StudyData) -> dict[int, list[str]]:
 
 def joint_against_single(data: StudyData) -> dict[int, Ratio]:
     """Number of sources → the error of the surrogate of all numbers / that of this number alone."""
-    joint = max(data.runs[TRAINED_SOURCES].unique(), key=lambda text: len(parse_counts(text)))
+    joint = max(data.runs[TRAINED_SOURCES].unique(), key=lambda text: len(counts_in(text)))
     ratios = {}
     for count, rows in _by_count(data):
         own = rows[rows[TRAINED_SOURCES] == str(count)]

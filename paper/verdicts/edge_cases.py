@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.verdicts.verdict import Verdict, decide
-from diffkeras.studies.study_data import StudyData, TooFewRunsError
+from paper.study_data import StudyData, TooFewRunsError
+from paper.verdicts.verdict import Verdict, decide
 
 # What is rarer than one of as many random images as a search tries, 2,000, doesn't count. With four
 # discs whose values are uniform on (0, 1], one below 0.001 is expected in 8 of these images. With

@@ -3,17 +3,17 @@
 import numpy as np
 import pandas as pd
 
-from benchmarks.verdicts.verdict import (
+from paper.analyses import fluctuation, size_laws, training_time, variance
+from paper.analyses.variance import NAMES
+from paper.analysis import rows_of
+from paper.statistics.comparison import PERCENTILES
+from paper.study_data import LOSS, SIZE, StudyData, TooFewRunsError
+from paper.verdicts.verdict import (
     LEVEL,
     Verdict,
     decide,
     the_same_without_any_size,
 )
-from diffkeras.studies.analyses import fluctuation, size_laws, training_time, variance
-from diffkeras.studies.analyses.variance import NAMES
-from diffkeras.studies.analysis import rows_of
-from diffkeras.studies.statistics.comparison import PERCENTILES
-from diffkeras.studies.study_data import LOSS, SIZE, StudyData, TooFewRunsError
 
 PLAIN = "absolute"
 CLEAR = size_laws.CLEAR

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from benchmarks.verdicts.verdict import Verdict, decide
+from paper.verdicts.verdict import Verdict, decide
 
 SEVERAL_ORDERS = 100.0
 

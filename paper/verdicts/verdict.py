@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from diffkeras.studies.statistics.comparison import CONFIDENCE, seed_ratio
-from diffkeras.studies.study_data import (
+from paper.statistics.comparison import CONFIDENCE, seed_ratio
+from paper.study_data import (
     DRAW,
     SIZE,
     StudyData,

@@ -1,152 +1,138 @@
-"""Search for the images on which a surrogate is worst, starting from the worst test images."""
+"""Search for the images on which the surrogates of a study are worst.
 
-import logging
+    python -m paper.worst_cases worst_cases_reduced
+
+Each search starts from another one of the worst test images of a run, and maximises the largest
+error over the images of the data's distribution. It needs the finished study in
+saved_models/studies/NAME, and writes searches.csv there: `paper.analyses.worst_cases` reads it.
+"""
+
+import docs.quiet_tensorflow  # noqa: F401
+
+import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pandas as pd
 
+from benchmarks.shared.command import PATH
+from diffkeras import DiffkerasError, load_surrogate
 from diffkeras.config import Config
-from diffkeras.data import check_dataset
-from diffkeras.data.reading.examples import explain_damage
-from diffkeras.evaluation.stored_images import read_image
-from diffkeras.evaluation.worst_cases.certified import (
+from diffkeras.surrogates.surrogate import Surrogate
+from paper.study_data import read_study, write_table
+from paper.study_files import study_of
+from paper.worst_cases.errors import (
     candidate_errors,
     certify_candidates,
-    check_searchable,
     choose_starts,
     measure_test_images,
     space_of,
 )
-from diffkeras.evaluation.worst_cases.config import WorstCasesConfig
-from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
-from diffkeras.evaluation.worst_cases.results import (
-    FILES,
-    SEARCHES_FILE,
-    discs_as_json,
-    worst_cases_table,
-    write_worst_cases,
-)
-from diffkeras.evaluation.worst_cases.search import Search, search_at_random, search_from
-from diffkeras.reporting.tables import Table
-from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
-from diffkeras.system.progress import progress_bar
-from diffkeras.system.result_folders import check_replaceable
-from diffkeras.workflows.evaluate_run import check_physics
+from paper.worst_cases.image_space import Candidate, ImageSpace
+from paper.worst_cases.search import Search, search_at_random, search_from
 
-logger = logging.getLogger(__name__)
+STUDIES = Path("saved_models/studies")
 
 
 @dataclass(frozen=True)
-class WorstCases:
-    """The result of a number of searches.
+class Settings:
+    """Of the searches on one surrogate; with the same ones, the result is the same.
 
     Attributes:
-        path: the directory with `searches.csv`, `worst_cases.npz` and `worst_case.png`.
-        searches: the rows of `searches.csv`.
-        table: for printing.
+        starts: number of searches, each from another one of the worst test images.
+        evaluations: number of images that each search tries.
+        seed: of the searches.
     """
 
-    path: Path
-    searches: pd.DataFrame
-    table: Table
+    starts: int = 3
+    evaluations: int = 2000
+    seed: int = 0
 
 
-def search_worst_cases(
-    run_dir: str | Path,
-    data_dir: str | Path,
-    test_config: Config,
-    settings: WorstCasesConfig,
-    *,
-    output: str | Path,
-    show_progress: bool = False,
-) -> WorstCases:
-    """Maximise a surrogate's largest error over the images of the data's distribution.
+def search_run(surrogate: Surrogate, config: Config, settings: Settings) -> pd.DataFrame:
+    """A row for each search on a surrogate.
 
     Args:
-        run_dir: a finished run, or the name of a shipped surrogate.
-        data_dir: where the datasets are.
-        test_config: the test data; they decide the distribution. Its physics must be the run's.
-        settings: starts, evaluations and seed. With the same ones, the result is the same.
-        output: directory of the results.
-        show_progress: whether to draw a progress bar.
+        surrogate: that is searched.
+        config: of the test images; they decide the distribution.
+        settings: of the searches.
 
     Raises:
-        RunError: the run directory is missing, unfinished or damaged.
-        DataError: test images are missing, damaged, or of other physics than the run's.
-        ConfigurationError: clustered sources, or none.
-        OutputError: `output` can't be written, or holds other files.
+        ConfigurationError: clustered sources, none, or media that vary.
     """
-    data_dir, path = Path(data_dir), Path(output)
-    surrogate = load_surrogate(run_dir)
-    check_physics(surrogate.config, test_config, Path(run_dir))
-    check_searchable(test_config)
-    for count in test_config.data.sources:
-        check_dataset(test_config, count, data_dir, ("test",))
-    check_replaceable(path, SEARCHES_FILE, FILES)
-    rows: list[dict[str, Any]] = []
-    worst_images: list[tuple[ImageSpace, Candidate]] = []
-    with explain_damage(test_config, data_dir):
-        errors = measure_test_images(surrogate, test_config, data_dir)
-        starts: list[Any] = choose_starts(errors, settings.starts).to_dict("records")
-        images = [
-            _test_image(test_config, row["sources"], row["start_example"], data_dir)
-            for row in starts
-        ]
-    total = 2 * settings.evaluations * len(starts)
-    with progress_bar(total, "Searching", "images", shown=show_progress) as bar:
-        for number, (start, image) in enumerate(zip(starts, images, strict=True)):
-            space = space_of(test_config, start["sources"])
-            row, candidate = _search(surrogate, space, image, settings, number, bar)
-            rows.append({"search": number, **start, **row})
-            worst_images.append((space, candidate))
+    errors, images = measure_test_images(surrogate, config)
+    rows = []
+    for number, start in enumerate(choose_starts(errors, settings.starts).to_dict("records")):
+        space = space_of(config, start["sources"])
+        image = images[start["sources"], start["start_example"]]
+        found = _search(surrogate, space, image, settings, number)
+        rows.append({"search": number} | start | found)
     searches = pd.DataFrame(rows)
-    searches["ratio"] = searches["found_error"] / searches["test_max_error"]
-    write_worst_cases(path, surrogate, searches, worst_images)
-    logger.info(f"searched for worst cases {len(rows)} times")
-    return WorstCases(path, searches, worst_cases_table(searches))
-
-
-def _test_image(config: Config, count: int, number: int, data_dir: Path) -> Candidate:
-    batch = read_image(config, count, number, data_dir)
-    lattice, overlap = config.physics.lattice, config.data.placement.overlap
-    sources = replace(batch.sources[0], lattice=lattice, overlap=overlap)
-    return Candidate(sources, None if batch.lengths is None else float(batch.lengths[0]))
+    return searches.assign(ratio=searches["found_error"] / searches["test_max_error"])
 
 
 def _search(
-    surrogate: Surrogate,
-    space: ImageSpace,
-    start: Candidate,
-    settings: WorstCasesConfig,
-    number: int,
-    bar: Any,
-) -> tuple[dict[str, Any], Candidate]:
-    """What a search found, as columns of `searches.csv`, and the image."""
+    surrogate: Surrogate, space: ImageSpace, start: Candidate, settings: Settings, number: int
+) -> dict[str, Any]:
+    """What a search found, as columns of searches.csv."""
     rngs = np.random.default_rng([settings.seed, number]).spawn(2)
 
     def new_search(evaluations: int) -> Search:
-        return Search(
-            lambda candidates: candidate_errors(surrogate, space, candidates),
-            evaluations,
-            bar.update,
-        )
+        return Search(lambda images: candidate_errors(surrogate, space, images), evaluations)
 
     began = time.perf_counter()
     evolved = search_from(start, space, new_search(settings.evaluations), rngs[0])
     seconds = time.perf_counter() - began
     random = search_at_random(space, new_search(evolved.tried), rngs[1])
     assert evolved.worst is not None
-    certified = certify_candidates(surrogate, space, [evolved.worst, start, *evolved.population])
-    row = {
+    return {
         "found_error": evolved.error,
         "random_error": random.error,
         "evaluations": evolved.tried,
         "seconds": round(seconds, 2),
-        **certified,
+        **certify_candidates(surrogate, space, [evolved.worst, start, *evolved.population]),
         "discs": discs_as_json(evolved.worst),
     }
-    return row, evolved.worst
+
+
+def discs_as_json(candidate: Candidate) -> str:
+    """Rows, columns, radii and values of an image's discs, and its diffusion length if any."""
+    names = ("rows", "columns", "radii", "values")
+    discs: dict[str, Any] = {name: getattr(candidate.sources, name).tolist() for name in names}
+    if candidate.diffusion_length is not None:
+        discs["diffusion_length"] = candidate.diffusion_length
+    return json.dumps(discs)
+
+
+def search_study(directory: Path, runs_dir: Path, config: Config, settings: Settings) -> None:
+    """Write searches.csv of a study: the searches on each of its runs."""
+    data = read_study(directory)
+    parts = []
+    for run in data.overall.to_dict("records"):
+        click.echo(f"searching {run['run']}", err=True)
+        found = search_run(load_surrogate(runs_dir / run["run"]), config, settings)
+        about = {str(name): run[str(name)] for name in (*data.factors, "run")}
+        parts.append(pd.concat([pd.DataFrame(about, index=found.index), found], axis=1))
+    write_table(directory / "searches.csv", pd.concat(parts, ignore_index=True))
+
+
+@click.command(help=str(__doc__).partition("\n")[0])
+@click.argument("study")
+@click.option("--studies", type=PATH, default=STUDIES, show_default=True)
+@click.option("--runs-dir", type=PATH, default=STUDIES / "runs", show_default=True)
+@click.option("--starts", default=3, show_default=True, help="Searches on each run.")
+@click.option("--evaluations", default=2000, show_default=True, help="Images that each tries.")
+@click.option("--seed", default=0, show_default=True)
+def main(study: str, studies: Path, runs_dir: Path, **settings: int) -> None:
+    try:
+        search_study(studies / study, runs_dir, study_of(study).test, Settings(**settings))
+    except DiffkerasError as error:
+        raise click.ClickException(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()

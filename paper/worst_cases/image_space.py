@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras import Problem, Sources, sample_sources, solve
 from diffkeras.errors import ConfigurationError, PackingError
-from diffkeras.evaluation.images import ImageBatch
-from diffkeras.physics import ExampleRecipe, Problem, Sources, sample_sources
-from diffkeras.physics.sampling.discs import check_radius
+from diffkeras.physics import ExampleRecipe
 
 Vector = NDArray[np.float64]
 
@@ -132,13 +131,16 @@ class ImageSpace:
         image = candidate.sources.image(self.recipe.lattice)
         return self.recipe.problem(image, candidate.diffusion_length)
 
-    def solve(self, candidates: Sequence[Candidate]) -> ImageBatch:
-        """Images with their exact fields."""
-        images = ImageBatch(
-            problem=Problem.batch([self.problem(one) for one in candidates]),
-            images=np.stack([one.sources.image(self.recipe.lattice) for one in candidates]),
-        )
-        return images.solve(divide_by_maximum=self.recipe.divide_by_maximum)
+    def solve(self, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+        """The exact fields of images (images, rows, columns), on the dataset's scale."""
+        fields = solve(self.batch(candidates)).field.astype(np.float64)
+        if self.recipe.divide_by_maximum:
+            fields /= fields.max(axis=(1, 2), keepdims=True)
+        return fields
+
+    def batch(self, candidates: Sequence[Candidate]) -> Problem:
+        """The problems of images as one."""
+        return Problem.batch([self.problem(one) for one in candidates])
 
     def _place(
         self, wanted: NDArray[np.float64], radii: NDArray[np.float32]
@@ -184,7 +186,8 @@ class ImageSpace:
 
     @cached_property
     def _radii(self) -> tuple[float, float]:
-        return check_radius(self.recipe.radius)
+        low, high = np.broadcast_to(self.recipe.radius, 2).astype(float)
+        return float(low), float(high)
 
     @property
     def _radii_vary(self) -> bool:

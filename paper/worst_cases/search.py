@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, OptimizeResult, differential_evolution
 
-from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace, Vector
+from paper.worst_cases.image_space import Candidate, ImageSpace, Vector
 
 # images → the error of each, which the search maximises
 Errors = Callable[[Sequence[Candidate]], NDArray[np.float64]]

@@ -29,7 +29,7 @@ COUNTS = (
     "rounds",
     "test_examples",
 )
-COUNTS += ("threads", "train_examples", "validation_examples", "worst_cases")
+COUNTS += ("threads", "train_examples", "validation_examples")
 OWN_DIRECTORIES = ("data_dir", "run_dir", "runs_dir")
 SOURCE_FILES = ("production", "source_file")
 
@@ -75,7 +75,6 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "step": (*NUMBERS, "0", "inf", "1e300"),
     "submissions": ("", "/", "missing", "file"),
     "surrogates": ("", "missing"),
-    "tflops": (*NUMBERS, "0", "inf"),
     "unit": ("", "µm"),
     "field_unit": ("", "mmHg"),
     "uptake": (*NUMBERS, "inf"),

@@ -19,7 +19,7 @@ def test_shipped_configurations_load_and_come_back_from_yaml(name, tmp_path):
     assert load_config(copy) == config
 
 
-@pytest.mark.parametrize("name", ["middle", "paper", "quickstart", "reduced"])
+@pytest.mark.parametrize("name", ["paper", "quickstart", "reduced"])
 def test_both_readings_differ_in_the_sources_alone(name):
     fixed, production = load_config(name), load_config(f"{name}_production")
     as_fixed = production.with_overrides(
@@ -64,6 +64,12 @@ def test_a_missing_file_names_what_is_shipped():
         find_config("paperr")
     with pytest.raises(ConfigurationError, match=r"not {'training': {}}; of values, make a Config"):
         load_config({"training": {}})
+
+
+def test_a_directory_of_a_shipped_name_hides_nothing(tmp_path, monkeypatch):
+    (tmp_path / "quickstart").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load_config("quickstart").name == "quickstart"
 
 
 def test_a_directory_and_a_study_are_named(tmp_path):

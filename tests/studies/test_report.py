@@ -4,19 +4,17 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
 import pytest
 
 from diffkeras.studies import report
-from diffkeras.studies.analyses import errors
-from diffkeras.studies.analysis import Analysis
 from diffkeras.studies.study import PlannedRun, Study
-from diffkeras.studies.study_data import StudyData, TooFewRunsError, read_study
+from diffkeras.studies.study_data import LOSS, StudyData
 from diffkeras.studies.study_directory import FailedRun
 from diffkeras.system.result_folders import MANIFEST
 from tests.helpers.refusals import files_below
+from tests.helpers.study_rows import FRACTION, SEEDS_OF_THREE, falling, study_rows
 from tests.helpers.synthetic_runs import synthetic_runs
-from tests.helpers.synthetic_study import synthetic_study
+from tests.helpers.tables import read_csv
 
 FAILED = [FailedRun("train fraction 0.05, seed 7", "abc", "the loss is <NaN>")]
 
@@ -31,33 +29,14 @@ class Written(NamedTuple):
 
     def write(self) -> None:
         command = "diffkeras study --config synthetic"
-        report.write_study(*self, planned=5, failed=FAILED, command=command)
-
-
-def _never(data: StudyData) -> pd.DataFrame:
-    raise TooFewRunsError("a spread needs 3 seeds, and there are 2")
-
-
-REFUSED = Analysis("spread", "Spread", "About spread.", lambda _: True, _never, None)  # type: ignore[arg-type]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def few_analyses():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "ANALYSES", (errors.IN_REGIONS, errors.BY_COUNT, REFUSED))
-        yield
+        report.write_study(*self, planned=7, failed=FAILED, command=command)
 
 
 @pytest.fixture(scope="module")
-def files(few_analyses, tmp_path_factory):
-    """A study's directory, of two sizes and two seeds on two test sets; treat it as read-only."""
-    data = synthetic_study(
-        fractions=(0.05, 1.0),
-        losses={"absolute": 1.0},
-        seeds=2,
-        images=4,
-        test_sets={"test": 1.0, "edge": 2.0},
-    )
+def files(tmp_path_factory):
+    """A study's directory, of two sizes and three seeds on two test sets; treat it as read-only."""
+    factors = {FRACTION: ("0.05", "1.0"), **SEEDS_OF_THREE}
+    data = study_rows(factors, falling, noise=0.02, test_sets=("test", "edge"))
     root = tmp_path_factory.mktemp("studies")
     study, runs, _ = synthetic_runs(data, root / "runs")
     written = Written(root / "synthetic", study, data, runs)
@@ -65,55 +44,73 @@ def files(few_analyses, tmp_path_factory):
     return written
 
 
-def test_a_study_leaves_tables_figures_and_its_description(files):
-    answered = ("errors", "source_counts")
-    assert files_below(files.directory).keys() == {
-        *(
-            "study.json",
-            "runs.csv",
-            "baselines.csv",
-            "examples.csv.gz",
-            "failed.csv",
-            "report.html",
-        ),
-        MANIFEST,
-        *(f"tables/{name}.csv" for name in answered),
-        *(f"figures/{name}.svg" for name in answered),
+def test_a_study_leaves_tables_a_figure_and_its_description(files):
+    found = {name for name in files_below(files.directory) if not name.startswith("tensorboard/")}
+    assert found == {
+        *("study.json", "runs.csv", "baselines.csv", "examples.csv.gz"),
+        *("errors.csv", "errors.svg", "failed.csv", "report.html", MANIFEST),
     }
     described = json.loads((files.directory / "study.json").read_text())
     assert described["budget"] == "Equal steps: every run trains for 400 steps of 16 examples."
-    assert described["runs"] == {"planned": 5, "finished": 4, "failed": 1}
-    seconds = files.data.overall["seconds"].sum()
-    assert described["training_seconds"] == pytest.approx(seconds, abs=0.1)
-    assert described["too_few_runs"] == {"spread": "a spread needs 3 seeds, and there are 2"}
+    assert described["runs"] == {"planned": 7, "finished": 6, "failed": 1}
+    assert described["training_seconds"] == pytest.approx(6 * 11)
     assert described["lattice"] == [64, 64]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", described["date"])
-    assert read_study(files.directory).factors == files.data.factors
+    assert described["answer"].startswith("The error falls with the train fraction: ")
+    rows = read_csv(files.directory / "errors.csv")
+    assert [(row["test_set"], row[FRACTION], row["runs"]) for row in rows] == [
+        (label, value, "3") for label in ("test", "edge") for value in ("0.05", "1.0")
+    ]
+    for row in rows:
+        assert float(row["mae_low"]) < float(row["mae"]) < float(row["mae_high"])
 
 
-def test_the_report_needs_no_other_file_and_names_everything(files):
+def test_the_report_answers_first_and_folds_the_rest(files):
     html = (files.directory / "report.html").read_text()
-    pictures = re.findall(r"<img[^>]*?src=[\"']([^\"']*)", html)
-    assert len(pictures) == 2
-    for address in pictures:
-        assert address.startswith("data:image/svg+xml;base64,")
-        assert b"<svg" in base64.b64decode(address.partition(",")[2])
+    [picture] = re.findall(r"<img[^>]*?src=[\"']([^\"']*)", html)
+    svg = base64.b64decode(picture.partition(",")[2]).decode()
+    sizes = [float(size) for size in re.findall(r"font(?:-size)?: ([\d.]+)px", svg)]
+    width = float(re.search(r'width="([\d.]+)pt"', svg)[1])  # type: ignore[index]
+    # shown at the width of the report, 66rem or 1056 px without its margins
+    assert min(sizes) * 1024 / width >= 12
     assert not re.search(r"(src|href)=[\"'](https?:|/)", html)
-    for words in (
-        files.study.question,
-        "Equal steps: every run trains for 400 steps",
-        "About spread.",
-        "a spread needs 3 seeds, and there are 2",
-        "the loss is &lt;NaN&gt;",
-        "<td>superposition</td>",
-        "Test set: edge",
-        "4 of 5 finished, 1 failed",
-        "diffkeras study --config synthetic",
-        'href="../runs/000000000000"',
-    ):
-        assert words in html, words
+    places = [
+        html.index(words)
+        for words in (
+            files.study.question,
+            "The error falls with the train fraction",
+            "<img",
+            "Test set: edge",
+            "the loss is &lt;NaN&gt;",
+            "<details",
+            "Equal steps: every run trains for 400 steps",
+            "6 of 7 finished, 1 failed",
+            "diffkeras study --config synthetic",
+            "<td>superposition</td>",
+            'href="../runs/000000000000"',
+        )
+    ]
+    assert places == sorted(places)
     assert "{{" not in html
     assert html.count('class="best"') >= 8
+
+
+def test_each_run_has_one_entry_in_tensorboard_by_its_factors(files):
+    import tensorflow as tf
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams import plugin_data_pb2
+
+    folders = sorted((files.directory / "tensorboard").iterdir())
+    assert len(folders) == 6
+    assert folders[0].name.startswith("train fraction=0.05, seed=0, ")
+    events = EventAccumulator(str(folders[0])).Reload()
+    assert {"validation/lattice MAE", "training/loss"} <= {*events.Tags()["tensors"]}
+    values = events.Tensors("validation/lattice MAE")
+    errors = [float(tf.make_ndarray(event.tensor_proto)) for event in values]
+    assert errors == pytest.approx([0.1 / n for n in range(1, 9)])
+    content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    started = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
+    assert {*started} == {FRACTION, "training.seed"}
 
 
 def test_a_second_report_of_the_same_study_changes_no_file(files, monkeypatch):
@@ -129,3 +126,18 @@ def test_a_second_report_of_the_same_study_changes_no_file(files, monkeypatch):
     before = files_below(files.directory)
     files.write()
     assert files_below(files.directory) == before
+
+
+@pytest.mark.parametrize(
+    "factors",
+    [
+        {**SEEDS_OF_THREE},
+        {LOSS: ("absolute", "a × very long weight(amplitude=2000, rate=1)"), **SEEDS_OF_THREE},
+        {FRACTION: ("0.05", "0.5", "1.0"), LOSS: ("a", "b"), **SEEDS_OF_THREE},
+        {LOSS: ("a", "b"), FRACTION: ("0.05", "1.0")},
+    ],
+)
+def test_every_kind_of_study_has_a_figure(factors):
+    data = study_rows(factors, lambda values: 0.1 + len(values.get(LOSS, "")), noise=0.1)
+    data.runs.loc[:, "mae_r3"] = float("nan")  # a region without nodes
+    assert report.draw(data, data.settings).startswith(b"<?xml")

@@ -10,6 +10,7 @@ import pytest
 from diffkeras.evaluation.methods.table import describe_methods
 from diffkeras.studies.plan import plan
 from diffkeras.studies.study_file import load_study
+from diffkeras.system.result_folders import MANIFEST
 from diffkeras.workflows.study_runs import one_run
 from diffkeras.workflows.study_runs.run_study import run_study
 from tests.helpers.lean_runs import lean_training
@@ -36,7 +37,7 @@ def test_an_interrupted_study_goes_on_to_its_report(
         with pytest.raises(KeyboardInterrupt):
             run_study(study, data, directory, runs_dir=runs)
     assert [run.done for run in plan(study, runs)] == [False, True], "the longest comes first"
-    assert {path.name for path in directory.iterdir()} == {"study.json"}
+    assert {path.name for path in directory.iterdir()} == {"study.json", MANIFEST}
     log.clear()
     with lean_training():
         assert run_study(study, data, directory, runs_dir=runs) == directory
@@ -48,6 +49,6 @@ def test_an_interrupted_study_goes_on_to_its_report(
     for name in ("How large?", *(f"<td>{name}</td>" for name in baselines)):
         assert name in html
     [path] = plan(study, runs)[0].tests.values()
-    assert {file.name for file in path.iterdir()} == {"metrics.json", "examples.csv"}
+    assert {file.name for file in path.iterdir()} == {"metrics.json", "examples.csv", MANIFEST}
     factors = json.loads((directory / "study.json").read_text())["factors"]
     assert factors == {"data.train_fraction": ["0.5", "1"]}

@@ -9,12 +9,7 @@ import keras
 
 from diffkeras.errors import DataError, DiffkerasError, Interrupted, InUseError, RunError
 from diffkeras.studies.plan import check_trained
-from diffkeras.studies.results import (
-    check_evaluation,
-    check_searches,
-    passes,
-    without_baselines,
-)
+from diffkeras.studies.results import check_evaluation, passes, without_baselines
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import what_it_computes
 from diffkeras.surrogates.surrogate import surrogate_of_run
@@ -22,7 +17,6 @@ from diffkeras.system.file_lock import locked
 from diffkeras.system.tensorflow_setup import load_tensorflow
 from diffkeras.training.checkpoints import Checkpoints
 from diffkeras.workflows.evaluate_run import evaluate
-from diffkeras.workflows.search_run import search_worst_cases
 from diffkeras.workflows.study_runs.outcome import Outcome
 from diffkeras.workflows.study_runs.queue import RunTask
 from diffkeras.workflows.train_run import train
@@ -31,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def do_run(task: RunTask, *, show_progress: bool = False) -> Outcome:
-    """Do what is missing of a run: training, evaluations on the test sets, worst-case search.
+    """Do what is missing of a run: training, and evaluations on the test sets.
 
     No error ends a study: all but signals become an outcome.
 
@@ -43,7 +37,6 @@ def do_run(task: RunTask, *, show_progress: bool = False) -> Outcome:
         with locked(lock_of(run_dir), f"the run {run_dir}"):
             _train(task, show_progress)
             _evaluate(task)
-            _search(task, show_progress)
     except InUseError as error:
         return Outcome("in use", str(error))
     except Interrupted:
@@ -111,17 +104,6 @@ def _evaluate(task: RunTask) -> None:
         evaluate(
             run_dir, task.data_dir, config=test, threads=task.threads, output=path, report=False
         )
-
-
-def _search(task: RunTask, show_progress: bool) -> None:
-    settings, test, path = task.study.worst_cases, task.study.test, task.run.search
-    if settings is None or path is None or passes(check_searches, path, test, settings):
-        return
-    with _warned_if_damaged(path):
-        check_searches(path, test, settings)
-    search_worst_cases(
-        task.run.run_dir, task.data_dir, test, settings, output=path, show_progress=show_progress
-    )
 
 
 @contextmanager

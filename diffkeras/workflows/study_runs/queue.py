@@ -93,7 +93,7 @@ class RunQueue:
             self._in_use.append((time.monotonic() + RETRY, run))
             return
         if outcome.state == "done":
-            done = replace(run, trained=True, evaluated=frozenset(run.tests), searched=True)
+            done = replace(run, trained=True, evaluated=frozenset(run.tests))
             self._runs[run.identity] = done
         elif outcome.state == "failed":
             logger.warning(f"{run.title} failed: {outcome.error}")

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from diffkeras.reporting.style import print_svg
-from diffkeras.studies.analyses import ANALYSES
-from diffkeras.studies.study_data import SEARCH_NUMBERS, StudyData, TooFewRunsError
-from tests.helpers.synthetic_study import source_count_study, synthetic_study
+from benchmarks.shared.print_style import print_svg
+from paper.analyses import ANALYSES
+from paper.study_data import SEARCH_NUMBERS, StudyData, TooFewRunsError
+from paper.tests.synthetic_study import source_count_study, synthetic_study
 
 BY_NAME = {analysis.name: analysis for analysis in ANALYSES}
 ONE_SIZE, ONE_LOSS = {"fractions": (1.0,)}, {"losses": {"absolute": 1.0}}

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.studies.analyses.errors import BY_COUNT, IN_REGIONS
-from diffkeras.studies.analysis import rows_of
-from diffkeras.studies.study_data import LOSS
-from tests.helpers.synthetic_study import FRACTION, log_law, synthetic_study
+from paper.analyses.errors import BY_COUNT, IN_REGIONS
+from paper.analysis import rows_of
+from paper.study_data import LOSS
+from paper.tests.synthetic_study import FRACTION, log_law, synthetic_study
 
 VARIANTS = {"only 1": lambda n: 1 + 0.5 * (n - 1), "joint": lambda n: 1.0}
 

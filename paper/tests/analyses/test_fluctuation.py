@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from diffkeras.studies.analyses import fluctuation
-from diffkeras.studies.analyses.fluctuation import ANALYSIS, design_effect, exponent
-from diffkeras.studies.study_data import LOSS, SIZE, StudyData
-from tests.helpers.synthetic_study import synthetic_study
+from paper.analyses import fluctuation
+from paper.analyses.fluctuation import ANALYSIS, design_effect, exponent
+from paper.study_data import LOSS, SIZE, StudyData
+from paper.tests.synthetic_study import synthetic_study
 
 SMALL = {"images": 2, "sources": (1, 2, 3, 4, 5)}
 

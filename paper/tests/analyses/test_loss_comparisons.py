@@ -3,9 +3,9 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from diffkeras.studies.analyses.loss_comparisons import ANALYSIS, reference_loss
-from diffkeras.studies.study_data import LOSS, StudyData
-from tests.helpers.synthetic_study import synthetic_study
+from paper.analyses.loss_comparisons import ANALYSIS, reference_loss
+from paper.study_data import LOSS, StudyData
+from paper.tests.synthetic_study import synthetic_study
 
 LOSSES = {"squared": 1.15, "absolute": 1.0, "huber": 0.9}
 

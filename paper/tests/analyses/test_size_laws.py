@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from diffkeras.studies.analyses.size_laws import ANALYSIS, by_size, compare
-from diffkeras.studies.study_data import LOSS, SIZE
-from tests.helpers.synthetic_study import REGION_FACTORS, log_law, power_law, synthetic_study
+from paper.analyses.size_laws import ANALYSIS, by_size, compare
+from paper.study_data import LOSS, SIZE
+from paper.tests.synthetic_study import REGION_FACTORS, log_law, power_law, synthetic_study
 
 SMALL = {"images": 2, "noise": 0.02}
 ONE_LOSS = {"losses": {"absolute": 1.0}}

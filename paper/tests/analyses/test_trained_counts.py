@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from diffkeras.studies.analyses.trained_counts import NEIGHBOUR_COUNTS, TRAINED_COUNTS
-from diffkeras.studies.analysis import rows_of
-from diffkeras.studies.statistics.comparison import holm
-from tests.helpers.synthetic_study import source_count_study
+from paper.analyses.trained_counts import NEIGHBOUR_COUNTS, TRAINED_COUNTS
+from paper.analysis import rows_of
+from paper.statistics.comparison import holm
+from paper.tests.synthetic_study import source_count_study
 
 FACTORS = {
     "only 1": {1: 1.0, 2: 2.0, 3: 9.0},

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from diffkeras.studies.analyses.training_time import ANALYSIS
-from diffkeras.studies.study_data import SIZE, StudyData
-from tests.helpers.synthetic_study import synthetic_study
+from paper.analyses.training_time import ANALYSIS
+from paper.study_data import SIZE, StudyData
+from paper.tests.synthetic_study import synthetic_study
 
 SMALL = {"images": 2, "losses": {"absolute": 1.0}, "epochs": 8}
 

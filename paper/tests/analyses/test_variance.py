@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from diffkeras.studies.analyses.variance import ANALYSIS, draw_shares, of_region
-from diffkeras.studies.study_data import DRAW, LOSS, SEED, SIZE, StudyData, TooFewRunsError
-from tests.helpers.synthetic_study import synthetic_study
+from paper.analyses.variance import ANALYSIS, draw_shares, of_region
+from paper.study_data import DRAW, LOSS, SEED, SIZE, StudyData, TooFewRunsError
+from paper.tests.synthetic_study import synthetic_study
 
 SMALL = {"images": 2, "sources": (1, 2)}
 

@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.studies.analyses.variance_components import (
+from paper.analyses.variance_components import (
     DISJOINT_SUBSETS,
     SEED_NAMES,
     SEED_SOURCES,
     components,
 )
-from diffkeras.studies.study_data import ORDER_SEED, SEED, SIZE, StudyData
-from tests.helpers.synthetic_study import synthetic_study
+from paper.study_data import ORDER_SEED, SEED, SIZE, StudyData
+from paper.tests.synthetic_study import synthetic_study
 
 SMALL = {"images": 2, "losses": {"absolute": 1.0}, "fractions": (0.25, 1.0)}
 

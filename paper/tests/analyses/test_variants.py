@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from diffkeras.studies.analyses.variants import ANALYSIS
-from diffkeras.studies.study_data import StudyData
-from tests.helpers.synthetic_study import synthetic_study
+from paper.analyses.variants import ANALYSIS
+from paper.study_data import StudyData
+from paper.tests.synthetic_study import synthetic_study
 
 
 def study(**changes: Any) -> StudyData:

@@ -3,9 +3,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from diffkeras.studies.analyses.worst_cases import ANALYSIS
-from diffkeras.studies.study_data import SEARCH_NUMBERS, StudyData
-from tests.helpers.synthetic_study import synthetic_study
+from paper.analyses.worst_cases import ANALYSIS
+from paper.study_data import SEARCH_NUMBERS, StudyData
+from paper.tests.synthetic_study import synthetic_study
 
 
 def study_with(searches: pd.DataFrame | None, **design) -> StudyData:

@@ -6,14 +6,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from diffkeras.studies.statistics.comparison import (
+from paper.statistics.comparison import (
     ImageErrors,
     holm,
     ratio_of_errors,
     signed_rank,
 )
-from diffkeras.studies.study_data import LOSS, SIZE, TooFewRunsError
-from tests.helpers.synthetic_study import synthetic_study
+from paper.study_data import LOSS, SIZE, TooFewRunsError
+from paper.tests.synthetic_study import synthetic_study
 
 SEEDS = pd.Series([0, 1, 2], ["0", "1", "2"])
 OTHERS = pd.Series([5, 4, 3], ["2", "1", "0"])

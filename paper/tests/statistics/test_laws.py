@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import curve_fit, differential_evolution
 from scipy.stats import f, f_oneway
 
-from diffkeras.studies.statistics.laws import (
+from paper.statistics.laws import (
     LOGARITHM,
     POWER,
     Array,

@@ -6,7 +6,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmarks.verdicts import (
+from paper.analyses import fluctuation, variance_components
+from paper.study_data import (
+    SEED,
+    SIZE_KEYS,
+    TRAIN_PART,
+    VARIANT,
+    StudyData,
+    TooFewRunsError,
+)
+from paper.tests.synthetic_study import source_count_study, synthetic_study
+from paper.verdicts import (
     HOLDS,
     NOT,
     OPEN,
@@ -19,17 +29,7 @@ from benchmarks.verdicts import (
     variant_helps,
     weights_help,
 )
-from benchmarks.verdicts.comparisons import joint_against_single, weighted_losses
-from diffkeras.studies.analyses import fluctuation, variance_components
-from diffkeras.studies.study_data import (
-    SEED,
-    SIZE_KEYS,
-    TRAIN_PART,
-    VARIANT,
-    StudyData,
-    TooFewRunsError,
-)
-from tests.helpers.synthetic_study import source_count_study, synthetic_study
+from paper.verdicts.comparisons import joint_against_single, weighted_losses
 
 TANH = "huber(delta=0.02) × tanh(rate=1)"
 EXPONENTIAL = "squared(weight_from=prediction, weight_gradient=True) × exponential(scale=1.0)"

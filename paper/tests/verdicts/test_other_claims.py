@@ -5,9 +5,9 @@ import json
 import pandas as pd
 import pytest
 
-from benchmarks.verdicts import HOLDS, NOT, OPEN, edge_cases_exist, orders_of_magnitude_faster
-from benchmarks.verdicts.edge_cases import is_ordinary
-from diffkeras.studies.study_data import StudyData, TooFewRunsError
+from paper.study_data import StudyData, TooFewRunsError
+from paper.verdicts import HOLDS, NOT, OPEN, edge_cases_exist, orders_of_magnitude_faster
+from paper.verdicts.edge_cases import is_ordinary
 
 
 def discs(rows: list[int], values: list[float]) -> str:

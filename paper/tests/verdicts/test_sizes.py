@@ -5,7 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.verdicts import (
+from paper.analyses import size_laws, variance
+from paper.study_data import SEED, SIZE, StudyData
+from paper.tests.synthetic_study import log_law, power_law, synthetic_study
+from paper.verdicts import (
     HOLDS,
     NOT,
     OPEN,
@@ -15,9 +18,6 @@ from benchmarks.verdicts import (
     spread_falls_relative_to_the_error,
     time_is_linear,
 )
-from diffkeras.studies.analyses import size_laws, variance
-from diffkeras.studies.study_data import SEED, SIZE, StudyData
-from tests.helpers.synthetic_study import log_law, power_law, synthetic_study
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.verdicts import HOLDS, NOT, OPEN, Verdict
-from benchmarks.verdicts.verdict import decide, error_ratio, the_same_without_any_size
-from diffkeras.studies.study_data import DRAW, SEED, StudyData, TooFewRunsError
-from tests.helpers.synthetic_study import synthetic_study
+from paper.study_data import DRAW, SEED, StudyData, TooFewRunsError
+from paper.tests.synthetic_study import synthetic_study
+from paper.verdicts import HOLDS, NOT, OPEN, Verdict
+from paper.verdicts.verdict import decide, error_ratio, the_same_without_any_size
 
 
 @pytest.mark.parametrize(

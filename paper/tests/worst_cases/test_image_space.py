@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import ConfigurationError, PackingError
-from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
 from diffkeras.physics import ExampleRecipe, Medium, Placement, Sources
+from paper.worst_cases.image_space import Candidate, ImageSpace
 from tests.helpers.image_membership import belongs
 
 SLOW = Medium(decay=0.05)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
-from diffkeras.evaluation.worst_cases.search import Search, search_at_random, search_from
 from diffkeras.physics import ExampleRecipe, Medium
+from paper.worst_cases.image_space import Candidate, ImageSpace
+from paper.worst_cases.search import Search, search_at_random, search_from
 from tests.helpers.image_membership import belongs
 
 RECIPE = ExampleRecipe(2, (48, 40), Medium(decay=0.05), 2.0)

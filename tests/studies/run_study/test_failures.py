@@ -73,7 +73,7 @@ def test_other_directories_are_refused_before_any_work(study, own, write_other, 
     empty = tmp_path / "empty"
     for changed, message in (
         ({"name: small": "name: other"}, "another study, whose name is 'small', not 'other'"),
-        ({"[0.5, 1.0]": "[0.25, 0.5]"}, r"whose factors is data.train_fraction: 0\.5, 1\.0"),
+        ({"[0.5, 1.0]": "[0.25, 0.5]"}, r"has runs of data\.train_fraction 1\.0, .*can grow"),
     ):
         with pytest.raises(RunError, match=message):
             run_study(write_other(**changed), data, directory, runs_dir=empty)
@@ -84,7 +84,7 @@ def test_other_directories_are_refused_before_any_work(study, own, write_other, 
     for content, message in (
         ("{", r"study\.json is missing or damaged: .*; choose another --run-dir"),
         ("[]", r"study\.json is damaged, .*; choose another --run-dir"),
-        ('{"name": "small", "factors": {"a": 3}}', "another study, whose factors is {'a': 3}"),
+        ('{"name": "small", "factors": {"a": 3}}', r"study\.json is damaged \(TypeError"),
     ):
         (directory / "study.json").write_text(content)
         with pytest.raises(RunError, match=message):

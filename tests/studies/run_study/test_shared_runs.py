@@ -33,6 +33,24 @@ def test_runs_are_shared_between_studies(study, own, write_other, monkeypatch, t
     assert all(run.done for run in plan(study, runs))
 
 
+@pytest.mark.parametrize("seeds", ["[0]", "[0, 1]"])
+def test_a_study_that_grows_trains_what_is_new(seeds, own, write_other, monkeypatch):
+    """In the same directory: another value of a factor, and another factor with the old value."""
+    data, runs, directory = own
+    larger = write_other(
+        **{"[0.5, 1.0]": "[0.25, 0.5, 1.0]", "factors:": f"factors:\n  training.seed: {seeds}"}
+    )
+    planned = plan(larger, runs)
+    new = {run.identity for run in planned if not run.done}
+    assert len(planned) - len(new) == 4
+    with counted(monkeypatch) as calls:
+        run_study(larger, data, directory, runs_dir=runs)
+    assert set(calls["train"]) == new
+    assert len(calls["train"]) == len(new)
+    rows = read_csv(directory / "runs.csv")
+    assert {row["run"] for row in rows} == {run.identity for run in planned}
+
+
 def test_another_test_set_needs_no_training(own, write_other, monkeypatch, tmp_path):
     data, runs, _ = own
     other = write_other(**{"{test: {data.sources: 1-3}}": "{test: {data.sources: 1-3}, two: {}}"})

@@ -1,15 +1,9 @@
-"""Write the verdicts of the page "Does the paper hold?" from the rows of studies.
+"""The tables of verdicts for the page "Does the paper hold?", from the rows of studies.
 
-    python -m benchmarks.verdicts     # make findings runs it too
-
-It reads the rows of runs and searches in docs/results/studies/STUDY, and tables of benchmarks: for
-the speed of networks and solvers, and of hard examples. It writes summary.md, verdicts.md,
-rules.md, weights.md, joint.md, recipe.md and identities.md into docs/results/findings. The claims
-are in `benchmarks.verdicts.claims`; the rule of a verdict in words is the docstring of its
-function. A study without results is left out.
+The rows of runs and searches are in paper/results/studies/STUDY; tables of benchmarks have the
+speed of networks and solvers. The claims are in `paper.verdicts.claims`; the rule of a verdict in
+words is the docstring of its function. A study without results is left out.
 """
-
-import docs.quiet_tensorflow  # noqa: F401
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,21 +11,17 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-import click
-
-from benchmarks.shared.command import PATH, RESULTS, command
-from benchmarks.verdicts.claims import COUNTS, RULES, SIZES, judged, of_studies
-from benchmarks.verdicts.comparisons import joint_against_single, weighted_losses
-from benchmarks.verdicts.verdict import Verdict
-from diffkeras.config import Config, load_config
+from diffkeras import load_config
+from diffkeras.config import Config
 from diffkeras.reporting.text import markdown_table, value_text
-from diffkeras.studies.study_data import STUDY_FILE, read_study
-from diffkeras.studies.study_directory import recipe_of
-from diffkeras.studies.study_file import load_study
-from diffkeras.surrogates.run_identity import run_identity
-from diffkeras.system.atomic_files import write_text
+from diffkeras.studies import plan_study
+from paper.study_data import STUDY_FILE, read_study
+from paper.study_files import study_of
+from paper.verdicts.claims import COUNTS, RULES, SIZES, judged, of_studies
+from paper.verdicts.comparisons import joint_against_single, weighted_losses
+from paper.verdicts.verdict import Verdict
 
-DOCS = Path(__file__).parents[2] / "docs" / "results"
+NO_RUNS = Path("nowhere")  # where none is done
 VERDICTS = ("claim", "study", "verdict", "without one size", "without one draw", "measured")
 SUMMARY = ("claim", "verdict of the study nearest to the paper", "number that decides")
 NEAREST = ("paper's recipe", "production", "128²")  # in names of studies nearer to the paper
@@ -106,9 +96,7 @@ def recipe(studies: Path) -> Iterator[list[str]]:
     recipes = {"paper_production": _recipe([load_config("paper_production")])}
     for path in sorted(studies.glob(f"*/{STUDY_FILE}")):
         name = path.parent.name
-        recipes[name] = _recipe(
-            [config for _, config in load_study(f"studies/{name}").combinations]
-        )
+        recipes[name] = _recipe([config for _, config in study_of(name).combinations])
     yield ["studies", *(key.partition(".")[2].replace("_", " ") for key in SETTINGS)]
     for one in dict.fromkeys(recipes.values()):
         yield [", ".join(f"`{name}`" for name, each in recipes.items() if each == one), *one]
@@ -116,8 +104,9 @@ def recipe(studies: Path) -> Iterator[list[str]]:
 
 def _recipe(configs: Iterable[Config]) -> tuple[str, ...]:
     """The values of `SETTINGS` that all configurations have."""
-    recipes = [recipe_of(config) for config in configs]
-    values = ({value_text(recipe[key]) for recipe in recipes} for key in SETTINGS)
+    recipes = [config.model_dump(mode="json") for config in configs]
+    places = (key.split(".") for key in SETTINGS)
+    values = ({value_text(one[section][key]) for one in recipes} for section, key in places)
     return tuple(each.pop() if len(each) == 1 else "varied" for each in values)
 
 
@@ -126,7 +115,7 @@ def identities(studies: Path) -> Iterator[list[str]]:
     for path in sorted(studies.glob(f"*/{STUDY_FILE}")):
         name = path.parent.name
         runs = set(read_study(path.parent).runs["run"])
-        now = {run_identity(config) for _, config in load_study(f"studies/{name}").combinations}
+        now = {run.identity for run in plan_study(study_of(name), NO_RUNS)}
         yield [f"`{name}`", f"{len(runs & now)} of {len(runs)}"]
 
 
@@ -153,17 +142,5 @@ def write_tables(studies: Path, benchmarks: Path, directory: Path) -> None:
         ("identities", ("study", "runs of the present configuration"), identities(studies)),
     ):
         table = markdown_table(head, list(rows), texts=head)
-        write_text(directory / f"{name}.md", f"{table}\n")
-
-
-@command(__doc__, DOCS / "findings", "the directory of the tables")
-@click.option("--studies", type=PATH, default=DOCS / "studies", help="Directory of the rows.")
-@click.option(
-    "--benchmarks", type=PATH, default=RESULTS, help="Directory of the benchmarks' tables."
-)
-def main(studies: Path, benchmarks: Path, output: Path) -> None:
-    write_tables(studies, benchmarks, output)
-
-
-if __name__ == "__main__":
-    main()
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / f"{name}.md").write_text(f"{table}\n", encoding="utf-8")

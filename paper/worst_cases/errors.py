@@ -1,22 +1,21 @@
 """The errors of a surrogate on images that a search tries, and what is proven of some of them."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from diffkeras import solve
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
-from diffkeras.evaluation.errors import image_maxima, node_errors
-from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.stored_images import read_batches
-from diffkeras.evaluation.worst_cases.image_space import Candidate, ImageSpace
-from diffkeras.physics import solve
+from diffkeras.physics import Example, ExampleRecipe
 from diffkeras.surrogates.surrogate import Surrogate
+from paper.worst_cases.image_space import Candidate, ImageSpace
 
+BATCH = 64  # images that are predicted at once
 EXACT = 1e-12  # tolerance of the fields that bounds are checked against
 
 
@@ -26,53 +25,55 @@ def space_of(config: Config, count: int) -> ImageSpace:
     Raises:
         ConfigurationError: media that vary, or as `ImageSpace`.
     """
-    if config.kind.varies:
-        raise ConfigurationError(
-            f"{config.kind.section}: a search for worst cases varies random sources alone, no "
-            "tissues; leave out --worst-cases"
-        )
-    return ImageSpace(config.kind.recipe(count))
-
-
-def check_searchable(config: Config) -> None:
-    """Raise an error if the images of a configuration can't be searched, see `ImageSpace`."""
-    for count in config.data.sources:
-        space_of(config, count)
-
-
-def largest_errors(surrogate: Surrogate, batch: ImageBatch) -> NDArray[np.float64]:
-    """(images,) max |prediction − field| over the nodes, on the scale of the dataset's fields.
-
-    Raises:
-        RunError: predictions that are not finite.
-    """
-    return image_maxima(node_errors(surrogate.network_fields(batch.problem), batch.fields))
+    recipe = config.kind.recipe(count)
+    if config.kind.varies or not isinstance(recipe, ExampleRecipe):
+        raise ConfigurationError("data: a search for worst cases varies random sources alone")
+    return ImageSpace(recipe)
 
 
 def candidate_errors(
     surrogate: Surrogate, space: ImageSpace, candidates: Sequence[Candidate]
 ) -> NDArray[np.float64]:
-    """(candidates,) the largest error on each image, against the exact solver."""
-    return largest_errors(surrogate, space.solve(candidates))
+    """(candidates,) max |prediction − field| over the nodes, on the scale of the dataset's fields.
+
+    Raises:
+        RunError: predictions that are not finite.
+    """
+    return _largest(surrogate.network_fields(space.batch(candidates)), space.solve(candidates))
 
 
-def measure_test_images(surrogate: Surrogate, config: Config, data_dir: Path) -> pd.DataFrame:
-    """A row for each test image: `sources`, `start_example`, `start_error`, and the largest errors
-    of its source count and of all, `count_max_error` and `test_max_error`."""
-    parts = [
-        pd.DataFrame(
-            {
-                "sources": count,
-                "start_example": batch.numbers,
-                "start_error": largest_errors(surrogate, batch),
-            }
-        )
-        for count in config.data.sources
-        for batch in read_batches(config, count, data_dir)
-    ]
+def _largest(predictions: NDArray, fields: NDArray) -> NDArray[np.float64]:
+    return np.abs(predictions - fields.astype(np.float64)).max(axis=(1, 2))
+
+
+def candidate_of(example: Example, recipe: ExampleRecipe) -> Candidate:
+    """A test image as an image of the search."""
+    sources = replace(example.sources, lattice=recipe.lattice, overlap=recipe.placement.overlap)
+    return Candidate(sources, example.diffusion_length)
+
+
+def measure_test_images(
+    surrogate: Surrogate, config: Config
+) -> tuple[pd.DataFrame, dict[tuple[int, int], Candidate]]:
+    """The errors of all test images, and the images by source count and number.
+
+    Returns:
+        A row for each image: `sources`, `start_example`, `start_error`, and the largest errors of
+        its source count and of all, `count_max_error` and `test_max_error`; and the images.
+    """
+    parts, images = [], {}
+    for count in config.data.sources:
+        space = space_of(config, count)
+        numbers = range(config.data.test_examples)
+        for number, example in zip(numbers, space.recipe.examples("test", numbers), strict=True):
+            images[count, number] = candidate_of(example, space.recipe)
+        own = [images[count, number] for number in numbers]
+        found = [candidate_errors(surrogate, space, own[k : k + BATCH]) for k in numbers[::BATCH]]
+        table = pd.DataFrame({"start_example": numbers, "start_error": np.concatenate(found)})
+        parts.append(table.assign(sources=count))
     errors = pd.concat(parts, ignore_index=True)
     largest = errors.groupby("sources")["start_error"].transform("max")
-    return errors.assign(count_max_error=largest, test_max_error=largest.max())
+    return errors.assign(count_max_error=largest, test_max_error=largest.max()), images
 
 
 def choose_starts(errors: pd.DataFrame, number: int) -> pd.DataFrame:
@@ -118,7 +119,7 @@ def _certify(surrogate: Surrogate, space: ImageSpace, candidate: Candidate) -> d
         ("prediction", prediction),
         ("corrected", prediction.corrected),
     ):
-        error = node_errors(proven.field, exact.field)
+        error = np.abs(proven.field - exact.field)
         row["violated"] |= bool((error > proven.node_bound + exact.error_bound).any())
         row[f"error_of_{name}"] = float(error.max()) / maximum
         row[f"bound_of_{name}"] = proven.error_bound / maximum

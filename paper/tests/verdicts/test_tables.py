@@ -1,19 +1,18 @@
-"""The script that writes the verdicts on the paper's claims from the rows of studies."""
+"""The tables of the verdicts on the paper's claims from the rows of studies."""
 
-import re
 import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
-from benchmarks.verdicts import HOLDS, NOT, OPEN, Verdict
-from benchmarks.verdicts import __main__ as script
 from diffkeras.errors import RunError
+from paper.verdicts import HOLDS, NOT, OPEN, Verdict
+from paper.verdicts import tables as script
 
-DOCS = Path(__file__).parents[3] / "docs"
-RESULTS = DOCS.parent / "benchmarks" / "results"
+ROOT = Path(__file__).parents[3]
+RESULTS = ROOT / "benchmarks" / "results"
+STUDIES = ROOT / "paper" / "results" / "studies"
 TABLES = ("verdicts", "rules", "weights", "joint", "recipe", "identities")
 
 
@@ -34,7 +33,7 @@ def test_verdicts_are_of_the_rows_of_runs(tmp_path):
     """Tables are not read; a study of source counts and one of searches are judged quickly."""
     for name in ("source_counts_reduced", "worst_cases_reduced"):
         kept = shutil.ignore_patterns("tables")
-        shutil.copytree(DOCS / "results/studies" / name, tmp_path / "studies" / name, ignore=kept)
+        shutil.copytree(STUDIES / name, tmp_path / "studies" / name, ignore=kept)
     rows = list(script.verdicts(tmp_path / "studies", RESULTS))
     found = {(row[0].split(".")[0], row[1]): row[2] for row in rows}
     assert found["6", "fixed values, equal steps"] == f"**{OPEN}**"
@@ -50,7 +49,7 @@ def test_verdicts_are_of_the_rows_of_runs(tmp_path):
 
 
 def test_recipes_are_those_of_the_runs():
-    names, *rows = script.recipe(DOCS / "results/studies")
+    names, *rows = script.recipe(STUDIES)
     recipes = {study.strip("`"): row[1:] for row in rows for study in row[0].split(", ")}
     for study, (optimizer, rate, weights) in {
         "size_and_loss_production_reduced": ("muon", "0.003", "keras"),
@@ -60,7 +59,7 @@ def test_recipes_are_those_of_the_runs():
         found = dict(zip(names[1:], recipes[study], strict=True))
         assert found["optimizer"] == optimizer
         assert (found["learning rate"], found["initial weights"]) == (rate, weights)
-    assert len(recipes) == 1 + len(list((DOCS / "results/studies").glob("*/study.json")))
+    assert len(recipes) == 1 + len(list((STUDIES).glob("*/study.json")))
 
 
 @pytest.mark.parametrize(
@@ -86,8 +85,8 @@ def test_each_size_left_out_is_named_if_it_matters(left_out, words):
 )
 def test_damaged_rows_of_joint_surrogates_are_named(tmp_path, column, value, message):
     """Their ratios are no verdict, and are computed beside them."""
-    study = "results/studies/source_counts_reduced"
-    shutil.copytree(DOCS / study, tmp_path / study)
+    study = "source_counts_reduced"
+    shutil.copytree(STUDIES / study, tmp_path / study)
     file = tmp_path / study / "runs.csv"
     rows = pd.read_csv(file, dtype=str, keep_default_na=False)
     if column == "training.seed":
@@ -96,18 +95,4 @@ def test_damaged_rows_of_joint_surrogates_are_named(tmp_path, column, value, mes
         rows = rows.assign(**{column: value})
     rows.to_csv(file, index=False)
     with pytest.raises(RunError, match=message):
-        list(script.joint(tmp_path / "results" / "studies"))
-
-
-def test_the_command_writes_tables_or_ends_with_one_line(tmp_path):
-    options = ["--studies", str(tmp_path), "--benchmarks", str(tmp_path)]
-    options += ["--output", str(tmp_path / "findings")]
-    assert CliRunner().invoke(script.main, options).exit_code == 0
-    assert (tmp_path / "findings" / "summary.md").is_file()
-    study = tmp_path / "size_and_loss_reduced"
-    study.mkdir()
-    (study / "study.json").write_text("{")
-    result = CliRunner().invoke(script.main, options)
-    assert result.exit_code == 1
-    (line,) = result.stderr.splitlines()
-    assert re.match(r"Error: .*study\.json is missing or damaged: ", line)
+        list(script.joint(tmp_path))

@@ -1,0 +1,206 @@
+"""The answer to a study's question: how each factor changes the error, against chance.
+
+Runs that differ in their seeds alone are repetitions. An effect is judged on the logarithm of the
+lattice MAE, because seeds change the error by a factor rather than by a summand. Values of a factor
+are compared within each repetition, averaged over the other factors: a two-way analysis of variance
+without an interaction term (Montgomery, Design and Analysis of Experiments, 2017, section 4.1).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from diffkeras.reporting.tables import number
+from diffkeras.studies.study_data import LOSS, VARIANT, StudyData, by_setting, name_of
+
+Array = NDArray[np.float64]
+LEVEL = 0.05  # of tests; intervals have the confidence 1 − LEVEL
+LITTLE = 1e-12  # of a variance of ln errors: rounding
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a factor does to the lattice MAE.
+
+    Attributes:
+        factor: its name.
+        values: of the factor, as text, in the order of the study file.
+        errors: (values,) the geometric means of the error.
+        share: of the variance of ln error over all runs that these means explain.
+        p: of the hypothesis that all values have one error; NaN with a single repetition.
+        trend: of ln error along a factor of numbers, −1, 0 or 1; 0 also of factors of words.
+        ratio: the largest of the means over the smallest, with the ends of its interval, which are
+            NaN with a single repetition. Of a trend, that of the first value over the last.
+    """
+
+    factor: str
+    values: tuple[str, ...]
+    errors: Array
+    share: float
+    p: float
+    trend: int
+    ratio: tuple[float, float, float]
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether the scatter of the repetitions may explain the differences."""
+        return not self.p < LEVEL
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The effects of all factors, the one that explains most first.
+
+    Attributes:
+        effects: of the factors with several values.
+        repetitions: number of repetitions of a setting, the largest.
+        scatter: relative standard deviation of the error within a setting; NaN if none is repeated.
+        seeds: share of the variance of ln error over all runs within settings.
+    """
+
+    effects: Sequence[Effect]
+    repetitions: int
+    scatter: float
+    seeds: float
+
+
+def answer(data: StudyData) -> Answer:
+    """Compare the values of each factor on the main test set."""
+    rows = data.overall()
+    rows = rows[rows["mae"] > 0].assign(ln=lambda table: np.log(table["mae"]))
+    groups = [group["ln"] for _, group in by_setting(rows, data.settings)]
+    within = sum(float(((group - group.mean()) ** 2).sum()) for group in groups)
+    degrees = sum(len(group) - 1 for group in groups)
+    total = max(float(((rows["ln"] - rows["ln"].mean()) ** 2).sum()), LITTLE)
+    found = [_effect(rows, name, data, total) for name in data.settings]
+    effects = sorted((e for e in found if e is not None), key=lambda effect: -effect.share)
+    repetitions = max((len(group) for group in groups), default=0)
+    scatter = math.sqrt(within / degrees) if degrees else math.nan
+    return Answer(effects, repetitions, scatter, within / total)
+
+
+def _effect(rows: pd.DataFrame, factor: str, data: StudyData, total: float) -> Effect | None:
+    """The effect of a factor, from the settings and repetitions that have all of its values."""
+    blocks = [*(name for name in data.settings if name != factor), "repetition"]
+    values = [value for value in data.factors[factor] if (rows[factor] == value).any()]
+    table = rows.pivot_table("ln", blocks, factor, aggfunc="mean")[values].dropna()
+    if table.empty:
+        return None
+    lns = table.groupby("repetition").mean().to_numpy(float)
+    means = lns.mean(axis=0)
+    runs = rows[factor].value_counts()[values].to_numpy()
+    share = min(float(runs @ (means - means.mean()) ** 2) / total, 1.0)
+    numbers, p, trend = _numbers(values), _test(lns), 0
+    if numbers is not None and (p_of_trend := _test(lns, numbers)) < LEVEL:
+        trend, p = int(np.sign(means @ (numbers - numbers.mean()))), p_of_trend
+    first, last = (0, -1) if trend else (means.argmax(), means.argmin())
+    ratio = _mean_and_ends(lns[:, first] - lns[:, last])
+    return Effect(factor, tuple(values), np.exp(means), share, p, trend, ratio)
+
+
+def _numbers(values: Sequence[str]) -> Array | None:
+    """Values as numbers, as their logarithms if all are positive; None if any is a word."""
+    try:
+        numbers = np.array([float(value) for value in values])
+    except ValueError:
+        return None
+    return np.log(numbers) if (numbers > 0).all() else numbers
+
+
+def _test(lns: Array, along: Array | None = None) -> float:
+    """p of equal columns (repetitions, values), or of no trend along numbers; NaN for one row."""
+    repetitions, number_of_values = lns.shape
+    if repetitions < 2:
+        return math.nan
+    means = lns.mean(axis=0)
+    left = lns - means - lns.mean(axis=1, keepdims=True) + lns.mean()
+    degrees = (repetitions - 1) * (number_of_values - 1)
+    noise = max(float((left**2).sum()), LITTLE) / degrees
+    if along is None:
+        between = repetitions * float(((means - means.mean()) ** 2).sum()) / (number_of_values - 1)
+        return float(stats.f.sf(between / noise, number_of_values - 1, degrees))
+    centred = along - along.mean()
+    slope = repetitions * float(means @ centred) ** 2 / float(centred @ centred)
+    return float(stats.f.sf(slope / noise, 1, degrees))
+
+
+def _mean_and_ends(lns: Array) -> tuple[float, float, float]:
+    """exp of the mean of logarithms, and of the ends of Student's interval, NaN for one value."""
+    if not lns.size:
+        return math.nan, math.nan, math.nan
+    reach = math.nan
+    if lns.size > 1:
+        quantile = float(stats.t.ppf(1 - LEVEL / 2, lns.size - 1))
+        reach = quantile * float(lns.std(ddof=1)) / math.sqrt(lns.size)
+    mean = float(lns.mean())
+    return math.exp(mean), math.exp(mean - reach), math.exp(mean + reach)
+
+
+def mean_and_ends(rows: pd.DataFrame, error: str) -> tuple[float, float, float]:
+    """The geometric mean of an error over the repetitions of one setting, and its interval.
+
+    The ends are NaN for a single repetition. Errors of 0, and regions without nodes, don't count.
+    """
+    known = rows[rows[error] > 0]
+    return _mean_and_ends(np.log(known.groupby("repetition")[error].mean().to_numpy(float)))
+
+
+def in_words(found: Answer) -> str:
+    """The answer in one sentence for each factor, and one about chance."""
+    if not found.effects:
+        return _of_seeds(found)
+    sentences = [_of_effect(effect) for effect in found.effects]
+    if found.repetitions < 2:
+        sentences.append("Each setting has a single run, so chance may explain the differences.")
+    else:
+        shares = [f"{name_of(e.factor)} explains {e.share:.0%}" for e in found.effects]
+        sentences.append(
+            f"Of the variance of ln error, {', '.join(shares)} and seeds explain "
+            f"{found.seeds:.0%}; seeds alone scatter the error by ±{found.scatter:.1%}."
+        )
+    return " ".join(sentences)
+
+
+def _of_seeds(found: Answer) -> str:
+    if found.repetitions < 2:
+        return "The study has a single run, so there is nothing to compare."
+    return (
+        f"Seeds alone scatter the lattice MAE by ±{found.scatter:.1%} "
+        f"(standard deviation over {found.repetitions} runs)."
+    )
+
+
+def _of_effect(effect: Effect) -> str:
+    name, errors = name_of(effect.factor), effect.errors
+    ratio, low, high = effect.ratio
+    if effect.trend:
+        places = zip(errors[[0, -1]], effect.values[:: len(errors) - 1], strict=True)
+        ends = ", ".join(f"{number(error)} at {value}" for error, value in places)
+        if effect.trend < 0:
+            return f"The error falls with the {name}: {ends}, {_times(ratio, low, high)} less."
+        times = _times(1 / ratio, 1 / high, 1 / low)
+        return f"The error rises with the {name}: {ends}, {times} more."
+    best, worst = int(errors.argmin()), int(errors.argmax())
+    spread = (
+        f"{number(errors[best])} with {_value(effect, best)}, "
+        f"{number(errors[worst])} with {_value(effect, worst)}"
+    )
+    if effect.is_chance and not math.isnan(effect.p):
+        p = f"p = {effect.p:.2g}"
+        return f"The error does not depend on the {name} beyond chance here ({p}): {spread}."
+    return f"The error depends on the {name}: {spread}, {_times(ratio, low, high)} as much."
+
+
+def _times(ratio: float, low: float, high: float) -> str:
+    interval = "" if math.isnan(low) else f" ({low:.3g} to {high:.3g})"
+    return f"{ratio:.3g} times{interval}"
+
+
+def _value(effect: Effect, place: int) -> str:
+    value = effect.values[place]
+    return value if effect.factor in (LOSS, VARIANT) else f"{name_of(effect.factor)} {value}"

@@ -1,0 +1,115 @@
+"""The figure of a study: the error in each region against what explains it most."""
+
+import math
+import textwrap
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from diffkeras.evaluation.errors import MAES
+from diffkeras.reporting.figures import log_ticks
+from diffkeras.reporting.style import STYLE, new_figure, series_style, to_image
+from diffkeras.representation.regions import REGIONS
+from diffkeras.studies.answer import mean_and_ends
+from diffkeras.studies.study_data import StudyData, by_setting, label_of, name_of
+
+WIDTH = 10.0  # inches, in which the style has 12 pt
+LONGEST = 30  # characters of a line of a label
+MOST_LINES = 9  # of a second factor; further ones are averaged over
+
+
+def draw(data: StudyData, factors: Sequence[str]) -> bytes:
+    """The errors of the main test set as an SVG image, a panel for each region.
+
+    Args:
+        data: the measurements.
+        factors: the varied settings, the one that explains most first. It is the axis, the second
+            one has a line for each value, and further ones are averaged over.
+    """
+    return to_image(_figure(data, factors), "svg", style={**STYLE, "svg.fonttype": "none"})
+
+
+def _figure(data: StudyData, factors: Sequence[str]) -> Figure:
+    across, *others = factors or [""]
+    lines = [name for name in others[:1] if len(data.factors[name]) <= MOST_LINES]
+    values = data.factors.get(across, [""])
+    has_numbers = _are_numbers(values) and len(values) > 1
+    rows = data.overall()
+    height = 6.5 if has_numbers else 2.5 + 2 * max(0.35 * len(values), 1.0)
+    figure = new_figure(WIDTH, height + 0.3 * len(lines) * math.ceil(_groups(rows, lines) / 3))
+    grid = figure.subplots(2, 3, sharex=has_numbers, sharey=not has_numbers)
+    for (region, title), error, axis in zip(REGIONS.items(), MAES, grid.flat, strict=True):
+        axis.set_title(title if region in ("lattice", "sources", "field") else title.split(" (")[0])
+        axis.grid(alpha=0.3)
+        _draw(axis, rows, error, across, values, lines, has_numbers)
+    for axis in grid[1] if has_numbers else ():
+        axis.set_xlabel(name_of(across))
+    for axis in grid[:, 0] if has_numbers else grid[1]:
+        axis.set(**{"ylabel" if has_numbers else "xlabel": "mean absolute error"})
+    if lines:
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    return figure
+
+
+def _groups(rows: pd.DataFrame, lines: Sequence[str]) -> int:
+    return int(rows[lines[0]].nunique()) if lines else 0
+
+
+def _draw(
+    axis: Axes,
+    rows: pd.DataFrame,
+    error: str,
+    across: str,
+    values: Sequence[str],
+    lines: Sequence[str],
+    has_numbers: bool,
+) -> None:
+    """Geometric means over seeds with their intervals, or ranges if there is a single seed."""
+    if not (rows[error] > 0).any():
+        axis.text(0.5, 0.5, "no nodes", ha="center", va="center", transform=axis.transAxes)
+        return
+    groups = list(by_setting(rows, lines))
+    for index, (setting, group) in enumerate(groups):
+        places: list[float] = []
+        means: list[float] = []
+        below: list[float] = []
+        above: list[float] = []
+        for place, value in enumerate(values):
+            mean, low, high = mean_and_ends(
+                group[group[across] == value] if across else group, error
+            )
+            if math.isnan(mean):
+                continue
+            shift = 0 if has_numbers else 0.6 * ((index + 0.5) / len(groups) - 0.5)
+            places.append(float(value) if has_numbers else place + shift)
+            means.append(mean)
+            below.append(0.0 if math.isnan(low) else mean - low)
+            above.append(0.0 if math.isnan(high) else high - mean)
+        style = series_style(index) | {"linestyle": "-" if has_numbers else "", "capsize": 3}
+        label = textwrap.fill(label_of(setting), LONGEST)
+        if has_numbers:
+            axis.errorbar(places, means, yerr=[below, above], label=label, **style)
+        else:
+            axis.errorbar(means, places, xerr=[below, above], label=label, **style)
+    if has_numbers:
+        if min(map(float, values)) > 0:
+            axis.set_xscale("log")
+            log_ticks(axis, "x")
+        axis.set_yscale("log")
+        log_ticks(axis, "y")
+    else:
+        labels = [textwrap.fill(value, LONGEST) for value in values]
+        axis.set_yticks(range(len(values)), labels)
+        axis.set_ylim(len(values) - 0.5, -0.5)
+        axis.set_xscale("log")
+        log_ticks(axis, "x", fewest=2)
+
+
+def _are_numbers(values: Sequence[str]) -> bool:
+    try:
+        return all(math.isfinite(float(value)) for value in values)
+    except ValueError:
+        return False

@@ -1,0 +1,102 @@
+import math
+
+import numpy as np
+import pytest
+
+from diffkeras.studies.answer import answer, in_words
+from diffkeras.studies.study_data import DRAW, LOSS, ORDER_SEED, SEED
+from tests.helpers.study_rows import FRACTION, SEEDS_OF_THREE, falling, study_rows
+
+SIZES = {FRACTION: ("0.0625", "0.25", "1.0")}
+LOSSES = {LOSS: ("absolute", "squared")}
+
+
+def test_an_error_that_falls_is_named_with_its_ratio():
+    found = answer(study_rows(SIZES | SEEDS_OF_THREE, falling, noise=0.02))
+    [effect] = found.effects
+    assert effect.trend == -1
+    assert not effect.is_chance
+    np.testing.assert_allclose(effect.errors, [0.16, 0.08, 0.04], rtol=0.05)
+    ratio, low, high = effect.ratio
+    assert low < 4 < high
+    assert ratio == pytest.approx(4, rel=0.1)
+    assert effect.share > 0.98
+    words = in_words(found)
+    assert words.startswith("The error falls with the train fraction: 0.1")
+    assert "times (" in words
+    assert "seeds explain" in words
+
+
+def test_an_error_that_rises_is_named_by_its_inverse():
+    found = answer(study_rows(SIZES | SEEDS_OF_THREE, lambda v: 1 / falling(v), noise=0.001))
+    words = in_words(found)
+    assert words.startswith("The error rises with the train fraction: 6.2")
+    assert " 4 times (" in words or " 4.0" in words or " 3.99" in words
+    assert "more." in words
+
+
+def test_seeds_that_explain_nearly_all_are_no_effect():
+    found = answer(study_rows(SIZES | SEEDS_OF_THREE, lambda _: 0.1, noise=0.3))
+    [effect] = found.effects
+    assert effect.is_chance
+    assert found.seeds > 0.5
+    words = in_words(found)
+    assert words.startswith("The error does not depend on the train fraction beyond chance")
+
+
+def test_factors_are_in_the_order_of_what_they_explain():
+    factors = LOSSES | SIZES | SEEDS_OF_THREE
+    found = answer(
+        study_rows(factors, lambda v: falling(v) * (1.3 if v[LOSS] == "squared" else 1), noise=0.01)
+    )
+    assert [effect.factor for effect in found.effects] == [FRACTION, LOSS]
+    _, loss = found.effects
+    assert loss.trend == 0
+    assert loss.ratio[0] == pytest.approx(1.3, rel=0.03)
+    assert "The error depends on the loss: " in in_words(found)
+    assert sum(effect.share for effect in found.effects) + found.seeds == pytest.approx(1, abs=0.02)
+
+
+def test_shares_of_exact_effects_add_up_without_noise():
+    factors = LOSSES | SIZES | SEEDS_OF_THREE
+    found = answer(study_rows(factors, lambda v: falling(v) * (1.3 if v[LOSS] == "squared" else 1)))
+    assert sum(effect.share for effect in found.effects) == pytest.approx(1)
+    assert found.seeds == pytest.approx(0, abs=1e-9)
+
+
+def test_a_single_seed_leaves_chance_open():
+    found = answer(study_rows(SIZES, falling))
+    [effect] = found.effects
+    assert math.isnan(effect.p)
+    assert effect.is_chance
+    assert "single run, so chance may explain" in in_words(found)
+
+
+def test_a_study_of_seeds_gives_their_scatter():
+    seeds = {SEED: ("0", "1", "2", "3"), ORDER_SEED: ("0", "1")}
+    rows = study_rows(seeds, lambda _: 0.1, noise=0.1)
+    found = answer(rows)
+    assert found.effects == []
+    logs = np.log(rows.overall()["mae"])
+    assert found.scatter == pytest.approx(logs.std(ddof=1))
+    assert in_words(found).startswith("Seeds alone scatter the lattice MAE by ±")
+    assert "8 runs" in in_words(found)
+
+
+def test_draws_with_seeds_of_their_own_are_the_repetitions():
+    draws = {"0": ("0", "1"), "1": ("2", "3"), "2": ("4", "5")}
+    seeds = tuple(seed for own in draws.values() for seed in own)
+    factors = {DRAW: tuple(draws), **SIZES, SEED: seeds}
+    data = study_rows(factors, falling, noise=0.02, draws=draws)
+    assert set(data.overall()["repetition"]) == set(draws)
+    [effect] = answer(data).effects
+    assert effect.trend == -1
+
+
+def test_a_failed_run_is_left_out_of_the_comparison():
+    data = study_rows(SIZES | SEEDS_OF_THREE, falling, noise=0.001)
+    gone = data.runs["run"].unique()[0]
+    rows = data.runs[data.runs["run"] != gone]
+    [effect] = answer(type(data)(data.factors, rows, data.baselines, data.examples)).effects
+    assert effect.trend == -1
+    np.testing.assert_allclose(effect.errors, [0.16, 0.08, 0.04], rtol=0.01)
