@@ -286,9 +286,11 @@ def least_slope(
     """At most the slopes of φ between u − radius and u + radius; 0 if the radius is infinite."""
     if not np.isfinite(radius).all():
         return 0.0
-    # the rounding of the slope is relative, and that of u + radius must not miss a corner
+    # the rounding of the slope is relative, and no other one, also that of k u, may miss a corner
     slack = 1 - 2 * (uptake.rounding + 8) * EPSILON
-    return uptake.slope(np.nextafter(field + radius, np.inf)) * slack
+    upper = field + radius
+    upper += 4 * EPSILON * np.abs(upper)
+    return uptake.slope(upper) * slack
 
 
 def problem_and_equations(

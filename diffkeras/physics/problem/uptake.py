@@ -153,6 +153,8 @@ class MichaelisMenten(SaturatingUptake):
     def steepest(self) -> float:
         """See `SaturatingUptake`."""
         with np.errstate(over="ignore"):  # infinite is too steep
+            if not np.ndim(self.constant):  # rounding is monotone
+                return float(np.divide(np.max(self.maximum), self.constant))
             return float(np.max(np.divide(self.maximum, self.constant)))
 
     def rate(self, field: NDArray) -> NDArray:

@@ -87,6 +87,14 @@ def test_it_converges_where_every_node_takes_up():
     assert np.median(errors[True]) < np.median(errors[False]) / 150
 
 
+def test_steps_of_rounding_s_size_have_converged():
+    family = dk.Family(dk.Problem(np.eye(16)), {"values": (0.01, 0.1)})
+    basis = dk.ReducedBasis.train(family, 12)  # whose modes leave nothing of these fields
+    assert basis.converging == 1
+    for point in family.draw(10, seed=3):
+        assert basis.predict(point, 1e-6).stats.newton_steps <= 2
+
+
 def test_what_does_not_converge_is_seen_and_not_used(monkeypatch, caplog):
     def diverging(self, coefficients, *_):
         return Improved(coefficients, 0)

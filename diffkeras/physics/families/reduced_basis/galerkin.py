@@ -28,6 +28,7 @@ from diffkeras.physics.families.family.shared_equations import SharedEquations
 
 KNOWN = ("decay", "production", "values", "uptake.")  # parts whose terms are known here
 MOST_STEPS = 4
+SINGLE = 2.0**-24  # relative rounding of a field's coefficients, beyond which no step counts
 SAMPLES, TOGETHER = 384, 64  # fields by which W is fitted, and how many are made at a time
 CANDIDATES, MOST_PIVOTS = 4096, 160  # of the nodes
 LEAST_SHARE = 1e-6  # of a pivot or singular value in the first: the rounding of single precision
@@ -169,7 +170,8 @@ class Galerkin:
         operator, constant = self._linear_terms(point)
         sample, result = self._uptake, coefficients.copy()
         law = None if sample is None else equations.uptake_at(sample.nodes)
-        enough, last = self._remainder * abs(scale), np.inf
+        rounding = SINGLE * float(np.linalg.norm(coefficients))
+        enough, last = max(self._remainder * abs(scale), rounding), np.inf
         for steps in range(1, MOST_STEPS + 1):
             residual = operator @ result + constant
             if sample is not None and law is not None:
