@@ -41,11 +41,13 @@ class UptakeSample(NamedTuple):
     Attributes:
         nodes: their numbers, (m,).
         rows: the basis there, (r + 1, m).
+        modes: without the mean, (r, m).
         weights: W, (r, m).
     """
 
     nodes: NDArray[np.intp]
     rows: NDArray[np.float64]
+    modes: NDArray[np.float32]
     weights: NDArray[np.float64]
 
     @classmethod
@@ -82,7 +84,13 @@ class UptakeSample(NamedTuple):
             each[:, chosen] / sizes, products / sizes, cond=LEAST_SHARE, check_finite=False
         )
         nodes = pool[chosen]
-        return cls(nodes, rows[:, nodes].astype(np.float64), np.ascontiguousarray(weights.T))
+        there = rows[:, nodes]
+        return cls(
+            nodes,
+            there.astype(np.float64),
+            there[unknown],
+            np.ascontiguousarray(weights.T, np.float64),
+        )
 
 
 class Improved(NamedTuple):
@@ -161,27 +169,27 @@ class Galerkin:
         """Better coefficients; the same ones if the steps don't converge.
 
         Args:
-            coefficients: of the rows, (r + 1,).
+            coefficients: of the rows, (r + 1,), or of the first ones, which then are the basis.
             point: of the family, (p,).
             equations: of its problem.
             scale: of fields at the point, for which the remainder is multiplied by it.
         """
-        unchanged = Improved(coefficients, 0)
-        operator, constant = self._linear_terms(point)
-        sample, result = self._uptake, coefficients.copy()
+        unchanged, count = Improved(coefficients, 0), len(coefficients) - 1
+        operator, constant = self._linear_terms(point, count)
+        unknown, sample, result = self._unknown[:count], self._uptake, coefficients.copy()
         law = None if sample is None else equations.uptake_at(sample.nodes)
         rounding = SINGLE * float(np.linalg.norm(coefficients))
         enough, last = max(self._remainder * abs(scale), rounding), np.inf
         for steps in range(1, MOST_STEPS + 1):
             residual = operator @ result + constant
             if sample is not None and law is not None:
-                field = result @ sample.rows
-                residual += sample.weights @ law.rate(field)
+                field = result @ sample.rows[: count + 1]
+                residual += sample.weights[:count] @ law.rate(field)
             if steps == 1:
-                matrix = operator[:, self._unknown]
+                matrix = operator[:, unknown]
                 if sample is not None and law is not None:
-                    sloped = sample.weights * law.slope(field)
-                    matrix += sloped @ sample.rows[self._unknown].T
+                    sloped = sample.weights[:count] * law.slope(field)
+                    matrix += sloped.astype(np.float32) @ sample.modes[:count].T
                 factor, pivots, info = dgetrf(matrix, overwrite_a=True)
                 if info:  # it is singular
                     return unchanged
@@ -189,24 +197,27 @@ class Galerkin:
             size = float(np.linalg.norm(step))
             if not size < last:
                 return unchanged
-            result[self._unknown] -= step
+            result[unknown] -= step
             if size <= enough:
                 break
             last = size
         return Improved(result, steps)
 
     def _linear_terms(
-        self, point: NDArray[np.float64]
+        self, point: NDArray[np.float64], count: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """V A Rᵀ of a point, and the rest of V F without uptake, which depends on no mode."""
+        """V A Rᵀ of a point, and the rest of V F without uptake, which depends on no mode.
+
+        That is for the first modes, as many as `count`.
+        """
         change = point - self._reference
-        operator = self._operator.copy()
+        operator = self._operator[:count, : count + 1].copy()
         for number, matrix in self._decays.items():
-            operator += change[number] * matrix
+            operator += change[number] * matrix[:count, : count + 1]
         constant = self._of_values @ np.append(point, 1.0) - self._production
         for number, vector in self._productions.items():
             constant -= change[number] * vector
-        return operator, constant
+        return operator, constant[:count]
 
 
 def _rates(

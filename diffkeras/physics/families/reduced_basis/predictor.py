@@ -14,6 +14,8 @@ from diffkeras.physics.families.family.shared_equations import SharedEquations
 from diffkeras.physics.families.reduced_basis.fit import Fit
 from diffkeras.physics.families.reduced_basis.galerkin import Galerkin
 
+# share of a tolerance that modes which are left out may have: bounds are larger by some tens
+LEFT_OUT = 0.01
 OFTEN = 0.5  # share of the samples in which Galerkin's method has to converge to be used
 
 
@@ -68,6 +70,7 @@ class Predictor:
         points: NDArray[np.float64],
         equations: Sequence[Equations],
         coefficients: NDArray[np.float64] | None = None,
+        tolerance: float = 0.0,
     ) -> SolvedFields:
         """The fields of points by Galerkin's method, or by regression where it isn't used.
 
@@ -75,18 +78,37 @@ class Predictor:
             points: (n, p).
             equations: of their problems.
             coefficients: where the method starts, by default at those of the regression.
+            tolerance: of the fields, which may need fewer modes.
         """
         if coefficients is None:
             coefficients = self.coefficients(points)
+        counts = self._needed_rows(coefficients, tolerance)
+        coefficients = coefficients[:, : counts.max()].copy()
+        coefficients[np.arange(counts.max()) >= counts[:, None]] = 0.0
         steps = np.zeros(len(points), int)
         shared = [each for each in equations if isinstance(each, SharedEquations)]
         if self.can_solve and len(shared) == len(equations):
             scales = self._family.scaling.scales(points)[:, 0]
-            every = zip(coefficients, points, shared, scales, strict=True)
-            improved = [self._galerkin.improved(*each) for each in every]
-            coefficients = np.stack([each.coefficients for each in improved])
-            steps[:] = [each.steps for each in improved]
+            every = zip(coefficients, counts.tolist(), points, shared, scales, strict=True)
+            for number, (row, count, *rest) in enumerate(every):
+                row[:count], steps[number] = self._galerkin.improved(row[:count], *rest)
         return SolvedFields(self.product(coefficients), steps)
+
+    def _needed_rows(self, coefficients: NDArray[np.float64], tolerance: float) -> NDArray[np.intp]:
+        """How many of the first rows fields to a tolerance need, (n,): others hardly change them.
+
+        Modes are in the order of their share in the snapshots.
+        """
+        squares = np.square(coefficients * self._sizes)
+        tails = np.cumsum(squares[:, ::-1], axis=1)[:, ::-1]
+        few = self.fit.fast_modes
+        are_large = tails > (LEFT_OUT * tolerance) ** 2 * squares[:, few : few + 1]
+        return np.maximum(few + 1, np.count_nonzero(are_large, axis=1))
+
+    @cached_property
+    def _sizes(self) -> NDArray[np.float64]:
+        """The largest |value| of each row."""
+        return np.maximum(self.rows.max(axis=1), -self.rows.min(axis=1)).astype(np.float64)
 
     def product(self, coefficients: NDArray[np.float64]) -> NDArray[np.float32]:
         """The fields (n, *lattice) of coefficients of the first rows, or of all."""

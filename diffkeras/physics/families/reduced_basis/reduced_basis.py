@@ -346,7 +346,7 @@ class ReducedBasis:
             fields = self._predictor.fields(points)
             steps = np.zeros(len(points), int)
         else:
-            fields, steps = self._predictor.solved(points, equations)
+            fields, steps = self._predictor.solved(points, equations, tolerance=tolerance)
         every = zip(equations, fields, steps.tolist(), strict=True)
         return [
             self._corrections.solve_from(each, field, tolerance, number)
