@@ -63,9 +63,7 @@ class NamedType(click.ParamType):
 @click.option(
     "--name",
     metavar="TEXT",
-    default="surrogate",
-    show_default=True,
-    help="Name of the model in tables and figures.",
+    help="Name of the model in tables and figures.  [default: surrogate, or predictions]",
 )
 @click.option(
     "--compare",
@@ -73,7 +71,8 @@ class NamedType(click.ParamType):
     type=NamedType(),
     multiple=True,
     help="Another model for the same tables and figures: a run or a shipped surrogate of the same "
-    "physics, or a .npz of predictions. Repeatable. Bounds and cases are of the first model only.",
+    "physics, or a .npz of predictions. Repeatable. The first model alone has bounds, and decides "
+    "which cases are shown.",
 )
 @click.option(
     "--format",
@@ -91,7 +90,7 @@ def evaluate(
     threads: int | None,
     predictions: Path | None,
     output: Path | None,
-    name: str,
+    name: str | None,
     compare: tuple[tuple[str, str], ...],
     figure_format: str,
     **flags: Any,

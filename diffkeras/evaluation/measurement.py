@@ -93,10 +93,14 @@ class Measurement:
 
         They are those of `image_errors` and `field_metrics`.
 
-        Methods are in their order, and images in that of the test split. If media vary, there is
-        `diffusion_length` too.
+        Methods are in their order, and images in that of the test split. A copy of a method that
+        differs from it nowhere, as the network sets the known values itself, is left out. If media
+        vary, there is `diffusion_length` too.
         """
         errors = pd.concat(self._errors, ignore_index=True)
+        for method in self.methods:
+            if method.copy_of and _equal(errors, method.name, method.copy_of):
+                errors = errors[errors["method"] != method.name]
         order = {method.name: place for place, method in enumerate(self.methods)}
         return errors.sort_values("method", key=lambda names: names.map(order), kind="stable")
 
@@ -130,3 +134,9 @@ def by_count(table: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
     yield ALL, table
     for count, part in table.groupby("sources"):
         yield str(count), part
+
+
+def _equal(errors: pd.DataFrame, one: str, other: str) -> bool:
+    """Whether two methods have the same errors for all images."""
+    parts = [errors[errors["method"] == name].drop(columns="method") for name in (one, other)]
+    return parts[0].reset_index(drop=True).equals(parts[1].reset_index(drop=True))

@@ -21,7 +21,7 @@ from diffkeras.evaluation.methods.subject import (
     of_predictions,
     of_surrogate,
 )
-from diffkeras.evaluation.methods.table import SET, SURROGATE, baselines
+from diffkeras.evaluation.methods.table import PREDICTIONS, SET, SURROGATE, baselines
 from diffkeras.evaluation.report.figures import draw_figures
 from diffkeras.evaluation.report.results import FILES, overall_table, write_results
 from diffkeras.evaluation.stored_images import read_batches
@@ -71,7 +71,7 @@ def evaluate(
     output: str | Path | None = None,
     report: bool = True,
     figure_format: str = "png",
-    name: str = SURROGATE,
+    name: str | None = None,
     compare: Mapping[str, str | Path] | None = None,
     show_progress: bool = False,
 ) -> Evaluation:
@@ -93,7 +93,7 @@ def evaluate(
             surrogate and predictions need it.
         report: whether to write `figures/` and `report.html`, which take most of the time.
         figure_format: of the files in `figures/`, "png", "pdf" or "svg"; PNG is there in any case.
-        name: of the model, in tables and figures.
+        name: of the model, in tables and figures; by default "surrogate", or "predictions".
         compare: other models by their names, which are measured on the same images: runs or
             shipped surrogates of the same physics, or predictions.
         show_progress: whether to draw a progress bar.
@@ -120,6 +120,8 @@ def evaluate(
             config_name = shipped_config(run.path)
         check_physics(learned, config, run.path)
     _check(config, data_dir, path, config_name)
+    if name is None:
+        name = PREDICTIONS if isinstance(run, Path) else SURROGATE
     subject = _subject(run, config, data_dir, name)
     subject.compared.extend(_compared(name, compare or {}, config, data_dir))
     options = _Options(threads, report, figure_format, show_progress)

@@ -127,7 +127,7 @@ def test_a_split_in_a_file_is_a_test_set(
     words += ["--set", "evaluation.baselines=[zero_field]", "--set", "evaluation.bounds=1"]
     result = diffkeras(*words)
     assert result.exit_code == 0, result.output
-    found = json.loads((tmp_path / "out" / "metrics.json").read_text())["methods"]["surrogate"]
+    found = json.loads((tmp_path / "out" / "metrics.json").read_text())["methods"]["predictions"]
     assert found["all"]["images"] == len(exact)
     assert found["all"]["max_error"] == pytest.approx(0.5 * exact.fields.max(), rel=1e-6)
     assert diffkeras(*words, "--test-examples", 2).exit_code == 0  # a part of the set

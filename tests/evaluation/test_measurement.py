@@ -33,10 +33,20 @@ def test_methods_take_turns_and_times_are_medians_over_rounds(tiny, monkeypatch)
 def test_only_a_copy_of_a_method_has_its_time(tiny):
     """A name doesn't make a method a copy: that of a user's model may end like one."""
     images = draw_images(tiny, 1, range(3)).solve(divide_by_maximum=False)
-    model = Method("x" + SET, lambda batch: ComputedFields(batch.fields))
+    model = Method("x" + SET, lambda batch: ComputedFields(0.5 * batch.fields))
     measured = Measurement([model, with_sources_set(model)])
     measured.add(1, images)
     measured.add_times(1, images, 1)
     assert list(measured.milliseconds) == [model.name]
     own, copy = measured.metrics().values()
     assert own["all"]["milliseconds"] == copy["all"]["milliseconds"] > 0
+
+
+def test_a_copy_that_differs_nowhere_is_left_out(tiny):
+    """Where a model sets the known values itself."""
+    images = draw_images(tiny, 1, range(3)).solve(divide_by_maximum=False)
+    model = Method("exact", lambda batch: ComputedFields(batch.fields))
+    measured = Measurement([model, with_sources_set(model)])
+    measured.add(1, images)
+    assert list(measured.metrics()) == ["exact"]
+    assert set(measured.errors["method"]) == {"exact"}

@@ -41,17 +41,17 @@ def test_predictions_have_the_errors_of_the_surrogate_that_made_them(
         assert not (tmp_path / "out" / "figures" / "cost.png").exists()
     stored = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert stored["run"] is None
-    assert stored["methods"]["surrogate"]["all"]["milliseconds"] is None
+    assert stored["methods"]["predictions"]["all"]["milliseconds"] is None
     assert stored["methods"]["zero field"]["all"]["milliseconds"] >= 0
     bounds = stored["bounds"]["all"]
     assert bounds["prediction_bound"]["max"] >= bounds["prediction_max_error"]["max"] > 0
     for count, expected in evaluation.metrics["surrogate"].items():
-        found = stored["methods"]["surrogate"][count]
+        found = stored["methods"]["predictions"][count]
         for name in ("mae", "mae_r1", "max_error", "relative_l2"):
             assert found[name] == pytest.approx(expected[name], rel=1e-4)
     html = (tmp_path / "out" / "report.html").read_text()
     assert f"Evaluation of the predictions in {tmp_path / 'mine.npz'}" in html
-    for claim in ("neither for training", "learning_rate", "trained network"):
+    for claim in ("neither for training", "learning_rate", "trained network", "the surrogate"):
         assert claim not in html
 
 

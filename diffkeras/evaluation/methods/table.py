@@ -15,7 +15,7 @@ from diffkeras.physics import Problem, Sources, effective_strengths, solve, supe
 if TYPE_CHECKING:
     from diffkeras.surrogates.surrogate import Surrogate
 
-SURROGATE = "surrogate"
+SURROGATE, PREDICTIONS = "surrogate", "predictions"
 SET = ", sources set"  # ends the name of a method with the known values on the source nodes
 EXACT = "exact solver"
 ZERO_FIELD = "zero field"
@@ -152,7 +152,7 @@ def describe_methods(config: Config, models: Mapping[str, str] | None = None) ->
         if leaves_sources(config):
             own[name + SET] = (
                 "the same, with the known values written back onto the source nodes; its time is "
-                "that of the surrogate, as a copy takes hardly any"
+                "the network's, as a copy takes hardly any"
             )
     return own | {method.name: method.description for method in baselines(config)}
 

@@ -1,5 +1,6 @@
 """Pictures of single test images: the worst, typical ones, chosen source counts, and regions."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +17,29 @@ Chosen = tuple[Any, ...]  # MAE, source count and number of an image
 
 
 def draw_cases(
-    errors: pd.DataFrame, method: Method, config: Config, data_dir: Path
+    errors: pd.DataFrame, methods: Sequence[Method], config: Config, data_dir: Path
 ) -> dict[str, Figure]:
-    """All pictures of single test images with a method's fields: name → figure.
+    """All pictures of single test images: name → figure.
+
+    The first method chooses the images. Those of several methods have a row for each.
 
     `errors` are those of `Measurement`, or of `examples.csv`.
     """
+    maes = errors.set_index(["method", "sources", "example"])["mae"]
 
-    def case(chosen: Chosen) -> Case:
-        mae, count, number = chosen
+    def case(chosen: Chosen, method: Method) -> Case:
+        _, count, number = chosen
+        mae = maes[method.name, count, number]
         batch = read_image(config, count, number, data_dir)
         medium = "" if batch.lengths is None else f"\nℓ = {batch.lengths[0]:.3g}"
         title = f"n = {count}, example {number}{medium}\nMAE {mae:.2g}"
+        if len(methods) > 1:
+            title = f"{method.name}\n{title}"
         return title, batch.images[0], batch.fields[0], method.compute(batch).fields[0]
 
     figures = {
-        name: case_figure([case(chosen) for chosen in those])
-        for name, those in _choose(errors, method.name, config).items()
+        name: case_figure([case(chosen, method) for chosen in those for method in methods])
+        for name, those in _choose(errors, methods[0].name, config).items()
     }
     if config.kind.varies:
         batch = read_image(config, _shown_counts(config)[-1], 0, data_dir)

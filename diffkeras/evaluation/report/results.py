@@ -12,6 +12,7 @@ from diffkeras.evaluation.measurement import ALL, Measurement, describe_clock
 from diffkeras.evaluation.methods.subject import Subject
 from diffkeras.evaluation.methods.table import (
     EXACT,
+    PREDICTIONS,
     SURROGATE,
     baselines,
     describe_methods,
@@ -89,7 +90,13 @@ def _write_pages(
         + ("" if learned else f" Here “{name}” stands for {subject.description}."),
         pictures=pictures,
         configuration=(learned or tested).to_yaml(without=() if learned else ("model", "training")),
-        methods=describe_methods(tested, subject.models),
+        model=_in_words(subject),
+        others=", beside those of " + ", ".join([*subject.models][1:]) if subject.compared else "",
+        methods={
+            method: text
+            for method, text in describe_methods(tested, subject.models).items()
+            if method in metrics
+        },
         scale=_scale_in_words(tested),
         overall=overall,
         ahead=" ".join(
@@ -112,9 +119,14 @@ def _write_pages(
 def _title(subject: Subject, tested: Config) -> str:
     if subject.compared:
         return f"Evaluation of {', '.join(subject.models)}"
-    if subject.name != SURROGATE:
+    if subject.name not in (SURROGATE, PREDICTIONS):
         return f"Evaluation of {subject.name}"
     return f"Surrogate {tested.name}" if subject.run else f"Evaluation of {subject.description}"
+
+
+def _in_words(subject: Subject) -> str:
+    """What is evaluated, within a sentence."""
+    return f"the {subject.name}" if subject.name in (SURROGATE, PREDICTIONS) else subject.name
 
 
 def _scale_in_words(tested: Config) -> str:
@@ -163,8 +175,7 @@ def _ahead_in_words(metrics: Mapping[str, Any], subject: Subject) -> str:
     """The baselines with a smaller error than what is evaluated, in a sentence."""
     learned = {method.name for method in subject.all_methods}
     others = [method for method in metrics if method not in learned]
-    own, name = metrics[subject.name][ALL]["mae"], subject.name
-    what = f"the {name}" if name == SURROGATE else name
+    own, what = metrics[subject.name][ALL]["mae"], _in_words(subject)
     ahead = [method for method in others if metrics[method][ALL]["mae"] < own]
     if ahead:
         return f"Baselines with a smaller lattice MAE than {what}: {', '.join(ahead)}."
