@@ -22,12 +22,12 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 
 quickstart: $(STAMP)  ## generate, train two surrogates and evaluate them, at a reduced scale
 	$(BIN)/diffkeras generate --config configs/quickstart.yaml
-	$(BIN)/diffkeras train --config configs/quickstart_corrected.yaml --overwrite
-	@echo "rounds of conjugate gradients with learned windows, no network:"
-	$(BIN)/diffkeras evaluate saved_models/quickstart_corrected
-	@echo "now a small encoder-decoder, which trains for some minutes; open the first report meanwhile"
+	@echo "a small encoder-decoder, which trains for some minutes:"
 	$(BIN)/diffkeras train --config configs/quickstart.yaml --overwrite
 	$(BIN)/diffkeras evaluate saved_models/quickstart
+	@echo "for comparison, rounds of conjugate gradients with learned windows and no network:"
+	$(BIN)/diffkeras train --config configs/quickstart_corrected.yaml --overwrite
+	$(BIN)/diffkeras evaluate saved_models/quickstart_corrected
 
 studies: $(STAMP)  ## run the reduced studies: several hours; times are measured one run at a time
 	for file in configs/studies/*_reduced.yaml paper/studies/*_reduced.yaml; do \

@@ -25,6 +25,7 @@ GONE = {
     "--lattice": "Images have a lattice of their own.",
     "--parameter": "A dk.ReducedBasis predicts the fields of a family, and exports them.",
     "--tflops": "--dry-run prints the time left at the speed of the finished runs.",
+    "--worst-cases": "python -m paper.worst_cases searches for them, in a checkout.",
     "--worker-timeout": "TensorFlow waits until all processes have started.",
     "--slice": "--plot chooses the slices; write a .vti to look at others in ParaView.",
 }

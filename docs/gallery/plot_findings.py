@@ -16,7 +16,7 @@ import pandas as pd
 
 import diffkeras as dk
 
-RESULTS = Path(dk.__file__).parents[1] / "docs" / "results"  # in a checkout
+RESULTS = Path(dk.__file__).parents[1] / "paper" / "results"  # in a checkout
 SIZE, COLORS = "training_examples", {"holds": "C2", "not decided": "0.8", "does not hold": "C3"}
 
 

@@ -46,8 +46,9 @@ DESCRIPTION = (
 class TensorBoard(keras.callbacks.Callback):
     """Write losses, errors, gradient norm, learning rate and speed for TensorBoard.
 
-    Training, validation and a field of zeros share each chart. Curves of the optimizer are drawn
-    against steps, all others against epochs. `counts` has read the errors per source count.
+    Training and validation share each chart. A field of zeros has no curve of its own, which would
+    squash the others: the validation error is there as its share, too. Curves of the optimizer are
+    drawn against steps, all others against epochs. `counts` has read the errors per source count.
     """
 
     def __init__(self, session: TrainingSession, counts: SourceCountErrors) -> None:
@@ -56,9 +57,8 @@ class TensorBoard(keras.callbacks.Callback):
         self.config = session.config
         self.every = max(1, session.steps // POINTS)
         logs = session.run.logs
-        self.training, self.validation, self.zero_field = (
-            tf.summary.create_file_writer(str(logs / part))
-            for part in ("train", "validation", "zero_field")
+        self.training, self.validation = (
+            tf.summary.create_file_writer(str(logs / part)) for part in ("train", "validation")
         )
         with self.training.as_default(step=0):
             lines = "".join(f"    {line}\n" for line in self.config.to_yaml().splitlines())
@@ -92,17 +92,13 @@ class TensorBoard(keras.callbacks.Callback):
             tf.summary.scalar("speed/examples a second", speed)
         with self.validation.as_default(number):
             _write_scalars({k[4:]: v for k, v in (logs or {}).items() if k.startswith("val_")})
-            _write_counts(self.counts.per_count)
-        with self.zero_field.as_default(number):
-            _write_counts(self.counts.zero_field)
-            tf.summary.scalar(TAGS["mae"], self.state.zero_field_mae)
-        for writer in (self.training, self.validation, self.zero_field):
+            for count, error in self.counts.per_count.items():
+                tf.summary.scalar(f"MAE by source count/{count:02d}", error)
+            if self.state.zero_field_mae and logs:
+                share = logs["val_mae"] / self.state.zero_field_mae
+                tf.summary.scalar("MAE by region/lattice, over a field of zeros", share)
+        for writer in (self.training, self.validation):
             writer.flush()
-
-
-def _write_counts(errors: Mapping[int, float]) -> None:
-    for count, error in errors.items():
-        tf.summary.scalar(f"MAE by source count/{count:02d}", error)
 
 
 def _write_scalars(values: Mapping[str, float]) -> None:

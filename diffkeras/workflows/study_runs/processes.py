@@ -58,7 +58,8 @@ def run_in_processes(
                 queue.note(run, outcome)
                 steps[run.identity] = 0 if run.trained else run.config.steps
             steps |= {run.identity: _steps_done(run) for _, run in children.running.values()}
-            bar.set_description(f"Run {queue.finished} of {queue.total}", False)
+            words = f"{queue.finished} of {queue.total} runs done, {len(children.running)} in work"
+            bar.set_description(words, False)
             bar.update(sum(steps.values()) - bar.n)
         number, interruption.number = interruption.number, 0
     if number:
