@@ -44,7 +44,6 @@ CHEAP = {
     "solver.__main__": "--sides 64 --counts 1 --methods spsolve",
     "space": "--side 16 --count 1",
     "tissue": "--side 96 --rounds 1",
-    "two_readings": "--counts 1 --examples 1",
     "varying_proofs": "--side 64 --rounds 1",
 }
 
