@@ -68,6 +68,7 @@ def main(run_dir: Path) -> None:
     save("tissues", tissues_figure())
     save("sides", tissues_figure({"physics.boundary": SIDES}))
     save("oxygen", oxygen_figure())
+    save("tissue", readme_figure())
     save("reading_profiles", reading_profiles())
     save("reading_fields", reading_fields())
     draw_bounds()
@@ -171,6 +172,15 @@ def oxygen_figure() -> Figure:
     axis.set(xlabel="x [µm]", ylabel="y [µm]")
     figure.colorbar(picture, ax=axis, label="partial pressure [mmHg]")
     return figure
+
+
+def readme_figure() -> Figure:
+    """What the first example of README plots."""
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    example = next(re.finditer(r"```python\n(.*?)```", readme, re.DOTALL))[1]
+    names: dict[str, Any] = {}
+    exec(example.partition("\nprint(")[0], names)
+    return names["tissue"].plot(unit="µm", field_unit="µM")
 
 
 def both_readings(image: NDArray, medium: dk.Medium) -> tuple[NDArray, NDArray]:
