@@ -119,7 +119,7 @@ def _readable(table: pd.DataFrame, data: StudyData, test_set: str) -> Table:
 def _caption(data: StudyData, varied: Sequence[str]) -> str:
     """What the figure shows."""
     rows = data.overall()
-    repetitions = max(len(group) for _, group in by_setting(rows, data.settings))
+    repetitions = rows["repetition"].nunique()
     over = f" against the {name_of(varied[0])}" if varied else ""
     spread = f"; bars are 95 % intervals over {repetitions} seeds" if repetitions > 1 else ""
     return f"Mean absolute error in each region{over}. Points are geometric means{spread}."

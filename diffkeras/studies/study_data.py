@@ -62,24 +62,15 @@ class StudyData:
     def overall(self, test_set: str | None = None) -> pd.DataFrame:
         """One row per run: its errors over all images of a test set, by default the main one.
 
-        `repetition` tells runs of one setting apart by their seeds. Runs of one draw of the
-        examples that has seeds of its own share a repetition, because they aren't independent.
+        `repetition` tells independent runs of a setting apart. Where several seeds vary, runs that
+        share one of them aren't independent, so it is the seed with the fewest values, and the
+        others are averaged over: of draws with seeds of their own, it is the draw.
         """
         label = self.test_sets[0] if test_set is None else test_set
         rows = self.runs[(self.runs["test_set"] == label) & (self.runs["sources"] == ALL)]
-        seeds = [name for name in SEEDS if name in rows]
-        if DRAW in seeds and rows[DRAW].nunique() > 1 and _has_own_seeds(rows):
-            seeds = [DRAW]
-        named = rows[seeds].astype(str).agg("/".join, axis=1) if seeds else ""
-        return rows.assign(repetition=named)
-
-
-def _has_own_seeds(rows: pd.DataFrame) -> bool:
-    """Whether no two draws of the examples have a seed in common."""
-    if SEED not in rows:
-        return False
-    pairs = rows[[DRAW, SEED]].drop_duplicates()
-    return not pairs[SEED].duplicated().any()
+        varied = [name for name in SEEDS if name in rows and rows[name].nunique() > 1]
+        unit = min(varied, key=lambda name: rows[name].nunique(), default=None)
+        return rows.assign(repetition=rows[unit].astype(str) if unit else "")
 
 
 def label_of(values: Mapping[str, Any]) -> str:

@@ -93,6 +93,15 @@ def test_draws_with_seeds_of_their_own_are_the_repetitions():
     assert effect.trend == -1
 
 
+def test_runs_that_share_a_seed_are_not_independent():
+    """Crossed draws and seeds: an error common to a draw must not count once for each seed."""
+    crossed = {DRAW: ("0", "1"), SEED: ("0", "1", "2", "3")}
+    data = study_rows(SIZES | crossed, falling, noise=0.02)
+    assert set(data.overall()["repetition"]) == {"0", "1"}
+    few = {**crossed, SEED: ("0",)}
+    assert set(study_rows(SIZES | few, falling).overall()["repetition"]) == {"0", "1"}
+
+
 def test_a_failed_run_is_left_out_of_the_comparison():
     data = study_rows(SIZES | SEEDS_OF_THREE, falling, noise=0.001)
     gone = data.runs["run"].unique()[0]
