@@ -60,7 +60,7 @@ SCOREBOARD = [  # tissue, lattice, parameters, snapshots, points
     ("cells", (256, 256), 12, 400, 24),
     ("cells", (64, 64, 64), 5, 200, 8),
     ("cells", (512, 512), 5, 400, 8),
-    *((tissue, (side, side), 5, 300, 24) for side in (192, 256) for tissue in EVERYWHERE),
+    *((tissue, (side, side), 5, 300, 8) for side in (192, 256) for tissue in EVERYWHERE),
 ]
 
 
