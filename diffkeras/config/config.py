@@ -175,7 +175,7 @@ def set_key(raw: dict[str, Any], dotted: str, value: Any) -> None:
             if not isinstance(child, dict):
                 raise ConfigurationError(f"{key}: {name} is a value, not a section")
             node = child
-        node[last] = part
+        node[last] = deepcopy(part)  # which later keys may change
 
 
 def parse_config(raw: Any, origin: str = "", folder: Path = Path()) -> Config:

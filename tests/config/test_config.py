@@ -1,4 +1,5 @@
 import math
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -140,6 +141,15 @@ def test_a_loss_parameter_extends_a_loss_given_by_name(tiny):
     config = config.with_overrides({"training.loss.second.weight": "tanh"})
     second = {"error": "squared", "weight": "tanh"}
     assert config.training.loss == {**pair, "first": {"error": "absolute"}, "second": second}
+
+
+def test_overrides_change_no_value_that_was_given(tiny):
+    loss = {"error": "alternating", "first": "absolute", "second": {"error": "squared"}}
+    given: dict[str, Any] = {"data.tissue": {"cells": [1, 3]}, "training.loss": loss}
+    before = deepcopy(given)
+    more = {"data.tissue.regions": [2, 3], "training.loss.second.weight": "tanh"}
+    tiny.with_overrides(given | more)
+    assert given == before
 
 
 @pytest.mark.parametrize(

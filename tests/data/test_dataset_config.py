@@ -1,37 +1,68 @@
 """Names and identities of datasets."""
 
+from typing import Any
+
 import pytest
 
 from diffkeras.config import DataConfig, PhysicsConfig, load_config, parse_config
 from diffkeras.data.dataset_config import DatasetConfig, differing_identities
 
+SIDES = {"top": {"value": 0.8}, "bottom": {"flux": 0.03}, "left": "reflecting"}
+TISSUE = {"data.tissue": {"cells": [5, 12]}}
+SECRETING = {**TISSUE, "data.tissue.secreting_cells": [1, 4]}
+PRODUCTION = {"physics.sources": "production"}
+DIVIDED = {**PRODUCTION, "data.divide_by_maximum": True}
+OVERLAPPING = {**DIVIDED, "data.placement.overlap": True}
+# what its program computes
+OF_THE_PAPER = {**OVERLAPPING, "data.values": ["scaled_uniform", 0.01]}
+DIFFERENT: list[dict[str, Any]] = [
+    {},
+    *({"physics.lattice": lattice} for lattice in (256, [512, 256])),
+    {"physics.decay": 0.01},
+    {"physics.diffusivity": 2},
+    {"physics.step": 0.5},
+    {"physics.boundary": "reflecting"},
+    {"physics.boundary": SIDES},
+    *(
+        {"physics.boundary": {**SIDES, "top": top}}
+        for top in ({"value": 0.9}, {"flux": 0.8}, {"coefficient": 0.2, "value": 0.8}, "absorbing")
+    ),
+    *({"data.radius": radius} for radius in (6, [4, 6])),
+    {"data.seed": 1},
+    {"data.values": ["scaled_uniform", 0.01]},
+    *({"data.diffusion_length": [4, longest]} for longest in (40, 41)),
+    PRODUCTION,
+    DIVIDED,
+    OVERLAPPING,
+    OF_THE_PAPER,
+    TISSUE,
+    {"data.tissue": {"cells": [5, 13]}},
+    {**TISSUE, "data.tissue.saturation": [0.1, 0.4]},
+    SECRETING,
+    {**SECRETING, "data.tissue.secretion": [0.01, 0.1]},
+]
+SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {"data.sources": "7", "data.train_examples": 5, "data.train_fraction": 0.5}),
+    ({}, {"data.cache": True}),
+    (TISSUE, {**TISSUE, "data.tissue.secretion": [1, 2]}),  # no cell secretes
+    (
+        {"physics.boundary": {**SIDES, "right": "absorbing"}},
+        {"physics.boundary": [[{"value": 0.8}, {"flux": 0.03}], ["no-flux", "dirichlet"]]},
+    ),
+]
 
-@pytest.mark.parametrize(
-    ("physics", "data"),
-    [
-        ({"lattice": 256}, {}),
-        ({"lattice": [512, 256]}, {}),
-        ({"decay": 0.01}, {}),
-        ({"diffusivity": 2}, {}),
-        ({"step": 0.5}, {}),
-        ({"boundary": "reflecting"}, {}),
-        ({}, {"radius": 6}),
-        ({}, {"radius": [4, 6]}),
-        ({}, {"seed": 1}),
-        ({"sources": "production"}, {}),
-        ({"sources": "production"}, {"divide_by_maximum": True}),
-        ({}, {"values": ("scaled_uniform", 0.01)}),
-    ],
-)
-def test_what_changes_an_example_changes_the_name(physics, data):
-    other = DatasetConfig(5, PhysicsConfig(**physics), DataConfig(**data))
-    assert other.name != "sources_05"
-    assert other.name.startswith("sources_05-")
+
+def dataset(changes: dict[str, Any], count: int = 5) -> DatasetConfig:
+    return DatasetConfig.of(count, parse_config({}).with_overrides(changes))
 
 
-def test_what_changes_no_example_changes_no_name():
-    data = DataConfig(sources=(7,), train_examples=5, train_fraction=0.5, cache=True)
-    assert DatasetConfig(5, PhysicsConfig(), data).name == "sources_05"
+def test_what_changes_an_example_changes_the_name_and_nothing_else_does():
+    names = [dataset(changes).name for changes in DIFFERENT]
+    assert names[0] == "sources_05"
+    assert all(name.startswith("sources_05-") for name in names[1:])
+    assert len(set(names)) == len(names)
+    for one, other in SAME:
+        assert dataset(one).name == dataset(other).name
 
 
 def test_seeds_splits_counts_and_numbers_give_different_examples():
@@ -70,74 +101,18 @@ def test_names_of_earlier_datasets_stay(changes, name):
     assert DatasetConfig.of(5, config).name == name
 
 
-def test_production_changes_name_identity_and_description():
-    changes = {
-        "physics.sources": "production",
-        "data.divide_by_maximum": True,
-        "data.placement.overlap": True,
-        "data.values": ["scaled_uniform", 0.01],
-    }
-    keys = list(changes)
-    configs = [
-        parse_config({}).with_overrides({key: changes[key] for key in keys[:n]})
-        for n in range(1, 1 + len(keys))
-    ]
-    datasets = [DatasetConfig.of(5, config) for config in configs]
-    assert len({dataset.name for dataset in datasets}) == len(keys)
-    *others, last = datasets
-    assert all(dataset.name.startswith("sources_05-production-512x512-") for dataset in others)
-    assert last.name == "sources_05-production"  # what the paper's program computes
-    assert last.identity()["production"] is True
-    assert last.identity()["placement"]["overlap"] is True
-    assert "5 discs of production" in last.description
-    assert "5 discs of fixed value" in DatasetConfig(5).description
-
-
-def test_diffusion_lengths_are_part_of_the_identity_instead_of_the_decay():
-    plain = parse_config({})
-    configs = [plain.with_overrides({"data.diffusion_length": [4, end]}) for end in (40, 41)]
-    own = DatasetConfig.of(2, configs[0]).identity()
-    assert own["diffusion_length"] == [4, 40]
-    assert "decay" not in own
-    assert "diffusion_length" not in DatasetConfig.of(2, plain).identity()
-    assert len({DatasetConfig.of(2, config).name for config in (plain, *configs)}) == 3
-
-
-def test_tissues_are_part_of_the_identity_with_what_their_cells_do():
-    plain = parse_config({})
-    tissue = plain.with_overrides({"data.tissue": {"cells": [5, 12]}})
+def test_an_identity_says_what_is_drawn():
+    assert dataset(OF_THE_PAPER).name == "sources_05-production"
+    identity = dataset(OVERLAPPING).identity()
+    assert (identity["production"], identity["placement"]["overlap"]) == (True, True)
+    assert "5 discs of production" in dataset(PRODUCTION).description
+    assert "5 discs of fixed value" in dataset({}).description
+    lengths = dataset({"data.diffusion_length": [4, 40]}).identity()
+    assert lengths["diffusion_length"] == [4, 40]
+    assert "decay" not in lengths
     parts = {"cells", "cell_radius", "uptake", "regions", "diffusivity"}
-    assert set(DatasetConfig.of(2, tissue).identity()["tissue"]) == parts
-    assert "tissue" not in DatasetConfig.of(2, plain).identity()
-    unused = tissue.with_overrides({"data.tissue.secretion": [1, 2]})
-    assert DatasetConfig.of(2, unused).name == DatasetConfig.of(2, tissue).name
-    changes: list[dict] = [
-        {},
-        {"data.tissue.cells": [5, 13]},
-        {"data.tissue.saturation": [0.1, 0.4]},
-        {"data.tissue.secreting_cells": [1, 4]},
-        {"data.tissue.secreting_cells": [1, 4], "data.tissue.secretion": [0.01, 0.1]},
-    ]
-    names = {DatasetConfig.of(2, tissue.with_overrides(change)).name for change in changes}
-    assert len(names) == len(changes)
-
-
-def test_sides_are_part_of_the_identity_in_one_spelling():
-    sides = {
-        "top": {"value": 0.8},
-        "bottom": {"flux": 0.03},
-        "left": "reflecting",
-        "right": "absorbing",
-    }
-    pairs = [[{"value": 0.8}, {"flux": 0.03}], ["no-flux", "dirichlet"]]
-    tops = ({"value": 0.9}, {"flux": 0.8}, {"coefficient": 0.2, "value": 0.8}, "absorbing")
-    boundaries = [sides, pairs, "absorbing", *({**sides, "top": top} for top in tops)]
-    names = [
-        DatasetConfig.of(2, parse_config({"physics": {"boundary": boundary}})).name
-        for boundary in boundaries
-    ]
-    assert names[0] == names[1]
-    assert len(set(names)) == len(names) - 1
+    assert dataset(TISSUE).identity()["tissue"].keys() == parts
+    assert not {"tissue", "diffusion_length"} & dataset({}).identity().keys()
 
 
 def test_differences_of_identities_name_what_is_left_out():
