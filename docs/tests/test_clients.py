@@ -64,31 +64,6 @@ class TestPhysiCell:
         # by PhysiCell's implicit step, which counts less the longer it is
         assert 0.9 * expected < cells.view("internalized").sum() < expected
 
-    def test_fields_are_found_anew_when_they_are_due_and_start_from_the_last(
-        self, physicell, monkeypatch
-    ):
-        starts = []
-        solve = dk.solve
-
-        def recorded(problem: dk.Problem, **options: object) -> dk.Solution:
-            starts.append(options["initial"])
-            return solve(problem, **options)
-
-        monkeypatch.setattr(dk, "solve", recorded)
-        simulation = physicell.tumour(0.1)
-        physicell.use_steady_fields(simulation, every=1.0)
-        first = simulation.microenvironment.density[0, ..., 0]
-        simulation.run(until=2.05)
-        assert len(starts) == 3  # at 0, 1 and 2 min
-        assert starts[0] is None
-        assert np.array_equal(starts[1], first)
-
-    def test_voxels_must_be_cubes(self, physicell):
-        simulation = physicell.tumour(0.1)
-        simulation.model.domain.dy = 10.0
-        with pytest.raises(dk.DiffkerasError, match=r"voxels must be cubes, not 20\.0 × 10\.0"):
-            physicell.use_steady_fields(simulation)
-
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
@@ -143,14 +118,6 @@ class TestPhysiCellItself:
         # what leaves the cells decays
         released = -float(steps[0][2].split()[2]) / 0.1
         assert released == pytest.approx(0.5 * exact.sum() * 8000.0, rel=0.15)
-
-    def test_substrates_that_are_not_named_keep_their_solver(self, program):
-        lines = self.run(program, 1, 1e5, "oxygen")
-        signals = [np.array(line.split()[2:], float) for line in lines if line[0] == "a"]
-        free = np.setdiff1d(np.arange(35), np.array(lines[0].split()[1:], int))
-        assert [values[free].tolist() for values in signals] == [
-            [0.5**k] * len(free) for k in (1, 2, 3)
-        ]
 
     @pytest.mark.parametrize(
         ("words", "solver", "message"),
@@ -209,13 +176,6 @@ class TestSections:
         middle = received[:, 1].reshape(15, 20)[5:10, 5:15]  # a node has a quarter of a spot
         np.testing.assert_allclose(middle, 2.0 / 4, rtol=0.2)
 
-    def test_further_reaching_ligands_reach_more_spots(self, ligands, section):
-        reached = []
-        for length in (30.0, 60.0, 120.0):
-            ligands.ligand_fields(section, ["A"], length=length, step=25.0)
-            reached.append((section.obsm["ligand_fields"] > 0.02).sum())  # type: ignore[attr-defined]
-        assert reached == sorted(set(reached))
-
     @pytest.mark.parametrize(
         ("options", "places", "message"),
         [
@@ -253,17 +213,3 @@ class TestSections:
         run = CliRunner().invoke(ligands.main, [str(file), "--ligands", "A", "--lengths", "50,"])
         assert run.exit_code == 2
         assert "Invalid value for --lengths: could not convert string to float" in run.output
-
-    def test_a_file_that_is_no_section_is_refused(self, ligands, tmp_path):
-        file = tmp_path / "section.h5ad"
-        file.write_bytes(b"none")
-        run = CliRunner().invoke(ligands.main, [str(file), "--ligands", "A"])
-        assert run.exit_code == 1
-        assert "section.h5ad is no section in .h5ad: " in run.output
-
-
-def test_fields_of_another_size_are_refused():
-    """A simulator whose field is larger than ours."""
-    problem = dk.Problem(np.eye(8), decay=0.1)
-    with pytest.raises(dk.DiffkerasError, match=r"initial field has shape \(10, 10\), the problem"):
-        dk.solve(problem, initial=np.zeros((10, 10)))

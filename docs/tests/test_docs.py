@@ -183,17 +183,6 @@ def test_links_to_parts_of_pages_lead_to_headings():
     assert lost == []
 
 
-@pytest.mark.parametrize(
-    "word",
-    [
-        *("Neumann", "no-flux", "Dirichlet", "Helmholtz", "screened Poisson", "Laplace"),
-        *("secretion", "3-D", "time dependence", "Michaelis", "PyTorch", "TensorFlow Serving"),
-    ],
-)
-def test_words_that_users_search_for_are_there(word):
-    assert any(word in page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
-
-
 @pytest.mark.parametrize("module", ["diffkeras.config", "diffkeras.physics"])
 def test_examples_in_docstrings_of_public_names_print_what_they_say(module):
     finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
@@ -205,15 +194,6 @@ def test_examples_in_docstrings_of_public_names_print_what_they_say(module):
                 runner.run(example)
     assert runner.tries > 0
     assert runner.failures == 0
-
-
-@pytest.mark.parametrize(("name", "side"), [("cells", 128), ("discs", 64)])
-def test_the_images_that_the_pages_name_can_be_read(name, side):
-    from diffkeras.system.image_files import read_numbers
-
-    image = read_numbers(DOCS / "images" / f"{name}.png", "source_image")
-    assert image.shape == (side, side)
-    assert image.max() == 1
 
 
 def test_the_picture_of_the_package_shows_its_rooms():

@@ -10,12 +10,9 @@ import pytest
 from docutils import nodes
 from docutils.utils import new_document
 
-from docs import phone_figures
-
 GALLERY = Path(__file__).parents[1] / "gallery"
 QUICK = {"find_sources", "place_vessels"}
 NEEDS = {"train_in_jax": "jax", "train_in_pytorch": "torch"}  # page → what may not be installed
-LONGEST_PAGE = 60  # lines
 
 
 def pages() -> list[pytest.ParameterSet]:
@@ -40,20 +37,6 @@ def test_a_page_shows_what_it_claims(name, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_pages_drawn_before_the_module_changed_run_again(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(GALLERY.parent / "_ext")
-    import phone_figures as extension
-
-    files = (extension.__file__, phone_figures.__file__)
-    changed = max(Path(file).stat().st_mtime for file in files)
-    for name, seconds in {"older": -1, "newer": 1}.items():
-        stamp = tmp_path / f"plot_{name}.py.md5"
-        stamp.touch()
-        os.utime(stamp, (changed + seconds,) * 2)
-    extension.forget_older(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["plot_newer.py.md5"]
-
-
 def test_pictures_for_phones_join_those_that_have_one(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(GALLERY.parent / "_ext")
     import phone_figures as extension
@@ -69,12 +52,3 @@ def test_pictures_for_phones_join_those_that_have_one(tmp_path, monkeypatch):
     assert shown == [["two.png", "two_phone.png"], ["one.png"]]
     assert section[0][1]["classes"] == [extension.PHONE]
     assert "width" not in section[0][1]
-
-
-def test_pages_are_short():
-    lengths = {
-        page.name: len(page.read_text(encoding="utf-8").splitlines())
-        for page in GALLERY.glob("*.py")
-    }
-    assert len(lengths) >= len(QUICK)
-    assert {name: length for name, length in lengths.items() if length > LONGEST_PAGE} == {}

@@ -194,8 +194,7 @@ def test_a_step_is_undone(change):
 
 
 def test_a_drawing_keeps_its_places_on_a_finer_lattice():
-    coarse = engine().call("resized", 32, "spheroid", STROKES, 32)
-    fine = engine().call("resized", 32, "spheroid", STROKES, 64)
+    coarse, fine = (engine().call("resized", 32, "spheroid", STROKES, side) for side in (32, 64))
     for one, two in zip(coarse, fine, strict=True):
         blocks = np.reshape(two, (32, 2, 32, 2)).mean((1, 3))
         alike = np.isclose(blocks, np.reshape(one, (32, 32)), atol=1e-12)
@@ -208,16 +207,6 @@ def test_scripts_name_files_of_the_package_that_exist():
     named = set(re.findall(r"diffkeras/[a-z_/]+\.py", text))
     assert len(named) > 3
     assert [name for name in named if not (DOCS.parent / name).is_file()] == []
-
-
-def test_a_program_has_no_strokes_that_were_erased():
-    _, before = drawn(24, "empty", STROKES, SETTINGS)
-    assert "(9, 9)" in before["python"]
-    everything = ("erase", 12, 12, 24, 0.0)
-    _, after = drawn(24, "empty", [*STROKES, everything, STROKES[0]], SETTINGS)
-    assert "(9, 9)" not in after["python"]
-    assert "erase" not in after["python"].partition("rows, columns")[0]
-    assert "(5, 5)" in after["python"]
 
 
 def plain(**parts: Any) -> Parts:

@@ -156,13 +156,6 @@ def test_the_keyboard_draws_reads_and_undoes(opened):
         assert abs(field(view) - before).max() < 1e-5
 
 
-def test_nothing_is_left_when_all_is_cleared(opened):
-    with opened(390) as view:
-        view.click("[data-part=clear]")
-        assert not field(view).any()
-        assert len(colours(view, "exact")) == 1
-
-
 def test_words_where_nothing_is_proven(opened):
     with opened(1300) as view:
         choose = browser.choose
@@ -183,13 +176,3 @@ def test_words_where_nothing_is_proven(opened):
             pass
         settle(view)
         assert "tissue was not trained for producers" in view.inner_text("[data-part=verdict]")
-
-
-def test_the_program_is_shown_and_copied(opened):
-    with opened(1300) as view:
-        view.click("[data-part=code]")
-        program = view.locator("[data-part=program]")
-        assert program.is_visible()
-        text = program.input_value()
-        compile(text, "program", "exec")
-        assert "side = 128" in text

@@ -50,12 +50,6 @@ def test_verdicts_follow_from_times(break_even, own, words):
     assert found[5] == words
 
 
-def test_a_problem_without_surrogates_says_so():
-    alone = {**problem(None, 1.0), "surrogates": []}
-    (found,) = SCRIPT["verdict_rows"](alone)
-    assert found[3] == found[5] == "none measured"
-
-
 def test_the_committed_tables_are_those_of_the_committed_results(tmp_path, monkeypatch):
     monkeypatch.setitem(SCRIPT["main"].__globals__, "draw", lambda problem, path: None)
     SCRIPT["main"](tmp_path, read_json(SCRIPT["BOARD"]))

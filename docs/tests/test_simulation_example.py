@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "simulation.py"
@@ -55,9 +54,3 @@ def test_the_script_writes_a_table_a_picture_and_an_animation(script, run, tmp_p
     script["animate"](frames[:2], tmp_path / "cells.gif")
     with Image.open(tmp_path / "cells.gif") as animation:
         assert animation.n_frames == 2
-
-
-def test_an_odd_side_is_refused(script):
-    done = CliRunner().invoke(script["main"], ["--side", "33"])
-    assert done.exit_code == 2
-    assert "must be even" in done.output

@@ -16,7 +16,6 @@ from paper.analyses import errors, loss_comparisons
 from paper.findings import write_findings
 from paper.tests.synthetic_study import synthetic_study, write_study
 
-STUDIES = Path(__file__).parents[1] / "results" / "studies"
 FOLDER = "paper/results/findings/synthetic"
 PAGE = f"""
 ```{{measured}} ../{FOLDER}/errors.md
@@ -114,16 +113,6 @@ def test_a_damaged_description_is_named(root, studies):
     file.write_text(text.replace('"errors": {', '"errors": [], "other": {', 1))
     with pytest.raises(RunError, match=f"{re.escape(str(file))} .*damaged"):
         write_findings(root)
-
-
-def test_rows_that_are_too_few_for_a_table_are_named(tmp_path):
-    """One wrong word in a row, and no seed has a run of every variant."""
-    study = "source_counts_reduced"
-    shutil.copytree(STUDIES / study, tmp_path / study)
-    file = tmp_path / study / "runs.csv"
-    file.write_text(file.read_text().replace("\nonly 1,", "\nx,", 1))
-    with pytest.raises(RunError, match=r"runs\.csv is damaged: shares of variance need two seeds"):
-        findings.remake(tmp_path / study)
 
 
 def test_tables_are_made_again_from_rows(root, studies):

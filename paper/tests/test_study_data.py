@@ -4,7 +4,6 @@ import pytest
 from diffkeras.errors import RunError
 from paper.study_data import (
     StudyData,
-    counts_in,
     read_study,
     read_table,
     types_of,
@@ -54,11 +53,6 @@ def test_types_of_a_table_survive(tmp_path):
     write_table(tmp_path / "t.csv", table)
     found = read_table(tmp_path / "t.csv", types_of(table))
     pd.testing.assert_frame_equal(found, table)
-
-
-def test_counts_are_read_from_their_text():
-    assert counts_in("1-3,5") == (1, 2, 3, 5)
-    assert counts_in("4") == (4,)
 
 
 @pytest.mark.parametrize("name", ["study.json", "runs.csv", "baselines.csv"])

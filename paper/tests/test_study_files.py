@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from diffkeras import load_config
 from diffkeras.config import Config
 from diffkeras.studies import plan_study
 from paper.study_files import names, study_of
@@ -14,7 +13,6 @@ ROOT = Path(__file__).parents[2]
 NOWHERE = Path("nowhere")
 STUDIES = names()
 REDUCED = [name for name in STUDIES if name.endswith("_reduced")]
-ARCHITECTURES = "architectures_production"
 BASES = {"reduced": "paper", "reduced_production": "paper_production"}
 WITHOUT_FULL_SCALE = ("optimizers_reduced",)
 
@@ -51,26 +49,12 @@ def test_runs_of_a_reduced_study_have_equally_many_steps(name):
     assert len(counted) == (6 if name == "training_time_reduced" else 1)
 
 
-@pytest.mark.parametrize("name", [name for name in STUDIES if name.startswith("source_counts")])
-def test_surrogates_of_all_source_counts_have_equally_many_examples(name):
-    used = {c.data.train_examples_used * len(c.data.sources) for c in runs(name)}
-    assert len(used) == 1
-
-
 def test_studies_share_their_runs():
     sizes = identities("size_and_loss_reduced")
     assert identities("worst_cases_reduced") < sizes
     shared = {"seeds": 9, "source_counts": 3, "disjoint_subsets": 3, "placements": 3}
     found = {name: len(identities(f"{name}_reduced") & sizes) for name in shared}
     assert found == shared
-
-
-def test_disjoint_subsets_are_disjoint():
-    for name in [name for name in STUDIES if name.startswith("disjoint_subsets")]:
-        parts = {(c.data.train_numbers.start, c.data.train_numbers.stop) for c in runs(name)}
-        ends = [number for part in sorted(parts) for number in part]
-        assert len(parts) == 5
-        assert ends == sorted(ends)
 
 
 def test_the_readme_has_the_number_of_runs_of_each_study():
@@ -86,38 +70,6 @@ def test_the_readme_has_the_number_of_runs_of_each_study():
     assert listed == expected
     distinct = set().union(*map(identities, REDUCED))
     assert f"train {len(distinct)} different runs" in page
-
-
-def test_kinds_of_networks_have_equally_many_weights():
-    from diffkeras.surrogates.build import build_model
-
-    configs = {
-        config.model.architecture: config for config in runs(f"{ARCHITECTURES}_parameters_64")
-    }
-    counts = [build_model(config).count_params() for config in configs.values()]
-    assert len(counts) == 3
-    assert max(counts) < 1.03 * min(counts)
-    same = {config.model.architecture: config.model for config in runs(f"{ARCHITECTURES}_time_64")}
-    assert same == {name: config.model for name, config in configs.items()}
-
-
-@pytest.mark.parametrize("name", [name for name in STUDIES if name.startswith("size_production")])
-def test_the_designed_studies_have_the_papers_recipe(name):
-    configs, paper = runs(name), load_config("paper_production")
-    for key in ("optimizer", "learning_rate", "schedule", "warmup", "rollback_factor"):
-        assert {getattr(c.training, key) for c in configs} == {getattr(paper.training, key)}
-    assert {c.model.initial_weights for c in configs} == {"pytorch"}
-    sizes = {
-        c.data.train_fraction: c.data.train_examples_used * len(c.data.sources) for c in configs
-    }
-    assert sorted(sizes) == [0.0125, 0.025, 0.05, 0.125, 0.25, 0.5, 1.0]
-    assert all(used == round(fraction * max(sizes.values())) for fraction, used in sizes.items())
-    draws: dict[int, set[int]] = {}
-    for config in configs:
-        draws.setdefault(config.data.seed, set()).add(config.training.seed)
-    assert len(draws) == 3
-    if name != "size_production_epochs_64":  # it was run with the same seeds in each draw
-        assert len(set.union(*draws.values())) == sum(map(len, draws.values()))
 
 
 def test_the_page_has_the_runs_of_each_study():

@@ -223,11 +223,6 @@ def test_progress_and_warnings_reach_standard_error_once(logging_command, runner
     assert not logger.isEnabledFor(logging.INFO)
 
 
-def test_an_error_leaves_no_handler(diffkeras):
-    assert diffkeras("solve", "missing.npy", "-o", "field.npy").exit_code != 0
-    assert not logging.getLogger("diffkeras").handlers
-
-
 def test_a_terminal_that_lacks_a_character_gets_an_escape(discs, tmp_path):
     done = run(
         "solve",

@@ -79,24 +79,6 @@ def test_nothing_is_written_if_a_file_cant_hold_its_field(
     assert [file.name for file in tmp_path.iterdir()] == [source_file.name]
 
 
-def test_a_tolerance_is_met(diffkeras, run_dir, source_file, tmp_path, tiny, monkeypatch):
-    titles: list[str] = []
-    monkeypatch.setattr(
-        "diffkeras.reporting.fields.solution_figure", lambda *parts, **_: titles.append(parts[2])
-    )
-    monkeypatch.setattr("diffkeras.reporting.style.to_image", lambda *_: b"")
-    output, plot = tmp_path / "field.npy", tmp_path / "plot.png"
-    words = ["predict", run_dir, source_file, "-o", output, "--plot", plot]
-    result = diffkeras(*words, "--tolerance", "1e-5")
-    assert result.exit_code == 0, result.output
-    line = result.stdout.splitlines()[0]
-    assert float(line.split()[-1]) <= 1e-5
-    assert line.startswith("the solved field has values up to 1, and a proven error of at most ")
-    assert titles == ["solved field"]
-    exact = dk.solve(np.load(source_file), decay=tiny.physics.decay).field
-    assert abs(np.load(output) - exact).max() <= 1e-5
-
-
 IMAGE = np.eye(32)  # of a lattice that the surrogate was not trained on
 
 

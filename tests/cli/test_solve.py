@@ -10,6 +10,7 @@ from PIL import Image
 
 import diffkeras as dk
 from diffkeras.workflows.problem_files import read_image
+from tests.helpers.refusals import files_below
 from tests.helpers.rounding import same_solutions
 
 
@@ -63,77 +64,60 @@ def test_productions_come_in_batches_and_archives(diffkeras, refused, tmp_path):
     assert same_solutions(np.load(output), dk.solve(image, production=images[0]).field)
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ([], "Missing argument 'SOURCE_FILE'; or give --production FILE"),
-        (["--production", "a.npy", "--fixed", "b.npy"], "--fixed needs SOURCE_FILE"),
-        (["a.npy", "--production", "b.npy"], "(4, 5), the source image (3, 5)"),
-        (["--production", "a.npy", "-o", "a.npy"], "--output and --production are the same file"),
-        (["a.npy", "-o", "a.npy"], "--output and SOURCE_FILE are the same file"),
-        (
-            ["a.npy", "--side", "left=robin:0.1,b.npy", "-o", "b.npy"],
-            "--output and --side left (2) are the same file",
-        ),
-        (["a.npy", "-o", "f.npy", "--plot", "f.npy"], "--plot and --output are the same file"),
-        (["a.npy", "--lattice", "16"], "leave out --lattice"),
-        (
-            ["--production", "a.npy", "--decay", "0", "--boundary", "periodic"],
-            "no steady state: the productions of all nodes sum to 15",
-        ),
-    ],
+REFUSED = (
+    ("", "Missing argument 'SOURCE_FILE'; or give --production FILE"),
+    ("--production a.npy --fixed b.npy", "--fixed needs SOURCE_FILE"),
+    ("a.npy --production b.npy", "(4, 5), the source image (3, 5)"),
+    ("--production a.npy -o a.npy", "--output and --production are the same file"),
+    ("a.npy -o a.npy", "--output and SOURCE_FILE are the same file"),
+    ("a.npy --side left=robin:0.1,b.npy -o b.npy", "--output and --side left (2) are the same"),
+    ("a.npy -o f.npy --plot f.npy", "--plot and --output are the same file"),
+    ("a.npy --decay b.npy -o b.npy", "are the same file"),
+    ("a.npy --lattice 16", "leave out --lattice"),
+    (
+        "--production a.npy --decay 0 --boundary periodic",
+        "no steady state: the productions of all nodes sum to 15",
+    ),
+    ("discs.yaml", "lists of discs are not read; write their image, dk.Source"),
+    ("a.npy -o f.csv", "f.csv: fields are written to .npy, .npz, .tif, .tiff or .vti"),
+    ("a.npy -o f.png", "a picture is drawn by `plot`, or by --plot"),
+    ("a.npy --bound f.csv", "f.csv: fields are written to"),
+    ("a.npy --plot f.eps", "a plot is a .png, .pdf or .svg"),
+    ("a.npy --unit µm", "--unit is for a picture or a .tif"),
+    ("a.npy --field-unit M", "--field-unit is for the picture"),
+    ("a.npy --slice plane=2", "No such option '--slice'. --plot chooses"),
+    ("v.npy --batch -o f.vti", "f.vti can't hold a batch"),
+    ("a.npy --label 1:value=2", "'value' is unknown; choose one of fixed"),
+    ("a.npy -o new/f.npy --decay -1", "decay must be"),
+    ("a.npy --decay none.npy", "'none.npy' is neither a number nor a file"),
+    ("a.npy --decay b.npy", "arrays of shape (4, 5), the source image (3, 5)"),
+    ("a.npy --uptake -0.5", "uptake must be"),
+    ("a.npy --uptake 1 --saturation 0", "the uptake's saturation constant must be positive"),
+    ("a.npy --saturation 0.3", "--saturation needs --uptake"),
+    ("a.npy --side front=reflecting", "no side 'front'; its sides are top, bottom, left, right"),
+    ("a.npy --side left", "'left' is not SIDE=NAME, SIDE=value:VALUE"),
+    ("a.npy --side left=reflecting:3", "'left=reflecting:3' is not SIDE=NAME"),
+    ("a.npy --side left=flux:nowhere.npy", "'nowhere.npy' is neither a number nor a file"),
+    ("a.npy --side left=value:a.npy", "the left side"),
+    ("a.npy --side top=absorbing --side top=reflecting", "--side top occurs twice"),
+    ("a.npy --side top=value", "write e.g. top=value:1.0"),
+    ("a.npy --side top=robin:1,2,3", "write e.g. top=value:1.0"),
 )
-def test_productions_that_cant_be_are_refused(refused, tmp_path, monkeypatch, words, message):
+
+
+@pytest.mark.parametrize(("words", "message"), REFUSED)
+def test_what_cant_be_solved_written_or_read_is_refused(
+    refused, tmp_path, monkeypatch, words, message
+):
     monkeypatch.chdir(tmp_path)
     np.save("a.npy", np.ones((3, 5)))
     np.save("b.npy", np.ones((4, 5)))
-    assert message in refused("solve", *(words if "-o" in words else [*words, "-o", "f.npy"]))
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.npy", "b.npy"]
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (
-            ["discs.yaml", "-o", "f.npy"],
-            "lists of discs are not read; write their image, dk.Source",
-        ),
-        (["a.npy", "-o", "f.csv"], "f.csv: fields are written to .npy, .npz, .tif, .tiff or .vti"),
-        (["a.npy", "-o", "f.png"], "a picture is drawn by `plot`, or by --plot"),
-        (["a.npy", "-o", "f.npy", "--bound", "f.csv"], "f.csv: fields are written to"),
-        (["a.npy", "-o", "f.npy", "--plot", "f.eps"], "a plot is a .png, .pdf or .svg"),
-        (["a.npy", "-o", "f.npy", "--unit", "µm"], "--unit is for a picture or a .tif"),
-        (["a.npy", "-o", "f.npy", "--field-unit", "M"], "--field-unit is for the picture"),
-        (
-            ["a.npy", "-o", "f.npy", "--slice", "plane=2"],
-            "No such option '--slice'. --plot chooses",
-        ),
-        (["v.npy", "--batch", "-o", "f.vti"], "f.vti can't hold a batch"),
-        (
-            ["a.npy", "-o", "f.npy", "--label", "1:value=2"],
-            "'value' is unknown; choose one of fixed",
-        ),
-        (["a.npy", "-o", "new/f.npy", "--decay", "-1"], "decay must be"),
-    ],
-)
-def test_what_cant_be_written_or_read_is_refused(refused, tmp_path, monkeypatch, words, message):
-    monkeypatch.chdir(tmp_path)
-    np.save("a.npy", np.eye(4))
     np.save("v.npy", np.ones((2, 3, 4)))
-    Path("discs.yaml").write_text(
-        "lattice: 16\nsources: [{row: 8, column: 8, radius: 2, value: 1}]"
-    )
-    assert message in refused("solve", *words)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.npy", "discs.yaml", "v.npy"]
-
-
-@pytest.mark.parametrize(
-    "words", [["--decay", "abc"], ["--decay", "-1"], ["--nothing"], ["--tolerance", "0"]]
-)
-def test_wrong_options_and_wrong_values_have_one_exit_status(diffkeras, discs, tmp_path, words):
-    result = diffkeras("solve", discs, "-o", tmp_path / "field.npy", *words)
-    assert result.exit_code == 1
-    assert diffkeras(*words).exit_code == 1
+    Path("discs.yaml").write_text("sources: [{row: 8, column: 8, radius: 2, value: 1}]")
+    before = files_below(tmp_path)
+    output = [] if "-o" in words.split() else ["-o", "f.npy"]
+    assert message in refused("solve", *words.split(), *output)
+    assert files_below(tmp_path) == before
 
 
 def test_a_summary_is_json_alone_on_standard_output(diffkeras, discs, tmp_path):
@@ -159,7 +143,7 @@ def test_pictures_of_several_pages_are_refused(tmp_path, suffix):
     assert read_image(tmp_path / f"b{suffix}", "source_image", 2).shape == (8, 8)
 
 
-def test_media_that_vary_come_as_maps(diffkeras, refused, discs, tmp_path):
+def test_media_that_vary_come_as_maps(diffkeras, discs, tmp_path):
     output, plot, uptake = (tmp_path / name for name in ("field.npy", "plot.png", "uptake.npy"))
     decay = np.where(np.random.default_rng(0).random((24, 32)) < 0.2, 0.5, 1e-3)
     diffusivity = np.linspace(1, 2, 24 * 32).reshape(24, 32)
@@ -171,12 +155,6 @@ def test_media_that_vary_come_as_maps(diffkeras, refused, discs, tmp_path):
     exact = dk.solve(np.load(discs), diffusivity=diffusivity, decay=decay).field
     assert same_solutions(np.load(output), exact)
     assert plot.is_file()
-    assert "'none.npy' is neither a number nor a file" in refused(*words[:-1], "none.npy")
-    np.save(uptake, decay[1:])
-    assert "arrays of shape (23, 32), the source image (24, 32)" in refused(*words)
-    np.save(uptake, decay - 0.1)
-    assert "decay must be" in refused(*words)
-    assert "are the same file" in refused("solve", discs, "-o", uptake, "--decay", uptake)
 
 
 def test_sides_have_values_fluxes_and_exchange(diffkeras, refused, discs, tmp_path):
@@ -194,15 +172,13 @@ def test_sides_have_values_fluxes_and_exchange(diffkeras, refused, discs, tmp_pa
     }
     exact = dk.solve(np.load(discs), boundary=boundary).field
     assert same_solutions(np.load(output), exact)
-    for side in ("top=value", "top=robin:1,2,3"):
-        assert "write e.g. top=value:1.0" in refused(*words, "--side", side)
     outside.write_bytes(b"PK\x03\x04")  # a zip that ends at once, for NumPy
     said = refused(*words, *sides)
     assert "outside.npy can't be read: " in said
     assert "write a .npy with a number for each node of the top side" in said
 
 
-def test_cells_take_up(diffkeras, refused, discs, tmp_path, monkeypatch):
+def test_cells_take_up(diffkeras, discs, tmp_path, monkeypatch):
     captions: list[str] = []
     monkeypatch.setattr(
         "diffkeras.reporting.fields.field_figure", lambda *parts, **_: captions.append(parts[-1])
@@ -219,13 +195,6 @@ def test_cells_take_up(diffkeras, refused, discs, tmp_path, monkeypatch):
     assert captions[0] == "D = 1, γ = 0.0025 to 0.2025, h = 1, absorbing"
     assert captions[1].endswith("absorbing, uptake with maximum 0 to 0.2 and constant 0.3")
     assert "solved in float64; its error is proven to be at most " in result.stderr
-    assert "uptake must be" in refused(*words, -0.5)
-    assert "the uptake's saturation constant must be positive" in refused(
-        *words, cells, "--saturation", 0
-    )
-    result = diffkeras("solve", discs, "-o", output, "--saturation", 0.3)
-    assert result.exit_code != 0
-    assert "--saturation needs --uptake" in result.output
 
 
 def test_sides_alone_need_a_lattice(diffkeras, tmp_path):
@@ -234,23 +203,3 @@ def test_sides_alone_need_a_lattice(diffkeras, tmp_path):
     result = diffkeras(*words, "--side", "top=value:1", "--side", "bottom=absorbing")
     assert result.exit_code == 0, result.output
     np.testing.assert_allclose(np.load(output)[:, 1], [0.8, 0.6, 0.4, 0.2], atol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("side", "message"),
-    [
-        ("front=reflecting", "no side 'front'; its sides are top, bottom, left, right, and in"),
-        ("left", "'left' is not SIDE=NAME, SIDE=value:VALUE"),
-        ("left=reflecting:3", "'left=reflecting:3' is not SIDE=NAME"),
-        ("left=flux:nowhere.npy", "'nowhere.npy' is neither a number nor a file"),
-        ("left=value:{discs}", "the left side"),
-        ("top=absorbing --side top=reflecting", "--side top occurs twice"),
-    ],
-)
-def test_sides_that_cant_be_are_refused(diffkeras, discs, tmp_path, side, message):
-    output = tmp_path / "field.npy"
-    sides = side.format(discs=discs).split()
-    result = diffkeras("solve", discs, "-o", output, "--side", *sides)
-    assert result.exit_code != 0
-    assert message in result.stderr
-    assert not output.exists()

@@ -47,9 +47,9 @@ def compiled(function: Function, inputs: dict[str, np.ndarray], xla: bool | None
 
 
 def assert_bounded(batch: GraphBatch, chosen: Any, fields: Any, bounds: Any) -> None:
-    """Bounds, (n, 1, 1) or node by node, are at least the errors of fields."""
+    """Bounds of nodes are at least the errors of fields."""
     assert not np.isnan(bounds).any()
-    most = np.broadcast_to(bounds, fields.shape).astype(np.longdouble)
+    most = bounds.astype(np.longdouble)
     assert np.isinf(most[~np.isfinite(fields)]).all()
     slack = REFERENCE * np.broadcast_to(batch.sizes[chosen][:, None, None], fields.shape)
     known = np.isfinite(most)
@@ -59,13 +59,10 @@ def assert_bounded(batch: GraphBatch, chosen: Any, fields: Any, bounds: Any) -> 
 
 def assert_proven(batch: GraphBatch, chosen: Any, proof: Proof) -> None:
     """Bounds of improved fields, and of the predicted ones where a certificate has them."""
-    improved, fixed = proof["improved"], batch.fixed[chosen]
-    assert_bounded(batch, chosen, improved, proof["bound"][:, None, None])
+    improved, fixed, bounds = proof["improved"], batch.fixed[chosen], proof["improved_node_bound"]
     np.testing.assert_array_equal(improved[fixed], batch.fixed_values[chosen][fixed])
-    if "improved_node_bound" in proof:
-        assert_bounded(batch, chosen, improved, proof["improved_node_bound"])
-        largest = proof["improved_node_bound"].max((1, 2))
-        np.testing.assert_array_equal(proof["bound"], largest)
+    assert_bounded(batch, chosen, improved, bounds)
+    np.testing.assert_array_equal(proof["bound"], bounds.max((1, 2)))
     if "node_bound" in proof:
         assert_bounded(batch, chosen, batch.predictions[chosen], proof["node_bound"])
 
@@ -75,21 +72,14 @@ def assert_nothing_known(proof: Proof) -> None:
     assert all(np.isinf(bound).all() for bound in proof.values())
 
 
-def arrays(proof: Any) -> Proof:
+def arrays(found: TensorCertificate | TensorSolution) -> Proof:
     """What a function returns, as arrays; with certificates, the bounds of predicted fields."""
-    if isinstance(proof, TensorCertificate):
-        result = arrays(proof.corrected)
-        result["node_bound"] = proof.node_bound
-    elif isinstance(proof, TensorSolution):
-        result = {"improved": proof.field, "bound": proof.error_bound}
-        result["improved_node_bound"] = proof.node_bound
-    elif "corrected" in proof:
-        result = {"improved": proof["corrected"], "bound": proof["corrected_error_bound"]}
-        result |= {name: proof[name] for name in ("node_bound",) if name in proof}
-    else:
-        result = {"improved": proof["field"], "bound": proof["error_bound"]}
-    result = {name: np.asarray(values) for name, values in result.items()}
-    return {n: v[..., 0] if v.ndim == 4 else v for n, v in result.items()}
+    certified = isinstance(found, TensorCertificate)
+    solution = found.corrected if certified else found
+    proof = {"improved": solution.field, "bound": solution.error_bound}
+    proof |= {"improved_node_bound": solution.node_bound}
+    proof |= {"node_bound": found.node_bound} if certified else {}
+    return {name: np.asarray(values) for name, values in proof.items()}
 
 
 def check_proofs(function: Function, batch: GraphBatch, xla: bool | None) -> np.ndarray:

@@ -152,14 +152,6 @@ def test_error_per_source_count():
     assert float(metric.result()) == pytest.approx(0.7)
 
 
-def test_source_count_error_needs_the_count():
-    metric = SourceCountError([1])
-    with pytest.raises(ValueError, match="source count"):
-        metric.update_state(FIELD, PREDICTION)
-    metric.update_state(TARGET, PREDICTION)
-    assert metric.per_count() == {}
-
-
 def test_a_broken_example_shows_in_its_own_source_count_only():
     metric = SourceCountError([1, 2])
     prediction = PREDICTION.copy()

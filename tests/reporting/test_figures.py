@@ -30,11 +30,6 @@ def test_fixed_values_are_on_the_scale_of_the_field(symbols, scales):
     assert bars == [*symbols, "u"]
 
 
-def test_a_picture_without_sources_can_be_drawn():
-    figure = field_figure({"x": np.full((4, 5), np.nan)}, np.zeros((4, 5)))
-    assert [axis.images[0].get_clim() for axis in figure.axes if axis.images] == [(0, 1), (0, 1)]
-
-
 def test_long_notes_stay_within_the_picture():
     sides = {"top": dk.FixedValue(50.0), "bottom": dk.Robin(2.0, 20.0), "left": dk.FixedFlux(5.0)}
     uptake = dk.MichaelisMenten(np.full((8, 9), 10.0), 3.0)

@@ -1,33 +1,11 @@
 import itertools
 
 import numpy as np
-import pytest
 from matplotlib.text import Text
 
 from diffkeras.reporting.figures import new_axis
-from diffkeras.reporting.labels import label_lines, label_points, place_apart
+from diffkeras.reporting.labels import label_lines, label_points
 from diffkeras.reporting.style import to_png
-
-
-@pytest.mark.parametrize(
-    ("wanted", "placed"),
-    [
-        ([], []),
-        ([0.5], [0.5]),
-        ([1.5], [1.0]),
-        ([0.2, 0.8], [0.2, 0.8]),
-        ([0.9, 0.1, 0.12], [0.9, 0.1, 0.2]),
-        ([1.0, 1.0, 1.0], [0.8, 0.9, 1.0]),
-        ([0.0, -1.0], [0.1, 0.0]),
-    ],
-)
-def test_places_are_near_the_wanted_ones(wanted, placed):
-    assert place_apart(wanted, 0.1, 0.0, 1.0) == pytest.approx(placed)
-
-
-def test_too_many_places_move_closer_together():
-    placed = place_apart([0.5] * 21, 0.1, 0.0, 1.0)
-    np.testing.assert_allclose(placed, np.linspace(0, 1, 21), atol=1e-12)
 
 
 def test_labels_of_lines_are_in_the_lines_order_and_apart():

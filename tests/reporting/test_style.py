@@ -1,16 +1,6 @@
-from typing import Any
-
 import pytest
 
 from diffkeras.reporting.figures import log_ticks, new_axis
-from diffkeras.reporting.style import PALETTE, series_style
-
-
-def test_nine_series_differ_in_colour_and_marker():
-    styles: list[dict[str, Any]] = [series_style(index) for index in range(len(PALETTE))]
-    assert len({style["color"] for style in styles}) == 9
-    assert len({style["marker"] for style in styles}) == 9
-    assert series_style(9) == series_style(0)
 
 
 @pytest.mark.parametrize(

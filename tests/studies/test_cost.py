@@ -4,11 +4,10 @@ import dataclasses
 
 import pytest
 
-from diffkeras.config import load_config
 from diffkeras.errors import ConfigurationError
 from diffkeras.studies import cost
-from diffkeras.studies.cost import check_batches, cost_in_words, cost_of, data_in_words
-from diffkeras.studies.plan import data_needed, plan
+from diffkeras.studies.cost import check_batches, cost_in_words, cost_of
+from diffkeras.studies.plan import plan
 from diffkeras.studies.study_file import load_study
 from diffkeras.system.tensorflow_setup import visible_gpus
 
@@ -58,11 +57,6 @@ def test_what_is_shared_counts_once_and_what_is_done_not_at_all(study, tmp_path)
     assert (nothing.runs, nothing.data_bytes, nothing.run_bytes) == (0, 0, 0)
 
 
-def test_datasets_are_announced(study, tmp_path):
-    words = data_in_words(data_needed(study, plan(study, tmp_path / "runs")))
-    assert words.startswith("3 datasets with ")
-
-
 @pytest.mark.parametrize(
     ("size", "replicas", "message"),
     [
@@ -79,14 +73,6 @@ def test_batches_that_do_not_fit_are_refused_before_any_work(
     runs = plan(dataclasses.replace(study, base=base), tmp_path / "runs")
     with pytest.raises(ConfigurationError, match=message):
         check_batches(runs, replicas)
-
-
-def test_the_papers_batches_fit_eight_gpus():
-    for name in ("paper", "paper_production"):
-        config = load_config(name)
-        assert all(config.training.batch_size % gpus == 0 for gpus in (1, 2, 3, 4, 6, 8))
-        assert config.training.rollback_factor is None
-        assert config.model.initial_weights == "pytorch"
 
 
 @pytest.mark.parametrize(

@@ -42,20 +42,3 @@ def test_a_large_array_is_refused_by_its_header(tmp_path, version):
     (tmp_path / "image.npy").write_bytes(text)
     with pytest.raises(DataError, match="an array of 99999×99999 float64 values"):
         read_numbers(tmp_path / "image.npy", "image")
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b"", ""),
-        (b"nothing at all", "it is no .np[yz] file of numbers"),
-        (b"PK", ""),
-        (b"\x93NUMPY\x09\x00", ""),
-    ],
-)
-@pytest.mark.parametrize("suffix", [".npy", ".npz"])
-def test_damaged_files_are_refused(tmp_path, content, reason, suffix):
-    file = tmp_path / f"image{suffix}"
-    file.write_bytes(content)
-    with pytest.raises(DataError, match=f"can't be read: {reason}"):
-        read_numbers(file, "image")

@@ -22,16 +22,6 @@ def test_what_is_no_yaml_is_refused(text, tmp_path):
         read_yaml(file)
 
 
-@pytest.mark.parametrize("command", ["generate", "train", "study", "--set"])
-def test_every_command_reads_yaml_there(command, refused, tmp_path):
-    file = tmp_path / "bad.yaml"
-    file.write_text(REFUSED["date"])
-    words = [command, "--config", file]
-    if command == "--set":
-        words = ["generate", "--set", "data.radius=[1"]
-    assert "no valid YAML" in refused(*words)
-
-
 def test_numbers_and_texts_are_those_of_yaml_1_2():
     text = "[1000, 1e3, -1.5e-3, .inf, '1000', a_b, on, 010]"
     assert from_yaml(text) == [1000, 1e3, -1.5e-3, float("inf"), "1000", "a_b", "on", 10]

@@ -72,8 +72,3 @@ def test_a_full_disk_is_not_taken_for_a_lack_of_memory(tiny, kind, reason):
         raise kind(
             None, None, f"logs/events.out.tfevents.0.v2; {reason}\n\tFailed to flush 3 events"
         )
-
-
-def test_other_ends_of_a_range_stay_as_they_are(tiny):
-    with pytest.raises(tf.errors.OutOfRangeError), memory.within_memory(tiny):
-        raise tf.errors.OutOfRangeError(None, None, "End of sequence")

@@ -173,21 +173,3 @@ def test_predictions_of_other_programs_are_judged_in_their_tissues(evaluated, tm
     assert 0.01 <= bounds["prediction_bound"]["median"] < 0.02
     with pytest.raises(ConfigurationError, match=r"mine.npz has predictions alone: give config"):
         evaluate(tmp_path / "mine.npz", tissue.data)
-
-
-def test_the_command_takes_the_maps_of_a_tissue(evaluated, tmp_path, diffkeras, refused):
-    tissue = evaluated("tissue")
-    stored = {name: values[1] for name, values in tissue.stored(1).items()}
-    names = ("source_image", "diffusivity", "decay")
-    files = {name: tmp_path / f"{name}.npy" for name in names}
-    for name, file in files.items():
-        np.save(file, stored[name])
-    given = ("predict", tissue.run, files["source_image"], "-o", tmp_path / "field.npy")
-    maps = ("--diffusivity", files["diffusivity"], "--decay", files["decay"])
-    result = diffkeras(*given, *maps, "--certify")
-    assert result.exit_code == 0, result.output
-    assert "a proven error of at most" in result.output
-    image, own = stored["source_image"], {name: stored[name] for name in names[1:]}
-    expected = load_surrogate(tissue.run).predict(image, **own).field
-    np.testing.assert_allclose(np.load(tmp_path / "field.npy"), expected, atol=1e-6)
-    assert "give the decay" in refused(*given, *maps[:2])

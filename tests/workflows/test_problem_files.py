@@ -3,13 +3,11 @@
 import zipfile
 
 import numpy as np
-import psutil
 import pytest
 from PIL import Image
 
 import diffkeras as dk
 from diffkeras.errors import DataError
-from diffkeras.system.image_files import read_numbers
 from diffkeras.workflows.problem_files import read_image
 from tests.helpers.rounding import same_solutions
 
@@ -29,15 +27,6 @@ def test_a_volume_is_no_batch_unless_it_is_called_one(diffkeras, refused, tmp_pa
     assert np.load(tmp_path / "field.npy").shape == (3, 8, 9)
     np.save(tmp_path / "vol.npy", volume[1])
     assert "not one of 3 axes" in refused(*words, "--batch")
-
-
-def test_a_file_is_closed_though_its_error_is_kept(tmp_path):
-    file = tmp_path / "two.npz"
-    np.savez(file, one=np.ones(3), other=np.ones(3))
-    with pytest.raises(DataError, match="2 arrays") as error:
-        read_numbers(file, "third")
-    assert error.value.__cause__ is not None  # whose traceback keeps the reader's variables
-    assert str(file) not in {opened.path for opened in psutil.Process().open_files()}
 
 
 def test_the_plot_shows_the_first_image_with_sources(monkeypatch):
@@ -93,13 +82,6 @@ def test_what_is_no_array_in_an_archive_is_refused(tmp_path):
         archive.writestr("source_image", b"no array")
     with pytest.raises(DataError, match="source_image in it is no array"):
         read_image(tmp_path / "bytes.npz", "source_image", 2)
-
-
-def test_pillow_says_nothing_of_a_picture(tmp_path, recwarn, monkeypatch):
-    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "image.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)  # Pillow warns from there on
-    assert read_image(tmp_path / "image.png", "source_image", 2).shape == (8, 8)
-    assert not recwarn.list
 
 
 def test_pictures_beyond_the_limit_of_pillow_are_refused_with_it(tmp_path, monkeypatch):

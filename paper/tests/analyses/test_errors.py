@@ -25,30 +25,6 @@ def test_means_and_ranges_are_over_seeds():
     )
 
 
-def test_the_smallest_mean_of_each_error_and_test_set_is_the_best():
-    data = synthetic_study(
-        fractions=(1.0,), test_sets={"uniform": 1.0, "edge": 0.5}, noise=0, images=3
-    )
-    table = IN_REGIONS.table(data)
-    best = table[table["best"]]
-    assert len(best) == 2 * len(ERRORS)
-    mean_errors = best[best["error"].isin(["mae", "mae_sources", "mae_field", "mae_r1"])]
-    assert set(mean_errors[LOSS]) == {"absolute"}
-
-
-def test_sizes_are_on_the_x_axis_and_regions_have_panels():
-    data = synthetic_study(images=2)
-    table = IN_REGIONS.table(data)
-    figure = IN_REGIONS.figure(table, data)
-    assert len(figure.axes) == 6
-    line = next(line for line in figure.axes[3].lines if line.get_label() == "squared")
-    assert list(line.get_xdata()) == [15, 60, 150, 300, 600, 1200]
-    expected = rows_of(table, {"error": "mae_r1", LOSS: "squared"})["mean"]
-    np.testing.assert_allclose(np.asarray(line.get_ydata()), expected)
-    assert figure.axes[3].get_title().startswith("R1")
-    assert [text.get_text() for text in figure.axes[0].texts] == ["superposition", "zero field"]
-
-
 def test_every_tested_count_has_its_error():
     data = synthetic_study(
         fractions=(1.0,), losses={"absolute": 1.0}, variants=VARIANTS, noise=0, images=4

@@ -4,7 +4,7 @@ import pytest
 
 from paper.analyses import fluctuation
 from paper.analyses.fluctuation import ANALYSIS, design_effect, exponent
-from paper.study_data import LOSS, SIZE, StudyData
+from paper.study_data import LOSS, SIZE
 from paper.tests.synthetic_study import synthetic_study
 
 SMALL = {"images": 2, "sources": (1, 2, 3, 4, 5)}
@@ -43,30 +43,6 @@ def test_the_exponent_of_the_truth_is_found():
         assert row["exponent_high"] - row["exponent_low"] < 0.25
 
 
-def test_settings_that_scatter_alike_count_as_one():
-    data = synthetic_study(**SMALL, losses={"absolute": 1.0, "twice": 2.0}, noise=0.05)
-    runs = data.runs
-    first, second = runs[LOSS] == "absolute", runs[LOSS] == "twice"
-    runs.loc[second, "mae"] = 2 * runs.loc[first, "mae"].to_numpy()
-    data = StudyData(data.factors, runs.sample(frac=1, random_state=0), data.baselines)
-    table = ANALYSIS.table(data)
-    rows = table[(table["region"] == "lattice") & (table["quantity"] == "relative")]
-    alone, pooled = (rows[rows[LOSS] == name].iloc[0] for name in ("absolute", "all"))
-    for column in ("df", "sd", "low", "high", "exponent"):
-        assert pooled[column] == pytest.approx(alone[column], rel=1e-6)
-    # the line of two series leaves more degrees of freedom
-    assert pooled["exponent_low"] == pytest.approx(alone["exponent_low"], rel=0.1)
-
-
-def test_draws_that_share_their_seeds_count_by_their_correlation():
-    rng = np.random.default_rng(0)
-    seeds = rng.normal(size=(1, 40, 2))  # their initial weights decide
-    alike = deviations(seeds + 0.02 * rng.normal(size=(3, 40, 2)), "draw")
-    assert design_effect(alike, ["draw"], [SIZE]) == pytest.approx(3, rel=0.05)
-    apart = alike.assign(seed=alike["seed"] + 2 * alike["draw"])
-    assert design_effect(apart, ["draw"], [SIZE]) == 1
-
-
 CELLS = [SIZE, "draw"]
 
 
@@ -99,13 +75,6 @@ def test_independent_settings_have_no_design_effect():
 
 def spreads(level: float, sizes: tuple[int, ...], power: float, df: int = 2) -> pd.DataFrame:
     return pd.DataFrame({SIZE: sizes, "df": df, "variance": [level * n**power for n in sizes]})
-
-
-def test_the_exponent_is_exact_for_series_of_different_level():
-    series = [spreads(1.0, (10, 40, 160), -0.6), spreads(50.0, (10, 40), -0.6)]
-    found = exponent(pd.concat([part.assign(series=n) for n, part in enumerate(series)]))
-    assert found["exponent"] == pytest.approx(-0.3, abs=1e-6)
-    assert found["exponent_low"] < -0.3 < found["exponent_high"]
 
 
 def test_the_limits_contain_the_truth_as_often_as_they_say():

@@ -37,12 +37,6 @@ def test_intervals_contain_the_truth_and_exclude_no_difference(table):
         assert ((rows["rank_biserial"] > 0.5) == (truth > 1)).all()
 
 
-def test_images_without_the_region_are_left_out(table):
-    images = table.groupby("region")["images"].unique()
-    assert images["r3"] == [99]
-    assert images["lattice"] == [100]
-
-
 def test_a_failed_run_leaves_the_common_seeds(data, table):
     failed = data.runs[(data.runs[LOSS] == "huber") & (data.runs["training_examples"] == 1200)]
     failed = failed["run"].iloc[0]
@@ -55,20 +49,6 @@ def test_a_failed_run_leaves_the_common_seeds(data, table):
     seeds = ANALYSIS.table(partial).set_index(["size", "loss", "region"])["seeds"]
     assert seeds[1200, "huber", "r1"] == 2
     assert seeds[1200, "squared", "r1"] == seeds[300, "huber", "r1"] == 3
-
-
-def test_equal_losses_show_no_difference_and_figures_fill_clear_ones_only():
-    losses = {"squared": 1.0, "same": 1.0, "worse": 2.0}
-    data = synthetic_study(fractions=[1.0], losses=losses)
-    table = ANALYSIS.table(data)
-    assert set(table["reference"]) == {"squared"}, "the first one without the absolute error"
-    row = table[(table["region"] == "lattice") & (table["loss"] == "same")].iloc[0]
-    assert row["low"] < 1 < row["high"]
-    full, hollow = (
-        line for line in ANALYSIS.figure(table, data).axes[0].lines if line.get_marker() == "o"
-    )
-    assert list(full.get_ydata()) == [1]
-    assert list(hollow.get_ydata()) == [0]
 
 
 @pytest.mark.parametrize(

@@ -2,27 +2,11 @@ import numpy as np
 import pytest
 
 from paper.analyses.size_laws import ANALYSIS, by_size, compare
-from paper.study_data import LOSS, SIZE
-from paper.tests.synthetic_study import REGION_FACTORS, log_law, power_law, synthetic_study
+from paper.study_data import SIZE
+from paper.tests.synthetic_study import log_law, power_law, synthetic_study
 
 SMALL = {"images": 2, "noise": 0.02}
 ONE_LOSS = {"losses": {"absolute": 1.0}}
-
-
-def test_a_logarithm_is_found_with_its_slope_for_each_loss():
-    losses = {"absolute": 1.0, "squared": 1.15}
-    table = ANALYSIS.table(synthetic_study(**SMALL, losses=losses, law=log_law))
-    found = table.set_index([LOSS, "region"])
-    for region, column in (("lattice", "mae"), ("sources", "mae_sources"), ("r1", "mae_r1")):
-        row = found.loc["absolute", region]
-        factor = REGION_FACTORS[column]
-        assert row["better"] == "logarithm"
-        assert row["log_weight"] > 0.9
-        assert row["aicc_difference"] < -2
-        assert row["log_b_low"] < 0.01 * factor < row["log_b_high"]
-        assert row["log_a_low"] < 0.107 * factor < row["log_a_high"]
-        assert (row["runs"], row["sizes"]) == (18, 6)
-    assert found.loc["squared", "lattice"]["log_b"] == pytest.approx(0.0115, rel=0.1)
 
 
 def test_a_power_law_is_found_with_its_floor():

@@ -55,14 +55,6 @@ def test_lead_over_the_others(exact):
     assert 1 < row["ratio_low"] < 9 / 1.3 < row["ratio_high"]
 
 
-def test_only_the_runner_up_is_tested(table):
-    assert (table["p"].notna() == (table["rank"] == 2)).all()
-    runners_up = table[table["rank"] == 2]
-    assert (runners_up["p"] < 0.01).all()
-    assert (runners_up["rank_biserial"] > 0.5).all()  # larger errors than the best
-    np.testing.assert_allclose(runners_up["p_holm"], holm(runners_up["p"]))
-
-
 def test_surrogates_of_one_count_are_compared_with_their_own_count(data):
     found = NEIGHBOUR_COUNTS.table(data).set_index(["count", "tested"])
     assert list(found.index) == [(1, 2), (2, 1), (2, 3)]

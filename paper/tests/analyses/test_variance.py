@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from paper.analyses.variance import ANALYSIS, draw_shares, of_region
-from paper.study_data import DRAW, LOSS, SEED, SIZE, StudyData, TooFewRunsError
+from paper.study_data import LOSS, SEED, SIZE, StudyData, TooFewRunsError
 from paper.tests.synthetic_study import synthetic_study
 
 SMALL = {"images": 2, "sources": (1, 2)}
@@ -30,14 +30,6 @@ def test_shares_are_those_of_the_true_variances():
     assert found["seed, the same in all cells"]["p"] > 0.01
 
 
-def test_chance_alone_has_no_share_of_the_losses():
-    losses = {f"loss {n}": 1.0 for n in range(8)}
-    found = lattice(synthetic_study(**SMALL, fractions=(1.0,), losses=losses, noise=0.1))
-    assert found["loss"]["eta_squared"] > 0.15
-    assert found["loss"]["share"] < 0.15
-    assert found["loss"]["low"] == 0
-
-
 def test_a_seed_that_is_better_in_all_cells_is_found():
     data = synthetic_study(**SMALL, noise=0.02)
     better = data.runs[SEED] == "1"
@@ -51,26 +43,6 @@ def test_a_seed_that_is_better_in_all_cells_is_found():
     assert (row["df"], whole["df"]) == (2, 36)
     # it does not hide that sizes and losses do not interact
     assert 0.01 < found["size × loss"]["p"] < 0.99
-
-
-@pytest.mark.parametrize(
-    ("changes", "factors"),
-    [
-        ({"losses": {"absolute": 1.0}}, ["size", "seed", "seed, the same in all cells"]),
-        ({"fractions": (1.0,)}, ["loss", "seed", "seed, the same in all cells"]),
-        (
-            {"losses": {"absolute": 1.0}, "order_seeds": 2},
-            [
-                *("size", "seed", "seed, the same in all cells", "seed, by size"),
-                *("order seed, the same in all cells", "order seed, by size"),
-            ],
-        ),
-    ],
-)
-def test_designs_with_one_factor(changes, factors):
-    data = synthetic_study(**SMALL, **changes)
-    assert ANALYSIS.applies(data)
-    assert list(lattice(data)) == factors
 
 
 @pytest.mark.parametrize(
@@ -108,18 +80,6 @@ def test_draws_with_seeds_of_their_own(seeds, degrees):
     assert sum(found[name]["share"] for name in shares) == pytest.approx(1)
     assert max(shares, key=lambda name: found[name]["share"]) == next(iter(degrees))
     assert found["loss"]["p"] < 0.01 < 0.05 < found["size"]["p"]
-
-
-@pytest.mark.parametrize("seeds", [1, 2])
-def test_a_draw_that_is_better_at_all_sizes_does_not_hide_the_size(seeds):
-    """The same draws are at all sizes, so what they have in common is no scatter of the sizes."""
-    design = {"fractions": (0.25, 0.5, 1.0), "losses": {"absolute": 1.0, "squared": 1.1}}
-    draws = {"draws": 3, "own_seeds": True, "seeds": seeds, "noise": 0.01}
-    data = synthetic_study(**SMALL, **design, **draws)
-    data.runs["mae"] *= data.runs[DRAW].map({"0": 0.5, "1": 1.0, "2": 2.0})
-    found = lattice(data)
-    assert found["size"]["p"] < 1e-3
-    assert found["draw and seed" if seeds == 1 else "draw of the examples"]["share"] > 0.5
 
 
 def test_seeds_that_draws_share_hide_no_draws_and_show_no_size():

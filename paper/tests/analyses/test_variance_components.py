@@ -11,7 +11,7 @@ from paper.analyses.variance_components import (
     SEED_SOURCES,
     components,
 )
-from paper.study_data import ORDER_SEED, SEED, SIZE, StudyData
+from paper.study_data import SIZE, StudyData
 from paper.tests.synthetic_study import synthetic_study
 
 SMALL = {"images": 2, "losses": {"absolute": 1.0}, "fractions": (0.25, 1.0)}
@@ -70,16 +70,6 @@ def test_a_negative_component_is_0():
     assert rows.loc["both together", "share"] == 1
 
 
-def test_seeds_that_failed_somewhere_are_left_out():
-    data = synthetic_study(**SMALL, seeds=4, order_seeds=4)
-    failed = (data.runs[SEED] == "0") & (data.runs[ORDER_SEED] == "2") & (data.runs[SIZE] == 300)
-    data.runs.loc[failed, "mae_r1"] = np.nan
-    table = SEED_SOURCES.table(data)
-    numbers = table.groupby(["region", SIZE])["order_seeds"].first()
-    assert numbers["r1", 300] == 3
-    assert numbers["r1", 1200] == numbers["r2", 300] == 4
-
-
 def study(
     subset: float, seed: float, rest: float, subsets: int = 5, seeds: int = 3, random: int = 0
 ) -> StudyData:
@@ -124,11 +114,3 @@ def test_parts_are_separated():
     assert of_both["subset × seed"] == pytest.approx(0.2, rel=0.15)
     assert of_subsets["seed"] < 0.06 > of_seeds["subset"]
     assert of_both["subset"] < 0.1 > of_both["seed"]
-
-
-def test_f_test_finds_the_subsets():
-    table = DISJOINT_SUBSETS.table(study(0.2, 0.0, 0.02))
-    p = table[table["error"] == "mae"].set_index("component")["p"]
-    assert p["subset"] < 0.001
-    assert p["seed"] > 0.01
-    assert np.isnan(p["subset × seed"])

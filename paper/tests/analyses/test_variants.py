@@ -65,27 +65,6 @@ def test_student_is_paired_by_seed(data, rows):
     assert row["ratio"] == pytest.approx(np.exp((errors["hardest"] - errors["none"]).mean()))
 
 
-def test_a_better_variant_differs_from_an_equal_one(rows):
-    better, equal = rows.loc[("near", "mae", "hardest")], rows.loc[("near", "mae", "random")]
-    assert better["high"] < 1
-    assert better["seeds_agree"] == 3
-    assert equal["low"] < 1 < equal["high"]
-
-
-@pytest.mark.parametrize("error", ["mae_99_percent", "max_error"])
-def test_only_means_have_an_interval_for_other_images(rows, error):
-    row = rows.loc[("near", error, "hardest")]
-    assert np.isnan(row["low"])
-    assert np.isnan(row["high"])
-    assert row["t_low"] < row["ratio"] < row["t_high"]
-
-
-def test_the_first_variant_is_compared_with_nothing(rows):
-    row = rows.loc[("near", "mae", "none")]
-    assert row[["ratio", "low", "t_low", "p", "p_holm"]].isna().all()
-    assert row["mean"] > 0
-
-
 def test_other_settings_are_kept_apart():
     losses = {"absolute": 1.0, "squared": 2.0}
     found = ANALYSIS.table(study(losses=losses, test_sets={"test": 1.0}, noise=0, images=6))

@@ -12,7 +12,7 @@ from paper.statistics.comparison import (
     ratio_of_errors,
     signed_rank,
 )
-from paper.study_data import LOSS, SIZE, TooFewRunsError
+from paper.study_data import LOSS
 from paper.tests.synthetic_study import synthetic_study
 
 SEEDS = pd.Series([0, 1, 2], ["0", "1", "2"])
@@ -51,24 +51,6 @@ def test_errors_are_those_of_the_run_and_image(data):
     np.testing.assert_array_equal(found.of_count(2).values, found.values[:, 4:8])
 
 
-def test_runs_are_selected_by_their_settings_and_named_by_their_seeds(data):
-    found = ImageErrors.of(data)
-    chosen = found.select({LOSS: "squared", SIZE: 720})
-    rows = found.runs.loc[chosen.to_numpy()]
-    assert list(chosen.index) == ["0", "1", "2"]
-    assert (set(rows[LOSS]), set(rows[SIZE])) == ({"squared"}, {720})
-    both = synthetic_study(fractions=[1.0], images=4, losses={"absolute": 1.0}, order_seeds=2)
-    assert list(ImageErrors.of(both).runs["seed"][:3]) == ["0/0", "0/1", "1/0"]
-
-
-def test_tables_without_images_and_few_images_are_refused(data):
-    with pytest.raises(TooFewRunsError, match="single images"):
-        ImageErrors.of(dataclasses.replace(data, examples=None))
-    few = synthetic_study(fractions=[1.0], images=3, sources=[1, 2, 3])
-    with pytest.raises(TooFewRunsError, match=r"9 images.* 10"):
-        ImageErrors.of(few)
-
-
 def test_source_counts_are_strata():
     rng = np.random.default_rng(0)
     sources = np.repeat([1, 2, 3], 20)
@@ -86,14 +68,6 @@ def test_other_images_add_their_variance():
     parts = [stats.sem(values[0]) / values[0].mean() for values in (first, second)]
     reach = stats.t.ppf(0.975, 39) * np.hypot(*parts)
     assert np.log(found["high"] / found["ratio"]) == pytest.approx(reach)
-
-
-def test_equal_ratios_of_all_seeds_leave_no_doubt():
-    found = ratio(constant([1.1, 5.5, 0.22]), constant([1.0, 5.0, 0.2]))
-    assert [found[name] for name in ("ratio", "low", "high")] == pytest.approx([1.1] * 3)
-    assert found["seeds_agree"] == 3
-    found = ratio(constant([0.5, 0.5, 1.2]), constant([1.0, 1.0, 1.0]))
-    assert found["seeds_agree"] == 2
 
 
 def test_few_seeds_that_no_image_changes_have_the_interval_of_a_t_test():

@@ -102,28 +102,6 @@ def test_the_criterion_is_akaike_s_with_the_correction_for_small_samples():
     assert found == pytest.approx(by_hand + constant)
 
 
-def test_an_error_that_rises_with_the_size_is_fitted_by_a_constant():
-    samples = Samples.measured(around(lambda n: n**0.1))
-    mean = np.exp(samples.means.mean())
-    logarithm, power = (samples.fit(law).parameters for law in (LOGARITHM, POWER))
-    assert logarithm["a"] - logarithm["b"] * np.log(60) == pytest.approx(mean, rel=1e-3)
-    error = power["floor"] + power["factor"] * 60 ** -power["exponent"]
-    assert error == pytest.approx(mean, rel=1e-3)
-
-
-def test_parameters_are_those_of_the_usual_formulas():
-    logarithm = Samples.measured(around(lambda n: 0.107 - 0.01 * np.log(n)))
-    found = logarithm.fit(LOGARITHM).parameters
-    assert {name: float(values[0]) for name, values in found.items()} == pytest.approx(
-        {"a": 0.107, "b": 0.01}, rel=1e-4
-    )
-    power = Samples.measured(around(lambda n: 0.02 + 0.25 * n**-0.6))
-    found = power.fit(POWER).parameters
-    assert {name: float(values[0]) for name, values in found.items()} == pytest.approx(
-        {"floor": 0.02, "factor": 0.25, "exponent": 0.6}, rel=1e-3
-    )
-
-
 def test_lack_of_fit_is_the_test_of_means_against_the_fit():
     exact = Samples.measured(around(lambda n: 0.107 - 0.01 * np.log(n)))
     assert exact.fit(LOGARITHM).lack_of_fit > 0.99

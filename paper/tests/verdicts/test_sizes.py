@@ -115,13 +115,3 @@ def test_what_one_draw_of_examples_does_is_no_effect_of_the_size(draws, named):
     assert found.outcome != HOLDS
     once: StudyData = synthetic_study(**design, **sizes)
     assert "draw" not in size_matters_most(once).evidence
-
-
-def test_three_draws_of_one_seed_decide_what_is_clear():
-    """As in the studies at 128²: a large effect of the size, a spread that falls by two thirds."""
-    design: dict[str, Any] = {**SMALL, "draws": 3, "own_seeds": True, "seeds": 1, "losses": ALIKE}
-    sizes: dict[str, Any] = {"fractions": (0.0125, 0.05, 0.25, 0.5, 1.0), "noise": 0.04}
-    data = synthetic_study(**design, **sizes, law=lambda n: n**-0.4)
-    assert size_matters_most(data).outcome == HOLDS
-    assert spread_falls(data).outcome == HOLDS
-    assert error_falls_with_logarithm(data).outcome == NOT

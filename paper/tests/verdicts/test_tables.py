@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from diffkeras.errors import RunError
-from paper.verdicts import HOLDS, NOT, OPEN, Verdict
+from paper.verdicts import NOT, OPEN
 from paper.verdicts import tables as script
 
 ROOT = Path(__file__).parents[3]
@@ -60,20 +60,6 @@ def test_recipes_are_those_of_the_runs():
         assert found["optimizer"] == optimizer
         assert (found["learning rate"], found["initial weights"]) == (rate, weights)
     assert len(recipes) == 1 + len(list((STUDIES).glob("*/study.json")))
-
-
-@pytest.mark.parametrize(
-    ("left_out", "words"),
-    [
-        ({}, ""),
-        ({15: HOLDS, 60: HOLDS}, "holds without any"),
-        ({15: NOT, 60: HOLDS, 1200: HOLDS}, "does not hold without 15; holds otherwise"),
-    ],
-)
-def test_each_size_left_out_is_named_if_it_matters(left_out, words):
-    draws = {"0": Verdict(NOT, "", key="lead 1 %"), "1": Verdict(HOLDS, "", key="lead 2 %")}
-    found = script._row("1", "a study", Verdict(OPEN, "numbers", left_out, draws))
-    assert found[3:5] == [words, "0: does not hold (lead 1 %); 1: holds (lead 2 %)"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from diffkeras import load_config, solve
@@ -10,7 +9,6 @@ from paper.worst_cases import errors as module
 from paper.worst_cases.errors import (
     candidate_errors,
     certify_candidates,
-    choose_starts,
     space_of,
 )
 from tests.helpers.known_networks import surrogate_of
@@ -85,22 +83,6 @@ def test_predictions_that_are_not_finite_are_refused(tiny):
     surrogate = surrogate_of(np.full((1, 16, 16), np.nan), tiny)
     with pytest.raises(RunError, match="not finite"):
         candidate_errors(surrogate, space, [space.sample(np.random.default_rng(0))])
-
-
-def test_each_search_starts_from_another_count_while_there_is_one():
-    worst = {1: [0.2, 0.3], 2: [0.8, 0.9, 0.7], 5: [0.5]}
-    errors = pd.DataFrame(
-        [(count, k, e) for count, found in worst.items() for k, e in enumerate(found)],
-        columns=["sources", "start_example", "start_error"],
-    )
-
-    def chosen(number: int) -> list[tuple[int, int]]:
-        starts = choose_starts(errors, number)
-        return list(zip(starts["sources"], starts["start_example"], strict=True))
-
-    assert chosen(2) == [(2, 1), (5, 0)]
-    assert chosen(5) == [(2, 1), (5, 0), (1, 1), (2, 0), (1, 0)]
-    assert len(chosen(100)) == 6  # all there are
 
 
 def test_only_random_sources_are_searched(tiny):

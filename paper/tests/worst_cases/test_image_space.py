@@ -104,15 +104,6 @@ def test_a_disc_that_overlaps_moves_to_the_nearest_free_centre():
     assert decode(may_overlap, (8, 8), (8, 10)) == [(8, 8), (8, 10)]
 
 
-def test_a_disc_in_the_middle_moves_to_the_edge():
-    edge = ExampleRecipe(1, (32, 32), SLOW, 2.0, placement=Placement("edge", margin=1))
-    assert decode(edge, (12, 16)) == [(3, 16)]
-
-
-def test_discs_that_do_not_fit_are_no_image():
-    assert decode(ExampleRecipe(2, (7, 7), SLOW, 2.0), (2, 2), (2, 3)) is None
-
-
 def test_spaces_without_a_sharp_end_and_empty_ones_are_refused():
     clustered = ExampleRecipe(2, (32, 32), SLOW, 2.0, placement=Placement("clustered"))
     with pytest.raises(ConfigurationError, match="clustered"):

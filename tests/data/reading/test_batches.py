@@ -55,12 +55,6 @@ def test_a_graph_iterates_over_batches_that_were_made_outside(tiny, data_dir):
         tf.function(lambda: mixed_dataset(tiny, "train", data_dir).cardinality())()
 
 
-def test_validation_and_test_keep_their_order(tiny, data_dir):
-    for split in ("validation", "test"):
-        batches = mixed_dataset(tiny, split, data_dir)
-        assert order(batches) == order(batches)
-
-
 @pytest.mark.parametrize("cache", [False, True])
 def test_the_parts_of_the_training_examples_are_disjoint(tiny, data_dir, cache):
     def images(config: Config) -> list[bytes]:
@@ -78,13 +72,6 @@ def test_several_shares_read_a_part(tiny, data_dir):
     own = [set(order(training_batches(config, data_dir, shares=s).take(2))) for s in shares]
     assert [len(images) for images in own] == [4, 4]
     assert own[0] | own[1] == set(order(training_batches(config, data_dir).take(2)))
-
-
-def test_sizes_are_known_and_batches_are_full(tiny, data_dir):
-    config = tiny.with_overrides({"training.batch_size": 5})
-    batches = mixed_dataset(config, "train", data_dir)
-    assert len(batches) == 5
-    assert [len(x) for x, _ in batches] == [5, 5, 5, 5, 4]
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)

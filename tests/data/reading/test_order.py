@@ -155,12 +155,6 @@ def test_batches_go_on_at_any_position(tiny, data_dir, changes, shares):
     assert (sums[0] == sums[1]) is not config.data.stream
 
 
-def test_shares_fill_whole_batches_alone(tiny):
-    config = tiny.with_overrides({"data.train_examples": 5, "training.batch_size": 6})
-    assert config.steps_per_epoch == 2  # 6 and 4
-    assert config.steps_per_epoch_in(2) == 1  # 4 of each share: one of 3 and 3
-
-
 def test_validation_parts_have_batches_of_the_same_sizes(tiny, data_dir):
     parts = [
         mixed_dataset(tiny, "validation", data_dir, shares=shares)

@@ -1,26 +1,7 @@
 from types import SimpleNamespace
 
-import pytest
-
 from diffkeras.evaluation.measurement import ALL
 from diffkeras.evaluation.report.figures import cost_figure, training_figure
-
-
-@pytest.mark.parametrize("epochs", [1, 2, 30])
-def test_epochs_are_whole_numbers(epochs):
-    history = [
-        {"epoch": epoch, "loss": 0.1 / epoch, "mae": 0.1 / epoch} for epoch in range(1, epochs + 1)
-    ]
-    (axis,) = training_figure(history, best_epoch=epochs).axes
-    ticks = axis.xaxis.get_major_locator()()
-    assert [tick for tick in ticks if tick % 1] == []
-    assert any(1 <= tick <= epochs for tick in ticks)
-
-
-def test_a_loss_of_its_own_has_a_panel_of_its_own():
-    history = [{"epoch": 1, "loss": 0.1, "mae": 0.1, "val_loss": 0.3, "val_mae": 0.1}]
-    titles = [axis.get_title() for axis in training_figure(history, best_epoch=1).axes]
-    assert titles == ["loss", "lattice MAE"]
 
 
 def test_losses_that_alternate_have_one_curve_each():

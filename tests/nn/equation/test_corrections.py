@@ -134,14 +134,6 @@ def test_each_round_divides_the_error_and_no_damping_makes_the_energy_larger():
     assert all(after < before / 3 for before, after in itertools.pairwise(errors[1:]))
 
 
-def test_each_image_has_its_own_medium():
-    x, other = varying_problem()[0], varying_problem(seed=5)[0]
-    layer = MultigridCorrections(VARYING, 2)
-    both = layer(np.concatenate([x, other]))
-    for k, alone in enumerate((x, other)):
-        np.testing.assert_allclose(both[k], layer(alone)[0], atol=1e-6)
-
-
 def test_restriction_is_the_transpose_of_interpolation():
     rng = np.random.default_rng(3)
     blocks, nodes = rng.standard_normal((1, 4, 6)), rng.standard_normal((1, 8, 12))

@@ -8,25 +8,11 @@ from diffkeras.nn import AlternateLosses, get_loss, pack_target
 from diffkeras.nn.losses import (
     AbsoluteError,
     AlternatingLoss,
-    HuberError,
     SquaredError,
-    StepWeight,
 )
 
 IMAGE = np.array([[[[1.0], [0.0]]]], "float32")
 TARGET = pack_target(IMAGE, IMAGE)
-PREDICTION = IMAGE + 0.5
-
-
-def test_the_selected_loss_is_used():
-    losses = AbsoluteError(weight=StepWeight(9.0)), HuberError(0.1)
-    alternating = AlternatingLoss(*losses)
-    assert tuple(alternating.call(TARGET, PREDICTION).shape) == (1, 1, 2)
-    for index, expected in ((0, 2.5), (1, 0.045), (0, 2.5)):
-        alternating.select(index)
-        assert float(alternating(TARGET, PREDICTION)) == pytest.approx(expected)
-        triple = float(alternating(TARGET, PREDICTION, np.array([3.0])))
-        assert triple == pytest.approx(3 * expected)
 
 
 @pytest.mark.parametrize("jit", [False, True])

@@ -32,14 +32,6 @@ TARGET = pack_target(FIELD, SOURCE_IMAGE)
 HUBER, VALUES = HuberError(0.2), [0.0, 0.005, 0.04, 0.06]
 
 
-def test_values_of_nodes_and_their_mean():
-    result = keras.ops.convert_to_numpy(HUBER.call(TARGET, PREDICTION))
-    assert result.shape == (2, 1, 2)
-    np.testing.assert_allclose(result.ravel(), VALUES, rtol=1e-5, atol=1e-7)
-    for target in (TARGET, FIELD):  # without a weight, the field alone is enough
-        assert float(HUBER(target, PREDICTION)) == pytest.approx(np.mean(VALUES), rel=1e-5)
-
-
 @pytest.mark.parametrize(
     ("weight", "shape"),
     [

@@ -7,7 +7,6 @@ import pytest
 
 from diffkeras.errors import ConvergenceError, OutputError, RunError
 from diffkeras.studies.plan import plan
-from diffkeras.system.result_folders import MANIFEST
 from diffkeras.workflows.study_runs import one_run
 from diffkeras.workflows.study_runs import run_study as module
 from diffkeras.workflows.study_runs.run_study import run_study
@@ -55,17 +54,6 @@ def test_failed_baselines_leave_the_report(study, own, monkeypatch):
         run_study(study, data, directory, runs_dir=runs)
     assert len(read_csv(directory / "runs.csv")) == 4 * len(("all", "1", "2", "3"))
     assert read_csv(directory / "baselines.csv") == []
-
-
-def test_no_report_without_a_run(study, own, tmp_path, monkeypatch):
-    def fails(*args: Any, **options: Any) -> None:
-        raise ValueError("a bug")
-
-    monkeypatch.setattr(one_run, "train", fails)
-    with pytest.raises(RunError, match=r"4 of 4 runs failed.*ValueError: a bug; .*…"):
-        run_study(study, own[0], tmp_path / "new", runs_dir=tmp_path / "empty")
-    left = {file.name for file in (tmp_path / "new").iterdir()}
-    assert left == {"study.json", "failed.csv", MANIFEST}
 
 
 def test_other_directories_are_refused_before_any_work(study, own, write_other, tmp_path):

@@ -76,13 +76,6 @@ def test_a_jump_restores_weights_and_optimizer(rollback, model):
         np.testing.assert_array_equal(now, then)
 
 
-def test_the_mean_covers_the_last_epochs_only(rollback):
-    rollback.window = 2
-    assert rollback.mean_change() == pytest.approx(0.075)
-    rollback.state.losses = LOSSES[:2]
-    assert rollback.mean_change() == 0  # too few
-
-
 def test_rollbacks_in_a_row_end_training(rollback):
     for epoch in range(4, 4 + MOST_ROLLBACKS - 1):
         rollback.on_epoch_end(epoch, {"loss": 9.0})
