@@ -274,7 +274,8 @@ def _check_model_keys(config: Config, overrides: Mapping[str, Any]) -> None:
     """
     model = config.model
     for key in (key for name, value in overrides.items() for key in settings(name, value)):
-        if key.startswith("model.") and key.removeprefix("model.") not in model.keys_used:
+        section, _, name = key.partition(".")
+        if section == "model" and name.partition(".")[0] not in model.keys_used:
             raise ConfigurationError(
                 f"{key}: the architecture {model.architecture} has no such key, but "
                 f"{', '.join(model.keys_used)}"

@@ -5,7 +5,13 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, create_model, field_validator
+from pydantic import (
+    Field,
+    JsonValue,
+    ValidationInfo,
+    create_model,
+    field_validator,
+)
 
 from diffkeras.config.baselines import Baseline
 from diffkeras.config.types import (
@@ -20,9 +26,12 @@ from diffkeras.config.types import (
 )
 from diffkeras.nn.architectures import ARCHITECTURES
 from diffkeras.nn.architectures.architecture import Architecture, LatticeRule
+from diffkeras.nn.architectures.own import check_place, own_architecture
 from diffkeras.physics import Medium
 from diffkeras.representation.transforms import TRANSFORMS, Transform, get_transform
+from diffkeras.system.messages import short
 
+MOVED = ("deeponet", "transformer")
 MOST_NODES = 2**26  # an example of more nodes doesn't fit into a protocol buffer, 2 GB
 
 
@@ -77,11 +86,13 @@ class PhysicsConfig(Section):
 def _model_keys() -> dict[str, Any]:
     """`architecture`, and the parameters of all architectures, as fields of Pydantic."""
     summaries = "; ".join(f"{name}: {a.summary}" for name, a in ARCHITECTURES.items())
+    text = f"Kind of network. {summaries}. Or module:function, an architecture of your own."
     fields: dict[str, Any] = {
-        "architecture": (
-            Literal[tuple(ARCHITECTURES)],
-            Field("encoder_decoder", description=f"Kind of network. {summaries}."),
-        )
+        "architecture": (str, Field("encoder_decoder", description=text)),
+        "arguments": (
+            dict[str, JsonValue],
+            Field({}, description="Keyword arguments of the function of your own."),
+        ),
     }
     parameters = dict.fromkeys(p for a in ARCHITECTURES.values() for p in a.parameters)
     for parameter in parameters:
@@ -98,6 +109,7 @@ if TYPE_CHECKING:
 
     class _ModelKeys(Section):
         architecture: str = "encoder_decoder"
+        arguments: dict[str, Any]
 
         def __getattr__(self, name: str) -> Any: ...  # a parameter of an architecture
 
@@ -110,6 +122,38 @@ class ModelConfig(_ModelKeys):
 
     Its keys are also those of all architectures; each architecture has its own.
     """
+
+    @field_validator("architecture")
+    @classmethod
+    def _known_architecture(cls, value: str) -> str:
+        if value in MOVED:
+            raise ValueError(
+                f"{value} has moved to benchmarks/ of the repository: choose "
+                f"benchmarks.own_architectures.{value}:build, with its width, depth and others in "
+                "model.arguments"
+            )
+        if ":" in value:
+            check_place(value)
+        elif value not in ARCHITECTURES:
+            raise ValueError(
+                f"must be {', '.join(ARCHITECTURES)}, or module:function of your own, not "
+                f"{short(value)}"
+            )
+        return value
+
+    @field_validator("arguments")
+    @classmethod
+    def _of_a_function(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        architecture = info.data.get("architecture", ":")
+        if value and ":" not in architecture:
+            raise ValueError(
+                f"are those of a function of your own, and {architecture} has keys of its own; "
+                "write them beside `architecture`"
+            )
+        for name in ("channels", "lattice"):
+            if name in value:
+                raise ValueError(f"{name} follows from physics and data; leave it out")
+        return value
 
     fixed_values: bool = False
     """Write the known values of the source image onto the sources of the predicted field. Only for
@@ -133,11 +177,20 @@ class ModelConfig(_ModelKeys):
     @property
     def definition(self) -> Architecture:
         """The architecture."""
+        if self.is_own:
+            return own_architecture(self.architecture)
         return ARCHITECTURES[self.architecture]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether a function of the user builds the network."""
+        return ":" in self.architecture
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters of the architecture, by name."""
+        if self.is_own:
+            return dict(self.arguments)
         return {p.name: getattr(self, p.name) for p in self.definition.parameters}
 
     @property
@@ -146,7 +199,7 @@ class ModelConfig(_ModelKeys):
         common = ["architecture", "fixed_values", "corrections", "transform"]
         if self.definition.knows_equation:
             common.remove("fixed_values")
-        used = {*common, *self.parameters}
+        used = {*common, *(["arguments"] if self.is_own else self.parameters)}
         return tuple(key for key in type(self).model_fields if key in used)
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 
 def value_text(value: Any) -> str:
     """A factor's value for people: a loss as its error, parameters and weight."""
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and value:
         rest = {k: v for k, v in value.items() if k not in ("error", "name", "weight")}
         head = str(value.get("error", value.get("name", "")))
         inner = ", ".join(f"{k}={value_text(v)}" for k, v in rest.items())

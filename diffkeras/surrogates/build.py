@@ -8,6 +8,7 @@ import keras
 
 from diffkeras import nn
 from diffkeras.config import Config
+from diffkeras.config.sections import ModelConfig
 from diffkeras.errors import ConfigurationError, DataError, RunError
 from diffkeras.nn.losses import NodeLoss
 from diffkeras.physics.problem.given_sides import plain_sides
@@ -22,6 +23,7 @@ def build_model(config: Config) -> keras.Model:
     section = config.model
     facts: dict[str, Callable[[], Any]] = {
         "channels": lambda: 1 + len(config.kind.inputs),
+        "lattice": lambda: config.physics.lattice,
         "operator": lambda: make_operator(config),
         "rounds": lambda: section.corrections,
     }
@@ -55,8 +57,8 @@ def save_weights(file: Path, model: keras.Model) -> None:
     write_arrays(file, {f"{k:04d}": array for k, array in enumerate(model.get_weights())})
 
 
-def load_weights(file: Path, model: keras.Model) -> None:
-    """Give a network the weights in a file.
+def load_weights(file: Path, model: keras.Model, section: ModelConfig) -> None:
+    """Give a network of a section `model` the weights in a file.
 
     Raises:
         RunError: the file is missing, damaged, or of another network.
@@ -75,7 +77,8 @@ def load_weights(file: Path, model: keras.Model) -> None:
             other = f"{variable.path} is {kind} there, and {variable.shape} in the network"
             break
     if other:
-        raise RunError(f"{file} has the weights of another network than config.yaml: {other}")
+        builder = f"{section.architecture} builds now" if section.is_own else "config.yaml"
+        raise RunError(f"{file} has the weights of another network than {builder}: {other}")
     model.set_weights(arrays)
 
 

@@ -84,10 +84,14 @@ def _is_one_of(key: str, names: tuple[str, ...]) -> bool:
 
 
 def by_key(config: Config) -> dict[str, Any]:
-    """The values of a configuration by dotted key; the loss is one key, in its long form."""
+    """The values of a configuration by dotted key.
+
+    The loss is one key, in its long form, and so are the arguments of an architecture of one's own.
+    """
     sections = config.model_dump(mode="json")
-    loss = sections["training"].pop("loss")
-    return {**flatten(sections), "training.loss": long_form(loss)}
+    loss, arguments = sections["training"].pop("loss"), sections["model"].pop("arguments")
+    whole = {"training.loss": long_form(loss), "model.arguments": arguments}
+    return {**flatten(sections), **whole}
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
+from diffkeras.nn.architectures.own import check_lattice
 from diffkeras.physics import Medium, Problem, Sources
 from diffkeras.physics.arguments import check_relative_tolerance, check_whole
 from diffkeras.physics.problem.problem import as_problem
@@ -166,6 +167,13 @@ class Surrogate:
         """
         return self._fields(self._as_problem(problem, keywords), batch_size, divided=True)
 
+    def check_lattice(self, lattice: tuple[int, ...]) -> None:
+        """Raise a PhysicsError if the network takes no lattice of so many rows and columns."""
+        self.config.model.lattices.check(lattice)
+        if self.config.model.is_own and lattice not in self._lattices:
+            check_lattice(self.model, lattice)
+            self._lattices.add(lattice)
+
     def __repr__(self) -> str:
         """One line: its name, the lattice that it was trained on, and whether sources produce."""
         rows, columns = self.lattice
@@ -196,6 +204,7 @@ class Surrogate:
             return np.concatenate(parts)
 
         inputs = inputs_of_problem(self.config, problem)
+        self.check_lattice(problem.lattice)
         fields = predicted_fields(self.config, network, inputs, divided=divided)
         check_finite(fields, inputs)
         self._warnings.log(inputs)
@@ -209,6 +218,11 @@ class Surrogate:
         return tf.function(
             lambda x: model(x, training=False), autograph=False, reduce_retracing=True
         )
+
+    @cached_property
+    def _lattices(self) -> set[tuple[int, ...]]:
+        """Those that the network has been found to take."""
+        return set()
 
     @cached_property
     def _warnings(self) -> RangeWarnings:
@@ -243,5 +257,5 @@ def surrogate_of_run(run: Run) -> Surrogate:
     """The surrogate of a run; its errors are those of `load_surrogate`."""
     config = run.config()
     model = build_model(config)
-    load_weights(run.weights_file, model)
+    load_weights(run.weights_file, model, config.model)
     return Surrogate(model, config)

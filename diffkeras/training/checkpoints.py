@@ -5,6 +5,7 @@ import json
 import logging
 import math
 import re
+import warnings
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -212,9 +213,14 @@ def position(place: Path) -> tuple[int, int]:
 def read_weights(place: Path, model: keras.Model) -> None:
     """Set the weights of a model and of its built optimizer to those of a checkpoint."""
     try:
-        model.load_weights(place / WEIGHTS)
-    except (OSError, ValueError, KeyError) as error:
-        raise RunError(f"the checkpoint {place} doesn't fit the network: {error}") from None
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "Skipping variable loading")  # of the optimizer
+            model.load_weights(place / WEIGHTS)
+    except (OSError, ValueError, KeyError, UserWarning) as error:
+        first, *_ = str(error).partition("\n")
+        raise RunError(
+            f"the checkpoint {place} doesn't fit the network, which may have changed since: {first}"
+        ) from None
 
 
 def digest(file: Path) -> str:

@@ -20,7 +20,7 @@ from diffkeras.system.keras_compat import (
 logger = logging.getLogger(__name__)
 
 # Muon is for maps between features, and these layers map from and to the lattice; the last two are
-# those of the transformer. "field_conv" is also part of the name "plain_field_conv".
+# names for architectures of one's own. "field_conv" is also part of the name "plain_field_conv".
 ADAMW_LAYERS = ["encoder_conv_0", "plain_conv_0", "field_conv", r"\bpatches/", r"\bfield/"]
 
 

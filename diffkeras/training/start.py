@@ -14,7 +14,7 @@ from diffkeras._version import __version__
 from diffkeras.config import Config
 from diffkeras.data.reading.examples import explain_damage
 from diffkeras.errors import ConfigurationError, RunError
-from diffkeras.surrogates.build import make_loss
+from diffkeras.surrogates.build import build_model, make_loss
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import changed_keys, flatten
 from diffkeras.surrogates.surrogate import surrogate_of_run
@@ -114,6 +114,8 @@ def prepare(
     resumes = not restart and run.can_go_on()
     # only now: a loss may hold a variable, and TensorFlow connects no processes after the first
     make_loss(config)
+    if config.model.is_own:  # its errors are found here
+        build_model(config)
     initial = None if resumes else InitialModel.read(config)
     with explain_damage(config, data_dir):  # a cache reads all examples here
         batches = TrainingBatches(config, data_dir, group, threads=threads)

@@ -76,7 +76,7 @@ def export_surrogate(
     chosen = FORMATS[format]
     lattice = lattice or surrogate.lattice
     try:
-        surrogate.config.model.lattices.check(lattice)
+        surrogate.check_lattice(lattice)
     except ValueError as error:
         raise ExportError(f"the network can't take this lattice: {error}") from None
     logger.info("computing the Keras model's fields of some test images")

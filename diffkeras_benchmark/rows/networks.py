@@ -16,6 +16,7 @@ from diffkeras_benchmark.archive import BenchmarkSplit
 from diffkeras_benchmark.splits import public_split
 
 BATCH, WARM_STEPS, TIMED_STEPS = 16, 3, 10
+OWN = "benchmarks.own_architectures"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Network:
     Attributes:
         name: in the table.
         model: its section of a configuration.
-        widths: values of `model.width`.
+        widths: values of `model.width`, or of that argument.
         learning_rates: of Adam.
     """
 
@@ -49,7 +50,8 @@ class Network:
         own = {"pad": False, "fixed_values": "corrections" not in self.model, **self.model}
         if benchmark.startswith("production"):
             own["fixed_values"] = False
-        settings = {f"model.{key}": value for key, value in {**own, "width": width}.items()}
+        settings = {f"model.{key}": value for key, value in own.items()}
+        settings["model.arguments.width" if "arguments" in own else "model.width"] = width
         return public_split(benchmark).config().with_overrides(settings)
 
 
@@ -62,10 +64,14 @@ NETWORKS = (
         (4, 8, 16),
         (3e-3, 1e-2, 3e-2),
     ),
-    Network("DeepONet", {"architecture": "deeponet", "depth": 4}, (64, 128, 256)),
+    Network(
+        "DeepONet",
+        {"architecture": f"{OWN}.deeponet:build", "arguments": {"depth": 4, "sensors": 32}},
+        (64, 128, 256),
+    ),
     Network(
         "Transformer",
-        {"architecture": "transformer", "depth": 4, "patch": 8},
+        {"architecture": f"{OWN}.transformer:build", "arguments": {"depth": 4, "patch": 8}},
         (32, 64, 128),
     ),
 )

@@ -9,18 +9,16 @@ import pytest
 
 from diffkeras import nn
 from diffkeras.nn.architectures import ARCHITECTURES
-from diffkeras.nn.layers import NormalizedConv3x3, Sensors, Waves
+from diffkeras.nn.layers import NormalizedConv3x3
 from diffkeras.physics import Medium, solve
 from tests.helpers.rounding import same_to_rounding
 
 OPERATOR = nn.LatticeOperator(decay=0.05)
 SMALL: dict[str, Any] = {"width": 2, "depth": 2, "modes": 3, "pad": False, "rounds": 2}
-SMALL |= {"sensors": 5, "patch": 4}
 ANY = [(13, 18), (4, 8)]
 LATTICES = {
     "fourier_neural_operator": [(16, 30), (5, 7)],
     "unrolled_cg": ANY,
-    "deeponet": ANY,
 }
 POOLING = ("encoder_decoder", "joined_pair", "u_net")
 NETWORKS = {"encoder_decoder": nn.encoder_decoder, "joined_pair": nn.joined_pair, "u_net": nn.u_net}
@@ -87,7 +85,6 @@ def test_sides_are_those_that_the_network_takes(name):
     assert (sides.divisor, sides.shortest) == {
         "fourier_neural_operator": (1, 5),
         "unrolled_cg": (1, 1),
-        "deeponet": (1, 1),
     }.get(name, (4, 1))
     if LATTICES.get(name) == ANY:
         return
@@ -98,11 +95,6 @@ def test_sides_are_those_that_the_network_takes(name):
         ):
             check(wrong)
     sides.check((8, None))
-
-
-def test_patches_are_powers_of_two():
-    with pytest.raises(ValueError, match="patch must be a power of two, not 6"):
-        nn.transformer(width=8, depth=1, patch=6)
 
 
 @every_architecture
@@ -254,32 +246,6 @@ def test_a_fourier_neural_operator_reaches_across_the_lattice():
     dark = np.asarray(model(image))
     image[0, 0, 0] = 1.0
     assert np.asarray(model(image))[0, -1, -1, 0] != dark[0, -1, -1, 0]
-
-
-def test_sensors_see_the_means_of_equal_parts():
-    image = np.random.default_rng(0).random((2, 6, 9, 2)).astype("float32")
-    parts = image.reshape(2, 3, 2, 3, 3, 2).mean(axis=(2, 4))
-    np.testing.assert_allclose(Sensors(3)(image), parts.reshape(2, -1), rtol=1e-5)
-    finer = np.repeat(np.repeat(image, 5, axis=1), 5, axis=2)  # parts share nodes
-    np.testing.assert_allclose(Sensors(4)(image), Sensors(4)(finer), rtol=1e-5)
-
-
-def test_waves_are_cosines_of_the_centres_of_nodes():
-    waves = np.asarray(Waves(2)(np.zeros((3, 4, 5, 1), "float32")))
-    assert waves.shape == (1, 4, 5, 4)
-    row, column = (np.pi * (np.arange(side) + 0.5) / side for side in (4, 5))
-    np.testing.assert_allclose(waves[0, :, 2, 1], np.cos(2 * row), atol=1e-6)
-    np.testing.assert_allclose(waves[0, 3, :, 2], np.cos(column), atol=1e-6)
-
-
-@pytest.mark.parametrize("name", ["deeponet", "transformer"])
-def test_a_network_without_convolutions_knows_where_a_source_is(name):
-    keras.utils.set_random_seed(0)
-    image = np.zeros((2, 16, 16, 1), "float32")
-    image[0, 1, 1], image[1, 9, 13] = 1.0, 1.0
-    first, second = np.asarray(make(name)(image))
-    assert not np.allclose(np.roll(first, (8, 12), (0, 1)), second, atol=1e-3)
-    assert first[12, 12, 0] != np.asarray(make(name)(0 * image))[0, 12, 12, 0]
 
 
 @pytest.mark.parametrize("lattice", [(13, 18), (20, 15)])

@@ -24,12 +24,6 @@ TRAINED: dict[str, dict[str, Any]] = {
         "model.modes": 4,
         "model.fixed_values": True,
     },
-    "deeponet": {"model.architecture": "deeponet", "model.fixed_values": True},
-    "transformer": {
-        "model.architecture": "transformer",
-        "model.patch": 4,
-        "model.fixed_values": True,
-    },
     "corrections": {**LINEAR, "model.corrections": 1, "training.symmetries": True},
 }
 
@@ -41,8 +35,6 @@ TRAINED: dict[str, dict[str, Any]] = {
         pytest.param("corrections", marks=pytest.mark.slow),
         pytest.param("fourier_neural_operator", marks=pytest.mark.slow),
         pytest.param("joined_pair", marks=pytest.mark.slow),
-        pytest.param("deeponet", marks=pytest.mark.slow),
-        pytest.param("transformer", marks=pytest.mark.slow),
     ],
 )
 def trained(request, tiny, data_dir, tmp_path_factory):

@@ -12,7 +12,6 @@ from diffkeras.nn import (
     encoder_decoder,
     fourier_neural_operator,
     joined_pair,
-    transformer,
     unpack_target,
 )
 from diffkeras.surrogates.surrogate import load_surrogate
@@ -182,8 +181,7 @@ def test_each_optimizer_trains_and_its_averaged_model_is_kept(tiny, data_dir, tm
 
 def test_muon_says_so_if_it_trains_nothing(tiny, caplog):
     config = tiny.with_overrides({"training.optimizer": "muon"})
-    models = [transformer(16, 1, patch=4), fourier_neural_operator(4, 1, modes=2)]
-    for model in [*models, encoder_decoder(width=2, depth=1)]:
+    for model in (fourier_neural_operator(4, 1, modes=2), encoder_decoder(width=2, depth=1)):
         model.compile(make_optimizer(config, 10), "mse")
         build_optimizer(model)
-    assert caplog.text.count("this network has none") == len(models)
+    assert caplog.text.count("this network has none") == 1

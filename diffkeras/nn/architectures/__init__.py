@@ -1,11 +1,9 @@
 """The architectures: all that an architecture is, is in its file and in this table."""
 
 from diffkeras.nn.architectures.architecture import Architecture
-from diffkeras.nn.architectures.deeponet import DEEPONET
 from diffkeras.nn.architectures.encoder_decoder import ENCODER_DECODER
 from diffkeras.nn.architectures.fourier_neural_operator import FOURIER_NEURAL_OPERATOR
 from diffkeras.nn.architectures.joined_pair import JOINED_PAIR
-from diffkeras.nn.architectures.transformer import TRANSFORMER
 from diffkeras.nn.architectures.u_net import U_NET
 from diffkeras.nn.architectures.unrolled_cg import UNROLLED_CG
 
@@ -16,8 +14,6 @@ ARCHITECTURES: dict[str, Architecture] = {
         JOINED_PAIR,
         U_NET,
         FOURIER_NEURAL_OPERATOR,
-        DEEPONET,
-        TRANSFORMER,
         UNROLLED_CG,
     )
 }

@@ -6,8 +6,6 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from diffkeras.physics.arguments import check_whole
-
 
 def _waves(side: Any, number: int) -> Any:
     """(side, number): cos(πk (j + ½) / side) of each node j, for k = 1 … `number`."""
@@ -22,9 +20,9 @@ def _waves_of_both_axes(lattice: Any, number: int) -> Any:
     return ops.concatenate([ops.broadcast_to(w, (rows, columns, number)) for w in parts], -1)[None]
 
 
-@keras.saving.register_keras_serializable(package="diffkeras")
+@keras.saving.register_keras_serializable(package="own_architectures")
 class Waves(layers.Layer):
-    """Cosines of the coordinates of the nodes, by which a network knows them.
+    """Cosines of the coordinates of the nodes.
 
     The features of the node in row j of `rows` are cos(πk (j + ½) / `rows`), k = 1 … `number`, and
     the same of its column. They are the same for all images, so the batch of the output is 1.
@@ -39,7 +37,7 @@ class Waves(layers.Layer):
 
     def __init__(self, number: int, **options: Any) -> None:
         super().__init__(**options)
-        self.number = check_whole("number", number, 1)
+        self.number = number
 
     def call(self, inputs: Any) -> Any:
         """The features."""
@@ -51,7 +49,7 @@ class Waves(layers.Layer):
         return (1, *input_shape[1:3], 2 * self.number)
 
 
-@keras.saving.register_keras_serializable(package="diffkeras")
+@keras.saving.register_keras_serializable(package="own_architectures")
 class AddPositions(layers.Layer):
     """Add a learned linear function of the `Waves` of its place to the features of each token.
 
@@ -63,7 +61,7 @@ class AddPositions(layers.Layer):
 
     def __init__(self, number: int, **options: Any) -> None:
         super().__init__(**options)
-        self.number = check_whole("number", number, 1)
+        self.number = number
 
     def build(self, input_shape: Any) -> None:
         """Create the matrix, [wave, channel]."""
@@ -77,7 +75,7 @@ class AddPositions(layers.Layer):
         return inputs + ops.matmul(ops.cast(waves, self.compute_dtype), self.kernel)
 
 
-@keras.saving.register_keras_serializable(package="diffkeras")
+@keras.saving.register_keras_serializable(package="own_architectures")
 class Sensors(layers.Layer):
     """Means of an image over `number` × `number` parts of equal size, as one vector.
 
@@ -92,7 +90,7 @@ class Sensors(layers.Layer):
 
     def __init__(self, number: int, **options: Any) -> None:
         super().__init__(**options)
-        self.number = check_whole("number", number, 1)
+        self.number = number
 
     def call(self, inputs: Any) -> Any:
         """The means, by rows of parts."""
@@ -116,7 +114,7 @@ class Sensors(layers.Layer):
         return (input_shape[0], self.number**2 * (input_shape[-1] or 1))
 
 
-@keras.saving.register_keras_serializable(package="diffkeras")
+@keras.saving.register_keras_serializable(package="own_architectures")
 class Superposition(layers.Layer):
     """Sum of functions on the lattice with the coefficients of each image, and a learned constant.
 
