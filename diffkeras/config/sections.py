@@ -109,7 +109,7 @@ if TYPE_CHECKING:
 
     class _ModelKeys(Section):
         architecture: str = "encoder_decoder"
-        arguments: dict[str, Any]
+        arguments: dict[str, Any] = Field({})
 
         def __getattr__(self, name: str) -> Any: ...  # a parameter of an architecture
 

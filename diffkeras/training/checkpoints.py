@@ -214,7 +214,7 @@ def read_weights(place: Path, model: keras.Model) -> None:
     """Set the weights of a model and of its built optimizer to those of a checkpoint."""
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("error", "Skipping variable loading")  # of the optimizer
+            warnings.filterwarnings("error", "Skipping ")  # what the file lacks
             model.load_weights(place / WEIGHTS)
     except (OSError, ValueError, KeyError, UserWarning) as error:
         first, *_ = str(error).partition("\n")
