@@ -168,7 +168,7 @@ def test_predictions_of_other_programs_are_judged_in_their_tissues(evaluated, tm
     np.savez(tmp_path / "mine.npz", sources_01=tissue.stored(1)["field"] + 0.01)
     given = {"config": tissue.config, "output": tmp_path / "out"}
     found = evaluate(tmp_path / "mine.npz", tissue.data, **given)
-    assert found.metrics["surrogate"]["all"]["mae"] == pytest.approx(0.01, rel=1e-5)
+    assert found.metrics["predictions"]["all"]["mae"] == pytest.approx(0.01, rel=1e-5)
     bounds = json.loads((tmp_path / "out" / "metrics.json").read_text())["bounds"]["all"]
     assert 0.01 <= bounds["prediction_bound"]["median"] < 0.02
     with pytest.raises(ConfigurationError, match=r"mine.npz has predictions alone: give config"):
