@@ -120,14 +120,6 @@ def test_the_readme_works_away_from_the_repository(metadata):
         assert picture.startswith(f"{place}/raw/{tag}/docs/images/")
 
 
-def test_the_environments_ask_for_pythons_that_are_allowed():
-    allowed = project(ROOT)["project"]["requires-python"]
-    assert allowed == f">={PYTHONS[0]},<3.{int(PYTHONS[-1].partition('.')[2]) + 1}"
-    named = project(ROOT)["project"]["classifiers"]
-    listed = [name.rpartition(" ")[2] for name in named if re.search(r":: 3\.\d+$", name)]
-    assert listed == list(PYTHONS)
-
-
 @pytest.fixture(scope="module")
 def released(tmp_path_factory):
     """The folder of all wheels and the source distribution, built from a copy."""

@@ -188,13 +188,6 @@ def test_rows_survive_a_table_that_is_stopped_while_it_is_written(tmp_path, monk
     assert [row["name"] for row in read_csv(tmp_path / "table.csv")] == ["first", "second"]
 
 
-def test_columns_of_figures_are_to_the_right(tmp_path):
-    rows = [["64²", "a network", "1.2e-05", "20%"], ["64²", "a solver", "1,234", ""]]
-    write_table(rows, ["nodes", "method", "error", "share"], tmp_path / "table", "Measured")
-    lines = (tmp_path / "table.md").read_text().splitlines()
-    assert lines[3] == "| --- | --- | ---: | ---: |"
-
-
 @pytest.mark.parametrize(
     ("commit", "words"),
     [

@@ -15,11 +15,9 @@ from click.testing import CliRunner
 from benchmarks.shared import measures
 from diffkeras.config import Config
 from diffkeras.errors import PhysicsError, RunError
-from diffkeras.physics import Sources, load_family
+from diffkeras.physics import load_family
 from diffkeras.surrogates.build import build_model
 from diffkeras.system.yaml_io import read_yaml
-from diffkeras_benchmark.archive import BenchmarkSplit
-from diffkeras_benchmark.splits import public_split
 
 ROOT = Path(__file__).parents[2]
 HIDE_TORCH = """
@@ -92,25 +90,6 @@ def test_more_numbers_a_disc_have_smaller_errors(tmp_path):
     errors = [float(table[name][0]) for name in order]
     assert errors == sorted(errors, reverse=True)
     assert table["exact solver"] == ["0", "0", "1"]
-
-
-@pytest.mark.parametrize(("column", "touching"), [(30, True), (31, False)])
-def test_discs_touch_where_their_radii_reach_each_other(column, touching):
-    from paper.two_readings import touch
-
-    assert touch(Sources.from_lists([9, 50, 9], [20, 60, column], [5, 5, 5], [1, 1, 1])) == touching
-
-
-@pytest.mark.parametrize(("problem", "side"), [("fixed", 64), ("production", 128)])
-def test_each_architecture_has_a_configuration(problem, side):
-    from benchmarks.architectures import VARIANTS, problem_config
-
-    base = problem_config(problem, side)
-    assert base.physics.lattice == (side, side)
-    variants = [v for v in VARIANTS.values() if problem in v.problems]
-    assert len(variants) >= 3
-    for variant in variants:
-        assert variant.config(base).data == base.data
 
 
 @pytest.fixture
@@ -229,24 +208,6 @@ def test_the_peak_memory_is_that_of_the_first_call():
     assert measures.first_calls(lambda: None, 1, 0.0).memory < before + 100
 
 
-def test_the_first_call_of_each_function_is_not_timed():
-    made: list[str] = []
-    times = measures.cpu_turns([partial(made.append, name) for name in "ab"], 2)
-    assert made == [*"ababab"]
-    assert [len(each) for each in times] == [2, 2]
-
-
-def test_a_median_error_is_not_rounded_before_it_is_judged():
-    from benchmarks.families.judged import CLASSICAL, COLUMNS, UNPROVEN, row_of
-
-    times = dict.fromkeys([*CLASSICAL, "basis", "of 64"], 1.0)
-    exact, found = np.ones(2), {}
-    for wrong in (1e-3, 1.04e-3):
-        row = row_of("", UNPROVEN, times, 1.0, [exact - 0.999 * wrong], [exact])
-        found[wrong] = dict(zip(COLUMNS, row, strict=True))["ratio"]
-    assert found == {1e-3: "1/1.0", 1.04e-3: ""}
-
-
 def test_a_basis_pays_from_mean_times_and_only_where_it_is_right(monkeypatch):
     from benchmarks.families import __main__ as families
     from benchmarks.families.judged import ACCURACIES, COLUMNS
@@ -274,35 +235,6 @@ def test_a_solver_that_stagnates_ends_the_comparison_in_space(tmp_path, monkeypa
     shown = CliRunner().invoke(space.main, ["--output", str(tmp_path / "space")])
     assert shown.exit_code == 1
     assert "diffkeras stagnates: with a tolerance of 1e-15, its largest error" in shown.stderr
-
-
-def test_few_validation_images_are_all_compared(monkeypatch, tmp_path):
-    from diffkeras_benchmark.rows import board
-
-    fields = np.ones((3, 64, 64, 1), np.float32)
-    config = public_split("fixed_values_64").config()
-    arrays = (np.zeros_like(fields), fields, np.zeros(3), np.ones(3, int), np.ones(3))
-    split = BenchmarkSplit("fixed_values_64/validation", "", ("source_image",), *arrays, config)
-    monkeypatch.setattr(board, "load", lambda *names, data_dir: split)
-    made = board.Board("fixed_values_64", tmp_path, tmp_path, 1.0, 1.0, 1)
-
-    class Half:
-        def predict(self, inputs: np.ndarray, **options: Any) -> np.ndarray:
-            assert len(inputs) == 3
-            return np.full_like(fields, 0.5)
-
-    assert made.validation_error(Half(), config) == pytest.approx(0.5)
-
-
-def test_few_samples_of_a_chain_are_all_checked():
-    pytest.importorskip("emcee")
-    from benchmarks import calibration
-
-    samples = np.log([[calibration.TRUE] * 2])
-    chain = calibration.Chain(samples, 2, 2, 0.0, 1.0)
-    found = calibration.differences(load_family("tumour"), chain)
-    assert len(found) == 2
-    assert found.max() <= calibration.SLACK
 
 
 def test_a_density_that_is_too_uncertain_ends_the_calibration(monkeypatch):

@@ -15,7 +15,9 @@ from paper import findings
 from paper.analyses import errors, loss_comparisons
 from paper.findings import write_findings
 from paper.tests.synthetic_study import synthetic_study, write_study
+from tests.helpers.refusals import files_below
 
+STUDIES = Path(__file__).parents[1] / "results" / "studies"
 FOLDER = "paper/results/findings/synthetic"
 PAGE = f"""
 ```{{measured}} ../{FOLDER}/errors.md
@@ -126,6 +128,25 @@ def test_tables_are_made_again_from_rows(root, studies):
     file.write_bytes(before[:-9])
     write_findings(root)
     assert file.read_bytes() == before
+
+
+LARGE = ["size_and_loss_production_reduced"]
+LARGE += [f"size_production_{name}" for name in ("epochs_64", "epochs_128", "steps_64")]
+
+
+@pytest.mark.parametrize(
+    "study",
+    [
+        pytest.param(path.name, marks=pytest.mark.slow if path.name in LARGE else ())
+        for path in sorted(STUDIES.iterdir())
+    ],
+)
+def test_the_published_tables_follow_from_the_published_rows(study, tmp_path):
+    """Each analysis, on all studies that it applies to, to the digits that are shown."""
+    folder = Path(shutil.copytree(STUDIES / study, tmp_path / study))
+    before = files_below(folder)
+    findings.remake(folder)
+    assert files_below(folder) == before
 
 
 def test_tables_that_need_single_images_are_kept_and_say_so(root, few_analyses, tmp_path_factory):

@@ -1,7 +1,6 @@
 """Models compared by their predictions."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,18 +85,6 @@ def test_models_are_ranked_by_their_errors(split, tmp_path, monkeypatch):
     assert "\n| half | 1.5 | 2 | 20,000 |  |  |  |\n| near/er |  |  |" in text
 
 
-def test_the_score_comes_before_shifted_splits(split, tmp_path, monkeypatch):
-    path = submit(tmp_path / "mine", split, {0: 1.0})
-    test = replace(split, name="fixed_values_64/test")
-    test.write_predictions(path / "fixed_values_64" / "test_0.npz", test.fields)
-    splits = {"edges": split, "test": test}
-    monkeypatch.setattr(
-        "diffkeras_benchmark.leaderboard.load", lambda benchmark, name, **options: splits[name]
-    )
-    rows = make_leaderboard([path], tmp_path / "board", published=False).rows
-    assert rows["split"].tolist() == ["test", "edges"]
-
-
 def test_published_rows_and_those_of_others_are_merged(split, tmp_path, monkeypatch):
     monkeypatch.setattr("diffkeras_benchmark.leaderboard.load", lambda *names, **options: split)
     path = submit(tmp_path / "mine", split, {0: 0.5})
@@ -150,13 +137,6 @@ def test_a_wrong_manifest_names_its_field(changes, message, split, tmp_path):
         Submission.read(path)
 
 
-def test_a_manifest_that_is_no_file_is_refused(split, tmp_path):
-    path = submit(tmp_path / "mine", split, {0: 1.0})
-    (path / "manifest.yaml").unlink()
-    with pytest.raises(ConfigurationError, match=r"manifest.yaml can't be read: .*No such file"):
-        Submission.read(path)
-
-
 def test_missing_and_unknown_predictions_are_named(split, tmp_path):
     path = submit(tmp_path / "mine", split, {0: 1.0, 1: 1.0})
     (path / "fixed_values_64" / "edges_1.npz").rename(path / "fixed_values_64" / "edges_2.npz")
@@ -196,12 +176,6 @@ def test_the_command_prints_and_writes_the_table(benchmark, split, tmp_path, mon
     assert table[0].startswith("benchmark,split,model,seeds,relative_l2,relative_l2_std,max_error,")
     assert len(table) > 10, "with the published rows"
     assert "There is no server" in result.output
-
-
-def test_a_leaderboard_of_no_models_is_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match="at least one submission"):
-        make_leaderboard([], tmp_path / "board")
-    assert not (tmp_path / "board").exists()
 
 
 def test_the_help_names_the_keys_of_a_manifest():

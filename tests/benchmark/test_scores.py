@@ -121,11 +121,3 @@ def test_surrogates_of_other_physics_take_no_part(tiny):
     assert different_physics(tiny, config)
     several = config.with_overrides({"data.diffusion_length": [2, 5]})
     assert "data.diffusion_length" in different_physics(several, config)[0]
-
-
-def test_every_source_count_has_as_many_images():
-    scores = ProblemScores("fixed_values", 32, [], Effort(images=3))
-    drawn = scores._draw()
-    assert scores.images == len(drawn.images) == 3
-    assert [discs.count for discs in drawn.sources] == [1] * 3
-    assert np.isfinite(drawn.fields).all()

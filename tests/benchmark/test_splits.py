@@ -38,11 +38,6 @@ def test_other_images_are_an_error_that_names_both_hashes(tiny_split):
         tiny.check()
 
 
-def test_the_hash_holds_the_physics_and_every_split(tiny_split):
-    hashes = {tiny_split(problem, split).sha256 for problem in PROBLEMS for split in SPLITS}
-    assert len(hashes) == 3 * len(PROBLEMS)
-
-
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_a_shift_changes_what_it_names(problem):
     test, changed = public_split(f"{problem}_64").config(), {}
@@ -63,13 +58,6 @@ def test_a_shift_changes_what_it_names(problem):
         "edges": {"data.placement"},
         "shorter_length": {"physics.decay"},
     }
-
-
-def test_density_of_discs_is_that_of_the_paper_s_lattice():
-    counts = [get_problem("fixed_values").config(side).data.sources for side in (16, 64, 128)]
-    assert [max(c) for c in counts] == [1, 5, 20]
-    inputs = draw_images(get_problem("fixed_values").config(64), 3, range(2))
-    assert [discs.count for discs in inputs.sources] == [3, 3]
 
 
 def test_splits_have_other_images():

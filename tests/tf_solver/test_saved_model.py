@@ -120,15 +120,6 @@ def test_arrays_of_other_types_are_converted_and_tensors_must_be_float32(loaded,
             loaded.serve(tf.cast(whole, dtype))
 
 
-def test_nodes_can_be_fixed_at_zero(loaded, images):
-    fixed = images != 0
-    fixed[:, 5] = True
-    field = loaded.serve_fixed(images, fixed).numpy()
-    for k in range(2):
-        truth = solve(images[k, ..., 0], medium=MEDIUM, fixed=fixed[k, ..., 0]).field
-        assert np.abs(field[k, ..., 0] - truth).max() < 2e-6
-
-
 def test_another_lattice_raises(loaded):
     for shape in ((1, 20, 16, 1), (1, 1, 1, 1), (2, 16, 21, 1)):
         with pytest.raises(tf.errors.InvalidArgumentError, match="16×20 nodes"):

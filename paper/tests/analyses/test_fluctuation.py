@@ -10,28 +10,6 @@ from paper.tests.synthetic_study import synthetic_study
 SMALL = {"images": 2, "sources": (1, 2, 3, 4, 5)}
 
 
-def test_rows_are_standard_deviations_over_seeds():
-    data = synthetic_study(**SMALL, fractions=(0.1, 1.0))
-    table = ANALYSIS.table(data)
-    runs = data.overall
-    errors = runs[(runs[LOSS] == "squared") & (runs[SIZE] == 120)]["mae_r2"]
-    rows = table[
-        (table[LOSS] == "squared") & (table[SIZE] == 120) & (table["region"] == "r2")
-    ].set_index("quantity")
-    assert rows.loc["absolute", "sd"] == pytest.approx(errors.std())
-    assert rows.loc["relative", "sd"] == pytest.approx(np.log(errors).std())
-    assert rows["df"].tolist() == [2, 2]
-    # χ² of 2 degrees of freedom: 0.0506 and 7.378 (any table)
-    relative = rows.loc["relative"]
-    assert relative["low"] == pytest.approx(relative["sd"] * np.sqrt(2 / 7.378), rel=1e-3)
-    assert relative["high"] == pytest.approx(relative["sd"] * np.sqrt(2 / 0.0506), rel=1e-3)
-    pooled = table[(table[LOSS] == "all") & (table[SIZE] == 120) & (table["region"] == "r2")]
-    variances = runs[runs[SIZE] == 120].groupby(LOSS)["mae_r2"].var()
-    absolute = pooled.set_index("quantity").loc["absolute"]
-    assert absolute["sd"] == pytest.approx(np.sqrt(variances.mean()))
-    assert 3 < absolute["df"] <= 6
-
-
 def test_the_exponent_of_the_truth_is_found():
     data = synthetic_study(**SMALL, seeds=8, fall=0.4, law=lambda size: 0.1 * size**-0.2)
     table = ANALYSIS.table(data)

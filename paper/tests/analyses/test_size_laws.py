@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from paper.analyses.size_laws import ANALYSIS, by_size, compare
-from paper.study_data import SIZE
+from paper.analyses.size_laws import ANALYSIS, compare
 from paper.tests.synthetic_study import log_law, power_law, synthetic_study
 
 SMALL = {"images": 2, "noise": 0.02}
@@ -35,23 +34,3 @@ def test_a_law_between_both_is_neither(share, better):
     odds = np.exp(-row["aicc_difference"] / 2)
     assert row["log_weight"] == pytest.approx(odds / (1 + odds))
     assert row["aicc_difference_low"] < row["aicc_difference"] < row["aicc_difference_high"]
-
-
-@pytest.mark.parametrize(
-    ("design", "units", "column"),
-    [
-        ({"seeds": 4, "own_seeds": True}, 3, "draw"),
-        ({"seeds": 4}, 4, "seed"),
-        ({"seeds": 1, "own_seeds": True}, 3, "seed"),
-    ],
-)
-def test_the_scatter_is_that_of_independent_runs(design, units, column):
-    """Of draws of the examples with seeds of their own, or of seeds that all draws share."""
-    rows = synthetic_study(
-        **design, fractions=(0.5, 1.0), losses={"absolute": 1.0}, draws=3, images=2
-    ).regions
-    lattice = rows[rows["region"] == "lattice"]
-    found = by_size(lattice)
-    assert {size: len(values) for size, values in found.items()} == {600: units, 1200: units}
-    first = lattice[(lattice[column] == "0") & (lattice[SIZE] == 600)]["ln_error"]
-    assert found[600][0] == pytest.approx(first.mean())

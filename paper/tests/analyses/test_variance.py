@@ -45,43 +45,6 @@ def test_a_seed_that_is_better_in_all_cells_is_found():
     assert 0.01 < found["size × loss"]["p"] < 0.99
 
 
-@pytest.mark.parametrize(
-    ("seeds", "degrees"),
-    [
-        (
-            2,
-            {
-                **{"draw of the examples": 8, "seed": 22, "seed, the same in all cells": 3},
-                "draw of the examples, the same in all cells": 2,
-                **{"draw of the examples, by size": 4, "draw of the examples, by loss": 2},
-                **{"seed, by size": 6, "seed, by loss": 3},
-            },
-        ),
-        (
-            1,
-            {
-                **{"draw and seed": 12, "draw and seed, the same in all cells": 2},
-                **{"draw and seed, by size": 4, "draw and seed, by loss": 2},
-            },
-        ),
-    ],
-)
-def test_draws_with_seeds_of_their_own(seeds, degrees):
-    """A size is tested against its draws: it has no effect, and they have a large one."""
-    design = {"fractions": (0.25, 0.5, 1.0), "losses": {"absolute": 1.0, "squared": 1.1}}
-    draws = {"draws": 3, "draw_noise": 0.3, "own_seeds": True, "seeds": seeds}
-    law = {"law": lambda size: 0.05, "noise": 0.01}
-    found = lattice(synthetic_study(**SMALL, **design, **draws, **law))
-    assert {name: row["df"] for name, row in found.items()} == {
-        **{"size": 2, "loss": 1, "size × loss": 2},
-        **degrees,
-    }
-    shares = [name for name in found if ", " not in name]
-    assert sum(found[name]["share"] for name in shares) == pytest.approx(1)
-    assert max(shares, key=lambda name: found[name]["share"]) == next(iter(degrees))
-    assert found["loss"]["p"] < 0.01 < 0.05 < found["size"]["p"]
-
-
 def test_seeds_that_draws_share_hide_no_draws_and_show_no_size():
     """A seed is better or worse in a setting with all draws, so these are not independent."""
     design = {"fractions": (0.25, 0.5, 1.0), "losses": {"absolute": 1.0, "squared": 1.0}}

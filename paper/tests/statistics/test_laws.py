@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy.optimize import curve_fit, differential_evolution
+from scipy.optimize import differential_evolution
 from scipy.stats import f, f_oneway
 
 from paper.statistics.laws import (
@@ -46,26 +46,6 @@ def test_fits_are_as_close_as_any(law, seed):
     ln_errors = scattered(seed)
     best = criterion(np.asarray(best_residual(law, ln_errors)), 18, 3 + len(law.upper))
     assert Samples.measured(ln_errors).fit(law).aicc[0] == pytest.approx(float(best), abs=1e-4)
-
-
-@pytest.mark.parametrize("floor", [0.0, 0.02, 0.06])
-def test_fits_to_resamples_are_those_of_scipy(floor):
-    rng = np.random.default_rng(0)
-    ln_errors = {n: np.log(floor + 0.2 * n**-0.7) + rng.normal(scale=0.01, size=3) for n in SIZES}
-    drawn = Samples.resampled(ln_errors, 15)
-    found = drawn.fit(POWER).parameters
-    limits = (-np.inf, 0, 0), (np.inf, *POWER.upper)
-    x = np.array(SIZES) / max(SIZES)
-    for number, means in enumerate(drawn.means):
-        (level, *shape), _ = curve_fit(
-            lambda x, level, *shape: level + np.log(POWER.shape(x, *shape)),
-            x,
-            means,
-            p0=(means[-1], floor, 0.7),
-            bounds=limits,
-        )
-        for name, value in POWER.parameters(np.exp(level), max(SIZES), *shape).items():
-            assert found[name][number] == pytest.approx(value, rel=0.01, abs=1e-4)
 
 
 def test_a_level_of_a_seed_changes_no_shape():

@@ -46,19 +46,6 @@ def test_bounds_hold_and_errors_are_true(config):
     assert surrogate.production or found["error_of_corrected"] > 1e-6
 
 
-def test_the_errors_of_candidates_are_those_of_the_network_on_the_dataset_scale(config):
-    space, rng = space_of(config, 1), np.random.default_rng(3)
-    candidates = [space.sample(rng) for _ in range(3)]
-    predicted = rng.uniform(0, 1, (1, 16, 16)).astype(np.float32)
-    errors = candidate_errors(surrogate_of(predicted, config), space, candidates)
-    solved = space.solve(candidates)
-    divided = config.data.divide_by_maximum
-    assert [f.max() == pytest.approx(1) for f in solved] == 3 * [
-        divided or not space.recipe.production
-    ]
-    np.testing.assert_allclose(errors, abs(predicted - solved).max((1, 2)), 1e-5)
-
-
 def test_a_bound_that_is_too_small_is_counted(config, monkeypatch):
     space, rng = space_of(config, 2), np.random.default_rng(0)
     candidates = [space.sample(rng) for _ in range(4)]

@@ -66,23 +66,6 @@ def test_it_measures_exactly_as_many_images_as_it_may(evaluations):
         assert {SPACE.encode(candidate).tobytes() for candidate in done.population} <= known
 
 
-def test_it_is_never_below_its_start():
-    place = START.sources.rows.tobytes()
-
-    def only_the_start(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
-        return np.array([float(c.sources.rows.tobytes() == place) for c in candidates])
-
-    found = evolve(300, errors=only_the_start)
-    assert found.error == 1
-    np.testing.assert_array_equal(found.worst.sources.values, START.sources.values)
-
-
-def test_the_same_seed_gives_the_same_search():
-    first, again, other = evolve(400, 1), evolve(400, 1), evolve(400, 2)
-    assert SPACE.encode(first.worst).tolist() == SPACE.encode(again.worst).tolist()
-    assert first.error == again.error != other.error
-
-
 def test_vectors_without_an_image_are_never_measured_nor_found():
     # four discs fit near the corners only, so most vectors have no image
     recipe = ExampleRecipe(4, (15, 15), Medium(decay=0.05), 3.0)
