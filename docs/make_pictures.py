@@ -5,8 +5,8 @@
 
 The run is saved_models/quickstart, or the argument of this script; the one next to it, with
 corrections, is quickstart_corrected. The script writes docs/images/*.png, with those for phones
-beside them (*_phone.png), and tables in docs/results. Pictures and tables of other runs are made if
-the runs are there: saved_models/quickstart_production and saved_models/varying_diffusion_length.
+beside them (*_phone.png), and tables in docs/results, also that of quickstart_production if that
+run is there.
 """
 
 import docs.quiet_tensorflow  # noqa: F401
@@ -29,40 +29,22 @@ from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.methods.subject import of_surrogate
 from diffkeras.evaluation.methods.table import SET
 from diffkeras.evaluation.report.cases import draw_cases
-from diffkeras.evaluation.report.figures import (
-    cost_figure,
-    distribution_figure,
-    error_per_count_figure,
-    error_per_length_figure,
-)
+from diffkeras.evaluation.report.figures import error_per_count_figure
 from diffkeras.physics import ExampleRecipe, production_of
 from diffkeras.reporting import data_figures, figures
 from diffkeras.reporting.style import NO_VALUE, new_figure
 from diffkeras.surrogates.run_directory import Run
-from docs.phone_figures import WIDTH, write_pictures
+from docs.phone_figures import write_pictures
 
 DOCS = Path(__file__).parent
 COLUMNS = {**ERRORS, "relative_l2": "relative L2", "milliseconds": "ms per image"}
 # of docs/data.md
 SIDES = {"top": {"value": 0.8}, "bottom": {"flux": 0.01}, "left": "periodic", "right": "periodic"}
-FIGURES = ("cost", "error_per_count", "distribution", "worst_cases", "median_cases")  # of a report
-OTHER_FIGURES = {  # run → the picture of it, and which figure of its report that is
-    "varying_diffusion_length": ("error_per_length", "error_per_length"),
-    "quickstart_production": ("production_examples", "examples"),
-}
 
 
 def main(run_dir: Path) -> None:
     """Write all pictures and the table."""
-    drawn = report_figures(run_dir)
-    for name in FIGURES:
-        save(name, drawn[name], dpi=120, narrow=drawn.get(f"{name}, narrow"))
-    for run, (name, figure) in OTHER_FIGURES.items():
-        path = run_dir.with_name(run)
-        if (path / "evaluation").is_dir():
-            save(name, report_figures(path)[figure], dpi=120)
-        else:
-            print(f"{name}.png is left as it is, because {path}/evaluation is missing")
+    draw_report(run_dir)
     write_source_images()
     save("boundaries", boundaries_figure())
     save("tissues", tissues_figure())
@@ -82,23 +64,15 @@ def main(run_dir: Path) -> None:
             print(f"{name}.md is left as it is, because {run}/evaluation is missing")
 
 
-def report_figures(run_dir: Path) -> dict[str, Figure]:
-    """Figures of the report of an evaluated run, drawn from its results."""
-    run, evaluation = Run.open(run_dir), run_dir / "evaluation"
-    metrics = json.loads((evaluation / "metrics.json").read_text(encoding="utf-8"))["methods"]
-    errors = pd.read_csv(evaluation / "examples.csv")
+def draw_report(run_dir: Path) -> None:
+    """Two figures of the report of an evaluated run, drawn from its results."""
+    run = Run.open(run_dir)
+    errors = pd.read_csv(run_dir / "evaluation" / "examples.csv")
     errors = errors[~errors["method"].str.endswith(SET)]
-    config, subject = run.config(), of_surrogate(dk.load_surrogate(run_dir), run)
-    drawn = {
-        "cost": cost_figure(metrics, subject),
-        "cost, narrow": cost_figure(metrics, subject, WIDTH),
-        "error_per_count": error_per_count_figure(errors),
-        "distribution": distribution_figure(errors),
-        **draw_cases(errors, subject.methods[0], config, run.data_dir()),
-    }
-    if config.data.diffusion_length:
-        drawn["error_per_length"] = error_per_length_figure(errors, config.physics.step)
-    return drawn
+    save("error_per_count", error_per_count_figure(errors), dpi=120)
+    method = of_surrogate(dk.load_surrogate(run_dir), run).methods[0]
+    cases = draw_cases(errors, method, run.config(), run.data_dir())
+    save("worst_cases", cases["worst_cases"], dpi=120)
 
 
 def draw_predictions(run_dir: Path) -> None:
@@ -116,9 +90,9 @@ def draw_predictions(run_dir: Path) -> None:
     save("surrogate", figures.case_figure(cases), dpi=120)
 
 
-def save(name: str, figure: Figure, dpi: int = 100, narrow: Figure | None = None) -> None:
+def save(name: str, figure: Figure, dpi: int = 100) -> None:
     """Write a figure and that for phones, without transparency, which makes them smaller."""
-    for path in write_pictures(figure, DOCS / "images" / f"{name}.png", dpi, narrow=narrow):
+    for path in write_pictures(figure, DOCS / "images" / f"{name}.png", dpi):
         Image.open(path).convert("RGB").save(path, optimize=True)
 
 
