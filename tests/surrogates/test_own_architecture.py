@@ -122,7 +122,10 @@ def test_a_source_that_changes_does_not_resume(folder, tiny, data_dir):
 def test_networks_are_made_functional_and_their_fields_float32(folder, tiny):
     import keras
 
-    assert build_model(own(tiny, "stack")).count_params() == 10
+    model = build_model(own(tiny, "stack"))
+    assert model.count_params() == 10
+    in_training = Surrogate(keras.Model(model.inputs, model.outputs), own(tiny, "stack"))
+    assert in_training.predict(np.zeros((16, 18))).field.shape == (16, 18)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

@@ -41,11 +41,12 @@ def check_lattice(model: "keras.Model", lattice: Iterable[int]) -> None:
     rows, columns = lattice
     words = f"the network takes no lattice of {rows}×{columns} nodes"
     try:
-        shape = model(keras.KerasTensor((1, rows, columns, model.input_shape[-1]))).shape
+        image = keras.KerasTensor((1, rows, columns, model.inputs[0].shape[-1]))
+        (field,) = keras.tree.flatten(model(image))  # of models in training, a list
     except Exception as error:
         raise PhysicsError(f"{words}: {_in_words(error)}") from error
-    if tuple(shape) != (1, rows, columns, 1):
-        raise PhysicsError(f"{words}: its output has the shape {(None, *shape[1:])}")
+    if tuple(field.shape) != (1, rows, columns, 1):
+        raise PhysicsError(f"{words}: its output has the shape {(None, *field.shape[1:])}")
 
 
 def _build(
