@@ -221,8 +221,8 @@ class Surrogate:
 
     @cached_property
     def _lattices(self) -> set[tuple[int, ...]]:
-        """Those that the network has been found to take."""
-        return set()
+        """Those that the network has been found to take; `build_model` checks the training's."""
+        return {self.lattice}
 
     @cached_property
     def _warnings(self) -> RangeWarnings:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import keras
 
 KEY = "model.architecture"
-ANSI, FRAME = re.compile(r"\x1b\[\d+m"), "Exception encountered when calling"
+ANSI = re.compile(r"\x1b\[\d+m")
+FRAME = ("Exception encountered when calling", "Could not automatically infer")
 
 
 def check_place(place: str) -> None:
