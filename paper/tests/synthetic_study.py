@@ -80,7 +80,6 @@ class Design:
         order_noise: the same over seeds of the order.
         draw_noise: the same over draws of the examples, alike for all losses and seeds.
         fall: the standard deviations fall as size^(−fall).
-        step_ms: milliseconds of a step, with a noise of 1 %.
         epochs: None: every run has 400 steps of 16 examples. Otherwise the number of epochs.
         random: seed of all random numbers.
     """
@@ -103,7 +102,6 @@ class Design:
     order_noise: float = 0.02
     draw_noise: float = 0.0
     fall: float = 0.25
-    step_ms: float = 20.0
     epochs: int | None = None
     random: int = 0
 
@@ -214,7 +212,7 @@ def _noise(
 
 def _cost(design: Design, size: int, rng: np.random.Generator) -> dict[str, float]:
     steps = 400 if design.epochs is None else design.epochs * -(-size // 16)
-    seconds = steps * design.step_ms / 1000 * (1 + rng.normal(scale=0.01))
+    seconds = 0.02 * steps * (1 + rng.normal(scale=0.01))
     return {
         SIZE: size,
         "steps": steps,

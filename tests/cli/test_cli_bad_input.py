@@ -6,7 +6,6 @@ Bad values of options are in `test_bad_values.py`, and of keys in `tests/config/
 import pytest
 
 from diffkeras.system.result_folders import claim
-from tests.helpers.refusals import files_below
 
 
 @pytest.fixture
@@ -28,21 +27,6 @@ def test_a_lattice_larger_than_the_memory(refused, tmp_path, monkeypatch, comman
     message = refused(command, *words, "--lattice", "500x600", "-o", tmp_path / "out.npy")
     assert "'--lattice': 500x600 has 300,000 nodes, which take at least 0.0048 GB" in message
     assert "0.001 GB are available" in message
-
-
-def test_training_where_other_things_are(refused, words, own_run, tmp_path):
-    before = files_below(own_run)
-    other = ["--epochs", 7, "--run-dir", own_run]
-    assert "training.epochs 2 there, 7 here" in refused("train", *words, *other)
-    assert files_below(own_run) == before
-    mine = tmp_path / "mine"
-    mine.mkdir()
-    (mine / "thesis.tex").write_text("x")
-    for flags in ([], ["--overwrite"]):
-        assert "no diffkeras run" in refused("train", *words, *flags, "--run-dir", mine)
-        assert "is a file" in refused("train", *words, *flags, "--run-dir", mine / "thesis.tex")
-        assert "can't be written" in refused("train", *words, *flags, "--run-dir", "/proc/nowhere")
-    assert files_below(mine) == {"thesis.tex": b"x"}
 
 
 @pytest.mark.parametrize("option", [[], ["--dry-run"]])

@@ -37,16 +37,6 @@ def test_fields_of_any_precision_are_read(fields, tmp_path):
         ({"sources_02": 1e40 * FIELDS.astype(float)}, "field 0 of .* choose units"),
         ({"sources_02": np.zeros((5, 400, 600))}, r"bytes, more than 100,000 for predictions"),
     ],
-    ids=[
-        "other images",
-        "missing",
-        "fewer",
-        "transposed",
-        "text",
-        "NaN",
-        "large numbers",
-        "large file",
-    ],
 )
 def test_other_predictions_are_refused(arrays, message, tmp_path):
     write_arrays(tmp_path / "mine.npz", arrays)

@@ -37,6 +37,18 @@ def batch():
 PROBLEMS = {"saturating": saturating, "batch": batch}
 
 
+def assert_refused(solve, problem, three, no_real):
+    """Parts that a problem doesn't have or take, of which a framework has made two."""
+    for parts, message in (
+        ({"decai": three}, "no part 'decai'"),
+        ({"decay": three}, r"decay has shape \(3,\)"),
+        ({"decay": no_real}, "must be real, not (torch.)?(complex|string)"),
+        ({}, "one part"),
+    ):
+        with pytest.raises(PhysicsError, match=message):
+            solve(problem, parts)
+
+
 @pytest.mark.parametrize("kind", PROBLEMS)
 def test_torch(kind):
     torch = pytest.importorskip("torch")
@@ -52,8 +64,6 @@ def test_torch(kind):
     assert field(*tensors).dtype == torch.float64
     single = solve(problem, {"decay": torch.tensor(0.1, requires_grad=True)})
     assert single.dtype == torch.float32
-    with pytest.raises(PhysicsError, match="no part 'decai'"):
-        solve(problem, {"decai": tensors[0]})
     with pytest.raises(PhysicsError, match="decay"):
         solve(problem, {"decay": torch.tensor(-1.0)})
     decay = torch.tensor(0.1, requires_grad=True)
@@ -65,12 +75,7 @@ def test_torch(kind):
     assert doubled == 2 * plain  # the field may be changed in place
     half = torch.tensor(0.1, dtype=torch.float16)
     assert solve(problem, {"decay": half}).dtype == torch.float32
-    with pytest.raises(PhysicsError, match=r"must be real, not torch\.complex64"):
-        solve(problem, {"decay": torch.tensor(1 + 0j)})
-    with pytest.raises(PhysicsError, match=r"decay has shape \(3,\)"):
-        solve(problem, {"decay": torch.ones(3)})
-    with pytest.raises(PhysicsError, match="one part"):
-        solve(problem, {})
+    assert_refused(solve, problem, torch.ones(3), torch.tensor(1 + 0j))
 
 
 @pytest.mark.parametrize("kind", PROBLEMS)
@@ -102,12 +107,7 @@ def test_jax(kind):
     )
     assert of_whole == of_real
     assert solve(problem, {"step": 2}).dtype == np.float64
-    with pytest.raises(PhysicsError, match="no part 'decai'"):
-        solve(problem, {"decai": 0.1})
-    with pytest.raises(PhysicsError, match=r"decay has shape \(3,\)"):
-        solve(problem, {"decay": np.ones(3)})
-    with pytest.raises(PhysicsError, match="must be real, not complex128"):
-        solve(problem, {"decay": 1 + 0j})
+    assert_refused(solve, problem, np.ones(3), 1 + 0j)
     with pytest.raises(Exception, match="decay must be"):
         jax.block_until_ready(solve(problem, {"decay": -1.0}))
 
@@ -137,12 +137,7 @@ def test_tensorflow(kind):
 
     for each, part in zip(gradients(*values), values, strict=True):
         assert each.shape == part.shape
-    with pytest.raises(PhysicsError, match="no part 'decai'"):
-        solve(problem, {"decai": 0.1})
-    with pytest.raises(PhysicsError, match=r"decay has shape \(3,\)"):
-        solve(problem, {"decay": tf.ones(3)})
-    with pytest.raises(PhysicsError, match="must be real, not string"):
-        solve(problem, {"decay": "much"})
+    assert_refused(solve, problem, tf.ones(3), "much")
     assert solve(problem, {"decay": tf.constant(0.1, tf.float16)}).dtype == tf.float32
 
     decay = tf.Variable(0.1)

@@ -1,6 +1,5 @@
 """Commands that must be refused, and damage to files."""
 
-import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,12 +64,6 @@ def assert_refused(result: Result, place: Path, before: dict[str, bytes]) -> Non
     assert result.stderr.splitlines()[-1].rpartition("Error: ")[2].strip()
     assert len(errors[0]) < 2000
     assert files_below(place) == before
-
-
-def flipped(content: bytes, seed: int) -> bytes:
-    changed = bytearray(content)
-    changed[random.Random(seed).randrange(len(changed))] ^= 1 << seed % 8
-    return bytes(changed)
 
 
 def damaged(content: bytes) -> Iterator[bytes]:

@@ -18,30 +18,19 @@ def test_a_list_of_failed_runs_of_the_user_stays(tmp_path):
     assert (tmp_path / "failed.csv").read_text() == "theirs"
 
 
+NEITHER = "Neither equal steps nor equal epochs: runs train for"
+HALF = {"data.train_fraction": 0.5}
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
         ({}, "Equal steps: every run trains for 12 steps of 4 examples."),
-        (
-            {"data.train_fraction": 0.5, "training.epochs": 4},
-            "Equal steps: every run trains for 12 steps of 4",
-        ),
-        (
-            {"data.train_fraction": 0.5},
-            "Equal epochs: every run trains for 2 epochs, which are 6 to 12",
-        ),
-        (
-            {"training.epochs": 3},
-            "Neither equal steps nor equal epochs: runs train for 12 to 18 steps",
-        ),
-        (
-            {"training.steps_per_epoch": 3},
-            "Neither equal steps nor equal epochs: runs train for 6 to 12 steps",
-        ),
-        (
-            {"training.batch_size": 8},
-            "Equal epochs: every run trains for 2 epochs, which are 6 to 12 steps of 4 to 8 ex",
-        ),
+        ({**HALF, "training.epochs": 4}, "Equal steps: every run trains for 12 steps of 4"),
+        (HALF, "Equal epochs: every run trains for 2 epochs, which are 6 to 12"),
+        ({"training.epochs": 3}, f"{NEITHER} 12 to 18 steps"),
+        ({"training.steps_per_epoch": 3}, f"{NEITHER} 6 to 12 steps"),
+        ({"training.batch_size": 8}, "Equal epochs: every run trains for 2 epochs, which are 6"),
     ],
 )
 def test_the_budget_says_what_is_equal(tiny, changed, words):

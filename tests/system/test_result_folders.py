@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
@@ -42,20 +41,6 @@ def write_files(folder: Path, files: dict[str, str]) -> None:
 def write_result(place: Path, files: dict[str, str], last: str = LAST) -> None:
     with replacing_files(place, last) as partial:
         write_files(partial, files)
-
-
-def interrupt(written: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-def test_a_result_replaces_its_predecessor_and_leaves_notes_alone(tmp_path):
-    place = tmp_path / "results"
-    write_result(place, {LAST: "1", "figures/old.png": "1", "assets/a": "1"})
-    notes = {"notes.txt": "precious", "figures/mine.png": "precious"}
-    write_files(place, notes)
-    write_result(place, {LAST: "2", "figures/new.png": "2"})
-    assert content(place) == {LAST: "2", "figures/new.png": "2", **notes}
-    assert not (place / "assets").exists()
 
 
 def place_foreign(rng: random.Random, folder: Path, elsewhere: Path) -> dict[str, str]:
@@ -145,14 +130,6 @@ def test_removal_leaves_links_and_folders_that_are_not_empty(tmp_path):
     remove_files(tmp_path, ["a/b/c", "link/f", "h", "missing", "e"])
     assert content(tmp_path).keys() >= {"a/d", "e/f", "g", "h"}
     assert not (tmp_path / "a" / "b").exists()
-
-
-def test_an_unfinished_result_replaces_nothing(tmp_path):
-    place = tmp_path / "results"
-    write_result(place, {LAST: "1"})
-    with pytest.raises(KeyboardInterrupt), replacing_files(place, LAST) as partial:
-        interrupt(write_text(partial / LAST, "2"))
-    assert content(tmp_path) == {"results/metrics.json": "1"}
 
 
 def test_a_result_stopped_between_its_files_is_known_to_be_incomplete(tmp_path, monkeypatch):

@@ -68,16 +68,11 @@ def test_the_bar_shows_loss_and_validation_error_within_80_columns(monkeypatch):
     assert len(last) <= 80
 
 
-def test_without_a_terminal_each_epoch_is_one_line(log):
-    two_epochs()
+@pytest.mark.parametrize("alternating", [False, True])
+def test_without_a_terminal_each_epoch_is_one_line_that_names_the_active_loss(log, alternating):
+    pair = get_loss({"error": "alternating", "first": "mae", "second": "mse"})
+    two_epochs(loss=pair if alternating else None)
+    names = ("loss (first)", "loss (second)") if alternating else ("loss", "loss")
     assert [line.rpartition(",")[0] for line in log.messages] == [
-        f"epoch {epoch}/100: loss 0.0123, val_mae 0.0123" for epoch in (1, 2)
-    ]
-
-
-def test_the_active_one_of_two_alternating_losses_is_named(log):
-    two_epochs(loss=get_loss({"error": "alternating", "first": "mae", "second": "mse"}))
-    assert [line.split(" ", 2)[2].split(",")[0] for line in log.messages] == [
-        "loss (first) 0.0123",
-        "loss (second) 0.0123",
+        f"epoch {epoch}/100: {name} 0.0123, val_mae 0.0123" for epoch, name in enumerate(names, 1)
     ]
