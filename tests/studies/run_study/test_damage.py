@@ -1,10 +1,12 @@
 """What is damaged, or is not what its name says, is made again."""
 
+import json
 import shutil
 
 import pytest
 
 from diffkeras.errors import RunError
+from diffkeras.evaluation.methods.table import SET, SURROGATE
 from diffkeras.studies.plan import plan
 from diffkeras.studies.results import check_evaluation
 from diffkeras.surrogates.run_directory import Run
@@ -73,3 +75,13 @@ def test_errors_of_another_test_set_are_not_used(study, own, write_other):
         assert [run.done for run in plan(other, runs)] == [False] * 4
         with pytest.raises(RunError, match="another test set"):
             check_evaluation(path, other.test, run.identity)
+
+
+def test_networks_that_set_known_values_have_no_copy_that_sets_them(study, own):
+    _, runs, _ = own
+    run = plan(study, runs)[0]
+    file = next(iter(run.tests.values())) / "metrics.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    del content["methods"][SURROGATE + SET]
+    file.write_text(json.dumps(content), encoding="utf-8")
+    assert plan(study, runs)[0].done
