@@ -48,37 +48,33 @@ def test_training_says_in_one_line_that_it_needs_torch():
     assert "pip install --target" in line
 
 
-def test_children_answer_and_tell_why_they_failed():
-    done = run(
-        "-c",
-        "from benchmarks.shared.children import Child\n"
-        "with Child('shared.children', {}, threads=1) as child:\n"
-        "    try: child.ask('anything')\n"
-        "    except RuntimeError as error: print(f'told: {error}')\n",
-    )
-    assert done.stdout.startswith("told: "), done.stderr
+CASE = "**{'method': 'none', 'side': 16, 'count': 1, 'keep': None}"
 
 
-def test_children_that_fail_print_all_and_tell_their_last_line():
+@pytest.mark.parametrize(
+    ("asked", "told", "printed"),
+    [
+        ("children.Child('shared.children', {}, threads=1).__enter__().ask('anything')", "", ""),
+        (
+            f"children.in_own_process('solver', 'measure', {CASE})",
+            "KeyError: 'none'\n",
+            "Traceback",
+        ),
+        (
+            "children.in_own_process('solver', 'measure', limit=0.01, method='plain CG')",
+            "given up after 0.01 s\n",
+            "",
+        ),
+    ],
+)
+def test_children_tell_why_they_failed_or_that_they_took_too_long(asked, told, printed):
     done = run(
         "-c",
-        "from benchmarks.shared.children import in_own_process\n"
-        "case = {'method': 'none', 'side': 16, 'count': 1, 'keep': None}\n"
-        "try: in_own_process('solver', 'measure', **case)\n"
+        f"from benchmarks.shared import children\ntry: {asked}\n"
         "except RuntimeError as error: print(f'told: {error}')\n",
     )
-    assert done.stdout == "told: KeyError: 'none'\n", done.stderr
-    assert done.stderr.startswith("Traceback")
-
-
-def test_children_that_take_too_long_are_ended():
-    done = run(
-        "-c",
-        "from benchmarks.shared.children import in_own_process\n"
-        "try: in_own_process('solver', 'measure', limit=0.01, method='plain CG')\n"
-        "except RuntimeError as error: print(f'told: {error}')\n",
-    )
-    assert done.stdout == "told: given up after 0.01 s\n", done.stderr
+    assert done.stdout.startswith(f"told: {told}"), done.stderr
+    assert done.stderr.startswith(printed)
 
 
 def test_more_numbers_a_disc_have_smaller_errors(tmp_path):

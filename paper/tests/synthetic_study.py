@@ -77,7 +77,6 @@ class Design:
         images: test images of each source count.
         law: error against the number of training examples of all source counts.
         noise: relative standard deviation over seeds of the weights at the smallest size.
-        order_noise: the same over seeds of the order.
         draw_noise: the same over draws of the examples, alike for all losses and seeds.
         fall: the standard deviations fall as size^(−fall).
         epochs: None: every run has 400 steps of 16 examples. Otherwise the number of epochs.
@@ -99,7 +98,6 @@ class Design:
     images: int = 20
     law: Callable[[float], float] = log_law
     noise: float = 0.05
-    order_noise: float = 0.02
     draw_noise: float = 0.0
     fall: float = 0.25
     epochs: int | None = None
@@ -196,7 +194,7 @@ def _noise(
     smallest = design.size({FRACTION: str(min(design.fractions))})
     scale = (design.size(values) / smallest) ** -design.fall
     total = 0.0
-    for key, size in ((SEED, design.noise), (ORDER_SEED, design.order_noise)):
+    for key, size in ((SEED, design.noise), (ORDER_SEED, 0.02)):
         if key in values:
             place = (*setting, key, values[key])
             if place not in known:

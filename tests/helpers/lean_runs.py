@@ -46,10 +46,8 @@ def quick_graphs() -> Iterator[None]:
 def quick_figures() -> Iterator[None]:
     """Figures are made, but neither rows of examples nor image files."""
     with pytest.MonkeyPatch.context() as patch:
-        nothing = ("evaluation.report.results.to_image",)
-        for function in nothing:
-            patch.setattr(f"diffkeras.{function}", lambda *words: b"no picture")
-        for module in ("evaluation.report.cases",):
-            patch.setattr(f"diffkeras.{module}.case_figure", lambda cases: None)
+        report = "diffkeras.evaluation.report"
+        patch.setattr(f"{report}.results.to_image", lambda *words: b"no picture")
+        patch.setattr(f"{report}.cases.case_figure", lambda cases: None)
         patch.setattr("diffkeras.workflows.preview_data.to_png", lambda figure: b"no picture")
         yield

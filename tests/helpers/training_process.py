@@ -39,7 +39,6 @@ def main() -> None:
         for weight in session.model.get_weights():
             digest.update(weight.tobytes())
         print("weights", digest.hexdigest(), flush=True)
-        print("optimizer", type(session.model.optimizer).__name__, flush=True)
 
     loop.run_epochs = run_and_tell
     if interruption:

@@ -11,22 +11,6 @@ def images(shape: tuple[int, ...]) -> np.ndarray:
     return (rng.random(shape) * (rng.random(shape) < 0.1)).astype(np.float32)
 
 
-def test_predictions_are_on_the_linear_scale(tiny):
-    surrogate = untrained(tiny)  # transform sqrt
-    x = images((2, 16, 16))
-    x /= x.max((1, 2), keepdims=True)  # others are scaled
-    raw = surrogate.model.predict_on_batch(np.sqrt(x)[..., None])[..., 0]
-    np.testing.assert_allclose(surrogate.predict(x).field, raw * np.abs(raw), rtol=1e-5, atol=1e-7)
-
-
-def test_images_may_be_lists(tiny):
-    surrogate = untrained(tiny)
-    x = images((5, 16, 16))
-    together = surrogate.predict(x).field
-    assert together.shape == (5, 16, 16)
-    np.testing.assert_allclose(surrogate.predict(x.tolist()).field, together, atol=1e-6)
-
-
 @pytest.mark.parametrize("shape", [(16,), (1, 1, 16, 16), (16, 17), (0,)])
 def test_other_shapes_are_refused(tiny, shape):
     with pytest.raises(PhysicsError):

@@ -3,23 +3,9 @@ import pandas as pd
 import pytest
 
 from paper.analyses import fluctuation
-from paper.analyses.fluctuation import ANALYSIS, design_effect, exponent
-from paper.study_data import LOSS, SIZE
+from paper.analyses.fluctuation import design_effect, exponent
+from paper.study_data import SIZE
 from paper.tests.synthetic_study import synthetic_study
-
-SMALL = {"images": 2, "sources": (1, 2, 3, 4, 5)}
-
-
-def test_the_exponent_of_the_truth_is_found():
-    data = synthetic_study(**SMALL, seeds=8, fall=0.4, law=lambda size: 0.1 * size**-0.2)
-    table = ANALYSIS.table(data)
-    pooled = table[(table[LOSS] == "all") & (table["region"] == "lattice")]
-    rows = pooled.groupby("quantity").first()
-    for quantity, truth in (("relative", -0.4), ("absolute", -0.6)):
-        row = rows.loc[quantity]
-        assert row["exponent_low"] < truth < row["exponent_high"] < 0
-        assert row["exponent_high"] - row["exponent_low"] < 0.25
-
 
 CELLS = [SIZE, "draw"]
 

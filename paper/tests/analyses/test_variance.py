@@ -30,21 +30,6 @@ def test_shares_are_those_of_the_true_variances():
     assert found["seed, the same in all cells"]["p"] > 0.01
 
 
-def test_a_seed_that_is_better_in_all_cells_is_found():
-    data = synthetic_study(**SMALL, noise=0.02)
-    better = data.runs[SEED] == "1"
-    data.runs.loc[better, "mae"] *= 0.9
-    found = lattice(data)
-    row, whole = found["seed, the same in all cells"], found["seed"]
-    assert row["p"] < 1e-3
-    assert 0 < row["eta_squared"] < whole["eta_squared"]
-    assert 0 < row["low"] < row["share"] < row["high"] < whole["high"]
-    assert row["share"] < whole["share"]
-    assert (row["df"], whole["df"]) == (2, 36)
-    # it does not hide that sizes and losses do not interact
-    assert 0.01 < found["size × loss"]["p"] < 0.99
-
-
 def test_seeds_that_draws_share_hide_no_draws_and_show_no_size():
     """A seed is better or worse in a setting with all draws, so these are not independent."""
     design = {"fractions": (0.25, 0.5, 1.0), "losses": {"absolute": 1.0, "squared": 1.0}}

@@ -48,15 +48,6 @@ def test_fits_are_as_close_as_any(law, seed):
     assert Samples.measured(ln_errors).fit(law).aicc[0] == pytest.approx(float(best), abs=1e-4)
 
 
-def test_a_level_of_a_seed_changes_no_shape():
-    ln_errors = scattered(0)
-    shifted = {n: values + np.array([-0.5, 0.1, 0.4]) for n, values in ln_errors.items()}
-    one, other = (Samples.measured(each).fit(POWER) for each in (ln_errors, shifted))
-    assert other.aicc == pytest.approx(one.aicc)
-    assert other.lack_of_fit == pytest.approx(one.lack_of_fit)
-    assert other.parameters["exponent"] == pytest.approx(one.parameters["exponent"])
-
-
 def test_resamples_scatter_as_much_as_means_of_runs_do():
     rng = np.random.default_rng(1)
     levels, number = rng.normal(scale=0.1, size=400), 4000
