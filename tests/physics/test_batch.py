@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import Medium, sample_sources, solve
+from diffkeras.physics import sample_sources, solve
 from diffkeras.physics.solution import BatchSolution
-from tests.helpers.rounding import same_solutions
 
 LATTICE = (64, 57)
 
@@ -43,23 +42,6 @@ def test_threads_serve_a_single_image(images):
         assert np.abs(alone - helped).max() < 1e-14
 
 
-def test_one_mask_or_one_for_each_image(images):
-    masks = np.zeros(images.shape, dtype=bool)
-    masks[:, 20:30, 10:50] = True
-    masks[1:, 40, :] = True
-    each = solve(images, fixed=masks).field
-    for image, mask, field in zip(images, masks, each, strict=True):
-        assert same_solutions(field, solve(image, fixed=mask).field)
-    shared = solve(images, fixed=masks[0]).field
-    assert same_solutions(shared[2], solve(images[2], fixed=masks[0]).field)
-
-
-def test_a_batch_in_single_precision(images):
-    batch = solve(images, medium=Medium(), tolerance=1e-5, processes=2)
-    assert batch.field.dtype == np.float32
-    assert np.abs(batch.field - solve(images).field).max() < 3e-6
-
-
 @pytest.mark.parametrize("processes", [None, 2])
 def test_an_image_that_float32_does_not_hold_keeps_its_bound(processes):
     small, plain = np.zeros((2, 16, 16))
@@ -82,9 +64,3 @@ def test_an_error_in_one_image_reaches_the_caller(images):
     broken[3, 5, 6] = np.nan
     with pytest.raises(PhysicsError, match=r"nan at node \(5, 6\)"):
         solve(broken, processes=2)
-
-
-def test_a_batch_in_a_medium_that_varies(images):
-    diffusivity = np.linspace(1, 2, images[0].size).reshape(LATTICE)
-    batch = solve(images, diffusivity=diffusivity, processes=2)
-    assert same_solutions(batch.field[4], solve(images[4], diffusivity=diffusivity).field)

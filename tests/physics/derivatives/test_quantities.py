@@ -68,18 +68,3 @@ def test_the_bound_of_the_field_asked_about_is_rounded_up():
     for value, error, given in rng.lognormal(sigma=[0.01, 3.0, 0.01], size=(300, 3)).tolist():
         bound = dk.physics.Quantity(value, error, given).of_field_bound
         assert Fraction(bound) >= abs(Fraction(given) - Fraction(value)) + Fraction(error)
-
-
-def test_the_bound_of_a_mean_is_smaller_than_that_of_its_nodes():
-    cells = np.zeros((32, 32))
-    cells[8:20, 8:20] = 0.05
-    vessels = np.zeros((32, 32))
-    vessels[24:28, 24:28] = 1.0
-    problem = dk.Problem(vessels, uptake=dk.MichaelisMenten(cells, 0.1), decay=0.01)
-    tumour = (cells > 0) / (cells > 0).sum()
-    rough = dk.solve(problem, tolerance=1e-3)
-    mean = rough.quantity(tumour)
-    assert mean.error_bound < 0.05 * (tumour * rough.node_bound).sum()
-    assert abs(mean.value - dk.solve(problem, tolerance=1e-10).quantity(tumour).value) <= (
-        mean.error_bound * 1.01
-    )

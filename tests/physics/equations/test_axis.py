@@ -5,7 +5,6 @@ import pytest
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.equations.axis import Axis
-from diffkeras.physics.equations.matrix_transforms import product_is_faster
 from diffkeras.physics.problem.sides import BOUNDARIES as NAMES
 from diffkeras.physics.problem.sides import AxisBoundary
 from tests.helpers.plain_equations import second_difference
@@ -30,15 +29,6 @@ def test_the_basis_diagonalises_the_second_difference(nodes, boundary):
     assert np.abs(transformed - expected).max() < 1e-11
 
 
-@pytest.mark.parametrize(("nodes", "product"), [(255, False), (256, True), (511, False)])
-def test_products_serve_the_lengths_that_fast_transforms_are_bad_at(nodes, product):
-    # 2·257 and 2·2049 = 2·3·683 hold large primes, 2·256 and 2·512 do not
-    assert Axis(nodes, "absorbing").by_product is product
-    assert Axis(2048, "absorbing").by_product
-    assert not Axis(2048, "reflecting").by_product
-    assert not product_is_faster("cosine", 1024)
-
-
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_small_eigenvalues_keep_their_digits(boundary):
     axis = _unfolded(Axis(4000, boundary))
@@ -60,19 +50,6 @@ def test_images_sum_to_the_green_function_of_the_axis(boundary):
     i, k = np.indices((9, 9))
     images = sum(sign * table[offsets] for sign, offsets in axis.images(i, k))
     assert np.abs(images - inverse).max() < 1e-13
-
-
-@pytest.mark.parametrize("boundary", MIXED)
-@pytest.mark.parametrize("nodes", LENGTHS)
-def test_mixed_products_equal_the_fast_transform(boundary, nodes):
-    fast, product = Axis(nodes, boundary), Axis(nodes, boundary)
-    object.__setattr__(fast, "by_product", False)
-    object.__setattr__(product, "by_product", True)
-    values = np.random.default_rng(nodes).standard_normal((3, nodes))
-    coefficients = product.forward(values, axis=1)
-    assert np.abs(coefficients - fast.forward(values, axis=1)).max() < 1e-11
-    assert np.abs(fast.inverse(coefficients.T, axis=0).T - values).max() < 1e-13
-    assert np.abs(product.inverse(coefficients, axis=1) - values).max() < 1e-13
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)

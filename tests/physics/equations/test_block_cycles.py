@@ -1,13 +1,11 @@
 """The geometric cycle: solutions, symmetry, and media that it leaves to algebraic multigrid."""
 
-import math
-
 import numpy as np
 import pytest
 import scipy.sparse.linalg
 
 from diffkeras.physics import Medium
-from diffkeras.physics.equations.block_cycles import FINEST, SINGLE, BlockCycle, _Level
+from diffkeras.physics.equations.block_cycles import SINGLE, BlockCycle
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.solvers.linear_steps import conjugate_gradients
 from diffkeras_benchmark.pyamg_solver import free_system
@@ -68,14 +66,6 @@ def test_the_cycle_is_symmetric_and_positive(boundary):
     through, back = np.vdot(second, cycle(first)), np.vdot(first, cycle(second))
     assert through == pytest.approx(back, abs=1e-5 * np.vdot(first, cycle(first)))
     assert np.vdot(first, cycle(first)) > 0
-
-
-@pytest.mark.parametrize("lattice", [(8, 12), (7, 1), (5, 6, 3)])
-def test_interpolation_keeps_constants(lattice):
-    volumes = finite_volumes(lattice, Medium(boundary="reflecting", dimensions=len(lattice)))
-    level = _Level(volumes.on(np.ones(lattice, bool)), FINEST)
-    blocks = np.ones(math.prod((side + 1) // 2 for side in lattice), SINGLE)
-    np.testing.assert_array_equal(level.interpolate(blocks), 1.0)
 
 
 def test_a_spare_cycle_becomes_the_same_as_a_new_one():

@@ -163,11 +163,3 @@ def test_it_helps_families_of_any_kind_or_changes_nothing():
             assert same_to_rounding(plain, solved), seed
     assert helped
     assert unchanged
-
-
-def test_a_batch_has_the_fields_of_its_points():
-    basis = trained()
-    points = basis.family.draw(3, seed=1)
-    fields = basis.fields(points, galerkin=True)
-    for point, field in zip(points, fields, strict=True):
-        np.testing.assert_allclose(field, basis.fields(point, galerkin=True), atol=1e-6)

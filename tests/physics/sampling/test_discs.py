@@ -49,14 +49,6 @@ def test_sampled_sources_follow_the_rules(count, lattice, radius, seed):
     assert_follows_the_rules(sources, lattice)
 
 
-def test_paper_scale_samples_follow_the_rules():
-    sources = sample_sources(20, (512, 512), rng=0)
-    assert_follows_the_rules(sources, (512, 512))
-    assert (sources.radii == 5).all()
-    # a disc of radius 5 has 81 nodes
-    assert np.count_nonzero(sources.image((512, 512))) == 20 * 81
-
-
 def test_exactly_one_source_has_value_one_and_the_others_spread_over_the_unit_interval():
     samples = [sample_sources(5, (64, 64), radius=2, rng=seed).values for seed in range(300)]
     values = np.array(samples)

@@ -16,7 +16,6 @@ from diffkeras.physics.sampling.held_out import few_images, split_of
 from diffkeras.physics.sampling.placement import PlacementKind
 
 MODELS = ("models/default", "models/production", "models/saturating_tissue", "models/tissue")
-UNIFORM = Placement()
 
 
 def images(recipe: ExampleRecipe, split: str, number: int) -> list[np.ndarray]:

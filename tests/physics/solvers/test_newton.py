@@ -29,29 +29,6 @@ def vessels():
     return image
 
 
-def test_little_concentration_is_taken_up_in_proportion(vessels, cells):
-    saturating = solve(vessels, uptake=MichaelisMenten(1e6 * cells, 1e6)).field
-    linear = solve(vessels, uptake=cells).field
-    np.testing.assert_allclose(saturating, linear, rtol=1e-5)
-
-
-def test_linear_problems_can_be_solved_in_the_same_way(vessels, cells):
-    for uptake in (cells, None):
-        solution = solve(vessels, uptake=uptake, method="newton-cg")
-        assert solution.stats.newton_steps == 0 < solution.stats.iterations
-        field = solution.field
-        np.testing.assert_allclose(field, solve(vessels, uptake=uptake).field, atol=2e-10)
-
-
-def test_capped_uptake_is_linear_below_its_maximum(vessels, cells):
-    linear = solve(vessels, uptake=cells).field
-    np.testing.assert_allclose(
-        solve(vessels, uptake=CappedUptake(10.0, cells)).field, linear, atol=1e-9
-    )
-    capped = solve(vessels, uptake=CappedUptake(0.01, cells)).field
-    assert (capped[vessels == 0] > linear[vessels == 0]).all()
-
-
 def test_algebraic_multigrid_takes_the_steps_where_geometric_cycles_do_not_converge(
     vessels, cells, monkeypatch
 ):

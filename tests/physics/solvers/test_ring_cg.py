@@ -11,7 +11,6 @@ from diffkeras.physics.equations.spectral import spectral_operator
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.sampling.discs import sample_sources
 from diffkeras.physics.solvers import preconditioner, ring_cg
-from diffkeras.physics.solvers.preconditioner import SparseInverse
 from diffkeras.physics.solvers.table import cheapest
 from tests.helpers.plain_equations import solve_reference
 
@@ -44,17 +43,6 @@ def test_a_looser_tolerance_takes_fewer_iterations():
     loose, tight = (solve(image, method="ring-cg", tolerance=t) for t in (1e-3, 1e-12))
     # without near blocks the preconditioner takes three times as many
     assert 0 < loose.stats.iterations < tight.stats.iterations < 20
-
-
-def test_the_screening_is_symmetric_positive_definite():
-    equations = Equations(
-        Problem(_mask("vessels", np.random.default_rng(7)), decay=0.0, boundary="reflecting")
-    )
-    operator, ring = equations.operator, equations.ring
-    apply = SparseInverse(operator, ring).apply
-    matrix = np.stack([apply(row) for row in np.eye(ring.size)])
-    assert np.abs(matrix - matrix.T).max() < 1e-5 * np.abs(matrix).max()
-    assert np.linalg.eigvalsh((matrix + matrix.T) / 2).min() > 0
 
 
 def test_auto_takes_the_dense_system_for_few_nodes_and_the_iteration_for_many():
