@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from benchmarks.shared.print_style import print_style, print_svg
 from paper.study_data import StudyData
 
 
@@ -17,25 +16,19 @@ class Analysis:
 
     Attributes:
         name: of `tables/NAME.csv` and of `figures/NAME.svg` and `.png`.
-        title: heading in the report.
         explains: what the table and the figure show, which statistic it is and where it comes from,
             in a few sentences for a reader who knows statistics but not diffkeras.
         applies: whether a study varies what the question is about.
         table: the answer. Raises `TooFewRunsError`.
-        figure: drawn from the table and the data; the examples of the data may be None.
+        figure: drawn from the table and the data; the examples of the data may be None. None if no
+            page shows one.
     """
 
     name: str
-    title: str
     explains: str
     applies: Callable[[StudyData], bool]
     table: Callable[[StudyData], pd.DataFrame]
-    figure: Callable[[pd.DataFrame, StudyData], Figure]
-
-    def draw(self, table: pd.DataFrame, data: StudyData) -> bytes:
-        """The figure as SVG, in the style of `diffkeras.reporting.style`."""
-        with print_style():
-            return print_svg(self.figure(table, data))
+    figure: Callable[[pd.DataFrame, StudyData], Figure] | None = None
 
 
 def grouped(

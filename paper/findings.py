@@ -181,6 +181,8 @@ def content(studies: Path, shown: str) -> Figure | str | None:
             note = [KEPT] if name in description.get("kept_tables", ()) else []
             parts = summaries(table, data) if name == "errors" else [_readable(table)]
             return "\n".join([about, *note, *parts])
+        if analysis.figure is None:
+            return None
         with print_style():
             return analysis.figure(table, data)
 

@@ -16,13 +16,12 @@ from paper.analysis import Analysis
 
 # in the order of the report; each applies to the studies that vary what it is about
 ANALYSES: tuple[Analysis, ...] = (
-    errors.IN_REGIONS,
+    errors.ANALYSIS,
     variance.ANALYSIS,
     size_laws.ANALYSIS,
     fluctuation.ANALYSIS,
     variance_components.SEED_SOURCES,
     training_time.ANALYSIS,
-    errors.BY_COUNT,
     loss_comparisons.ANALYSIS,
     trained_counts.TRAINED_COUNTS,
     trained_counts.NEIGHBOUR_COUNTS,

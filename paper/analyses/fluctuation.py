@@ -190,7 +190,6 @@ def _draw(axis: Axes, rows: pd.DataFrame) -> None:
 
 ANALYSIS = Analysis(
     name="fluctuation",
-    title="Fluctuation over seeds",
     explains=(
         "The standard deviation over seeds against the number of training examples, per region. "
         "Seeds change the initial weights and the order of the minibatches. relative is the "

@@ -122,7 +122,6 @@ def _draw_ratios(axis: Axes, rows: pd.DataFrame) -> None:
 
 ANALYSIS = Analysis(
     name="loss_comparisons",
-    title="Losses against each other on the same test images",
     explains=(
         "Each loss against a reference, which the column names. Of a loss with a weight, the "
         "reference is the same error without it, so that the ratio is what the weight does; of "

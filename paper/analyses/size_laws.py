@@ -112,7 +112,6 @@ def _draw_fits(axis: Axes, row: dict[Any, Any]) -> None:
 
 ANALYSIS = Analysis(
     name="size_laws",
-    title="Logarithm or power law",
     explains=(
         "Two laws for the error E against the number N of training examples, in each region. E = "
         "a − b ln N, as the paper finds, and a power law with a floor, E = floor + factor · "

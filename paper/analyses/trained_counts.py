@@ -196,7 +196,6 @@ def _draw_neighbours(axis: Axes, table: pd.DataFrame, prefix: str) -> None:
 
 TRAINED_COUNTS = Analysis(
     name="trained_counts",
-    title="Trained on and tested on numbers of sources",
     explains=(
         "The lattice MAE of each training on test images of each number of sources. The mean over "
         "seeds, with the smallest and largest of a seed. `rank` 1 is the best training for that "
@@ -218,7 +217,6 @@ TRAINED_COUNTS = Analysis(
 )
 NEIGHBOUR_COUNTS = Analysis(
     name="neighbour_counts",
-    title="Surrogates of n sources on n − 1 and n + 1",
     explains=(
         "Surrogates that were trained on images of n sources only, tested on n − 1 and n + 1. "
         "`ratio` is the lattice MAE there over that on n sources (geometric mean over seeds). As "

@@ -112,7 +112,6 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
 
 ANALYSIS = Analysis(
     name="training_time",
-    title="Training time",
     explains=(
         "The time of the training steps (validation not counted) against the number of examples. "
         "For runs with the same number of epochs. The line is fitted by ordinary least squares. "

@@ -250,7 +250,6 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
 
 ANALYSIS = Analysis(
     name="variance",
-    title="What the error depends on most",
     explains=(
         "How much each varied setting, the interactions and the seed explain of ln error, per "
         "region. An analysis of variance of all complete combinations, in which order does not "

@@ -166,7 +166,6 @@ def _draw_disjoint_subsets(table: pd.DataFrame, data: StudyData) -> Figure:
 
 SEED_SOURCES = Analysis(
     name="seed_sources",
-    title="Initial weights and minibatch order apart",
     explains=(
         "How much of the fluctuation of ln error comes from the initial weights, and from the "
         "order. Every seed of one kind (training.seed for the initial weights, "
@@ -186,7 +185,6 @@ SEED_SOURCES = Analysis(
 )
 DISJOINT_SUBSETS = Analysis(
     name="disjoint_subsets",
-    title="Disjoint subsets of the training set",
     explains=(
         "The parts of subsets and of seeds in the variance of ln error over all images. Every "
         "seed was trained on every one of several disjoint subsets of equal size. As in an "

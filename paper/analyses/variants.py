@@ -112,7 +112,6 @@ def _draw_seeds(axis: Axes, runs: pd.DataFrame, values: list[str], error: str) -
 
 ANALYSIS = Analysis(
     name="variants",
-    title="Variants against each other",
     explains=(
         "Each variant on each test set: the mean over seeds of an error. With the smallest and "
         "the largest of a seed. The errors are the means over images of each image's mean "

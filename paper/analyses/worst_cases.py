@@ -95,7 +95,6 @@ def figure(table: pd.DataFrame, data: StudyData) -> Figure:
 
 ANALYSIS = Analysis(
     name="worst_cases",
-    title="Worst cases",
     explains=(
         "Searches for images on which a surrogate is as wrong as possible. Each search starts "
         "from one of the worst test images and changes positions and values of its discs by "

@@ -12,7 +12,7 @@ from diffkeras.errors import RunError
 from docs.phone_figures import phone_path
 from paper import __main__ as command
 from paper import findings
-from paper.analyses import errors, loss_comparisons
+from paper.analyses import errors, loss_comparisons, variance
 from paper.findings import write_findings
 from paper.tests.synthetic_study import synthetic_study, write_study
 from tests.helpers.refusals import files_below
@@ -22,7 +22,7 @@ FOLDER = "paper/results/findings/synthetic"
 PAGE = f"""
 ```{{measured}} ../{FOLDER}/errors.md
 ```
-```{{measured}} ../{FOLDER}/source_counts.md
+```{{measured}} ../{FOLDER}/variance.md
 ```
 ```{{measured}} ../{FOLDER}/about.md
 ```
@@ -36,7 +36,7 @@ def few_analyses(monkeypatch):
     def choose(*analyses: Any) -> None:
         monkeypatch.setattr(findings, "ANALYSES", analyses)
 
-    choose(errors.IN_REGIONS, errors.BY_COUNT)
+    choose(errors.ANALYSIS, variance.ANALYSIS)
     return choose
 
 
@@ -64,7 +64,7 @@ def committed(root: Path) -> Path:
 
 
 def test_figures_are_made_from_committed_files(root, studies):
-    name = "paper/results/figures/synthetic/source_counts.svg"
+    name = "paper/results/figures/synthetic/variance.svg"
     (root / "docs" / "page.md").write_text(f"{PAGE}\n![Errors](../{name})\n")
     assert write_findings(root, studies) == []
     found = committed(root)
@@ -72,7 +72,7 @@ def test_figures_are_made_from_committed_files(root, studies):
     assert names == {
         f"synthetic/{name}"
         for name in ("study.json", "runs.csv", "baselines.csv", "examples.csv.gz")
-    } | {f"synthetic/tables/{name}.csv" for name in ("errors", "source_counts")}
+    } | {f"synthetic/tables/{name}.csv" for name in ("errors", "variance")}
     drawn = root / name
     assert phone_path(drawn).is_file()
     before = drawn.read_bytes()
@@ -153,7 +153,7 @@ def test_tables_that_need_single_images_are_kept_and_say_so(root, few_analyses, 
     source = tmp_path_factory.mktemp("with_losses")
     data = synthetic_study(fractions=(1.0,), losses={"absolute": 1, "squared": 2})
     write_study(source / "synthetic", data)
-    few_analyses(errors.IN_REGIONS, loss_comparisons.ANALYSIS)
+    few_analyses(errors.ANALYSIS, loss_comparisons.ANALYSIS)
     (root / "docs" / "page.md").write_text(f"{FOLDER}/loss_comparisons.md")
     shown = root / FOLDER / "loss_comparisons.md"
     write_findings(root, source)

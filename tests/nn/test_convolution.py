@@ -80,13 +80,6 @@ def test_unknown_sides_and_options_of_keras(kind, formulation):
     assert layer.compute_output_shape((1, 4, None, 4)) == (1, 4 * factor, None, 3)
 
 
-def test_training_starts_with_larger_kernels():
-    kernel = np.broadcast_to(np.float32(0), (3, 3, 512, 512))
-    assert convolution.by_product(kernel, training=False)
-    assert not convolution.by_product(kernel, training=True)
-    assert not convolution.by_product(kernel[..., :32], training=False)
-
-
 def normalized_pair(channels=1, **options):
     """The layer, and the two layers that it replaces, with the same random weights."""
     norm_options = {"momentum": 0.8, "epsilon": 1e-4}

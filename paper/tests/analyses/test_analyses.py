@@ -86,12 +86,7 @@ def of_the_third_count(data: StudyData) -> StudyData:
 def test_a_study_gets_the_analyses_of_what_it_varies(make, names):
     data = make()
     found = {name for name, analysis in BY_NAME.items() if analysis.applies(data)}
-    assert found == {"errors", "source_counts", *names.split()}
-
-
-def test_a_single_source_count_is_not_drawn_against_itself():
-    data = small(**ONE_SIZE, **ONE_LOSS, sources=(3,))
-    assert [analysis.name for analysis in ANALYSES if analysis.applies(data)] == ["errors"]
+    assert found == {"errors", *names.split()}
 
 
 @pytest.mark.parametrize(
@@ -126,9 +121,6 @@ SEARCHES |= {"bound_of_prediction": 1.0, "error_of_corrected": 0.1, "bound_of_co
 @pytest.mark.parametrize(
     ("name", "panels", "make"),
     [
-        ("errors", 6, small),
-        ("errors", 6, lambda: small(**ONE_SIZE)),
-        ("source_counts", 1, small),
         ("variance", 1, small),
         ("size_laws", 6, lambda: small(**ONE_LOSS)),
         ("fluctuation", 6, small),

@@ -9,7 +9,6 @@ from diffkeras.physics import FixedFlux, FixedValue, Medium, Robin
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.representation.network_input import channel_of_map
-from diffkeras_benchmark.pyamg_solver import free_system
 
 LATTICE = (9, 14)
 D0, STEP = 3.0, 0.5
@@ -70,22 +69,6 @@ def test_sides_with_values_fluxes_and_exchange_are_those_of_physics(names):
     np.testing.assert_allclose(unit * equations.row_sums[0], exact.row_sums, rtol=1e-5, atol=1e-6)
     result = unit * np.asarray(operator.production(x))[0]
     np.testing.assert_allclose(result, problem.production, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("boundary", BOUNDARIES)
-def test_the_equations_of_free_nodes_are_those_of_physics(boundary):
-    rng = np.random.default_rng(1)
-    varying, fixed = maps(rng), rng.random(LATTICE) < 0.3
-    medium = Medium(varying["diffusivity"][..., 0], varying["decay"][..., 0], STEP, boundary)
-    matrix, _ = free_system(finite_volumes(LATTICE, medium), np.zeros(LATTICE), fixed)
-    operator = LatticeOperator(boundaries=(boundary, boundary), maps=("diffusivity", "decay"))
-    equations = operator.equations(network_input(np.zeros(LATTICE), varying))
-    field = rng.standard_normal(LATTICE)
-    free = (~fixed)[None].astype(np.float32)
-    result = np.asarray(equations.among(free).apply(field[None].astype(np.float32)))[0]
-    assert np.all(result[fixed] == 0)
-    expected = matrix @ field[~fixed] * (STEP**2 / D0)
-    np.testing.assert_allclose(result[~fixed], expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -34,15 +34,3 @@ def iterations(side: int, boundary: str) -> int:
 def test_odd_periodic_sides_take_few_iterations(side):
     """Without the coupling of the last block to the first one they take half as many more."""
     assert iterations(side, "periodic") <= 1.4 * iterations(side - 1, "periodic")
-
-
-@pytest.mark.parametrize(("side", "blocks"), [(5, 3), (6, 3), (3, 2), (2, 1), (1, 1)])
-def test_the_last_block_of_a_periodic_axis_is_next_to_the_first(side, blocks):
-    along, across = hierarchy(equations(side, "periodic"), [1.0], 2)[1].equations.couplings
-    assert along.shape == (1, blocks, blocks)
-    # a block of two nodes has two couplings to the next one, and a single block none to itself
-    lines = np.where(np.arange(blocks) < side // 2, 2.0, 1.0) * (blocks > 1)
-    np.testing.assert_array_equal(np.asarray(along)[0], np.tile(lines, (blocks, 1)))
-    np.testing.assert_array_equal(np.asarray(across)[0], np.tile(lines, (blocks, 1)).T)
-    walls = hierarchy(equations(side, "reflecting"), [1.0], 2)[1].equations.couplings[0]
-    assert not np.asarray(walls)[0, -1].any()

@@ -60,20 +60,6 @@ def test_the_multigrid_cycle_is_set_up_once(monkeypatch):
     assert len(made) == 1
 
 
-def test_a_corrected_field_and_an_image_of_a_batch_set_it_up_once(monkeypatch):
-    made = []
-    cycle = module.BlockCycle
-    monkeypatch.setattr(module, "BlockCycle", lambda volumes: made.append(1) or cycle(volumes))
-    certificate = dk.certify(IMAGE, varying())
-    certificate.quantity(ONES)
-    certificate.corrected.vjp(ONES)
-    assert len(made) == 1
-    image = dk.solve(dk.Problem.batch([varying()])).images[0]
-    image.vjp(ONES)
-    image.quantity(ONES)
-    assert len(made) == 3  # of `solve`, and of both
-
-
 def test_a_batch_keeps_no_equations():
     batch = dk.solve(dk.Problem.batch([varying(), varying()]))
     batch.quantity(ONES)

@@ -54,3 +54,18 @@ def test_lines_lose_no_digits_where_hardly_anything_decays(decay):
     by_transforms = operator.inverse_by_transforms(density, None)
     difference = np.abs(operator.inverse(density) - by_transforms).max()
     assert difference < 1e-13 * np.abs(by_transforms).max()
+
+
+def test_spread_and_product_are_the_inverse_on_few_nodes(medium):
+    lattice = (20, 31, 4)[: medium.dimensions]
+    operator = SpectralOperator(lattice, medium)
+    rng = np.random.default_rng(3)
+    first, last = lattice[1] * 5, np.prod(lattice)
+    nodes = np.unravel_index(rng.choice(np.arange(first, last), 40, replace=False), lattice)
+    densities = rng.standard_normal(40)
+    full = np.zeros(lattice)
+    full[nodes] = densities
+    expected = operator.inverse_by_transforms(full, None)
+    scale = np.abs(expected).max()
+    assert np.abs(operator.spread(nodes, densities) - expected).max() < 1e-13 * scale
+    assert np.abs(operator.product(nodes, densities) - expected[nodes]).max() < 1e-13 * scale

@@ -8,8 +8,6 @@ import pytest
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.families.reduced_basis import corrections, reduced_basis
-from diffkeras.physics.families.reduced_basis.corrections import CertifiedCorrections
 from tests.helpers.random_families import random_family
 from tests.helpers.reduced_bases import check_prediction, tissue_basis
 from tests.helpers.rounding import same_to_rounding
@@ -73,22 +71,6 @@ def test_bounds_of_predictions_are_near_their_errors():
         assert error <= prediction.error_bound <= 2 * error
 
 
-def test_a_prediction_is_proven_once(monkeypatch):
-    basis, proven = tissue_basis(), []
-    bound_of = CertifiedCorrections.bound_of
-
-    def counted(self, *arguments):
-        proven.append(arguments)
-        return bound_of(self, *arguments)
-
-    monkeypatch.setattr(CertifiedCorrections, "bound_of", counted)
-    for first in ("error_bound", "node_bound"):
-        prediction = basis.predict(basis.family.draw(1, seed=4)[0])
-        getattr(prediction, first)
-        assert prediction.error_bound == prediction.node_bound.max()
-    assert len(proven) == 2
-
-
 @pytest.mark.parametrize("tolerance", [None, 1e-3])
 def test_proofs_go_to_another_process_without_what_predictions_share(tolerance):
     basis = tissue_basis()
@@ -101,29 +83,6 @@ def test_proofs_go_to_another_process_without_what_predictions_share(tolerance):
         assert (error <= copied.node_bound + exact.node_bound).all()
         assert error.max() - exact.error_bound <= copied.error_bound < 3 * prediction.error_bound
     assert copied.error_bound == prediction.error_bound
-
-
-def test_the_solver_goes_on_from_the_better_field(monkeypatch):
-    basis, starts = tissue_basis(), []
-    point = basis.family.draw(1, seed=4)[0]
-    equations = dk.physics.Equations(basis.family.problem_at(point))
-    exact, prediction = dk.solve(equations).field, basis.fields(point).astype(float)
-
-    def without_a_proof(self, kind, equations, field, needed):
-        return equations.residual(field), None
-
-    def solve(problem, tolerance, initial):
-        starts.append(initial)
-        return dk.solve(problem, tolerance=tolerance, initial=initial)
-
-    monkeypatch.setattr(CertifiedCorrections, "_proof", without_a_proof)
-    monkeypatch.setattr(corrections, "solve", solve)
-    basis._corrections.solve_from(equations, prediction, 1e-3)
-    monkeypatch.setattr(corrections, "subtract_correction", lambda _, field, step: field + step)
-    basis._corrections.solve_from(equations, prediction, 1e-3)
-    errors = [np.abs(field - exact).max() for field in (*starts, prediction)]
-    assert errors[0] < 0.1 * errors[2]
-    assert errors[1] == errors[2]
 
 
 @pytest.mark.filterwarnings("error", "ignore:the field is 0 everywhere")
@@ -170,21 +129,6 @@ def test_a_batch_is_the_same_as_its_points():
     np.testing.assert_allclose(fields, basis.predict(points).field, atol=1e-6)
     by_name = dict(zip(basis.family.names, points[0], strict=True))
     assert same_to_rounding(basis.predict(by_name).field.astype(np.float32), fields[0])
-
-
-def test_fields_by_galerkin_s_method_are_solved_some_at_a_time(monkeypatch):
-    basis, numbers = tissue_basis(), []
-    points = basis.family.draw(5, seed=2)
-    whole, solved = basis.fields(points, galerkin=True), basis._predictor.solved
-
-    def counted(part, equations):
-        numbers.append(len(part))
-        return solved(part, equations)
-
-    monkeypatch.setattr(reduced_basis, "TOGETHER", 2)
-    monkeypatch.setattr(basis._predictor, "solved", counted)
-    assert same_to_rounding(basis.fields(points, galerkin=True), whole)
-    assert numbers == [2, 2, 1]
 
 
 def test_what_is_proven_is_never_too_large_for_the_tolerance():

@@ -1,17 +1,12 @@
 """Training of reduced bases, plain and greedy; their files; and what is refused."""
 
-from collections import Counter
-
 import numpy as np
 import pytest
 
 import diffkeras as dk
 from diffkeras.errors import ConvergenceError, DataError, PhysicsError
 from diffkeras.physics.families.reduced_basis import barrier_training, kernel_regression
-from diffkeras.physics.families.reduced_basis.corrections import CertifiedCorrections
-from diffkeras.physics.families.reduced_basis.galerkin import Galerkin
 from diffkeras.physics.families.reduced_basis.kernel_regression import KernelRegression
-from diffkeras.physics.families.reduced_basis.predictor import Predictor
 from tests.helpers.random_families import tissue_family
 from tests.helpers.reduced_bases import check_prediction, tissue_basis
 from tests.helpers.rounding import same_to_rounding
@@ -58,30 +53,6 @@ def test_a_singular_regression_is_an_error(monkeypatch):
     inputs = np.array([0.0, 1, 2, 3, 3, 3])[:, None]
     with pytest.raises(PhysicsError, match=r"of 6 snapshots is singular.*train on fewer"):
         KernelRegression.fit(inputs, np.sin(inputs))
-
-
-def test_a_basis_is_set_up_once(monkeypatch):
-    kinds, made, family, told = (
-        (CertifiedCorrections, Galerkin, Predictor),
-        [],
-        tissue_family(16),
-        [],
-    )
-    for kind in kinds:
-
-        def counted(self, *arguments, init=kind.__init__):
-            made.append(type(self))
-            init(self, *arguments)
-
-        monkeypatch.setattr(kind, "__init__", counted)
-    dk.ReducedBasis.train(family, 12).predict(family.low, 1e-4)
-    assert Counter(made) == dict.fromkeys(kinds, 1)
-    made.clear()
-    basis = dk.ReducedBasis.train_to(
-        family, 0.1, candidates=20, report=lambda *each: told.append(each)
-    )
-    basis.predict(family.low, 1e-4)
-    assert Counter(made) == dict.fromkeys(kinds, len(told))
 
 
 def test_barriers_that_cannot_be_made_are_left_out(monkeypatch):
