@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from diffkeras.physics import Medium
+from diffkeras.physics.equations.ring import find_ring
 from diffkeras.physics.equations.spectral import SpectralOperator
+from tests.helpers.green import green_matrix
 from tests.helpers.plain_equations import matrix_of
 
 Lattice = tuple[int, ...]
@@ -69,3 +71,14 @@ def test_spread_and_product_are_the_inverse_on_few_nodes(medium):
     scale = np.abs(expected).max()
     assert np.abs(operator.spread(nodes, densities) - expected).max() < 1e-13 * scale
     assert np.abs(operator.product(nodes, densities) - expected[nodes]).max() < 1e-13 * scale
+
+
+def test_the_ring_matrix_in_single_precision(medium):
+    lattice = (30, 41, 3)[: medium.dimensions]
+    operator = SpectralOperator(lattice, medium)
+    ring = find_ring(np.random.default_rng(4).random(lattice) < 0.1, operator.medium.side_kinds)
+    green = green_matrix(operator, ring)
+    lower = np.tril(operator.green_matrix(ring.nodes, np.float32))
+    assert lower.dtype == np.float32
+    tolerance = 10 * np.finfo(np.float32).eps * np.abs(green).max()
+    assert np.abs(lower - np.tril(green)).max() < tolerance
