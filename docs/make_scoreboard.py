@@ -1,25 +1,27 @@
-"""Make the tables and pictures of "Should I use a surrogate?" from the JSON of a scoreboard.
+"""Make the tables and the chart of "Should I use a surrogate?" from the JSON of a scoreboard.
 
     diffkeras-benchmark compare … --output scoreboard
     python docs/make_scoreboard.py scoreboard
 
 Without an argument, the committed benchmarks/results/scoreboard/scoreboard.json is read; with one,
 the problems of that directory's are put into it first, if machine and threads are the same. The
-script writes results/scoreboard/verdicts.md, proven.md, a table and the costs of each problem,
-results/scoreboard/PROBLEM_SIDE.md, and the pictures images/scoreboard/PROBLEM_SIDE.png.
+script writes results/scoreboard/verdicts.md and proven.md, and images/scoreboard.png.
 """
 
 import docs.quiet_tensorflow  # noqa: F401
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from matplotlib.figure import Figure
+
+from diffkeras.reporting.style import BLUE, GREY, ORANGE, new_figure
 from diffkeras.system.atomic_files import read_json, write_json, write_text
 from diffkeras_benchmark.classical import WARM
 from diffkeras_benchmark.learned import TOLERANCES
-from diffkeras_benchmark.tables import conditions, problem_figure, problem_page
+from diffkeras_benchmark.tables import conditions
 from diffkeras_benchmark.verdicts import milliseconds, tied
 from docs.phone_figures import WIDTH, write_pictures
 
@@ -29,97 +31,126 @@ HEAD = (
     "problem",
     "nodes",
     "images at once",
-    "best surrogate",
-    "classical, at its error",
-    "verdict",
+    "surrogate",
+    "its error",
+    "classical method",
+    "error",
+    "time ratio",
+    "pays",
 )
-PROVEN_HEAD = (
-    "problem",
-    "nodes",
-    "proven",
-    "images at once",
-    "fastest with a surrogate",
-    "fastest classical, cold",
-    "warm",
-    "time of the surrogate / cold, warm",
-)
+PROVEN_HEAD = ("problem", "nodes", "images at once", "proven", "cold", "warm")
 SLACK = 1 + 1e-6  # tolerances are relative to the computed field
+
+
+class Verdict(NamedTuple):
+    """The best surrogate without a proof, and the fastest classical method that is as exact."""
+
+    surrogate: Mapping[str, Any]
+    classical: Mapping[str, Any]
+    ratio: float  # of their times
+    pays: str
 
 
 def main(docs: Path, board: Mapping[str, Any]) -> None:
     """Write what the page shows."""
     results = docs / "results" / "scoreboard"
-    for problem in board["problems"]:
-        name = f"{problem['problem']}_{problem['side']}"
-        write_text(results / f"{name}.md", "\n\n".join(problem_page(problem)) + "\n")
-        draw(problem, docs / "images" / "scoreboard" / f"{name}.png")
     rows = [row for problem in board["problems"] for row in verdict_rows(problem)]
-    lines = [HEAD, ["---"] * len(HEAD), *rows]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    write_text(results / "verdicts.md", f"{conditions(board)}\n\n{table}\n")
-    proven = [row for problem in board["problems"] for row in proven_rows(problem)]
-    lines = [PROVEN_HEAD, ["---"] * len(PROVEN_HEAD), *proven]
-    write_text(results / "proven.md", "\n".join(f"| {' | '.join(x)} |" for x in lines) + "\n")
+    write_text(results / "verdicts.md", f"{conditions(board)}\n\n{table(HEAD, rows)}")
+    rows = [row for problem in board["problems"] for row in proven_rows(problem)]
+    write_text(results / "proven.md", table(PROVEN_HEAD, rows))
+    draw(board["problems"], docs / "images" / "scoreboard.png")
 
 
-def draw(problem: Mapping[str, Any], path: Path) -> None:
-    """Error against time, also for phones."""
-    write_pictures(problem_figure(problem), path, narrow=problem_figure(problem, WIDTH))
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def draw(problems: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """The chart, also for phones."""
+    write_pictures(chart(problems, 9.0), path, narrow=chart(problems, WIDTH))
+
+
+def chart(problems: Sequence[Mapping[str, Any]], width: float) -> Figure:
+    """Ratios of times, surrogate to fastest classical method; left of 1 the surrogate is faster."""
+    figure = new_figure(width, 4.8)
+    axis = figure.subplots()
+    for place, problem in enumerate(problems):
+        for size, marker in zip(problem["pareto"], "os", strict=False):
+            name = "one by one" if size == "1" else f"batches of {size}"
+            dots = {"linestyle": "", "marker": marker}
+            if found := verdict_of(problem, size):
+                label = f"no proof, {name}" if not place else None
+                axis.plot(found.ratio, place - 0.15, color=BLUE, label=label, **dots)
+            if proven := proven_ratios(problem, size, min(TOLERANCES)):
+                label = f"proven {min(TOLERANCES):g}, {name}" if not place else None
+                axis.plot(max(proven), place + 0.15, color=ORANGE, label=label, **dots)
+    axis.axvline(1, color=GREY, linewidth=1)
+    names = [f"{p['problem'].replace('_', ' ')}, {p['side']}²" for p in problems]
+    axis.set_yticks(range(len(names)), names)
+    axis.invert_yaxis()
+    axis.set(xscale="log", xlabel="time of the surrogate / fastest classical method")
+    ticks = (0.5, 1, 2, 5, 10)
+    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.minorticks_off()
+    axis.grid(axis="x", alpha=0.3)
+    figure.legend(loc="outside upper center", ncols=2 if width > WIDTH else 1, frameon=False)
+    return figure
+
+
+def verdict_of(problem: Mapping[str, Any], size: str) -> Verdict | None:
+    """The verdict on a problem in batches of a size; None if no surrogate was measured."""
+    rows = {row["name"]: row for row in problem["methods"]}
+    found = []
+    for surrogate in problem["surrogates"]:
+        for name, verdict in surrogate["verdicts"].items():
+            if rows[name]["error"]["bound"] is None:  # proofs and refinement cost more
+                own, best = rows[name], rows[verdict[size]["equal_error"]["name"]]
+                ratio = milliseconds(own, size) / milliseconds(best, size)
+                words = in_words(ratio, verdict[size]["break_even"], tie=tied(own, best, size))
+                found.append(Verdict(own, best, ratio, words))
+    return min(found, key=lambda verdict: verdict.ratio, default=None)
 
 
 def verdict_rows(problem: Mapping[str, Any]) -> Iterator[list[str]]:
     """A row for each size of batches: the best surrogate without proof, and whether it pays."""
-    rows = {row["name"]: row for row in problem["methods"]}
     for size in problem["pareto"]:
-        found = [
-            (found[size]["equal_error"]["milliseconds"] / milliseconds(rows[name], size), name)
-            for surrogate in problem["surrogates"]
-            for name, found in surrogate["verdicts"].items()
-            if rows[name]["error"]["bound"] is None  # proofs and refinement cost more
-        ]
-        start = [problem["problem"], f"{problem['side']}×{problem['side']}", size]
-        if not found:
-            yield [*start, "none measured", "", "none measured"]
-            continue
-        ratio, name = max(found)
-        verdicts = [s["verdicts"] for s in problem["surrogates"] if name in s["verdicts"]]
-        verdict = verdicts[0][name][size]
-        classical, own = verdict["equal_error"], rows[name]
-        yield [
-            *start,
-            f"{name}: {own['error']['mean']:.1e} in {milliseconds(own, size):.3g} ms",
-            f"{classical['name']}: {rows[classical['name']]['error']['mean']:.1e} in "
-            f"{classical['milliseconds']:.3g} ms",
-            in_words(ratio, verdict["break_even"], tie=tied(own, rows[classical["name"]], size)),
-        ]
+        if found := verdict_of(problem, size):
+            yield [
+                *(problem["problem"], f"{problem['side']}×{problem['side']}", size),
+                *(found.surrogate["name"], f"{found.surrogate['error']['mean']:.1e}"),
+                *(found.classical["name"], f"{found.classical['error']['mean']:.1e}"),
+                *(f"{found.ratio:.2g}", found.pays),
+            ]
+
+
+def proven_ratios(problem: Mapping[str, Any], size: str, tolerance: float) -> list[float]:
+    """Time of the fastest surrogate that proves a tolerance for all images, as a multiple of that
+    of the fastest classical method from zeros, and from the last field where that was measured."""
+    proven = [
+        row
+        for row in problem["methods"]
+        if row["error"]["bound"] and row["error"]["bound"]["largest"] <= tolerance * SLACK
+    ]
+    learned = [milliseconds(row, size) for row in proven if row["surrogate"]]
+    warm = [row for row in proven if row["name"].endswith(WARM)]
+    cold = [row for row in proven if not row["surrogate"] and row not in warm]
+    if not learned:
+        return []
+    return [
+        min(learned) / min(milliseconds(row, size) for row in rows) for rows in (cold, warm) if rows
+    ]
 
 
 def proven_rows(problem: Mapping[str, Any]) -> Iterator[list[str]]:
-    """A row for each tolerance and size of batches: the fastest that proves it for all images."""
+    """A row for each tolerance and size of batches that a surrogate proves."""
     for tolerance in TOLERANCES:
         for size in problem["pareto"]:
-            proven = [
-                row
-                for row in problem["methods"]
-                if row["error"]["bound"] and row["error"]["bound"]["largest"] <= tolerance * SLACK
-            ]
-            learned = [row for row in proven if row["surrogate"]]
-            if not learned:
-                continue
-            warm = [row for row in proven if row["name"].endswith(WARM)]
-            cold = [row for row in proven if row not in learned and row not in warm]
-            best = [
-                min(rows, key=lambda row: milliseconds(row, size)) if rows else None
-                for rows in (learned, cold, warm)
-            ]
-            times = [
-                "" if row is None else f"{row['name']}: {milliseconds(row, size):.3g} ms"
-                for row in best
-            ]
-            own = milliseconds(best[0], size)
-            ratios = [f"{own / milliseconds(row, size):.2g}" for row in best[1:] if row]
-            side = f"{problem['side']}×{problem['side']}"
-            yield [problem["problem"], side, f"{tolerance:g}", size, *times, ", ".join(ratios)]
+            if ratios := [f"{x:.2g}" for x in proven_ratios(problem, size, tolerance)]:
+                nodes = f"{problem['side']}×{problem['side']}"
+                warm = ratios[1] if len(ratios) > 1 else ""
+                yield [problem["problem"], nodes, size, f"{tolerance:g}", ratios[0], warm]
 
 
 def with_problems(board: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,14 +165,14 @@ def with_problems(board: dict[str, Any], new: Mapping[str, Any]) -> dict[str, An
 
 
 def in_words(ratio: float, break_even: float | None, *, tie: bool) -> str:
-    """The verdict on a surrogate that is `ratio` times as fast as the classical method."""
+    """Whether a surrogate pays that takes `ratio` times as long as the classical method."""
     if tie:
-        return f"a tie: {1 / ratio:.2g} times the time, within the noise"
-    if ratio <= 1:
-        return f"never pays: {1 / ratio:.2g} times the time"
+        return "a tie"
+    if ratio >= 1:
+        return "never"
     if break_even is None:
-        return f"{ratio:.2g} times as fast; the cost of its training is not known"
-    return f"pays after {break_even:,.0f} images"
+        return "cost of training unknown"
+    return f"after {break_even:,.0f} images"
 
 
 if __name__ == "__main__":

@@ -11,17 +11,17 @@ vessels' value, over a factor of two.
 `ReducedBasis` is trained on snapshots at Sobol' points. It and its competitors compute the fields
 of other points, to a proven error. Competitors are `solve` from zeros (cold), from the nearest
 snapshot (in the inputs of the regression), from the last of the points, which are drawn one by one,
-and from parameters that differ by up to 5 % each, as in a chain of small steps. The ratio is that
-to the fastest of cold, nearest and last; "target" the one that was aimed at; "in a chain" that to
-the fastest of all four. True errors are differences from `solve` to 1e-9, relative to the largest
-value: the median over the points, and the worst. "Unproven" is the regression's prediction alone,
-"Galerkin" what Galerkin's method makes of it without a proof. They are compared with `solve` to a
-proven 1e-3, measured again beside them, if their median error is at most 1e-3, and have no ratio
-otherwise. Even then, the worst of their errors may be larger, as nothing is proven. All times are
-CPU times per field in one thread: of each point the least of three rounds, and of these the mean
-over the points, so that what fell back to `solve` counts. In a round the methods take turns of
-eight points each, and then comes a batch of 64, so that what else the machine does slows all of
-them. "Pays from" and the verdicts are those of `benchmarks.families.judged`.
+and from parameters that differ by up to 5 % each, as in a chain of small steps. The speed-up is
+over the fastest of cold, nearest and last; "target" is the one that was aimed at; "in a chain" is
+over the fastest of all four. True errors are differences from `solve` to 1e-9, relative to the
+largest value: the median over the points, and the worst. "Unproven" is the regression's prediction
+alone, "Galerkin" what Galerkin's method makes of it without a proof. They are compared with `solve`
+to a proven 1e-3, measured again beside them, if their median error is at most 1e-3, and have no
+speed-up otherwise. Even then, the worst of their errors may be larger, as nothing is proven. All
+times are CPU times per field in one thread: of each point the least of three rounds, and of these
+the mean over the points, so that what fell back to `solve` counts. In a round the methods take
+turns of eight points each, and then comes a batch of 64, so that what else the machine does slows
+all of them. "Pays from" and the verdicts are those of `benchmarks.families.judged`.
 """
 
 import time
@@ -197,8 +197,8 @@ def main(
     ]
     times = describe_times(f"means over points of the least of {ROUNDS} rounds", ("numpy", "scipy"))
     caption = (
-        "Ratios to the fastest of cold, nearest and last; those of unproven fields are to a proven "
-        f"1e-3, which their worst errors may exceed. {times}"
+        "Speed-ups over the fastest of cold, nearest and last; those of unproven fields are over a "
+        f"proven 1e-3, which their worst errors may exceed. {times}"
     )
     with threadpool_limits(limits=1):
         for kind, lattice, number, solved, timed in plan or SCOREBOARD:

@@ -48,7 +48,7 @@ COLUMNS = [
     "chain [ms]",
     "basis [ms]",
     "of 64 [ms]",
-    "ratio",
+    "speed-up",
     "target",
     "in a chain",
     "true error",
@@ -92,9 +92,9 @@ def row_of(
         *(f"{times[method]:.1f}" for method in CLASSICAL),
         f"{times['basis']:.2f}",
         f"{times['of 64']:.2f}",
-        f"1/{best / times['basis']:.1f}" if is_right else "",
-        f"1/{TARGETS[accuracy]}" if accuracy in TARGETS else "",
-        f"1/{min(times[m] for m in CLASSICAL) / times['basis']:.1f}" if is_right else "",
+        f"{best / times['basis']:.1f}×" if is_right else "",
+        f"{TARGETS[accuracy]}×" if accuracy in TARGETS else "",
+        f"{min(times[m] for m in CLASSICAL) / times['basis']:.1f}×" if is_right else "",
         f"{statistics.median(errors):.1e}",
         f"{max(errors):.1e}",
         f"{100 * solved / len(results):.0f}%",
@@ -122,8 +122,8 @@ def write_verdicts(output: Path, caption: str) -> None:
         if row["pays from"] != "never":
             verdict = f"{'yes' if share <= PAYS else 'hardly'}, from {row['pays from']} fields on"
         of_problem = [measured[name] for name in names]
-        in_batch = f"1/{best / float(row['of 64 [ms]']):.1f}"
-        rows.append([problem, *(each["ratio"] for each in of_problem), in_batch, verdict])
+        in_batch = f"{best / float(row['of 64 [ms]']):.1f}×"
+        rows.append([problem, *(each["speed-up"] for each in of_problem), in_batch, verdict])
         versions.append(joined(without_versions(each[CAPTION])[1] for each in of_problem))
     columns = ["problem", "1e-2", "1e-3", "1e-4", UNPROVEN, GALERKIN, "1e-3, of 64", "pays"]
     write_table(rows, columns, output.with_name(f"{output.name}_verdicts"), caption, versions)

@@ -215,9 +215,9 @@ def test_a_basis_pays_from_mean_times_and_only_where_it_is_right(monkeypatch):
     monkeypatch.setattr(families, "cpu_seconds_in_turns", seconds)
     trained = families.train(families.family_of("cells", (32, 32), 3), 12)._replace(seconds=100.0)
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in families.rows_of("", trained, 2)]
-    found = {row["ratio"]: row["pays from"] for row in rows}
+    found = {row["speed-up"]: row["pays from"] for row in rows}
     assert len(rows) == len(ACCURACIES)
-    assert found == {"": "", "1/1.2": "500"}
+    assert found == {"": "", "1.2×": "500"}
 
 
 def test_a_solver_that_stagnates_ends_the_comparison_in_space(tmp_path, monkeypatch):
