@@ -21,7 +21,6 @@ LATTICES = {
     "unrolled_cg": ANY,
 }
 POOLING = ("encoder_decoder", "joined_pair", "u_net")
-NETWORKS = {"encoder_decoder": nn.encoder_decoder, "joined_pair": nn.joined_pair, "u_net": nn.u_net}
 
 every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
 
@@ -213,15 +212,6 @@ def test_the_joined_pair_of_the_prior_work():
     layers = [layer for layer in plain.layers if isinstance(layer, keras.layers.Conv2D)]
     assert [layer.filters for layer in layers] == channels[1:]
     assert [isinstance(layer, NormalizedConv3x3) for layer in layers] == [True] + [False] * 5
-
-
-def test_the_levels_of_a_u_net():
-    encoder = [(1, 4), (4, 8), (8, 16)]
-    up, skip = [(16, 8), (8, 4)], [(8, 8), (4, 4)]
-    kernels = sum(9 * a * b for a, b in [*encoder, *up, *skip, (4, 1)])
-    biases = sum(b for _, b in [*encoder, *up, (4, 1)])
-    gain_and_offset = 2 * 4
-    assert trainable(nn.u_net(width=4, depth=2)) == kernels + biases + gain_and_offset
 
 
 def test_skip_connections_carry_what_pooling_loses():

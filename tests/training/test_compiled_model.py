@@ -3,39 +3,18 @@
 import json
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.training.compiled_model import compile_model
-from diffkeras.training.process_group import join_process_group
 from diffkeras.workflows import train
 from tests.helpers.tables import read_csv
 
 
 def losses(run: Path) -> list[float]:
     return [float(row["loss"]) for row in read_csv(run / "history.csv")]
-
-
-@pytest.mark.parametrize(
-    ("precision", "dtype"), [("mixed_bfloat16", "bfloat16"), ("mixed_float16", "float16")]
-)
-@pytest.mark.parametrize("pad", [False, True])
-def test_layers_compute_in_half_precision_but_for_the_field(precision, dtype, pad, tiny):
-    config = tiny.with_overrides({"training.precision": precision, "model.pad": pad})
-    compiled = compile_model(config, join_process_group(), 10)
-    layers = {layer.name: layer for layer in compiled.model._flatten_layers()}
-    convolutions = [layer for name, layer in layers.items() if "conv" in name]
-    assert convolutions
-    assert {layer.compute_dtype for layer in convolutions} == {dtype}
-    assert {weight.dtype for weight in compiled.model.weights} == {"float32"}
-    assert compiled.model.output.dtype == "float32"
-    assert compiled.loss.dtype == "float32"
-    assert {metric.dtype for metric in compiled.metrics.values()} == {"float32"}
-    assert keras.config.dtype_policy().name == "float32"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import scipy.sparse.linalg
 
 from diffkeras import nn
 from diffkeras.nn.equation.corrections import MultigridCorrections, RingCorrections
+from diffkeras.nn.equation.multigrid import interpolate, restrict
 from diffkeras.physics import Medium, MichaelisMenten, solve
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.equations.ring import find_ring
@@ -131,6 +132,13 @@ def test_each_round_divides_the_error_and_no_damping_makes_the_energy_larger():
         energies.append((error * volumes.apply(error)).sum())
     assert all(after < before for before, after in itertools.pairwise(energies))
     assert all(after < before / 3 for before, after in itertools.pairwise(errors[1:]))
+
+
+def test_restriction_is_the_transpose_of_interpolation():
+    rng = np.random.default_rng(3)
+    blocks, nodes = rng.standard_normal((1, 4, 6)), rng.standard_normal((1, 8, 12))
+    up, down = np.asarray(interpolate(blocks)), np.asarray(restrict(nodes))
+    assert (up * nodes).sum() == pytest.approx((down * blocks).sum())
 
 
 def test_rounds_are_newton_steps_where_uptake_saturates():

@@ -153,11 +153,3 @@ def test_log_uniform_values():
 def test_bad_placements(bad):
     with pytest.raises(PhysicsError):
         Placement(**bad)
-
-
-@pytest.mark.parametrize(
-    "bad", ["gaussian", ("log_uniform", 0), ("scaled_uniform", 2), ("normal", 1)]
-)
-def test_bad_values(bad):
-    with pytest.raises(PhysicsError, match="values must be"):
-        sample_sources(2, LATTICE, values=bad, rng=0)

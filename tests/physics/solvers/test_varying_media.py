@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics import Medium, MichaelisMenten, Problem, certify, solve
 from diffkeras.physics.equations.finite_volumes import finite_volumes
-from diffkeras.physics.solvers.linear_steps import MOST_DIRECT_COST, direct_cost
+from diffkeras.physics.solvers.linear_steps import direct_cost
 from tests.helpers.plain_equations import reference, solve_reference
 
 BOUNDARIES = [
@@ -92,16 +92,6 @@ def test_everything_fixed_keeps_its_values():
     np.testing.assert_array_equal(by_newton(image).field, image)
 
 
-@pytest.mark.parametrize("seed", [8, 50, 98])
-def test_the_bound_holds_where_a_constant_field_is_the_answer(seed):
-    # one node holds all others at 1 through resistances of eight orders of magnitude
-    diffusivity = 10 ** np.random.default_rng(seed).uniform(-4, 4, (5, 3))
-    image = np.zeros((5, 3))
-    image[2, 1] = 1.0
-    solution = solve(image, diffusivity=diffusivity, decay=0.0, boundary="reflecting")
-    assert np.abs(solution.field - 1).max() <= solution.stats.reached <= 1e-10
-
-
 STEPS = "diffkeras.physics.solvers.linear_steps"
 
 
@@ -128,11 +118,6 @@ def test_closed_lattices_of_large_contrast_are_solved_directly(monkeypatch, latt
     assert solution.error_bound <= 1e-10 * solution.field.max()
     certificate = certify(0.9 * solution.field, problem)
     assert certificate.error_bound <= 0.11 * solution.field.max()
-
-
-@pytest.mark.parametrize("shape", [(1024, 1024), (32, 32768), (33, 33, 33), (1, 2**20)])
-def test_lattices_are_solved_directly_where_the_factors_are_small(shape):
-    assert direct_cost(shape) <= MOST_DIRECT_COST < direct_cost((2048, 2048))
 
 
 @pytest.mark.parametrize("lattice", [(16, 64), (40, 40), (6, 7, 8)])
