@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from diffkeras.nn.equation.equations import BOUNDARIES, LatticeOperator, equations_of
-from diffkeras.nn.equation.transforms import inverse
+from diffkeras.nn.equation.transforms import convolve, inverse
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.spectral import SpectralOperator
 
@@ -21,6 +21,17 @@ def test_the_operator_and_its_inverse_are_those_of_physics(boundaries):
     np.testing.assert_allclose(density, exact.apply(field), atol=1e-5)
     expected = [exact.inverse(one.astype(np.float64)) for one in density]
     np.testing.assert_allclose(inverse(density, 0.03, boundaries), expected, atol=2e-5)
+
+
+def test_a_window_is_applied_as_a_convolution():
+    values = np.random.default_rng(2).standard_normal((1, *LATTICE)).astype(np.float32)
+    window = np.array([[2.0, 0.5, -1.0], [0.25, 3.0, 0.1], [0.2, 0.3, 0.7]], np.float32)
+    steps = range(-2, 3)
+    expected = sum(
+        window[abs(i), abs(j)] * np.roll(values, (i, j), (1, 2)) for i in steps for j in steps
+    )
+    result = convolve(values, window, ("periodic", "periodic"))
+    np.testing.assert_allclose(result, expected, atol=1e-4)
 
 
 def test_each_image_has_its_own_diffusion_length():

@@ -99,12 +99,6 @@ def test_what_is_no_medium_is_named(function):
         function(medium={"decay": 0.1})
 
 
-@pytest.mark.parametrize("name", ["superpose"])
-def test_functions_of_uniform_media_name_themselves(name):
-    with pytest.raises(PhysicsError, match=f"{name} needs a uniform medium"):
-        FUNCTIONS[name](medium=VARYING)
-
-
 def test_a_medium_that_varies_knows_its_lattice():
     assert (VARYING.is_uniform, VARYING.lattice) == (False, LATTICE)
     assert (Medium().is_uniform, Medium().lattice) == (True, None)

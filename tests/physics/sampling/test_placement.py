@@ -11,21 +11,6 @@ from diffkeras.physics import Placement, Sources, sample_sources
 LATTICE = (128, 96)
 
 
-@pytest.mark.parametrize("lattice", [LATTICE, (24, 30, 27)])
-@pytest.mark.parametrize("kind", ["uniform", "clustered", "edge"])
-def test_discs_stay_apart_and_inside(kind, lattice):
-    for seed in range(20):
-        sources = sample_sources(8, lattice, radius=(2, 6), placement=Placement(kind), rng=seed)
-        radii = sources.radii.astype(float)
-        centres = np.array(sources.centres, dtype=float)
-        for coordinates, side in zip(centres, lattice, strict=True):
-            assert (coordinates - radii >= 0).all()
-            assert (coordinates + radii <= side - 1).all()
-        distance = np.linalg.norm(centres[:, :, None] - centres[:, None], axis=0)
-        apart = distance > radii[:, None] + radii
-        assert apart[~np.eye(8, dtype=bool)].all()
-
-
 def test_clusters_gather():
     def nearest(placement):
         found = []
