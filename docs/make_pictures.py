@@ -70,8 +70,8 @@ def draw_report(run_dir: Path) -> None:
     errors = pd.read_csv(run_dir / "evaluation" / "examples.csv")
     errors = errors[~errors["method"].str.endswith(SET)]
     save("error_per_count", error_per_count_figure(errors), dpi=120)
-    method = of_surrogate(dk.load_surrogate(run_dir), run).methods[0]
-    cases = draw_cases(errors, method, run.config(), run.data_dir())
+    methods = of_surrogate(dk.load_surrogate(run_dir), run).methods[:1]
+    cases = draw_cases(errors, methods, run.config(), run.data_dir())
     save("worst_cases", cases["worst_cases"], dpi=120)
 
 
