@@ -167,7 +167,7 @@ def score(surrogate: Surrogate, side: int, count: int, images: int, seed: int) -
     Bounds are also those of the graph of a SavedModel, where it has any.
     """
     config = surrogate.config.with_overrides({"physics.lattice": side, "data.seed": seed})
-    recipe = config.kind.recipe(count)
+    recipe = config.recipe(count)
     assert isinstance(recipe, ExampleRecipe)
     solver = None if surrogate.maps else TensorSolver(side, config.physics.medium)
     errors, ratios, in_graph = [], [], []

@@ -42,7 +42,7 @@ def classical_methods(config: Config, processes: int | None = None) -> list[Meth
         config: of the test images.
         processes: among which `solve` shares out a batch; by default one.
     """
-    varying = config.kind.varies
+    varying = bool(config.data.maps)
     solvers = {EXACT: solved(DOUBLE, processes, proven=varying)}
     if varying:
         for tolerance in (SINGLE, *reversed(TOLERANCES)):
@@ -50,7 +50,7 @@ def classical_methods(config: Config, processes: int | None = None) -> list[Meth
     else:
         solvers[f"{EXACT}, certified"] = solved(DOUBLE, processes, proven=True)
         solvers[f"solve to {SINGLE:g}"] = solved(SINGLE, processes)
-    saturating = "uptake" in config.kind.maps
+    saturating = "uptake" in config.view.maps
     alone = {f"solve to {t:g}, {WARM}": _warm(t) for t in TOLERANCES if saturating}
     if not saturating:  # PyAMG is for linear equations
         alone |= {f"PyAMG, {t:g}": image_by_image(_pyamg(t)) for t in ITERATED}

@@ -75,7 +75,7 @@ def card(split: PublicSplit, file: str, size: int, sha256: str) -> dict[str, Any
     """
     config, (counts, each) = split.config(), split.numbers
     rows, columns = config.physics.lattice
-    maps = dict.fromkeys(config.kind.maps, "a map of the medium")
+    maps = dict.fromkeys(config.view.maps, "a map of the medium")
     maxima = {"maxima": "what the fields were divided by"} if config.data.divide_by_maximum else {}
     about = SHIFTS.get(split.split, "images for training, validation or tests")
     return {

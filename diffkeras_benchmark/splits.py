@@ -120,8 +120,7 @@ class PublicSplit:
 
 def input_arrays(config: Config, images: ImageBatch) -> dict[str, NDArray[np.float32]]:
     """The arrays that define the problems, by name: source images, and maps where media vary."""
-    _, *stored = config.kind.given
-    maps = maps_of(images.problem, stored)
+    maps = maps_of(images.problem, config.data.maps)
     return {
         "source_images": images.images,
         **{name: values.astype(np.float32) for name, values in maps.items()},

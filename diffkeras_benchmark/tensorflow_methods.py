@@ -25,7 +25,7 @@ Compute = Callable[[ImageBatch], ComputedFields]
 
 def methods_of(config: Config) -> dict[str, Compute]:
     """The methods of a problem, by name."""
-    return _of_varying_media(config) if config.kind.varies else _of_uniform_media(config)
+    return _of_varying_media(config) if config.data.maps else _of_uniform_media(config)
 
 
 def _of_uniform_media(config: Config) -> dict[str, Compute]:
@@ -54,7 +54,7 @@ def _of_varying_media(config: Config) -> dict[str, Compute]:
     Where uptake saturates, rounds are inexact Newton steps.
     """
     methods: dict[str, Compute] = {}
-    saturating = "uptake" in config.kind.maps
+    saturating = "uptake" in config.view.maps
     method, numbers = ("Newton with multigrid", STEPS) if saturating else ("multigrid CG", CYCLES)
     for rounds in numbers:
         surrogate, name = _untrained(config, rounds), f"{method}, {rounds} rounds"

@@ -25,7 +25,7 @@ CENTRES = {"training": 300, "evaluation": 745, "data": 340, "surrogates": 520, "
 CENTRES |= {"basis_export": 760}
 CENTRES |= {"tf_solver": 215, "config": 330, "reporting": 440}
 CENTRES |= {"torch": 690, "jax": 770, "tensorflow": 860, "nn": 196, "physics": 620}
-CENTRES |= {"system": 690, "representation": 196, "errors": 440}
+CENTRES |= {"system": 690, "view": 196, "errors": 440}
 
 Imports = dict[str, set[str]]
 

@@ -82,7 +82,7 @@ def draw_predictions(run_dir: Path) -> None:
         "4 corrections": dk.load_surrogate(run_dir.with_name(f"{run_dir.name}_corrected")),
     }
     config = networks["4 corrections"].config
-    example = config.kind.recipe(5).example("test", 0)
+    example = config.recipe(5).example("test", 0)
     cases = [
         (title, example.source_image, example.field, network.predict(example.source_image).field)
         for title, network in networks.items()
@@ -126,7 +126,7 @@ def boundaries_figure() -> Figure:
 def tissues_figure(changes: Mapping[str, Any] | None = None) -> Figure:
     """Two examples of the configuration `tissue`, or of a changed one."""
     config = dk.load_config("tissue", changes)
-    recipes = {n: config.kind.recipe(n) for n in (2, 5)}
+    recipes = {n: config.recipe(n) for n in (2, 5)}
     examples = {f"n = {n}": recipe.example("train", 0) for n, recipe in recipes.items()}
     problems = {title: example.problem for title, example in examples.items()}
     return data_figures.tissue_figure(problems, [example.field for example in examples.values()])
@@ -202,7 +202,7 @@ def reading_fields() -> Figure:
 def draw_bounds() -> None:
     """The proven bounds of a prediction of the shipped surrogate `quickstart`."""
     surrogate = dk.load_surrogate("quickstart")
-    example = surrogate.config.kind.recipe(5).example("test", 0)
+    example = surrogate.config.recipe(5).example("test", 0)
     prediction = surrogate.predict(example.source_image)
     figure = bounds_figure(example.field, prediction.field, prediction.certificate)
     save("bounds", figure)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.shared.print_style import log_ticks, print_axes
-from diffkeras.representation.regions import REGIONS
+from diffkeras.view.target import REGIONS
 from paper.study_data import ALL, REGION_ERRORS, StudyData
 
 # titles of panels

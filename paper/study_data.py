@@ -18,7 +18,7 @@ import pandas as pd
 from diffkeras import DiffkerasError
 from diffkeras.errors import RunError
 from diffkeras.evaluation.errors import ERRORS, MAES
-from diffkeras.representation.regions import REGIONS
+from diffkeras.view.target import REGIONS
 
 STUDY_FILE = "study.json"  # file that identifies the directory of a study
 EXAMPLES = "examples.csv.gz"

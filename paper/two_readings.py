@@ -22,7 +22,7 @@ from benchmarks.shared.command import command, whole_numbers
 from benchmarks.shared.print_style import new_axis
 from benchmarks.shared.tables import write_table
 from diffkeras.physics import Example, ExampleRecipe, production_of
-from diffkeras.representation.regions import region_mask
+from diffkeras.view.target import region_mask
 from docs.phone_figures import write_pictures
 
 RESULTS = Path(__file__).parent / "results" / "two_readings"
@@ -73,7 +73,7 @@ def measure(count: int, examples: int, processes: int) -> Measured:
     """Both readings for one source count."""
 
     def recipe(name: str) -> ExampleRecipe:
-        return dk.load_config(name).kind.recipe(count)
+        return dk.load_config(name).recipe(count)
 
     fixed, production = recipe("paper"), recipe("paper_production")
     numbers = range(examples)

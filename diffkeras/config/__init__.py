@@ -4,7 +4,6 @@ A configuration defines what is computed. The command line names the directories
 so that a configuration means the same on any machine.
 """
 
-from diffkeras.config.baselines import Baseline
 from diffkeras.config.config import (
     Config,
     find_config,
@@ -14,10 +13,11 @@ from diffkeras.config.config import (
     settings,
 )
 from diffkeras.config.data_section import DataConfig
-from diffkeras.config.kinds import DataKind, kind_of
 from diffkeras.config.sections import PhysicsConfig, long_form
 from diffkeras.config.types import (
+    BASELINES,
     SPLITS,
+    Baseline,
     Lattice,
     Name,
     Section,

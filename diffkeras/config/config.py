@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import cached_property
@@ -12,10 +12,8 @@ from typing import Any, Self
 
 from pydantic import ValidationError, field_validator, model_validator
 
-from diffkeras.config.baselines import BASELINES, OF_DISCS, Baseline, choose_baselines
-from diffkeras.config.conflicts import conflicts
+from diffkeras.config.conflicts import baselines_of, conflicts
 from diffkeras.config.data_section import DataConfig
-from diffkeras.config.kinds import DataKind, kind_of
 from diffkeras.config.sections import (
     EvaluationConfig,
     ModelConfig,
@@ -23,13 +21,13 @@ from diffkeras.config.sections import (
     TrainingConfig,
     long_form,
 )
-from diffkeras.config.types import Name, Section
+from diffkeras.config.types import Baseline, Name, Section
 from diffkeras.config.validation_messages import explain, keys_of
 from diffkeras.errors import ConfigurationError
-from diffkeras.physics import ExampleRecipe, Medium
-from diffkeras.representation.network_input import NetworkInput
+from diffkeras.physics import ExampleRecipe
 from diffkeras.system.messages import short
 from diffkeras.system.yaml_io import read_yaml, to_yaml
+from diffkeras.view.network_view import NetworkView
 
 LOSS = ["training", "loss"]
 DEFAULT_LOSS = TrainingConfig.model_fields["loss"].default
@@ -61,21 +59,7 @@ class Config(Section):
 
     def baselines(self) -> tuple[Baseline, ...]:
         """The baselines of an evaluation, in the order in which they are shown."""
-        kind, outline = self.kind, Medium(boundary=self.physics.boundary)
-        excluded: dict[str, Sequence[Baseline]] = {}
-        if self.physics.produces:
-            excluded["sources that produce"] = OF_DISCS
-        excluded[kind.media] = [name for name in BASELINES if name not in kind.baselines]
-        if not outline.has_homogeneous_sides:
-            excluded["sides with a given value or flux (physics.boundary)"] = OF_DISCS
-        if outline.is_closed and not (self.physics.decay or self.data.diffusion_length):
-            excluded["fields that don't decay (physics.decay: 0)"] = ("superposition",)
-        return choose_baselines(self.evaluation.baselines, excluded)
-
-    @cached_property
-    def kind(self) -> DataKind:
-        """The kind of data, with all that depends on it."""
-        return kind_of(self.physics, self.data)
+        return baselines_of(self)
 
     def recipe(self, count: int) -> ExampleRecipe:
         """How the examples of a source count are drawn and solved, for any program.
@@ -85,20 +69,16 @@ class Config(Section):
             >>> example.source_image.shape, example.field.shape
             ((64, 64), (64, 64))
         """
-        return self.kind.recipe(count)
+        return self.data.recipe(count, self.physics)
 
     @cached_property
-    def network_input(self) -> NetworkInput:
-        """What the network sees of a problem."""
-        physics = self.physics
-        return NetworkInput(
-            names=("source_images", *self.kind.inputs),
-            transform=self.model.get_transform(),
-            diffusivity=physics.diffusivity,
-            step=physics.step,
-            lengths=self.data.diffusion_length,
-            # sides of a given value or flux can't be divided
-            scales=physics.medium.has_homogeneous_sides,
+    def view(self) -> NetworkView:
+        """What the network sees of problems."""
+        return NetworkView(
+            self.recipe(self.data.sources[0]),
+            self.data.sources,
+            self.model.get_transform(),
+            any_lattice=self.model.definition.knows_equation,
         )
 
     @property

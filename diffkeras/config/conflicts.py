@@ -1,9 +1,10 @@
 """Which values of a configuration exclude each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from diffkeras.config.types import format_counts
+from diffkeras.config.types import BASELINES, Baseline, format_counts
+from diffkeras.errors import PhysicsError
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.problem.sides import sides_in_words, smallest_given
@@ -11,11 +12,25 @@ from diffkeras.physics.problem.sides import sides_in_words, smallest_given
 if TYPE_CHECKING:
     from diffkeras.config.config import Config
 
+# Diffusion lengths in lattice steps. With shorter ones the field vanishes at the next node; with
+# longer ones rounding dominates if no boundary absorbs.
+SHORTEST_LENGTH, LONGEST_LENGTH = 0.05, 1e4
+# of the arguments of recipes
+KEYS = {
+    "decay": "physics.decay",
+    "divide_by_maximum": "data.divide_by_maximum",
+    "overlap": "data.placement.overlap",
+    "tissue": "data.tissue",
+}
+# Baselines that put fields of discs together, which is the exact field if sources produce, and not
+# if a side has a value or a flux, whose field they leave out.
+OF_DISCS = BASELINES[:3]
+
 
 def conflicts(config: "Config") -> Iterator[str]:
     """What is wrong with the combinations of values in a `Config`, each with its key."""
     yield from _lattice(config)
-    yield from config.kind.conflicts()
+    yield from _data(config)
     yield from _sources(config)
     yield from _examples(config)
     yield from _sides(config)
@@ -29,6 +44,34 @@ def _lattice(config: "Config") -> Iterator[str]:
         rule.check(config.physics.lattice)
     except ValueError as error:
         yield f"physics.lattice: {error}, {rule.remedy}"
+
+
+def _data(config: "Config") -> Iterator[str]:
+    physics, data = config.physics, config.data
+    if data.diffusion_length and physics.decay != type(physics).model_fields["decay"].default:
+        yield (
+            f"data.diffusion_length: each example gets the decay D/ℓ², so physics.decay "
+            f"{physics.decay:g} would have no effect; leave it out, or choose "
+            "diffusion_length: null"
+        )
+    for length in data.diffusion_length or ():
+        steps = length / physics.step
+        if not SHORTEST_LENGTH <= steps <= LONGEST_LENGTH:
+            yield (
+                f"data.diffusion_length: {length:g} is {steps:.3g} lattice steps of "
+                f"physics.step {physics.step:g}; choose lengths of {SHORTEST_LENGTH:g} to "
+                f"{LONGEST_LENGTH:g} steps"
+            )
+    try:
+        config.recipe(data.sources[0])
+    except PhysicsError as error:
+        if key := KEYS.get(error.argument or ""):
+            sources = f" (physics.sources: {physics.sources})"
+            yield f"{key}: {error.problem}{sources if 'sources' in error.problem else ''}"
+        else:
+            parts = ("tissue", "diffusion_length")
+            section = next((f"data.{name}" for name in parts if getattr(data, name)), "physics")
+            yield f"{section}: {error}"
 
 
 def _sources(config: "Config") -> Iterator[str]:
@@ -79,7 +122,7 @@ def _sides(config: "Config") -> Iterator[str]:
         (
             f"model.corrections: {model.corrections}",
             f"{without}, {equal}, where media don't vary (data.tissue)",
-            model.solves_equation and not config.kind.maps and (has_values or differ),
+            model.solves_equation and not config.view.maps and (has_values or differ),
         ),
         ("data.divide_by_maximum: true", without, data.divide_by_maximum and has_values),
         ("training.symmetries: true", equal, config.training.symmetries and differ),
@@ -111,8 +154,8 @@ def _network(config: "Config") -> Iterator[str]:
             f"model.transform: corrections {model.corrections} need fields on the linear scale, on "
             f"which the equation is linear, not {model.transform}; choose linear"
         )
-    medium = config.kind.slowest_medium
-    if not config.kind.maps and SpectralOperator(physics.lattice, medium).is_deflated:
+    medium = config.view.slowest_medium
+    if not config.view.maps and SpectralOperator(physics.lattice, medium).is_deflated:
         yield (
             "model.corrections: in single precision, transforms lose too many digits where no "
             f"boundary absorbs and the decay is as small as {float(medium.decay):g}; choose a "
@@ -122,7 +165,7 @@ def _network(config: "Config") -> Iterator[str]:
 
 def _evaluation(config: "Config") -> Iterator[str]:
     try:
-        config.baselines()
+        baselines_of(config)
     except ValueError as error:
         yield f"evaluation.baselines: {error}"
     pictures, counts = config.evaluation.pictures or (), config.data.sources
@@ -131,3 +174,35 @@ def _evaluation(config: "Config") -> Iterator[str]:
             f"evaluation.pictures: {absent[0]} is not in data.sources, {format_counts(counts)}; "
             "choose from these, or null"
         )
+
+
+def baselines_of(config: "Config") -> tuple[Baseline, ...]:
+    """The baselines of an evaluation: the chosen ones, or all that apply.
+
+    Raises:
+        ValueError: one that doesn't apply, or is named twice.
+    """
+    physics, data, chosen = config.physics, config.data, config.evaluation.baselines
+    outline = Medium(boundary=physics.boundary)
+    excluded: dict[str, Sequence[Baseline]] = {}  # by the reason
+    if physics.produces:
+        excluded["sources that produce"] = OF_DISCS
+    if data.maps:  # no transform is known there, and no field of a disc alone
+        excluded["media that vary (data.tissue)"] = OF_DISCS
+    else:
+        excluded["uniform media (data.tissue: null)"] = ("mean_medium",)
+    if not outline.has_homogeneous_sides:
+        excluded["sides with a given value or flux (physics.boundary)"] = OF_DISCS
+    if outline.is_closed and not (physics.decay or data.diffusion_length):
+        excluded["fields that don't decay (physics.decay: 0)"] = ("superposition",)
+    names = [name for part in excluded.values() for name in part]
+    possible = tuple(name for name in BASELINES if name not in names)
+    for place, name in enumerate(chosen or ()):
+        if chosen and name in chosen[:place]:
+            raise ValueError(f"{name} is named twice")
+        for reason, part in excluded.items():
+            if name in part:
+                raise ValueError(
+                    f"{name} doesn't apply to {reason}; choose among {', '.join(possible)}"
+                )
+    return possible if chosen is None else tuple(chosen)

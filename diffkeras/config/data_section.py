@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from diffkeras.config.sections import PhysicsConfig
 from diffkeras.config.types import (
     Examples,
     Quantity,
@@ -15,7 +16,7 @@ from diffkeras.config.types import (
     Split,
     section_of,
 )
-from diffkeras.physics import Placement, TissueSampler
+from diffkeras.physics import ExampleRecipe, Placement, TissueSampler
 from diffkeras.physics.sampling.discs import check_radius, check_values
 
 NARROWEST = 1.001  # the ends of a range differ by this factor, well above single precision
@@ -94,6 +95,27 @@ class DataConfig(Section):
                 f"{list(value)}; for one diffusion length set physics.decay to D/ℓ²"
             )
         return value
+
+    def recipe(self, count: int, physics: PhysicsConfig) -> ExampleRecipe:
+        """How the examples of so many sources are drawn and solved."""
+        return ExampleRecipe(
+            count,
+            physics.lattice,
+            physics.medium,
+            self.radius,
+            seed=self.seed,
+            placement=self.placement,
+            values=self.values,
+            diffusion_length=self.diffusion_length,
+            production=physics.produces,
+            divide_by_maximum=self.divide_by_maximum,
+            tissue=self.tissue,
+        )
+
+    @property
+    def maps(self) -> tuple[str, ...]:
+        """The maps of an example's medium; none where it is uniform."""
+        return () if self.tissue is None else self.tissue.maps
 
     def examples(self, split: Split) -> int:
         """Examples per source count of a split on the disk; a stream needs none for training."""

@@ -13,8 +13,8 @@ from pydantic import (
     field_validator,
 )
 
-from diffkeras.config.baselines import Baseline
 from diffkeras.config.types import (
+    Baseline,
     Boundaries,
     Count,
     Lattice,
@@ -28,8 +28,8 @@ from diffkeras.nn.architectures import ARCHITECTURES
 from diffkeras.nn.architectures.architecture import Architecture, LatticeRule
 from diffkeras.nn.architectures.own import check_place, own_architecture
 from diffkeras.physics import Medium
-from diffkeras.representation.transforms import TRANSFORMS, Transform, get_transform
 from diffkeras.system.messages import short
+from diffkeras.view.scales import TRANSFORMS, Transform, get_transform
 
 MOVED = ("deeponet", "transformer")
 MOST_NODES = 2**26  # an example of more nodes doesn't fit into a protocol buffer, 2 GB

@@ -32,6 +32,16 @@ Examples = Annotated[int, Field(gt=0, le=10_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+# methods that an evaluation can measure next to the surrogate
+Baseline = Literal[
+    "superposition",
+    "one_number",
+    "three_numbers",
+    "mean_medium",
+    "exact_solver",
+    "zero_field",
+]
+BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 LARGEST_COUNT = 100_000
 AXES = 2
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from diffkeras.config import Config, DataConfig, DataKind, PhysicsConfig, kind_of
+from diffkeras.config import Config, DataConfig, PhysicsConfig
 from diffkeras.physics import ExampleRecipe, Placement, Sources
 from diffkeras.system.differences import differences
 from diffkeras.system.fingerprint import fingerprint
@@ -63,15 +62,23 @@ class DatasetConfig:
         """The dataset of `count` sources that a configuration asks for."""
         return cls(count, config.physics, config.data)
 
-    @cached_property
-    def kind(self) -> DataKind:
-        """The kind of data, with all that depends on it."""
-        return kind_of(self.physics, self.data)
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The features of a supervised pair, besides the field."""
+        return ("source_image", *self.data.maps)
+
+    @property
+    def record(self) -> tuple[str, ...]:
+        """The features of a stored example."""
+        length = () if self.data.diffusion_length is None else ("diffusion_length",)
+        maximum = ("maximum",) if self.data.divide_by_maximum else ()
+        return ("sources", *self.given, *length, "field", *maximum)
 
     @property
     def name(self) -> str:
         """The name of its directory, and of its TFDS configuration."""
-        name, identity = self.kind.name.format(self.count), self.identity()
+        kind = "-tissue" if self.data.maps else "-production" if self.physics.produces else ""
+        name, identity = f"sources_{self.count:02d}{kind}", self.identity()
         if identity == paper_dataset(self.count, production=self.physics.produces).identity():
             return name
         rows, columns = self.physics.lattice
@@ -81,17 +88,16 @@ class DatasetConfig:
     @property
     def in_words(self) -> str:
         """Its source count."""
-        return self._in_words(self.kind.number)
+        return f"{self.count} source{'' if self.count == 1 else 's'}"
 
     @property
     def description(self) -> str:
         """One sentence for people."""
         rows, columns = self.physics.lattice
-        content = self._in_words(self.kind.content)
-        return f"Fields of {content} on a lattice of {rows}×{columns} nodes."
-
-    def _in_words(self, template: str) -> str:
-        return template.format(self.count, "" if self.count == 1 else "s")
+        discs = f"{self.count} disc{'' if self.count == 1 else 's'}"
+        sources = "production" if self.physics.produces else "fixed value"
+        tissues = " in tissues of cells and regions" if self.data.maps else ""
+        return f"Fields of {discs} of {sources}{tissues} on a lattice of {rows}×{columns} nodes."
 
     def identity(self) -> dict[str, Any]:
         """Everything that an example depends on besides its split and number, as plain data."""
@@ -103,9 +109,13 @@ class DatasetConfig:
             "seed": data["seed"],
         }
         identity |= {key: data[key] for key, value in DEFAULTS.items() if data[key] != value}
-        unused = self.kind.unused
+        unused = [] if self.data.diffusion_length is None else ["decay"]
+        if (tissue := self.data.tissue) is not None:
+            unused += [] if tissue.saturation else ["tissue.saturation"]
+            if not tissue.secretes:
+                unused += ["tissue.secreting_cells", "tissue.secretion"]
         if not self.data.placement.overlap and "placement" in identity:
-            unused += ("placement.overlap",)
+            unused += ["placement.overlap"]
         for key in unused:
             section, _, name = key.rpartition(".")
             del (identity[section] if section else identity)[name]
@@ -113,7 +123,7 @@ class DatasetConfig:
 
     def recipe(self) -> ExampleRecipe:
         """The recipe of its examples."""
-        return self.kind.recipe(self.count)
+        return self.data.recipe(self.count, self.physics)
 
 
 def by_feature(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def dataset_features(
     """The features of a dataset's examples; with `any_count`, of any source count."""
     count = None if any_count else dataset.count
     return tfds.features.FeaturesDict(
-        {name: _feature(name, dataset, count) for name in dataset.kind.record}
+        {name: _feature(name, dataset, count) for name in dataset.record}
     )
 
 
@@ -61,7 +61,7 @@ def info_arguments(dataset: DatasetConfig) -> dict[str, Any]:
 
 def _supervised_keys(dataset: DatasetConfig) -> tuple[Any, str]:
     """What `as_supervised` gives: all that the field depends on, and the field."""
-    first, *others = dataset.kind.given
+    first, *others = dataset.given
     return ({name: name for name in (first, *others)} if others else first), "field"
 
 
@@ -69,4 +69,4 @@ def make_example(dataset: DatasetConfig, split: str, k: int) -> dict[str, Any]:
     """Solve example k of a split, and return its values by feature."""
     example = dataset.recipe().example(split, k)
     values = {**vars(example), **example.maps}
-    return by_feature({name: values[name] for name in dataset.kind.record})
+    return by_feature({name: values[name] for name in dataset.record})

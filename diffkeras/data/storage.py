@@ -128,7 +128,7 @@ def check_feature_names(dataset: DatasetConfig, path: Path) -> None:
     """As `check_features`, without TensorFlow: of their description, only the names are checked."""
     file = path / "features.json"
     features = read_object(file).get("featuresDict")
-    if not isinstance(features, dict) or {*features.get("features", ())} != {*dataset.kind.record}:
+    if not isinstance(features, dict) or {*features.get("features", ())} != {*dataset.record}:
         raise DataError(f"{file} is missing or damaged; {REMEDY}")
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from diffkeras.representation.regions import REGIONS, region_mask
+from diffkeras.view.target import REGIONS, region_mask
 
 MAES = tuple("mae" if region == "lattice" else f"mae_{region}" for region in REGIONS)
 # column → heading of the report

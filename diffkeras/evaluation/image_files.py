@@ -102,7 +102,7 @@ class ImageFile:
         drawn = draw_images(self.config, count, numbers)
         given: dict[str, NDArray] = {
             "source_images": drawn.images,
-            **maps_of(drawn.problem, self.config.kind.given[1:]),
+            **maps_of(drawn.problem, self.config.data.maps),
         }
         divided = ("maxima",) if self.config.data.divide_by_maximum else ()
         wanted = [f"{name}_{count:02d}" for name in (*given, "fields", *divided)]

@@ -90,7 +90,7 @@ def draw_images(
     config: Config, count: int, numbers: Sequence[int], split: str = "test"
 ) -> ImageBatch:
     """Images of a split of one source count, without solving anything."""
-    recipe = config.kind.recipe(count)
+    recipe = config.recipe(count)
     drawn = [recipe.drawn(split, k) for k in numbers]
     arrays = {
         name: np.array([one[name] for one in drawn], np.float32)

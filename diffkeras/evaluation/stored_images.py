@@ -8,7 +8,6 @@ import numpy as np
 
 from diffkeras.config import Config
 from diffkeras.data import raw_dataset
-from diffkeras.data.reading.examples import problem_of_examples
 from diffkeras.evaluation.image_files import SUFFIX, ImageFile
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.physics import Sources
@@ -43,7 +42,7 @@ def _as_batch(examples: dict[str, Any], config: Config, start: int) -> ImageBatc
     images = examples["source_image"][..., 0]
     discs = zip(*map(examples["sources"].get, Sources.ARRAYS), strict=True)
     return ImageBatch(
-        problem=problem_of_examples(config, examples),
+        problem=config.view.problem_of_examples(examples),
         images=images,
         fields=examples["field"][..., 0],
         sources=[Sources(*disc) for disc in discs],

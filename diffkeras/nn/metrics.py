@@ -7,9 +7,8 @@ import keras
 
 from diffkeras.nn.losses.errors import NodeLoss, per_node_weight
 from diffkeras.physics.arguments import check_choice
-from diffkeras.representation.regions import REGIONS, region_mask
-from diffkeras.representation.target import Target, target_and_prediction
-from diffkeras.representation.transforms import get_transform
+from diffkeras.view.scales import get_transform
+from diffkeras.view.target import REGIONS, Target, region_mask, target_and_prediction
 
 TERMS = ("target", "prediction", "error", "weight")  # each is computed from those before it
 
@@ -21,7 +20,7 @@ class LinearScaleMetric(keras.metrics.Metric):
 
     Args:
         transform: name of the transform that target and prediction are on, a key of
-            `diffkeras.representation.transforms.TRANSFORMS`.
+            `diffkeras.view.scales.TRANSFORMS`.
         name: of the metric.
         dtype: of the computation and the accumulators. With the default, float32, each batch adds
             a relative rounding error of at most 6e-8.
@@ -95,7 +94,7 @@ class RegionMeanAbsoluteError(LinearScaleMean):
     The result is NaN if no example has a node in the region.
 
     Args:
-        region: a key of `diffkeras.representation.regions.REGIONS`. The rings r1, r2 and r3 are
+        region: a key of `diffkeras.view.target.REGIONS`. The rings r1, r2 and r3 are
             defined by values of the target. All but "lattice" need the source image.
         arguments, options: those of `LinearScaleMetric`.
 

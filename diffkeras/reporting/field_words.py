@@ -6,7 +6,7 @@ import numpy as np
 
 from diffkeras.physics import Problem
 from diffkeras.physics.problem.sides import sides_in_words
-from diffkeras.reporting.text import low_to_high
+from diffkeras.system.messages import low_to_high
 
 
 def problem_in_words(problem: Problem) -> str:

@@ -42,12 +42,6 @@ def format_bytes(number: float) -> str:
     return f"{number:.1f} TB"
 
 
-def low_to_high(low: float, high: float, form: str = "g") -> str:
-    """A range for people, or one number if both ends are written alike by a format."""
-    least, most = f"{low:{form}}", f"{high:{form}}"
-    return least if least == most else f"{least} to {most}"
-
-
 def escaped(text: str) -> str:
     """Text of users in Markdown, where it shows as it was written."""
     return re.sub(r"([\\`*\[\]<>])", r"\\\1", text)

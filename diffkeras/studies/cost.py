@@ -122,7 +122,7 @@ def _datasets(configs: Iterable[Config]) -> dict[tuple[str, str], tuple[int, int
     for config in configs:
         for count in config.data.sources:
             dataset = DatasetConfig.of(count, config)
-            size = BYTES * int(np.prod(config.physics.lattice)) * len(dataset.kind.given)
+            size = BYTES * int(np.prod(config.physics.lattice)) * len(dataset.given)
             for split in SPLITS:
                 before = stored.get((dataset.name, split), (0, 0))[0]
                 stored[dataset.name, split] = max(before, config.data.examples(split)), size

@@ -10,7 +10,7 @@ import pandas as pd
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.reporting.html import write_report
 from diffkeras.reporting.tables import Table, mark_best, number
-from diffkeras.reporting.text import duration, low_to_high, value_text
+from diffkeras.reporting.text import duration, value_text
 from diffkeras.studies.answer import answer, in_words, mean_and_ends
 from diffkeras.studies.curves import FOLDER, write_curves
 from diffkeras.studies.figure import draw
@@ -35,6 +35,7 @@ from diffkeras.studies.study_directory import (
     with_date,
 )
 from diffkeras.system.atomic_files import write_bytes, write_csv, write_json
+from diffkeras.system.messages import low_to_high
 from diffkeras.system.result_folders import replacing_files
 
 

@@ -22,7 +22,7 @@ def build_model(config: Config) -> keras.Model:
     """
     section = config.model
     facts: dict[str, Callable[[], Any]] = {
-        "channels": lambda: 1 + len(config.kind.inputs),
+        "channels": lambda: 1 + len(config.view.varying),
         "lattice": lambda: config.physics.lattice,
         "operator": lambda: make_operator(config),
         "rounds": lambda: section.corrections,
@@ -38,7 +38,7 @@ def build_model(config: Config) -> keras.Model:
 
 def make_operator(config: Config) -> Any:
     """The lattice operator of a configuration, `nn.LatticeOperator`."""
-    medium, lengths, maps = config.physics.medium, config.data.diffusion_length, config.kind.maps
+    medium, lengths, maps = config.physics.medium, config.data.diffusion_length, config.view.maps
     diffusivity = float(medium.diffusivities[0])
     if maps:
         boundaries: Any = plain_sides(medium.sides, unit=diffusivity / medium.step)

@@ -9,10 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from diffkeras.physics.sampling.discs import check_radius
-from diffkeras.representation.network_input import POSITIVE_MAPS
-from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.result_folders import check_replaceable
 from diffkeras.system.saved_models import (
@@ -32,6 +31,11 @@ from diffkeras.tf_solver.saved_model import (
     proof_functions,
 )
 from diffkeras.tf_solver.solver import is_solved_by_transforms
+from diffkeras.view.scales import POSITIVE_MAPS
+
+# by name: `source_images`, and the other inputs of a surrogate
+Inputs = Mapping[str, NDArray[np.float32]]
+Runner = Callable[[Inputs], NDArray[np.float32]]  # runs an exported file
 
 NOT_FINITE = (
     "the surrogate predicts values that are not finite: the source images and the medium leave the "
@@ -71,7 +75,7 @@ def replacing_by_saved_model(
     serve = _serve(surrogate)
     tracked = [variable.value for variable in surrogate.model.variables]
     functions, proofs = {"serve": serve}, None
-    medium = surrogate.config.kind.slowest_medium
+    medium = surrogate.config.view.slowest_medium
     if not surrogate.maps and is_solved_by_transforms(medium):
         proofs = lattice or surrogate.lattice
         solver, arrays = TensorSolver(proofs, medium).with_shared_arrays()
@@ -89,11 +93,11 @@ def check_saved_model_output(path: Path) -> None:
     check_replaceable(path, SAVED_MODEL, FILES)
 
 
-def load_saved_model(path: Path) -> Callable[[Mapping[str, Any]], Any]:
+def load_saved_model(path: Path) -> Runner:
     """The signature `serving_default` of a SavedModel, from arrays by name to fields."""
     loaded = tf.saved_model.load(str(path))
 
-    def run(inputs: Mapping[str, Any]) -> Any:
+    def run(inputs: Inputs) -> Any:
         # `loaded` must stay alive: its signatures don't hold its weights
         signature = loaded.signatures["serving_default"]
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
@@ -114,18 +118,18 @@ def describe(
         functions: of the export, by name; None for `serve` alone.
         proof_lattice: (rows, columns) of `certified` and `refined`, if there are any.
     """
-    config, kind = surrogate.config, surrogate.config.kind
+    config, view = surrogate.config, surrogate.config.view
     physics = {**config.physics.model_dump(mode="json"), "lattice": surrogate.lattice}
     images, further = "float32 (batch, rows, columns, 1), linear scale", ""
-    if "diffusion_length" in kind.inputs:
+    if "diffusion_length" in view.varying:
         del physics["decay"]  # each image has its own, D/ℓ²
-        physics["diffusion_length"] = list(kind.ranges["diffusion_length"])
+        physics["diffusion_length"] = list(view.ranges["diffusion_length"])
         further = (
             "; diffusion_length, float32 (batch,), in the unit of step, within the range in physics"
         )
-    if kind.maps:
-        physics = {name: part for name, part in physics.items() if name not in kind.maps}
-        further = f"; {' and '.join(kind.maps)}, of the shape of the source images"
+    if view.maps:
+        physics = {name: part for name, part in physics.items() if name not in view.maps}
+        further = f"; {' and '.join(view.maps)}, of the shape of the source images"
     content = f"source images, {images}{further}"
     inputs = {"serve": [spec.name for spec in input_specs(surrogate)]}
     network = config.model.model_dump(mode="json", include={*config.model.keys_used})
@@ -161,7 +165,7 @@ def _equation(surrogate: Surrogate) -> str:
 
 def _serve(surrogate: Surrogate) -> Any:
     """The graph: source images (and lengths or maps) to fields, with checks of the input."""
-    model, ranges = surrogate.model, surrogate.config.kind.ranges
+    model, ranges = surrogate.model, surrogate.config.view.ranges
 
     def network(x: tf.Tensor) -> tf.Tensor:
         # TensorFlow's fused convolutions refuse an empty batch, so it gets an image
@@ -180,7 +184,7 @@ def _serve(surrogate: Surrogate) -> Any:
                 usable &= _check_map(source_images, name, values)
         with tf.control_dependencies([usable]):  # nothing else may fail first
             inputs = {name: tf.identity(values) for name, values in inputs.items()}
-        result = predicted_fields(surrogate.config, network, inputs, xp=keras.ops)
+        result = surrogate.config.view.fields(network, inputs, xp=keras.ops)
         result = checked(result, tf.reduce_all(tf.math.is_finite(result)), NOT_FINITE)
         # XLA drops the checks
         return tf.where(usable[:, None, None, None], result, np.nan)
@@ -194,11 +198,10 @@ def input_specs(surrogate: Surrogate) -> list[tf.TensorSpec]:
     `source_images` (batch, rows, columns, 1); then `diffusion_length`, (batch,) [length], or maps
     of the shape of the images.
     """
-    config = surrogate.config
     shapes = {"diffusion_length": (None,)}
     return [
         tf.TensorSpec(shapes.get(name, (None, None, None, 1)), tf.float32, name=name)
-        for name in config.network_input.names
+        for name in surrogate.config.view.names
     ]
 
 

@@ -1,5 +1,6 @@
 """A surrogate: a trained Keras model, its transform, and the physics that it was trained on."""
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,16 +18,13 @@ from diffkeras.physics import Medium, Problem, Sources
 from diffkeras.physics.arguments import check_relative_tolerance, check_whole
 from diffkeras.physics.problem.problem import as_problem
 from diffkeras.surrogates.build import build_model, load_weights
-from diffkeras.surrogates.inputs import (
-    SurrogateKeywords,
-    complete_problem,
-    inputs_of_problem,
-)
-from diffkeras.surrogates.predicted_fields import check_finite, predicted_fields
 from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.shipped import shipped_surrogates
-from diffkeras.surrogates.trained_ranges import RangeWarnings
+from diffkeras.view.outside import outside_training
+from diffkeras.view.trained_problems import SurrogateKeywords
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -52,7 +50,7 @@ class Surrogate:
     @property
     def maps(self) -> tuple[str, ...]:
         """Which of the maps of a tissue it takes, by name."""
-        return self.config.kind.maps
+        return self.config.view.maps
 
     @property
     def lattice(self) -> tuple[int, int]:
@@ -66,10 +64,10 @@ class Surrogate:
         Raises:
             PhysicsError: it was trained on several.
         """
-        kind = self.config.kind
-        if kind.inputs:
+        view = self.config.view
+        if view.varying:
             raise PhysicsError(
-                f"{kind.trained_for}; it has no single medium, but those of its problems: "
+                f"{view.in_words}; it has no single medium, but those of its problems: "
                 "`surrogate.problem(…).medium`"
             )
         return self.config.physics.medium
@@ -94,7 +92,7 @@ class Surrogate:
             >>> surrogate = dk.load_surrogate("tissue")  # doctest: +SKIP
             >>> problem = surrogate.problem(image, diffusivity=D, decay=k)  # doctest: +SKIP
         """
-        return complete_problem(self.config, source_images, **keywords)
+        return self.config.view.problem(source_images, **keywords)
 
     def predict(
         self,
@@ -194,7 +192,7 @@ class Surrogate:
         Args:
             problem: one image or a batch.
             batch_size: see `predict`.
-            divided: see `predicted_fields`.
+            divided: see `NetworkView.fields`.
         """
         size = self.config.evaluation.batch_size if batch_size is None else batch_size
         size = check_whole("batch_size", size, 1)
@@ -203,11 +201,21 @@ class Surrogate:
             parts = [self._forward(x[i : i + size]).numpy() for i in range(0, len(x), size)]
             return np.concatenate(parts)
 
-        inputs = inputs_of_problem(self.config, problem)
+        view = self.config.view
+        inputs = view.inputs(problem)
         self.check_lattice(problem.lattice)
-        fields = predicted_fields(self.config, network, inputs, divided=divided)
-        check_finite(fields, inputs)
-        self._warnings.log(inputs)
+        fields = view.fields(network, inputs, divided=divided)
+        if not np.isfinite(fields).all():
+            raise RunError(
+                "the surrogate predicts values that are not finite: its training diverged, or the "
+                f"images, with values up to {inputs['source_images'].max():.3g}, and the medium "
+                "leave the range of float32; train it again, or choose units in which sources have "
+                "values of about 1"
+            )
+        for sentence in outside_training(view, inputs):
+            if sentence not in self._warned:  # loops stay quiet
+                self._warned.add(sentence)
+                logger.warning(sentence)
         return fields.reshape(problem.shape)
 
     @cached_property
@@ -225,8 +233,9 @@ class Surrogate:
         return {self.lattice}
 
     @cached_property
-    def _warnings(self) -> RangeWarnings:
-        return RangeWarnings(self.config)
+    def _warned(self) -> set[str]:
+        """The warnings that were logged."""
+        return set()
 
 
 def load_surrogate(run_dir: str | Path) -> Surrogate:

@@ -1,4 +1,4 @@
-"""Values and texts of users in messages, cut where they are long."""
+"""Values and ranges in messages, cut where they are long."""
 
 import reprlib
 from typing import Any
@@ -12,3 +12,9 @@ def short(value: Any) -> str:
     shortener.maxstring = shortener.maxother = shortener.maxlong = 3 * LONGEST
     text = shortener.repr(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def low_to_high(low: float, high: float, form: str = "g") -> str:
+    """A range for people, or one number if both ends are written alike by a format."""
+    least, most = f"{low:{form}}", f"{high:{form}}"
+    return least if least == most else f"{least} to {most}"

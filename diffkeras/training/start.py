@@ -69,7 +69,7 @@ class InitialModel:
             for change in changed_keys(surrogate.config, config, ("model.initial_weights",))
             if change.startswith("model.")
         ]
-        there, here = surrogate.config.kind.inputs, config.kind.inputs
+        there, here = surrogate.config.view.varying, config.view.varying
         if there != here:
             other.append(
                 f"inputs besides the source image: {', '.join(there) or 'none'} there, "

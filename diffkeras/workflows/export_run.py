@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diffkeras.errors import ExportError
-from diffkeras.surrogates.exports import FORMATS
-from diffkeras.surrogates.exports.trial import Trial
+from diffkeras.surrogates.export import FORMATS, Trial
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import Surrogate, surrogate_of_run
 from diffkeras.system.export_packages import check_format

@@ -52,7 +52,7 @@ def generate(
     data_dir, counts = Path(data_dir), config.data.sources
     for count in counts:
         # raises an error before hours are spent on the other source counts
-        config.kind.recipe(count).drawn("train", 0)
+        config.recipe(count).drawn("train", 0)
     options = None if beam_options is None else parse_options(beam_options)
     statuses = [dataset_status(config, count, data_dir, allow_missing=True) for count in counts]
     missing = [status.count for status in statuses if not status.suffices(config)]

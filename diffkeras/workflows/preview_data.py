@@ -31,7 +31,7 @@ def preview(config: Config, path: str | Path) -> Path:
         PackingError: the discs don't fit.
         OutputError: the picture can't be written, or its name doesn't end in .png.
     """
-    path, counts, varies = Path(path), config.data.sources, config.kind.varies
+    path, counts, varies = Path(path), config.data.sources, bool(config.data.maps)
     if path.suffix.lower() != ".png":
         raise OutputError(f"a preview is a picture whose name ends in .png, unlike {path}")
     check_file(path)
@@ -39,7 +39,7 @@ def preview(config: Config, path: str | Path) -> Path:
     chosen = sorted({counts[i] for i in np.linspace(0, len(counts) - 1, SHOWN_COUNTS).astype(int)})
     logger.info("solving %d example(s) of each of %d source counts", number, len(chosen))
     samples = {
-        count: list(config.kind.recipe(count).examples("train", range(number))) for count in chosen
+        count: list(config.recipe(count).examples("train", range(number))) for count in chosen
     }
     if varies:
         problems = {f"n = {count}": examples[0].problem for count, examples in samples.items()}

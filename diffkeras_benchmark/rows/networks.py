@@ -101,8 +101,8 @@ def inputs_of(split: BenchmarkSplit, config: Config) -> NDArray:
     """The inputs of a network, as a surrogate makes them of problems."""
     names = ("source_images", *split.channels[1:])
     inputs = {name: split.inputs[..., k, None] for k, name in enumerate(names)}
-    seen = config.network_input
-    return seen.channels(seen.scaled(inputs)[0]).astype("float32")
+    scaled, _ = config.view.scaled(inputs)
+    return config.view.channels(scaled).astype("float32")
 
 
 def train(

@@ -25,8 +25,8 @@ def space_of(config: Config, count: int) -> ImageSpace:
     Raises:
         ConfigurationError: media that vary, or as `ImageSpace`.
     """
-    recipe = config.kind.recipe(count)
-    if config.kind.varies or not isinstance(recipe, ExampleRecipe):
+    recipe = config.recipe(count)
+    if config.data.maps or not isinstance(recipe, ExampleRecipe):
         raise ConfigurationError("data: a search for worst cases varies random sources alone")
     return ImageSpace(recipe)
 

@@ -21,7 +21,7 @@ SIZES = dict.fromkeys(PROBLEMS, (2,)) | {"fixed_values": (1, 2)}
 
 def half_surrogate(config: Config, name: str = "half") -> Entry:
     """A surrogate whose field is half of the source image."""
-    channels = 1 + len(config.kind.maps)
+    channels = 1 + len(config.view.maps)
     half = keras.layers.Conv2D(1, 1, use_bias=False)
     model = keras.Sequential([keras.Input((None, None, channels)), half])
     half.set_weights([np.reshape([0.5] + [0.0] * (channels - 1), (1, 1, channels, 1))])

@@ -15,7 +15,7 @@ from diffkeras.data.reading.batches import stream_batches, training_batches
 from diffkeras.data.storage import dataset_path
 from diffkeras.physics import ExampleRecipe, Medium, TissueSampler
 from diffkeras.physics.problem.maps import MAPS
-from diffkeras.representation.target import unpack_target
+from diffkeras.view.target import unpack_target
 from diffkeras.workflows import generate, verify
 from tests.helpers.generation_tools import examples_hash, generate_dataset, leftovers
 from tests.helpers.rounding import same_solutions
@@ -87,7 +87,7 @@ def made_dir(config, tmp_path_factory):
 
 
 def recipe_of(config: Config, count: int = 2) -> ExampleRecipe:
-    return config.kind.recipe(count)
+    return config.recipe(count)
 
 
 def examples_of(*arguments: Any) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from diffkeras.physics import Problem
 
 def drawn_problems(config: Config, count: int, number: int) -> Problem:
     """The batch of the first test images of one source count."""
-    recipe = config.kind.recipe(count)
+    recipe = config.recipe(count)
     return Problem.batch(
         [
             recipe.problem(

@@ -14,7 +14,7 @@ from diffkeras.nn.metrics import (
     SourceCountError,
     UnweightedError,
 )
-from diffkeras.representation.transforms import TRANSFORMS
+from diffkeras.view.scales import TRANSFORMS
 
 # three examples on a 2×2 lattice, chosen so that each region has some of their nodes
 FIELD = np.array(

@@ -5,7 +5,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from diffkeras.reporting.text import low_to_high, rounded_up, value_text
+from diffkeras.reporting.text import rounded_up, value_text
+from diffkeras.system.messages import low_to_high
 
 
 @pytest.mark.parametrize("digits", [2, 3, 6])

@@ -10,10 +10,7 @@ import tensorflow as tf
 import diffkeras as dk
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.features import make_example
-from diffkeras.data.reading.examples import problem_of_examples, to_network_pair
 from diffkeras.errors import RunError
-from diffkeras.surrogates.inputs import inputs_of_problem
-from diffkeras.surrogates.predicted_fields import predicted_fields
 from diffkeras.surrogates.saved_model import export_saved_model
 from tests.helpers.drawn_problems import drawn_problems
 from tests.helpers.surrogate_kinds import KINDS, scaled, untrained
@@ -115,7 +112,7 @@ def exported(surrogate, tmp_path_factory):
     scope="module",
 )
 def test_the_saved_model_does_the_same(kind, exported, surrogate, problem, prediction, exact):
-    media = inputs_of_problem(surrogate.config, problem)
+    media = surrogate.config.view.inputs(problem)
     images = media.pop("source_images")
     loaded = tf.saved_model.load(str(exported))
     signature = loaded.signatures["serving_default"]
@@ -159,7 +156,7 @@ def assert_proven(loaded: Any, inputs: Any, served: tf.Tensor, exact: np.ndarray
 
 @pytest.mark.parametrize("kind", ["lengths"], indirect=True, scope="module")
 def test_the_saved_model_checks_lengths(exported, surrogate, problem):
-    media = inputs_of_problem(surrogate.config, problem)
+    media = surrogate.config.view.inputs(problem)
     images = media.pop("source_images")
     loaded, lengths = tf.saved_model.load(str(exported)), media["diffusion_length"]
     served, fields = loaded.signatures["serving_default"], loaded.serve(images, lengths)
@@ -186,17 +183,17 @@ OVERLAP = {"physics.sources": "production", "data.placement.overlap": True}
 def test_a_network_sees_in_predictions_what_it_is_trained_on(tiny, overrides):
     config = tiny.with_overrides(overrides)
     count = config.data.sources[-1]
-    dataset = DatasetConfig.of(count, config)
+    dataset, view = DatasetConfig.of(count, config), config.view
     for number in range(10):
         example = make_example(dataset, "train", number)
-        x, y = to_network_pair(config)(example)
-        inputs = inputs_of_problem(config, problem_of_examples(config, example))
+        x, y = view.pair(example, tf.experimental.numpy)
+        inputs = view.inputs(view.problem_of_examples(example))
         seen = []
 
         def network(given: Any, seen: list = seen, y: Any = y) -> np.ndarray:
             seen.append(given)
             return y.numpy()[None, :-1, :-1, :1]
 
-        found = predicted_fields(config, network, inputs, divided=True)
+        found = view.fields(network, inputs, divided=True)
         np.testing.assert_allclose(seen[0][0], x, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(found[0], example["field"], rtol=1e-5, atol=1e-6)

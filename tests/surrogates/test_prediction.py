@@ -10,7 +10,6 @@ import diffkeras as dk
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import BatchCertificate, Certificate
 from diffkeras.surrogates.build import build_model
-from diffkeras.surrogates.inputs import inputs_of_problem
 from diffkeras.surrogates.saved_model import describe, export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
 from tests.helpers.drawn_problems import drawn_problems
@@ -184,7 +183,7 @@ def test_where_sides_supply_larger_images_are_not_scaled_but_proven(tiny, change
     surrogate, problem = Surrogate(build_model(config), config), drawn_problems(config, 2, 2)
     surrogate.predict(problem)
     assert "largest value" not in log.text
-    images = 3 * inputs_of_problem(surrogate.config, problem)["source_images"][..., 0]
+    images = 3 * surrogate.config.view.inputs(problem)["source_images"][..., 0]
     prediction = surrogate.predict(images)
     assert "largest value is 1, and here it is 3" in log.text
     exact = dk.solve(prediction.problem).field

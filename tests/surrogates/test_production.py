@@ -5,7 +5,6 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.physics import Problem
-from diffkeras.surrogates.inputs import complete_problem
 from tests.helpers.known_networks import produced, surrogate_of
 from tests.helpers.plain_equations import matrix_of
 
@@ -67,7 +66,7 @@ def test_each_image_is_balanced_with_its_own_diffusion_length(divided, images):
     )
     problem = Problem.batch(
         [
-            complete_problem(config, image, diffusion_length=length)
+            config.view.problem(image, diffusion_length=length)
             for image, length in zip(images, LENGTHS, strict=True)
         ]
     )

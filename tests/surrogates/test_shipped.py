@@ -12,8 +12,7 @@ import tensorflow as tf
 from diffkeras.config import load_config
 from diffkeras.errors import RunError
 from diffkeras.physics import Placement, Problem, sample_sources, solve
-from diffkeras.surrogates.exports import FORMATS
-from diffkeras.surrogates.exports.trial import TOLERANCE, Trial
+from diffkeras.surrogates.export import FORMATS, TOLERANCE, Trial
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.surrogates.shipped import SHIPPED, shipped_surrogates
@@ -65,7 +64,7 @@ def test_errors_on_fresh_images_are_what_the_card_says(name):
     assert card["seed"] not in (SEED, surrogate.config.data.seed)
     row = next(row for row in card["errors"] if (row["lattice"], row["sources"]) == (64, 5))
     config = surrogate.config.with_overrides({"physics.lattice": 64, "data.seed": SEED})
-    examples = [*config.kind.recipe(5).examples("test", range(5))]
+    examples = [*config.recipe(5).examples("test", range(5))]
     prediction = surrogate.predict(Problem.batch([example.problem for example in examples]))
     truth = np.array([e.field.astype(float) * (e.maximum or 1.0) for e in examples])
     error = np.abs(prediction.field - truth)

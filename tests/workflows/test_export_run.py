@@ -14,8 +14,7 @@ import tensorflow as tf
 
 import diffkeras as dk
 from diffkeras.errors import ExportError
-from diffkeras.surrogates.exports import FORMATS
-from diffkeras.surrogates.exports.trial import TOLERANCE, Trial
+from diffkeras.surrogates.export import FORMATS, TOLERANCE, Trial
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.workflows import export
 from diffkeras.workflows.export_run import export_surrogate

@@ -1,6 +1,7 @@
 """Batches for Keras: all source counts together, on the network's scale, stored or streamed."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ from diffkeras.data.reading.examples import (
     example_numbers,
     example_reader,
     solved_examples,
-    to_network_pair,
     with_threads,
 )
 from diffkeras.data.reading.order import (
@@ -55,7 +55,7 @@ def mixed_dataset(
 
     Returns:
         A dataset of (x, y): x (batch, H, W, 1) the source image on the network's scale, with the
-        diffusion length as a second channel where it varies (`network_input`), and y
+        diffusion length as a second channel where it varies (`NetworkView`), and y
         (batch, H + 1, W + 1, 2) the packed target for losses and metrics: the field on the
         network's scale, the source image on the linear one and the source count (`pack_target`).
 
@@ -170,7 +170,7 @@ def _indexed_pairs(
     part = shares.of(len(numbers))
     own = numbers[part.start : part.stop]
     read = example_reader(config, config.data.sources, split, data_dir, own)
-    convert = to_network_pair(config)
+    convert = partial(config.view.pair, xp=tf.experimental.numpy)
     size = len(config.data.sources) * len(own)
     if not config.data.cache:
         return size, lambda position: convert(read(position))
@@ -214,7 +214,8 @@ def stream_batches(
     """
     size, counts = config.training.batch_size, config.data.sources
     own = shares.of(size)
-    solve, convert = solved_examples(config, counts, "stream"), to_network_pair(config)
+    solve = solved_examples(config, counts, "stream")
+    convert = partial(config.view.pair, xp=tf.experimental.numpy)
 
     def pair(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         sample = index // len(own) * size + own.start + index % len(own)

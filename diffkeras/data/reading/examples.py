@@ -1,10 +1,10 @@
-"""Examples, read from files or solved when they are needed, and as the pairs Keras trains on.
+"""Examples, read from files or solved when they are needed.
 
 TFDS reads a TFRecord file from its beginning. Here the position of each record is found once, by
 the lengths in the files. Then any record can be read alone, and its checksums are verified.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +20,6 @@ from diffkeras.data.features import dataset_features, make_example
 from diffkeras.data.shards import FILE_REMEDY, Shard, find_records, stored_splits
 from diffkeras.data.storage import check_dataset, check_records, dataset_path
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.physics import Problem
-from diffkeras.representation.target import pack_target
 from diffkeras.system.tensorflow_setup import without_autograph
 
 THREADS = 16  # hide the latency of disks and networks
@@ -65,26 +63,6 @@ def raw_dataset(
     read = example_reader(config, [count], split, data_dir, numbers)
     positions = tf.data.Dataset.range(len(numbers))
     return with_threads(positions.map(read, num_parallel_calls=tf.data.AUTOTUNE), threads)
-
-
-def problem_of_examples(config: Config, examples: Mapping[str, Any]) -> Problem:
-    """The problem of an example of `raw_dataset`, or the batch of a batch of them."""
-    kind = config.kind
-    recipe = kind.recipe(config.data.sources[0])  # alike for all counts
-    images = np.asarray(examples["source_image"])[..., 0]
-    media = {name: np.asarray(examples[name]) for name in kind.inputs}
-    media = {name: values[..., 0] if kind.varies else values for name, values in media.items()}
-    places = [(k,) for k in range(len(images))] if images.ndim > 2 else [()]
-    problems = [
-        recipe.problem_of(
-            {
-                "source_image": images[place],
-                **{name: values[place] for name, values in media.items()},
-            }
-        )
-        for place in places
-    ]
-    return Problem.batch(problems) if images.ndim > 2 else problems[0]
 
 
 def example_numbers(config: Config, split: Split) -> range:
@@ -214,28 +192,6 @@ def explain_damage(config: Config, data_dir: str | Path) -> Iterator[None]:
             if dataset_path(config, count, data_dir).exists():
                 check_records(config, count, data_dir)
         raise
-
-
-def to_network_pair(config: Config) -> Callable[[dict[str, Any]], tuple[tf.Tensor, tf.Tensor]]:
-    """A function from an example of `raw_dataset`, or several of them, to (x, y).
-
-    Both are of the source image divided by its largest value. x is what the network sees of it and
-    of its medium, as in predictions (`NetworkInput`); y is the packed target (`pack_target`).
-    """
-    seen = config.network_input
-
-    def convert(example: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
-        xp = tf.experimental.numpy
-        count = tf.reduce_sum(tf.ones_like(example["sources"]["radii"]), axis=-1)
-        inputs = {"source_images": example["source_image"]}
-        inputs |= {name: example[name] for name in seen.names if name != "source_images"}
-        # overlapping discs have a scale other than 1
-        inputs, scale = seen.scaled(inputs, xp)
-        field = example["field"] / (1.0 if config.data.divide_by_maximum else scale)
-        target = seen.transform.forward(field, xp)
-        return seen.channels(inputs, xp), pack_target(target, inputs["source_images"], count, xp)
-
-    return convert
 
 
 def with_threads(dataset: tf.data.Dataset, threads: int | None) -> tf.data.Dataset:

@@ -21,7 +21,6 @@ from diffkeras.evaluation.methods.table import (
 from diffkeras.evaluation.order import check_order
 from diffkeras.evaluation.predictions import read_predictions
 from diffkeras.reporting.text import value_text
-from diffkeras.surrogates.predicted_fields import balanced_maximum
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import differing_keys
 from diffkeras.surrogates.surrogate import Surrogate
@@ -94,8 +93,8 @@ def different_physics(learned: Config, tested: Config) -> list[str]:
             f"data.diffusion_length {value_text(own)} there, {value_text(other)} here; choose a "
             "range within the trained one"
         )
-    if learned.kind.maps != tested.kind.maps:
-        names = [", ".join(maps) or "none" for maps in (learned.kind.maps, tested.kind.maps)]
+    if learned.view.maps != tested.view.maps:
+        names = [", ".join(maps) or "none" for maps in (learned.view.maps, tested.view.maps)]
         different.append("maps that vary (data.tissue): {} there, {} here".format(*names))
     return different
 
@@ -142,11 +141,7 @@ def of_predictions(
         fields = compute(batch).fields
         if not config.data.divide_by_maximum:
             return fields
-        medium = config.physics.medium
-        reach = (medium.diffusion_length / medium.step) ** 2
-        images = batch.images[..., None]
-        maxima = balanced_maximum(images, fields[..., None], reach, medium.side_kinds)
-        return fields * maxima[..., 0]
+        return fields * config.view.size(batch.images[..., None], fields[..., None])[..., 0]
 
     method = Method(name, compute, takes_batches=True, timed=False)
     return Subject(_methods(method, config), predict, None, f"the predictions in {path}")

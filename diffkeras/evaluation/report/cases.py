@@ -41,7 +41,7 @@ def draw_cases(
         name: case_figure([case(chosen, method) for chosen in those for method in methods])
         for name, those in _choose(errors, methods[0].name, config).items()
     }
-    if config.kind.varies:
+    if config.data.maps:
         batch = read_image(config, _shown_counts(config)[-1], 0, data_dir)
         figures["media"] = tissue_figure({"": batch.problem.images[0]})
     return figures

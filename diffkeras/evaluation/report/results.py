@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from diffkeras.config import Config
+from diffkeras.config import Config, format_counts
 from diffkeras.evaluation.errors import ERRORS, EXPLANATIONS, METRICS
 from diffkeras.evaluation.measurement import ALL, Measurement, describe_clock
 from diffkeras.evaluation.methods.subject import Subject
@@ -85,7 +85,7 @@ def _write_pages(
         path / "report.html",
         "evaluation.html.j2",
         title=_title(subject, tested),
-        lead=f"Evaluated on {tested.kind.tests}"
+        lead=f"Evaluated on {_tests_in_words(tested)}"
         + (", which were used neither for training nor for choosing the model." if learned else ".")
         + ("" if learned else f" Here “{name}” stands for {subject.description}."),
         pictures=pictures,
@@ -111,7 +111,7 @@ def _write_pages(
         bounds=_bounds_table(proven),
         bounds_images=min(tested.evaluation.bounds, data.test_examples),
         production=tested.physics.produces,
-        tissue=tested.kind.varies,
+        tissue=bool(tested.data.maps),
         divided=data.divide_by_maximum,
     )
 
@@ -127,6 +127,16 @@ def _title(subject: Subject, tested: Config) -> str:
 def _in_words(subject: Subject) -> str:
     """What is evaluated, within a sentence."""
     return f"the {subject.name}" if subject.name in (SURROGATE, PREDICTIONS) else subject.name
+
+
+def _tests_in_words(config: Config) -> str:
+    data, (rows, columns) = config.data, config.physics.lattice
+    counts = format_counts(data.sources).replace("-", " to ").replace(",", ", ")
+    images = f"{data.test_examples * len(data.sources)} test images of {rows}×{columns} nodes"
+    media = ", in tissues of cells and regions" if data.maps else ""
+    if data.diffusion_length:
+        media = " and diffusion lengths of {:g} to {:g}".format(*data.diffusion_length)
+    return f"{images} with {counts} sources{media}"
 
 
 def _scale_in_words(tested: Config) -> str:

@@ -99,7 +99,7 @@ class Architecture:
             parameters and what `needs` names.
         parameters: the keys of `model` that have an effect, each with its meaning.
         needs: what `build` takes of the problem: "channels" (of the network's input, see
-            `representation.network_input`), "lattice" (of the training), "operator" (a
+            `view.scales`), "lattice" (of the training), "operator" (a
             `LatticeOperator`) and "rounds" (`model.corrections`).
         lattices: those that a network with some parameters takes.
     """

@@ -5,7 +5,6 @@ values depend only on ratios, so the operator of a network's input is in units o
 diffusivity D₀ of the uniform medium, or of the one from which maps differ.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ from diffkeras.physics.problem.given_sides import GivenSide, plain_sides, side_o
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.physics.problem.sides import BOUNDARIES, AxisSides, both_sides, kinds_of
 from diffkeras.physics.problem.uptake import michaelis_menten_rate, michaelis_menten_slope
-from diffkeras.representation.network_input import maps_of_channels
+from diffkeras.view.scales import decay_of_channel, maps_of_channels
 
 
 class LinearEquations(NamedTuple):
@@ -172,7 +171,7 @@ class LatticeOperator:
             flux j that comes in, {"coefficient": α h/D₀, "value": v} for a flux α (u − v) that goes
             out, and a pair (low, high) where sides differ.
         lengths: shortest and longest diffusion length in lattice steps, if that of each image is in
-            the second channel of the network's input (see `representation.network_input`). Then
+            the second channel of the network's input (see `view.scales`). Then
             `decay` is not used.
         maps: which of `physics.problem.maps.MAPS` follow the source image in the input, in their
             order there; none in a uniform medium.
@@ -230,8 +229,7 @@ class LatticeOperator:
         if self.lengths is None:
             return self.decay
         shortest, longest = self.lengths
-        share = (network_input[:, :1, :1, 1] + 1) / 2
-        return ops.exp(-2 * (math.log(shortest) + share * math.log(longest / shortest)))
+        return decay_of_channel(network_input[:, :1, :1, 1], shortest, longest, ops)
 
     def uptake(self, network_input: Any) -> Uptake | None:
         """The saturating uptake of cells; None if it is no channel."""

@@ -7,7 +7,7 @@ import keras
 from diffkeras.nn.losses.arguments import arguments_of
 from diffkeras.nn.losses.weights import WeightMap, get_weight
 from diffkeras.physics.arguments import check_choice, check_positive, check_truth
-from diffkeras.representation.target import shapes_differ, target_and_prediction
+from diffkeras.view.target import shapes_differ, target_and_prediction
 
 WEIGHT_SOURCES = ("target", "prediction")
 # Errors below this count as 0. Differences of float32 fields are 0 or much larger.

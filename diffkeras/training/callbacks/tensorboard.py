@@ -9,12 +9,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from diffkeras.data.reading.examples import problem_of_examples, raw_dataset
-from diffkeras.representation.regions import REGIONS
+from diffkeras.data.reading.examples import raw_dataset
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.training.callbacks.history import SourceCountErrors
 from diffkeras.training.optimizers import averaged_weights, innermost, learning_rate
 from diffkeras.training.session import TrainingSession
+from diffkeras.view.target import REGIONS
 
 POINTS = 20  # an epoch, of curves that are drawn against steps
 
@@ -136,7 +136,7 @@ class Pictures(keras.callbacks.Callback):
         with averaged_weights(self.model), self.writer.as_default():
             for title, example in zip(self.titles, self.examples, strict=True):
                 image, field = (example[name][..., 0] for name in ("source_image", "field"))
-                problem = problem_of_examples(self.surrogate.config, example)
+                problem = self.surrogate.config.view.problem_of_examples(example)
                 prediction = self.surrogate.network_fields(problem)
                 # both maxima are 1 if values are fixed; if sources produce they can be any number
                 largest = field.max()

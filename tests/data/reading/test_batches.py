@@ -8,8 +8,8 @@ from diffkeras.data.reading.batches import training_batches
 from diffkeras.data.reading.order import DataShares
 from diffkeras.errors import DataError
 from diffkeras.physics import ExampleRecipe
-from diffkeras.representation.target import unpack_target
-from diffkeras.representation.transforms import TRANSFORMS, get_transform
+from diffkeras.view.scales import TRANSFORMS, get_transform
+from diffkeras.view.target import unpack_target
 
 
 def counts_of(batches: tf.data.Dataset) -> np.ndarray:

@@ -17,7 +17,7 @@ from diffkeras.data.reading.order import (
     epoch_order,
     symmetry_count,
 )
-from diffkeras.representation.target import unpack_target
+from diffkeras.view.target import unpack_target
 
 EXAMPLES = 320_000
 PAPER = parse_config({})

@@ -72,7 +72,7 @@ def test_any_tfds_user_reads_it(tmp_path):
     assert builder.info.splits["train"].num_examples == 40
     read_config = tfds.ReadConfig(interleave_cycle_length=1)
     stored = list(builder.as_dataset(split="train", read_config=read_config).as_numpy_iterator())
-    recipe = config.kind.recipe(2)
+    recipe = config.recipe(2)
     for k in (0, 17, 39):
         example = recipe.example("train", k)
         assert same_solutions(stored[k]["field"][..., 0], example.field)

@@ -1,4 +1,4 @@
-from diffkeras.config.baselines import BASELINES
+from diffkeras.config import BASELINES
 from diffkeras.evaluation.methods import table as methods
 from diffkeras.evaluation.report.figures import STYLES
 

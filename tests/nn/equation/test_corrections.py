@@ -15,7 +15,7 @@ from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.equations.ring import find_ring
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.physics.problem.maps import MAPS
-from diffkeras.representation.network_input import channel_of_map
+from diffkeras.view.scales import channel_of_map
 
 LATTICE = (20, 27)  # odd on some level along both axes
 MEDIUM = Medium(decay=0.02, boundary=("absorbing", "periodic"))

@@ -8,7 +8,7 @@ from diffkeras.nn.equation.equations import BOUNDARIES, LatticeOperator
 from diffkeras.physics import FixedFlux, FixedValue, Medium, Robin
 from diffkeras.physics.equations.finite_volumes import finite_volumes
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.representation.network_input import channel_of_map
+from diffkeras.view.scales import channel_of_map
 
 LATTICE = (9, 14)
 D0, STEP = 3.0, 0.5

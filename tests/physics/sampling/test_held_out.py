@@ -95,7 +95,7 @@ def test_without_shares_splits_would_draw_the_same_images(monkeypatch):
 @pytest.mark.parametrize("name", ["quickstart", *MODELS])
 def test_the_shipped_surrogates_are_tested_on_no_mirror_image_of_their_training(name):
     config = load_config(name)
-    recipe, data = config.kind.recipe(1), config.data
+    recipe, data = config.recipe(1), config.data
     assert recipe.has_few_images
     trained = contents(images(recipe, "train", data.train_examples))
     assert not trained & mirrored(images(recipe, "validation", data.validation_examples))

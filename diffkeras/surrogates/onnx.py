@@ -16,9 +16,7 @@ import tensorflow as tf
 
 from diffkeras._version import __version__
 from diffkeras.errors import ExportError, OutputError
-from diffkeras.surrogates.exports.trial import Inputs, Runner
-from diffkeras.surrogates.predicted_fields import predicted_fields
-from diffkeras.surrogates.saved_model import describe, input_specs
+from diffkeras.surrogates.saved_model import Inputs, Runner, describe, input_specs
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import check_file, replacing
 from diffkeras.system.environment import available_cores
@@ -98,7 +96,7 @@ def fields_function(surrogate: Surrogate) -> Any:
         return surrogate.model(x, training=False)
 
     def fields(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {OUTPUT: predicted_fields(surrogate.config, network, inputs, xp=ELEMENTARY)}
+        return {OUTPUT: surrogate.config.view.fields(network, inputs, xp=ELEMENTARY)}
 
     return named_function(fields, input_specs(surrogate))
 

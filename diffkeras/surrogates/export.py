@@ -1,25 +1,65 @@
-"""The check of an exported file: its fields against those of the Keras model."""
+"""The formats of exports, and the check of an exported file against the Keras model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ExportError, PackingError
 from diffkeras.physics import Problem
-from diffkeras.representation.network_input import CONCENTRATIONS
-from diffkeras.surrogates.inputs import inputs_of_problem
+from diffkeras.surrogates.onnx import check_onnx_output, load_onnx, replacing_onnx
+from diffkeras.surrogates.saved_model import (
+    Inputs,
+    Runner,
+    check_saved_model_output,
+    load_saved_model,
+    replacing_by_saved_model,
+)
 from diffkeras.surrogates.surrogate import Surrogate
+from diffkeras.view.scales import CONCENTRATIONS
 
-# by name: `source_images`, and the other inputs of a surrogate
-Inputs = Mapping[str, NDArray[np.float32]]
-Runner = Callable[[Inputs], NDArray[np.float32]]  # runs an exported file
+Lattice = tuple[int, int]
 
 TOLERANCE = 1e-5  # largest difference of a field, relative to the largest value of its problem
 IMAGES = 2  # tried of the smallest source count, and of the largest
 SPLIT = "stream"  # on tiny lattices there may be no images for the test split
 FACTOR = 40  # multiplies the last image's values: the network is not trained on such
+
+
+class Format(NamedTuple):
+    """A format that a surrogate can be exported to.
+
+    Attributes:
+        label: its name for people.
+        file_name: of an export in its run directory.
+        check_output: raises an OutputError, before the work, if something else than an export is at
+            a path.
+        replacing: yields an export beside a path, which it replaces at the end of the block. It
+            takes the surrogate, the path, and the lattice of proofs.
+        load: an export, as its runtime runs it.
+    """
+
+    label: str
+    file_name: str
+    check_output: Callable[[Path], None]
+    replacing: Callable[[Surrogate, Path, Lattice], AbstractContextManager[Path]]
+    load: Callable[[Path], Runner]
+
+
+FORMATS = {
+    "saved_model": Format(
+        "SavedModel",
+        "saved_model",
+        check_saved_model_output,
+        replacing_by_saved_model,
+        load_saved_model,
+    ),
+    "onnx": Format("ONNX", "model.onnx", check_onnx_output, replacing_onnx, load_onnx),
+}
 
 
 @dataclass(frozen=True)
@@ -46,14 +86,12 @@ class Trial:
         Raises:
             ExportError: the sources that it was trained on don't fit on the lattice.
         """
-        config = surrogate.config
         problem = _problems(surrogate, lattice)
-        inputs = inputs_of_problem(config, problem)
+        inputs = surrogate.config.view.inputs(problem)
         fields = surrogate.predict(problem).field[..., None]
         largest = np.abs(fields).max(axis=(1, 2, 3))
         if not surrogate.production:
             largest = np.maximum(largest, inputs["source_images"].max(axis=(1, 2, 3)))
-        inputs = {name: inputs[name] for name in config.network_input.names}
         return cls(inputs, fields, largest)
 
     def difference(self, run: Runner) -> float:
@@ -93,14 +131,12 @@ class Trial:
 def _problems(surrogate: Surrogate, lattice: tuple[int, int]) -> Problem:
     """Problems of the surrogate's smallest and largest source count."""
     config, problems = surrogate.config, []
-    kind, counts = config.kind, config.data.sources
+    counts = config.data.sources
     # of values beyond those of the training, where images are scaled
-    larger = (
-        ("source_image", *CONCENTRATIONS) if config.physics.medium.has_homogeneous_sides else ()
-    )
+    larger = ("source_image", *CONCENTRATIONS) if config.view.scales else ()
     try:
         for count in sorted({min(counts), max(counts)}):
-            recipe = replace(kind.recipe(count), lattice=lattice)
+            recipe = replace(config.recipe(count), lattice=lattice)
             for k in range(IMAGES):
                 drawn = recipe.drawn(SPLIT, k)
                 if count == max(counts) and k == IMAGES - 1:

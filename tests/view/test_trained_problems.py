@@ -9,7 +9,6 @@ from diffkeras import Medium, MichaelisMenten, Problem, Sources
 from diffkeras.errors import PhysicsError
 from diffkeras.physics import FixedValue
 from diffkeras.physics.problem.uptake import CappedUptake
-from diffkeras.surrogates.inputs import complete_problem, inputs_of_problem
 
 KINDS: dict[str, dict[str, Any]] = {
     "one medium": {},
@@ -52,8 +51,8 @@ def configs(tiny):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_problem_has_the_medium_of_the_training(configs, kind):
-    problem = complete_problem(configs[kind], IMAGE, **COMPLETE[kind])
-    inputs = inputs_of_problem(configs[kind], problem)
+    problem = configs[kind].view.problem(IMAGE, **COMPLETE[kind])
+    inputs = configs[kind].view.inputs(problem)
     images = inputs.pop("source_images")
     np.testing.assert_array_equal(images[0, ..., 0], np.float32(IMAGE))
     assert problem.medium.step == configs[kind].physics.medium.step
@@ -77,15 +76,14 @@ def test_a_problem_has_the_medium_of_the_training(configs, kind):
 def test_images_of_a_batch_may_have_own_media(configs):
     lengths = np.float32([1.1, 2.3, 20])
     problems = [
-        complete_problem(configs["lengths"], IMAGE, diffusion_length=float(length))
-        for length in lengths
+        configs["lengths"].view.problem(IMAGE, diffusion_length=float(length)) for length in lengths
     ]
-    inputs = inputs_of_problem(configs["lengths"], Problem.batch(problems))
+    inputs = configs["lengths"].view.inputs(Problem.batch(problems))
     assert inputs["source_images"].shape == (3, 16, 16, 1)
     np.testing.assert_array_equal(inputs["diffusion_length"], lengths)
-    alike = complete_problem(configs["lengths"], np.stack([IMAGE] * 3), decay=1 / 25)
+    alike = configs["lengths"].view.problem(np.stack([IMAGE] * 3), decay=1 / 25)
     np.testing.assert_array_equal(
-        inputs_of_problem(configs["lengths"], alike)["diffusion_length"], np.float32([5, 5, 5])
+        configs["lengths"].view.inputs(alike)["diffusion_length"], np.float32([5, 5, 5])
     )
 
 
@@ -97,10 +95,10 @@ def test_the_image_of_a_production_is_the_production_over_the_decay(configs):
         production=problem.production, medium=config.physics.medium.with_unchecked_decay(decays)
     )
     for one in (problem, everywhere):
-        found = inputs_of_problem(config, one)["source_images"][0, ..., 0]
+        found = config.view.inputs(one)["source_images"][0, ..., 0]
         np.testing.assert_array_equal(found, np.float32(IMAGE))
     sources = Sources.from_lists([5], [6], [2.0], [0.5])
-    made = complete_problem(config, Sources(**{**vars(sources), "lattice": (16, 16)}))
+    made = config.view.problem(Sources(**{**vars(sources), "lattice": (16, 16)}))
     assert made.production is not None
     assert made.production.max() == pytest.approx(0.05 * 0.5)
 
@@ -148,7 +146,7 @@ def test_the_image_of_a_production_is_the_production_over_the_decay(configs):
 def test_what_it_was_not_trained_for_is_refused_by_name(configs, kind, change, message):
     keywords = {name: v for name, v in {**COMPLETE[kind], **change}.items() if v is not None}
     with pytest.raises(PhysicsError, match=message):
-        inputs_of_problem(configs[kind], complete_problem(configs[kind], IMAGE, **keywords))
+        configs[kind].view.inputs(configs[kind].view.problem(IMAGE, **keywords))
 
 
 @pytest.mark.parametrize(
@@ -160,10 +158,10 @@ def test_what_it_was_not_trained_for_is_refused_by_name(configs, kind, change, m
 )
 def test_problems_that_no_surrogate_takes(configs, problem, message):
     with pytest.raises(PhysicsError, match=message):
-        inputs_of_problem(configs["one medium"], problem)
+        configs["one medium"].view.inputs(problem)
 
 
 def test_fixed_nodes_are_refused_where_sources_produce(configs):
     problem = Problem(IMAGE, production=IMAGE, decay=0.05)
     with pytest.raises(PhysicsError, match="sources produce, and the problem fixes nodes"):
-        inputs_of_problem(configs["production"], problem)
+        configs["production"].view.inputs(problem)

@@ -4,9 +4,11 @@ import pytest
 import tensorflow as tf
 
 from diffkeras.nn import get_loss
-from diffkeras.representation.target import (
+from diffkeras.view.target import (
+    REGIONS,
     UNKNOWN,
     pack_target,
+    region_mask,
     target_and_prediction,
     unpack_target,
 )
@@ -16,6 +18,16 @@ FIELD = RNG.random((3, 4, 5, 1)).astype(np.float32)
 IMAGE = FIELD * (FIELD > 0.5)
 COUNTS = np.array([1, 5, 20])
 MISMATCH = (ValueError, TypeError, RuntimeError, tf.errors.InvalidArgumentError)
+FALLING = np.array([1.0, 0.3, 1.1, 1.0, 0.2, 0.19, 0.1, 0.09, 0.05, 0.04, 0.0, -0.1])
+DISC = np.array([1.0, 0.3] + [0.0] * 10)
+MEMBERS = {
+    "lattice": range(12),
+    "sources": [0, 1],
+    "field": range(2, 12),
+    "r1": [3, 4],
+    "r2": [5, 6],
+    "r3": [7, 8],
+}
 
 
 @pytest.mark.parametrize("xp", [np, keras.ops, tf.experimental.numpy], ids=["np", "keras", "tf"])
@@ -107,3 +119,21 @@ def test_shapes_that_would_broadcast_raise(y_true, y_pred):
 def test_parts_that_do_not_match_raise(arguments, name):
     with pytest.raises(ValueError, match=name):
         pack_target(*arguments)
+
+
+@pytest.mark.parametrize("name", REGIONS)
+def test_members_of_regions(name):
+    tensors = (keras.ops.convert_to_tensor(values) for values in (FALLING, DISC))
+    for mask in (region_mask(name, FALLING, DISC), region_mask(name, *tensors)):
+        assert np.flatnonzero(mask).tolist() == list(MEMBERS[name])
+
+
+def test_a_broken_target_counts_in_the_lattice():
+    assert region_mask("lattice", np.array([np.nan, 0.5]), None).all()
+
+
+def test_regions_that_there_are_not():
+    with pytest.raises(ValueError, match="'r1' needs the source image"):
+        region_mask("r1", FALLING, None)
+    with pytest.raises(ValueError, match="no region is named 'r4'"):
+        region_mask("r4", FALLING, DISC)

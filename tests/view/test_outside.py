@@ -8,7 +8,7 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.physics import Placement, Sources, sample_sources
-from diffkeras.surrogates.trained_ranges import outside_training
+from diffkeras.view.outside import outside_training
 from tests.helpers.known_networks import surrogate_of
 
 LATTICE = (32, 32)
@@ -38,8 +38,10 @@ def tissue(config):
 
 def warnings(config: Config, *images: np.ndarray, **maps: Any) -> list[str]:
     stack = np.stack(images)[..., None].astype(np.float32)
-    inputs = {name: np.full_like(stack, config.kind.ranges[name][0]) for name in config.kind.inputs}
-    return list(outside_training(config, {**inputs, "source_images": stack, **maps}))
+    inputs = {
+        name: np.full_like(stack, config.view.ranges[name][0]) for name in config.view.varying
+    }
+    return list(outside_training(config.view, {**inputs, "source_images": stack, **maps}))
 
 
 def discs(count: int, radius: Any, **options: Any) -> np.ndarray:
@@ -59,8 +61,8 @@ def discs(count: int, radius: Any, **options: Any) -> np.ndarray:
 def test_the_training_data_are_not_warned_of(config, overrides):
     chosen = config.with_overrides(overrides)
     for count in chosen.data.sources:
-        for example in chosen.kind.recipe(count).examples("train", range(8)):
-            maps = {name: example.maps[name][None, ..., None] for name in chosen.kind.maps}
+        for example in chosen.recipe(count).examples("train", range(8)):
+            maps = {name: example.maps[name][None, ..., None] for name in chosen.view.maps}
             assert warnings(chosen, example.source_image, **maps) == []
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from diffkeras.representation.transforms import TRANSFORMS, get_transform
+from diffkeras.view.scales import TRANSFORMS, get_transform
 
 NAMESPACES = {"numpy": np, "keras.ops": keras.ops, "tf.experimental.numpy": tf.experimental.numpy}
 VALUES = np.concatenate([[0.0], np.logspace(-6, 0, 50)]).astype(np.float32)

@@ -1,1 +1,0 @@
-"""Inputs and targets of a network: transforms, network input, target, regions."""

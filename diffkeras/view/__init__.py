@@ -1,0 +1,1 @@
+"""What a network sees: `NetworkView`, transforms, targets and regions."""
