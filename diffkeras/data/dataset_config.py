@@ -8,8 +8,7 @@ import numpy as np
 
 from diffkeras.config import Config, DataConfig, PhysicsConfig
 from diffkeras.physics import ExampleRecipe, Placement, Sources
-from diffkeras.system.differences import differences
-from diffkeras.system.fingerprint import fingerprint
+from diffkeras.system.plain_data import differences, fingerprint
 
 NAME = "diffusion_fields"
 VERSION = "3.0.0"

@@ -16,8 +16,8 @@ from diffkeras.data.dataset_config import (
 )
 from diffkeras.errors import DataError, RunError
 from diffkeras.system.atomic_files import read_json
-from diffkeras.system.differences import in_words
 from diffkeras.system.messages import short
+from diffkeras.system.plain_data import in_words
 
 SHARD_BYTES = 64 << 20  # TFDS recommends at least as many
 SHARD_EXAMPLES = 256  # with more, few processes could share the work on small ones

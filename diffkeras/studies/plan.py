@@ -11,7 +11,7 @@ from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import label_of
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
-from diffkeras.system.fingerprint import fingerprint
+from diffkeras.system.plain_data import fingerprint
 
 DIGITS = 12  # length of the name of a test set, of baselines
 # overrides of a test set, whose training examples need not be stored: those of a stream aren't, and

@@ -5,8 +5,7 @@ from typing import Any
 
 from diffkeras.config import Config, long_form
 from diffkeras.reporting.text import value_text
-from diffkeras.system.differences import differences, in_words
-from diffkeras.system.fingerprint import fingerprint
+from diffkeras.system.plain_data import differences, fingerprint, in_words
 
 DIGITS = 12
 # keys, and sections with their dot, that don't change the trained weights

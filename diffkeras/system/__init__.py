@@ -6,7 +6,7 @@
   `system.memory`.
 - Messages: `system.messages`, `system.stack_level` (warnings), `system.progress`,
   `system.standard_error`.
-- Settings: `system.fingerprint`, `system.differences`.
+- Settings: `system.plain_data`.
 - What is installed: `system.packages`, `system.environment`, `system.tensorflow_setup`,
   `system.keras_compat`.
 """

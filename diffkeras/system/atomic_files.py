@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.errors import OutputError, RunError
-from diffkeras.system.fingerprint import fingerprint
+from diffkeras.system.plain_data import fingerprint
 
 PARTIAL = ".partial"
 # a full disk, a full quota, the limit of a file's size, and a disk that has failed

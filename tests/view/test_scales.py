@@ -1,9 +1,19 @@
+import pickle
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from diffkeras.view.scales import TRANSFORMS, get_transform
+from diffkeras.physics.problem.maps import MAPS
+from diffkeras.view.scales import (
+    TRANSFORMS,
+    channel_of_length,
+    channel_of_map,
+    decay_of_channel,
+    get_transform,
+    maps_of_channels,
+)
 
 NAMESPACES = {"numpy": np, "keras.ops": keras.ops, "tf.experimental.numpy": tf.experimental.numpy}
 VALUES = np.concatenate([[0.0], np.logspace(-6, 0, 50)]).astype(np.float32)
@@ -50,3 +60,24 @@ def test_hand_computed_values(name, value):
 def test_unknown_names_raise():
     with pytest.raises(ValueError, match="'cube'; choose one of linear, sqrt, log, power"):
         get_transform("cube")
+
+
+@every_transform
+def test_transforms_go_to_other_processes(transform):
+    assert pickle.loads(pickle.dumps(transform)) == transform
+
+
+@every_namespace
+def test_channels_are_turned_back(xp):
+    lengths, unit = np.float32([2, 5, 20]), 0.5 / 0.1**2
+    channel = channel_of_length(xp.array(lengths), 2, 20, xp)
+    np.testing.assert_allclose(np.asarray(channel)[[0, 2]], [-1, 1], rtol=1e-6)
+    decays = np.asarray(decay_of_channel(channel, 2, 20, xp))
+    np.testing.assert_allclose(decays, 1 / lengths**2, rtol=1e-5)
+    maps = {name: xp.array(lengths + k) for k, name in enumerate(MAPS)}
+    channels = [channel_of_map(name, values, 0.5, 0.1, xp) for name, values in maps.items()]
+    back = maps_of_channels(xp.stack([channels[0], *channels], axis=-1), [*MAPS], xp)
+    scales = {"diffusivity": 0.5, "saturation": 1.0}
+    for name, values in maps.items():
+        expected = np.asarray(values) / scales.get(name, unit)
+        np.testing.assert_allclose(np.asarray(back[name]), expected, rtol=1e-5)

@@ -27,7 +27,7 @@ from diffkeras.data.shards import (
 from diffkeras.data.writing.replacing import METADATA, check_names, link_or_copy, replace_dataset
 from diffkeras.data.writing.shard_files import ShardTask
 from diffkeras.system.atomic_files import names_unwritable
-from diffkeras.system.fingerprint import fingerprint
+from diffkeras.system.plain_data import fingerprint
 from diffkeras.system.result_folders import remove_files
 
 logger = logging.getLogger(__name__)

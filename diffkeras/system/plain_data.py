@@ -1,7 +1,15 @@
-"""How two sets of settings differ: the keys with both values, and in words."""
+"""Settings as plain data: their fingerprint, and how two sets of them differ."""
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
+
+
+def fingerprint(values: Mapping[str, Any], digits: int = 8) -> str:
+    """Hexadecimal digits that differ for different mappings of plain data."""
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:digits]
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
