@@ -165,7 +165,7 @@ def _equation(surrogate: Surrogate) -> str:
 
 def _serve(surrogate: Surrogate) -> Any:
     """The graph: source images (and lengths or maps) to fields, with checks of the input."""
-    model, ranges = surrogate.model, surrogate.config.view.ranges
+    model, view = surrogate.model, surrogate.config.view
 
     def network(x: tf.Tensor) -> tf.Tensor:
         # TensorFlow's fused convolutions refuse an empty batch, so it gets an image
@@ -174,17 +174,10 @@ def _serve(surrogate: Surrogate) -> Any:
         return model(x, training=False)[:count]
 
     def fields(**inputs: tf.Tensor) -> tf.Tensor:
-        source_images, usable = inputs.get("source_images"), tf.constant(True)
-        for name, values in inputs.items():
-            if name == "source_images":
-                usable &= _check_images(values, surrogate)
-            elif name == "diffusion_length":
-                usable &= _check_lengths(source_images, values, ranges[name])
-            else:
-                usable &= _check_map(source_images, name, values)
+        usable = _usable(surrogate, inputs)
         with tf.control_dependencies([usable]):  # nothing else may fail first
             inputs = {name: tf.identity(values) for name, values in inputs.items()}
-        result = surrogate.config.view.fields(network, inputs, xp=keras.ops)
+        result = view.fields(network, inputs, xp=keras.ops)
         result = checked(result, tf.reduce_all(tf.math.is_finite(result)), NOT_FINITE)
         # XLA drops the checks
         return tf.where(usable[:, None, None, None], result, np.nan)
@@ -205,33 +198,28 @@ def input_specs(surrogate: Surrogate) -> list[tf.TensorSpec]:
     ]
 
 
-def _check_images(source_images: tf.Tensor, surrogate: Surrogate) -> tf.Tensor:
-    """Whether source images are usable, (batch,); an InvalidArgumentError if one isn't."""
-    rule = surrogate.config.model.lattices
-    sides = tf.shape(source_images)[1:3]
+def _usable(surrogate: Surrogate, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """Which images have usable inputs, (batch,); an InvalidArgumentError if one hasn't."""
+    rule, view = surrogate.config.model.lattices, surrogate.config.view
+    images = inputs["source_images"]
+    shape, sides = tf.shape(images), tf.shape(images)[1:3]
     is_taken = tf.reduce_all((sides % rule.divisor == 0) & (sides >= rule.shortest))
-    message = f"source_images must have {rule}, not"
-    source_images = checked(source_images, is_taken, message, sides)
-    return is_taken & check_range("source_images", source_images[..., 0])
-
-
-def _check_map(source_images: tf.Tensor, name: str, values: tf.Tensor) -> tf.Tensor:
-    """As `_check_images`, of a map."""
-    same_shape = tf.reduce_all(tf.shape(values) == tf.shape(source_images))
-    message = f"{name} must have the shape of source_images, not"
-    values = checked(values, same_shape, message, tf.shape(values))
-    return same_shape & check_range(name, values[..., 0], positive=name in POSITIVE_MAPS)
-
-
-def _check_lengths(
-    source_images: tf.Tensor, diffusion_length: tf.Tensor, limits: tuple[float, float]
-) -> tf.Tensor:
-    """As `_check_images`, of diffusion lengths, (batch,) or (1,)."""
-    images, lengths = tf.shape(source_images)[0], tf.shape(diffusion_length)[0]
-    wanted = "give one diffusion length, or one for each source image, not"
-    as_many = (lengths == images) | (lengths == 1)
-    values = checked(diffusion_length, as_many, wanted, lengths, "for", images, "images")
-    shortest, longest = np.array(limits, np.float32)
-    inside = (values >= shortest) & (values <= longest)
-    message = f"diffusion_length must lie within {limits[0]:g} to {limits[1]:g}, not"
-    return checked(inside, tf.reduce_all(inside), message, values)
+    images = checked(images, is_taken, f"source_images must have {rule}, not", sides)
+    usable = is_taken & check_range("source_images", images[..., 0])
+    for name in view.maps:
+        values = inputs[name]
+        same = tf.reduce_all(tf.shape(values) == shape)
+        message = f"{name} must have the shape of source_images, not"
+        values = checked(values, same, message, tf.shape(values))
+        usable &= same & check_range(name, values[..., 0], positive=name in POSITIVE_MAPS)
+    if (name := "diffusion_length") in view.varying:
+        (low, high), lengths = view.ranges[name], inputs[name]
+        count, wanted = tf.shape(lengths)[0], "give one diffusion length, or one for each source"
+        as_many = (count == shape[0]) | (count == 1)
+        lengths = checked(
+            lengths, as_many, f"{wanted} image, not", count, "for", shape[0], "images"
+        )
+        inside = (lengths >= np.float32(low)) & (lengths <= np.float32(high))
+        message = f"{name} must lie within {low:g} to {high:g}, not"
+        usable &= checked(inside, tf.reduce_all(inside), message, lengths)
+    return usable
