@@ -44,3 +44,15 @@ def test_residuals_are_wrong_by_their_rounding_at_most():
         assert not residual[plain.fixed].any()
         shares.add(isinstance(shared, SharedEquations))
     assert shares == {True, False}  # some families vary the diffusivity
+
+
+def test_slopes_are_those_of_the_problem():
+    for seed, shared, plain, field in pairs(families()):
+        for one, other in (
+            (shared.slope(field), plain.slope(field)),
+            (shared.least_slope(field, 0.1), plain.least_slope(field, 0.1)),
+        ):
+            free = plain.free
+            expected = np.broadcast_to(other, free.shape)[free]
+            np.testing.assert_array_equal(np.broadcast_to(one, free.shape)[free], expected, seed)
+        assert shared.most_slopes >= plain.most_slopes * (1 - 1e-12)
