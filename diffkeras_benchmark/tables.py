@@ -41,14 +41,14 @@ def problem_page(problem: Scores) -> list[str]:
     return parts
 
 
-def problem_figure(problem: Scores, width: float = 10.0) -> Figure:
-    """Error against time, a panel for each size of batches; `width` is of the figure [inches]."""
+def problem_figure(problem: Scores) -> Figure:
+    """Error against time, a panel for each size of batches."""
     rows = [row for row in problem["methods"] if row["name"] != "zero field"]
     panels = {}
     for size in problem["pareto"]:
         images = "one image at a time" if size == "1" else f"batches of {size}"
         panels[f"{title(problem)}, {images}"] = points_of(rows, size)
-    return error_time_figure(panels, "mean error / largest value", width)
+    return error_time_figure(panels, "mean error / largest value")
 
 
 def conditions(board: Mapping[str, Any]) -> str:

@@ -14,13 +14,10 @@ from diffkeras.reporting.style import new_figure
 
 CLASSICAL, LEARNED, FRONT = "#1f5a80", "#c25510", "#9aa5ad"
 FEW = 10  # methods
-NARROW = 6.0  # inches
 SMALLEST = 1e-11  # smaller errors are rounding, and are drawn at this height
 
 
-def error_time_figure(
-    panels: Mapping[str, Sequence[Point]], error: str, width: float = 10.0
-) -> Figure:
+def error_time_figure(panels: Mapping[str, Sequence[Point]], error: str) -> Figure:
     """Mean error against time per image, in one or more panels.
 
     Up to `FEW` points have their names beside them. More have numbers, by rising error, and a list
@@ -29,13 +26,11 @@ def error_time_figure(
     Args:
         panels: title → the same methods, with the same errors.
         error: label of the vertical axis.
-        width: of the figure [inches]; below `NARROW`, the list is below the panels.
     """
     points = sorted(next(iter(panels.values())), key=lambda point: point.error)
-    few, below = len(points) <= FEW, width < NARROW
+    few = len(points) <= FEW
     listed = 0.23 * len(points) + 1.5  # inches
-    height = max(4.6 * len(panels), listed) if few or not below else 2.9 * len(panels) + listed
-    figure = new_figure(width, height)
+    figure = new_figure(10.0, max(4.6 * len(panels), listed))
     axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
     for axis, (title, own) in zip(axes, panels.items(), strict=True):
         _draw(axis, own)
@@ -48,7 +43,7 @@ def error_time_figure(
     ]
     legend = figure.legend(
         handles=[*marks, *names],
-        loc="outside lower left" if below else "outside right upper",
+        loc="outside right upper",
         fontsize=9,
         handlelength=1.2,
         labelspacing=0.35,

@@ -78,11 +78,10 @@ def draw_figures(
     return pictures
 
 
-def cost_figure(metrics: Mapping[str, Any], subject: Subject, width: float = 10.0) -> Figure:
+def cost_figure(metrics: Mapping[str, Any], subject: Subject) -> Figure:
     """Lattice MAE of each method over all images, against its time per image.
 
-    The error of a field of zeros, which takes no time, is a line. `width` is of the figure
-    [inches].
+    The error of a field of zeros, which takes no time, is a line.
     """
     learned = {method.name for method in subject.all_methods}
     points = [
@@ -90,7 +89,7 @@ def cost_figure(metrics: Mapping[str, Any], subject: Subject, width: float = 10.
         for name, of in metrics.items()
         if of[ALL]["milliseconds"] and name != ZERO_FIELD
     ]
-    figure = error_time_figure({"": points}, "lattice MAE", width)
+    figure = error_time_figure({"": points}, "lattice MAE")
     if ZERO_FIELD in metrics:
         (axis,), error = figure.axes, metrics[ZERO_FIELD][ALL]["mae"]
         axis.axhline(error, color=GREY, linestyle=":", zorder=1)
