@@ -63,7 +63,8 @@ if __name__ == "__main__":
     linear_steps.MOST_DIRECT_COST = 0
     dk.solve(image, diffusivity=contrast)
     for kind in ("npy", "npz", "tif", "vti"):
-        dk.solve(image).save({str(tmp_path / "saved.")!r} + kind, unit="µm")
+        unit = "µm" if kind == "tif" else None
+        dk.solve(image).save({str(tmp_path / "saved.")!r} + kind, unit=unit)
     dk.certify(0 * image, image, uptake=dk.MichaelisMenten(image[::-1], 0.1))
     dk.solve(np.stack([image] * 4), processes=2)
     list(dk.physics.ExampleRecipe(2, (32, 32)).examples("train", range(2)))

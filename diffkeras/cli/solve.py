@@ -1,5 +1,6 @@
 """`diffkeras solve`."""
 
+import contextlib
 import logging
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from diffkeras.cli.options import (
     processes_option,
     threads_option,
 )
+from diffkeras.errors import PhysicsError
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,14 @@ def _forms_of_sides() -> list[str]:
     return forms
 
 
+def _is_boundary(name: str) -> bool:
+    from diffkeras.physics.problem.sides import canonical_boundary
+
+    with contextlib.suppress(PhysicsError):
+        return bool(canonical_boundary(name))
+    return False
+
+
 class SideType(click.ParamType):
     """A side of the lattice and what it does."""
 
@@ -56,12 +66,17 @@ class SideType(click.ParamType):
         kind, colon, numbers = text.partition(":")
         parts, given = numbers.split(",") if colon else [], _given_sides().get(kind)
         if not (equals and side and kind) or not (
-            0 < len(parts) <= len(given.names_of_numbers()) if given else not colon
+            0 < len(parts) <= len(given.names_of_numbers())
+            if given
+            else not colon and _is_boundary(kind)
         ):
             *forms, last = (f"SIDE={form}" for form in _forms_of_sides())
+            example = "e.g. top=value:1.0 or left=reflecting"
+            with contextlib.suppress(ValueError):
+                example = f"{side}=value:{float(kind):g}"
             self.fail(
-                f"{value!r} is not {', '.join(forms)} or {last}; write e.g. top=value:1.0 or "
-                "left=reflecting",
+                f"{value!r} is not {', '.join(forms)} or {last}, where NAME is absorbing, "
+                f"reflecting or periodic; write {example}",
                 param,
                 ctx,
             )
@@ -90,7 +105,7 @@ class LabelType(click.ParamType):
             pairs = (part.split("=") for part in text.split(",")) if text else ()
             return int(label), {name: float(number) for name, number in pairs}
         except ValueError:
-            self.fail(f"{value!r} is not N:NAME=NUMBER[,NAME=NUMBER]", param, ctx)
+            self.fail(f"{value!r} is not N:NAME=NUMBER[,NAME=NUMBER] or N:", param, ctx)
 
 
 class MethodType(click.ParamType):
@@ -141,12 +156,12 @@ class MethodType(click.ParamType):
 @click.option(
     "--label",
     "labels",
-    metavar="N:NAME=NUMBER[,...]",
+    metavar="N:[NAME=NUMBER,...]",
     type=LabelType(),
     multiple=True,
     help="SOURCE_FILE is a label image, whose nodes of number N have these properties: fixed (the "
     "value that they hold), production, uptake, saturation, diffusivity, decay. Once for each "
-    "label; label 0 needs none.",
+    "label; N: without properties is the medium alone. Label 0 needs no option.",
 )
 @click.option(
     "--dimensions",

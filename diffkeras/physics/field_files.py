@@ -56,7 +56,9 @@ def check_unit(unit: Any) -> None:
         )
 
 
-def content_of_field(path: Path, field: NDArray, step: float, unit: str | None = None) -> bytes:
+def content_of_field(
+    path: Path, field: NDArray, step: float, unit: str | None = None, *, name: str = "field"
+) -> bytes:
     """The content of a file that holds one array alone.
 
     Args:
@@ -64,8 +66,9 @@ def content_of_field(path: Path, field: NDArray, step: float, unit: str | None =
         field: (…, rows, columns).
         step: h [length], of the lattice.
         unit: of lengths.
+        name: of the array.
     """
-    return content_of_arrays(path, {"field": field}, field.shape, step, unit)
+    return content_of_arrays(path, {name: field}, field.shape, step, unit)
 
 
 def content_of_result(path: Path, result: Any, unit: str | None = None) -> bytes:
@@ -86,14 +89,14 @@ def content_of_arrays(
     step: float,
     unit: str | None,
 ) -> bytes:
-    """The content of a file that holds these arrays, the first of which is the field."""
+    """The content of a file that holds these arrays, the first of which is its main one."""
     check_unit(unit)
     kind = kind_of_file(path)
     if kind == ".npz":
         return _of_numpy(np.savez_compressed, **arrays)
     if kind == ".vti":
         return _vti(arrays, lattice, step)
-    field = arrays["field"]
+    field = next(iter(arrays.values()))
     if kind == ".npy":
         return _of_numpy(np.save, arr=field)
     return _tiff(path, field, lattice, step, unit)
@@ -164,7 +167,7 @@ def _vti(arrays: Mapping[str, Any], lattice: tuple[int, ...], step: float) -> by
     image = ElementTree.SubElement(root, "ImageData", attributes)
     numbers = ElementTree.SubElement(image, "FieldData")
     piece = ElementTree.SubElement(image, "Piece", Extent=extent)
-    on_nodes = ElementTree.SubElement(piece, "PointData", Scalars="field")
+    on_nodes = ElementTree.SubElement(piece, "PointData", Scalars=next(iter(arrays)))
     for name, part in arrays.items():
         values = np.asarray(part)
         where, tuples = on_nodes, {}

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_relative_tolerance
 from diffkeras.physics.derivatives.adjoint import (
     BatchDerivatives,
@@ -20,7 +21,7 @@ from diffkeras.physics.derivatives.adjoint import (
 from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.derivatives.tangent import tangent
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.field_files import content_of_result
+from diffkeras.physics.field_files import TIFFS, content_of_result, kind_of_file
 from diffkeras.physics.problem.parts import parts_of_images
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.bounds import Proof
@@ -67,8 +68,8 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
             unit: of lengths, such as "µm", for a `.tif`.
 
         Raises:
-            PhysicsError: another suffix, a unit that is no short text, or a field that such a file
-                can't hold.
+            PhysicsError: another suffix, a unit that is no short text or not for a `.tif`, or a
+                field that such a file can't hold.
             ConvergenceError: no bound was found.
             OutputError: the file can't be written.
 
@@ -82,6 +83,11 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
             5.0
         """
         path = Path(path)
+        if unit is not None and kind_of_file(path) not in TIFFS:
+            raise PhysicsError(
+                f"{path} can't hold a unit, which is for .tif and plot(); leave out "
+                f"unit={unit!r:.60}"
+            )
         write_bytes(path, content_of_result(path, self, unit))
 
     def plot(
@@ -91,6 +97,8 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
         field_unit: str | None = None,
     ) -> Any:
         """A picture of the sources and the field; of a batch, of its first image with sources.
+
+        The picture counts the images of a batch from 1.
 
         It needs matplotlib. The axes show numbers of nodes where the lattice step is 1 and no unit
         is given, otherwise lengths. In three dimensions, it has one plane, one row and one column:

@@ -89,6 +89,36 @@ def solve(
         >>> bool(0 < field.max() < 1)
         True
     """
+    solution = solve_silently(
+        problem,
+        tolerance=tolerance,
+        initial=initial,
+        method=method,
+        processes=processes,
+        threads=threads,
+        **keywords,
+    )
+    if not solution.field.any():
+        warnings.warn(
+            "the field is 0 everywhere: no fixed node or side holds another value, and nothing is "
+            "produced",
+            ProblemWarning,
+            stacklevel=level_outside(),
+        )
+    return solution
+
+
+def solve_silently(
+    problem: "Problem | Equations | ArrayLike | None" = None,
+    *,
+    tolerance: float = 1e-10,
+    initial: ArrayLike | None = None,
+    method: str = "auto",
+    processes: int | None = None,
+    threads: int | None = None,
+    **keywords: Unpack[ProblemKeywords],
+) -> Solution:
+    """`solve` without its warning, for problems that the user has not written one by one."""
     processes, threads = check_count("processes", processes), check_count("threads", threads)
     tolerance = check_relative_tolerance(tolerance)
     problem, given = problem_and_equations(problem, keywords)
@@ -101,17 +131,8 @@ def solve(
     with blas_threads(threads):
         if problem.is_batch:
             starts = [None] * len(problem.images) if start is None else list(start)
-            solution: Solution = solve_batch(image_solver, problem, starts, processes)
-        else:
-            solution = image_solver(problem, start, equations=given or Equations(problem))
-    if not solution.field.any():
-        warnings.warn(
-            "the field is 0 everywhere: no fixed node or side holds another value, and nothing is "
-            "produced",
-            ProblemWarning,
-            stacklevel=level_outside(),
-        )
-    return solution
+            return solve_batch(image_solver, problem, starts, processes)
+        return image_solver(problem, start, equations=given or Equations(problem))
 
 
 def _solve_image(

@@ -61,7 +61,7 @@ def solution_figure(
     if problem.is_batch:
         has_sources = [bool(each.fixed.any() or np.any(each.production)) for each in problem.images]
         shown = int(np.argmax(has_sources))
-        title = f"{title}, image {shown} of 0 to {len(field) - 1}"
+        title = f"{title}, image {shown + 1} of {len(field)}"
         problem, field = problem.images[shown], field[shown]
     return field_figure(
         sources_of(problem),

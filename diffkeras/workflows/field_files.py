@@ -96,7 +96,9 @@ class FieldFiles:
         step = result.problem.images[0].medium.step
         if self.bound:
             bound = upper_bound(result.node_bound, self.bound)
-            contents[self.bound] = content_of_field(self.bound, bound, step, self.unit)
+            contents[self.bound] = content_of_field(
+                self.bound, bound, step, self.unit, name="bound"
+            )
         if self.corrected:
             better = result.corrected  # type: ignore[attr-defined]  # of a prediction
             contents[self.corrected] = content_of_result(self.corrected, better, self.unit)

@@ -1,5 +1,6 @@
 """Problems in files: what `diffkeras solve` and `predict` read."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,7 +128,9 @@ class ProblemFiles:
             try:
                 return from_labels(image, self.labels, **self._maps("diffusivity", "decay"))
             except PhysicsError as error:
-                raise PhysicsError(f"--label: {error}") from None
+                # the words for Python in those of the command
+                said = re.sub(r"labels (-?\d+)(.*) \{\}", r"labels \1\2 `--label \1:`", str(error))
+                raise PhysicsError(f"--label: {said}") from None
         image, production = self._image("source_file"), self._image("production")
         if image is None and production is None and self.lattice is not None:
             sides = self.lattice if isinstance(self.lattice, tuple) else (self.lattice,) * self.axes
@@ -149,9 +152,12 @@ class ProblemFiles:
         array = {"source_file": "source_image", "fixed": "source_image"}.get(name, name)
         image = read_image(path, array, self.axes + self.batch, labels=labels)
         if name == "source_file" and not (labels or self.fixed):
-            if path.suffix.lower() in PICTURES and image.max() < DARK:
-                warn_of_labels(read_numbers(path, array, labels=True).astype(int), str(path))
-            warn_of_labels(image, str(path))
+            numbers, white = image, 1
+            if path.suffix.lower() in PICTURES and 0 < image.max() < DARK:
+                numbers = read_numbers(path, array, labels=True)
+                white = round(numbers.max() / image.max())
+                numbers = numbers.astype(int)
+            warn_of_labels(numbers, str(path), use="`diffkeras solve --label`", white=white)
         return image.astype(np.float64)
 
     def _maps(self, *names: str) -> dict[str, Any]:

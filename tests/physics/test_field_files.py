@@ -132,6 +132,7 @@ def test_certificates_and_batches_are_saved_too(tmp_path):
         ("a.png", {}, "written to .npy, .npz, .tif, .tiff or .vti; a picture is drawn by `plot`"),
         ("a.csv", {}, "fields are written to .npy"),
         ("a", {}, "fields are written to .npy"),
+        ("a.npy", {"unit": "µm"}, "a.npy can't hold a unit"),
         ("a.tif", {"unit": 3}, "the unit is a text"),
         ("a.tif", {"unit": "µ\nm"}, "a unit has 1 to 30 characters"),
     ],

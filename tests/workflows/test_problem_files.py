@@ -46,7 +46,7 @@ def test_the_plot_shows_the_first_image_with_sources(monkeypatch):
     np.testing.assert_array_equal(shown["s"], np.where(production[1], production[1], np.nan))
     np.testing.assert_array_equal(its_field, field[1])
     assert (title, notes) == (
-        "field u, image 1 of 0 to 2",
+        "field u, image 2 of 3",
         "D = 1 to 2, γ = 0.01, h = 1, absorbing",
     )
 
@@ -99,7 +99,7 @@ def test_a_label_image_is_solved(diffkeras, refused, tmp_path, suffix):
     np.save(file, labels) if suffix == ".npy" else Image.fromarray(labels).save(file)
     words = ["solve", file, "-o", output, "--decay", 0.1, "--step", 10, "--diffusivity", 1e5]
     tissue = ["--label", "1:fixed=60", "--label", "2:uptake=100,saturation=3"]
-    result = diffkeras(*words, *tissue, "--boundary", "reflecting")
+    result = diffkeras(*words, *tissue, "--label", "0:", "--boundary", "reflecting")
     assert result.exit_code == 0, result.output
     properties = {1: {"fixed": 60.0}, 2: {"uptake": 100.0, "saturation": 3.0}}
     medium = {"diffusivity": 1e5, "decay": 0.1, "step": 10.0, "boundary": "reflecting"}
@@ -107,7 +107,7 @@ def test_a_label_image_is_solved(diffkeras, refused, tmp_path, suffix):
     np.testing.assert_allclose(np.load(output), expected, rtol=1e-9)
     output.unlink()
     for more, message in (
-        (["--label", "1:fixed=60"], "labels 2 of the image have no properties"),
+        (["--label", "1:fixed=60"], "give each of them some, or `--label 2:` for the medium alone"),
         ([*tissue, "--uptake", 3], "--label describes each label; leave out --uptake"),
         (["--label", "1:fixed"], "'1:fixed' is not N:NAME=NUMBER"),
         ([*tissue, *tissue], "--label: a label occurs twice"),
@@ -120,7 +120,9 @@ def test_a_label_image_is_solved(diffkeras, refused, tmp_path, suffix):
 def test_labels_as_source_values_and_fields_of_nothing_are_warned_of(diffkeras, tmp_path, suffix):
     labels = np.zeros((16, 20), np.uint8)
     file = tmp_path / f"labels{suffix}"
-    for image, warning in ((labels, "field is 0 everywhere"), (labels + 1, "whole numbers 1, 2")):
+    held = "1/255 of them, because white (255)" if suffix == ".png" else "these values"
+    numbers = f"whole numbers 1, 2, and holds the field at {held}"
+    for image, warning in ((labels, "field is 0 everywhere"), (labels + 1, numbers)):
         image[3:5, 4] *= 2
         np.save(file, image) if suffix == ".npy" else Image.fromarray(image).save(file)
         result = diffkeras("solve", file, "-o", tmp_path / "field.npy", "--quiet")
@@ -129,6 +131,18 @@ def test_labels_as_source_values_and_fields_of_nothing_are_warned_of(diffkeras, 
         [line] = result.stderr.splitlines()
         assert line.startswith("warning: ")
         assert warning in line
+
+
+def test_the_array_in_a_file_of_a_bound_is_named_bound(diffkeras, tmp_path):
+    np.save(tmp_path / "a.npy", np.eye(8))
+    for suffix in (".vti", ".npz"):
+        bound = tmp_path / f"bound{suffix}"
+        words = ["solve", tmp_path / "a.npy", "-o", tmp_path / "f.npy", "--bound", bound]
+        assert diffkeras(*words).exit_code == 0
+    assert np.load(tmp_path / "bound.npz").files == ["bound"]
+    content = (tmp_path / "bound.vti").read_text()
+    assert 'Scalars="bound"' in content
+    assert 'Name="bound"' in content
 
 
 def test_a_problem_is_no_file(tmp_path):

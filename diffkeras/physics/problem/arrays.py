@@ -90,17 +90,33 @@ class Arrays(NamedTuple):
             yield Arrays(each[0], each[1], each[2], self.dimensions)
 
 
-def warn_of_labels(image: Any, what: str = "the source image") -> None:
-    """Warn where the values of fixed nodes look like the numbers of a label image."""
+def warn_of_labels(
+    image: Any,
+    what: str = "the source image",
+    *,
+    use: str = "diffkeras.from_labels",
+    white: int = 1,
+) -> None:
+    """Warn where the values of fixed nodes look like the numbers of a label image.
+
+    Args:
+        image: the source image, of any type.
+        what: the image's name.
+        use: what takes label images.
+        white: the whole number that stands for the value 1.
+    """
     if not isinstance(image, np.ndarray) or image.dtype.kind not in "iu":
         return
     numbers = np.unique(image[image != 0])
     if numbers.size > 1 and 1 in numbers:
         shown = f"{', '.join(map(str, numbers[:4]))}{', …' * (numbers.size > 4)}"
+        values, instead = "these values", "convert them to floats"
+        if white > 1:
+            values = f"1/{white} of them, because white ({white}) stands for 1"
+            instead = "write them to a .npy as floats"
         warnings.warn(
-            f"{what} holds the whole numbers {shown}, and holds the field at these values; if they "
-            "are labels of tissues, use diffkeras.from_labels, or --label of `diffkeras solve`; if "
-            "they are values, convert them to floats",
+            f"{what} contains the whole numbers {shown}, and holds the field at {values}; if they "
+            f"are labels of tissues, use {use}; if they are values, {instead}",
             ProblemWarning,
             stacklevel=level_outside(),
         )

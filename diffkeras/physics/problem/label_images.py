@@ -1,12 +1,14 @@
 """Problems of label images, in which each tissue has a number."""
 
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diffkeras.errors import PhysicsError
+from diffkeras.errors import PhysicsError, ProblemWarning
 from diffkeras.physics.arguments import check_choice, check_number
 from diffkeras.physics.lattice import SHAPES
 from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
@@ -14,6 +16,7 @@ from diffkeras.physics.problem.maps import problem_of_maps
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.real_arrays import real_array
+from diffkeras.system.stack_level import level_outside
 
 PROPERTIES = ("fixed", "production", "uptake", "saturation", "diffusivity", "decay")
 SHOWN = 8  # labels in a message
@@ -31,7 +34,8 @@ def from_labels(
 
     Args:
         labels: (rows, columns) or (planes, rows, columns), a whole number on each node.
-        properties: of each label, numbers by name. Label 0 needs none.
+        properties: of each label, numbers by name; {} for the medium alone. Label 0 needs
+            no entry.
 
             - "fixed": the value that the nodes hold, which may be 0,
             - "production": s [concentration/time], what a node releases,
@@ -47,7 +51,11 @@ def from_labels(
 
     Raises:
         PhysicsError: values that are no whole numbers, a label of the image without properties,
-            another property, or properties that make no problem (see `Problem`).
+            a label that is no whole number, another property, or properties that make no problem
+            (see `Problem`).
+
+    Warns:
+        ProblemWarning: properties of a label that no node has.
 
     Example:
         >>> import numpy as np, diffkeras as dk
@@ -67,12 +75,22 @@ def from_labels(
     present = np.unique(image)
     if not np.array_equal(present, np.rint(present)):  # also not, where one is NaN
         raise PhysicsError("a label image holds whole numbers, and this one holds others")
-    given = {int(label): _checked(label, each) for label, each in properties.items()}
-    if without := sorted({*present.astype(int).tolist()} - {0, *given}):
-        shown = f"{', '.join(map(str, without[:SHOWN]))}{' …' * (len(without) > SHOWN)}"
+    if not isinstance(properties, Mapping):
         raise PhysicsError(
-            f"labels {shown} of the image have no properties; give each of them some, or {{}} for "
-            "the medium alone"
+            f"the properties of labels are {{label: {{name: number}}}}, not {properties!r:.60}"
+        )
+    given = {_whole(label): _checked(label, each) for label, each in properties.items()}
+    if without := sorted({*present.astype(int).tolist()} - {0, *given}):
+        raise PhysicsError(
+            f"labels {_shown(without)} of the image have no properties; give each of them some, or "
+            "{} for the medium alone"
+        )
+    if absent := sorted(label for label, each in given.items() if each and label not in present):
+        warnings.warn(
+            f"no node of the label image has label {_shown(absent)}, so the properties given for "
+            "it have no effect",
+            ProblemWarning,
+            stacklevel=level_outside(),
         )
 
     def on_nodes(name: str, default: Any = 0.0, *, labels: Iterable[int] = given) -> NDArray:
@@ -106,6 +124,18 @@ def from_labels(
         maps["decay"] = maps.get("decay", medium.decay) + rate
     fixed = np.isin(image, [label for label, each in given.items() if "fixed" in each])
     return problem_of_maps(on_nodes("fixed"), medium, maps, fixed)
+
+
+def _shown(labels: Sequence[int]) -> str:
+    return f"{', '.join(map(str, labels[:SHOWN]))}{' …' * (len(labels) > SHOWN)}"
+
+
+def _whole(label: Any) -> int:
+    if isinstance(label, bool) or not (isinstance(label, Real) and float(label).is_integer()):
+        raise PhysicsError(
+            f"a label is a whole number, as on the nodes of the image, not {label!r:.60}"
+        )
+    return int(float(label))
 
 
 def _checked(label: Any, properties: Any) -> dict[str, float]:

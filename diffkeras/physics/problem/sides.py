@@ -128,7 +128,7 @@ def _side(name: str, value: Any) -> Side:
         side = ALIASES.get(plain, value.lower())
     if not isinstance(side, str) or side not in BOUNDARIES:
         what = name if name == "boundary" else f"boundary {name}"
-        given = "a value or a flux (FixedValue, FixedFlux, Robin)"
+        given = "a value or a flux (FixedValue, FixedFlux, Robin; in the command --side)"
         if isinstance(value, Real):
             given = f"FixedValue({value}), FixedFlux({value}) or Robin"
         raise PhysicsError(

@@ -85,7 +85,7 @@ def test_proofs_go_to_another_process_without_what_predictions_share(tolerance):
     assert copied.error_bound == prediction.error_bound
 
 
-@pytest.mark.filterwarnings("error", "ignore:the field is 0 everywhere")
+@pytest.mark.filterwarnings("error")
 def test_a_family_without_sources_is_predicted_exactly():
     family = dk.Family(dk.Problem(np.zeros((8, 8))), {"decay": (0.001, 0.1)})
     solution = dk.ReducedBasis.train(family, snapshots=20).predict([0.05], tolerance=1e-3)

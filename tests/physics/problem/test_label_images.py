@@ -74,6 +74,9 @@ def test_tissues_differ_in_saturation_and_volumes_are_no_batches():
         (LABELS > 0, {1: {"uptake": -1.0}}, "uptake of label 1 must be ≥ 0"),
         (LABELS > 0, {1: {"fixed": "x"}}, "fixed of label 1 must be a number"),
         (LABELS > 0, {1: 5.0}, "label 1 has properties by name"),
+        (LABELS > 0, {"vessel": {"fixed": 1.0}}, "a label is a whole number, .* not 'vessel'"),
+        (LABELS > 0, {1.5: {"fixed": 1.0}}, "a label is a whole number, .* not 1.5"),
+        (LABELS > 0, [{"fixed": 1.0}], "the properties of labels are {label: {name: number}}, not"),
         (LABELS > 0, {1: {"fixed": 1.0, "decay": -1.0}}, "decay must be"),
     ],
 )
@@ -88,6 +91,15 @@ def test_a_medium_of_another_lattice_is_refused(medium):
         dk.DiffkerasError, match=r"the label image has shape \(12, 14\), the medium"
     ):
         dk.from_labels(LABELS > 0, {1: {"fixed": 1.0, "decay": 1.0}}, medium=dk.Medium(**medium))
+
+
+def test_properties_without_effect_are_warned_of(recwarn):
+    vessel = {1: {"fixed": 1.0}}
+    with pytest.warns(ProblemWarning, match="no node of the label image has label 5, 7"):
+        dk.from_labels(LABELS > 0, vessel | {7: {"decay": 1.0}, 5: {"uptake": 1.0}})
+    recwarn.clear()
+    dk.from_labels(LABELS > 0, vessel | {0: {"decay": 1.0}, 5: {}})
+    assert not recwarn.list
 
 
 def test_a_label_image_as_a_source_image_warns(recwarn):

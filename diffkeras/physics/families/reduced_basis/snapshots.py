@@ -17,7 +17,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.families.family.family import Family
 from diffkeras.physics.limits import LARGEST
 from diffkeras.physics.real_arrays import largest
-from diffkeras.physics.steady_state import solve
+from diffkeras.physics.steady_state import solve_silently
 
 NODES_AT_A_TIME = 1 << 15  # in double precision
 PROBLEMS_AT_A_TIME = 16
@@ -47,7 +47,7 @@ class Snapshots(NamedTuple):
         """
         parts = np.split(points, range(PROBLEMS_AT_A_TIME, len(points), PROBLEMS_AT_A_TIME))
         solved = (
-            solve(family.problem_at(part), tolerance=tolerance, processes=processes).field
+            solve_silently(family.problem_at(part), tolerance=tolerance, processes=processes).field
             for part in parts
         )
         return cls.joined(map(partial(cls.scaled, family), parts, solved))
