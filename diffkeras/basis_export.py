@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from diffkeras.physics.families.family.family import Family
 from diffkeras.physics.families.family.rows import rows_of_values
+from diffkeras.physics.problem.given_sides import plain_sides
+from diffkeras.physics.problem.parts import parts_of
 from diffkeras.system.packages import needs_packages
 from diffkeras.system.result_folders import check_replaceable
 from diffkeras.system.saved_models import FILES, SAVED_MODEL, named_function, write_saved_model
@@ -61,9 +64,10 @@ def export_basis(basis: "ReducedBasis", path: Path) -> None:
     spec = tf.TensorSpec((None, len(names)), tf.float64, name="parameters")
     ranges = zip(names, zip(low.tolist(), high.tolist(), strict=True), strict=True)
     description = describe_export(
-        "surrogate",
+        "basis",
         physics={
             "lattice": list(lattice),
+            **_fixed_medium(family),
             "parameters": {name: list(ends) for name, ends in ranges},
         },
         equation=EQUATION,
@@ -76,3 +80,18 @@ def export_basis(basis: "ReducedBasis", path: Path) -> None:
     )
     functions = {"serve": named_function(serve, [spec])}
     write_saved_model(path, functions, [rows, centre, divisor, points, weights], description)
+
+
+def _fixed_medium(family: Family) -> dict[str, Any]:
+    """What of the medium is the same for all parameters, without maps, for `diffkeras.json`."""
+    problem, medium = family.problem, family.problem.medium
+    varying = {parameter.part for parameter in family.parameters}
+    maps = {name for name, part in parts_of(problem).items() if np.ndim(part)}
+    left_out = {name.partition(".")[0] for name in varying | maps}
+    content = {
+        "step": medium.step,
+        "diffusivity": medium.diffusivity,
+        "decay": medium.decay,
+        "boundary": plain_sides(medium.boundary),
+    }
+    return {name: part for name, part in content.items() if name not in left_out}

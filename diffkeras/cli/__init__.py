@@ -33,8 +33,8 @@ class _Main(DiffkerasGroup):
 @click.group(
     cls=_Main,
     headings={
-        "Fields": [solve, predict],
-        "Surrogates": [generate, train, evaluate, study, export],
+        "Fields": [solve],
+        "Surrogates, which need TensorFlow": [predict, generate, train, evaluate, study, export],
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -11,6 +11,9 @@ from diffkeras._version import __version__
 FORMAT = 1  # version of `diffkeras.json`: counts up when a key gets another meaning, or goes
 
 
+Kind = Literal["surrogate", "solver", "basis"]
+
+
 class Versions(BaseModel, extra="forbid"):
     """What an export was written with."""
 
@@ -36,11 +39,11 @@ class Description(BaseModel, extra="forbid"):
     """What an export computes. `docs/savedmodel.md` has the keys in words."""
 
     format: Literal[1]
-    kind: Literal["surrogate", "solver"]
+    kind: Kind
     versions: Versions
     physics: dict[str, Any] = Field(
         description="lattice ([rows, columns]), step, diffusivity, decay, boundary, sources, and "
-        "ranges of what varies"
+        "ranges of what varies; of a basis parameters (name: [low, high]), and no sources"
     )
     equation: str = Field(description="which the fields satisfy")
     functions: dict[str, list[str]] = Field(description="names of the inputs of each function")
@@ -53,7 +56,7 @@ class Description(BaseModel, extra="forbid"):
     trained_on: TrainedOn | None = Field(description="of a surrogate")
 
 
-def describe_export(kind: Literal["surrogate", "solver"], **content: Any) -> dict[str, Any]:
+def describe_export(kind: Kind, **content: Any) -> dict[str, Any]:
     """The content of `diffkeras.json`: `content`, and what has made it.
 
     Raises:

@@ -9,6 +9,9 @@ def test_the_commands_are_listed(diffkeras):
     for words in ([], ["--help"], ["-h"]):
         output = diffkeras(*words).output
         assert all(name in output for name in main.commands)
+        without_tensorflow = output.partition("need TensorFlow:")[0]
+        assert "\n  solve " in without_tensorflow
+        assert "\n  predict " not in without_tensorflow
     assert {"generate", "train", "evaluate", "study"} <= set(main.commands)
 
 

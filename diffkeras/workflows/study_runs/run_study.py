@@ -94,6 +94,7 @@ def run_study(
     Raises:
         OutputError, RunError: the directory can't be used, or belongs to another study.
         RunError: some runs failed. The report of the others has been written.
+        RunError: no run has the files of a finished one after this call.
         DataError: see `generate`.
         ConfigurationError: the environment describes a cluster, or the batches of a run can't be
             divided among the GPUs.
@@ -130,11 +131,20 @@ def run_study(
     if failed:
         raise _failure(failed, len(own), directory)
     if not complete:
+        if options.shard is None:
+            raise RunError(f"{_what_is_missing(runs)}; run the same command again")
         logger.info(
             f"the runs{part} are done, {missing} of other shards are missing. Copy the folders of "
             f"all shards in {runs_dir} into one, and run `diffkeras study` without --shard"
         )
     return directory if complete else None
+
+
+def _what_is_missing(runs: Sequence[PlannedRun]) -> str:
+    missing = next(run for run in runs if not run.done)
+    tests = ", ".join(label for label in missing.tests if label not in missing.evaluated)
+    part = f"evaluation on {tests}" if missing.trained else "trained model"
+    return f"the {part} of {missing.title} is missing in {missing.run_dir}"
 
 
 @dataclass(frozen=True)

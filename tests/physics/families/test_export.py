@@ -68,6 +68,32 @@ def test_families_of_any_kind(seed, tmp_path):
     )
 
 
+def test_the_description_has_what_is_the_same_for_all_parameters(tmp_path):
+    tissue = {"step": 1.0, "diffusivity": 1.0, "boundary": "reflecting"}  # its decay varies
+    image, maps = np.eye(8), np.full((8, 8), 0.5)
+    side = (("absorbing", dk.FixedValue(2.0)), "periodic")
+    sides = {"boundary": [["absorbing", {"value": 2.0}], "periodic"], "step": 0.5}
+    region = {"regions": {"free": image == 0}}
+    varying = dk.Problem(image, decay=0.1, diffusivity=maps, step=0.5, boundary=side)
+    whole = dk.Family(varying, {"values": (1.0, 2.0)})
+    part = dk.Family(varying, {"decay[free]": (0.1, 0.2)}, **region)
+    cases = [
+        (trained(), tissue),
+        (dk.ReducedBasis.train(whole, 4), {**sides, "decay": 0.1}),
+        (dk.ReducedBasis.train(part, 4), sides),
+    ]
+    for basis, wanted in cases:
+        basis.export(tmp_path / "basis")
+        found = json.loads((tmp_path / "basis" / "diffkeras.json").read_text())
+        assert found["kind"] == "basis"
+        lattice = list(basis.family.problem.lattice)
+        names = found["physics"].pop("parameters").keys()
+        assert (found["physics"], [*names]) == (
+            {**wanted, "lattice": lattice},
+            [*basis.family.names],
+        )
+
+
 def test_gradients_with_respect_to_parameters(tmp_path):
     basis = trained()
     model = exported(basis, tmp_path / "basis")

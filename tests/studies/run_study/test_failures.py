@@ -9,6 +9,7 @@ from diffkeras.errors import ConvergenceError, OutputError, RunError
 from diffkeras.studies.plan import plan
 from diffkeras.workflows.study_runs import one_run
 from diffkeras.workflows.study_runs import run_study as module
+from diffkeras.workflows.study_runs.outcome import Outcome
 from diffkeras.workflows.study_runs.run_study import run_study
 from tests.helpers.tables import read_csv
 
@@ -54,6 +55,16 @@ def test_failed_baselines_leave_the_report(study, own, monkeypatch):
         run_study(study, data, directory, runs_dir=runs)
     assert len(read_csv(directory / "runs.csv")) == 4 * len(("all", "1", "2", "3"))
     assert read_csv(directory / "baselines.csv") == []
+
+
+def test_what_is_missing_without_shards_is_named(study, own, monkeypatch):
+    data, runs, directory = own
+    planned = plan(study, runs)
+    for run in planned:
+        shutil.rmtree(run.run_dir / "tests")
+    monkeypatch.setattr(module, "do_run", lambda *_, **__: Outcome("done"))
+    with pytest.raises(RunError, match=f"evaluation on test of .* {planned[0].run_dir}; run the"):
+        run_study(study, data, directory, runs_dir=runs)
 
 
 def test_other_directories_are_refused_before_any_work(study, own, write_other, tmp_path):
