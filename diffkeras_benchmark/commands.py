@@ -195,10 +195,10 @@ def leaderboard(submissions: tuple[str, ...], data_dir: Path, output: Path) -> N
 
     SUBMISSION is a directory with manifest.yaml and predictions BENCHMARK/SPLIT_SEED.npz, such as
     tissue_64/test_0.npz, which BenchmarkSplit.write_predictions writes in Python; or the
-    leaderboard.csv of somebody else. Models of any program can take part, and none is run here. The
-    error of each prediction is also bounded by a proof, which takes about as long as a solution.
-    Writes leaderboard.md, the tables, and leaderboard.csv, one row per split and model. The
-    published rows of the same splits are in both.
+    leaderboard.csv of an earlier call or of somebody else. Models of any program can take part, and
+    none is run here. The error of each prediction is also bounded by a proof, which takes about as
+    long as a solution. Writes leaderboard.md, the tables, and leaderboard.csv, one row per split
+    and model. The published rows of the same splits are in both.
 
     The keys of manifest.yaml are model, authors, parameters, training_seconds, training_images,
     seeds, hardware and tuning, and, where they are known, milliseconds_per_field,

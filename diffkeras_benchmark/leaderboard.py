@@ -76,15 +76,16 @@ def make_leaderboard(
 
     Args:
         submissions: directories with `manifest.yaml` and BENCHMARK/SPLIT_SEED.npz, or the
-            `leaderboard.csv` of others, whose rows are taken as they are.
+            `leaderboard.csv` of an earlier call or of others, whose rows are taken as they are.
+            Equal rows become one.
         output: directory of the results.
         data_dir: where data are kept; splits that are missing are made.
         published: whether the published rows of the same splits come into the table.
         show_progress: whether to draw progress bars.
 
     Raises:
-        ConfigurationError: no submission, a manifest with a missing or wrong field, or two
-            models of one name.
+        ConfigurationError: no submission, a manifest with a missing or wrong field, or rows of
+            one split and model that differ.
         DataError: predictions of another split, shape, order or type, or with NaN; a CSV file that
             is no leaderboard's.
         OutputError: `output` can't be written.
@@ -103,9 +104,7 @@ def make_leaderboard(
     total = sum(len(submission.splits) for submission in read)
     with progress_bar(total, "Scoring", "splits", shown=show_progress) as bar:
         rows = pd.concat([*scores_of(read, split_of, bar.update), *tables], ignore_index=True)
-    if published:
-        rows = with_published(rows)
-    _check_names(rows)
+    rows = merged(rows, published_rows() if published else rows[:0])
     rows = rows.sort_values([*KEYS, RANKED], key=_places, kind="stable", ignore_index=True)
     text = markdown(rows, read)
     with replacing_files(path, last=FILES[0]) as partial:
@@ -180,21 +179,37 @@ def rows_in(path: Path) -> pd.DataFrame:
     return rows
 
 
-def with_published(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a leaderboard with the published ones of the same benchmarks and splits."""
+def published_rows() -> pd.DataFrame:
+    """The rows of `published.csv`."""
     with as_file(files("diffkeras_benchmark") / "published.csv") as path:
-        known = rows_in(path)
-    same = known[KEYS].apply(tuple, axis=1).isin(rows[KEYS].apply(tuple, axis=1))
-    return pd.concat([rows, known[same]], ignore_index=True)
+        return rows_in(path)
 
 
-def _check_names(rows: pd.DataFrame) -> None:
+def merged(rows: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a leaderboard with the published ones of the same splits, each row once.
+
+    Raises:
+        ConfigurationError: rows of one split and model that differ.
+    """
+    same = pd.MultiIndex.from_frame(published[KEYS]).isin(pd.MultiIndex.from_frame(rows[KEYS]))
+    rows = pd.concat([rows, published[same]], ignore_index=True)
+    rows = rows[~rows.map(_rounded).duplicated()]
     twice = rows[rows.duplicated([*KEYS, "model"])]
     if len(twice):
-        raise ConfigurationError(
-            f"two rows have the model {twice['model'].iloc[0]!r}, perhaps a published one; rename "
-            "one of them"
-        )
+        benchmark, split, model = key = tuple(twice[[*KEYS, "model"]].iloc[0])
+        words = f"two rows of {benchmark}, {split} have the model {model!r} and differ"
+        if key in published.set_index([*KEYS, "model"]).index:
+            raise ConfigurationError(
+                f"{words}, and one of them is published; if the other is your model, rename it in "
+                "its manifest.yaml; if it is in a CSV file, delete it there"
+            )
+        raise ConfigurationError(f"{words}; leave one of them out, or rename its model")
+    return rows
+
+
+def _rounded(value: Any) -> Any:
+    """A cell by which rows are compared: scores of other machines differ in their last digits."""
+    return f"{value:.6g}" if isinstance(value, float) else value
 
 
 def _places(column: pd.Series) -> pd.Series:

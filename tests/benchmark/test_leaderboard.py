@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
@@ -99,8 +100,6 @@ def test_published_rows_and_those_of_others_are_merged(split, tmp_path, monkeypa
     assert "\n| theirs | 0.4 |" in made.text
     again = make_leaderboard([made.path / "leaderboard.csv"], tmp_path / "again", published=False)
     assert again.text.strip() == made.text.replace("**", "").partition("## Models")[0].strip()
-    with pytest.raises(ConfigurationError, match="two rows have the model 'half'"):
-        make_leaderboard([path, made.path / "leaderboard.csv"], tmp_path / "twice")
     for content, message in (("a,b\n1,2\n", "can't be read as a leaderboard"), (None, "No such")):
         file = tmp_path / "file.csv"
         file.unlink(missing_ok=True)
@@ -108,6 +107,37 @@ def test_published_rows_and_those_of_others_are_merged(split, tmp_path, monkeypa
             file.write_text(content)
         with pytest.raises(DataError, match=message):
             make_leaderboard([file], tmp_path / "none")
+
+
+def test_a_table_and_its_file_give_the_same_table(split, tmp_path, monkeypatch):
+    """So the files of two people are merged, both with the published rows."""
+    monkeypatch.setattr("diffkeras_benchmark.leaderboard.load", lambda *names, **options: split)
+    mine = submit(tmp_path / "mine", split, {0: 0.7, 1: 0.51}, model="mine")
+    theirs = submit(tmp_path / "theirs", split, {0: 0.6}, model="theirs")
+    both = make_leaderboard([mine, theirs], tmp_path / "both").rows
+    files = [
+        make_leaderboard([path], tmp_path / f"{path.name}_board").path / "leaderboard.csv"
+        for path in (mine, theirs)
+    ]
+    for submissions in (files, [*files, tmp_path / "both" / "leaderboard.csv"], [mine, *files]):
+        rows = make_leaderboard(submissions, tmp_path / "again").rows
+        pd.testing.assert_frame_equal(rows, both)
+
+
+def test_rows_of_one_model_that_differ_are_refused(split, tmp_path, monkeypatch):
+    monkeypatch.setattr("diffkeras_benchmark.leaderboard.load", lambda *names, **options: split)
+    path = submit(tmp_path / "mine", split, {0: 0.5})
+    file = make_leaderboard([path], tmp_path / "board").path / "leaderboard.csv"
+    rows = rows_in(file)
+    for model, message in (
+        ("half", r"fixed_values_64, edges have the model 'half' and differ; leave one of them out"),
+        ("Zero field", "one of them is published; .* if it is in a CSV file, delete it there"),
+    ):
+        changed = rows.assign(mae=rows["mae"] + 0.001 * (rows["model"] == model))
+        changed.to_csv(tmp_path / "changed.csv", index=False)
+        with pytest.raises(ConfigurationError, match=message):
+            make_leaderboard([file, tmp_path / "changed.csv"], tmp_path / "refused")
+        assert not (tmp_path / "refused").exists()
 
 
 def test_the_published_rows_are_the_published_table():
