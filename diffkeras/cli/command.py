@@ -4,6 +4,7 @@ import contextlib
 import errno
 import logging
 import os
+import shlex
 import sys
 import traceback
 import warnings
@@ -20,7 +21,7 @@ from diffkeras.system.packages import missing_package
 UNEXPECTED = 70  # exit status of an error that diffkeras didn't foresee, EX_SOFTWARE of BSD
 INTERRUPTED, TERMINATED = 130, 143  # what shells expect after Ctrl-C and SIGTERM
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
-DEBUG, QUIET = "diffkeras.debug", "diffkeras.quiet"
+DEBUG, QUIET, WORDS = "diffkeras.debug", "diffkeras.quiet", "diffkeras.words"
 GONE = {
     "--lattice": "Images have a lattice of their own.",
     "--parameter": "A dk.ReducedBasis predicts the fields of a family, and exports them.",
@@ -200,10 +201,15 @@ class DiffkerasGroup(click.Group):
                 vars(error).update(message=message, possibilities=None)
             raise _like_others(error) from None
 
-    def make_context(self, *args: Any, **options: Any) -> click.Context:
-        """Parse the options that stand before the command."""
+    def make_context(
+        self, info_name: str | None, args: list[str], *more: Any, **options: Any
+    ) -> click.Context:
+        """Parse the options that stand before the command, and keep all words for a report."""
+        words = list(args)
         try:
-            return super().make_context(*args, **options)
+            context = super().make_context(info_name, args, *more, **options)
+            context.meta[WORDS] = words
+            return context
         except click.UsageError as error:
             raise _like_others(error) from None
 
@@ -227,6 +233,11 @@ class DiffkerasGroup(click.Group):
         except OSError as error:  # while help is printed, since commands turn theirs into a line
             click.echo(f"Error: {_discard_output(error)}", err=True)
             sys.exit(1)
+
+
+def command_line() -> str:
+    """The command that is running, as it would be typed in a shell."""
+    return shlex.join(["diffkeras", *click.get_current_context().meta[WORDS]])
 
 
 def _cut_line(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from diffkeras.cli.command import command_line
 from diffkeras.cli.options import (
     OVERRIDES,
     collect_overrides,
@@ -128,6 +129,7 @@ def study(
             processes=flags["processes"] or available_cores(),
             threads=flags["threads"],
             show_progress=True,
+            command=command_line(),
         ),
     )
     if result:

@@ -7,7 +7,7 @@ without an interaction term (Montgomery, Design and Analysis of Experiments, 201
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from diffkeras.evaluation.errors import ERRORS, MAES
 from diffkeras.reporting.tables import number
 from diffkeras.studies.study_data import LOSS, VARIANT, StudyData, by_setting, name_of
 
@@ -36,6 +37,8 @@ class Effect:
         trend: of ln error along a factor of numbers, −1, 0 or 1; 0 also of factors of words.
         ratio: the largest of the means over the smallest, with the ends of its interval, which are
             NaN with a single repetition. Of a trend, that of the first value over the last.
+        regions: column of a region's error → the ratio of the same two values in this region, with
+            its ends. Regions without nodes are missing.
     """
 
     factor: str
@@ -45,6 +48,7 @@ class Effect:
     p: float
     trend: int
     ratio: tuple[float, float, float]
+    regions: Mapping[str, tuple[float, float, float]]
 
     @property
     def is_chance(self) -> bool:
@@ -72,7 +76,8 @@ class Answer:
 def answer(data: StudyData) -> Answer:
     """Compare the values of each factor on the main test set."""
     rows = data.overall()
-    rows = rows[rows["mae"] > 0].assign(ln=lambda table: np.log(table["mae"]))
+    rows = rows[rows["mae"] > 0]
+    rows = rows.assign(ln=np.log(rows["mae"]))
     groups = [group["ln"] for _, group in by_setting(rows, data.settings)]
     within = sum(float(((group - group.mean()) ** 2).sum()) for group in groups)
     degrees = sum(len(group) - 1 for group in groups)
@@ -88,10 +93,16 @@ def _effect(rows: pd.DataFrame, factor: str, data: StudyData, total: float) -> E
     """The effect of a factor, from the settings and repetitions that have all of its values."""
     blocks = [*(name for name in data.settings if name != factor), "repetition"]
     values = [value for value in data.factors[factor] if (rows[factor] == value).any()]
-    table = rows.pivot_table("ln", blocks, factor, aggfunc="mean")[values].dropna()
-    if table.empty:
+
+    def lns_of(error: str) -> Array:
+        """(repetitions, values) of the mean logarithms of an error."""
+        known = rows[rows[error] > 0].assign(ln=lambda table: np.log(table[error]))
+        table = known.pivot_table("ln", blocks, factor, aggfunc="mean")
+        return table.reindex(columns=values).dropna().groupby("repetition").mean().to_numpy(float)
+
+    lns = lns_of("mae")
+    if not lns.size:
         return None
-    lns = table.groupby("repetition").mean().to_numpy(float)
     means = lns.mean(axis=0)
     runs = rows[factor].value_counts()[values].to_numpy()
     share = min(float(runs @ (means - means.mean()) ** 2) / total, 1.0)
@@ -99,8 +110,13 @@ def _effect(rows: pd.DataFrame, factor: str, data: StudyData, total: float) -> E
     if numbers is not None and (p_of_trend := _test(lns, numbers)) < LEVEL:
         trend, p = int(np.sign(means @ (numbers - numbers.mean()))), p_of_trend
     first, last = (0, -1) if trend else (means.argmax(), means.argmin())
-    ratio = _mean_and_ends(lns[:, first] - lns[:, last])
-    return Effect(factor, tuple(values), np.exp(means), share, p, trend, ratio)
+    ratios = {
+        error: _mean_and_ends(of_region[:, first] - of_region[:, last])
+        for error in MAES
+        if (of_region := lns_of(error)).size
+    }
+    ratio = ratios.pop("mae")
+    return Effect(factor, tuple(values), np.exp(means), share, p, trend, ratio, ratios)
 
 
 def _numbers(values: Sequence[str]) -> Array | None:
@@ -150,18 +166,26 @@ def mean_and_ends(rows: pd.DataFrame, error: str) -> tuple[float, float, float]:
     return _mean_and_ends(np.log(known.groupby("repetition")[error].mean().to_numpy(float)))
 
 
-def in_words(found: Answer) -> str:
-    """The answer in one sentence for each factor, and one about chance."""
+def in_words(found: Answer, budgets: Mapping[str, str] | None = None) -> str:
+    """The answer in one sentence for each factor, and one about chance.
+
+    Args:
+        found: the effects.
+        budgets: factor → `budget_of` it, for factors that change the size of the training set.
+    """
     if not found.effects:
         return _of_seeds(found)
-    sentences = [_of_effect(effect) for effect in found.effects]
+    of_factors = budgets or {}
+    sentences = [
+        f"{_of_effect(effect)}{of_factors.get(effect.factor, '')}." for effect in found.effects
+    ]
     if found.repetitions < 2:
         sentences.append("Each setting has a single run, so chance may explain the differences.")
     else:
         shares = [f"{name_of(e.factor)} explains {e.share:.0%}" for e in found.effects]
         sentences.append(
-            f"Of the variance of ln error, {', '.join(shares)} and seeds explain "
-            f"{found.seeds:.0%}; seeds alone scatter the error by ±{found.scatter:.1%}."
+            f"Of the variance of ln MAE, {', '.join(shares)} and seeds explain "
+            f"{found.seeds:.0%}; seeds alone scatter the lattice MAE by ±{found.scatter:.1%}."
         )
     return " ".join(sentences)
 
@@ -182,9 +206,11 @@ def _of_effect(effect: Effect) -> str:
         places = zip(errors[[0, -1]], effect.values[:: len(errors) - 1], strict=True)
         ends = ", ".join(f"{number(error)} at {value}" for error, value in places)
         if effect.trend < 0:
-            return f"The error falls with the {name}: {ends}, {_times(ratio, low, high)} less."
-        times = _times(1 / ratio, 1 / high, 1 / low)
-        return f"The error rises with the {name}: {ends}, {times} more."
+            verb, times = "falls", f"{_times(ratio, low, high)} less"
+        else:
+            verb, times = "rises", f"{_times(1 / ratio, 1 / high, 1 / low)} more"
+        against = _against(effect, "falls" if verb == "rises" else "rises")
+        return f"The lattice MAE {verb} with the {name}: {ends}, {times}{against}"
     best, worst = int(errors.argmin()), int(errors.argmax())
     spread = (
         f"{number(errors[best])} with {_value(effect, best)}, "
@@ -192,12 +218,24 @@ def _of_effect(effect: Effect) -> str:
     )
     if effect.is_chance and not math.isnan(effect.p):
         p = f"p = {effect.p:.2g}"
-        return f"The error does not depend on the {name} beyond chance here ({p}): {spread}."
-    return f"The error depends on the {name}: {spread}, {_times(ratio, low, high)} as much."
+        return f"The lattice MAE does not depend on the {name} beyond chance here ({p}): {spread}"
+    times = f"{_times(ratio, low, high)} as much{_against(effect, 'is the other way round')}"
+    return f"The lattice MAE depends on the {name}: {spread}, {times}"
+
+
+def _against(effect: Effect, how: str) -> str:
+    """The regions whose error moves against the lattice MAE, as a clause."""
+    sign = math.log(effect.ratio[0])
+    regions = []
+    for error, (ratio, low, high) in effect.regions.items():
+        if sign * math.log(ratio) < 0:
+            region = ERRORS[error] if ERRORS[error].startswith("R") else f"the {ERRORS[error]}"
+            regions.append(f"{region} (within chance)" if low < 1 < high else region)
+    return f"; in {' and '.join(regions)} it {how}" if regions else ""
 
 
 def _times(ratio: float, low: float, high: float) -> str:
-    interval = "" if math.isnan(low) else f" ({low:.3g} to {high:.3g})"
+    interval = "" if math.isnan(low) else f" (95 %: {low:.3g} to {high:.3g})"
     return f"{ratio:.3g} times{interval}"
 
 

@@ -23,13 +23,13 @@ OVERHEAD = 1.02  # size of a record over that of its field: the sources take lit
 
 @dataclass(frozen=True)
 class Cost:
-    """What is still to be done of some studies.
+    """What the unfinished runs of some studies need.
 
     Attributes:
         runs: number of training runs.
         images: number of images that they train on, over all steps.
         test_images: number of predictions for evaluations.
-        examples: number of examples of the datasets that they need.
+        examples: number of examples of the datasets that they need, including existing ones.
         data_bytes: of these datasets on the disk.
         run_bytes: of the finished runs.
         parameters: of the smallest and of the largest network.
@@ -136,8 +136,8 @@ def cost_in_words(found: Cost) -> list[str]:
     return [
         f"to train: {found.runs:,} runs of {networks} parameters, on {found.images:,} images",
         f"to test: {found.test_images:,} predictions",
-        f"disk: {format_bytes(found.data_bytes)} for {found.examples:,} examples, "
-        f"{format_bytes(found.run_bytes)} for the runs",
+        f"disk: {format_bytes(found.run_bytes)} for the runs, {format_bytes(found.data_bytes)} for "
+        f"{found.examples:,} examples, including those that exist already",
     ]
 
 

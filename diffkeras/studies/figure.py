@@ -45,7 +45,7 @@ def _figure(data: StudyData, factors: Sequence[str]) -> Figure:
         axis.grid(alpha=0.3)
         _draw(axis, rows, error, across, values, lines, has_numbers)
     for axis in grid[1] if has_numbers else ():
-        axis.set_xlabel(name_of(across))
+        axis.set_xlabel(textwrap.fill(name_of(across), LONGEST))
     for axis in grid[:, 0] if has_numbers else grid[1]:
         axis.set(**{"ylabel" if has_numbers else "xlabel": "mean absolute error"})
     if lines:

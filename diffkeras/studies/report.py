@@ -30,6 +30,7 @@ from diffkeras.studies.study_directory import (
     FAILED,
     REPORT,
     FailedRun,
+    budget_of,
     describe_study,
     failed_table,
     with_date,
@@ -62,7 +63,7 @@ def write_study(
     table, figure = error_table(data), draw(data, varied)
     numbers = {"planned": planned, "finished": len(runs), "failed": len(failed)}
     description = describe_study(study, data, runs, numbers, command)
-    description["answer"] = in_words(found)
+    description["answer"] = in_words(found, {name: budget_of(study, name) for name in varied})
     description = with_date(description, directory / STUDY_FILE)
     with replacing_files(directory, last=REPORT) as partial:
         if failed:
@@ -138,7 +139,7 @@ def _facts(description: Mapping[str, Any]) -> list[tuple[str, str]]:
     )
     scale = (
         f"{rows}×{columns} nodes, {description['sources']}, "
-        f"{weights} trainable parameters, {examples} training examples"
+        f"{weights} trainable parameters, {examples} training examples in all"
     )
     finished = (
         f"{runs['finished']} of {runs['planned']} finished, {runs['failed']} failed; "

@@ -21,6 +21,7 @@ ORDER_SEED = "training.order_seed"
 DRAW = "data.seed"  # other training examples, drawn again
 SEEDS = (DRAW, SEED, ORDER_SEED)
 VARIANT = "variant"
+NAMES = {DRAW: "draw", "data.train_examples": "training examples per source count"}
 TRAINED_SOURCES = "trained_sources"
 ALL = "all"
 
@@ -82,8 +83,8 @@ def label_of(values: Mapping[str, Any]) -> str:
 
 
 def name_of(factor: str) -> str:
-    """The last part of a key, in words; of the seed of the examples, what it changes."""
-    return "draw" if factor == DRAW else factor.split(".")[-1].replace("_", " ")
+    """The last part of a key, in words, unless `NAMES` has clearer ones."""
+    return NAMES.get(factor) or factor.split(".")[-1].replace("_", " ")
 
 
 def by_setting(

@@ -11,6 +11,7 @@ from typing import Any
 
 from diffkeras.config import Config, format_counts
 from diffkeras.errors import OutputError, RunError
+from diffkeras.reporting.text import value_text
 from diffkeras.studies.results import names_damaged
 from diffkeras.studies.study import PlannedRun, Study
 from diffkeras.studies.study_data import SIZE, STUDY_FILE, StudyData
@@ -231,3 +232,33 @@ def budget_in_words(configs: Sequence[Config]) -> str:
     if len(epochs) == 1 and not any(config.training.steps_per_epoch for config in configs):
         return f"Equal epochs: every run trains for {epochs[0]} epochs, which are {ranges}."
     return f"Neither equal steps nor equal epochs: runs train for {ranges}."
+
+
+def budget_of(study: Study, factor: str) -> str:
+    """A clause about the training time of a factor's values; "" if all have equal training sets.
+
+    With equal epochs a larger set also has more steps, so the study can't separate the two causes.
+    """
+    runs: dict[str, list[Config]] = {}  # of all values, in the same order of the other factors
+    for values, config in study.combinations:
+        runs.setdefault(value_text(values[factor]), []).append(config)
+    sizes = [sum(_examples(config) for config in own) for own in runs.values()]
+    steps = [[config.steps for config in own] for own in runs.values()]
+    if len(set(sizes)) < 2:
+        return ""
+    if all(own == steps[0] for own in steps):
+        return ", after equal steps"
+    most, fewest = (sum(steps[sizes.index(size)]) for size in (max(sizes), min(sizes)))
+    more = f"the largest training set also has {most / fewest:.3g} times the steps"
+    epochs = [
+        [(config.training.epochs, config.training.steps_per_epoch) for config in own]
+        for own in runs.values()
+    ]
+    if all(own == epochs[0] for own in epochs):
+        return f", after equal epochs, so {more}"
+    return f", where {more}"
+
+
+def _examples(config: Config) -> int:
+    """The number of training examples of all source counts."""
+    return config.data.train_examples_used * len(config.data.sources)

@@ -95,13 +95,24 @@ def test_a_study_can_be_listed_without_being_run(diffkeras, tiny_file, tmp_path)
     *runs, budget, to_train, to_test, disk, time = result.stdout.splitlines()
     assert to_train.startswith("to train: 2 runs of ")
     assert to_test.startswith("to test: ")
-    assert "examples" in disk
+    assert "examples, including those that exist already" in disk
     lines = [line.split(maxsplit=3) for line in runs]
     assert [(*line[:2], line[3]) for line in lines] == [("to", "do", f"seed {k}") for k in (0, 1)]
     assert budget == "Equal steps: every run trains for 18 steps of 4 examples."
     assert time == "time: not known until a run has finished"
     assert result.stderr == ""
     assert not (tmp_path / "s").exists()
+
+
+def test_a_study_is_given_the_command_that_was_typed(diffkeras, tiny_file, tmp_path, monkeypatch):
+    study = tmp_path / "my study.yaml"
+    study.write_text(f"name: s\nbase: {tiny_file}\nfactors: {{training.seed: [0, 1]}}\n")
+    given = []
+    module = "diffkeras.workflows.study_runs.run_study"
+    monkeypatch.setattr(f"{module}.run_study", lambda *_, options, **__: given.append(options))
+    result = diffkeras("study", "--config", study)
+    assert result.exit_code == 0, result.output
+    assert given[0].command == f"diffkeras study --config '{study}'"
 
 
 @pytest.mark.parametrize("other", ["--beam", "--verify"])

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -22,8 +23,8 @@ def test_an_error_that_falls_is_named_with_its_ratio():
     assert ratio == pytest.approx(4, rel=0.1)
     assert effect.share > 0.98
     words = in_words(found)
-    assert words.startswith("The error falls with the train fraction: 0.1")
-    assert "times (" in words
+    assert words.startswith("The lattice MAE falls with the train fraction: 0.1")
+    assert "times (95 %: " in words
     assert "seeds explain" in words
 
 
@@ -33,7 +34,7 @@ def test_seeds_that_explain_nearly_all_are_no_effect():
     assert effect.is_chance
     assert found.seeds > 0.5
     words = in_words(found)
-    assert words.startswith("The error does not depend on the train fraction beyond chance")
+    assert words.startswith("The lattice MAE does not depend on the train fraction beyond chance")
 
 
 def test_factors_are_in_the_order_of_what_they_explain():
@@ -45,8 +46,27 @@ def test_factors_are_in_the_order_of_what_they_explain():
     _, loss = found.effects
     assert loss.trend == 0
     assert loss.ratio[0] == pytest.approx(1.3, rel=0.03)
-    assert "The error depends on the loss: " in in_words(found)
+    assert "The lattice MAE depends on the loss: " in in_words(found)
     assert sum(effect.share for effect in found.effects) + found.seeds == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("factors", "words"),
+    [
+        (SIZES, "; in R3 it rises, after equal steps."),
+        (LOSSES, "; in R3 it is the other way round"),
+    ],
+)
+def test_a_region_that_moves_the_other_way_is_named(factors, words):
+    data = study_rows(
+        factors | SEEDS_OF_THREE,
+        lambda v: 0.1 / len(v.get(LOSS, "")) if LOSS in v else falling(v),
+        noise=0.001,
+    )
+    rows = data.runs.assign(mae_r3=0.01 / data.runs["mae"], mae_r1=float("nan"))
+    data = dataclasses.replace(data, runs=rows)
+    [factor] = factors
+    assert words in in_words(answer(data), {factor: ", after equal steps"})
 
 
 def test_a_single_seed_leaves_chance_open():

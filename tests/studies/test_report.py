@@ -56,7 +56,8 @@ def test_a_study_leaves_tables_a_figure_and_its_description(files):
     assert described["training_seconds"] == pytest.approx(6 * 11)
     assert described["lattice"] == [64, 64]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", described["date"])
-    assert described["answer"].startswith("The error falls with the train fraction: ")
+    assert described["answer"].startswith("The lattice MAE falls with the train fraction: ")
+    assert "less, after equal steps. " in described["answer"]
     rows = read_csv(files.directory / "errors.csv")
     assert [(row["test_set"], row[FRACTION], row["runs"]) for row in rows] == [
         (label, value, "3") for label in ("test", "edge") for value in ("0.05", "1.0")
@@ -78,7 +79,7 @@ def test_the_report_answers_first_and_folds_the_rest(files):
         html.index(words)
         for words in (
             files.study.question,
-            "The error falls with the train fraction",
+            "The lattice MAE falls with the train fraction",
             "<img",
             "Test set: edge",
             "the loss is &lt;NaN&gt;",

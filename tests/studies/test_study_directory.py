@@ -1,7 +1,15 @@
 import pytest
 
 from diffkeras.errors import OutputError
-from diffkeras.studies.study_directory import FailedRun, budget_in_words, failures, write_failed
+from diffkeras.studies.study import Study
+from diffkeras.studies.study_data import name_of
+from diffkeras.studies.study_directory import (
+    FailedRun,
+    budget_in_words,
+    budget_of,
+    failures,
+    write_failed,
+)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"run,error\n" + b"x" * 200_000, b"a,b\n1,2\n"])
@@ -35,3 +43,20 @@ HALF = {"data.train_fraction": 0.5}
 )
 def test_the_budget_says_what_is_equal(tiny, changed, words):
     assert budget_in_words([tiny, tiny.with_overrides(changed)]).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("steps_per_epoch", "words"),
+    [
+        (None, ", after equal epochs, so the largest training set also has 5 times the steps"),
+        (7, ", after equal steps"),
+    ],
+)
+def test_the_training_time_of_each_size_is_named(tiny, steps_per_epoch, words):
+    settings = {"training.steps_per_epoch": steps_per_epoch, "training.batch_size": 4}
+    base = tiny.with_overrides(settings)
+    factors = {"data.train_examples": [16, 40, 80], "training.loss": ["absolute", "squared"]}
+    study = Study("sizes", "Sizes", base, factors, {"test": base})
+    assert budget_of(study, "data.train_examples") == words
+    assert budget_of(study, "training.loss") == ""
+    assert name_of("data.train_examples") == "training examples per source count"

@@ -2,8 +2,6 @@
 
 import logging
 import os
-import shlex
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +50,7 @@ class RunOptions:
         processes: processes that solve missing examples.
         threads: threads of each process that trains; by default the cores, divided by `jobs`.
         show_progress: whether to draw progress bars.
+        command: the command line for the report, if one started the study.
     """
 
     jobs: int = 1
@@ -59,6 +58,7 @@ class RunOptions:
     processes: int = 1
     threads: int | None = None
     show_progress: bool = False
+    command: str = ""
 
     @property
     def replicas(self) -> int:
@@ -127,7 +127,8 @@ def run_study(
     missing = sum(not run.done for run in runs)
     complete = not missing or (options.shard is None and missing < len(runs))
     if complete:
-        _write_results(directory, study, runs, failed, baselines_of(study, runs_dir, measured=True))
+        measured = baselines_of(study, runs_dir, measured=True)
+        _write_results(directory, study, runs, failed, measured, options.command)
     if failed:
         raise _failure(failed, len(own), directory)
     if not complete:
@@ -229,6 +230,7 @@ def _write_results(
     planned: Sequence[PlannedRun],
     failed: Sequence[FailedRun],
     baselines: Mapping[str, Path],
+    command: str,
 ) -> None:
     runs = [run for run in planned if run.done]
     data = read_results(runs, study.factors_as_text, baselines)
@@ -246,7 +248,7 @@ def _write_results(
                 runs,
                 failed=failed,
                 planned=len(planned),
-                command=_command(),
+                command=command,
             )
 
     _when_free(write)
@@ -264,14 +266,6 @@ def _when_free(do: Callable[[], object]) -> None:
                 logger.info(f"waiting: {error}")
             waits = True
             time.sleep(RETRY)
-
-
-def _command() -> str:
-    """The command line of this process, if it is diffkeras'."""
-    program = Path(sys.argv[0])
-    by_module = program.name == "__main__.py" and program.parent.name == "diffkeras"
-    known = by_module or program.stem == "diffkeras"
-    return shlex.join(["diffkeras", *sys.argv[1:]]) if known else ""
 
 
 def _failure(failed: Sequence[FailedRun], number: int, directory: Path) -> RunError:
