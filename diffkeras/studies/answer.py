@@ -182,10 +182,10 @@ def in_words(found: Answer, budgets: Mapping[str, str] | None = None) -> str:
     if found.repetitions < 2:
         sentences.append("Each setting has a single run, so chance may explain the differences.")
     else:
-        shares = [f"{name_of(e.factor)} explains {e.share:.0%}" for e in found.effects]
+        shares = [f"{e.share:.0%} by the {name_of(e.factor)}" for e in found.effects]
         sentences.append(
-            f"Of the variance of ln MAE, {', '.join(shares)} and seeds explain "
-            f"{found.seeds:.0%}; seeds alone scatter the lattice MAE by ±{found.scatter:.1%}."
+            f"Explained variance of ln MAE: {', '.join(shares)}, {found.seeds:.0%} by seeds; seeds "
+            f"alone scatter the lattice MAE by ±{found.scatter:.1%}."
         )
     return " ".join(sentences)
 
