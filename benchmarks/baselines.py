@@ -34,8 +34,8 @@ from benchmarks.solver.methods import transform_pair
 from diffkeras.config import Config
 from diffkeras.evaluation.images import draw_images, joined
 from diffkeras.evaluation.methods.table import EXACT, baselines
+from diffkeras.graph import TensorSolver
 from diffkeras.system.tensorflow_setup import limit_threads
-from diffkeras.tf_solver import TensorSolver
 
 COLUMNS = ["problem", "method", "lattice MAE", "largest error", "time per image / exact solver"]
 ROUNDS = 5

@@ -26,14 +26,14 @@ import tensorflow as tf
 from benchmarks.shared.command import PATH, command
 from benchmarks.shared.tables import describe_machine, with_versions
 from diffkeras.config import Config
+from diffkeras.graph import TensorSolver
+from diffkeras.graph.saved_model import solver_arguments
 from diffkeras.physics import ExampleRecipe, solve
 from diffkeras.reporting.text import markdown_table
 from diffkeras.surrogates.run_directory import CONFIG, HISTORY, RUN_FILE, WEIGHTS, Run
 from diffkeras.surrogates.shipped import SHIPPED, shipped_surrogates
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.atomic_files import read_json, write_json, write_text
-from diffkeras.tf_solver import TensorSolver
-from diffkeras.tf_solver.saved_model import solver_arguments
 
 FILES = (CONFIG, RUN_FILE, HISTORY, WEIGHTS)
 LARGEST_SIZE = 5_000_000  # bytes

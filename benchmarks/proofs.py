@@ -24,11 +24,11 @@ import diffkeras as dk
 from benchmarks.shared.command import command
 from benchmarks.shared.measures import cpu_medians
 from benchmarks.shared.tables import describe_times, write_table
+from diffkeras.graph import TensorSolver
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import limit_threads
-from diffkeras.tf_solver import TensorSolver
 
 COLUMNS = ["", "images at once", "field [ms]", "`certified` [ms]", "ratio"]
 COLUMNS += ["`refined` to 1e-3 [ms]", "ratio of it"]

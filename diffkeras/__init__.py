@@ -36,21 +36,22 @@ _MODULES = {
     "load_config": "diffkeras.config",
     "load_surrogate": "diffkeras.surrogates.surrogate",
 }
-_SUBPACKAGES = ("data", "nn", "physics", "tensorflow", "tf_solver", "workflows")
+_SUBPACKAGES = ("data", "graph", "nn", "physics", "tensorflow", "workflows")
 _OTHER_FRAMEWORKS = ("jax", "torch")  # that diffkeras doesn't install
 
 __all__ = ["DiffkerasError", "__version__", *_MODULES, *_SUBPACKAGES]
 
-_MOVED = {"load_benchmark": "diffkeras_benchmark.load"}
+_MOVED = {
+    "load_benchmark": "diffkeras_benchmark.load, of the distribution diffkeras-benchmark",
+    "tf_solver": "diffkeras.graph",
+}
 
 _load, _ = lazy_names(__name__, _MODULES, _SUBPACKAGES + _OTHER_FRAMEWORKS)
 
 
 def __getattr__(name: str) -> Any:
     if name in _MOVED:
-        raise AttributeError(
-            f"diffkeras.{name} is now {_MOVED[name]}, of the distribution diffkeras-benchmark"
-        )
+        raise AttributeError(f"diffkeras.{name} is now {_MOVED[name]}")
     return _load(name)
 
 

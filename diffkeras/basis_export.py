@@ -30,8 +30,8 @@ def export_basis(basis: "ReducedBasis", path: Path) -> None:
         import tensorflow as tf
         import tensorflow.experimental.numpy as tnp
 
-        from diffkeras.tf_solver.checks import checked
-        from diffkeras.tf_solver.description import describe_export
+        from diffkeras.graph.checks import checked
+        from diffkeras.graph.description import describe_export
 
     family, regression = basis.family, basis.regression
     names, lattice, scaling = family.names, family.problem.lattice, family.scaling

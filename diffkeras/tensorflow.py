@@ -2,7 +2,7 @@
 
 NumPy computes fields and derivatives in double precision on the CPU, called from TensorFlow,
 eagerly or in a graph. For a solver whose operations are TensorFlow's, which can be exported and
-runs on a GPU, see `diffkeras.tf_solver`.
+runs on a GPU, see `diffkeras.graph`.
 """
 
 from collections.abc import Mapping

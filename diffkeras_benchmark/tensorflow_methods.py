@@ -8,11 +8,11 @@ import tensorflow as tf
 from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods.table import ComputedFields, network_fields
+from diffkeras.graph import TensorSolver
 from diffkeras.nn.equation.transforms import inverse, ring_of
 from diffkeras.physics import maps_of
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.tf_solver import TensorSolver
 from diffkeras_benchmark.learned import TOLERANCES, predicted
 
 ROUNDS = (4, 8, 12)  # numbers of rounds of conjugate gradients on the ring, unpreconditioned

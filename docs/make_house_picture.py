@@ -23,7 +23,7 @@ LETTER, SMALL_LETTER, PADDING = 8.6, 6.3, 26  # widths in pixels
 # Centres of rooms whose arrows would otherwise run behind other rooms [pixels]
 CENTRES = {"training": 300, "evaluation": 745, "data": 340, "surrogates": 520, "studies": 560}
 CENTRES |= {"basis_export": 760}
-CENTRES |= {"tf_solver": 215, "config": 330, "reporting": 440}
+CENTRES |= {"graph": 215, "config": 330, "reporting": 440}
 CENTRES |= {"torch": 690, "jax": 770, "tensorflow": 860, "nn": 196, "physics": 620}
 CENTRES |= {"system": 690, "view": 196, "errors": 440}
 

@@ -13,7 +13,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-PATHS = ["tests/physics", "tests/nn", "tests/tf_solver"]
+PATHS = ["tests/physics", "tests/nn", "tests/graph"]
 
 ASKED = """
 import scipy.linalg, threadpoolctl

@@ -82,7 +82,7 @@ if __name__ == "__main__":
         result = CliRunner().invoke(main, command)
         assert result.exit_code == status, result.output
         assert last in result.output.splitlines()[-1], result.output
-    for name in "load_surrogate", "tf_solver", "tensorflow", "torch", "jax":
+    for name in "load_surrogate", "graph", "tensorflow", "torch", "jax":
         try:
             getattr(dk, name)
         except dk.DiffkerasError as error:

@@ -119,7 +119,7 @@ def _export_solver(
     if output is None or lattice is None:
         raise click.UsageError("--solver needs --lattice and -o.")
     start_tensorflow()
-    from diffkeras.tf_solver import TensorSolver
+    from diffkeras.graph import TensorSolver
 
     TensorSolver(lattice, **medium).export(output, sources=sources)
     rows, columns = lattice

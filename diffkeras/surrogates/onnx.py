@@ -16,12 +16,12 @@ import tensorflow as tf
 
 from diffkeras._version import __version__
 from diffkeras.errors import ExportError, OutputError
+from diffkeras.graph.description import FORMAT
 from diffkeras.surrogates.saved_model import Inputs, Runner, describe, input_specs
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import check_file, replacing
 from diffkeras.system.environment import available_cores
 from diffkeras.system.saved_models import OUTPUT, named_function
-from diffkeras.tf_solver.description import FORMAT
 
 OPSET = 18  # ONNX Runtime 1.14 (early 2023) and all later versions read it
 AXES = ("batch", "rows", "columns")  # what of them an input or output has comes in this order

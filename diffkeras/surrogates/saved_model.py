@@ -11,6 +11,15 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from diffkeras.graph import TensorSolver
+from diffkeras.graph.checks import check_range, checked
+from diffkeras.graph.description import describe_export
+from diffkeras.graph.saved_model import (
+    SourceMeaning,
+    names_of_inputs,
+    proof_functions,
+)
+from diffkeras.graph.solver import is_solved_by_transforms
 from diffkeras.physics.sampling.discs import check_radius
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.result_folders import check_replaceable
@@ -22,15 +31,6 @@ from diffkeras.system.saved_models import (
     named_function,
     replacing_saved_model,
 )
-from diffkeras.tf_solver import TensorSolver
-from diffkeras.tf_solver.checks import check_range, checked
-from diffkeras.tf_solver.description import describe_export
-from diffkeras.tf_solver.saved_model import (
-    SourceMeaning,
-    names_of_inputs,
-    proof_functions,
-)
-from diffkeras.tf_solver.solver import is_solved_by_transforms
 from diffkeras.view.scales import POSITIVE_MAPS
 
 # by name: `source_images`, and the other inputs of a surrogate

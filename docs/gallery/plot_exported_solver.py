@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 import diffkeras as dk
-from diffkeras.tf_solver import TensorSolver
+from diffkeras.graph import TensorSolver
 
 SIDE, DECAY = 64, 1 / 100
 with tempfile.TemporaryDirectory() as folder:

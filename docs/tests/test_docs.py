@@ -28,7 +28,7 @@ FENCED = re.compile(
 
 @pytest.fixture(scope="module")
 def exported_solver(tmp_path_factory):
-    from diffkeras.tf_solver import TensorSolver
+    from diffkeras.graph import TensorSolver
 
     path = tmp_path_factory.mktemp("exports") / "exported"
     TensorSolver(64).export(path)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from diffkeras.graph import TensorSolver
 from diffkeras.physics import Medium
-from diffkeras.tf_solver import TensorSolver
 
 
 def test_the_exported_solver_has_the_medium_of_the_options(diffkeras, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from diffkeras.tf_solver import TensorCertificate, TensorSolution, TensorSolver
+from diffkeras.graph import TensorCertificate, TensorSolution, TensorSolver
 from tests.helpers.graph_batches import (
     LATTICES,
     MEDIA,

@@ -1,4 +1,4 @@
-"""Graphs of these tests run as they were traced; `tests/tf_solver` has optimized ones."""
+"""Graphs of these tests run as they were traced; `tests/graph` has optimized ones."""
 
 import pytest
 

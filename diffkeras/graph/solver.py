@@ -8,17 +8,17 @@ from typing import Any, Unpack, get_args
 import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
+from diffkeras.graph.checks import real_numbers
+from diffkeras.graph.operator import Precision, TensorOperator
+from diffkeras.graph.problem import ProblemTensors, same_shape
+from diffkeras.graph.results import TensorCertificate, TensorSolution, proof_type
+from diffkeras.graph.run import TensorRun
+from diffkeras.graph.saved_model import SourceMeaning, write_solver
+from diffkeras.graph.uniform import UniformFields
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_choice
 from diffkeras.physics.lattice import check_lattice
 from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
-from diffkeras.tf_solver.checks import real_numbers
-from diffkeras.tf_solver.operator import Precision, TensorOperator
-from diffkeras.tf_solver.problem import ProblemTensors, same_shape
-from diffkeras.tf_solver.results import TensorCertificate, TensorSolution, proof_type
-from diffkeras.tf_solver.run import TensorRun
-from diffkeras.tf_solver.saved_model import SourceMeaning, write_solver
-from diffkeras.tf_solver.uniform import UniformFields
 
 ANISOTROPIC = 10.0  # float32 loses digits where diffusivities differ by a larger factor
 MOST_NODES = 16384  # longer sides have matrices of more than 0.5 GB in float32
@@ -32,7 +32,7 @@ class TensorSolver:
     as the proof. In a `tf.function`, bounds that aren't used aren't computed.
 
     Fields of discs or of production differ from `diffkeras.solve` by at most 2e-6 of the largest
-    value, and fields of random fixed nodes by at most 6e-6 (`tests/tf_solver/test_solver.py`).
+    value, and fields of random fixed nodes by at most 6e-6 (`tests/graph/test_solver.py`).
     Fields are differentiable with respect to the source values, production and decays.
     `diffkeras.tensorflow.solve` solves all other problems: media that vary, uptake, and sides that
     differ or have given values.
@@ -59,7 +59,7 @@ class TensorSolver:
 
     Example:
         >>> import tensorflow as tf
-        >>> from diffkeras.tf_solver import TensorSolver
+        >>> from diffkeras.graph import TensorSolver
         >>> solver = TensorSolver(64, decay=0.01)
         >>> images = tf.Variable(tf.scatter_nd([[0, 20, 30]], [1.0], [1, 64, 64]))
         >>> with tf.GradientTape() as tape:

@@ -8,10 +8,10 @@ import tensorflow as tf
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
+from diffkeras.graph import TensorSolver, uniform
+from diffkeras.graph.results import rounded_up
 from diffkeras.physics import Medium, solve
 from diffkeras.physics.problem.sides import BOUNDARIES
-from diffkeras.tf_solver import TensorSolver, uniform
-from diffkeras.tf_solver.results import rounded_up
 from tests.helpers.graph_inputs import images_of
 from tests.helpers.predictions import predict
 

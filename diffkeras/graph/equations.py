@@ -11,10 +11,10 @@ m = σ |u_i| + Σ κ |u_i − u_k| + |s_i| (Higham 2002, §3.1).
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.graph.problem import ProblemTensors
 from diffkeras.nn.equation.equations import equations_of, following, previous
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.finite_volumes import rounding_of
-from diffkeras.tf_solver.problem import ProblemTensors
 
 # As `EQUATION` there, but coefficients are computed from the medium and its sides: each of the at
 # most seven terms goes through at most eight roundings (a difference, a product and six sums), each

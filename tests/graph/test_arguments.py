@@ -8,8 +8,8 @@ import tensorflow as tf
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
+from diffkeras.graph import TensorSolver
 from diffkeras.physics import Medium
-from diffkeras.tf_solver import TensorSolver
 from tests.helpers.graph_inputs import images_of
 
 

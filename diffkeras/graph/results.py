@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.graph.checks import LATTICE
 from diffkeras.physics.equations.finite_volumes import SLACK
-from diffkeras.tf_solver.checks import LATTICE
 
 # TensorFlow takes numbers below the smallest normal ones for 0
 TINY, TINY_DOUBLE = 2.0**-126, 2.0**-1022

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from diffkeras.graph import TensorSolver
 from diffkeras.physics import Medium
 from diffkeras.physics.problem.sides import BOUNDARIES
-from diffkeras.tf_solver import TensorSolver
 from tests.helpers.graph_inputs import error, images_of, random_production
 
 

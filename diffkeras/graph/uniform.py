@@ -32,12 +32,12 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.graph.checks import LATTICE
+from diffkeras.graph.equations import TensorEquations
+from diffkeras.graph.operator import TensorOperator
+from diffkeras.graph.problem import FixedNodes, ProblemTensors, all_finite, largest_of_each
+from diffkeras.graph.ring import TensorRingSystem, direct_field, find_rings
 from diffkeras.physics.equations.axis import least_barrier, longest_crossing
-from diffkeras.tf_solver.checks import LATTICE
-from diffkeras.tf_solver.equations import TensorEquations
-from diffkeras.tf_solver.operator import TensorOperator
-from diffkeras.tf_solver.problem import FixedNodes, ProblemTensors, all_finite, largest_of_each
-from diffkeras.tf_solver.ring import TensorRingSystem, direct_field, find_rings
 
 MOST_PAIRS = 2**25  # of ring nodes in a batch, 40 bytes each, up to which bounds are sharpened
 

@@ -6,9 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.physics.solvers.newton import UNIFORM_SHARE
-from diffkeras.tf_solver.checks import LATTICE, checked
-from diffkeras.tf_solver.results import (
+from diffkeras.graph.checks import LATTICE, checked
+from diffkeras.graph.results import (
     TINY,
     TensorCertificate,
     TensorSolution,
@@ -16,7 +15,8 @@ from diffkeras.tf_solver.results import (
     rounded,
     rounded_up,
 )
-from diffkeras.tf_solver.uniform import UniformFields
+from diffkeras.graph.uniform import UniformFields
+from diffkeras.physics.solvers.newton import UNIFORM_SHARE
 
 MOST_ROUNDS = 20
 STALLED_SHARE = 0.5  # of a bound, left by the last round

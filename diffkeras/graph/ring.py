@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from diffkeras.graph.checks import power_of_two
+from diffkeras.graph.operator import TensorOperator
+from diffkeras.graph.problem import ProblemTensors, largest_of_each, ring_mask
 from diffkeras.physics.equations.axis import Axis
-from diffkeras.tf_solver.checks import power_of_two
-from diffkeras.tf_solver.operator import TensorOperator
-from diffkeras.tf_solver.problem import ProblemTensors, largest_of_each, ring_mask
 
 # XLA's error names the operation that it can't compile, and with it this scope
 SCOPE = "XLA_cannot_compile_ring_systems_because_their_size_depends_on_the_images"

@@ -12,16 +12,16 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
+from diffkeras.graph.checks import checked, exact_numbers
+from diffkeras.graph.description import describe_export
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_choice
 from diffkeras.system.result_folders import check_replaceable
 from diffkeras.system.saved_models import FILES, SAVED_MODEL, named_function, write_saved_model
-from diffkeras.tf_solver.checks import checked, exact_numbers
-from diffkeras.tf_solver.description import describe_export
 
 if TYPE_CHECKING:
-    from diffkeras.tf_solver.results import TensorCertificate, TensorSolution
-    from diffkeras.tf_solver.solver import TensorSolver
+    from diffkeras.graph.results import TensorCertificate, TensorSolution
+    from diffkeras.graph.solver import TensorSolver
 
 SourceMeaning = Literal["fixed_value", "production"]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from diffkeras.graph import TensorSolver
 from diffkeras.physics import solve
-from diffkeras.tf_solver import TensorSolver
 from tests.helpers.graph_inputs import images_of
 from tests.helpers.random_problems import promised
 

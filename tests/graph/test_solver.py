@@ -9,10 +9,10 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from diffkeras.graph import TensorSolver
+from diffkeras.graph import solver as tensor_solver
 from diffkeras.physics import Medium, sample_sources, solve
 from diffkeras.physics.problem.sides import BOUNDARIES
-from diffkeras.tf_solver import TensorSolver
-from diffkeras.tf_solver import solver as tensor_solver
 from tests.helpers.graph_inputs import (
     KINDS,
     error,

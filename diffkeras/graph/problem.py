@@ -8,11 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
-from diffkeras.nn.equation.transforms import ring_of
-from diffkeras.physics import Medium
-from diffkeras.physics.limits import FASTEST, SLOWEST
-from diffkeras.physics.problem.sides import AxisBoundary
-from diffkeras.tf_solver.checks import (
+from diffkeras.graph.checks import (
     FLOATS,
     LATTICE,
     as_tensor,
@@ -24,6 +20,10 @@ from diffkeras.tf_solver.checks import (
     not_zero,
     real_numbers,
 )
+from diffkeras.nn.equation.transforms import ring_of
+from diffkeras.physics import Medium
+from diffkeras.physics.limits import FASTEST, SLOWEST
+from diffkeras.physics.problem.sides import AxisBoundary
 
 
 class ProblemTensors(NamedTuple):

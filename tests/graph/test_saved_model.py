@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 
 from diffkeras.errors import OutputError, PhysicsError
+from diffkeras.graph import TensorSolver
+from diffkeras.graph.description import Description
+from diffkeras.graph.saved_model import solver_arguments
 from diffkeras.physics import Medium, sample_sources, solve
-from diffkeras.tf_solver import TensorSolver
-from diffkeras.tf_solver.description import Description
-from diffkeras.tf_solver.saved_model import solver_arguments
 from tests.helpers.rounding import same_to_rounding
 
 LATTICE, MEDIUM = (16, 20), Medium((1.0, 2.0), 0.05, boundary=("absorbing", "periodic"))

@@ -2,8 +2,8 @@
 
 from diffkeras.system.packages import needs_packages
 
-with needs_packages("diffkeras.tf_solver"):
-    from diffkeras.tf_solver.results import TensorCertificate, TensorSolution
-    from diffkeras.tf_solver.solver import TensorSolver
+with needs_packages("diffkeras.graph"):
+    from diffkeras.graph.results import TensorCertificate, TensorSolution
+    from diffkeras.graph.solver import TensorSolver
 
 __all__ = ["TensorCertificate", "TensorSolution", "TensorSolver"]
