@@ -24,7 +24,7 @@ from benchmarks.shared.command import command
 from benchmarks.shared.measures import cpu_seconds_in_turns
 from benchmarks.shared.tables import describe_times, with_versions
 from diffkeras.physics import ReducedBasis, Solution
-from diffkeras.physics.families.reduced_basis.shipped import FAMILIES, FOLDER
+from diffkeras.physics.families.shipped import FAMILIES, FOLDER
 from diffkeras.reporting.text import markdown_table
 from diffkeras.system.atomic_files import write_text
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from diffkeras.physics.families.family.family import Family
-from diffkeras.physics.families.family.rows import rows_of_values
+from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.rows import rows_of_values
 from diffkeras.physics.problem.given_sides import plain_sides
 from diffkeras.physics.problem.parts import parts_of
 from diffkeras.system.packages import needs_packages

@@ -21,7 +21,7 @@ CONFIGS = "diffkeras.configs"
 PACKAGE_DATA = {
     "diffkeras": ["py.typed", "reporting/templates/*"],
     CONFIGS: ["*.yaml", "models/*.yaml", "studies/*.yaml"],
-    "diffkeras.physics.families.reduced_basis": ["shipped_bases/*"],
+    "diffkeras.physics.families": ["shipped_bases/*"],
     "diffkeras.surrogates": ["shipped_models/*/*"],
     "tfds_builders.diffusion_fields": ["README.md", "CITATIONS.bib", "TAGS.txt"],
 }

@@ -174,7 +174,7 @@ def test_both_wheels_hold_the_same_files_and_all_data(released):
     assert {name for name in benchmark if name.endswith(".py")} == modules
     assert not full & benchmark
     data = ["configs", "diffkeras/surrogates/shipped_models", "diffkeras/reporting/templates"]
-    data += ["diffkeras/physics/families/reduced_basis/shipped_bases"]
+    data += ["diffkeras/physics/families/shipped_bases"]
     files = [path.relative_to(ROOT) for part in data for path in (ROOT / part).rglob("*.*")]
     for package in ("diffkeras", "tfds_builders"):
         files += [path.relative_to(ROOT) for path in (ROOT / package).rglob("*.py")]

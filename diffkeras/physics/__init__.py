@@ -8,9 +8,9 @@ from diffkeras.physics.certificate import BatchCertificate, Certificate, certify
 from diffkeras.physics.derivatives.adjoint import Derivatives
 from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.families.family.family import Family
-from diffkeras.physics.families.reduced_basis.reduced_basis import ReducedBasis
-from diffkeras.physics.families.reduced_basis.shipped import load_family
+from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.reduced_basis import ReducedBasis
+from diffkeras.physics.families.shipped import load_family
 from diffkeras.physics.problem.given_sides import FixedFlux, FixedValue, Robin
 from diffkeras.physics.problem.label_images import from_labels
 from diffkeras.physics.problem.maps import maps_of, problem_of_maps

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 import diffkeras as dk
-from diffkeras.physics.families.reduced_basis.galerkin import Galerkin, Improved
+from diffkeras.physics.families.galerkin import Galerkin, Improved
 from tests.helpers.random_families import random_family, tissue_family
 from tests.helpers.reduced_bases import check_prediction
 from tests.helpers.rounding import same_to_rounding

@@ -4,7 +4,7 @@ import numpy as np
 
 import diffkeras as dk
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.families.family.shared_equations import SharedEquations, SharedOperator
+from diffkeras.physics.families.shared_equations import SharedEquations, SharedOperator
 from tests.helpers.random_families import random_family, tissue_family
 
 

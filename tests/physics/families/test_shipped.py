@@ -5,7 +5,7 @@ import pytest
 
 import diffkeras as dk
 from diffkeras.errors import DataError
-from diffkeras.physics.families.reduced_basis.shipped import FAMILIES, file_of
+from diffkeras.physics.families.shipped import FAMILIES, file_of
 
 MOST_BYTES = 2_000_000
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.families.family.parameters import Parameter, nodes_with_effect
+from diffkeras.physics.families.parameters import Parameter, nodes_with_effect
 from diffkeras.physics.problem.parts import ON_LATTICE, parts_of
 from diffkeras.physics.problem.problem import Problem
 

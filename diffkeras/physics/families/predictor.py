@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.families.family.family import Family
-from diffkeras.physics.families.family.rows import rows_of_values
-from diffkeras.physics.families.family.shared_equations import SharedEquations
-from diffkeras.physics.families.reduced_basis.fit import Fit
-from diffkeras.physics.families.reduced_basis.galerkin import Galerkin
+from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.fit import Fit
+from diffkeras.physics.families.galerkin import Galerkin
+from diffkeras.physics.families.rows import rows_of_values
+from diffkeras.physics.families.shared_equations import SharedEquations
 
 # share of a tolerance that modes which are left out may have: bounds are larger by some tens
 LEFT_OUT = 0.01

@@ -17,16 +17,16 @@ from scipy.cluster.vq import kmeans2
 
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.families.family.shared_equations import SharedEquations
-from diffkeras.physics.families.reduced_basis.barrier_arrays import Barriers
-from diffkeras.physics.families.reduced_basis.corrections import (
+from diffkeras.physics.families.corrections import (
     CORRECTED,
     PREDICTED,
     CertifiedCorrections,
     finite_prediction,
     subtract_correction,
 )
-from diffkeras.physics.families.reduced_basis.predictor import Predictor
+from diffkeras.physics.families.fit import Barriers
+from diffkeras.physics.families.predictor import Predictor
+from diffkeras.physics.families.shared_equations import SharedEquations
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import barrier_of
 from diffkeras.physics.real_arrays import largest

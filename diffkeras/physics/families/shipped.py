@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from diffkeras.errors import DataError
-from diffkeras.physics.families.family.family import Family
-from diffkeras.physics.families.reduced_basis.reduced_basis import ReducedBasis
+from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.reduced_basis import ReducedBasis
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.uptake import MichaelisMenten
 

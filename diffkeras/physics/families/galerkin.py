@@ -22,9 +22,9 @@ from scipy.linalg import lstsq, qr
 from scipy.linalg.lapack import dgetrf, dgetrs
 
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.families.family.family import Family
-from diffkeras.physics.families.family.rows import rows_of_values
-from diffkeras.physics.families.family.shared_equations import SharedEquations
+from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.rows import rows_of_values
+from diffkeras.physics.families.shared_equations import SharedEquations
 
 KNOWN = ("decay", "production", "values", "uptake.")  # parts whose terms are known here
 MOST_STEPS = 4

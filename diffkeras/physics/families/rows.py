@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.families.family.family import Family
+from diffkeras.physics.families.family import Family
 
 
 def rows_of_values(family: Family) -> NDArray[np.float64]:

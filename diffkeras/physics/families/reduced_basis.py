@@ -19,22 +19,21 @@ from numpy.typing import ArrayLike, NDArray
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics.arguments import check_count, check_relative_tolerance, check_whole
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.families.family.family import Family
-from diffkeras.physics.families.family.ranges import MOST_DRAWN
-from diffkeras.physics.families.reduced_basis.barrier_training import barriers_of_basis
-from diffkeras.physics.families.reduced_basis.corrections import (
+from diffkeras.physics.families.barrier_training import barriers_of_basis
+from diffkeras.physics.families.corrections import (
     BOUND_SHARE,
     METHOD,
     CertifiedCorrections,
     PredictionProof,
     finite_prediction,
 )
-from diffkeras.physics.families.reduced_basis.fit import Fit
-from diffkeras.physics.families.reduced_basis.galerkin import Galerkin
-from diffkeras.physics.families.reduced_basis.greedy import Candidates
-from diffkeras.physics.families.reduced_basis.predictor import Predictor
-from diffkeras.physics.families.reduced_basis.snapshots import Snapshots
-from diffkeras.physics.families.reduced_basis.training import fitted
+from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.fit import Fit
+from diffkeras.physics.families.galerkin import Galerkin
+from diffkeras.physics.families.predictor import Predictor
+from diffkeras.physics.families.ranges import MOST_DRAWN
+from diffkeras.physics.families.snapshots import Snapshots
+from diffkeras.physics.families.training import Candidates, fitted
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import BatchSolution, Solution
 from diffkeras.physics.solvers.interface import SolveStatistics

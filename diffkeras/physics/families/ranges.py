@@ -10,8 +10,8 @@ from scipy.stats import qmc
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_choice, check_whole
-from diffkeras.physics.families.family.parameters import Parameter
-from diffkeras.physics.families.family.point_parts import parts_at
+from diffkeras.physics.families.parameters import Parameter
+from diffkeras.physics.families.point_parts import parts_at
 from diffkeras.physics.problem.parts import parts_of, with_parts
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.real_arrays import real_array

@@ -17,9 +17,9 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
-from diffkeras.physics.families.family.family import Family
-from diffkeras.physics.families.family.shared_equations import SharedEquations, SharedOperator
-from diffkeras.physics.families.reduced_basis.barrier_arrays import Barriers
+from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.fit import Barriers
+from diffkeras.physics.families.shared_equations import SharedEquations, SharedOperator
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import Barrier, BarrierChoice, BarrierProof
 from diffkeras.physics.proofs.bounds import bounds_of

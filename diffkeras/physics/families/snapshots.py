@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.families.family.family import Family
+from diffkeras.physics.families.family import Family
 from diffkeras.physics.limits import LARGEST
 from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.steady_state import solve_silently

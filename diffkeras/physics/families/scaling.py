@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.families.family.parameters import Parameter
+from diffkeras.physics.families.parameters import Parameter
 from diffkeras.physics.problem.problem import Problem
 
 # parts in proportion to the field's scale

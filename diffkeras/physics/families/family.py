@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.families.family.parameters import parameters_of
-from diffkeras.physics.families.family.point_parts import parts_at, point_of, pulled_back
-from diffkeras.physics.families.family.ranges import Ranges, check_corners, drawn, lowest_point
-from diffkeras.physics.families.family.scaling import Scaling
+from diffkeras.physics.families.parameters import parameters_of
+from diffkeras.physics.families.point_parts import parts_at, point_of, pulled_back
+from diffkeras.physics.families.ranges import Ranges, check_corners, drawn, lowest_point
+from diffkeras.physics.families.scaling import Scaling
 from diffkeras.physics.problem.parts import parts_of, with_parts, with_unchecked_parts
 from diffkeras.physics.problem.problem import Problem
 

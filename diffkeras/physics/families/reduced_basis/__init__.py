@@ -1,1 +1,0 @@
-"""Reduced bases of a family: snapshots, training, prediction, corrections and proofs, files."""
