@@ -1,6 +1,6 @@
 """Launcher for a checkout: `python cli.py …` is `diffkeras …`."""
 
-from diffkeras.cli import main
+from diffkeras.commands import main
 
 if __name__ == "__main__":
     main()

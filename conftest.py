@@ -95,7 +95,7 @@ def tiny_file(tiny, tmp_path_factory):
 @pytest.fixture(scope="session")
 def data_dir(tiny, tmp_path_factory):
     """A data directory with the tiny configuration's datasets; never write to it."""
-    from diffkeras.workflows import generate
+    from diffkeras.data import generate
 
     def make(path: Path) -> Path:
         generate(tiny, path)
@@ -107,7 +107,7 @@ def data_dir(tiny, tmp_path_factory):
 @pytest.fixture(scope="session")
 def run_dir(tiny, data_dir, tmp_path_factory):
     """A finished run of the tiny configuration; never write to it."""
-    from diffkeras.workflows import train
+    from diffkeras import train
 
     return shared(tmp_path_factory, "run", lambda path: train(tiny, data_dir, path / "tiny").path)
 
@@ -115,7 +115,7 @@ def run_dir(tiny, data_dir, tmp_path_factory):
 @pytest.fixture(scope="session")
 def evaluation(run_dir, data_dir, tmp_path_factory):
     """The evaluation of that run, which lies outside of the run's directory."""
-    from diffkeras.workflows import evaluate
+    from diffkeras import evaluate
 
     return shared(
         tmp_path_factory,
@@ -165,7 +165,7 @@ def runner():
 @pytest.fixture(scope="session")
 def diffkeras(runner):
     """`diffkeras("train", "--epochs", 1)`: the command, in this process."""
-    from diffkeras.cli import main
+    from diffkeras.commands import main
 
     return lambda *words: runner.invoke(main, [str(word) for word in words])
 

@@ -33,11 +33,11 @@ from benchmarks.shared.measures import cpu_medians
 from benchmarks.shared.runs import trained
 from benchmarks.shared.tables import describe_times, version, write_table
 from diffkeras.config import Config, load_config
+from diffkeras.data import generate
 from diffkeras.evaluation.errors import image_errors
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.physics import solve
 from diffkeras.system.tensorflow_setup import limit_threads
-from diffkeras.workflows import generate
 
 Problem = Literal["fixed", "production"]
 COLUMNS = [

@@ -51,8 +51,8 @@ def measure(name: str) -> list[list[str]]:
     import diffkeras as dk
     from diffkeras.surrogates.build import build_model
     from diffkeras.surrogates.export import FORMATS, Trial
+    from diffkeras.surrogates.export_run import size_of
     from diffkeras.surrogates.surrogate import Surrogate
-    from diffkeras.workflows.export_run import size_of
 
     config = dk.load_config(name)
     model = build_model(config)

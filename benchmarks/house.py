@@ -153,7 +153,7 @@ def print_training() -> None:
     from pydantic import BaseModel
 
     import diffkeras as dk
-    from diffkeras.workflows import train
+    from diffkeras import train
 
     settings: dict[str, Any] = {
         "physics.lattice": 32,

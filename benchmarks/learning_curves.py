@@ -26,9 +26,9 @@ from benchmarks.shared.images import drawn_images
 from benchmarks.shared.print_style import PRINT_STYLE, print_axes, print_style, series_style
 from benchmarks.shared.runs import trained
 from benchmarks.shared.tables import describe_machine, joined, write_table
+from diffkeras.data import generate
 from diffkeras.reporting.figures import log_ticks
 from diffkeras.system.tensorflow_setup import limit_threads
-from diffkeras.workflows import generate
 from docs.phone_figures import write_pictures
 
 NAMES = (

@@ -34,11 +34,11 @@ from benchmarks.shared.command import command, whole_numbers
 from benchmarks.shared.measures import cpu_seconds
 from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
+from diffkeras.data import generate
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.reading.batches import training_batches
 from diffkeras.data.records import compress_rows, make_record
 from diffkeras.physics import Example, certify, solve
-from diffkeras.workflows import generate
 
 BATCH = 32
 WARM_UP = 3  # batches that create the tables of the graph, or were prefetched

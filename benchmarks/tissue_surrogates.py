@@ -30,12 +30,12 @@ from benchmarks.shared.measures import cpu_seconds_in_turns
 from benchmarks.shared.runs import Trained, trained
 from benchmarks.shared.tables import describe_times, version, write_table
 from diffkeras.config import load_config
+from diffkeras.data import generate
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.physics import Medium, solve
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.tensorflow_setup import limit_threads
-from diffkeras.workflows import generate
 
 PROBLEM: dict[str, Any] = {
     "physics.lattice": 128,

@@ -33,10 +33,13 @@ _OF_PHYSICS = (
 _MODULES = {
     **dict.fromkeys(_OF_PHYSICS, "diffkeras.physics"),
     "Prediction": "diffkeras.surrogates.prediction",
+    "evaluate": "diffkeras.evaluation.evaluate_run",
+    "export": "diffkeras.surrogates.export_run",
     "load_config": "diffkeras.config",
     "load_surrogate": "diffkeras.surrogates.surrogate",
+    "train": "diffkeras.training.train_run",
 }
-_SUBPACKAGES = ("data", "graph", "nn", "physics", "tensorflow", "workflows")
+_SUBPACKAGES = ("data", "graph", "nn", "physics", "tensorflow")
 _OTHER_FRAMEWORKS = ("jax", "torch")  # that diffkeras doesn't install
 
 __all__ = ["DiffkerasError", "__version__", *_MODULES, *_SUBPACKAGES]
@@ -44,6 +47,8 @@ __all__ = ["DiffkerasError", "__version__", *_MODULES, *_SUBPACKAGES]
 _MOVED = {
     "load_benchmark": "diffkeras_benchmark.load, of the distribution diffkeras-benchmark",
     "tf_solver": "diffkeras.graph",
+    "workflows": "diffkeras.train, evaluate and export, diffkeras.data.generate and verify, and "
+    "diffkeras.studies.run_study",
 }
 
 _load, _ = lazy_names(__name__, _MODULES, _SUBPACKAGES + _OTHER_FRAMEWORKS)

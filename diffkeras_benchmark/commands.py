@@ -8,7 +8,7 @@ from typing import Any
 try:
     import click
 
-    from diffkeras.cli.command import DiffkerasCommand, DiffkerasGroup
+    from diffkeras.commands.command import DiffkerasCommand, DiffkerasGroup
 except ModuleNotFoundError as error:
     sys.exit(
         f"diffkeras-benchmark: the command needs {error.name}, which is not installed; in a "

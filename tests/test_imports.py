@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.new_process import NewProcess
-
 ROOT = Path(__file__).parents[1]
 HEAVY = "{'tensorflow', 'keras', 'tensorflow_datasets', 'torch', 'jax'}"
 CHECK = f"import sys; loaded = {HEAVY} & set(sys.modules); assert not loaded, loaded"
@@ -23,8 +21,8 @@ CHECK = f"import sys; loaded = {HEAVY} & set(sys.modules); assert not loaded, lo
         "image = numpy.zeros((16, 16)); image[8, 8] = 1\n"
         "assert diffkeras.solve(image).field.shape == (16, 16)",
         "import diffkeras; diffkeras.load_config('quickstart')",
-        "import diffkeras.data.storage, diffkeras.workflows.generate_datasets",
-        "from click.testing import CliRunner; from diffkeras.cli import main\n"
+        "import diffkeras.data.storage, diffkeras.data.generate_datasets",
+        "from click.testing import CliRunner; from diffkeras.commands import main\n"
         "for words in ['--help'], ['--version'], ['train', '--help'], ['study', '--help']:\n"
         "    assert CliRunner().invoke(main, words).exit_code == 0",
     ],
@@ -51,7 +49,7 @@ sys.modules.update(dict.fromkeys({sorted(absent)}))  # to import one of them rai
 import numpy as np
 from click.testing import CliRunner
 import diffkeras as dk
-from diffkeras.cli import main
+from diffkeras.commands import main
 from diffkeras.physics.solvers import linear_steps
 
 if __name__ == "__main__":
@@ -97,7 +95,7 @@ if __name__ == "__main__":
 
 def test_help_loads_no_scientific_library_either(python):
     python(
-        "from click.testing import CliRunner; from diffkeras.cli import main\n"
+        "from click.testing import CliRunner; from diffkeras.commands import main\n"
         "assert CliRunner().invoke(main, ['--help']).exit_code == 0\n"
         "import sys; loaded = {'numpy', 'scipy', 'matplotlib', 'pydantic'} & set(sys.modules)\n"
         "assert not loaded, loaded"
@@ -134,13 +132,3 @@ def test_the_import_rules_hold():
     )
     assert done.returncode == 0, done.stdout
     assert "0 broken" in done.stdout
-
-
-def test_the_commands_are_functions(python, tmp_path):
-    python(f"import diffkeras as dk\ndir(dk.workflows)\n{CHECK}")
-    code = (
-        "import diffkeras.workflows.train_run\n"
-        "dk = diffkeras\n"
-        "for name in dk.workflows.__all__: assert callable(getattr(dk.workflows, name)), name"
-    )
-    NewProcess(code, output=tmp_path / "printed.txt").succeed()

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.shared.tables import describe_machine, joined, version
+from diffkeras import train
 from diffkeras.config import Config
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.atomic_files import read_json, write_json
-from diffkeras.workflows import train
 
 
 class Trained(NamedTuple):

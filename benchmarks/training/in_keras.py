@@ -13,6 +13,7 @@ import tensorflow as tf
 from benchmarks.shared.children import answer
 from benchmarks.shared.measures import timed
 from diffkeras.config import load_config
+from diffkeras.data import generate
 from diffkeras.nn import unpack_target
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
@@ -20,7 +21,6 @@ from diffkeras.system.tensorflow_setup import limit_threads
 from diffkeras.training.batches import TrainingBatches
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.training.process_group import join_process_group
-from diffkeras.workflows import generate
 
 WARM_UP = 3  # steps; the first ones build the graph and allocate memory
 

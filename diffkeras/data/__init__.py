@@ -7,6 +7,8 @@ not load TensorFlow.
 from diffkeras.system.packages import lazy_names
 
 _MODULES = {
+    "generate": "diffkeras.data.generate_datasets",
+    "verify": "diffkeras.data.generate_datasets",
     "dataset_status": "diffkeras.data.storage",
     "mixed_dataset": "diffkeras.data.reading.batches",
     "check_dataset": "diffkeras.data.storage",

@@ -77,7 +77,7 @@ class CommandReference(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """A section for each command, the main one first."""
-        from diffkeras.cli import main
+        from diffkeras.commands import main
         from diffkeras_benchmark.commands import main as of_benchmark
 
         self.env.note_reread()  # Sphinx does not notice changes of the code

@@ -36,7 +36,7 @@ class StandIn(BaseHTTPRequestHandler):
 
 with tempfile.TemporaryDirectory() as folder:
     output = f"{folder}/default/1"
-    dk.workflows.export("default", output=output, lattice=(64, 64))
+    dk.export("default", output=output, lattice=(64, 64))
     model = tf.saved_model.load(output)
 server = HTTPServer(("localhost", 0), StandIn)  # Serving has the port 8501
 threading.Thread(target=server.handle_request).start()

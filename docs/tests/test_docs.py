@@ -57,13 +57,13 @@ def folders(tmp_path, request):
 
 
 def generate_dataset_of_data_page(path: Path) -> None:
-    from diffkeras import load_config, workflows
+    import diffkeras as dk
 
     page = (DOCS / "data.md").read_text(encoding="utf-8")
     assert "--sources 5 --train-examples 20 \\\n    --validation-examples 2" in page
     sizes = {"train": 20, "validation": 2, "test": 2}
     values = {f"data.{split}_examples": size for split, size in sizes.items()}
-    workflows.generate(load_config("paper", {"data.sources": "5", **values}), path)
+    dk.data.generate(dk.load_config("paper", {"data.sources": "5", **values}), path)
 
 
 PAGES_OF_PYTHON = [page for page in PAGES if any(snippets(page, "python"))]
@@ -134,7 +134,7 @@ def code_blocks(page: Path) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_have_the_options_that_the_pages_use(page):
-    from diffkeras.cli import main
+    from diffkeras.commands import main
     from diffkeras_benchmark.commands import main as of_benchmark
 
     for language, text in code_blocks(page):

@@ -28,17 +28,17 @@ def runnable(language: str) -> list[Snippet]:
 @pytest.fixture(scope="module")
 def quickstart(tmp_path_factory):
     """What `make quickstart` leaves: a shipped surrogate, and one that is trained for less long."""
-    from diffkeras import load_config, workflows
+    import diffkeras as dk
 
     folder = tmp_path_factory.mktemp("quickstart")
     run = folder / "saved_models" / "quickstart"
     shipped = ROOT / "diffkeras" / "surrogates" / "shipped_models" / "quickstart"
     shutil.copytree(shipped, run)
-    workflows.generate(load_config("quickstart"), folder / "data")
-    workflows.export(run, "saved_model", run / "saved_model")
-    workflows.evaluate(run, folder / "data")
-    corrected = load_config("quickstart_corrected", {"training.epochs": 1})
-    workflows.train(corrected, folder / "data", run.with_name("quickstart_corrected"))
+    dk.data.generate(dk.load_config("quickstart"), folder / "data")
+    dk.export(run, "saved_model", run / "saved_model")
+    dk.evaluate(run, folder / "data")
+    corrected = dk.load_config("quickstart_corrected", {"training.epochs": 1})
+    dk.train(corrected, folder / "data", run.with_name("quickstart_corrected"))
     return folder
 
 
@@ -56,9 +56,9 @@ def folder(tmp_path, request):
             shutil.copytree(made / "saved_models", folder / "saved_models")
             (folder / "data").symlink_to(made / "data")
         if "needs an export" in snippet.marks:
-            from diffkeras import workflows
+            import diffkeras as dk
 
-            workflows.export("default", output=folder / "exported", lattice=(64, 64))
+            dk.export("default", output=folder / "exported", lattice=(64, 64))
         if "needs a dataset" in snippet.marks:
             [command] = [s for s in snippets(snippet.page, "sh") if "--sources 5" in s.code]
             run_limited(["sh", "-ec", command.code], folder)

@@ -5,12 +5,11 @@ from pathlib import Path
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.data import check_dataset, dataset_status
+from diffkeras.data import check_dataset, dataset_status, generate, verify
 from diffkeras.data.dataset_config import VERSION
 from diffkeras.data.storage import check_records
 from diffkeras.data.writing.replacing import keep_datasets
 from diffkeras.errors import DataError, InUseError, OutputError, PackingError
-from diffkeras.workflows import generate, verify
 from tests.helpers.generation_tools import generate_dataset
 from tests.helpers.lean_runs import lean_training
 from tests.helpers.refusals import files_below

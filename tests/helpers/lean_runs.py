@@ -49,5 +49,5 @@ def quick_figures() -> Iterator[None]:
         report = "diffkeras.evaluation.report"
         patch.setattr(f"{report}.results.to_image", lambda *words: b"no picture")
         patch.setattr(f"{report}.cases.case_figure", lambda cases: None)
-        patch.setattr("diffkeras.workflows.preview_data.to_png", lambda figure: b"no picture")
+        patch.setattr("diffkeras.commands.preview_data.to_png", lambda figure: b"no picture")
         yield

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 from click.testing import CliRunner, Result
 
-from diffkeras.cli import main
-from diffkeras.cli.command import UNEXPECTED
+from diffkeras.commands import main
+from diffkeras.commands.command import UNEXPECTED
 
 
 def words_of(command: str, data_dir: Path, run_dir: Path) -> dict[str, str]:

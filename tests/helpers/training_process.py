@@ -28,8 +28,8 @@ def main() -> None:
         import tensorflow as tf
 
         tf.config.threading.set_inter_op_parallelism_threads(1)
+    from diffkeras import train
     from diffkeras.training import loop
-    from diffkeras.workflows import train
 
     original = loop.run_epochs
 

@@ -77,7 +77,7 @@ def process_number(folder: str) -> int:
 
 def pretend_run(task: tuple[str, str]) -> Any:
     """A run of a study, (what it does, a file in which it notes its process and threads)."""
-    from diffkeras.workflows.study_runs.outcome import Outcome
+    from diffkeras.studies.runs.outcome import Outcome
 
     action, file = task
     if action == "gpu":

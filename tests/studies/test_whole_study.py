@@ -9,10 +9,10 @@ import pytest
 
 from diffkeras.evaluation.methods.table import describe_methods
 from diffkeras.studies.plan import plan
+from diffkeras.studies.runs import one_run
+from diffkeras.studies.runs.run_study import run_study
 from diffkeras.studies.study_file import load_study
 from diffkeras.system.result_folders import MANIFEST
-from diffkeras.workflows.study_runs import one_run
-from diffkeras.workflows.study_runs.run_study import run_study
 from tests.helpers.lean_runs import lean_training
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from diffkeras import train
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics.equations.spectral import SpectralOperator
 from diffkeras.surrogates.build import build_model, make_operator
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
-from diffkeras.workflows import train
 from tests.helpers.lean_runs import lean_training
 from tests.helpers.surrogate_kinds import KINDS
 

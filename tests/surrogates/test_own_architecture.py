@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from diffkeras import train
 from diffkeras.config import parse_config
 from diffkeras.errors import ConfigurationError, PhysicsError, RunError
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.yaml_io import from_yaml
-from diffkeras.workflows import train
 from tests.helpers.stopped_training import stop_at
 
 LAYER = """

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from diffkeras import train
 from diffkeras.errors import ConfigurationError, Interrupted, InUseError, RunError
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.system.file_lock import locked
@@ -18,7 +19,6 @@ from diffkeras.training.checkpoints import (
     read_state,
     write_state,
 )
-from diffkeras.workflows import train
 from tests.helpers.damaged_files import flip_a_bit
 from tests.helpers.new_process import NewProcess
 from tests.helpers.stopped_training import hit_at, stop_at

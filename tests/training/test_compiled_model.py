@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from diffkeras import train
 from diffkeras.surrogates.surrogate import load_surrogate
-from diffkeras.workflows import train
 from tests.helpers.tables import read_csv
 
 

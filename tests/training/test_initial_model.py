@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from diffkeras import train
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training.checkpoints import digest
-from diffkeras.workflows import train
 from tests.helpers.stopped_training import session_at_start, stop_at
 
 

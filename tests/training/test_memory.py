@@ -5,11 +5,11 @@ import keras
 import pytest
 import tensorflow as tf
 
+from diffkeras import train
 from diffkeras.errors import OutOfMemoryError, OutputError
 from diffkeras.surrogates.build import build_model
 from diffkeras.training import memory
 from diffkeras.training.memory import check_memory, kept_bytes
-from diffkeras.workflows import train
 
 OTHERS: dict[str, dict[str, Any]] = {
     "padded": {"model.pad": True},

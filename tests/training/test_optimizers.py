@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from diffkeras import train
 from diffkeras.config import Config
 from diffkeras.data import mixed_dataset
 from diffkeras.nn import (
@@ -21,7 +22,6 @@ from diffkeras.training.optimizers import (
     make_optimizer,
     make_schedule,
 )
-from diffkeras.workflows import train
 from tests.helpers.tables import read_csv
 
 

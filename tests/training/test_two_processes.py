@@ -45,7 +45,7 @@ def four_epochs(tiny):
 @pytest.fixture(scope="module")
 def alone(four_epochs, data_dir, tmp_path_factory):
     """The run of one process."""
-    from diffkeras.workflows import train
+    from diffkeras import train
 
     with lean_training():
         return train(four_epochs, data_dir, tmp_path_factory.mktemp("runs") / "alone").path

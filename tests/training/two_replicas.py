@@ -11,13 +11,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from diffkeras import train
 from diffkeras.config import Config, load_config, parse_config
 from diffkeras.nn import encoder_decoder, get_loss, pack_target
 from diffkeras.training.batches import distribute
 from diffkeras.training.compiled_model import compile_model
 from diffkeras.training.optimizers import make_optimizer
 from diffkeras.training.process_group import ProcessGroup, join_process_group
-from diffkeras.workflows import train
 from tests.helpers.lean_runs import lean_training
 
 

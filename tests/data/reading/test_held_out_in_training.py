@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.data import raw_dataset
+from diffkeras.data import generate, raw_dataset
 from diffkeras.data.reading.batches import training_batches
-from diffkeras.workflows import generate
 
 EPOCHS = 8  # in which an example is seen in all symmetries
 

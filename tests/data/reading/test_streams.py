@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import threadpoolctl
 
-from diffkeras.data import dataset_status, mixed_dataset, raw_dataset
+from diffkeras import train
+from diffkeras.data import dataset_status, generate, mixed_dataset, raw_dataset
 from diffkeras.data.features import make_example
 from diffkeras.data.reading import examples
 from diffkeras.data.reading.batches import stream_batches
 from diffkeras.errors import ConfigurationError, DataError, PackingError
-from diffkeras.workflows import generate, train
 from tests.helpers.lean_runs import lean_training
 from tests.helpers.rounding import same_solutions
 

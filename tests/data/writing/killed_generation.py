@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import diffkeras.data.shards
+from diffkeras.data import generate
 from diffkeras.data.writing import shard_files
-from diffkeras.workflows import generate
 from tests.helpers.generation_tools import SHARD, tiny_config
 
 

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from diffkeras.data import check_dataset
+from diffkeras.data import check_dataset, generate
 from diffkeras.data.shards import SHARD_EXAMPLES, examples_per_shard
 from diffkeras.data.shards import plan_shards as plan
 from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.generation import Estimate, prepare_generation
 from diffkeras.errors import DataError
-from diffkeras.workflows import generate
 from tests.helpers.generation_tools import (
     SHARD,
     dataset_hash,

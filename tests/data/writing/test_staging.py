@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 import diffkeras.system.atomic_files
-from diffkeras.data import dataset_status
+from diffkeras.data import dataset_status, generate
 from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.generation import prepare_generation
 from diffkeras.errors import OutputError
-from diffkeras.workflows import generate
 from tests.helpers.generation_tools import (
     SHARD,
     dataset_hash,

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 
-from diffkeras.cli import main
+from diffkeras.commands import main
+from diffkeras.data import verify
 from diffkeras.data.writing.verify import differences_of
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.workflows import verify
 from tests.helpers.damaged_files import flip_a_bit
 from tests.helpers.generation_tools import SHARD, generate_dataset, tiny_config
 

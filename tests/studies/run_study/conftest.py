@@ -10,13 +10,13 @@ import pytest
 from diffkeras.config import Config
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.methods.table import SURROGATE, baselines, describe_methods
+from diffkeras.studies.runs import one_run
+from diffkeras.studies.runs import run_study as module
+from diffkeras.studies.runs.run_study import run_study
 from diffkeras.studies.study import Study
 from diffkeras.studies.study_data import ALL, StudyData, write_tables
 from diffkeras.studies.study_file import load_study
 from diffkeras.system.atomic_files import write_csv, write_json
-from diffkeras.workflows.study_runs import one_run
-from diffkeras.workflows.study_runs import run_study as module
-from diffkeras.workflows.study_runs.run_study import run_study
 
 
 def write_errors(config: Config, output: Path, methods: Iterable[str], run: str | None) -> None:

@@ -9,8 +9,8 @@ from diffkeras.errors import RunError
 from diffkeras.evaluation.methods.table import SET, SURROGATE
 from diffkeras.studies.plan import plan
 from diffkeras.studies.results import check_evaluation
+from diffkeras.studies.runs.run_study import run_study
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.workflows.study_runs.run_study import run_study
 
 
 def test_damaged_runs_are_made_again(study, own, log):

@@ -7,10 +7,10 @@ import pytest
 
 from diffkeras.errors import ConvergenceError, OutputError, RunError
 from diffkeras.studies.plan import plan
-from diffkeras.workflows.study_runs import one_run
-from diffkeras.workflows.study_runs import run_study as module
-from diffkeras.workflows.study_runs.outcome import Outcome
-from diffkeras.workflows.study_runs.run_study import run_study
+from diffkeras.studies.runs import one_run
+from diffkeras.studies.runs import run_study as module
+from diffkeras.studies.runs.outcome import Outcome
+from diffkeras.studies.runs.run_study import run_study
 from tests.helpers.tables import read_csv
 
 

@@ -13,11 +13,11 @@ from diffkeras.errors import RunError
 from diffkeras.evaluation.methods.table import describe_methods
 from diffkeras.studies.plan import plan
 from diffkeras.studies.results import check_evaluation
+from diffkeras.studies.runs import one_run, queue
+from diffkeras.studies.runs import run_study as module
+from diffkeras.studies.runs.run_study import RunOptions, run_study
 from diffkeras.system.file_lock import locked
 from diffkeras.system.result_folders import MANIFEST
-from diffkeras.workflows.study_runs import one_run, queue
-from diffkeras.workflows.study_runs import run_study as module
-from diffkeras.workflows.study_runs.run_study import RunOptions, run_study
 from tests.helpers.studied_runs import counted
 from tests.helpers.tables import read_csv
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from diffkeras import train
 from diffkeras.errors import ConvergenceError, RunError
 from diffkeras.nn import pack_target
 from diffkeras.nn.losses import get_loss
@@ -13,7 +14,6 @@ from diffkeras.system.array_files import read_arrays
 from diffkeras.training.callbacks.checkpointing import SaveCheckpoints
 from diffkeras.training.callbacks.divergence import MOST_ROLLBACKS, Rollback
 from diffkeras.training.checkpoints import Checkpoints, TrainingState
-from diffkeras.workflows import train
 from tests.helpers.tables import read_history
 
 LOSSES = [1.0, 0.8, 0.7, 0.65]  # mean absolute change 0.35 / 3

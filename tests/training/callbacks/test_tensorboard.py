@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
-from diffkeras.data import raw_dataset
+from diffkeras.data import generate, raw_dataset
 from diffkeras.training.callbacks import tensorboard
 from diffkeras.training.callbacks.tensorboard import (
     ERROR_COLORS,
@@ -16,7 +16,6 @@ from diffkeras.training.callbacks.tensorboard import (
     Pictures,
     draw_example,
 )
-from diffkeras.workflows import generate
 from tests.helpers.known_networks import surrogate_of
 from tests.helpers.tables import read_csv
 

@@ -1,0 +1,173 @@
+"""`diffkeras evaluate`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from diffkeras.commands.options import (
+    INPUT,
+    collect_overrides,
+    command,
+    config_option,
+    override_options,
+    path_option,
+    start_tensorflow,
+    threads_option,
+)
+
+SECTIONS = ("physics", "data", "evaluation")
+TEST_EXAMPLES = "data.test_examples"
+
+
+class NamedType(click.ParamType):
+    """A model under a name."""
+
+    name = "model"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str]:
+        """(its name, the run or file)."""
+        name, _, place = (part.strip() for part in str(value).partition("="))
+        if not name or not place:
+            self.fail(f"{value!r} is not NAME=RUN or NAME=FILE", param, ctx)
+        return name, place
+
+
+@command()
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@config_option(None, "Configuration of the test data.  [default: that of the run]")
+@click.option(
+    "--test-set",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Instead of --config and --data-dir: test images with their fields, a .npz as "
+    "`diffkeras-benchmark data` writes it.",
+)
+@override_options("sources", "test_examples")
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Directory of the datasets.  [default: that of the training, if it is there, else data]",
+)
+@threads_option()
+@click.option(
+    "--predictions",
+    metavar="FILE",
+    type=INPUT,
+    help="Instead of RUN: a .npz with the predicted fields of the test images, (images, rows, "
+    "columns), of each source count, named sources_01 and so on. Needs --config or --test-set, and "
+    "--output.",
+)
+@path_option("-o --output", "Directory of the results.  [default: RUN/evaluation]")
+@click.option(
+    "--name",
+    metavar="TEXT",
+    help="Name of the model in tables and figures.  [default: surrogate, or predictions]",
+)
+@click.option(
+    "--compare",
+    metavar="NAME=RUN|FILE",
+    type=NamedType(),
+    multiple=True,
+    help="Another model for the same tables and figures: a run or a shipped surrogate of the same "
+    "physics, or a .npz of predictions. Repeatable. The first model alone has bounds, and decides "
+    "which cases are shown.",
+)
+@click.option(
+    "--format",
+    "figure_format",
+    type=click.Choice(["png", "pdf", "svg"]),
+    default="png",
+    show_default=True,
+    help="Also write the files in figures/ in this format.",
+)
+def evaluate(
+    run: Path | None,
+    config_file: str | None,
+    test_set: Path | None,
+    data_dir: Path | None,
+    threads: int | None,
+    predictions: Path | None,
+    output: Path | None,
+    name: str | None,
+    compare: tuple[tuple[str, str], ...],
+    figure_format: str,
+    **flags: Any,
+) -> None:
+    """Measure a surrogate on test data.
+
+    RUN is a run directory of `diffkeras train`, or a surrogate that comes with diffkeras, such as
+    default; then --output is needed. Models of other programs are measured in the same way, from
+    their predictions. Writes metrics.json, examples.csv (one row per method and test image),
+    figures/ and report.html, which opens in any browser. If the data have fewer test images than
+    the configuration, these are taken, and the log says so.
+
+    \b
+    Examples:
+      diffkeras evaluate saved_models/quickstart
+      diffkeras evaluate saved_models/quickstart --sources 5 --test-examples 50
+      diffkeras evaluate saved_models/unet --name U-Net --compare FNO=saved_models/fno
+      diffkeras evaluate --config quickstart --predictions mine.npz --output mine
+      diffkeras evaluate --test-set test.npz --predictions mine.npz --output mine
+    """
+    overrides = collect_overrides(flags)
+    for key in overrides:
+        if key.partition(".")[0] not in SECTIONS:
+            raise click.BadParameter(f"{key} has no effect on an evaluation", param_hint="--set")
+    if test_set is not None and (config_file or data_dir):
+        raise click.UsageError("--test-set stands for --config and --data-dir; leave them out.")
+    if predictions is not None:
+        if predictions.suffix.lower() != ".npz":
+            raise click.BadParameter(f"{predictions} is no .npz", param_hint="--predictions")
+        if run:
+            raise click.UsageError("--predictions stands for RUN; leave out RUN.")
+        if not (config_file or test_set) or output is None:
+            raise click.UsageError("--predictions needs --config or --test-set, and --output.")
+    elif run is None:
+        raise click.UsageError("Missing argument 'RUN', a directory that `diffkeras train` wrote.")
+    if len(dict(compare)) < len(compare):
+        raise click.BadParameter("two models have one name", param_hint="--compare")
+    data_dir, config = _test_config(run, config_file, test_set, overrides, data_dir)
+    start_tensorflow(threads)
+    from diffkeras import evaluate as run_evaluation
+
+    options: dict[str, Any] = {
+        "threads": threads,
+        "figure_format": figure_format,
+        "name": name,
+        "compare": dict(compare),
+        "show_progress": True,
+    }
+    model = predictions or run
+    evaluation = run_evaluation(model, data_dir, config=config, output=output, **options)
+    click.echo(evaluation.table.to_text())
+    click.echo(f"\nreport: {evaluation.path / 'report.html'}")
+
+
+def _test_config(
+    run: Path | None,
+    config_file: str | None,
+    test_set: Path | None,
+    overrides: dict[str, Any],
+    data_dir: Path | None,
+) -> tuple[Path, Any]:
+    """Directory of the test data, or the file of test images, and the configuration."""
+    from diffkeras.config import load_config
+    from diffkeras.data.storage import with_stored_examples
+    from diffkeras.surrogates.run_directory import DATA, Run
+
+    if test_set is not None:
+        from diffkeras.evaluation.image_files import ImageFile
+
+        return test_set, ImageFile.open(test_set).part(overrides)
+    own = Run.open(run) if run else None
+    data_dir = data_dir or (own.data_dir() if own else DATA)
+    if config_file is not None:
+        config = load_config(config_file, overrides)
+    else:
+        assert own is not None
+        config = own.config().with_overrides(overrides)
+    if TEST_EXAMPLES not in overrides:
+        config = with_stored_examples(config, data_dir)
+    return data_dir, config

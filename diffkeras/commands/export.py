@@ -1,0 +1,126 @@
+"""`diffkeras export`."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from diffkeras.commands.options import (
+    LatticeType,
+    boundary_option,
+    command,
+    is_given,
+    path_option,
+    start_tensorflow,
+)
+from diffkeras.system.export_packages import PACKAGES, check_format
+
+_number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
+
+
+@command()
+@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--format",
+    type=click.Choice([*PACKAGES]),
+    default="saved_model",
+    show_default=True,
+    help="For TensorFlow, or for ONNX Runtime.",
+)
+@path_option(
+    "-o --output",
+    "File, or directory of a SavedModel.  [default: RUN/saved_model or RUN/model.onnx]",
+    "PATH",
+)
+@click.option(
+    "--lattice",
+    metavar="N|ROWSxCOLUMNS",
+    type=LatticeType(),
+    help="Lattice on which the file is checked; a SavedModel proves errors on no other.  "
+    "[default: that of the training]",
+)
+@click.option(
+    "--solver",
+    is_flag=True,
+    help="Write the exact solver of a uniform medium as a SavedModel, instead of a surrogate; "
+    "with --lattice, -o, and the options below.",
+)
+@_number("--diffusivity", default=1.0, help="D of the solver [length^2/time].")
+@_number("--decay", default=1 / 400, help="Decay of the solver's medium [1/time].")
+@_number("--step", default=1.0, help="Lattice step of the solver [length].")
+@boundary_option
+@click.option(
+    "--sources",
+    type=click.Choice(["fixed_value", "production"]),
+    default="fixed_value",
+    show_default=True,
+    help="What the solver's sources do: hold their value, or produce decay times their value.",
+)
+def export(
+    run: Path | None,
+    format: str,
+    output: Path | None,
+    lattice: tuple[int, int] | None,
+    solver: bool,
+    **options: Any,
+) -> None:
+    """Export a surrogate or the exact solver.
+
+    For other runtimes: the file takes source images and returns fields, both on the linear scale,
+    without diffkeras. RUN is a run directory of `diffkeras train`, or a surrogate that comes with
+    diffkeras, such as default; then -o is needed. Its file is put in place only if its fields of
+    some test images are those of the Keras model within 1e-5 of the largest value.
+    ONNX needs more packages: pip install '.[export]' in a checkout of diffkeras.
+
+    \b
+    Examples:
+      diffkeras export default -o exported
+      diffkeras export default --format onnx -o field.onnx
+      diffkeras export saved_models/quickstart --lattice 128
+      diffkeras export --solver --lattice 512 --decay 0.01 --boundary periodic -o solver
+    """
+    if solver:
+        _export_solver(run, format, output, lattice, **options)
+        return
+    if run is None:
+        raise click.UsageError("Missing argument 'RUN'; or give --solver.")
+    if output and output.suffix.lower() == ".onnx" and format != "onnx":
+        raise click.UsageError(f"{output} is the name of another format; give --format onnx.")
+    for name in options:
+        if is_given(name):
+            raise click.UsageError(f"--{name} is for --solver; RUN has its own physics.")
+    check_format(format)
+    start_tensorflow()
+    from diffkeras import export
+
+    done = export(run, format, output, lattice=lattice)
+    rows, columns = done.lattice
+    click.echo(f"wrote {done.path} ({done.label}, {done.size / 1e6:.3g} MB)")
+    click.echo(
+        f"its fields of {done.images} test images of {rows}×{columns} nodes are within "
+        f"{done.difference:.1e} of the Keras model's, relative to the largest value"
+    )
+
+
+def _export_solver(
+    run: Path | None,
+    format: str,
+    output: Path | None,
+    lattice: tuple[int, int] | None,
+    *,
+    sources: Any,
+    **medium: Any,
+) -> None:
+    if run is not None:
+        raise click.UsageError("Give RUN or --solver, not both.")
+    if format != "saved_model":
+        raise click.UsageError("--solver writes a SavedModel; leave out --format.")
+    if output is None or lattice is None:
+        raise click.UsageError("--solver needs --lattice and -o.")
+    start_tensorflow()
+    from diffkeras.graph import TensorSolver
+
+    TensorSolver(lattice, **medium).export(output, sources=sources)
+    rows, columns = lattice
+    click.echo(f"wrote {output} (SavedModel of the exact solver on {rows}×{columns} nodes)")

@@ -1,0 +1,136 @@
+"""One run of a study: train and evaluate it, and report the outcome."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+
+from diffkeras.errors import DataError, DiffkerasError, Interrupted, InUseError, RunError
+from diffkeras.evaluation.evaluate_run import evaluate
+from diffkeras.studies.plan import check_trained
+from diffkeras.studies.results import check_evaluation, passes, without_baselines
+from diffkeras.studies.runs.outcome import Outcome
+from diffkeras.studies.runs.queue import RunTask
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_identity import what_it_computes
+from diffkeras.surrogates.surrogate import surrogate_of_run
+from diffkeras.system.file_lock import locked
+from diffkeras.system.tensorflow_setup import load_tensorflow
+from diffkeras.training.checkpoints import Checkpoints
+from diffkeras.training.train_run import train
+
+logger = logging.getLogger(__name__)
+
+
+def do_run(task: RunTask, *, show_progress: bool = False) -> Outcome:
+    """Do what is missing of a run: training, and evaluations on the test sets.
+
+    No error ends a study: all but signals become an outcome.
+
+    Raises:
+        Interrupted, KeyboardInterrupt: a signal came.
+    """
+    run_dir = task.run.run_dir
+    try:
+        with locked(lock_of(run_dir), f"the run {run_dir}"):
+            _train(task, show_progress)
+            _evaluate(task)
+    except InUseError as error:
+        return Outcome("in use", str(error))
+    except Interrupted:
+        raise
+    except DiffkerasError as error:
+        return Outcome("failed", _line(error))
+    except Exception as error:
+        logger.debug("the run failed", exc_info=True)
+        return Outcome("failed", f"{type(error).__name__}: {_line(error)}")
+    finally:
+        # graphs and weights of past runs would otherwise pile up
+        keras.utils.clear_session()
+    return Outcome("done")
+
+
+def lock_of(run_dir: Path) -> Path:
+    """The file that is locked while a process works on a run."""
+    return run_dir.with_name(f".{run_dir.name}.study.lock")
+
+
+def do_run_in_child(task: RunTask) -> Outcome:
+    """The same in a child process, whose warnings are part of the outcome."""
+    load_tensorflow()  # without its own warnings
+    with _collected_warnings() as warnings:
+        try:
+            outcome = do_run(task)
+        except (Interrupted, KeyboardInterrupt):
+            outcome = Outcome("interrupted")
+    return Outcome(outcome.state, outcome.error, tuple(warnings))
+
+
+def _train(task: RunTask, show_progress: bool) -> None:
+    config, run_dir = task.run.config, task.run.run_dir
+    try:
+        if _is_usable(task):
+            return
+    except (DataError, RunError) as error:
+        place = Run(run_dir).set_aside()
+        logger.warning(f"{error}; renamed to {place.name}, and training the run again")
+    train(config, task.data_dir, run_dir, threads=task.threads, show_progress=show_progress)
+
+
+def _is_usable(task: RunTask) -> bool:
+    """Whether the run is finished; an error if its directory holds something else or is damaged."""
+    run, config = Run(task.run.run_dir), task.run.config
+    if not run.path.is_dir() or not any(run.path.iterdir()):
+        return False
+    if what_it_computes(run.config()) != what_it_computes(config):
+        raise RunError(f"{run.path} holds another run than its name says")
+    if not run.is_finished:
+        return False
+    surrogate_of_run(check_trained(run.path))  # an error if its weights are damaged
+    Checkpoints(run.checkpoints).remove()
+    return True
+
+
+def _evaluate(task: RunTask) -> None:
+    run_dir, identity = task.run.run_dir, task.run.identity
+    for label, path in task.run.tests.items():
+        test = without_baselines(task.study.test_sets[label])
+        if passes(check_evaluation, path, test, identity):
+            continue
+        with _warned_if_damaged(path):
+            check_evaluation(path, test, identity)
+        evaluate(
+            run_dir, task.data_dir, config=test, threads=task.threads, output=path, report=False
+        )
+
+
+@contextmanager
+def _warned_if_damaged(path: Path) -> Iterator[None]:
+    """Log a warning if existing results are damaged and must be measured again."""
+    try:
+        yield
+    except RunError as error:
+        if path.exists():
+            logger.warning(f"{error}; measuring it again")
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextmanager
+def _collected_warnings() -> Iterator[list[str]]:
+    """Collect the warnings and errors that diffkeras logs in place of printing them."""
+    package, warnings = logging.getLogger("diffkeras"), list[str]()
+    handler = logging.Handler(logging.WARNING)
+    # shorter than a subclass of one method
+    handler.emit = lambda record: warnings.append(record.getMessage())  # type: ignore[method-assign]
+    propagate, package.propagate = package.propagate, False
+    package.addHandler(handler)
+    try:
+        yield warnings
+    finally:
+        package.removeHandler(handler)
+        package.propagate = propagate

@@ -1,0 +1,134 @@
+"""The commands' own work: what they take, what they print, and what they pass on."""
+
+from pathlib import Path
+
+import pytest
+
+from diffkeras.commands.options import collect_overrides, read_config
+from diffkeras.surrogates.run_directory import Run
+
+pytestmark = pytest.mark.usefixtures("quick_figures")
+
+
+def test_flags_win_over_settings_and_settings_over_the_file(tiny_file):
+    config = read_config(
+        str(tiny_file),
+        {"epochs": 5, "sources": "3", "settings": ["training.epochs=4", "data.seed=8"]},
+    )
+    assert (config.training.epochs, config.data.sources, config.data.seed) == (5, (3,), 8)
+    assert config.training.learning_rate == 0.01
+
+
+def test_a_seed_is_that_of_data_and_training(tiny_file):
+    config = read_config(str(tiny_file), {"seed": 7, "settings": ["training.seed=2"]})
+    assert (config.data.seed, config.training.seed) == (7, 7)
+    config = read_config(str(tiny_file), {"settings": ["training.seed=2"]})
+    assert (config.data.seed, config.training.seed) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("a.b = 1e-3", 0.001),  # text to YAML 1.1
+        ("a.b={error: huber, delta: 0.1}", {"error": "huber", "delta": 0.1}),
+        ("a.b=1-3", "1-3"),
+        ("a.b=x=y", "x=y"),
+        ("a.b=", None),
+    ],
+)
+def test_settings_are_yaml(setting, value):
+    assert collect_overrides({"settings": [setting]}) == {"a.b": value}
+
+
+def test_settings_of_a_section_add_up_and_the_last_wins():
+    given = ["training={epochs: 3, seed: 4}", "training={epochs: 5}", "training.seed=1e0"]
+    found = collect_overrides({"settings": given})
+    assert found == {"training.epochs": 5, "training.seed": 1.0}
+    assert list(found) == ["training.epochs", "training.seed"]
+
+
+def test_generate_prints_where_the_datasets_are(diffkeras, tiny_file, tmp_path):
+    words = ["generate", "--config", tiny_file, "--data-dir", tmp_path, "--processes", 1]
+    first = diffkeras(*words, "--sources", "1,3", "--train-examples", 2)
+    assert first.exit_code == 0, first.output
+    paths = first.stdout.split()
+    assert len(paths) == 2
+    assert all((Path(path) / "dataset_info.json").is_file() for path in paths)
+    assert {Path(path).parent.name[:10] for path in paths} == {"sources_01", "sources_03"}
+    again = diffkeras(*words, "--sources", "1,3", "--train-examples", 2)
+    assert again.stdout.split() == paths
+    assert again.stderr.count("skipped") == 2
+
+
+@pytest.mark.usefixtures("lean_training")
+def test_train_and_evaluate_print_where_things_are(diffkeras, tiny_file, data_dir, tmp_path):
+    words = ["--config", tiny_file, "--data-dir", data_dir, "--run-dir", tmp_path / "run"]
+    trained = diffkeras("train", *words, "--epochs", 1, "--set", "training.loss.weight=tanh")
+    assert trained.exit_code == 0, trained.output
+    assert trained.stdout.strip() == str(tmp_path / "run")
+    config = Run.open(tmp_path / "run").config()
+    assert config.training.epochs == 1
+    assert config.training.loss == {"error": "absolute", "weight": "tanh"}
+    words = [tmp_path / "run", "--data-dir", data_dir, "--sources", 2]
+    baselines = "evaluation.baselines=[superposition, zero_field]"
+    evaluated = diffkeras("evaluate", *words, "--set", baselines)
+    assert evaluated.exit_code == 0, evaluated.output
+    lines = evaluated.stdout.splitlines()
+    assert [line.split("  ")[0] for line in lines[2:6]] == [
+        "surrogate",
+        "surrogate, sources set",
+        "superposition",
+        "zero field",
+    ]
+    report = tmp_path / "run" / "evaluation" / "report.html"
+    assert lines[-1] == f"report: {report}"
+    assert report.is_file()
+
+
+def test_a_study_can_be_listed_without_being_run(diffkeras, tiny_file, tmp_path):
+    study = tmp_path / "s.yaml"
+    study.write_text(f"name: s\nbase: {tiny_file}\nfactors: {{training.seed: [0, 1]}}\n")
+    result = diffkeras(
+        "study", "--config", study, "--run-dir", tmp_path / "s", "--dry-run", "--epochs", 3
+    )
+    assert result.exit_code == 0, result.output
+    *runs, budget, to_train, to_test, disk, time = result.stdout.splitlines()
+    assert to_train.startswith("to train: 2 runs of ")
+    assert to_test.startswith("to test: ")
+    assert "examples, including those that exist already" in disk
+    lines = [line.split(maxsplit=3) for line in runs]
+    assert [(*line[:2], line[3]) for line in lines] == [("to", "do", f"seed {k}") for k in (0, 1)]
+    assert budget == "Equal steps: every run trains for 18 steps of 4 examples."
+    assert time == "time: not known until a run has finished"
+    assert result.stderr == ""
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_study_is_given_the_command_that_was_typed(diffkeras, tiny_file, tmp_path, monkeypatch):
+    study = tmp_path / "my study.yaml"
+    study.write_text(f"name: s\nbase: {tiny_file}\nfactors: {{training.seed: [0, 1]}}\n")
+    given = []
+    module = "diffkeras.studies.runs.run_study"
+    monkeypatch.setattr(f"{module}.run_study", lambda *_, options, **__: given.append(options))
+    result = diffkeras("study", "--config", study)
+    assert result.exit_code == 0, result.output
+    assert given[0].command == f"diffkeras study --config '{study}'"
+
+
+@pytest.mark.parametrize("other", ["--beam", "--verify"])
+def test_a_preview_stands_alone(refused, tiny_file, tmp_path, other):
+    file = tmp_path / "preview.png"
+    message = refused("generate", "--config", tiny_file, "--preview", file, other)
+    assert "leave out --beam and --verify" in message
+    assert not file.exists()
+    message = refused("generate", "--config", tiny_file, "--preview", tmp_path / "data.html")
+    assert "name ends in .png, unlike" in message
+
+
+@pytest.mark.parametrize("name", [None, "mine.png"])
+def test_a_preview_needs_no_name(diffkeras, tiny_file, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    words = ["--preview"] if name is None else ["--preview", name]
+    result = diffkeras("generate", *words, "--config", tiny_file)
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in tmp_path.iterdir()] == [name or "preview.png"]

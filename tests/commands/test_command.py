@@ -1,0 +1,236 @@
+"""How every command ends: one line and an exit status, and a traceback only on request."""
+
+import contextlib
+import errno
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from diffkeras.commands.command import DiffkerasGroup
+from diffkeras.errors import PhysicsError
+from diffkeras.system.interruption import Terminated, check_signals, raising_signals
+
+logger = logging.getLogger("diffkeras.some")
+
+COMMAND = [sys.executable, "-c", "from diffkeras.commands import main; main(prog_name='diffkeras')"]
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """Have `solve` raise an error."""
+
+    def break_with(error: BaseException) -> None:
+        def fail(*args: Any, **options: Any) -> None:
+            raise error
+
+        monkeypatch.setattr("diffkeras.commands.solve_files.solve", fail)
+
+    return break_with
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (KeyError("some\nkey"), 70, "solve failed on {discs}: KeyError: "),
+        (ValueError("x" * 10**7), 70, "; --debug prints the traceback"),
+        (PhysicsError("x" * 10**7 + "; take fewer"), 1, "x … x"),
+        (MemoryError("1 TiB"), 1, "out of memory: 1 TiB; choose a coarser --lattice"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "n" * 300), 1, "File name too long"),
+        (OSError(errno.ELOOP, "Too many levels of symbolic links", "loop"), 1, "loop: Too many"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_of_any_kind_is_one_short_line(
+    diffkeras, broken, discs, tmp_path, error, status, words
+):
+    broken(error)
+    side = ("--side", "top=value:1", "--lattice", "24x32")
+    result = diffkeras("solve", *side, "--decay", discs, "-o", tmp_path / "field.npy")
+    [line] = result.stderr.splitlines()
+    assert (result.exit_code, result.stdout) == (status, "")
+    assert line.startswith("Error: ")
+    assert words.format(discs=discs) in line
+    assert len(line) < 1600
+
+
+@pytest.mark.parametrize("words", [["--debug", "solve"], ["solve", "--debug"]])
+def test_the_traceback_is_printed_on_request(diffkeras, broken, discs, tmp_path, words):
+    broken(ZeroDivisionError("words"))
+    result = diffkeras(*words, discs, "-o", tmp_path / "field.npy")
+    assert result.exit_code == 70
+    assert "Traceback (most recent call last)" in result.stderr
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_says_what_is_kept(diffkeras, tiny_file, tmp_path, monkeypatch, number, status):
+    def interrupt(*args: Any, **kwargs: Any) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("diffkeras.data.generate_datasets.check_directory", interrupt)
+    before = signal.getsignal(signal.SIGTERM)
+    result = diffkeras("generate", "--config", tiny_file, "--data-dir", tmp_path / "data")
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert result.exit_code == status
+    assert "finished files are kept; run the same command again" in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_whose_exception_is_lost_ends_the_command(
+    diffkeras, run_dir, data_dir, tmp_path, monkeypatch, number, status
+):
+    def lose(*args: Any, **kwargs: Any) -> None:
+        with contextlib.suppress(KeyboardInterrupt):  # as a destructor does
+            signal.raise_signal(number)
+
+    monkeypatch.setattr("diffkeras.evaluation.evaluate_run.check_replaceable", lose)
+    before = signal.getsignal(number)
+    words = ["evaluate", run_dir, "--data-dir", data_dir, "-o", tmp_path / "results"]
+    assert diffkeras(*words).exit_code == status
+    assert signal.getsignal(number) == before
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_lost_signal_is_raised_at_the_end_at_the_latest():
+    with pytest.raises(Terminated), raising_signals(), contextlib.suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+    check_signals()  # it is raised once
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [("MPLBACKEND", "foo", 0), ("SOURCE_DATE_EPOCH", "x", 1), ("SOURCE_DATE_EPOCH", "7", 0)],
+)
+def test_variables_of_other_libraries(diffkeras, discs, tmp_path, monkeypatch, name, value, status):
+    monkeypatch.setenv(name, value)
+    words = ["solve", discs, "-o", tmp_path / "field.npy", "--plot", tmp_path / "field.svg"]
+    result = diffkeras(*words)
+    assert result.exit_code == status, result.output
+    assert (f"{name} is {value!r}" in result.stderr) == bool(status)
+
+
+def test_another_backend_of_keras_is_refused_in_a_sentence(diffkeras, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "foo")
+    result = diffkeras("train", "--data-dir", tmp_path, "--run-dir", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "KERAS_BACKEND is 'foo', and this needs tensorflow" in result.stderr
+
+
+def run(*words: Any, **options: Any) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [*COMMAND, *map(str, words)],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=False,
+        **options,
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_standard_output_on_a_full_disk(discs, tmp_path, unbuffered):
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    words = ["solve", discs, "-o", tmp_path / "field.npy"] if unbuffered else ["--help"]
+    with open("/dev/full", "w") as full:
+        done = run(*words, stdout=full, env=environment)
+    assert done.returncode == 1
+    line = done.stderr.splitlines()[-1]
+    assert line == "Error: standard output can't be written: No space left on device"
+    assert "Traceback" not in done.stderr
+
+
+def test_nobody_reads_the_output(discs, tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = run("solve", discs, "-o", tmp_path / "field.npy", stdout=writer)
+    os.close(writer)
+    assert "Traceback" not in done.stderr
+    assert "Error" not in done.stderr
+
+
+def test_without_standard_error_nothing_but_results_is_printed(discs, tmp_path):
+    words = ["solve", str(discs), "-o", str(tmp_path / "field.npy")]
+    script = ["sh", "-c", 'exec "$@" 2>&-', "sh", *COMMAND, *words]
+    done = subprocess.run(script, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == f"wrote {words[-1]} (24×32 float64)\n"
+
+
+def test_a_working_directory_that_is_gone(tmp_path):
+    place = tmp_path / "gone"
+    place.mkdir()
+    script = "import os, sys; os.chdir(sys.argv.pop(1)); os.rmdir(os.getcwd())\n" + COMMAND[-1]
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(place), "solve", "discs.npy", "-o", "field.npy"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "Error: the working directory doesn't exist; change to another one\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_generation_and_its_workers(tiny_file, tmp_path, number, status):
+    words = ["--config", tiny_file, "--data-dir", tmp_path, "--train-examples", 100_000]
+    command = [*COMMAND, "generate", *map(str, words), "--processes", "2"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.glob(".staging-*/*")):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert "leaked" not in errors
+    assert "finished files are kept" in errors.splitlines()[-1]
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def logging_command():
+    @click.group(cls=DiffkerasGroup, headings={})
+    def main() -> None:
+        pass
+
+    @main.command()
+    def work() -> None:
+        logger.debug("detail")
+        logger.info("progress")
+        logger.warning("damage")
+
+    return main
+
+
+def test_progress_and_warnings_reach_standard_error_once(logging_command, runner):
+    for _ in range(2):
+        done = runner.invoke(logging_command, ["work"])
+        assert done.stderr.splitlines() == ["progress", "warning: damage"]
+        assert done.stdout == ""
+    assert not logging.getLogger("diffkeras").handlers
+    assert not logger.isEnabledFor(logging.INFO)
+
+
+def test_a_terminal_that_lacks_a_character_gets_an_escape(discs, tmp_path):
+    done = run(
+        "solve",
+        discs,
+        "-o",
+        tmp_path / "field.npy",
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONIOENCODING": "koi8-r"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "(24\\xd732 float64)" in done.stdout
