@@ -33,7 +33,7 @@ from benchmarks.shared.tables import describe_times, write_table
 from benchmarks.solver.methods import transform_pair
 from diffkeras.config import Config
 from diffkeras.evaluation.images import draw_images, joined
-from diffkeras.evaluation.methods.table import EXACT, baselines
+from diffkeras.evaluation.methods import EXACT, baselines
 from diffkeras.graph import TensorSolver
 from diffkeras.system.tensorflow_setup import limit_threads
 

@@ -12,8 +12,8 @@ from diffkeras import DiffkerasError, Problem, certify
 from diffkeras.config import Config
 from diffkeras.errors import DataError
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.order import check_order
 from diffkeras.evaluation.predictions import (
+    check_order,
     checked_fields,
     read_predictions,
     write_predictions,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from diffkeras import Problem, Sources, solve, with_parts
 from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.methods.table import (
+from diffkeras.evaluation.methods import (
     EXACT,
     ComputedFields,
     Method,

@@ -7,7 +7,7 @@ import numpy as np
 import psutil
 
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.methods.table import Method
+from diffkeras.evaluation.methods import Method
 
 
 def measure_latency(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.methods.table import (
+from diffkeras.evaluation.methods import (
     ComputedFields,
     Method,
     network_fields,
@@ -21,7 +21,7 @@ TOLERANCES = (1e-2, 1e-3)  # to which surrogates and solvers prove their fields
 
 def different_physics(surrogate: "Surrogate", tested: Config) -> list[str]:
     """What of the physics of test images a surrogate was not trained on, in words."""
-    from diffkeras.evaluation.methods.subject import different_physics as different  # TensorFlow
+    from diffkeras.evaluation.methods import different_physics as different  # TensorFlow
 
     return different(surrogate.config, tested)
 

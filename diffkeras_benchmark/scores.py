@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from diffkeras.errors import RunError
+from diffkeras.evaluation.error_time import pareto_front
 from diffkeras.evaluation.errors import image_errors
 from diffkeras.evaluation.images import ImageBatch, draw_images, joined
-from diffkeras.evaluation.methods.table import EXACT, Method
-from diffkeras.evaluation.pareto import pareto_front
-from diffkeras.evaluation.timing import measure_times
+from diffkeras.evaluation.measurement import measure_times
+from diffkeras.evaluation.methods import EXACT, Method
 from diffkeras_benchmark.classical import classical_methods
 from diffkeras_benchmark.latency import measure_latency
 from diffkeras_benchmark.learned import different_physics, learned_methods

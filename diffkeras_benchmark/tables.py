@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from diffkeras.evaluation.report.error_time import error_time_figure
+from diffkeras.evaluation.error_time import error_time_figure
 from diffkeras.reporting.text import duration, markdown_table
 from diffkeras_benchmark.verdicts import milliseconds, points_of, tied
 

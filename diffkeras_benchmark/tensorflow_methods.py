@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.methods.table import ComputedFields, network_fields
+from diffkeras.evaluation.methods import ComputedFields, network_fields
 from diffkeras.graph import TensorSolver
 from diffkeras.nn.equation.transforms import inverse, ring_of
 from diffkeras.physics import maps_of

@@ -8,7 +8,7 @@ which favours surrogates: their largest errors lie far above.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from diffkeras.evaluation.pareto import Point
+from diffkeras.evaluation.error_time import Point
 
 Row = Mapping[str, Any]  # of a method: "name", "surrogate", "error", "times"
 

@@ -26,10 +26,8 @@ from PIL import Image
 
 import diffkeras as dk
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.methods.subject import of_surrogate
-from diffkeras.evaluation.methods.table import SET
-from diffkeras.evaluation.report.cases import draw_cases
-from diffkeras.evaluation.report.figures import error_per_count_figure
+from diffkeras.evaluation.figures import draw_cases, error_per_count_figure
+from diffkeras.evaluation.methods import SET, of_surrogate
 from diffkeras.physics import ExampleRecipe, production_of
 from diffkeras.reporting import data_figures, figures
 from diffkeras.reporting.style import NO_VALUE, new_figure

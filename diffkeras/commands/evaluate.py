@@ -158,7 +158,7 @@ def _test_config(
     from diffkeras.surrogates.run_directory import DATA, Run
 
     if test_set is not None:
-        from diffkeras.evaluation.image_files import ImageFile
+        from diffkeras.evaluation.images import ImageFile
 
         return test_set, ImageFile.open(test_set).part(overrides)
     own = Run.open(run) if run else None

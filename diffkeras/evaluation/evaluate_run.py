@@ -12,19 +12,20 @@ from diffkeras.data.reading.examples import explain_damage
 from diffkeras.data.storage import with_stored_examples
 from diffkeras.data.writing.replacing import keep_datasets
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.evaluation.image_files import SUFFIX, ImageFile
-from diffkeras.evaluation.images import ImageBatch
+from diffkeras.evaluation.figures import draw_figures
+from diffkeras.evaluation.images import SUFFIX, ImageBatch, ImageFile, read_batches
 from diffkeras.evaluation.measurement import Measurement
-from diffkeras.evaluation.methods.subject import (
+from diffkeras.evaluation.methods import (
+    PREDICTIONS,
+    SET,
+    SURROGATE,
     Subject,
+    baselines,
     different_physics,
     of_predictions,
     of_surrogate,
 )
-from diffkeras.evaluation.methods.table import PREDICTIONS, SET, SURROGATE, baselines
-from diffkeras.evaluation.report.figures import draw_figures
-from diffkeras.evaluation.report.results import FILES, overall_table, write_results
-from diffkeras.evaluation.stored_images import read_batches
+from diffkeras.evaluation.report import FILES, overall_table, write_results
 from diffkeras.reporting.tables import Table
 from diffkeras.surrogates.run_directory import DATA, Run
 from diffkeras.surrogates.shipped import shipped_config

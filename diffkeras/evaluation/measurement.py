@@ -1,32 +1,28 @@
 """Errors, times and bounds of methods on test images."""
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from diffkeras.evaluation.errors import field_metrics, image_errors, radial_spectrum, summarise
+from diffkeras.evaluation.errors import (
+    field_metrics,
+    image_errors,
+    image_maxima,
+    node_errors,
+    radial_spectrum,
+    summarise,
+)
 from diffkeras.evaluation.images import ImageBatch
-from diffkeras.evaluation.methods.table import Method
-from diffkeras.evaluation.proven_bounds import measure_bounds, summarise_bounds
-from diffkeras.evaluation.timing import measure_times
-from diffkeras.system.environment import available_cores
-from diffkeras.system.tensorflow_setup import describe_device
+from diffkeras.evaluation.methods import Method
+from diffkeras.physics import certify
 
 ALL = "all"  # source counts
 TRUE = "true field"  # in spectra
-
-
-def describe_clock() -> str:
-    """What the times are, for tables."""
-    threads = tf.config.threading.get_intra_op_parallelism_threads() or available_cores()
-    return (
-        f"wall-clock time: TensorFlow on {describe_device()} with {threads} thread(s), all other "
-        "methods in one thread"
-    )
+LOOPED = 8  # images of a batch that are timed, for methods that take them one by one
 
 
 class Measurement:
@@ -140,3 +136,82 @@ def _equal(errors: pd.DataFrame, one: str, other: str) -> bool:
     """Whether two methods have the same errors for all images."""
     parts = [errors[errors["method"] == name].drop(columns="method") for name in (one, other)]
     return parts[0].reset_index(drop=True).equals(parts[1].reset_index(drop=True))
+
+
+def measure_bounds(predictions: NDArray, batch: ImageBatch) -> pd.DataFrame:
+    """Proven bounds and true errors of predictions and of corrected fields, a row for each image.
+
+    They are on the dataset's scale: divided by the maximum of the field where the dataset's are.
+    Without fixed nodes, the corrected field is exact, so it has no error to compare, but NaN.
+
+    Args:
+        predictions: (images, rows, columns), in the unit of the source values.
+        batch: the images.
+    """
+    certificate: Any = certify(predictions, batch.problem)
+    columns: dict[str, NDArray] = {}
+    for name, proven in (("prediction", certificate), ("corrected", certificate.corrected)):
+        errors = node_errors(batch.scaled(proven.field), batch.fields)
+        columns[f"{name}_bound"] = batch.scaled(image_maxima(proven.node_bound))
+        columns[f"{name}_max_error"] = image_maxima(errors)
+        columns[f"{name}_mae"] = errors.mean((1, 2))
+    table = pd.DataFrame(columns)
+    exact = ~batch.problem.fixed.any((1, 2))
+    table.loc[exact, ["corrected_max_error", "corrected_mae"]] = np.nan
+    return table
+
+
+def summarise_bounds(bounds: pd.DataFrame) -> dict[str, Any]:
+    """Medians and maxima over images, and means of the MAEs, as plain data."""
+    columns = bounds.drop(columns="sources").dropna(axis="columns", how="all")
+    return {
+        "images": len(bounds),
+        **{
+            str(name): float(values.mean())
+            if str(name).endswith("mae")
+            else {"median": float(values.median()), "max": float(values.max())}
+            for name, values in columns.items()
+        },
+    }
+
+
+def measure_times(
+    methods: Sequence[Method],
+    images: ImageBatch,
+    size: int,
+    rounds: int,
+    on_call: Callable[[int], object] = lambda number: None,
+) -> dict[str, dict[str, Any]]:
+    """The times per image [ms] of all methods for batches of a size.
+
+    A time is the wall-clock time per image: the median over some rounds. In each round every method
+    computes the same images once, so that what else runs on the machine slows all of them alike.
+    Each method has computed a batch of the same size before, so tables, compiled graphs and what
+    images share exist already. Methods that take images one by one compute the first few of each
+    batch only.
+
+    Args:
+        methods: any.
+        images: of which batches are taken in turn.
+        size: of the batches.
+        rounds: how often each time is measured.
+        on_call: called with 1 after each call of a method.
+
+    Returns:
+        Name → "median" and "quartiles" over the rounds.
+    """
+    seconds: dict[str, list[float]] = {method.name: [] for method in methods}
+    for turn in range(-1, rounds):  # the first one isn't timed
+        batch = images.part(np.arange(turn * size, (turn + 1) * size) % len(images))
+        for method in methods:
+            own = (batch if method.takes_batches else batch.first(LOOPED)).fresh()
+            start = time.perf_counter()
+            method.compute(own)
+            if turn >= 0:
+                seconds[method.name].append((time.perf_counter() - start) / len(own))
+            on_call(1)
+    times = {}
+    for name, values in seconds.items():
+        low, median, high = (1e3 * np.quantile(values, (0.25, 0.5, 0.75))).tolist()
+        times[name] = {"median": median, "quartiles": [low, high]}
+    return times

@@ -11,7 +11,7 @@ import pandas as pd
 from diffkeras.config import Config, format_counts
 from diffkeras.errors import DataError, DiffkerasError, RunError
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.methods.table import SET, SURROGATE, baselines, describe_methods
+from diffkeras.evaluation.methods import SET, SURROGATE, baselines, describe_methods
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.study import PlannedRun
 from diffkeras.studies.study_data import ALL, SIZE, TRAINED_SOURCES, StudyData

@@ -10,8 +10,8 @@ from ruamel.yaml import YAML
 from benchmarks.shared.tables import describe_machine, version
 from diffkeras.errors import PhysicsError
 from diffkeras.evaluation.images import ImageBatch, joined
-from diffkeras.evaluation.methods.table import EXACT, Method, network_fields
-from diffkeras.evaluation.timing import measure_times
+from diffkeras.evaluation.measurement import measure_times
+from diffkeras.evaluation.methods import EXACT, Method, network_fields
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.yaml_io import read_yaml
 from diffkeras_benchmark.classical import classical_methods

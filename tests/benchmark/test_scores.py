@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.evaluation.methods.subject import different_physics
+from diffkeras.evaluation.methods import different_physics
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras_benchmark import tensorflow_methods
 from diffkeras_benchmark.problems import PROBLEMS

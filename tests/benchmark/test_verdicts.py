@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from diffkeras.evaluation.pareto import Point, pareto_front
+from diffkeras.evaluation.error_time import Point, pareto_front
 from diffkeras_benchmark.verdicts import tied, verdict
 
 

@@ -9,9 +9,9 @@ import pytest
 from diffkeras import evaluate
 from diffkeras.data import generate, raw_dataset
 from diffkeras.errors import DataError, OutputError, RunError
+from diffkeras.evaluation import figures
 from diffkeras.evaluation.errors import image_errors, summarise
-from diffkeras.evaluation.report import cases
-from diffkeras.evaluation.report.results import FILES
+from diffkeras.evaluation.report import FILES
 from diffkeras.reporting.figures import Case
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
@@ -92,7 +92,7 @@ def test_a_damaged_history_is_found_before_the_work(own_run, data_dir, monkeypat
 @pytest.mark.usefixtures("quick_figures")
 def test_chosen_baselines_and_pictures(tiny, own_run, data_dir, monkeypatch):
     drawn: list[list[Case]] = []
-    monkeypatch.setattr(cases, "case_figure", drawn.append)
+    monkeypatch.setattr(figures, "case_figure", drawn.append)
     chosen = {"evaluation.baselines": ["zero_field"], "evaluation.pictures": "2"}
     config = tiny.with_overrides({**chosen, "evaluation.batch_size": 1, "data.sources": "2"})
     found = evaluate(own_run, data_dir, config=config)

@@ -46,8 +46,7 @@ def quick_graphs() -> Iterator[None]:
 def quick_figures() -> Iterator[None]:
     """Figures are made, but neither rows of examples nor image files."""
     with pytest.MonkeyPatch.context() as patch:
-        report = "diffkeras.evaluation.report"
-        patch.setattr(f"{report}.results.to_image", lambda *words: b"no picture")
-        patch.setattr(f"{report}.cases.case_figure", lambda cases: None)
+        patch.setattr("diffkeras.evaluation.report.to_image", lambda *words: b"no picture")
+        patch.setattr("diffkeras.evaluation.figures.case_figure", lambda cases: None)
         patch.setattr("diffkeras.commands.preview_data.to_png", lambda figure: b"no picture")
         yield

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from diffkeras.evaluation.methods.table import describe_methods
+from diffkeras.evaluation.methods import describe_methods
 from diffkeras.studies.plan import plan
 from diffkeras.studies.runs import one_run
 from diffkeras.studies.runs.run_study import run_study

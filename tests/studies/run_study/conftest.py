@@ -9,7 +9,7 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.methods.table import SURROGATE, baselines, describe_methods
+from diffkeras.evaluation.methods import SURROGATE, baselines, describe_methods
 from diffkeras.studies.runs import one_run
 from diffkeras.studies.runs import run_study as module
 from diffkeras.studies.runs.run_study import run_study

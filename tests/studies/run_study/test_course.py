@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.evaluation.methods.table import describe_methods
+from diffkeras.evaluation.methods import describe_methods
 from diffkeras.studies.plan import baselines_of, data_needed, plan, time_left
 from diffkeras.studies.runs import one_run
 from diffkeras.studies.runs import run_study as module

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from diffkeras.errors import RunError
-from diffkeras.evaluation.methods.table import SET, SURROGATE
+from diffkeras.evaluation.methods import SET, SURROGATE
 from diffkeras.studies.plan import plan
 from diffkeras.studies.results import check_evaluation
 from diffkeras.studies.runs.run_study import run_study

@@ -10,7 +10,7 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.errors import RunError
-from diffkeras.evaluation.methods.table import describe_methods
+from diffkeras.evaluation.methods import describe_methods
 from diffkeras.studies.plan import plan
 from diffkeras.studies.results import check_evaluation
 from diffkeras.studies.runs import one_run, queue

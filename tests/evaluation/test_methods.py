@@ -1,11 +1,14 @@
-"""Predictions of other programs belong to their test images."""
+"""Methods, and predictions of other programs, which belong to their test images."""
 
 import numpy as np
 import pytest
 
+from diffkeras.config import BASELINES
 from diffkeras.errors import DataError
+from diffkeras.evaluation import methods
+from diffkeras.evaluation.figures import STYLES
 from diffkeras.evaluation.images import draw_images
-from diffkeras.evaluation.methods.subject import of_predictions
+from diffkeras.evaluation.methods import of_predictions
 
 
 @pytest.mark.parametrize("divided", [False, True])
@@ -32,3 +35,10 @@ def test_predictions_of_a_set_need_its_file(tiny, tmp_path):
     np.savez(file, name="tissue_64/test", sha256="0" * 64, sources_01=np.zeros((5, 16, 16)))
     with pytest.raises(DataError, match="tissue_64/test; give its images by --test-set"):
         of_predictions(file, tiny, [])
+
+
+def test_every_baseline_has_a_method_that_can_be_drawn_and_told_apart():
+    assert tuple(methods.BASELINES) == BASELINES
+    names = {method.name for method in methods.BASELINES.values()}
+    assert names | {methods.SURROGATE} == set(STYLES)
+    assert len(set(STYLES.values())) == len({color for color, _ in STYLES.values()}) == len(STYLES)

@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 
+from diffkeras.evaluation.figures import cost_figure, training_figure
 from diffkeras.evaluation.measurement import ALL
-from diffkeras.evaluation.report.figures import cost_figure, training_figure
 
 
 def test_losses_that_alternate_have_one_curve_each():

@@ -4,16 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 from matplotlib.figure import Figure
 
 from diffkeras.config import Config, format_counts
 from diffkeras.evaluation.errors import ERRORS, EXPLANATIONS, METRICS
-from diffkeras.evaluation.measurement import ALL, Measurement, describe_clock
-from diffkeras.evaluation.methods.subject import Subject
-from diffkeras.evaluation.methods.table import (
+from diffkeras.evaluation.measurement import ALL, Measurement
+from diffkeras.evaluation.methods import (
     EXACT,
     PREDICTIONS,
     SURROGATE,
+    Subject,
     baselines,
     describe_methods,
 )
@@ -22,6 +23,8 @@ from diffkeras.reporting.style import to_image
 from diffkeras.reporting.tables import Table, mark_best, number
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.system.atomic_files import write_bytes, write_csv, write_json, write_text
+from diffkeras.system.environment import available_cores
+from diffkeras.system.tensorflow_setup import describe_device
 
 FORMATS = ("png", "pdf", "svg")  # of figures
 FILES = ("metrics.json", "examples.csv", "errors.tex", "report.html")  # besides figures/
@@ -67,6 +70,15 @@ def write_results(
             for kind in {"png", figure_format}:
                 write_bytes(path / "figures" / f"{name}.{kind}", to_image(figure, kind))
         _write_pages(path, measured, subject, tested)
+
+
+def describe_clock() -> str:
+    """What the times are, for tables."""
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or available_cores()
+    return (
+        f"wall-clock time: TensorFlow on {describe_device()} with {threads} thread(s), all other "
+        "methods in one thread"
+    )
 
 
 def _write_pages(

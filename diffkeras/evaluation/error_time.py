@@ -1,13 +1,12 @@
 """Pictures of error against time."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from diffkeras.evaluation.pareto import Point, pareto_front
 from diffkeras.reporting.figures import log_ticks
 from diffkeras.reporting.labels import label_points
 from diffkeras.reporting.style import new_figure
@@ -15,6 +14,31 @@ from diffkeras.reporting.style import new_figure
 CLASSICAL, LEARNED, FRONT = "#1f5a80", "#c25510", "#9aa5ad"
 FEW = 10  # methods
 SMALLEST = 1e-11  # smaller errors are rounding, and are drawn at this height
+
+
+class Point(NamedTuple):
+    """A method in the plane of error and time.
+
+    Attributes:
+        name: of the method.
+        milliseconds: per image.
+        error: mean error.
+        learned: whether it starts from a surrogate.
+    """
+
+    name: str
+    milliseconds: float
+    error: float
+    learned: bool = False
+
+
+def pareto_front(points: Iterable[Point]) -> list[Point]:
+    """The points than which no other is both faster and more exact, by rising time."""
+    front: list[Point] = []
+    for point in sorted(points, key=lambda point: (point.milliseconds, point.error)):
+        if not front or point.error < front[-1].error:
+            front.append(point)
+    return front
 
 
 def error_time_figure(panels: Mapping[str, Sequence[Point]], error: str) -> Figure:

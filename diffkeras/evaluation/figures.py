@@ -14,13 +14,12 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from diffkeras.config import Config
+from diffkeras.evaluation.error_time import Point, error_time_figure
+from diffkeras.evaluation.images import read_image
 from diffkeras.evaluation.measurement import ALL, TRUE, Measurement
-from diffkeras.evaluation.methods.subject import Subject
-from diffkeras.evaluation.methods.table import EXACT, SURROGATE, ZERO_FIELD
-from diffkeras.evaluation.pareto import Point
-from diffkeras.evaluation.report.cases import draw_cases
-from diffkeras.evaluation.report.error_time import error_time_figure
-from diffkeras.reporting.figures import ROUNDING, log_ticks, new_axis
+from diffkeras.evaluation.methods import EXACT, SURROGATE, ZERO_FIELD, Method, Subject
+from diffkeras.reporting.data_figures import tissue_figure
+from diffkeras.reporting.figures import ROUNDING, Case, case_figure, log_ticks, new_axis
 from diffkeras.reporting.labels import label_lines
 from diffkeras.reporting.style import BLUE, GREY, ORANGE, new_figure
 
@@ -38,6 +37,7 @@ STYLES = {
 }
 OTHERS = ("#2f8f5b", "#8f2f2f", "#6a5acd", "#00798c", "#a0522d")  # of models compared with it
 
+Chosen = tuple[Any, ...]  # MAE, source count and number of an image
 Styles = Mapping[str, tuple[str, str]]  # of methods; the first is what is evaluated
 
 
@@ -225,3 +225,55 @@ def training_figure(history: Sequence[Mapping[str, float]], best_epoch: int | No
 def _same(row: Mapping[str, float], one: str, other: str) -> bool:
     """Whether two values of an epoch can't be told apart in a picture."""
     return math.isclose(row.get(one, 0.0), row.get(other, 0.0), rel_tol=DISTINCT)
+
+
+def draw_cases(
+    errors: pd.DataFrame, methods: Sequence[Method], config: Config, data_dir: Path
+) -> dict[str, Figure]:
+    """All pictures of single test images: name → figure.
+
+    The first method chooses the images. Those of several methods have a row for each.
+
+    `errors` are those of `Measurement`, or of `examples.csv`.
+    """
+    maes = errors.set_index(["method", "sources", "example"])["mae"]
+
+    def case(chosen: Chosen, method: Method) -> Case:
+        _, count, number = chosen
+        mae = maes[method.name, count, number]
+        batch = read_image(config, count, number, data_dir)
+        medium = "" if batch.lengths is None else f"\nℓ = {batch.lengths[0]:.3g}"
+        title = f"n = {count}, example {number}{medium}\nMAE {mae:.2g}"
+        if len(methods) > 1:
+            title = f"{method.name}\n{title}"
+        return title, batch.images[0], batch.fields[0], method.compute(batch).fields[0]
+
+    figures = {
+        name: case_figure([case(chosen, method) for chosen in those for method in methods])
+        for name, those in _choose(errors, methods[0].name, config).items()
+    }
+    if config.data.maps:
+        batch = read_image(config, _shown_counts(config)[-1], 0, data_dir)
+        figures["media"] = tissue_figure({"": batch.problem.images[0]})
+    return figures
+
+
+def _choose(errors: pd.DataFrame, method: str, config: Config) -> dict[str, list[Chosen]]:
+    """The images with the largest and with median errors, and the first ones of some counts."""
+    own = errors[errors["method"] == method][["mae", "sources", "example"]]
+    ordered = own.sort_values(["mae", "sources", "example"])
+    cases = config.evaluation.cases
+    middle = max(0, (len(ordered) - cases) // 2)
+    first = own[own["sources"].isin(_shown_counts(config)) & (own["example"] == 0)]
+    tables = {
+        "worst_cases": ordered[::-1][:cases],
+        "median_cases": ordered[middle:][:cases],
+        "examples": first,
+    }
+    return {name: list(table.itertuples(index=False)) for name, table in tables.items()}
+
+
+def _shown_counts(config: Config) -> tuple[int, ...]:
+    counts = config.data.sources
+    some = {counts[0], counts[len(counts) // 2], counts[-1]}
+    return config.evaluation.pictures or tuple(sorted(some))

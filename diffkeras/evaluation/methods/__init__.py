@@ -1,1 +1,0 @@
-"""What computes fields: surrogates, baselines and classical solvers."""

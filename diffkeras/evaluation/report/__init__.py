@@ -1,1 +1,0 @@
-"""The files, tables and figures that an evaluation leaves."""
