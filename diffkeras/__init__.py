@@ -37,7 +37,7 @@ _MODULES = {
     "export": "diffkeras.surrogates.export_run",
     "load_config": "diffkeras.config",
     "load_surrogate": "diffkeras.surrogates.surrogate",
-    "train": "diffkeras.training.train_run",
+    "train": "diffkeras.training.train",
 }
 _SUBPACKAGES = ("data", "graph", "nn", "physics", "tensorflow")
 _OTHER_FRAMEWORKS = ("jax", "torch")  # that diffkeras doesn't install

@@ -161,6 +161,15 @@ class Checkpoints:
             )
         return None
 
+    def epochs_done(self) -> int:
+        """The number of completed epochs, by the newest checkpoint that can be read."""
+        done = 0
+        for place in self.places():
+            # not by the number of steps, because another configuration has other epochs
+            with suppress(RunError):
+                done = read_state(place / STATE)[0].epoch
+        return done
+
     def backup(self) -> Path | None:
         """The newest checkpoint from the end of an epoch that is not damaged."""
         return next((place for place in reversed(self._ends()) if not self._damage(place)), None)

@@ -11,8 +11,8 @@ from diffkeras.surrogates.build import build_model, save_weights
 from diffkeras.surrogates.saved_model import export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.training.callbacks import make_callbacks
-from diffkeras.training.callbacks.history import TrainingProgress
 from diffkeras.training.checkpoints import read_weights
+from diffkeras.training.history import TrainingProgress
 from diffkeras.training.memory import within_memory
 from diffkeras.training.session import TrainingSession
 

@@ -190,16 +190,3 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
     finally:
         for (variable, _), value in zip(pairs, weights, strict=True):
             variable.assign(value)
-
-
-class AverageInValidation(keras.callbacks.Callback):
-    """Validate the moving average of the weights, if the optimizer keeps one."""
-
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Set the weights to their average."""
-        self._exchange = averaged_weights(self.model)
-        self._exchange.__enter__()
-
-    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Set the weights back."""
-        self._exchange.__exit__(None, None, None)

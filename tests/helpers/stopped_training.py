@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from diffkeras.training import checkpoints, loop
-from diffkeras.training.callbacks import checkpointing, history
-from diffkeras.training.callbacks.history import TrainingProgress
+from diffkeras.training import callbacks, checkpoints, history, loop
+from diffkeras.training.history import TrainingProgress
 from diffkeras.training.session import TrainingSession
 
 
@@ -49,7 +48,7 @@ def hit_at(
 ) -> None:
     """Patch the place named `point`: it sends the signal when the state is at `step` steps."""
     owner, name = {
-        "step": (checkpointing.CountSteps, "on_train_batch_end"),
+        "step": (callbacks.CountSteps, "on_train_batch_end"),
         "validation": (history.RecordHistory, "on_test_batch_end"),  # step: 0, within validation
         "best": (history.RecordHistory, "on_epoch_end"),  # best model written, no checkpoint yet
         "checkpoint": (checkpoints, "digest"),  # weights written, not yet renamed

@@ -10,8 +10,8 @@ import tensorflow as tf
 from diffkeras.system.keras_compat import (
     ConvolutionalMuon,
 )
+from diffkeras.training.compiled_model import ReplicatedModel
 from diffkeras.training.optimizers import MeasuredAdam, MeasuredAdamW, MeasuredMuon, SharedLossScale
-from diffkeras.training.replicated_model import ReplicatedModel
 
 X = np.random.default_rng(0).random((2, 4, 4, 1)).astype(np.float32)
 

@@ -124,7 +124,7 @@ def test_a_lost_connection_names_the_others():
 
 
 def test_only_the_chief_logs(log):
-    logger = logging.getLogger("diffkeras.training.train_run")
+    logger = logging.getLogger("diffkeras.training.train")
     with ProcessGroup(tf.distribute.get_strategy(), TWO).only_chief_logs():
         logger.warning("of a process that is not the chief")
     logger.info("afterwards")

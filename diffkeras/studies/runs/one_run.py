@@ -19,7 +19,7 @@ from diffkeras.surrogates.surrogate import surrogate_of_run
 from diffkeras.system.file_lock import locked
 from diffkeras.system.tensorflow_setup import load_tensorflow
 from diffkeras.training.checkpoints import Checkpoints
-from diffkeras.training.train_run import train
+from diffkeras.training.train import train
 
 logger = logging.getLogger(__name__)
 

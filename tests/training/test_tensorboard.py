@@ -7,8 +7,8 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
 from diffkeras.data import generate, raw_dataset
-from diffkeras.training.callbacks import tensorboard
-from diffkeras.training.callbacks.tensorboard import (
+from diffkeras.training import tensorboard
+from diffkeras.training.tensorboard import (
     ERROR_COLORS,
     FIELD_COLORS,
     GAP,

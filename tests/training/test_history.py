@@ -9,8 +9,8 @@ import pytest
 from diffkeras.nn import pack_target
 from diffkeras.nn.losses import get_loss
 from diffkeras.nn.metrics import SourceCountError
-from diffkeras.training.callbacks.history import SourceCountErrors, TrainingProgress
 from diffkeras.training.checkpoints import TrainingState
+from diffkeras.training.history import SourceCountErrors, TrainingProgress
 
 
 @pytest.mark.parametrize(("factor", "warned"), [(2.5, True), (0.9, False)])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from diffkeras.data.reading.examples import raw_dataset
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.training.callbacks.history import SourceCountErrors
+from diffkeras.training.history import SourceCountErrors
 from diffkeras.training.optimizers import averaged_weights, innermost, learning_rate
 from diffkeras.training.session import TrainingSession
 from diffkeras.view.target import REGIONS

@@ -1,4 +1,7 @@
+"""Steps are counted and timed, jumps of the loss undone, and divergence ends training."""
+
 import math
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -11,8 +14,8 @@ from diffkeras.nn.losses import get_loss
 from diffkeras.nn.metrics import UnweightedError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.array_files import read_arrays
-from diffkeras.training.callbacks.checkpointing import SaveCheckpoints
-from diffkeras.training.callbacks.divergence import MOST_ROLLBACKS, Rollback
+from diffkeras.training import callbacks
+from diffkeras.training.callbacks import MOST_ROLLBACKS, CountSteps, Rollback, SaveCheckpoints
 from diffkeras.training.checkpoints import Checkpoints, TrainingState
 from tests.helpers.tables import read_history
 
@@ -161,3 +164,40 @@ def test_the_broken_term_is_found(broken, names):
     found = metric.broken_terms()
     assert [name for name in found if name in names] == names
     assert found[0] == names[0]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that shows `clock.now`."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(callbacks, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+def run_epoch(counter: CountSteps, clock: SimpleNamespace, epoch: int, *ends: float) -> None:
+    """An epoch whose steps end so many seconds after its begin, and validation a minute later."""
+    begin = clock.now
+    counter.on_epoch_begin(epoch)
+    for batch, end in enumerate(ends):
+        clock.now = begin + end
+        counter.on_train_batch_end(batch)
+    clock.now += 60
+    counter.on_epoch_end(epoch)
+
+
+def test_each_epoch_is_timed_without_its_validation(clock):
+    state = TrainingState()
+    counter = CountSteps(state)
+    run_epoch(counter, clock, 0, 2, 3)
+    assert (state.epoch, state.step, state.epoch_seconds) == (1, 0, 3)
+    run_epoch(counter, clock, 1, 1, 5)
+    assert (state.epoch, state.step, state.epoch_seconds) == (2, 0, 5)
+
+
+def test_the_time_before_an_interruption_counts(clock):
+    state = TrainingState(epoch=1, step=3, epoch_seconds=7.0)
+    counter = CountSteps(state)
+    counter.on_epoch_begin(1)
+    clock.now += 4
+    counter.on_train_batch_end(0)
+    assert (state.step, state.epoch_seconds) == (4, 11)

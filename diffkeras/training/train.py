@@ -1,0 +1,243 @@
+"""Train a surrogate on the datasets of a configuration."""
+
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+from numpy.typing import NDArray
+
+from diffkeras._version import __version__
+from diffkeras.config import Config
+from diffkeras.data.reading.examples import explain_damage
+from diffkeras.data.writing.replacing import keep_datasets
+from diffkeras.errors import ConfigurationError, Interrupted
+from diffkeras.surrogates.build import build_model, make_loss
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_identity import changed_keys, flatten
+from diffkeras.surrogates.surrogate import surrogate_of_run
+from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.file_lock import locked
+from diffkeras.system.interruption import Interruption
+from diffkeras.system.saved_models import check_loadable
+from diffkeras.system.tensorflow_setup import deterministic_operations
+from diffkeras.training.batches import TrainingBatches
+from diffkeras.training.checkpoints import (
+    STATE,
+    Checkpoints,
+    digest,
+    position,
+    read_state,
+    read_weights,
+)
+from diffkeras.training.compiled_model import compile_model
+from diffkeras.training.loop import train_to_the_end
+from diffkeras.training.memory import check_memory, within_memory
+from diffkeras.training.process_group import ProcessGroup, join_process_group
+from diffkeras.training.session import TrainingSession
+
+logger = logging.getLogger(__name__)
+
+
+def train(
+    config: Config,
+    data_dir: str | Path,
+    run_dir: str | Path,
+    *,
+    threads: int | None = None,
+    overwrite: bool = False,
+    restart: bool = False,
+    show_progress: bool = False,
+) -> Run:
+    """Train the network of a configuration, and keep the best model by the validation split.
+
+    Uses all visible GPUs under MirroredStrategy, or the CPU if there are none, and several
+    processes under MultiWorkerMirroredStrategy if TF_CONFIG or Slurm describe them; the first of
+    them then writes the run. An unfinished run of the same configuration in the directory continues
+    from its last checkpoint, and a finished one of it is returned.
+
+    With `training.initial_model`, training starts from the weights of another run.
+
+    Args:
+        config: data, network, loss and optimizer.
+        data_dir: where `generate` put the datasets.
+        run_dir: where to write the run.
+        threads: threads that read data; by default as many as tf.data finds best.
+        overwrite: rename a finished run in the directory, and train again.
+        restart: rename an unfinished run in the directory instead of continuing it.
+        show_progress: whether to draw a progress bar.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        ConfigurationError: an unknown loss, a batch that does not fit the replicas or the data, or
+            an initial model with another network.
+        DataError: missing, damaged or foreign datasets.
+        RunError: the run directory can't be used, or another process uses it; the initial model is
+            missing or not finished.
+        ConvergenceError: training diverged; the best model before it is kept.
+        OutOfMemoryError: the network or a batch does not fit into memory.
+        WorkerError: another process was lost.
+        Interrupted: SIGINT or SIGTERM; a checkpoint was saved, or, after the last epoch, the
+            finished run.
+
+    Example:
+
+    ```python
+    config = diffkeras.load_config("quickstart")
+    run = diffkeras.train(config, "data", "saved_models/quickstart")
+    ```
+    """
+    data_dir, run_dir = Path(data_dir), Path(run_dir)
+    check_loadable(run_dir)  # its SavedModel is written at the end
+    if not (overwrite or restart) and (run := Run(run_dir)).holds(config):
+        Checkpoints(run.checkpoints).remove()  # of a process that was killed just after the end
+        logger.info(f"{run_dir} holds this run, finished; --overwrite trains it again")
+        return run
+    keras.utils.set_random_seed(config.training.seed)
+    # what must be equal in all processes of a run
+    settings = {"diffkeras": __version__, **flatten(config.model_dump(mode="json"))}
+    group = join_process_group(settings)
+    with ExitStack() as stack:
+        stack.enter_context(group.only_chief_logs())
+        stack.enter_context(deterministic_operations(config.training.deterministic))
+        if config.data.stream:  # here, because BLAS obeys one thread, and tf.data has several
+            stack.enter_context(blas_threads())
+        stack.enter_context(keep_datasets(config, data_dir))
+        existing = {"overwrite": overwrite, "restart": restart}
+        resumes = _check_directory(config, run_dir, group, **existing)
+        # only now: a loss may hold a variable, and TensorFlow connects no processes after the first
+        make_loss(config)
+        if config.model.is_own:  # its errors are found here
+            build_model(config)
+        initial = None if resumes else _initial_model(config)
+        with explain_damage(config, data_dir):  # a cache reads all examples here
+            batches = TrainingBatches(config, data_dir, group, threads=threads)
+            batches.training(0, 0)
+        group.gather(0)  # no process begins the run before all have looked at the directory
+        run = stack.enter_context(_begun_run(config, run_dir, group, **existing))
+        stack.enter_context(group.connected())
+        interruption = stack.enter_context(Interruption())
+        with within_memory(config):
+            compiled = compile_model(config, group, config.training.epochs * batches.steps)
+            check_memory(config, group.processes)
+        logger.info(
+            f"{compiled.parameters:,} trainable parameters, {batches.steps} steps an epoch, "
+            f"{group.replicas} replica(s); follow with `tensorboard --logdir {run.logs}`"
+        )
+        session = TrainingSession(
+            config, data_dir, group, batches, run, compiled, interruption, show_progress
+        )
+        if not _resume(session) and initial is not None:
+            session.model.set_weights(initial.weights)
+            session.state.initial_model = initial.sha256
+            logger.info(f"starting from the weights of {config.training.initial_model}")
+        train_to_the_end(session)
+        _check_signal(interruption, run)
+    return run
+
+
+def _check_directory(
+    config: Config, run_dir: Path, group: ProcessGroup, *, overwrite: bool, restart: bool
+) -> bool:
+    """Whether the run in a directory goes on; an error if none can start or go on there.
+
+    It comes before anything is written, so that a run that can't start leaves no directory, and
+    before the data are read into a cache, which takes long.
+    """
+    run = Run(run_dir)
+    if group.is_chief:
+        run.check(config, overwrite=overwrite, restart=restart)
+        done = 0 if restart else Checkpoints(run.checkpoints).epochs_done()
+        if done > config.training.epochs:
+            raise ConfigurationError(
+                f"training.epochs: {config.training.epochs}, but {done} epochs are done already; "
+                f"give at least {done} to continue, or --restart to start again"
+            )
+    return not restart and run.can_go_on()
+
+
+class _InitialModel(NamedTuple):
+    """The weights of the best model of another run, and the SHA-256 of their file."""
+
+    weights: list[NDArray]
+    sha256: str
+
+
+def _initial_model(config: Config) -> _InitialModel | None:
+    """The model that `training.initial_model` names; None without one.
+
+    Raises:
+        RunError: there is no finished run of that name, or it is damaged.
+        ConfigurationError: its network is another one.
+    """
+    name = config.training.initial_model
+    if name is None:
+        return None
+    run = Run.open(Path(name))
+    surrogate = surrogate_of_run(run)
+    changes = changed_keys(surrogate.config, config, ("model.initial_weights",))
+    other = [change for change in changes if change.startswith("model.")]
+    there, here = surrogate.config.view.varying, config.view.varying
+    if there != here:
+        other.append(
+            f"inputs besides the source image: {', '.join(there) or 'none'} there, "
+            f"{', '.join(here) or 'none'} here (data.diffusion_length, data.tissue)"
+        )
+    if other:
+        raise ConfigurationError(
+            f"training.initial_model: the network of {name} is another one: {'; '.join(other)}"
+        )
+    return _InitialModel(surrogate.model.get_weights(), digest(run.weights_file))
+
+
+@contextmanager
+def _begun_run(
+    config: Config, run_dir: Path, group: ProcessGroup, *, overwrite: bool, restart: bool
+) -> Iterator[Run]:
+    """The run directory, which the chief locks and begins; `run.json` will say how it ended."""
+    run = Run(run_dir)
+    absolute = Path(os.path.abspath(run_dir))
+    # not within the directory, which may be renamed under the lock
+    lock = absolute.with_name(f".{absolute.name}.lock")
+    with ExitStack() as stack:
+        if group.is_chief:
+            stack.enter_context(locked(lock, f"the run {run_dir}"))
+            run = Run.begin(run_dir, config, overwrite=overwrite, restart=restart)
+            stack.enter_context(run.recording_how_it_ends())
+        yield run
+
+
+def _resume(session: TrainingSession) -> bool:
+    """Continue from the newest undamaged checkpoint, which the chief chooses, if there is one."""
+    group = session.group
+    place = session.checkpoints.latest() if group.is_chief else None
+    epoch, step = (-1, 0) if place is None else position(place)
+    (epoch, *_), (step, *_) = group.gather(epoch), group.gather(step)
+    if epoch < 0:
+        return False
+    place = session.checkpoints.place(epoch, step)
+    read_weights(place, session.model)
+    session.state = state = read_state(place / STATE)[0]
+    # with other replicas, the epoch may be shorter than before; its end isn't to be missed
+    state.step = min(state.step, session.steps - session.config.training.steps_per_execution)
+    logger.info(f"resuming at epoch {state.epoch + 1}, step {state.step} of {session.steps}")
+    return True
+
+
+def _check_signal(interruption: Interruption, run: Run) -> None:
+    """Raise Interrupted for a signal that came when nothing was left to be interrupted.
+
+    The run is finished, but the sender of the signal, or the study, has to see it.
+    """
+    number, interruption.number = interruption.number, 0
+    if number:
+        name = signal.Signals(number).name
+        raise Interrupted(
+            f"{name} came after the last epoch; the run in {run.path} is finished", number
+        )
