@@ -77,7 +77,6 @@ docs: $(STAMP)  ## build the documentation into docs/_build/html
 
 pictures: $(STAMP)  ## draw the documentation's pictures, from the run of `make quickstart`
 	$(BIN)/python docs/make_pictures.py saved_models/quickstart
-	$(BIN)/python docs/make_house_picture.py
 
 findings: $(STAMP)  ## make what the pages on the paper show, from the rows in paper/results/studies
 	$(BIN)/python -m paper

@@ -4,6 +4,7 @@ Errors, and the proven bounds of the largest errors, are means over the images, 
 beside the standard deviation between seeds.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -15,7 +16,7 @@ import pandas as pd
 
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.errors import image_errors
-from diffkeras.reporting.text import escaped, markdown_table
+from diffkeras.reporting.text import markdown_table
 from diffkeras.system.progress import progress_bar
 from diffkeras.system.result_folders import check_replaceable, replacing_files
 from diffkeras_benchmark.archive import LARGEST_BOUND, BenchmarkSplit, predictions_of
@@ -236,7 +237,7 @@ def markdown(rows: pd.DataFrame, submissions: list[Submission]) -> str:
     for (benchmark, split), table in rows.groupby(KEYS, sort=False):
         cells = [
             [
-                f"**{escaped(row['model'])}**" if row["model"] in own else escaped(row["model"]),
+                f"**{_escaped(row['model'])}**" if row["model"] in own else _escaped(row["model"]),
                 *(_with_spread(row[error], row[f"{error}_std"]) for error in SCORES),
             ]
             for row in table.to_dict("records")
@@ -255,21 +256,21 @@ def _with_spread(mean: float, deviation: float) -> str:
 
 
 def _model(manifest: Manifest) -> list[str]:
-    name = escaped(manifest.model)
+    name = _escaped(manifest.model)
     return [
         name if manifest.url is None else f"[{name}]({manifest.url})",
-        escaped(manifest.authors),
+        _escaped(manifest.authors),
         f"{manifest.parameters:,}",
         f"{manifest.training_images:,}",
         f"{manifest.training_seconds:,.0f}",
         str(len(manifest.seeds)),
-        escaped(manifest.hardware),
-        escaped(manifest.tuning),
+        _escaped(manifest.hardware),
+        _escaped(manifest.tuning),
     ]
 
 
 def _times(manifest: Manifest) -> list[str]:
-    cells = [escaped(manifest.model)]
+    cells = [_escaped(manifest.model)]
     for batches in (False, True):
         *times, pays_from = manifest.times(batches=batches)
         cells += ["" if time is None else f"{time:.2g}" for time in times]
@@ -281,3 +282,8 @@ def _count(number: float) -> str:
     if np.isnan(number):
         return ""
     return "never" if np.isinf(number) else f"{number:,.0f}"
+
+
+def _escaped(text: str) -> str:
+    """Text of users in Markdown, where it shows as it was written."""
+    return re.sub(r"([\\`*\[\]<>])", r"\\\1", text)

@@ -21,9 +21,11 @@ release = version = __version__
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "api_pages",
     "markdown_docstrings",
     "mathml",
     "phone_figures",
@@ -46,6 +48,7 @@ myst_html_meta = {
     "property=og:image": "_static/preview.png",
 }
 
+autosummary_generate = False  # api_pages writes the references
 autodoc_member_order = "bysource"
 autodoc_mock_imports = ["jax", "torch"]  # that diffkeras does not install
 autodoc_typehints = "none"  # docstrings also give shapes and units

@@ -1,7 +1,6 @@
 """Values, ranges, times and sizes in words, and tables in Markdown."""
 
 import decimal
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -40,11 +39,6 @@ def format_bytes(number: float) -> str:
             return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
         number /= 1000
     return f"{number:.1f} TB"
-
-
-def escaped(text: str) -> str:
-    """Text of users in Markdown, where it shows as it was written."""
-    return re.sub(r"([\\`*\[\]<>])", r"\\\1", text)
 
 
 def markdown_table(

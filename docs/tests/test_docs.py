@@ -2,11 +2,11 @@
 
 import doctest
 import re
-import runpy
 import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
@@ -196,15 +196,18 @@ def test_examples_in_docstrings_of_public_names_print_what_they_say(module):
     assert runner.failures == 0
 
 
-def test_the_picture_of_the_package_shows_its_rooms():
-    script = runpy.run_path(str(DOCS / "make_house_picture.py"))
-    picture = script["PICTURE"].read_text(encoding="utf-8")
-    drawn = re.findall(r'font-weight="bold">(\w+)', picture)
-    assert drawn == [room for layer in script["layers"]() for room in layer]
-    within = [" · ".join(script["parts"](room)) for room in drawn if script["parts"](room)]
-    assert re.findall(r'font-size="12">([^<]+)<', picture) == within
-    packages = {path.parent.name for path in (ROOT / "diffkeras").glob("*/__init__.py")}
-    assert packages <= set(drawn)
+def test_contributing_lists_the_packages_in_the_order_of_their_layers():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    layers = next(one["layers"] for one in contracts if one.get("containers") == ["diffkeras"])
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = re.search(r"\| package .*?\n\n", page, re.DOTALL)
+    rows = re.findall(r"^\| (`.*?`) \|", table[0], re.MULTILINE) if table else []
+    named = [room for row in rows for room in re.findall(r"`(\w+)`", row)]
+    wanted = [{room.strip() for room in layer.split("|")} for layer in layers[:-1]]  # not errors
+    for rooms in wanted:
+        assert {*named[: len(rooms)]} == rooms
+        del named[: len(rooms)]
 
 
 @pytest.mark.slow
