@@ -1,9 +1,13 @@
-"""The `diffkeras` command. One file a subcommand: options and help only.
+"""The `diffkeras` command: one file per subcommand, with its options, help and work.
 
-Nothing heavy is imported until a subcommand runs, so that help answers at once.
+A subcommand's file is imported when it is looked up, so `diffkeras --help` answers at once. Nothing
+else in diffkeras imports this package.
 """
 
 import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
 
 try:
     import click
@@ -11,31 +15,76 @@ except ModuleNotFoundError:
     sys.exit("diffkeras: the command needs click, which is not installed; `pip install click`")
 
 from diffkeras._version import __version__
-from diffkeras.commands.command import DiffkerasGroup
-from diffkeras.commands.evaluate import evaluate
-from diffkeras.commands.export import export
-from diffkeras.commands.generate import generate
-from diffkeras.commands.moved import MOVED
-from diffkeras.commands.predict import predict
-from diffkeras.commands.solve import solve
-from diffkeras.commands.study import study
-from diffkeras.commands.train import train
+from diffkeras.commands.command import DiffkerasCommand, DiffkerasGroup
+
+# heading → subcommands and their short help
+COMMANDS = {
+    "Fields": {"solve": "Solve the field of sources exactly."},
+    "Surrogates, which need TensorFlow": {
+        "predict": "Predict the field around sources by a surrogate.",
+        "generate": "Solve random sources and write datasets.",
+        "train": "Train a surrogate on generated datasets.",
+        "evaluate": "Measure a surrogate on test data.",
+        "study": "Train and compare all variants of a study.",
+        "export": "Export a surrogate or the exact solver.",
+    },
+}
+# earlier subcommands, and those of `diffkeras-benchmark` that replace them
+MOVED = {"benchmark": "compare", "benchmark-data": "data", "leaderboard": "leaderboard"}
+NAMES = [name for group in COMMANDS.values() for name in group]
+
+
+class _Commands(Mapping[str, click.Command]):
+    """The subcommands by name; each is imported when it is looked up."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in NAMES:
+            raise KeyError(name)
+        command: click.Command = getattr(import_module(f"diffkeras.commands.{name}"), name)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
 
 
 class _Main(DiffkerasGroup):
-    """The group; commands that moved are found by their names, and are not listed."""
+    """The group of all subcommands."""
+
+    def __init__(self, **options: Any) -> None:
+        headings = {
+            heading: [click.Command(name, short_help=text) for name, text in group.items()]
+            for heading, group in COMMANDS.items()
+        }
+        super().__init__(headings=headings, **options)
+        self.commands = _Commands()  # type: ignore[assignment]  # Click only reads it
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A command by its name."""
-        return super().get_command(ctx, cmd_name) or MOVED.get(cmd_name)
+        """A subcommand by its name; one that moved is found, but not listed."""
+        return super().get_command(ctx, cmd_name) or (
+            _moved(cmd_name) if cmd_name in MOVED else None
+        )
+
+
+def _moved(name: str) -> click.Command:
+    """A subcommand that ends in a line, whatever its options are."""
+
+    def end(words: tuple[str, ...]) -> None:
+        raise click.ClickException(
+            f"`diffkeras {name}` is now `diffkeras-benchmark {MOVED[name]}`, of the distribution "
+            "diffkeras-benchmark; in a checkout, `pip install ./distributions/benchmark` installs "
+            f"it, or run `python -m diffkeras_benchmark {MOVED[name]}`"
+        )
+
+    words = click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)
+    settings = {"ignore_unknown_options": True, "help_option_names": []}
+    return DiffkerasCommand(name, params=[words], callback=end, context_settings=settings)
 
 
 @click.group(
     cls=_Main,
-    headings={
-        "Fields": [solve],
-        "Surrogates, which need TensorFlow": [predict, generate, train, evaluate, study, export],
-    },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="diffkeras")

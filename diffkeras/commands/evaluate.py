@@ -7,6 +7,7 @@ import click
 
 from diffkeras.commands.options import (
     INPUT,
+    PATH,
     collect_overrides,
     command,
     config_option,
@@ -34,12 +35,12 @@ class NamedType(click.ParamType):
 
 
 @command()
-@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.argument("run", required=False, type=PATH)
 @config_option(None, "Configuration of the test data.  [default: that of the run]")
 @click.option(
     "--test-set",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Instead of --config and --data-dir: test images with their fields, a .npz as "
     "`diffkeras-benchmark data` writes it.",
 )
@@ -47,10 +48,10 @@ class NamedType(click.ParamType):
 @click.option(
     "--data-dir",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Directory of the datasets.  [default: that of the training, if it is there, else data]",
 )
-@threads_option()
+@threads_option
 @click.option(
     "--predictions",
     metavar="FILE",

@@ -1,26 +1,25 @@
 """`diffkeras export`."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from diffkeras.commands.options import (
+    PATH,
     LatticeType,
     boundary_option,
     command,
     is_given,
+    number_option,
     path_option,
     start_tensorflow,
 )
 from diffkeras.system.export_packages import PACKAGES, check_format
 
-_number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
-
 
 @command()
-@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.argument("run", type=PATH, required=False)
 @click.option(
     "--format",
     type=click.Choice([*PACKAGES]),
@@ -46,9 +45,9 @@ _number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
     help="Write the exact solver of a uniform medium as a SavedModel, instead of a surrogate; "
     "with --lattice, -o, and the options below.",
 )
-@_number("--diffusivity", default=1.0, help="D of the solver [length^2/time].")
-@_number("--decay", default=1 / 400, help="Decay of the solver's medium [1/time].")
-@_number("--step", default=1.0, help="Lattice step of the solver [length].")
+@number_option("--diffusivity", default=1.0, help="D of the solver [length^2/time].")
+@number_option("--decay", default=1 / 400, help="Decay of the solver's medium [1/time].")
+@number_option("--step", default=1.0, help="Lattice step of the solver [length].")
 @boundary_option
 @click.option(
     "--sources",

@@ -1,23 +1,31 @@
 """`diffkeras generate`."""
 
+import logging
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from diffkeras.commands.options import (
     FILE,
-    NumberRange,
     command,
     config_option,
+    count_option,
     data_dir_option,
     override_options,
-    processes_option,
     read_config,
     start_tensorflow,
 )
-from diffkeras.errors import DataError
+from diffkeras.errors import DataError, OutputError
+
+if TYPE_CHECKING:
+    from diffkeras.config import Config
+
+logger = logging.getLogger(__name__)
+
+SHOWN_COUNTS = 5
+SHOWN_EXAMPLES = 3  # of each shown source count
 
 
 @command(
@@ -28,12 +36,12 @@ from diffkeras.errors import DataError
     "sources", "train_examples", "validation_examples", "test_examples", "stream", "seed"
 )
 @data_dir_option
-@processes_option("Processes that solve")
+@count_option("--processes", "Processes that solve")
 @click.option(
     "--verify",
     "share",
     metavar="[SHARE]",
-    type=NumberRange(0, 1),
+    type=float,
     is_flag=False,
     flag_value=0.01,
     help="Check instead of generating: read every record, and solve a random share of the "
@@ -78,23 +86,19 @@ def generate(
       diffkeras generate --config paper --beam --beam-options \\
           "--runner=DirectRunner --direct_num_workers=8 --direct_running_mode=multi_processing"
     """
+    flag = {"--beam": beam, "--verify": share is not None, "--preview": preview is not None}
+    ways = [name for name, given in flag.items() if given]
+    if len(ways) > 1:
+        raise click.UsageError(f"{' and '.join(ways)} exclude each other; leave out one")
+    if ways and processes is not None:
+        more = "; use --beam-options, e.g. --direct_num_workers=8" if beam else ""
+        raise click.UsageError(f"--processes has no effect with {ways[0]}{more}")
     if beam_options is not None and not beam:
         raise click.UsageError("--beam-options needs --beam")
-    if preview is not None and (beam or share is not None):
-        raise click.UsageError("--preview stands alone; leave out --beam and --verify")
-    if beam and share is not None:
-        raise click.UsageError("--verify doesn't run on Beam; leave --beam out")
-    if share is not None and processes is not None:
-        raise click.UsageError("--processes has no effect with --verify, which uses one process")
-    if beam and processes is not None:
-        raise click.UsageError(
-            "--processes has no effect on Beam; use --beam-options, e.g. --direct_num_workers=8"
-        )
     config = read_config(config_file, flags)
     if preview is not None:
-        from diffkeras.commands.preview_data import preview as look
-
-        click.echo(look(config, preview))
+        draw_examples(config, preview)
+        click.echo(preview)
         return
     if share is not None:
         start_tensorflow()
@@ -126,3 +130,40 @@ def _words(options: str) -> list[str]:
         raise click.BadParameter(
             f"{options!r} can't be read: {error}", param_hint="--beam-options"
         ) from None
+
+
+def draw_examples(config: "Config", path: Path) -> None:
+    """Solve a few examples of some source counts, and draw their fields.
+
+    They are the first ones of the training split. In tissues, the first one of each source count
+    is drawn with its maps. No dataset is read or written.
+
+    Args:
+        config: physics, source counts, radii and seed.
+        path: the picture.
+
+    Raises:
+        PackingError: the discs don't fit.
+        OutputError: the picture can't be written, or its name doesn't end in .png.
+    """
+    from diffkeras.reporting.data_figures import examples_figure, tissue_figure
+    from diffkeras.reporting.style import to_png
+    from diffkeras.system.atomic_files import check_file, write_bytes
+
+    if path.suffix.lower() != ".png":
+        raise OutputError(f"a preview is a picture whose name ends in .png, unlike {path}")
+    check_file(path)
+    counts, varies = config.data.sources, bool(config.data.maps)
+    number = 1 if varies else min(SHOWN_EXAMPLES, config.data.train_examples)
+    places = range(min(SHOWN_COUNTS, len(counts)))
+    chosen = [counts[place * (len(counts) - 1) // max(1, places[-1])] for place in places]
+    logger.info("solving %d example(s) of each of %d source counts", number, len(chosen))
+    samples = {
+        count: list(config.recipe(count).examples("train", range(number))) for count in chosen
+    }
+    if varies:
+        problems = {f"n = {count}": examples[0].problem for count, examples in samples.items()}
+        figure = tissue_figure(problems, [examples[0].field for examples in samples.values()])
+    else:
+        figure = examples_figure(samples)
+    write_bytes(path, to_png(figure))

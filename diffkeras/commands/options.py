@@ -4,9 +4,10 @@ import logging
 import math
 import os
 from collections.abc import Callable
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -20,22 +21,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Command = Callable[..., Any]
-BYTES_PER_NODE = 16  # a source image and a field of float64 take as much, and solvers more
+T = TypeVar("T")
+BYTES_PER_NODE = 16  # a source image and a field of float64; solvers take more
+PATH = click.Path(path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 command = partial(click.command, cls=DiffkerasCommand)
-
-
-class NumberRange(click.FloatRange):
-    """A number within limits; NaN, which compares with nothing, is refused too."""
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        """Parse."""
-        number = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail(f"{value} is not a number", param, ctx)
-        return float(number)
 
 
 class NumberOrMap(click.ParamType):
@@ -54,6 +46,42 @@ class NumberOrMap(click.ParamType):
         return float(click.FLOAT.convert(value, param, ctx))
 
 
+class LatticeType(click.ParamType):
+    """A number of nodes per side, or ROWSxCOLUMNS; in `space` also PLANESxROWSxCOLUMNS."""
+
+    name = "lattice"
+
+    def __init__(self, space: bool = False) -> None:
+        self.space = space
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...] | int:
+        """Parse; one number is a pair, but in `space` itself."""
+        sides = [part.strip() for part in str(value).lower().replace("×", "x").split("x")]
+        most = 3 if self.space else 2
+        if len(sides) > most or not all(
+            s.isascii() and s.isdecimal() and len(s) < 10 and int(s) for s in sides
+        ):
+            self.fail(f"{str(value)[:40]!r} is no lattice; write e.g. 128 or 128x256", param, ctx)
+        numbers = tuple(map(int, sides))
+        pair = numbers * 2 if len(numbers) == 1 else numbers
+        self._check_memory(math.prod(pair), value, param, ctx)
+        return numbers[0] if self.space and len(numbers) == 1 else pair
+
+    def _check_memory(self, nodes: int, value: Any, param: Any, ctx: Any) -> None:
+        """Refuse what memory can't hold, because the system may end the process that takes it."""
+        from diffkeras.system.memory import available_memory
+
+        needed, available = nodes * BYTES_PER_NODE, available_memory()
+        if needed > available:
+            self.fail(
+                f"{value} has {nodes:,} nodes, which take at least {needed / 1e9:.3g} GB of "
+                f"memory, and {available / 1e9:.3g} GB are available; choose a coarser one",
+                param,
+                ctx,
+            )
+
+
+number_option = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 map_option = partial(click.option, metavar="NUMBER|FILE", type=NumberOrMap(), show_default=True)
 _integer = partial(click.option, metavar="N", type=int)
 # flag → the keys of the configuration that it sets, and its option
@@ -62,18 +90,16 @@ OVERRIDES: dict[str, tuple[tuple[str, ...], Callable[[Command], Command]]] = {
         ("data.sources",),
         click.option("--sources", metavar="LIST", help='Source counts, e.g. "1-20" or "1,5,20".'),
     ),
-    "train_examples": (
-        ("data.train_examples",),
-        _integer("--train-examples", help="Training examples per source count."),
-    ),
-    "validation_examples": (
-        ("data.validation_examples",),
-        _integer("--validation-examples", help="Validation examples per source count."),
-    ),
-    "test_examples": (
-        ("data.test_examples",),
-        _integer("--test-examples", help="Test examples per source count."),
-    ),
+    **{
+        f"{split}_examples": (
+            (f"data.{split}_examples",),
+            _integer(
+                f"--{split}-examples",
+                help=f"{words} examples per source count.",
+            ),
+        )
+        for split, words in (("train", "Training"), ("validation", "Validation"), ("test", "Test"))
+    },
     "stream": (
         ("data.stream",),
         click.option(
@@ -128,72 +154,7 @@ def path_option(
     name: str, help: str, metavar: str = "DIR", **attributes: Any
 ) -> Callable[[Command], Command]:
     """An option that names a directory, or anything else, to be written."""
-    kind = click.Path(path_type=Path)
-    return click.option(*name.split(), metavar=metavar, type=kind, help=help, **attributes)
-
-
-data_dir_option = path_option(
-    "--data-dir", "Directory of the datasets.", default=Path("data"), show_default=True
-)
-
-
-def run_dir_option(what: str, default: str) -> Callable[[Command], Command]:
-    """`--run-dir`, where a command writes."""
-    return path_option("--run-dir", f"Directory of the {what}.  [default: {default}]")
-
-
-def processes_option(help: str, default: str = "all cores") -> Callable[[Command], Command]:
-    """`--processes`: processes among which a command divides its work."""
-    return _count_option("--processes", help, default)
-
-
-def threads_option(
-    help: str = "of TensorFlow, and that read data", default: str = "all cores"
-) -> Callable[[Command], Command]:
-    """`--threads`: threads of one process."""
-    return _count_option("--threads", f"Threads of one process: {help}", default)
-
-
-def _count_option(name: str, help: str, default: str) -> Callable[[Command], Command]:
-    return click.option(
-        name, metavar="N", type=click.IntRange(1, 4096), help=f"{help}.  [default: {default}]"
-    )
-
-
-class LatticeType(click.ParamType):
-    """A number of nodes a side, or ROWSxCOLUMNS; in `space` also PLANESxROWSxCOLUMNS."""
-
-    name = "lattice"
-
-    def __init__(self, space: bool = False) -> None:
-        self.space = space
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...] | int:
-        """Parse; one number is a pair, but in `space` itself."""
-        sides = [part.strip() for part in str(value).lower().replace("×", "x").split("x")]
-        most = 3 if self.space else 2
-        if len(sides) > most or not all(
-            s.isascii() and s.isdecimal() and len(s) < 10 and int(s) for s in sides
-        ):
-            self.fail(f"{str(value)[:40]!r} is no lattice; write e.g. 128 or 128x256", param, ctx)
-        numbers = tuple(map(int, sides))
-        self._check_memory(numbers * 2 if len(numbers) == 1 else numbers, value, param, ctx)
-        if len(numbers) == 1:
-            return numbers[0] if self.space else numbers * 2
-        return numbers
-
-    def _check_memory(self, sides: tuple[int, ...], value: Any, param: Any, ctx: Any) -> None:
-        """Refuse what memory can't hold, before it is taken: the system may end the process."""
-        from diffkeras.system.memory import available_memory
-
-        needed, available = math.prod(sides) * BYTES_PER_NODE, available_memory()
-        if needed > available:
-            self.fail(
-                f"{value} has {math.prod(sides):,} nodes, which take at least {needed / 1e9:.3g} "
-                f"GB of memory, and {available / 1e9:.3g} GB are available; choose a coarser one",
-                param,
-                ctx,
-            )
+    return click.option(*name.split(), metavar=metavar, type=PATH, help=help, **attributes)
 
 
 def file_option(name: str, help: str, **attributes: Any) -> Callable[[Command], Command]:
@@ -201,6 +162,21 @@ def file_option(name: str, help: str, **attributes: Any) -> Callable[[Command], 
     return click.option(*name.split(), metavar="FILE", type=FILE, help=help, **attributes)
 
 
+data_dir_option = path_option(
+    "--data-dir", "Directory of the datasets.", default=Path("data"), show_default=True
+)
+
+
+def count_option(name: str, help: str, default: str = "all cores") -> Callable[[Command], Command]:
+    """A number of processes or threads."""
+    return click.option(
+        name, metavar="N", type=click.IntRange(1, 4096), help=f"{help}.  [default: {default}]"
+    )
+
+
+threads_option = count_option(
+    "--threads", "Threads of one process: of TensorFlow, and that read data"
+)
 boundary_option = click.option(
     "--boundary",
     metavar="NAME[,NAME]",
@@ -211,6 +187,12 @@ boundary_option = click.option(
     "insulated) or periodic; or a pair, for top and bottom, then for left and right; in three "
     "dimensions three, the first for front and back.",
 )
+
+
+def taken(kind: Callable[..., T], options: dict[str, Any]) -> T:
+    """A dataclass made of the options of its fields' names, which are removed from `options`."""
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # a dataclass
+    return kind(**{name: options.pop(name) for name in names if name in options})
 
 
 def collect_overrides(flags: dict[str, Any]) -> dict[str, Any]:
@@ -256,7 +238,7 @@ def is_given(name: str) -> bool:
 
 
 def start_tensorflow(threads: int | None = None) -> None:
-    """Load TensorFlow, which takes seconds, so not for help; limit it to a number of threads."""
+    """Load TensorFlow, which takes seconds and so not for help; limit it to a number of threads."""
     from diffkeras.system.tensorflow_setup import limit_threads, load_tensorflow
 
     load_tensorflow()

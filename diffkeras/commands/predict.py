@@ -1,27 +1,36 @@
 """`diffkeras predict`."""
 
+import logging
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import click
 
-from diffkeras.commands.field_options import print_fields, problem_options
+from diffkeras.commands.field_files import FieldFiles, field_options
 from diffkeras.commands.options import (
+    PATH,
     command,
     file_option,
     map_option,
+    number_option,
     start_tensorflow,
+    taken,
 )
+from diffkeras.commands.problem_files import ProblemFiles, problem_options
+from diffkeras.errors import PhysicsError
+from diffkeras.reporting.text import rounded_up
+
+logger = logging.getLogger(__name__)
 
 
 @command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=PATH)
+@field_options
 @problem_options
-@click.option(
+@number_option(
     "--diffusion-length",
-    metavar="NUMBER",
-    type=float,
     help="Diffusion length [length], for a surrogate that was trained on several.",
 )
 @map_option(
@@ -40,27 +49,17 @@ from diffkeras.commands.options import (
     "it is smaller.",
 )
 @file_option("--corrected", "The corrected field, which the proof yields.")
-@click.option(
+@number_option(
     "--tolerance",
-    metavar="NUMBER",
-    type=float,
     help="Largest error, relative to the largest value. Where this is not proven of the "
     "prediction, the corrected or else the solved field is written, and its name printed.",
 )
 def predict(
     run: Path,
-    output: Path,
-    plot: Path | None,
-    unit: str | None,
-    field_unit: str | None,
-    bound: Path | None,
-    corrected: Path | None,
-    certify: bool,
-    as_json: bool,
-    quiet: bool,
-    tolerance: float | None,
     diffusion_length: float | None,
-    **problem: Any,
+    certify: bool,
+    tolerance: float | None,
+    **options: Any,
 ) -> None:
     """Predict the field around sources by a surrogate.
 
@@ -76,26 +75,32 @@ def predict(
       diffkeras predict saved_models/tissue vessels.npy -o field.npy --decay uptake.npy --certify
     """
     start_tensorflow()
-    from diffkeras.commands.field_files import FieldFiles
-    from diffkeras.commands.predict_files import predict_files
-    from diffkeras.commands.problem_files import ProblemFiles
-    from diffkeras.reporting.text import rounded_up
+    from diffkeras.surrogates.surrogate import load_surrogate
 
-    files = FieldFiles(output, bound, corrected, plot, unit, field_unit)
-    prediction = predict_files(
-        run,
-        ProblemFiles(**problem),
-        files,
-        diffusion_length=diffusion_length,
-        tolerance=tolerance,
-        certify=certify,
-    )
+    files, given = taken(FieldFiles, options), taken(ProblemFiles, options)
+    if tolerance is not None and files.corrected:
+        raise PhysicsError(
+            "with --tolerance, the field is corrected where it needs to be; leave out --corrected "
+            "or --tolerance"
+        )
+    files.check(given.inputs)
+    surrogate = load_surrogate(run)
+    length: Any = {} if diffusion_length is None else {"diffusion_length": diffusion_length}
+    problem = given.read(partial(surrogate.problem, **length))
+    files.check_problem(problem)
+    prediction = surrogate.predict(problem, tolerance=tolerance)
+    notes = None
+    if certify or files.plot:  # before anything is written, as it may fail
+        notes = f"proven: off by at most {rounded_up(prediction.error_bound)}"
+    files.write(prediction, prediction.kind, notes)
+    produce, hold = "produce the decay rate times their value", "hold the field at their value"
+    logger.info(f"sources {produce if surrogate.production else hold}")
     proven: list[tuple[str, Any]] = []
-    if certify or bound or corrected or tolerance is not None:
+    if certify or files.bound or files.corrected or tolerance is not None:
         proven.append((prediction.kind, prediction))
     if proven and tolerance is None:
         better = prediction.corrected
-        if corrected or better.error_bound < prediction.error_bound:
+        if files.corrected or better.error_bound < prediction.error_bound:
             proven.append(("corrected field", better))
     lines = [
         f"the {name} has values up to {abs(result.field).max(initial=0.0):.3g}, and a proven error "
@@ -104,5 +109,4 @@ def predict(
     ]
     bounds = [result.error_bound for _, result in proven]
     names = ("error_bound", "corrected_error_bound")
-    more = {"field": prediction.kind, **dict(zip_longest(names, bounds))}
-    print_fields(files, prediction, lines, more, as_json=as_json, quiet=quiet)
+    files.report(prediction, lines, {"field": prediction.kind, **dict(zip_longest(names, bounds))})

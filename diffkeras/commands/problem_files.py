@@ -1,14 +1,15 @@
-"""Problems in files: what `diffkeras solve` and `predict` read."""
+"""What `diffkeras solve` and `predict` read: the options of a problem, and its files."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.commands.options import INPUT, Command, map_option
 from diffkeras.errors import DataError, PhysicsError
 from diffkeras.physics import Medium, MichaelisMenten, Problem, from_labels
 from diffkeras.physics.problem.arrays import warn_of_labels
@@ -22,26 +23,48 @@ DOUBLE = np.dtype(np.float64)
 SideFile = tuple[str, str, tuple[float | Path, ...]]
 
 
+def problem_options(command: Command) -> Command:
+    """SOURCE_FILE, and the options of `ProblemFiles` that both commands have."""
+    for option in (
+        click.option(
+            "--production",
+            metavar="FILE",
+            type=INPUT,
+            help="Image of what each node releases (takes up, if negative) [concentration/time].",
+        ),
+        map_option(
+            "--saturation",
+            help="K [concentration] of Michaelis-Menten uptake v u/(K + u), in Python the constant "
+            "of MichaelisMenten; a number or a map.",
+        ),
+        map_option(
+            "--uptake",
+            help="What cells take up: its rate in proportion to the concentration, k [1/time]; or, "
+            "with --saturation, its maximum v [concentration/time]; a number or a map.",
+        ),
+        click.option(
+            "--batch",
+            is_flag=True,
+            help="Files hold batches of images, (batch, rows, columns).",
+        ),
+        click.argument("source_file", type=INPUT, required=False),
+    ):
+        command = option(command)
+    return command
+
+
 @dataclass(frozen=True)
 class ProblemFiles:
-    """The files and numbers that describe a problem; None for what is left out.
+    """The files and numbers of the options that describe a problem; None for what is left out.
 
     Attributes:
-        source_file: source image or batch of them: a `.npy` or `.npz` array (an `.npz` of one
-            array, or with one named "source_image"); or a grey PNG or TIFF of 8 or 16 bits, whose
-            full scale stands for 1, or a TIFF of 32-bit floats. With `labels`, a label image.
-        production: what each node releases, in a file of the same kinds.
-        fixed: image of the fixed nodes, those that are not 0; source values there may be 0.
         diffusivity, decay, uptake, saturation: a number or the file of a map. With a saturation K,
             the uptake is the maximum v of Michaelis–Menten uptake, otherwise its rate constant k.
-        step: h [length].
         boundary: as of `Medium`.
         sides: of single sides: the side, the name of a kind in `KINDS` or of a boundary, and the
             numbers of that kind or the files of them.
         lattice: its sides, or one for all, where sides alone supply the field.
-        batch: whether source images and productions are batches.
-        dimensions: 2 or 3; None for those of the boundary.
-        labels: what the nodes of each label have, as for `from_labels`.
+        labels: the properties of each label of SOURCE_FILE, as for `from_labels`.
 
     Raises:
         PhysicsError: options that don't go together.
@@ -61,20 +84,6 @@ class ProblemFiles:
     batch: bool = False
     dimensions: int | None = None
     labels: Mapping[int, Mapping[str, float]] | None = None
-
-    @classmethod
-    def of(cls, files: Any) -> "ProblemFiles":
-        """The files themselves.
-
-        Raises:
-            PhysicsError: they are something else, such as a `Problem`.
-        """
-        if not isinstance(files, cls):
-            raise PhysicsError(
-                f"ProblemFiles describe a problem in files, not {files!r:.60}; of a Problem, use "
-                "diffkeras.solve(problem).save(path)"
-            )
-        return files
 
     def __post_init__(self) -> None:
         if not (self.source_file or self.production or (self.sides and self.lattice)):
@@ -100,9 +109,8 @@ class ProblemFiles:
     @property
     def inputs(self) -> dict[str, Path]:
         """The files that are read, by the options' names."""
-        names = ("source_file", "fixed", *MAPS)
-        options = {name: f"--{name}" for name in names} | {"source_file": "SOURCE_FILE"}
-        files = {option: getattr(self, name) for name, option in options.items()}
+        files: dict[str, Any] = {"SOURCE_FILE": self.source_file}
+        files |= {f"--{name}": getattr(self, name) for name in ("fixed", *MAPS)}
         for side, _, numbers in self.sides:
             files |= {f"--side {side} ({place})": file for place, file in enumerate(numbers, 1)}
         return {option: file for option, file in files.items() if isinstance(file, Path)}
@@ -125,12 +133,7 @@ class ProblemFiles:
         """
         if self.labels:
             image = self._image("source_file", labels=True)
-            try:
-                return from_labels(image, self.labels, **self._maps("diffusivity", "decay"))
-            except PhysicsError as error:
-                # the words for Python in those of the command
-                said = re.sub(r"labels (-?\d+)(.*) \{\}", r"labels \1\2 `--label \1:`", str(error))
-                raise PhysicsError(f"--label: {said}") from None
+            return from_labels(image, self.labels, **self._maps("diffusivity", "decay"))
         image, production = self._image("source_file"), self._image("production")
         if image is None and production is None and self.lattice is not None:
             sides = self.lattice if isinstance(self.lattice, tuple) else (self.lattice,) * self.axes
@@ -165,19 +168,12 @@ class ProblemFiles:
         maps = {}
         for name in names:
             value = getattr(self, name)
-            if isinstance(value, Path):
-                value = read_image(value, name, self.axes)
-            if value is not None:
-                maps[name] = value
-        return maps | self._medium()
-
-    def _medium(self) -> dict[str, Any]:
-        """Step, dimensions and boundary that are not None."""
-        parts = {"step": self.step, "boundary": self.boundary, "dimensions": self.dimensions}
+            maps[name] = read_image(value, name, self.axes) if isinstance(value, Path) else value
+        maps |= {"step": self.step, "boundary": self.boundary, "dimensions": self.dimensions}
         if self.sides:
             outline = Medium(boundary=self.boundary or "absorbing", dimensions=self.axes)
-            parts["boundary"] = with_sides(outline.sides, dict(map(read_side, self.sides)))
-        return {name: part for name, part in parts.items() if part is not None}
+            maps["boundary"] = with_sides(outline.sides, dict(map(read_side, self.sides)))
+        return {name: value for name, value in maps.items() if value is not None}
 
 
 def read_image(path: Path, array: str, axes: int, *, labels: bool = False) -> NDArray:
@@ -193,13 +189,7 @@ def read_image(path: Path, array: str, axes: int, *, labels: bool = False) -> ND
         DataError: there is no such file, or it is damaged.
         PhysicsError: another kind of file, or an array of another number of axes.
     """
-    suffix = path.suffix.lower()
-    if suffix in (".yaml", ".yml"):
-        raise PhysicsError(
-            f"{path}: lists of discs are not read; write their image, "
-            "dk.Sources.from_lists(rows, columns, radii, values).image(lattice), to a .npy"
-        )
-    if suffix not in ARRAYS + PICTURES:
+    if path.suffix.lower() not in ARRAYS + PICTURES:
         raise PhysicsError(
             f"{path} is of an unknown kind; choose one of {', '.join(ARRAYS + PICTURES)}"
         )
@@ -225,21 +215,14 @@ def read_side(side: SideFile) -> tuple[str, Side]:
         PhysicsError: a number out of its range.
     """
     name, kind, numbers = side
-    if kind in KINDS:
-        parts = [_numbers(name, part) for part in numbers]
-        try:
-            return name, KINDS[kind](*parts)
-        except PhysicsError as error:
-            raise PhysicsError(f"--side {name}: {error}") from None
-    return name, kind  # type: ignore[return-value]  # Medium checks it
-
-
-def _numbers(side: str, numbers: float | Path) -> Any:
-    if not isinstance(numbers, Path):
-        return numbers
+    if kind not in KINDS:
+        return name, kind  # type: ignore[return-value]  # Medium checks it
     try:
-        return read_numbers(numbers, "side")
+        parts = [read_numbers(p, "side") if isinstance(p, Path) else p for p in numbers]
+        return name, KINDS[kind](*parts)
     except DataError as error:
         raise DataError(
-            f"{error}; write a .npy with a number for each node of the {side} side"
+            f"{error}; write a .npy with a number for each node of the {name} side"
         ) from None
+    except PhysicsError as error:
+        raise PhysicsError(f"--side {name}: {error}") from None

@@ -1,54 +1,42 @@
 """`diffkeras solve`."""
 
-import contextlib
 import logging
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
 
-from diffkeras.commands.field_options import print_fields, problem_options
+from diffkeras.commands.field_files import FieldFiles, field_options
 from diffkeras.commands.options import (
     INPUT,
     LatticeType,
     NumberOrMap,
     boundary_option,
     command,
+    count_option,
     map_option,
-    processes_option,
-    threads_option,
+    number_option,
+    taken,
 )
-from diffkeras.errors import PhysicsError
+from diffkeras.commands.problem_files import ProblemFiles, problem_options
+from diffkeras.physics import Solution
+from diffkeras.physics import solve as solve_problem
+from diffkeras.physics.problem.given_sides import KINDS
+from diffkeras.physics.solvers.table import METHODS
+from diffkeras.reporting.text import rounded_up
 
 logger = logging.getLogger(__name__)
 
 NEGLIGIBLE = 1e-9  # by this share of the largest value rounding may make values negative
-_number = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 
 
-def _given_sides() -> dict[str, Any]:
-    """The kinds of sides with given numbers, by name; imported once a command runs."""
-    from diffkeras.physics.problem.given_sides import KINDS
-
-    return KINDS
-
-
-def _forms_of_sides() -> list[str]:
-    """How what a side does is written."""
-    forms = ["NAME"]
-    for name, kind in _given_sides().items():
-        first, *optional = kind.names_of_numbers()
-        forms.append(f"{name}:{first.upper()}{''.join(f'[,{one.upper()}]' for one in optional)}")
-    return forms
+def _form(name: str) -> str:
+    """How a side with given numbers is written, such as robin:RATE[,VALUE]."""
+    first, *optional = (number.upper() for number in KINDS[name].names_of_numbers())
+    return f"{name}:{first}{''.join(f'[,{number}]' for number in optional)}"
 
 
-def _is_boundary(name: str) -> bool:
-    from diffkeras.physics.problem.sides import canonical_boundary
-
-    with contextlib.suppress(PhysicsError):
-        return bool(canonical_boundary(name))
-    return False
+FORMS = ("NAME", *map(_form, KINDS))
+MEANINGS = "; ".join(f"with {name}, {kind.meaning}" for name, kind in KINDS.items())
 
 
 class SideType(click.ParamType):
@@ -56,41 +44,21 @@ class SideType(click.ParamType):
 
     name = "side"
 
-    def get_metavar(self, param: Any, ctx: Any = None) -> str:
-        """All forms."""
-        return f"SIDE={'|'.join(_forms_of_sides())}"
-
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str, tuple]:
         """(side, kind, its numbers or files)."""
-        side, equals, text = str(value).partition("=")
-        kind, colon, numbers = text.partition(":")
-        parts, given = numbers.split(",") if colon else [], _given_sides().get(kind)
-        if not (equals and side and kind) or not (
-            0 < len(parts) <= len(given.names_of_numbers())
-            if given
-            else not colon and _is_boundary(kind)
-        ):
-            *forms, last = (f"SIDE={form}" for form in _forms_of_sides())
-            example = "e.g. top=value:1.0 or left=reflecting"
-            with contextlib.suppress(ValueError):
-                example = f"{side}=value:{float(kind):g}"
+        side, _, text = str(value).partition("=")
+        kind, _, numbers = text.partition(":")
+        parts = numbers.split(",") if numbers else []
+        most = len(KINDS[kind].names_of_numbers()) if kind in KINDS else 0
+        if not (side and kind) or not min(most, 1) <= len(parts) <= most:
+            forms = ", ".join(f"SIDE={form}" for form in FORMS)
             self.fail(
-                f"{value!r} is not {', '.join(forms)} or {last}, where NAME is absorbing, "
-                f"reflecting or periodic; write {example}",
+                f"{value!r} is not one of {forms}, where NAME is absorbing, reflecting or "
+                "periodic; write e.g. top=value:1.0 or left=reflecting",
                 param,
                 ctx,
             )
         return side, kind, tuple(NumberOrMap().convert(part, param, ctx) for part in parts)
-
-
-class SideOption(click.Option):
-    """`--side`, whose help has what the numbers of each kind mean."""
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """The forms, and the help."""
-        record = super().get_help_record(ctx)
-        meanings = [f"with {name}, {kind.meaning}" for name, kind in _given_sides().items()]
-        return record and (record[0], record[1].format("; ".join(meanings)))
 
 
 class LabelType(click.ParamType):
@@ -108,20 +76,9 @@ class LabelType(click.ParamType):
             self.fail(f"{value!r} is not N:NAME=NUMBER[,NAME=NUMBER] or N:", param, ctx)
 
 
-class MethodType(click.ParamType):
-    """A solver's name, which `solve` checks; its help names all of them."""
-
-    name = "method"
-
-    def get_metavar(self, param: Any, ctx: Any = None) -> str:
-        """All names."""
-        from diffkeras.physics.solvers.table import METHODS
-
-        return f"[{'|'.join(METHODS)}]"
-
-
 @command()
-@partial(problem_options, space=True)
+@field_options
+@problem_options
 @map_option(
     "--diffusivity",
     default=1.0,
@@ -134,17 +91,17 @@ class MethodType(click.ParamType):
     help="Decay or uptake [1/time], or a map of it; the diffusion length is the square root of "
     "D/decay. The default is 1/400 for any D.",
 )
-@_number("--step", default=1.0, help="Lattice step [length].")
+@number_option("--step", default=1.0, help="Lattice step [length].")
 @boundary_option
 @click.option(
     "--side",
     "sides",
-    cls=SideOption,
+    metavar=f"SIDE={'|'.join(FORMS)}",
     type=SideType(),
     multiple=True,
     help="What one side does; may be repeated. Other sides keep --boundary. SIDE is top, bottom, "
-    "left or right, and in three dimensions front or back; {}. Each is a number, or a .npy file "
-    "with one for each node.",
+    f"left or right, and in three dimensions front or back; {MEANINGS}. Each is a number, or a "
+    ".npy file with one for each node.",
 )
 @click.option(
     "--fixed",
@@ -169,8 +126,10 @@ class MethodType(click.ParamType):
     help="3: arrays of three axes are one image, (planes, rows, columns).  [default: 3 with a "
     "boundary for each of three axes, else 2]",
 )
-@click.option("--method", type=MethodType(), default="auto", show_default=True, help="Solver.")
-@_number(
+@click.option(
+    "--method", metavar=f"[{'|'.join(METHODS)}]", default="auto", show_default=True, help="Solver."
+)
+@number_option(
     "--tolerance",
     default=1e-10,
     help="Largest error relative to the largest |value|; from 1e-6 on in single precision.",
@@ -181,18 +140,9 @@ class MethodType(click.ParamType):
     type=LatticeType(space=True),
     help="Lattice where sides alone supply the field.",
 )
-@processes_option("Processes that solve a batch", default="1")
-@threads_option("of the transforms and of BLAS", default="1")
-def solve(
-    output: Path,
-    bound: Path | None,
-    plot: Path | None,
-    unit: str | None,
-    field_unit: str | None,
-    as_json: bool,
-    quiet: bool,
-    **options: Any,
-) -> None:
+@count_option("--processes", "Processes that solve a batch", "1")
+@count_option("--threads", "Threads of the transforms and of BLAS", "1")
+def solve(labels: tuple[tuple[int, dict[str, float]], ...], **options: Any) -> None:
     """Solve the field of sources exactly.
 
     SOURCE_FILE has the values at which sources hold the field, --production FILE what sources
@@ -210,17 +160,15 @@ def solve(
       diffkeras solve labels.tif -o field.npz --label 1:fixed=60 --label 2:uptake=100,saturation=3
       diffkeras solve volume.npy --dimensions 3 -o field.vti --plot slices.png
     """
-    from diffkeras.commands.field_files import FieldFiles
-    from diffkeras.commands.problem_files import ProblemFiles
-    from diffkeras.commands.solve_files import solve_files
-
-    how = {name: options.pop(name) for name in ("method", "tolerance", "processes", "threads")}
-    files = FieldFiles(output, bound=bound, plot=plot, unit=unit, field_unit=field_unit)
-    given = options.pop("labels")
-    labels = dict(given)
-    if len(labels) < len(given):
+    if len(dict(labels)) < len(labels):
         raise click.BadParameter("a label occurs twice", param_hint="--label")
-    solution = solve_files(ProblemFiles(**options, labels=labels or None), files, **how)
+    options["labels"] = dict(labels) or None
+    files, given = taken(FieldFiles, options), taken(ProblemFiles, options)
+    files.check(given.inputs)
+    problem = given.read()
+    files.check_problem(problem)
+    solution = solve_problem(problem, **options)
+    files.write(solution)
     logger.info(_how(solution))
     least = float(solution.field.min(initial=0.0))
     if least < -NEGLIGIBLE * float(abs(solution.field).max(initial=0.0)):
@@ -230,15 +178,13 @@ def solve(
         )
     stats = solution.stats
     more: dict[str, Any] = {"method": stats.method, "iterations": stats.iterations}
-    if as_json:
+    if files.as_json:
         more["error_bound"] = solution.error_bound
-    print_fields(files, solution, [], more, as_json=as_json, quiet=quiet)
+    files.report(solution, [], more)
 
 
-def _how(solution: Any) -> str:
+def _how(solution: Solution) -> str:
     """How it was solved, in one line."""
-    from diffkeras.reporting.text import rounded_up
-
     stats = solution.stats
     error = f"its error is about {stats.reached:.1e} of its largest value"
     if stats.method == "newton-cg":  # which has proven it

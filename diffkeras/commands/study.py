@@ -11,11 +11,10 @@ from diffkeras.commands.options import (
     OVERRIDES,
     collect_overrides,
     command,
+    count_option,
     data_dir_option,
     override_options,
     path_option,
-    processes_option,
-    run_dir_option,
     start_tensorflow,
     threads_option,
 )
@@ -48,15 +47,18 @@ class ShardType(click.ParamType):
 )
 @override_options(*OVERRIDES)
 @data_dir_option
-@run_dir_option("study: its tables, figure and report", "saved_models/studies/NAME")
+@path_option(
+    "--run-dir",
+    "Directory of the study: its tables, figure and report.  [default: saved_models/studies/NAME]",
+)
 @path_option(
     "--runs-dir",
     "Directory of the runs of all studies. Each is trained once.",
     default=Path("saved_models/studies/runs"),
     show_default=True,
 )
-@processes_option("Processes that solve missing examples")
-@threads_option()
+@count_option("--processes", "Processes that solve missing examples")
+@threads_option
 @click.option(
     "--jobs",
     metavar="N",

@@ -10,8 +10,8 @@ from diffkeras.commands.options import (
     config_option,
     data_dir_option,
     override_options,
+    path_option,
     read_config,
-    run_dir_option,
     start_tensorflow,
     threads_option,
 )
@@ -21,8 +21,8 @@ from diffkeras.commands.options import (
 @config_option("quickstart", "Configuration file, or the name of a shipped one.")
 @override_options("sources", "train_examples", "validation_examples", "stream", "epochs", "seed")
 @data_dir_option
-@run_dir_option("run", "saved_models/NAME")
-@threads_option()
+@path_option("--run-dir", "Directory of the run.  [default: saved_models/NAME]")
+@threads_option
 @click.option(
     "--overwrite",
     is_flag=True,

@@ -25,7 +25,7 @@ def test_each_command_has_short_help_with_an_example_and_all_options(command, di
     assert result.exit_code == 0
     assert f"diffkeras {command.name} " in result.output.partition("Example")[2]
     assert max(len(line) for line in result.output.splitlines()) <= 100
-    assert len(command.get_short_help_str(limit=1000)) < 50
+    assert command.get_short_help_str(limit=1000) in diffkeras("--help").output
     result.output.encode("ascii")
     for option in command.params:
         if isinstance(option, click.Option):
@@ -36,3 +36,25 @@ def test_each_command_has_short_help_with_an_example_and_all_options(command, di
 def test_unknown_commands_and_options_are_refused(refused):
     assert "No such command 'trian'" in refused("trian")
     assert "--epoch" in refused("train", "--epoch", "3")
+
+
+@pytest.mark.parametrize(
+    ("earlier", "now"),
+    [
+        ("benchmark", "diffkeras-benchmark compare"),
+        ("benchmark-data", "diffkeras-benchmark data"),
+        ("leaderboard", "diffkeras-benchmark leaderboard"),
+        ("load_benchmark", "diffkeras_benchmark.load"),
+        ("workflows", "diffkeras.train"),
+        ("tf_solver", "diffkeras.graph"),
+    ],
+)
+def test_what_moved_is_named_by_its_earlier_name(refused, earlier, now):
+    if now.startswith("diffkeras-"):
+        assert earlier not in main.commands
+        message = refused(earlier, "--an-option", "x", "--help")
+    else:
+        with pytest.raises(AttributeError) as error:
+            getattr(package, earlier)
+        message = str(error.value)
+    assert f"is now `{now}`" in message or f"is now {now}" in message

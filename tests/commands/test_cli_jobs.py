@@ -119,7 +119,7 @@ def test_a_study_is_given_the_command_that_was_typed(diffkeras, tiny_file, tmp_p
 def test_a_preview_stands_alone(refused, tiny_file, tmp_path, other):
     file = tmp_path / "preview.png"
     message = refused("generate", "--config", tiny_file, "--preview", file, other)
-    assert "leave out --beam and --verify" in message
+    assert f"{other} and --preview exclude each other" in message
     assert not file.exists()
     message = refused("generate", "--config", tiny_file, "--preview", tmp_path / "data.html")
     assert "name ends in .png, unlike" in message

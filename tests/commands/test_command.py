@@ -31,7 +31,7 @@ def broken(monkeypatch):
         def fail(*args: Any, **options: Any) -> None:
             raise error
 
-        monkeypatch.setattr("diffkeras.commands.solve_files.solve", fail)
+        monkeypatch.setattr("diffkeras.commands.solve.solve_problem", fail)
 
     return break_with
 

@@ -1,13 +1,10 @@
-"""`generate` and `--preview` from Python."""
+"""`generate` from Python, and the preview."""
 
 import pytest
 
-from diffkeras.commands import preview_data
-from diffkeras.commands.preview_data import preview
+from diffkeras.commands.generate import draw_examples
 from diffkeras.data import generate
 from diffkeras.errors import ConfigurationError
-
-pytestmark = pytest.mark.usefixtures("quick_figures")
 
 
 def test_nothing_to_do_needs_no_tensorflow(tiny, data_dir, monkeypatch):
@@ -19,21 +16,18 @@ def test_nothing_to_do_needs_no_tensorflow(tiny, data_dir, monkeypatch):
     assert [path.is_dir() for path in paths] == [True, True]
 
 
-def test_the_preview_solves_no_more_than_the_training_examples(tiny, tmp_path, log):
-    few = tiny.with_overrides({"data.train_examples": 2})
-    assert preview(few, tmp_path / "preview.png").stat().st_size
-    assert "solving 2 example(s) of each of 2 source counts" in log.messages
-
-
-def test_the_preview_draws_fields_and_maps_of_tissues(tiny, tmp_path, monkeypatch):
+def test_the_preview_draws_fields_and_maps_of_tissues(tiny, tmp_path, monkeypatch, log):
     drawn = []
-    monkeypatch.setattr(preview_data, "to_png", lambda figure: drawn.append(figure) or b"")
+    monkeypatch.setattr(
+        "diffkeras.reporting.style.to_png", lambda figure: drawn.append(figure) or b""
+    )
     changes = {"data.sources": "2", "data.tissue": {"cells": [3, 5]}}
-    for config in (tiny, tiny.with_overrides(changes)):
-        preview(config, tmp_path / "preview.png")
+    for config in (tiny.with_overrides({"data.train_examples": 2}), tiny.with_overrides(changes)):
+        draw_examples(config, tmp_path / "preview.png")
     fields, maps = ([axes for axes in figure.axes if axes.images] for figure in drawn)
-    assert len(fields) == 6, "three examples of two source counts"
+    assert len(fields) == 4, "all two examples of two source counts"
     assert [axes.get_title() for axes in maps] == ["diffusivity D", "decay γ", "field u"]
+    assert "solving 2 example(s) of each of 2 source counts" in log.messages
 
 
 @pytest.mark.parametrize("loss", ["magic", {"error": "huber", "delta": -1}])

@@ -118,7 +118,7 @@ def test_a_diffusion_length_is_that_of_the_proof(
         {"data.diffusion_length": [1, 20], "physics.diffusivity": 2, "physics.decay": 1 / 400}
     )
     untrained = Surrogate(build_model(config), config)
-    monkeypatch.setattr("diffkeras.commands.predict_files.load_surrogate", lambda path: untrained)
+    monkeypatch.setattr("diffkeras.surrogates.surrogate.load_surrogate", lambda path: untrained)
     words = ["predict", tmp_path, source_file, "-o", tmp_path / "field.npy"]
     result = diffkeras(*words, "--diffusion-length", 4, "--tolerance", 1e-6)
     assert result.exit_code == 0, result.output
@@ -138,7 +138,7 @@ def test_the_field_that_meets_a_tolerance_is_named(
     start = exact if kind == "prediction" else 0.9 * exact
     surrogate = Surrogate(build_model(tiny), tiny)
     monkeypatch.setattr(Surrogate, "_fields", lambda *_, **__: start)
-    monkeypatch.setattr("diffkeras.commands.predict_files.load_surrogate", lambda _: surrogate)
+    monkeypatch.setattr("diffkeras.surrogates.surrogate.load_surrogate", lambda _: surrogate)
     tolerance = "1e-9" if kind == "solved field" else "0.05"
     words = ["predict", tmp_path, source_file, "-o", output, "--tolerance", tolerance]
     result = diffkeras(*words)
@@ -159,7 +159,7 @@ def test_the_field_that_meets_a_tolerance_is_named(
 def test_what_sources_do_is_named(diffkeras, tiny, source_file, tmp_path, monkeypatch):
     config = tiny.with_overrides({"physics.sources": "production"})
     producing = Surrogate(build_model(config), config)
-    monkeypatch.setattr("diffkeras.commands.predict_files.load_surrogate", lambda path: producing)
+    monkeypatch.setattr("diffkeras.surrogates.surrogate.load_surrogate", lambda path: producing)
     result = diffkeras("predict", tmp_path, source_file, "-o", tmp_path / "field.npy", "--json")
     assert result.exit_code == 0, result.output
     assert "sources produce the decay rate times their value" in result.stderr

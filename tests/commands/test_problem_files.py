@@ -8,7 +8,6 @@ from PIL import Image
 
 import diffkeras as dk
 from diffkeras.commands.problem_files import read_image
-from diffkeras.commands.solve_files import solve_files
 from diffkeras.errors import DataError
 from tests.helpers.rounding import same_solutions
 
@@ -108,7 +107,7 @@ def test_a_label_image_is_solved(diffkeras, refused, tmp_path, suffix):
     np.testing.assert_allclose(np.load(output), expected, rtol=1e-9)
     output.unlink()
     for more, message in (
-        (["--label", "1:fixed=60"], "give each of them some, or `--label 2:` for the medium alone"),
+        (["--label", "1:fixed=60"], "give each of them some, or {} (in the command `--label N:`)"),
         ([*tissue, "--uptake", 3], "--label describes each label; leave out --uptake"),
         (["--label", "1:fixed"], "'1:fixed' is not N:NAME=NUMBER"),
         ([*tissue, *tissue], "--label: a label occurs twice"),
@@ -144,9 +143,3 @@ def test_the_array_in_a_file_of_a_bound_is_named_bound(diffkeras, tmp_path):
     content = (tmp_path / "bound.vti").read_text()
     assert 'Scalars="bound"' in content
     assert 'Name="bound"' in content
-
-
-def test_a_problem_is_no_file(tmp_path):
-    problem = dk.Problem(np.eye(8))
-    with pytest.raises(dk.DiffkerasError, match=r"use diffkeras\.solve\(problem\)\.save\(path\)"):
-        solve_files(problem, tmp_path / "x.vti")

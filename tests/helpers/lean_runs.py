@@ -48,5 +48,5 @@ def quick_figures() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("diffkeras.evaluation.report.to_image", lambda *words: b"no picture")
         patch.setattr("diffkeras.evaluation.figures.case_figure", lambda cases: None)
-        patch.setattr("diffkeras.commands.preview_data.to_png", lambda figure: b"no picture")
+        patch.setattr("diffkeras.reporting.style.to_png", lambda figure: b"no picture")
         yield

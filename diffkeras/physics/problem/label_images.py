@@ -83,7 +83,7 @@ def from_labels(
     if without := sorted({*present.astype(int).tolist()} - {0, *given}):
         raise PhysicsError(
             f"labels {_shown(without)} of the image have no properties; give each of them some, or "
-            "{} for the medium alone"
+            "{} (in the command `--label N:`) for the medium alone"
         )
     if absent := sorted(label for label, each in given.items() if each and label not in present):
         warnings.warn(
