@@ -37,7 +37,7 @@ from diffkeras.physics import (
     solve,
 )
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.solvers.linear_steps import conjugate_gradients
+from diffkeras.physics.equations.linear_steps import conjugate_gradients
 
 CELLS, REGIONS, VESSELS = 1600, 20, 20
 BASE = Medium(decay=1e-3, boundary="reflecting")

@@ -50,7 +50,7 @@ import numpy as np
 from click.testing import CliRunner
 import diffkeras as dk
 from diffkeras.commands import main
-from diffkeras.physics.solvers import linear_steps
+from diffkeras.physics.equations import linear_steps
 
 if __name__ == "__main__":
     image = np.zeros((32, 32))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics import Medium
 from diffkeras.physics.equations.axis import Axis, lattice_axes, sum_of_images
-from diffkeras.physics.equations.matrix_transforms import waves
+from diffkeras.physics.equations.bases import waves
 from diffkeras.physics.equations.spectral import SpectralOperator
 
 Precision = Literal["float32", "float64"]

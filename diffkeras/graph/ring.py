@@ -1,6 +1,6 @@
 """Fields in uniform media by the ring: source rims, and the dense systems for densities on them.
 
-The method is that of `diffkeras.solve` (`physics.solvers.ring_field`): find the source rims,
+The method is that of `diffkeras.solve` (`physics.solvers.uniform`): find the source rims,
 solve a dense symmetric system for the densities on them, and spread these over the lattice. The
 field of production is one transform pair.
 

@@ -1,7 +1,7 @@
 """Baselines: fields of discs by less than the full system between them, and nothing learned.
 
 Each disc k alone in the lattice has the ring R_k, the densities q_k there, and so a field A⁻¹q_k
-that holds its value (`solvers.ring_field`). Holding several discs at their values is not additive:
+that holds its value (`solvers.uniform`). Holding several discs at their values is not additive:
 a neighbour's field lifts a disc above its value, and the disc would really absorb the excess. The
 baselines differ in how much of this they correct:
 
@@ -18,14 +18,13 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.equations.ring import Ring, find_ring
+from diffkeras.physics.equations.finite_volumes import Ring, find_ring
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.lattice import check_lattice
 from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import Sources
-from diffkeras.physics.solvers.dense_ring import DenseRing
-from diffkeras.physics.solvers.ring_field import eliminate_constant
+from diffkeras.physics.solvers.ring_systems import DenseRing, eliminate_constant
 from diffkeras.system.blas_threads import blas_threads
 
 NUMBERS = (1, 3)  # how many `effective_strengths` may find for each disc
@@ -199,7 +198,7 @@ def _galerkin(
     basis: NDArray[np.float64],
     values: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], float]:
-    """Densities B a (m,), and the constant of their field where A is deflated (`ring_field`)."""
+    """Densities B a (m,), and the constant of their field where A is deflated (see `uniform`)."""
     # LAPACK reads columns first, to which the lower triangle is the upper one
     product = scipy.linalg.blas.dsymm(1.0, matrix.T, basis, lower=0)
     sides = basis.T @ np.stack((values, np.ones_like(values)), axis=1)

@@ -16,10 +16,11 @@ from diffkeras.physics.equations.equations import Equations, problem_and_equatio
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.bounds import KnownBounds, bounds_of
 from diffkeras.physics.read_only import read_only_copy
 from diffkeras.physics.real_arrays import real_values
 from diffkeras.physics.solution import BatchSolution, ProvenField, Solution
+from diffkeras.physics.solvers.correction import corrected
+from diffkeras.physics.solvers.interface import KnownBounds
 from diffkeras.system.blas_threads import blas_threads
 
 
@@ -139,14 +140,13 @@ def _certificate(
 
     `rounding` is how far the field is from that asked about.
     """
-    bounds = bounds_of(field, equations or Equations(problem))
-    node_bound = bounds.node_bound
+    near = corrected(field, equations or Equations(problem))
+    node_bound = near.bound_of(field)
     if np.any(rounding):
         node_bound = (node_bound + rounding) * SLACK
-    proof = KnownBounds(bounds.corrected_bound)
-    corrected = Solution(bounds.corrected, problem, bounds.stats, proof, equations)
-    error_bound = float(node_bound.max())
-    return Certificate(field, problem, error_bound, node_bound, corrected)
+    proof = KnownBounds(near.bound)
+    solution = Solution(near.field, problem, near.statistics, proof, equations)
+    return Certificate(field, problem, float(node_bound.max()), node_bound, solution)
 
 
 def _rounding(field: Any, rounded: NDArray[np.float64]) -> NDArray[np.float64] | float:

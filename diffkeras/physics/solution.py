@@ -24,10 +24,9 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.field_files import TIFFS, content_of_result, kind_of_file
 from diffkeras.physics.problem.parts import parts_of_images
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.bounds import Proof
 from diffkeras.physics.read_only import ReadOnlyArrays, read_only_copy
 from diffkeras.physics.short_repr import ShortRepr
-from diffkeras.physics.solvers.interface import SolveStatistics
+from diffkeras.physics.solvers.interface import Proof, SolveStatistics
 from diffkeras.system.atomic_files import write_bytes
 from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.packages import needs_packages

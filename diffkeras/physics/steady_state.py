@@ -1,31 +1,22 @@
 """The exact solver: one call from a problem to its steady-state field."""
 
 import warnings
-from dataclasses import replace
 from functools import partial
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diffkeras.errors import PhysicsError, ProblemWarning
+from diffkeras.errors import ProblemWarning
 from diffkeras.physics.arguments import check_count, check_relative_tolerance
 from diffkeras.physics.batch import solve_batch
 from diffkeras.physics.equations.equations import Equations, problem_and_equations
-from diffkeras.physics.equations.finite_volumes import SLACK
-from diffkeras.physics.limits import LARGEST, SMALLEST
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.bounds import KnownBounds, RingProof
-from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solution import Solution
-from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
-from diffkeras.physics.solvers.table import SOLVERS, cheapest, check_method
+from diffkeras.physics.solvers.table import check_method, solve_equations
 from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.stack_level import level_outside
-
-SINGLE_PRECISION_TOLERANCE = 1e-6
-SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # the rounding of a field of size 1
 
 
 @show_keywords
@@ -89,14 +80,21 @@ def solve(
         >>> bool(0 < field.max() < 1)
         True
     """
+    processes, threads = check_count("processes", processes), check_count("threads", threads)
+    tolerance = check_relative_tolerance(tolerance)
+    problem, equations = problem_and_equations(problem, keywords)
+    for image in problem.images:
+        check_method(method, image)
+    if initial is not None:
+        initial = problem.check_field("initial field", initial, shared=True)
     solution = solve_silently(
         problem,
-        tolerance=tolerance,
+        tolerance,
+        equations=equations,
         initial=initial,
-        method=method,
         processes=processes,
+        method=method,
         threads=threads,
-        **keywords,
     )
     if not solution.field.any():
         warnings.warn(
@@ -109,93 +107,32 @@ def solve(
 
 
 def solve_silently(
-    problem: "Problem | Equations | ArrayLike | None" = None,
+    problem: Problem,
+    tolerance: float,
     *,
-    tolerance: float = 1e-10,
-    initial: ArrayLike | None = None,
-    method: str = "auto",
+    equations: Equations | None = None,
+    initial: NDArray[np.float64] | None = None,
     processes: int | None = None,
-    threads: int | None = None,
-    **keywords: Unpack[ProblemKeywords],
+    **options: Any,
 ) -> Solution:
-    """`solve` without its warning, for problems that the user has not written one by one."""
-    processes, threads = check_count("processes", processes), check_count("threads", threads)
-    tolerance = check_relative_tolerance(tolerance)
-    problem, given = problem_and_equations(problem, keywords)
-    for image in problem.images:
-        check_method(method, image)
-    start = None
-    if initial is not None:
-        start = problem.check_field("initial field", initial, shared=True)
-    image_solver = partial(_solve_image, method=method, tolerance=tolerance, threads=threads)
-    with blas_threads(threads):
+    """`solve` without its warning, of what is checked; `options` are those of `solve_equations`."""
+    image_solver: Any = partial(_solve_image, tolerance=tolerance, **options)
+    with blas_threads(options.get("threads", 1)):
         if problem.is_batch:
-            starts = [None] * len(problem.images) if start is None else list(start)
-            return solve_batch(image_solver, problem, starts, processes)
-        return image_solver(problem, start, equations=given or Equations(problem))
+            starts = [None] * len(problem.images) if initial is None else list(initial)
+            return solve_batch(image_solver, problem, starts, processes or 1)
+        return image_solver(problem, initial, equations=equations or Equations(problem))
 
 
 def _solve_image(
     problem: Problem,
     initial: NDArray[np.float64] | None,
     *,
-    method: str,
     tolerance: float,
-    threads: int,
     equations: Equations | None = None,
+    **options: Any,
 ) -> Solution:
     """The solution of one image, which keeps its equations if they are given."""
-    kept, equations = equations, equations or Equations(problem)
-    name = cheapest(equations) if method == "auto" else method
-    dtype, rounding = _precision_of(equations, tolerance)
-    options = Options(tolerance - rounding, dtype, threads, initial)
-    exact, statistics, bound = _on_free_nodes(name, equations, options)
-    if rounding:
-        statistics = replace(statistics, reached=statistics.reached + rounding)
-    on_ring = exact[equations.ring.nodes].astype(dtype)
-    if problem.fixed.any():
-        np.copyto(exact, problem.values, where=problem.fixed, casting="same_kind")
-    field = exact.astype(dtype, copy=False)
-    if bound is None:
-        return Solution(field, problem, statistics, RingProof(on_ring, tolerance), kept)
-    if field is not exact:
-        bound += np.abs(exact - field)
-    bound *= SLACK
-    return Solution(field, problem, statistics, KnownBounds(bound), kept)
-
-
-def _precision_of(equations: Equations, tolerance: float) -> tuple[np.dtype, float]:
-    """The type of a field that a tolerance allows, and the rounding to it of a field of size 1."""
-    # float32 can't hold the field of ring values that are far below those inside a source
-    is_tiny = equations.production is None and 0 < equations.ring_size < SMALLEST
-    if tolerance >= SINGLE_PRECISION_TOLERANCE and not is_tiny:
-        return np.dtype(np.float32), SINGLE_ROUNDING
-    return np.dtype(np.float64), 0.0
-
-
-def _on_free_nodes(name: str, equations: Equations, options: Options) -> Solved:
-    """What a solver returns, with the field as the problem has it, not divided by its scale."""
-    scale, precision = equations.scale, options.precision
-    if not scale:  # every fixed node next to a free one is 0, and so are the free ones
-        size = 0 if name == "newton-cg" else equations.ring.size
-        statistics = SolveStatistics(name, size, precision=precision.name)
-        return Solved(np.zeros(equations.lattice), statistics, np.zeros(equations.lattice))
-    field, statistics, bound = SOLVERS[name].solve(equations, options)
-    if equations.production is not None and precision == np.float32:
-        _check_single(field)
-    if scale != 1.0:
-        field *= scale
-        if bound is not None:
-            bound *= scale * SLACK
-    return Solved(field, statistics, bound)
-
-
-def _check_single(field: NDArray[np.floating]) -> None:
-    """Raise an error for a field that float32 doesn't hold: fixed values are in its range."""
-    size = largest(field)
-    if not SMALLEST <= size <= LARGEST:
-        raise PhysicsError(
-            f"the field's largest |value| is {size:.3g}, and in single precision it must be "
-            f"{SMALLEST:g} to {LARGEST:g}: choose other units, or a tolerance below "
-            f"{SINGLE_PRECISION_TOLERANCE:g}"
-        )
+    made = equations or Equations(problem)
+    field, statistics, proof = solve_equations(made, tolerance, initial=initial, **options)
+    return Solution(field, problem, statistics, proof, equations)

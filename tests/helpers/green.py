@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.physics.equations.ring import Ring
+from diffkeras.physics.equations.finite_volumes import Ring
 from diffkeras.physics.equations.spectral import SpectralOperator
 
 

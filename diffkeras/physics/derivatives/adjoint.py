@@ -24,8 +24,8 @@ from diffkeras.physics.derivatives.remainder import adjoint_bound
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.parts import names_of
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.bounds import bounds_of
 from diffkeras.physics.read_only import ReadOnlyArrays
+from diffkeras.physics.solvers.correction import corrected
 from diffkeras.system.blas_threads import blas_threads
 
 
@@ -118,7 +118,7 @@ class ImageDerivatives(Derivatives):
         if self._node_bound is not None:
             node_bound = self._node_bound()
         else:
-            node_bound = bounds_of(self._field, self._equations).node_bound
+            node_bound = corrected(self._field, self._equations).bound_of(self._field)
         return adjoint_bound(
             self._equations, self._field, node_bound, self.adjoint, self._cotangent
         )

@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EXTENDED
-from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.real_arrays import largest
-from diffkeras.physics.solvers.interface import Options
-from diffkeras.physics.solvers.linear_steps import (
+from diffkeras.physics.equations.linear_steps import (
     ESTIMATE_MARGIN,
     SINGLE_REDUCTION,
     Goal,
     LinearSteps,
 )
-from diffkeras.physics.solvers.table import SOLVERS, cheapest
+from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.real_arrays import largest
+from diffkeras.physics.solvers.table import solve_equations
 
 LATER_REDUCTION = 1e-5  # of corrections after the first, so that two of them meet most tolerances
 MOST_STALLED = 2  # corrections without progress, which is then due to rounding
@@ -78,14 +77,8 @@ def _by_transforms(
 ) -> NDArray[np.float64]:
     medium, fixed = equations.problem.medium, equations.fixed
     linear = Equations(Problem.unchecked(medium, values, fixed, right_side, None), equations)
-    if not linear.scale:
-        return values.copy()
-    solved = SOLVERS[cheapest(linear)].solve(linear, Options(tolerance))
-    result = solved.field.astype(np.float64, copy=False)
-    if linear.scale != 1:
-        result *= linear.scale
-    np.copyto(result, values, where=fixed)
-    return result
+    field, *_ = solve_equations(linear, tolerance, may_be_single=False)
+    return field.astype(np.float64, copy=False)
 
 
 def _by_corrections(

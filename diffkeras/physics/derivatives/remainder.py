@@ -24,8 +24,8 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, EXTENDED, SLACK, STENCIL
 from diffkeras.physics.limits import FASTEST, SLOWEST
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.bounds import bounds_of
 from diffkeras.physics.real_arrays import largest
+from diffkeras.physics.solvers.correction import corrected
 
 
 def adjoint_bound(
@@ -55,7 +55,7 @@ def adjoint_bound(
         medium = replace(medium, decay=medium.decay + least / SLACK)
     values = np.zeros(equations.lattice)
     upper = Problem.unchecked(medium, values, equations.fixed, source * (unit / size), None)
-    return bounds_of(values, Equations(upper, equations)).node_bound * (size * SLACK)
+    return corrected(values, Equations(upper, equations)).bound_of(values) * (size * SLACK)
 
 
 def quantity_of(

@@ -12,7 +12,7 @@ different slopes, only the last one is kept (`cycle_at`).
 """
 
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -24,10 +24,11 @@ from diffkeras.physics.equations.finite_volumes import (
     EQUATION,
     SLACK,
     FiniteVolumes,
+    Ring,
+    find_ring,
     finite_volumes,
     rounding_of,
 )
-from diffkeras.physics.equations.ring import Ring, find_ring
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem.keywords import ProblemKeywords
 from diffkeras.physics.problem.medium import Medium
@@ -37,6 +38,7 @@ from diffkeras.physics.real_arrays import largest
 from diffkeras.system.memory import keep_freed_memory
 
 SIMILAR = 1e-3  # see `Equations.cycle_at`
+Bound = TypeVar("Bound", bound=NDArray | None)
 
 
 class Equations:
@@ -134,10 +136,27 @@ class Equations:
             return 1.0
         return 1.0 if self.ring_size and not self.is_linear else self.ring_size
 
+    def enter(self, field: NDArray) -> NDArray:
+        """A field or values as solvers see them: divided by `scale`."""
+        return field if self.scale == 1 else field / (self.scale or 1.0)
+
+    def leave(self, field: NDArray, bound: Bound) -> tuple[NDArray, Bound]:
+        """A solver's field as the problem has it, and at least its bound, both in place."""
+        if self.scale not in (0.0, 1.0):
+            field *= self.scale
+            if bound is not None:
+                np.multiply(bound, self.scale * SLACK, out=bound)
+        return field, bound
+
+    def hold(self, field: NDArray) -> NDArray:
+        """A field of the problem whose fixed nodes get their values, in place."""
+        np.copyto(field, self.values, where=self.fixed, casting="same_kind")
+        return field
+
     @cached_property
     def ring_values(self) -> NDArray[np.float64]:
-        """The ring's values divided by `scale`, (m,)."""
-        return self.values[self.ring.nodes] / (self.scale or 1.0)
+        """The ring's values as solvers see them, (m,)."""
+        return self.enter(self.values[self.ring.nodes])
 
     @cached_property
     def production(self) -> NDArray[np.float64] | None:

@@ -12,7 +12,7 @@ eigenvalue κ = λ + γ of the next one, which keeps G symmetric positive defini
 
     A⁻¹q = A₀⁻¹q + s Σq,    s = (1/γ − 1/κ) / nodes.
 
-The callers find the last term separately (`ring_field`, `production`).
+The callers find the last term separately (`solvers.uniform`).
 """
 
 import itertools
@@ -22,10 +22,17 @@ from functools import cached_property, lru_cache, reduce
 import numpy as np
 import scipy.fft
 from numpy.typing import DTypeLike, NDArray
+from scipy.linalg.lapack import dpotrf, spotrf
 
-from diffkeras.physics.equations.axis import Axis, lattice_axes, least_barrier, sum_of_images
+from diffkeras.physics.equations.axis import (
+    Axis,
+    LatticeTransforms,
+    lattice_axes,
+    least_barrier,
+    outer_sum,
+    sum_of_images,
+)
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes, finite_volumes
-from diffkeras.physics.equations.lattice_transforms import LatticeTransforms, outer_sum
 from diffkeras.physics.equations.tridiagonal import TridiagonalSolver
 from diffkeras.physics.problem.medium import Medium
 
@@ -249,6 +256,19 @@ class SpectralOperator:
                 for image in itertools.product(*reversed(images))
             )
         return matrix
+
+    def green_factor(
+        self, nodes: Nodes, dtype: DTypeLike = np.float64
+    ) -> tuple[NDArray[np.floating], bool]:
+        """Cholesky's factor U of G = UᵀU, (m, m), in an upper triangle; and whether it failed.
+
+        It fails if rounding leaves G not positive definite.
+        """
+        # LAPACK reads columns first, to which the lower triangle is the upper one
+        matrix = self.green_matrix(nodes, dtype).T
+        factorise = spotrf if matrix.dtype == np.float32 else dpotrf
+        factor, failed = factorise(matrix, overwrite_a=True, clean=False)
+        return factor, bool(failed)
 
     def _reciprocal(self, dtype: np.dtype) -> NDArray:
         if dtype not in self._reciprocals:

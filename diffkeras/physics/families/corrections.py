@@ -17,16 +17,16 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
+from diffkeras.physics.equations.linear_steps import Goal, LinearSteps
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.fit import Barriers
 from diffkeras.physics.families.shared_equations import SharedEquations, SharedOperator
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.proofs.barrier import Barrier, BarrierChoice, BarrierProof
-from diffkeras.physics.proofs.bounds import bounds_of
+from diffkeras.physics.proofs.barrier import Barrier, BarrierBound, BarrierChoice
 from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solution import Solution
-from diffkeras.physics.solvers.interface import SolveStatistics
-from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
+from diffkeras.physics.solvers.correction import corrected
+from diffkeras.physics.solvers.interface import KnownBounds, SolveStatistics
 from diffkeras.physics.steady_state import solve_silently
 
 MOST_CORRECTIONS = 3  # before the solver takes over
@@ -49,7 +49,7 @@ class Corrected(NamedTuple):
     """
 
     field: NDArray[np.float64]
-    proof: BarrierProof | None = None
+    proof: BarrierBound | None = None
     iterations: int = 0
 
 
@@ -118,11 +118,11 @@ class CertifiedCorrections:
             if bound <= share * size:
                 reached = bound / (size or 1.0)
                 stats = SolveStatistics(METHOD, 0, iterations, reached, newton_steps=steps)
-                return Solution(field, problem, stats, proof)
+                return Solution(field, problem, stats, KnownBounds(proof.on_nodes))
         start = min(
             (prediction, field), key=lambda each: float(np.linalg.norm(equations.residual(each)))
         )
-        return solve_silently(problem, tolerance=tolerance, initial=start)
+        return solve_silently(problem, tolerance, initial=start)
 
     def size(self, field: NDArray[np.floating]) -> float:
         """The largest |value| on free nodes and on the fixed ones next to them."""
@@ -198,11 +198,11 @@ class CertifiedCorrections:
     def bound_of(self, problem: Problem, field: NDArray[np.float64]) -> NDArray[np.float64]:
         """At least |field − u| node by node, of a prediction as it is."""
         equations = self.equations_of(problem)
-        corrected, proof, _ = self._by_cycles(equations, field, equations.residual(field))
+        near, proof, _ = self._by_cycles(equations, field, equations.residual(field))
         if proof is None:
-            return bounds_of(field, equations).node_bound
-        bound = np.abs(field - corrected)
-        bound += proof.node_bound(field, equations)
+            return corrected(field, equations).bound_of(field)
+        bound = np.abs(field - near)
+        bound += proof.on_nodes
         bound *= SLACK
         return bound
 
@@ -214,7 +214,7 @@ class CertifiedCorrections:
         residual: NDArray[np.float64],
         rounding: float = 0.0,
         radius: float = 0.0,
-    ) -> BarrierProof:
+    ) -> BarrierBound:
         """The bound of a field's error by a barrier, if it is within the radius.
 
         Args:
@@ -231,11 +231,11 @@ class CertifiedCorrections:
         else:
             operator = equations.operator_at(equations.least_slope(field, radius))
         constant, barrier = self._choices[kind].bound(operator, residual, rounding)
-        return BarrierProof(constant * SLACK, barrier)
+        return BarrierBound(constant * SLACK, barrier)
 
     def _proof(
         self, kind: int, equations: Equations, field: NDArray[np.float64], needed: float
-    ) -> tuple[NDArray[np.float64], BarrierProof | None]:
+    ) -> tuple[NDArray[np.float64], BarrierBound | None]:
         """The residual, and a bound of at most `needed`, if a barrier proves one."""
         residual, rounding = equations.residual_and_largest_rounding(field)
         proof = self.bound(kind, equations, field, residual, rounding, needed)
@@ -246,7 +246,7 @@ class CertifiedCorrections:
 class PredictionProof:
     """Of one prediction as it is, which is proven when a bound is first read; a `Proof`.
 
-    In another process it has no corrections, which are much larger than a field: there, `bounds_of`
+    In another process it has no corrections, which are much larger than a field: there, `corrected`
     proves what wasn't proven before.
     """
 
@@ -266,7 +266,7 @@ class PredictionProof:
         if self._node_bound is None:
             prediction = field.astype(np.float64, copy=False)
             if self.corrections is None:
-                self._node_bound = bounds_of(prediction, equations).node_bound
+                self._node_bound = corrected(prediction, equations).bound_of(prediction)
             else:
                 self._node_bound = self.corrections.bound_of(equations.given_problem, prediction)
         return self._node_bound

@@ -185,6 +185,7 @@ class ReducedBasis:
         start = min(most, max(2 * len(family.names) + 2, 16, modes or 0))
         points = family.draw(candidates + start, seed)
         pool = Candidates(family, points[start:], worst)
+        processes = check_count("processes", processes)
         solved = Snapshots.of(family, points[:start], tolerance, processes)
         while True:
             basis = cls.fit(family, solved, modes)

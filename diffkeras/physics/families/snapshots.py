@@ -47,7 +47,7 @@ class Snapshots(NamedTuple):
         """
         parts = np.split(points, range(PROBLEMS_AT_A_TIME, len(points), PROBLEMS_AT_A_TIME))
         solved = (
-            solve_silently(family.problem_at(part), tolerance=tolerance, processes=processes).field
+            solve_silently(family.problem_at(part), tolerance, processes=processes).field
             for part in parts
         )
         return cls.joined(map(partial(cls.scaled, family), parts, solved))

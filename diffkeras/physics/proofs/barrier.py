@@ -13,7 +13,7 @@ for each problem by itself, with its rounding, so a w that is no barrier proves 
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
-from diffkeras.physics.proofs.bounds import KnownBounds
+from diffkeras.physics.equations.linear_steps import Goal, LinearSteps
 from diffkeras.physics.real_arrays import largest
-from diffkeras.physics.solvers.linear_steps import Goal, LinearSteps
 
 LOOKED_AT = 1000  # nodes at most, to choose a barrier
 TRIED = 2  # barriers before the safest one
@@ -147,28 +146,21 @@ class BarrierChoice:
         return constant, barrier
 
 
-class BarrierProof(NamedTuple):
-    """The bound c w node by node, of a constant and a barrier; a `Proof`."""
+class BarrierBound(NamedTuple):
+    """The bound c w, of a constant and a barrier."""
 
     constant: float
     barrier: Barrier
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """The bound alone, as a barrier is several times as large."""
-        return KnownBounds, (self.constant * self.barrier.field * SLACK,)
 
     @property
     def highest(self) -> float:
         """The largest value of the bound."""
         return self.constant * self.barrier.highest * SLACK
 
-    def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:
-        """See `Proof`."""
-        return self.highest
-
-    def node_bound(self, field: NDArray[np.floating], equations: Equations) -> NDArray[np.float64]:
-        """See `Proof`."""
-        return self.constant * self.barrier.field
+    @property
+    def on_nodes(self) -> NDArray[np.float64]:
+        """The bound node by node."""
+        return self.constant * SLACK * self.barrier.field
 
 
 def barrier_of(

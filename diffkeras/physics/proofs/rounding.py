@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.equations.axis import longest_crossing
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK
-from diffkeras.physics.equations.ring import Ring
+from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, Ring
 from diffkeras.physics.equations.spectral import SpectralOperator
 
 

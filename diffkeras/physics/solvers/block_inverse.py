@@ -20,9 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dpotrf, dpotri, spotrf, spotri, spotrs
+from scipy.linalg.lapack import dpotri, spotrf, spotri, spotrs
 
-from diffkeras.physics.equations.ring import Ring
+from diffkeras.physics.equations.finite_volumes import Ring
 from diffkeras.physics.equations.spectral import SpectralOperator
 
 MOST_BLOCKS = 2048  # whose dense system takes as long as some transforms
@@ -47,13 +47,12 @@ class _Alike:
 
     @classmethod
     def of(cls, operator: SpectralOperator, ring: Ring, blocks: list[NDArray[np.intp]]) -> "_Alike":
-        one = ring.part(blocks[0])
-        # LAPACK's columns-first view of the lower triangle
-        factor, failed = spotrf(operator.green_matrix(one.nodes, np.float32).T, overwrite_a=True)
+        nodes = ring.part(blocks[0]).nodes
+        factor, failed = operator.green_factor(nodes, np.float32)
         if not failed:
             triangle, _ = spotri(factor, overwrite_c=True)
         else:
-            factor, _ = dpotrf(operator.green_matrix(one.nodes).T, overwrite_a=True)
+            factor, _ = operator.green_factor(nodes)
             triangle, _ = dpotri(factor, overwrite_c=True)
         inverse = np.triu(triangle.astype(np.float32, copy=False))
         inverse += np.triu(inverse, 1).T
@@ -76,11 +75,8 @@ class BlockInverse:
         if 1 < len(blocks) <= MOST_BLOCKS:
             self._factor = self._between_blocks(operator, ring)
 
-    def apply(self, residual: NDArray) -> NDArray:
-        """About G⁻¹r, (m,), in the residual's precision."""
-        # scaled, so that the end of a long iteration doesn't underflow in single precision
-        scale = np.abs(residual).max() or 1.0
-        single = (residual / scale).astype(np.float32)
+    def apply(self, single: NDArray[np.float32]) -> NDArray[np.float32]:
+        """About G⁻¹r, (m,), in single precision."""
         result = np.empty_like(single)
         for group in self._groups:
             result[group.nodes] = single[group.nodes] @ group.inverse
@@ -92,7 +88,7 @@ class BlockInverse:
             for group in self._groups:
                 part = shares[start : (start := start + len(group.nodes))]
                 result[group.nodes] -= part[:, None] * group.density
-        return result.astype(residual.dtype) * scale
+        return result
 
     def _between_blocks(self, operator: SpectralOperator, ring: Ring) -> NDArray[np.float32] | None:
         """Cholesky's factor of 1 + S, (blocks, blocks); None if that isn't positive definite."""

@@ -1,10 +1,13 @@
-"""What is asked of a solver, and what it returns."""
+"""What is asked of a solver, what it returns, and what proves that."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.finite_volumes import SLACK
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Solved(NamedTuple):
     """What a solver returns.
 
     Attributes:
-        field: divided by `Equations.scale`, right on the free nodes.
+        field: as within `Equations`, right on the free nodes.
         statistics: how it was solved.
         bound: of its error on each free node, proven; None if it isn't yet.
     """
@@ -66,3 +69,53 @@ class Solved(NamedTuple):
     field: NDArray[np.floating]
     statistics: SolveStatistics
     bound: NDArray[np.float64] | None = None
+
+
+class Proof(Protocol):
+    """What proves bounds of the error of a field, when they are asked for.
+
+    A `Solution` holds one and gives it its field and its equations. So a proof has what it knows of
+    the run that made the field and nothing else, and can go from one process to another.
+    """
+
+    def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:
+        """At least the largest |field − u|."""
+
+    def node_bound(self, field: NDArray[np.floating], equations: Equations) -> NDArray[np.float64]:
+        """At least |field − u| node by node."""
+
+
+class KnownBounds(NamedTuple):
+    """Bounds that were proven together with their field, as enclosures are."""
+
+    bound: NDArray[np.float64]
+
+    def error_bound(self, field: NDArray, equations: Equations) -> float:
+        """See `Proof`."""
+        return float(self.bound.max())
+
+    def node_bound(self, field: NDArray, equations: Equations) -> NDArray[np.float64]:
+        """See `Proof`."""
+        return self.bound
+
+
+class Corrected(NamedTuple):
+    """A field near another one, which its proof computes.
+
+    Attributes:
+        field: on the lattice; its fixed nodes have their values.
+        statistics: how it was computed.
+        bound: at least |field − u|, node by node.
+    """
+
+    field: NDArray[np.float64]
+    statistics: SolveStatistics
+    bound: NDArray[np.float64]
+
+    def bound_of(self, other: NDArray[np.floating]) -> NDArray[np.float64]:
+        """At least |other − u|, node by node."""
+        bound = other - self.field
+        np.abs(bound, out=bound)
+        bound += self.bound
+        bound *= SLACK
+        return bound

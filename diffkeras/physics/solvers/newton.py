@@ -21,10 +21,7 @@ from diffkeras.errors import ConvergenceError
 from diffkeras.physics.arguments import SMALLEST_TOLERANCE
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EXTENDED, SLACK, rounding_of
-from diffkeras.physics.real_arrays import largest
-from diffkeras.physics.solvers.enclosure import Enclosure
-from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
-from diffkeras.physics.solvers.linear_steps import (
+from diffkeras.physics.equations.linear_steps import (
     ESTIMATE_MARGIN,
     SINGLE_REDUCTION,
     Goal,
@@ -32,6 +29,9 @@ from diffkeras.physics.solvers.linear_steps import (
     LinearSteps,
     helpful_decay,
 )
+from diffkeras.physics.proofs.enclosure import Enclosure
+from diffkeras.physics.real_arrays import largest
+from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
 
 MOST_STEPS, MOST_PROOFS = 60, 12  # reached only where rounding is in the way
 STALLED_STEPS, STALLED_LINEAR_STEPS = 10, 2  # without progress; Newton's may oscillate
@@ -57,7 +57,7 @@ def solve_by_newton(equations: Equations, options: Options) -> Solved:
     The statistics hold all iterations of conjugate gradients, and for the residual the proven bound
     of the error, relative to the largest |value|.
     """
-    starts = [None] if options.initial is None else [options.initial / equations.scale, None]
+    starts = [None] if options.initial is None else [equations.enter(options.initial), None]
     for start in starts:  # in extreme media one may lead nowhere
         run = NewtonRun(equations, start)
         try:
@@ -66,7 +66,7 @@ def solve_by_newton(equations: Equations, options: Options) -> Solved:
             if start is None:
                 raise
         else:
-            return Solved(run.rounded(), run.statistics(run.relative_bound), bound)
+            return Solved(run.rounded(), run.statistics(), bound)
     raise AssertionError
 
 
@@ -98,15 +98,15 @@ class NewtonRun:
         self._has_start = start is not None
         self._set(np.zeros(equations.lattice) if start is None else np.array(start))
 
-    def statistics(self, residual: float) -> SolveStatistics:
-        """Those of the run, with a relative bound of its error."""
+    def statistics(self) -> SolveStatistics:
+        """Those of the run, with the proven bound of its error."""
         steps = 0 if self._equations.is_linear else self.steps
         return SolveStatistics(
-            "newton-cg", 0, self._linear.iterations, residual, newton_steps=steps
+            "newton-cg", 0, self._linear.iterations, self._relative_bound, newton_steps=steps
         )
 
     @property
-    def relative_bound(self) -> float:
+    def _relative_bound(self) -> float:
         """The bound, divided by the least that the largest |value| of u may be."""
         size = self._size - self.bound if np.isfinite(self.bound) else 0.0
         size = max(size, self._ring_size)
@@ -132,7 +132,7 @@ class NewtonRun:
         # relative to the exact field's size, which may be smaller by the bound
         share = tolerance / SLACK
         bound = self._run(lambda: share * max(self._size / (1 + tolerance), self._ring_size))
-        reached = self.relative_bound
+        reached = self._relative_bound
         if bound is not None and reached <= tolerance:
             return bound
         raise ConvergenceError(

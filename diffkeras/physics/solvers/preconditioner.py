@@ -33,8 +33,7 @@ import scipy.sparse as sp
 import scipy.spatial
 from numpy.typing import NDArray
 
-from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.ring import Ring
+from diffkeras.physics.equations.finite_volumes import Ring
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.solvers.block_inverse import BlockInverse
@@ -62,25 +61,20 @@ class RingPreconditioner:
             return
         others = spectral_operator(operator.lattice, operator.medium, deflate=True)
         self._inverse = _inverse(others, ring)
-        self._of_ones = self._inverse.apply(np.ones(ring.size))
+        self._of_ones = self._inverse.apply(np.ones(ring.size, np.float32)).astype(np.float64)
         self._share = 1 / (others.inverse_weight + self._of_ones.sum())
 
     def __call__(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
         """Densities (m,) for values (m,) on the ring, in the values' precision."""
         if self._inverse is None:
             return values.copy()
-        densities = self._inverse.apply(values)
+        # scaled, so that the end of a long iteration doesn't underflow in single precision
+        scale = np.abs(values).max() or 1.0
+        single = self._inverse.apply((values / scale).astype(np.float32))
+        densities = single.astype(values.dtype) * scale
         if self._of_ones is not None:
             densities -= (self._share * densities.sum() * self._of_ones).astype(densities.dtype)
         return densities
-
-
-def preconditioner_of(equations: Equations) -> RingPreconditioner:
-    """The preconditioner of the equations' ring, which they keep for all solutions."""
-    if "preconditioner" not in equations.cache:
-        made = RingPreconditioner(equations.operator, equations.ring)
-        equations.cache["preconditioner"] = made
-    return equations.cache["preconditioner"]
 
 
 def _inverse(operator: SpectralOperator, ring: Ring) -> "SparseInverse | BlockInverse":
@@ -116,12 +110,9 @@ class SparseInverse:
         self.factor = sp.csr_array((data, indices, starts), shape=(ring.size, ring.size))
         self._transposed = self.factor.T
 
-    def apply(self, residual: NDArray) -> NDArray:
-        """LᵀL r, (m,), in the residual's precision."""
-        # scaled, so that the end of a long iteration doesn't underflow in single precision
-        scale = np.abs(residual).max() or 1.0
-        single = (residual / scale).astype(np.float32)
-        return (self._transposed @ (self.factor @ single)).astype(residual.dtype) * scale
+    def apply(self, single: NDArray[np.float32]) -> NDArray[np.float32]:
+        """LᵀL r, (m,), in single precision."""
+        return self._transposed @ (self.factor @ single)
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,9 +187,7 @@ def _last_rows_of_inverse_factor(
 ) -> NDArray[np.float32]:
     """The last `count` rows of C⁻¹, (count, nodes), of G = C Cᵀ on some nodes of the ring."""
     placed, inside = window.place(ring, nodes, count)
-    matrix = window.operator.green_matrix(placed.nodes).T
-    # LAPACK's columns-first view of G's lower triangle: G = UᵀU with U = Cᵀ
-    factor, _ = scipy.linalg.lapack.dpotrf(matrix, lower=0, overwrite_a=True, clean=False)
+    factor, _ = window.operator.green_factor(placed.nodes)  # Cᵀ
     last = np.zeros((placed.size, count), order="F")
     last[np.arange(placed.size - count, placed.size), np.arange(count)] = 1.0
     solved, _ = scipy.linalg.lapack.dtrtrs(factor, last, lower=0, overwrite_b=True)

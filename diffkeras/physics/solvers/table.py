@@ -1,18 +1,34 @@
-"""The table of solvers: how each one solves a problem, and the time that it is likely to take."""
+"""The table of solvers: how each one solves equations, and the time that it is likely to take."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_choice
 from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.finite_volumes import SLACK
+from diffkeras.physics.limits import LARGEST, SMALLEST
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solvers.dense_ring import DenseRing
-from diffkeras.physics.solvers.interface import Options, Solved
+from diffkeras.physics.real_arrays import largest
+from diffkeras.physics.solvers.correction import RingProof
+from diffkeras.physics.solvers.interface import (
+    KnownBounds,
+    Options,
+    Proof,
+    Solved,
+    SolveStatistics,
+)
 from diffkeras.physics.solvers.newton import solve_by_newton
-from diffkeras.physics.solvers.production import field_of_production
-from diffkeras.physics.solvers.ring_cg import RingIteration
-from diffkeras.physics.solvers.ring_field import RingSystem, field_of_ring
+from diffkeras.physics.solvers.preconditioner import RingPreconditioner
+from diffkeras.physics.solvers.ring_systems import DenseRing, RingIteration
+from diffkeras.physics.solvers.uniform import solve_on_ring
+
+SINGLE_PRECISION_TOLERANCE = 1e-6
+SINGLE_ROUNDING = float(np.finfo(np.float32).eps) / 2  # the rounding of a field of size 1
 
 
 class Solver(NamedTuple):
@@ -33,17 +49,16 @@ def solve_directly(equations: Equations, options: Options) -> Solved:
     """The field by transforms and the ring system, which is factorised."""
     if "ring" not in equations.cache:
         equations.cache["ring"] = DenseRing(equations.operator, equations.ring)
-    return _solve_on_ring(equations, equations.cache["ring"], options)
+    return solve_on_ring(equations, equations.cache["ring"], options)
 
 
 def solve_iteratively(equations: Equations, options: Options) -> Solved:
     """The field by transforms and the ring system, which conjugate gradients solve."""
-    return _solve_on_ring(equations, RingIteration(equations, options.threads), options)
-
-
-def _solve_on_ring(equations: Equations, system: RingSystem, options: Options) -> Solved:
-    solve = field_of_ring if equations.production is None else field_of_production
-    return solve(equations, system, options)
+    operator, ring, cache = equations.operator, equations.ring, equations.cache
+    if "preconditioner" not in cache:
+        cache["preconditioner"] = RingPreconditioner(operator, ring)
+    system = RingIteration(operator, ring, cache["preconditioner"], options.threads)
+    return solve_on_ring(equations, system, options)
 
 
 def _seconds_of_factors(equations: Equations) -> float:
@@ -97,3 +112,65 @@ def _able(problem: Problem) -> list[str]:
     return [
         name for name, solver in SOLVERS.items() if problem.is_uniform or not solver.needs_uniform
     ]
+
+
+def solve_equations(
+    equations: Equations,
+    tolerance: float,
+    *,
+    method: str = "auto",
+    initial: NDArray[np.float64] | None = None,
+    threads: int = 1,
+    may_be_single: bool = True,
+) -> tuple[NDArray[np.floating], SolveStatistics, Proof]:
+    """The field with the values of the fixed nodes, how it was solved, and what proves its bounds.
+
+    Args:
+        equations: of the problem.
+        tolerance: relative to the field's largest |value|.
+        method: one that solves the problem (`check_method`).
+        initial: a field to start from; methods for uniform media don't use it.
+        threads: of transforms.
+        may_be_single: whether the field is float32 if the tolerance allows it.
+
+    Raises:
+        PhysicsError: a field that float32 doesn't hold.
+        ConvergenceError: the tolerance was not met.
+    """
+    name = cheapest(equations) if method == "auto" else method
+    precision: np.dtype = np.dtype(np.float64)
+    rounding = 0.0
+    # float32 can't hold the field of ring values that are far below those inside a source
+    is_tiny = equations.production is None and 0 < equations.ring_size < SMALLEST
+    if may_be_single and tolerance >= SINGLE_PRECISION_TOLERANCE and not is_tiny:
+        precision, rounding = np.dtype(np.float32), SINGLE_ROUNDING
+    solved = _solved(name, equations, Options(tolerance - rounding, precision, threads, initial))
+    statistics = replace(solved.statistics, reached=solved.statistics.reached + rounding)
+    exact, bound = equations.leave(solved.field, solved.bound)
+    on_ring = exact[equations.ring.nodes].astype(precision)
+    field = equations.hold(exact).astype(precision, copy=False)
+    if bound is None:
+        return field, statistics, RingProof(on_ring, tolerance)
+    if field is not exact:
+        bound += np.abs(exact - field)
+    bound *= SLACK
+    return field, statistics, KnownBounds(bound)
+
+
+def _solved(name: str, equations: Equations, options: Options) -> Solved:
+    lattice, precision = equations.lattice, options.precision
+    if not equations.scale:  # every fixed node next to a free one is 0, and so are the free ones
+        size = 0 if name == "newton-cg" else equations.ring.size
+        statistics = SolveStatistics(name, size, precision=precision.name)
+        return Solved(np.zeros(lattice), statistics, np.zeros(lattice))
+    solved = SOLVERS[name].solve(equations, options)
+    # fixed values are in the range of float32
+    if equations.production is not None and precision == np.float32:
+        most = largest(solved.field)
+        if not SMALLEST <= most <= LARGEST:
+            raise PhysicsError(
+                f"the field's largest |value| is {most:.3g}, and in single precision it must be "
+                f"{SMALLEST:g} to {LARGEST:g}: choose other units, or a tolerance below "
+                f"{SINGLE_PRECISION_TOLERANCE:g}"
+            )
+    return solved

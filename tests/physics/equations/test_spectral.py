@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from diffkeras.physics import Medium
-from diffkeras.physics.equations.ring import find_ring
+from diffkeras.physics.equations.finite_volumes import find_ring
 from diffkeras.physics.equations.spectral import SpectralOperator
 from tests.helpers.green import green_matrix
 from tests.helpers.plain_equations import matrix_of

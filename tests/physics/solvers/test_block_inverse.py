@@ -5,8 +5,7 @@ import pytest
 import scipy.linalg
 
 from diffkeras.physics import Medium, sample_sources, solve
-from diffkeras.physics.equations.finite_volumes import finite_volumes
-from diffkeras.physics.equations.ring import find_ring
+from diffkeras.physics.equations.finite_volumes import find_ring, finite_volumes
 from diffkeras.physics.equations.spectral import spectral_operator
 from diffkeras.physics.solvers import preconditioner
 from diffkeras.physics.solvers.block_inverse import BlockInverse

@@ -9,7 +9,7 @@ import pytest
 import diffkeras as dk
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics import CappedUptake, MichaelisMenten, Problem, certify, solve
-from diffkeras.physics.solvers import linear_steps
+from diffkeras.physics.equations import linear_steps
 from tests.helpers.plain_equations import reference
 
 LATTICE = (14, 18)

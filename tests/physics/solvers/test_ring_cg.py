@@ -10,7 +10,7 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.spectral import spectral_operator
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.sampling.discs import sample_sources
-from diffkeras.physics.solvers import preconditioner, ring_cg
+from diffkeras.physics.solvers import preconditioner, ring_systems
 from diffkeras.physics.solvers.table import cheapest
 from tests.helpers.plain_equations import solve_reference
 
@@ -54,7 +54,7 @@ def test_auto_takes_the_dense_system_for_few_nodes_and_the_iteration_for_many():
 
 
 def test_no_convergence_is_an_error_with_a_way_out(monkeypatch):
-    monkeypatch.setattr(ring_cg, "MOST_ITERATIONS_A_PRECISION", 2)
+    monkeypatch.setattr(ring_systems, "MOST_ITERATIONS_A_PRECISION", 2)
     with pytest.raises(ConvergenceError, match=r"the tolerance is 1\.0e-12; ask for a"):
         solve(_mask("single nodes", np.random.default_rng(9)), method="ring-cg", tolerance=1e-12)
 

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from diffkeras.errors import ConvergenceError
 from diffkeras.physics import Medium, MichaelisMenten, Problem, certify, solve
 from diffkeras.physics.equations.finite_volumes import finite_volumes
-from diffkeras.physics.solvers.linear_steps import direct_cost
+from diffkeras.physics.equations.linear_steps import direct_cost
 from tests.helpers.plain_equations import reference, solve_reference
 
 BOUNDARIES = [
@@ -92,7 +92,7 @@ def test_everything_fixed_keeps_its_values():
     np.testing.assert_array_equal(by_newton(image).field, image)
 
 
-STEPS = "diffkeras.physics.solvers.linear_steps"
+STEPS = "diffkeras.physics.equations.linear_steps"
 
 
 def noise(lattice: tuple[int, ...], contrast: float, decay: float) -> Problem:

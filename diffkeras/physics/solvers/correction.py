@@ -1,0 +1,97 @@
+"""Bounds of the error of any field, by a corrected field and its own bounds.
+
+Any field is proven by an enclosure between a sub- and a supersolution (`proofs.enclosure`). Two
+kinds of fields in uniform media need none, because they satisfy the equation on the free nodes but
+for rounding, which is bounded after the fact (`proofs.rounding`): those of a production without
+fixed nodes, and those of the ring methods.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.finite_volumes import SLACK
+from diffkeras.physics.proofs.rounding import rounding_allowance
+from diffkeras.physics.real_arrays import largest
+from diffkeras.physics.solvers.interface import Corrected, SolveStatistics
+from diffkeras.physics.solvers.newton import NewtonRun
+from diffkeras.physics.solvers.uniform import particular_field
+
+
+def corrected(field: NDArray[np.floating], equations: Equations) -> Corrected:
+    """The field that proves how far another one is from the solution."""
+    if not equations.scale:  # nothing reaches a free node: 0 there
+        zeros = np.zeros(field.shape)
+        return Corrected(equations.hold(zeros.copy()), SolveStatistics("newton-cg", 0), zeros)
+    if equations.problem.is_uniform and not equations.fixed.any():
+        return _by_transforms(equations)
+    return _by_enclosure(equations, field.astype(np.float64, copy=False))
+
+
+def _by_transforms(equations: Equations) -> Corrected:
+    """Without fixed nodes, transforms give the exact field, so any field is compared with it.
+
+    Where little decays and nothing absorbs, no enclosure would be found. There the balance gives
+    the mean of the field (`rounding`).
+    """
+    assert equations.production is not None
+    exact = particular_field(equations, equations.production)
+    bound = np.full(exact.shape, rounding_allowance(equations, exact) * SLACK)
+    relative = float(bound.flat[0]) / (largest(exact) or 1.0)
+    return Corrected(exact, SolveStatistics("transform", 0, reached=relative), bound)
+
+
+def _by_enclosure(equations: Equations, field: NDArray[np.float64]) -> Corrected:
+    """An enclosure of a corrected field.
+
+    Newton steps, of which a linear problem is one, correct the field, and `enclosure` proves node
+    by node how far the corrected field is from the solution. Steps follow until what is left of the
+    error is a small share of what they corrected, so that the bound says how wrong the field is,
+    and not how rough the proof.
+    """
+    prediction = equations.enter(field)
+    run = NewtonRun(equations, prediction)
+    bound = run.certify(prediction)
+    exact, bound = equations.leave(run.rounded(), bound)  # whose rounding is in the bound already
+    return Corrected(equations.hold(exact), run.statistics(), bound)
+
+
+class RingProof(NamedTuple):
+    """Of a field in a uniform medium, by the maximum principle: a `Proof`.
+
+    Before it got the fixed nodes' values, the field satisfied the equation on the free nodes but
+    for rounding. A is an M-matrix, weakly diagonally dominant, so a field e with A e = 0 on the
+    free nodes is nowhere larger than on the fixed nodes next to them, the ring (Varga 2000, §3.5;
+    Ciarlet 1970). So the error is at most the mismatch on the ring and what rounding adds.
+
+    Attributes:
+        on_ring: (m,), its values on the ring before that.
+        tolerance: of the field, relative to its largest |value|. In double precision, a bound of
+            this size needn't be sharpened.
+    """
+
+    on_ring: NDArray[np.floating]
+    tolerance: float
+
+    def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:
+        """See `Proof`."""
+        nodes = equations.ring.nodes
+        before = field.astype(np.float64)
+        before[nodes] = self.on_ring
+        mismatch = largest(before[nodes] - equations.values[nodes])
+        bound = mismatch + rounding_allowance(equations, before)
+        # on the fixed nodes, whose values are rounded
+        off = np.abs(equations.values - field).max(where=equations.fixed, initial=0.0)
+        bound = max(bound, float(off)) * SLACK
+        shown = self.on_ring if equations.production is None else field
+        # single precision loosens this bound by orders, and without a ring the sharp one is cheap
+        is_sharp = field.dtype == np.float64 and equations.ring.size
+        if is_sharp and bound <= self.tolerance * largest(shown):
+            return bound
+        return min(bound, float(self.node_bound(field, equations).max()))
+
+    def node_bound(self, field: NDArray[np.floating], equations: Equations) -> NDArray[np.float64]:
+        """See `Proof`."""
+        return corrected(field, equations).bound_of(field)
