@@ -2,11 +2,8 @@
 
     python -m benchmarks.architectures                       # fixed values, 64² nodes: 25 minutes
     python -m benchmarks.architectures --problem production
-    python -m benchmarks.architectures --side 128
 
-The problems on 64² nodes are those of `quickstart` and `quickstart_production`. On 128² nodes
-everything else is the same, but there are 500 training examples instead of 5,000. Missing
-datasets are generated.
+The problems are those of `quickstart` and `quickstart_production`. Missing datasets are generated.
 
 Times are CPU time in one thread. The numbers of epochs are chosen so that no training run takes
 longer than that of the encoder-decoder, the first row. Runs of the same machine and packages that
@@ -58,24 +55,21 @@ RUNS = Path("saved_models/architectures")
 
 @dataclass(frozen=True)
 class Variant:
-    """One architecture: what it changes in the model section, and its epochs by side."""
+    """One architecture: what it changes in the model section, and its epochs."""
 
     model: dict[str, Any]
-    epochs: dict[int, int]
+    epochs: int
     problems: tuple[Problem, ...] = ("fixed",)
 
     def config(self, base: Config) -> Config:
         """The configuration of the run."""
         overrides = {f"model.{key}": value for key, value in self.model.items()}
-        return base.with_overrides(
-            {**overrides, "training.epochs": self.epochs[base.physics.lattice[0]]}
-        )
+        return base.with_overrides({**overrides, "training.epochs": self.epochs})
 
 
 U_NET = {"architecture": "u_net", "width": 8}
 FNO = {"architecture": "fourier_neural_operator", "width": 16, "depth": 4, "modes": 12}
-U_NET_EPOCHS, FNO_EPOCHS, CORRECTED_EPOCHS = {64: 7, 128: 5}, {64: 4, 128: 4}, {64: 5, 128: 4}
-CG_EPOCHS = {64: 4, 128: 8}
+U_NET_EPOCHS, FNO_EPOCHS, CORRECTED_EPOCHS, CG_EPOCHS = 7, 4, 5, 4
 
 
 def _rounds(corrections: int) -> Variant:
@@ -84,7 +78,7 @@ def _rounds(corrections: int) -> Variant:
 
 ENCODER_DECODER = "encoder-decoder"
 VARIANTS: dict[str, Variant] = {
-    ENCODER_DECODER: Variant({}, {64: 8, 128: 8}, ("fixed", "production")),
+    ENCODER_DECODER: Variant({}, 8, ("fixed", "production")),
     "U-Net": Variant(U_NET, U_NET_EPOCHS, ("production",)),
     "U-Net, fixed values": Variant({**U_NET, "fixed_values": True}, U_NET_EPOCHS),
     "FNO": Variant(FNO, FNO_EPOCHS, ("production",)),
@@ -104,12 +98,9 @@ def errors(found: NDArray, test: ImageBatch) -> list[str]:
     return [*(f"{value:.2g}" for value in values), above]
 
 
-def problem_config(problem: Problem, side: int) -> Config:
+def problem_config(problem: Problem) -> Config:
     """The configuration whose examples all architectures see."""
-    base = load_config("quickstart" if problem == "fixed" else "quickstart_production")
-    if side == 64:
-        return base
-    return base.with_overrides({"physics.lattice": side, "data.train_examples": 100})
+    return load_config("quickstart" if problem == "fixed" else "quickstart_production")
 
 
 def exact_fields(config: Config, images: NDArray) -> NDArray:
@@ -128,16 +119,15 @@ def exact_fields(config: Config, images: NDArray) -> NDArray:
 @command(
     __doc__,
     "architectures",
-    "the table, without _PROBLEM_SIDE, .md and .csv",
-    published=("problem", "side"),
+    "the table, without _PROBLEM_64, .md and .csv",
+    published=("problem",),
 )
 @click.option("--problem", type=click.Choice(["fixed", "production"]), default="fixed")
-@click.option("--side", type=click.Choice(["64", "128"]), default="64")
 @click.option("--data-dir", type=PATH, default=Path("data"))
 @click.option("--runs", type=PATH, default=RUNS)
-def main(problem: Problem, side: str, data_dir: Path, runs: Path, output: Path) -> None:
+def main(problem: Problem, data_dir: Path, runs: Path, output: Path) -> None:
     limit_threads(1)
-    base = problem_config(problem, int(side))
+    base = problem_config(problem)
     generate(base, data_dir)
     test = drawn_images(base)
     starts, calls, versions = [], list[Callable[[], NDArray]](), list[str]()
@@ -159,7 +149,7 @@ def main(problem: Problem, side: str, data_dir: Path, runs: Path, output: Path) 
         for start, of_errors, each in zip(starts, found, milliseconds, strict=True)
     ]
     caption = describe_times(f"of images the median of {ROUNDS} rounds in turns, of training once")
-    output = output.with_name(f"{output.name}_{problem}_{side}")
+    output = output.with_name(f"{output.name}_{problem}_64")
     write_table(rows, COLUMNS, output, caption, versions)
 
 

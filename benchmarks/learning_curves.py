@@ -63,7 +63,7 @@ def draw(cells: dict[str, list[str]], picture: Path) -> None:
 )
 def main(data_dir: Path, runs: Path, picture: Path, output: Path) -> None:
     limit_threads(1)
-    base = problem_config("fixed", 64)
+    base = problem_config("fixed")
     generate(base, data_dir)
     test = drawn_images(base)
     cells: dict[str, list[str]] = {name: [] for name in NAMES}
