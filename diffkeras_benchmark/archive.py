@@ -22,7 +22,6 @@ from diffkeras.system.array_files import read_arrays, write_arrays
 from diffkeras_benchmark.problems import SEED
 from diffkeras_benchmark.splits import PublicSplit, input_arrays, public_split
 
-MORE_BYTES = 1_000_000  # of a file of predictions than its fields have: names, headers
 # relative to the largest value of a field; the rounding of stored fields is some 1e-7
 LARGEST_BOUND = 1e-6
 
@@ -248,9 +247,8 @@ def predictions_of(path: Path, split: BenchmarkSplit) -> NDArray[np.float32]:
     """(images, rows, columns), the predictions in a file that `write_predictions` wrote.
 
     Raises:
-        DataError: a missing or damaged file, one that is far too large, predictions of another
-            split, shape or type, or values that aren't finite; or predictions of which some are
-            swapped.
+        DataError: a missing or damaged file; predictions of another split, shape or type, with
+            values that aren't finite, or of which some are swapped.
     """
     numbers = dict(
         zip(*map(np.ndarray.tolist, np.unique(split.counts, return_counts=True)), strict=True)
@@ -260,7 +258,6 @@ def predictions_of(path: Path, split: BenchmarkSplit) -> NDArray[np.float32]:
         numbers,
         split.fields.shape[1:-1],
         images=(split.name, split.sha256),
-        most_bytes=4 * split.fields.nbytes + MORE_BYTES,  # double precision is read, too
     )
     exact = split.fields[..., 0]
     check_order(path, parts, [exact[split.counts == count] for count in parts])

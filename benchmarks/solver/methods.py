@@ -18,7 +18,7 @@ from benchmarks.shared.free_system import FreeSystem
 from benchmarks.shared.measures import PEAK, first_calls
 from benchmarks.shared.tables import describe_times
 from diffkeras.physics.equations.spectral import spectral_operator
-from diffkeras.system.memory import available_memory
+from diffkeras.system.environment import available_memory
 
 MEDIUM = physics.Medium()
 ITERATION_TOLERANCE = 1e-10  # relative residual of PyAMG and of plain conjugate gradients

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from diffkeras.errors import DiffkerasError, ProblemWarning
-from diffkeras.system.interruption import Terminated, raising_signals
+from diffkeras.system.interruption import Terminated, raising_sigterm
 from diffkeras.system.packages import missing_package
 
 UNEXPECTED = 70  # exit status of an error that diffkeras didn't foresee, EX_SOFTWARE of BSD
@@ -125,7 +125,7 @@ class DiffkerasCommand(click.Command):
         _check_environment()
         try:
             lowest = logging.WARNING if ctx.meta.get(QUIET) else logging.INFO
-            with raising_signals(), printed_log(lowest):
+            with raising_sigterm(), printed_log(lowest):
                 return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise  # Click's own; it also ends quietly where nobody reads the output any more

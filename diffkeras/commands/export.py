@@ -15,14 +15,14 @@ from diffkeras.commands.options import (
     path_option,
     start_tensorflow,
 )
-from diffkeras.system.export_packages import PACKAGES, check_format
+from diffkeras.system.packages import EXPORTS, check_format
 
 
 @command()
 @click.argument("run", type=PATH, required=False)
 @click.option(
     "--format",
-    type=click.Choice([*PACKAGES]),
+    type=click.Choice([*EXPORTS]),
     default="saved_model",
     show_default=True,
     help="For TensorFlow, or for ONNX Runtime.",

@@ -69,7 +69,7 @@ class LatticeType(click.ParamType):
 
     def _check_memory(self, nodes: int, value: Any, param: Any, ctx: Any) -> None:
         """Refuse what memory can't hold, because the system may end the process that takes it."""
-        from diffkeras.system.memory import available_memory
+        from diffkeras.system.environment import available_memory
 
         needed, available = nodes * BYTES_PER_NODE, available_memory()
         if needed > available:

@@ -16,7 +16,7 @@ from diffkeras.physics.problem.arrays import warn_of_labels
 from diffkeras.physics.problem.given_sides import KINDS
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.physics.problem.sides import Side, with_sides
-from diffkeras.system.image_files import ARRAYS, PICTURES, read_numbers
+from diffkeras.system.array_files import ARRAYS, PICTURES, read_numbers
 
 DARK = 0.1  # grey pictures whose largest value is below may be label images
 DOUBLE = np.dtype(np.float64)
@@ -157,7 +157,7 @@ class ProblemFiles:
         if name == "source_file" and not (labels or self.fixed):
             numbers, white = image, 1
             if path.suffix.lower() in PICTURES and 0 < image.max() < DARK:
-                numbers = read_numbers(path, array, labels=True)
+                numbers = read_numbers(path, (array,), labels=True)
                 white = round(numbers.max() / image.max())
                 numbers = numbers.astype(int)
             warn_of_labels(numbers, str(path), use="`diffkeras solve --label`", white=white)
@@ -193,7 +193,7 @@ def read_image(path: Path, array: str, axes: int, *, labels: bool = False) -> ND
         raise PhysicsError(
             f"{path} is of an unknown kind; choose one of {', '.join(ARRAYS + PICTURES)}"
         )
-    image = read_numbers(path, array, ("source_image",), labels=labels)
+    image = read_numbers(path, (array, "source_image"), labels=labels)
     if image.ndim != axes or not image.size:
         hint = ""
         if image.ndim == axes + 1 == 3:
@@ -218,7 +218,7 @@ def read_side(side: SideFile) -> tuple[str, Side]:
     if kind not in KINDS:
         return name, kind  # type: ignore[return-value]  # Medium checks it
     try:
-        parts = [read_numbers(p, "side") if isinstance(p, Path) else p for p in numbers]
+        parts = [read_numbers(p, ("side",)) if isinstance(p, Path) else p for p in numbers]
         return name, KINDS[kind](*parts)
     except DataError as error:
         raise DataError(

@@ -55,7 +55,6 @@ def read_predictions(
     lattice: tuple[int, ...],
     *,
     images: tuple[str, str] | None,
-    most_bytes: int | None = None,
 ) -> dict[int, NDArray[np.float32]]:
     """The predicted fields of each source count, (images, rows, columns).
 
@@ -65,13 +64,12 @@ def read_predictions(
         lattice: of the fields.
         images: name and hash of the test images in a file, which are compared if the predictions
             hold them; None for test images of datasets.
-        most_bytes: that the arrays may have, uncompressed; None for any number.
 
     Raises:
         DataError: a missing or damaged file, predictions of other images, or a missing array or one
             of another shape, type or of values that are not finite.
     """
-    arrays = read_arrays(path, "predictions", most_bytes)
+    arrays = read_arrays(path, "predictions")
     if {"name", "sha256"} & arrays.keys():
         if images is None:
             raise DataError(

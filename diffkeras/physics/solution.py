@@ -29,8 +29,8 @@ from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.interface import Proof, SolveStatistics
 from diffkeras.system.atomic_files import write_bytes
 from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.messages import level_outside
 from diffkeras.system.packages import needs_packages
-from diffkeras.system.stack_level import level_outside
 
 ROUGH_ERROR = 0.01  # relative, from which slopes of uptake may be those of another field
 

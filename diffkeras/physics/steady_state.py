@@ -16,7 +16,7 @@ from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.table import check_method, solve_equations
 from diffkeras.system.blas_threads import blas_threads
-from diffkeras.system.stack_level import level_outside
+from diffkeras.system.messages import level_outside
 
 
 @show_keywords

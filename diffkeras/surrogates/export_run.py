@@ -8,7 +8,7 @@ from diffkeras.errors import ExportError
 from diffkeras.surrogates.export import FORMATS, Trial
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import Surrogate, surrogate_of_run
-from diffkeras.system.export_packages import check_format
+from diffkeras.system.packages import check_format
 from diffkeras.system.tensorflow_setup import full_precision_products
 
 logger = logging.getLogger(__name__)

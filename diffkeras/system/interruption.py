@@ -6,14 +6,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 logger = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-_raised: list[int] = []  # signals that have raised an exception, which has ended no block yet
 
 
 class Terminated(KeyboardInterrupt):
@@ -21,41 +18,23 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def raising_signals() -> Iterator[None]:
+def raising_sigterm() -> Iterator[None]:
     """Raise Terminated on SIGTERM within the block, so that files and processes end as they should.
 
-    By default the signal ends Python at once: temporary files and shared memory stay. Where the
-    exception of SIGINT or SIGTERM is lost, `check_signals` and the end of the block raise it again.
+    By default the signal ends Python at once: temporary files and shared memory stay.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _raised.clear()
-    # SIGINT is ignored in the background of a script, and stays so
-    numbers = [n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, _raise) for number in numbers}
+
+    def terminate(number: int, frame: FrameType | None) -> NoReturn:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
         yield
-        check_signals()
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        _raised.clear()
-
-
-def check_signals() -> None:
-    """Raise the exception of a signal again that came within `raising_signals`, if any.
-
-    A destructor, a weak reference's callback or C code may swallow what a signal handler raises
-    while they run.
-    """
-    if _raised and threading.current_thread() is threading.main_thread():
-        raise Terminated if _raised[-1] == signal.SIGTERM else KeyboardInterrupt
-
-
-def _raise(number: int, frame: FrameType | None) -> None:
-    _raised.append(number)
-    check_signals()
+        signal.signal(signal.SIGTERM, before)
 
 
 class Interruption:

@@ -1,6 +1,7 @@
-"""Values and ranges in messages, cut where they are long."""
+"""Messages: values and ranges in them, and where a warning comes from."""
 
 import reprlib
+import sys
 from typing import Any
 
 LONGEST = 60  # characters
@@ -18,3 +19,12 @@ def low_to_high(low: float, high: float, form: str = "g") -> str:
     """A range for people, or one number if both ends are written alike by a format."""
     least, most = f"{low:{form}}", f"{high:{form}}"
     return least if least == most else f"{least} to {most}"
+
+
+def level_outside() -> int:
+    """The stack level, for a warning, of the function outside of diffkeras that caused it."""
+    level, frame = 1, sys._getframe(1)
+    ours = ("diffkeras.", "contextlib")
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(ours):
+        level, frame = level + 1, frame.f_back
+    return level

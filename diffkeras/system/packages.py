@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from typing import Any
 
-from diffkeras.errors import MissingPackageError
+from diffkeras.errors import ExportError, MissingPackageError
 
 # modules that are installed by themselves, and don't need the whole of diffkeras
 ALONE = ("jax", "matplotlib", "torch")
+# formats of exports, and the packages that each needs besides TensorFlow
+EXPORTS = {"saved_model": (), "onnx": ("tf2onnx", "onnx", "onnxruntime")}
 
 
 @contextmanager
@@ -76,3 +79,22 @@ def _is_light() -> bool:
     except PackageNotFoundError:
         return False
     return True
+
+
+def check_format(name: str) -> None:
+    """Check a format of exports, before TensorFlow is loaded, and that its packages are installed.
+
+    Raises:
+        ExportError: there is no such format, or a package that it needs is missing.
+        ModuleNotFoundError: TensorFlow is missing, which every format needs.
+    """
+    if name not in EXPORTS:
+        raise ExportError(f"there is no format {name!r:.60}; choose one of {', '.join(EXPORTS)}")
+    if find_spec("tensorflow") is None:
+        raise ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
+    if missing := [package for package in EXPORTS[name] if find_spec(package) is None]:
+        raise ExportError(
+            f"the format {name} needs {' and '.join(missing)}, which this environment lacks; run "
+            "pip install '.[export]' in a checkout of diffkeras, or "
+            f"pip install {' '.join(missing)}"
+        )

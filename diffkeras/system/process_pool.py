@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from diffkeras.errors import DiffkerasError
 from diffkeras.system.blas_threads import blas_threads
-from diffkeras.system.standard_error import silent_stderr
+from diffkeras.system.progress import silent_stderr
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from diffkeras.errors import ConfigurationError
-from diffkeras.system.standard_error import silent_stderr
+from diffkeras.system.progress import silent_stderr
 
 F = TypeVar("F", bound=Callable[..., Any])
 

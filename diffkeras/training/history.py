@@ -11,8 +11,7 @@ import numpy as np
 from diffkeras.nn.losses import PARTS, AlternatingLoss
 from diffkeras.nn.metrics import SourceCountError
 from diffkeras.system.atomic_files import write_csv
-from diffkeras.system.progress import progress_bar
-from diffkeras.system.standard_error import shows_on_terminal
+from diffkeras.system.progress import progress_bar, shows_on_terminal
 from diffkeras.training.checkpoints import TrainingState
 from diffkeras.training.optimizers import averaged_weights, learning_rate
 from diffkeras.training.session import TrainingSession

@@ -17,7 +17,7 @@ import tensorflow as tf
 from diffkeras.config import Config
 from diffkeras.errors import OutOfMemoryError, OutputError
 from diffkeras.surrogates.build import build_model
-from diffkeras.system.memory import available_memory
+from diffkeras.system.environment import available_memory
 from diffkeras.training.compiled_model import layers_in
 
 # a full disk, a full quota, and the limit of a file's size, which TensorFlow calls out of range

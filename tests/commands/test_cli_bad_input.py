@@ -23,7 +23,7 @@ def test_a_lattice_larger_than_a_record(refused, words, monkeypatch):
 @pytest.mark.parametrize("command", ["export", "solve"])
 def test_a_lattice_larger_than_the_memory(refused, tmp_path, monkeypatch, command):
     words = {"export": ["--solver"], "solve": ["--side", "top=value:1"]}[command]
-    monkeypatch.setattr("diffkeras.system.memory.available_memory", lambda: 10**6)
+    monkeypatch.setattr("diffkeras.system.environment.available_memory", lambda: 10**6)
     message = refused(command, *words, "--lattice", "500x600", "-o", tmp_path / "out.npy")
     assert "'--lattice': 500x600 has 300,000 nodes, which take at least 0.0048 GB" in message
     assert "0.001 GB are available" in message

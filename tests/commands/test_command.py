@@ -1,6 +1,5 @@
 """How every command ends: one line and an exit status, and a traceback only on request."""
 
-import contextlib
 import errno
 import logging
 import os
@@ -16,7 +15,6 @@ import pytest
 
 from diffkeras.commands.command import DiffkerasGroup
 from diffkeras.errors import PhysicsError
-from diffkeras.system.interruption import Terminated, check_signals, raising_signals
 
 logger = logging.getLogger("diffkeras.some")
 
@@ -80,28 +78,6 @@ def test_a_signal_says_what_is_kept(diffkeras, tiny_file, tmp_path, monkeypatch,
     assert signal.getsignal(signal.SIGTERM) == before
     assert result.exit_code == status
     assert "finished files are kept; run the same command again" in result.stderr.splitlines()[-1]
-
-
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_whose_exception_is_lost_ends_the_command(
-    diffkeras, run_dir, data_dir, tmp_path, monkeypatch, number, status
-):
-    def lose(*args: Any, **kwargs: Any) -> None:
-        with contextlib.suppress(KeyboardInterrupt):  # as a destructor does
-            signal.raise_signal(number)
-
-    monkeypatch.setattr("diffkeras.evaluation.evaluate_run.check_replaceable", lose)
-    before = signal.getsignal(number)
-    words = ["evaluate", run_dir, "--data-dir", data_dir, "-o", tmp_path / "results"]
-    assert diffkeras(*words).exit_code == status
-    assert signal.getsignal(number) == before
-    assert not (tmp_path / "results").exists()
-
-
-def test_a_lost_signal_is_raised_at_the_end_at_the_latest():
-    with pytest.raises(Terminated), raising_signals(), contextlib.suppress(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGTERM)
-    check_signals()  # it is raised once
 
 
 @pytest.mark.parametrize(

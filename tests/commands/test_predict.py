@@ -9,7 +9,7 @@ import pytest
 import diffkeras as dk
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
-from diffkeras.system.image_files import read_numbers
+from diffkeras.system.array_files import read_numbers
 from tests.helpers.rounding import same_to_rounding
 
 
@@ -51,7 +51,7 @@ def test_a_bound_in_fewer_digits_is_a_bound(diffkeras, run_dir, source_file, tmp
     for file in (tmp_path / "bound.tif", tmp_path / "bound.npy"):
         words = ("predict", run_dir, source_file, "-o", tmp_path / "field.npy", "--bound", file)
         assert diffkeras(*words).exit_code == 0
-        bounds.append(read_numbers(file, "bound"))
+        bounds.append(read_numbers(file, ("bound",)))
     written, exact = bounds
     assert (written >= exact).all()
     np.testing.assert_allclose(written, exact, rtol=2e-7)

@@ -84,13 +84,6 @@ def test_what_is_no_array_in_an_archive_is_refused(tmp_path):
         read_image(tmp_path / "bytes.npz", "source_image", 2)
 
 
-def test_pictures_beyond_the_limit_of_pillow_are_refused_with_it(tmp_path, monkeypatch):
-    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "image.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 30)  # it reads twice as many
-    with pytest.raises(DataError, match=r"64 pixels\) exceeds limit of 60 pixels; give an array"):
-        read_image(tmp_path / "image.png", "source_image", 2)
-
-
 @pytest.mark.parametrize("suffix", [".npy", ".png", ".tif"])
 def test_a_label_image_is_solved(diffkeras, refused, tmp_path, suffix):
     labels = np.zeros((16, 20), np.uint8)

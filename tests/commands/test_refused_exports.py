@@ -12,7 +12,7 @@ from diffkeras import export
 from diffkeras.errors import ExportError, OutputError
 from diffkeras.surrogates.export_run import export_surrogate
 from diffkeras.surrogates.surrogate import Surrogate
-from diffkeras.system import export_packages
+from diffkeras.system import packages
 from tests.helpers.export_tools import FILES, needs_extra
 from tests.helpers.surrogate_kinds import untrained
 
@@ -53,7 +53,7 @@ def test_a_missing_package_is_named_before_any_work(refused, run_dir, monkeypatc
     monkeypatch.setattr(cli_export, "start_tensorflow", lambda: pytest.fail("works"))
     for package in ("tf2onnx", "onnxruntime"):
         monkeypatch.setattr(
-            export_packages,
+            packages,
             "find_spec",
             lambda name, package=package: None if name == package else name,
         )
@@ -62,7 +62,7 @@ def test_a_missing_package_is_named_before_any_work(refused, run_dir, monkeypatc
         assert "pip install '.[export]'" in line
     for absent in ({"tensorflow"}, {"tensorflow", "tf2onnx"}):
         monkeypatch.setattr(
-            export_packages, "find_spec", lambda name, absent=absent: name not in absent or None
+            packages, "find_spec", lambda name, absent=absent: name not in absent or None
         )
         line = refused("export", run_dir, "--format", "onnx")
         assert "needs tensorflow, which is not installed" in line

@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from diffkeras.system.environment import source_commit
-from diffkeras.system.memory import available_memory
+from diffkeras.system.environment import available_memory, source_commit
 
 
 @pytest.mark.parametrize("place", ["", "job/step"])

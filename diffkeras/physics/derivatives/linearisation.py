@@ -24,7 +24,7 @@ from diffkeras.physics.problem.parts import given_sides, parts_of_image
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import SIDES, both_sides
 from diffkeras.physics.problem.uptake import SaturatingUptake
-from diffkeras.system.stack_level import level_outside
+from diffkeras.system.messages import level_outside
 
 NODES_AT_A_TIME = 1 << 14
 

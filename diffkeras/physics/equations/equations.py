@@ -35,7 +35,7 @@ from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem, as_problem
 from diffkeras.physics.problem.uptake import SaturatingUptake
 from diffkeras.physics.real_arrays import largest
-from diffkeras.system.memory import keep_freed_memory
+from diffkeras.system.environment import keep_freed_memory
 
 SIMILAR = 1e-3  # see `Equations.cycle_at`
 Bound = TypeVar("Bound", bound=NDArray | None)

@@ -14,7 +14,7 @@ from diffkeras.physics.limits import LARGEST, SMALLEST
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.real_arrays import largest, real_array
-from diffkeras.system.stack_level import level_outside
+from diffkeras.system.messages import level_outside
 
 NAMES = ("the source image", "the fixed mask", "the production")  # in errors
 NEGLIGIBLE_NET_SHARE = 1e-12  # of the sum of all |productions|

@@ -16,7 +16,7 @@ from diffkeras.physics.problem.maps import problem_of_maps
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.real_arrays import real_array
-from diffkeras.system.stack_level import level_outside
+from diffkeras.system.messages import level_outside
 
 PROPERTIES = ("fixed", "production", "uptake", "saturation", "diffusivity", "decay")
 SHOWN = 8  # labels in a message

@@ -5,8 +5,7 @@ import sys
 
 CODE = """
 import sys
-from diffkeras.system.progress import progress_bar
-from diffkeras.system.standard_error import silent_stderr
+from diffkeras.system.progress import progress_bar, silent_stderr
 with open(sys.argv[1], "w") as file:
     assert file.fileno() == 2  # the descriptor is free
     with silent_stderr(), progress_bar(1, "Counting", "ones") as bar:
