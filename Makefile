@@ -87,4 +87,4 @@ house: $(STAMP)  ## count files and lines by room, and the files that three call
 check: lint test docs  ## all that CI runs
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache docs/_build docs/worked_examples
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache docs/_build docs/made docs/worked_examples

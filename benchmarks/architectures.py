@@ -119,7 +119,7 @@ def exact_fields(config: Config, images: NDArray) -> NDArray:
 @command(
     __doc__,
     "architectures",
-    "the table, without _PROBLEM_64, .md and .csv",
+    "the table, without _PROBLEM_64.csv",
     published=("problem",),
 )
 @click.option("--problem", type=click.Choice(["fixed", "production"]), default="fixed")

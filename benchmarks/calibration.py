@@ -200,7 +200,7 @@ def draw(basis: ReducedBasis, chains: dict[str, Chain], path: Path) -> None:
 @command(
     __doc__,
     "calibration",
-    "the tables, that of the rates with _marginals; without .md and .csv",
+    "the tables, that of the rates with _marginals; without .csv",
 )
 @click.option("--fields", default=100_000, help="Fields by the surrogate.")
 @click.option("--solved", default=20_000, help="Fields by `solve`.")

@@ -218,7 +218,7 @@ def rows_of(recipe: Recipe, side: int, seconds: float, rounds: int, number: int)
 @command(
     __doc__,
     "pipeline",
-    "the tables, without _streams, _media or _tissues, .md and .csv",
+    "the tables, without _streams, _media or _tissues, and .csv",
     published=("only",),
 )
 @click.option("--only", type=click.Choice(list(RECIPES)), help="One of the tables.")

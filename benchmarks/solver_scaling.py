@@ -28,7 +28,7 @@ COLUMNS = ["series", "side", "discs", "method", "iterations", "time [s]", "first
 COLUMNS += ["peak memory [MB]"]
 
 
-@command(__doc__, "solver_scaling", "the table and the plot, without .md, .csv and .png")
+@command(__doc__, "solver_scaling", "the table, without .csv")
 @click.option("--quick", is_flag=True, help="Only up to 512² and 100 discs.")
 def main(quick: bool, output: Path) -> None:
     sides = SIDES[:3] if quick else SIDES
@@ -50,10 +50,12 @@ def main(quick: bool, output: Path) -> None:
             values = [series, *point, result["method"], result["iterations"]]
             values += [f"{result[key]:.3g}" for key in ("fastest", "first")]
             rows.append([*map(str, values), f"{result['memory']:.0f}"])
-    exponents = {series: _exponent(points, done) for series, points in cases.items()}
+    exponents = {
+        series: exponent(points, [done[point]["fastest"] for point in points])
+        for series, points in cases.items()
+    }
     found = "; ".join(f"{series} {value:.2f}" for series, value in exponents.items())
     write_table(rows, COLUMNS, output, f"{caption()}. Exponents: {found}")
-    _plot(cases, done, exponents, output)
 
 
 def measure(side: int, count: int) -> dict[str, float | str]:
@@ -69,42 +71,16 @@ def measure(side: int, count: int) -> dict[str, float | str]:
     }
 
 
-def _exponent(points: list[tuple[int, int]], done: dict[tuple[int, int], dict]) -> float:
-    """d log time / d log n, or / d log N, over the upper half of a series."""
-    upper = points[len(points) // 2 :]
-    varies = 0 if upper[0][0] != upper[-1][0] else 1
-    sizes = np.log([point[varies] for point in upper])
-    return float(np.polyfit(sizes, np.log([done[point]["fastest"] for point in upper]), 1)[0])
+def exponent(points: list[tuple[int, int]], seconds: list[float]) -> float:
+    """d log time / d log n, or / d log N, over the upper half of a series of (side, discs)."""
+    half = len(points) // 2
+    sizes = np.log([point[varies(points)] for point in points[half:]])
+    return float(np.polyfit(sizes, np.log(seconds[half:]), 1)[0])
 
 
-def _plot(
-    cases: dict[str, list[tuple[int, int]]],
-    done: dict[tuple[int, int], dict],
-    exponents: dict[str, float],
-    output: Path,
-) -> None:
-    # not in the processes that measure: their peak memory is compared
-    from benchmarks.shared.print_style import PRINT_STYLE, print_axes, print_style, series_style
-    from docs.phone_figures import write_pictures
-
-    figure, [panels] = print_axes(1, 2, sharey=True)
-    for index, (series, points) in enumerate(cases.items()):
-        varies = 0 if points[0][0] != points[-1][0] else 1
-        panels[1 - varies].loglog(
-            [point[varies] for point in points],
-            [done[point]["fastest"] for point in points],
-            label=f"{series}: exponent {exponents[series]:.2f}",
-            **series_style(index),
-        )
-    panels[0].set(xlabel="discs n", ylabel="time of solve [s], one thread")
-    panels[1].set(xlabel="nodes a side N")
-    sides = sorted({side for points in cases.values() for side, _ in points})
-    panels[1].set_xticks(sides, [str(side) for side in sides])
-    panels[1].minorticks_off()
-    with print_style():
-        for panel in panels:
-            panel.legend()
-    write_pictures(figure, Path(f"{output}.png"), 200, PRINT_STYLE)
+def varies(points: list[tuple[int, int]]) -> int:
+    """What differs within a series: 0 for the side, 1 for the number of discs."""
+    return 0 if points[0][0] != points[-1][0] else 1
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent)]
 import docs.quiet_tensorflow  # noqa: E402, F401
 
 from diffkeras import __version__  # noqa: E402
+from docs import site_pictures  # noqa: E402
 
 project = "diffkeras"
 author = "The diffkeras authors"
@@ -33,7 +34,7 @@ extensions = [
     "tables_from_code",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}  # the gallery writes the latter
-exclude_patterns = ["_build", "examples/**", "gallery/*", "results/*", "tests/*"]
+exclude_patterns = ["_build", "examples/**", "gallery/*", "made/*", "results/*", "tests/*"]
 default_role = "code"
 
 myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
@@ -86,7 +87,8 @@ html_show_sourcelink = False
 
 
 def setup(app: Any) -> None:
-    """Write the preview picture of links, the last frame of README's animation."""
+    """Make the pictures of the pages, and that of links: the last frame of README's animation."""
+    site_pictures.make()
 
     def write(app: Any, error: Exception | None) -> None:
         if error is None and app.builder.format == "html":

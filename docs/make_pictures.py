@@ -1,4 +1,4 @@
-"""Draw the pictures of the documentation, and write its table of the quickstart's results.
+"""Draw the documentation's pictures of trained runs, and write its tables of the quickstart.
 
     make quickstart
     make pictures
@@ -12,46 +12,32 @@ run is there.
 import docs.quiet_tensorflow  # noqa: F401
 
 import json
-import re
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from PIL import Image
 
 import diffkeras as dk
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.figures import draw_cases, error_per_count_figure
 from diffkeras.evaluation.methods import SET, of_surrogate
-from diffkeras.physics import ExampleRecipe, production_of
-from diffkeras.reporting import data_figures, figures
-from diffkeras.reporting.style import NO_VALUE, new_figure
+from diffkeras.reporting import figures
 from diffkeras.surrogates.run_directory import Run
 from docs.phone_figures import write_pictures
+from docs.site_pictures import readme_figure
 
 DOCS = Path(__file__).parent
 COLUMNS = {**ERRORS, "relative_l2": "relative L2", "milliseconds": "ms per image"}
-# of docs/data.md
-SIDES = {"top": {"value": 0.8}, "bottom": {"flux": 0.01}, "left": "periodic", "right": "periodic"}
 
 
 def main(run_dir: Path) -> None:
     """Write all pictures and the table."""
     draw_report(run_dir)
     write_source_images()
-    save("boundaries", boundaries_figure())
-    save("tissues", tissues_figure())
-    save("sides", tissues_figure({"physics.boundary": SIDES}))
-    save("oxygen", oxygen_figure())
-    save("tissue", readme_figure())
-    save("reading_profiles", reading_profiles())
-    save("reading_fields", reading_fields())
-    draw_bounds()
+    readme_figure().savefig(DOCS / "images" / "tissue.png")
     draw_predictions(run_dir)
     (DOCS / "results").mkdir(exist_ok=True)
     for ending in ("", "_corrected", "_production"):
@@ -101,137 +87,6 @@ def write_source_images() -> None:
     for name, sources, lattice in (("cells", cells, (128, 128)), ("discs", discs, (64, 64))):
         grey = np.rint(sources.image(lattice) * 255).astype(np.uint8)
         Image.fromarray(grey).save(DOCS / "images" / f"{name}.png", optimize=True)
-
-
-def boundaries_figure() -> Figure:
-    """One problem under each boundary."""
-    sources = dk.sample_sources(4, (64, 96), rng=np.random.default_rng(5))
-    figure = new_figure(10, 6.4)
-    for axis, boundary in zip(
-        figure.subplots(2, 2).ravel(),
-        ("absorbing", "reflecting", "periodic", ("periodic", "absorbing")),
-        strict=True,
-    ):
-        field = dk.solve(sources.image((64, 96)), boundary=boundary).field
-        picture = axis.imshow(field, vmin=0, vmax=1, interpolation="nearest")
-        title = boundary if isinstance(boundary, str) else "rows {}, columns {}".format(*boundary)
-        axis.set(title=title, xlabel="column", ylabel="row")
-        axis.set(xticks=[0, 50, 95], yticks=[0, 30, 63])
-    figure.colorbar(picture, ax=figure.axes, fraction=0.03, pad=0.02, label="u")
-    return figure
-
-
-def tissues_figure(changes: Mapping[str, Any] | None = None) -> Figure:
-    """Two examples of the configuration `tissue`, or of a changed one."""
-    config = dk.load_config("tissue", changes)
-    recipes = {n: config.recipe(n) for n in (2, 5)}
-    examples = {f"n = {n}": recipe.example("train", 0) for n, recipe in recipes.items()}
-    problems = {title: example.problem for title, example in examples.items()}
-    return data_figures.tissue_figure(problems, [example.field for example in examples.values()])
-
-
-def oxygen_figure() -> Figure:
-    """The field of the example with oxygen in docs/physics.md, on its finest lattice."""
-    page = (Path(__file__).parent / "physics.md").read_text(encoding="utf-8")
-    example = next(
-        block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "oxygen" in block
-    )
-    names: dict[str, Any] = {}
-    exec(example.partition("\n\n\nfor ")[0], names)  # without the loop that prints
-    figure = new_figure(6.5, 5.4)
-    axis = figure.subplots()
-    picture = axis.imshow(names["oxygen"](1.25), extent=(0, 1000, 1000, 0), vmin=0, vmax=40)
-    axis.set(xlabel="x [µm]", ylabel="y [µm]")
-    figure.colorbar(picture, ax=axis, label="partial pressure [mmHg]")
-    return figure
-
-
-def readme_figure() -> Figure:
-    """What the first example of README plots."""
-    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
-    example = next(re.finditer(r"```python\n(.*?)```", readme, re.DOTALL))[1]
-    names: dict[str, Any] = {}
-    exec(example.partition("\nprint(")[0], names)
-    return names["tissue"].plot(unit="µm", field_unit="µM")
-
-
-def both_readings(image: NDArray, medium: dk.Medium) -> tuple[NDArray, NDArray]:
-    """The field with fixed values, and that of production divided by its maximum."""
-    production = dk.solve(production=production_of(image, medium), medium=medium).field
-    return dk.solve(image, medium=medium).field, production / production.max()
-
-
-def reading_profiles() -> Figure:
-    """One disc under both readings of the paper: the field along a line through its centre."""
-    medium, radius = dk.Medium(), 5
-    disc = dk.Sources.from_lists([256], [256], [radius], [1.0]).image((512, 512))
-    fixed, production = both_readings(disc, medium)
-    distance = np.arange(-100, 101)
-    figure = new_figure(10, 3.6)
-    for axis, scale in zip(figure.subplots(1, 2), ("linear", "log"), strict=True):
-        axis.axvspan(-radius, radius, color="#e8e8e8", label="disc")
-        axis.plot(distance, production[256, distance + 256], "-", label="production")
-        axis.plot(distance, fixed[256, distance + 256], "--", label="fixed value")
-        axis.set(xlabel="distance from the centre [lattice steps]", ylabel="u", yscale=scale)
-        axis.grid(alpha=0.3)
-    axis.legend()
-    return figure
-
-
-def reading_fields() -> Figure:
-    """Twenty discs of the paper's size under both readings, and the difference."""
-    medium, lattice = dk.Medium(), (512, 512)
-    image = ExampleRecipe(20, lattice, medium).sources("test", 0).image(lattice)
-    fixed, production = both_readings(image, medium)
-    span = float(abs(fixed - production).max())
-    panels = (
-        ("fixed values", fixed, "viridis", 0.0, 1.0),
-        ("production", production, "viridis", 0.0, 1.0),
-        ("fixed values − production", fixed - production, "RdBu_r", -span, span),
-    )
-    figure = new_figure(10, 4)
-    for axis, (title, field, colors, low, high) in zip(figure.subplots(1, 3), panels, strict=True):
-        picture = axis.imshow(field, cmap=colors, vmin=low, vmax=high, interpolation="nearest")
-        axis.set(title=title, xticks=[0, 511], yticks=[0, 511])
-        figure.colorbar(picture, ax=axis, location="bottom", aspect=14)
-    return figure
-
-
-def draw_bounds() -> None:
-    """The proven bounds of a prediction of the shipped surrogate `quickstart`."""
-    surrogate = dk.load_surrogate("quickstart")
-    example = surrogate.config.recipe(5).example("test", 0)
-    prediction = surrogate.predict(example.source_image)
-    figure = bounds_figure(example.field, prediction.field, prediction.certificate)
-    save("bounds", figure)
-
-
-def bounds_figure(truth: NDArray, prediction: NDArray, certificate: dk.Certificate) -> Figure:
-    """Bounds of a prediction and of its corrected field, and bounds against true errors."""
-    figure = new_figure(10, 3.4)
-    *maps, scatter = figure.subplots(1, 3)
-    corrected = certificate.corrected
-    shown = (
-        ("prediction", abs(prediction - truth), certificate.node_bound),
-        ("corrected field", abs(corrected.field - truth), corrected.node_bound),
-    )
-    low, high = 1e-5, 1.0
-    sizes = [40, 3]  # of dots, so that the second ones don't hide the first
-    for axis, (name, error, bound) in zip(maps, shown, strict=True):
-        drawn = np.where(bound > 0, bound, np.nan)
-        limits = {"vmin": low, "vmax": high}
-        picture = axis.imshow(drawn, norm="log", interpolation="nearest", **limits)
-        last_row, last_column = (side - 1 for side in truth.shape)
-        axis.set(xlabel="column", ylabel="row", xticks=[0, last_column], yticks=[0, last_row])
-        axis.set(title=f"{name}: bound", facecolor=NO_VALUE)
-        scatter.scatter(error[bound > 0], bound[bound > 0], sizes.pop(0), label=name)
-    figure.colorbar(picture, ax=maps, fraction=0.03, pad=0.03, extend="min")
-    scatter.axline((1, 1), slope=1, color="0.4", linewidth=1, zorder=0)
-    scatter.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
-    scatter.set(title="each node", xlabel="true error", ylabel="proven bound")
-    scatter.grid(alpha=0.3)
-    scatter.legend(fontsize=9, loc="upper left")
-    return figure
 
 
 def results(run_dir: Path) -> str:

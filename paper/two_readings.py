@@ -110,7 +110,7 @@ def draw(measured: dict[int, Measured], path: Path) -> None:
     write_pictures(figure, path)
 
 
-@command(__doc__, RESULTS, "the table and the picture, without .md, .csv and .png")
+@command(__doc__, RESULTS, "the table and the picture, without .csv and .png")
 @click.option("--counts", default=",".join(map(str, range(1, 21))), callback=whole_numbers)
 @click.option("--examples", default=400, help="Examples per source count.")
 @click.option("--processes", default=1, help="Processes that solve.")

@@ -1,4 +1,4 @@
-"""Write the tables and the picture of docs/arbiter.md: proven values beside published numbers.
+"""Write the tables of docs/arbiter.md: proven values beside published numbers.
 
 python -m benchmarks.arbiter
 """
@@ -26,9 +26,8 @@ from benchmarks.arbiter.readings import (
     Reading,
 )
 from benchmarks.arbiter.splitting import biodynamo, physicell
-from benchmarks.shared.command import PATH, PICTURES, command
+from benchmarks.shared.command import command
 from benchmarks.shared.tables import write_table
-from docs.phone_figures import write_pictures
 
 MADE_BY = "computed by `python -m benchmarks.arbiter`"
 READING_COLUMNS = [
@@ -167,20 +166,13 @@ def draw_test(axis: Axes, steady: list[tuple[Reading, dk.Solution | None]]) -> N
         axis.legend(loc="lower left", bbox_to_anchor=(0, 0.4), fontsize=8, labelspacing=0.3)
 
 
-@command(__doc__, "arbiter", "the tables, without _readings.md and _programs.md")
-@click.option(
-    "--picture",
-    type=PATH,
-    default=PICTURES / "arbiter.png",
-    help="Path of the picture.",
-)
-def main(output: Path, picture: Path) -> None:
+@command(__doc__, "arbiter", "the tables, without _readings.csv and _programs.csv")
+def main(output: Path) -> None:
     steady = steady_fields()
     rows = [reading_row(*each) for each in steady.items()]
     write_table(rows, READING_COLUMNS, output.with_name(f"{output.name}_readings"), MADE_BY)
     rows = [tool_row(published, steady) for published in PUBLISHED]
     write_table(rows, TOOL_COLUMNS, output.with_name(f"{output.name}_programs"), MADE_BY)
-    write_pictures(draw(steady), picture, 100, {})
     for test in (ONE_SINK, MANY_SINKS):
         click.echo(f"{test.name}: time constant {test.time_constant:.2f} min, end {test.end:g} min")
 

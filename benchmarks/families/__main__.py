@@ -160,9 +160,7 @@ def _prediction(basis: ReducedBasis, accuracy: float | str) -> Callable[[NDArray
     return partial(basis.predict, tolerance=accuracy)
 
 
-@command(
-    __doc__, "families", "the tables, that of the verdicts with _verdicts; without .md and .csv"
-)
+@command(__doc__, "families", "the tables, that of the verdicts with _verdicts; without .csv")
 @click.option("--side", "sides", multiple=True, type=int, help="Nodes per side of a plane.")
 @click.option("--volume", "volumes", multiple=True, type=int, help="Nodes per side of a volume.")
 @click.option(

@@ -21,7 +21,7 @@ PATH = click.Path(path_type=Path)
 def command(
     text: str | None,
     output: str | Path,
-    files: str = "the table, without .md and .csv",
+    files: str = "the table, without .csv",
     published: Collection[str] = (),
 ) -> Callable[[Callable[..., None]], click.Command]:
     """The command of a benchmark, with the option --output. Errors of diffkeras are one line.

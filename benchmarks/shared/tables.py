@@ -13,7 +13,7 @@ import click
 from diffkeras import __version__
 from diffkeras.errors import RunError
 from diffkeras.reporting.text import markdown_table
-from diffkeras.system.atomic_files import write_csv, write_text
+from diffkeras.system.atomic_files import write_csv
 from diffkeras.system.environment import available_cores, processor, source_commit
 
 CAPTION = "measured on"  # column of the CSV file
@@ -89,22 +89,30 @@ def write_table(
     caption: str,
     versions: Sequence[str] | None = None,
 ) -> None:
-    """Write and print a table, OUTPUT.md and OUTPUT.csv, with columns of figures to the right.
+    """Write a table, OUTPUT.csv, and print it as `table_text` shows it.
 
-    The first column is to the left, even if it has figures. `versions` of diffkeras made the rows,
-    one each, by default the present one; those of older rows are empty, as nobody noted them.
+    `versions` of diffkeras made the rows, one each, by default the present one; those of older rows
+    are empty, as nobody noted them.
     """
     versions = versions or [version()] * len(rows)
-    cells = dict(zip(columns, zip(*rows, strict=True), strict=True))
-    texts = [name for name in columns if not all(map(FIGURE.fullmatch, cells[name]))]
-    table = markdown_table(columns, rows, texts)
-    # first, because `write_rows` reads it
     of_rows = [with_versions(caption, [one]) for one in versions]
     lines = [[*row, each] for row, each in zip(rows, of_rows, strict=True)]
     write_csv(output.with_suffix(".csv"), [*columns, CAPTION], lines)
-    text = f"{with_versions(caption, versions)}.\n\n{table}"
-    write_text(output.with_suffix(".md"), f"{text}\n")
-    click.echo(text)
+    click.echo(table_text(output.with_suffix(".csv")))
+
+
+def table_text(file: Path) -> str:
+    """A table that `write_table` has written in Markdown, below its caption.
+
+    Columns of figures are to the right, but for the first column.
+    """
+    with file.open(encoding="utf-8", newline="") as lines:
+        head, *rows = csv.reader(lines)
+    columns, captions = head[:-1], [without_versions(row.pop()) for row in rows]
+    cells = dict(zip(columns, zip(*rows, strict=True), strict=True))
+    texts = [name for name in columns if not all(map(FIGURE.fullmatch, cells[name]))]
+    caption = with_versions(captions[0][0], [made_with for _, made_with in captions])
+    return f"{caption}.\n\n{markdown_table(columns, rows, texts)}\n"
 
 
 def write_rows(

@@ -1,5 +1,6 @@
 """The unit tests of simulators: readings and published numbers."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -65,19 +66,18 @@ def test_a_fitting_reading_is_nearer_than_all_others():
 
 
 @pytest.mark.slow
-def test_the_command_writes_tables_and_picture(tmp_path):
+def test_the_command_writes_the_published_tables(tmp_path):
     from benchmarks.arbiter.__main__ import main
 
-    options = ["--output", str(tmp_path / "made"), "--picture", str(tmp_path / "made.png")]
+    options = ["--output", str(tmp_path / "made")]
     run = CliRunner().invoke(main, options, catch_exceptions=False)
     assert run.exit_code == 0
-    for table in ("made_readings.md", "made_programs.md"):
+    for table in ("made_readings.csv", "made_programs.csv"):
         shipped = ROOT / "benchmarks" / "results" / table.replace("made", "arbiter")
         assert columns(tmp_path / table) == columns(shipped)
-    assert (tmp_path / "made.png").stat().st_size > 10_000
 
 
 def columns(table: Path) -> list[list[str]]:
     """The cells of a table without bounds, whose last digits depend on the machine."""
-    lines = [line.split("|")[1:-1] for line in table.read_text().splitlines() if "|" in line]
-    return [line[:5] for line in lines]
+    with table.open(newline="") as lines:
+        return [line[:5] for line in csv.reader(lines)]

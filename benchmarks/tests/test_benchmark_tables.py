@@ -16,6 +16,7 @@ from benchmarks.shared import tables
 from benchmarks.shared.command import PATH, command
 from benchmarks.shared.tables import (
     CAPTION,
+    table_text,
     with_versions,
     without_versions,
     write_rows,
@@ -93,8 +94,8 @@ def test_the_readme_has_each_program_and_each_table_once():
     assert sorted(re.findall(r"^\|[^|]*\| `([\w.]+)` \|", text, re.MULTILINE)) == sorted(names)
     links = re.findall(r"\]\((.+?)\)", text)
     assert [link for link in links if not (readme.parent / link).exists()] == []
-    tables = sorted(f"results/{file.name}" for file in RESULTS.glob("*.md"))
-    assert sorted(link for link in links if re.match(r"results/.*\.md", link)) == tables
+    tables = sorted(f"results/{file.name}" for file in RESULTS.iterdir() if file.is_file())
+    assert sorted(link for link in links if link.startswith("results/")) == tables
 
 
 @pytest.mark.slow
@@ -119,22 +120,18 @@ def test_cheap_benchmarks_write_the_published_tables(name, tmp_path):
     for made in tables:
         rows = read_csv(made)
         assert [*rows[0]] == [*read_csv(RESULTS / made.name)[0]]
-        assert made.with_suffix(".md").read_text().count("\n| ") == 2 + len(rows)
+        assert table_text(made).count("\n| ") == 2 + len(rows)
 
 
-@pytest.mark.parametrize(
-    "name",  # rows of runs, which rules read, have no table
-    sorted(file.stem for file in RESULTS.glob("*.csv") if file.with_suffix(".md").exists()),
-)
+@pytest.mark.parametrize("name", sorted(file.stem for file in RESULTS.glob("*.csv")))
 def test_published_tables_are_as_they_are_written_now(name, tmp_path):
     """A program that writes other columns needs a new measurement, or the figures moved over."""
     rows = read_csv(RESULTS / f"{name}.csv")
     captions, versions = zip(*(without_versions(row.pop(CAPTION)) for row in rows), strict=True)
     (caption,) = {*captions}
     write_table([[*row.values()] for row in rows], [*rows[0]], tmp_path / name, caption, versions)
-    for suffix in (".md", ".csv"):
-        made = tmp_path / f"{name}{suffix}"
-        assert made.read_text() == (RESULTS / made.name).read_text()
+    made = tmp_path / f"{name}.csv"
+    assert made.read_text() == (RESULTS / made.name).read_text()
 
 
 def test_the_published_verdicts_of_families_follow_from_the_published_times(tmp_path):
@@ -211,7 +208,7 @@ def test_rows_of_other_versions_stay_and_name_theirs(tmp_path, monkeypatch):
     captions = [row[CAPTION] for row in read_csv(tmp_path / "table.csv")]
     made = "here. Made with diffkeras 0.3 (commit"
     assert captions == ["here", f"{made} a)", f"{made} b)"]
-    first = (tmp_path / "table.md").read_text().splitlines()[0]
+    first = table_text(tmp_path / "table.csv").splitlines()[0]
     assert first == "here. Made with diffkeras unknown version, 0.3 (commit a), 0.3 (commit b)."
 
 

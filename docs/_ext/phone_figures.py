@@ -1,8 +1,8 @@
 """Each picture of several panels is there twice: as it is drawn, and for phones.
 
-`docs.phone_figures` draws both. The figures of worked examples are drawn while the
-pages are built. The other ones lie in the repository, the picture for phones as NAME_phone.png or
-.svg beside NAME. The style sheet shows one of the two; browsers don't load the other.
+`docs.phone_figures` draws both. Most are drawn while the pages are built. The other ones lie in the
+repository, the picture for phones as NAME_phone.png or .svg beside NAME or in docs/made. The style
+sheet shows one of the two; browsers don't load the other.
 
 A picture that is no part of a paragraph gets a frame.
 """
@@ -75,10 +75,11 @@ class PhonePictures(SphinxTransform):
 
     def _add(self, image: nodes.image) -> None:
         path = phone_path(Path(image["uri"]))
-        file = Path(self.env.relfn2path(str(path))[1])
+        if not self._is_file(path):
+            path = Path("/made", path.name)
         parent, place = image.parent, image.parent.index(image)
         pictures = [image]
-        if file.is_file():
+        if self._is_file(path):
             narrow = image.deepcopy()
             narrow.update_all_atts({"classes": [PHONE]})
             narrow["uri"], narrow["loading"] = str(path), "lazy"
@@ -87,3 +88,6 @@ class PhonePictures(SphinxTransform):
             pictures.append(narrow)
         framed = nodes.container("", *pictures, classes=["picture"])
         parent[place : place + 1] = [framed] if isinstance(parent, nodes.section) else pictures
+
+    def _is_file(self, path: Path) -> bool:
+        return Path(self.env.relfn2path(str(path))[1]).is_file()

@@ -22,6 +22,8 @@ from pydantic.fields import FieldInfo
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from benchmarks.shared.tables import table_text
+
 # The accepted forms, where the JSON schema lacks the short ones or is too long to read
 ACCEPTED = {
     "physics.boundary": "absorbing | reflecting | periodic | {value: number} | {flux: number}, or "
@@ -158,7 +160,7 @@ class LayerTable(SphinxDirective):
 
 
 class Measured(SphinxDirective):
-    """A benchmark's Markdown table, given by its path from the documentation.
+    """A benchmark's table, CSV or Markdown, given by its path from the documentation.
 
     The type is small, because the tables have many columns. With `:ranks: 2` the page shows the
     rows with rank 1 and 2, and the whole table when the reader unfolds it. With `:folded: TITLE` it
@@ -191,7 +193,7 @@ class Measured(SphinxDirective):
         self.env.note_dependency(str(path))
         if not path.is_file():
             raise self.error(f"there is no table {path}")
-        text = path.read_text(encoding="utf-8")
+        text = table_text(path) if path.suffix == ".csv" else path.read_text(encoding="utf-8")
         found = nodes.container(classes=["measured"])
         row = re.search(r"^\|", text, re.MULTILINE)
         head, table = (text[: row.start()], text[row.start() :]) if row else (text, "")

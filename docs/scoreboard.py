@@ -1,16 +1,13 @@
-"""Make the tables and the chart of "Should I use a surrogate?" from the JSON of a scoreboard.
+"""The tables and the chart of "Should I use a surrogate?", from the JSON of a scoreboard.
 
     diffkeras-benchmark compare … --output scoreboard
-    python docs/make_scoreboard.py scoreboard
+    python -m docs.scoreboard scoreboard
 
-Without an argument, the committed benchmarks/results/scoreboard/scoreboard.json is read; with one,
-the problems of that directory's are put into it first, if machine and threads are the same. The
-script writes results/scoreboard/verdicts.md and proven.md, and images/scoreboard.png.
+puts the problems of a directory's scoreboard into benchmarks/results/scoreboard/scoreboard.json, if
+machine and threads are the same. The build of the documentation makes tables and chart from it.
 """
 
-import docs.quiet_tensorflow  # noqa: F401
-
-import argparse
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,15 +15,14 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 
 from diffkeras.reporting.style import BLUE, GREY, ORANGE, new_figure
-from diffkeras.system.atomic_files import read_json, write_json, write_text
+from diffkeras.system.atomic_files import read_json, write_json
 from diffkeras_benchmark.classical import WARM
 from diffkeras_benchmark.learned import TOLERANCES
 from diffkeras_benchmark.tables import conditions
 from diffkeras_benchmark.verdicts import milliseconds, tied
-from docs.phone_figures import WIDTH, write_pictures
+from docs.phone_figures import WIDTH
 
-DOCS = Path(__file__).parent
-BOARD = DOCS.parent / "benchmarks" / "results" / "scoreboard" / "scoreboard.json"
+BOARD = Path(__file__).parents[1] / "benchmarks" / "results" / "scoreboard" / "scoreboard.json"
 HEAD = (
     "problem",
     "nodes",
@@ -51,25 +47,23 @@ class Verdict(NamedTuple):
     pays: str
 
 
-def main(docs: Path, board: Mapping[str, Any]) -> None:
-    """Write what the page shows."""
-    results = docs / "results" / "scoreboard"
-    rows = [row for problem in board["problems"] for row in verdict_rows(problem)]
-    write_text(results / "verdicts.md", f"{conditions(board)}\n\n{table(HEAD, rows)}")
-    rows = [row for problem in board["problems"] for row in proven_rows(problem)]
-    write_text(results / "proven.md", table(PROVEN_HEAD, rows))
-    draw(board["problems"], docs / "images" / "scoreboard.png")
+def read() -> dict[str, Any]:
+    """The published scoreboard."""
+    return read_json(BOARD)
+
+
+def tables(board: Mapping[str, Any]) -> dict[str, str]:
+    """What the page shows, in Markdown, by name."""
+    verdicts = [row for problem in board["problems"] for row in verdict_rows(problem)]
+    proven = [row for problem in board["problems"] for row in proven_rows(problem)]
+    text = f"{conditions(board)}\n\n{table(HEAD, verdicts)}"
+    return {"verdicts": text, "proven": table(PROVEN_HEAD, proven)}
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-def draw(problems: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """The chart, also for phones."""
-    write_pictures(chart(problems, 9.0), path, narrow=chart(problems, WIDTH))
 
 
 def chart(problems: Sequence[Mapping[str, Any]], width: float) -> Figure:
@@ -176,9 +170,5 @@ def in_words(ratio: float, break_even: float | None, *, tie: bool) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("board", nargs="?", type=Path, help="directory of a scoreboard")
-    given = parser.parse_args().board
-    if given:
-        write_json(BOARD, with_problems(read_json(BOARD), read_json(given / "scoreboard.json")))
-    main(DOCS, read_json(BOARD))
+    [given] = sys.argv[1:]
+    write_json(BOARD, with_problems(read(), read_json(Path(given, "scoreboard.json"))))

@@ -1,0 +1,222 @@
+"""The site's pictures and tables that need no trained runs, made while the documentation is built.
+
+They are pictures of the solver and of the shipped surrogates, and pictures and tables of results
+that are in the repository. They lie in docs/made, with the pictures for phones beside them.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+import diffkeras as dk
+from benchmarks.arbiter.__main__ import draw as arbiter_figure
+from benchmarks.arbiter.__main__ import steady_fields
+from benchmarks.learning_curves import ERROR, SIZES
+from benchmarks.shared.print_style import PRINT_STYLE, print_axes, print_style, series_style
+from benchmarks.solver_scaling import exponent, varies
+from diffkeras.physics import ExampleRecipe, production_of
+from diffkeras.reporting import data_figures
+from diffkeras.reporting.figures import log_ticks
+from diffkeras.reporting.style import NO_VALUE, new_figure
+from docs import scoreboard
+from docs.phone_figures import WIDTH, write_phone_picture, write_pictures
+
+DOCS = Path(__file__).parent
+MADE = DOCS / "made"
+RESULTS = DOCS.parent / "benchmarks" / "results"
+# of docs/data.md
+SIDES = {"top": {"value": 0.8}, "bottom": {"flux": 0.01}, "left": "periodic", "right": "periodic"}
+
+
+def make(folder: Path = MADE) -> None:
+    """Write all pictures and tables."""
+    folder.mkdir(exist_ok=True)
+    for name, figure in {
+        "boundaries": boundaries_figure(),
+        "tissues": tissues_figure(),
+        "sides": tissues_figure({"physics.boundary": SIDES}),
+        "oxygen": oxygen_figure(),
+        "reading_profiles": reading_profiles(),
+        "reading_fields": reading_fields(),
+        "bounds": bounds_figure(),
+    }.items():
+        write_pictures(figure, folder / f"{name}.png", 100)
+    write_phone_picture(readme_figure(), folder / "tissue.png")
+    write_pictures(arbiter_figure(steady_fields()), folder / "arbiter.png", 100, {})
+    write_pictures(scaling_figure(), folder / "solver_scaling.png", 200, PRINT_STYLE)
+    write_pictures(learning_curves_figure(), folder / "learning_curves.png", 200, PRINT_STYLE)
+    board = scoreboard.read()
+    chart = scoreboard.chart(board["problems"], 9.0)
+    narrow = scoreboard.chart(board["problems"], WIDTH)
+    write_pictures(chart, folder / "scoreboard.png", narrow=narrow)
+    for name, text in scoreboard.tables(board).items():
+        (folder / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def boundaries_figure() -> Figure:
+    """One problem under each boundary."""
+    sources = dk.sample_sources(4, (64, 96), rng=np.random.default_rng(5))
+    figure = new_figure(10, 6.4)
+    for axis, boundary in zip(
+        figure.subplots(2, 2).ravel(),
+        ("absorbing", "reflecting", "periodic", ("periodic", "absorbing")),
+        strict=True,
+    ):
+        field = dk.solve(sources.image((64, 96)), boundary=boundary).field
+        picture = axis.imshow(field, vmin=0, vmax=1, interpolation="nearest")
+        title = boundary if isinstance(boundary, str) else "rows {}, columns {}".format(*boundary)
+        axis.set(title=title, xlabel="column", ylabel="row")
+        axis.set(xticks=[0, 50, 95], yticks=[0, 30, 63])
+    figure.colorbar(picture, ax=figure.axes, fraction=0.03, pad=0.02, label="u")
+    return figure
+
+
+def tissues_figure(changes: Mapping[str, Any] | None = None) -> Figure:
+    """Two examples of the configuration `tissue`, or of a changed one."""
+    config = dk.load_config("tissue", changes)
+    recipes = {n: config.recipe(n) for n in (2, 5)}
+    examples = {f"n = {n}": recipe.example("train", 0) for n, recipe in recipes.items()}
+    problems = {title: example.problem for title, example in examples.items()}
+    return data_figures.tissue_figure(problems, [example.field for example in examples.values()])
+
+
+def oxygen_figure() -> Figure:
+    """The field of the example with oxygen in docs/physics.md, on its finest lattice."""
+    page = (Path(__file__).parent / "physics.md").read_text(encoding="utf-8")
+    example = next(
+        block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "oxygen" in block
+    )
+    names: dict[str, Any] = {}
+    exec(example.partition("\n\n\nfor ")[0], names)  # without the loop that prints
+    figure = new_figure(6.5, 5.4)
+    axis = figure.subplots()
+    picture = axis.imshow(names["oxygen"](1.25), extent=(0, 1000, 1000, 0), vmin=0, vmax=40)
+    axis.set(xlabel="x [µm]", ylabel="y [µm]")
+    figure.colorbar(picture, ax=axis, label="partial pressure [mmHg]")
+    return figure
+
+
+def readme_figure() -> Figure:
+    """What the first example of README plots."""
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    example = next(re.finditer(r"```python\n(.*?)```", readme, re.DOTALL))[1]
+    names: dict[str, Any] = {}
+    exec(example.partition("\nprint(")[0], names)
+    return names["tissue"].plot(unit="µm", field_unit="µM")
+
+
+def both_readings(image: NDArray, medium: dk.Medium) -> tuple[NDArray, NDArray]:
+    """The field with fixed values, and that of production divided by its maximum."""
+    production = dk.solve(production=production_of(image, medium), medium=medium).field
+    return dk.solve(image, medium=medium).field, production / production.max()
+
+
+def reading_profiles() -> Figure:
+    """One disc under both readings of the paper: the field along a line through its centre."""
+    medium, radius = dk.Medium(), 5
+    disc = dk.Sources.from_lists([256], [256], [radius], [1.0]).image((512, 512))
+    fixed, production = both_readings(disc, medium)
+    distance = np.arange(-100, 101)
+    figure = new_figure(10, 3.6)
+    for axis, scale in zip(figure.subplots(1, 2), ("linear", "log"), strict=True):
+        axis.axvspan(-radius, radius, color="#e8e8e8", label="disc")
+        axis.plot(distance, production[256, distance + 256], "-", label="production")
+        axis.plot(distance, fixed[256, distance + 256], "--", label="fixed value")
+        axis.set(xlabel="distance from the centre [lattice steps]", ylabel="u", yscale=scale)
+        axis.grid(alpha=0.3)
+    axis.legend()
+    return figure
+
+
+def reading_fields() -> Figure:
+    """Twenty discs of the paper's size under both readings, and the difference."""
+    medium, lattice = dk.Medium(), (512, 512)
+    image = ExampleRecipe(20, lattice, medium).sources("test", 0).image(lattice)
+    fixed, production = both_readings(image, medium)
+    span = float(abs(fixed - production).max())
+    panels = (
+        ("fixed values", fixed, "viridis", 0.0, 1.0),
+        ("production", production, "viridis", 0.0, 1.0),
+        ("fixed values − production", fixed - production, "RdBu_r", -span, span),
+    )
+    figure = new_figure(10, 4)
+    for axis, (title, field, colors, low, high) in zip(figure.subplots(1, 3), panels, strict=True):
+        picture = axis.imshow(field, cmap=colors, vmin=low, vmax=high, interpolation="nearest")
+        axis.set(title=title, xticks=[0, 511], yticks=[0, 511])
+        figure.colorbar(picture, ax=axis, location="bottom", aspect=14)
+    return figure
+
+
+def bounds_figure() -> Figure:
+    """Bounds of a prediction of the shipped surrogate `quickstart`, against true errors."""
+    surrogate = dk.load_surrogate("quickstart")
+    example = surrogate.config.recipe(5).example("test", 0)
+    prediction, truth = surrogate.predict(example.source_image), example.field
+    certificate = prediction.certificate
+    figure = new_figure(10, 3.4)
+    *maps, scatter = figure.subplots(1, 3)
+    corrected = certificate.corrected
+    shown = (
+        ("prediction", abs(prediction.field - truth), certificate.node_bound),
+        ("corrected field", abs(corrected.field - truth), corrected.node_bound),
+    )
+    low, high = 1e-5, 1.0
+    sizes = [40, 3]  # of dots, so that the second ones don't hide the first
+    for axis, (name, error, bound) in zip(maps, shown, strict=True):
+        drawn = np.where(bound > 0, bound, np.nan)
+        limits = {"vmin": low, "vmax": high}
+        picture = axis.imshow(drawn, norm="log", interpolation="nearest", **limits)
+        last_row, last_column = (side - 1 for side in truth.shape)
+        axis.set(xlabel="column", ylabel="row", xticks=[0, last_column], yticks=[0, last_row])
+        axis.set(title=f"{name}: bound", facecolor=NO_VALUE)
+        scatter.scatter(error[bound > 0], bound[bound > 0], sizes.pop(0), label=name)
+    figure.colorbar(picture, ax=maps, fraction=0.03, pad=0.03, extend="min")
+    scatter.axline((1, 1), slope=1, color="0.4", linewidth=1, zorder=0)
+    scatter.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
+    scatter.set(title="each node", xlabel="true error", ylabel="proven bound")
+    scatter.grid(alpha=0.3)
+    scatter.legend(fontsize=9, loc="upper left")
+    return figure
+
+
+def scaling_figure() -> Figure:
+    """Time of a solve against discs and lattice, from the table of `benchmarks.solver_scaling`."""
+    table = pd.read_csv(RESULTS / "solver_scaling.csv")
+    figure, [panels] = print_axes(1, 2, sharey=True)
+    for index, (series, rows) in enumerate(table.groupby("series", sort=False)):
+        points, seconds = [*zip(rows["side"], rows["discs"], strict=True)], [*rows["time [s]"]]
+        panels[1 - varies(points)].loglog(
+            [point[varies(points)] for point in points],
+            seconds,
+            label=f"{series}: exponent {exponent(points, seconds):.2f}",
+            **series_style(index),
+        )
+    panels[0].set(xlabel="discs n", ylabel="time of solve [s], one thread")
+    panels[1].set(xlabel="nodes per side N")
+    sides = sorted({*table["side"]})
+    panels[1].set_xticks(sides, [str(side) for side in sides])
+    panels[1].minorticks_off()
+    with print_style():
+        for panel in panels:
+            panel.legend()
+    return figure
+
+
+def learning_curves_figure() -> Figure:
+    """Errors against numbers of examples, from the table of `benchmarks.learning_curves`."""
+    figure, axes = print_axes(width=5.0, height=3.2)
+    axis = axes[0, 0]
+    table = pd.read_csv(RESULTS / "learning_curves.csv")
+    for index, (name, *errors) in enumerate(table.itertuples(index=False)):
+        axis.plot(SIZES, errors[: len(SIZES)], label=name, **series_style(index))
+    axis.set(xlabel="training examples", ylabel=ERROR, xscale="log", yscale="log")
+    log_ticks(axis, "x")
+    with print_style():
+        figure.legend(loc="outside upper center", ncols=2)
+    return figure
