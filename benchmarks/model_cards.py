@@ -27,7 +27,7 @@ from benchmarks.shared.command import PATH, command
 from benchmarks.shared.tables import describe_machine, with_versions
 from diffkeras.config import Config
 from diffkeras.graph import TensorSolver
-from diffkeras.graph.saved_model import solver_arguments
+from diffkeras.graph.export import solver_arguments
 from diffkeras.physics import ExampleRecipe, solve
 from diffkeras.reporting.text import markdown_table
 from diffkeras.surrogates.run_directory import CONFIG, HISTORY, RUN_FILE, WEIGHTS, Run

@@ -31,7 +31,7 @@ def export_basis(basis: "ReducedBasis", path: Path) -> None:
         import tensorflow.experimental.numpy as tnp
 
         from diffkeras.graph.checks import checked
-        from diffkeras.graph.description import describe_export
+        from diffkeras.graph.export import describe_export
 
     family, regression = basis.family, basis.regression
     names, lattice, scaling = family.names, family.problem.lattice, family.scaling

@@ -3,7 +3,7 @@
 from diffkeras.system.packages import needs_packages
 
 with needs_packages("diffkeras.graph"):
-    from diffkeras.graph.results import TensorCertificate, TensorSolution
+    from diffkeras.graph.proofs import TensorCertificate, TensorSolution
     from diffkeras.graph.solver import TensorSolver
 
 __all__ = ["TensorCertificate", "TensorSolution", "TensorSolver"]

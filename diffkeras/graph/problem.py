@@ -23,7 +23,6 @@ from diffkeras.graph.checks import (
 from diffkeras.nn.equation.transforms import ring_of
 from diffkeras.physics import Medium
 from diffkeras.physics.limits import FASTEST, SLOWEST
-from diffkeras.physics.problem.sides import AxisBoundary
 
 
 class ProblemTensors(NamedTuple):
@@ -32,8 +31,9 @@ class ProblemTensors(NamedTuple):
     Production and decay are divided by the medium's `unit`, which rounds nothing.
 
     Attributes:
-        images: (batch, rows, columns), 0 on the free nodes; None if no node is fixed.
-        fixed: (batch, rows, columns) bool, None without images.
+        images: (batch, rows, columns), 0 on the free nodes.
+        fixed: (batch, rows, columns) bool.
+        has_sources: whether there are source images; without them no node is fixed.
         production: (batch, rows, columns), 0 on the fixed nodes; None if there is none.
         decay: γ, (batch, 1, 1) or (1, 1, 1).
         has_decays: whether images have decays of their own.
@@ -44,8 +44,9 @@ class ProblemTensors(NamedTuple):
         exact: whether float64 has the numbers of the arguments, so that bounds are about them.
     """
 
-    images: tf.Tensor | None
-    fixed: tf.Tensor | None
+    images: tf.Tensor
+    fixed: tf.Tensor
+    has_sources: bool
     production: tf.Tensor | None
     decay: tf.Tensor
     has_decays: bool
@@ -62,6 +63,7 @@ class ProblemTensors(NamedTuple):
         fixed: Any,
         production: Any,
         decay: Any,
+        *,
         proven: bool,
     ) -> "ProblemTensors":
         """The arguments of `TensorSolver.solve`.
@@ -70,51 +72,30 @@ class ProblemTensors(NamedTuple):
         those that have no field.
         """
         images, fixed, production, dtype = _check_shapes(lattice, source_images, fixed, production)
-        parts = {"source images": images, "production": production}
-        parts = {name: values for name, values in parts.items() if values is not None}
+        given = {"source images": images, "production": production}
+        parts = {name: values for name, values in given.items() if values is not None}
         exact = reduce(tf.logical_and, [exact_numbers(*part, proven) for part in parts.items()])
         valid = exact if proven else _have_fields(parts, medium.unit)
-        first = production if images is None else images
-        decays, right = _check_decay(medium, decay, first)
-        problem = cls(
-            None if images is None else tf.cast(images, tf.float64),
-            fixed,
-            None if production is None else tf.cast(production, tf.float64) / medium.unit,
-            decays / medium.unit,
-            decay is not None,
-            dtype,
-            valid[:, None, None] & right,
-            exact[:, None, None],
-        )
-        return problem._valid_where_unique(medium)
+        if has_sources := images is not None:
+            images = tf.cast(images, tf.float64)
+        if production is not None:
+            production = tf.cast(production, tf.float64) / medium.unit
+        if not has_sources:
+            images, fixed = tf.zeros_like(production), tf.zeros_like(production, tf.bool)
+        decays, right = _check_decay(medium, decay, images)
+        right &= _have_one_solution(medium, fixed, decays)
+        valid, exact = valid[:, None, None] & right, exact[:, None, None]
+        decays, has_decays = decays / medium.unit, decay is not None
+        return cls(images, fixed, has_sources, production, decays, has_decays, dtype, valid, exact)
 
     @property
     def own_decays(self) -> tf.Tensor | None:
         """The decays of the images, (batch, 1, 1), None if all have the medium's."""
         return self.decay if self.has_decays else None
 
-    def _valid_where_unique(self, medium: Medium) -> "ProblemTensors":
-        """The problem, not valid where an image can have no or many solutions.
-
-        Of those an InvalidArgumentError.
-        """
-        if not medium.is_closed or medium.decay:
-            return self
-        loses = self.decay > 0
-        if self.fixed is not None:
-            loses |= tf.reduce_any(self.fixed, LATTICE, keepdims=True)
-        message = (
-            "no node is fixed, and with decay 0 and no absorbing boundary every constant solves "
-            "the problem, or with a net production nothing does: fix a node, or give decay or an "
-            "absorbing boundary; the first such image is number"
-        )
-        first = first_true(~tf.reshape(loses, [-1]))
-        loses = checked(loses, tf.reduce_all(loses), message, first)
-        return self._replace(is_valid=self.is_valid & loses)
-
 
 class FixedNodes:
-    """The fixed nodes of a batch of problems, with their values.
+    """The fixed nodes of a batch of problems in proofs.
 
     Attributes:
         free, ring: masks of the free nodes, and of the fixed nodes next to them.
@@ -125,15 +106,10 @@ class FixedNodes:
         ring_size: the largest |value| on the ring, (batch, 1, 1).
     """
 
-    def __init__(self, problem: ProblemTensors, boundaries: Sequence[AxisBoundary]) -> None:
-        values, fixed = problem.images, problem.fixed
-        if values is None:
-            values = tf.zeros_like(problem.production)
-            fixed = tf.zeros_like(values, tf.bool)
-        assert fixed is not None
+    def __init__(self, problem: ProblemTensors, boundaries: Sequence[str]) -> None:
         self.is_valid = problem.is_valid & problem.exact
-        self.values = tf.where(self.is_valid, values, np.nan)
-        self.free, self.ring = ~fixed, ring_mask(fixed, boundaries)
+        self.values = tf.where(self.is_valid, problem.images, np.nan)
+        self.free, self.ring = ~problem.fixed, ring_mask(problem.fixed, boundaries)
         self.any_ring = tf.reduce_any(self.ring, LATTICE, keepdims=True)
         self.ring_size = largest_of_each(tf.where(self.ring, self.values, 0.0))
 
@@ -156,7 +132,7 @@ class FixedNodes:
         return tf.where(self.is_valid, bound, np.inf)
 
 
-def ring_mask(fixed: tf.Tensor, boundaries: Sequence[AxisBoundary]) -> tf.Tensor:
+def ring_mask(fixed: tf.Tensor, boundaries: Sequence[str]) -> tf.Tensor:
     """The fixed nodes with a free neighbour, of masks (batch, rows, columns) bool."""
     return tf.cast(ring_of(tf.cast(fixed, tf.float32), boundaries), tf.bool)
 
@@ -197,7 +173,7 @@ def same_shape(
 def _check_shapes(
     lattice: tuple[int, int], source_images: Any, fixed: Any, production: Any
 ) -> tuple[tf.Tensor | None, tf.Tensor | None, tf.Tensor | None, tf.DType | None]:
-    """`images`, `fixed`, `production` and `dtype` of `ProblemTensors`, in the arguments' types."""
+    """Images, fixed nodes, production and `dtype` of `ProblemTensors`, in the arguments' types."""
     if source_images is None and (production is None or fixed is not None):
         raise PhysicsError("give source images, which fixed nodes need, or production")
     dtype = None
@@ -234,6 +210,22 @@ def _have_fields(parts: Mapping[str, tf.Tensor], unit: float) -> tf.Tensor:
         f"{smallest:g}; scale the image"
     )
     return valid & checked(large, tf.reduce_all(large), message)
+
+
+def _have_one_solution(medium: Medium, fixed: tf.Tensor, decay: tf.Tensor) -> tf.Tensor:
+    """Whether the problem of each image has one, (batch, 1, 1) or (1, 1, 1).
+
+    An InvalidArgumentError if one has none or many.
+    """
+    if not medium.is_closed or medium.decay:
+        return tf.constant(True, shape=(1, 1, 1))
+    loses = (decay > 0) | tf.reduce_any(fixed, LATTICE, keepdims=True)
+    message = (
+        "no node is fixed, and with decay 0 and no absorbing boundary every constant solves the "
+        "problem, or with a net production nothing does: fix a node, or give decay or an absorbing "
+        "boundary; the first such image is number"
+    )
+    return checked(loses, tf.reduce_all(loses), message, first_true(~tf.reshape(loses, [-1])))
 
 
 def _check_decay(medium: Medium, decay: Any, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -9,7 +9,6 @@ another, and systems are padded to the largest.
 """
 
 from collections.abc import Sequence
-from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,6 @@ import tensorflow as tf
 from diffkeras.graph.checks import power_of_two
 from diffkeras.graph.operator import TensorOperator
 from diffkeras.graph.problem import ProblemTensors, largest_of_each, ring_mask
-from diffkeras.physics.equations.axis import Axis
 
 # XLA's error names the operation that it can't compile, and with it this scope
 SCOPE = "XLA_cannot_compile_ring_systems_because_their_size_depends_on_the_images"
@@ -38,9 +36,9 @@ class Rings(NamedTuple):
     places: tf.Tensor
 
 
-def find_rings(fixed: tf.Tensor, axes: Sequence[Axis]) -> Rings:
+def find_rings(fixed: tf.Tensor, boundaries: Sequence[str]) -> Rings:
     """The rings of a batch of fixed nodes, (batch, rows, columns) bool."""
-    nodes = tf.where(ring_mask(fixed, [axis.boundary for axis in axes]))
+    nodes = tf.where(ring_mask(fixed, boundaries))
     image = tf.cast(nodes[:, 0], tf.int32)
     counts = tf.math.bincount(image, minlength=tf.shape(fixed)[0])
     with tf.name_scope(SCOPE):
@@ -102,27 +100,25 @@ class TensorRingSystem:
 def direct_field(operator: TensorOperator, problem: ProblemTensors) -> tf.Tensor:
     """The field on the free nodes, (batch, rows, columns) float64, computed in the operator's type.
 
-    It is that of the production and of point sources on the ring, with which the ring has its
-    values. If many nodes are fixed, both may be far larger than their sum, so the rounding that
-    this leaves on the ring is corrected. Production is 0 on the fixed nodes.
+    It is the sum of two fields, one of the production and one of point sources on the ring, with
+    which the ring has its values. If many nodes are fixed, both may be far larger than their sum,
+    so the rounding that this leaves on the ring is corrected. Production is 0 on the fixed nodes.
     """
-    decays = problem.own_decays
-    sizes = [
-        largest_of_each(part) for part in (problem.images, problem.production) if part is not None
-    ]
-    power = power_of_two(reduce(tf.maximum, sizes))
-    power = tf.where(problem.is_valid, power, np.nan)
-    images, production = (
-        None if part is None else tf.cast(part / power, operator.dtype)
-        for part in (problem.images, problem.production)
-    )
-    if images is None:
+    decays, production = problem.own_decays, problem.production
+    sizes = largest_of_each(problem.images)
+    if production is not None:
+        sizes = tf.maximum(sizes, largest_of_each(production))
+    power = tf.where(problem.is_valid, power_of_two(sizes), np.nan)
+    images = tf.cast(problem.images / power, operator.dtype)
+    if production is not None:
+        production = tf.cast(production / power, operator.dtype)
+    if not problem.has_sources:
         field = operator.inverse(production, decays)
         if operator.is_deflated:
             constants = operator.total(production) / operator.inverse_factor(decays)
             field += constants[:, None, None]
         return power * tf.cast(field, tf.float64)
-    rings = find_rings(problem.fixed, operator.axes)
+    rings = find_rings(problem.fixed, operator.boundaries)
     system = TensorRingSystem(operator, rings, decays)
 
     def of_ring(values: tf.Tensor) -> tf.Tensor:

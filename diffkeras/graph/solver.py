@@ -9,12 +9,11 @@ import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
 from diffkeras.graph.checks import real_numbers
+from diffkeras.graph.export import SourceMeaning, write_solver
+from diffkeras.graph.fields import UniformFields
 from diffkeras.graph.operator import Precision, TensorOperator
 from diffkeras.graph.problem import ProblemTensors, same_shape
-from diffkeras.graph.results import TensorCertificate, TensorSolution, proof_type
-from diffkeras.graph.run import TensorRun
-from diffkeras.graph.saved_model import SourceMeaning, write_solver
-from diffkeras.graph.uniform import UniformFields
+from diffkeras.graph.proofs import TensorCertificate, TensorRun, TensorSolution, proof_type
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_choice
 from diffkeras.physics.lattice import check_lattice
@@ -32,8 +31,8 @@ class TensorSolver:
     as the proof. In a `tf.function`, bounds that aren't used aren't computed.
 
     Fields of discs or of production differ from `diffkeras.solve` by at most 2e-6 of the largest
-    value, and fields of random fixed nodes by at most 6e-6 (`tests/graph/test_solver.py`).
-    Fields are differentiable with respect to the source values, production and decays.
+    value, and fields of random fixed nodes by at most 6e-6 (`tests/graph/test_solver.py`). They are
+    differentiable with respect to the source values, production and decays.
     `diffkeras.tensorflow.solve` solves all other problems: media that vary, uptake, and sides that
     differ or have given values.
 
@@ -49,9 +48,6 @@ class TensorSolver:
             bits, as on GPUs with TensorFloat-32 enabled. Give "float32" for a tf.data pipeline,
             which always runs on CPUs.
         **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
-
-    Methods also take the tensor `decay`, γ [1/time] of each image, (batch,) or (1,), in the range
-    of `Medium` and none smaller than the medium's own.
 
     Raises:
         PhysicsError: a medium that is out of range or of another kind, or an argument of a wrong
@@ -125,7 +121,8 @@ class TensorSolver:
             initial: (batch, rows, columns), any numbers, from which the solution starts.
             tolerance: the largest error to be allowed anywhere, relative to the largest |value| of
                 the field; one number, or (batch,).
-            decay: of each image, where decays differ, (batch,) or (1,).
+            decay: γ [1/time] of each image, where decays differ, (batch,) or (1,), in the range of
+                `Medium` and none smaller than the medium's own.
 
         Returns:
             Fields with `error_bound` and `node_bound`. Without a tolerance, fields have the source
@@ -137,12 +134,12 @@ class TensorSolver:
             PhysicsError: tensors of another shape or type; neither source images nor production.
             tf.errors.InvalidArgumentError: when it runs, for values that are not finite (the first
                 one is named), decays out of range, a problem without a unique solution (decay 0, no
-                absorbing boundary and no fixed node), values of an image and its production that
-                are so small that parts of its field would underflow (their largest is below 1e-32
-                in float32, also if production is divided by D/h²), and for a tolerance that is not
-                positive or below what rounding permits: the message has the smallest that can be
-                promised for these images, some 1e-7 for float32 fields. Where XLA must compile it
-                and nodes are fixed, the error names `XLA_cannot_compile_ring_systems`.
+                absorbing boundary and no fixed node), values of an image and its production so
+                small that parts of its field would underflow (the largest, also divided by D/h², is
+                below 1e-32 in float32), and a tolerance that is not positive or below what rounding
+                permits: the message has the smallest that can be promised for these images, some
+                1e-7 for float32 fields. Where XLA must compile it and nodes are fixed, the error
+                names `XLA_cannot_compile_ring_systems`.
 
         Example:
             >>> import numpy as np
@@ -154,7 +151,7 @@ class TensorSolver:
             True
         """
         proven = initial is not None or tolerance is not None
-        problem = self._problem(source_images, fixed, production, decay, proven)
+        problem = self._problem(source_images, fixed, production, decay, proven=proven)
         run, dtype = self._run(problem), problem.dtype or tf.as_dtype(self.precision)
         if not proven:
             return run.solution(dtype)
@@ -185,10 +182,7 @@ class TensorSolver:
         Args:
             field: (batch, rows, columns), any numbers. The bound is infinite on nodes where it is
                 not finite.
-            source_images: as for `solve`.
-            fixed: as for `solve`.
-            production: as for `solve`.
-            decay: as for `solve`.
+            source_images, fixed, production, decay: as for `solve`.
 
         Returns:
             `error_bound` and `node_bound` of the input field, and the `corrected` one with its own;
@@ -196,10 +190,8 @@ class TensorSolver:
 
         Raises:
             PhysicsError: as for `solve`, and for a field of another shape or type.
-            tf.errors.InvalidArgumentError: when it runs, for values that are not finite or
-                subnormal (which TensorFlow takes for 0), integers above 2^53, decays out of range,
-                or a problem without a unique solution. Where XLA must compile it and nodes are
-                fixed, the error names `XLA_cannot_compile_ring_systems`.
+            tf.errors.InvalidArgumentError: as for `solve`, and for subnormal values (which
+                TensorFlow takes for 0) and integers above 2^53.
 
         Example:
             >>> import numpy as np
@@ -218,21 +210,20 @@ class TensorSolver:
         """Write the solver as a SavedModel, which TensorFlow loads and runs without diffkeras.
 
         Its functions, also signatures, take float32 source images (batch, rows, columns, 1) of any
-        batch size. `serve`, `certified` and `refined` are those of a surrogate's SavedModel:
-        fields, their certificates, and fields that are solved from those of `serve` to a tolerance.
-        Nodes whose value is not 0 are fixed, or, with sources "production", nodes produce γ times
-        their value. `serve_fixed`, `serve_production` and `serve_general` also take the fixed
-        nodes, production, or both; `docs/savedmodel.md` describes them.
+        batch size: `serve`, `certified` and `refined` as in the SavedModel of a surrogate, and
+        `serve_fixed`, `serve_production` and `serve_general` with the fixed nodes, production, or
+        both (`docs/savedmodel.md`). All raise `tf.errors.InvalidArgumentError` for another lattice
+        and for values that are not finite, of which it names the first; where XLA drops these
+        checks, fields are NaN. `diffkeras.json` in the directory describes the medium. An earlier
+        SavedModel at the same place is replaced.
 
-        All raise `tf.errors.InvalidArgumentError` for another lattice and for values that are not
-        finite, of which it names the first. (Where XLA drops these checks, fields are NaN.)
-        `diffkeras.json` in the directory says which medium the solver stands for. An earlier
-        SavedModel at the same place is replaced. Construct the solver with precision "float64" if
-        the SavedModel will run on GPUs with TensorFloat-32 enabled.
+        Construct the solver with precision "float64" if the SavedModel will run on GPUs with
+        TensorFloat-32 enabled.
 
         Args:
             path: the directory.
-            sources: what source images stand for, "fixed_value" or "production".
+            sources: what source images stand for: nodes whose value is not 0 are fixed
+                ("fixed_value"), or nodes produce γ times their value ("production").
 
         Raises:
             PhysicsError: sources of another name, or that produce 0 because the decay is 0.
@@ -248,7 +239,7 @@ class TensorSolver:
             >>> solver.serve(tf.zeros((2, 16, 20, 1))).shape
             TensorShape([2, 16, 20, 1])
         """
-        write_solver(Path(path), self, sources)
+        write_solver(Path(path), *self.with_shared_arrays(), sources)
 
     def with_shared_arrays(self) -> tuple["TensorSolver", list[tf.Tensor]]:
         """A copy whose graphs share its arrays, and these; a SavedModel has to track them."""
@@ -260,12 +251,8 @@ class TensorSolver:
     def _operator(self) -> TensorOperator:
         return TensorOperator(self.lattice, self.medium, self.precision)
 
-    def _problem(
-        self, source_images: Any, fixed: Any, production: Any, decay: Any, proven: bool
-    ) -> ProblemTensors:
-        return ProblemTensors.from_arguments(
-            self.lattice, self.medium, source_images, fixed, production, decay, proven
-        )
+    def _problem(self, *arguments: Any, proven: bool) -> ProblemTensors:
+        return ProblemTensors.from_arguments(self.lattice, self.medium, *arguments, proven=proven)
 
     def _run(self, problem: ProblemTensors) -> TensorRun:
         return TensorRun(UniformFields(self._operator, problem))
@@ -275,8 +262,7 @@ class TensorSolver:
     ) -> tuple[tf.Tensor, tf.DType | None]:
         """A field of the problems in float64, and its type if it is a float."""
         field, dtype = real_numbers(field, self.lattice, name)
-        images = problem.production if problem.images is None else problem.images
-        return same_shape(name, tf.cast(field, tf.float64), images), dtype
+        return same_shape(name, tf.cast(field, tf.float64), problem.images), dtype
 
 
 def is_solved_by_transforms(medium: Medium) -> bool:
@@ -289,11 +275,8 @@ def _checked_precision(medium: Medium, precision: Precision | None) -> Precision
     if precision is not None:
         check_choice("precision", precision, get_args(Precision))
         return precision
-    low, high = sorted(map(float, medium.diffusivities))
-    return "float64" if high > ANISOTROPIC * low or _products_are_rounded() else "float32"
-
-
-def _products_are_rounded() -> bool:
-    """Whether TensorFlow rounds float32 products to ten bits."""
+    # on GPUs TensorFlow may round float32 products to ten bits
     gpus = tf.config.list_physical_devices("GPU")
-    return bool(gpus) and tf.config.experimental.tensor_float_32_execution_enabled()
+    rounds = bool(gpus) and tf.config.experimental.tensor_float_32_execution_enabled()
+    low, high = sorted(map(float, medium.diffusivities))
+    return "float64" if high > ANISOTROPIC * low or rounds else "float32"

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from diffkeras._version import __version__
 from diffkeras.errors import ExportError, OutputError
-from diffkeras.graph.description import FORMAT
+from diffkeras.graph.export import FORMAT
 from diffkeras.surrogates.saved_model import Inputs, Runner, describe, input_specs
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.atomic_files import check_file, replacing

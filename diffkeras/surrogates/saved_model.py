@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from diffkeras.graph import TensorSolver
 from diffkeras.graph.checks import check_range, checked
-from diffkeras.graph.description import describe_export
-from diffkeras.graph.saved_model import (
+from diffkeras.graph.export import (
     SourceMeaning,
+    describe_export,
     names_of_inputs,
     proof_functions,
 )

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
-from diffkeras.graph import TensorSolver, uniform
-from diffkeras.graph.results import rounded_up
+from diffkeras.graph import TensorSolver, fields
+from diffkeras.graph.proofs import rounded_up
 from diffkeras.physics import Medium, solve
 from diffkeras.physics.problem.sides import BOUNDARIES
 from tests.helpers.graph_inputs import images_of
@@ -67,7 +67,7 @@ def test_batches_with_too_many_ring_nodes_have_bounds_without_ring_systems(monke
     images, solver = images_of((24, 24), (1, 3)), TensorSolver(24)
     predicted, exact = 0.9 * images, solve(images).field
     sharp = solver.certify(predicted, images).error_bound
-    monkeypatch.setattr(uniform, "MOST_PAIRS", 10)
+    monkeypatch.setattr(fields, "MOST_PAIRS", 10)
     proof = solver.certify(predicted, images)
     assert (np.abs(predicted - exact) <= proof.node_bound).numpy().all()
     assert (proof.error_bound > 1.01 * sharp).numpy().all()

@@ -8,8 +8,7 @@ import tensorflow as tf
 
 from diffkeras.errors import OutputError, PhysicsError
 from diffkeras.graph import TensorSolver
-from diffkeras.graph.description import Description
-from diffkeras.graph.saved_model import solver_arguments
+from diffkeras.graph.export import Description, solver_arguments
 from diffkeras.physics import Medium, sample_sources, solve
 from tests.helpers.rounding import same_to_rounding
 

@@ -34,10 +34,22 @@ class LinearEquations(NamedTuple):
     def apply(self, field: Any) -> Any:
         """A u of fields (batch, rows, columns), by differences, which lose no digits."""
         result = self.row_sums * field
+        for flow, before in self._flows(field):
+            result = result + flow - before
+        return result
+
+    def sizes(self, field: Any) -> Any:
+        """The sums of the |terms| of A u, which the rounding of `apply` is proportional to."""
+        result = ops.abs(self.row_sums * field)
+        for flow, before in self._flows(field):
+            result = result + ops.abs(flow) + ops.abs(before)
+        return result
+
+    def _flows(self, field: Any) -> Iterator[tuple[Any, Any]]:
+        """For each axis, what flows to the next nodes and what comes from the previous ones."""
         for axis, coupling in enumerate(self.couplings, 1):
             flow = coupling * (field - following(field, axis))
-            result = result + flow - previous(flow, axis)
-        return result
+            yield flow, previous(flow, axis)
 
     def diagonal(self) -> Any:
         """A's diagonal, (batch, rows, columns)."""

@@ -1,27 +1,27 @@
-"""Fields and proofs in uniform media, by transforms.
+"""Fields in uniform media by transforms, and bounds of their errors.
 
 A field û of the problem u = c on the fixed nodes, Au = s on the others, gives the corrected field
 
     f = û − A⁻¹r,    r = Aû − s on the free nodes, 0 on the fixed ones.
 
-It satisfies the equation on every free node, so its error is nowhere larger than on the ring, the
-fixed nodes next to free ones.
-Transforms are float32 in general, so f satisfies the equation only nearly. But for any f, and
-however it was computed, the discrete maximum principle for M-matrices (Varga 2000, §3.5; Ciarlet
-1970) bounds its error by its residuals,
+It satisfies the equation on every free node, so its error is largest on the ring, the fixed nodes
+next to free ones. Transforms are float32 in general, so f satisfies the equation only nearly. But
+for any f, however it was computed, the discrete maximum principle for M-matrices (Varga 2000, §3.5;
+Ciarlet 1970) bounds its error by its residuals,
 
     |f − u| ≤ B = max over the ring of |f − c| + ‖A_ff⁻¹‖∞ · max over the free nodes of |Af − s|.
 
 So f is a float64 array, the sum of û and float32 corrections. Both maxima are computed from it in
-float64, where A costs little, with an allowance for rounding (`equations`).
+float64, where A costs little, with an allowance for rounding: Af − s is wrong by at most
+`ROUNDINGS` unit roundoffs times the sum of the |terms| (Higham 2002, §3.1).
 
-One correction leaves a residual of about 1e-6 · a · |A⁻¹r|, from the float32 transforms. With fixed
-values this is far below the mismatch on the ring. Fields of production, and those of an operator
-that is deflated, are corrected twice.
+One correction leaves a residual of about 1e-6 · A · |A⁻¹r|, from the float32 transforms. With fixed
+values this is far below the mismatch on the ring. Fields of production, and of an operator that is
+deflated, are corrected twice.
 
 To meet a tolerance, and for bounds of û that are hardly larger than its error, f also needs the
 right values on the ring, where its error is e = c − f. The dense ring systems G q = e are solved by
-the Cholesky factors of `TensorRingSystem`, and A⁻¹(q − r) is added to f, one transform pair. That
+the Cholesky factors of `TensorRingSystem`, and A⁻¹(q − r) is added to f, one transform pair. This
 is iterative refinement (Wilkinson 1963; Higham 2002, §12): solutions in float32, residuals in
 float64. Once reduces the error to about the precision of the factors, 1e-4 to 1e-6, and two or
 three times to what float32 fields can hold.
@@ -33,13 +33,20 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.graph.checks import LATTICE
-from diffkeras.graph.equations import TensorEquations
 from diffkeras.graph.operator import TensorOperator
 from diffkeras.graph.problem import FixedNodes, ProblemTensors, all_finite, largest_of_each
 from diffkeras.graph.ring import TensorRingSystem, direct_field, find_rings
+from diffkeras.nn.equation.equations import equations_of
 from diffkeras.physics.equations.axis import least_barrier, longest_crossing
+from diffkeras.physics.equations.finite_volumes import rounding_of
 
 MOST_PAIRS = 2**25  # of ring nodes in a batch, 40 bytes each, up to which bounds are sharpened
+# As `EQUATION` of `physics.equations.finite_volumes`, but coefficients are computed from the medium
+# and its sides: each of the at most seven terms goes through at most eight roundings (a difference,
+# a product and six sums), each coefficient through twelve, and four more cover the computed sizes
+# and the sum of |Af − s| and its rounding.
+ROUNDINGS = 24
+ROUNDING = rounding_of(ROUNDINGS, np.float64)
 
 
 class UniformFields:
@@ -54,9 +61,12 @@ class UniformFields:
         self._operator, self._problem = operator, problem
         self._decays = problem.own_decays
         self._singular = operator.is_deflated and operator.decay == 0 and self._decays is None
-        self.nodes = FixedNodes(problem, operator.medium.side_kinds)
-        self._equations = TensorEquations(operator.lattice, operator.medium, problem)
-        self.produces = self._equations.production is not None
+        self.nodes = FixedNodes(problem, operator.boundaries)
+        self.produces = problem.production is not None
+        self._free = tf.cast(self.nodes.free, tf.float64)
+        rates = [tf.constant(rate, tf.float64, (1, 1, 1)) for rate in operator.couplings]
+        ones = tf.ones((1, *operator.lattice), tf.float64)
+        self._equations = equations_of(rates, problem.decay, operator.boundaries, ones)
         self._inverse_norm = tf.where(
             tf.reduce_any(self.nodes.free, LATTICE, keepdims=True), self._bound_inverse(), 0.0
         )
@@ -64,7 +74,7 @@ class UniformFields:
     @property
     def has_ring_systems(self) -> tf.Tensor:
         """Whether the ring systems of the batch are small enough for a proof."""
-        if self._problem.fixed is None:
+        if not self._problem.has_sources:
             return tf.constant(True)
         ring = tf.cast(self.nodes.ring, tf.float64)
         most = tf.reduce_max(tf.concat([[0.0], tf.reduce_sum(ring, LATTICE)], 0))
@@ -72,10 +82,8 @@ class UniformFields:
 
     def direct(self) -> tf.Tensor:
         """The fields by ring systems, as precise as the transforms' type."""
-        problem = self._problem
-        field = direct_field(self._operator, problem)
-        if problem.images is not None:
-            field = tf.where(problem.fixed, problem.images, field)
+        field = direct_field(self._operator, self._problem)
+        field = tf.where(self._problem.fixed, self._problem.images, field)
         return tf.ensure_shape(field, (None, *self._operator.lattice))
 
     def corrected(self, initial: tf.Tensor) -> tf.Tensor:
@@ -84,8 +92,7 @@ class UniformFields:
         Without a ring f doesn't depend on û.
         """
         field = tf.where(self.nodes.any_ring, self._plausible(initial), 0.0)
-        twice = self.produces or self._operator.is_deflated
-        for _ in range(2 if twice else 1):
+        for _ in range(2 if self.produces or self._operator.is_deflated else 1):
             field = self._without_residual(self._centred(field))
         return self._centred(field) if self._singular else field
 
@@ -95,15 +102,14 @@ class UniformFields:
         What all calls of it need is prepared here, once: ring systems, which are factorised.
         """
         operator = self._operator
-        if self._problem.fixed is None:
+        if not self._problem.has_sources:
             return self._without_residual
-        rings = find_rings(self._problem.fixed, operator.axes)
+        rings = find_rings(self._problem.fixed, operator.boundaries)
         system = TensorRingSystem(operator, rings, self._decays)
 
         def improved(field: tf.Tensor) -> tf.Tensor:
             error = self._mismatch(field)
-            size = largest_of_each(error)
-            size = tf.where(size > 0, size, 1.0)
+            size = _size_of_each(error)
             values = tf.cast(tf.gather_nd(error / size, rings.nodes), operator.dtype)
             densities, constants = (tf.cast(part, tf.float64) for part in system.solve(values))
             added = tf.scatter_nd(rings.nodes, densities, tf.shape(field, tf.int64))
@@ -115,10 +121,12 @@ class UniformFields:
 
     def node_bound(self, field: tf.Tensor) -> tf.Tensor:
         """At least |field − u| of a field with the fixed values in it, (batch, rows, columns)."""
-        residual, rounding = self._equations.residual(field)
+        residual, sizes = self._residual(field), self._equations.sizes(field)
+        if self.produces:
+            sizes += tf.abs(self._problem.production)
         bound = largest_of_each(self._mismatch(field))
         bound += tf.math.multiply_no_nan(
-            self._inverse_norm, largest_of_each(tf.abs(residual) + rounding)
+            self._inverse_norm, largest_of_each(tf.abs(residual) + ROUNDING * self._free * sizes)
         )
         # maxima may ignore NaN; on the ring and free nodes f is finite where the residual is
         bound = tf.where(all_finite(residual) & (bound >= 0), bound, np.inf)
@@ -127,19 +135,20 @@ class UniformFields:
     def _plausible(self, initial: tf.Tensor) -> tf.Tensor:
         """A field of any numbers with 0 in place of those that are NaN or far from u.
 
-        By the maximum principle no |value| of u is above that of the ring, plus that of the
-        production's field.
+        By the maximum principle no |value| of u is above the largest on the ring plus the largest
+        of the production's field.
         """
         most = self.nodes.ring_size
         if self.produces:
             most += tf.math.multiply_no_nan(
-                self._inverse_norm, largest_of_each(self._equations.production)
+                self._inverse_norm, largest_of_each(self._problem.production)
             )
         return tf.where(tf.abs(initial) <= 3 * most, initial, 0.0)  # comparisons with NaN are false
 
     def _residual(self, field: tf.Tensor) -> tf.Tensor:
         """Af − s on the free nodes, 0 on the fixed ones."""
-        return self._equations.residual(field)[0]
+        result = self._equations.apply(field)
+        return self._free * (result - self._problem.production if self.produces else result)
 
     def _mismatch(self, field: tf.Tensor) -> tf.Tensor:
         """c − f on the ring, 0 elsewhere."""
@@ -155,9 +164,9 @@ class UniformFields:
     def _balanced(self, density: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """A density of the free nodes to be inverted, and a constant to be added to its field.
 
-        Where the operator is deflated, what it gets on the ring makes its sum 0, so that the
-        constant mode, which only the values on the ring determine, stays as it is. Without a ring
-        the constant is that of the sum.
+        Where the operator is deflated, a density on the ring makes the sum 0, so that the constant
+        mode, which only the values on the ring determine, stays as it is. Without a ring the
+        constant follows from the sum.
         """
         operator = self._operator
         if not operator.is_deflated:
@@ -172,8 +181,7 @@ class UniformFields:
     def _inverse(self, density: tf.Tensor) -> tf.Tensor:
         """A⁻¹, of the deflated operator where it is."""
         # nothing overflows in the operator's precision
-        size = tf.stop_gradient(largest_of_each(density))
-        size = tf.where(size > 0, size, 1.0)
+        size = tf.stop_gradient(_size_of_each(density))
         scaled = tf.cast(density / size, self._operator.dtype)
         return size * tf.cast(self._operator.inverse(scaled, self._decays), tf.float64)
 
@@ -211,14 +219,18 @@ class UniformFields:
         nodes, equations = self.nodes, self._equations
         barrier = tf.zeros_like(nodes.values)
         for _ in range(2):
-            remainder = tf.cast(nodes.free, tf.float64) - equations.apply(barrier)[0]
-            barrier += self._response(remainder)
+            barrier += self._response(self._free * (1 - equations.apply(barrier)))
         lowest = tf.reduce_min(tf.where(nodes.ring, barrier, np.inf), LATTICE, keepdims=True)
         # adding a constant K adds γK: no harm where K ≥ 0
         barrier -= tf.where(self._problem.decay > 0, tf.minimum(lowest, 0.0), lowest)
-        applied, rounding = equations.apply(barrier)
+        applied = self._free * (equations.apply(barrier) - ROUNDING * equations.sizes(barrier))
         finite = all_finite(applied)  # minima may ignore NaN
-        applied = tf.where(nodes.free, applied - rounding, np.inf)
-        least = tf.reduce_min(applied, LATTICE, keepdims=True)
+        least = tf.reduce_min(tf.where(nodes.free, applied, np.inf), LATTICE, keepdims=True)
         most = tf.reduce_max(tf.where(nodes.free, barrier, 0.0), LATTICE, keepdims=True)
         return tf.where(finite & (least > 0.5) & nodes.any_ring, most / least, np.inf)
+
+
+def _size_of_each(values: tf.Tensor) -> tf.Tensor:
+    """The largest |value| of each image, 1 where all are 0, (batch, 1, 1)."""
+    size = largest_of_each(values)
+    return tf.where(size > 0, size, 1.0)

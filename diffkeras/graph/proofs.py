@@ -1,4 +1,4 @@
-"""The run of a batch of problems: from a field to one whose proven bound is small enough."""
+"""From a field to one whose proven bound is small enough, and bounds that include all rounding."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,17 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.graph.checks import LATTICE, checked
-from diffkeras.graph.results import (
-    TINY,
-    TensorCertificate,
-    TensorSolution,
-    proof_type,
-    rounded,
-    rounded_up,
-)
-from diffkeras.graph.uniform import UniformFields
+from diffkeras.graph.fields import UniformFields
+from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.solvers.newton import UNIFORM_SHARE
 
+# TensorFlow takes numbers below the smallest normal ones for 0
+TINY, TINY_DOUBLE = 2.0**-126, 2.0**-1022
 MOST_ROUNDS = 20
 STALLED_SHARE = 0.5  # of a bound, left by the last round
 # What the error of an unmet tolerance multiplies the bound by that was reached, for its advice: a
@@ -26,6 +21,37 @@ MARGIN = 1.01
 
 # from a field and its bound, to the largest bound that is small enough, (batch, 1, 1)
 Permitted = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+class TensorSolution(NamedTuple):
+    """Fields with proven bounds of their errors, u being the exact solution of the lattice.
+
+    Attributes:
+        field: (batch, rows, columns); its fixed nodes hold their values.
+        error_bound: (batch,), at least max |field − u|.
+        node_bound: (batch, rows, columns), at least |field − u| node by node.
+    """
+
+    field: tf.Tensor
+    error_bound: tf.Tensor
+    node_bound: tf.Tensor
+
+
+class TensorCertificate(NamedTuple):
+    """Proven bounds of the errors of fields; see `diffkeras.Certificate`.
+
+    Attributes:
+        field: (batch, rows, columns), the input.
+        error_bound: (batch,), at least max |field − u|.
+        node_bound: (batch, rows, columns), at least |field − u| node by node.
+        corrected: the fields that the proofs compute, with bounds of their own; not always
+            closer to the exact ones.
+    """
+
+    field: tf.Tensor
+    error_bound: tf.Tensor
+    node_bound: tf.Tensor
+    corrected: TensorSolution
 
 
 class _State(NamedTuple):
@@ -69,14 +95,14 @@ class TensorRun:
     def _certificate(
         self, prediction: tf.Tensor, field: tf.Tensor, bound: tf.Tensor, dtype: tf.DType
     ) -> TensorCertificate:
-        """That of a prediction, which `dtype` holds, by a field and the bound of its error."""
+        """The proof of a prediction, which `dtype` holds, by a field and the bound of its error."""
         field = self._nodes.insert(field)
         node_bound = tf.abs(prediction - field) + bound + TINY
         # also where the prediction is not finite
         node_bound = tf.where(tf.math.is_finite(node_bound), node_bound, np.inf)
         node_bound = rounded_up(node_bound, dtype)
         error_bound = tf.reduce_max(node_bound, LATTICE)
-        corrected = rounded(field, bound, dtype)
+        corrected = _rounded(field, bound, dtype)
         return TensorCertificate(tf.cast(prediction, dtype), error_bound, node_bound, corrected)
 
     def solve(
@@ -90,10 +116,10 @@ class TensorRun:
         """Fields whose proven bounds meet the tolerance.
 
         Args:
-            initial: (batch, rows, columns) float64; None for a start at 0.
+            initial: (batch, rows, columns) float64; None for the direct fields.
             tolerance: largest error relative to the largest |value| of the field; one number, or
                 (batch,).
-            dtype: of the fields; that of the bounds is its `proof_type`.
+            dtype: of the fields; their bounds are of its `proof_type`.
             raises: whether an InvalidArgumentError follows where a bound is above the tolerance.
         """
         tolerance = _checked_tolerance(tolerance)
@@ -113,35 +139,15 @@ class TensorRun:
         field = self._nodes.insert(state.field)
         if raises:
             most = permitted(state.field, state.bound)
-            field = self._checked(field, state.bound, most, tolerance)
-        return rounded(field, state.node_bound, dtype)
-
-    def _checked(
-        self, field: tf.Tensor, bound: tf.Tensor, most: tf.Tensor, tolerance: tf.Tensor
-    ) -> tf.Tensor:
-        """The field; an InvalidArgumentError if a bound, (batch, 1, 1), is above what it may be.
-
-        The error has the smallest tolerance that can be promised for all images.
-        """
-        met = bound <= most
-        needed = MARGIN * tolerance * bound / most
-        needed = tf.where(tf.math.is_finite(needed), needed, np.inf)
-        needed = tf.where(met, tf.zeros_like(needed), needed)
-        return checked(
-            field,
-            tf.reduce_all(met),
-            "the tolerance is too small; the smallest that can be promised is",
-            tf.reduce_max(needed),
-            "for these images, relative to the largest value, not",
-            tf.reshape(tolerance, [-1]),
-        )
+            field = _met(field, state.bound, most, tolerance)
+        return _rounded(field, state.node_bound, dtype)
 
     def _improve(self, field: tf.Tensor, permitted: Permitted, dtype: tf.DType) -> _State:
         """Fields and bounds, after improvements until these are permitted or stay as they are."""
 
         def state_of(field: tf.Tensor) -> _State:
             node_bound = self._fields.node_bound(field)
-            returned = rounded(self._nodes.insert(field), node_bound, dtype)
+            returned = _rounded(self._nodes.insert(field), node_bound, dtype)
             bound = tf.cast(returned.error_bound, tf.float64)[:, None, None]
             return _State(field, node_bound, bound, bound > permitted(field, bound))
 
@@ -153,12 +159,9 @@ class TensorRun:
                 after = state_of(improved(before.field))
                 better = before.going_on & (after.bound < before.bound)
                 lasting = better & (after.bound < STALLED_SHARE * before.bound) & after.going_on
-                return _State(
-                    tf.where(better, after.field, before.field),
-                    tf.where(better, after.node_bound, before.node_bound),
-                    tf.where(better, after.bound, before.bound),
-                    lasting,
-                )
+                pairs = zip(after[:3], before[:3], strict=True)
+                field, node_bound, bound = (tf.where(better, *pair) for pair in pairs)
+                return _State(field, node_bound, bound, lasting)
 
             return tf.while_loop(
                 lambda *parts: tf.reduce_any(_State(*parts).going_on),
@@ -172,6 +175,32 @@ class TensorRun:
         return tf.cond(tf.reduce_any(state.going_on), lambda: go_on(state), lambda: state)
 
 
+def proof_type(dtype: tf.DType) -> tf.DType:
+    """The type of bounds, and of the fields that they are about: float64 or float32."""
+    return tf.float64 if dtype == tf.float64 else tf.float32
+
+
+def rounded_up(bound: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """A float64 bound in another type, not less than it would be without rounding."""
+    bound *= SLACK
+    if dtype == tf.float64:
+        return tf.maximum(bound, TINY_DOUBLE)
+    lifted = tf.maximum(bound * (1 + 2.0**-23), TINY)
+    return tf.cast(tf.where(bound > 0, lifted, bound), dtype)
+
+
+def _rounded(field: tf.Tensor, bound: tf.Tensor, dtype: tf.DType) -> TensorSolution:
+    """A float64 field in another type, with the bounds of its error, node by node.
+
+    These are in the `proof_type`, and include the rounding of the field.
+    """
+    result = tf.cast(field, dtype)
+    bound = tf.abs(tf.cast(result, tf.float64) - field) + bound
+    # maxima may ignore NaN
+    bound = rounded_up(tf.where(tf.math.is_finite(bound), bound, np.inf), proof_type(dtype))
+    return TensorSolution(result, tf.reduce_max(bound, LATTICE), bound)
+
+
 def _checked_tolerance(tolerance: float | tf.Tensor) -> tf.Tensor:
     """One number, or one for each image, (batch, 1, 1) or (1, 1, 1) in float64."""
     if not tf.is_tensor(tolerance):
@@ -180,3 +209,22 @@ def _checked_tolerance(tolerance: float | tf.Tensor) -> tf.Tensor:
     valid = tf.math.is_finite(tolerance) & (tolerance > 0)
     message = "the tolerance must be positive and finite, not"
     return checked(tolerance, tf.reduce_all(valid), message, tolerance)
+
+
+def _met(field: tf.Tensor, bound: tf.Tensor, most: tf.Tensor, tolerance: tf.Tensor) -> tf.Tensor:
+    """The field; an InvalidArgumentError if a bound, (batch, 1, 1), is above what it may be.
+
+    The error has the smallest tolerance that can be promised for all images.
+    """
+    met = bound <= most
+    needed = MARGIN * tolerance * bound / most
+    needed = tf.where(tf.math.is_finite(needed), needed, np.inf)
+    needed = tf.where(met, tf.zeros_like(needed), needed)
+    return checked(
+        field,
+        tf.reduce_all(met),
+        "the tolerance is too small; the smallest that can be promised is",
+        tf.reduce_max(needed),
+        "for these images, relative to the largest value, not",
+        tf.reshape(tolerance, [-1]),
+    )

@@ -1,0 +1,261 @@
+"""SavedModels of the exact solver, and the proofs and descriptions that all exports share.
+
+`docs/savedmodel.md` has the functions of SavedModels, and the keys of `diffkeras.json`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal, Protocol, get_args
+
+import keras
+import numpy as np
+import tensorflow as tf
+from pydantic import BaseModel, Field
+
+from diffkeras._version import __version__
+from diffkeras.errors import PhysicsError
+from diffkeras.graph.checks import checked, exact_numbers
+from diffkeras.graph.proofs import TensorCertificate, TensorSolution
+from diffkeras.physics import Medium
+from diffkeras.physics.arguments import check_choice
+from diffkeras.system.result_folders import check_replaceable
+from diffkeras.system.saved_models import FILES, SAVED_MODEL, named_function, write_saved_model
+
+Kind = Literal["surrogate", "solver", "basis"]
+SourceMeaning = Literal["fixed_value", "production"]
+
+FORMAT = 1  # version of `diffkeras.json`: counts up when a key gets another meaning, or goes
+FUNCTIONS = {
+    "serve": ["source_images"],
+    "serve_fixed": ["source_images", "fixed"],
+    "serve_production": ["production"],
+    "serve_general": ["source_images", "fixed", "production"],
+}
+EQUATION = "D∇²u − γu + production = 0 on the free nodes, u = source image on the fixed ones"
+MEANING = {
+    "fixed_value": "the nodes of source_images whose value is not 0 are fixed",
+    "production": "serve, certified and refined have the production γx of source_images x",
+}
+
+
+class Versions(BaseModel, extra="forbid"):
+    """What an export was written with."""
+
+    diffkeras: str
+    tensorflow: str
+    keras: str
+
+
+class TrainedOn(BaseModel, extra="forbid"):
+    """The examples that a surrogate was trained on."""
+
+    source_counts: list[int] = Field(description="numbers of discs in an image")
+    radii: list[float] = Field(
+        min_length=2,
+        max_length=2,
+        description="the smallest and the largest radius of discs, in lattice steps",
+    )
+    divide_by_maximum: bool = Field(description="whether fields were divided by their maximum")
+    tissue: dict[str, Any] | None = Field(description="the section data.tissue")
+
+
+class Description(BaseModel, extra="forbid"):
+    """What an export computes. `docs/savedmodel.md` has the keys in words."""
+
+    format: Literal[1]
+    kind: Kind
+    versions: Versions
+    physics: dict[str, Any] = Field(
+        description="lattice ([rows, columns]), step, diffusivity, decay, boundary, sources, and "
+        "ranges of what varies; of a basis parameters (name: [low, high]), and no sources"
+    )
+    equation: str = Field(description="which the fields satisfy")
+    functions: dict[str, list[str]] = Field(description="names of the inputs of each function")
+    proof_lattice: list[int] | None = Field(
+        description="[rows, columns] on which `certified` and `refined` work; null without them"
+    )
+    input: str = Field(description="shapes, types and scale in words")
+    output: str = Field(description="shapes, types and scale in words")
+    model: dict[str, Any] | None = Field(description="of a surrogate: its section model, numbers")
+    trained_on: TrainedOn | None = Field(description="of a surrogate")
+
+
+def describe_export(kind: Kind, **content: Any) -> dict[str, Any]:
+    """The content of `diffkeras.json`: `content`, and what has made it.
+
+    Raises:
+        pydantic.ValidationError: `content` doesn't follow the schema.
+    """
+    versions = {"diffkeras": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
+    described = {"format": FORMAT, "kind": kind, "versions": versions, **content}
+    Description.model_validate(described)
+    return described
+
+
+def names_of_inputs(functions: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The names of the inputs of each function, for descriptions."""
+    return {
+        name: [spec.name for spec in function.input_signature]
+        for name, function in functions.items()
+    }
+
+
+class GraphSolver(Protocol):
+    """What an export needs of `TensorSolver`."""
+
+    lattice: tuple[int, int]
+    medium: Medium
+
+    @property
+    def solve(self) -> Callable[..., TensorSolution]: ...  # noqa: D102
+
+    @property
+    def certify(self) -> Callable[..., TensorCertificate]: ...  # noqa: D102
+
+
+def solver_arguments(
+    source_images: tf.Tensor,
+    sources: SourceMeaning,
+    medium: Medium,
+    diffusion_length: tf.Tensor | None = None,
+) -> dict[str, tf.Tensor]:
+    """The arguments of a solver for source images x, (batch, rows, columns, 1).
+
+    Sources fix the field at x, or produce γx in float64, as `physics.production_of` computes it
+    from arrays. `diffusion_length`, (batch,), is that of each image, where lengths differ.
+    """
+    images, decay, arguments = source_images[..., 0], medium.decay, {}
+    if diffusion_length is not None:
+        length = tf.cast(diffusion_length, tf.float64)
+        arguments = {"decay": float(max(medium.diffusivities)) / length**2}
+        decay = arguments["decay"][:, None, None]
+    if sources == "fixed_value":
+        return {"source_images": images, **arguments}
+    exact = exact_numbers("source images", images)[:, None, None]
+    production = tf.cast(images, tf.float64) * decay
+    return {"production": tf.where(exact, production, np.nan), **arguments}
+
+
+def proof_functions(
+    predict: Callable[..., tf.Tensor],
+    solver: GraphSolver,
+    sources: SourceMeaning,
+    inputs: Sequence[tf.TensorSpec],
+) -> dict[str, Any]:
+    """The functions `certified` and `refined` of a SavedModel, by their names.
+
+    `certified` bounds the error of the predicted field. `refined` solves from the predicted field
+    to a tolerance.
+
+    Args:
+        predict: turns its inputs into fields (batch, rows, columns, 1), and checks them.
+        solver: of the equation, which gives the proofs.
+        sources: what source images stand for.
+        inputs: of `predict`: source images, and `diffusion_length` if images differ in it.
+    """
+
+    def prepared(source_images: tf.Tensor, lengths: dict[str, tf.Tensor]) -> tuple[Any, Any]:
+        source_images = on_lattice(source_images, solver.lattice)
+        prediction = predict(source_images, *lengths.values())
+        with tf.control_dependencies([prediction]):  # what it checks must not fail elsewhere first
+            lengths = {name: tf.identity(values) for name, values in lengths.items()}
+        problem = solver_arguments(source_images, sources, solver.medium, **lengths)
+        return prediction[..., 0], problem
+
+    def certified(source_images: tf.Tensor, **lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+        prediction, problem = prepared(source_images, lengths)
+        certificate = solver.certify(prediction, **problem)
+        return {
+            **_outputs(certificate),
+            "corrected": certificate.corrected.field[..., None],
+            "corrected_error_bound": certificate.corrected.error_bound,
+        }
+
+    def refined(
+        source_images: tf.Tensor, tolerance: tf.Tensor, **lengths: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        prediction, problem = prepared(source_images, lengths)
+        return _outputs(solver.solve(**problem, initial=prediction, tolerance=tolerance))
+
+    tolerance = tf.TensorSpec((), tf.float32, name="tolerance")
+    return {
+        "certified": named_function(certified, inputs),
+        "refined": named_function(refined, [*inputs, tolerance]),
+    }
+
+
+def write_solver(
+    path: Path, solver: GraphSolver, arrays: Sequence[tf.Tensor], sources: SourceMeaning
+) -> None:
+    """Write the SavedModel of a solver whose graphs share arrays, as `TensorSolver.export` does."""
+    check_choice("sources", sources, get_args(SourceMeaning))
+    if sources == "production" and not np.any(solver.medium.decay):
+        raise PhysicsError(
+            "sources produce decay × their value, which is 0 with the medium's decay of 0; choose "
+            "a decay above 0, or sources 'fixed_value'"
+        )
+    check_replaceable(path, SAVED_MODEL, FILES)
+    functions = _field_functions(solver, sources)
+    serve = functions["serve"]
+    functions |= proof_functions(serve, solver, sources, serve.input_signature)
+    rows, columns = solver.lattice
+    numbers = f"float32 (batch, {rows}, {columns}, 1)"
+    physics = {"lattice": solver.lattice, **asdict(solver.medium), "sources": sources}
+    del physics["dimensions"]  # the lattice says it
+    description = describe_export(
+        "solver",
+        physics=physics,
+        equation=EQUATION,
+        functions=names_of_inputs(functions),
+        proof_lattice=solver.lattice,
+        input=f"source images, {numbers}, linear scale; fixed, bool, of the same shape or with "
+        f"a batch of 1; production, {numbers}, linear scale, per unit of time; {MEANING[sources]}",
+        output=f"fields, {numbers}, linear scale",
+        model=None,
+        trained_on=None,
+    )
+    write_saved_model(path, functions, arrays, description)
+
+
+def _field_functions(solver: GraphSolver, sources: SourceMeaning) -> dict[str, Any]:
+    """The functions that return fields alone, by their names."""
+
+    def serve(source_images: tf.Tensor) -> tf.Tensor:
+        images = on_lattice(source_images, solver.lattice)
+        problem = solver_arguments(images, sources, solver.medium)
+        return tf.cast(solver.solve(**problem).field, tf.float32)[..., None]
+
+    def general(**given: tf.Tensor) -> tf.Tensor:
+        parts = {name: on_lattice(part, solver.lattice)[..., 0] for name, part in given.items()}
+        if "fixed" in parts:
+            parts["fixed"] = tf.broadcast_to(parts["fixed"], tf.shape(parts["source_images"]))
+        return solver.solve(**parts).field[..., None]
+
+    def named(name: str) -> Any:
+        # sides are left open, so that the graph itself compares them and says what it expects
+        specs = [
+            tf.TensorSpec((None, None, None, 1), tf.bool if one == "fixed" else tf.float32, one)
+            for one in FUNCTIONS[name]
+        ]
+        return named_function(serve if name == "serve" else general, specs)
+
+    return {name: named(name) for name in FUNCTIONS}
+
+
+def on_lattice(images: tf.Tensor, lattice: tuple[int, int]) -> tf.Tensor:
+    """Images (batch, rows, columns, 1); an InvalidArgumentError for those of another lattice."""
+    sides = tf.shape(images)[1:3]
+    message = f"this function was exported for {lattice[0]}×{lattice[1]} nodes, not"
+    way_out = "nodes; export it for these (--lattice)"
+    images = checked(images, tf.reduce_all(sides == lattice), message, sides, way_out)
+    return tf.ensure_shape(images, (None, *lattice, 1))
+
+
+def _outputs(proof: TensorSolution | TensorCertificate) -> dict[str, tf.Tensor]:
+    """A solution or certificate as a dictionary, whose fields are (batch, rows, columns, 1)."""
+    return {
+        "field": proof.field[..., None],
+        "error_bound": proof.error_bound,
+        "node_bound": proof.node_bound[..., None],
+    }
