@@ -117,7 +117,7 @@ def study(
             click.echo(line)
         return
     # only here: it loads Matplotlib, which a list of runs doesn't need
-    from diffkeras.studies.runs.run_study import RunOptions, run_study
+    from diffkeras.studies.run_study import run_study
     from diffkeras.system.environment import available_cores
 
     result = run_study(
@@ -125,14 +125,12 @@ def study(
         data_dir,
         directory,
         runs_dir=runs_dir,
-        options=RunOptions(
-            jobs=flags["jobs"],
-            shard=flags["shard"],
-            processes=flags["processes"] or available_cores(),
-            threads=flags["threads"],
-            show_progress=True,
-            command=command_line(),
-        ),
+        jobs=flags["jobs"],
+        shard=flags["shard"],
+        processes=flags["processes"] or available_cores(),
+        threads=flags["threads"],
+        show_progress=True,
+        command=command_line(),
     )
     if result:
         click.echo(f"report: {result / 'report.html'}")

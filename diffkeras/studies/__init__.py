@@ -1,21 +1,22 @@
 """Studies: many runs, compared.
 
-In the order in which a study goes through them: `study_file` reads a file into a
-`studies.study.Study`, `plan` lists its runs and what they need, `cost` adds up what they take,
-`runs` does them, `results` gathers what they left into the tables of `study_data`,
-`answer` compares the values of each factor, `figure` draws their errors, and `report` writes all
-into a `study_directory`.
+In the order in which a study goes through them: `study_file` reads a file into a `plan` of runs,
+`cost` adds up what they take, `run_study` does them (`one_run`, or several in `processes`),
+`results` gathers their `evaluations` into tables, `answer` compares the values of each factor,
+`figure` draws their errors, and `report` writes all into a `study_directory`.
 """
 
 from diffkeras.system.packages import lazy_names
 
 _MODULES = {
     "Cost": "diffkeras.studies.cost",
-    "PlannedRun": "diffkeras.studies.study",
-    "Study": "diffkeras.studies.study",
+    "PlannedRun": "diffkeras.studies.plan",
+    "Study": "diffkeras.studies.plan",
     "cost_of": "diffkeras.studies.cost",
+    "label_of": "diffkeras.studies.plan",
     "load_study": "diffkeras.studies.study_file",
+    "name_of": "diffkeras.studies.plan",
     "plan_study": "diffkeras.studies.plan:plan",
-    "run_study": "diffkeras.studies.runs.run_study",
+    "run_study": "diffkeras.studies.run_study",
 }
 __getattr__, __dir__ = lazy_names(__name__, _MODULES)

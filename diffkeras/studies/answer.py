@@ -17,7 +17,8 @@ from scipy import stats
 
 from diffkeras.evaluation.errors import ERRORS, MAES
 from diffkeras.reporting.tables import number
-from diffkeras.studies.study_data import LOSS, VARIANT, StudyData, by_setting, name_of
+from diffkeras.studies.plan import LOSS, VARIANT, name_of
+from diffkeras.studies.results import StudyData, by_setting
 
 Array = NDArray[np.float64]
 LEVEL = 0.05  # of tests; intervals have the confidence 1 − LEVEL

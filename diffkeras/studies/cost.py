@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from diffkeras.config import SPLITS, Config, parse_config
+from diffkeras.config import SPLITS, Config, format_counts, parse_config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.errors import ConfigurationError
-from diffkeras.reporting.text import duration, format_bytes
-from diffkeras.studies.plan import data_needed, of_shard, plan, time_left
-from diffkeras.studies.study import PlannedRun, Study
-from diffkeras.studies.study_directory import budget_in_words, check_study_directory, failures
+from diffkeras.reporting.text import duration, format_bytes, value_text
+from diffkeras.studies.plan import PlannedRun, Study, data_needed, of_shard, plan, time_left
+from diffkeras.studies.study_directory import check_study_directory, failures
 
 BYTES = 4  # the size of a float32
 COPIES = 2  # a finished run keeps its weights in weights.npz and in the SavedModel
@@ -174,3 +173,57 @@ def _time_in_words(seconds: float | None, runs: Sequence[PlannedRun]) -> str:
     if seconds is None:
         return "time: not known until a run has finished"
     return f"time: at most {duration(seconds)} of training left, at the speed of the finished runs"
+
+
+def test_set_in_words(test: Config) -> str:
+    """For example "100 images for each of 1-5 sources"."""
+    counts = test.data.sources
+    sources = "source" if counts == (1,) else "sources"
+    return f"{test.data.test_examples} images for each of {format_counts(counts)} {sources}"
+
+
+def budget_in_words(configs: Sequence[Config]) -> str:
+    """Whether all runs train for equally many steps, equally many epochs, or neither.
+
+    It follows from the configurations. Early stopping may end a run before.
+    """
+    steps = sorted({config.steps for config in configs})
+    epochs = sorted({config.training.epochs for config in configs})
+    batches = sorted({config.training.batch_size for config in configs})
+    batch = f"{batches[0]}" if len(batches) == 1 else f"{batches[0]} to {batches[-1]}"
+    if len(steps) == 1:
+        return f"Equal steps: every run trains for {steps[0]} steps of {batch} examples."
+    ranges = f"{steps[0]} to {steps[-1]} steps of {batch} examples"
+    if len(epochs) == 1 and not any(config.training.steps_per_epoch for config in configs):
+        return f"Equal epochs: every run trains for {epochs[0]} epochs, which are {ranges}."
+    return f"Neither equal steps nor equal epochs: runs train for {ranges}."
+
+
+def budget_of(study: Study, factor: str) -> str:
+    """A clause about the training time of a factor's values; "" if all have equal training sets.
+
+    With equal epochs a larger set also has more steps, so the study can't separate the two causes.
+    """
+    runs: dict[str, list[Config]] = {}  # of all values, in the same order of the other factors
+    for values, config in study.combinations:
+        runs.setdefault(value_text(values[factor]), []).append(config)
+    sizes = [sum(_examples(config) for config in own) for own in runs.values()]
+    steps = [[config.steps for config in own] for own in runs.values()]
+    if len(set(sizes)) < 2:
+        return ""
+    if all(own == steps[0] for own in steps):
+        return ", after equal steps"
+    most, fewest = (sum(steps[sizes.index(size)]) for size in (max(sizes), min(sizes)))
+    more = f"the largest training set also has {most / fewest:.3g} times the steps"
+    epochs = [
+        [(config.training.epochs, config.training.steps_per_epoch) for config in own]
+        for own in runs.values()
+    ]
+    if all(own == epochs[0] for own in epochs):
+        return f", after equal epochs, so {more}"
+    return f", where {more}"
+
+
+def _examples(config: Config) -> int:
+    """The number of training examples of all source counts."""
+    return config.data.train_examples_used * len(config.data.sources)

@@ -12,7 +12,8 @@ from diffkeras.evaluation.errors import MAES
 from diffkeras.reporting.figures import log_ticks
 from diffkeras.reporting.style import STYLE, new_figure, series_style, to_image
 from diffkeras.studies.answer import mean_and_ends
-from diffkeras.studies.study_data import StudyData, by_setting, label_of, name_of
+from diffkeras.studies.plan import label_of, name_of
+from diffkeras.studies.results import StudyData, by_setting
 from diffkeras.view.target import REGIONS
 
 WIDTH = 10.0  # inches, in which the style has 12 pt

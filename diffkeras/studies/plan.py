@@ -1,18 +1,32 @@
-"""The runs of a study: which there are, what they need, and how long they take."""
+"""A study, its runs, and what they need: datasets, evaluations, and time."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
 from diffkeras.config import SPLITS, Config
 from diffkeras.data.dataset_config import VERSION, DatasetConfig
-from diffkeras.studies.results import check_baselines, check_evaluation, passes
-from diffkeras.studies.study import PlannedRun, Study
-from diffkeras.studies.study_data import label_of
+from diffkeras.reporting.text import value_text
+from diffkeras.studies.evaluations import check_baselines, check_evaluation, passes
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.system.plain_data import fingerprint
 
+LOSS = "training.loss"
+SEED = "training.seed"
+ORDER_SEED = "training.order_seed"
+DRAW = "data.seed"  # other training examples, drawn again
+SEEDS = (DRAW, SEED, ORDER_SEED)
+VARIANT = "variant"
+NAMES = {
+    DRAW: "draw",
+    "data.train_examples": "training examples per source count",
+    "data.train_fraction": "training fraction",
+    "data.train_part": "training part",
+}
 DIGITS = 12  # length of the name of a test set, of baselines
 # overrides of a test set, whose training examples need not be stored: those of a stream aren't, and
 # the others are what a stream allows
@@ -24,6 +38,113 @@ ONLY_TESTED: dict[str, Any] = {
     "data.validation_examples": 1,
     "training.symmetries": False,
 }
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study, ready to run.
+
+    Attributes:
+        name: name of its directory.
+        title: heading of the report.
+        base: configuration that all runs share, except for the factors.
+        factors: key → values.
+        variants: label → values by key: one more factor, named "variant".
+        draws: data.seed → values of training.seed that only this draw is trained with.
+        test_sets: label → configuration of a test set of every run, the main one first.
+        question: what the study answers, in one sentence.
+    """
+
+    name: str
+    title: str
+    base: Config
+    factors: dict[str, list[Any]]
+    test_sets: dict[str, Config]
+    variants: dict[str, dict[str, Any]] = field(default_factory=dict)
+    draws: dict[int, list[int]] = field(default_factory=dict)
+    question: str = ""
+
+    @property
+    def test(self) -> Config:
+        """The main test set."""
+        return next(iter(self.test_sets.values()))
+
+    @property
+    def varied(self) -> dict[str, list[Any]]:
+        """Name of each factor → its values; the labels of the variants come first, then draws."""
+        found: dict[str, list[Any]] = {VARIANT: list(self.variants)} if self.variants else {}
+        if self.draws:
+            found |= {DRAW: list(self.draws), SEED: list(chain(*self.draws.values()))}
+        return found | self.factors
+
+    @property
+    def factors_as_text(self) -> dict[str, list[str]]:
+        """Name of each factor → its values as text."""
+        return {name: [value_text(v) for v in values] for name, values in self.varied.items()}
+
+    @cached_property
+    def combinations(self) -> list[tuple[dict[str, Any], Config]]:
+        """Each run: name of each factor → value, and configuration; the first varies slowest.
+
+        Raises:
+            ConfigurationError: a key that does not exist, or a value that can't be used.
+        """
+        runs = []
+        for combination in product(*self.varied.values()):
+            values = dict(zip(self.varied, combination, strict=True))
+            if self.draws and values[SEED] not in self.draws[values[DRAW]]:
+                continue  # a seed of another draw
+            changed = dict(values)
+            if self.variants:
+                changed |= self.variants[changed.pop(VARIANT)]
+            runs.append((values, self.base.with_overrides(changed)))
+        return runs
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One combination of a study's factors, and its run.
+
+    Attributes:
+        title: the factors' values, for people.
+        values: factor → value; of the variants, the label.
+        config: the full configuration. Its name is the run's identity.
+        run_dir: directory of the run, in the pool that all studies share.
+        trained: whether the run is finished.
+        tests: label of each test set → directory of the run's errors on it.
+        evaluated: labels of the test sets on which it has been evaluated.
+    """
+
+    title: str
+    values: dict[str, Any]
+    config: Config
+    run_dir: Path
+    trained: bool
+    tests: dict[str, Path] = field(default_factory=dict)
+    evaluated: frozenset[str] = frozenset()
+
+    @property
+    def identity(self) -> str:
+        """The name of the run in the pool."""
+        return self.run_dir.name
+
+    @property
+    def done(self) -> bool:
+        """Whether it has been trained, and evaluated on every test set."""
+        return self.trained and self.evaluated >= self.tests.keys()
+
+
+def label_of(values: Mapping[str, Any]) -> str:
+    """Factors and their values, such as "train fraction 0.5, absolute"."""
+    return ", ".join(
+        value_text(value) if name in (LOSS, VARIANT) else f"{name_of(name)} {value_text(value)}"
+        for name, value in values.items()
+    )
+
+
+def name_of(factor: str) -> str:
+    """The last part of a key, in words, unless `NAMES` has clearer ones."""
+    return NAMES.get(factor) or factor.split(".")[-1].replace("_", " ")
 
 
 def test_id(test: Config) -> str:

@@ -1,43 +1,57 @@
 """The results of a study as files: tables, a figure, and a report in one HTML file."""
 
+import contextlib
+import datetime
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from diffkeras.config import Config
+from diffkeras.errors import RunError
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.reporting.html import write_report
 from diffkeras.reporting.tables import Table, mark_best, number
 from diffkeras.reporting.text import duration, value_text
 from diffkeras.studies.answer import answer, in_words, mean_and_ends
-from diffkeras.studies.curves import FOLDER, write_curves
+from diffkeras.studies.cost import budget_in_words, budget_of, test_set_in_words
+from diffkeras.studies.evaluations import ALL
 from diffkeras.studies.figure import draw
-from diffkeras.studies.study import PlannedRun, Study
-from diffkeras.studies.study_data import (
-    ALL,
-    SIZE,
-    STUDY_FILE,
-    StudyData,
-    by_setting,
-    label_of,
-    name_of,
-    write_table,
-    write_tables,
-)
+from diffkeras.studies.plan import PlannedRun, Study, label_of, name_of
+from diffkeras.studies.results import SIZE, StudyData, by_setting, write_table, write_tables
 from diffkeras.studies.study_directory import (
     FAILED,
     REPORT,
+    STUDY_FILE,
     FailedRun,
-    budget_of,
-    describe_study,
     failed_table,
-    with_date,
+    identify,
 )
-from diffkeras.system.atomic_files import write_bytes, write_csv, write_json
+from diffkeras.surrogates.run_directory import Run
+from diffkeras.system.atomic_files import read_json, write_bytes, write_csv, write_json
 from diffkeras.system.messages import low_to_high
+from diffkeras.system.plain_data import fingerprint
 from diffkeras.system.result_folders import replacing_files
+
+DATE = "date"
+# the keys that say how a surrogate is trained, as a paper would report them
+RECIPE = (
+    *("training.loss", "training.optimizer", "training.learning_rate", "training.schedule"),
+    *("training.warmup", "training.batch_size", "training.steps_per_epoch", "training.epochs"),
+    *("training.rollback_factor", "model.architecture", "model.initial_weights"),
+    *("model.transform", "model.width", "model.depth"),
+)
+READINGS = {
+    "fixed_value": "sources of fixed value",
+    "production": "sources that produce",
+}
+CURVES_FOLDER = "tensorboard"
+# column of the history → tag
+CURVES = {"val_mae": "validation/lattice MAE", "loss": "training/loss"}
+LONGEST = 120  # characters of a folder's name
 
 
 def write_study(
@@ -49,11 +63,14 @@ def write_study(
     planned: int,
     failed: Sequence[FailedRun] = (),
     command: str = "",
-) -> None:
+) -> str:
     """Write tables, the figure and the report of a study, replacing those of an earlier call.
 
     All of them are written to a temporary folder first, so an error keeps an earlier report.
     `runs` are the finished ones of the `planned` ones, at least one.
+
+    Returns:
+        The answer to the study's question, in words.
 
     Raises:
         OutputError: a file can't be written.
@@ -70,7 +87,7 @@ def write_study(
             write_csv(partial / FAILED, *failed_table(failed))
         write_json(partial / STUDY_FILE, description)
         write_tables(partial, data)
-        write_curves(partial / FOLDER, directory / FOLDER, runs)
+        _write_curves(partial / CURVES_FOLDER, directory / CURVES_FOLDER, runs, data)
         write_table(partial / "errors.csv", table)
         write_bytes(partial / "errors.svg", figure)
         write_report(
@@ -89,6 +106,7 @@ def write_study(
             runs=_runs(data, runs, directory),
             failed=[(run.title, run.run, run.error) for run in failed],
         )
+    return str(description["answer"])
 
 
 def error_table(data: StudyData) -> pd.DataFrame:
@@ -182,3 +200,98 @@ def _runs(data: StudyData, runs: Sequence[PlannedRun], directory: Path) -> list[
         }
         for run, row in zip(runs, rows, strict=True)
     ]
+
+
+def describe_study(
+    study: Study,
+    data: StudyData,
+    runs: Sequence[PlannedRun],
+    numbers: dict[str, int],
+    command: str,
+) -> dict[str, Any]:
+    """The content of study.json: question, factors, scale, budget, cost, machine and versions."""
+    states = [Run(run.run_dir).state() for run in runs]
+    physics = study.base.physics
+    return {
+        **identify(study),
+        "question": study.question,
+        "test_images": {label: test_set_in_words(test) for label, test in study.test_sets.items()},
+        "lattice": list(physics.lattice),
+        "sources": READINGS[physics.sources],
+        "trainable_parameters": sorted({state.get("trainable_parameters", 0) for state in states}),
+        "training_examples": sorted({int(size) for size in data.overall()[SIZE]}),
+        "budget": budget_in_words([run.config for run in runs]),
+        "runs": numbers,
+        "training_seconds": round(sum(state.get("seconds") or 0.0 for state in states), 1),
+        "machines": _distinct([state["machine"] for state in states]),
+        "versions": _distinct([state["versions"] for state in states]),
+        "commits": _distinct([state["commit"] for state in states if state.get("commit")]),
+        "recipe": recipe_of(study.base),
+        "command": command,
+    }
+
+
+def recipe_of(config: Config) -> dict[str, Any]:
+    """How the runs of a study are trained where its factors don't say otherwise, by key."""
+    values = {}
+    for key in RECIPE:
+        section, name = key.split(".")
+        values[key] = getattr(config, section).model_dump(mode="json")[name]
+    return values
+
+
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    return [value for place, value in enumerate(values) if value not in values[:place]]
+
+
+def with_date(description: dict[str, Any], file: Path) -> dict[str, Any]:
+    """The description with today's date, or that of an earlier file with the same description.
+
+    So a second call that measures nothing new leaves the file as it is.
+    """
+    with contextlib.suppress(RunError):
+        before = read_json(file)
+        if isinstance(before, dict) and before == {**description, DATE: before.get(DATE)}:
+            return before
+    return {**description, DATE: datetime.date.today().isoformat()}
+
+
+def _write_curves(target: Path, earlier: Path, runs: Sequence[PlannedRun], data: StudyData) -> None:
+    """Write curves, test errors and factors (HParams) of runs for TensorBoard.
+
+    Each run has a folder in `target`. Those of an `earlier` report are copied.
+    """
+    import tensorflow as tf
+    from tensorboard.plugins.hparams import api as hparams
+
+    for run in runs:
+        name = _folder_of(run)
+        if (earlier / name).is_dir():
+            shutil.copytree(earlier / name, target / name)
+            continue
+        state, history = Run(run.run_dir).state(), Run(run.run_dir).history()
+        writer = tf.summary.create_file_writer(str(target / name))
+        with writer.as_default():
+            factors = {
+                name: value if isinstance(value, int | float) else value_text(value)
+                for name, value in run.values.items()
+            }
+            hparams.hparams(factors, trial_id=run.identity)
+            for row in history:
+                for column, tag in CURVES.items():
+                    if column in row:
+                        tf.summary.scalar(tag, row[column], step=int(row["epoch"]))
+            for label in run.tests:
+                rows = data.overall(label)
+                for error, title in ERRORS.items():
+                    value = rows.loc[rows["run"] == run.identity, error].item()
+                    tf.summary.scalar(f"{label}/{title}", value, step=state["best_epoch"])
+        writer.close()
+
+
+def _folder_of(run: PlannedRun) -> str:
+    """Such as "training fraction=0.5, seed=0, 0123": its end tells runs and their tests apart."""
+    words = ", ".join(f"{name_of(name)}={value_text(value)}" for name, value in run.values.items())
+    safe = "".join(letter if letter.isalnum() or letter in " =,.+-_()" else "_" for letter in words)
+    tests = {label: path.name for label, path in run.tests.items()}
+    return f"{safe[:LONGEST].strip()}, {fingerprint({run.identity: tests}, 4)}"

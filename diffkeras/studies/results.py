@@ -1,146 +1,76 @@
-"""Evaluations of the runs of studies, and the tables gathered from them."""
+"""What the runs of a study have measured, gathered into tables, and the files of these tables."""
 
-import contextlib
-import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import gzip
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from diffkeras.config import Config, format_counts
-from diffkeras.errors import DataError, DiffkerasError, RunError
+from diffkeras.config import format_counts
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.methods import SET, SURROGATE, baselines, describe_methods
+from diffkeras.evaluation.methods import SURROGATE
 from diffkeras.reporting.text import value_text
-from diffkeras.studies.study import PlannedRun
-from diffkeras.studies.study_data import ALL, SIZE, TRAINED_SOURCES, StudyData
+from diffkeras.studies.evaluations import ALL, names_damaged, read_errors, read_evaluation
+from diffkeras.studies.plan import SEEDS, PlannedRun
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.system.atomic_files import read_json
+from diffkeras.system.atomic_files import replacing, write_bytes
 
+EXAMPLES = "examples.csv.gz"
+ROWS_AT_ONCE = 100_000  # rows that are text at the same time
+SIZE = "training_examples"
+TRAINED_SOURCES = "trained_sources"
 EXAMPLE_COLUMNS = ("run", "test_set", "sources", "example", *ERRORS)
 BASELINE_COLUMNS = ("method", "test_set", "sources", *ERRORS)
 
 
-@contextlib.contextmanager
-def names_damaged(files: Sequence[Path]) -> Iterator[None]:
-    """Turn an error about missing or wrong content into a RunError that names the files."""
-    try:
-        yield
-    except DiffkerasError:
-        raise
-    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
-        names = " or ".join(map(str, files))
-        raise RunError(f"{names} is damaged ({type(error).__name__}: {error})") from None
+@dataclass(frozen=True)
+class StudyData:
+    """The measurements of a study.
 
-
-def without_baselines(test: Config) -> Config:
-    """The same test set, on which only the surrogate is measured."""
-    return test.with_overrides({"evaluation.baselines": []})
-
-
-def read_errors(path: Path) -> tuple[str | None, pd.DataFrame]:
-    """Read the metrics of the evaluation in a directory.
-
-    Returns:
-        The identity of the run, None without one; and a row for each method and source count:
-        `method`, `sources` ("all", "1", …), `images`, and the errors of
-        `diffkeras.evaluation.errors.ERRORS`.
-
-    Raises:
-        RunError: the file is missing or damaged.
+    Attributes:
+        factors: name of each varied setting → its values as text, in the order of the study file.
+            Names are dotted keys such as "training.loss", or "variant".
+        runs: a row for each run, test set and source count, and one over all counts. Columns: the
+            factors (text), `run` (identity), `training_examples` (of all source counts),
+            `trained_sources` (the source counts trained on, as text such as "1-5" or "1,5"),
+            `steps`, `step_seconds` (training without validation), `seconds`, `best_epoch`,
+            `test_set`, `sources` ("all", "1", …), and the errors of
+            `diffkeras.evaluation.errors.ERRORS` (NaN where a region has no nodes).
+        baselines: a row for each method, test set and source count: `method`, `test_set`,
+            `sources`, and the same errors. Empty if the study measures none.
+        examples: a row for each run and test image: `run`, `test_set`, `sources` (int), `example`
+            (int), and the same errors.
     """
-    file = path / "metrics.json"
-    content = read_json(file)
-    with names_damaged([file]):
-        errors = pd.DataFrame(
-            {"method": method, "sources": count, **{k: of[k] for k in ("images", *ERRORS)}}
-            for method, by_count in content["methods"].items()
-            for count, of in sorted(by_count.items(), key=_all_first)
-        ).astype({"images": int, **dict.fromkeys(ERRORS, float)})
-        if errors.empty or errors["mae"].isna().any():
-            raise ValueError("errors are missing")
-        return content.get("run", ""), errors
 
+    factors: dict[str, list[str]]
+    runs: pd.DataFrame
+    baselines: pd.DataFrame
+    examples: pd.DataFrame
 
-def read_evaluation(path: Path) -> tuple[str | None, pd.DataFrame, pd.DataFrame]:
-    """Read the evaluation of a run.
+    @property
+    def test_sets(self) -> list[str]:
+        """Labels of the test sets, the main one first."""
+        return list(dict.fromkeys(self.runs["test_set"]))
 
-    Returns:
-        What `read_errors` returns, and a row for each image, of the surrogate: `sources`,
-        `example`, and the same errors.
+    @property
+    def settings(self) -> list[str]:
+        """The factors with several values among the runs, other than seeds."""
+        return [f for f in self.factors if f not in SEEDS and self.runs[f].nunique() > 1]
 
-    Raises:
-        RunError: a file is missing or damaged.
-    """
-    run, errors = read_errors(path)
-    own = errors[(errors["method"] == SURROGATE) & (errors["sources"] != ALL)]
-    with names_damaged([path / "metrics.json"]):
-        images = {int(n): k for n, k in zip(own["sources"], own["images"], strict=True)}
-        if not images:
-            raise ValueError("the surrogate's errors are missing")
-    return run, errors, _read_examples(path / "examples.csv", images)
+    def overall(self, test_set: str | None = None) -> pd.DataFrame:
+        """One row per run: its errors over all images of a test set, by default the main one.
 
-
-def _all_first(item: tuple[str, Any]) -> int:
-    return 0 if item[0] == ALL else int(item[0])
-
-
-def _read_examples(file: Path, images: dict[int, int]) -> pd.DataFrame:
-    """The surrogate's errors on each test image; `images`: source count → number of images."""
-    with names_damaged([file]):
-        content = file.read_bytes()
-        if not content.endswith(b"\n"):
-            raise ValueError("it is cut off")
-        table = pd.read_csv(io.BytesIO(content))
-        table = table[table["method"] == SURROGATE][["sources", "example", *ERRORS]]
-        table = table.astype({**dict.fromkeys(ERRORS, float), "sources": int, "example": int})
-        if table["sources"].value_counts().to_dict() != images or table["mae"].isna().any():
-            raise ValueError("it has not one row for each image of metrics.json")
-    return table
-
-
-def check_evaluation(path: Path, test: Config, run: str) -> None:
-    """Check that a directory holds a whole evaluation of a run on a test set.
-
-    Raises:
-        RunError: a file is missing or damaged, or it is of another run or test set.
-    """
-    found, errors, _ = read_evaluation(path)
-    if found != run:
-        raise RunError(f"{path} is of another run")
-    _check_images(path, errors, describe_methods(without_baselines(test)), test)
-
-
-def check_baselines(path: Path, test: Config) -> None:
-    """Check that a directory holds the errors of all baselines on a test set.
-
-    Raises:
-        RunError: the file is missing or damaged, or it is of another test set or other baselines.
-    """
-    _check_images(path, read_errors(path)[1], [each.name for each in baselines(test)], test)
-
-
-def _check_images(path: Path, errors: pd.DataFrame, methods: Iterable[str], test: Config) -> None:
-    # "all" is a mean over the source counts, so other counts would change it
-    wanted = dict.fromkeys(map(str, test.data.sources), test.data.test_examples)
-    wanted[ALL] = sum(wanted.values())
-    images = {
-        method: dict(zip(rows["sources"], rows["images"], strict=True))
-        for method, rows in errors.groupby("method")
-    }
-    # a network that sets the known values itself has no copy that sets them
-    if any(images.get(m, wanted if m.endswith(SET) else None) != wanted for m in methods):
-        raise RunError(f"{path} is of another test set, or of other methods, than the study's")
-
-
-def passes(check: Callable[..., object], *arguments: Any) -> bool:
-    """Whether a check of files raises no error."""
-    try:
-        check(*arguments)
-    except (DataError, RunError):
-        return False
-    return True
+        `repetition` tells independent runs of a setting apart. Where several seeds vary, runs that
+        share one of them aren't independent, so it is the seed with the fewest values, and the
+        others are averaged over: of draws with seeds of their own, it is the draw.
+        """
+        label = self.test_sets[0] if test_set is None else test_set
+        rows = self.runs[(self.runs["test_set"] == label) & (self.runs["sources"] == ALL)]
+        varied = [name for name in SEEDS if name in rows and rows[name].nunique() > 1]
+        unit = min(varied, key=lambda name: rows[name].nunique(), default=None)
+        return rows.assign(repetition=rows[unit].astype(str) if unit else "")
 
 
 def read_results(
@@ -178,10 +108,6 @@ def read_results(
     )
 
 
-def _as_text(values: Mapping[str, Any]) -> dict[str, str]:
-    return {name: value_text(value) for name, value in values.items()}
-
-
 def _about(run: PlannedRun) -> dict[str, Any]:
     """The columns of the table of runs that don't depend on the test set."""
     directory = Run(run.run_dir)
@@ -189,7 +115,7 @@ def _about(run: PlannedRun) -> dict[str, Any]:
     counts = run.config.data.sources
     with names_damaged([run.run_dir / "run.json", run.run_dir / "history.csv"]):
         return {
-            **_as_text(run.values),
+            **{name: value_text(value) for name, value in run.values.items()},
             "run": run.identity,
             SIZE: run.config.data.train_examples_used * len(counts),
             TRAINED_SOURCES: format_counts(counts),
@@ -198,3 +124,33 @@ def _about(run: PlannedRun) -> dict[str, Any]:
             "seconds": state["seconds"],
             "best_epoch": state["best_epoch"],
         }
+
+
+def by_setting(
+    rows: pd.DataFrame, names: Sequence[str]
+) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """The rows of each combination of values of these columns, in the order of the table."""
+    if not names:  # pandas can't group by nothing
+        yield {}, rows
+        return
+    for values, group in rows.groupby(list(names), sort=False):
+        yield dict(zip(names, values, strict=True)), group
+
+
+def write_tables(directory: Path, data: StudyData) -> None:
+    """Write runs.csv, baselines.csv and examples.csv.gz."""
+    write_table(directory / "runs.csv", data.runs)
+    write_table(directory / "baselines.csv", data.baselines)
+    # without a name and a date, so that the same table is the same file; piece by piece, as studies
+    # of full scale have millions of rows
+    with (
+        replacing(directory / EXAMPLES) as partial,
+        partial.open("wb") as file,
+        gzip.GzipFile("", "wb", fileobj=file, mtime=0) as compressed,
+    ):
+        data.examples.to_csv(compressed, index=False, lineterminator="\n", chunksize=ROWS_AT_ONCE)
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Replace a CSV file by a table."""
+    write_bytes(path, table.to_csv(index=False, lineterminator="\n").encode())

@@ -1,23 +1,195 @@
-"""Study files: reading and checking them."""
+"""Study files: their keys, reading and checking them."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import Field, Strict, ValidationError, field_validator, model_validator
 
-from diffkeras.config import Config, explain, find_config, load_config
+from diffkeras.config import (
+    Config,
+    Name,
+    Section,
+    explain,
+    find_config,
+    is_section,
+    load_config,
+    settings,
+)
 from diffkeras.config.config import STUDY_KEYS
+from diffkeras.config.types import Seed
 from diffkeras.errors import ConfigurationError
-from diffkeras.studies.config import StudyConfig
-from diffkeras.studies.plan import test_id
-from diffkeras.studies.study import Study
-from diffkeras.studies.study_data import label_of
+from diffkeras.reporting.text import value_text
+from diffkeras.studies.plan import DRAW, SEED, Study, label_of, test_id
 from diffkeras.surrogates.build import make_loss
 from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.system.yaml_io import read_yaml
 
 BOUNDS = "evaluation.bounds"  # they take long, so a study computes none unless it says so
+WholeSeed = Annotated[Seed, Strict()]  # no text and no true
+MOST_RUNS = 10_000  # listing more would take minutes
+# keys that the common test set depends on, so runs can't differ in them
+OF_THE_TEST_SET = (
+    "physics.",
+    "evaluation.",
+    "data.diffusion_length",
+    "data.divide_by_maximum",
+    "data.test_examples",
+)
+# keys that a test set may set; its physics is that of the runs
+TEST_SET_KEYS = (
+    "data.sources",
+    "data.radius",
+    "data.values",
+    "data.seed",
+    "data.test_examples",
+)
+TEST_SET_SECTIONS = ("data.placement.", "evaluation.")
+
+
+class StudyConfig(Section):
+    """A study file.
+
+    Example:
+
+    ```yaml
+    name: losses
+    base: quickstart
+    settings: {training.epochs: 10}
+    factors:
+      training.loss: [absolute, squared]
+      training.seed: [0, 1, 2]
+    ```
+    """
+
+    name: Name
+    """Name of the study and of its directory."""
+    title: str = ""
+    """Title of the report."""
+    question: str = ""
+    """The question that the study answers, in one sentence. The report prints it."""
+    base: str
+    """Configuration that the runs start from: a file, or a shipped name."""
+    settings: dict[str, Any] = Field({})
+    """Values that replace those of the base, by key."""
+    factors: dict[str, list[Any]] = Field({})
+    """Values of each varied key. Every combination is one run."""
+    variants: dict[str, dict[str, Any]] = Field({})
+    """One more factor, whose values set several keys each: label → values by key."""
+    draws: dict[WholeSeed, list[WholeSeed]] = Field({})
+    """Draws of the training examples, each with training seeds of its own: `data.seed` → values of
+    `training.seed`. As factors, these two would combine every draw with the same seeds."""
+    test_sets: dict[str, dict[str, Any]] = Field({"test": {}})
+    """Test sets of every run: label → values that replace those of the base, by key. The first one
+    is the main one."""
+
+    @field_validator("factors")
+    @classmethod
+    def _some_values(cls, value: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        for key, values in value.items():
+            if not values:
+                raise ValueError(f"factor {key} has no values")
+            if is_section(key):
+                raise ValueError(f"{key} is a section; name dotted keys of values, as in {key}.KEY")
+            texts = [value_text(single) for single in values]
+            for place, text in enumerate(texts):
+                if text in texts[:place]:
+                    raise ValueError(
+                        f"factor {key}: {values[texts.index(text)]!r} and {values[place]!r} are "
+                        f"both called {text!r} in tables; name one of them only, or use variants, "
+                        "which have their own names"
+                    )
+            _check_varied(key, "can't be a factor")
+        return value
+
+    @field_validator("settings")
+    @classmethod
+    def _single_keys(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return _by_single_key(value)
+
+    @field_validator("variants")
+    @classmethod
+    def _named_variants(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        _check_labels(value, "variant")
+        variants = {label: _by_single_key(changed) for label, changed in value.items()}
+        for label, changed in variants.items():
+            for key in changed:
+                _check_varied(key, f"can't be set by the variant {label}")
+        return variants
+
+    @field_validator("draws")
+    @classmethod
+    def _own_seeds(cls, value: dict[int, list[int]]) -> dict[int, list[int]]:
+        draw_of: dict[int, int] = {}
+        for draw, seeds in value.items():
+            if not seeds:
+                raise ValueError(f"draw {draw} has no seeds; name at least one, as in {draw}: [0]")
+            for seed in seeds:
+                if draw_of.setdefault(seed, draw) != draw:
+                    raise ValueError(
+                        f"{SEED} {seed} is named by the draws {draw_of[seed]} and {draw}, but each "
+                        f"needs seeds of its own; to share them, make {DRAW} and {SEED} factors"
+                    )
+        return value
+
+    @field_validator("test_sets")
+    @classmethod
+    def _of_the_same_physics(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        if not value:
+            raise ValueError("name at least one test set, or leave the key out")
+        _check_labels(value, "test set")
+        test_sets = {label: _by_single_key(changed) for label, changed in value.items()}
+        for label, changed in test_sets.items():
+            for key in changed:
+                if key not in TEST_SET_KEYS and not key.startswith(TEST_SET_SECTIONS):
+                    raise ValueError(
+                        f"{key} can't be set by the test set {label}: it has the physics of the "
+                        f"runs and trains nothing; a test set can set "
+                        f"{', '.join(TEST_SET_KEYS)} and what is in data.placement and evaluation"
+                    )
+        return test_sets
+
+    @model_validator(mode="after")
+    def _something_varies(self) -> "StudyConfig":
+        if not self.factors and not self.variants and not self.draws:
+            raise ValueError("factors: name at least one factor or variant")
+        of_draws = sum(map(len, self.draws.values())) or 1
+        runs = prod(map(len, (*self.factors.values(), self.variants or [None]))) * of_draws
+        if runs > MOST_RUNS:
+            raise ValueError(f"factors: {runs} runs are more than {MOST_RUNS}; name fewer values")
+        of_variants = {key for changed in self.variants.values() for key in changed}
+        for factor, key in product(self.factors, sorted(of_variants)):
+            if f"{factor}.".startswith(f"{key}.") or f"{key}.".startswith(f"{factor}."):
+                raise ValueError(f"factors: {factor} is also set by variants; keep it in one place")
+        for key in (DRAW, SEED) if self.draws else ():
+            if key in self.factors or key in of_variants:
+                where = "factors" if key in self.factors else "variants"
+                raise ValueError(f"{where}: {key} is also set by draws; keep it in one place")
+        return self
+
+
+def _check_labels(labels: Mapping[str, Any], what: str) -> None:
+    for label in labels:
+        # figures take what is between two $ for a formula
+        if not label or label != label.strip() or not label.isprintable() or "$" in label:
+            raise ValueError(
+                f"{what} {label!r}: write a name in one line, without spaces around it, control "
+                "characters and $"
+            )
+
+
+def _check_varied(key: str, refused: str) -> None:
+    if key == "name":
+        raise ValueError(f"name {refused}: a study names its runs itself")
+    if key.startswith(OF_THE_TEST_SET):
+        raise ValueError(f"{key} {refused}: a study compares on one test set")
+
+
+def _by_single_key(changed: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by dotted key; a mapping for a section is taken apart."""
+    return {k: v for key, value in changed.items() for k, v in settings(key, value).items()}
 
 
 def load_study(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Study:

@@ -54,7 +54,7 @@ class ConfigReference(SphinxDirective):
         """A section and a table for each section of the configuration."""
         self.env.note_reread()
         if self.options.get("model") == "study":
-            from diffkeras.studies.config import StudyConfig
+            from diffkeras.studies.study_file import StudyConfig
 
             return [_key_table(StudyConfig, "")]
         from diffkeras.config import Config

@@ -224,7 +224,7 @@ def test_every_key_of_a_configuration_is_described():
     from pydantic import BaseModel
 
     from diffkeras.config import Config
-    from diffkeras.studies.config import StudyConfig
+    from diffkeras.studies.study_file import StudyConfig
 
     def undescribed(model: type[BaseModel]) -> list[str]:
         found = []

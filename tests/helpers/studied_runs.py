@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from diffkeras.studies.runs import one_run
+from diffkeras.studies import one_run
 
 
 @contextlib.contextmanager

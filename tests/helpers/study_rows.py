@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.studies.study_data import (
+from diffkeras.studies.results import (
     ALL,
     DRAW,
     SEED,

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import threadpoolctl
@@ -75,10 +76,13 @@ def process_number(folder: str) -> int:
     return os.getpid()
 
 
+def ended(state: str, error: str = "") -> SimpleNamespace:
+    """As an `Outcome`, whose module takes long to load."""
+    return SimpleNamespace(state=state, error=error, warnings=())
+
+
 def pretend_run(task: tuple[str, str]) -> Any:
     """A run of a study, (what it does, a file in which it notes its process and threads)."""
-    from diffkeras.studies.runs.outcome import Outcome
-
     action, file = task
     if action == "gpu":
         action += os.environ["CUDA_VISIBLE_DEVICES"]
@@ -87,7 +91,7 @@ def pretend_run(task: tuple[str, str]) -> Any:
     if action == "die":
         die(0)
     if action == "stop":
-        return Outcome("interrupted")
+        return ended("interrupted")
     if action == "wait":  # as training does: it ends with a checkpoint
         signals: list[int] = []
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -99,8 +103,8 @@ def pretend_run(task: tuple[str, str]) -> Any:
         time.sleep(0.5)  # a second signal would come in this time
         with open(file, "a") as notes:
             print(*(f"got{number}" for number in signals), os.getpid(), 0, file=notes)
-        return Outcome("interrupted")
-    return Outcome("failed", "no luck") if action == "fail" else Outcome("done")
+        return ended("interrupted")
+    return ended("failed", "no luck") if action == "fail" else ended("done")
 
 
 if __name__ == "__main__":

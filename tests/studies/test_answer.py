@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from diffkeras.studies.answer import answer, in_words
-from diffkeras.studies.study_data import DRAW, LOSS, ORDER_SEED, SEED
+from diffkeras.studies.results import DRAW, LOSS, ORDER_SEED, SEED
 from tests.helpers.study_rows import FRACTION, SEEDS_OF_THREE, falling, study_rows
 
 SIZES = {FRACTION: ("0.0625", "0.25", "1.0")}

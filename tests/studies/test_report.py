@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 
 from diffkeras.studies import report
-from diffkeras.studies.study import PlannedRun, Study
-from diffkeras.studies.study_data import LOSS, StudyData
+from diffkeras.studies.plan import PlannedRun, Study
+from diffkeras.studies.results import LOSS, StudyData
 from diffkeras.studies.study_directory import FailedRun
 from diffkeras.system.result_folders import MANIFEST
 from tests.helpers.refusals import files_below

@@ -1,8 +1,8 @@
 import pytest
 
 from diffkeras.errors import OutputError
-from diffkeras.studies.study import Study
-from diffkeras.studies.study_data import name_of
+from diffkeras.studies.plan import Study
+from diffkeras.studies.results import name_of
 from diffkeras.studies.study_directory import (
     FailedRun,
     budget_in_words,

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from diffkeras.evaluation.methods import describe_methods
+from diffkeras.studies import one_run
 from diffkeras.studies.plan import plan
-from diffkeras.studies.runs import one_run
-from diffkeras.studies.runs.run_study import run_study
+from diffkeras.studies.run_study import run_study
 from diffkeras.studies.study_file import load_study
 from diffkeras.system.result_folders import MANIFEST
 from tests.helpers.lean_runs import lean_training

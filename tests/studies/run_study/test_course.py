@@ -9,10 +9,10 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.evaluation.methods import describe_methods
+from diffkeras.studies import one_run
+from diffkeras.studies import run_study as module
 from diffkeras.studies.plan import baselines_of, data_needed, plan, time_left
-from diffkeras.studies.runs import one_run
-from diffkeras.studies.runs import run_study as module
-from diffkeras.studies.runs.run_study import run_study
+from diffkeras.studies.run_study import run_study
 from tests.helpers.studied_runs import counted
 from tests.helpers.tables import read_csv
 

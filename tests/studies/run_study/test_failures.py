@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from diffkeras.errors import ConvergenceError, OutputError, RunError
+from diffkeras.studies import one_run
+from diffkeras.studies import run_study as module
+from diffkeras.studies.one_run import Outcome
 from diffkeras.studies.plan import plan
-from diffkeras.studies.runs import one_run
-from diffkeras.studies.runs import run_study as module
-from diffkeras.studies.runs.outcome import Outcome
-from diffkeras.studies.runs.run_study import run_study
+from diffkeras.studies.run_study import run_study
 from tests.helpers.tables import read_csv
 
 

@@ -11,11 +11,11 @@ import pytest
 from diffkeras.config import Config
 from diffkeras.errors import RunError
 from diffkeras.evaluation.methods import describe_methods
+from diffkeras.studies import one_run, processes
+from diffkeras.studies import run_study as module
 from diffkeras.studies.plan import plan
 from diffkeras.studies.results import check_evaluation
-from diffkeras.studies.runs import one_run, queue
-from diffkeras.studies.runs import run_study as module
-from diffkeras.studies.runs.run_study import RunOptions, run_study
+from diffkeras.studies.run_study import run_study
 from diffkeras.system.file_lock import locked
 from diffkeras.system.result_folders import MANIFEST
 from tests.helpers.studied_runs import counted
@@ -72,8 +72,7 @@ def test_shards_merge_by_copying(study, own, monkeypatch, tmp_path, log):
     machines = [tmp_path / "first", tmp_path / "second"]
     for part, machine in enumerate(machines, 1):
         directory, runs = machine / "study", machine / "runs"
-        options = RunOptions(shard=(part, 2))
-        assert run_study(study, data, directory, runs_dir=runs, options=options) is None
+        assert run_study(study, data, directory, runs_dir=runs, shard=(part, 2)) is None
         own_runs = [run.identity for run in plan(study, done)[part - 1 :: 2]]
         found = {path.name for path in runs.iterdir() if path.is_dir()}
         assert found == {*own_runs, *({"baselines"} if part == 1 else ())}
@@ -94,7 +93,7 @@ def test_what_another_process_trains_is_left_to_it(study, own, monkeypatch):
     planned = plan(study, runs)
     for run in planned[2:]:
         shutil.rmtree(run.run_dir)
-    for each in (queue, module):
+    for each in (processes, module):
         monkeypatch.setattr(each, "RETRY", 0.1)
     copy, trained = one_run.train, []
     # another process has claimed the first run, and ends when this one has done the second

@@ -1,27 +1,104 @@
-"""Several runs of a study at the same time, each in a process of its own."""
+"""The runs of a study that are to be done, in which order, and in several processes."""
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 
 from diffkeras.errors import Interrupted
-from diffkeras.studies.runs.one_run import do_run_in_child
-from diffkeras.studies.runs.outcome import Outcome
-from diffkeras.studies.runs.queue import RunQueue, RunTask
-from diffkeras.studies.study import PlannedRun
+from diffkeras.studies.one_run import Outcome, RunTask, do_run_in_child
+from diffkeras.studies.plan import PlannedRun, time_left
+from diffkeras.studies.study_directory import FailedRun
 from diffkeras.system.environment import available_cores
 from diffkeras.system.interruption import Interruption
 from diffkeras.system.process_pool import ProcessPool
 from diffkeras.system.progress import progress_bar
 from diffkeras.system.tensorflow_setup import visible_gpus
 
+logger = logging.getLogger(__name__)
+
+RETRY = 5.0  # seconds until what another process uses is tried again
 INTERRUPTED_ALONE = "a signal to the process that trained it ended it; its checkpoint is kept"
 DIED = "the process that trained it died; if memory ran out, use fewer --jobs"
 POLL = 1.0  # seconds between two looks at the progress of the runs
 
 MakeTask = Callable[[PlannedRun, int], RunTask]
+
+
+class RunQueue:
+    """Runs to be done, the longest first; those that another process uses last.
+
+    Args:
+        runs: all runs that this process is to do, and those that it has done, which say how long
+            the others take.
+
+    Attributes:
+        failed: the runs that failed.
+        total: number of runs to be done.
+        finished: number of those that are done or failed.
+    """
+
+    def __init__(self, runs: Sequence[PlannedRun]) -> None:
+        self.failed: list[FailedRun] = []
+        self.finished = 0
+        self._runs = {run.identity: run for run in runs}
+        # sorted is stable, so equal runs stay in the order of the study
+        self._ready = sorted((run for run in runs if not run.done), key=_work, reverse=True)
+        self.total = len(self._ready)
+        self._in_use: list[tuple[float, PlannedRun]] = []  # when to try again, and what
+        self._announced: set[str] = set()
+
+    @property
+    def empty(self) -> bool:
+        """Whether no run is left to be taken."""
+        return not self._ready and not self._in_use
+
+    @property
+    def steps(self) -> int:
+        """Optimisation steps of all runs that are to be trained."""
+        return sum(run.config.steps for run in self._ready if not run.trained)
+
+    def seconds_left(self) -> float | None:
+        """See `time_left`."""
+        return time_left(list(self._runs.values()))
+
+    def take(self) -> PlannedRun | None:
+        """The next run; None if there is none now."""
+        if self._ready:
+            return self._ready.pop(0)
+        if self._in_use and self._in_use[0][0] <= time.monotonic():
+            return self._in_use.pop(0)[1]
+        return None
+
+    def was_in_use(self, run: PlannedRun) -> bool:
+        """Whether another process used a run when it was tried before."""
+        return run.identity in self._announced
+
+    def note(self, run: PlannedRun, outcome: Outcome) -> None:
+        """Note how a run that was taken ended."""
+        for warning in outcome.warnings:
+            logger.warning(f"{run.title}: {warning}")
+        if outcome.state == "in use":
+            if run.identity not in self._announced:
+                logger.info(f"{run.title}: another process trains it; trying again later")
+            self._announced.add(run.identity)
+            self._in_use.append((time.monotonic() + RETRY, run))
+            return
+        if outcome.state == "done":
+            done = replace(run, trained=True, evaluated=frozenset(run.tests))
+            self._runs[run.identity] = done
+        elif outcome.state == "failed":
+            logger.warning(f"{run.title} failed: {outcome.error}")
+            self.failed.append(FailedRun(run.title, run.identity, outcome.error))
+        self.finished += 1
+
+
+def _work(run: PlannedRun) -> int:
+    """A measure of the time that a run takes."""
+    return 0 if run.trained else run.config.steps * run.config.training.batch_size
 
 
 def run_in_processes(

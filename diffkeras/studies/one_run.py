@@ -3,16 +3,16 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import keras
 
 from diffkeras.errors import DataError, DiffkerasError, Interrupted, InUseError, RunError
 from diffkeras.evaluation.evaluate_run import evaluate
-from diffkeras.studies.plan import check_trained
-from diffkeras.studies.results import check_evaluation, passes, without_baselines
-from diffkeras.studies.runs.outcome import Outcome
-from diffkeras.studies.runs.queue import RunTask
+from diffkeras.studies.evaluations import check_evaluation, without_baselines
+from diffkeras.studies.plan import PlannedRun, Study, check_trained
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.run_identity import what_it_computes
 from diffkeras.surrogates.surrogate import surrogate_of_run
@@ -22,6 +22,38 @@ from diffkeras.training.checkpoints import Checkpoints
 from diffkeras.training.train import train
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunTask:
+    """The work on one run.
+
+    Attributes:
+        run: what is missing of it is to be done.
+        study: whose run it is.
+        data_dir: where the datasets are.
+        threads: threads that read data.
+    """
+
+    run: PlannedRun
+    study: Study
+    data_dir: Path
+    threads: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the work on a run ended.
+
+    Attributes:
+        state: done; failed with an error; in use by another process; or interrupted by a signal.
+        error: what went wrong, in one line.
+        warnings: what was logged as a warning meanwhile.
+    """
+
+    state: Literal["done", "failed", "in use", "interrupted"]
+    error: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def do_run(task: RunTask, *, show_progress: bool = False) -> Outcome:
@@ -97,23 +129,15 @@ def _evaluate(task: RunTask) -> None:
     run_dir, identity = task.run.run_dir, task.run.identity
     for label, path in task.run.tests.items():
         test = without_baselines(task.study.test_sets[label])
-        if passes(check_evaluation, path, test, identity):
-            continue
-        with _warned_if_damaged(path):
+        try:
             check_evaluation(path, test, identity)
+            continue
+        except RunError as error:
+            if path.exists():
+                logger.warning(f"{error}; measuring it again")
         evaluate(
             run_dir, task.data_dir, config=test, threads=task.threads, output=path, report=False
         )
-
-
-@contextmanager
-def _warned_if_damaged(path: Path) -> Iterator[None]:
-    """Log a warning if existing results are damaged and must be measured again."""
-    try:
-        yield
-    except RunError as error:
-        if path.exists():
-            logger.warning(f"{error}; measuring it again")
 
 
 def _line(error: BaseException) -> str:

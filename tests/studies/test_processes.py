@@ -1,3 +1,5 @@
+"""The runs of a study in several processes, and their order."""
+
 import os
 import signal
 import threading
@@ -8,10 +10,12 @@ from typing import Any, cast
 
 import pytest
 
+from diffkeras.config import Config
 from diffkeras.errors import Interrupted
-from diffkeras.studies.runs import processes
-from diffkeras.studies.runs.queue import RunQueue, RunTask
-from diffkeras.studies.study import PlannedRun
+from diffkeras.studies import processes
+from diffkeras.studies.one_run import Outcome, RunTask
+from diffkeras.studies.plan import PlannedRun
+from diffkeras.studies.processes import RunQueue
 from tests.helpers import worker_tools
 
 
@@ -88,7 +92,7 @@ def test_a_process_that_dies_loses_its_run_only_and_is_replaced(queue, run):
 
 
 def test_the_cores_are_divided(queue, run, monkeypatch):
-    module = "diffkeras.studies.runs.processes"
+    module = "diffkeras.studies.processes"
     monkeypatch.setattr(f"{module}.available_cores", lambda: 7)
     assert {threads for *_, threads in run(queue("done done done"), 2, None)} == {3}
     # no more processes than runs
@@ -146,3 +150,31 @@ def test_a_run_that_a_signal_ended_alone_has_failed(queue, run):
     run(runs, 2, 2)
     [failed] = runs.failed
     assert "a signal" in failed.error
+
+
+def planned(config: Config, name: str, epochs: int, *, trained: bool = False) -> PlannedRun:
+    config = config.with_overrides({"training.epochs": epochs})
+    return PlannedRun(name, {}, config, Path(name), trained, {"test": Path(name) / "tests"})
+
+
+def test_the_longest_run_comes_first(tiny):
+    runs = [
+        planned(tiny, "evaluate", 9, trained=True),
+        planned(tiny, "short", 1),
+        planned(tiny, "long", 3),
+        planned(tiny, "also long", 3),
+    ]
+    queue = RunQueue(runs)
+    assert queue.steps == 7 * 6
+    taken = [queue.take() for _ in runs]
+    assert [found and found.title for found in taken] == ["long", "also long", "short", "evaluate"]
+    assert queue.empty
+    assert queue.take() is None
+
+
+def test_warnings_of_processes_name_the_run(tiny, log):
+    queue = RunQueue([planned(tiny, "a", 1)])
+    taken = queue.take()
+    assert taken
+    queue.note(taken, Outcome("done", warnings=("no better than zeros",)))
+    assert log.messages == ["a: no better than zeros"]

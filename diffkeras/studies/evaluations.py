@@ -1,0 +1,138 @@
+"""Evaluations of the runs of studies, and of baselines: reading and checking their files."""
+
+import contextlib
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from diffkeras.config import Config
+from diffkeras.errors import DataError, DiffkerasError, RunError
+from diffkeras.evaluation.errors import ERRORS
+from diffkeras.evaluation.methods import SET, SURROGATE, baselines, describe_methods
+from diffkeras.system.atomic_files import read_json
+
+ALL = "all"  # source counts
+
+
+@contextlib.contextmanager
+def names_damaged(files: Sequence[Path]) -> Iterator[None]:
+    """Turn an error about missing or wrong content into a RunError that names the files."""
+    try:
+        yield
+    except DiffkerasError:
+        raise
+    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+        names = " or ".join(map(str, files))
+        raise RunError(f"{names} is damaged ({type(error).__name__}: {error})") from None
+
+
+def without_baselines(test: Config) -> Config:
+    """The same test set, on which only the surrogate is measured."""
+    return test.with_overrides({"evaluation.baselines": []})
+
+
+def read_errors(path: Path) -> tuple[str | None, pd.DataFrame]:
+    """Read the metrics of the evaluation in a directory.
+
+    Returns:
+        The identity of the run, None without one; and a row for each method and source count:
+        `method`, `sources` ("all", "1", …), `images`, and the errors of
+        `diffkeras.evaluation.errors.ERRORS`.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    file = path / "metrics.json"
+    content = read_json(file)
+    with names_damaged([file]):
+        errors = pd.DataFrame(
+            {"method": method, "sources": count, **{k: of[k] for k in ("images", *ERRORS)}}
+            for method, by_count in content["methods"].items()
+            for count, of in sorted(by_count.items(), key=_all_first)
+        ).astype({"images": int, **dict.fromkeys(ERRORS, float)})
+        if errors.empty or errors["mae"].isna().any():
+            raise ValueError("errors are missing")
+        return content.get("run", ""), errors
+
+
+def read_evaluation(path: Path) -> tuple[str | None, pd.DataFrame, pd.DataFrame]:
+    """Read the evaluation of a run.
+
+    Returns:
+        What `read_errors` returns, and a row for each image, of the surrogate: `sources`,
+        `example`, and the same errors.
+
+    Raises:
+        RunError: a file is missing or damaged.
+    """
+    run, errors = read_errors(path)
+    own = errors[(errors["method"] == SURROGATE) & (errors["sources"] != ALL)]
+    with names_damaged([path / "metrics.json"]):
+        images = {int(n): k for n, k in zip(own["sources"], own["images"], strict=True)}
+        if not images:
+            raise ValueError("the surrogate's errors are missing")
+    return run, errors, _read_examples(path / "examples.csv", images)
+
+
+def _all_first(item: tuple[str, Any]) -> int:
+    return 0 if item[0] == ALL else int(item[0])
+
+
+def _read_examples(file: Path, images: dict[int, int]) -> pd.DataFrame:
+    """The surrogate's errors on each test image; `images`: source count → number of images."""
+    with names_damaged([file]):
+        content = file.read_bytes()
+        if not content.endswith(b"\n"):
+            raise ValueError("it is cut off")
+        table = pd.read_csv(io.BytesIO(content))
+        table = table[table["method"] == SURROGATE][["sources", "example", *ERRORS]]
+        table = table.astype({**dict.fromkeys(ERRORS, float), "sources": int, "example": int})
+        if table["sources"].value_counts().to_dict() != images or table["mae"].isna().any():
+            raise ValueError("it has not one row for each image of metrics.json")
+    return table
+
+
+def check_evaluation(path: Path, test: Config, run: str) -> None:
+    """Check that a directory holds a whole evaluation of a run on a test set.
+
+    Raises:
+        RunError: a file is missing or damaged, or it is of another run or test set.
+    """
+    found, errors, _ = read_evaluation(path)
+    if found != run:
+        raise RunError(f"{path} is of another run")
+    _check_images(path, errors, describe_methods(without_baselines(test)), test)
+
+
+def check_baselines(path: Path, test: Config) -> None:
+    """Check that a directory holds the errors of all baselines on a test set.
+
+    Raises:
+        RunError: the file is missing or damaged, or it is of another test set or other baselines.
+    """
+    _check_images(path, read_errors(path)[1], [each.name for each in baselines(test)], test)
+
+
+def _check_images(path: Path, errors: pd.DataFrame, methods: Iterable[str], test: Config) -> None:
+    # "all" is a mean over the source counts, so other counts would change it
+    wanted = dict.fromkeys(map(str, test.data.sources), test.data.test_examples)
+    wanted[ALL] = sum(wanted.values())
+    images = {
+        method: dict(zip(rows["sources"], rows["images"], strict=True))
+        for method, rows in errors.groupby("method")
+    }
+    # a network that sets the known values itself has no copy that sets them
+    if any(images.get(m, wanted if m.endswith(SET) else None) != wanted for m in methods):
+        raise RunError(f"{path} is of another test set, or of other methods, than the study's")
+
+
+def passes(check: Callable[..., object], *arguments: Any) -> bool:
+    """Whether a check of files raises no error."""
+    try:
+        check(*arguments)
+    except (DataError, RunError):
+        return False
+    return True

@@ -1,1 +1,0 @@
-"""The runs of a study, one after the other or in several processes."""
