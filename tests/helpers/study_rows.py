@@ -7,15 +7,9 @@ import numpy as np
 import pandas as pd
 
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.studies.results import (
-    ALL,
-    DRAW,
-    SEED,
-    SEEDS,
-    SIZE,
-    TRAINED_SOURCES,
-    StudyData,
-)
+from diffkeras.studies.evaluations import ALL
+from diffkeras.studies.plan import DRAW, SEED, SEEDS
+from diffkeras.studies.results import SIZE, TRAINED_SOURCES, StudyData
 
 FRACTION = "data.train_fraction"
 EXAMPLES, COUNTS = 1200, (1, 2)  # at a fraction of 1; source counts of the test images

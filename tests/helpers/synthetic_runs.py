@@ -8,8 +8,9 @@ import pandas as pd
 
 from diffkeras.config import Config, parse_config
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.studies.plan import PlannedRun, Study
-from diffkeras.studies.results import ALL, SIZE, StudyData, label_of
+from diffkeras.studies.evaluations import ALL
+from diffkeras.studies.plan import PlannedRun, Study, label_of
+from diffkeras.studies.results import SIZE, StudyData
 from diffkeras.surrogates.run_directory import CONFIG, FORMAT, WEIGHTS
 from diffkeras.system.atomic_files import write_csv, write_json
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from diffkeras.studies.answer import answer, in_words
-from diffkeras.studies.results import DRAW, LOSS, ORDER_SEED, SEED
+from diffkeras.studies.plan import DRAW, LOSS, ORDER_SEED, SEED
 from tests.helpers.study_rows import FRACTION, SEEDS_OF_THREE, falling, study_rows
 
 SIZES = {FRACTION: ("0.0625", "0.25", "1.0")}
@@ -23,7 +23,7 @@ def test_an_error_that_falls_is_named_with_its_ratio():
     assert ratio == pytest.approx(4, rel=0.1)
     assert effect.share > 0.98
     words = in_words(found)
-    assert words.startswith("The lattice MAE falls with the train fraction: 0.1")
+    assert words.startswith("The lattice MAE falls with the training fraction: 0.1")
     assert "times (95 %: " in words
     assert " by seeds; " in words
 
@@ -34,7 +34,9 @@ def test_seeds_that_explain_nearly_all_are_no_effect():
     assert effect.is_chance
     assert found.seeds > 0.5
     words = in_words(found)
-    assert words.startswith("The lattice MAE does not depend on the train fraction beyond chance")
+    assert words.startswith(
+        "The lattice MAE does not depend on the training fraction beyond chance"
+    )
 
 
 def test_factors_are_in_the_order_of_what_they_explain():

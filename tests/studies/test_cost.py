@@ -60,8 +60,8 @@ def test_what_is_shared_counts_once_and_what_is_done_not_at_all(study, tmp_path)
 @pytest.mark.parametrize(
     ("size", "replicas", "message"),
     [
-        (6, 4, r"train fraction 0.5, absolute: .*divided evenly among 4 replicas.*--jobs"),
-        (10_000, 1, r"train fraction 0.5, absolute: .*more than all \d+ training examples"),
+        (6, 4, r"training fraction 0.5, absolute: .*divided evenly among 4 replicas.*--jobs"),
+        (10_000, 1, r"training fraction 0.5, absolute: .*more than all \d+ training examples"),
     ],
 )
 def test_batches_that_do_not_fit_are_refused_before_any_work(

@@ -24,7 +24,7 @@ def test_runs_are_named_after_what_they_compute(study_file):
     cells = plan(load_study(str(study_file)), Path("there"))
     names = [cell.run_dir.name for cell in cells]
     assert len(set(names)) == 4
-    assert [cell.title for cell in cells][3] == "train fraction 1.0, huber(delta=0.1)"
+    assert [cell.title for cell in cells][3] == "training fraction 1.0, huber(delta=0.1)"
     assert all(re.fullmatch(r"[0-9a-f]{12}", name) for name in names)
     assert [cell.config.name for cell in cells] == names
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 
 from diffkeras.studies import report
-from diffkeras.studies.plan import PlannedRun, Study
-from diffkeras.studies.results import LOSS, StudyData
+from diffkeras.studies.plan import LOSS, PlannedRun, Study
+from diffkeras.studies.results import StudyData
 from diffkeras.studies.study_directory import FailedRun
 from diffkeras.system.result_folders import MANIFEST
 from tests.helpers.refusals import files_below
@@ -16,7 +16,7 @@ from tests.helpers.study_rows import FRACTION, SEEDS_OF_THREE, falling, study_ro
 from tests.helpers.synthetic_runs import synthetic_runs
 from tests.helpers.tables import read_csv
 
-FAILED = [FailedRun("train fraction 0.05, seed 7", "abc", "the loss is <NaN>")]
+FAILED = [FailedRun("training fraction 0.05, seed 7", "abc", "the loss is <NaN>")]
 
 
 class Written(NamedTuple):
@@ -56,7 +56,7 @@ def test_a_study_leaves_tables_a_figure_and_its_description(files):
     assert described["training_seconds"] == pytest.approx(6 * 11)
     assert described["lattice"] == [64, 64]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", described["date"])
-    assert described["answer"].startswith("The lattice MAE falls with the train fraction: ")
+    assert described["answer"].startswith("The lattice MAE falls with the training fraction: ")
     assert "less, after equal steps. " in described["answer"]
     rows = read_csv(files.directory / "errors.csv")
     assert [(row["test_set"], row[FRACTION], row["runs"]) for row in rows] == [
@@ -79,7 +79,7 @@ def test_the_report_answers_first_and_folds_the_rest(files):
         html.index(words)
         for words in (
             files.study.question,
-            "The lattice MAE falls with the train fraction",
+            "The lattice MAE falls with the training fraction",
             "<img",
             "Test set: edge",
             "the loss is &lt;NaN&gt;",
@@ -103,12 +103,19 @@ def test_each_run_has_one_entry_in_tensorboard_by_its_factors(files):
 
     folders = sorted((files.directory / "tensorboard").iterdir())
     assert len(folders) == 6
-    assert folders[0].name.startswith("train fraction=0.05, seed=0, ")
+    assert folders[0].name.startswith("training fraction=0.05, seed=0, ")
     events = EventAccumulator(str(folders[0])).Reload()
     assert {"validation/lattice MAE", "training/loss"} <= {*events.Tags()["tensors"]}
     values = events.Tensors("validation/lattice MAE")
     errors = [float(tf.make_ndarray(event.tensor_proto)) for event in values]
     assert errors == pytest.approx([0.1 / n for n in range(1, 9)])
+    for label in files.runs[0].tests:
+        [tested] = events.Tensors(f"{label}/lattice MAE")
+        expected = files.data.overall(label)["mae"].iloc[0]
+        assert (tested.step, float(tf.make_ndarray(tested.tensor_proto))) == (
+            8,
+            pytest.approx(expected),
+        )
     content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     started = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
     assert {*started} == {FRACTION, "training.seed"}
@@ -123,7 +130,7 @@ def test_a_second_report_of_the_same_study_changes_no_file(files, monkeypatch):
         def isoformat(self) -> str:
             return "2999-01-01"
 
-    monkeypatch.setattr("diffkeras.studies.study_directory.datetime.date", Tomorrow)
+    monkeypatch.setattr("diffkeras.studies.report.datetime.date", Tomorrow)
     before = files_below(files.directory)
     files.write()
     assert files_below(files.directory) == before

@@ -1,15 +1,9 @@
 import pytest
 
 from diffkeras.errors import OutputError
-from diffkeras.studies.plan import Study
-from diffkeras.studies.results import name_of
-from diffkeras.studies.study_directory import (
-    FailedRun,
-    budget_in_words,
-    budget_of,
-    failures,
-    write_failed,
-)
+from diffkeras.studies.cost import budget_in_words, budget_of
+from diffkeras.studies.plan import Study, name_of
+from diffkeras.studies.study_directory import FailedRun, failures, write_failed
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"run,error\n" + b"x" * 200_000, b"a,b\n1,2\n"])

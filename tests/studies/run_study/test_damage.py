@@ -7,8 +7,8 @@ import pytest
 
 from diffkeras.errors import RunError
 from diffkeras.evaluation.methods import SET, SURROGATE
+from diffkeras.studies.evaluations import check_evaluation
 from diffkeras.studies.plan import plan
-from diffkeras.studies.results import check_evaluation
 from diffkeras.studies.run_study import run_study
 from diffkeras.surrogates.run_directory import Run
 
