@@ -18,7 +18,6 @@ from diffkeras.commands.options import (
 )
 
 SECTIONS = ("physics", "data", "evaluation")
-TEST_EXAMPLES = "data.test_examples"
 
 
 class NamedType(click.ParamType):
@@ -129,46 +128,25 @@ def evaluate(
         raise click.UsageError("Missing argument 'RUN', a directory that `diffkeras train` wrote.")
     if len(dict(compare)) < len(compare):
         raise click.BadParameter("two models have one name", param_hint="--compare")
-    data_dir, config = _test_config(run, config_file, test_set, overrides, data_dir)
+    config = None
+    if config_file is not None:
+        from diffkeras.config import load_config
+
+        config = load_config(config_file)
     start_tensorflow(threads)
     from diffkeras import evaluate as run_evaluation
 
-    options: dict[str, Any] = {
-        "threads": threads,
-        "figure_format": figure_format,
-        "name": name,
-        "compare": dict(compare),
-        "show_progress": True,
-    }
-    model = predictions or run
-    evaluation = run_evaluation(model, data_dir, config=config, output=output, **options)
+    evaluation = run_evaluation(
+        predictions or run,
+        test_set or data_dir,
+        config=config,
+        overrides=overrides,
+        output=output,
+        threads=threads,
+        figure_format=figure_format,
+        name=name,
+        compare=dict(compare),
+        show_progress=True,
+    )
     click.echo(evaluation.table.to_text())
     click.echo(f"\nreport: {evaluation.path / 'report.html'}")
-
-
-def _test_config(
-    run: Path | None,
-    config_file: str | None,
-    test_set: Path | None,
-    overrides: dict[str, Any],
-    data_dir: Path | None,
-) -> tuple[Path, Any]:
-    """Directory of the test data, or the file of test images, and the configuration."""
-    from diffkeras.config import load_config
-    from diffkeras.data.storage import with_stored_examples
-    from diffkeras.surrogates.run_directory import DATA, Run
-
-    if test_set is not None:
-        from diffkeras.evaluation.images import ImageFile
-
-        return test_set, ImageFile.open(test_set).part(overrides)
-    own = Run.open(run) if run else None
-    data_dir = data_dir or (own.data_dir() if own else DATA)
-    if config_file is not None:
-        config = load_config(config_file, overrides)
-    else:
-        assert own is not None
-        config = own.config().with_overrides(overrides)
-    if TEST_EXAMPLES not in overrides:
-        config = with_stored_examples(config, data_dir)
-    return data_dir, config

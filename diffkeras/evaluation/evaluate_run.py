@@ -12,7 +12,7 @@ from diffkeras.data.reading.examples import explain_damage
 from diffkeras.data.storage import with_stored_examples
 from diffkeras.data.writing.replacing import keep_datasets
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.evaluation.figures import draw_figures
+from diffkeras.evaluation.figures import FIGURES, draw_figures
 from diffkeras.evaluation.images import SUFFIX, ImageBatch, ImageFile, read_batches
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import (
@@ -36,6 +36,7 @@ from diffkeras.system.result_folders import check_replaceable, replacing_files
 logger = logging.getLogger(__name__)
 
 TIMED_ROUNDS = 3
+TEST_EXAMPLES = "data.test_examples"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def evaluate(
     data_dir: str | Path | None = None,
     *,
     config: Config | None = None,
+    overrides: Mapping[str, Any] | None = None,
     threads: int | None = None,
     output: str | Path | None = None,
     report: bool = True,
@@ -83,12 +85,15 @@ def evaluate(
             program: a `.npz` with the fields of the test images, (images, rows, columns), of each
             source count, named `sources_NN`.
         data_dir: where the datasets are; by default where they were in training, or, if that
-            directory is gone, `data`. Or a file of test images, such as
-            `diffkeras-benchmark data` writes; then `config` has its configuration or a part of it.
-        config: source counts, test examples and evaluation settings; predictions need one. By
-            default the run's own, with as many test examples as there are. Its physics must be the
-            run's, what sources do included, but for the lattice, and so must
-            `data.divide_by_maximum`. A range of diffusion lengths must lie within the run's.
+            directory is gone, `data`. Or a file of test images with their configuration, such as
+            `diffkeras-benchmark data` writes.
+        config: source counts, test examples and evaluation settings; by default the run's or the
+            file's own. Its physics must be the run's, what sources do included, but for the
+            lattice, and so must `data.divide_by_maximum`. A range of diffusion lengths must lie
+            within the run's.
+        overrides: values that replace those of the configuration, by dotted key. If the datasets
+            have fewer test examples than it asks for, these are taken, with a warning; not if
+            `data.test_examples` is among the overrides.
         threads: threads that read data; by default as many as tf.data finds best.
         output: directory of the results; by default `evaluation/` in the run directory; a shipped
             surrogate and predictions need it.
@@ -104,29 +109,44 @@ def evaluate(
         DataError: datasets are missing, damaged, or of other physics than the run's; predictions
             that can't be used.
         OutputError: `output` can't be written, or holds other files.
-        ConfigurationError: predictions without `config` or `output`, or of test data with a range
-            of diffusion lengths; two methods of one name, or a name that is empty or can't be
+        ConfigurationError: predictions without test images or `output`, or of test data with a
+            range of diffusion lengths; two methods of one name, or a name that is empty or can't be
             drawn.
     """
-    run, config_name = _opened(model), None
+    run, learned, config_name = _opened(model), None, None
     if isinstance(run, Path):
-        if config is None or output is None:
-            raise ConfigurationError(f"{run} has predictions alone: give config and output, too")
+        if output is None:
+            raise ConfigurationError(f"{run} has predictions alone: give output, too")
         data_dir, path = Path(data_dir or DATA), Path(output)
     else:
-        data_dir = Path(data_dir) if data_dir else run.data_dir()
-        path, learned = Path(output or run.result("evaluation")), run.config()
-        config = config or with_stored_examples(learned, data_dir)
+        data_dir, path = Path(data_dir or run.data_dir()), Path(output or run.result("evaluation"))
+        learned = run.config()
+    config = _test_config(config, learned, data_dir, overrides or {})
+    if learned and isinstance(run, Run):
         if (config.physics, config.data) == (learned.physics, learned.data):
             config_name = shipped_config(run.path)
         check_physics(learned, config, run.path)
-    _check(config, data_dir, path, config_name)
+    options = _Options(threads, report, figure_format, show_progress)
+    _check(config, data_dir, path, options, config_name)
     if name is None:
         name = PREDICTIONS if isinstance(run, Path) else SURROGATE
     subject = _subject(run, config, data_dir, name)
     subject.compared.extend(_compared(name, compare or {}, config, data_dir))
-    options = _Options(threads, report, figure_format, show_progress)
     return _evaluate(subject, config, data_dir, path, options)
+
+
+def _test_config(
+    given: Config | None, learned: Config | None, data_dir: Path, overrides: Mapping[str, Any]
+) -> Config:
+    """The configuration of the test images; see `evaluate`."""
+    if data_dir.suffix == SUFFIX:
+        if given:
+            raise ConfigurationError(f"{data_dir} has its own configuration; leave out config")
+        return ImageFile.open(data_dir).part(overrides)
+    if (config := given or learned) is None:
+        raise ConfigurationError("predictions name no test images: give config, too")
+    config = config.with_overrides(overrides)
+    return config if TEST_EXAMPLES in overrides else with_stored_examples(config, data_dir)
 
 
 def _opened(model: str | Path) -> Run | Path:
@@ -182,16 +202,21 @@ def evaluate_baselines(
         DataError: datasets are missing or damaged.
         OutputError: as for `evaluate`.
     """
-    _check(config, data_dir, output)
-    return _evaluate(Subject([]), config, data_dir, output, _Options(threads, report=False))
+    options = _Options(threads, report=False)
+    _check(config, data_dir, output, options)
+    return _evaluate(Subject([]), config, data_dir, output, options)
 
 
-def _check(config: Config, data_dir: Path, path: Path, config_name: str | None = None) -> None:
+def _check(
+    config: Config, data_dir: Path, path: Path, options: _Options, config_name: str | None = None
+) -> None:
     """Raise an error, before any work, if test images are missing or results can't be written."""
     if data_dir.suffix != SUFFIX:
         for count in config.data.sources:
             check_dataset(config, count, data_dir, ("test",), config_name=config_name)
-    check_replaceable(path, "metrics.json", FILES)
+    kinds = {"png", options.figure_format} if options.report else ()
+    drawn = [f"figures/{name}.{kind}" for name in FIGURES for kind in kinds]
+    check_replaceable(path, "metrics.json", [*FILES, *drawn])
 
 
 def _evaluate(

@@ -37,6 +37,12 @@ STYLES = {
 }
 OTHERS = ("#2f8f5b", "#8f2f2f", "#6a5acd", "#00798c", "#a0522d")  # of models compared with it
 
+# names of all figures, some of which an evaluation leaves out
+FIGURES = (
+    *("error_per_count", "error_per_length", "distribution", "spectrum", "cost", "training"),
+    *("worst_cases", "median_cases", "examples", "media"),
+)
+
 Chosen = tuple[Any, ...]  # MAE, source count and number of an image
 Styles = Mapping[str, tuple[str, str]]  # of methods; the first is what is evaluated
 

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +173,19 @@ def test_results_never_replace_other_files(own_run, data_dir, tmp_path):
             evaluate(own_run, data_dir, output=place)
     assert (tmp_path / "mine" / "thesis.tex").read_text() == "x"
     load_surrogate(own_run)
+
+
+def test_a_foreign_figure_is_noticed_before_the_work(
+    evaluation, run_dir, data_dir, tmp_path, monkeypatch
+):
+    drawn = {file.stem for file in (evaluation.path / "figures").iterdir()}
+    assert drawn <= {*figures.FIGURES}
+    place = tmp_path / "out"
+    shutil.copytree(evaluation.path, place)
+    (place / "figures" / "media.pdf").write_text("mine")
+    monkeypatch.setattr("diffkeras.evaluation.evaluate_run.surrogate_of_run", None)
+    with pytest.raises(OutputError, match=r"media\.pdf is no file of an earlier result"):
+        evaluate(run_dir, data_dir, output=place, figure_format="pdf")
 
 
 @pytest.mark.usefixtures("quick_figures")
