@@ -18,7 +18,6 @@ from diffkeras.physics.equations.linear_steps import (
     Goal,
     LinearSteps,
 )
-from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solvers.table import solve_equations
 
@@ -47,46 +46,18 @@ def solve_linearised(
     Raises:
         ConvergenceError: the tolerance was not met.
     """
-    unit, fixed = equations.unit, equations.fixed
-    right_side = np.array(right_hand_side, np.float64)
-    np.copyto(right_side, 0.0, where=fixed)
-    # a view of one number, as an array takes memory
-    held = np.broadcast_to(0.0, equations.lattice)
-    if values is not None:
-        held = np.where(fixed, values, 0.0)
-    strength = largest(right_side)
-    size = max(strength / unit, largest(held))
-    if not size:
+    linear = equations.linear(right_hand_side, values)
+    if not linear.scale:
         return np.zeros(equations.lattice)
-    right_side /= size
-    held = held if values is None else held / size
     if equations.problem.is_uniform:
-        result = _by_transforms(equations, right_side if strength else None, held, tolerance)
-    else:
-        right_side /= unit
-        result = _by_corrections(equations, field, right_side, held, tolerance)
-    result *= size
-    return result
-
-
-def _by_transforms(
-    equations: Equations,
-    right_side: NDArray[np.float64] | None,
-    values: NDArray[np.float64],
-    tolerance: float,
-) -> NDArray[np.float64]:
-    medium, fixed = equations.problem.medium, equations.fixed
-    linear = Equations(Problem.unchecked(medium, values, fixed, right_side, None), equations)
-    field, *_ = solve_equations(linear, tolerance, may_be_single=False)
-    return field.astype(np.float64, copy=False)
+        solution, *_ = solve_equations(linear, tolerance, may_be_single=False)
+        return solution.astype(np.float64, copy=False)
+    solution = _by_corrections(equations, equations.slope(field), linear, tolerance)
+    return linear.hold(linear.leave(solution, None)[0])
 
 
 def _by_corrections(
-    equations: Equations,
-    field: NDArray[np.float64],
-    right_side: NDArray[np.float64],
-    values: NDArray[np.float64],
-    tolerance: float,
+    equations: Equations, slope: NDArray | float, linear: Equations, tolerance: float
 ) -> NDArray[np.float64]:
     """Corrections until one is so small that the next one would be within the tolerance.
 
@@ -99,8 +70,9 @@ def _by_corrections(
     much larger than its first estimate. There, only a correction that is within the tolerance
     itself ends it.
     """
-    steps, slope = LinearSteps(equations), equations.slope(field)
-    result: NDArray = np.array(values)
+    steps = LinearSteps(equations)  # which keep their cycle
+    right_side = 0.0 * linear.values if linear.production is None else linear.production
+    result: NDArray = np.array(linear.enter(linear.values))
     size = largest(result)
     aim, best, stalled = ESTIMATE_MARGIN * tolerance, np.inf, 0
     promised, is_hard = 0.0, False

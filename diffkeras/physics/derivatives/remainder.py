@@ -15,16 +15,12 @@ so J(û) − Σ λ F(û) is wrong by at most Σ (|λ| δ + |ρ|) b, which is of 
 errors (Becker & Rannacher 2001; Pierce & Giles 2000). Rounding is included.
 """
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, EXTENDED, SLACK, STENCIL
 from diffkeras.physics.limits import FASTEST, SLOWEST
-from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solvers.correction import corrected
 
 
@@ -40,22 +36,15 @@ def adjoint_bound(
     Raises:
         ConvergenceError: no bound was found.
     """
-    medium, unit = equations.problem.medium, equations.unit
     source = _residual(equations, field, adjoint, weights)
     source += equations.change_of_slope(field, node_bound) * np.abs(adjoint)
-    source *= equations.free
-    size = largest(source)
-    if not size:
-        return np.zeros(equations.lattice)
-    least = equations.least_slope(field, node_bound)
+    least, unit = equations.least_slope(field, node_bound), equations.unit
     # a decay that is too slow for a medium is none
-    fastest = np.maximum(FASTEST / 4 - np.asarray(medium.decay) / unit, 0.0)
-    least = np.where(np.less(least, 2 * SLOWEST), 0.0, np.minimum(least, fastest)) * unit
-    if np.any(least):
-        medium = replace(medium, decay=medium.decay + least / SLACK)
-    values = np.zeros(equations.lattice)
-    upper = Problem.unchecked(medium, values, equations.fixed, source * (unit / size), None)
-    return corrected(values, Equations(upper, equations)).bound_of(values) * (size * SLACK)
+    fastest = np.maximum(FASTEST / 4 - np.asarray(equations.problem.medium.decay) / unit, 0.0)
+    least = np.where(np.less(least, 2 * SLOWEST), 0.0, np.minimum(least, fastest))
+    upper = equations.linear(source * unit, decay=least * unit / SLACK)
+    zeros = np.zeros(equations.lattice)
+    return corrected(zeros, upper).bound_of(zeros) * SLACK
 
 
 def quantity_of(

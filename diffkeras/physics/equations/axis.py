@@ -110,17 +110,11 @@ class Axis:
 
     def eigenvalues(self, full: bool = False) -> NDArray[np.float64]:
         """Eigenvalues 2 − 2cos θ of −δ², in the order in which `forward` gives coefficients."""
-        modes = np.arange(self.nodes)
-        match self.boundary:
-            case "absorbing":
-                half_angle = (modes + 1) * np.pi / self.period
-            case "reflecting":
-                half_angle = modes * np.pi / self.period
-            case "periodic":
-                count = self.nodes if full else self.nodes // 2 + 1
-                half_angle = np.arange(count) * np.pi / self.period
-            case _:
-                half_angle = (2 * modes + 1) * np.pi / self.period
+        is_half = self.boundary == "periodic" and not full
+        modes = np.arange(self.nodes // 2 + 1 if is_half else self.nodes)
+        if not self.is_singular:
+            modes = 2 * modes + 1 if self.is_mixed else modes + 1
+        half_angle = modes * np.pi / self.period
         if self.by_product:
             half_angle = half_angle[self._basis(np.dtype(np.float64)).order]
         # 4 sin²(θ/2): 2 − 2cos θ loses half its digits to cancellation at small θ
@@ -136,8 +130,8 @@ class Axis:
     ) -> NDArray:
         """Coefficients in this axis' eigenbasis, along array axis `axis`.
 
-        A periodic axis gives complex coefficients: of real values only the half spectrum, of
-        complex values (`full`) all of it. `overwrite` lets the values be destroyed.
+        Those of a periodic axis are complex: of real values half of the spectrum, of complex values
+        (`full`) all of it. `overwrite` lets the values be destroyed.
         """
         if self.by_product:
             basis = self._basis(values.dtype)
@@ -146,11 +140,7 @@ class Axis:
         return transform(values, axis=axis, workers=threads, overwrite_x=overwrite)
 
     def inverse(
-        self,
-        coefficients: NDArray,
-        axis: int,
-        full: bool = False,
-        threads: int | None = None,
+        self, coefficients: NDArray, axis: int, full: bool = False, threads: int | None = None
     ) -> NDArray:
         """The values that have these coefficients, which may be destroyed."""
         if self.by_product:
@@ -163,15 +153,10 @@ class Axis:
     @property
     def _kind(self) -> Kind | None:
         """The kind of transform; None for that of a periodic axis."""
-        match self.sides:
-            case ("periodic", _):
-                return None
-            case ("absorbing", "absorbing"):
-                return "sine"
-            case ("reflecting", "reflecting"):
-                return "cosine"
-            case _:
-                return "low" if self.sides[0] == "absorbing" else "high"
+        if isinstance(self.boundary, tuple):
+            return "low" if self.boundary[0] == "absorbing" else "high"
+        kinds: dict[str, Kind] = {"absorbing": "sine", "reflecting": "cosine"}
+        return kinds.get(self.boundary)
 
     def _basis(self, dtype: np.dtype) -> Basis:
         assert self._kind is not None
@@ -180,9 +165,9 @@ class Axis:
     def keep_modes(self, modes: NDArray) -> None:
         """Weight the modes 0 … period // 2 of the periodic axis, along array axis 0, in place.
 
-        The signs of the `images` cancel the constant mode if a side absorbs. Left in, it would
-        outweigh all others by far where decay is slow, and its rounding would not cancel. On a
-        mixed axis only the odd modes stay, with twice their weight.
+        The signs of the `images` cancel the constant mode if a side absorbs. Where decay is slow it
+        would outweigh all others by far, and its rounding would not cancel. On a mixed axis only
+        the odd modes stay, with twice their weight.
         """
         if self.is_mixed:
             modes[::2] = 0.0
@@ -193,8 +178,8 @@ class Axis:
     def images(self, i: Any, k: Any, xp: Any = np) -> list[tuple[float, Any]]:
         """Signs and offsets, in 0 … period // 2, of the images of nodes `k` seen from nodes `i`.
 
-        They are for the periodic Green's function of the modes that `keep_modes` keeps.
-        `xp` is the array namespace of both, such as `numpy` or `tensorflow`.
+        They are for the periodic Green's function of the modes that `keep_modes` keeps. `xp` is the
+        namespace of both arrays.
         """
         direct = xp.abs(i - k)
         match self.sides[0]:
@@ -222,18 +207,13 @@ def sum_of_images(terms: Iterable[tuple[float, Any]]) -> Any:
     return total
 
 
-def lattice_axes(
-    lattice: tuple[int, ...], boundaries: tuple[AxisBoundary, ...]
-) -> tuple[Axis, ...]:
+def lattice_axes(lattice: Sequence[int], boundaries: Sequence[AxisBoundary]) -> tuple[Axis, ...]:
     """The axes of a lattice of two or three sides."""
     return tuple(map(Axis, lattice, boundaries))
 
 
 def least_barrier(axes: Sequence[Axis], couplings: Sequence[float]) -> float:
-    """A bound of ‖A⁻¹‖∞ [time] by one axis' barrier (`Axis.barrier_height`), for κ = D/h² [1/time].
-
-    The least of the axes'; infinite if no side absorbs.
-    """
+    """The least bound of ‖A⁻¹‖∞ [time] by an axis' barrier, for κ = D/h² [1/time] along each."""
     pairs = zip(axes, couplings, strict=True)
     return min(axis.barrier_height / coupling for axis, coupling in pairs)
 
@@ -278,20 +258,15 @@ class LatticeTransforms:
     def _forward(self, values: NDArray, threads: int | None) -> NDArray:
         coefficients = values
         for position, full in self._order:
-            coefficients = self._axes[position].forward(
-                coefficients,
-                axis=position - len(self._axes),
-                full=full,
-                threads=threads,
-                overwrite=coefficients is not values,
-            )
+            axis, overwrite = position - len(self._axes), coefficients is not values
+            transform = self._axes[position].forward
+            coefficients = transform(coefficients, axis, full, threads, overwrite)
         return coefficients
 
     def _backward(self, coefficients: NDArray, threads: int | None) -> NDArray:
         for position, full in reversed(self._order):
-            coefficients = self._axes[position].inverse(
-                coefficients, axis=position - len(self._axes), full=full, threads=threads
-            )
+            axis = position - len(self._axes)
+            coefficients = self._axes[position].inverse(coefficients, axis, full, threads)
         return coefficients
 
     def _in_chunks(

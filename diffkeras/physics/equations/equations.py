@@ -4,13 +4,11 @@
 1970; Ortega & Rheinboldt 1970, §13.5): F(v) ≥ F(u) on the free nodes and v ≥ u on the fixed ones
 give v ≥ u everywhere. The operator A is that of the normalised medium (`finite_volumes`).
 
-`Equations` hold what is set up for a problem, which takes several times the memory of a field. A
-program can make them itself and give them to several calls. Otherwise `solve` and `certify` make
-them, and the solution of one image keeps them for its derivatives; a batch keeps none. Ring,
-couplings and `cache` can be shared with similar equations (`like`). Of the multigrid cycles for
-different slopes, only the last one is kept (`cycle_at`).
+Solvers see a problem in units of its own: rates are divided by `unit`, a power of 2, and fields by
+`scale`. `enter` and `leave` convert fields; nothing else does.
 """
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -42,18 +40,18 @@ Bound = TypeVar("Bound", bound=NDArray | None)
 
 
 class Equations:
-    """What solvers make of a problem of one image: its equations, and what solves them.
+    """The equations of a problem, and what is set up to solve them.
 
-    Each attribute is computed when it is first read, and kept as long as this object. `solve` and
-    `certify` make one for each call. A program that calls them several times for one problem makes
-    one itself and gives it in place of the problem. It takes several times the memory of a field.
+    Each attribute is computed when it is first read, and kept. `solve` and `certify` make equations
+    for each call, which the solution keeps for its derivatives. Programs that call them several
+    times for one problem make the equations themselves and pass them in place of the problem. They
+    take several times the memory of a field.
 
     Args:
         problem: of one image. Without saturating uptake φ = 0.
-        like: the equations of a similar problem, whose ring these share if the same nodes are
-            fixed and the boundaries are the same, and whose couplings if the diffusivity, the step
-            and the boundaries are the same; and what solvers of the ring keep, if the ring and the
-            medium are the same. One of another lattice shares nothing.
+        like: equations of a similar problem on the same lattice. The ring is shared if fixed nodes
+            and boundaries are the same, the couplings if diffusivity, step and boundaries are, and
+            the cache if ring and medium are.
 
     Attributes:
         given_problem: the problem as it was given.
@@ -109,6 +107,25 @@ class Equations:
         """Without what was computed."""
         return Equations, (self.given_problem,)
 
+    def linear(
+        self, production: NDArray, values: NDArray | None = None, decay: NDArray | float = 0.0
+    ) -> "Equations":
+        """The equations (A + decay) x = production on the free nodes, x = values on the fixed ones.
+
+        Production and values, which are 0 by default, may have any size.
+        """
+        medium = self.problem.medium
+        if np.any(decay):
+            medium = replace(medium, decay=medium.decay + decay)
+        source = np.where(self.fixed, 0.0, production)
+        # a view of one number, as an array takes memory
+        held = np.broadcast_to(0.0, self.lattice)
+        if values is not None:
+            held = np.where(self.fixed, values, 0.0)
+        made = Equations(Problem.unchecked(medium, held, self.fixed, source, None), self)
+        made.scale = max(largest(source) / self.unit, largest(held))
+        return made
+
     @property
     def unit(self) -> float:
         """[1/time], by which A is divided (`Medium.unit`)."""
@@ -128,20 +145,19 @@ class Equations:
     def scale(self) -> float:
         """What solvers divide the field by; 0 if the field is 0.
 
-        Without production it is the largest |value| on the ring, to which tolerances are relative.
-        With production, the field's largest |value| is not known before; the scale is 1. It is also
-        1 with saturating uptake, which is not linear.
+        In linear problems without production it is the largest |value| on the ring. Otherwise the
+        size of the field is not known before, and the scale is 1.
         """
         if self.problem.production is not None:
             return 1.0
         return 1.0 if self.ring_size and not self.is_linear else self.ring_size
 
     def enter(self, field: NDArray) -> NDArray:
-        """A field or values as solvers see them: divided by `scale`."""
+        """A field or values in solvers' units: divided by `scale`."""
         return field if self.scale == 1 else field / (self.scale or 1.0)
 
     def leave(self, field: NDArray, bound: Bound) -> tuple[NDArray, Bound]:
-        """A solver's field as the problem has it, and at least its bound, both in place."""
+        """A solver's field in the problem's units, and at least its bound, both in place."""
         if self.scale not in (0.0, 1.0):
             field *= self.scale
             if bound is not None:
@@ -149,20 +165,20 @@ class Equations:
         return field, bound
 
     def hold(self, field: NDArray) -> NDArray:
-        """A field of the problem whose fixed nodes get their values, in place."""
+        """A field of the problem, with the values of the fixed nodes, in place."""
         np.copyto(field, self.values, where=self.fixed, casting="same_kind")
         return field
 
     @cached_property
     def ring_values(self) -> NDArray[np.float64]:
-        """The ring's values as solvers see them, (m,)."""
+        """The ring's values in solvers' units, (m,)."""
         return self.enter(self.values[self.ring.nodes])
 
     @cached_property
     def production(self) -> NDArray[np.float64] | None:
-        """A u on the free nodes: the production in the units of the normalised medium."""
-        production = self.problem.production
-        return production if production is None or self.unit == 1 else production / self.unit
+        """A u on the free nodes: the production in solvers' units; None without any."""
+        production, divisor = self.problem.production, self.unit * (self.scale or 1.0)
+        return production if production is None or divisor == 1 else production / divisor
 
     @cached_property
     def largest_production(self) -> float:
@@ -189,9 +205,9 @@ class Equations:
     def cycle_at(self, slope: NDArray | float) -> BlockCycle:
         """The multigrid cycle of about A + d on the free nodes, for slopes d.
 
-        The last one serves again for slopes d' with |d' − d| ≤ `SIMILAR` (σ + d), where σ + d are
-        the row sums of A + d. Then |(A + d)⁻¹ (d' − d)| ≤ `SIMILAR`, so that each correction by the
-        one leaves at most this share of the other's error.
+        Only the last one is kept. It serves again for slopes d' with |d' − d| ≤ `SIMILAR` (σ + d),
+        where σ + d are the row sums of A + d. Then |(A + d)⁻¹ (d' − d)| ≤ `SIMILAR`, so that each
+        correction by the one leaves at most this share of the other's error.
         """
         if not np.any(slope):
             return self.cycle
@@ -214,17 +230,13 @@ class Equations:
         return bool(lowest >= 0 and (self.production is None or self.production.min() >= 0))
 
     def residual(self, field: NDArray) -> NDArray:
-        """F(u) in the field's precision, (rows, columns); 0 on the fixed nodes."""
+        """F(u) on the lattice in the field's precision; 0 on the fixed nodes."""
         return self._complete(self.volumes.apply(field), field)
 
     def residual_with_rounding(
         self, field: NDArray, precision: DTypeLike
     ) -> tuple[NDArray, NDArray]:
-        """F(u), and at least its error, computed in that precision; both 0 on the fixed nodes.
-
-        It is the number of roundings that a term goes through, times the unit roundoff, times the
-        sum of all |terms| (Higham 2002, §3.1).
-        """
+        """F(u), and at least its error, computed in that precision; both 0 on the fixed nodes."""
         field = field.astype(precision, copy=False)
         result, sizes = self.volumes.apply_with_sizes(field)
         if self.production is not None:
@@ -238,8 +250,8 @@ class Equations:
     def residual_and_largest_rounding(self, field: NDArray[np.float64]) -> tuple[NDArray, float]:
         """F(u) in double precision, and at least its error on any node.
 
-        The bound is the same on all nodes: it takes the largest |u| in place of the terms of each
-        node. So it is larger than that of `residual_with_rounding`, and takes less time.
+        The largest |u| stands for the terms of each node. So the bound is larger than that of
+        `residual_with_rounding`, and takes less time.
         """
         terms = largest(field) * self.most_slopes + self.largest_production
         return self.residual(field), self.roundings * EPSILON * terms  # twice what is needed
@@ -265,14 +277,11 @@ class Equations:
         return result
 
     def slope(self, field: NDArray) -> NDArray | float:
-        """dφ/du, (rows, columns)."""
+        """dφ/du on the lattice."""
         return self._uptake.slope(field) if self._uptake else 0.0
 
     def least_slope(self, field: NDArray, radius: NDArray | float) -> NDArray | float:
-        """At most the slopes of φ between u − radius and u + radius, node by node.
-
-        As φ is concave, the least one is that at u + radius. It is 0 if the radius is infinite.
-        """
+        """At most the slopes of φ between u − radius and u + radius, node by node."""
         return 0.0 if self._uptake is None else least_slope(self._uptake, field, radius)
 
     def change_of_slope(self, field: NDArray, radius: NDArray) -> NDArray | float:
@@ -287,11 +296,11 @@ class Equations:
         return np.maximum(most - slope, slope - self.least_slope(field, radius)) + slack * slope
 
     def release(self) -> None:
-        """Free the memory of the cycle of the last slopes, which isn't used any more."""
+        """Free the memory of the cycle of the last slopes."""
         self._cycle_of_slope = None
 
     def operator_at(self, slope: NDArray | float) -> FiniteVolumes:
-        """The operator A + d of slopes d, (rows, columns), rounded down."""
+        """The operator A + d of slopes d, rounded down."""
         if not np.any(slope):
             return self.volumes
         row_sums = self.volumes.row_sums + slope
@@ -302,7 +311,10 @@ class Equations:
 def least_slope(
     uptake: SaturatingUptake, field: NDArray, radius: NDArray | float
 ) -> NDArray | float:
-    """At most the slopes of φ between u − radius and u + radius; 0 if the radius is infinite."""
+    """At most the slopes of φ between u − radius and u + radius; 0 if the radius is infinite.
+
+    As φ is concave, the least slope is that at u + radius.
+    """
     if not np.isfinite(radius).all():
         return 0.0
     # the rounding of the slope is relative, and no other one, also that of k u, may miss a corner
@@ -315,7 +327,7 @@ def least_slope(
 def problem_and_equations(
     problem: Any, keywords: ProblemKeywords
 ) -> tuple[Problem, Equations | None]:
-    """The problem of a function that takes one, its equations or its parts; and given equations."""
+    """The problem of a function that takes one, its equations or its parts; given equations."""
     if isinstance(problem, Equations):
         return as_problem(problem.given_problem, keywords), problem
     return as_problem(problem, keywords), None

@@ -1,8 +1,7 @@
-"""The equations of a medium that varies from node to node, by finite volumes.
+"""The stencil: the equations of a medium by finite volumes, and the fixed nodes that they reach.
 
-Where D and γ are fields, the steady state of ∇·(D∇u) − γu = 0 is discretised by finite volumes:
-across the face between two neighbours flows κ (u_i − u_k), with the harmonic mean of their
-diffusivities
+The steady state of ∇·(D∇u) − γu = 0, with fields D and γ, is discretised by finite volumes: across
+the face between two neighbours flows κ (u_i − u_k), with the harmonic mean of their diffusivities
 
     κ = 2 D_i D_k / (D_i + D_k) / h²,
 
@@ -96,8 +95,7 @@ class FiniteVolumes:
     def apply_rounded_down(self, field: NDArray, negligible: float = 0.0) -> NDArray:
         """At most A u, computed in the field's precision.
 
-        If no node's rounding exceeds the negligible one, all have the largest one, which takes half
-        the time.
+        Negligible roundings all count as the largest one, which takes half the time.
         """
         roundings = rounding_of(STENCIL + 2, field.dtype)  # two more of the differences here
         most = roundings * self.most_terms * largest(field)
@@ -228,10 +226,9 @@ def finite_volumes(
     unit: float = 1.0,
     couplings: tuple[NDArray[np.float64], ...] = (),
 ) -> FiniteVolumes:
-    """The operator of a medium, which is uniform or of the lattice's shape, divided by `unit`.
+    """The operator of a medium, divided by `unit`.
 
-    `couplings` are those of a medium with the same diffusivity, step and boundaries, if there is
-    one.
+    `couplings` are known from a medium with the same diffusivity, step and boundaries.
     """
     row_sums = np.empty(lattice)
     row_sums[...] = medium.decay
@@ -275,9 +272,7 @@ def _coupling(lattice: tuple[int, ...], medium: Medium, axis: int) -> NDArray[np
 
 @dataclass(frozen=True, eq=False)
 class Ring:
-    """Fixed nodes that have a free neighbour.
-
-    A free node's neighbours are free or on the ring, so the other fixed nodes have no influence.
+    """The fixed nodes that have a free neighbour; the other ones have no influence.
 
     Attributes:
         nodes: (m,) coordinates along each axis, to index an array of the lattice.
@@ -296,10 +291,9 @@ class Ring:
 
 
 def find_ring(fixed: NDArray[np.bool_ | np.integer], boundaries: tuple[AxisBoundary, ...]) -> Ring:
-    """The ring of the fixed nodes of a mask on the lattice, in row-major order.
+    """The ring of the fixed nodes of a mask, in row-major order.
 
-    `fixed` may also hold each source's number, from 1 on, instead of True. Then the result holds
-    the ring that each source has alone.
+    Where `fixed` contains each source's number, from 1 on, it is the rings that sources have alone.
     """
     # usually few nodes are fixed: asking their neighbours beats operations on whole masks
     numbers = np.flatnonzero(fixed)

@@ -45,8 +45,8 @@ class Goal(NamedTuple):
         error: largest estimated |error|, which is that of a correction.
         relative_error: the same, as a share of the largest |x|.
         condition: of x and its residual, (n,) each, in place of a reduction.
-        provable: whether, with a small error, the residual must also be so small that a bound of
-            that size can be proven: about the mean |residual| times the largest of A⁻¹1.
+        provable: whether, with a small error, a bound of that size must also be provable: about
+            the mean |residual| times the largest of A⁻¹1.
     """
 
     reduction: float = 0.0
@@ -57,43 +57,29 @@ class Goal(NamedTuple):
 
 
 class LinearStep(NamedTuple):
-    """A solution x, (rows, columns), 0 on the fixed nodes.
-
-    Attributes:
-        estimate: about the largest |error| before the last correction; 0 if no estimate was asked
-            for.
-        first_estimate: about the largest |A⁻¹b|, which is `estimate` after a single correction.
-    """
-
-    solution: NDArray[np.float64]
-    estimate: float = 0.0
-    first_estimate: float = 0.0
-    iterations: int = 0
-
-
-class CGResult(NamedTuple):
     """What conjugate gradients end with.
 
     Attributes:
         solution: about A⁻¹b.
+        estimate: the largest |value| of the last correction, about that of the error before it; 0
+            if no estimate was asked for.
+        first_estimate: that of the first one: about the largest |A⁻¹b|.
         iterations: products with A.
         is_met: whether a goal was reached.
-        estimate: the largest |value| of the last correction, about that of the error before it.
-        first_estimate: that of the first one: about the largest |A⁻¹b|.
     """
 
     solution: NDArray
-    iterations: int
-    is_met: bool
-    estimate: float
-    first_estimate: float
+    estimate: float = 0.0
+    first_estimate: float = 0.0
+    iterations: int = 0
+    is_met: bool = True
 
 
 class LinearSteps:
     """The solver of all steps of one problem.
 
-    From one step to the next it keeps whether geometric cycles took too many iterations, and the
-    preconditioner of double precision. The equations keep the geometric cycle.
+    It keeps whether geometric cycles took too many iterations, and the preconditioner of double
+    precision; the equations keep the geometric cycle.
 
     Attributes:
         iterations: of conjugate gradients, so far.
@@ -106,15 +92,11 @@ class LinearSteps:
         self._precondition: Function | None = None
 
     def solve(self, slope: NDArray | float, right_hand_side: NDArray, goal: Goal) -> LinearStep:
-        """About (A + d)⁻¹ b, for b (rows, columns), to within a goal.
-
-        Raises:
-            ConvergenceError: the iterations don't converge.
-        """
+        """About (A + d)⁻¹ b on the lattice, or a ConvergenceError if a goal isn't met."""
         size = largest(right_hand_side)
         if not size:
             return LinearStep(np.zeros(right_hand_side.shape))
-        result: CGResult | None = None
+        result: LinearStep | None = None
         if not self._needs_double:
             cycle = self._equations.cycle_at(slope)
             single = np.empty(right_hand_side.shape, SINGLE)
@@ -127,9 +109,8 @@ class LinearSteps:
             scaled = (right_hand_side / size).astype(np.float64)
             result = self._solve_in_double(slope, scaled.ravel(), goal, size)
         solution = np.multiply(result.solution, size, dtype=np.float64)
-        solution = solution.reshape(right_hand_side.shape)
         estimates = size * result.estimate, size * result.first_estimate
-        return LinearStep(solution, *estimates, result.iterations)
+        return LinearStep(solution.reshape(right_hand_side.shape), *estimates, result.iterations)
 
     def take_double(self) -> None:
         """Go on in double precision."""
@@ -137,7 +118,7 @@ class LinearSteps:
 
     def _solve_in_double(
         self, slope: NDArray | float, scaled: NDArray[np.float64], goal: Goal, size: float
-    ) -> CGResult:
+    ) -> LinearStep:
         """The same as `solve`, for b (n,) that is scaled already."""
         result = None
         try:
@@ -204,9 +185,8 @@ def helpful_decay(equations: Equations, share: float = PROVABLE_DECAY) -> str:
 def direct_cost(lattice: tuple[int, ...]) -> float:
     """About the entries of the factors of a lattice's equations, up to 1.5 times as many.
 
-    In two dimensions they grow as n log n (George 1973). In three, where each takes more time,
-    two to five times as many. The numbers are those of SuperLU's minimum degree on lattices of
-    1,000 to 1,000,000 nodes.
+    In two dimensions they grow as n log n (George 1973). In three, where each takes more time, it
+    is two to five times as many. SuperLU's minimum degree was measured on 1,000 to 1,000,000 nodes.
     """
     shortest, *others = sorted(lattice)
     per_node = 8 * math.log2(shortest) if len(lattice) == 2 else 2 * shortest * others[0]
@@ -229,10 +209,10 @@ def _iterate(
     size: float,
     most: int,
     height: float = 0.0,
-) -> CGResult:
+) -> LinearStep:
     """Conjugate gradients to within a goal, for b that is divided by its size.
 
-    `height` is about the largest of A⁻¹1, for goals that are provable.
+    `height` is about the largest of A⁻¹1 if the goal is provable.
     """
     least = goal.reduction * float(np.linalg.norm(scaled))
 
@@ -263,7 +243,7 @@ def conjugate_gradients(
     is_met: Callable[[NDArray, NDArray], bool],
     most: int,
     is_near: Callable[[NDArray, NDArray, float], bool] | None = None,
-) -> CGResult:
+) -> LinearStep:
     """Solve A x = b for vectors b in their precision, from x = 0, by preconditioned iterations.
 
     The iterations end when a goal is reached, at their largest number, or where rounding spoils
@@ -275,9 +255,9 @@ def conjugate_gradients(
         right_hand_side: b, (n,).
         is_met: a goal for solution and residual.
         most: products with A.
-        is_near: a goal for solution, residual and the largest |value| of the correction M r that
-            follows, an estimate of the solution's error. This correction is added to the solution
-            then: it costs no product any more, and leaves a smooth residual.
+        is_near: a goal for solution, residual and the largest |value| of the next correction M r,
+            which estimates the solution's error. The correction is then added to the solution: it
+            costs no product, and leaves a smooth residual.
     """
     residual, direction = right_hand_side.copy(), None
     solution, energy = np.zeros_like(right_hand_side), 1.0
@@ -286,7 +266,7 @@ def conjugate_gradients(
     iterations = 0
     while True:
         if is_met(solution, residual):
-            return CGResult(solution, iterations, True, estimate, first_estimate)
+            return LinearStep(solution, estimate, first_estimate, iterations)
         if iterations == most:
             break
         corrected = precondition(residual)
@@ -296,7 +276,7 @@ def conjugate_gradients(
             # a preconditioner that gives 0 is singular, and says nothing of the error
             if estimate > 0 and is_near(solution, residual, estimate):
                 solution += corrected
-                return CGResult(solution, iterations, True, estimate, first_estimate)
+                return LinearStep(solution, estimate, first_estimate, iterations)
         energy, last = float(np.vdot(residual, corrected)), energy
         if direction is None:
             direction = corrected
@@ -311,4 +291,4 @@ def conjugate_gradients(
         axpy(direction, solution, a=energy / curvature)
         axpy(product, residual, a=-energy / curvature)
         iterations += 1
-    return CGResult(solution, iterations, False, estimate, first_estimate)
+    return LinearStep(solution, estimate, first_estimate, iterations, is_met=False)

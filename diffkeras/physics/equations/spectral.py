@@ -37,7 +37,7 @@ from diffkeras.physics.equations.tridiagonal import TridiagonalSolver
 from diffkeras.physics.problem.medium import Medium
 
 DEFLATED = 1e-3  # share of κ; a smaller γ costs the other modes more than three digits
-LARGE = 1 << 20  # nodes, from which on the tables of eight media would take more than 0.1 GB
+LARGE = 1 << 20  # nodes, from which the tables of eight media would take more than 0.1 GB
 ROWS_AT_A_TIME = 32
 
 Nodes = tuple[NDArray[np.integer], ...]  # an index array for each axis
@@ -84,8 +84,7 @@ class SpectralOperator:
     def inverse_norm(self) -> float:
         """A bound of ‖A⁻¹‖∞ [time], with no node fixed; infinite if A is singular.
 
-        It is max ψ for a barrier ψ ≥ 0 with Aψ ≥ 1 (Varga 2000, §3.5): the constant 1/γ, or a
-        parabola across an axis with an absorbing side.
+        It is max ψ for a barrier ψ ≥ 0 with Aψ ≥ 1 (`proofs.rounding`): 1/γ, or a parabola.
         """
         constant = 1 / self.decay if self.decay else math.inf
         return min(constant, least_barrier(self.axes, self.couplings))
@@ -156,7 +155,7 @@ class SpectralOperator:
     ) -> NDArray:
         """The `wanted` part of A⁻¹q along axis 0, of densities (r, …) on r of its nodes.
 
-        The lines are solved in float64, unless asked for: in float32 the rounding of their pivots
+        The lines are solved in float64 unless `in_single`: in float32 the rounding of their pivots
         adds up to √(D/γ)/h times its size, and in two dimensions little time would be saved.
         """
         lines = self._single_lines if in_single else self._tridiagonal
@@ -200,7 +199,7 @@ class SpectralOperator:
     @cached_property
     def green_table(self) -> NDArray[np.float64]:
         """The periodic Green's function at the offsets 0 … period // 2 of each axis."""
-        return self.make_green_table(self.constant_eigenvalue if self.is_deflated else None)
+        return self.make_green_table(self._constant)
 
     def make_green_table(self, constant: float | None) -> NDArray[np.float64]:
         """The table, with another eigenvalue of the constant mode where one is given.
@@ -220,18 +219,15 @@ class SpectralOperator:
                 table = table.take(np.arange(axis.period // 2 + 1), axis=position)
         return np.ascontiguousarray(table)
 
-    def green_table_as(self, dtype: np.dtype) -> NDArray:
-        """`green_table` in another precision."""
-        if dtype not in self._tables:
-            self._tables[dtype] = self.green_table.astype(dtype, copy=False)
-        return self._tables[dtype]
-
     def green_matrix(self, nodes: Nodes, dtype: DTypeLike = np.float64) -> NDArray[np.floating]:
         """G of some nodes, (m, m), by the method of images: only its lower triangle (G = Gᵀ).
 
         It is filled a few rows at a time, so that the index arrays stay in the cache.
         """
-        table = self.green_table_as(np.dtype(dtype))
+        dtype = np.dtype(dtype)
+        if dtype not in self._tables:
+            self._tables[dtype] = self.green_table.astype(dtype, copy=False)
+        table = self._tables[dtype]
         flat = table.ravel()
         strides = [stride // table.itemsize for stride in table.strides]
         # 32 bits take less time, where they hold all sums of offsets
@@ -272,10 +268,14 @@ class SpectralOperator:
 
     def _reciprocal(self, dtype: np.dtype) -> NDArray:
         if dtype not in self._reciprocals:
-            constant = self.constant_eigenvalue if self.is_deflated else None
-            reciprocal = self._invert(self._transforms.eigenvalues(self.couplings), constant)
+            reciprocal = self._invert(self._transforms.eigenvalues(self.couplings), self._constant)
             self._reciprocals[dtype] = reciprocal.astype(dtype, copy=False)
         return self._reciprocals[dtype]
+
+    @property
+    def _constant(self) -> float | None:
+        """The constant mode's eigenvalue in place of γ."""
+        return self.constant_eigenvalue if self.is_deflated else None
 
     def _invert(
         self, eigenvalues: NDArray[np.float64], constant: float | None
@@ -293,10 +293,7 @@ class SpectralOperator:
 def spectral_operator(
     lattice: tuple[int, ...], medium: Medium, deflate: bool | None = None
 ) -> SpectralOperator:
-    """The operator of that lattice and medium; the last few are cached with their tables.
-
-    These take 16 bytes a node and more, which adds up where each image has a medium of its own.
-    """
+    """The operator of that lattice and medium; the last few are cached with their tables."""
     cached = _few if math.prod(lattice) > LARGE else _several
     return cached(lattice, medium, deflate)
 

@@ -60,14 +60,14 @@ class Barrier:
     def bound(
         self, operator: FiniteVolumes | NDArray[np.float32], residual: NDArray, rounding: float
     ) -> float:
-        """A c with (A + d) c w ≥ |F| on the free nodes, about the least; infinite if there is none.
+        """About the least c with (A + d) c w ≥ |F| on the free nodes; infinite if there is none.
 
         Then c w · `SLACK` bounds the error, if it is within the radius of the slopes.
 
         Args:
             operator: A + d, rounded down, of a problem with the same fixed nodes; or, for the same
                 couplings, less than what is added to the row sums that the barrier was made for.
-            residual: F, on the lattice, 0 on the fixed nodes.
+            residual: F on the lattice, 0 on the fixed nodes.
             rounding: at least its error on any node.
         """
         size = largest(residual) + rounding
@@ -107,8 +107,7 @@ class Barrier:
 class BarrierChoice:
     """Several barriers for the same operator, of which each problem takes one.
 
-    Some nodes tell which one bounds least. That decides only how large a bound is. The first one
-    is the safest, which is tried last.
+    Some nodes tell which one is likely to bound least. The first one is the safest, tried last.
     """
 
     def __init__(self, barriers: Sequence[Barrier]) -> None:
@@ -123,11 +122,7 @@ class BarrierChoice:
     def bound(
         self, operator: FiniteVolumes | NDArray[np.float32], residual: NDArray, rounding: float
     ) -> tuple[float, Barrier]:
-        """The constant and the barrier that is likely to have the smallest bound.
-
-        Where it isn't one, as seen on the other nodes, the next ones are tried. If all fail, the
-        constant is infinite. Arguments are those of `Barrier.bound`.
-        """
+        """The constant and the barrier of `Barrier.bound`; infinite if all that are tried fail."""
         if isinstance(operator, FiniteVolumes):
             change = (operator.row_sums.take(self._nodes) - self._row_sums).astype(np.float32)
         else:
@@ -170,8 +165,8 @@ def barrier_of(
 
     Args:
         equations: of the problem with the slowest decay.
-        slope: d, (rows, columns), the least slopes of uptake.
-        profile: g > 0, (rows, columns).
+        slope: d, the least slopes of uptake.
+        profile: g > 0, on the lattice.
     """
     try:
         step = LinearSteps(equations).solve(

@@ -50,48 +50,29 @@ class Enclosure:
         self._steps = steps
         self.is_too_wide = False
 
-    def within(
+    def bound(
         self,
         field: NDArray,
-        radius: float,
+        radius: NDArray | float,
         precision: DTypeLike,
         needed: float = 0.0,
         remainder: NDArray | None = None,
         *,
         may_fail: bool = False,
     ) -> NDArray[np.float64] | None:
-        """b, (rows, columns), 0 on the fixed nodes; None if none was found within the radius.
+        """b ≥ 0 on the lattice with (A + d) b ≥ |F|, 0 on the fixed nodes; None if none was found.
+
+        It bounds the error if it is at most the radius, or if that is proven.
 
         Args:
             field: û.
-            radius: at least b.
+            radius: d are the least slopes on û ± radius.
             precision: of the check.
             needed: a bound that needn't be smaller.
             remainder: e of a linear problem; b is then a bound of û − e − u, whose residual
                 F(û) − A e has more digits than û − e could have.
             may_fail: whether to give up, and return None, once the bound exceeds the needed one.
         """
-        most = needed if may_fail else np.inf
-        bound = self._find(field, radius, precision, needed, most, remainder)
-        return None if bound is None or largest(bound) > radius else bound
-
-    def sharpened(
-        self, field: NDArray, bound: NDArray[np.float64], precision: DTypeLike
-    ) -> NDArray[np.float64]:
-        """The node-wise minimum of a proven bound and the bound re-proven within it."""
-        sharper = self._find(field, bound, precision, 0.0, np.inf)
-        return bound if sharper is None else np.minimum(bound, sharper)
-
-    def _find(
-        self,
-        field: NDArray,
-        radius: NDArray | float,
-        precision: DTypeLike,
-        needed: float,
-        most: float,
-        remainder: NDArray | None = None,
-    ) -> NDArray[np.float64] | None:
-        """b ≥ 0 with (A + d) b ≥ |F|, d on û ± radius."""
         self.is_too_wide = False
         equations, free = self._equations, self._equations.free
         slope = equations.least_slope(field, radius)
@@ -100,7 +81,7 @@ class Enclosure:
         more = _root_mean_square(residual)  # ε
         missing = residual + more
         missing *= free
-        test = _Test(residual, missing, free, needed / size, most / size)
+        test = _Test(residual, missing, free, needed / size, may_fail)
         bound: NDArray[np.float64] | None = None
         for _ in range(ATTEMPTS):
             test.begin(largest(missing), 0.0 if bound is None else largest(bound))
@@ -169,18 +150,18 @@ class _Test:
     """Whether conjugate gradients have come far enough.
 
     Attributes:
-        is_too_wide: whether they have ended as b is larger than `most`.
+        is_too_wide: whether they have ended because b is larger than needed.
     """
 
     def __init__(
-        self, residual: NDArray, target: NDArray, free: NDArray, needed: float, most: float
+        self, residual: NDArray, target: NDArray, free: NDArray, needed: float, may_fail: bool
     ) -> None:
-        """Of |F| and |F| + ε, and a bound that is enough, and the largest one."""
+        """Of |F| and |F| + ε, and a bound that is enough."""
         self._residual = residual.astype(SINGLE).ravel()
         self._target = target.astype(SINGLE)
         np.copyto(self._target, 1.0, where=~free)  # where nothing is needed
         self._target = self._target.ravel()
-        self._needed, self._most = needed, most
+        self._needed, self._most = needed, needed if may_fail else np.inf
         self.is_too_wide = False
 
     def begin(self, size: float, height: float) -> None:

@@ -60,7 +60,7 @@ def _allowance_of_balance(equations: Equations, field: NDArray[np.float64]) -> f
 
 
 def inverse_norm_bound(equations: Equations) -> float:
-    """A bound of ‖A_ff⁻¹‖∞ [time], the least that the three barriers give; 0 without free nodes."""
+    """The least bound of ‖A_ff⁻¹‖∞ [time] by the three barriers; 0 without free nodes."""
     if equations.fixed.all():
         return 0.0
     operator, ring = equations.operator, equations.ring

@@ -40,6 +40,7 @@ def _by_transforms(equations: Equations) -> Corrected:
     exact = particular_field(equations, equations.production)
     bound = np.full(exact.shape, rounding_allowance(equations, exact) * SLACK)
     relative = float(bound.flat[0]) / (largest(exact) or 1.0)
+    exact, bound = equations.leave(exact, bound)
     return Corrected(exact, SolveStatistics("transform", 0, reached=relative), bound)
 
 

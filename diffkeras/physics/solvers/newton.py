@@ -52,11 +52,7 @@ FINAL_ROUNDING = rounding_of(4, np.float64)
 
 
 def solve_by_newton(equations: Equations, options: Options) -> Solved:
-    """See `table.Solver`; on one thread.
-
-    The statistics hold all iterations of conjugate gradients, and for the residual the proven bound
-    of the error, relative to the largest |value|.
-    """
+    """See `table.Solver`; on one thread."""
     starts = [None] if options.initial is None else [equations.enter(options.initial), None]
     for start in starts:  # in extreme media one may lead nowhere
         run = NewtonRun(equations, start)
@@ -74,8 +70,8 @@ class NewtonRun:
     """A field on its way to the solution.
 
     Attributes:
-        field: (rows, columns), divided by the problem's scale; the ring has its values, and fixed
-            nodes inside, which have no influence, are 0.
+        field: on the lattice; the ring has its values, and fixed nodes inside, which have no
+            influence, are 0.
         bound: the smallest proven bound of its error, rounding to float64 included; infinite before
             any. Once `solve` or `certify` has ended, it is that of the field.
         steps: of Newton's method, so far.
@@ -84,7 +80,7 @@ class NewtonRun:
     field: NDArray[np.floating]
 
     def __init__(self, equations: Equations, start: NDArray[np.float64] | None = None) -> None:
-        """Begin with `start`, (rows, columns), or with 0."""
+        """Begin with `start` on the lattice, or with 0."""
         self._equations = equations
         self._linear = LinearSteps(equations)
         self._enclosure = Enclosure(equations, self._linear)
@@ -121,13 +117,10 @@ class NewtonRun:
         return self.field.astype(np.float64, copy=False)
 
     def solve(self, tolerance: float) -> NDArray[np.float64]:
-        """Steps until the relative bound is proven to meet the tolerance.
-
-        Returns:
-            Proven bounds of the error of `rounded`, (rows, columns), 0 on the fixed nodes.
+        """Steps until the relative bound is proven to meet the tolerance; the bound of `rounded`.
 
         Raises:
-            ConvergenceError: it can't be met.
+            ConvergenceError: the tolerance can't be met.
         """
         # relative to the exact field's size, which may be smaller by the bound
         share = tolerance / SLACK
@@ -143,15 +136,13 @@ class NewtonRun:
         )
 
     def certify(self, prediction: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Correct the start until its proven error is a small share of the prediction's.
+        """Correct a start until its proven error is a small share of the prediction's.
 
-        Or until it is the smallest tolerance of solutions, or rounding ends that.
+        Or until it meets the smallest tolerance of solutions, or rounding ends that. The result is
+        the bound of `rounded`.
 
         Args:
             prediction: the start as it was given.
-
-        Returns:
-            Proven bounds of the error of `rounded`, (rows, columns), 0 on the fixed nodes.
 
         Raises:
             ConvergenceError: no bound was found.
@@ -220,10 +211,7 @@ class NewtonRun:
     ) -> float:
         """Steps until the estimated error is `margin` times what is needed, or rounding ends them.
 
-        Args:
-            needed, first_share: see `_run`; with a first share, one step is enough in a linear
-                problem.
-            margin: of the needed bound.
+        With a first share, one step is enough in a linear problem.
 
         Returns:
             The estimated error.
@@ -302,7 +290,7 @@ class NewtonRun:
     def _prove(
         self, needed: float, estimate: float, *, may_fail: bool
     ) -> NDArray[np.float64] | None:
-        """Bounds of the error of `rounded`, (rows, columns), of about the needed size."""
+        """Bounds of the error of `rounded`, of about the needed size, 0 on the fixed nodes."""
         size = self._size
         needed = max(needed - 2 * FINAL_ROUNDING * size, 0.0)
         remainder = self._remainder() if self._has_remainder else None
@@ -311,16 +299,18 @@ class NewtonRun:
             least = min(RADIUS_FACTOR * needed, ALIKE_SLOPES * size)
             radius = max(RADIUS_FACTOR * max(estimate, FINAL_ROUNDING * size), least)
         for _ in range(MOST_PROOFS):
-            bound = self._enclosure.within(
+            bound = self._enclosure.bound(
                 self.field, radius, self._precision, needed, remainder, may_fail=may_fail
             )
-            if bound is not None or self._enclosure.is_too_wide or not np.isfinite(radius):
+            is_within = bound is not None and largest(bound) <= radius
+            if is_within or self._enclosure.is_too_wide or not np.isfinite(radius):
                 break
             radius *= RADIUS_FACTOR
-        if bound is None:
+        if bound is None or not is_within:
             return None
         if not self._equations.is_linear and needed < bound.max() < radius / RADIUS_FACTOR:
-            bound = self._enclosure.sharpened(self.field, bound, self._precision)
+            sharper = self._enclosure.bound(self.field, bound, self._precision)
+            bound = bound if sharper is None else np.minimum(bound, sharper)
         rounding = np.abs(self.field, dtype=np.float64, casting="same_kind")
         rounding *= FINAL_ROUNDING
         rounding += self._fixed_rounding

@@ -35,8 +35,8 @@ class Solver(NamedTuple):
     """A way to solve equations with a fixed value or a production that is not 0.
 
     Attributes:
-        solve: gives the field; a ConvergenceError if the tolerance was not met.
-        seconds: that it is likely to take, of one core; only ratios matter.
+        solve: gives the field, or raises a ConvergenceError if the tolerance was not met.
+        seconds: likely to be needed on one core; only ratios matter.
         needs_uniform: whether it solves linear problems in uniform media only.
     """
 

@@ -26,7 +26,6 @@ a correction is within the tolerance.
 
 import math
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,12 +152,14 @@ def _rounding_of_densities(operator: SpectralOperator, density: NDArray[np.float
 def _field_of_production(equations: Equations, system: RingSystem, options: Options) -> Solved:
     tolerance, ring_size = options.tolerance, largest(equations.ring_values)
     assert equations.production is not None
-    first = _produced(equations, system, equations.production, equations.ring_values, options)
-    field: NDArray = first.field
+    field: NDArray
+    field, particular, mismatch = _produced(
+        equations, system, equations.production, equations.ring_values, options
+    )
     size = max(largest(field), ring_size)
     # an estimate; after a correction, what it leaves is known
-    rounding = _rounding_of_production(equations, first.particular) + ROUNDING * first.particular
-    residual, best = (first.mismatch + rounding) / size, np.inf
+    rounding = _rounding_of_production(equations, particular) + ROUNDING * particular
+    residual, best = (mismatch + rounding) / size, np.inf
     for _ in range(CORRECTIONS):
         if residual <= tolerance or not np.isfinite(residual):
             break
@@ -166,13 +167,13 @@ def _field_of_production(equations: Equations, system: RingSystem, options: Opti
         missing = equations.production - equations.operator.apply(field)
         np.copyto(missing, 0.0, where=equations.fixed)
         off = equations.ring_values - field[equations.ring.nodes]
-        step = _produced(
+        step, particular, mismatch = _produced(
             equations, system, missing.astype(np.float64), off.astype(np.float64), options, size
         )
-        field = field + step.field
+        field = field + step
         size = max(largest(field), ring_size)
         # a correction was the error of the field before it
-        residual = min(step.mismatch + step.particular, largest(step.field)) / size
+        residual = min(mismatch + particular, largest(step)) / size
         if not residual < best / 2:
             break
         best = residual
@@ -182,20 +183,6 @@ def _field_of_production(equations: Equations, system: RingSystem, options: Opti
     return Solved(field.astype(np.float64, copy=False), statistics)
 
 
-class _ProducedField(NamedTuple):
-    """A field of given production and values, or a correction.
-
-    Attributes:
-        field: on the lattice.
-        particular: the largest |value| of its particular field.
-        mismatch: the largest on the ring.
-    """
-
-    field: NDArray[np.float64]
-    particular: float
-    mismatch: float
-
-
 def _produced(
     equations: Equations,
     system: RingSystem,
@@ -203,23 +190,27 @@ def _produced(
     values: NDArray[np.float64],
     options: Options,
     size: float | None = None,
-) -> _ProducedField:
+) -> tuple[NDArray[np.float64], float, float]:
     """The field u with A u = source on the free nodes and values (m,) on the ring.
 
-    `size` is that of the field that this one corrects, if it corrects one.
+    `size` is the size of the field that this one corrects, if it corrects one.
+
+    Returns:
+        The field, the largest |value| of its particular field, and the largest mismatch on the
+        ring.
     """
     ring, threads = equations.ring, options.threads
     field = particular_field(equations, source, correct=size is not None, threads=threads)
     particular = largest(field)
     if not ring.size:
-        return _ProducedField(field, particular, 0.0)
+        return field, particular, 0.0
     values = values - field[ring.nodes]
     if size is None:  # a guess, before the field is known
         size = max(largest(values), particular)
     half = Options(options.tolerance * size / 2, threads=threads)
     rest, mismatch, _ = _field_of_values(equations, system, values, half)
     field += rest
-    return _ProducedField(field, particular, mismatch)
+    return field, particular, mismatch
 
 
 def particular_field(
