@@ -50,8 +50,7 @@ def measure(name: str) -> list[list[str]]:
     """Rows of the table for the network of a configuration."""
     import diffkeras as dk
     from diffkeras.surrogates.build import build_model
-    from diffkeras.surrogates.export import FORMATS, Trial
-    from diffkeras.surrogates.export_run import size_of
+    from diffkeras.surrogates.export import FORMATS, Trial, size_of
     from diffkeras.surrogates.surrogate import Surrogate
 
     config = dk.load_config(name)

@@ -30,8 +30,15 @@ from diffkeras.graph import TensorSolver
 from diffkeras.graph.export import solver_arguments
 from diffkeras.physics import ExampleRecipe, solve
 from diffkeras.reporting.text import markdown_table
-from diffkeras.surrogates.run_directory import CONFIG, HISTORY, RUN_FILE, WEIGHTS, Run
-from diffkeras.surrogates.shipped import SHIPPED, shipped_surrogates
+from diffkeras.surrogates.run_directory import (
+    CONFIG,
+    HISTORY,
+    RUN_FILE,
+    SHIPPED,
+    WEIGHTS,
+    Run,
+    shipped_surrogates,
+)
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.atomic_files import read_json, write_json, write_text
 

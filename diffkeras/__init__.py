@@ -33,8 +33,8 @@ _OF_PHYSICS = (
 _MODULES = {
     **dict.fromkeys(_OF_PHYSICS, "diffkeras.physics"),
     "Prediction": "diffkeras.surrogates.prediction",
-    "evaluate": "diffkeras.evaluation.evaluate_run",
-    "export": "diffkeras.surrogates.export_run",
+    "evaluate": "diffkeras.evaluation.evaluate",
+    "export": "diffkeras.surrogates.export",
     "load_config": "diffkeras.config",
     "load_surrogate": "diffkeras.surrogates.surrogate",
     "train": "diffkeras.training.train",

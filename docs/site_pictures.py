@@ -21,7 +21,7 @@ from benchmarks.learning_curves import ERROR, SIZES
 from benchmarks.shared.print_style import PRINT_STYLE, print_axes, print_style, series_style
 from benchmarks.solver_scaling import exponent, varies
 from diffkeras.physics import ExampleRecipe, production_of
-from diffkeras.reporting import data_figures
+from diffkeras.reporting import figures
 from diffkeras.reporting.figures import log_ticks
 from diffkeras.reporting.style import NO_VALUE, new_figure
 from docs import scoreboard
@@ -83,7 +83,7 @@ def tissues_figure(changes: Mapping[str, Any] | None = None) -> Figure:
     recipes = {n: config.recipe(n) for n in (2, 5)}
     examples = {f"n = {n}": recipe.example("train", 0) for n, recipe in recipes.items()}
     problems = {title: example.problem for title, example in examples.items()}
-    return data_figures.tissue_figure(problems, [example.field for example in examples.values()])
+    return figures.tissue_figure(problems, [example.field for example in examples.values()])
 
 
 def oxygen_figure() -> Figure:

@@ -24,7 +24,7 @@ from benchmarks.shared.tables import (
 )
 from diffkeras import __version__
 from diffkeras.errors import RunError
-from diffkeras.surrogates.shipped import SHIPPED
+from diffkeras.surrogates.run_directory import SHIPPED
 from tests.helpers.tables import read_csv
 
 ROOT = Path(__file__).parents[2]

@@ -146,7 +146,7 @@ def draw_examples(config: "Config", path: Path) -> None:
         PackingError: the discs don't fit.
         OutputError: the picture can't be written, or its name doesn't end in .png.
     """
-    from diffkeras.reporting.data_figures import examples_figure, tissue_figure
+    from diffkeras.reporting.figures import examples_figure, tissue_figure
     from diffkeras.reporting.style import to_png
     from diffkeras.system.atomic_files import check_file, write_bytes
 

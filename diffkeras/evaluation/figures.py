@@ -18,8 +18,14 @@ from diffkeras.evaluation.error_time import Point, error_time_figure
 from diffkeras.evaluation.images import read_image
 from diffkeras.evaluation.measurement import ALL, TRUE, Measurement
 from diffkeras.evaluation.methods import EXACT, SURROGATE, ZERO_FIELD, Method, Subject
-from diffkeras.reporting.data_figures import tissue_figure
-from diffkeras.reporting.figures import ROUNDING, Case, case_figure, log_ticks, new_axis
+from diffkeras.reporting.figures import (
+    ROUNDING,
+    Case,
+    case_figure,
+    log_ticks,
+    new_axis,
+    tissue_figure,
+)
 from diffkeras.reporting.labels import label_lines
 from diffkeras.reporting.style import BLUE, GREY, ORANGE, new_figure
 

@@ -1,8 +1,12 @@
-"""Values, ranges, times and sizes in words, and tables in Markdown."""
+"""Values, times and sizes in words; tables for a terminal, for LaTeX and in Markdown."""
 
 import decimal
+import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 
 def value_text(value: Any) -> str:
@@ -51,3 +55,71 @@ def markdown_table(
     rule = ["---", *("---" if name in texts else "---:" for name in head[1:])]
     lines = [head, rule, *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a report: column names, and rows of cells that are text or `Cell`s."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+    def to_text(self) -> str:
+        """The table for a terminal, columns aligned."""
+        grid = [[str(c) for c in self.columns]] + [
+            [c.text if isinstance(c, Cell) else str(c) for c in row] for row in self.rows
+        ]
+        widths = [max(len(row[i]) for row in grid) for i in range(len(self.columns))]
+        lines = [
+            "  ".join(
+                cell.ljust(width) if i == 0 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in grid
+        ]
+        return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+    def to_latex(self) -> str:
+        """The table for LaTeX with the package booktabs; the best of a column is bold."""
+        import pandas as pd
+
+        texts = [[c.text if isinstance(c, Cell) else str(c) for c in row] for row in self.rows]
+        bold = [[isinstance(c, Cell) and c.best for c in row] for row in self.rows]
+        styles = pd.DataFrame(np.where(bold, "textbf:--rwrap;", ""), columns=list(self.columns))
+        style = pd.DataFrame(texts, columns=list(self.columns)).style.hide(axis="index")
+        style = style.format(escape="latex").format_index(escape="latex", axis="columns")
+        columns = "l" + "r" * (len(self.columns) - 1)
+        latex: str = style.apply(lambda _: styles, axis=None).to_latex(
+            column_format=columns, hrules=True
+        )
+        return latex
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell that can be marked as the best of its column."""
+
+    text: str
+    best: bool = False
+
+
+def number(value: float | None) -> str:
+    """A figure to three digits; a dash for None and NaN."""
+    return "–" if value is None or math.isnan(value) else f"{value:.3g}"
+
+
+def mark_best(rows: Sequence[tuple[str, Sequence[float | None]]]) -> list[list[Any]]:
+    """Rows of a label and figures, with the smallest of each column marked, and all that equal it.
+
+    Figures are equal if they are printed alike.
+    """
+    best = [
+        number(min((v for v in column if v is not None and not math.isnan(v)), default=None))
+        for column in zip(*(values for _, values in rows), strict=True)
+    ]
+    marked = []
+    for label, values in rows:
+        texts = [number(value) for value in values]
+        cells = [Cell(t, t == low != number(None)) for t, low in zip(texts, best, strict=True)]
+        marked.append([label, *cells])
+    return marked

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from diffkeras.evaluation.errors import ERRORS, MAES
-from diffkeras.reporting.tables import number
+from diffkeras.reporting.text import number
 from diffkeras.studies.plan import LOSS, VARIANT, name_of
 from diffkeras.studies.results import StudyData, by_setting
 

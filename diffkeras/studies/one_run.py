@@ -10,7 +10,7 @@ from typing import Literal
 import keras
 
 from diffkeras.errors import DataError, DiffkerasError, Interrupted, InUseError, RunError
-from diffkeras.evaluation.evaluate_run import evaluate
+from diffkeras.evaluation.evaluate import evaluate
 from diffkeras.studies.evaluations import check_evaluation, without_baselines
 from diffkeras.studies.plan import PlannedRun, Study, check_trained
 from diffkeras.surrogates.run_directory import Run

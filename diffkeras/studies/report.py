@@ -14,8 +14,7 @@ from diffkeras.config import Config
 from diffkeras.errors import RunError
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.reporting.html import write_report
-from diffkeras.reporting.tables import Table, mark_best, number
-from diffkeras.reporting.text import duration, value_text
+from diffkeras.reporting.text import Table, duration, mark_best, number, value_text
 from diffkeras.studies.answer import answer, in_words, mean_and_ends
 from diffkeras.studies.cost import budget_in_words, budget_of, test_set_in_words
 from diffkeras.studies.evaluations import ALL

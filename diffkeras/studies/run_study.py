@@ -11,7 +11,7 @@ from typing import Any
 
 from diffkeras.data.generate_datasets import generate
 from diffkeras.errors import DiffkerasError, Interrupted, InUseError, RunError
-from diffkeras.evaluation.evaluate_run import evaluate_baselines
+from diffkeras.evaluation.evaluate import evaluate_baselines
 from diffkeras.reporting.text import duration
 from diffkeras.studies.cost import check_batches, data_in_words
 from diffkeras.studies.evaluations import check_baselines, passes

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffkeras.config import Config, load_config
+from diffkeras.config import Config, find_config, load_config
 from diffkeras.errors import (
     ConfigurationError,
     Interrupted,
@@ -25,7 +25,6 @@ from diffkeras.surrogates.run_identity import (
     differing_keys,
     run_identity,
 )
-from diffkeras.surrogates.shipped import SHIPPED, find_run, shipped_surrogates
 from diffkeras.system.atomic_files import (
     PARTIAL,
     names_unwritable,
@@ -37,6 +36,7 @@ from diffkeras.system.environment import machine, source_commit, versions
 
 logger = logging.getLogger(__name__)
 
+SHIPPED = Path(__file__).parent / "shipped_models"  # runs that come with diffkeras
 DATA = Path("data")  # where commands look for datasets
 RUN_FILE, CONFIG, HISTORY, WEIGHTS = "run.json", "config.yaml", "history.csv", "weights.npz"
 FORMAT = 2  # version of run directories
@@ -286,3 +286,28 @@ def _free_name(path: Path) -> Path:
     ends = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
     places = (path.with_name(f"{path.name}.previous{end}") for end in ends)
     return next(place for place in places if not place.exists())
+
+
+def shipped_surrogates() -> tuple[str, ...]:
+    """The names of the surrogates that come with diffkeras."""
+    return tuple(sorted(file.parent.name for file in SHIPPED.glob("*/weights.npz")))
+
+
+def find_run(run: Path) -> Path:
+    """The directory of a run: a path that exists, or else the name of a shipped surrogate.
+
+    A path wins, so that diffkeras can ship more surrogates without hiding anybody's runs.
+    """
+    return SHIPPED / run if str(run) in shipped_surrogates() and not run.exists() else run
+
+
+def shipped_config(run: Path) -> str | None:
+    """The name of the configuration that a shipped surrogate was trained with; None of others."""
+    if run.parent != SHIPPED:
+        return None
+    name = f"models/{run.name}"
+    try:
+        find_config(name)
+    except ConfigurationError:
+        return run.name
+    return name

@@ -19,8 +19,7 @@ from diffkeras.physics.arguments import check_relative_tolerance, check_whole
 from diffkeras.physics.problem.problem import as_problem
 from diffkeras.surrogates.build import build_model, load_weights
 from diffkeras.surrogates.prediction import Prediction
-from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.shipped import shipped_surrogates
+from diffkeras.surrogates.run_directory import Run, shipped_surrogates
 from diffkeras.view.outside import outside_training
 from diffkeras.view.trained_problems import SurrogateKeywords
 

@@ -85,7 +85,7 @@ def test_the_report_names_the_baselines_that_are_better(evaluation):
 
 def test_a_damaged_history_is_found_before_the_work(own_run, data_dir, monkeypatch):
     (own_run / "history.csv").write_text("epoch,loss\n1,often\n")
-    monkeypatch.setattr("diffkeras.evaluation.evaluate_run.surrogate_of_run", None)
+    monkeypatch.setattr("diffkeras.evaluation.evaluate.surrogate_of_run", None)
     with pytest.raises(RunError, match=r"damaged: .*history\.csv"):
         evaluate(own_run, data_dir)
 

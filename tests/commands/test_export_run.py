@@ -15,8 +15,7 @@ import tensorflow as tf
 import diffkeras as dk
 from diffkeras import export
 from diffkeras.errors import ExportError
-from diffkeras.surrogates.export import FORMATS, TOLERANCE, Trial
-from diffkeras.surrogates.export_run import export_surrogate
+from diffkeras.surrogates.export import FORMATS, TOLERANCE, Trial, export_surrogate
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from tests.helpers.export_tools import FILES, INSTALLED, needs_extra
 from tests.helpers.refusals import files_below

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from diffkeras import export
 from diffkeras.errors import ExportError, OutputError
-from diffkeras.surrogates.export_run import export_surrogate
+from diffkeras.surrogates.export import export_surrogate
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system import packages
 from tests.helpers.export_tools import FILES, needs_extra

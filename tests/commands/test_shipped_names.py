@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 import diffkeras as dk
 from diffkeras.commands import main
-from diffkeras.surrogates.shipped import SHIPPED
+from diffkeras.surrogates.run_directory import SHIPPED
 from tests.helpers.refusals import assert_refused, files_below
 
 

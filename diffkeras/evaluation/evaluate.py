@@ -26,9 +26,8 @@ from diffkeras.evaluation.methods import (
     of_surrogate,
 )
 from diffkeras.evaluation.report import FILES, overall_table, write_results
-from diffkeras.reporting.tables import Table
-from diffkeras.surrogates.run_directory import DATA, Run
-from diffkeras.surrogates.shipped import shipped_config
+from diffkeras.reporting.text import Table
+from diffkeras.surrogates.run_directory import DATA, Run, shipped_config
 from diffkeras.surrogates.surrogate import surrogate_of_run
 from diffkeras.system.progress import progress_bar
 from diffkeras.system.result_folders import check_replaceable, replacing_files
