@@ -92,8 +92,8 @@ def solve(
         tolerance,
         equations=equations,
         initial=initial,
-        processes=processes,
         method=method,
+        processes=processes,
         threads=threads,
     )
     if not solution.field.any():
@@ -112,12 +112,13 @@ def solve_silently(
     *,
     equations: Equations | None = None,
     initial: NDArray[np.float64] | None = None,
+    method: str = "auto",
     processes: int | None = None,
-    **options: Any,
+    threads: int = 1,
 ) -> Solution:
-    """`solve` without its warning, of what is checked; `options` are those of `solve_equations`."""
-    image_solver: Any = partial(_solve_image, tolerance=tolerance, **options)
-    with blas_threads(options.get("threads", 1)):
+    """`solve` without its warning, of what is checked."""
+    image_solver: Any = partial(_solve_image, tolerance=tolerance, method=method, threads=threads)
+    with blas_threads(threads):
         if problem.is_batch:
             starts = [None] * len(problem.images) if initial is None else list(initial)
             return solve_batch(image_solver, problem, starts, processes or 1)
@@ -129,10 +130,12 @@ def _solve_image(
     initial: NDArray[np.float64] | None,
     *,
     tolerance: float,
+    method: str,
+    threads: int,
     equations: Equations | None = None,
-    **options: Any,
 ) -> Solution:
     """The solution of one image, which keeps its equations if they are given."""
     made = equations or Equations(problem)
-    field, statistics, proof = solve_equations(made, tolerance, initial=initial, **options)
+    with blas_threads(threads):  # in another process, too
+        field, statistics, proof = solve_equations(made, tolerance, method=method, initial=initial)
     return Solution(field, problem, statistics, proof, equations)

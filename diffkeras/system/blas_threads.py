@@ -1,4 +1,4 @@
-"""How many threads BLAS uses within a solve.
+"""How many threads BLAS and transforms use within a solve.
 
 A solve calls BLAS thousands of times for small products. With more than one thread each call waits
 for all of them, which takes ten times as long when another program keeps a core busy.
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
+from scipy.fft import set_workers
 from threadpoolctl import LibController, ThreadpoolController
 
 _lock = threading.Lock()
@@ -16,11 +17,17 @@ _lock = threading.Lock()
 
 @contextmanager
 def blas_threads(number: int = 1) -> Iterator[None]:
-    """Limit BLAS to `number` threads, and restore the limit afterwards; also a decorator.
+    """Limit BLAS and SciPy's transforms to `number` threads, and restore that; also a decorator.
 
-    All threads of a process share this setting. Of solves that run at the same time, the first one
-    sets and restores it: OpenBLAS obeys only the thread that was the first to set it.
+    All threads of a process share the setting of BLAS. Of solves that run at the same time, the
+    first one sets and restores it: OpenBLAS obeys only the thread that was the first to set it.
     """
+    with set_workers(number), _blas_limited(number):
+        yield
+
+
+@contextmanager
+def _blas_limited(number: int) -> Iterator[None]:
     if not _lock.acquire(blocking=False):
         yield
         return

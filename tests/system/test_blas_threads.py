@@ -1,4 +1,4 @@
-"""BLAS uses one thread within a solve, or as many as it is told, and its own number afterwards."""
+"""A solve sets the threads of BLAS and of transforms, and restores them."""
 
 import threading
 from dataclasses import replace
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.fft import get_workers
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from diffkeras.physics import certify, solve
@@ -34,14 +35,14 @@ def environment():
 
 @pytest.fixture
 def seen(monkeypatch):
-    """The numbers of threads whenever a ring matrix is computed or a linear step is taken."""
+    """The threads whenever a ring matrix is computed or a linear step is taken."""
     numbers: list[set[int]] = []
 
     def spy_on(kind: type, name: str) -> None:
         original = getattr(kind, name)
 
         def spy(*arguments: Any) -> Any:
-            numbers.append(threads())
+            numbers.append(threads() | {get_workers()})
             return original(*arguments)
 
         monkeypatch.setattr(kind, name, spy)

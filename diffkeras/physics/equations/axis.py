@@ -121,12 +121,7 @@ class Axis:
         return 4.0 * np.sin(half_angle) ** 2
 
     def forward(
-        self,
-        values: NDArray,
-        axis: int,
-        full: bool = False,
-        threads: int | None = None,
-        overwrite: bool = False,
+        self, values: NDArray, axis: int, full: bool = False, overwrite: bool = False
     ) -> NDArray:
         """Coefficients in this axis' eigenbasis, along array axis `axis`.
 
@@ -137,18 +132,16 @@ class Axis:
             basis = self._basis(values.dtype)
             return basis.forward(values.swapaxes(axis, -1)).swapaxes(axis, -1)
         transform = FAST["complex" if full else self._kind or "real"][0]
-        return transform(values, axis=axis, workers=threads, overwrite_x=overwrite)
+        return transform(values, axis=axis, overwrite_x=overwrite)
 
-    def inverse(
-        self, coefficients: NDArray, axis: int, full: bool = False, threads: int | None = None
-    ) -> NDArray:
+    def inverse(self, coefficients: NDArray, axis: int, full: bool = False) -> NDArray:
         """The values that have these coefficients, which may be destroyed."""
         if self.by_product:
             basis = self._basis(coefficients.dtype)
             return basis.inverse(coefficients.swapaxes(axis, -1)).swapaxes(axis, -1)
         transform = FAST["complex" if full else self._kind or "real"][1]
         length = {} if self._kind else {"n": self.nodes}
-        return transform(coefficients, axis=axis, workers=threads, overwrite_x=True, **length)
+        return transform(coefficients, axis=axis, overwrite_x=True, **length)
 
     @property
     def _kind(self) -> Kind | None:
@@ -247,44 +240,40 @@ class LatticeTransforms:
         along = (self._axes[position].eigenvalues(full) for position, full in order)
         return outer_sum([couplings[position] for position, _ in order], along)
 
-    def forward(self, values: NDArray, threads: int | None = None) -> NDArray:
+    def forward(self, values: NDArray) -> NDArray:
         """Coefficients of values on the lattice."""
-        return self._in_chunks(self._forward, values, threads)
+        return self._in_chunks(self._forward, values)
 
-    def backward(self, coefficients: NDArray, threads: int | None = None) -> NDArray:
+    def backward(self, coefficients: NDArray) -> NDArray:
         """The values of coefficients, which may be destroyed."""
-        return self._in_chunks(self._backward, coefficients, threads, overwrite=True)
+        return self._in_chunks(self._backward, coefficients, overwrite=True)
 
-    def _forward(self, values: NDArray, threads: int | None) -> NDArray:
+    def _forward(self, values: NDArray) -> NDArray:
         coefficients = values
         for position, full in self._order:
             axis, overwrite = position - len(self._axes), coefficients is not values
             transform = self._axes[position].forward
-            coefficients = transform(coefficients, axis, full, threads, overwrite)
+            coefficients = transform(coefficients, axis, full, overwrite)
         return coefficients
 
-    def _backward(self, coefficients: NDArray, threads: int | None) -> NDArray:
+    def _backward(self, coefficients: NDArray) -> NDArray:
         for position, full in reversed(self._order):
             axis = position - len(self._axes)
-            coefficients = self._axes[position].inverse(coefficients, axis, full, threads)
+            coefficients = self._axes[position].inverse(coefficients, axis, full)
         return coefficients
 
     def _in_chunks(
-        self,
-        transform: Callable[[NDArray, int | None], NDArray],
-        values: NDArray,
-        threads: int | None,
-        overwrite: bool = False,
+        self, transform: Callable[[NDArray], NDArray], values: NDArray, overwrite: bool = False
     ) -> NDArray:
         """A transform; in three dimensions of a few planes at a time, which stay in the cache."""
         alone = not self._apart or values.ndim == 2 or len(values) == 0
-        if alone or (threads or 1) > 1:
-            return transform(values, threads)
+        if alone or scipy.fft.get_workers() > 1:
+            return transform(values)
         few = max(1, VALUES_AT_A_TIME // values[0].size)
         result = values
         for start in range(0, len(values), few):
             planes = values[start : start + few]
-            transformed = transform(planes, threads)
+            transformed = transform(planes)
             if start == 0:
                 alike = (transformed.dtype, transformed.shape) == (planes.dtype, planes.shape)
                 if not (overwrite and alike):

@@ -108,12 +108,6 @@ class FiniteVolumes:
         result -= sizes
         return result
 
-    def rounding(self, field: NDArray) -> NDArray:
-        """At least the error of `apply` on each node, computed in the field's precision."""
-        _, sizes = self.apply_with_sizes(field)
-        sizes *= rounding_of(STENCIL, field.dtype)
-        return sizes
-
     def _flows(self, field: NDArray) -> Iterator[tuple[Index, Index, NDArray]]:
         """Where nodes and their next ones are, and what flows between them."""
         for after, coupling in enumerate(reversed(self.couplings)):

@@ -104,29 +104,29 @@ class SpectralOperator:
         """A u by the stencil of a node and its next ones, in the field's precision."""
         return self.volumes.apply(field)
 
-    def inverse(self, density: NDArray, *, threads: int | None = None) -> NDArray:
+    def inverse(self, density: NDArray) -> NDArray:
         """A⁻¹q (A₀⁻¹q where deflated), of densities on the lattice, in q's own precision."""
         if self._tridiagonal is None:
-            return self.inverse_by_transforms(density, threads)
+            return self.inverse_by_transforms(density)
         rows = np.arange(self.lattice[0])
-        return self._inverse_by_elimination(rows, density, slice(None), threads)
+        return self._inverse_by_elimination(rows, density, slice(None))
 
-    def spread(self, nodes: Nodes, density: NDArray, *, threads: int | None = None) -> NDArray:
+    def spread(self, nodes: Nodes, density: NDArray) -> NDArray:
         """The field A⁻¹q on the lattice of densities (m,) on `nodes`."""
         rows, sources = self._occupied_rows(nodes, density)
         if self._tridiagonal is None:
             full = np.zeros(self.lattice, density.dtype)
             full[rows] = sources
-            return self.inverse_by_transforms(full, threads)
-        return self._inverse_by_elimination(rows, sources, slice(None), threads)
+            return self.inverse_by_transforms(full)
+        return self._inverse_by_elimination(rows, sources, slice(None))
 
-    def product(self, nodes: Nodes, density: NDArray, *, threads: int | None = None) -> NDArray:
+    def product(self, nodes: Nodes, density: NDArray) -> NDArray:
         """G q, (m,): the field of densities (m,) at their own nodes."""
         if self._tridiagonal is None:
-            return self.spread(nodes, density, threads=threads)[nodes]
+            return self.spread(nodes, density)[nodes]
         rows, sources = self._occupied_rows(nodes, density)
         single = density.dtype == np.float32 and len(self.axes) == 3
-        field = self._inverse_by_elimination(rows, sources, rows, threads, single)
+        field = self._inverse_by_elimination(rows, sources, rows, single)
         return field[(np.searchsorted(rows, nodes[0]), *nodes[1:])]
 
     def _occupied_rows(self, nodes: Nodes, density: NDArray) -> tuple[NDArray[np.intp], NDArray]:
@@ -139,18 +139,17 @@ class SpectralOperator:
         sources[(place[nodes[0]], *nodes[1:])] = density
         return rows, sources
 
-    def inverse_by_transforms(self, density: NDArray, threads: int | None = None) -> NDArray:
+    def inverse_by_transforms(self, density: NDArray) -> NDArray:
         """The same as `inverse` without elimination: faster in single precision."""
-        coefficients = self._transforms.forward(density, threads)
+        coefficients = self._transforms.forward(density)
         coefficients *= self._reciprocal(density.dtype)
-        return np.ascontiguousarray(self._transforms.backward(coefficients, threads))
+        return np.ascontiguousarray(self._transforms.backward(coefficients))
 
     def _inverse_by_elimination(
         self,
         rows: NDArray[np.intp],
         sources: NDArray,
         wanted: NDArray[np.intp] | slice,
-        threads: int | None,
         in_single: bool = False,
     ) -> NDArray:
         """The `wanted` part of A⁻¹q along axis 0, of densities (r, …) on r of its nodes.
@@ -160,7 +159,7 @@ class SpectralOperator:
         """
         lines = self._single_lines if in_single else self._tridiagonal
         assert lines is not None
-        coefficients = self._across.forward(sources, threads)
+        coefficients = self._across.forward(sources)
         precision, modes_a_line = coefficients.dtype, coefficients.shape[1:]
         working = precision if in_single else np.result_type(precision, np.float64)
         coefficients = coefficients.astype(working, copy=False)
@@ -179,7 +178,7 @@ class SpectralOperator:
             modes = modes[wanted]
         modes = modes.astype(precision, copy=False)
         modes = modes.reshape(len(modes), *modes_a_line)
-        return self._across.backward(modes, threads)
+        return self._across.backward(modes)
 
     @cached_property
     def _tridiagonal(self) -> TridiagonalSolver | None:

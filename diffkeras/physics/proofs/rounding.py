@@ -3,7 +3,7 @@
 A computed field f leaves a residual ρ of A f = s, or A f = 0, on the free nodes. For the M-matrix
 A_ff of the free nodes |A_ff⁻¹ρ| ≤ ‖A_ff⁻¹‖∞ max|ρ|, and both factors can be bounded after the fact:
 
-- ρ is computed by the stencil, which itself rounds (`FiniteVolumes.rounding`).
+- ρ is computed by the stencil, which itself rounds (`finite_volumes`).
 - ‖A_ff⁻¹‖∞ = max A_ff⁻¹1 ≤ max ψ for every barrier ψ ≥ 0 with Aψ ≥ 1 on the free nodes, by the
   comparison principle (Varga 2000, §3.5; Ciarlet 1970). Barriers are the constant 1/γ, the parabola
   (i + 1)(N − i) h²/2D across an absorbing axis (at most (N + 1)² h²/8D), and, where neither exists
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from diffkeras.physics.equations.axis import longest_crossing
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, Ring
+from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, STENCIL, Ring, rounding_of
 from diffkeras.physics.equations.spectral import SpectralOperator
 
 
@@ -42,7 +42,9 @@ def _residual(
     operator: SpectralOperator, field: NDArray[np.float64], production: NDArray[np.float64] | float
 ) -> NDArray[np.float64]:
     """At least |A f − s| on each node."""
-    return np.abs(operator.apply(field) - production) + operator.volumes.rounding(field)
+    applied, sizes = operator.volumes.apply_with_sizes(field)
+    applied -= production
+    return np.abs(applied, out=applied) + rounding_of(STENCIL, np.float64) * sizes
 
 
 def _allowance_of_balance(equations: Equations, field: NDArray[np.float64]) -> float:

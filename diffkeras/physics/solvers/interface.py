@@ -47,13 +47,11 @@ class Options(NamedTuple):
     Attributes:
         tolerance: largest error, relative to the largest |value| of the field.
         precision: the least one of the field.
-        threads: of transforms.
         initial: a field to start from, on the lattice; a solver may ignore it.
     """
 
     tolerance: float
     precision: np.dtype = np.dtype(np.float64)
-    threads: int = 1
     initial: NDArray[np.float64] | None = None
 
 

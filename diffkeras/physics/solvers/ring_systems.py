@@ -96,19 +96,15 @@ class DenseRing(RingSystem):
 
 
 class RingIteration(RingSystem):
-    """By preconditioned conjugate gradients; `threads` are those of each transform."""
+    """By preconditioned conjugate gradients."""
 
     method = "ring-cg"
 
     def __init__(
-        self,
-        operator: SpectralOperator,
-        ring: Ring,
-        precondition: RingPreconditioner,
-        threads: int | None = None,
+        self, operator: SpectralOperator, ring: Ring, precondition: RingPreconditioner
     ) -> None:
         super().__init__(operator, ring)
-        self._precondition, self._threads = precondition, threads
+        self._precondition = precondition
         self._left = {np.dtype(t): MOST_ITERATIONS_A_PRECISION for t in (np.float32, np.float64)}
 
     def solve(
@@ -128,9 +124,8 @@ class RingIteration(RingSystem):
         return size * densities.astype(np.float64), size * constant
 
     def _densities(self, values: NDArray[np.floating], tolerance: float) -> NDArray[np.floating]:
-        nodes, threads = self._ring.nodes, self._threads
         result = conjugate_gradients(
-            lambda density: self._operator.product(nodes, density, threads=threads),
+            lambda density: self._operator.product(self._ring.nodes, density),
             self._precondition,
             values,
             # the residual's maximum norm bounds the field's error, see `uniform`

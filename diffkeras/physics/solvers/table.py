@@ -57,7 +57,7 @@ def solve_iteratively(equations: Equations, options: Options) -> Solved:
     operator, ring, cache = equations.operator, equations.ring, equations.cache
     if "preconditioner" not in cache:
         cache["preconditioner"] = RingPreconditioner(operator, ring)
-    system = RingIteration(operator, ring, cache["preconditioner"], options.threads)
+    system = RingIteration(operator, ring, cache["preconditioner"])
     return solve_on_ring(equations, system, options)
 
 
@@ -120,7 +120,6 @@ def solve_equations(
     *,
     method: str = "auto",
     initial: NDArray[np.float64] | None = None,
-    threads: int = 1,
     may_be_single: bool = True,
 ) -> tuple[NDArray[np.floating], SolveStatistics, Proof]:
     """The field with the values of the fixed nodes, how it was solved, and what proves its bounds.
@@ -130,7 +129,6 @@ def solve_equations(
         tolerance: relative to the field's largest |value|.
         method: one that solves the problem (`check_method`).
         initial: a field to start from; methods for uniform media don't use it.
-        threads: of transforms.
         may_be_single: whether the field is float32 if the tolerance allows it.
 
     Raises:
@@ -144,7 +142,7 @@ def solve_equations(
     is_tiny = equations.production is None and 0 < equations.ring_size < SMALLEST
     if may_be_single and tolerance >= SINGLE_PRECISION_TOLERANCE and not is_tiny:
         precision, rounding = np.dtype(np.float32), SINGLE_ROUNDING
-    solved = _solved(name, equations, Options(tolerance - rounding, precision, threads, initial))
+    solved = _solved(name, equations, Options(tolerance - rounding, precision, initial))
     statistics = replace(solved.statistics, reached=solved.statistics.reached + rounding)
     exact, bound = equations.leave(solved.field, solved.bound)
     on_ring = exact[equations.ring.nodes].astype(precision)

@@ -111,7 +111,7 @@ def _correct(
         single = dtype == np.float32 and not operator.is_deflated
         if single and _rounding_of_densities(operator, density) > tolerance / 2:
             density = density.astype(np.float64)
-        correction = _field_of_densities(equations, density, constant, options.threads)
+        correction = _field_of_densities(equations, density, constant)
         corrected = correction if field is None else field + correction
         mismatch = targets - corrected[ring.nodes]
         reached = float(np.abs(mismatch).max())
@@ -125,7 +125,7 @@ def _correct(
 
 
 def _field_of_densities(
-    equations: Equations, density: NDArray[np.floating], constant: float, threads: int
+    equations: Equations, density: NDArray[np.floating], constant: float
 ) -> NDArray:
     """The field of densities (m,) and the constant that belongs to them."""
     operator, ring = equations.operator, equations.ring
@@ -133,7 +133,7 @@ def _field_of_densities(
         # any difference between their sum and μ/s would be a residual on every free node
         density = density.astype(np.float64)
         density -= (density.sum() - constant * operator.inverse_weight) / ring.size
-    field = operator.spread(ring.nodes, density, threads=threads)
+    field = operator.spread(ring.nodes, density)
     if constant:
         field += field.dtype.type(constant)
     return field
@@ -199,26 +199,22 @@ def _produced(
         The field, the largest |value| of its particular field, and the largest mismatch on the
         ring.
     """
-    ring, threads = equations.ring, options.threads
-    field = particular_field(equations, source, correct=size is not None, threads=threads)
+    ring = equations.ring
+    field = particular_field(equations, source, correct=size is not None)
     particular = largest(field)
     if not ring.size:
         return field, particular, 0.0
     values = values - field[ring.nodes]
     if size is None:  # a guess, before the field is known
         size = max(largest(values), particular)
-    half = Options(options.tolerance * size / 2, threads=threads)
+    half = Options(options.tolerance * size / 2)
     rest, mismatch, _ = _field_of_values(equations, system, values, half)
     field += rest
     return field, particular, mismatch
 
 
 def particular_field(
-    equations: Equations,
-    source: NDArray[np.float64],
-    *,
-    correct: bool = False,
-    threads: int | None = None,
+    equations: Equations, source: NDArray[np.float64], *, correct: bool = False
 ) -> NDArray[np.float64]:
     """A field u_p on the lattice with A u_p = source on the free nodes.
 
@@ -229,7 +225,7 @@ def particular_field(
     if operator.is_deflated and ring.size:
         source = source.copy()
         source[ring.nodes] -= source.sum() / ring.size
-    field = operator.inverse(source, threads=threads)
+    field = operator.inverse(source)
     if operator.is_deflated and not ring.size:
         # in extended precision, as a small γ multiplies the sum's rounding; `math.fsum` takes
         # longer than the transforms
