@@ -83,43 +83,41 @@ class LatticeType(click.ParamType):
 
 number_option = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 map_option = partial(click.option, metavar="NUMBER|FILE", type=NumberOrMap(), show_default=True)
-_integer = partial(click.option, metavar="N", type=int)
-# flag → the keys of the configuration that it sets, and its option
-OVERRIDES: dict[str, tuple[tuple[str, ...], Callable[[Command], Command]]] = {
+_INTEGER = {"metavar": "N", "type": int}
+# flag → the keys of the configuration that it sets, and the attributes of its option
+OVERRIDES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "sources": (
         ("data.sources",),
-        click.option("--sources", metavar="LIST", help='Source counts, e.g. "1-20" or "1,5,20".'),
+        {"metavar": "LIST", "help": 'Source counts, e.g. "1-20" or "1,5,20".'},
     ),
-    **{
-        f"{split}_examples": (
-            (f"data.{split}_examples",),
-            _integer(
-                f"--{split}-examples",
-                help=f"{words} examples per source count.",
-            ),
-        )
-        for split, words in (("train", "Training"), ("validation", "Validation"), ("test", "Test"))
-    },
+    "train_examples": (
+        ("data.train_examples",),
+        {**_INTEGER, "help": "Training examples per source count."},
+    ),
+    "validation_examples": (
+        ("data.validation_examples",),
+        {**_INTEGER, "help": "Validation examples per source count."},
+    ),
+    "test_examples": (
+        ("data.test_examples",),
+        {**_INTEGER, "help": "Test examples per source count."},
+    ),
     "stream": (
         ("data.stream",),
-        click.option(
-            "--stream",
-            is_flag=True,
-            default=None,
-            help="Solve training examples when they are needed instead of storing them.",
-        ),
+        {
+            "is_flag": True,
+            "default": None,
+            "help": "Solve training examples when they are needed instead of storing them.",
+        },
     ),
-    "epochs": (
-        ("training.epochs",),
-        _integer("--epochs", help="Passes over the training examples."),
-    ),
+    "epochs": (("training.epochs",), {**_INTEGER, "help": "Passes over the training examples."}),
     "seed": (
         ("data.seed", "training.seed"),
-        _integer(
-            "--seed",
-            help="Seed of the datasets and of training; for one of them use --set data.seed=N or "
-            "--set training.seed=N.",
-        ),
+        {
+            **_INTEGER,
+            "help": "Seed of the datasets and of training; for one of them use --set data.seed=N "
+            "or --set training.seed=N.",
+        },
     ),
 }
 
@@ -143,8 +141,8 @@ def override_options(*names: str) -> Callable[[Command], Command]:
             help="Any other value, e.g. --set physics.decay=0.01. Repeatable.",
         )(command)
         for name in reversed(names):
-            _, option = OVERRIDES[name]
-            command = option(command)
+            _, attributes = OVERRIDES[name]
+            command = click.option(f"--{name.replace('_', '-')}", **attributes)(command)
         return command
 
     return decorate

@@ -1,12 +1,8 @@
 """Files, processes, messages and the environment.
 
-- Files: `system.atomic_files` (text, JSON, CSV, directories), `system.array_files`,
-  `system.image_files`, `system.yaml_io`, `system.saved_models`, `system.file_lock`.
-- Processes: `system.process_pool`, `system.blas_threads`, `system.interruption` (signals),
-  `system.memory`.
-- Messages: `system.messages`, `system.stack_level` (warnings), `system.progress`,
-  `system.standard_error`.
-- Settings: `system.plain_data`.
-- What is installed: `system.packages`, `system.environment`, `system.tensorflow_setup`,
-  `system.keras_compat`.
+- Files: `atomic_files` (text, JSON, CSV, directories), `array_files`, `yaml_io`, `saved_models`,
+  `result_folders`, `file_lock`.
+- Processes: `process_pool`, `blas_threads`, `interruption` (signals).
+- Messages: `messages`, `progress`. Settings: `plain_data`.
+- What is installed: `packages`, `environment`, `tensorflow_setup`, `keras_compat`.
 """

@@ -36,10 +36,7 @@ def names_unwritable(path: Path, partial: Path | None = None) -> Iterator[None]:
         if partial is not None and not _is_of_writing(error, partial):
             raise
         place = error.filename2 or path  # what a file could not be renamed to
-        reason = error.strerror or str(error)
-        if error.errno == errno.ENOENT and Path(place).parent.is_dir():  # as in /proc
-            reason = "its directory takes no new files"
-        raise OutputError(f"{place} can't be written: {reason}") from None
+        raise OutputError(f"{place} can't be written: {error.strerror or error}") from None
 
 
 def _is_of_writing(error: OSError, partial: Path) -> bool:

@@ -1,11 +1,9 @@
-"""What diffkeras uses of Keras that may change without notice, all in this module.
+"""All undocumented methods of Keras that diffkeras uses.
 
-These are undocumented methods. A new version of Keras may rename a
-method, and some would then be skipped without an error: gradients would no longer be clipped, and
-Muon would become AdamW. `tests/system/test_keras_compat.py` therefore checks that Keras really
-calls each of them, and `pyproject.toml` limits the version of Keras to those that were tested.
-
-This module imports no backend: `diffkeras.nn` uses it with all of them.
+A new version of Keras may rename one, and some would then be skipped without an error: gradients
+would no longer be clipped. `tests/system/test_keras_compat.py` therefore checks that Keras calls
+each of them, and `pyproject.toml` limits Keras to the tested versions. This module imports no
+backend: `diffkeras.nn` uses it with all of them.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Packages that an installation may lack: `diffkeras-solver` has those of the solver alone."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
@@ -11,7 +11,7 @@ from diffkeras.errors import ExportError, MissingPackageError
 
 # modules that are installed by themselves, and don't need the whole of diffkeras
 ALONE = ("jax", "matplotlib", "torch")
-# formats of exports, and the packages that each needs besides TensorFlow
+# formats of exports, and the packages that each needs beside TensorFlow
 EXPORTS = {"saved_model": (), "onnx": ("tf2onnx", "onnx", "onnxruntime")}
 
 
@@ -67,18 +67,11 @@ def missing_package(what: str, missing: ModuleNotFoundError) -> ModuleNotFoundEr
         return missing
     how = f"`pip install {name}` installs it"
     if name not in ALONE:
-        first = "`pip uninstall diffkeras-solver`, then " if _is_light() else ""
-        how = f"{first}`pip install .` in a checkout of diffkeras installs all that it needs"
+        how = "`pip install .` in a checkout of diffkeras installs all that it needs"
+        with suppress(PackageNotFoundError):
+            distribution("diffkeras-solver")  # beside which diffkeras can't be installed
+            how = f"`pip uninstall diffkeras-solver`, then {how}"
     return MissingPackageError(f"{what} needs {name}, which is not installed; {how}", name=name)
-
-
-def _is_light() -> bool:
-    """Whether `diffkeras-solver` is installed, beside which diffkeras can't be."""
-    try:
-        distribution("diffkeras-solver")
-    except PackageNotFoundError:
-        return False
-    return True
 
 
 def check_format(name: str) -> None:
@@ -86,12 +79,9 @@ def check_format(name: str) -> None:
 
     Raises:
         ExportError: there is no such format, or a package that it needs is missing.
-        ModuleNotFoundError: TensorFlow is missing, which every format needs.
     """
     if name not in EXPORTS:
         raise ExportError(f"there is no format {name!r:.60}; choose one of {', '.join(EXPORTS)}")
-    if find_spec("tensorflow") is None:
-        raise ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
     if missing := [package for package in EXPORTS[name] if find_spec(package) is None]:
         raise ExportError(
             f"the format {name} needs {' and '.join(missing)}, which this environment lacks; run "

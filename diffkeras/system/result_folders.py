@@ -7,7 +7,7 @@ that would replace one of them is refused.
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from diffkeras.errors import OutputError, RunError
@@ -125,15 +125,20 @@ def check_replaceable(path: Path, last: str, names: Iterable[str] = ()) -> None:
 
 def _is_free(path: Path, name: str, listed: set[str]) -> bool:
     """Whether nothing has this name in a folder but a file of the earlier result."""
-    place = path / name
-    folders = [path / parent for parent in PurePosixPath(name).parents[:-1]]
-    if any(os.path.lexists(each) and (each.is_symlink() or not each.is_dir()) for each in folders):
+    if any(
+        os.path.lexists(each) and not _is_plain(each, Path.is_dir) for each in _above(path, name)
+    ):
         return False
-    return not os.path.lexists(place) or (name in listed and _is_plain(place))
+    return not os.path.lexists(path / name) or (name in listed and _is_plain(path / name))
 
 
-def _is_plain(file: Path) -> bool:
-    return file.is_file() and not file.is_symlink()
+def _above(path: Path, name: str) -> list[Path]:
+    """The folders between a folder and a file below it, the innermost first."""
+    return [path / parent for parent in PurePosixPath(name).parents[:-1]]
+
+
+def _is_plain(place: Path, is_kind: Callable[[Path], bool] = Path.is_file) -> bool:
+    return is_kind(place) and not place.is_symlink()
 
 
 def remove_files(path: Path, names: Iterable[str]) -> None:
@@ -141,12 +146,12 @@ def remove_files(path: Path, names: Iterable[str]) -> None:
 
     What has become a symbolic link, or lies behind one, is not removed.
     """
-    parents = set()
+    parents: set[Path] = set()
     for name in names:
-        folders = [path / parent for parent in PurePosixPath(name).parents[:-1]]
+        folders = _above(path, name)
         if _is_plain(path / name) and not any(folder.is_symlink() for folder in folders):
             (path / name).unlink()
-            parents |= set(folders)
+            parents |= {*folders}
     for folder in sorted(parents, reverse=True):  # inner ones first
         with contextlib.suppress(OSError):
             folder.rmdir()

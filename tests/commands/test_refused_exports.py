@@ -60,13 +60,6 @@ def test_a_missing_package_is_named_before_any_work(refused, run_dir, monkeypatc
         line = refused("export", run_dir, "--format", "onnx")
         assert f"the format onnx needs {package}, which" in line
         assert "pip install '.[export]'" in line
-    for absent in ({"tensorflow"}, {"tensorflow", "tf2onnx"}):
-        monkeypatch.setattr(
-            packages, "find_spec", lambda name, absent=absent: name not in absent or None
-        )
-        line = refused("export", run_dir, "--format", "onnx")
-        assert "needs tensorflow, which is not installed" in line
-        assert "`pip install .` in a checkout" in line
     assert not (run_dir / "model.onnx").exists()
     assert "'litert' is not one of" in refused("export", run_dir, "--format", "litert")
 
