@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,12 @@ def test_the_import_rules_hold():
     )
     assert done.returncode == 0, done.stdout
     assert "0 broken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "package", ["diffkeras", "diffkeras.data", "diffkeras.nn", "diffkeras.studies"]
+)
+def test_no_module_hides_the_public_function_of_its_name(package):
+    """Importing a module makes it an attribute of its package, in place of a lazy name."""
+    names = import_module(package)._MODULES
+    assert not [name for name, module in names.items() if module == f"{package}.{name}"]

@@ -117,7 +117,7 @@ def study(
             click.echo(line)
         return
     # only here: it loads Matplotlib, which a list of runs doesn't need
-    from diffkeras.studies.run_study import run_study
+    from diffkeras.studies.study_run import run_study
     from diffkeras.system.environment import available_cores
 
     result = run_study(

@@ -1,7 +1,7 @@
 """Studies: many runs, compared.
 
 In the order in which a study goes through them: `study_file` reads a file into a `plan` of runs,
-`cost` adds up what they take, `run_study` does them (`one_run`, or several in `processes`),
+`cost` adds up what they take, `study_run` does them (`one_run`, or several in `processes`),
 `results` gathers their `evaluations` into tables, `answer` compares the values of each factor,
 `figure` draws their errors, and `report` writes all into a `study_directory`.
 """
@@ -17,6 +17,6 @@ _MODULES = {
     "load_study": "diffkeras.studies.study_file",
     "name_of": "diffkeras.studies.plan",
     "plan_study": "diffkeras.studies.plan:plan",
-    "run_study": "diffkeras.studies.run_study",
+    "run_study": "diffkeras.studies.study_run",
 }
 __getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -108,7 +108,7 @@ def test_a_study_is_given_the_command_that_was_typed(diffkeras, tiny_file, tmp_p
     study = tmp_path / "my study.yaml"
     study.write_text(f"name: s\nbase: {tiny_file}\nfactors: {{training.seed: [0, 1]}}\n")
     given = []
-    module = "diffkeras.studies.run_study"
+    module = "diffkeras.studies.study_run"
     monkeypatch.setattr(f"{module}.run_study", lambda *_, command, **__: given.append(command))
     result = diffkeras("study", "--config", study)
     assert result.exit_code == 0, result.output

@@ -10,8 +10,8 @@ import pytest
 from diffkeras.evaluation.methods import describe_methods
 from diffkeras.studies import one_run
 from diffkeras.studies.plan import plan
-from diffkeras.studies.run_study import run_study
 from diffkeras.studies.study_file import load_study
+from diffkeras.studies.study_run import run_study
 from diffkeras.system.result_folders import MANIFEST
 from tests.helpers.lean_runs import lean_training
 

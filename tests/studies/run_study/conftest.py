@@ -11,12 +11,12 @@ from diffkeras.config import Config
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.methods import SURROGATE, baselines, describe_methods
 from diffkeras.studies import one_run
-from diffkeras.studies import run_study as module
+from diffkeras.studies import study_run as module
 from diffkeras.studies.evaluations import ALL
 from diffkeras.studies.plan import Study
 from diffkeras.studies.results import StudyData, write_tables
-from diffkeras.studies.run_study import run_study
 from diffkeras.studies.study_file import load_study
+from diffkeras.studies.study_run import run_study
 from diffkeras.system.atomic_files import write_csv, write_json
 
 

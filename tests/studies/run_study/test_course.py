@@ -10,9 +10,9 @@ import pytest
 from diffkeras.config import Config
 from diffkeras.evaluation.methods import describe_methods
 from diffkeras.studies import one_run
-from diffkeras.studies import run_study as module
+from diffkeras.studies import study_run as module
 from diffkeras.studies.plan import baselines_of, data_needed, plan, time_left
-from diffkeras.studies.run_study import run_study
+from diffkeras.studies.study_run import run_study
 from tests.helpers.studied_runs import counted
 from tests.helpers.tables import read_csv
 

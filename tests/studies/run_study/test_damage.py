@@ -9,7 +9,7 @@ from diffkeras.errors import RunError
 from diffkeras.evaluation.methods import SET, SURROGATE
 from diffkeras.studies.evaluations import check_evaluation
 from diffkeras.studies.plan import plan
-from diffkeras.studies.run_study import run_study
+from diffkeras.studies.study_run import run_study
 from diffkeras.surrogates.run_directory import Run
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from diffkeras.errors import ConvergenceError, OutputError, RunError
 from diffkeras.studies import one_run
-from diffkeras.studies import run_study as module
+from diffkeras.studies import study_run as module
 from diffkeras.studies.one_run import Outcome
 from diffkeras.studies.plan import plan
-from diffkeras.studies.run_study import run_study
+from diffkeras.studies.study_run import run_study
 from tests.helpers.tables import read_csv
 
 

@@ -12,10 +12,10 @@ from diffkeras.config import Config
 from diffkeras.errors import RunError
 from diffkeras.evaluation.methods import describe_methods
 from diffkeras.studies import one_run, processes
-from diffkeras.studies import run_study as module
+from diffkeras.studies import study_run as module
 from diffkeras.studies.evaluations import check_evaluation
 from diffkeras.studies.plan import plan
-from diffkeras.studies.run_study import run_study
+from diffkeras.studies.study_run import run_study
 from diffkeras.system.file_lock import locked
 from diffkeras.system.result_folders import MANIFEST
 from tests.helpers.studied_runs import counted
