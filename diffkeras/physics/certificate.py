@@ -19,8 +19,7 @@ from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.read_only import read_only_copy
 from diffkeras.physics.real_arrays import real_values
 from diffkeras.physics.solution import BatchSolution, ProvenField, Solution
-from diffkeras.physics.solvers.correction import corrected
-from diffkeras.physics.solvers.interface import KnownBounds
+from diffkeras.physics.solvers.correction import KnownBounds, corrected
 from diffkeras.system.blas_threads import blas_threads
 
 

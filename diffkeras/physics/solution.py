@@ -26,7 +26,8 @@ from diffkeras.physics.problem.parts import parts_of_images
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.read_only import ReadOnlyArrays, read_only_copy
 from diffkeras.physics.short_repr import ShortRepr
-from diffkeras.physics.solvers.interface import Proof, SolveStatistics
+from diffkeras.physics.solvers.correction import Proof
+from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.system.atomic_files import write_bytes
 from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.messages import level_outside

@@ -25,8 +25,8 @@ from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import Barrier, BarrierBound, BarrierChoice
 from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solution import Solution
-from diffkeras.physics.solvers.correction import corrected
-from diffkeras.physics.solvers.interface import KnownBounds, SolveStatistics
+from diffkeras.physics.solvers.correction import KnownBounds, Proof, corrected
+from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.steady_state import solve_silently
 
 MOST_CORRECTIONS = 3  # before the solver takes over
@@ -243,11 +243,10 @@ class CertifiedCorrections:
 
 
 @dataclass
-class PredictionProof:
-    """Of one prediction as it is, which is proven when a bound is first read; a `Proof`.
+class PredictionProof(Proof):
+    """Of one prediction as it is, which is proven when a bound is first read.
 
-    In another process it has no corrections, which are much larger than a field: there, `corrected`
-    proves what wasn't proven before.
+    In another process it has no corrections, which are much larger than a field.
     """
 
     corrections: CertifiedCorrections | None
@@ -257,17 +256,13 @@ class PredictionProof:
         """Without the corrections."""
         return {**vars(self), "corrections": None}
 
-    def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:
-        """See `Proof`."""
-        return float(self.node_bound(field, equations).max())
-
     def node_bound(self, field: NDArray[np.floating], equations: Equations) -> NDArray[np.float64]:
         """See `Proof`."""
         if self._node_bound is None:
-            prediction = field.astype(np.float64, copy=False)
             if self.corrections is None:
-                self._node_bound = corrected(prediction, equations).bound_of(prediction)
+                self._node_bound = super().node_bound(field, equations)
             else:
+                prediction = field.astype(np.float64, copy=False)
                 self._node_bound = self.corrections.bound_of(equations.given_problem, prediction)
         return self._node_bound
 

@@ -6,6 +6,7 @@ for rounding, which is bounded after the fact (`proofs.rounding`): those of a pr
 fixed nodes, and those of the ring methods.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +16,31 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.proofs.rounding import rounding_allowance
 from diffkeras.physics.real_arrays import largest
-from diffkeras.physics.solvers.interface import Corrected, SolveStatistics
+from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.solvers.newton import NewtonRun
 from diffkeras.physics.solvers.uniform import particular_field
+
+
+class Corrected(NamedTuple):
+    """A field near another one, which its proof computes.
+
+    Attributes:
+        field: on the lattice; its fixed nodes have their values.
+        statistics: how it was computed.
+        bound: at least |field − u|, node by node.
+    """
+
+    field: NDArray[np.float64]
+    statistics: SolveStatistics
+    bound: NDArray[np.float64]
+
+    def bound_of(self, other: NDArray[np.floating]) -> NDArray[np.float64]:
+        """At least |other − u|, node by node."""
+        bound = other - self.field
+        np.abs(bound, out=bound)
+        bound += self.bound
+        bound *= SLACK
+        return bound
 
 
 def corrected(field: NDArray[np.floating], equations: Equations) -> Corrected:
@@ -59,8 +82,37 @@ def _by_enclosure(equations: Equations, field: NDArray[np.float64]) -> Corrected
     return Corrected(equations.hold(exact), run.statistics(), bound)
 
 
-class RingProof(NamedTuple):
-    """Of a field in a uniform medium, by the maximum principle: a `Proof`.
+class Proof:
+    """What proves bounds of the error of a field, when they are asked for.
+
+    A `Solution` holds one and gives it its field and its equations. So a proof has what it knows of
+    the run that made the field and nothing else, and can go from one process to another. This one
+    knows nothing, and corrects the field.
+    """
+
+    def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:
+        """At least the largest |field − u|."""
+        return float(self.node_bound(field, equations).max())
+
+    def node_bound(self, field: NDArray[np.floating], equations: Equations) -> NDArray[np.float64]:
+        """At least |field − u| node by node."""
+        return corrected(field, equations).bound_of(field)
+
+
+@dataclass(frozen=True, eq=False)
+class KnownBounds(Proof):
+    """Bounds that were proven together with their field, as enclosures are."""
+
+    bound: NDArray[np.float64]
+
+    def node_bound(self, field: NDArray, equations: Equations) -> NDArray[np.float64]:
+        """See `Proof`."""
+        return self.bound
+
+
+@dataclass(frozen=True, eq=False)
+class RingProof(Proof):
+    """Of a field in a uniform medium, by the maximum principle.
 
     Before it got the fixed nodes' values, the field satisfied the equation on the free nodes but
     for rounding. A is an M-matrix, weakly diagonally dominant, so a field e with A e = 0 on the
@@ -92,7 +144,3 @@ class RingProof(NamedTuple):
         if is_sharp and bound <= self.tolerance * largest(shown):
             return bound
         return min(bound, float(self.node_bound(field, equations).max()))
-
-    def node_bound(self, field: NDArray[np.floating], equations: Equations) -> NDArray[np.float64]:
-        """See `Proof`."""
-        return corrected(field, equations).bound_of(field)

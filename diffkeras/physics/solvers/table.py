@@ -14,11 +14,9 @@ from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.limits import LARGEST, SMALLEST
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.real_arrays import largest
-from diffkeras.physics.solvers.correction import RingProof
+from diffkeras.physics.solvers.correction import KnownBounds, Proof, RingProof
 from diffkeras.physics.solvers.interface import (
-    KnownBounds,
     Options,
-    Proof,
     Solved,
     SolveStatistics,
 )
