@@ -150,10 +150,9 @@ def print_paths() -> None:
 
 def print_training() -> None:
     """The files through which a training passes its configuration."""
-    from pydantic import BaseModel
-
     import diffkeras as dk
     from diffkeras import train
+    from diffkeras.system.section import Section
 
     settings: dict[str, Any] = {
         "physics.lattice": 32,
@@ -169,7 +168,7 @@ def print_training() -> None:
         code = frame.f_code
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         values = [frame.f_locals.get(name) for name in names]
-        return is_function(frame) and any(isinstance(value, BaseModel) for value in values)
+        return is_function(frame) and any(isinstance(value, Section) for value in values)
 
     with tempfile.TemporaryDirectory() as folder:
         runs = iter((Path(folder) / "first", Path(folder) / "second"))

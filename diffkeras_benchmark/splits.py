@@ -94,7 +94,7 @@ class PublicSplit:
     def hash_of(self, inputs: Iterable[Iterable[NDArray]]) -> str:
         """The SHA-256 of the physics, and of the arrays of `input_arrays` of each source count."""
         config = self.config()
-        physics = config.physics.model_dump(mode="json", include=set(PHYSICS))
+        physics = {name: v for name, v in config.physics.to_dict().items() if name in PHYSICS}
         physics["divide_by_maximum"] = config.data.divide_by_maximum
         digest = hashlib.sha256(json.dumps(physics, sort_keys=True).encode())
         for arrays in inputs:

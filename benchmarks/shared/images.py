@@ -1,6 +1,7 @@
 """Test images with their exact fields."""
 
-from diffkeras.config import Config, Split
+from diffkeras.config import Config
+from diffkeras.data.section import Split
 from diffkeras.evaluation.images import ImageBatch, draw_images, joined
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from diffkeras.config import Config, DataConfig, PhysicsConfig
+from diffkeras.config import Config
+from diffkeras.data.section import DataConfig, PhysicsConfig
 from diffkeras.physics import ExampleRecipe, Placement, Sources
 from diffkeras.system.plain_data import differences, fingerprint
 
@@ -100,10 +101,10 @@ class DatasetConfig:
 
     def identity(self) -> dict[str, Any]:
         """Everything that an example depends on besides its split and number, as plain data."""
-        data = {**self.data.model_dump(mode="json"), "production": self.physics.produces}
+        data = {**self.data.to_dict(), "production": self.physics.produces}
         identity: dict[str, Any] = {
             "sources": self.count,
-            **self.physics.model_dump(mode="json", exclude={"sources"}),
+            **{k: v for k, v in self.physics.to_dict().items() if k != "sources"},
             "radius": data["radius"],
             "seed": data["seed"],
         }

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diffkeras.config import SPLITS, Config
+from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.section import SPLITS
 from diffkeras.data.storage import dataset_status
 from diffkeras.data.writing.replacing import remove_leftovers
 from diffkeras.errors import ConfigurationError, DataError, DiffkerasError

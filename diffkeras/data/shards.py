@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffkeras.config import SPLITS
 from diffkeras.data.dataset_config import (
     NAME,
     VERSION,
     DatasetConfig,
     differing_identities,
 )
+from diffkeras.data.section import SPLITS
 from diffkeras.errors import DataError, RunError
 from diffkeras.system.atomic_files import read_json
 from diffkeras.system.messages import short

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from diffkeras.config import SPLITS, Config, Split
+from diffkeras.config import Config
 from diffkeras.data.dataset_config import (
     NAME,
     VERSION,
     DatasetConfig,
     differing_identities,
 )
+from diffkeras.data.section import SPLITS, Split
 from diffkeras.data.shards import REMEDY, check_identity, read_object, stored_splits
 from diffkeras.errors import DataError
 

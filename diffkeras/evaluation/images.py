@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras import data
-from diffkeras.config import Config
-from diffkeras.config.config import parse_config
+from diffkeras.config import Config, parse_config
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.physics import Problem, Sources, maps_of, solve
 from diffkeras.system.array_files import read_arrays

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.config import Baseline, Config
+from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.images import ImageBatch, ImageFile
 from diffkeras.evaluation.predictions import check_order, read_predictions
+from diffkeras.evaluation.section import Baseline
 from diffkeras.physics import Problem, Sources, effective_strengths, solve, superpose
 from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.run_directory import Run

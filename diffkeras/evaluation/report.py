@@ -7,7 +7,8 @@ from typing import Any
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-from diffkeras.config import Config, format_counts
+from diffkeras.config import Config
+from diffkeras.data.section import format_counts
 from diffkeras.evaluation.errors import ERRORS, EXPLANATIONS, METRICS
 from diffkeras.evaluation.measurement import ALL, Measurement
 from diffkeras.evaluation.methods import (

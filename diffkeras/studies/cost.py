@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from diffkeras.config import SPLITS, Config, format_counts, parse_config
+from diffkeras.config import Config, parse_config
 from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.section import SPLITS, format_counts
 from diffkeras.errors import ConfigurationError
 from diffkeras.reporting.text import duration, format_bytes, value_text
 from diffkeras.studies.plan import PlannedRun, Study, data_needed, of_shard, plan, time_left
@@ -72,9 +73,7 @@ def cost_of(planned: Iterable[tuple[Study, Sequence[PlannedRun]]]) -> Cost:
 def _parameters(config: Config) -> int:
     """The number of trainable parameters of the network of a configuration."""
     sections = {"model": config.model, "physics": config.physics}
-    return _count_parameters(
-        json.dumps({key: value.model_dump(mode="json") for key, value in sections.items()})
-    )
+    return _count_parameters(json.dumps({key: value.to_dict() for key, value in sections.items()}))
 
 
 @functools.cache

@@ -1,14 +1,15 @@
 """A study, its runs, and what they need: datasets, evaluations, and time."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
-from diffkeras.config import SPLITS, Config
+from diffkeras.config import Config
 from diffkeras.data.dataset_config import VERSION, DatasetConfig
+from diffkeras.data.section import SPLITS
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.evaluations import check_baselines, check_evaluation, passes
 from diffkeras.surrogates.run_directory import Run
@@ -178,7 +179,7 @@ def plan(study: Study, runs_dir: Path) -> list[PlannedRun]:
             for label, path in tests.items()
             if trained and passes(check_evaluation, path, study.test_sets[label], identity)
         )
-        named = config.model_copy(update={"name": identity})
+        named = replace(config, name=identity)
         title = label_of(values)
         runs.append(PlannedRun(title, values, named, run_dir, trained, tests, evaluated))
     return runs

@@ -235,7 +235,7 @@ def recipe_of(config: Config) -> dict[str, Any]:
     values = {}
     for key in RECIPE:
         section, name = key.split(".")
-        values[key] = getattr(config, section).model_dump(mode="json")[name]
+        values[key] = getattr(config, section).to_dict()[name]
     return values
 
 

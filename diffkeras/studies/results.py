@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from diffkeras.config import format_counts
+from diffkeras.data.section import format_counts
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.methods import SURROGATE
 from diffkeras.reporting.text import value_text

@@ -1,34 +1,30 @@
 """Study files: their keys, reading and checking them."""
 
 from collections.abc import Mapping, Sequence
-from itertools import product
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, Strict, ValidationError, field_validator, model_validator
-
 from diffkeras.config import (
+    STUDY_KEYS,
     Config,
     Name,
-    Section,
-    explain,
     find_config,
     is_section,
     load_config,
     settings,
 )
-from diffkeras.config.config import STUDY_KEYS
-from diffkeras.config.types import Seed
+from diffkeras.data.section import Seed
 from diffkeras.errors import ConfigurationError
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.plan import DRAW, SEED, Study, label_of, test_id
 from diffkeras.surrogates.build import make_loss
 from diffkeras.surrogates.run_identity import run_identity
+from diffkeras.system.section import Form, KeyProblem, Section
 from diffkeras.system.yaml_io import read_yaml
 
 BOUNDS = "evaluation.bounds"  # they take long, so a study computes none unless it says so
-WholeSeed = Annotated[Seed, Strict()]  # no text and no true
 MOST_RUNS = 10_000  # listing more would take minutes
 # keys that the common test set depends on, so runs can't differ in them
 OF_THE_TEST_SET = (
@@ -49,6 +45,17 @@ TEST_SET_KEYS = (
 TEST_SET_SECTIONS = ("data.placement.", "evaluation.")
 
 
+def _by_single_key(changed: Any) -> Any:
+    """Values by dotted key; a mapping for a section is taken apart."""
+    if not isinstance(changed, Mapping):
+        return changed
+    return {k: v for key, value in changed.items() for k, v in settings(key, value).items()}
+
+
+Overrides = Annotated[dict[str, Any], Form(_by_single_key, words="mapping")]
+
+
+@dataclass(frozen=True)
 class StudyConfig(Section):
     """A study file.
 
@@ -62,33 +69,48 @@ class StudyConfig(Section):
       training.loss: [absolute, squared]
       training.seed: [0, 1, 2]
     ```
+
+    Attributes:
+        name: Name of the study and of its directory.
+        base: Configuration that the runs start from: a file, or a shipped name.
+        title: Title of the report.
+        question: The question that the study answers, in one sentence. The report prints it.
+        settings: Values that replace those of the base, by key.
+        factors: Values of each varied key. Every combination is one run.
+        variants: One more factor, whose values set several keys each: label → values by key.
+        draws: Draws of the training examples, each with training seeds of its own: `data.seed` →
+            values of `training.seed`. As factors, these two would combine every draw with the same
+            seeds.
+        test_sets: Test sets of every run: label → values that replace those of the base, by key.
+            The first one is the main one.
     """
 
     name: Name
-    """Name of the study and of its directory."""
-    title: str = ""
-    """Title of the report."""
-    question: str = ""
-    """The question that the study answers, in one sentence. The report prints it."""
     base: str
-    """Configuration that the runs start from: a file, or a shipped name."""
-    settings: dict[str, Any] = Field({})
-    """Values that replace those of the base, by key."""
-    factors: dict[str, list[Any]] = Field({})
-    """Values of each varied key. Every combination is one run."""
-    variants: dict[str, dict[str, Any]] = Field({})
-    """One more factor, whose values set several keys each: label → values by key."""
-    draws: dict[WholeSeed, list[WholeSeed]] = Field({})
-    """Draws of the training examples, each with training seeds of its own: `data.seed` → values of
-    `training.seed`. As factors, these two would combine every draw with the same seeds."""
-    test_sets: dict[str, dict[str, Any]] = Field({"test": {}})
-    """Test sets of every run: label → values that replace those of the base, by key. The first one
-    is the main one."""
+    title: str = ""
+    question: str = ""
+    settings: Overrides = field(default_factory=dict)
+    factors: dict[str, list[Any]] = field(default_factory=dict)
+    variants: dict[str, Overrides] = field(default_factory=dict)
+    draws: dict[Seed, list[Seed]] = field(default_factory=dict)
+    test_sets: dict[str, Overrides] = field(default_factory=lambda: {"test": {}})
 
-    @field_validator("factors")
-    @classmethod
-    def _some_values(cls, value: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        for key, values in value.items():
+    def check(self) -> None:
+        """Check each factor, variant, draw and test set, and that each key is set in one place."""
+        for key, check in (
+            ("factors", self._check_factors),
+            ("variants", self._check_variants),
+            ("draws", self._check_draws),
+            ("test_sets", self._check_test_sets),
+            ("factors", self._check_number),
+        ):
+            try:
+                check()
+            except ValueError as error:
+                raise KeyProblem(str(error), key) from None
+
+    def _check_factors(self) -> None:
+        for key, values in self.factors.items():
             if not values:
                 raise ValueError(f"factor {key} has no values")
             if is_section(key):
@@ -102,28 +124,21 @@ class StudyConfig(Section):
                         "which have their own names"
                     )
             _check_varied(key, "can't be a factor")
-        return value
 
-    @field_validator("settings")
-    @classmethod
-    def _single_keys(cls, value: dict[str, Any]) -> dict[str, Any]:
-        return _by_single_key(value)
-
-    @field_validator("variants")
-    @classmethod
-    def _named_variants(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        _check_labels(value, "variant")
-        variants = {label: _by_single_key(changed) for label, changed in value.items()}
-        for label, changed in variants.items():
+    def _check_variants(self) -> None:
+        _check_labels(self.variants, "variant")
+        for label, changed in self.variants.items():
             for key in changed:
                 _check_varied(key, f"can't be set by the variant {label}")
-        return variants
+                for factor in self.factors:
+                    if f"{factor}.".startswith(f"{key}.") or f"{key}.".startswith(f"{factor}."):
+                        raise ValueError(
+                            f"factor {factor} is also set by variants; keep it in one place"
+                        )
 
-    @field_validator("draws")
-    @classmethod
-    def _own_seeds(cls, value: dict[int, list[int]]) -> dict[int, list[int]]:
+    def _check_draws(self) -> None:
         draw_of: dict[int, int] = {}
-        for draw, seeds in value.items():
+        for draw, seeds in self.draws.items():
             if not seeds:
                 raise ValueError(f"draw {draw} has no seeds; name at least one, as in {draw}: [0]")
             for seed in seeds:
@@ -132,16 +147,16 @@ class StudyConfig(Section):
                         f"{SEED} {seed} is named by the draws {draw_of[seed]} and {draw}, but each "
                         f"needs seeds of its own; to share them, make {DRAW} and {SEED} factors"
                     )
-        return value
+        varied = [*self.factors, *(key for changed in self.variants.values() for key in changed)]
+        for key in (DRAW, SEED) if self.draws else ():
+            if key in varied:
+                raise ValueError(f"{key} is also set by factors or variants; keep it in one place")
 
-    @field_validator("test_sets")
-    @classmethod
-    def _of_the_same_physics(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        if not value:
+    def _check_test_sets(self) -> None:
+        if not self.test_sets:
             raise ValueError("name at least one test set, or leave the key out")
-        _check_labels(value, "test set")
-        test_sets = {label: _by_single_key(changed) for label, changed in value.items()}
-        for label, changed in test_sets.items():
+        _check_labels(self.test_sets, "test set")
+        for label, changed in self.test_sets.items():
             for key in changed:
                 if key not in TEST_SET_KEYS and not key.startswith(TEST_SET_SECTIONS):
                     raise ValueError(
@@ -149,25 +164,14 @@ class StudyConfig(Section):
                         f"runs and trains nothing; a test set can set "
                         f"{', '.join(TEST_SET_KEYS)} and what is in data.placement and evaluation"
                     )
-        return test_sets
 
-    @model_validator(mode="after")
-    def _something_varies(self) -> "StudyConfig":
+    def _check_number(self) -> None:
         if not self.factors and not self.variants and not self.draws:
-            raise ValueError("factors: name at least one factor or variant")
+            raise ValueError("name at least one factor or variant")
         of_draws = sum(map(len, self.draws.values())) or 1
         runs = prod(map(len, (*self.factors.values(), self.variants or [None]))) * of_draws
         if runs > MOST_RUNS:
-            raise ValueError(f"factors: {runs} runs are more than {MOST_RUNS}; name fewer values")
-        of_variants = {key for changed in self.variants.values() for key in changed}
-        for factor, key in product(self.factors, sorted(of_variants)):
-            if f"{factor}.".startswith(f"{key}.") or f"{key}.".startswith(f"{factor}."):
-                raise ValueError(f"factors: {factor} is also set by variants; keep it in one place")
-        for key in (DRAW, SEED) if self.draws else ():
-            if key in self.factors or key in of_variants:
-                where = "factors" if key in self.factors else "variants"
-                raise ValueError(f"{where}: {key} is also set by draws; keep it in one place")
-        return self
+            raise ValueError(f"{runs} runs are more than {MOST_RUNS}; name fewer values")
 
 
 def _check_labels(labels: Mapping[str, Any], what: str) -> None:
@@ -187,11 +191,6 @@ def _check_varied(key: str, refused: str) -> None:
         raise ValueError(f"{key} {refused}: a study compares on one test set")
 
 
-def _by_single_key(changed: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by dotted key; a mapping for a section is taken apart."""
-    return {k: v for key, value in changed.items() for k, v in settings(key, value).items()}
-
-
 def load_study(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Study:
     """The study in a YAML file (or a shipped one, by name).
 
@@ -208,9 +207,9 @@ def load_study(name: str | Path, overrides: Mapping[str, Any] | None = None) -> 
     if not isinstance(raw, Mapping) or STUDY_KEYS.isdisjoint(raw):
         raise ConfigurationError(f"{path} is no study: it has no `factors`, `variants` or `draws`")
     try:
-        section = StudyConfig.model_validate(raw)
-    except ValidationError as error:
-        raise ConfigurationError(f"{path}: {explain(error, StudyConfig, raw)}") from None
+        section = StudyConfig.read(raw)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
     base_file = path.parent / section.base
     changed = {**section.settings, **(overrides or {})}
     base = load_config(base_file if base_file.is_file() else section.base, changed)

@@ -8,10 +8,10 @@ import keras
 
 from diffkeras import nn
 from diffkeras.config import Config
-from diffkeras.config.sections import ModelConfig
 from diffkeras.errors import ConfigurationError, DataError, RunError
 from diffkeras.nn.losses import NodeLoss
 from diffkeras.physics.problem.given_sides import plain_sides
+from diffkeras.surrogates.section import ModelConfig
 from diffkeras.system.array_files import read_arrays, write_arrays
 
 

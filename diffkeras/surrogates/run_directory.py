@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffkeras.config import Config, find_config, load_config
+from diffkeras.config import Config, find_config, parse_config
 from diffkeras.errors import (
     ConfigurationError,
     Interrupted,
@@ -33,6 +33,7 @@ from diffkeras.system.atomic_files import (
     write_text,
 )
 from diffkeras.system.environment import machine, source_commit, versions
+from diffkeras.system.yaml_io import read_yaml
 
 logger = logging.getLogger(__name__)
 
@@ -221,7 +222,7 @@ class Run:
         if not file.is_file() or not file.stat().st_size:  # an empty one would have all defaults
             raise RunError(f"the run directory {self.path} is damaged: {file} is missing or empty")
         try:
-            return load_config(file)
+            return parse_config(read_yaml(file), str(file))
         except ConfigurationError as error:
             raise RunError(f"the run directory {self.path} is damaged: {error}") from None
 

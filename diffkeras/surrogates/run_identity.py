@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diffkeras.config import Config, long_form
+from diffkeras.config import Config
 from diffkeras.reporting.text import value_text
 from diffkeras.system.plain_data import differences, fingerprint, in_words
 
@@ -87,9 +87,12 @@ def by_key(config: Config) -> dict[str, Any]:
 
     The loss is one key, in its long form, and so are the arguments of an architecture of one's own.
     """
-    sections = config.model_dump(mode="json")
-    loss, arguments = sections["training"].pop("loss"), sections["model"].pop("arguments")
-    whole = {"training.loss": long_form(loss), "model.arguments": arguments}
+    sections = config.to_dict()
+    del sections["training"]["loss"]
+    whole = {
+        "training.loss": config.training.loss_in_full,
+        "model.arguments": sections["model"].pop("arguments"),
+    }
     return {**flatten(sections), **whole}
 
 

@@ -119,7 +119,7 @@ def describe(
         proof_lattice: (rows, columns) of `certified` and `refined`, if there are any.
     """
     config, view = surrogate.config, surrogate.config.view
-    physics = {**config.physics.model_dump(mode="json"), "lattice": surrogate.lattice}
+    physics = {**config.physics.to_dict(), "lattice": surrogate.lattice}
     images, further = "float32 (batch, rows, columns, 1), linear scale", ""
     if "diffusion_length" in view.varying:
         del physics["decay"]  # each image has its own, D/ℓ²
@@ -132,7 +132,7 @@ def describe(
         further = f"; {' and '.join(view.maps)}, of the shape of the source images"
     content = f"source images, {images}{further}"
     inputs = {"serve": [spec.name for spec in input_specs(surrogate)]}
-    network = config.model.model_dump(mode="json", include={*config.model.keys_used})
+    network = {key: getattr(config.model, key) for key in config.model.keys_used}
     return describe_export(
         "surrogate",
         physics=physics,

@@ -101,7 +101,7 @@ def train(
         return run
     keras.utils.set_random_seed(config.training.seed)
     # what must be equal in all processes of a run
-    settings = {"diffkeras": __version__, **flatten(config.model_dump(mode="json"))}
+    settings = {"diffkeras": __version__, **flatten(config.to_dict())}
     group = join_process_group(settings)
     with ExitStack() as stack:
         stack.enter_context(group.only_chief_logs())

@@ -10,27 +10,19 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, ClassVar, get_args
+from types import NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 import click
 from docutils import nodes
 from docutils.parsers.rst import directives
-from pydantic import BaseModel, TypeAdapter
-from pydantic.fields import FieldInfo
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from benchmarks.shared.tables import table_text
-
-# The accepted forms, where the JSON schema lacks the short ones or is too long to read
-ACCEPTED = {
-    "physics.boundary": "absorbing | reflecting | periodic | {value: number} | {flux: number}, or "
-    "a list of two, or a mapping of the four sides",
-    "physics.lattice": "integer > 0, or [integer, integer]",
-    "data.sources": 'text such as "1-20" or "1,5,20", integer, or list of integers',
-}
+from diffkeras.system.section import Form, plain, types_of
 
 HELP_WIDTH = 80  # characters that fit on the page
 
@@ -59,14 +51,10 @@ class ConfigReference(SphinxDirective):
             return [_key_table(StudyConfig, "")]
         from diffkeras.config import Config
 
-        sections = {
-            name: field.annotation
-            for name, field in Config.model_fields.items()
-            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-        }
-        top = {k: f for k, f in Config.model_fields.items() if k not in sections}
+        types = types_of(Config)
+        sections = {name: kind for name, kind in types.items() if is_dataclass(kind)}
         found: list[nodes.Node] = [
-            _section("Top level", "top-level", _key_table(Config, "", list(top)))
+            _section("Top level", "top-level", _key_table(Config, "", ["name"]))
         ]
         for name, model in sections.items():
             summary = nodes.paragraph("", (model.__doc__ or "").strip().splitlines()[0])
@@ -227,93 +215,67 @@ KINDS = {
 }
 
 
-def _key_table(model: type[BaseModel], prefix: str, names: Sequence[str] = ()) -> nodes.table:
-    rows = list(_key_rows(model, prefix, names))
+def _key_table(section: type, prefix: str, names: Sequence[str] = ()) -> nodes.table:
+    rows = list(_key_rows(section, prefix, names))
     table = _table(["key", "default", "description"], rows, code={0, 1})
     table["classes"].append("keys")
     return table
 
 
-def _key_rows(model: type[BaseModel], prefix: str, names: Sequence[str]) -> Iterator[list[str]]:
+def _key_rows(section: type, prefix: str, names: Sequence[str]) -> Iterator[list[str]]:
     """Key, default and description of each key; a nested section gives a row for each of its keys.
 
     The description ends with the type, on a line of its own.
     """
-    schema = model.model_json_schema()
-    for name, field in model.model_fields.items():
-        if names and name not in names:
+    types = types_of(section)
+    for field in fields(section):
+        if names and field.name not in names:
             continue
-        key = prefix + name
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _key_rows(field.annotation, f"{key}.", ())
-            continue
-        sampler = next(filter(is_dataclass, (field.annotation, *get_args(field.annotation))), None)
-        if sampler is field.annotation:
-            yield from _sampler_rows(sampler, f"{key}.")
-            continue
-        kind = ACCEPTED.get(key) or _kind(schema["properties"][name], schema.get("$defs", {}))
-        text = " ".join((field.description or "").split())
-        yield [key, _default(model, name, field), f"{text}\n{kind}"]
-        if sampler is not None:  # a section, or null
-            yield from _sampler_rows(sampler, f"{key}.")
-        for part in get_args(field.annotation):
-            if isinstance(part, type) and issubclass(part, BaseModel):
+        key, kind = prefix + field.name, types[field.name]
+        if not is_dataclass(kind):
+            text = description_of(section, field).replace("None ", "null ")
+            default = _default(kind, field)
+            yield [key, default, f"{text[:1].upper()}{text[1:]}\n{_in_words(kind)}"]
+        for part in (kind, *get_args(kind)):  # a section, or null
+            if isinstance(part, type) and is_dataclass(part):
                 yield from _key_rows(part, f"{key}.", ())
 
 
-def _sampler_rows(sampler: type, prefix: str) -> Iterator[list[str]]:
-    """Rows as of `_key_rows` for the arguments of a sampler, which its docstring describes."""
-    schema = TypeAdapter(sampler).json_schema()
-    attributes = inspect.getdoc(sampler).partition("Attributes:\n")[2].partition("\n\n")[0]
-    texts = dict(re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE))
-    for field in fields(sampler):
-        kind = _kind(schema["properties"][field.name], schema.get("$defs", {}))
-        default: Any = "required" if field.default is MISSING else field.default
-        default = default if isinstance(default, str) else json.dumps(default)
-        text = " ".join(texts[field.name].split()).replace("None ", "null ")
-        yield [prefix + field.name, default, f"{text[0].upper()}{text[1:]}\n{kind}"]
-        for part in filter(is_dataclass, get_args(field.type)):
-            yield from _sampler_rows(part, f"{prefix}{field.name}.")
-
-
-def _kind(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
-    """A JSON schema in words."""
-    if "$ref" in schema:
-        return _kind(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
-    if "anyOf" in schema:
-        return ", or ".join(dict.fromkeys(_kind(part, definitions) for part in schema["anyOf"]))
-    if "enum" in schema:
-        return " | ".join(str(value) for value in schema["enum"])
-    if "const" in schema:
-        return str(schema["const"])
-    if "prefixItems" in schema:
-        return "[" + ", ".join(_kind(part, definitions) for part in schema["prefixItems"]) + "]"
-    kind = schema.get("type", "any")
-    if kind == "array":
-        return f"list of {_kind(schema.get('items', {}), definitions)}"
-    if kind == "object":
-        return "mapping"
-    if kind == "string":
-        return "text"
-    return " ".join(["true or false" if kind == "boolean" else kind, *_limits(schema)])
-
-
-def _limits(schema: dict[str, Any]) -> Iterator[str]:
-    signs = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
-    limits = [f"{sign} {schema[key]:g}" for key, sign in signs.items() if key in schema]
-    if limits:
-        yield ", ".join(limits)
-    if "multipleOf" in schema:
-        yield f"(multiple of {schema['multipleOf']:g})"
-
-
-def _default(model: type[BaseModel], name: str, field: FieldInfo) -> str:
-    if field.is_required():
+def _default(kind: Any, field: Field) -> str:
+    if field.default is field.default_factory is MISSING:
         return "required"
-    default = field.get_default(call_default_factory=True)
-    instance = model.model_construct(**{name: default})
-    value = instance.model_dump(mode="json", include={name})[name]
+    default = field.default if field.default_factory is MISSING else field.default_factory()
+    value = plain(kind, default)
     return value if isinstance(value, str) else json.dumps(value)
+
+
+SCALARS = {int: "integer", float: "number", bool: "true or false", str: "text", NoneType: "null"}
+
+
+def _in_words(kind: Any) -> str:
+    """The type of a key in words, with its limits."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        if isinstance(parts[1], Form):
+            return parts[1].words or _in_words(parts[0])
+        return f"{_in_words(parts[0])}, {parts[1]}"
+    if origin is Literal:
+        return " | ".join(parts)
+    if origin in (Union, UnionType):
+        return ", or ".join(dict.fromkeys(map(_in_words, parts)))
+    if origin is tuple and Ellipsis not in parts:
+        return f"[{', '.join(map(_in_words, parts))}]"
+    if origin in (tuple, list):
+        return f"list of {_in_words(parts[0])}"
+    return "mapping" if origin is dict or is_dataclass(kind) else SCALARS.get(kind, "any")
+
+
+def description_of(section: type, field: Field) -> str:
+    """What the docstring of a section says of a field, or its metadata."""
+    attributes = (inspect.getdoc(section) or "").partition("Attributes:\n")[2].partition("\n\n")[0]
+    found = re.search(rf"^ {{4}}{field.name}: (.*(?:\n {{8}}.*)*)", attributes, re.MULTILINE)
+    text = found[1] if found else field.metadata.get("description", "")
+    return " ".join(text.split())
 
 
 def _section(title: str, identifier: str, *children: nodes.Node) -> nodes.section:

@@ -1,7 +1,9 @@
 """The documentation: its Python runs and prints what it says, its commands have such options."""
 
+import dataclasses
 import doctest
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -221,20 +223,17 @@ def test_no_script_prints_messages_of_tensorflow_at_its_start(name):
 
 
 def test_every_key_of_a_configuration_is_described():
-    from pydantic import BaseModel
-
     from diffkeras.config import Config
     from diffkeras.studies.study_file import StudyConfig
+    from diffkeras.system.section import keys_of
 
-    def undescribed(model: type[BaseModel]) -> list[str]:
-        found = []
-        for name, field in model.model_fields.items():
-            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-                found += undescribed(field.annotation)
-            elif not field.description:
-                found.append(name)
-            for part in get_args(field.annotation):  # of a section, or null
-                if isinstance(part, type) and issubclass(part, BaseModel):
+    description_of = runpy.run_path(str(DOCS / "_ext" / "tables_from_code.py"))["description_of"]
+
+    def undescribed(section: type) -> list[str]:
+        found = [f.name for f in dataclasses.fields(section) if not description_of(section, f)]
+        for kind in keys_of(section).values():
+            for part in (kind, *get_args(kind)):
+                if isinstance(part, type) and dataclasses.is_dataclass(part):
                     found += undescribed(part)
         return found
 

@@ -104,7 +104,7 @@ def recipe(studies: Path) -> Iterator[list[str]]:
 
 def _recipe(configs: Iterable[Config]) -> tuple[str, ...]:
     """The values of `SETTINGS` that all configurations have."""
-    recipes = [config.model_dump(mode="json") for config in configs]
+    recipes = [config.to_dict() for config in configs]
     places = (key.split(".") for key in SETTINGS)
     values = ({value_text(one[section][key]) for one in recipes} for section, key in places)
     return tuple(each.pop() if len(each) == 1 else "varied" for each in values)

@@ -43,7 +43,7 @@ def test_a_shift_changes_what_it_names(problem):
     test, changed = public_split(f"{problem}_64").config(), {}
     for shift in SHIFTS:
         config = public_split(f"{problem}_64", shift).config()
-        both = config.model_dump(), test.model_dump()
+        both = config.to_dict(), test.to_dict()
         changed[shift] = {
             f"{section}.{key}"
             for section in ("physics", "data")

@@ -57,17 +57,17 @@ def test_refusals_name_the_key_and_the_value(tiny, key):
         assert len(message) < 400
         leaves = value if isinstance(value, list) else [value]
         shown = [f"{leaf:g}" if isinstance(leaf, float) else str(leaf).lower() for leaf in leaves]
+        shown = ["null" if leaf == "none" else leaf for leaf in shown]
         if all(len(text) < 20 for text in shown) and not isinstance(value, dict):
             assert any(text in message.lower() for text in shown) or not leaves, message
 
 
-def test_of_many_errors_the_first_are_shown():
+def test_of_many_errors_the_first_is_shown():
     raw = {f"{n}": 1 for n in range(20_000)} | {"k" * 10**6: 1}
     with pytest.raises(ConfigurationError) as caught:
         parse_config({"physics": raw})
-    first, *others = str(caught.value).split("; physics.")
-    assert first.startswith("physics.0: unknown key; known here: lattice, ")
-    assert others[-1].endswith("and 19,998 more")
+    assert str(caught.value).startswith("physics.0: unknown key; known here: lattice, ")
+    assert len(str(caught.value)) < 200
 
 
 def test_a_loss_parameter_extends_a_loss_given_by_name(tiny):
@@ -126,7 +126,7 @@ def test_a_section_takes_only_a_mapping(tiny, value):
 
 def test_every_kind_of_value_is_taken_or_refused_by_its_key(tiny):
     garbage = (None, True, -1, 2.5, math.inf, 10**30, "x", "", [], ["x"], [1, 2, 3], {}, {"a": 1})
-    for section, values in tiny.model_dump().items():
+    for section, values in tiny.to_dict().items():
         for key in values if isinstance(values, dict) else ():
             for value in garbage:
                 try:
@@ -207,7 +207,6 @@ CONFLICTS: list[tuple[dict[str, Any], str]] = [
     ({"phisics.decay": 0.1}, "unknown key; do you mean physics"),
     ({"physics.colour": 0.1}, "unknown key; known here: lattice, step"),
     ({"physics.decay.x": 1}, r"physics\.decay\.x: decay is a value"),
-    ({"physics.decay": -1, "training.epochs": 0}, r"physics\.decay: .*; training\.epochs: "),
     (
         {"physics.lattice": [16, 100], "model.depth": 3},
         r"physics\.lattice: .* 100 columns, .* 8; choose 96 or 104.*pad",
@@ -262,4 +261,4 @@ TAKEN: list[dict[str, Any]] = [
 @pytest.mark.parametrize("changes", TAKEN)
 def test_what_goes_together_is_taken(tiny, changes):
     config = tiny.with_overrides(changes)
-    assert parse_config(config.model_dump(mode="json")) == config
+    assert parse_config(config.to_dict()) == config

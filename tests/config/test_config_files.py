@@ -7,6 +7,7 @@ import pytest
 from diffkeras.config import Config, find_config, load_config
 from diffkeras.errors import ConfigurationError
 
+KERAS_WEIGHTS = {"initial_weights": "keras"}
 SHIPPED = sorted(path.stem for path in Path(__file__).parents[2].glob("configs/*.yaml"))
 
 
@@ -67,12 +68,24 @@ def test_the_paper_is_at_full_scale():
         (Path(__file__).parent, {}, "is a directory; give the file"),
         ("studies/seeds_reduced", {}, "by `diffkeras study --config studies/seeds"),
         ("quickstart", {"model.modes": 5}, r"model\.modes: the architecture encoder_decoder"),
+        ("quickstart", {"model.modes": 12}, r"model\.modes: the architecture encoder_decoder"),
         *(("quickstart", wrong, "overrides must be a mapping") for wrong in (5, "x", ["a"])),
     ],
 )
 def test_what_cant_be_loaded_is_refused(name, overrides, message):
     with pytest.raises(ConfigurationError, match=message):
         load_config(name, overrides)
+
+
+def test_keys_of_another_architecture_are_refused(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text("model: {architecture: fourier_neural_operator, modes: 5, pad: true}\n")
+    with pytest.raises(ConfigurationError, match=r"a\.yaml: model\.pad: the architecture fourier"):
+        load_config(file)
+    chosen = load_config(file, {"model.architecture": "encoder_decoder"})
+    assert chosen.model.parameters == {"width": 64, "depth": 5, "pad": True, **KERAS_WEIGHTS}
+    file.write_text(chosen.to_yaml())  # which lists the keys of all
+    assert load_config(file) == chosen
 
 
 def test_a_directory_of_a_shipped_name_hides_nothing(tmp_path, monkeypatch):
@@ -97,14 +110,14 @@ def test_shipped_files_are_found_from_anywhere(tmp_path, monkeypatch):
     ("content", "message"),
     [
         ("a: [1,\n b: }", "is no valid YAML"),
-        ("- 1\n- 2", "a configuration is a mapping, not list"),
+        ("- 1\n- 2", "must be a mapping of keys to values, not \\[1, 2\\]"),
         ("name: a\nname: b", 'line 2, column 1: found duplicate key "name"'),
-        ("? [1]\n: 2", "keys should be strings"),
+        ("? [1]\n: 2", "unknown key; known here: name"),
         ("data: {radius: [" + "1," * 10**4 + "]}", r"data\.radius: "),
-        ("3: 4", "3: keys should be strings"),
+        ("3: 4", "3: unknown key; known here: name"),
         (b"\xff\xfe\x00", "can't be read"),
-        ("training: 4", "training: must be a valid dictionary"),
-        ("name: été\nphysics: {decay: .nan}", r"physics\.decay: "),
+        ("training: 4", "training: must be a mapping of keys"),
+        ("name: ete\nphysics: {decay: .nan}", r"physics\.decay: "),
     ],
 )
 def test_files_that_are_no_configuration_are_refused(tmp_path, content, message):

@@ -2,11 +2,8 @@ import math
 
 import pytest
 
-from diffkeras.config import (
-    format_counts,
-    parse_config,
-    parse_counts,
-)
+from diffkeras.config import parse_config
+from diffkeras.data.section import format_counts, parse_counts
 from diffkeras.errors import ConfigurationError
 from diffkeras.physics import FixedFlux, FixedValue, Medium
 
@@ -62,7 +59,7 @@ NAMED = {"top": "reflecting", "bottom": "reflecting", "left": "periodic", "right
 def test_sides_are_those_of_a_medium(tiny, given, boundary):
     config = tiny.with_overrides({"physics.boundary": given})
     assert config.physics.medium.sides == Medium(boundary=boundary).sides
-    assert parse_config(config.model_dump(mode="json")) == config
+    assert parse_config(config.to_dict()) == config
     assert hash(config.physics) != hash(tiny.physics)
 
 
@@ -72,7 +69,7 @@ def test_sides_have_one_spelling(tiny):
     mixed = [["absorbing", "reflecting"], "absorbing"]  # sides that aren't named absorb
     for given, plain in ((named, pairs), (pairs, pairs), ({"bottom": "no_flux"}, mixed)):
         config = tiny.with_overrides({"physics.boundary": given})
-        assert config.model_dump(mode="json")["physics"]["boundary"] == plain
+        assert config.to_dict()["physics"]["boundary"] == plain
 
 
 @pytest.mark.parametrize(

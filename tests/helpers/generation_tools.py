@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from diffkeras.config import SPLITS, Config, parse_config
+from diffkeras.config import Config, parse_config
+from diffkeras.data.section import SPLITS
 from diffkeras.data.storage import dataset_path
 from diffkeras.data.writing.generation import prepare_generation
 

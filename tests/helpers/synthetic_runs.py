@@ -13,6 +13,7 @@ from diffkeras.studies.plan import PlannedRun, Study, label_of
 from diffkeras.studies.results import SIZE, StudyData
 from diffkeras.surrogates.run_directory import CONFIG, FORMAT, WEIGHTS
 from diffkeras.system.atomic_files import write_csv, write_json
+from diffkeras.system.yaml_io import from_yaml
 
 OWN = ("surrogate", "surrogate, sources set")
 BASE = {
@@ -36,7 +37,7 @@ def synthetic_runs(
         "synthetic",
         "A synthetic study",
         base,
-        {name: list(values) for name, values in data.factors.items()},
+        {name: list(map(from_yaml, values)) for name, values in data.factors.items()},
         dict.fromkeys(data.test_sets, base),
         question="How does the error fall with the number of training examples?",
     )

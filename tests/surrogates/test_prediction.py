@@ -125,7 +125,7 @@ def test_a_description_lists_what_the_network_uses(tiny):
     surrogate = Surrogate(build_model(config), config)
     model = describe(surrogate)["model"]
     unused = {"pad", "initial_weights", "arguments"}
-    assert model.keys() == config.model.model_dump().keys() - unused | {"numbers"}
+    assert model.keys() == config.model.to_dict().keys() - unused | {"numbers"}
     assert model["numbers"] == surrogate.model.count_params()
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import tensorflow_datasets as tfds
 
-from diffkeras.config import SPLITS, Config
+from diffkeras.config import Config
 from diffkeras.data.dataset_config import (
     PAPER_DATA,
     RELEASE_NOTES,
@@ -16,6 +16,7 @@ from diffkeras.data.dataset_config import (
     paper_dataset,
 )
 from diffkeras.data.features import info_arguments, make_example
+from diffkeras.data.section import SPLITS
 from diffkeras.data.writing.generation import estimate_example
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.reporting.text import duration, format_bytes

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from diffkeras.config import Config, Split
+from diffkeras.config import Config
 from diffkeras.data.reading.examples import (
     example_numbers,
     example_reader,
@@ -23,6 +23,7 @@ from diffkeras.data.reading.order import (
     symmetry_count,
     transform_pair,
 )
+from diffkeras.data.section import Split
 from diffkeras.errors import DataError
 from diffkeras.system.tensorflow_setup import without_autograph
 

@@ -14,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from diffkeras.config import Config, Split
+from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.features import dataset_features, make_example
+from diffkeras.data.section import Split
 from diffkeras.data.shards import FILE_REMEDY, Shard, find_records, stored_splits
 from diffkeras.data.storage import check_dataset, check_records, dataset_path
 from diffkeras.errors import ConfigurationError, DataError

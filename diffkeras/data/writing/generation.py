@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from diffkeras.config import SPLITS, Config
+from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.records import make_record
+from diffkeras.data.section import SPLITS
 from diffkeras.data.shards import RECORD_OVERHEAD, Shard, stored_splits
 from diffkeras.data.storage import check_features, dataset_path, dataset_status
 from diffkeras.data.writing.replacing import check_unread, lock_dataset, restore_dataset

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from diffkeras.config import SPLITS
 from diffkeras.data.dataset_config import NAME, RELEASE_NOTES, VERSION, DatasetConfig
 from diffkeras.data.features import dataset_features, info_arguments
+from diffkeras.data.section import SPLITS
 from diffkeras.data.shards import (
     RECORD_OVERHEAD,
     Shard,

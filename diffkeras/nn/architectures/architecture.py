@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field
-
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_whole
+from diffkeras.system.section import Limits
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +19,7 @@ class Parameter:
 
     Attributes:
         name: of the key, and of the argument of `Architecture.build`.
-        type: with its limits, as Pydantic takes it.
+        type: with its limits, as a `Section` takes it.
         default: of all architectures that have the key.
     """
 
@@ -29,9 +28,9 @@ class Parameter:
     default: Any
 
 
-WIDTH = Parameter("width", Annotated[int, Field(ge=2, le=65_536, multiple_of=2)], 64)
-MODES = Parameter("modes", Annotated[int, Field(ge=1, le=4096)], 12)
-DEPTH = Parameter("depth", Annotated[int, Field(ge=1, le=10)], 5)
+WIDTH = Parameter("width", Annotated[int, Limits(2, 65_536, multiple=2)], 64)
+MODES = Parameter("modes", Annotated[int, Limits(1, 4096)], 12)
+DEPTH = Parameter("depth", Annotated[int, Limits(1, 10)], 5)
 
 
 class LatticeRule(NamedTuple):

@@ -114,11 +114,12 @@ def sample_sources(
 def check_radius(radius: Radius) -> tuple[float, float]:
     """The range (smallest, largest) that a radius stands for."""
     ends = tuple(radius) if isinstance(radius, tuple | list) else (radius, radius)
-    pair = [check_number("the radius", r) for r in ends[:3]]
+    pair = [check_number("radius", r) for r in ends[:3]]
     if len(pair) != 2 or not 0 <= pair[0] <= pair[1] <= LARGEST_RADIUS:
         raise PhysicsError(
-            f"the radius must be a number from 0 to {LARGEST_RADIUS:g} or a range (smallest, "
-            f"largest), not {radius!r:.60}"
+            f"must be a number from 0 to {LARGEST_RADIUS:g} or a range (smallest, largest), not "
+            f"{radius!r:.60}",
+            "radius",
         )
     return pair[0], pair[1]
 

@@ -149,7 +149,7 @@ class ExampleRecipe(ExplainedKeywords):
         if not self.production and self.placement.overlap:
             raise PhysicsError(
                 "True needs sources that produce; a node can't hold the values of two discs",
-                "overlap",
+                "placement.overlap",
             )
         if self.production and self.diffusion_length is None and not self.medium.decay:
             raise PhysicsError(
@@ -166,7 +166,7 @@ class ExampleRecipe(ExplainedKeywords):
         if self.production:
             raise PhysicsError("needs sources of fixed values; leave out production", "tissue")
         if self.diffusion_length is not None:
-            raise PhysicsError("diffusion_length and tissue both set the decay; leave one out")
+            raise PhysicsError("and diffusion_length both set the decay; leave one out", "tissue")
         self.tissue.check(self.lattice, self.medium)
 
     def rng(self, split: str, *numbers: int) -> np.random.Generator:

@@ -143,7 +143,7 @@ REFUSED = {
     "count": ("the source count must be a whole number from 0", [2.5, None, -3]),
     "lattice": ("lattice must .* not ", ["64", None, 64.0, [64]]),
     "radius": (
-        "the radius must be a number.* not ",
+        "radius must be a number.* not ",
         [None, [1, 2, 3], "5", -1, math.nan, math.inf, (3, 2), (-1, 2), (1, math.inf)],
     ),
     "placement": ("placement must be a Placement, not 'edge'", ["edge"]),
