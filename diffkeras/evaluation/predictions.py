@@ -66,50 +66,20 @@ def read_predictions(
             hold them; None for test images of datasets.
 
     Raises:
-        DataError: a missing or damaged file, predictions of other images, or a missing array or one
-            of another shape, type or of values that are not finite.
+        DataError: a missing or damaged file, predictions of other images, or an array that is
+            missing or that `checked_fields` refuses.
     """
     arrays = read_arrays(path, "predictions")
     if {"name", "sha256"} & arrays.keys():
+        named = [str(arrays.get(key, "nothing")) for key in ("name", "sha256")]
         if images is None:
+            raise DataError(f"{path} has predictions of {named[0]}; give its images by --test-set")
+        if named != [*images]:
             raise DataError(
-                f"{path} has predictions of {arrays.get('name')}; give its images by --test-set"
+                f"{path} has predictions of {named[0][:60]!r} with the hash {named[1][:12]!r}, not "
+                f"of {images[0]} with the hash {images[1][:12]!r}; write them by "
+                "BenchmarkSplit.write_predictions"
             )
-        check_split(arrays, path, *images)
-    return predictions_by_count(arrays, path, numbers, lattice)
-
-
-def check_split(arrays: Mapping[str, NDArray], path: Path, name: str, sha256: str) -> None:
-    """Raise a DataError unless predictions say that they are those of a public split.
-
-    Args:
-        arrays: of a file, by name.
-        path: the file.
-        name: of the benchmark and the split.
-        sha256: of the split.
-    """
-    named = [str(arrays.get(key, "nothing")) for key in ("name", "sha256")]
-    if named != [name, sha256]:
-        raise DataError(
-            f"{path} has predictions of {named[0][:60]!r} with the hash {named[1][:12]!r}, not of "
-            f"{name} with the hash {sha256[:12]!r}; write them by BenchmarkSplit.write_predictions"
-        )
-
-
-def predictions_by_count(
-    arrays: Mapping[str, NDArray], path: Path, numbers: Mapping[int, int], lattice: tuple[int, ...]
-) -> dict[int, NDArray[np.float32]]:
-    """The predicted fields of each source count, (images, rows, columns).
-
-    Args:
-        arrays: of a file, by name.
-        path: the file.
-        numbers: source count → number of images.
-        lattice: of the fields.
-
-    Raises:
-        DataError: a missing array, or one of other values than `checked_fields` takes.
-    """
     fields = {}
     for count, number in numbers.items():
         name = name_of(count)
@@ -153,20 +123,16 @@ def checked_fields(array: NDArray, shape: tuple[int, ...], name: str) -> NDArray
 def check_order(path: Path, predictions: Mapping[int, NDArray], exact: Iterable[NDArray]) -> None:
     """Refuse predictions of swapped images, or with rows and columns swapped.
 
-    Prediction i seems to be that of image j if it is at most a fifth as far from the exact field of
-    j as from its own, and as the prediction of j is. The predictions are refused if such pairs form
-    a cycle, as those of two swapped images do, and of a shifted order. Poor predictions have hardly
-    any: one that is the same for all images has no such pair, a scattered one is about as far from
-    all fields, and one of misplaced sources is seldom so near to another image's. Fields are
-    compared by their directions, 1 − the cosine of the angle between them being half of a squared
-    distance, as means over parts of the lattice.
-
-    Rows and columns of a source count seem to be swapped if most of its predictions are at most a
-    fifth as far from their exact fields once they are transposed.
+    Prediction i seems to belong to image j if it is at most a fifth as far from the exact field of
+    j as from its own, and as the prediction of j is. Predictions are refused if such pairs form a
+    cycle, which swapped images and a shifted order do, and poor predictions hardly ever. Rows and
+    columns of a source count seem to be swapped if most of its predictions are at most a fifth as
+    far from their exact fields once they are transposed. Distances are those of directions of
+    fields, averaged over parts of the lattice.
 
     Args:
         path: the file, for the message.
-        predictions: source count → (images, rows, columns), as in `predictions_by_count`.
+        predictions: source count → (images, rows, columns), as of `read_predictions`.
         exact: the fields of all images in the order of the predictions, in batches (images, rows,
             columns).
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -29,50 +30,38 @@ class TrainingBatches:
         self._strategy, self._replicas = group.strategy, group.replicas
         self._shares = check_batch(config, self._replicas)
         self.steps = config.steps_per_epoch_in(self._shares)
+        at_once = config.training.steps_per_execution
+        if at_once > 1 and self._replicas > 1:
+            raise ConfigurationError(
+                f"training.steps_per_execution: {at_once} steps at once don't work with "
+                f"{self._replicas} replicas, because Keras feeds such a step no batch; choose 1"
+            )
+        if self.steps % at_once:
+            raise ConfigurationError(
+                f"training.steps_per_execution: {at_once} doesn't divide the {self.steps} steps of "
+                "an epoch; choose a divisor, or 1"
+            )
         self.validation_steps: int | None = None
-        self._made: tuple[tuple[int, int], tf.data.Dataset] | None = None
         if self._replicas > 1:
             share = DataShares(range(1), self._replicas)
             examples = len(config.data.sources) * len(share.of(config.data.validation_examples))
-            batch = len(share.of(config.training.batch_size))
-            self.validation_steps = math.ceil(examples / batch)
-        self._check()
-
-    def _check(self) -> None:
-        section = self._config.training
-        if not self.steps:
-            raise _too_large(self._config)
-        if section.steps_per_execution > 1 and self._replicas > 1:
-            raise ConfigurationError(
-                f"training.steps_per_execution: {section.steps_per_execution} steps at once don't "
-                f"work with {self._replicas} replicas, because Keras feeds such a step no batch; "
-                "choose 1"
-            )
-        if self.steps % section.steps_per_execution:
-            raise ConfigurationError(
-                f"training.steps_per_execution: {section.steps_per_execution} doesn't divide the "
-                f"{self.steps} steps of an epoch; choose a divisor, or 1"
-            )
+            self.validation_steps = math.ceil(examples / len(share.of(config.training.batch_size)))
+        self._made: tuple[tuple[int, int], tf.data.Dataset] | None = None
 
     def training(self, epoch: int, step: int) -> tf.data.Dataset:
         """Training batches without end, from a step of an epoch on.
 
         The dataset that was made last is kept: a cache reads all examples when it is made.
         """
-        each = self._shares // self._replicas
         if self._made is None or self._made[0] != (epoch, step):
-            dataset = distribute(
-                self._strategy,
-                lambda replica: training_batches(
-                    self._config,
-                    self._data_dir,
-                    epoch=epoch,
-                    step=step,
-                    shares=DataShares(range(replica * each, (replica + 1) * each), self._shares),
-                    threads=self._threads,
-                ),
-            )
-            self._made = (epoch, step), dataset
+            each = self._shares // self._replicas
+
+            def of_replica(replica: int) -> tf.data.Dataset:
+                shares = DataShares(range(replica * each, (replica + 1) * each), self._shares)
+                options: Any = {"epoch": epoch, "step": step, "threads": self._threads}
+                return training_batches(self._config, self._data_dir, shares=shares, **options)
+
+            self._made = (epoch, step), distribute(self._strategy, of_replica)
         return self._made[1]
 
     def validation(self) -> tf.data.Dataset:
@@ -91,22 +80,11 @@ class TrainingBatches:
         )
 
 
-def _too_large(config: Config) -> ConfigurationError:
-    examples = len(config.data.sources) * config.data.train_examples_used
-    return ConfigurationError(
-        f"training.batch_size: {config.training.batch_size} is more than all {examples} training "
-        "examples; choose a smaller one"
-    )
-
-
 def check_batch(config: Config, replicas: int) -> int:
-    """Check that batches can be divided among replicas, and that there are enough examples.
-
-    Returns:
-        The number of shares of the examples.
+    """The number of shares of the examples.
 
     Raises:
-        ConfigurationError: they can't, or there are not.
+        ConfigurationError: batches can't be divided among replicas, or are larger than the data.
     """
     shares = config.data.shares or replicas
     batch = config.training.batch_size
@@ -131,8 +109,12 @@ def check_batch(config: Config, replicas: int) -> int:
                 f"{key}: {examples} example(s) per source count are fewer than the {parts} {what}"
             )
     examples = len(config.data.sources) * config.data.train_examples_used
-    if not config.training.steps_per_epoch and batch > examples:
-        raise _too_large(config)
+    fills_one = batch <= examples and config.steps_per_epoch_in(shares)
+    if not config.training.steps_per_epoch and not fills_one:
+        raise ConfigurationError(
+            f"training.batch_size: {batch} is more than all {examples} training examples; choose "
+            "a smaller one"
+        )
     return shares
 
 

@@ -30,37 +30,21 @@ KEPT = 2  # number of checkpoints: if the newest is damaged, training continues 
 
 @dataclass
 class TrainingState:
-    """How far a training run has come, apart from the weights.
+    """How far a training run has come, apart from the weights. Epochs are counted from 1."""
 
-    Attributes:
-        epoch: number of completed epochs.
-        step: number of completed steps of the current epoch.
-        initial_model: SHA-256 of the file of `training.initial_model`; empty without one.
-        history: losses and metrics of each completed epoch.
-        best_epoch: the epoch with the lowest validation error, counted from 1; 0 before the first.
-        best_error: validation MAE of that epoch.
-        best_digest: checksum of the file with the weights of that epoch.
-        losses: training losses of the epochs that were not undone.
-        rollbacks: the epochs that were undone, counted from 1.
-        metrics: accumulators of the metrics over the steps of the current epoch.
-        seconds: training time, over all interruptions.
-        epoch_seconds: time of the steps of the current epoch, without validation.
-        zero_field_mae: validation MAE of a field of zeros.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    initial_model: str = ""
-    history: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int = 0
-    best_error: float = float("inf")
-    best_digest: str = ""
-    losses: list[float] = field(default_factory=list)
-    rollbacks: list[int] = field(default_factory=list)
-    metrics: dict[str, list] = field(default_factory=dict)
-    seconds: float = 0.0
-    epoch_seconds: float = 0.0
-    zero_field_mae: float | None = None
+    epoch: int = 0  # number of completed ones
+    step: int = 0  # number of completed steps of the current epoch
+    initial_model: str = ""  # SHA-256 of the file of `training.initial_model`
+    history: list[dict[str, float]] = field(default_factory=list)  # a row per completed epoch
+    best_epoch: int = 0  # with the lowest validation error
+    best_error: float = float("inf")  # its validation MAE
+    best_digest: str = ""  # checksum of the file with its weights
+    losses: list[float] = field(default_factory=list)  # of the epochs that were not undone
+    rollbacks: list[int] = field(default_factory=list)  # the epochs that were undone
+    metrics: dict[str, list] = field(default_factory=dict)  # accumulated over the current epoch
+    seconds: float = 0.0  # of training, over all interruptions
+    epoch_seconds: float = 0.0  # of the steps of the current epoch, without validation
+    zero_field_mae: float | None = None  # validation MAE of a field of zeros
 
 
 def write_state(file: Path, state: TrainingState, weights_digest: str) -> None:

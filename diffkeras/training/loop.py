@@ -36,7 +36,12 @@ def train_to_the_end(session: TrainingSession) -> None:
     # the others wait for the results; the chief's are complete even if another one is lost now
     with suppress(WorkerError) if group.is_chief else nullcontext():
         group.gather(0)
-    _log_summary(session)
+    state = session.state
+    undone = f"{len(state.rollbacks)} epoch(s) undone; " if state.rollbacks else ""
+    logger.info(
+        f"best epoch {state.best_epoch} of {state.epoch}: validation MAE {state.best_error:.3g}; "
+        f"{undone}{state.seconds:.0f} s; {session.run.path}"
+    )
 
 
 def run_epochs(session: TrainingSession) -> None:
@@ -115,13 +120,4 @@ def _after_divergence(session: TrainingSession, error: ConvergenceError) -> Conv
     return ConvergenceError(
         f"{error}. The best model before, of epoch {state.best_epoch}, is kept in "
         f"{session.run.weights_file}"
-    )
-
-
-def _log_summary(session: TrainingSession) -> None:
-    state = session.state
-    undone = f"{len(state.rollbacks)} epoch(s) undone; " if state.rollbacks else ""
-    logger.info(
-        f"best epoch {state.best_epoch} of {state.epoch}: validation MAE {state.best_error:.3g}; "
-        f"{undone}{state.seconds:.0f} s; {session.run.path}"
     )

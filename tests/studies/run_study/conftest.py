@@ -1,7 +1,8 @@
 """A finished study whose runs are copies of one, with errors that nobody measured."""
 
+import contextlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,28 @@ def write_other(study_file, tmp_path):
         return load_study(str(file))
 
     return write
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """`with counted() as calls`: the runs that are trained, and those that are evaluated."""
+
+    @contextlib.contextmanager
+    def count() -> Iterator[dict[str, list[str]]]:
+        calls: dict[str, list[str]] = {"train": [], "evaluate": []}
+
+        def counting(name: str, place: int) -> Callable[..., Any]:
+            function = getattr(one_run, name)
+
+            def call(*arguments: Any, **options: Any) -> Any:
+                calls[name].append(arguments[place].name)
+                return function(*arguments, **options)
+
+            return call
+
+        with monkeypatch.context() as patched:
+            for name, place in (("train", 2), ("evaluate", 0)):
+                patched.setattr(one_run, name, counting(name, place))
+            yield calls
+
+    return count

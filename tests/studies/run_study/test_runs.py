@@ -1,4 +1,4 @@
-"""Runs in the pool belong to all studies, and to all processes that work on one."""
+"""What is done of a study, by which run; runs belong to all studies and all processes."""
 
 import json
 import shutil
@@ -10,31 +10,93 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.errors import RunError
-from diffkeras.evaluation.methods import describe_methods
+from diffkeras.evaluation.methods import baselines
 from diffkeras.studies import one_run, processes
 from diffkeras.studies import study_run as module
 from diffkeras.studies.evaluations import check_evaluation
-from diffkeras.studies.plan import plan
+from diffkeras.studies.plan import baselines_of, data_needed, plan, time_left
 from diffkeras.studies.study_run import run_study
 from diffkeras.system.file_lock import locked
 from diffkeras.system.result_folders import MANIFEST
-from tests.helpers.studied_runs import counted
 from tests.helpers.tables import read_csv
 
 
-def test_runs_are_shared_between_studies(study, own, write_other, monkeypatch, tmp_path):
+def test_a_finished_study_runs_nothing(study, study_file, own, monkeypatch, log):
+    data, runs, directory = own
+    log.clear()
+
+    def never(*args: Any, **kwargs: Any) -> None:
+        raise AssertionError("trained or evaluated again")
+
+    monkeypatch.setattr(one_run, "train", never)
+    monkeypatch.setattr(one_run, "evaluate", never)
+    monkeypatch.setattr(module, "generate", never)
+    calls: list[Path] = []
+    monkeypatch.setattr(module, "plan", lambda *args: calls.append(args[1]) or plan(*args))
+    before = (directory / "runs.csv").read_bytes()
+    assert run_study(study, data, directory, runs_dir=runs) == directory
+    assert "4 runs, 4 of them done already" in log.messages[0]
+    assert calls == [runs]  # reading all runs takes long where there are many
+    assert (directory / "runs.csv").read_bytes() == before
+    assert data_needed(study, plan(study, runs)) == []
+    assert run_study(Path(study_file), data, directory, runs_dir=runs) == directory
+
+
+def test_baselines_are_measured_once_for_each_test_set(
+    study, own, write_other, monkeypatch, tmp_path, counted
+):
+    data, runs, directory = own
+    measured: list[Path] = []
+    measure = module.evaluate_baselines
+
+    def counting(config: Config, data_dir: Path, output: Path, **options: Any) -> Any:
+        measured.append(output)
+        return measure(config, data_dir, output, **options)
+
+    monkeypatch.setattr(module, "evaluate_baselines", counting)
+    [own_path] = baselines_of(study, runs, measured=True).values()
+    two = write_other(**{"{test: {data.sources: 1-3}}": "{test: {data.sources: 1-3}, two: {}}"})
+    run_study(two, data, tmp_path / "two", runs_dir=runs)
+    assert measured == [baselines_of(two, runs, measured=True)["two"]]
+    rows = read_csv(tmp_path / "two" / "baselines.csv")
+    assert {row["test_set"] for row in rows} == {"test", "two"}
+    assert {row["method"] for row in rows} == {each.name for each in baselines(study.test)}
+    (own_path / "metrics.json").unlink()
+    with counted() as calls:
+        run_study(study, data, directory, runs_dir=runs)
+    assert calls == {"train": [], "evaluate": []}
+    assert measured[1:] == [own_path]
+
+
+def test_the_time_left_is_that_of_finished_runs(study, own, tmp_path):
+    _, runs, _ = own
+    assert time_left(plan(study, tmp_path / "none")) is None
+    planned = plan(study, runs)
+    assert time_left(planned) is None
+    for run, seconds in zip(planned, (2, 2, 6, 6), strict=True):
+        file = run.run_dir / "run.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "seconds": seconds}))
+    assert [run.config.steps for run in planned] == [3, 3, 6, 6]
+    shutil.rmtree(planned[3].run_dir)
+    assert time_left(plan(study, runs)) == pytest.approx(
+        10 / 24 * 6
+    )  # the runs are copies of one of two epochs
+    assert time_left(plan(study, runs), jobs=2) == pytest.approx(10 / 24 * 3)
+
+
+def test_runs_are_shared_between_studies(study, own, write_other, counted, tmp_path):
     data, runs, _ = own
     other = write_other(**{"name: small": "name: other", "absolute, {": "squared, absolute, {"})
     planned = plan(other, runs)
     new = [run.identity for run in planned if run.values["training.loss"] == "squared"]
-    with counted(monkeypatch) as calls:
+    with counted() as calls:
         run_study(other, data, tmp_path / "other", runs_dir=runs)
     assert calls == {"train": new[::-1], "evaluate": new[::-1]}
     assert all(run.done for run in plan(study, runs))
 
 
 @pytest.mark.parametrize("seeds", ["[0]", "[0, 1]"])
-def test_a_study_that_grows_trains_what_is_new(seeds, own, write_other, monkeypatch):
+def test_a_study_that_grows_trains_what_is_new(seeds, own, write_other, counted):
     """In the same directory: another value of a factor, and another factor with the old value."""
     data, runs, directory = own
     larger = write_other(
@@ -43,7 +105,7 @@ def test_a_study_that_grows_trains_what_is_new(seeds, own, write_other, monkeypa
     planned = plan(larger, runs)
     new = {run.identity for run in planned if not run.done}
     assert len(planned) - len(new) == 4
-    with counted(monkeypatch) as calls:
+    with counted() as calls:
         run_study(larger, data, directory, runs_dir=runs)
     assert set(calls["train"]) == new
     assert len(calls["train"]) == len(new)
@@ -51,14 +113,14 @@ def test_a_study_that_grows_trains_what_is_new(seeds, own, write_other, monkeypa
     assert {row["run"] for row in rows} == {run.identity for run in planned}
 
 
-def test_another_test_set_needs_no_training(own, write_other, monkeypatch, tmp_path):
+def test_another_test_set_needs_no_training(own, write_other, counted, tmp_path):
     data, runs, _ = own
     other = write_other(**{"{test: {data.sources: 1-3}}": "{test: {data.sources: 1-3}, two: {}}"})
     planned = plan(other, runs)
     assert [(run.trained, run.done) for run in planned] == [(True, False)] * 4
     with pytest.raises(RunError, match="missing"):
         check_evaluation(planned[0].tests["two"], other.test_sets["two"], planned[0].identity)
-    with counted(monkeypatch) as calls:
+    with counted() as calls:
         run_study(other, data, tmp_path / "other", runs_dir=runs)
     assert calls == {"train": [], "evaluate": [run.identity for run in planned]}
     wanted = [{"all", "1", "2", "3"}, {"all", "1", "2"}]
@@ -67,7 +129,7 @@ def test_another_test_set_needs_no_training(own, write_other, monkeypatch, tmp_p
         assert [set(content["methods"]["surrogate"]) for content in found] == wanted
 
 
-def test_shards_merge_by_copying(study, own, monkeypatch, tmp_path, log):
+def test_shards_merge_by_copying(study, own, counted, tmp_path, log):
     data, done, _ = own
     machines = [tmp_path / "first", tmp_path / "second"]
     for part, machine in enumerate(machines, 1):
@@ -79,13 +141,13 @@ def test_shards_merge_by_copying(study, own, monkeypatch, tmp_path, log):
         assert {file.name for file in directory.iterdir()} == {"study.json", MANIFEST}
         assert "Copy the folders of all shards" in log.messages[-1]
     shutil.copytree(machines[1] / "runs", machines[0] / "runs", dirs_exist_ok=True)
-    with counted(monkeypatch) as calls:
+    with counted() as calls:
         assert run_study(study, data, tmp_path / "merged", runs_dir=machines[0] / "runs")
     assert calls == {"train": [], "evaluate": []}
     rows = read_csv(tmp_path / "merged" / "runs.csv")
     assert {row["run"] for row in rows} == {run.identity for run in plan(study, done)}
-    baselines = read_csv(tmp_path / "merged" / "baselines.csv")
-    assert {row["method"] for row in baselines} == {*list(describe_methods(study.test))[2:]}
+    rows = read_csv(tmp_path / "merged" / "baselines.csv")
+    assert {row["method"] for row in rows} == {each.name for each in baselines(study.test)}
 
 
 def test_what_another_process_trains_is_left_to_it(study, own, monkeypatch):
