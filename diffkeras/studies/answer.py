@@ -35,11 +35,10 @@ class Effect:
         errors: (values,) the geometric means of the error.
         share: of the variance of ln error over all runs that these means explain.
         p: of the hypothesis that all values have one error; NaN with a single repetition.
-        trend: of ln error along a factor of numbers, −1, 0 or 1; 0 also of factors of words.
-        ratio: the largest of the means over the smallest, with the ends of its interval, which are
-            NaN with a single repetition. Of a trend, that of the first value over the last.
-        regions: column of a region's error → the ratio of the same two values in this region, with
-            its ends. Regions without nodes are missing.
+        trend: −1, 0 or 1, of ln error along a factor of numbers; 0 for words.
+        ratio: the largest mean over the smallest (for a trend, the first over the last), with the
+            ends of its interval, NaN with a single repetition.
+        regions: column of a region's error → the ratio of the same two values there, with its ends.
     """
 
     factor: str
@@ -59,11 +58,11 @@ class Effect:
 
 @dataclass(frozen=True)
 class Answer:
-    """The effects of all factors, the one that explains most first.
+    """The effects of all factors.
 
     Attributes:
-        effects: of the factors with several values.
-        repetitions: number of repetitions of a setting, the largest.
+        effects: of the factors with several values, the one that explains most first.
+        repetitions: the largest number of repetitions of a setting.
         scatter: relative standard deviation of the error within a setting; NaN if none is repeated.
         seeds: share of the variance of ln error over all runs within settings.
     """
@@ -148,9 +147,9 @@ def _test(lns: Array, along: Array | None = None) -> float:
 
 def _mean_and_ends(lns: Array) -> tuple[float, float, float]:
     """exp of the mean of logarithms, and of the ends of Student's interval, NaN for one value."""
-    if not lns.size:
-        return math.nan, math.nan, math.nan
     reach = math.nan
+    if not lns.size:
+        return reach, reach, reach
     if lns.size > 1:
         quantile = float(stats.t.ppf(1 - LEVEL / 2, lns.size - 1))
         reach = quantile * float(lns.std(ddof=1)) / math.sqrt(lns.size)
@@ -174,8 +173,13 @@ def in_words(found: Answer, budgets: Mapping[str, str] | None = None) -> str:
         found: the effects.
         budgets: factor → `budget_of` it, for factors that change the size of the training set.
     """
+    if not found.effects and found.repetitions < 2:
+        return "The study has a single run, so there is nothing to compare."
     if not found.effects:
-        return _of_seeds(found)
+        return (
+            f"Seeds alone scatter the lattice MAE by ±{found.scatter:.1%} "
+            f"(standard deviation over {found.repetitions} runs)."
+        )
     of_factors = budgets or {}
     sentences = [
         f"{_of_effect(effect)}{of_factors.get(effect.factor, '')}." for effect in found.effects
@@ -189,15 +193,6 @@ def in_words(found: Answer, budgets: Mapping[str, str] | None = None) -> str:
             f"alone scatter the lattice MAE by ±{found.scatter:.1%}."
         )
     return " ".join(sentences)
-
-
-def _of_seeds(found: Answer) -> str:
-    if found.repetitions < 2:
-        return "The study has a single run, so there is nothing to compare."
-    return (
-        f"Seeds alone scatter the lattice MAE by ±{found.scatter:.1%} "
-        f"(standard deviation over {found.repetitions} runs)."
-    )
 
 
 def _of_effect(effect: Effect) -> str:

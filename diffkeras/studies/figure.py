@@ -4,6 +4,7 @@ import math
 import textwrap
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -39,7 +40,8 @@ def _figure(data: StudyData, factors: Sequence[str]) -> Figure:
     has_numbers = _are_numbers(values) and len(values) > 1
     rows = data.overall()
     height = 6.5 if has_numbers else 2.5 + 2 * max(0.35 * len(values), 1.0)
-    figure = new_figure(WIDTH, height + 0.3 * len(lines) * math.ceil(_groups(rows, lines) / 3))
+    legend = math.ceil(rows[lines[0]].nunique() / 3) if lines else 0  # its rows
+    figure = new_figure(WIDTH, height + 0.3 * legend)
     grid = figure.subplots(2, 3, sharex=has_numbers, sharey=not has_numbers)
     for (region, title), error, axis in zip(REGIONS.items(), MAES, grid.flat, strict=True):
         axis.set_title(title if region in ("lattice", "sources", "field") else title.split(" (")[0])
@@ -53,10 +55,6 @@ def _figure(data: StudyData, factors: Sequence[str]) -> Figure:
         handles, labels = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=3)
     return figure
-
-
-def _groups(rows: pd.DataFrame, lines: Sequence[str]) -> int:
-    return int(rows[lines[0]].nunique()) if lines else 0
 
 
 def _draw(
@@ -74,21 +72,14 @@ def _draw(
         return
     groups = list(by_setting(rows, lines))
     for index, (setting, group) in enumerate(groups):
-        places: list[float] = []
-        means: list[float] = []
-        below: list[float] = []
-        above: list[float] = []
+        shift = 0 if has_numbers else 0.6 * ((index + 0.5) / len(groups) - 0.5)
+        points = []
         for place, value in enumerate(values):
-            mean, low, high = mean_and_ends(
-                group[group[across] == value] if across else group, error
-            )
-            if math.isnan(mean):
-                continue
-            shift = 0 if has_numbers else 0.6 * ((index + 0.5) / len(groups) - 0.5)
-            places.append(float(value) if has_numbers else place + shift)
-            means.append(mean)
-            below.append(0.0 if math.isnan(low) else mean - low)
-            above.append(0.0 if math.isnan(high) else high - mean)
+            own = group[group[across] == value] if across else group
+            mean, low, high = mean_and_ends(own, error)
+            at = float(value) if has_numbers else place + shift
+            points.append((at, mean, *np.nan_to_num([mean - low, high - mean])))
+        places, means, below, above = np.transpose(points)  # NaN isn't drawn
         style = series_style(index) | {"linestyle": "-" if has_numbers else "", "capsize": 3}
         label = textwrap.fill(label_of(setting), LONGEST)
         if has_numbers:
