@@ -26,7 +26,7 @@ DESCRIBED = {  # in the description of a SavedModel
     "sides": ("∇·(D∇u)", "boundary"),
 }
 ROUNDING = 1e-6  # of exact fields and coefficients in single precision
-SLOW = ("one medium",)  # which `test_export_run.py` saves
+SLOW = ("one medium",)  # which `tests/commands/test_export.py` saves
 
 
 @pytest.fixture(scope="module", params=KINDS)
