@@ -1,17 +1,15 @@
 """What a study does and costs, before anything starts: runs, images, disk, and the time left."""
 
-import functools
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from diffkeras.config import Config, parse_config
+from diffkeras.config import Config
 from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.section import SPLITS, format_counts
-from diffkeras.errors import ConfigurationError
 from diffkeras.reporting.text import duration, format_bytes, value_text
 from diffkeras.studies.plan import PlannedRun, Study, data_needed, of_shard, plan, time_left
 from diffkeras.studies.study_directory import check_study_directory, failures
@@ -57,74 +55,62 @@ def cost_of(planned: Iterable[tuple[Study, Sequence[PlannedRun]]]) -> Cost:
         for run in own
         for label in run.tests.keys() - run.evaluated
     }
-    stored = _datasets([config for study, own in planned for config in data_needed(study, own)])
-    sizes = [_parameters(config) for config in runs.values()]
+    stored = _stored([config for study, own in planned for config in data_needed(study, own)])
+    networks = {_network(config): config for config in runs.values()}
+    parameters = {network: _parameters(config) for network, config in networks.items()}
     return Cost(
         runs=len(runs),
         images=sum(config.steps * config.training.batch_size for config in runs.values()),
         test_images=sum(data.test_examples * len(data.sources) for data in tests.values()),
-        examples=sum(number for number, _ in stored.values()),
-        data_bytes=_bytes(stored),
-        run_bytes=COPIES * BYTES * sum(sizes),
-        parameters=(min(sizes, default=0), max(sizes, default=0)),
+        examples=stored.examples,
+        data_bytes=stored.bytes,
+        run_bytes=COPIES * BYTES * sum(parameters[_network(config)] for config in runs.values()),
+        parameters=(min(parameters.values(), default=0), max(parameters.values(), default=0)),
     )
+
+
+def _network(config: Config) -> str:
+    """A text that is equal for configurations of the same network."""
+    return repr((config.model, config.physics, config.data.diffusion_length, config.data.tissue))
 
 
 def _parameters(config: Config) -> int:
     """The number of trainable parameters of the network of a configuration."""
-    sections = {"model": config.model, "physics": config.physics}
-    return _count_parameters(json.dumps({key: value.to_dict() for key, value in sections.items()}))
-
-
-@functools.cache
-def _count_parameters(sections: str) -> int:
-    """The same of these sections alone, as JSON: each network is built once."""
     from diffkeras.surrogates.build import build_model
 
-    model = build_model(parse_config(json.loads(sections)))
-    return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+    return sum(int(np.prod(each.shape)) for each in build_model(config).trainable_variables)
+
+
+class _Stored(NamedTuple):
+    """The size of some datasets."""
+
+    datasets: int
+    examples: int
+    bytes: int
+
+
+def _stored(configs: Iterable[Config]) -> _Stored:
+    """The datasets of configurations; of several sizes of one, the largest counts."""
+    examples: dict[tuple[str, str], int] = {}
+    sizes: dict[str, int] = {}  # of an example [bytes]
+    for config in configs:
+        for count in config.data.sources:
+            dataset = DatasetConfig.of(count, config)
+            sizes[dataset.name] = BYTES * int(np.prod(config.physics.lattice)) * len(dataset.given)
+            for split in SPLITS:
+                key = dataset.name, split
+                examples[key] = max(examples.get(key, 0), config.data.examples(split))
+    size = sum(number * sizes[name] for (name, _), number in examples.items())
+    return _Stored(len(sizes), sum(examples.values()), round(OVERHEAD * size))
 
 
 def data_in_words(configs: Sequence[Config]) -> str:
     """The datasets of `data_needed`, in words."""
-    stored = _datasets(configs)
-    names = {name for name, _ in stored}
-    examples = sum(number for number, _ in stored.values())
+    found = _stored(configs)
     return (
-        f"{len(names)} datasets with {examples:,} examples, {format_bytes(_bytes(stored))} in all"
+        f"{found.datasets} datasets with {found.examples:,} examples, {format_bytes(found.bytes)} "
+        "in all"
     )
-
-
-def check_batches(runs: Sequence[PlannedRun], replicas: int) -> None:
-    """Raise a ConfigurationError, before any work, if the batches of a run don't fit.
-
-    A batch can't be divided among the GPUs that train it together, or has too many examples.
-    """
-    from diffkeras.training.batches import check_batch
-
-    for run in runs:
-        try:
-            check_batch(run.config, 1 if run.trained else replicas)
-        except ConfigurationError as error:
-            advice = "; or do one run per GPU, with --jobs" if replicas > 1 else ""
-            raise ConfigurationError(f"{run.title}: {error}{advice}") from None
-
-
-def _bytes(stored: Mapping[tuple[str, str], tuple[int, int]]) -> int:
-    return round(OVERHEAD * sum(number * size for number, size in stored.values()))
-
-
-def _datasets(configs: Iterable[Config]) -> dict[tuple[str, str], tuple[int, int]]:
-    """Dataset and split → number of examples, and bytes of the fields of each."""
-    stored: dict[tuple[str, str], tuple[int, int]] = {}
-    for config in configs:
-        for count in config.data.sources:
-            dataset = DatasetConfig.of(count, config)
-            size = BYTES * int(np.prod(config.physics.lattice)) * len(dataset.given)
-            for split in SPLITS:
-                before = stored.get((dataset.name, split), (0, 0))[0]
-                stored[dataset.name, split] = max(before, config.data.examples(split)), size
-    return stored
 
 
 def cost_in_words(found: Cost) -> list[str]:
@@ -203,26 +189,21 @@ def budget_of(study: Study, factor: str) -> str:
 
     With equal epochs a larger set also has more steps, so the study can't separate the two causes.
     """
-    runs: dict[str, list[Config]] = {}  # of all values, in the same order of the other factors
+    runs: dict[str, list[tuple]] = {}  # of all values, in the same order of the other factors
     for values, config in study.combinations:
-        runs.setdefault(value_text(values[factor]), []).append(config)
-    sizes = [sum(_examples(config) for config in own) for own in runs.values()]
-    steps = [[config.steps for config in own] for own in runs.values()]
+        size = config.data.train_examples_used * len(config.data.sources)
+        epochs = config.training.epochs, config.training.steps_per_epoch
+        runs.setdefault(value_text(values[factor]), []).append((size, config.steps, epochs))
+    of_sizes, of_steps, of_epochs = (
+        [[run[place] for run in own] for own in runs.values()] for place in range(3)
+    )
+    sizes = [sum(own) for own in of_sizes]
     if len(set(sizes)) < 2:
         return ""
-    if all(own == steps[0] for own in steps):
+    if all(own == of_steps[0] for own in of_steps):
         return ", after equal steps"
-    most, fewest = (sum(steps[sizes.index(size)]) for size in (max(sizes), min(sizes)))
+    most, fewest = (sum(of_steps[sizes.index(size)]) for size in (max(sizes), min(sizes)))
     more = f"the largest training set also has {most / fewest:.3g} times the steps"
-    epochs = [
-        [(config.training.epochs, config.training.steps_per_epoch) for config in own]
-        for own in runs.values()
-    ]
-    if all(own == epochs[0] for own in epochs):
+    if all(own == of_epochs[0] for own in of_epochs):
         return f", after equal epochs, so {more}"
     return f", where {more}"
-
-
-def _examples(config: Config) -> int:
-    """The number of training examples of all source counts."""
-    return config.data.train_examples_used * len(config.data.sources)

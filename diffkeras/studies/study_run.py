@@ -10,10 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.data.generate_datasets import generate
-from diffkeras.errors import DiffkerasError, Interrupted, InUseError, RunError
+from diffkeras.errors import (
+    ConfigurationError,
+    DiffkerasError,
+    Interrupted,
+    InUseError,
+    RunError,
+)
 from diffkeras.evaluation.evaluate import evaluate_baselines
 from diffkeras.reporting.text import duration
-from diffkeras.studies.cost import check_batches, data_in_words
+from diffkeras.studies.cost import data_in_words
 from diffkeras.studies.evaluations import check_baselines, passes
 from diffkeras.studies.one_run import RunTask, do_run, lock_of
 from diffkeras.studies.plan import PlannedRun, Study, baselines_of, data_needed, of_shard, plan
@@ -32,6 +38,7 @@ from diffkeras.system.atomic_files import check_directory
 from diffkeras.system.environment import available_cores
 from diffkeras.system.file_lock import locked, remove_stale
 from diffkeras.system.tensorflow_setup import visible_gpus
+from diffkeras.training.batches import check_batch
 from diffkeras.training.process_group import check_single_process
 
 logger = logging.getLogger(__name__)
@@ -125,6 +132,19 @@ def run_study(
             f"all shards in {runs_dir} into one, and run `diffkeras study` without --shard"
         )
     return directory if complete else None
+
+
+def check_batches(runs: Sequence[PlannedRun], replicas: int) -> None:
+    """Raise a ConfigurationError, before any work, if the batches of a run don't fit.
+
+    A batch can't be divided among the GPUs that train it together, or has too many examples.
+    """
+    for run in runs:
+        try:
+            check_batch(run.config, 1 if run.trained else replicas)
+        except ConfigurationError as error:
+            advice = "; or do one run per GPU, with --jobs" if replicas > 1 else ""
+            raise ConfigurationError(f"{run.title}: {error}{advice}") from None
 
 
 def _what_is_missing(runs: Sequence[PlannedRun]) -> str:

@@ -6,9 +6,10 @@ import pytest
 
 from diffkeras.errors import ConfigurationError
 from diffkeras.studies import cost
-from diffkeras.studies.cost import check_batches, cost_in_words, cost_of
+from diffkeras.studies.cost import cost_in_words, cost_of
 from diffkeras.studies.plan import plan
 from diffkeras.studies.study_file import load_study
+from diffkeras.studies.study_run import check_batches
 from diffkeras.system.tensorflow_setup import visible_gpus
 
 PARAMETERS = 1000
@@ -31,6 +32,10 @@ def test_parameters_are_those_of_the_built_network(study, tmp_path):
     model = build_model(runs[0].config)
     found = cost_of([(study, runs)])
     assert found.parameters == (sum(int(v.numpy().size) for v in model.trainable_variables),) * 2
+    lengths = {"physics.decay": 1 / 400, "data.diffusion_length": [1, 9]}
+    varying = dataclasses.replace(study, base=study.base.with_overrides(lengths))
+    with_channel = cost_of([(varying, plan(varying, tmp_path / "runs"))])
+    assert with_channel.parameters[0] > found.parameters[0], "the length is an input of its own"
 
 
 @pytest.mark.usefixtures("small_networks")
