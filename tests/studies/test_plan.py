@@ -29,15 +29,6 @@ def test_runs_are_named_after_what_they_compute(study_file):
     assert [cell.config.name for cell in cells] == names
 
 
-def test_the_numbers_of_epochs_and_of_tests_change_no_name(study_file):
-    def names(**overrides: int) -> list[str]:
-        changed = {key.replace("__", "."): value for key, value in overrides.items()}
-        return [cell.identity for cell in plan(load_study(str(study_file), changed), Path())]
-
-    assert names(data__test_examples=3, evaluation__bounds=2) == names()
-    assert not set(names(training__epochs=3)) & set(names())
-
-
 def test_what_is_tested_only_needs_no_training_examples(study_file):
     file = study_file.with_name("edge.yaml")
     file.write_text(

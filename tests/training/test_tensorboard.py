@@ -57,6 +57,9 @@ def test_errors_by_source_count_average_to_that_of_all(events, run_dir):
         values = [part[epoch] for part in parts]
         assert np.mean(values) == pytest.approx(error, rel=1e-5)
         assert max(values) == pytest.approx(worst[epoch], rel=1e-6)
+    # a curve of zeros would squash the others, so their error is the unit of one
+    share = curve(events, "validation", "MAE by region/lattice, over a field of zeros")
+    assert share[1] / share[2] == pytest.approx(whole[1] / whole[2], rel=1e-5)
 
 
 def test_optimizer_and_speed(events, tiny):
