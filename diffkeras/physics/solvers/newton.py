@@ -53,17 +53,16 @@ FINAL_ROUNDING = rounding_of(4, np.float64)
 
 def solve_by_newton(equations: Equations, options: Options) -> Solved:
     """See `table.Solver`; on one thread."""
-    starts = [None] if options.initial is None else [equations.enter(options.initial), None]
-    for start in starts:  # in extreme media one may lead nowhere
-        run = NewtonRun(equations, start)
-        try:
-            bound = run.solve(options.tolerance)
-        except ConvergenceError:
-            if start is None:
-                raise
-        else:
-            return Solved(run.rounded(), run.statistics(), bound)
-    raise AssertionError
+    start = None if options.initial is None else equations.enter(options.initial)
+    run = NewtonRun(equations, start)
+    try:
+        bound = run.solve(options.tolerance)
+    except ConvergenceError:
+        if start is None:
+            raise
+        # in extreme media it may lead nowhere
+        return solve_by_newton(equations, options._replace(initial=None))
+    return Solved(run.rounded(), run.statistics(), bound)
 
 
 class NewtonRun:

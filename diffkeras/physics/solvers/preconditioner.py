@@ -133,18 +133,15 @@ class Window:
     def of(cls, operator: SpectralOperator) -> "Window":
         """The window of a lattice."""
         whole, medium = operator.lattice, operator.medium
-        cut = tuple(nodes > WINDOW_SIDE for nodes in whole)
-        wraps = tuple(
-            is_cut and name == "periodic"
-            for is_cut, name in zip(cut, medium.side_kinds, strict=True)
-        )
-        if not any(cut):
-            return cls(operator, whole, wraps)
-        boundaries = tuple(
-            "absorbing" if wrap else name
-            for wrap, name in zip(wraps, medium.side_kinds, strict=True)
-        )
         sides = tuple(min(nodes, WINDOW_SIDE) for nodes in whole)
+        wraps = tuple(
+            name == "periodic" and side < nodes
+            for name, side, nodes in zip(medium.side_kinds, sides, whole, strict=True)
+        )
+        if sides == whole:
+            return cls(operator, whole, wraps)
+        pairs = zip(wraps, medium.side_kinds, strict=True)
+        boundaries = tuple("absorbing" if is_cut else name for is_cut, name in pairs)
         window = Medium(medium.diffusivity, medium.decay, medium.step, boundaries)
         return cls(spectral_operator(sides, window, operator.is_deflated), whole, wraps)
 
@@ -164,7 +161,7 @@ class Window:
         for axis, coordinates in enumerate(ring.part(nodes).nodes):
             side, whole = self.operator.lattice[axis], self.lattice[axis]
             middle = _middle(coordinates[-count:])
-            if side < whole and self.wraps[axis]:
+            if self.wraps[axis]:
                 local = (coordinates - middle + whole // 2) % whole
                 local = local - (whole // 2 - side // 2)
             elif side < whole:
@@ -201,8 +198,8 @@ def _blocks(
 ) -> list[NDArray[np.intp]]:
     """The ring's nodes in blocks of near ones, ordered from coarse to fine.
 
-    A block has at most `most` nodes, and its sources are at most `reach` apart along each axis.
-    But a connected source of up to `whole` nodes stays in one block: its nodes screen each other
+    A block has at most `most` nodes, and its sources are at most `reach` apart along each axis. But
+    a connected source of up to `whole` nodes stays in one block, as its nodes screen each other
     most.
     """
     source, points = _sources(ring, lattice, whole)
