@@ -197,17 +197,13 @@ class SpectralOperator:
 
     @cached_property
     def green_table(self) -> NDArray[np.float64]:
-        """The periodic Green's function at the offsets 0 … period // 2 of each axis."""
-        return self.make_green_table(self._constant)
-
-    def make_green_table(self, constant: float | None) -> NDArray[np.float64]:
-        """The table, with another eigenvalue of the constant mode where one is given.
+        """The periodic Green's function at the offsets 0 … period // 2 of each axis.
 
         It is even in all offsets, so type-I cosine transforms of the modes up to half of each
         period give it. An odd period has no such transform and takes a real FFT.
         """
         along = (Axis(axis.period, "periodic").eigenvalues() for axis in self.axes)
-        table = self._invert(outer_sum(self.couplings, along), constant)
+        table = self._invert(outer_sum(self.couplings, along))
         for position, axis in enumerate(self.axes):
             axis.keep_modes(np.moveaxis(table, position, 0))
         for position, axis in enumerate(self.axes):
@@ -267,23 +263,16 @@ class SpectralOperator:
 
     def _reciprocal(self, dtype: np.dtype) -> NDArray:
         if dtype not in self._reciprocals:
-            reciprocal = self._invert(self._transforms.eigenvalues(self.couplings), self._constant)
+            reciprocal = self._invert(self._transforms.eigenvalues(self.couplings))
             self._reciprocals[dtype] = reciprocal.astype(dtype, copy=False)
         return self._reciprocals[dtype]
 
-    @property
-    def _constant(self) -> float | None:
-        """The constant mode's eigenvalue in place of γ."""
-        return self.constant_eigenvalue if self.is_deflated else None
-
-    def _invert(
-        self, eigenvalues: NDArray[np.float64], constant: float | None
-    ) -> NDArray[np.float64]:
+    def _invert(self, eigenvalues: NDArray[np.float64]) -> NDArray[np.float64]:
         """1/(eigenvalues + γ), in place of the eigenvalues."""
         eigenvalues += self.decay
         slowest = eigenvalues.ravel()[:1]
-        if constant is not None:
-            slowest[:] = constant
+        if self.is_deflated:
+            slowest[:] = self.constant_eigenvalue
         elif slowest[0] == 0:  # between absorbing walls, whose images cancel it
             slowest[:] = 1.0
         return np.divide(1.0, eigenvalues, out=eigenvalues)
