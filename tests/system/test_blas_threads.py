@@ -1,7 +1,6 @@
 """A solve sets the threads of BLAS and of transforms, and restores them."""
 
 import threading
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,7 +57,7 @@ def seen(monkeypatch):
         (lambda: solve(IMAGE), 1),
         (lambda: solve(IMAGE, threads=2), 2),
         (lambda: solve(IMAGE[None]), 1),
-        (lambda: certify(0 * IMAGE, IMAGE), 1),
+        (lambda: certify(0 * IMAGE, IMAGE).error_bound, 1),
     ],
 )
 def test_a_solve_sets_the_threads_of_blas_and_restores_them(function, number, seen):
@@ -67,31 +66,10 @@ def test_a_solve_sets_the_threads_of_blas_and_restores_them(function, number, se
     assert threads() == {2}
 
 
-def test_bounds_are_proven_with_one_thread():
-    class Proof:
-        def error_bound(self, field, equations):
-            assert threads() == {1}
-            return 0.0
-
-        def node_bound(self, field, equations):
-            assert threads() == {1}
-            return np.zeros(field.shape)
-
-    solution = replace(solve(IMAGE), proof=Proof())
-    assert solution.error_bound == solution.node_bound.max() == 0
-    assert threads() == {2}
-
-
 def test_a_task_uses_one_thread_and_its_result_is_used_with_all():
     for _, used in run_tasks(lambda task, tick: threads(), [1, 2], workers=1):
         assert used == {1}
         assert threads() == {2}
-
-
-def test_an_error_restores_them():
-    with pytest.raises(RuntimeError), blas_threads():
-        raise RuntimeError
-    assert threads() == {2}
 
 
 def test_of_solves_at_the_same_time_the_first_one_restores_them():

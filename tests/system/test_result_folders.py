@@ -14,7 +14,6 @@ from diffkeras.system.result_folders import (
     MANIFEST,
     check_replaceable,
     claim,
-    remove_files,
     replacing_files,
 )
 from tests.helpers.counted_calls import CountedCalls
@@ -106,10 +105,18 @@ def test_a_list_that_names_other_files_is_not_followed(tmp_path):
     assert other.read_text() == "precious"
 
 
-def test_a_result_of_another_command_is_not_replaced(tmp_path):
-    write_result(tmp_path, {"saved_model.pb": "a model"}, "saved_model.pb")
-    with pytest.raises(OutputError, match="result of another command, with saved_model"):
-        check_replaceable(tmp_path, LAST)
+def test_only_a_folder_or_a_result_of_the_same_command_is_replaced(tmp_path):
+    write_result(tmp_path / "model", {"saved_model.pb": "a model"}, "saved_model.pb")
+    (tmp_path / "killed" / ".partial.host.1.1.result").mkdir(parents=True)
+    for place in ("killed", "new/deep"):
+        check_replaceable(tmp_path / place, LAST)
+    for place, message in (
+        ("model", "result of another command, with saved_model"),
+        ("model/saved_model.pb", "is a file"),
+        ("model/saved_model.pb/below", "can't be written"),
+    ):
+        with pytest.raises(OutputError, match=message):
+            check_replaceable(tmp_path / place, LAST)
 
 
 def test_files_are_claimed_one_by_one(tmp_path):
@@ -121,15 +128,6 @@ def test_files_are_claimed_one_by_one(tmp_path):
         claim(tmp_path, "failed.csv", LAST)
     write_result(tmp_path, {LAST: "2"})
     assert content(tmp_path) == {LAST: "2", "failed.csv": "theirs"}
-
-
-def test_removal_leaves_links_and_folders_that_are_not_empty(tmp_path):
-    write_files(tmp_path, {"a/b/c": "", "a/d": "", "e/f": "", "g": ""})
-    (tmp_path / "link").symlink_to(tmp_path / "e")
-    (tmp_path / "h").symlink_to(tmp_path / "g")
-    remove_files(tmp_path, ["a/b/c", "link/f", "h", "missing", "e"])
-    assert content(tmp_path).keys() >= {"a/d", "e/f", "g", "h"}
-    assert not (tmp_path / "a" / "b").exists()
 
 
 def test_a_result_stopped_between_its_files_is_known_to_be_incomplete(tmp_path, monkeypatch):
@@ -168,23 +166,6 @@ def test_a_result_stopped_between_its_files_is_known_to_be_incomplete(tmp_path, 
     removed = calls.index(("unlink", place / LAST))
     assert {("sync", staged[-1] / name) for name in new} <= set(calls[:removed])
     assert calls[-2:] == [("replace", staged[-1] / LAST), ("sync", place)]
-
-
-def test_only_earlier_results_are_replaceable(tmp_path):
-    check_replaceable(tmp_path / "new" / "deep", "mark")
-    (tmp_path / "empty").mkdir()
-    check_replaceable(tmp_path / "empty", "mark")
-    (tmp_path / "killed" / ".partial.host.1.1.result").mkdir(parents=True)
-    check_replaceable(tmp_path / "killed", "mark")
-    write_result(tmp_path / "old", {"mark": "", "a": ""}, "mark")
-    check_replaceable(tmp_path / "old", "mark", ["mark", "a"])
-    write_text(tmp_path / "article" / "figures" / "fig1.pdf", "")
-    with pytest.raises(OutputError, match="article/figures is no file of an earlier result"):
-        check_replaceable(tmp_path / "article", "mark")
-    with pytest.raises(OutputError, match="is a file"):
-        check_replaceable(tmp_path / "old" / "mark", "mark")
-    with pytest.raises(OutputError, match="can't be written"):
-        check_replaceable(tmp_path / "old" / "mark" / "below", "mark")
 
 
 WRITER = """
