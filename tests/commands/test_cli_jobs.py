@@ -1,7 +1,5 @@
 """The commands' own work: what they take, what they print, and what they pass on."""
 
-from pathlib import Path
-
 import pytest
 
 from diffkeras.commands.options import collect_overrides, read_config
@@ -11,53 +9,37 @@ pytestmark = pytest.mark.usefixtures("quick_figures")
 
 
 def test_flags_win_over_settings_and_settings_over_the_file(tiny_file):
-    config = read_config(
-        str(tiny_file),
-        {"epochs": 5, "sources": "3", "settings": ["training.epochs=4", "data.seed=8"]},
-    )
-    assert (config.training.epochs, config.data.sources, config.data.seed) == (5, (3,), 8)
+    given = ["training.epochs=4", "data.seed=8", "training.seed=2"]
+    flags = {"epochs": 5, "sources": "3", "settings": given}
+    config = read_config(str(tiny_file), flags)
+    assert (config.training.epochs, config.data.sources) == (5, (3,))
+    assert (config.data.seed, config.training.seed) == (8, 2)
     assert config.training.learning_rate == 0.01
-
-
-def test_a_seed_is_that_of_data_and_training(tiny_file):
-    config = read_config(str(tiny_file), {"seed": 7, "settings": ["training.seed=2"]})
+    config = read_config(str(tiny_file), {**flags, "seed": 7})
     assert (config.data.seed, config.training.seed) == (7, 7)
-    config = read_config(str(tiny_file), {"settings": ["training.seed=2"]})
-    assert (config.data.seed, config.training.seed) == (3, 2)
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"),
+    ("settings", "values"),
     [
-        ("a.b = 1e-3", 0.001),  # text to YAML 1.1
-        ("a.b={error: huber, delta: 0.1}", {"error": "huber", "delta": 0.1}),
-        ("a.b=1-3", "1-3"),
-        ("a.b=x=y", "x=y"),
-        ("a.b=", None),
+        (["a.b = 1e-3"], {"a.b": 0.001}),  # text to YAML 1.1
+        (
+            ["a.b={error: huber, delta: 0.1}"],
+            {"a.b": {"error": "huber", "delta": 0.1}},
+        ),
+        (["a.b=1-3"], {"a.b": "1-3"}),
+        (["a.b=x=y"], {"a.b": "x=y"}),
+        (["a.b="], {"a.b": None}),
+        # sections add up, and the last one wins
+        (
+            ["training={epochs: 3, seed: 4}", "training={epochs: 5}", "training.seed=1e0"],
+            {"training.epochs": 5, "training.seed": 1.0},
+        ),
     ],
 )
-def test_settings_are_yaml(setting, value):
-    assert collect_overrides({"settings": [setting]}) == {"a.b": value}
-
-
-def test_settings_of_a_section_add_up_and_the_last_wins():
-    given = ["training={epochs: 3, seed: 4}", "training={epochs: 5}", "training.seed=1e0"]
-    found = collect_overrides({"settings": given})
-    assert found == {"training.epochs": 5, "training.seed": 1.0}
-    assert list(found) == ["training.epochs", "training.seed"]
-
-
-def test_generate_prints_where_the_datasets_are(diffkeras, tiny_file, tmp_path):
-    words = ["generate", "--config", tiny_file, "--data-dir", tmp_path, "--processes", 1]
-    first = diffkeras(*words, "--sources", "1,3", "--train-examples", 2)
-    assert first.exit_code == 0, first.output
-    paths = first.stdout.split()
-    assert len(paths) == 2
-    assert all((Path(path) / "dataset_info.json").is_file() for path in paths)
-    assert {Path(path).parent.name[:10] for path in paths} == {"sources_01", "sources_03"}
-    again = diffkeras(*words, "--sources", "1,3", "--train-examples", 2)
-    assert again.stdout.split() == paths
-    assert again.stderr.count("skipped") == 2
+def test_settings_are_yaml(settings, values):
+    found = collect_overrides({"settings": settings})
+    assert [*found.items()] == [*values.items()]
 
 
 @pytest.mark.usefixtures("lean_training")
@@ -113,22 +95,3 @@ def test_a_study_is_given_the_command_that_was_typed(diffkeras, tiny_file, tmp_p
     result = diffkeras("study", "--config", study)
     assert result.exit_code == 0, result.output
     assert given == [f"diffkeras study --config '{study}'"]
-
-
-@pytest.mark.parametrize("other", ["--beam", "--verify"])
-def test_a_preview_stands_alone(refused, tiny_file, tmp_path, other):
-    file = tmp_path / "preview.png"
-    message = refused("generate", "--config", tiny_file, "--preview", file, other)
-    assert f"{other} and --preview exclude each other" in message
-    assert not file.exists()
-    message = refused("generate", "--config", tiny_file, "--preview", tmp_path / "data.html")
-    assert "name ends in .png, unlike" in message
-
-
-@pytest.mark.parametrize("name", [None, "mine.png"])
-def test_a_preview_needs_no_name(diffkeras, tiny_file, tmp_path, monkeypatch, name):
-    monkeypatch.chdir(tmp_path)
-    words = ["--preview"] if name is None else ["--preview", name]
-    result = diffkeras("generate", *words, "--config", tiny_file)
-    assert result.exit_code == 0, result.output
-    assert [path.name for path in tmp_path.iterdir()] == [name or "preview.png"]

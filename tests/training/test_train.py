@@ -48,7 +48,6 @@ def test_the_run_directory_is_complete(run_dir, tiny):
         assert all(np.isfinite(float(row[name])) for row in rows)
 
 
-@pytest.mark.usefixtures("lean_training")
 def test_the_kept_model_is_the_best_on_the_validation_split(tiny, data_dir, tmp_path):
     # such a learning rate makes the error go up and down
     config = tiny.with_overrides({"training.learning_rate": 0.3, "training.epochs": 3})
@@ -58,7 +57,6 @@ def test_the_kept_model_is_the_best_on_the_validation_split(tiny, data_dir, tmp_
     assert run.state()["best_epoch"] == int(np.argmin(errors)) + 1
 
 
-@pytest.mark.usefixtures("lean_training")
 def test_training_again_is_the_same_without_the_test_split_and_sets_the_run_aside(
     tiny, run_dir, own_run, own_data
 ):
@@ -113,7 +111,6 @@ def test_a_finished_run_is_returned_to_who_asks_for_it_again(tiny, own_run, tmp_
     assert files_below(own_run) == before
 
 
-@pytest.mark.usefixtures("lean_training")
 def test_the_seeds_of_the_weights_and_of_the_order_are_two(tiny, data_dir, tmp_path):
     def start_of(**seeds: int) -> tuple[bytes, bytes]:
         """The first weights and the first batch of a run."""
@@ -130,7 +127,7 @@ def test_the_seeds_of_the_weights_and_of_the_order_are_two(tiny, data_dir, tmp_p
 
 
 def test_a_signal_after_the_last_epoch_is_seen_once_the_run_is_finished(
-    tiny, data_dir, tmp_path, lean_training, monkeypatch
+    tiny, data_dir, tmp_path, monkeypatch
 ):
     def hit(session: TrainingSession) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
