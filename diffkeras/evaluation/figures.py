@@ -72,12 +72,11 @@ def draw_figures(
     copies = {method.name for method in measured.methods if method.copy_of}  # equal but on sources
     errors = measured.errors[~measured.errors["method"].isin(copies)]
     spectra = {name: each for name, each in measured.spectra().items() if name not in copies}
-    models = [one.methods[0] for one in (subject, *subject.compared)]
     pictures: dict[str, Any] = {
         "error_per_count": error_per_count_figure(errors, styles),
         "distribution": distribution_figure(errors, styles),
         "spectrum": spectrum_figure(spectra, styles),
-        **draw_cases(measured.errors, models, config, data_dir),
+        **draw_cases(measured.errors, subject.models, config, data_dir),
     }
     metrics = measured.metrics()
     if any(of[ALL]["milliseconds"] for name, of in metrics.items() if name != ZERO_FIELD):

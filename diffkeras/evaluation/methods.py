@@ -1,7 +1,7 @@
 """What `diffkeras evaluate` compares: methods that compute fields, and the models among them."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -146,22 +146,9 @@ def baselines(config: Config) -> list[Method]:
     return [BASELINES[name] for name in config.baselines()]
 
 
-def describe_methods(config: Config, models: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Name and description of each method of an evaluation, in the order of display.
-
-    Args:
-        config: of the test images.
-        models: name → description of what is evaluated; by default one surrogate.
-    """
-    own: dict[str, str] = {}
-    for name, text in (models or {SURROGATE: "the output of the trained surrogate"}).items():
-        own[name] = text
-        if leaves_sources(config):
-            own[name + SET] = (
-                "the same, with the known values written back onto the source nodes; its time is "
-                "the network's, as a copy takes hardly any"
-            )
-    return own | {method.name: method.description for method in baselines(config)}
+def names_of_surrogate(config: Config) -> list[str]:
+    """The names of the methods of one surrogate, which has no name of its own."""
+    return [SURROGATE, SURROGATE + SET] if leaves_sources(config) else [SURROGATE]
 
 
 def leaves_sources(config: Config) -> bool:
@@ -186,7 +173,11 @@ def with_sources_set(network: Method) -> Method:
         return ComputedFields(np.where(batch.images != 0, batch.images, fields))
 
     name = network.name
-    return replace(network, name=name + SET, compute=compute, copy_of=name)
+    text = (
+        "the same, with the known values written back onto the source nodes; its time is the "
+        "network's, as a copy takes hardly any"
+    )
+    return replace(network, name=name + SET, compute=compute, description=text, copy_of=name)
 
 
 @dataclass(frozen=True)
@@ -198,14 +189,12 @@ class Subject:
         predict: test images → fields in the unit of the source values, whose errors are bounded;
             None for no bounds.
         run: the run of a surrogate; None for predictions of another program.
-        description: in words.
         compared: other models, which are measured on the same images.
     """
 
     methods: list[Method]
     predict: Callable[[ImageBatch], NDArray] | None = None
     run: Run | None = None
-    description: str = ""
     compared: list["Subject"] = field(default_factory=list)
 
     @property
@@ -219,9 +208,9 @@ class Subject:
         return self.methods + [method for other in self.compared for method in other.methods]
 
     @property
-    def models(self) -> dict[str, str]:
-        """Name → description of it and of the models that it is compared with."""
-        return {one.name: one.description for one in (self, *self.compared)}
+    def models(self) -> list[Method]:
+        """The first method of it, and of each model that it is compared with."""
+        return [one.methods[0] for one in (self, *self.compared)]
 
 
 def of_surrogate(surrogate: "Surrogate", run: Run, name: str = SURROGATE) -> Subject:
@@ -230,11 +219,11 @@ def of_surrogate(surrogate: "Surrogate", run: Run, name: str = SURROGATE) -> Sub
     def predict(batch: ImageBatch) -> NDArray:
         return surrogate.predict(batch.problem).field
 
-    network = Method(name, network_fields(surrogate), takes_batches=True)
-    description = "the output of the trained surrogate"
+    text = "the output of the trained surrogate"
     if name != SURROGATE:
-        description += f" in {run.path}"
-    return Subject(_methods(network, surrogate.config), predict, run, description)
+        text += f" in {run.path}"
+    network = Method(name, network_fields(surrogate), text, takes_batches=True)
+    return Subject(_methods(network, surrogate.config), predict, run)
 
 
 def different_physics(learned: Config, tested: Config) -> list[str]:
@@ -306,8 +295,9 @@ def of_predictions(
             return fields
         return fields * config.view.size(batch.images[..., None], fields[..., None])[..., 0]
 
-    method = Method(name, compute, takes_batches=True, timed=False)
-    return Subject(_methods(method, config), predict, None, f"the predictions in {path}")
+    text = f"the predictions in {path}"
+    method = Method(name, compute, text, takes_batches=True, timed=False)
+    return Subject(_methods(method, config), predict)
 
 
 def _methods(method: Method, config: Config) -> list[Method]:

@@ -17,7 +17,6 @@ from diffkeras.evaluation.methods import (
     SURROGATE,
     Subject,
     baselines,
-    describe_methods,
 )
 from diffkeras.reporting.html import write_report
 from diffkeras.reporting.style import to_image
@@ -89,6 +88,7 @@ def _write_pages(
     tested: Config,
 ) -> None:
     metrics, proven, name = measured.metrics(), measured.proven(), subject.name
+    names = [model.name for model in subject.models]
     learned = subject.run.config() if subject.run else None
     data = tested.data
     pictures = {file.stem: file.read_bytes() for file in (path / "figures").glob("*.png")}
@@ -100,16 +100,12 @@ def _write_pages(
         title=_title(subject, tested),
         lead=f"Evaluated on {_tests_in_words(tested)}"
         + (", which were used neither for training nor for choosing the model." if learned else ".")
-        + ("" if learned else f" Here “{name}” stands for {subject.description}."),
+        + ("" if learned else f" Here “{name}” stands for {subject.models[0].description}."),
         pictures=pictures,
         configuration=(learned or tested).to_yaml(without=() if learned else ("model", "training")),
         model=_in_words(subject),
-        others=", beside those of " + ", ".join([*subject.models][1:]) if subject.compared else "",
-        methods={
-            method: text
-            for method, text in describe_methods(tested, subject.models).items()
-            if method in metrics
-        },
+        others=", beside those of " + ", ".join(names[1:]) if subject.compared else "",
+        methods={each.name: each.description for each in measured.methods if each.name in metrics},
         scale=_scale_in_words(tested),
         overall=overall,
         ahead=" ".join(
@@ -131,10 +127,14 @@ def _write_pages(
 
 def _title(subject: Subject, tested: Config) -> str:
     if subject.compared:
-        return f"Evaluation of {', '.join(subject.models)}"
+        return f"Evaluation of {', '.join(model.name for model in subject.models)}"
     if subject.name not in (SURROGATE, PREDICTIONS):
         return f"Evaluation of {subject.name}"
-    return f"Surrogate {tested.name}" if subject.run else f"Evaluation of {subject.description}"
+    return (
+        f"Surrogate {tested.name}"
+        if subject.run
+        else f"Evaluation of {subject.models[0].description}"
+    )
 
 
 def _in_words(subject: Subject) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from diffkeras.config import Config
 from diffkeras.errors import DataError, DiffkerasError, RunError
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.methods import SET, SURROGATE, baselines, describe_methods
+from diffkeras.evaluation.methods import SET, SURROGATE, baselines, names_of_surrogate
 from diffkeras.system.atomic_files import read_json
 
 ALL = "all"  # source counts
@@ -104,7 +104,7 @@ def check_evaluation(path: Path, test: Config, run: str) -> None:
     found, errors, _ = read_evaluation(path)
     if found != run:
         raise RunError(f"{path} is of another run")
-    _check_images(path, errors, describe_methods(without_baselines(test)), test)
+    _check_images(path, errors, names_of_surrogate(test), test)
 
 
 def check_baselines(path: Path, test: Config) -> None:

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from diffkeras.config import BASELINES
 from diffkeras.errors import DataError
 from diffkeras.evaluation import methods
 from diffkeras.evaluation.figures import STYLES
 from diffkeras.evaluation.images import draw_images
 from diffkeras.evaluation.methods import of_predictions
+from diffkeras.evaluation.section import BASELINES
 
 
 @pytest.mark.parametrize("divided", [False, True])

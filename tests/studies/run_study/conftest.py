@@ -10,7 +10,7 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.evaluation.errors import ERRORS
-from diffkeras.evaluation.methods import SURROGATE, baselines, describe_methods
+from diffkeras.evaluation.methods import SURROGATE, baselines, names_of_surrogate
 from diffkeras.studies import one_run
 from diffkeras.studies import study_run as module
 from diffkeras.studies.evaluations import ALL
@@ -36,7 +36,7 @@ def write_evaluation(
 ) -> None:
     """In place of evaluating."""
     assert not config.baselines()
-    write_errors(config, output, describe_methods(config), run_dir.name)
+    write_errors(config, output, names_of_surrogate(config), run_dir.name)
 
 
 def write_baselines(config: Config, data_dir: Path, output: Path, **options: Any) -> None:
