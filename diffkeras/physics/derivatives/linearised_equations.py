@@ -79,7 +79,11 @@ def _by_corrections(
     while True:
         residual, goal = right_side, Goal(SINGLE_REDUCTION, relative_error=aim)
         if size:
-            residual = _residual(equations, slope, right_side, result)
+            residual = equations.volumes.apply(result)
+            if not equations.is_linear:
+                residual += slope * result
+            np.subtract(right_side, residual, out=residual)
+            np.copyto(residual, 0.0, where=equations.fixed)
             goal = Goal(LATER_REDUCTION, 0.0 if is_hard else aim * size)
         done = steps.iterations
         step = steps.solve(slope, residual, goal)
@@ -103,15 +107,3 @@ def _by_corrections(
                 f"the tolerance is {tolerance:g}; ask for {2 * left / size:.0e} or more, or give "
                 "more decay"
             )
-
-
-def _residual(
-    equations: Equations, slope: NDArray | float, right_side: NDArray[np.float64], result: NDArray
-) -> NDArray:
-    """b − (A + d) x in the precision of x, on the lattice; 0 on the fixed nodes."""
-    residual = equations.volumes.apply(result)
-    if not equations.is_linear:
-        residual += slope * result
-    np.subtract(right_side, residual, out=residual)
-    np.copyto(residual, 0.0, where=equations.fixed)
-    return residual

@@ -191,7 +191,9 @@ class NewtonRun:
                     if self._has_remainder or not is_linear:
                         break
                     self._has_remainder = True
-                self._take_extended_precision()
+                if self._precision != EXTENDED:  # rounding may be what is in the way
+                    self._precision = EXTENDED
+                    self._set(self.field)
             ratio = size / needed_size if needed_size and np.isfinite(size) else 1.0
             margin *= max(ONE_DIGIT / ratio, SINGLE_REDUCTION)
         self.field = best_field
@@ -331,12 +333,6 @@ class NewtonRun:
             left *= equations.free
             remainder += self._linear.solve(0.0, left, Goal(SINGLE_REDUCTION)).solution
         return remainder
-
-    def _take_extended_precision(self) -> None:
-        """Go on in extended precision, as rounding may be what is in the way."""
-        if self._precision != EXTENDED:
-            self._precision = EXTENDED
-            self._set(self.field.astype(self._precision))
 
     def _set(self, field: NDArray) -> None:
         """Go on from a field, which is changed in place."""

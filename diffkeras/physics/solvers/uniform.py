@@ -80,48 +80,37 @@ def _field_of_values(
 ) -> tuple[NDArray[np.floating], float, np.dtype]:
     """The field that satisfies A u = 0 on the free nodes and has values (m,) on the ring.
 
-    It is computed in the precision of the options if that meets the tolerance, which is absolute.
-
-    Returns:
-        The field, on the lattice, its residual on the ring, and the precision used.
-    """
-    for dtype in dict.fromkeys((options.precision, np.dtype(np.float64))):
-        field, residual = _correct(equations, system, values, options._replace(precision=dtype))
-        if residual <= options.tolerance:
-            break
-    return field, residual, dtype
-
-
-def _correct(
-    equations: Equations, system: RingSystem, targets: NDArray[np.float64], options: Options
-) -> tuple[NDArray[np.floating], float]:
-    """The field before its sources are put in, and its residual on the ring.
-
     By the discrete maximum principle a field with A u = 0 on the free nodes is nowhere further from
     the solution than on the ring, so the residual there bounds the error everywhere. Rounding of
     the last transforms violates A u = 0, which the ring doesn't show. Where that could matter in
     single precision, these transforms are in double precision.
+
+    Returns:
+        The field, its residual on the ring, and the precision used: that of the options if it meets
+        the tolerance, which is absolute.
     """
-    operator, ring = equations.operator, equations.ring
-    tolerance, dtype = options.tolerance, options.precision
-    field: NDArray | None = None
-    residual, mismatch = np.inf, targets
-    for _ in range(1 + CORRECTIONS):
-        density, constant = system.solve(mismatch.astype(dtype), tolerance / 4)
-        single = dtype == np.float32 and not operator.is_deflated
-        if single and _rounding_of_densities(operator, density) > tolerance / 2:
-            density = density.astype(np.float64)
-        correction = _field_of_densities(equations, density, constant)
-        corrected = correction if field is None else field + correction
-        mismatch = targets - corrected[ring.nodes]
-        reached = float(np.abs(mismatch).max())
-        if not reached < residual:
+    operator, ring, tolerance = equations.operator, equations.ring, options.tolerance
+    for dtype in dict.fromkeys((options.precision, np.dtype(np.float64))):
+        field: NDArray | None = None
+        residual, mismatch = np.inf, values
+        for _ in range(1 + CORRECTIONS):
+            density, constant = system.solve(mismatch.astype(dtype), tolerance / 4)
+            single = dtype == np.float32 and not operator.is_deflated
+            if single and _rounding_of_densities(operator, density) > tolerance / 2:
+                density = density.astype(np.float64)
+            correction = _field_of_densities(equations, density, constant)
+            corrected = correction if field is None else field + correction
+            mismatch = values - corrected[ring.nodes]
+            reached = float(np.abs(mismatch).max())
+            if not reached < residual:
+                break
+            field, stalled = corrected, reached > residual / 2
+            residual = reached
+            if residual <= tolerance or stalled:
+                break
+        if residual <= tolerance:
             break
-        field, stalled = corrected, reached > residual / 2
-        residual = reached
-        if residual <= tolerance or stalled:
-            break
-    return (corrected if field is None else field), residual
+    return (corrected if field is None else field), residual, dtype
 
 
 def _field_of_densities(
