@@ -7,7 +7,7 @@ from typing import NamedTuple
 from benchmarks.shared.tables import describe_machine, joined, version
 from diffkeras import train
 from diffkeras.config import Config
-from diffkeras.surrogates.run_identity import run_identity
+from diffkeras.identity import run_identity
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system.atomic_files import read_json, write_json
 

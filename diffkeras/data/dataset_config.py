@@ -1,18 +1,18 @@
 """Which dataset a configuration asks for: one for each source count and physics."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from diffkeras.config import Config
 from diffkeras.data.section import DataConfig, PhysicsConfig
+from diffkeras.identity import VERSION, dataset_identity
 from diffkeras.physics import ExampleRecipe, Placement, Sources
-from diffkeras.system.plain_data import differences, fingerprint
+from diffkeras.system.plain_data import fingerprint
 
 NAME = "diffusion_fields"
-VERSION = "3.0.0"
 RELEASE_NOTES = {
     VERSION: "First release. In datasets of lower versions, images of the test split or mirror "
     "images of them may occur in training."
@@ -26,15 +26,6 @@ PROGRAM_DATA = DataConfig(
     values=("scaled_uniform", 0.01),
     divide_by_maximum=True,
 )
-# Identities leave out these values, so that a new option renames no dataset.
-DEFAULTS = {
-    "placement": asdict(PAPER_DATA.placement),
-    "values": PAPER_DATA.values,
-    "production": False,
-    "divide_by_maximum": False,
-    "diffusion_length": None,
-    "tissue": None,
-}
 
 
 @dataclass(frozen=True)
@@ -101,25 +92,7 @@ class DatasetConfig:
 
     def identity(self) -> dict[str, Any]:
         """Everything that an example depends on besides its split and number, as plain data."""
-        data = {**self.data.to_dict(), "production": self.physics.produces}
-        identity: dict[str, Any] = {
-            "sources": self.count,
-            **{k: v for k, v in self.physics.to_dict().items() if k != "sources"},
-            "radius": data["radius"],
-            "seed": data["seed"],
-        }
-        identity |= {key: data[key] for key, value in DEFAULTS.items() if data[key] != value}
-        unused = [] if self.data.diffusion_length is None else ["decay"]
-        if (tissue := self.data.tissue) is not None:
-            unused += [] if tissue.saturation else ["tissue.saturation"]
-            if not tissue.secretes:
-                unused += ["tissue.secreting_cells", "tissue.secretion"]
-        if not self.data.placement.overlap and "placement" in identity:
-            unused += ["placement.overlap"]
-        for key in unused:
-            section, _, name = key.rpartition(".")
-            del (identity[section] if section else identity)[name]
-        return identity
+        return dataset_identity(self.count, self.physics, self.data)
 
     def recipe(self) -> ExampleRecipe:
         """The recipe of its examples."""
@@ -144,10 +117,3 @@ def paper_dataset(count: int, *, production: bool = False) -> DatasetConfig:
     if production:
         return DatasetConfig(count, PROGRAM_PHYSICS, PROGRAM_DATA)
     return DatasetConfig(count)
-
-
-def differing_identities(
-    found: Mapping[str, Any], wanted: Mapping[str, Any]
-) -> dict[str, tuple[Any, Any]]:
-    """The keys in which two identities differ, with the value found and the one wanted."""
-    return differences(*({**DEFAULTS, **identity} for identity in (found, wanted)))

@@ -81,9 +81,8 @@ def _generate_missing(
     load_tensorflow()
     from diffkeras.data.writing.generation import prepare_generation
     from diffkeras.reporting.text import format_bytes
-    from diffkeras.surrogates.build import make_loss
 
-    make_loss(config)  # so that training, hours later, accepts the configuration too
+    config.training.get_loss()  # so that training, hours later, accepts the configuration too
     check_directory(data_dir)
     with prepare_generation(config, counts, data_dir) as generation:
         estimate = generation.estimate

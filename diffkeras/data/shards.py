@@ -11,10 +11,10 @@ from diffkeras.data.dataset_config import (
     NAME,
     VERSION,
     DatasetConfig,
-    differing_identities,
 )
 from diffkeras.data.section import SPLITS
 from diffkeras.errors import DataError, RunError
+from diffkeras.identity import differing_datasets
 from diffkeras.system.atomic_files import read_json
 from diffkeras.system.messages import short
 from diffkeras.system.plain_data import in_words
@@ -190,7 +190,7 @@ def check_identity(dataset: DatasetConfig, path: Path) -> None:
     if found != wanted:
         raise DataError(
             f"{path} has a dataset of other physics than the configuration: "
-            + "; ".join(in_words(differing_identities(found, wanted)))
+            + "; ".join(in_words(differing_datasets(found, wanted)))
             + "; use another --data-dir"
         )
 

@@ -10,11 +10,11 @@ from diffkeras.data.dataset_config import (
     NAME,
     VERSION,
     DatasetConfig,
-    differing_identities,
 )
 from diffkeras.data.section import SPLITS, Split
 from diffkeras.data.shards import REMEDY, check_identity, read_object, stored_splits
 from diffkeras.errors import DataError
+from diffkeras.identity import differing_datasets
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +163,7 @@ def _others(config: Config, count: int, data_dir: Path) -> str:
     same_count = dataset.name.partition("-")[0]
     for file in sorted(data_dir.glob(f"{NAME}/{same_count}*/*/metadata.json")):
         name, version = file.parts[-3], file.parts[-2]
-        pairs = differing_identities(read_object(file), dataset.identity())
+        pairs = differing_datasets(read_object(file), dataset.identity())
         different = [f"{key} {there}" for key, (there, _) in pairs.items()]
         if version != VERSION:
             different.append(f"version {version}, which isn't read any more")

@@ -14,10 +14,10 @@ from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.images import ImageBatch, ImageFile
 from diffkeras.evaluation.predictions import check_order, read_predictions
 from diffkeras.evaluation.section import Baseline
+from diffkeras.identity import changed_keys
 from diffkeras.physics import Problem, Sources, effective_strengths, solve, superpose
 from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_identity import differing_keys
 
 if TYPE_CHECKING:
     from diffkeras.surrogates.surrogate import Surrogate
@@ -233,7 +233,7 @@ def different_physics(learned: Config, tested: Config) -> list[str]:
     of the trained one.
     """
     keys = ("physics.", "data.divide_by_maximum")
-    changed = [d for d in differing_keys(learned, tested) if d.startswith(keys)]
+    changed = [d for d in changed_keys(learned, tested) if d.startswith(keys)]
     different = [d for d in changed if not d.startswith("physics.lattice ")]
     rule = learned.model.lattices
     if not rule.takes(tested.physics.lattice):

@@ -18,10 +18,10 @@ from diffkeras.evaluation.methods import (
     Subject,
     baselines,
 )
+from diffkeras.identity import run_identity
 from diffkeras.reporting.html import write_report
 from diffkeras.reporting.style import to_image
 from diffkeras.reporting.text import Table, mark_best, number
-from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.system.atomic_files import write_bytes, write_csv, write_json, write_text
 from diffkeras.system.environment import available_cores
 from diffkeras.system.tensorflow_setup import describe_device

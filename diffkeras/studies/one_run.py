@@ -11,10 +11,10 @@ import keras
 
 from diffkeras.errors import DataError, DiffkerasError, Interrupted, InUseError, RunError
 from diffkeras.evaluation.evaluate import evaluate
+from diffkeras.identity import run_identity
 from diffkeras.studies.evaluations import check_evaluation, without_baselines
 from diffkeras.studies.plan import PlannedRun, Study, check_trained
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_identity import what_it_computes
 from diffkeras.surrogates.surrogate import surrogate_of_run
 from diffkeras.system.file_lock import locked
 from diffkeras.system.tensorflow_setup import load_tensorflow
@@ -116,7 +116,7 @@ def _is_usable(task: RunTask) -> bool:
     run, config = Run(task.run.run_dir), task.run.config
     if not run.path.is_dir() or not any(run.path.iterdir()):
         return False
-    if what_it_computes(run.config()) != what_it_computes(config):
+    if run_identity(run.config()) != run_identity(config):
         raise RunError(f"{run.path} holds another run than its name says")
     if not run.is_finished:
         return False

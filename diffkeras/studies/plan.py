@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import VERSION, DatasetConfig
+from diffkeras.data.dataset_config import DatasetConfig
 from diffkeras.data.section import SPLITS
+from diffkeras.identity import DIGITS, run_identity, test_set_identity
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.evaluations import check_baselines, check_evaluation, passes
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.system.plain_data import fingerprint
 
 LOSS = "training.loss"
@@ -28,7 +28,6 @@ NAMES = {
     "data.train_fraction": "training fraction",
     "data.train_part": "training part",
 }
-DIGITS = 12  # length of the name of a test set, of baselines
 # overrides of a test set, whose training examples need not be stored: those of a stream aren't, and
 # the others are what a stream allows
 ONLY_TESTED: dict[str, Any] = {
@@ -148,26 +147,9 @@ def name_of(factor: str) -> str:
     return NAMES.get(factor) or factor.split(".")[-1].replace("_", " ")
 
 
-def test_id(test: Config) -> str:
-    """Hexadecimal digits that are equal for configurations of the same test set.
-
-    It depends on the datasets, the source counts, the number of images, and the number of those
-    with proven bounds. The baselines are not part of it: they are measured apart from the runs.
-    """
-    datasets = [DatasetConfig.of(count, test) for count in test.data.sources]
-    return fingerprint(
-        {
-            "datasets": [[VERSION, dataset.identity()] for dataset in datasets],
-            "test_examples": test.data.test_examples,
-            "bounds": test.evaluation.bounds,
-        },
-        DIGITS,
-    )
-
-
 def plan(study: Study, runs_dir: Path) -> list[PlannedRun]:
     """All runs of a study in the pool `runs_dir`, the first factor varying slowest."""
-    ids = {label: test_id(test) for label, test in study.test_sets.items()}
+    ids = {label: test_set_identity(test) for label, test in study.test_sets.items()}
     runs = []
     for values, config in study.combinations:
         identity = run_identity(config)
@@ -205,7 +187,7 @@ def baselines_of(study: Study, runs_dir: Path, *, measured: bool) -> dict[str, P
     """Test set → directory of its baselines' errors, where they are measured, or where not."""
     directories = {}
     for label, test in study.test_sets.items():
-        identity = {"test": test_id(test), "baselines": list(test.baselines())}
+        identity = {"test": test_set_identity(test), "baselines": list(test.baselines())}
         path = runs_dir / "baselines" / fingerprint(identity, DIGITS)
         if test.baselines() and passes(check_baselines, path, test) == measured:
             directories[label] = path

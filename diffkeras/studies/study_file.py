@@ -17,10 +17,9 @@ from diffkeras.config import (
 )
 from diffkeras.data.section import Seed
 from diffkeras.errors import ConfigurationError
+from diffkeras.identity import run_identity, test_set_identity
 from diffkeras.reporting.text import value_text
-from diffkeras.studies.plan import DRAW, SEED, Study, label_of, test_id
-from diffkeras.surrogates.build import make_loss
-from diffkeras.surrogates.run_identity import run_identity
+from diffkeras.studies.plan import DRAW, SEED, Study, label_of
 from diffkeras.system.section import Form, KeyProblem, Section
 from diffkeras.system.yaml_io import read_yaml
 
@@ -228,11 +227,9 @@ def load_study(name: str | Path, overrides: Mapping[str, Any] | None = None) -> 
         section.question,
     )
     try:
-        for _, config in study.combinations:
-            make_loss(config)  # an unknown loss is an error that names the key
         runs = [(label_of(values), run_identity(config)) for values, config in study.combinations]
         _check_distinct(runs, "factors", "run")
-        tests = [(label, test_id(test)) for label, test in study.test_sets.items()]
+        tests = [(label, test_set_identity(test)) for label, test in study.test_sets.items()]
         _check_distinct(tests, "test_sets", "test set")
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from None

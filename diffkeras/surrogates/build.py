@@ -8,8 +8,7 @@ import keras
 
 from diffkeras import nn
 from diffkeras.config import Config
-from diffkeras.errors import ConfigurationError, DataError, RunError
-from diffkeras.nn.losses import NodeLoss
+from diffkeras.errors import DataError, RunError
 from diffkeras.physics.problem.given_sides import plain_sides
 from diffkeras.surrogates.section import ModelConfig
 from diffkeras.system.array_files import read_arrays, write_arrays
@@ -80,15 +79,3 @@ def load_weights(file: Path, model: keras.Model, section: ModelConfig) -> None:
         builder = f"{section.architecture} builds now" if section.is_own else "config.yaml"
         raise RunError(f"{file} has the weights of another network than {builder}: {other}")
     model.set_weights(arrays)
-
-
-def make_loss(config: Config) -> NodeLoss:
-    """The configuration's loss.
-
-    Raises:
-        ConfigurationError: unknown errors, weights or parameters of them.
-    """
-    try:
-        return nn.get_loss(config.training.loss)
-    except (ValueError, TypeError) as error:
-        raise ConfigurationError(f"training.loss: {error}") from None

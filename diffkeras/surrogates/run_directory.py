@@ -19,10 +19,9 @@ from diffkeras.errors import (
     RunError,
     WorkerError,
 )
-from diffkeras.surrogates.run_identity import (
-    WITHOUT_EFFECT,
+from diffkeras.identity import (
     changed_keys,
-    differing_keys,
+    keys_that_stop,
     run_identity,
 )
 from diffkeras.system.atomic_files import (
@@ -103,7 +102,7 @@ class Run:
             raise RunError(f"{error}; delete {path}, or choose another --run-dir") from None
         if finished:
             if not overwrite:
-                differing = changed_keys(self.config(), config, WITHOUT_EFFECT)
+                differing = changed_keys(self.config(), config)
                 other = f" of another configuration: {'; '.join(differing)}" if differing else ""
                 raise RunError(
                     f"{path} holds a finished run{other}; choose another --run-dir, or give "
@@ -113,7 +112,7 @@ class Run:
             return
         if restart or not self.can_go_on() or run_identity(self.config()) == run_identity(config):
             return
-        if differing := differing_keys(self.config(), config):
+        if differing := keys_that_stop(self.config(), config):
             raise RunError(
                 f"{path} holds an unfinished run of another configuration: "
                 f"{'; '.join(differing)}. Use its configuration to go on, --restart to start again "

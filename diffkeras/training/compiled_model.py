@@ -13,7 +13,7 @@ from diffkeras import nn
 from diffkeras.config import Config
 from diffkeras.nn.losses import NodeLoss
 from diffkeras.nn.metrics import MaximumError, SourceCountError, UnweightedError
-from diffkeras.surrogates.build import build_model, make_loss
+from diffkeras.surrogates.build import build_model
 from diffkeras.system.keras_compat import BuiltFromOneReplica
 from diffkeras.training.optimizers import build_optimizer, make_optimizer
 from diffkeras.training.process_group import ProcessGroup
@@ -65,7 +65,7 @@ def compile_model(config: Config, group: ProcessGroup, steps: int) -> CompiledMo
     section = config.training
     transform = config.model.transform
     with group.strategy.scope():
-        loss = make_loss(config)
+        loss = config.training.get_loss()
         terms = UnweightedError(loss)
         counts = SourceCountError(config.data.sources, transform)
         metrics = [terms, *nn.default_metrics(transform), counts]

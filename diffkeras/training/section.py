@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from diffkeras.system.section import KeyProblem, Limits, Section
+
+if TYPE_CHECKING:
+    from diffkeras.nn.losses import NodeLoss
 
 Count = Annotated[int, Limits(1, 1_000_000)]
 Positive = Annotated[float, Limits(above=0)]
@@ -97,6 +100,19 @@ class TrainingConfig(Section):
             raise KeyProblem("adam has none; choose the optimizer adamw or muon", "weight_decay")
         if self.initial_model == "":
             raise KeyProblem("must name a run or a shipped surrogate, not ''", "initial_model")
+
+    def get_loss(self) -> "NodeLoss":
+        """The loss; it loads Keras.
+
+        Raises:
+            ConfigurationError: unknown errors, weights or parameters of them.
+        """
+        from diffkeras.nn.losses import get_loss
+
+        try:
+            return get_loss(self.loss)
+        except (ValueError, TypeError) as error:
+            raise KeyProblem(str(error), "training", "loss") from None
 
     @property
     def loss_in_full(self) -> Any:

@@ -16,9 +16,9 @@ from diffkeras.config import Config
 from diffkeras.data.reading.examples import explain_damage
 from diffkeras.data.writing.replacing import keep_datasets
 from diffkeras.errors import ConfigurationError, Interrupted
-from diffkeras.surrogates.build import build_model, make_loss
+from diffkeras.identity import by_key, changed_keys
+from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_identity import changed_keys, flatten
 from diffkeras.surrogates.surrogate import surrogate_of_run
 from diffkeras.system.blas_threads import blas_threads
 from diffkeras.system.file_lock import locked
@@ -101,7 +101,7 @@ def train(
         return run
     keras.utils.set_random_seed(config.training.seed)
     # what must be equal in all processes of a run
-    settings = {"diffkeras": __version__, **flatten(config.to_dict())}
+    settings = {"diffkeras": __version__, **by_key(config)}
     group = join_process_group(settings)
     with ExitStack() as stack:
         stack.enter_context(group.only_chief_logs())
@@ -112,7 +112,7 @@ def train(
         existing = {"overwrite": overwrite, "restart": restart}
         resumes = _check_directory(config, run_dir, group, **existing)
         # only now: a loss may hold a variable, and TensorFlow connects no processes after the first
-        make_loss(config)
+        config.training.get_loss()
         if config.model.is_own:  # its errors are found here
             build_model(config)
         initial = None if resumes else _initial_model(config)

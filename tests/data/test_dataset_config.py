@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from diffkeras.config import DataConfig, PhysicsConfig, load_config, parse_config
-from diffkeras.data.dataset_config import DatasetConfig, differing_identities
+from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.identity import differing_datasets
 
 SIDES = {"top": {"value": 0.8}, "bottom": {"flux": 0.03}, "left": "reflecting"}
 TISSUE = {"data.tissue": {"cells": [5, 12]}}
@@ -119,6 +120,6 @@ def test_differences_of_identities_name_what_is_left_out():
     fixed = parse_config({})
     production = fixed.with_overrides({"physics.sources": "production"})
     here, there = (DatasetConfig.of(5, c).identity() for c in (fixed, production))
-    assert differing_identities(there, here) == {"production": (True, False)}
-    assert differing_identities(here, there) == {"production": (False, True)}
-    assert differing_identities(here, here) == {}
+    assert differing_datasets(there, here) == {"production": (True, False)}
+    assert differing_datasets(here, there) == {"production": (False, True)}
+    assert differing_datasets(here, here) == {}

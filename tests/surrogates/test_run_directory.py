@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from diffkeras.errors import Interrupted, RunError
+from diffkeras.identity import changed_keys, keys_that_stop
 from diffkeras.surrogates.build import build_model, save_weights
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_identity import changed_keys, differing_keys
 from diffkeras.surrogates.surrogate import load_surrogate
 from tests.helpers.counted_calls import CountedCalls
 from tests.helpers.refusals import files_below
@@ -30,7 +30,7 @@ from tests.helpers.refusals import files_below
     ],
 )
 def test_another_loss_is_one_difference(tiny, loss, found):
-    assert differing_keys(tiny, tiny.with_overrides({"training.loss": loss})) == found
+    assert keys_that_stop(tiny, tiny.with_overrides({"training.loss": loss})) == found
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from diffkeras import train
 from diffkeras.config import load_config
 from diffkeras.data import generate
 from diffkeras.errors import RunError
+from diffkeras.identity import run_identity
 from diffkeras.physics import Placement, Problem, sample_sources, solve
 from diffkeras.surrogates.export import FORMATS, TOLERANCE, Trial, export_surrogate
 from diffkeras.surrogates.run_directory import SHIPPED, Run, shipped_surrogates
-from diffkeras.surrogates.run_identity import run_identity
 from diffkeras.surrogates.surrogate import load_surrogate
 from tests.helpers.drawn_problems import drawn_problems
 from tests.helpers.export_tools import needs_extra

@@ -7,8 +7,8 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.errors import RunError
+from diffkeras.identity import by_key, run_identity
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.surrogates.run_identity import by_key, run_identity
 
 # another value of each key that changes what a run computes, with what it needs beside it
 OTHERS: dict[str, Any] = {
