@@ -137,7 +137,7 @@ def main(problem: Problem, data_dir: Path, runs: Path, output: Path) -> None:
             surrogate, seconds, of_run = trained(name, config, data_dir, runs)
             weights = sum(int(np.prod(v.shape)) for v in surrogate.model.trainable_variables)
             starts.append([name, f"{weights:,}", str(config.training.epochs), seconds])
-            calls.append(partial(surrogate.network_fields, test.images, batch_size=BATCH))
+            calls.append(partial(surrogate.fields, test.images, batch_size=BATCH, divided=True))
             versions.append(of_run)
     starts.append(["exact solver", "0", "0", "0 s"])
     calls.append(partial(exact_fields, base, test.images))

@@ -54,7 +54,8 @@ def main(data_dir: Path, runs: Path, output: Path) -> None:
             config = VARIANTS[name].config(base)
             config = config.with_overrides({"data.train_fraction": size / SIZES[-1]})
             run = trained(name, config, data_dir, runs)
-            error, *_ = errors(run.surrogate.network_fields(test.images, batch_size=BATCH), test)
+            fields = run.surrogate.fields(test.images, batch_size=BATCH, divided=True)
+            error, *_ = errors(fields, test)
             cells[name].append(error)
             versions[name].append(run.versions)
     columns = [COLUMNS[0], *(f"{size:,} examples" for size in SIZES)]

@@ -181,7 +181,7 @@ def score(surrogate: Surrogate, side: int, count: int, images: int, seed: int) -
     for k in range(images):
         # not the field of the example, whose rounding to single precision can exceed the bound
         image = recipe.sources("test", k).image(recipe.lattice)
-        problem = recipe.problem(image, maps=recipe.maps_of("test", k))
+        problem = recipe.problem_of({"source_image": image, **recipe.maps_of("test", k)})
         truth = solve(problem, tolerance=TOLERANCE).field
         prediction = surrogate.predict(problem)
         error = np.abs(prediction.field - truth)

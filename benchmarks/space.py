@@ -28,7 +28,7 @@ from benchmarks.shared.free_system import FreeSystem
 from benchmarks.shared.measures import PEAK, first_calls, resident_memory
 from benchmarks.shared.tables import describe_times, write_table
 
-MEDIUM = dk.Medium(dimensions=3)
+MEDIUM = dk.Medium()
 ERROR = 1e-8
 SMALLEST = 1e-15  # tolerance; a relative residual below it is lost in rounding
 CALLS = 4  # after the first

@@ -72,10 +72,10 @@ def surrogate_calls(surrogate: Surrogate, test: ImageBatch) -> Calls:
     """What is measured of a surrogate, by the column: a number of an image → fields."""
 
     def field(k: int, tolerance: float | None = None) -> NDArray:
-        return surrogate.predict(test.problem.images[k], tolerance=tolerance).field
+        return surrogate.predict(test.problems[k], tolerance=tolerance).field
 
     def batch(_: int) -> NDArray:
-        return surrogate.predict(test.problem, batch_size=len(test.fields)).field
+        return surrogate.fields(test.problems, batch_size=len(test.fields))
 
     proven = {column: partial(field, tolerance=t) for column, t in PROVEN.items()}
     return {ALONE: field, BATCH: batch, **proven}
@@ -85,7 +85,7 @@ def solver_calls(test: ImageBatch) -> Calls:
     """The same of the exact solver."""
 
     def field(k: int, tolerance: float = 1e-10) -> NDArray:
-        return solve(test.problem.images[k], tolerance=tolerance).field
+        return solve(test.problems[k], tolerance=tolerance).field
 
     return {ALONE: field, **{name: partial(field, tolerance=t) for name, t in PROVEN.items()}}
 
@@ -98,7 +98,7 @@ def mean_medium_calls(test: ImageBatch) -> Calls:
         return replace(medium, diffusivity=diffusivity, decay=float(np.mean(medium.decay)))
 
     def field(k: int) -> NDArray:
-        problem = test.problem.images[k]
+        problem = test.problems[k]
         return solve(problem.values, medium=mean(problem.medium)).field
 
     return {ALONE: field}

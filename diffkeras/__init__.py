@@ -23,11 +23,13 @@ _OF_PHYSICS = (
     "Solution",
     "Sources",
     "certify",
+    "certify_many",
     "from_labels",
     "load_family",
     "parts_of",
     "sample_sources",
     "solve",
+    "solve_many",
     "with_parts",
 )
 _MODULES = {

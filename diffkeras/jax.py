@@ -4,7 +4,7 @@ NumPy computes fields and derivatives in double precision on the CPU, called bac
 under `jit` and `vmap`. diffkeras doesn't install JAX.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,20 +18,22 @@ with needs_packages("diffkeras.jax"):
     import jax.numpy as jnp
 
 
-def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-10) -> jax.Array:
+def solve(
+    problem: Problem | Sequence[Problem], parts: Mapping[str, Any], *, tolerance: float = 1e-10
+) -> jax.Array:
     """The field of a problem in which some parts are JAX arrays.
 
     Args:
-        problem: one image or a batch (batch, rows, columns). What is not among the parts stays.
+        problem: one, or a list of several of one lattice. What is not among the parts stays.
         parts: arrays by the names of `dk.parts_of`, such as "production" or "uptake.maximum", which
-            replace the problem's own. In a batch they are the same for all images, or have the
-            batch as their first axis.
+            replace the problem's own. For several problems they are the same, or have the batch as
+            their first axis.
         tolerance: of the field and of its derivatives, relative to the largest |value|.
 
     Returns:
-        The field, of the problem's shape, in the parts' precision, but float32 at least; float64
-        needs JAX's `jax_enable_x64`. Its gradients are those of `Solution.vjp`, in reverse mode
-        only.
+        The field, on the lattice or (batch, *lattice), in the parts' precision, but float32 at
+        least; float64 needs JAX's `jax_enable_x64`. Its gradients are those of `Solution.vjp`, in
+        reverse mode only.
 
     Raises:
         PhysicsError: a name that is no part, or a bad tolerance. Values that make no problem, and a
@@ -62,7 +64,7 @@ def _differentiable(function: FieldFunction) -> Any:
     @jax.custom_vjp
     def field(*parts: jax.Array) -> jax.Array:
         dtype = jnp.result_type(*parts, jnp.float32)
-        shape = jax.ShapeDtypeStruct(function.problem.shape, dtype)
+        shape = jax.ShapeDtypeStruct(function.shape, dtype)
 
         def compute(*arrays: Any) -> np.ndarray:
             return function.field(*map(np.asarray, arrays)).astype(dtype)

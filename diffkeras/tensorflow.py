@@ -5,7 +5,7 @@ eagerly or in a graph. For a solver whose operations are TensorFlow's, which can
 runs on a GPU, see `diffkeras.graph`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,19 +19,21 @@ with needs_packages("diffkeras.tensorflow"):
     import tensorflow as tf
 
 
-def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-10) -> tf.Tensor:
+def solve(
+    problem: Problem | Sequence[Problem], parts: Mapping[str, Any], *, tolerance: float = 1e-10
+) -> tf.Tensor:
     """The field of a problem in which some parts are tensors.
 
     Args:
-        problem: one image or a batch (batch, rows, columns). What is not among the parts stays.
+        problem: one, or a list of several of one lattice. What is not among the parts stays.
         parts: tensors or variables by the names of `dk.parts_of`, such as "production" or
-            "uptake.maximum", which replace the problem's own. In a batch they are the same for all
-            images, or have the batch as their first axis.
+            "uptake.maximum", which replace the problem's own. For several problems they are the
+            same, or have the batch as their first axis.
         tolerance: of the field and of its derivatives, relative to the largest |value|.
 
     Returns:
-        The field, of the problem's shape, in the highest precision of the parts, but float32 at
-        least. Its gradients are those of `Solution.vjp`.
+        The field, on the lattice or (batch, *lattice), in the highest precision of the parts, but
+        float32 at least. Its gradients are those of `Solution.vjp`.
 
     Raises:
         PhysicsError: a name that is no part, a value that makes no problem, or a bad tolerance; in
@@ -61,7 +63,7 @@ def solve(problem: Problem, parts: Mapping[str, Any], *, tolerance: float = 1e-1
             return function.field(*arrays).astype(dtype.as_numpy_dtype)
 
         result = tf.numpy_function(compute, parts, dtype)
-        result.set_shape(problem.shape)
+        result.set_shape(function.shape)
 
         return result, lambda cotangent: _pull_back(function, result, cotangent, *parts)
 

@@ -4,7 +4,7 @@ NumPy computes fields and derivatives in double precision on the CPU; nothing he
 by PyTorch itself. diffkeras doesn't install PyTorch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -20,20 +20,24 @@ with needs_packages("diffkeras.torch"):
 
 
 def solve(
-    problem: Problem, parts: Mapping[str, torch.Tensor], *, tolerance: float = 1e-10
+    problem: Problem | Sequence[Problem],
+    parts: Mapping[str, torch.Tensor],
+    *,
+    tolerance: float = 1e-10,
 ) -> torch.Tensor:
     """The field of a problem in which some parts are tensors.
 
     Args:
-        problem: one image or a batch (batch, rows, columns). What is not among the parts stays.
+        problem: one, or a list of several of one lattice. What is not among the parts stays.
         parts: tensors by the names of `dk.parts_of`, such as "production" or "uptake.maximum",
-            which replace the problem's own. In a batch they are the same for all images, or have
-            the batch as their first axis.
+            which replace the problem's own. For several problems they are the same, or have the
+            batch as their first axis.
         tolerance: of the field and of its derivatives, relative to the largest |value|.
 
     Returns:
-        The field, of the problem's shape, in the parts' precision, but float32 at least, and on
-        their device. Its gradients are those of `Solution.vjp`; second derivatives raise an error.
+        The field, on the lattice or (batch, *lattice), in the parts' precision, but float32 at
+        least, and on their device. Its gradients are those of `Solution.vjp`; second derivatives
+        raise an error.
 
     Raises:
         PhysicsError: a name that is no part, a value that makes no problem, or a bad tolerance.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras import DiffkerasError, Problem, certify
+from diffkeras import DiffkerasError, Problem, certify, certify_many
 from diffkeras.config import Config
 from diffkeras.errors import DataError
 from diffkeras.evaluation.images import ImageBatch
@@ -76,7 +76,8 @@ def bounds_of_stored(batch: ImageBatch) -> NDArray[np.float64]:
     """(images,), proven bounds of the errors of the fields in single precision, by residuals."""
     maxima = np.ones(len(batch)) if batch.maxima is None else batch.maxima
     fields = batch.fields.astype(np.float32) * maxima[:, None, None]
-    return certify(fields, batch.problem).node_bound.max(axis=(1, 2)) / maxima
+    bounds = [certificate.error_bound for certificate in certify_many(fields, batch.problems)]
+    return np.array(bounds) / maxima
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no single truth value

@@ -90,7 +90,7 @@ def _warm(tolerance: float) -> Compute:
     def compute(batch: ImageBatch) -> ComputedFields:
         solutions = [
             solve(problem, tolerance=tolerance, initial=start(problem))
-            for problem in batch.problem.images
+            for problem in batch.problems
         ]
         bounds = np.array([one.error_bound for one in solutions])
         return ComputedFields(np.stack([one.field for one in solutions]), bounds)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from diffkeras.config import Config
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods import (
@@ -52,8 +54,9 @@ def predicted(
     """Its fields with their proven bounds, within a tolerance if one is given."""
 
     def compute(batch: ImageBatch) -> ComputedFields:
-        prediction = surrogate.predict(batch.problem, tolerance=tolerance, batch_size=len(batch))
-        bounds = prediction.node_bound.max(axis=(1, 2))
-        return ComputedFields(batch.scaled(prediction.field), batch.scaled(bounds))
+        predictions = surrogate.predict_many(batch.problems, tolerance=tolerance)
+        fields = np.stack([prediction.field for prediction in predictions])
+        bounds = np.array([prediction.error_bound for prediction in predictions])
+        return ComputedFields(batch.scaled(fields), batch.scaled(bounds))
 
     return compute

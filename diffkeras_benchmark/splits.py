@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from diffkeras.config import Config
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.images import ImageBatch, draw_images
-from diffkeras.physics import maps_of
 from diffkeras_benchmark.problems import (
     PROBLEMS,
     SHIFTS,
@@ -120,11 +119,7 @@ class PublicSplit:
 
 def input_arrays(config: Config, images: ImageBatch) -> dict[str, NDArray[np.float32]]:
     """The arrays that define the problems, by name: source images, and maps where media vary."""
-    maps = maps_of(images.problem, config.data.maps)
-    return {
-        "source_images": images.images,
-        **{name: values.astype(np.float32) for name, values in maps.items()},
-    }
+    return {"source_images": images.images, **images.maps(config.data.maps)}
 
 
 @cache

@@ -10,7 +10,6 @@ from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods import ComputedFields, network_fields
 from diffkeras.graph import TensorSolver
 from diffkeras.nn.equation.transforms import inverse, ring_of
-from diffkeras.physics import maps_of
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras_benchmark.learned import TOLERANCES, predicted
@@ -74,7 +73,9 @@ def _tensor_solver(config: Config, precision: Any) -> Compute:
         return solver.solve(**{name: values}).field
 
     def compute(batch: ImageBatch) -> ComputedFields:
-        values = maps_of(batch.problem, (name,))[name] if name == "production" else batch.images
+        values = batch.images
+        if name == "production":
+            values = batch.maps([name])[name]
         return ComputedFields(batch.scaled(fields(tf.constant(values, precision)).numpy()))
 
     return compute

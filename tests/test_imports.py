@@ -65,7 +65,7 @@ if __name__ == "__main__":
         unit = "µm" if kind == "tif" else None
         dk.solve(image).save({str(tmp_path / "saved.")!r} + kind, unit=unit)
     dk.certify(0 * image, image, uptake=dk.MichaelisMenten(image[::-1], 0.1))
-    dk.solve(np.stack([image] * 4), processes=2)
+    dk.solve_many([dk.Problem(image)] * 4, processes=2)
     list(dk.physics.ExampleRecipe(2, (32, 32)).examples("train", range(2)))
     assert "pyamg" in sys.modules
     family = dk.Family(dk.Problem(image), {{"decay": (0.01, 0.1)}})

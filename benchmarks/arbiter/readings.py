@@ -125,14 +125,14 @@ def held_voxels(
         fixed=walls,
         production=-taken * cells if taken else None,
         uptake=uptake,
-        medium=dk.Medium(DIFFUSIVITY, 0.0, step, boundary="reflecting", dimensions=3),
+        medium=dk.Medium(DIFFUSIVITY, 0.0, step, boundary="reflecting"),
     )
 
 
 def held_faces(cells: NDArray[np.float64], step: float, law: object) -> dk.Problem:
     """The six faces of the box hold 10 µM, half a voxel outside of the outermost nodes."""
     face = dk.Robin(1e9, HELD)  # µm/min: so permeable that the face holds the value
-    medium = dk.Medium(DIFFUSIVITY, 0.0, step, boundary=dict.fromkeys(SIDES, face), dimensions=3)
+    medium = dk.Medium(DIFFUSIVITY, 0.0, step, boundary=dict.fromkeys(SIDES, face))
     return dk.Problem(np.zeros(cells.shape), uptake=law, medium=medium)
 
 
@@ -142,7 +142,7 @@ def producing_voxels(*, taken: float = 0.0, rate: float = 0.0) -> dk.Problem:
     return dk.Problem(
         production=np.where(shell(3), HELD, -taken * cells),
         uptake=rate * cells,
-        medium=dk.Medium(DIFFUSIVITY, 0.0, VOXEL, boundary="reflecting", dimensions=3),
+        medium=dk.Medium(DIFFUSIVITY, 0.0, VOXEL, boundary="reflecting"),
     )
 
 
@@ -180,7 +180,7 @@ def corner(outer: object, *, secretes: bool = False) -> dk.Problem:
     """The voxel of one corner holds 10 µM, or secretes 10 µM/min, in a box of 120 µm."""
     image = np.zeros((7, 7, 7))
     image[-1, -1, -1] = HELD
-    medium = dk.Medium(DIFFUSIVITY, 0.0, CHEMOTAXIS.side / len(image), outer, dimensions=3)
+    medium = dk.Medium(DIFFUSIVITY, 0.0, CHEMOTAXIS.side / len(image), outer)
     if secretes:
         return dk.Problem(production=image, medium=medium)
     return dk.Problem(image, medium=medium)

@@ -56,7 +56,6 @@ def _cells(lattice: tuple[int, ...], parameters: int) -> Family:
         uptake=MichaelisMenten(np.where(kind > 0, 0.01, 0.0), 0.2),
         decay=0.002,
         boundary="reflecting",
-        dimensions=len(lattice),
     )
     regions: dict[str, Any] = {f"kind {k}": kind == k for k in range(1, kinds + 1)}
     ranges = {f"uptake.maximum[{name}]": (0.005, 0.05) for name in regions}

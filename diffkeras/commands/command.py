@@ -28,6 +28,7 @@ GONE = {
     "--tflops": "--dry-run prints the time left at the speed of the finished runs.",
     "--worst-cases": "python -m paper.worst_cases searches for them, in a checkout.",
     "--worker-timeout": "TensorFlow waits until all processes have started.",
+    "--dimensions": "An array of three axes is a volume; --batch is for a stack of images.",
     "--slice": "--plot chooses the slices; write a .vti to look at others in ParaView.",
 }
 LONGEST_LINE = 1500  # characters of a message

@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,13 @@ import numpy as np
 from diffkeras._version import __version__
 from diffkeras.commands.command import quiet_option
 from diffkeras.commands.options import Command, file_option
+from diffkeras.commands.problem_files import ProblemFiles
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import Problem
 from diffkeras.physics.field_files import (
     TIFFS,
+    arrays_of_result,
     check_unit,
-    content_of_field,
-    content_of_result,
+    content_of_arrays,
     kind_of_file,
     upper_bound,
 )
@@ -29,6 +29,7 @@ from diffkeras.system.atomic_files import check_file, write_bytes
 
 KINDS = ".npy, .npz or .vti (with its bound and the problem; .vti is for ParaView), or .tif"
 PLOTS = (".png", ".pdf", ".svg")
+FILES = ("output", "bound", "corrected", "plot")  # those of `FieldFiles`
 
 
 def field_options(command: Command) -> Command:
@@ -55,7 +56,11 @@ def field_options(command: Command) -> Command:
             "--bound", "The proven bound of the field's error, node by node: .npy, .npz, .tif, .vti"
         ),
         file_option("--plot", "Picture of sources and field: .png, .pdf or .svg."),
-        file_option("-o --output", f"The field: {KINDS}.", required=True),
+        file_option(
+            "-o --output",
+            f"The field: {KINDS}. In the names of files, {{}} stands for the name of SOURCE_FILE.",
+            required=True,
+        ),
     ):
         command = option(command)
     return command
@@ -74,20 +79,52 @@ class FieldFiles:
     as_json: bool = False
     quiet: bool = False
 
+    def named(self, name: str) -> "FieldFiles":
+        """The files of an input of this name."""
+        parts = {part: getattr(self, part) for part in FILES}
+        named: dict[str, Any] = {
+            part: Path(str(file).replace("{}", name)) for part, file in parts.items() if file
+        }
+        return replace(self, **named)
+
+    def of_inputs(
+        self, inputs: Mapping[str, ProblemFiles]
+    ) -> "Iterator[tuple[ProblemFiles, FieldFiles, Path | None]]":
+        """The files of each input, all of them checked; and its own, if there are several."""
+        several = len(inputs) > 1
+        named = {name: self.named(name) for name in inputs}
+        for name, files in named.items():
+            files.check(inputs[name].inputs, stack=inputs[name].batch)
+        for part in FILES:
+            if several and (file := getattr(self, part)) and "{}" not in str(file):
+                raise PhysicsError(
+                    f"{file} would hold the fields of {len(inputs)} files; write {{}} in its name, "
+                    "which stands for theirs"
+                )
+        for name, files in named.items():
+            yield inputs[name], files, inputs[name].source_file if several else None
+
     @property
     def fields(self) -> dict[str, Path]:
         """The files of fields, by their options."""
         options = {"--output": self.output, "--bound": self.bound, "--corrected": self.corrected}
         return {option: file for option, file in options.items() if file}
 
-    def check(self, inputs: Mapping[str, Path]) -> None:
-        """Check all files before any work is done; `inputs` are read, by the options' names."""
+    def check(self, inputs: Mapping[str, Path], *, stack: bool) -> None:
+        """Check all files before any work is done.
+
+        Args:
+            inputs: what is read, by the options' names.
+            stack: whether files hold several fields.
+        """
         places = {os.path.realpath(file): option for option, file in inputs.items()}
         for option, file in {**self.fields, "--plot": self.plot}.items():
             other = places.setdefault(os.path.realpath(file), option) if file else option
             if other != option:
                 raise PhysicsError(f"{option} and {other} are the same file, {file}")
         kinds = {kind_of_file(file) for file in self.fields.values()}
+        if stack and ".vti" in kinds:
+            raise PhysicsError("a .vti can't hold a --batch; write to .npy, .npz or .tif")
         if self.plot and self.plot.suffix.lower() not in PLOTS:
             raise PhysicsError(
                 f"a plot is a {', '.join(PLOTS[:-1])} or {PLOTS[-1]}, not "
@@ -102,81 +139,101 @@ class FieldFiles:
         for path in filter(None, (*self.fields.values(), self.plot)):
             check_file(path)
 
-    def check_problem(self, problem: Problem) -> None:
-        """Raise a PhysicsError for files that can't hold the fields of a problem."""
-        for file in self.fields.values():
-            kind_of_file(file, problem)
-
-    def write(self, result: ProvenField, title: str = "field u", notes: str | None = None) -> None:
+    def write(
+        self, results: Sequence[ProvenField], title: str = "field u", notes: str | None = None
+    ) -> None:
         """Write all files, or none where one of them can't hold its field.
 
         Args:
-            result: a `Solution` or a `Prediction`.
+            results: a `Solution` or a `Prediction`; or those of a stack, whose arrays are stacked.
             title, notes: of the picture, as for `solution_figure`.
         """
-        contents = {self.output: content_of_result(self.output, result, self.unit)}
-        step = result.problem.images[0].medium.step
+        contents = {self.output: self._content(self.output, results)}
         if self.bound:
-            bound = upper_bound(result.node_bound, self.bound)
-            contents[self.bound] = content_of_field(
-                self.bound, bound, step, self.unit, name="bound"
-            )
+            bounds = [{"bound": upper_bound(one.node_bound, self.bound)} for one in results]
+            contents[self.bound] = self._content(self.bound, results, bounds)
         if self.corrected:
-            better = result.corrected  # type: ignore[attr-defined]  # of a prediction
-            contents[self.corrected] = content_of_result(self.corrected, better, self.unit)
+            better = [one.corrected for one in results]  # type: ignore[attr-defined]  # predictions
+            contents[self.corrected] = self._content(self.corrected, better)
         if self.plot:
-            contents[self.plot] = self._picture(self.plot, result, title, notes)
+            contents[self.plot] = self._picture(self.plot, results, title, notes)
         for path, content in contents.items():
             write_bytes(path, content)
 
-    def _picture(self, path: Path, result: ProvenField, title: str, notes: str | None) -> bytes:
+    def _content(self, path: Path, results: Sequence[ProvenField], each: Any = None) -> bytes:
+        """The content of a file of some arrays of each result; by default those of the result."""
+        each = each or [arrays_of_result(path, one) for one in results]
+        arrays = {name: [arrays[name] for arrays in each] for name in each[0]}
+        problem = results[0].problem
+        whole = {
+            name: parts[0] if len(results) == 1 else np.stack(np.broadcast_arrays(*parts))
+            for name, parts in arrays.items()
+        }
+        return content_of_arrays(path, whole, problem.lattice, problem.medium.step, self.unit)
+
+    def _picture(
+        self, path: Path, results: Sequence[ProvenField], title: str, notes: str | None
+    ) -> bytes:
         from diffkeras.reporting.fields import solution_figure
         from diffkeras.reporting.style import to_image
 
+        problems = [one.problem for one in results]
+        has_sources = [bool(p.fixed.any() or np.any(p.production)) for p in problems]
+        shown = int(np.argmax(has_sources))
+        title += f", image {shown + 1} of {len(results)}" * (len(results) > 1)
         units = {"unit": self.unit, "field_unit": self.field_unit}
-        figure = solution_figure(result.problem, result.field, title, notes, **units)
+        figure = solution_figure(problems[shown], results[shown].field, title, notes, **units)
         return to_image(figure, path.suffix.lower()[1:])
 
-    def report(self, result: ProvenField, lines: Sequence[str], more: Mapping[str, Any]) -> None:
+    def report(
+        self, results: Sequence[ProvenField], lines: Sequence[str], more: Mapping[str, Any]
+    ) -> None:
         """Print what was written.
 
         Args:
-            result: a `Solution` or a `Prediction`.
+            results: as for `write`.
             lines: what is proven, for people.
-            more: what --json prints of the result, besides its `_summary`.
+            more: what --json prints of the results, besides their `_summary`.
         """
         if self.as_json:
-            click.echo(json.dumps(self._summary(result, more), indent=2))
+            click.echo(json.dumps(self._summary(results, more), indent=2))
         elif not self.quiet:
-            what = f"the {kind}, " if (kind := getattr(result, "kind", "")) else ""
-            first = f"wrote {self.output} ({what}{self._described(result)})"
+            what = f"the {kinds}, " if (kinds := kinds_of(results)) else ""
+            first = f"wrote {self.output} ({what}{self._described(results)})"
             others = filter(None, (self.bound, self.corrected, self.plot))
             for line in (*lines, first, *(f"wrote {file}" for file in others)):
                 click.echo(line)
 
-    def _described(self, result: ProvenField) -> str:
-        """Size of a field or a batch of them, and the type that the file holds it in, in words."""
-        problem = result.problem
-        sides = "×".join(map(str, problem.lattice))
-        images = f"{len(problem.images)} images of " if problem.is_batch else ""
-        kind = "float32" if self.output.suffix.lower() in TIFFS else result.field.dtype
+    def _described(self, results: Sequence[ProvenField]) -> str:
+        """Size of a field or of several, and the type that the file holds it in, in words."""
+        sides = "×".join(map(str, results[0].problem.lattice))
+        images = f"{len(results)} images of " if len(results) > 1 else ""
+        kind = "float32" if self.output.suffix.lower() in TIFFS else results[0].field.dtype
         return f"{images}{sides} {kind}"
 
-    def _summary(self, result: ProvenField, more: Mapping[str, Any]) -> dict[str, Any]:
-        """Numbers and words alone, of a batch over all images."""
-        field, problem = result.field, result.problem
-        medium = problem.images[0].medium
-        names = ("output", "plot", "bound", "corrected")
+    def _summary(self, results: Sequence[ProvenField], more: Mapping[str, Any]) -> dict[str, Any]:
+        """Numbers and words alone, over all fields."""
+        field, problem = np.stack([one.field for one in results]), results[0].problem
         return {
             "diffkeras": __version__,
-            **{name: str(file) if (file := getattr(self, name)) else None for name in names},
+            **{name: str(file) if (file := getattr(self, name)) else None for name in FILES},
             "lattice": list(problem.lattice),
-            "images": len(problem.images),
+            "images": len(results),
             "type": str(field.dtype),
-            "step": medium.step,
-            "boundary": sides_in_words(medium.sides),
+            "step": problem.medium.step,
+            "boundary": sides_in_words(problem.medium.sides),
             **more,
             "minimum": float(field.min()),
             "maximum": float(field.max()),
             "mean": float(field.mean(dtype=np.float64)),
         }
+
+
+def kinds_of(results: Sequence[Any]) -> str:
+    """What the fields of predictions are, in words; nothing for solutions."""
+    return " and ".join(dict.fromkeys(getattr(one, "kind", "") for one in results))
+
+
+def largest_bound(results: Sequence[Any]) -> float:
+    """The largest error bound."""
+    return max(float(one.error_bound) for one in results)

@@ -4,11 +4,11 @@ import logging
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from diffkeras.commands.field_files import FieldFiles, field_options
+from diffkeras.commands.field_files import FieldFiles, field_options, kinds_of, largest_bound
 from diffkeras.commands.options import (
     PATH,
     command,
@@ -18,9 +18,12 @@ from diffkeras.commands.options import (
     start_tensorflow,
     taken,
 )
-from diffkeras.commands.problem_files import ProblemFiles, problem_options
+from diffkeras.commands.problem_files import ProblemFiles, naming, problem_options
 from diffkeras.errors import PhysicsError
 from diffkeras.reporting.text import rounded_up
+
+if TYPE_CHECKING:
+    from diffkeras.surrogates.prediction import Prediction
 
 logger = logging.getLogger(__name__)
 
@@ -77,36 +80,45 @@ def predict(
     start_tensorflow()
     from diffkeras.surrogates.surrogate import load_surrogate
 
-    files, given = taken(FieldFiles, options), taken(ProblemFiles, options)
+    files = taken(FieldFiles, options)
     if tolerance is not None and files.corrected:
         raise PhysicsError(
             "with --tolerance, the field is corrected where it needs to be; leave out --corrected "
             "or --tolerance"
         )
-    files.check(given.inputs)
+    given = list(files.of_inputs(ProblemFiles.each(options)))
     surrogate = load_surrogate(run)
     length: Any = {} if diffusion_length is None else {"diffusion_length": diffusion_length}
-    problem = given.read(partial(surrogate.problem, **length))
-    files.check_problem(problem)
-    prediction = surrogate.predict(problem, tolerance=tolerance)
-    notes = None
-    if certify or files.plot:  # before anything is written, as it may fail
-        notes = f"proven: off by at most {rounded_up(prediction.error_bound)}"
-    files.write(prediction, prediction.kind, notes)
+    for problem_files, named, file in given:
+        with naming(file):
+            problems = problem_files.read(partial(surrogate.problem, **length))
+            predictions = surrogate.predict_many(problems, tolerance=tolerance)
+            notes = None
+            if certify or files.plot:  # before anything is written, as it may fail
+                notes = f"proven: off by at most {rounded_up(largest_bound(predictions))}"
+            named.write(predictions, kinds_of(predictions), notes)
+        _report(named, predictions, certify, tolerance)
     produce, hold = "produce the decay rate times their value", "hold the field at their value"
     logger.info(f"sources {produce if surrogate.production else hold}")
-    proven: list[tuple[str, Any]] = []
+
+
+def _report(
+    files: FieldFiles, predictions: "list[Prediction]", certify: bool, tolerance: float | None
+) -> None:
+    """Print what was written, and what is proven of it."""
+    proven: list[tuple[str, list[Any]]] = []
+    kind = kinds_of(predictions)
     if certify or files.bound or files.corrected or tolerance is not None:
-        proven.append((prediction.kind, prediction))
+        proven.append((kind, predictions))
     if proven and tolerance is None:
-        better = prediction.corrected
-        if files.corrected or better.error_bound < prediction.error_bound:
+        better = [prediction.corrected for prediction in predictions]
+        if files.corrected or largest_bound(better) < largest_bound(predictions):
             proven.append(("corrected field", better))
     lines = [
-        f"the {name} has values up to {abs(result.field).max(initial=0.0):.3g}, and a proven error "
-        f"of at most {rounded_up(result.error_bound)}"
-        for name, result in proven
+        f"the {name} has values up to {max(abs(one.field).max() for one in results):.3g}, and a "
+        f"proven error of at most {rounded_up(largest_bound(results))}"
+        for name, results in proven
     ]
-    bounds = [result.error_bound for _, result in proven]
+    bounds = [largest_bound(results) for _, results in proven]
     names = ("error_bound", "corrected_error_bound")
-    files.report(prediction, lines, {"field": prediction.kind, **dict(zip_longest(names, bounds))})
+    files.report(predictions, lines, {"field": kind, **dict(zip_longest(names, bounds))})

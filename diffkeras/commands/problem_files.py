@@ -1,7 +1,8 @@
 """What `diffkeras solve` and `predict` read: the options of a problem, and its files."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.commands.options import INPUT, Command, map_option
-from diffkeras.errors import DataError, PhysicsError
+from diffkeras.errors import ConvergenceError, DataError, PhysicsError
 from diffkeras.physics import Medium, MichaelisMenten, Problem, from_labels
-from diffkeras.physics.problem.arrays import warn_of_labels
+from diffkeras.physics.lattice import PLANE, SHAPES, SPACE
+from diffkeras.physics.problem.arrays import warn_of_colours, warn_of_labels
 from diffkeras.physics.problem.given_sides import KINDS
 from diffkeras.physics.problem.maps import MAPS
-from diffkeras.physics.problem.sides import Side, with_sides
+from diffkeras.physics.problem.sides import SIDES, Side, with_sides
 from diffkeras.system.array_files import ARRAYS, PICTURES, read_numbers
 
 DARK = 0.1  # grey pictures whose largest value is below may be label images
@@ -45,9 +47,10 @@ def problem_options(command: Command) -> Command:
         click.option(
             "--batch",
             is_flag=True,
-            help="Files hold batches of images, (batch, rows, columns).",
+            help="SOURCE_FILE, --production and --fixed are stacks of images, which lie along the "
+            "first axis.",
         ),
-        click.argument("source_file", type=INPUT, required=False),
+        click.argument("source_files", metavar="[SOURCE_FILE]...", type=INPUT, nargs=-1),
     ):
         command = option(command)
     return command
@@ -82,7 +85,6 @@ class ProblemFiles:
     sides: tuple[SideFile, ...] = ()
     lattice: tuple[int, ...] | int | None = None
     batch: bool = False
-    dimensions: int | None = None
     labels: Mapping[int, Mapping[str, float]] | None = None
 
     def __post_init__(self) -> None:
@@ -106,6 +108,17 @@ class ProblemFiles:
             if not self.source_file:
                 raise PhysicsError("--label needs SOURCE_FILE, the label image")
 
+    @classmethod
+    def each(cls, options: dict[str, Any]) -> "dict[str, ProblemFiles]":
+        """The files of each problem by the name of its SOURCE_FILE, which leave the options."""
+        sources = options.pop("source_files") or (None,)
+        files = {file.stem if file else "": file for file in sources}
+        if len(files) < len(sources):
+            raise PhysicsError("several SOURCE_FILEs have one name, and so would their fields")
+        parts = [field.name for field in fields(cls) if field.name in options]
+        rest = {name: options.pop(name) for name in parts}
+        return {name: cls(source_file=file, **rest) for name, file in files.items()}
+
     @property
     def inputs(self) -> dict[str, Path]:
         """The files that are read, by the options' names."""
@@ -115,15 +128,8 @@ class ProblemFiles:
             files |= {f"--side {side} ({place})": file for place, file in enumerate(numbers, 1)}
         return {option: file for option, file in files.items() if isinstance(file, Path)}
 
-    @property
-    def axes(self) -> int:
-        """The number of the lattice's axes."""
-        boundary = "absorbing" if self.boundary is None else self.boundary
-        # Medium checks the boundary
-        return Medium(boundary=boundary, dimensions=self.dimensions).dimensions  # type: ignore[arg-type]
-
-    def read(self, make: Callable[..., Problem] = Problem) -> Problem:
-        """Read the problem.
+    def read(self, make: Callable[..., Problem] = Problem) -> list[Problem]:
+        """Read the problem, or those of a stack.
 
         Args:
             make: takes the source image and the other keywords of `Problem`.
@@ -133,27 +139,43 @@ class ProblemFiles:
         """
         if self.labels:
             image = self._image("source_file", labels=True)
-            return from_labels(image, self.labels, **self._maps("diffusivity", "decay"))
-        image, production = self._image("source_file"), self._image("production")
-        if image is None and production is None and self.lattice is not None:
-            sides = self.lattice if isinstance(self.lattice, tuple) else (self.lattice,) * self.axes
-            image = np.zeros(sides)
-        keywords: dict[str, Any] = {"production": production}
-        if (mask := self._image("fixed")) is not None:
+            keywords = self._maps(("diffusivity", "decay"), image.ndim)
+            return [from_labels(image, self.labels, **keywords)]
+        images = {name: self._image(name) for name in ("source_file", "production", "fixed")}
+        if self.lattice is not None:
+            sides = (
+                self.lattice if isinstance(self.lattice, tuple) else (self.lattice,) * self._axes
+            )
+            images["source_file"] = np.zeros(sides)
+        if (mask := images["fixed"]) is not None:
             if not np.isfinite(mask).all():
                 raise PhysicsError(f"{self.fixed} must hold finite numbers, 0 where nodes are free")
-            keywords["fixed"] = mask != 0
-        keywords |= self._maps("diffusivity", "decay", "uptake", "saturation")
+            images["fixed"] = mask != 0
+        given = {name: image for name, image in images.items() if image is not None}
+        axes = next(iter(given.values())).ndim - self.batch
+        keywords = self._maps(("diffusivity", "decay", "uptake", "saturation"), axes)
         if (saturation := keywords.pop("saturation", None)) is not None:
             keywords["uptake"] = MichaelisMenten(keywords["uptake"], saturation)
-        return make(image, **keywords)
+        each = [given]
+        if self.batch:
+            if len(counts := {len(image) for image in given.values()}) > 1:
+                raise PhysicsError(f"stacks have one number of images, not {counts}")
+            each = [{name: stack[k] for name, stack in given.items()} for k in range(counts.pop())]
+        return [make(one.pop("source_file", None), **one, **keywords) for one in each]
+
+    @property
+    def _axes(self) -> int:
+        """The number of axes of a lattice that is given by one number."""
+        if {side for side, *_ in self.sides} & {*SIDES[0]}:
+            return SPACE
+        return Medium(boundary=self.boundary or "absorbing").dimensions
 
     def _image(self, name: str, labels: bool = False) -> Any:
         path = getattr(self, name)
         if path is None:
             return None
         array = {"source_file": "source_image", "fixed": "source_image"}.get(name, name)
-        image = read_image(path, array, self.axes + self.batch, labels=labels)
+        image = read_image(path, array, stack=self.batch, labels=labels)
         if name == "source_file" and not (labels or self.fixed):
             numbers, white = image, 1
             if path.suffix.lower() in PICTURES and 0 < image.max() < DARK:
@@ -161,28 +183,41 @@ class ProblemFiles:
                 white = round(numbers.max() / image.max())
                 numbers = numbers.astype(int)
             warn_of_labels(numbers, str(path), use="`diffkeras solve --label`", white=white)
+        if not self.batch:
+            warn_of_colours(str(path), image)
         return image.astype(np.float64)
 
-    def _maps(self, *names: str) -> dict[str, Any]:
+    def _maps(self, names: Sequence[str], axes: int) -> dict[str, Any]:
         """Numbers and maps by name that are not None, with the step and the boundary."""
         maps = {}
         for name in names:
             value = getattr(self, name)
-            maps[name] = read_image(value, name, self.axes) if isinstance(value, Path) else value
-        maps |= {"step": self.step, "boundary": self.boundary, "dimensions": self.dimensions}
+            maps[name] = read_image(value, name) if isinstance(value, Path) else value
+        maps |= {"step": self.step, "boundary": self.boundary}
         if self.sides:
-            outline = Medium(boundary=self.boundary or "absorbing", dimensions=self.axes)
-            maps["boundary"] = with_sides(outline.sides, dict(map(read_side, self.sides)))
+            sides = Medium(boundary=self.boundary or "absorbing").on((1,) * axes).sides
+            maps["boundary"] = with_sides(sides, dict(map(read_side, self.sides)))
         return {name: value for name, value in maps.items() if value is not None}
 
 
-def read_image(path: Path, array: str, axes: int, *, labels: bool = False) -> NDArray:
-    """The image, map or batch in a file, real numbers with a number of axes.
+@contextmanager
+def naming(file: Path | None) -> Iterator[None]:
+    """Begin errors of a problem with its file, if that is one of several."""
+    try:
+        yield
+    except (PhysicsError, ConvergenceError) as error:
+        if file is None or str(file) in str(error):
+            raise
+        raise type(error)(f"{file}: {error}") from None
+
+
+def read_image(path: Path, array: str, *, stack: bool = False, labels: bool = False) -> NDArray:
+    """The image, map or volume in a file, or a stack of them; real numbers.
 
     Args:
         path: the file.
         array: name of the array in an `.npz` of several.
-        axes: of the array.
+        stack: whether there are several, along a first axis.
         labels: whether it is a label image, see `read_numbers`.
 
     Raises:
@@ -194,12 +229,11 @@ def read_image(path: Path, array: str, axes: int, *, labels: bool = False) -> ND
             f"{path} is of an unknown kind; choose one of {', '.join(ARRAYS + PICTURES)}"
         )
     image = read_numbers(path, (array, "source_image"), labels=labels)
-    if image.ndim != axes or not image.size:
-        hint = ""
-        if image.ndim == axes + 1 == 3:
-            hint = "; for separate images use --batch, for one of three axes `solve --dimensions 3`"
+    if image.ndim - stack not in SHAPES or not image.size:
+        hint = "; --batch is for stacks of images" * (image.ndim > SPACE)
         raise PhysicsError(
-            f"{path} holds an array of shape {image.shape}, not one of {axes} axes{hint}"
+            f"{path} holds an array of shape {image.shape}, not one of {PLANE + stack} or "
+            f"{SPACE + stack} axes{hint}"
         )
     if image.dtype.itemsize > DOUBLE.itemsize:
         with np.errstate(over="ignore"):  # what float64 doesn't hold is refused as not finite

@@ -17,9 +17,8 @@ from diffkeras.commands.options import (
     number_option,
     taken,
 )
-from diffkeras.commands.problem_files import ProblemFiles, problem_options
-from diffkeras.physics import Solution
-from diffkeras.physics import solve as solve_problem
+from diffkeras.commands.problem_files import ProblemFiles, naming, problem_options
+from diffkeras.physics import Solution, solve_many
 from diffkeras.physics.problem.given_sides import KINDS
 from diffkeras.physics.solvers.table import METHODS
 from diffkeras.reporting.text import rounded_up
@@ -121,12 +120,6 @@ class LabelType(click.ParamType):
     "label; N: without properties is the medium alone. Label 0 needs no option.",
 )
 @click.option(
-    "--dimensions",
-    type=click.IntRange(2, 3),
-    help="3: arrays of three axes are one image, (planes, rows, columns).  [default: 3 with a "
-    "boundary for each of three axes, else 2]",
-)
-@click.option(
     "--method", metavar=f"[{'|'.join(METHODS)}]", default="auto", show_default=True, help="Solver."
 )
 @number_option(
@@ -140,14 +133,15 @@ class LabelType(click.ParamType):
     type=LatticeType(space=True),
     help="Lattice where sides alone supply the field.",
 )
-@count_option("--processes", "Processes that solve a batch", "1")
+@count_option("--processes", "Processes that share a --batch", "1")
 @count_option("--threads", "Threads of the transforms and of BLAS", "1")
 def solve(labels: tuple[tuple[int, dict[str, float]], ...], **options: Any) -> None:
     """Solve the field of sources exactly.
 
     SOURCE_FILE has the values at which sources hold the field, --production FILE what sources
-    release; give one of them or both. Each is a .npy or .npz array (rows, columns), or a grey PNG
-    or TIFF of 8 or 16 bits, whose full scale stands for 1. Maps are files of the same kinds.
+    release; give one of them or both. Each is a .npy or .npz array, (rows, columns) or a volume
+    (planes, rows, columns), or a grey PNG or TIFF of 8 or 16 bits, whose full scale stands for 1.
+    Maps are files of the same kinds. All other files belong to each of several SOURCE_FILEs.
     Directories of the files that are written are created where they don't exist.
 
     \b
@@ -158,35 +152,39 @@ def solve(labels: tuple[tuple[int, dict[str, float]], ...], **options: Any) -> N
       diffkeras solve vessels.png --uptake cells.npy --saturation 0.2 -o field.npy
       diffkeras solve cells.npy -o field.npy --boundary reflecting --side top=value:1.0
       diffkeras solve labels.tif -o field.npz --label 1:fixed=60 --label 2:uptake=100,saturation=3
-      diffkeras solve volume.npy --dimensions 3 -o field.vti --plot slices.png
+      diffkeras solve volume.npy -o field.vti --plot slices.png
+      diffkeras solve monday.png tuesday.png -o 'fields/{}.npz'
     """
     if len(dict(labels)) < len(labels):
         raise click.BadParameter("a label occurs twice", param_hint="--label")
     options["labels"] = dict(labels) or None
-    files, given = taken(FieldFiles, options), taken(ProblemFiles, options)
-    files.check(given.inputs)
-    problem = given.read()
-    files.check_problem(problem)
-    solution = solve_problem(problem, **options)
-    files.write(solution)
-    logger.info(_how(solution))
-    least = float(solution.field.min(initial=0.0))
-    if least < -NEGLIGIBLE * float(abs(solution.field).max(initial=0.0)):
+    files = taken(FieldFiles, options)
+    for given, named, file in files.of_inputs(ProblemFiles.each(options)):
+        with naming(file):
+            problems = given.read()
+            solutions = solve_many(problems, **options)
+            named.write(solutions)
+        _report(named, solutions)
+
+
+def _report(files: FieldFiles, solutions: list[Solution]) -> None:
+    """Say how problems were solved, and what was written."""
+    stats = [solution.stats for solution in solutions]
+    error = f"its error is about {max(one.reached for one in stats):.1e} of its largest value"
+    if stats[0].method == "newton-cg":  # which has proven it
+        bound = max(solution.error_bound for solution in solutions)
+        error = f"its error is proven to be at most {rounded_up(bound, 2)}"
+    logger.info(f"solved in {stats[0].precision}; {error}")
+    least = min(float(solution.field.min()) for solution in solutions)
+    if least < -NEGLIGIBLE * max(float(abs(solution.field).max()) for solution in solutions):
         logger.warning(
             f"the field falls to {least:.3g}, which no concentration does; check negative values, "
             "productions and fluxes"
         )
-    stats = solution.stats
-    more: dict[str, Any] = {"method": stats.method, "iterations": stats.iterations}
+    more: dict[str, Any] = {
+        "method": stats[0].method,
+        "iterations": sum(one.iterations for one in stats),
+    }
     if files.as_json:
-        more["error_bound"] = solution.error_bound
-    files.report(solution, [], more)
-
-
-def _how(solution: Solution) -> str:
-    """How it was solved, in one line."""
-    stats = solution.stats
-    error = f"its error is about {stats.reached:.1e} of its largest value"
-    if stats.method == "newton-cg":  # which has proven it
-        error = f"its error is proven to be at most {rounded_up(solution.error_bound, 2)}"
-    return f"solved in {stats.precision}; {error}"
+        more["error_bound"] = max(solution.error_bound for solution in solutions)
+    files.report(solutions, [], more)

@@ -265,7 +265,7 @@ def draw_cases(
     }
     if config.data.maps:
         batch = read_image(config, _shown_counts(config)[-1], 0, data_dir)
-        figures["media"] = tissue_figure({"": batch.problem.images[0]})
+        figures["media"] = tissue_figure({"": batch.problems[0]})
     return figures
 
 

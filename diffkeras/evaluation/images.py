@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from diffkeras import data
 from diffkeras.config import Config, parse_config
 from diffkeras.errors import ConfigurationError, DataError
-from diffkeras.physics import Problem, Sources, maps_of, solve
+from diffkeras.physics import Problem, Sources, maps_of, solve_many
 from diffkeras.system.array_files import read_arrays
 from diffkeras.system.yaml_io import from_yaml
 
@@ -40,7 +40,7 @@ class ImageBatch:
     """Some test images.
 
     Attributes:
-        problem: of the images, a batch.
+        problems: of the images.
         images: (images, rows, columns) float32, linear scale: fixed values, or x of the production
             γx.
         fields: (images, rows, columns), exact fields on the dataset's scale; empty before `solve`.
@@ -50,7 +50,7 @@ class ImageBatch:
         lengths: (images,) diffusion lengths [length]; None if all images have one medium.
     """
 
-    problem: Problem
+    problems: Sequence[Problem]
     images: NDArray[np.float32]
     fields: NDArray = field(default_factory=_empty)
     maxima: NDArray[np.floating] | None = None
@@ -71,11 +71,17 @@ class ImageBatch:
 
     def solve(self, *, divide_by_maximum: bool) -> "ImageBatch":
         """The images with their fields in double precision, on the dataset's scale."""
-        solved, maxima = solve(self.problem).field.astype(np.float64), None
+        solutions, maxima = solve_many(self.problems), None
+        solved = np.stack([solution.field for solution in solutions]).astype(np.float64)
         if divide_by_maximum:
             maxima = solved.max(axis=(1, 2))
             solved /= maxima[:, None, None]
         return replace(self, fields=solved, maxima=maxima)
+
+    def maps(self, names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Maps by name (`maps_of`), (images, rows, columns)."""
+        each = [maps_of(problem, names) for problem in self.problems]
+        return {name: np.stack([maps[name] for maps in each]).astype(np.float32) for name in names}
 
     def scaled(self, values: NDArray) -> NDArray:
         """Fields or bounds of the images, (images, …), on the dataset's scale."""
@@ -85,22 +91,21 @@ class ImageBatch:
 
     def fresh(self) -> "ImageBatch":
         """The same images without what solvers computed of their problems before."""
-        return replace(self, problem=copy.deepcopy(self.problem))
+        return replace(self, problems=copy.deepcopy(self.problems))
 
 
 def joined(
     batches: Sequence[ImageBatch], places: Sequence[int] | NDArray[np.int64] | None = None
 ) -> ImageBatch:
     """Several batches as one, in their order, or the images at some places of it."""
-    problems = [problem for batch in batches for problem in batch.problem.images]
-    chosen = np.arange(len(problems)) if places is None else np.asarray(places)
-    values: dict[str, Any] = {"problem": Problem.batch([problems[place] for place in chosen])}
+    chosen = np.arange(sum(map(len, batches))) if places is None else np.asarray(places)
+    values: dict[str, Any] = {}
     for attribute in fields(ImageBatch):
         parts = [getattr(batch, attribute.name) for batch in batches]
         if isinstance(parts[0], np.ndarray) and len(parts[0]):
             values[attribute.name] = np.concatenate(parts)[chosen]
         elif isinstance(parts[0], Sequence) and len(parts[0]):
-            every = [sources for part in parts for sources in part]
+            every = [one for part in parts for one in part]
             values[attribute.name] = [every[place] for place in chosen]
     return replace(batches[0], **values)
 
@@ -117,7 +122,7 @@ def draw_images(
         if name in drawn[0]
     }
     return ImageBatch(
-        problem=Problem.batch([recipe.problem_of(one) for one in drawn]),
+        problems=[recipe.problem_of(one) for one in drawn],
         images=arrays["source_image"],
         sources=[one["sources"] for one in drawn],
         numbers=np.array(numbers),
@@ -197,7 +202,7 @@ class ImageFile:
         drawn = draw_images(self.config, count, numbers)
         given: dict[str, NDArray] = {
             "source_images": drawn.images,
-            **maps_of(drawn.problem, self.config.data.maps),
+            **drawn.maps(self.config.data.maps),
         }
         divided = ("maxima",) if self.config.data.divide_by_maximum else ()
         wanted = [f"{name}_{count:02d}" for name in (*given, "fields", *divided)]
@@ -207,7 +212,7 @@ class ImageFile:
             if name not in arrays or arrays[name].shape not in (shape, shape[:1]):
                 raise DataError(f"{self.path} has no array {name} of shape {shape}")
         for key, values in zip(wanted, given.values(), strict=False):
-            if not np.array_equal(arrays[key][places], values.astype(np.float32)):
+            if not np.array_equal(arrays[key][places], values):
                 raise DataError(
                     f"{self.path}: {key} holds other images than the test split of its "
                     f"configuration; write it again by `diffkeras-benchmark data`"
@@ -244,9 +249,11 @@ def read_image(config: Config, count: int, number: int, data_dir: Path) -> Image
 
 def _as_batch(examples: dict[str, Any], config: Config, start: int) -> ImageBatch:
     images = examples["source_image"][..., 0]
+    names = ("source_image", *config.view.varying)
+    each = [{name: examples[name][k] for name in names} for k in range(len(images))]
     discs = zip(*map(examples["sources"].get, Sources.ARRAYS), strict=True)
     return ImageBatch(
-        problem=config.view.problem_of_examples(examples),
+        problems=[config.view.recipe.problem_of(one) for one in each],
         images=images,
         fields=examples["field"][..., 0],
         sources=[Sources(*disc) for disc in discs],

@@ -18,7 +18,8 @@ from diffkeras.evaluation.errors import (
 )
 from diffkeras.evaluation.images import ImageBatch
 from diffkeras.evaluation.methods import Method
-from diffkeras.physics import certify
+from diffkeras.physics import certify_many
+from diffkeras.physics.solution import ProvenField
 
 ALL = "all"  # source counts
 TRUE = "true field"  # in spectra
@@ -148,15 +149,17 @@ def measure_bounds(predictions: NDArray, batch: ImageBatch) -> pd.DataFrame:
         predictions: (images, rows, columns), in the unit of the source values.
         batch: the images.
     """
-    certificate: Any = certify(predictions, batch.problem)
+    certificates = certify_many(predictions, batch.problems)
+    corrected = [certificate.corrected for certificate in certificates]
     columns: dict[str, NDArray] = {}
-    for name, proven in (("prediction", certificate), ("corrected", certificate.corrected)):
-        errors = node_errors(batch.scaled(proven.field), batch.fields)
-        columns[f"{name}_bound"] = batch.scaled(image_maxima(proven.node_bound))
+    results: dict[str, Sequence[ProvenField]] = {"prediction": certificates, "corrected": corrected}
+    for name, proven in results.items():
+        errors = node_errors(batch.scaled(np.stack([one.field for one in proven])), batch.fields)
+        columns[f"{name}_bound"] = batch.scaled(np.array([one.error_bound for one in proven]))
         columns[f"{name}_max_error"] = image_maxima(errors)
         columns[f"{name}_mae"] = errors.mean((1, 2))
     table = pd.DataFrame(columns)
-    exact = ~batch.problem.fixed.any((1, 2))
+    exact = [not problem.fixed.any() for problem in batch.problems]
     table.loc[exact, ["corrected_max_error", "corrected_mae"]] = np.nan
     return table
 

@@ -15,7 +15,7 @@ from diffkeras.evaluation.images import ImageBatch, ImageFile
 from diffkeras.evaluation.predictions import check_order, read_predictions
 from diffkeras.evaluation.section import Baseline
 from diffkeras.identity import changed_keys
-from diffkeras.physics import Problem, Sources, effective_strengths, solve, superpose
+from diffkeras.physics import Problem, Sources, effective_strengths, solve, solve_many, superpose
 from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.run_directory import Run
 
@@ -71,7 +71,7 @@ def image_by_image(
     """The `compute` of a function from the discs and the problem of one image to its field."""
 
     def compute(batch: ImageBatch) -> ComputedFields:
-        images = zip(batch.sources, batch.problem.images, strict=True)
+        images = zip(batch.sources, batch.problems, strict=True)
         return ComputedFields(batch.scaled(np.stack([field_of(*image) for image in images])))
 
     return compute
@@ -83,11 +83,11 @@ def solved(
     """`solve` to a tolerance, with or without the proof of its error."""
 
     def compute(batch: ImageBatch) -> ComputedFields:
-        solution: Any = solve(batch.problem, tolerance=tolerance, processes=processes)
-        fields = batch.scaled(solution.field)
+        solutions = solve_many(batch.problems, tolerance=tolerance, processes=processes)
+        fields = batch.scaled(np.stack([solution.field for solution in solutions]))
         if not proven:
             return ComputedFields(fields)
-        bounds = np.array([image.error_bound for image in solution.images])
+        bounds = np.array([solution.error_bound for solution in solutions])
         return ComputedFields(fields, batch.scaled(bounds))
 
     return compute
@@ -160,7 +160,7 @@ def network_fields(surrogate: "Surrogate") -> Callable[[ImageBatch], ComputedFie
     """The `compute` of a surrogate's network, a batch at once."""
 
     def compute(batch: ImageBatch) -> ComputedFields:
-        return ComputedFields(surrogate.network_fields(batch.problem, batch_size=len(batch)))
+        return ComputedFields(surrogate.fields(batch.problems, divided=True))
 
     return compute
 
@@ -217,7 +217,7 @@ def of_surrogate(surrogate: "Surrogate", run: Run, name: str = SURROGATE) -> Sub
     """A surrogate, which is the one of a run, under a name."""
 
     def predict(batch: ImageBatch) -> NDArray:
-        return surrogate.predict(batch.problem).field
+        return surrogate.fields(batch.problems)
 
     text = "the output of the trained surrogate"
     if name != SURROGATE:

@@ -202,7 +202,6 @@ def write_solver(
     rows, columns = solver.lattice
     numbers = f"float32 (batch, {rows}, {columns}, 1)"
     physics = {"lattice": solver.lattice, **asdict(solver.medium), "sources": sources}
-    del physics["dimensions"]  # the lattice says it
     description = describe_export(
         "solver",
         physics=physics,

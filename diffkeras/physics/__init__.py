@@ -4,19 +4,20 @@ threadpoolctl limits the threads of BLAS, and PyAMG is loaded where a medium nee
 """
 
 from diffkeras.physics.baselines import effective_strengths, superpose
-from diffkeras.physics.certificate import BatchCertificate, Certificate, certify
+from diffkeras.physics.certificate import Certificate, certify
 from diffkeras.physics.derivatives.adjoint import Derivatives
 from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.reduced_basis import ReducedBasis
 from diffkeras.physics.families.shipped import load_family
+from diffkeras.physics.many import certify_many, solve_many
 from diffkeras.physics.problem.given_sides import FixedFlux, FixedValue, Robin
 from diffkeras.physics.problem.label_images import from_labels
 from diffkeras.physics.problem.maps import maps_of, problem_of_maps
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.parts import parts_of, with_parts
-from diffkeras.physics.problem.problem import BatchProblem, Problem
+from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sources import Sources, production_of
 from diffkeras.physics.problem.uptake import CappedUptake, MichaelisMenten
 from diffkeras.physics.sampling.discs import sample_sources
@@ -24,14 +25,11 @@ from diffkeras.physics.sampling.examples import Example, ExampleRecipe
 from diffkeras.physics.sampling.placement import Placement
 from diffkeras.physics.sampling.tissue import Tissue
 from diffkeras.physics.sampling.tissue_sampler import TissueSampler
-from diffkeras.physics.solution import BatchSolution, Solution
+from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.steady_state import solve
 
 __all__ = [
-    "BatchCertificate",
-    "BatchProblem",
-    "BatchSolution",
     "CappedUptake",
     "Certificate",
     "Derivatives",
@@ -54,6 +52,7 @@ __all__ = [
     "Tissue",
     "TissueSampler",
     "certify",
+    "certify_many",
     "effective_strengths",
     "from_labels",
     "load_family",
@@ -63,6 +62,7 @@ __all__ = [
     "production_of",
     "sample_sources",
     "solve",
+    "solve_many",
     "superpose",
     "with_parts",
 ]

@@ -3,7 +3,6 @@
 None of this is an estimate, and the effect of rounding is included.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any, Unpack
@@ -18,7 +17,7 @@ from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.read_only import read_only_copy
 from diffkeras.physics.real_arrays import real_values
-from diffkeras.physics.solution import BatchSolution, ProvenField, Solution
+from diffkeras.physics.solution import ProvenField, Solution
 from diffkeras.physics.solvers.correction import KnownBounds, corrected
 from diffkeras.system.blas_threads import blas_threads
 
@@ -53,35 +52,6 @@ class Certificate(ProvenField):
         return self.corrected.quantity(weights).about(self.field, weights)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class BatchCertificate(Certificate):
-    """The certificates of a batch of fields.
-
-    Attributes:
-        field, node_bound: (batch, rows, columns).
-        error_bound: the largest of all images.
-        corrected: a `BatchSolution`.
-        images: the certificate of each.
-    """
-
-    images: tuple[Certificate, ...] = dataclass_field(repr=False)
-
-    @classmethod
-    def of(
-        cls, field: NDArray[np.float64], problem: Problem, images: Sequence[Certificate]
-    ) -> "BatchCertificate":
-        """The batch of one or more certificates."""
-        corrected = [image.corrected for image in images]
-        return cls(
-            field,
-            problem,
-            max(image.error_bound for image in images),
-            np.stack([image.node_bound for image in images]),
-            BatchSolution.of(np.stack([one.field for one in corrected]), problem, corrected),
-            tuple(images),
-        )
-
-
 @show_keywords
 @blas_threads()
 def certify(
@@ -97,9 +67,8 @@ def certify(
     The bounds are about the lattice's solution, not about its distance from the continuum's.
 
     Args:
-        field: (rows, columns), any finite numbers of any precision, however wrong; or a batch,
-            (batch, rows, columns), for which a `BatchCertificate` is returned. More axes of length
-            1, such as a channel, are removed.
+        field: on the lattice, any finite numbers of any precision, however wrong. More axes of
+            length 1, such as a channel, are removed.
         problem: the `Problem` that it should solve, its `Equations`, or its source image, as for
             `solve`.
         **keywords: those of `Problem`, as for `solve`.
@@ -121,31 +90,20 @@ def certify(
         True
     """
     problem, equations = problem_and_equations(problem, keywords)
+    return proven(field, equations or Equations(problem), keep=True)
+
+
+def proven(field: Any, equations: Equations, *, keep: bool) -> Certificate:
+    """What `certify` proves of a field that should solve equations, which are kept or not."""
+    problem = equations.given_problem
     rounded = read_only_copy(problem.check_field("field", field))
-    roundings = _rounding(field, rounded)
-    if not problem.is_batch:
-        return _certificate(rounded, roundings, problem, equations or Equations(problem))
-    each = zip(rounded, np.broadcast_to(roundings, rounded.shape), problem.images, strict=True)
-    return BatchCertificate.of(rounded, problem, [_certificate(*parts) for parts in each])
-
-
-def _certificate(
-    field: NDArray[np.float64],
-    rounding: NDArray[np.float64] | float,
-    problem: Problem,
-    equations: Equations | None = None,
-) -> Certificate:
-    """The certificate of one image, whose corrected field keeps the equations if some are given.
-
-    `rounding` is how far the field is from that asked about.
-    """
-    near = corrected(field, equations or Equations(problem))
-    node_bound = near.bound_of(field)
+    near, rounding = corrected(rounded, equations), _rounding(field, rounded)
+    node_bound = near.bound_of(rounded)
     if np.any(rounding):
         node_bound = (node_bound + rounding) * SLACK
-    proof = KnownBounds(near.bound)
-    solution = Solution(near.field, problem, near.statistics, proof, equations)
-    return Certificate(field, problem, float(node_bound.max()), node_bound, solution)
+    proof, kept = KnownBounds(near.bound), equations if keep else None
+    solution = Solution(near.field, problem, near.statistics, proof, kept)
+    return Certificate(rounded, problem, float(node_bound.max()), node_bound, solution)
 
 
 def _rounding(field: Any, rounded: NDArray[np.float64]) -> NDArray[np.float64] | float:

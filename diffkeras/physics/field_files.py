@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.lattice import PLANE
+from diffkeras.physics.lattice import PLANE, SPACE
 from diffkeras.physics.problem.parts import parts_of
-from diffkeras.physics.problem.problem import Problem
 
 FORMATS = (".npy", ".npz", ".tif", ".tiff", ".vti")
 TIFFS = (".tif", ".tiff")
@@ -23,12 +22,8 @@ STEPS_OF_TIFF = (1e-9, 1e9)  # whose inverses a TIFF's fractions of 32 bits hold
 VTK_TYPES = {"b1": "UInt8", "f4": "Float32", "f8": "Float64"}
 
 
-def kind_of_file(path: Path, problem: Problem | None = None) -> str:
-    """The suffix of a file of a field, in lower case.
-
-    Raises:
-        PhysicsError: another kind of file, or one that can't hold a field of this problem.
-    """
+def kind_of_file(path: Path) -> str:
+    """The suffix of a file of a field, in lower case; a PhysicsError for another kind of file."""
     kind = path.suffix.lower()
     if kind not in FORMATS:
         hint = "; a picture is drawn by `plot`, or by --plot of the commands"
@@ -36,11 +31,6 @@ def kind_of_file(path: Path, problem: Problem | None = None) -> str:
             f"{path}: fields are written to {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
             f"{hint * (kind in ('.png', '.pdf', '.svg', '.jpg'))}"
         )
-    if problem is not None and problem.is_batch:
-        if kind == ".vti":
-            raise PhysicsError(f"{path} can't hold a batch; write to .npy, .npz or .tif")
-        if kind in TIFFS and len(problem.lattice) > PLANE:
-            raise PhysicsError(f"{path} can't hold several volumes; write to .npy or .npz")
     return kind
 
 
@@ -56,30 +46,19 @@ def check_unit(unit: Any) -> None:
         )
 
 
-def content_of_field(
-    path: Path, field: NDArray, step: float, unit: str | None = None, *, name: str = "field"
-) -> bytes:
-    """The content of a file that holds one array alone.
-
-    Args:
-        path: a file of a kind in `FORMATS`, whose content this is.
-        field: (…, rows, columns).
-        step: h [length], of the lattice.
-        unit: of lengths.
-        name: of the array.
-    """
-    return content_of_arrays(path, {name: field}, field.shape, step, unit)
-
-
 def content_of_result(path: Path, result: Any, unit: str | None = None) -> bytes:
     """The content of a file of a `Solution`, `Certificate` or `Prediction`; see its `save`."""
-    problem = result.problem
-    kind = kind_of_file(path, problem)
+    problem, arrays = result.problem, arrays_of_result(path, result)
+    return content_of_arrays(path, arrays, problem.lattice, problem.medium.step, unit)
+
+
+def arrays_of_result(path: Path, result: Any) -> dict[str, Any]:
+    """What a file of this kind holds of a result, by name; the field comes first."""
     arrays: dict[str, Any] = {"field": result.field}
-    if kind in (".npz", ".vti"):
+    if kind_of_file(path) in (".npz", ".vti"):
+        problem = result.problem
         arrays |= {"bound": result.node_bound, "fixed": problem.fixed, **parts_of(problem)}
-    step = problem.images[0].medium.step
-    return content_of_arrays(path, arrays, problem.lattice, step, unit)
+    return arrays
 
 
 def content_of_arrays(
@@ -118,6 +97,8 @@ def _tiff(
     """
     from PIL import Image  # here, as it is slow to import
 
+    if field.ndim > SPACE:
+        raise PhysicsError(f"{path} can't hold several volumes; write to .npy or .npz")
     limits = np.finfo(np.float32)
     if not (limits.min <= field.min() and field.max() <= limits.max):
         raise PhysicsError(

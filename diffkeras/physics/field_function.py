@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_relative_tolerance
-from diffkeras.physics.derivatives.adjoint import BatchDerivatives
-from diffkeras.physics.problem.parts import check_names, is_per_image, with_parts
+from diffkeras.physics.many import problem_list, solve_many
+from diffkeras.physics.problem.parts import check_names, check_shape, with_parts
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solution import BatchSolution, Solution
+from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.steady_state import solve
 
@@ -21,24 +21,34 @@ NO_SECOND = "fields have no second derivatives: take differences of first ones"
 class FieldFunction:
     """Parts ↦ field, with its pull-back; what `diffkeras.torch`, `.jax` and `.tensorflow` call.
 
+    Of several problems, fields have the batch as their first axis. A part is then the same for all
+    of them, or has the batch as its first axis, too.
+
     Attributes:
-        problem: one image or a batch; what is not among the parts stays as it is.
+        problems: what is not among the parts stays as it is.
+        shape: of the field, of one problem the lattice, and of several (batch, *lattice).
         names: of the parts, as in `parts_of`.
         tolerance: of fields and adjoints.
     """
 
-    def __init__(self, problem: Problem, parts: Mapping[str, Any], tolerance: float) -> None:
+    def __init__(
+        self, problem: Problem | Sequence[Problem], parts: Mapping[str, Any], tolerance: float
+    ) -> None:
         """Raises a PhysicsError for no name or one that is no part, or a bad tolerance."""
-        if not isinstance(problem, Problem):
-            raise PhysicsError(f"the first argument must be a Problem, not {problem!r:.60}")
-        check_names(parts, problem)
+        alone = isinstance(problem, Problem)
+        self.problems = problem_list([problem] if alone else problem)
+        lattices = {one.lattice for one in self.problems}
+        if len(lattices) != 1:
+            raise PhysicsError(f"give at least one Problem, and of one lattice, not of {lattices}")
+        for one in self.problems:
+            check_names(parts, one)
         if not parts:
             raise PhysicsError("give one part of the problem at least, by its name in dk.parts_of")
-        self.problem = problem
+        self.shape = (*([] if alone else [len(self.problems)]), *lattices.pop())
         self.names = tuple(parts)
         self.tolerance = check_relative_tolerance(tolerance)
-        # the last parts and their solution, whose derivatives set nothing up again
-        self._latest: tuple[list[NDArray[np.float64]], Solution] | None = None
+        # the last parts and their solutions, whose derivatives set nothing up again
+        self._latest: tuple[list[NDArray[np.float64]], list[Solution]] | None = None
 
     def check_part(self, name: str, dtype: Any, shape: tuple[int, ...] | None) -> None:
         """Raise a PhysicsError for a part that is not real, or of a shape that it can't have.
@@ -51,46 +61,68 @@ class FieldFunction:
         if any(other in str(dtype) for other in ("complex", "string")):
             raise PhysicsError(f"{name} must be real, not {dtype}")
         if shape is not None:
-            is_per_image(name, shape, self.problem)
+            check_shape(name, shape[self._is_batch(name, shape) :], self.problems[0])
 
     def field(self, *parts: Any) -> NDArray[np.float64]:
-        """The field, of the problem's shape, for parts in the order of their names."""
-        solution = solve(self._problem(parts), tolerance=self.tolerance)
-        self._latest = [np.array(part, np.float64) for part in parts], solution
-        return solution.field.astype(np.float64)
+        """The field, of `shape`, for parts in the order of their names."""
+        problems, tolerance = self._with_parts(parts), self.tolerance
+        # one keeps its equations, of which derivatives make use; many would take much memory
+        alone = len(problems) == 1
+        solutions = (
+            [solve(problems[0], tolerance=tolerance)]
+            if alone
+            else solve_many(problems, tolerance=tolerance)
+        )
+        self._latest = [np.array(part, np.float64) for part in parts], solutions
+        fields = np.stack([solution.field for solution in solutions])
+        return fields.astype(np.float64).reshape(self.shape)
 
     def pull_back(self, field: Any, cotangent: Any, *parts: Any) -> tuple[NDArray[np.float64], ...]:
         """The derivatives of a scalar J by each part, of its shape.
 
         Args:
-            field: u of these parts, of the problem's shape.
+            field: u of these parts, of `shape`.
             cotangent: ∂J/∂u, of that shape.
             *parts: in the order of their names.
         """
-        problem = self._problem(parts)
-        whole = self._solution(problem, field, parts).vjp(cotangent, self.tolerance)
-        images = whole.images if isinstance(whole, BatchDerivatives) else [whole]
+        count = len(self.problems)
+        cotangents = np.reshape(cotangent, (count, *self.problems[0].lattice))
+        solutions = self._solutions(np.reshape(field, cotangents.shape), parts)
+        each = [
+            solution.vjp(one, self.tolerance)
+            for solution, one in zip(solutions, cotangents, strict=True)
+        ]
         results = []
         for name, part in zip(self.names, parts, strict=True):
-            each = np.array([image[name] for image in images], dtype=np.float64)
-            # all images of a batch may share a part
-            per_image = problem.is_batch and each.shape == np.shape(part)
-            results.append(each if per_image else each.sum(axis=0))
+            whole = np.array([derivatives[name] for derivatives in each], dtype=np.float64)
+            results.append(whole if self._is_batch(name, np.shape(part)) else whole.sum(axis=0))
         return tuple(results)
 
-    def _solution(self, problem: Problem, field: Any, parts: Sequence[Any]) -> Solution:
-        """The solution of these parts: the latest one, or the given field."""
+    def _is_batch(self, name: str, shape: tuple[int, ...]) -> bool:
+        """Whether a part of this shape has one entry for each of several problems."""
+        lattice, count = self.problems[0].lattice, len(self.problems)
+        if name.startswith("boundary") or shape == lattice or len(self.shape) == len(lattice):
+            return False
+        return shape in ((count, *lattice), (count,))
+
+    def _solutions(self, fields: NDArray, parts: Sequence[Any]) -> list[Solution]:
+        """The solutions of these parts: the latest ones, or those of the given fields."""
         latest = self._latest
         if latest and all(map(np.array_equal, latest[0], parts)):
             return latest[1]
-        fields = problem.check_field("field", field).view()  # which a solution makes read-only
         stats = SolveStatistics("given", 0, reached=self.tolerance)
-        if not problem.is_batch:
-            return Solution(fields, problem, stats, proof=None)
-        pairs = zip(fields, problem.images, strict=True)
-        images = [Solution(*pair, stats, proof=None) for pair in pairs]
-        return BatchSolution.of(fields, problem, images)
+        solutions = []
+        for one, problem in zip(fields, self._with_parts(parts), strict=True):
+            checked = problem.check_field("field", one).view()  # which a solution makes read-only
+            solutions.append(Solution(checked, problem, stats, proof=None))
+        return solutions
 
-    def _problem(self, parts: Sequence[Any]) -> Problem:
-        arrays = [np.asarray(part, np.float64) for part in parts]
-        return with_parts(self.problem, dict(zip(self.names, arrays, strict=True)))
+    def _with_parts(self, parts: Sequence[Any]) -> list[Problem]:
+        arrays = {
+            name: np.asarray(part, np.float64) for name, part in zip(self.names, parts, strict=True)
+        }
+        batch = {name for name, part in arrays.items() if self._is_batch(name, part.shape)}
+        return [
+            with_parts(problem, {name: a[k] if name in batch else a for name, a in arrays.items()})
+            for k, problem in enumerate(self.problems)
+        ]

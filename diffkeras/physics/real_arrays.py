@@ -29,6 +29,11 @@ def real_values(what: str, values: Any) -> NDArray:
             raise PhysicsError(f"{what} is a {kind}, not an array; give its .field")
         if array.ndim == 0:  # such as the name of a file, or a Problem
             raise PhysicsError(f"{what} is a {kind}, not an array of numbers")
+        if hasattr(array.flat[0] if array.size else None, "medium"):
+            raise PhysicsError(
+                f"{what} is a {kind} of Problems; of several use solve_many, certify_many or "
+                "predict_many"
+            )
         raise PhysicsError(
             f"{what} holds {array.dtype} values, not real numbers; convert it to numbers, "
             "such as by astype(float)"

@@ -1,7 +1,7 @@
 """A solved field, how it was solved, and proven bounds of its error."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import cached_property
@@ -13,16 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_relative_tolerance
-from diffkeras.physics.derivatives.adjoint import (
-    BatchDerivatives,
-    Derivatives,
-    ImageDerivatives,
-)
+from diffkeras.physics.derivatives.adjoint import Derivatives
 from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.derivatives.tangent import tangent
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.field_files import TIFFS, content_of_result, kind_of_file
-from diffkeras.physics.problem.parts import parts_of_images
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.read_only import ReadOnlyArrays, read_only_copy
 from diffkeras.physics.short_repr import ShortRepr
@@ -40,13 +35,13 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
     """A field with proven bounds of its error: a `Solution`, `Certificate` or `Prediction`.
 
     Each has `field` and `problem`, `error_bound` and `node_bound` of that field, and the methods
-    `quantity`, `plot` and `save`. Of a batch, arrays have the batch as their first axis, and
-    numbers are the largest of all images.
+    `quantity`, `plot` and `save`.
     """
 
     field: NDArray[np.floating]
     problem: Problem
-    node_bound: Any  # an attribute or a property
+    error_bound: Any  # an attribute or a property, as the next one
+    node_bound: Any
 
     def save(self, path: str | Path, *, unit: str | None = None) -> None:
         """Write the result to a file of the kind that its suffix names.
@@ -57,8 +52,8 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
           "step", "diffusivity", "uptake.maximum" and so on.
         - `.vti`, for ParaView: the same arrays on the nodes, with the lattice step; numbers are
           field data.
-        - `.tif`: the field in 32-bit floats, with a page for each plane or each image of a batch,
-          and the lattice step as the scale that ImageJ reads.
+        - `.tif`: the field in 32-bit floats, with a page for each plane, and the lattice step as
+          the scale that ImageJ reads.
 
         For a `.npz` or a `.vti`, the bound is proven if it isn't known yet. An earlier file is
         replaced once the new one is complete. Missing folders are created.
@@ -96,9 +91,7 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
         unit: str | None = None,
         field_unit: str | None = None,
     ) -> Any:
-        """A picture of the sources and the field; of a batch, of its first image with sources.
-
-        The picture counts the images of a batch from 1.
+        """A picture of the sources and the field.
 
         It needs matplotlib. The axes show numbers of nodes where the lattice step is 1 and no unit
         is given, otherwise lengths. In three dimensions, it has one plane, one row and one column:
@@ -136,10 +129,10 @@ class Solution(ProvenField):
             it where another one is needed.
         problem: what it solves.
         stats: how it was solved.
-        proof: what proves its bounds, used by the two properties below; None for a batch.
-        equations: as `solve` or `certify` set them up, which derivatives use; None of an image of a
-            batch, and of predictions, which set them up when one is first asked for. They take
-            several times the memory of a field: of many solutions, keep the fields alone.
+        proof: what proves its bounds, used by the two properties below.
+        equations: as `solve` or `certify` set them up, which derivatives use; None of solutions of
+            `solve_many` and of predictions, which set them up when one is first asked for. They
+            take several times the memory of a field: of many solutions, keep the fields alone.
     """
 
     field: NDArray[np.floating]
@@ -189,10 +182,10 @@ class Solution(ProvenField):
                 field.
 
         Returns:
-            A mapping from the names of the problem's parts to numbers and arrays of their shapes;
-            of a batch with the batch as their first axis. The names are "values", "production",
-            "decay", "step", "diffusivity" (or "diffusivity.0" and so on), and where the problem has
-            them "uptake.maximum" and so on, and "boundary.left.flux" and so on (see `parts_of`).
+            A mapping from the names of the problem's parts to numbers and arrays of their shapes.
+            The names are "values", "production", "decay", "step", "diffusivity" (or "diffusivity.0"
+            and so on), and where the problem has them "uptake.maximum" and so on, and
+            "boundary.left.flux" and so on (see `parts_of`).
 
         Raises:
             PhysicsError: a cotangent that is not finite or of another shape than the field.
@@ -212,7 +205,7 @@ class Solution(ProvenField):
         values = read_only_copy(self.problem.check_field("cotangent", cotangent))
         tolerance = check_relative_tolerance(tolerance)
         self._warn_of_doubt()
-        return ImageDerivatives(self._equations, self.field, values, tolerance, self._prove_nodes)
+        return Derivatives(self._equations, self.field, values, tolerance, self._prove_nodes)
 
     @blas_threads()
     def jvp(
@@ -289,73 +282,3 @@ class Solution(ProvenField):
                 "has two slopes: the derivatives are those of an uptake at its maximum",
                 stacklevel=level_outside(),
             )
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class BatchSolution(Solution):
-    """The fields of a batch.
-
-    Attributes:
-        field: (batch, rows, columns).
-        stats: of the batch: the largest ring and residual, the sums of iterations and steps; the
-            method and the precision of the first image.
-        images: the solution of each image; `error_bound` is the largest of theirs, and `node_bound`
-            has the shape of the field.
-    """
-
-    images: tuple[Solution, ...] = dataclass_field(default=(), repr=False)
-
-    @cached_property
-    def error_bound(self) -> float:
-        """The largest one of the images'."""
-        return max(image.error_bound for image in self._one_by_one())
-
-    @cached_property
-    def node_bound(self) -> NDArray[np.float64]:
-        """Those of the images, (batch, rows, columns)."""
-        bound = np.stack([image.node_bound for image in self._one_by_one()])
-        bound.setflags(write=False)
-        return bound
-
-    def vjp(self, cotangent: ArrayLike, tolerance: float = 1e-10) -> BatchDerivatives:
-        """See `Solution.vjp`."""
-        values = self.problem.check_field("cotangent", cotangent)
-        pairs = zip(self._one_by_one(), values, strict=True)
-        images = [image.vjp(value, tolerance) for image, value in pairs]
-        return BatchDerivatives(self.problem, images)
-
-    def jvp(
-        self, direction: Mapping[str, ArrayLike], tolerance: float = 1e-10
-    ) -> NDArray[np.float64]:
-        """See `Solution.jvp`; a change is the same for all images, or has the batch first."""
-        pairs = zip(self._one_by_one(), parts_of_images(self.problem, direction), strict=True)
-        return np.stack([image.jvp(change, tolerance) for image, change in pairs])
-
-    def quantity(self, weights: ArrayLike) -> Quantity:
-        """See `Solution.quantity`: arrays (batch,); the weights of one image are for all."""
-        values = self.problem.check_field("array of weights", weights, shared=True)
-        pairs = zip(self._one_by_one(), values, strict=True)
-        return Quantity.batch([image.quantity(value) for image, value in pairs])
-
-    def _one_by_one(self) -> Iterator[Solution]:
-        """The images, each of which forgets the equations that it was asked to set up."""
-        for image in self.images:
-            yield image
-            vars(image).pop("_equations", None)
-
-    @classmethod
-    def of(
-        cls, field: NDArray[np.floating], problem: Problem, images: Sequence[Solution]
-    ) -> "BatchSolution":
-        """The batch of one or more solutions, whose fields are in (batch, rows, columns)."""
-        images = tuple(images)
-        each = [image.stats for image in images]
-        stats = SolveStatistics(
-            each[0].method,
-            max(image.ring_nodes for image in each),
-            sum(image.iterations for image in each),
-            max(image.reached for image in each),
-            each[0].precision,
-            sum(image.newton_steps for image in each),
-        )
-        return cls(field, problem, stats, proof=None, images=images)

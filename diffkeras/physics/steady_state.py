@@ -1,7 +1,7 @@
 """The exact solver: one call from a problem to its steady-state field."""
 
 import warnings
-from functools import partial
+from dataclasses import dataclass
 from typing import Any, Unpack
 
 import numpy as np
@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import ProblemWarning
 from diffkeras.physics.arguments import check_count, check_relative_tolerance
-from diffkeras.physics.batch import solve_batch
 from diffkeras.physics.equations.equations import Equations, problem_and_equations
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
@@ -26,7 +25,6 @@ def solve(
     tolerance: float = 1e-10,
     initial: ArrayLike | None = None,
     method: str = "auto",
-    processes: int | None = None,
     threads: int | None = None,
     **keywords: Unpack[ProblemKeywords],
 ) -> Solution:
@@ -41,10 +39,9 @@ def solve(
 
     Args:
         problem: a `Problem`; or, as its short form, a source image, to which the keywords belong:
-            `solve(image, decay=0.01)` is `solve(Problem(image, decay=0.01))`. An array of three
-            axes is a batch of images unless `dimensions=3` makes it a volume; for a batch, a
-            `BatchSolution` is returned. Or the `Equations` of a Problem, to which the caller keeps
-            what is set up for solutions, certificates and derivatives.
+            `solve(image, decay=0.01)` is `solve(Problem(image, decay=0.01))`, and an array of three
+            axes is a volume. Or the `Equations` of a Problem, to which the caller keeps what is set
+            up for solutions, certificates and derivatives. For several problems, see `solve_many`.
         tolerance: largest error of the field, relative to its largest |value|; without production
             that is the one of a fixed node next to a free one. From 1e-6 on the field is float32.
             Where D varies by many orders, tolerances below 1e-11 may not be provable. A field is
@@ -52,14 +49,13 @@ def solve(
             tolerance, nor of `initial`. So fit parameters, and take differences of fields, with a
             tolerance far below the differences: 1e-10 or less.
         initial: a field from which "newton-cg" starts, such as a prediction or that of a similar
-            problem; for a batch one for each image, or one for all. It saves time and does not
-            change the tolerance. The other methods, in uniform media, don't use it.
+            problem. It saves time and does not change the tolerance. The other methods, in uniform
+            media, don't use it.
         method: "ring", "ring-cg", "newton-cg", or "auto", the one that is likely to
             take the least time.
-        processes: that share the images of a batch; by default one.
-        threads: of transforms and BLAS in each process; by default one.
+        threads: of transforms and BLAS; by default one.
         **keywords: those of `Problem`: production, uptake, fixed, medium, or the medium's
-            diffusivity, decay, step, boundary and dimensions.
+            diffusivity, decay, step and boundary.
 
     Raises:
         PhysicsError: no problem (see `Problem`), an initial field of another shape, a tolerance
@@ -80,62 +76,59 @@ def solve(
         >>> bool(0 < field.max() < 1)
         True
     """
-    processes, threads = check_count("processes", processes), check_count("threads", threads)
-    tolerance = check_relative_tolerance(tolerance)
+    solver = Solver.of(tolerance, method, threads)
     problem, equations = problem_and_equations(problem, keywords)
-    for image in problem.images:
-        check_method(method, image)
-    if initial is not None:
-        initial = problem.check_field("initial field", initial, shared=True)
-    solution = solve_silently(
-        problem,
-        tolerance,
-        equations=equations,
-        initial=initial,
-        method=method,
-        processes=processes,
-        threads=threads,
-    )
+    start = solver.start(problem, initial)
+    solution = solver.solve(equations or Equations(problem), start, keep=True)
     if not solution.field.any():
-        warnings.warn(
-            "the field is 0 everywhere: no fixed node or side holds another value, and nothing is "
-            "produced",
-            ProblemWarning,
-            stacklevel=level_outside(),
-        )
+        warn_of_zero()
     return solution
 
 
-def solve_silently(
-    problem: Problem,
-    tolerance: float,
-    *,
-    equations: Equations | None = None,
-    initial: NDArray[np.float64] | None = None,
-    method: str = "auto",
-    processes: int | None = None,
-    threads: int = 1,
-) -> Solution:
-    """`solve` without its warning, of what is checked."""
-    image_solver: Any = partial(_solve_image, tolerance=tolerance, method=method, threads=threads)
-    with blas_threads(threads):
-        if problem.is_batch:
-            starts = [None] * len(problem.images) if initial is None else list(initial)
-            return solve_batch(image_solver, problem, starts, processes or 1)
-        return image_solver(problem, initial, equations=equations or Equations(problem))
+def warn_of_zero() -> None:
+    """Warn of a field, or several, that nothing makes."""
+    warnings.warn(
+        "the field is 0 everywhere: no fixed node or side holds another value, and nothing is "
+        "produced",
+        ProblemWarning,
+        stacklevel=level_outside(),
+    )
 
 
-def _solve_image(
-    problem: Problem,
-    initial: NDArray[np.float64] | None,
-    *,
-    tolerance: float,
-    method: str,
-    threads: int,
-    equations: Equations | None = None,
-) -> Solution:
-    """The solution of one image, which keeps its equations if they are given."""
-    made = equations or Equations(problem)
-    with blas_threads(threads):  # in another process, too
-        field, statistics, proof = solve_equations(made, tolerance, method=method, initial=initial)
-    return Solution(field, problem, statistics, proof, equations)
+@dataclass(frozen=True)
+class Solver:
+    """How problems are solved, checked; the arguments of `solve`. It can be pickled."""
+
+    tolerance: float
+    method: str = "auto"
+    threads: int = 1
+
+    @classmethod
+    def of(cls, tolerance: Any, method: Any = "auto", threads: Any = None) -> "Solver":
+        """The solver of unchecked arguments.
+
+        Raises:
+            PhysicsError: one of a wrong type or out of its range.
+        """
+        threads = check_count("threads", threads)
+        return cls(check_relative_tolerance(tolerance), method, threads)
+
+    def start(self, problem: Problem, initial: Any) -> NDArray[np.float64] | None:
+        """The field to start from, or None.
+
+        Raises:
+            PhysicsError: one of another shape, or a method that the problem can't be solved by.
+        """
+        check_method(self.method, problem)
+        return None if initial is None else problem.check_field("initial field", initial)
+
+    def solve(
+        self, equations: Equations, start: NDArray[np.float64] | None = None, *, keep: bool = False
+    ) -> Solution:
+        """The solution of equations, which it keeps or not, from the field of `start`."""
+        with blas_threads(self.threads):
+            field, statistics, proof = solve_equations(
+                equations, self.tolerance, method=self.method, initial=start
+            )
+        kept = equations if keep else None
+        return Solution(field, equations.given_problem, statistics, proof, kept)

@@ -83,14 +83,8 @@ def solution_figure(
 ) -> Figure:
     """A problem's sources and its field, as `field_figure` draws them.
 
-    Of a batch, the first image that has sources is drawn. By default, the line below it has the
-    numbers of the medium.
+    By default, the line below it has the numbers of the medium.
     """
-    if problem.is_batch:
-        has_sources = [bool(each.fixed.any() or np.any(each.production)) for each in problem.images]
-        shown = int(np.argmax(has_sources))
-        title = f"{title}, image {shown + 1} of {len(field)}"
-        problem, field = problem.images[shown], field[shown]
     return field_figure(
         sources_of(problem),
         field,

@@ -175,9 +175,9 @@ class Trial:
         Raises:
             ExportError: the sources that it was trained on don't fit on the lattice.
         """
-        problem = _problems(surrogate, lattice)
-        inputs = surrogate.config.view.inputs(problem)
-        fields = surrogate.predict(problem).field[..., None]
+        problems = _problems(surrogate, lattice)
+        inputs = surrogate.config.view.inputs(problems)
+        fields = surrogate.fields(problems)[..., None]
         largest = np.abs(fields).max(axis=(1, 2, 3))
         if not surrogate.production:
             largest = np.maximum(largest, inputs["source_images"].max(axis=(1, 2, 3)))
@@ -217,7 +217,7 @@ class Trial:
         return largest
 
 
-def _problems(surrogate: Surrogate, lattice: tuple[int, int]) -> Problem:
+def _problems(surrogate: Surrogate, lattice: tuple[int, int]) -> list[Problem]:
     """Problems of the surrogate's smallest and largest source count."""
     config, problems = surrogate.config, []
     counts = config.data.sources
@@ -236,4 +236,4 @@ def _problems(surrogate: Surrogate, lattice: tuple[int, int]) -> Problem:
             f"the sources that the run was trained on don't fit on {lattice[0]}×{lattice[1]} "
             f"nodes, so the file can't be checked there: {error}"
         ) from None
-    return Problem.batch(problems)
+    return problems

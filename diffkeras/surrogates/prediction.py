@@ -16,48 +16,35 @@ from diffkeras.physics.solution import ProvenField
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Prediction(ProvenField):
-    """The field that a surrogate predicts for a problem, of one image or a batch.
+    """The field that a surrogate predicts for a problem.
 
     It is used like a `Certificate`, which is computed when it is first needed: a prediction whose
     bounds nobody reads costs no more than the network. Bounds are proofs, not estimates (see
     `diffkeras.certify`).
 
     Attributes:
-        field: (rows, columns) or (batch, rows, columns), float32 or float64, in the unit of the
-            source values.
+        field: (rows, columns), float32 or float64, in the unit of the source values.
         problem: the problem that it should solve.
-        kinds: of each image, what its field is: "prediction", the network's field; "corrected
-            field", where only that is proven to be within the tolerance; or "solved field", by the
-            exact solver, where neither is.
+        kind: what the field is: "prediction", the network's field; "corrected field", where only
+            that is proven to be within the tolerance; or "solved field", by the exact solver, where
+            neither is.
         proven: a bound of the field's error node by node that is known already, of its shape; None
             if that of the certificate is.
     """
 
     field: NDArray[np.floating]
     problem: Problem = dataclass_field(repr=False)
-    kinds: tuple[str, ...] = dataclass_field(default=(), repr=False)
+    kind: str = "prediction"
     proven: NDArray[np.float64] | None = dataclass_field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "field", read_only_copy(self.field))
-        if not self.kinds:
-            object.__setattr__(self, "kinds", ("prediction",) * len(self.problem.images))
-        if self.proven is not None:
-            object.__setattr__(self, "proven", read_only_copy(self.proven))
-
-    @property
-    def kind(self) -> str:
-        """What the field is; of a batch, all `kinds` that occur."""
-        return " and ".join(dict.fromkeys(self.kinds))
-
-    @property
-    def solved(self) -> int:
-        """The number of images whose field is that of the exact solver."""
-        return self.kinds.count("solved field")
+        for name in ("field", "proven"):
+            if (array := getattr(self, name)) is not None:
+                object.__setattr__(self, name, read_only_copy(array))
 
     @property
     def error_bound(self) -> float:
-        """At least max |field − exact solution| over all nodes and images, in the field's unit."""
+        """At least max |field − exact solution| over all nodes, in the field's unit."""
         return float(self.node_bound.max())
 
     @property
@@ -67,7 +54,7 @@ class Prediction(ProvenField):
 
     @cached_property
     def certificate(self) -> Certificate:
-        """The proof, with a corrected field; a `BatchCertificate` for a batch."""
+        """The proof, with a corrected field."""
         return certify(self.field, self.problem)
 
     @property
@@ -97,31 +84,19 @@ class Prediction(ProvenField):
             PhysicsError, ConvergenceError: as `diffkeras.solve`.
         """
         tolerance = check_relative_tolerance(tolerance)
-        fields = self.field if self.problem.is_batch else [self.field]
-        images = zip(fields, self.problem.images, strict=True)
-        parts = [_within(tolerance, field, image) for field, image in images]
-        fields, bounds, kinds = zip(*parts, strict=True)
-        shape = self.field.shape
-        bound = np.stack(bounds).reshape(shape)
-        return Prediction(np.stack(fields).reshape(shape), self.problem, kinds, bound)
-
-
-def _within(
-    tolerance: float, field: NDArray, problem: Problem
-) -> tuple[NDArray, NDArray[np.float64], str]:
-    """A field of one image, its bound node by node, and what it is, as in `kinds`."""
-    equations = Equations(problem)
-    proof = certify(field, equations)
-    better = proof.corrected
-    for kind, candidate, bound in (
-        ("prediction", field, proof.node_bound),
-        ("corrected field", better.field, better.node_bound),
-    ):
-        error = float(bound.max())
-        if error <= tolerance * _least_size(candidate, error, equations):
-            return candidate, bound, kind
-    solution = solve(equations, initial=better.field, tolerance=tolerance)
-    return solution.field, np.full(field.shape, solution.error_bound), "solved field"
+        equations = Equations(self.problem)
+        proof = certify(self.field, equations)
+        better = proof.corrected
+        for kind, field, bound in (
+            ("prediction", self.field, proof.node_bound),
+            ("corrected field", better.field, better.node_bound),
+        ):
+            error = float(bound.max())
+            if error <= tolerance * _least_size(field, error, equations):
+                return Prediction(field, self.problem, kind, bound)
+        solution = solve(equations, initial=better.field, tolerance=tolerance)
+        bound = np.full(self.field.shape, solution.error_bound)
+        return Prediction(solution.field, self.problem, "solved field", bound)
 
 
 def _least_size(field: NDArray, error: float, equations: Equations) -> float:

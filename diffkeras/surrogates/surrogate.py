@@ -1,8 +1,10 @@
 """A surrogate: a trained Keras model, its transform, and the physics that it was trained on."""
 
 import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -16,6 +18,7 @@ from diffkeras.errors import PhysicsError, RunError
 from diffkeras.nn.architectures.own import check_lattice
 from diffkeras.physics import Medium, Problem, Sources
 from diffkeras.physics.arguments import check_relative_tolerance, check_whole
+from diffkeras.physics.many import problem_list
 from diffkeras.physics.problem.problem import as_problem
 from diffkeras.surrogates.build import build_model, load_weights
 from diffkeras.surrogates.prediction import Prediction
@@ -71,15 +74,13 @@ class Surrogate:
             )
         return self.config.physics.medium
 
-    def problem(
-        self, source_images: ArrayLike | Sources, **keywords: Unpack[SurrogateKeywords]
-    ) -> Problem:
-        """The problem of source images in a medium that the surrogate was trained for.
+    def problem(self, image: ArrayLike | Sources, **keywords: Unpack[SurrogateKeywords]) -> Problem:
+        """The problem of a source image in a medium that the surrogate was trained for.
 
         Args:
-            source_images: (rows, columns) or (batch, rows, columns), or `Sources`: 0 outside the
-                sources, and on a source's nodes its value x. Sources hold the field at x, or, if
-                `production`, add γx to it per time.
+            image: (rows, columns), or `Sources`: 0 outside the sources, and on a source's
+                nodes its value x. Sources hold the field at x, or, if `production`, add γx to it
+                per time.
             **keywords: those of `diffkeras.Problem`. Parts of the medium that are left out are
                 those of the training, but what differs between the media of the training, `maps`,
                 must be given. `diffusion_length` [length] stands for the decay D/ℓ².
@@ -91,19 +92,18 @@ class Surrogate:
             >>> surrogate = dk.load_surrogate("tissue")  # doctest: +SKIP
             >>> problem = surrogate.problem(image, diffusivity=D, decay=k)  # doctest: +SKIP
         """
-        return self.config.view.problem(source_images, **keywords)
+        return self.config.view.problem(image, **keywords)
 
     def predict(
         self,
         problem: Problem | ArrayLike | Sources,
         *,
         tolerance: float | None = None,
-        batch_size: int | None = None,
         **keywords: Unpack[SurrogateKeywords],
     ) -> Prediction:
-        """Predict fields; with a tolerance, solve those that are not proven to meet it.
+        """Predict the field of a problem; with a tolerance, solve it unless that is proven met.
 
-        The network was trained on images of largest value 1. Each image is divided by its largest
+        The network was trained on images of largest value 1. An image is divided by its largest
         value, and so is what cells take up and release; the field is multiplied by it. Where a side
         has a given value or flux, nothing is scaled.
 
@@ -116,17 +116,15 @@ class Surrogate:
         there are no sources, or if the shape exceeds a tenth on none of them.
 
         Args:
-            problem: of one image or a batch, for which the surrogate was trained. Or source images
-                and the keywords of a problem, as its short form, see `problem`.
+            problem: for which the surrogate was trained. Or a source image and the keywords of a
+                problem, as its short form, see `problem`. For several, see `predict_many`.
             tolerance: the largest error that the returned field may have, relative as for `solve`.
                 Where the network's field is not proven to meet it, nor a corrected one, the exact
                 solver starts from there. None for the network's field as it is.
-            batch_size: images that go through the network at once; by default that of the
-                evaluation.
             **keywords: see `problem`.
 
         Returns:
-            The fields, with their proven bounds.
+            The field, with its proven bounds.
 
         Raises:
             PhysicsError: a problem that the surrogate was not trained for: with negative source
@@ -142,27 +140,65 @@ class Surrogate:
             >>> surrogate.predict(image, tolerance=1e-3).error_bound <= 1e-3  # doctest: +SKIP
             True
         """
-        problem = self._as_problem(problem, keywords)
+        if isinstance(problem, Problem):
+            as_problem(problem, keywords, SurrogateKeywords)  # an error if there are some
+        else:
+            problem = self.problem(problem, **keywords)
+        return self.predict_many([problem], tolerance=tolerance)[0]
+
+    def predict_many(
+        self,
+        problems: Iterable[Problem],
+        *,
+        tolerance: float | None = None,
+        batch_size: int | None = None,
+    ) -> list[Prediction]:
+        """The predictions of several problems, each as `predict` makes it.
+
+        Args:
+            problems: a list of `Problem`, of one lattice or several.
+            tolerance: as for `predict`.
+            batch_size: images that go through the network at once; by default that of the
+                evaluation.
+
+        Raises:
+            PhysicsError, RunError, ConvergenceError: as `predict`.
+        """
         if tolerance is not None:
             tolerance = check_relative_tolerance(tolerance)
-        prediction = Prediction(self._fields(problem, batch_size), problem)
-        return prediction if tolerance is None else prediction.within(tolerance)
+        predictions: list[Prediction] = []
+        for _, group in groupby(problem_list(problems), lambda problem: problem.lattice):
+            alike = list(group)
+            predictions += map(Prediction, self._fields(alike, batch_size), alike)
+        return predictions if tolerance is None else [one.within(tolerance) for one in predictions]
 
-    def network_fields(
+    def fields(
         self,
-        problem: Problem | ArrayLike | Sources,
+        images: ArrayLike | Sequence[Problem],
         *,
         batch_size: int | None = None,
+        divided: bool = False,
         **keywords: Unpack[SurrogateKeywords],
     ) -> NDArray[np.float32]:
-        """Predicted fields on the scale of the dataset's, with which they can be compared.
+        """The predicted fields alone, (batch, rows, columns).
 
-        Those of `predict`, except if the dataset's fields are divided by their maximum
-        (`data.divide_by_maximum`); then these are the network's, whose maximum is about 1.
+        Args:
+            images: source images, (batch, rows, columns), or problems of one lattice.
+            batch_size: as for `predict_many`.
+            divided: whether fields are on the scale of the dataset's, if those are divided by their
+                maximum (`data.divide_by_maximum`): as the network predicts them, with a maximum of
+                about 1.
+            **keywords: of all images, see `problem`.
 
-        Arguments and errors are those of `predict`.
+        Raises:
+            PhysicsError, RunError: as `predict`; or no image.
         """
-        return self._fields(self._as_problem(problem, keywords), batch_size, divided=True)
+        each: list[Any] = list(images)  # type: ignore[arg-type]  # an array, too
+        if keywords or not all(isinstance(one, Problem) for one in each):
+            each = [self.problem(image, **keywords) for image in each]
+        if len({problem.lattice for problem in each}) != 1:
+            raise PhysicsError("give at least one image, and images of one lattice")
+        return self._fields(each, batch_size, divided=divided)
 
     def check_lattice(self, lattice: tuple[int, ...]) -> None:
         """Raise a PhysicsError if the network takes no lattice of so many rows and columns."""
@@ -177,22 +213,10 @@ class Surrogate:
         produce = ", sources produce" if self.production else ""
         return f"Surrogate({self.config.name!r}, trained on {rows}×{columns} nodes{produce})"
 
-    def _as_problem(self, problem: Any, keywords: SurrogateKeywords) -> Problem:
-        """The problem of what `predict` takes."""
-        if isinstance(problem, Problem):
-            return as_problem(problem, keywords, SurrogateKeywords)  # none then
-        return self.problem(problem, **keywords)
-
     def _fields(
-        self, problem: Problem, batch_size: int | None, *, divided: bool = False
+        self, problems: Sequence[Problem], batch_size: int | None, *, divided: bool = False
     ) -> NDArray[np.float32]:
-        """The network's fields of a problem, of its shape, with warnings of unusual inputs.
-
-        Args:
-            problem: one image or a batch.
-            batch_size: see `predict`.
-            divided: see `NetworkView.fields`.
-        """
+        """The network's fields of problems of one lattice, with warnings of unusual inputs."""
         size = self.config.evaluation.batch_size if batch_size is None else batch_size
         size = check_whole("batch_size", size, 1)
 
@@ -201,8 +225,8 @@ class Surrogate:
             return np.concatenate(parts)
 
         view = self.config.view
-        inputs = view.inputs(problem)
-        self.check_lattice(problem.lattice)
+        inputs = view.inputs(problems)
+        self.check_lattice(problems[0].lattice)
         fields = view.fields(network, inputs, divided=divided)
         if not np.isfinite(fields).all():
             raise RunError(
@@ -215,7 +239,7 @@ class Surrogate:
             if sentence not in self._warned:  # loops stay quiet
                 self._warned.add(sentence)
                 logger.warning(sentence)
-        return fields.reshape(problem.shape)
+        return fields[..., 0]
 
     @cached_property
     def _forward(self) -> Any:

@@ -136,8 +136,8 @@ class Pictures(keras.callbacks.Callback):
         with averaged_weights(self.model), self.writer.as_default():
             for title, example in zip(self.titles, self.examples, strict=True):
                 image, field = (example[name][..., 0] for name in ("source_image", "field"))
-                problem = self.surrogate.config.view.problem_of_examples(example)
-                prediction = self.surrogate.network_fields(problem)
+                problem = self.surrogate.config.view.recipe.problem_of(example)
+                prediction = self.surrogate.fields([problem], divided=True)[0]
                 # both maxima are 1 if values are fixed; if sources produce they can be any number
                 largest = field.max()
                 shown = image / (image.max() or 1)

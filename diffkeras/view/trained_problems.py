@@ -1,6 +1,6 @@
 """The problems that a network was trained for, those that it takes, and its inputs for them."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Unpack
@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import ExampleRecipe, Medium, MichaelisMenten, Problem, Sources, maps_of
+from diffkeras.physics import (
+    ExampleRecipe,
+    Medium,
+    MichaelisMenten,
+    Problem,
+    Sources,
+    maps_of,
+    parts_of,
+)
 from diffkeras.physics.limits import LARGEST
 from diffkeras.physics.problem.keywords import MediumKeywords, ProblemKeywords
 from diffkeras.physics.problem.sides import sides_in_words
@@ -101,10 +109,8 @@ class TrainedProblems:
             media = f"on media whose {named} vary{several}"
         return f"this surrogate was trained {media}"
 
-    def problem(
-        self, source_images: ArrayLike | Sources, **keywords: Unpack[SurrogateKeywords]
-    ) -> Problem:
-        """The problem of source images, in a medium of the training; see `Surrogate.problem`."""
+    def problem(self, image: ArrayLike | Sources, **keywords: Unpack[SurrogateKeywords]) -> Problem:
+        """The problem of a source image, in a medium of the training; see `Surrogate.problem`."""
         own: dict[str, Any] = dict(keywords)
         length = own.pop("diffusion_length", None)
         parts = {name: own.pop(name) for name in MediumKeywords.__annotations__ if name in own}
@@ -115,54 +121,47 @@ class TrainedProblems:
                 "give either medium or parts of it, such as decay or diffusion_length"
             )
         if not self.recipe.production:
-            return Problem(source_images, **own)
+            return Problem(image, **own)
         if own.get("production") is not None:
             raise PhysicsError(
                 "this surrogate's sources produce the decay times the source image; leave out the "
                 "production, or give a Problem with the whole production"
             )
-        if isinstance(source_images, Sources):
-            source_images = source_images.image(dtype=np.float64)
+        if isinstance(image, Sources):
+            image = image.image(dtype=np.float64)
         # given by the caller or completed above
-        own["production"] = production_of(source_images, own["medium"])  # type: ignore[arg-type]
+        own["production"] = production_of(image, own["medium"])  # type: ignore[arg-type]
         return Problem(**own)
 
-    def inputs(self, problem: Problem) -> dict[str, NDArray[np.float32]]:
-        """The inputs of the network for a problem, by the `names`, with a batch axis.
+    def inputs(self, problems: Sequence[Problem]) -> dict[str, NDArray[np.float32]]:
+        """The inputs of the network for problems of one lattice, by the `names`.
 
         Raises:
-            PhysicsError: the network was not trained for the problem.
+            PhysicsError: the network was not trained for one of the problems.
         """
-        self._check(problem)
-        inputs: dict[str, Any] = {}
-        shape, sources = (len(problem.images), *problem.lattice, 1), problem.values
+        media: set[int] = set()  # problems may share one
+        for problem in problems:
+            self._check(problem, is_known=id(problem.medium) in media)
+            media.add(id(problem.medium))
+        sources = [problem.values for problem in problems]
         if self.recipe.production:  # the inverse of `production_of`
-            production = np.zeros(shape) if problem.production is None else problem.production
-            decays = [np.broadcast_to(one.medium.decay, problem.lattice) for one in problem.images]
-            sources = production.reshape(shape) / np.stack(decays)[..., None]
-        inputs["source_images"] = sources.reshape(shape).astype(np.float32)
-        for name, values in maps_of(problem, self.maps).items():
-            if values.max() > LARGEST:  # networks take float32
+            sources = [
+                parts_of(problem)["production"] / np.asarray(problem.medium.decay)
+                for problem in problems
+            ]
+        inputs = {"source_images": _stacked(sources)}
+        maps = [maps_of(problem, self.maps) for problem in problems]
+        for name in self.maps:
+            inputs[name] = _stacked([each[name] for each in maps])
+            if (most := max(float(each[name].max()) for each in maps)) > LARGEST:
                 raise PhysicsError(
-                    f"the map of the {name} holds {values.max():g}, and at most {LARGEST:g} is "
-                    "possible: choose other units"
+                    f"the map of the {name} holds {most:g}, and at most {LARGEST:g} is possible: "
+                    "choose other units"
                 )
-            inputs[name] = values.reshape(shape).astype(np.float32)
         if "diffusion_length" in self.varying:
-            lengths = [image.medium.diffusion_length for image in problem.images]
+            lengths = [problem.medium.diffusion_length for problem in problems]
             inputs["diffusion_length"] = np.array(lengths, np.float32)
         return inputs
-
-    def problem_of_examples(self, examples: Mapping[str, Any]) -> Problem:
-        """The problem of an example of a dataset, or the batch of a batch of them."""
-        images = np.asarray(examples["source_image"])[..., 0]
-        given = {name: np.asarray(examples[name]) for name in self.varying}
-        given = {name: values[..., 0] if self.maps else values for name, values in given.items()}
-        given["source_image"] = images
-        if images.ndim == 2:
-            return self.recipe.problem_of(given)
-        each = [{name: values[k] for name, values in given.items()} for k in range(len(images))]
-        return Problem.batch([self.recipe.problem_of(one) for one in each])
 
     def _medium(self, length: float | None, parts: dict[str, Any], uptake: Any) -> Medium:
         """The medium of the training with other parts, or a PhysicsError if one is missing."""
@@ -183,23 +182,23 @@ class TrainedProblems:
                 raise PhysicsError(f"{self.in_words}; give the {name.replace('_', ' ')}")
         return replace(base, **parts)
 
-    def _check(self, problem: Problem) -> None:
+    def _check(self, problem: Problem, *, is_known: bool) -> None:
         """Raise a PhysicsError if the network was not trained for a problem.
 
         It may have other source images, and other values of what differs in the training.
+        `is_known` is whether its medium was checked before.
         """
         if len(problem.lattice) != 2:
             raise PhysicsError(
-                f"surrogates are for two dimensions, and the lattice here is {problem.lattice}"
+                "surrogates are for two dimensions, and an array of three axes is a volume, here "
+                f"{problem.lattice}; of several images use predict_many or fields"
             )
-        media = {id(image.medium): image.medium for image in problem.images}  # images may share one
-        for medium in media.values():
-            self._check_medium(medium)
-        for image in problem.images:
-            if "uptake" not in self.maps and image.reduced.uptake is not None:
-                raise PhysicsError(f"{self.in_words}, and uptake saturates in the problem")
-            if "uptake" in self.maps and not isinstance(image.uptake, MichaelisMenten):
-                raise PhysicsError(f"{self.in_words}; give the {WANTED}")
+        if not is_known:
+            self._check_medium(problem.medium)
+        if "uptake" not in self.maps and problem.reduced.uptake is not None:
+            raise PhysicsError(f"{self.in_words}, and uptake saturates in the problem")
+        if "uptake" in self.maps and not isinstance(problem.uptake, MichaelisMenten):
+            raise PhysicsError(f"{self.in_words}; give the {WANTED}")
         production = problem.production
         if self.recipe.production:
             if problem.fixed.any():
@@ -251,3 +250,8 @@ class TrainedProblems:
                 raise PhysicsError(
                     f"{start} the problem has the {name} {span} instead of {own:g}{scaled}"
                 )
+
+
+def _stacked(arrays: Sequence[NDArray]) -> NDArray[np.float32]:
+    """(batch, rows, columns, 1) of arrays on the lattice."""
+    return np.stack(arrays).astype(np.float32)[..., None]

@@ -4,7 +4,8 @@
     python docs/examples/ligand_fields.py section.h5ad --ligands CXCL12,TGFB1 --lengths 20,50,100
 
 `ligand_fields(section, ligands, length=…)` is what you need in a notebook. All ligands of a section
-are one batch: D∇²c − λc + s = 0 with one diffusion length √(D/λ) and s in proportion to expression.
+are one list of problems: D∇²c − λc + s = 0, with one diffusion length √(D/λ) and s in proportion
+to expression.
 """
 
 from collections.abc import Sequence
@@ -80,8 +81,9 @@ def ligand_fields(
     for source, expressed in zip(sources, expression.T, strict=True):
         np.add.at(source, (row, column), expressed)
     medium = _tissue(places, first, (rows, columns), step, spacing, length)
-    production = sources / length**2  # D = 1, so λ = 1/length²
-    fields = dk.solve(production=production, medium=medium, tolerance=1e-8).field
+    # D = 1, so λ = 1/length²
+    problems = [dk.Problem(production=each / length**2, medium=medium) for each in sources]
+    fields = np.stack([each.field for each in dk.solve_many(problems, tolerance=1e-8)])
     section.obsm["ligand_fields"] = fields[:, row, column].T
     section.uns["ligand_fields"] = {
         "ligands": list(ligands),

@@ -86,7 +86,6 @@ class SteadyMicroenvironment(pc.Microenvironment):
             substrate.decay_rate,
             self.dx,
             boundary="reflecting",
-            dimensions=len(lattice),
         )
         return dk.Problem(
             values.reshape(lattice),

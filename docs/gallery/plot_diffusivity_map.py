@@ -19,19 +19,21 @@ slow = np.hypot(*(np.indices((48, 48)) - [[[20]], [[26]]])) < 10
 true = np.where(slow, 0.2, 1.0)
 entries = np.zeros((2, 48, 48))
 entries[0, :, 0] = entries[1, 0, :] = 1.0  # fixed nodes
-medium = {"decay": 0.001, "boundary": "reflecting", "dimensions": 2}
+medium = {"decay": 0.001, "boundary": "reflecting"}
 
 
 def solve(logs):  # of the diffusivity
-    return dk.solve(entries, diffusivity=np.exp(logs), **medium, tolerance=1e-8, processes=1)
+    problems = [dk.Problem(each, diffusivity=np.exp(logs), **medium) for each in entries]
+    return dk.solve_many(problems, tolerance=1e-8)
 
 
 def loss(flat):  # and its gradient
     logs = flat.reshape(48, 48)
-    solution = solve(logs)
-    misfit = (solution.field - measured) / NOISE
-    gradient = solution.vjp(misfit / NOISE)["diffusivity"].sum(axis=0) * np.exp(logs)
-    squares = (misfit**2).sum()
+    gradient, squares = np.zeros((48, 48)), 0.0
+    for solution, seen in zip(solve(logs), measured, strict=True):
+        misfit = (solution.field - seen) / NOISE
+        gradient += solution.vjp(misfit / NOISE)["diffusivity"] * np.exp(logs)
+        squares += (misfit**2).sum()
     for axis in 0, 1:
         jumps = np.diff(logs, axis=axis)
         squares += SMOOTHNESS * (jumps**2).sum()
@@ -39,11 +41,12 @@ def loss(flat):  # and its gradient
     return squares / 2, gradient.ravel()
 
 
-clean = solve(np.log(true)).field
+clean = np.stack([solution.field for solution in solve(np.log(true))])
 measured = clean + np.random.default_rng(3).normal(0, NOISE, clean.shape)
 fit = minimize(loss, np.zeros(48 * 48), jac=True, method="L-BFGS-B")
 found = np.exp(fit.x).reshape(48, 48)
-print(f"misfit {(solve(np.log(found)).field - measured).std():.4f}, noise {NOISE}")
+fitted = np.stack([solution.field for solution in solve(np.log(found))])
+print(f"misfit {(fitted - measured).std():.4f}, noise {NOISE}")
 inside, outside = (np.exp(np.log(found[where]).mean()) for where in (slow, ~slow))
 print(f"diffusivity in the slow region {inside:.2f} (true 0.2), elsewhere {outside:.2f} (true 1)")
 agreement = np.mean((found < 0.45) == slow)

@@ -4,8 +4,8 @@ Ligand fields of a tissue section
 
 Spatial transcriptomics says where cells express a ligand. Where does the ligand arrive? Each spot
 produces in proportion to its counts, the ligand diffuses and decays: D∇²c − λc + s = 0. All ligands
-of a section are one batch. How far a ligand reaches, √(D/λ), is rarely known, so we scan it, and
-look at which receivers are reached over the whole range.
+of a section are a list of problems. How far a ligand reaches, √(D/λ), is rarely known, so we scan
+it, and look at which receivers are reached over the whole range.
 """
 
 import matplotlib.pyplot as plt
@@ -33,28 +33,29 @@ for source, expressed in zip(sources, counts.T, strict=True):
 def fields(length):  # (ligands, rows, columns), in counts, with D = 1 and λ = 1/length²
     decay = np.where(tissue, length**-2, 1e-4 * length**-2)
     medium = dk.Medium(1.0, decay, STEP, "reflecting")
-    return dk.solve(production=sources * length**-2, medium=medium)
+    problems = [dk.Problem(production=each * length**-2, medium=medium) for each in sources]
+    return dk.solve_many(problems)
 
 
 scan = {length: fields(length) for length in LENGTHS}
 reached = []
-for length, solution in scan.items():
-    at_spots = solution.field[1][nodes][receivers]
+for length, solutions in scan.items():
+    at_spots = solutions[1].field[nodes][receivers]
     reached.append((at_spots > 0.5).mean())
     print(f"{length:3.0f} µm: {LIGANDS[1]} above 0.5 at {reached[-1]:.0%} of the receivers,")
-    print(f"  every field proven to {solution.error_bound:.0e}")
-always = np.all([scan[length].field[1][nodes] > 0.5 for length in LENGTHS], axis=0)
+    print(f"  every field proven to {max(each.error_bound for each in solutions):.0e}")
+always = np.all([scan[length][1].field[nodes] > 0.5 for length in LENGTHS], axis=0)
 print(f"{always.sum()} of {len(places)} spots are reached at every length")
 assert reached[0] < reached[-1]
 
 axes = plt.subplots(2, 4, figsize=(13, 6.4), layout="constrained")[1]
-for axis, name, field in zip(axes[0], LIGANDS, scan[100.0].field, strict=False):
-    axis.imshow(field, extent=(0, 1200, 1200, 0))
+for axis, name, solution in zip(axes[0], LIGANDS, scan[100.0], strict=False):
+    axis.imshow(solution.field, extent=(0, 1200, 1200, 0))
     axis.set(title=f"{name}, 100 µm", xlabel="µm")
 axes[0, 3].scatter(*places.T[::-1], c=counts.sum(axis=1), s=4)
 axes[0, 3].set(title="Spots, and their counts", aspect="equal", ylim=(1200, 0))
-for axis, (length, solution) in zip(axes[1], scan.items(), strict=True):
-    axis.imshow(solution.field[1], vmin=0, vmax=8, extent=(0, 1200, 1200, 0))
-    axis.contour(solution.field[1], [0.5], colors="w", extent=(0, 1200, 0, 1200))
+for axis, (length, solutions) in zip(axes[1], scan.items(), strict=True):
+    axis.imshow(solutions[1].field, vmin=0, vmax=8, extent=(0, 1200, 1200, 0))
+    axis.contour(solutions[1].field, [0.5], colors="w", extent=(0, 1200, 0, 1200))
     axis.set(title=f"{LIGANDS[1]}, {length:.0f} µm", xlabel="µm")
 plt.show()

@@ -27,7 +27,7 @@ def oxygen(step):  # and which nodes are tumour
     solution = dk.solve(
         np.zeros(tumour.shape),
         uptake=dk.MichaelisMenten(np.where(tumour, 30.0, 0.0), 2.0),  # mmHg/s, mmHg
-        medium=dk.Medium(2000.0, 0.0, step, boundary, dimensions=3),  # µm²/s
+        medium=dk.Medium(2000.0, 0.0, step, boundary),  # µm²/s
         tolerance=1e-4,
     )
     return tumour, solution

@@ -20,7 +20,7 @@ rng = np.random.default_rng(0)
 keras.utils.set_random_seed(0)
 vessels = np.zeros((6, 24, 24))
 vessels[:, 4::8, 4::8] = 1.0  # fixed nodes; the noise is 1 % of their concentration
-problem = dk.Problem(vessels, boundary="reflecting", dimensions=2)
+problems = [dk.Problem(image, boundary="reflecting") for image in vessels]
 
 
 def draw_densities():
@@ -35,7 +35,7 @@ def true_uptake(density):  # 1/time; the network is not told this
 class ThroughSolver(keras.Sequential):
     def train_step(self, data):
         with tf.GradientTape() as tape:
-            field = dk.tensorflow.solve(problem, {"decay": self(data[0])[..., 0]})
+            field = dk.tensorflow.solve(problems, {"decay": self(data[0])[..., 0]})
             error = tf.reduce_mean((field - data[1]) ** 2)
         gradients = tape.gradient(error, self.trainable_variables)
         self.optimizer.apply(gradients, self.trainable_variables)
@@ -45,7 +45,7 @@ class ThroughSolver(keras.Sequential):
 dense, scale = keras.layers.Dense, keras.layers.Rescaling
 network = ThroughSolver([scale(4, -2), dense(8, "tanh"), dense(8, "tanh"), dense(1, "softplus")])
 density, new = draw_densities(), draw_densities()
-clean = dk.solve(dk.with_parts(problem, {"decay": true_uptake(density)})).field
+clean = np.array(dk.tensorflow.solve(problems, {"decay": true_uptake(density)}))
 measured = np.float32(clean + rng.normal(0, 0.01, clean.shape))
 network.compile(keras.optimizers.Adam(0.1), jit_compile=False)
 errors = network.fit(density[..., None], measured, epochs=150, verbose=0).history["error"]

@@ -103,7 +103,7 @@ class TestPhysiCellItself:
         cells = np.bincount(voxels, minlength=planes * 35).reshape(lattice) * 2494.0 / 8000.0
         wall = np.zeros(lattice, bool)
         wall[..., 0] = True
-        how = {"step": 20.0, "boundary": "reflecting", "dimensions": len(lattice)}
+        how = {"step": 20.0, "boundary": "reflecting"}
         steps = [lines[1 + 3 * k : 4 + 3 * k] for k in range(3)]
         for rate, (oxygen, signal, _) in zip((10.0, 10.0, 20.0), steps, strict=True):
             found = np.array(oxygen.split()[1:], float).reshape(lattice)

@@ -39,7 +39,8 @@ def candidate_errors(
     Raises:
         RunError: predictions that are not finite.
     """
-    return _largest(surrogate.network_fields(space.batch(candidates)), space.solve(candidates))
+    problems = [space.problem(candidate) for candidate in candidates]
+    return _largest(surrogate.fields(problems, divided=True), space.solve(candidates))
 
 
 def _largest(predictions: NDArray, fields: NDArray) -> NDArray[np.float64]:

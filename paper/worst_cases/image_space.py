@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras import Problem, Sources, sample_sources, solve
+from diffkeras import Problem, Sources, sample_sources, solve_many
 from diffkeras.errors import ConfigurationError, PackingError
 from diffkeras.physics import ExampleRecipe
 
@@ -129,18 +129,17 @@ class ImageSpace:
     def problem(self, candidate: Candidate) -> Problem:
         """The problem of an image."""
         image = candidate.sources.image(self.recipe.lattice)
-        return self.recipe.problem(image, candidate.diffusion_length)
+        length = candidate.diffusion_length
+        lengths = {} if length is None else {"diffusion_length": length}
+        return self.recipe.problem_of({"source_image": image, **lengths})
 
     def solve(self, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
         """The exact fields of images (images, rows, columns), on the dataset's scale."""
-        fields = solve(self.batch(candidates)).field.astype(np.float64)
+        solutions = solve_many(map(self.problem, candidates))
+        fields = np.stack([solution.field for solution in solutions]).astype(np.float64)
         if self.recipe.divide_by_maximum:
             fields /= fields.max(axis=(1, 2), keepdims=True)
         return fields
-
-    def batch(self, candidates: Sequence[Candidate]) -> Problem:
-        """The problems of images as one."""
-        return Problem.batch([self.problem(one) for one in candidates])
 
     def _place(
         self, wanted: NDArray[np.float64], radii: NDArray[np.float32]

@@ -31,7 +31,7 @@ COUNTS = (
 )
 COUNTS += ("threads", "train_examples", "validation_examples")
 OWN_DIRECTORIES = ("data_dir", "run_dir", "runs_dir")
-SOURCE_FILES = ("production", "source_file")
+SOURCE_FILES = ("production", "source_files")
 
 BAD_VALUES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(FLAGS, ()),
@@ -49,7 +49,6 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "config_file": ("", "/", "nowhere", "file", "n" * 300),
     "decay": (*NUMBERS, "inf", "1e300"),
     "diffusivity": (*NUMBERS, "0", "inf", "1e300"),
-    "dimensions": (*WHOLE, "1", "4"),
     "fixed": (*FILES, "file", "missing.npy"),
     "lattice": (*WHOLE, "1x2x3", "x", "999999999"),
     "labels": ("", "x", "1=2", "1:fixed", "1:fixed=x", "1:nothing=1", "2:fixed=1", "1:uptake=-1"),

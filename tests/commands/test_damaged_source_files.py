@@ -63,7 +63,7 @@ SOURCES: list[tuple[str, bytes]] = [
 ]
 
 
-CASES = [("source_file", *source) for source in SOURCES]
+CASES = [("source_files", *source) for source in SOURCES]
 CASES += [(name, *SOURCES[0]) for name in ("fixed", "production", "uptake")]
 
 
@@ -71,5 +71,5 @@ CASES += [(name, *SOURCES[0]) for name in ("fixed", "production", "uptake")]
 def test_damaged_source_files(place, suffix, content, parameter):
     (place / f"damaged{suffix}").write_bytes(content)
     before = files_below(place)
-    values = {"source_file": "sources.npy", "output": "field.npy", parameter: f"damaged{suffix}"}
+    values = {"source_files": "sources.npy", "output": "field.npy", parameter: f"damaged{suffix}"}
     assert_refused(invoke("solve", values), place, before)

@@ -21,6 +21,7 @@ from diffkeras.physics import Medium
 from diffkeras.surrogates.export import FORMATS, TOLERANCE, Trial, export_surrogate
 from diffkeras.surrogates.surrogate import Surrogate, load_surrogate
 from diffkeras.system import packages
+from tests.helpers.drawn_problems import exact_fields, problems_of
 from tests.helpers.export_tools import FILES, INSTALLED, needs_extra
 from tests.helpers.surrogate_kinds import untrained
 
@@ -144,7 +145,8 @@ def exported(exports, run_dir, surrogates):
     shutil.copytree(run_dir / "saved_model", place / "trained")  # which training exported
     with np.load(place / "trained_inputs.npz") as inputs:
         images = inputs["source_images"][..., 0]
-    np.save(place / "trained_exact.npy", dk.solve(images, medium=medium).field[..., None])
+    exact = exact_fields(problems_of(source_image=images, medium=medium))
+    np.save(place / "trained_exact.npy", exact[..., None])
     return place
 
 

@@ -60,7 +60,7 @@ def test_a_bound_in_fewer_digits_is_a_bound(diffkeras, run_dir, source_file, tmp
 def test_without_a_proof_the_path_alone_is_printed(diffkeras, refused, run_dir, tmp_path):
     np.save(tmp_path / "a.npy", np.eye(32)[None].repeat(2, 0))
     words = ["predict", run_dir, tmp_path / "a.npy", "-o", tmp_path / "b.npy"]
-    assert "use --batch" in refused(*words)
+    assert "an array of three axes is a volume" in refused(*words)
     result = diffkeras(*words, "--batch")
     assert (
         result.stdout == f"wrote {tmp_path / 'b.npy'} (the prediction, 2 images of 32×32 float32)\n"
@@ -137,7 +137,7 @@ def test_the_field_that_meets_a_tolerance_is_named(
     exact = dk.solve(image, decay=tiny.physics.decay).field
     start = exact if kind == "prediction" else 0.9 * exact
     surrogate = Surrogate(build_model(tiny), tiny)
-    monkeypatch.setattr(Surrogate, "_fields", lambda *_, **__: start)
+    monkeypatch.setattr(Surrogate, "_fields", lambda *_, **__: start[None])
     monkeypatch.setattr("diffkeras.surrogates.surrogate.load_surrogate", lambda _: surrogate)
     tolerance = "1e-9" if kind == "solved field" else "0.05"
     words = ["predict", tmp_path, source_file, "-o", output, "--tolerance", tolerance]

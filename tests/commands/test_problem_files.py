@@ -1,6 +1,8 @@
-"""Problems in files: batches, volumes, label images."""
+"""Problems in files: stacks, several files, volumes, label images."""
 
+import json
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,43 +14,81 @@ from diffkeras.errors import DataError
 from tests.helpers.rounding import same_solutions
 
 
-def test_a_volume_is_no_batch_unless_it_is_called_one(diffkeras, refused, tmp_path):
-    volume = np.zeros((3, 8, 9))
-    volume[1, 4, 4] = 1
-    np.save(tmp_path / "vol.npy", volume)
-    words = ["solve", tmp_path / "vol.npy", "-o", tmp_path / "field.npy"]
-    message = refused(*words)
-    assert "(3, 8, 9)" in message
-    assert "for separate images use --batch" in message
-    assert not (tmp_path / "field.npy").exists()
-    result = diffkeras(*words, "--batch", "--plot", tmp_path / "plot.png")
+def test_a_stack_has_fields_and_bounds_of_each_image(diffkeras, refused, tmp_path):
+    images = np.zeros((3, 8, 9))
+    images[1:, 4, 4] = 1, 2
+    np.save(tmp_path / "stack.npy", images)
+    words = ["solve", tmp_path / "stack.npy", "-o", tmp_path / "fields.npz", "--batch"]
+    result = diffkeras(*words, "--plot", tmp_path / "plot.png", "--bound", tmp_path / "b.npy")
     assert result.exit_code == 0, result.output
     assert "(3 images of 8×9 float64)" in result.stdout
-    assert np.load(tmp_path / "field.npy").shape == (3, 8, 9)
-    np.save(tmp_path / "vol.npy", volume[1])
-    assert "not one of 3 axes" in refused(*words, "--batch")
+    solutions = dk.solve_many([dk.Problem(image) for image in images])
+    with np.load(tmp_path / "fields.npz") as found:
+        for image, solution in enumerate(solutions):
+            assert same_solutions(found["field"][image], solution.field)
+            np.testing.assert_array_equal(found["values"][image], images[image])
+        assert found["step"].shape == (3,)
+    bounds = np.load(tmp_path / "b.npy")
+    np.testing.assert_allclose(bounds[1], solutions[1].node_bound, rtol=0.1)
+    summary = json.loads(diffkeras(*words, "--json", "--quiet").stdout)
+    assert (summary["images"], summary["maximum"]) == (3, 2.0)
+    np.save(tmp_path / "one.npy", images[1])
+    one = ["solve", tmp_path / "one.npy", "-o", tmp_path / "f.npy", "--batch"]
+    assert "not one of 3 or 4 axes" in refused(*one)
+    np.save(tmp_path / "two.npy", images[:2])
+    assert "stacks have one number of images" in refused(
+        *words, "--production", tmp_path / "two.npy"
+    )
 
 
-def test_the_plot_shows_the_first_image_with_sources(monkeypatch):
+def test_the_plot_of_a_stack_shows_the_first_image_with_sources(diffkeras, tmp_path, monkeypatch):
     from diffkeras.reporting import fields
 
     drawn = []
-    monkeypatch.setattr(fields, "field_figure", lambda *args, **_: drawn.append(args))
+    draw = fields.solution_figure
+    monkeypatch.setattr(
+        fields, "solution_figure", lambda *args, **more: drawn.append(args) or draw(*args, **more)
+    )
     production = np.zeros((3, 4, 4))
     production[1:, 2, 2] = [1, 2]
-    field = np.arange(48.0).reshape(3, 4, 4)
-    diffusivity = np.linspace(1, 2, 16).reshape(4, 4)
-    problem = dk.Problem(production=production, diffusivity=diffusivity, decay=0.01)
-    fields.solution_figure(problem, field)
-    shown, its_field, title, notes = drawn[0]
-    assert shown.keys() == {"s", "D"}
-    np.testing.assert_array_equal(shown["D"], diffusivity)
-    np.testing.assert_array_equal(shown["s"], np.where(production[1], production[1], np.nan))
-    np.testing.assert_array_equal(its_field, field[1])
-    assert (title, notes) == (
-        "field u, image 2 of 3",
-        "D = 1 to 2, γ = 0.01, h = 1, absorbing",
-    )
+    np.save(tmp_path / "s.npy", production)
+    words = ["--production", tmp_path / "s.npy", "--batch", "-o", tmp_path / "f.npy"]
+    assert diffkeras("solve", *words, "--plot", tmp_path / "plot.png").exit_code == 0
+    problem, field, title, _ = drawn[0]
+    np.testing.assert_array_equal(problem.production, production[1])
+    assert same_solutions(field, np.load(tmp_path / "f.npy")[1])
+    assert title == "field u, image 2 of 3"
+
+
+def test_several_files_have_a_field_each(diffkeras, refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, value in (("a", 1.0), ("b", 2.0)):
+        np.save(f"{name}.npy", value * np.eye(8))
+    words = ["solve", "a.npy", "b.npy", "--decay", 0.1]
+    result = diffkeras(*words, "-o", "fields/{}.npz", "--plot", "{}.png")
+    assert result.exit_code == 0, result.output
+    assert "wrote fields/b.npz (8×8 float64)" in result.stdout
+    for name, value in (("a", 1.0), ("b", 2.0)):
+        field = np.load(f"fields/{name}.npz")["field"]
+        assert same_solutions(field, dk.solve(value * np.eye(8), decay=0.1).field)
+        assert Path(f"{name}.png").exists()
+    assert "f.npy would hold the fields of 2 files; write {}" in refused(*words, "-o", "f.npy")
+    Path("other").mkdir()
+    np.save("other/a.npy", np.eye(8))
+    assert "have one name" in refused("solve", "a.npy", "other/a.npy", "-o", "{}.npz")
+    assert "--output and SOURCE_FILE are the same file" in refused(*words, "-o", "{}.npy")
+    np.save("b.npy", np.full((8, 8), np.nan))
+    assert "b.npy: the source image holds nan" in refused(*words, "-o", "new_{}.npy")
+    assert Path("new_a.npy").exists()  # what was written before stays
+
+
+def test_a_colour_picture_is_no_volume(refused, tmp_path):
+    picture = np.random.default_rng(0).integers(0, 255, (20, 20, 3), np.uint8)
+    np.save(tmp_path / "rgb.npy", picture)
+    Image.fromarray(picture).save(tmp_path / "rgb.png")
+    words = ("-o", tmp_path / "f.npy")
+    assert "volume of 3 columns of bytes" in refused("solve", tmp_path / "rgb.npy", *words)
+    assert "give one grey picture" in refused("solve", tmp_path / "rgb.png", *words)
 
 
 @pytest.mark.filterwarnings("error")
@@ -58,22 +98,27 @@ def test_numbers_beyond_float64_are_refused_without_a_warning(refused, tmp_path)
     assert "holds inf at" in refused("solve", tmp_path / "a.npy", "-o", tmp_path / "field.npy")
 
 
-def test_an_array_of_three_axes_is_one_image_in_three_dimensions(diffkeras, refused, tmp_path):
+def test_an_array_of_three_axes_is_a_volume(diffkeras, refused, tmp_path):
     volume = np.zeros((5, 8, 9))
     volume[2, 4, 4] = 1
     np.save(tmp_path / "vol.npy", volume)
     words = ["solve", tmp_path / "vol.npy", "-o", tmp_path / "field.npy"]
-    assert "--dimensions 3" in refused(*words)
-    result = diffkeras(*words, "--dimensions", 3, "--plot", tmp_path / "plot.png")
+    assert "No such option '--dimensions'. An array of three" in refused(*words, "--dimensions", 3)
+    result = diffkeras(*words, "--plot", tmp_path / "plot.png")
     assert result.exit_code == 0, result.output
     assert "(5×8×9 float64)" in result.stdout
     field = np.load(tmp_path / "field.npy")
-    assert same_solutions(field, dk.solve(volume, dimensions=3).field)
+    assert same_solutions(field, dk.solve(volume).field)
     np.save(tmp_path / "decay.npy", np.full((5, 8, 9), 0.1))
     options = ["--boundary", "periodic,absorbing,reflecting", "--decay", tmp_path / "decay.npy"]
     assert diffkeras(*words, *options).exit_code == 0
     medium = dk.Medium(decay=0.1, boundary=("periodic", "absorbing", "reflecting"))
     expected = dk.solve(volume, medium=medium).field
+    np.testing.assert_allclose(np.load(tmp_path / "field.npy"), expected, atol=1e-9)
+    sides = ["--boundary", "reflecting", "--side", "top=value:1"]
+    assert diffkeras(*words, *sides).exit_code == 0
+    named = dict.fromkeys(("front", "back", "bottom", "left", "right"), "reflecting")
+    expected = dk.solve(volume, boundary={**named, "top": dk.FixedValue(1.0)}).field
     np.testing.assert_allclose(np.load(tmp_path / "field.npy"), expected, atol=1e-9)
 
 
@@ -81,7 +126,7 @@ def test_what_is_no_array_in_an_archive_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "bytes.npz", "w") as archive:
         archive.writestr("source_image", b"no array")
     with pytest.raises(DataError, match="source_image in it is no array"):
-        read_image(tmp_path / "bytes.npz", "source_image", 2)
+        read_image(tmp_path / "bytes.npz", "source_image")
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".png", ".tif"])

@@ -10,6 +10,7 @@ from PIL import Image
 
 import diffkeras as dk
 from diffkeras.commands.problem_files import read_image
+from tests.helpers.drawn_problems import exact_fields, problems_of
 from tests.helpers.refusals import files_below
 from tests.helpers.rounding import same_solutions
 
@@ -47,15 +48,14 @@ def read(path: Path) -> dict[str, np.ndarray]:
     return {name: np.zeros(0) for name in re.findall(r'Name="([^"]+)"', path.read_text())}
 
 
-def test_productions_come_in_batches_and_archives(diffkeras, refused, tmp_path):
+def test_productions_come_in_stacks_and_archives(diffkeras, refused, tmp_path):
     produced, both, output = (tmp_path / name for name in ("s.npy", "both.npz", "field.npy"))
     images = np.random.default_rng(0).normal(size=(3, 10, 12))
     np.save(produced, images)
     words = ["solve", "--production", produced, "-o", output]
-    assert "for separate images use --batch" in refused(*words)
     result = diffkeras(*words, "--batch", "--processes", 1, "--plot", tmp_path / "plot.png")
     assert result.exit_code == 0, result.output
-    assert same_solutions(np.load(output), dk.solve(production=images).field)
+    assert same_solutions(np.load(output), exact_fields(problems_of(production=images)))
     image = np.zeros((10, 12))
     image[2:4, 5] = 1.0
     np.savez(both, source_image=image, production=images[0])
@@ -86,11 +86,11 @@ REFUSED = (
     ("a.npy --unit µm", "--unit is for a picture or a .tif"),
     ("a.npy --field-unit M", "--field-unit is for the picture"),
     ("a.npy --slice plane=2", "No such option '--slice'. --plot chooses"),
-    ("v.npy --batch -o f.vti", "f.vti can't hold a batch"),
+    ("v.npy --batch -o f.vti", "a .vti can't hold a --batch"),
     ("a.npy --label 1:value=2", "'value' is unknown; choose one of fixed"),
     ("a.npy -o new/f.npy --decay -1", "decay must be"),
     ("a.npy --decay none.npy", "'none.npy' is neither a number nor a file"),
-    ("a.npy --decay b.npy", "arrays of shape (4, 5), the source image (3, 5)"),
+    ("a.npy --decay b.npy", "arrays of shape (4, 5), and the lattice is (3, 5)"),
     ("a.npy --uptake -0.5", "uptake must be"),
     ("a.npy --uptake 1 --saturation 0", "the uptake's saturation constant must be positive"),
     ("a.npy --saturation 0.3", "--saturation needs --uptake"),
@@ -140,9 +140,9 @@ def test_pictures_of_several_pages_are_refused(tmp_path, suffix):
     pages = [Image.fromarray(np.full((8, 8), i, np.uint8)) for i in (1, 2, 3)]
     pages[0].save(tmp_path / f"a{suffix}", save_all=True, append_images=pages[1:])
     with pytest.raises(dk.DiffkerasError, match=r"3 page\(s\) of kind L; give one grey"):
-        read_image(tmp_path / f"a{suffix}", "source_image", 2)
+        read_image(tmp_path / f"a{suffix}", "source_image")
     pages[0].save(tmp_path / f"b{suffix}")
-    assert read_image(tmp_path / f"b{suffix}", "source_image", 2).shape == (8, 8)
+    assert read_image(tmp_path / f"b{suffix}", "source_image").shape == (8, 8)
 
 
 def test_media_that_vary_come_as_maps(diffkeras, discs, tmp_path):

@@ -5,7 +5,7 @@ from diffkeras.evaluation import measurement
 from diffkeras.evaluation.images import ImageBatch, draw_images
 from diffkeras.evaluation.measurement import Measurement, measure_bounds, measure_times
 from diffkeras.evaluation.methods import SET, ComputedFields, Method, with_sources_set
-from diffkeras.physics import Problem, Sources
+from diffkeras.physics import Sources
 from tests.helpers.known_networks import produced, surrogate_of
 
 
@@ -65,7 +65,7 @@ def test_errors_of_production_are_divided_as_the_dataset_is(tiny):
     batch = ImageBatch(
         images=image[None],
         fields=(exact / exact.max())[None].astype(np.float32),
-        problem=Problem.batch([surrogate.problem(image)]),
+        problems=[surrogate.problem(image)],
         maxima=np.float32([exact.max()]),
     )
     predicted = surrogate.predict(image).field

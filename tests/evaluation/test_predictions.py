@@ -9,8 +9,9 @@ import pytest
 from diffkeras.errors import DataError
 from diffkeras.evaluation import predictions as module
 from diffkeras.evaluation.predictions import check_order, read_predictions
-from diffkeras.physics import Medium, sample_sources, solve
+from diffkeras.physics import Medium, sample_sources
 from diffkeras.system.array_files import write_arrays
+from tests.helpers.drawn_problems import exact_fields, problems_of
 
 FIELDS = np.random.default_rng(0).random((5, 4, 6)).astype(np.float32)
 
@@ -67,7 +68,7 @@ def drawn():
     """Fields of one to three discs, two of which are the same; the last third is for training."""
     drawn = [sample_sources(1 + n % 3, 32, radius=3, rng=n) for n in range(NUMBER + NUMBER // 2)]
     images = np.stack([sources.image(32, np.float64) for sources in drawn])
-    fields = np.asarray(solve(images, medium=Medium(decay=0.01)).field, np.float32)
+    fields = np.float32(exact_fields(problems_of(source_image=images, medium=Medium(decay=0.01))))
     fields[10] = fields[20]
     return fields
 

@@ -28,10 +28,11 @@ def saturating():
 
 
 def batch():
-    """A batch, with parts of each image and of all."""
-    problem = dk.Problem(production=np.random.default_rng(2).uniform(0, 1, (2, 5, 6)))
-    parts = {"production": problem.production, "decay": np.array([0.1, 0.2]), "diffusivity": 1.5}
-    return problem, {name: np.asarray(part, np.float64) for name, part in parts.items()}
+    """Two problems, with parts of each and of both."""
+    production = np.random.default_rng(2).uniform(0, 1, (2, 5, 6))
+    problems = [dk.Problem(production=each) for each in production]
+    parts = {"production": production, "decay": np.array([0.1, 0.2]), "diffusivity": 1.5}
+    return problems, {name: np.asarray(part, np.float64) for name, part in parts.items()}
 
 
 PROBLEMS = {"saturating": saturating, "batch": batch}

@@ -44,7 +44,11 @@ def test_a_problem_without_a_unique_solution_raises():
 @pytest.mark.parametrize(
     ("arguments", "options", "named"),
     [
-        ((16, Medium(dimensions=3)), {}, "TensorSolver needs a medium of 2 dimensions"),
+        (
+            (16, Medium(boundary=("absorbing",) * 3)),
+            {},
+            "TensorSolver needs a medium of 2 dimensions",
+        ),
         ((16, Medium()), {"decay": 0.1}, "decay"),
         ((16, 0.1), {}, "float"),
         ((0,), {}, "0"),

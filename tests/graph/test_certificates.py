@@ -10,8 +10,9 @@ import diffkeras as dk
 from diffkeras.errors import PhysicsError
 from diffkeras.graph import TensorSolver, fields
 from diffkeras.graph.proofs import rounded_up
-from diffkeras.physics import Medium, solve
+from diffkeras.physics import Medium
 from diffkeras.physics.problem.sides import BOUNDARIES
+from tests.helpers.drawn_problems import exact_fields, problems_of
 from tests.helpers.graph_inputs import images_of
 from tests.helpers.predictions import predict
 
@@ -27,7 +28,7 @@ def arrays(proof: tuple) -> list[np.ndarray]:
 @pytest.mark.parametrize("kind", ["noise", "smooth", "relative", "zeros"])
 def test_bounds_stay_near_the_true_error(boundary, decay, kind):
     medium, images = Medium(decay=decay, boundary=boundary), images_of((48, 55), (1, 4))
-    exact = solve(images, medium=medium).field
+    exact = exact_fields(problems_of(source_image=images, medium=medium))
     predictions = np.stack([predict(kind, field) for field in exact]).astype(np.float32)
     proof = TensorSolver((48, 55), medium, "float32").certify(predictions, images)
     (field, bound, _), node_bound = arrays(proof.corrected), proof.node_bound.numpy()
@@ -44,18 +45,16 @@ def test_bounds_are_hardly_larger_than_those_of_certify(produces):
     solver, medium = TensorSolver(32, decay=1 / 400), Medium(decay=1 / 400)
     images = images_of((32, 32), (1, 5))
     given = {"production": 0.01 * images} if produces else {"source_image": images}
-    problem = dk.Problem.batch(
-        [
-            dk.Problem(**{name: values[k] for name, values in given.items()}, medium=medium)
-            for k in range(2)
-        ]
-    )
-    exact = solve(problem).field
+    problems = [
+        dk.Problem(**{name: values[k] for name, values in given.items()}, medium=medium)
+        for k in range(2)
+    ]
+    exact = np.stack([solution.field for solution in dk.solve_many(problems)])
     inputs = given if produces else {"source_images": images}
     for size in (0.3, 1e-2, 1e-4, 1e-6):
         noise = np.random.default_rng(0).standard_normal(exact.shape)
         predicted = np.float32(exact + size * exact * noise * ((images == 0) | produces))
-        bounds = [one.error_bound for one in dk.certify(predicted, problem).images]
+        bounds = [one.error_bound for one in dk.certify_many(predicted, problems)]
         assert (
             (solver.certify(predicted, **inputs).error_bound <= 1.5 * np.array(bounds))
             .numpy()
@@ -65,7 +64,7 @@ def test_bounds_are_hardly_larger_than_those_of_certify(produces):
 
 def test_batches_with_too_many_ring_nodes_have_bounds_without_ring_systems(monkeypatch):
     images, solver = images_of((24, 24), (1, 3)), TensorSolver(24)
-    predicted, exact = 0.9 * images, solve(images).field
+    predicted, exact = 0.9 * images, exact_fields(problems_of(source_image=images))
     sharp = solver.certify(predicted, images).error_bound
     monkeypatch.setattr(fields, "MOST_PAIRS", 10)
     proof = solver.certify(predicted, images)
@@ -77,7 +76,7 @@ def test_batches_with_too_many_ring_nodes_have_bounds_without_ring_systems(monke
 def test_corrected_fields_of_production_are_exact_to_float32(boundary):
     medium = Medium((1.0, 2.0), 1e-3, 0.5, boundary)
     production = np.random.default_rng(0).random((2, 25, 38)).astype(np.float32)
-    exact = solve(production=production, medium=medium).field
+    exact = exact_fields(problems_of(production=production, medium=medium))
     proof = TensorSolver((25, 38), medium, "float32").certify(
         1.1 * exact.astype(np.float32), production=production
     )

@@ -10,6 +10,7 @@ from diffkeras.errors import OutputError, PhysicsError
 from diffkeras.graph import TensorSolver
 from diffkeras.graph.export import Description, solver_arguments
 from diffkeras.physics import Medium, sample_sources, solve
+from tests.helpers.drawn_problems import exact_fields, problems_of
 from tests.helpers.rounding import same_to_rounding
 
 LATTICE, MEDIUM = (16, 20), Medium((1.0, 2.0), 0.05, boundary=("absorbing", "periodic"))
@@ -157,7 +158,8 @@ def test_sources_that_produce_are_what_a_surrogate_s_are(exported, images, tmp_p
     shutil.copytree(exported, tmp_path / "solver")  # an earlier export, which is replaced
     solver.export(tmp_path / "solver", sources="production")
     loaded = tf.saved_model.load(str(tmp_path / "solver"))
-    exact = solve(production=MEDIUM.decay * images[..., 0].astype(float), medium=MEDIUM).field
+    produced = MEDIUM.decay * images[..., 0].astype(float)
+    exact = exact_fields(problems_of(production=produced, medium=MEDIUM))
     proof, solved = loaded.certified(images), loaded.refined(images, 1e-6)
     for field in (loaded.serve(images), proof["field"], proof["corrected"], solved["field"]):
         np.testing.assert_allclose(field[..., 0], exact, rtol=0, atol=1e-6)

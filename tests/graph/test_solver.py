@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from diffkeras.graph import TensorSolver
 from diffkeras.graph import solver as tensor_solver
-from diffkeras.physics import Medium, sample_sources, solve
+from diffkeras.physics import Medium, sample_sources
 from diffkeras.physics.problem.sides import BOUNDARIES
+from tests.helpers.drawn_problems import exact_fields, problems_of
 from tests.helpers.graph_inputs import (
     KINDS,
     error,
@@ -33,7 +34,8 @@ def exact(
     production: NDArray | None = None,
     fixed: NDArray | None = None,
 ) -> NDArray:
-    return solve(source_images, fixed=fixed, production=production, medium=medium).field
+    given = {"source_image": source_images, "fixed": fixed, "production": production}
+    return exact_fields(problems_of(**given, medium=medium))
 
 
 @pytest.mark.parametrize("boundary", PAIRS, ids="-".join)

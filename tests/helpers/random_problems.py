@@ -32,41 +32,34 @@ NO_SOLUTION = "there is no steady state|every constant solves|would grow without
 
 @dataclass(frozen=True)
 class KnownProblem:
-    """A problem, one image or a batch, with its exact field.
+    """A problem with its exact field.
 
     Attributes:
-        exact: (images, *lattice) in extended precision.
-        doubts: (images,), at most the errors of `exact`.
+        exact: in extended precision.
+        doubt: at most the error of `exact`.
     """
 
     problem: Problem
     exact: NDArray[np.longdouble]
-    doubts: NDArray[np.float64]
+    doubt: float
 
     @classmethod
     def of(cls, problem: Problem) -> "KnownProblem | None":
         """None if all its nodes are 0 or fixed, or its field isn't found."""
-        fields, doubts = zip(*map(reference, problem.images), strict=True)
-        sizes = np.abs(fields).max(axis=tuple(range(1, 1 + len(problem.lattice))))
-        if problem.fixed.all() or not sizes.all() or not (np.array(doubts) <= KNOWN * sizes).all():
+        field, doubt = reference(problem)
+        size = float(np.abs(field).max())
+        if problem.fixed.all() or not size or not doubt <= KNOWN * size:
             return None
-        return cls(problem, np.stack(fields), np.array(doubts) + EXACT * sizes)
+        return cls(problem, field, doubt + EXACT * size)
 
     @property
-    def sizes(self) -> NDArray[np.longdouble]:
-        """The largest |value| of each image."""
-        return np.abs(self.exact).reshape(len(self.exact), -1).max(axis=1)
-
-    def shaped(self, values: Any) -> NDArray[Any]:
-        """Values of images or nodes, of (images, 1, …) or (images, *lattice)."""
-        axes = (1,) * len(self.problem.lattice)
-        per_node = np.size(values) == self.exact.size > len(self.exact)
-        return np.reshape(values, self.exact.shape if per_node else (-1, *axes))
+    def size(self) -> float:
+        """The largest |value|."""
+        return float(np.abs(self.exact).max())
 
     def errors(self, field: NDArray) -> NDArray[np.longdouble]:
-        """On every node, (images, *lattice), at least; 0 where the reference may be wrong."""
-        errors = np.abs(field.astype(np.longdouble).reshape(self.exact.shape) - self.exact)
-        return np.maximum(errors - self.shaped(self.doubts), 0)
+        """On every node, at least; 0 where the reference may be wrong."""
+        return np.maximum(np.abs(field.astype(np.longdouble) - self.exact) - self.doubt, 0)
 
 
 def known_problem(seed: Any, **options: Any) -> KnownProblem | None:
@@ -255,7 +248,7 @@ def _medium(
     kinds = ["uniform", "axes"] + ["nodes", "nodes", "wall"] * ("shapes" not in terms)
     kind = rng.choice(kinds)
     if "maps" in terms or (kind == "nodes" and not moderate):
-        maps = random_maps(rng, lattice, Medium(rate, share * rate, dimensions=len(lattice)))
+        maps = random_maps(rng, lattice, Medium(rate, share * rate))
         diffusivity = maps["diffusivity"]
         share = share * maps["decay"] / max(maps["decay"].max(), 1e-300)
         if moderate:
@@ -267,7 +260,7 @@ def _medium(
         diffusivity = np.full(lattice, rate)
         diffusivity[..., lattice[-1] // 2] *= 10 ** -rng.uniform(1, 7.9)
     decay = share * np.max(diffusivity) / step**2
-    return Medium(diffusivity, decay, step, boundary, len(lattice))
+    return Medium(diffusivity, decay, step, boundary)
 
 
 def _fixed(rng: np.random.Generator, lattice: tuple[int, ...], moderate: bool) -> NDArray[np.bool_]:

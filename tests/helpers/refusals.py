@@ -13,7 +13,7 @@ from diffkeras.commands.command import UNEXPECTED
 def words_of(command: str, data_dir: Path, run_dir: Path) -> dict[str, str]:
     """Values with which a command works, by the names of its parameters."""
     data = {"data_dir": str(data_dir)}
-    source = {"source_file": "sources.npy", "output": "field.npy"}
+    source = {"source_files": "sources.npy", "output": "field.npy"}
     return {
         "generate": {"config_file": "tiny.yaml", "data_dir": "data"},
         "train": {"config_file": "tiny.yaml", **data, "run_dir": "new"},

@@ -26,14 +26,14 @@ MEDIA = {
 }
 
 SPACE_MEDIA = {
-    "3-D, absorbing": Medium(dimensions=3),
-    "3-D, no decay, reflecting": Medium(decay=0.0, boundary="reflecting", dimensions=3),
+    "3-D, absorbing": Medium(boundary=("absorbing",) * 3),
+    "3-D, no decay, reflecting": Medium(decay=0.0, boundary=("reflecting",) * 3),
     "3-D, anisotropic, periodic-absorbing-periodic": Medium(
         (0.3, 1.0, 2.0), 0.02, 0.7, ("periodic", "absorbing", "periodic")
     ),
     "3-D, reflecting-periodic-absorbing": Medium(boundary=("reflecting", "periodic", "absorbing")),
     "3-D, absorbing-periodic-periodic": Medium(boundary=("absorbing", "periodic", "periodic")),
-    "3-D, slow decay, periodic": Medium(decay=1e-9, boundary="periodic", dimensions=3),
+    "3-D, slow decay, periodic": Medium(decay=1e-9, boundary=("periodic",) * 3),
 }
 
 

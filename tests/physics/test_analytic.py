@@ -165,7 +165,7 @@ def error_of_ball(nodes: int) -> tuple[float, float]:
     ticks = np.arange(-8 * nodes, 8 * nodes + 1) / nodes
     distance = np.sqrt(ticks[:, None, None] ** 2 + ticks[:, None] ** 2 + ticks**2)
     image = (distance <= 1).astype(np.float64)
-    field = solve(image, decay=1.0, step=1 / nodes, dimensions=3, tolerance=1e-8).field
+    field = solve(image, decay=1.0, step=1 / nodes, tolerance=1e-8).field
     outside = (distance > 1) & (distance < 4)
     error = abs(field - np.exp(1 - distance) / np.maximum(distance, 1))[outside]
     return error.max(), error.mean()

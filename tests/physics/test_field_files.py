@@ -35,7 +35,7 @@ def tissue():
 def volume():
     image = np.zeros((4, 5, 6))
     image[1, 2, 3] = 1.0
-    return dk.solve(image, dimensions=3, step=2.5, decay=0.1)
+    return dk.solve(image, step=2.5, decay=0.1)
 
 
 def read_vti(path: Path) -> tuple[dict[str, np.ndarray], list[float]]:
@@ -110,20 +110,14 @@ def test_without_a_step_a_tiff_has_no_scale(tmp_path):
         assert not {270, 282, 283} & set(picture.tag_v2)
 
 
-def test_certificates_and_batches_are_saved_too(tmp_path):
-    images = np.random.default_rng(0).random((3, 5, 6))
-    batch = dk.solve(images)
-    batch.save(tmp_path / "a.npz")
-    batch.save(tmp_path / "a.npy")
-    with np.load(tmp_path / "a.npz") as archive:
-        np.testing.assert_array_equal(archive["bound"], batch.node_bound)
-        np.testing.assert_array_equal(archive["values"], images)
-    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), batch.field)
-    certificate = dk.certify(np.zeros((5, 6)), images[0])
+def test_certificates_are_saved_too(tmp_path):
+    image = np.random.default_rng(0).random((5, 6))
+    certificate = dk.certify(np.zeros((5, 6)), image)
     certificate.save(tmp_path / "b.npz")
     with np.load(tmp_path / "b.npz") as archive:
         np.testing.assert_array_equal(archive["field"], 0)
         np.testing.assert_array_equal(archive["bound"], certificate.node_bound)
+        np.testing.assert_array_equal(archive["values"], image)
 
 
 @pytest.mark.parametrize(
@@ -146,13 +140,10 @@ def test_what_cant_be_written_is_refused(tissue, tmp_path, name, options, messag
 
 
 def test_what_a_kind_of_file_cant_hold_is_refused(tmp_path):
-    batch = dk.solve(np.random.default_rng(0).random((2, 3, 4, 5)), dimensions=3)
     rates = np.full((4, 4), 1e25)
     large = dk.solve(production=rates, decay=1e-15, boundary="reflecting")
     fine = dk.solve(np.eye(4), step=1e-12, diffusivity=1e-24)
     for solution, name, message in (
-        (batch, "a.vti", "can't hold a batch"),
-        (batch, "a.tif", "can't hold several volumes"),
         (fine, "a.tif", "holds steps of 1e-09 to 1e[+]09, not 1e-12"),
         (large, "a.tif", "would hold 1e[+]40 to 1e[+]40; write to .npy"),
     ):

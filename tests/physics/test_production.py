@@ -95,36 +95,6 @@ def test_a_field_far_below_that_without_fixed_nodes_is_as_exact(method):
         assert np.abs(solution.field - exact).max() <= tolerance * exact.max() * 1.5
 
 
-def own(arrays: np.ndarray | None, number: int) -> np.ndarray | None:
-    """That of one image."""
-    return arrays if arrays is None or arrays.ndim == 2 else arrays[number]
-
-
-@pytest.mark.parametrize("processes", [None, 2])
-@pytest.mark.parametrize("medium", [Medium(), VARYING])
-def test_batches_of_images_and_productions(processes, medium):
-    image, fixed = fixed_nodes(0.01)
-    images, several = np.stack([image, 0 * image, -image]), np.stack(productions())
-    given = (
-        (None, several, None),
-        (images, several, np.stack([fixed] * 3)),
-        (images, several[0], fixed),
-        (image, several, fixed),
-    )
-    for source_images, production, masks in given:
-        batch = solve(
-            source_images, production=production, fixed=masks, medium=medium, processes=processes
-        )
-        for number, field in enumerate(batch.field):
-            one = solve(
-                own(source_images, number),
-                production=own(production, number),
-                fixed=own(masks, number),
-                medium=medium,
-            )
-            np.testing.assert_allclose(field, one.field, rtol=0, atol=1e-13 * abs(field).max())
-
-
 def test_a_field_that_single_precision_doesnt_hold_is_refused():
     production, medium = np.full((3, 4), 1e25), Medium(decay=1e-10, boundary="periodic")
     assert solve(production=production, medium=medium).field.max() == pytest.approx(1e35)

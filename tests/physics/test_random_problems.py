@@ -33,7 +33,6 @@ LEAST = 1e-9  # such an error: where D varies by orders, rounding hides smaller 
 SHARP, DULL = 3.0, 10.0  # bounds over errors
 MOST_DULL = 0.01  # share of linear media that vary
 MOST_UNSOLVED = 0.02  # share of problems without a proof, from a start or not
-IMAGES = 4  # of a batch
 
 
 @contextmanager
@@ -53,7 +52,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def _uses_transforms(problem: Problem) -> bool:
-    return not problem.is_batch and problem.is_uniform and problem.uptake is None
+    return problem.is_uniform and problem.uptake is None
 
 
 def _slowness(medium: Medium) -> float:
@@ -74,12 +73,12 @@ def check(seed: int, known: KnownProblem) -> str:
         # proofs of such tolerances can need more digits than extended precision has
         assert not _uses_transforms(problem) or method in PROVING, "did not converge"
         provable = {2: 1e-11, 3: 3e-11}[len(problem.lattice)]
-        held = problem.fixed.any() or problem.is_batch
-        assert tolerance < provable + (0.0 if held else _slowness(problem.medium))
+        slowness = 0.0 if problem.fixed.any() else _slowness(problem.medium)
+        assert tolerance < provable + slowness
         outcome = "did not converge"
     else:
         _check_solution(known, solution, tolerance)
-        if not problem.is_batch and problem.uptake is None:
+        if problem.uptake is None:
             assert solution.stats.reached <= tolerance, "error above the tolerance"
     outcome += _check_bounds(rng, known)
     return outcome + _check_start(rng, known)
@@ -89,11 +88,11 @@ def _check_solution(known: KnownProblem, solution: object, tolerance: float) -> 
     fixed = known.problem.fixed
     values = known.problem.values.astype(solution.field.dtype)
     assert np.array_equal(solution.field[fixed], values[fixed])
-    errors, sizes = known.errors(solution.field), known.shaped(known.sizes)
-    assert (errors <= tolerance * sizes).all(), "tolerance missed"
-    assert (errors <= known.shaped(solution.error_bound)).all(), "error bound below the error"
-    assert (errors <= known.shaped(solution.node_bound)).all(), "node bound below the error"
-    if known.problem.reduced.production is None and not known.problem.is_batch:
+    errors = known.errors(solution.field)
+    assert (errors <= tolerance * known.size).all(), "tolerance missed"
+    assert (errors <= solution.error_bound).all(), "error bound below the error"
+    assert (errors <= solution.node_bound).all(), "node bound below the error"
+    if known.problem.reduced.production is None:
         ends = (*known.problem.values[fixed], 0.0)  # nothing else is higher or lower
         field = solution.field.astype(np.float64)  # in single precision, ends would be rounded
         beyond = np.maximum(field - max(ends), min(ends) - field)
@@ -115,16 +114,16 @@ def _check_bounds(rng: np.random.Generator, known: KnownProblem) -> str:
         return ", not certified"
     corrected = certificate.corrected
     errors = known.errors(corrected.field)
-    assert (errors <= known.shaped(corrected.node_bound)).all(), "node bound of the corrected"
-    assert (errors <= known.shaped(corrected.error_bound)).all(), "error bound of the corrected"
+    assert (errors <= corrected.node_bound).all(), "node bound of the corrected"
+    assert (errors <= corrected.error_bound).all(), "error bound of the corrected"
     errors = known.errors(prediction)
-    assert (errors <= known.shaped(certificate.node_bound)).all(), "node bound violated"
-    if problem.is_batch or problem.uptake is not None:
+    assert (errors <= certificate.node_bound).all(), "node bound violated"
+    if problem.uptake is not None:
         return ""
-    free = ~problem.fixed[None]
-    error, scale = float(errors.max(where=free, initial=0.0)), float(known.sizes[0])
-    bound = float(certificate.node_bound.max(where=free[0], initial=0.0))
-    if size > WITHIN or not error > LEAST * scale:
+    free = ~problem.fixed
+    error = float(errors.max(where=free, initial=0.0))
+    bound = float(certificate.node_bound.max(where=free, initial=0.0))
+    if size > WITHIN or not error > LEAST * known.size:
         return ""
     if _uses_transforms(problem):
         assert bound <= SHARP * error, "bound says little"
@@ -133,11 +132,10 @@ def _check_bounds(rng: np.random.Generator, known: KnownProblem) -> str:
 
 def _wrong(rng: np.random.Generator, known: KnownProblem, size: float) -> np.ndarray:
     """A prediction with a rough, a proportional or a smooth error, on the fixed nodes, too."""
-    exact = (known.exact / known.shaped(known.sizes)).astype(np.float64)
+    exact = (known.exact / known.size).astype(np.float64)
     places = np.indices(exact.shape).sum(axis=0)
     errors = [rng.standard_normal(exact.shape).clip(-5, 5) / 5, exact, np.sin(places / 7)]
-    wrong = (exact + size * errors[int(rng.integers(3))]) * known.shaped(known.sizes)
-    return wrong.astype(np.float64).reshape(known.problem.values.shape)
+    return (exact + size * errors[int(rng.integers(3))]) * known.size
 
 
 def _check_start(rng: np.random.Generator, known: KnownProblem) -> str:
@@ -167,7 +165,7 @@ def check_all(seeds: range, make: Callable[[int], KnownProblem | None]) -> Count
             with time_limit(SECONDS):
                 outcomes[check(seed, known)] += 1
         except (AssertionError, TimeoutError, PhysicsError, RuntimeError) as failure:
-            if "in single precision it must be" in str(failure) and known.sizes.max() > LARGEST:
+            if "in single precision it must be" in str(failure) and known.size > LARGEST:
                 outcomes["too large for single precision"] += 1
                 continue
             failures.append(f"{seed}: {type(failure).__name__} {failure}")
@@ -180,14 +178,12 @@ def check_all(seeds: range, make: Callable[[int], KnownProblem | None]) -> Count
     return outcomes
 
 
-def batch(seed: int, dimensions: int) -> KnownProblem | None:
-    """Images on one lattice, each with maps and sides of its own."""
+def all_terms(seed: int, dimensions: int) -> KnownProblem | None:
+    """A small problem with maps, sides, production and uptake."""
     rng = np.random.default_rng([seed, 22])
     lattice = tuple(min(side, 6 // (dimensions - 1)) for side in random_lattice(rng, dimensions))
-    options = {"terms": TERMS, "lattice": lattice, "units": Units.random(rng, extreme=False)}
-    images = [known_problem([seed, k], **options) for k in range(IMAGES)]
-    usable = [image.problem for image in images if image is not None]
-    return KnownProblem.of(Problem.batch(usable)) if usable else None
+    units = Units.random(rng, extreme=False)
+    return known_problem([seed, 0], terms=TERMS, lattice=lattice, units=units)
 
 
 # kind, and the numbers of problems of two and three dimensions
@@ -197,7 +193,7 @@ KINDS = {
     "shapes": (partial(known_problem, terms=("shapes",), maybe=("production", "sides")), 60, 20),
     "walls": (partial(known_problem, terms=("sides",), maybe=("production",)), 80, 30),
     "cells": (partial(known_problem, terms=("uptake",), maybe=("production", "sides")), 80, 20),
-    "all terms": (batch, 10, 2),
+    "all terms": (all_terms, 40, 8),
 }
 
 

@@ -74,7 +74,7 @@ def test_slices_are_drawn_in_lengths():
     field = np.random.default_rng(0).random((6, 7, 8))
     field[3, 4, 5] = 30.0
     uptake = dk.MichaelisMenten(0.01 * field, 1.0)
-    problem = dk.Problem(field, fixed=field > 0.9, uptake=uptake, dimensions=3, step=2.5, decay=0.1)
+    problem = dk.Problem(field, fixed=field > 0.9, uptake=uptake, step=2.5, decay=0.1)
     figure = dk.solve(problem).plot(unit="µm", field_unit="mmHg")
     bars = {axis.get_ylabel() for axis in figure.axes if not axis.images}
     assert bars == {"u [mmHg]", "v [mmHg/time]"}
@@ -93,8 +93,7 @@ def test_no_two_texts_of_a_picture_overlap(lattice):
     image = np.zeros(lattice)
     image[..., 5:7, 5:7] = 40.0
     uptake = dk.MichaelisMenten(np.where(image > 0, 0.0, 1.0), 2.0)
-    dimensions = {"dimensions": len(lattice)}
-    solution = dk.solve(image, uptake=uptake, step=10.0, tolerance=1e-3, **dimensions)
+    solution = dk.solve(image, uptake=uptake, step=10.0, tolerance=1e-3)
     figure = solution.plot(unit="µm", field_unit="mmHg")
     figure.draw_without_rendering()
     drawn: list[Text] = []

@@ -90,11 +90,11 @@ def test_the_commands_take_it_like_a_shipped_one(folder, tiny, data_dir, diffker
     assert exported.exit_code == 0, exported.output
     images = np.zeros((2, 20, 16), np.float32)  # another lattice than that of the training
     images[:, 4:7, 5:9] = 1.0
-    prediction = load_surrogate(run).predict(images)
+    fields = load_surrogate(run).fields(images)
     loaded = tf.saved_model.load("exported")
     served = loaded.serve(tf.constant(images[..., None]))
-    np.testing.assert_allclose(served[..., 0], prediction.field, rtol=1e-4, atol=1e-6)
-    assert prediction.field[0, 5, 6] == 1.0
+    np.testing.assert_allclose(served[..., 0], fields, rtol=1e-4, atol=1e-6)
+    assert fields[0, 5, 6] == 1.0
 
     module = folder / "own_network.py"
     module.write_text(NETWORK.replace("Normalization()", "Normalization(center=False)"))

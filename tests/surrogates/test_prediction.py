@@ -8,7 +8,6 @@ import tensorflow as tf
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
-from diffkeras.physics import BatchCertificate, Certificate
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.saved_model import describe, export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
@@ -54,30 +53,30 @@ def test_bounds_are_computed_when_they_are_read(surrogate, images, monkeypatch):
 @pytest.mark.parametrize("tolerance", [None, "x", 2, True, [0.1]])
 def test_a_tolerance_is_checked_first(tolerance, surrogate, images):
     with pytest.raises(PhysicsError, match="tolerance must"):
-        surrogate.predict(images).within(tolerance)
+        surrogate.predict(images[0]).within(tolerance)
 
 
 def test_a_prediction_has_a_certificate(surrogate, images):
-    one, batch = (surrogate.predict(some).certificate for some in (images[0], images))
-    assert isinstance(one, Certificate)
-    assert isinstance(batch, BatchCertificate)
-    exact = dk.solve(images, medium=surrogate.medium).field
-    assert abs(one.corrected.field - exact[0]).max() <= one.corrected.error_bound
-    assert (abs(batch.corrected.field - exact) <= batch.corrected.node_bound + 1e-12).all()
-    for result in (dk.solve(images[0], medium=surrogate.medium), one, surrogate.predict(images[0])):
+    solution, prediction = (
+        dk.solve(images[0], medium=surrogate.medium),
+        surrogate.predict(images[0]),
+    )
+    proof, exact = prediction.certificate, solution.field
+    assert abs(proof.corrected.field - exact).max() <= proof.corrected.error_bound
+    for result in (solution, proof, prediction):
         assert len(result.plot().axes) == 4, "sources, field, and a colour bar of each"
-    total = surrogate.predict(images).quantity(np.ones((16, 16)))
-    assert (abs(total.value - exact.sum((1, 2))) <= total.error_bound + 1e-10).all()
-    np.testing.assert_allclose(total.of_field, batch.field.sum((1, 2)), rtol=1e-6)
+    total = prediction.quantity(np.ones((16, 16)))
+    assert abs(total.value - exact.sum()) <= total.error_bound + 1e-10
+    assert total.of_field == pytest.approx(prediction.field.sum(dtype=float), rel=1e-6)
 
 
 def test_a_problem_and_its_keywords_are_the_same(surrogate, images):
-    problem = dk.Problem(images, medium=surrogate.medium)
-    for made in (surrogate.problem(images), surrogate.predict(images).problem):
+    problem = dk.Problem(images[0], medium=surrogate.medium)
+    for made in (surrogate.problem(images[0]), surrogate.predict(images[0]).problem):
         assert made.medium == problem.medium
         np.testing.assert_array_equal(made.values, problem.values)
-    of_problem, of_images = (surrogate.predict(each).field for each in (problem, images))
-    assert same_to_rounding(of_problem, of_images)
+    of_problem, of_image = (surrogate.predict(each).field for each in (problem, images[0]))
+    assert same_to_rounding(of_problem, of_image)
     with pytest.raises(PhysicsError, match="give either a Problem or decay: a Problem holds"):
         surrogate.predict(problem, decay=0.1)
 
@@ -104,7 +103,7 @@ def test_values_that_are_none_of_a_source_raise_errors(surrogate, served, images
     wrong = images.copy()
     wrong[1, 2, 2] = value
     with pytest.raises(PhysicsError, match=f"{value:g}"):
-        surrogate.predict(wrong)
+        surrogate.fields(wrong)
     message = rf"source_images must be .*not\] \[{value:g}\] .*\[1 2 2\]"
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         served.serve(wrong[..., None].astype(np.float32))
@@ -132,8 +131,8 @@ def test_a_description_lists_what_the_network_uses(tiny):
 def test_sides_that_the_network_doesnt_divide_raise_errors(surrogate, served):
     with pytest.raises(PhysicsError, match="17"):
         surrogate.predict(np.zeros((16, 17)))
-    with pytest.raises(PhysicsError, match="surrogates are for two dimensions"):
-        surrogate.predict(dk.Problem(np.zeros((16, 16, 16)), dimensions=3))
+    with pytest.raises(PhysicsError, match=r"two dimensions, .* use predict_many"):
+        surrogate.predict(np.zeros((3, 16, 16)))
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"multiples of 2, not.*16 17"):
         served.serve(np.zeros((1, 16, 17, 1), np.float32))
 
@@ -150,15 +149,13 @@ def test_a_saved_model_refuses_lattices_without_the_frequencies_of_its_network(t
 
 def test_representations_are_short(surrogate, images):
     assert repr(surrogate) == "Surrogate('tiny', trained on 16×16 nodes)"
-    assert repr(surrogate.predict(images)).startswith("Prediction(field=<3×16×16 float32, ")
+    assert repr(surrogate.predict(images[0])).startswith("Prediction(field=<16×16 float32, ")
 
 
 def test_one_map_may_stand_for_all_images(tissue, images):
     maps = {"diffusivity": np.full((16, 16), 0.5), "decay": 0.1 + 0.1 * images[2]}
-    shared = tissue.predict(images[[0, 0]], **maps)
-    alone = tissue.predict(images[0], **maps)
-    np.testing.assert_allclose(shared.field, [alone.field] * 2, rtol=1e-5, atol=1e-7)
-    assert shared.error_bound == pytest.approx(alone.error_bound, rel=1e-4)
+    shared, alone = tissue.fields(images[[0, 0]], **maps), tissue.predict(images[0], **maps).field
+    np.testing.assert_allclose(shared, [alone] * 2, rtol=1e-5, atol=1e-7)
 
 
 def test_the_network_of_several_lengths_sees_them(varying, images):
@@ -169,9 +166,9 @@ def test_the_network_of_several_lengths_sees_them(varying, images):
     expected = transform.inverse(np.asarray(varying.model(x))[..., 0])
     pairs = zip(images, map(float, lengths), strict=True)
     problems = [varying.problem(image, diffusion_length=length) for image, length in pairs]
-    predicted = varying.predict(dk.Problem.batch(problems)).field
+    predicted = varying.fields(problems)
     np.testing.assert_allclose(predicted, expected, rtol=1e-5, atol=1e-6)
-    alike = varying.predict(images, diffusion_length=5.0).field
+    alike = varying.fields(images, diffusion_length=5.0)
     np.testing.assert_allclose(alike[1], predicted[1], atol=1e-6)
     assert np.abs(alike - predicted).max() > 1e-4
 
@@ -180,11 +177,11 @@ def test_the_network_of_several_lengths_sees_them(varying, images):
 def test_where_sides_supply_larger_images_are_not_scaled_but_proven(tiny, changes, log):
     network = {"model.architecture": "u_net", "model.transform": "linear"}
     config = tiny.with_overrides({"physics.boundary": SIDES, **UNITS, **network, **changes})
-    surrogate, problem = Surrogate(build_model(config), config), drawn_problems(config, 2, 2)
+    surrogate, [problem] = Surrogate(build_model(config), config), drawn_problems(config, 2, 1)
     surrogate.predict(problem)
     assert "largest value" not in log.text
-    images = 3 * surrogate.config.view.inputs(problem)["source_images"][..., 0]
-    prediction = surrogate.predict(images)
+    [image] = 3 * surrogate.config.view.inputs([problem])["source_images"][..., 0]
+    prediction = surrogate.predict(image)
     assert "largest value is 1, and here it is 3" in log.text
     exact = dk.solve(prediction.problem).field
     assert np.abs(exact - 3 * dk.solve(problem).field).max() > 0.5

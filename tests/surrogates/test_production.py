@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.physics import Problem
 from tests.helpers.known_networks import produced, surrogate_of
 from tests.helpers.plain_equations import matrix_of
 
@@ -52,33 +51,29 @@ def test_the_size_of_a_field_follows_from_its_shape(divided, images, physics):
     exact = exact_fields(images, config)
     shapes = exact / maxima(exact)
     surrogate = surrogate_of(shapes, config)
-    prediction = surrogate.predict(images)
-    assert prediction.field.dtype == np.float32
-    np.testing.assert_allclose(prediction.field, exact, rtol=3e-6)
-    np.testing.assert_allclose(surrogate.network_fields(images), shapes, rtol=3e-6)
+    fields = surrogate.fields(images)
+    assert fields.dtype == np.float32
+    np.testing.assert_allclose(fields, exact, rtol=3e-6)
+    np.testing.assert_allclose(surrogate.fields(images, divided=True), shapes, rtol=3e-6)
     # the network sees these images as they are, as they are within the range of its training
-    np.testing.assert_allclose(surrogate.predict(images / 2).field, exact / 2, rtol=3e-6)
+    np.testing.assert_allclose(surrogate.fields(images / 2), exact / 2, rtol=3e-6)
 
 
 def test_each_image_is_balanced_with_its_own_diffusion_length(divided, images):
     config = divided.with_overrides(
         {"data.diffusion_length": [1, 20], "physics.diffusivity": 2, "physics.decay": 1 / 400}
     )
-    problem = Problem.batch(
-        [
-            config.view.problem(image, diffusion_length=length)
-            for image, length in zip(images, LENGTHS, strict=True)
-        ]
-    )
-    exact = np.stack(
-        [produced(x, one.medium) for x, one in zip(images, problem.images, strict=True)]
-    )
+    problems = [
+        config.view.problem(image, diffusion_length=length)
+        for image, length in zip(images, LENGTHS, strict=True)
+    ]
+    exact = np.stack([produced(x, one.medium) for x, one in zip(images, problems, strict=True)])
     surrogate = surrogate_of(exact / maxima(exact), config)
-    prediction = surrogate.predict(problem)
-    np.testing.assert_allclose(prediction.field, exact, rtol=1e-5)
-    assert (abs(prediction.field - exact) <= prediction.node_bound).all()
-    corrected = prediction.certificate.corrected
-    assert abs(corrected.field - exact).max() <= corrected.error_bound + 1e-12
+    for prediction, field in zip(surrogate.predict_many(problems), exact, strict=True):
+        np.testing.assert_allclose(prediction.field, field, rtol=1e-5)
+        assert (abs(prediction.field - field) <= prediction.node_bound).all()
+        corrected = prediction.certificate.corrected
+        assert abs(corrected.field - field).max() <= corrected.error_bound + 1e-12
     one = surrogate_of(exact[1:2] / exact[1].max(), config)
     np.testing.assert_allclose(one.predict(images[1], diffusion_length=5.0).field, exact[1], 1e-5)
 
@@ -87,7 +82,7 @@ def test_each_image_is_balanced_with_its_own_diffusion_length(divided, images):
 def test_a_wrong_field_is_in_balance_too(divided, images, boundary):
     config = divided.with_overrides({"physics.boundary": boundary})
     shapes = np.random.default_rng(0).standard_normal(images.shape)
-    field = surrogate_of(shapes, config).predict(images).field.astype(float)
+    field = surrogate_of(shapes, config).fields(images).astype(float)
     medium, weights = config.physics.medium, np.maximum(shapes - 0.1, 0).reshape(3, -1)
     lost = (weights * (field.reshape(3, -1) @ matrix_of((16, 16), medium))).sum(axis=1)
     produced = float(medium.decay) * (weights * images.reshape(3, -1)).sum(axis=1)
@@ -102,14 +97,14 @@ def test_small_errors_far_from_the_sources_hardly_change_the_size(divided):
     image[0, 60:69, 60:69] = 1
     exact = exact_fields(image, config)
     for error in (-1e-3, 1e-3):
-        found = surrogate_of(exact / exact.max() + error, config).predict(image).field.max()
+        found = surrogate_of(exact / exact.max() + error, config).fields(image).max()
         assert found == pytest.approx(exact.max(), rel=3e-3)
 
 
 def test_a_field_that_is_nowhere_high_has_no_size(divided, images):
     rng = np.random.default_rng(0)
     for shapes in (-rng.random(images.shape), 0.1 * rng.random(images.shape)):
-        assert not surrogate_of(shapes, divided).predict(images).field.any()
+        assert not surrogate_of(shapes, divided).fields(images).any()
 
 
 def test_without_sources_there_is_no_field(divided, images):
@@ -117,7 +112,7 @@ def test_without_sources_there_is_no_field(divided, images):
     surrogate = surrogate_of(shapes, divided)
     images = images.copy()
     images[1] = 0
-    field = surrogate.predict(images).field
+    field = surrogate.fields(images)
     assert not field[1].any()
     assert np.isfinite(field).all()
     assert field[0].any()
@@ -126,6 +121,7 @@ def test_without_sources_there_is_no_field(divided, images):
 def test_fields_that_are_not_divided_are_those_of_the_network(production, images):
     exact = exact_fields(images, production)
     surrogate = surrogate_of(exact, production)
-    for fields in (surrogate.predict(images).field, surrogate.network_fields(images)):
+    for divided in (False, True):
+        fields = surrogate.fields(images, divided=divided)
         np.testing.assert_allclose(fields, exact, rtol=3e-6)
-    np.testing.assert_allclose(surrogate.predict(4 * images).field, 4 * exact, rtol=3e-6)
+    np.testing.assert_allclose(surrogate.fields(4 * images), 4 * exact, rtol=3e-6)

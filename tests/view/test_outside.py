@@ -129,6 +129,6 @@ def test_a_surrogate_says_each_thing_once(config, log):
     surrogate = surrogate_of(np.zeros((1, *LATTICE)), config)
     for image in (discs(2, 2), discs(8, 2), discs(8, 2), discs(8, 2) / 2, discs(1, 8)):
         surrogate.predict(image)
-    surrogate.network_fields(discs(1, 8))
+    surrogate.fields([discs(1, 8)])
     said = [record.getMessage() for record in log.records if record.levelname == "WARNING"]
     assert len(said) == len(set(said)) == 2

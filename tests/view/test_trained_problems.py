@@ -52,7 +52,7 @@ def configs(tiny):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_problem_has_the_medium_of_the_training(configs, kind):
     problem = configs[kind].view.problem(IMAGE, **COMPLETE[kind])
-    inputs = configs[kind].view.inputs(problem)
+    inputs = configs[kind].view.inputs([problem])
     images = inputs.pop("source_images")
     np.testing.assert_array_equal(images[0, ..., 0], np.float32(IMAGE))
     assert problem.medium.step == configs[kind].physics.medium.step
@@ -73,18 +73,16 @@ def test_a_problem_has_the_medium_of_the_training(configs, kind):
         np.testing.assert_array_equal(inputs[name], np.float32(values))
 
 
-def test_images_of_a_batch_may_have_own_media(configs):
+def test_problems_may_have_own_media(configs):
     lengths = np.float32([1.1, 2.3, 20])
     problems = [
         configs["lengths"].view.problem(IMAGE, diffusion_length=float(length)) for length in lengths
     ]
-    inputs = configs["lengths"].view.inputs(Problem.batch(problems))
+    inputs = configs["lengths"].view.inputs(problems)
     assert inputs["source_images"].shape == (3, 16, 16, 1)
     np.testing.assert_array_equal(inputs["diffusion_length"], lengths)
-    alike = configs["lengths"].view.problem(np.stack([IMAGE] * 3), decay=1 / 25)
-    np.testing.assert_array_equal(
-        configs["lengths"].view.inputs(alike)["diffusion_length"], np.float32([5, 5, 5])
-    )
+    alike = configs["lengths"].view.problem(IMAGE, decay=1 / 25)
+    assert configs["lengths"].view.inputs([alike])["diffusion_length"] == [5]
 
 
 def test_the_image_of_a_production_is_the_production_over_the_decay(configs):
@@ -95,7 +93,7 @@ def test_the_image_of_a_production_is_the_production_over_the_decay(configs):
         production=problem.production, medium=config.physics.medium.with_unchecked_decay(decays)
     )
     for one in (problem, everywhere):
-        found = config.view.inputs(one)["source_images"][0, ..., 0]
+        found = config.view.inputs([one])["source_images"][0, ..., 0]
         np.testing.assert_array_equal(found, np.float32(IMAGE))
     sources = Sources.from_lists([5], [6], [2.0], [0.5])
     made = config.view.problem(Sources(**{**vars(sources), "lattice": (16, 16)}))
@@ -146,22 +144,22 @@ def test_the_image_of_a_production_is_the_production_over_the_decay(configs):
 def test_what_it_was_not_trained_for_is_refused_by_name(configs, kind, change, message):
     keywords = {name: v for name, v in {**COMPLETE[kind], **change}.items() if v is not None}
     with pytest.raises(PhysicsError, match=message):
-        configs[kind].view.inputs(configs[kind].view.problem(IMAGE, **keywords))
+        configs[kind].view.inputs([configs[kind].view.problem(IMAGE, **keywords)])
 
 
 @pytest.mark.parametrize(
     ("problem", "message"),
     [
         (Problem(-IMAGE, decay=0.05), r"take source values between 0 and .* has -0\.7"),
-        (Problem(np.zeros((4, 4, 4)), dimensions=3), r"two dimensions, .* \(4, 4, 4\)"),
+        (Problem(np.zeros((4, 4, 4))), r"two dimensions, .* \(4, 4, 4\)"),
     ],
 )
 def test_problems_that_no_surrogate_takes(configs, problem, message):
     with pytest.raises(PhysicsError, match=message):
-        configs["one medium"].view.inputs(problem)
+        configs["one medium"].view.inputs([problem])
 
 
 def test_fixed_nodes_are_refused_where_sources_produce(configs):
     problem = Problem(IMAGE, production=IMAGE, decay=0.05)
     with pytest.raises(PhysicsError, match="sources produce, and the problem fixes nodes"):
-        configs["production"].view.inputs(problem)
+        configs["production"].view.inputs([problem])

@@ -9,21 +9,18 @@ a linear problem with the same operator, as A is symmetric. Then dJ/dp = −λ�
 (`linearisation`), and dJ/dc = w − A λ on the fixed nodes (Giles & Pierce 2000; Plessix 2006).
 """
 
-from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.errors import PhysicsError
 from diffkeras.physics.derivatives.linearisation import PullBack
 from diffkeras.physics.derivatives.linearised_equations import solve_linearised
 from diffkeras.physics.derivatives.remainder import adjoint_bound
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.problem.parts import names_of
-from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.parts import parts_of
 from diffkeras.physics.read_only import ReadOnlyArrays
 from diffkeras.physics.solvers.correction import corrected
 from diffkeras.system.blas_threads import blas_threads
@@ -32,53 +29,21 @@ from diffkeras.system.blas_threads import blas_threads
 class Derivatives(ReadOnlyArrays, Mapping[str, Any]):
     """The derivatives of a scalar J(u) with respect to the parts of a problem.
 
-    A mapping by the names of `parts_of`: numbers, and arrays of the parts' shapes; of a batch, with
-    the batch as their first axis. Each is computed when it is read; that of the production is the
-    adjoint. Where an uptake with a cap is at its corner, they are those of an uptake at its
-    maximum.
-
-    Attributes:
-        problem: whose parts.
-        adjoint: λ, of the problem's shape, dJ/ds of the production. It can't be changed.
-    """
-
-    def __init__(self, problem: Problem, adjoint: NDArray[np.float64]) -> None:
-        self.problem = problem
-        self.adjoint = adjoint
-        self.adjoint.setflags(write=False)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(names_of(self.problem))
-
-    def __len__(self) -> int:
-        return len(names_of(self.problem))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(self)})"
-
-    @property
-    @abstractmethod
-    def adjoint_bound(self) -> NDArray[np.float64]:
-        """At least |λ − λ*| node by node, λ* being the adjoint at the exact field.
-
-        It is proven (`remainder`), when it is first read. As λ = dJ/ds, it also bounds the error of
-        the derivative by the production.
-
-        Raises:
-            ConvergenceError: no bound was found.
-        """
-
-
-class ImageDerivatives(Derivatives):
-    """Those of one image.
+    A mapping by the names of `parts_of`: numbers, and arrays of the parts' shapes. Each is computed
+    when it is read; that of the production is the adjoint. Where an uptake with a cap is at its
+    corner, they are those of an uptake at its maximum.
 
     Args:
-        equations: of a problem of one image.
+        equations: of the problem.
         field: on the lattice, near the solution; its fixed nodes get their values.
         cotangent: ∂J/∂u on the lattice.
         tolerance: of λ, relative to its largest |value|.
         node_bound: gives the bound of the field, if `adjoint_bound` is asked for; by default it is
             proven then.
+
+    Attributes:
+        problem: whose parts.
+        adjoint: λ on the lattice, dJ/ds of the production. It can't be changed.
     """
 
     def __init__(
@@ -90,12 +55,22 @@ class ImageDerivatives(Derivatives):
         node_bound: Callable[[], NDArray[np.float64]] | None = None,
     ) -> None:
         self._equations = equations
-        self._field = equations.given_problem.with_fixed_values(field)
+        self.problem = equations.given_problem
+        self._field = self.problem.with_fixed_values(field)
         self._cotangent = cotangent
         self._node_bound = node_bound
-        adjoint = solve_linearised(equations, self._field, cotangent, tolerance)
-        super().__init__(equations.given_problem, adjoint)
+        self.adjoint = solve_linearised(equations, self._field, cotangent, tolerance)
+        self.adjoint.setflags(write=False)
         self._pull_back = PullBack(equations, self._field, self.adjoint)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(parts_of(self.problem))
+
+    def __len__(self) -> int:
+        return len(parts_of(self.problem))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self)})"
 
     @blas_threads()
     def __getitem__(self, name: str) -> Any:
@@ -107,14 +82,21 @@ class ImageDerivatives(Derivatives):
             inflow = self._equations.volumes.inflow(self.adjoint, nodes)
             result[nodes] += inflow * self._equations.unit
             return result
-        if name not in (names := names_of(self.problem)):
-            raise KeyError(f"{name!r:.60}; the parts are {', '.join(names)}")
+        if name not in (parts := parts_of(self.problem)):
+            raise KeyError(f"{name!r:.60}; the parts are {', '.join(parts)}")
         return self._pull_back.of(name)
 
     @cached_property
     @blas_threads()
     def adjoint_bound(self) -> NDArray[np.float64]:
-        """See `Derivatives`, on the lattice."""
+        """At least |λ − λ*| node by node, λ* being the adjoint at the exact field.
+
+        It is proven (`remainder`), when it is first read. As λ = dJ/ds, it also bounds the error of
+        the derivative by the production.
+
+        Raises:
+            ConvergenceError: no bound was found.
+        """
         if self._node_bound is not None:
             node_bound = self._node_bound()
         else:
@@ -122,29 +104,3 @@ class ImageDerivatives(Derivatives):
         return adjoint_bound(
             self._equations, self._field, node_bound, self.adjoint, self._cotangent
         )
-
-
-class BatchDerivatives(Derivatives):
-    """Those of a batch.
-
-    Attributes:
-        images: the derivatives of each image.
-    """
-
-    def __init__(self, problem: Problem, images: Sequence[Derivatives]) -> None:
-        self.images = tuple(images)
-        super().__init__(problem, np.stack([image.adjoint for image in self.images]))
-
-    def __getitem__(self, name: str) -> Any:
-        each = [image[name] for image in self.images]
-        if len({np.shape(one) for one in each}) > 1:
-            raise PhysicsError(
-                f"{name} is a number in some images and an array in others; read the derivatives "
-                "of each image, in `images`"
-            )
-        return np.stack(each)
-
-    @cached_property
-    def adjoint_bound(self) -> NDArray[np.float64]:
-        """See `Derivatives`, (batch, rows, columns)."""
-        return np.stack([image.adjoint_bound for image in self.images])

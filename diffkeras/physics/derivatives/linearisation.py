@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes, Index
 from diffkeras.physics.problem.given_sides import GivenSide
-from diffkeras.physics.problem.parts import given_sides, parts_of_image
+from diffkeras.physics.problem.parts import given_sides, parts_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import SIDES, both_sides
 from diffkeras.physics.problem.uptake import SaturatingUptake
@@ -144,7 +144,7 @@ class PullBack(Linearisation):
 
     def of(self, name: str) -> Any:
         """−λᵀF_p, of the part's shape."""
-        part = parts_of_image(self.problem)[name]
+        part = parts_of(self.problem)[name]
         if name == "step":
             energy = sum(map(self._energy, self._groups))
             return self._sum_of_local(name) - 2 / part * energy

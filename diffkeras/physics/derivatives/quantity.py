@@ -1,8 +1,6 @@
 """Quantities: weighted sums over a field, with proven bounds."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,16 +24,14 @@ class Quantity:
             adjoint.
         error_bound: at least |value − J(u)|, proven, with rounding.
         of_field: J of the field that was asked about, uncorrected.
-
-    Of a batch, they are arrays (batch,).
     """
 
-    value: Any
-    error_bound: Any
-    of_field: Any
+    value: float
+    error_bound: float
+    of_field: float
 
     @property
-    def of_field_bound(self) -> Any:
+    def of_field_bound(self) -> float:
         """At least |of_field − J(u)|."""
         return (abs(self.of_field - self.value) + self.error_bound) * SLACK
 
@@ -47,7 +43,7 @@ class Quantity:
         node_bound: NDArray[np.float64],
         weights: NDArray[np.float64],
     ) -> "Quantity":
-        """That of one image's field.
+        """That of a field.
 
         Args:
             equations: which the field should solve.
@@ -64,13 +60,5 @@ class Quantity:
         return cls(value, bound, 0.0).about(field, weights)
 
     def about(self, field: NDArray[np.floating], weights: ArrayLike) -> "Quantity":
-        """The same with `of_field` of another field, on the lattice or (batch, *lattice)."""
-        axes = tuple(range(np.ndim(self.value), field.ndim))
-        of_field = (np.asarray(weights, np.float64) * field).sum(axes)
-        return replace(self, of_field=of_field if np.ndim(of_field) else float(of_field))
-
-    @classmethod
-    def batch(cls, quantities: "Sequence[Quantity]") -> "Quantity":
-        """Those of the images of a batch."""
-        parts = ("value", "error_bound", "of_field")
-        return cls(*(np.array([getattr(one, part) for one in quantities]) for part in parts))
+        """The same with `of_field` of another field on the lattice."""
+        return replace(self, of_field=float((np.asarray(weights, np.float64) * field).sum()))

@@ -48,7 +48,7 @@ class Equations:
     take several times the memory of a field.
 
     Args:
-        problem: of one image. Without saturating uptake φ = 0.
+        problem: without saturating uptake φ = 0.
         like: equations of a similar problem on the same lattice. The ring is shared if fixed nodes
             and boundaries are the same, the couplings if diffusivity, step and boundaries are, and
             the cache if ring and medium are.
@@ -59,9 +59,6 @@ class Equations:
         values, fixed, free: its values, its fixed nodes and the others, on the lattice.
         is_linear: whether φ = 0.
         cache: what solvers of the ring have set up, by name.
-
-    Raises:
-        PhysicsError: a batch.
 
     Example:
         >>> import numpy as np, diffkeras as dk
@@ -77,10 +74,6 @@ class Equations:
             raise PhysicsError(f"equations are those of a Problem, not of {problem!r:.60}")
         if not (like is None or isinstance(like, Equations)):
             raise PhysicsError(f"like must be the Equations of a problem, not {like!r:.60}")
-        if problem.is_batch:
-            raise PhysicsError(
-                "equations are those of one image: make them of each of problem.images"
-            )
         keep_freed_memory()  # here, as all that takes much of it comes from equations
         self.given_problem = problem
         self.problem = problem.reduced
@@ -98,7 +91,7 @@ class Equations:
             # on a periodic axis, the nodes at its ends are neighbours
             if _same(problem.fixed, like.fixed) and medium.side_kinds == other.side_kinds:
                 self.ring = like.ring
-                if medium is other:
+                if medium == other:
                     self.cache = like.cache
             if same_diffusivity(medium, other):
                 self._couplings = like.volumes.couplings

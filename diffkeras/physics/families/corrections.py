@@ -27,7 +27,7 @@ from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.correction import KnownBounds, Proof, corrected
 from diffkeras.physics.solvers.interface import SolveStatistics
-from diffkeras.physics.steady_state import solve_silently
+from diffkeras.physics.steady_state import Solver
 
 MOST_CORRECTIONS = 3  # before the solver takes over
 AIM_REDUCTION = 0.1  # of a correction, after a bound that was too large
@@ -122,7 +122,7 @@ class CertifiedCorrections:
         start = min(
             (prediction, field), key=lambda each: float(np.linalg.norm(equations.residual(each)))
         )
-        return solve_silently(problem, tolerance, initial=start)
+        return Solver(tolerance).solve(equations, start, keep=True)
 
     def size(self, field: NDArray[np.floating]) -> float:
         """The largest |value| on free nodes and on the fixed ones next to them."""

@@ -77,8 +77,8 @@ class Family:
         regions: Mapping[str, ArrayLike] | None = None,
         linear: Any = (),
     ) -> None:
-        if not isinstance(problem, Problem) or problem.is_batch:
-            raise PhysicsError(f"a family needs a Problem of one image, not {problem!r:.60}")
+        if not isinstance(problem, Problem):
+            raise PhysicsError(f"a family needs a Problem, not {problem!r:.60}")
         if not parameters:
             raise PhysicsError(
                 "a family needs at least one parameter, such as {'decay': (low, high)}"
@@ -117,15 +117,15 @@ class Family:
     def problem_at(
         self, parameters: Mapping[str, float] | ArrayLike, *, extrapolate: bool = False
     ) -> Problem:
-        """The problem of a point, or the batch of problems of several.
+        """The problem of a point.
 
         Raises:
-            PhysicsError: parameters as in `points`, or that make no problem.
+            PhysicsError: parameters as in `points`, several points, or ones that make no problem.
         """
         values = self.points(parameters, extrapolate=extrapolate)
-        if values.ndim == 1:
-            return with_parts(self.problem, self._parts(values))
-        return Problem.batch([with_parts(self.problem, self._parts(each)) for each in values])
+        if values.ndim > 1:
+            raise PhysicsError("give one point; of several, call it for each one in a list")
+        return with_parts(self.problem, self._parts(values))
 
     def point_of(self, problem: Problem) -> NDArray[np.float64]:
         """The parameters (p,) of one of the family's problems, within the ranges or not.
@@ -168,8 +168,7 @@ class Family:
         """The derivatives by the parameters, (p,), from those by the parts of a problem.
 
         Args:
-            derivatives: those of `Solution.vjp` at a problem of this family; of a batch of n, for
-                which the result is (n, p).
+            derivatives: those of `Solution.vjp` at a problem of this family.
 
         Raises:
             PhysicsError: derivatives of another problem: without one of the parts, on another

@@ -61,8 +61,8 @@ def point_of(
     """
     if not isinstance(given, Problem):
         raise PhysicsError(f"parameters are those of a Problem, not of {given!r:.60}")
-    if given.is_batch or given.lattice != own.lattice:
-        raise PhysicsError(f"this family has the lattice {own.lattice}, not {given.shape}")
+    if given.lattice != own.lattice:
+        raise PhysicsError(f"this family has the lattice {own.lattice}, not {given.lattice}")
     parts = parts_of(given)
     if not np.array_equal(given.fixed, own.fixed):
         raise PhysicsError("the problem has other fixed nodes than this family")
@@ -96,9 +96,6 @@ def pulled_back(
     derivatives: Mapping[str, Any], problem: Problem, parameters: tuple[Parameter, ...]
 ) -> NDArray[np.float64]:
     """See `Family.pull_back`; `problem` and parameters (p) are the family's."""
-    images = getattr(derivatives, "images", None)
-    if images is not None:
-        return np.stack([pulled_back(image, problem, parameters) for image in images])
     if not isinstance(derivatives, Mapping):
         raise PhysicsError(f"derivatives are those of `vjp`, not {derivatives!r:.60}")
     of = getattr(derivatives, "problem", problem)

@@ -35,7 +35,7 @@ from diffkeras.physics.families.ranges import MOST_DRAWN
 from diffkeras.physics.families.snapshots import Snapshots
 from diffkeras.physics.families.training import Candidates, fitted
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solution import BatchSolution, Solution
+from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.system.blas_threads import blas_threads
 
@@ -241,7 +241,7 @@ class ReducedBasis:
         conjugate gradients. Fields are float64, or float32 if the solver's are.
 
         Args:
-            parameters: a point, or several as (n, p), for which a `BatchSolution` is returned.
+            parameters: a point.
             tolerance: largest error, relative to the largest |value| of the field.
             extrapolate: whether points out of the ranges are allowed. Their predictions are
                 usually poor, so that bounds are large, and tolerances need the solver.
@@ -251,18 +251,35 @@ class ReducedBasis:
                 one that `Family.problem_at` refuses.
             ConvergenceError: the tolerance was not met.
         """
-        points = self.family.points(parameters, extrapolate=extrapolate)
+        point = self.family.points(parameters, extrapolate=extrapolate)
+        if point.ndim > 1:
+            raise PhysicsError("give one point; predict_many takes several, (n, p)")
+        return self.predict_many(point[None], tolerance, extrapolate=extrapolate)[0]
+
+    def predict_many(
+        self,
+        parameters: ArrayLike,
+        tolerance: float | None = None,
+        *,
+        extrapolate: bool = False,
+    ) -> list[Solution]:
+        """The fields of several points, each as `predict` finds it.
+
+        Args:
+            parameters: points, (n, p).
+            tolerance, extrapolate: see `predict`.
+
+        Raises:
+            PhysicsError, ConvergenceError: see `predict`.
+        """
+        points = np.atleast_2d(self.family.points(parameters, extrapolate=extrapolate))
         if tolerance is not None:
             tolerance = check_relative_tolerance(tolerance)
-        several = np.atleast_2d(points)
         solutions: list[Solution] = []
         with blas_threads():
-            for start in range(0, len(several), TOGETHER):
-                solutions += self._solutions(several[start : start + TOGETHER], tolerance)
-        if points.ndim == 1:
-            return solutions[0]
-        batch = Problem.batch([solution.problem for solution in solutions])
-        return BatchSolution.of(np.stack([one.field for one in solutions]), batch, solutions)
+            for start in range(0, len(points), TOGETHER):
+                solutions += self._solutions(points[start : start + TOGETHER], tolerance)
+        return solutions
 
     def fields(
         self,

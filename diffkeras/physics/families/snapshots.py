@@ -16,8 +16,9 @@ from scipy.linalg import eigh
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.limits import LARGEST
+from diffkeras.physics.many import solve_silently
 from diffkeras.physics.real_arrays import largest
-from diffkeras.physics.steady_state import solve_silently
+from diffkeras.physics.steady_state import Solver
 
 NODES_AT_A_TIME = 1 << 15  # in double precision
 PROBLEMS_AT_A_TIME = 16
@@ -47,10 +48,11 @@ class Snapshots(NamedTuple):
         """
         parts = np.split(points, range(PROBLEMS_AT_A_TIME, len(points), PROBLEMS_AT_A_TIME))
         solved = (
-            solve_silently(family.problem_at(part), tolerance, processes=processes).field
+            solve_silently(map(family.problem_at, part), Solver(tolerance), processes=processes)
             for part in parts
         )
-        return cls.joined(map(partial(cls.scaled, family), parts, solved))
+        fields = (np.stack([solution.field for solution in each]) for each in solved)
+        return cls.joined(map(partial(cls.scaled, family), parts, fields))
 
     @classmethod
     def scaled(cls, family: Family, points: NDArray[np.float64], fields: NDArray) -> "Snapshots":

@@ -1,93 +1,22 @@
-"""The arrays that a problem is made of: their shapes, their batches, and what they may hold."""
+"""The arrays that a problem is made of: their shapes, and what they may hold."""
 
 import math
 import warnings
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError, ProblemWarning
-from diffkeras.physics.lattice import PLANE, SHAPES, SPACE
+from diffkeras.physics.lattice import SHAPES, SPACE
 from diffkeras.physics.limits import LARGEST, SMALLEST
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.real_arrays import largest, real_array
 from diffkeras.system.messages import level_outside
 
-NAMES = ("the source image", "the fixed mask", "the production")  # in errors
+COLOURS = (3, 4)  # channels of a picture
+SMALLEST_PICTURE = 16  # rows and columns, of one that is warned of
 NEGLIGIBLE_NET_SHARE = 1e-12  # of the sum of all |productions|
-
-
-class Arrays(NamedTuple):
-    """The arrays of a problem before they are checked: each on the lattice, or a batch of such.
-
-    Attributes:
-        source_image: the values of the fixed nodes; None where none is fixed.
-        fixed: which nodes are fixed; None for those whose value is not 0.
-        production: None for none.
-        dimensions: the number of the lattice's axes. An array with one more is a batch.
-    """
-
-    source_image: Any
-    fixed: Any
-    production: Any
-    dimensions: int
-
-    @classmethod
-    def of(cls, source_image: Any, fixed: Any, production: Any, dimensions: int) -> "Arrays":
-        """The arrays, with the image that `Sources` make."""
-        if isinstance(production, Sources):
-            raise PhysicsError(
-                "a production is an array of rates, not Sources; multiply their image() by a rate"
-            )
-        if isinstance(source_image, Sources):
-            image = source_image.image(dtype=np.float64)
-            source_image = _check_image("the source image", image, dimensions)
-        return cls(source_image, fixed, production, dimensions)
-
-    @property
-    def lattice(self) -> tuple[int, ...] | None:
-        """The sides of the source image or the production, if it is an array on a lattice."""
-        for array in (self.source_image, self.production):
-            if _axes(array) in (self.dimensions, self.dimensions + 1):
-                return np.shape(array)[-self.dimensions :]
-        return None
-
-    @property
-    def leading(self) -> str:
-        """The array that determines the lattice."""
-        return "production" if self.source_image is None else "source image"
-
-    @property
-    def is_batch(self) -> bool:
-        """Whether source images or productions come as (batch, *lattice)."""
-        batch = self.dimensions + 1
-        return _axes(self.source_image) == batch or _axes(self.production) == batch
-
-    def images(self) -> "Iterator[Arrays]":
-        """The arrays of each image of a batch; single arrays belong to all."""
-        arrays = [
-            None if array is None else real_array(name, array)
-            for name, array in zip(NAMES, self[:3], strict=True)
-        ]
-        source_image, _, production = arrays
-        in_batch = _axes(source_image) > self.dimensions
-        leading: Any = source_image if in_batch else production
-        shape = np.shape(leading)
-        batch = f"the batch of {'source images' if in_batch else 'productions'}"
-        if shape[0] == 0:
-            raise PhysicsError(f"{batch} has shape {shape}; it needs at least one image")
-        for name, array in zip(NAMES, arrays, strict=True):
-            if array is not None and array.shape not in (shape, shape[1:]):
-                raise PhysicsError(f"{name} has shape {array.shape}, {batch} {shape}")
-        for number in range(shape[0]):
-            each = [
-                array if array is None or array.ndim == self.dimensions else array[number]
-                for array in arrays
-            ]
-            yield Arrays(each[0], each[1], each[2], self.dimensions)
 
 
 def warn_of_labels(
@@ -122,22 +51,34 @@ def warn_of_labels(
         )
 
 
-def fixed_values(arrays: Arrays) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def warn_of_colours(what: str, image: Any) -> None:
+    """Warn of a volume that looks like a colour picture, or raise an error for one of bytes."""
+    if not (isinstance(image, np.ndarray) and image.ndim == SPACE and image.shape[-1] in COLOURS):
+        return
+    shape = image.shape
+    said = f"{what} has shape {shape}, which is a volume of {shape[-1]} columns"
+    instead = "of a colour picture, give one channel, such as image[..., 0]"
+    if image.dtype == np.uint8:
+        raise PhysicsError(f"{said} of bytes; {instead}, and a volume as floats")
+    if min(shape[:-1]) >= SMALLEST_PICTURE:
+        warnings.warn(f"{said}; {instead}", ProblemWarning, stacklevel=level_outside())
+
+
+def fixed_values(
+    source_image: Any, fixed: Any, production: Any
+) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_]]:
     """The values of fixed nodes, and which nodes are fixed, copied.
 
-    Without an image, which a production then stands in for, no node is fixed.
+    Without an image, which a production then stands in for, there are no values.
     """
-    source_image, fixed, production, dimensions = arrays
     if source_image is None:
         if production is None or fixed is not None:
             raise PhysicsError(
                 "there is no source image: give one, which holds the values of fixed nodes, "
                 "or a production without fixed nodes"
             )
-        shape = _check_image("the production", production, dimensions).shape
-        # a view of one number, as filling an array would take time
-        return np.broadcast_to(0.0, shape), np.zeros(shape, dtype=bool)
-    values = _own(_check_image("the source image", source_image, dimensions), source_image)
+        return None, np.zeros(_check_image("the production", production).shape, dtype=bool)
+    values = _own(_check_image("the source image", source_image), source_image)
     size = check_finite("the source image", values)
     if fixed is None:
         mask = values != 0  # so that the other values are 0
@@ -163,7 +104,7 @@ def checked_production(production: Any, fixed: NDArray[np.bool_]) -> NDArray[np.
     """The production, copied; None if there is none."""
     if production is None:
         return None
-    values = _own(_check_image("the production", production, fixed.ndim), production)
+    values = _own(_check_image("the production", production), production)
     if values.shape != fixed.shape:
         raise PhysicsError(
             f"the production has shape {values.shape}, the source image {fixed.shape}"
@@ -217,23 +158,12 @@ def check_finite(what: str, values: NDArray[np.float64]) -> float:
     return size
 
 
-def _check_image(what: str, array: Any, dimensions: int) -> NDArray[np.float64]:
+def _check_image(what: str, array: Any) -> NDArray[np.float64]:
     values = real_array(what, array)
-    if values.ndim != dimensions or values.size == 0:
-        kind = what.replace("the", "a", 1)
-        where = "" if dimensions == PLANE else " in 3 dimensions"
-        hint = "; for a lattice of three axes give dimensions=3" if values.ndim == SPACE else ""
-        if values.ndim > SPACE:
-            hint = "; a batch has shape (batch, rows, columns), without an axis of channels"
+    if values.ndim not in SHAPES or values.size == 0:
+        hint = "; for several images use diffkeras.solve_many" * (values.ndim > SPACE)
         raise PhysicsError(
-            f"{kind}{where} has shape {SHAPES[dimensions]} with at least one node, not "
-            f"{values.shape}{hint if dimensions == PLANE else ''}"
+            f"{what.replace('the', 'a', 1)} has shape {' or '.join(SHAPES.values())} with at least "
+            f"one node, not {values.shape}{hint}"
         )
     return values
-
-
-def _axes(array: Any) -> int:
-    try:
-        return np.ndim(array)
-    except ValueError:  # a ragged list, for which the check of a single image raises an error
-        return 0

@@ -22,7 +22,6 @@ class MediumKeywords(TypedDict, total=False):
     decay: ArrayLike
     step: float
     boundary: BoundarySpec
-    dimensions: int
 
 
 class ProblemKeywords(MediumKeywords, total=False):

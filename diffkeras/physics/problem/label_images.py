@@ -101,12 +101,7 @@ def from_labels(
                 array[image == label] = given[label][name]
         return array
 
-    medium = Medium.of(medium, parts, image.ndim)
-    if medium.dimensions != image.ndim or medium.lattice not in (None, image.shape):
-        raise PhysicsError(
-            f"the label image has shape {image.shape}, the medium {medium.dimensions} axes and "
-            f"{f'arrays of shape {medium.lattice}' if medium.lattice else 'no arrays'}"
-        )
+    medium = Medium.of(medium, parts).on(image.shape)
     names = {name for each in given.values() for name in each}
     if "diffusivity" in names and isinstance(medium.diffusivity, tuple):
         raise PhysicsError("must be the same along all axes where labels differ", "diffusivity")

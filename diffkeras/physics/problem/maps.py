@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_choice
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.problem.parts import parts_of_image
+from diffkeras.physics.problem.parts import parts_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.uptake import MichaelisMenten
 from diffkeras.physics.real_arrays import real_array
@@ -27,10 +27,10 @@ WITHOUT_UPTAKE = {"uptake.maximum": 0.0, "uptake.constant": 1.0}
 
 
 def maps_of(problem: Problem, names: str | Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """Maps of a problem by name, (rows, columns) each, or of a batch (batch, rows, columns).
+    """Maps of a problem by name, on the lattice each.
 
     Args:
-        problem: one image or a batch.
+        problem: whose maps.
         names: "diffusivity" D [length²/time], "decay" γ with what cells take up in
             proportion [1/time], "uptake" v [concentration/time] and "saturation" K [concentration]
             of Michaelis–Menten uptake v u/(K + u), "production" s [concentration/time].
@@ -42,13 +42,12 @@ def maps_of(problem: Problem, names: str | Sequence[str]) -> dict[str, NDArray[n
     maps = {}
     for name in [names] if isinstance(names, str) else names:
         part = MAPS[check_choice("map", name, MAPS)]
-        each = [np.broadcast_to(_value(image, part), problem.lattice) for image in problem.images]
-        maps[name] = np.stack(each) if problem.is_batch else each[0]
+        maps[name] = np.broadcast_to(_value(problem, part), problem.lattice)
     return maps
 
 
 def _value(problem: Problem, part: str) -> Any:
-    """A part of one image, a number or an array, which a map can show."""
+    """A part, a number or an array, which a map can show."""
     uptake = problem.uptake
     if part in WITHOUT_UPTAKE:
         if uptake is None:
@@ -57,7 +56,7 @@ def _value(problem: Problem, part: str) -> Any:
             raise PhysicsError(
                 f"maps describe uptake by MichaelisMenten, not by {type(uptake).__name__}"
             )
-    parts = parts_of_image(problem)
+    parts = parts_of(problem)
     if part not in parts:
         raise PhysicsError(f"a map has one {part} for all axes, not {problem.medium.diffusivities}")
     return parts[part]
@@ -69,12 +68,12 @@ def problem_of_maps(
     maps: Mapping[str, ArrayLike],
     fixed: ArrayLike | None = None,
 ) -> Problem:
-    """The problem of one image and its maps; what no map says is that of a medium.
+    """The problem of a source image and maps; the medium has what no map shows.
 
     Args:
-        source_image: (rows, columns), the values of the fixed nodes.
+        source_image: the values of the fixed nodes, on the lattice.
         medium: its step and boundary, and its diffusivity and decay where no map has them.
-        maps: (rows, columns) or a number each, by the names of `maps_of`.
+        maps: on the lattice, or a number each, by the names of `maps_of`.
         fixed: as for `Problem`.
 
     Raises:

@@ -11,14 +11,13 @@ import numpy as np
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number
-from diffkeras.physics.lattice import PLANE, SHAPES, SPACE
+from diffkeras.physics.lattice import PLANE
 from diffkeras.physics.limits import FASTEST, SLOWEST
 from diffkeras.physics.problem.given_sides import BoundaryName
 from diffkeras.physics.problem.node_values import (
     NodeValues,
     check_node_values,
     check_positive_values,
-    count_dimensions,
     one_or_each,
 )
 from diffkeras.physics.problem.other_names import ExplainedKeywords, unknown_keyword
@@ -30,6 +29,7 @@ from diffkeras.physics.problem.sides import (
     canonical_boundary,
     kinds_of,
     sides_in_words,
+    sides_of_axes,
 )
 from diffkeras.physics.read_only import ReadOnlyArrays
 from diffkeras.physics.short_repr import ShortRepr
@@ -64,10 +64,6 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
             three dimensions "front", "back" (first and last plane), where sides that are not named
             absorb. Other names are dirichlet for absorbing; neumann, no-flux (noflux, no_flux),
             zero-flux, zero-gradient and insulated for reflecting.
-        dimensions: 2 or 3, the number of the lattice's axes. By default 3 if diffusivity or
-            boundary has one entry for each of three axes or names front or back, and otherwise 2.
-            In two dimensions an array of three axes is a batch of images, and in three dimensions
-            one image.
 
     Raises:
         PhysicsError: a value out of its range or not finite, arrays of different shapes, an
@@ -83,7 +79,6 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     decay: NodeValues = 1 / 400
     step: float = 1.0
     boundary: BoundarySpec = "absorbing"
-    dimensions: int = None  # type: ignore[assignment]  # counted where it isn't given
 
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
@@ -92,9 +87,8 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
                 "decay", self.decay, 0.0, sys.float_info.max, "≥ 0 and finite"
             ),
             "step": check_positive_values("step", check_number("step", self.step)),
-            "boundary": canonical_boundary(self.boundary, self._axes_of_named_sides()),
+            "boundary": canonical_boundary(self.boundary),
         }
-        checked["dimensions"] = count_dimensions(self.dimensions, checked)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         shapes = {np.shape(part) for part in (*self.diffusivities, self.decay)} - {()}
@@ -103,31 +97,31 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
                 "arrays of diffusivity and decay have one shape, not "
                 + " and ".join(map(str, sorted(shapes)))
             )
+        if len(counts := self._axes_of_parts()) > 1:
+            each = ", ".join(f"{name} for {axes} axes" for axes, name in counts.items())
+            raise PhysicsError(f"the parts of a medium are for one number of axes, not {each}")
         _check_contrast(self)
         _check_speed_of_decay(self)
 
     @classmethod
-    def of(
-        cls, medium: "Medium | None", parts: Mapping[str, Any], dimensions: int | None = None
-    ) -> "Medium":
+    def of(cls, medium: "Medium | None", parts: Mapping[str, Any]) -> "Medium":
         """The medium of a function that takes either `medium=` or its parts as keywords.
 
         Args:
             medium: None unless it is given.
             parts: attributes by name, in place of a medium; none of them gives the default one.
-            dimensions: of a medium that is made here, unless the parts say so.
 
         Raises:
             TypeError: a part that no medium has.
             PhysicsError: both, or something else than a Medium, or values as for `Medium`.
         """
         if medium is None and not parts:
-            return _default_medium(dimensions)
+            return _default_medium()
         names = {field.name for field in fields(cls)}
         if unknown := sorted(set(parts) - names):
             raise unknown_keyword(unknown[0])
         if medium is None:
-            return cls(**{"dimensions": dimensions, **parts})
+            return cls(**parts)
         if not isinstance(medium, Medium):
             raise PhysicsError(f"medium must be a Medium, not a {type(medium).__name__}")
         if parts:
@@ -137,14 +131,41 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
             )
         return medium
 
-    def _axes_of_named_sides(self) -> int | None:
-        """How many axes a mapping of sides is for; None if its names say so."""
-        if not isinstance(self.boundary, Mapping):
-            return None
-        if self.dimensions in SHAPES:
-            return int(self.dimensions)
-        each = self.diffusivity
-        return SPACE if isinstance(each, tuple | list) and len(each) == SPACE else None
+    def _axes_of_parts(self) -> dict[int, str]:
+        """How many axes the parts are for that have axes, each number with such a part."""
+        counts: dict[int, str] = {}
+        for name in ("boundary", "decay", "diffusivity"):
+            part = getattr(self, name)
+            if isinstance(part, tuple):
+                counts[len(part)] = name
+            for each in part if isinstance(part, tuple) else (part,):
+                if isinstance(each, np.ndarray):
+                    counts[each.ndim] = name
+        return counts
+
+    @cached_property
+    def dimensions(self) -> int:
+        """The number of axes that its parts are for; 2 if they are for any number."""
+        return next(iter(self._axes_of_parts()), PLANE)
+
+    def on(self, lattice: tuple[int, ...]) -> "Medium":
+        """This medium on a lattice, with a boundary for each of three axes.
+
+        Raises:
+            PhysicsError: it has arrays of another shape, or parts for another number of axes.
+        """
+        if self.lattice not in (None, lattice):
+            raise PhysicsError(
+                f"the medium has arrays of shape {self.lattice}, and the lattice is {lattice}"
+            )
+        axes = len(lattice)
+        if self._axes_of_parts().keys() - {axes}:
+            raise PhysicsError(
+                f"the medium is one of {self.dimensions} axes, and the lattice {lattice} has {axes}"
+            )
+        if axes == PLANE or isinstance(self.boundary, tuple):
+            return self
+        return self._with("boundary", sides_of_axes(self.boundary, axes))
 
     @property
     def is_uniform(self) -> bool:
@@ -167,7 +188,7 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     @cached_property
     def sides(self) -> tuple[AxisSides, ...]:
         """The boundary of each axis, one for both sides or a pair (low, high)."""
-        return self._each(self.boundary)
+        return sides_of_axes(self.boundary, self.dimensions)
 
     def _each(self, value: Any) -> Any:
         return value if isinstance(value, tuple) else (value,) * self.dimensions
@@ -219,12 +240,15 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
 
         That takes a fifth of the time. An array is not copied, and can't be changed any more.
         """
+        if isinstance(decay, np.ndarray):
+            decay.setflags(write=False)
+        return self._with("decay", decay)
+
+    def _with(self, name: str, part: Any) -> "Medium":
         other = object.__new__(Medium)
         for field in fields(self):  # nothing that was computed from them
             object.__setattr__(other, field.name, getattr(self, field.name))
-        if isinstance(decay, np.ndarray):
-            decay.setflags(write=False)
-        object.__setattr__(other, "decay", decay)
+        object.__setattr__(other, name, part)
         return other
 
     def require_uniform(self, what: str) -> None:
@@ -305,8 +329,8 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
 
 
 @cache
-def _default_medium(dimensions: int | None) -> Medium:
-    return Medium(dimensions=dimensions)  # type: ignore[arg-type]  # counted where it isn't given
+def _default_medium() -> Medium:
+    return Medium()
 
 
 def _check_contrast(medium: Medium) -> None:

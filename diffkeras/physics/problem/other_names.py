@@ -25,8 +25,8 @@ OTHER_NAMES = {
     **dict.fromkeys(("noflux", "zeroflux", "neumann"), "boundary='reflecting'"),
     **dict.fromkeys(("bc", "bcs", "boundaries", "boundaryconditions", "walls"), "boundary"),
     "dirichlet": "boundary='absorbing', or FixedValue for another value than 0",
-    **dict.fromkeys(("dim", "dims", "ndim"), "dimensions"),
     **dict.fromkeys(("mask", "dirichletnodes"), "fixed"),
+    "processes": "diffkeras.solve_many(problems, processes=…)",
     **dict.fromkeys(("tol", "rtol", "eps"), "tolerance"),
     **dict.fromkeys(("x0", "guess", "initialguess"), "initial"),
 }
@@ -41,9 +41,12 @@ def unknown_keyword(name: str, own: Sequence[str] = ()) -> TypeError:
         name: of the argument.
         own: those that are expected; by default those of a problem.
     """
+    plain = name.lower().replace("_", "")
+    if plain in ("dimensions", "dim", "dims", "ndim"):
+        return TypeError(f"leave out {name}: an array of three axes is a volume")
     ours = [meant for meant in OTHER_NAMES.values() if meant.isidentifier()]
     alike = get_close_matches(name.lower(), own or [*ours, "uptake", "boundary", "medium"], n=1)
-    meant = OTHER_NAMES.get(name.lower().replace("_", "")) or next(iter(alike), "")
+    meant = OTHER_NAMES.get(plain) or next(iter(alike), "")
     hint = f"; do you mean {meant}?" if meant else ""
     if own and not meant.startswith(tuple(own)):
         hint = f"; it takes {', '.join(own)}"

@@ -29,42 +29,10 @@ def parts_of(problem: Problem) -> dict[str, Any]:
     - "uptake.maximum" and so on: the numbers of a saturating uptake,
     - "boundary.left.flux" and so on: the numbers of a side that has some.
 
-    Of a batch they are those that all images have, with the batch as first axis where the images
-    differ; and always of values and production.
+    A production that isn't given is a read-only array of 0.
     """
     if not isinstance(problem, Problem):
         raise PhysicsError(f"parts are those of a Problem, not of {problem!r:.60}")
-    each = [parts_of_image(image) for image in problem.images]
-    if not problem.is_batch:
-        none_given = problem.production is None
-        return each[0] | ({"production": np.zeros(problem.lattice)} if none_given else {})
-    names = [name for name in each[0] if all(name in parts for parts in each)]
-    parts = {name: [image[name] for image in each] for name in names}
-    return {
-        name: values[0]
-        if name not in ON_LATTICE and _all_equal(values)
-        else np.stack(np.broadcast_arrays(*values))
-        for name, values in parts.items()
-    }
-
-
-def names_of(problem: Problem) -> list[str]:
-    """The names of the parts that all images have."""
-    first, *others = problem.images
-    names = list(parts_of_image(first))
-    for image in others:
-        if image.medium is not first.medium or image.uptake is not first.uptake:
-            known = parts_of_image(image)
-            names = [name for name in names if name in known]
-    return names
-
-
-def _all_equal(values: list[Any]) -> bool:
-    return all(value is values[0] or np.array_equal(value, values[0]) for value in values)
-
-
-def parts_of_image(problem: Problem) -> dict[str, Any]:
-    """The parts of one image; a missing production is a read-only array of 0."""
     medium, uptake = problem.medium, problem.uptake
     parts: dict[str, Any] = {
         "values": problem.values,
@@ -92,10 +60,10 @@ def given_sides(problem: Problem) -> dict[str, GivenSide]:
 
 
 def check_names(names: Any, problem: Problem) -> None:
-    """Raise an error for a name that is not a part of all images of the problem."""
+    """Raise an error for a name that is no part of the problem."""
     if not isinstance(names, Mapping):
         raise PhysicsError(f"give parts by name, such as {{'decay': 0.1}}, not {names!r:.60}")
-    known = names_of(problem)
+    known = list(parts_of(problem))
     for name in names:
         if name not in known:
             hint = "; an uptake in proportion is part of the decay" * (name == "uptake")
@@ -104,37 +72,27 @@ def check_names(names: Any, problem: Problem) -> None:
             )
 
 
-def is_per_image(name: str, shape: tuple[int, ...], problem: Problem) -> bool:
-    """Whether a part of this shape has the batch as its first axis.
+def check_parts(parts: Mapping[str, ArrayLike], problem: Problem) -> None:
+    """Raise an error for a name that is no part of the problem, or a part of another shape."""
+    check_names(parts, problem)
+    for name, part in parts.items():
+        check_shape(name, real_array(name, part).shape, problem)
 
-    Raises:
-        PhysicsError: a shape that is neither the part's nor, in a batch, one entry for each image.
-    """
-    lattice, count = problem.lattice, len(problem.images)
-    if name.startswith("boundary"):
-        return False  # sides are checked with their problem
-    if shape == lattice or (shape == () and name not in ON_LATTICE):
-        return False
-    wanted = f"{lattice}" if name in ON_LATTICE else f"a number or {lattice}"
-    if problem.is_batch:
-        if shape in ((count, *lattice), (count,)) and (shape != (count,) or name not in ON_LATTICE):
-            return True
-        raise PhysicsError(
-            f"{name} has shape {shape}; give {wanted} for all {count} images of the batch, or one "
-            "for each along a first axis"
-        )
-    raise PhysicsError(
-        f"{name} has shape {shape}; give {wanted}, or a batch of problems (`Problem.batch`)"
-    )
+
+def check_shape(name: str, shape: tuple[int, ...], problem: Problem) -> None:
+    """Raise an error for a part of a shape that it can't have; sides are checked with a medium."""
+    lattice, is_number = problem.lattice, not shape and name not in ON_LATTICE
+    if not (shape == lattice or is_number or name.startswith("boundary")):
+        wanted = f"{lattice}" if name in ON_LATTICE else f"a number or {lattice}"
+        raise PhysicsError(f"{name} has shape {shape}; give {wanted}")
 
 
 def with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
     """The problem with some of its parts replaced, checked as a new one is.
 
     Args:
-        problem: one image or a batch.
-        parts: numbers or arrays by the names of `parts_of`. In a batch they are the same for all
-            images, or have the batch as their first axis (but for those of sides).
+        problem: whose other parts stay.
+        parts: numbers or arrays by the names of `parts_of`.
 
     Raises:
         PhysicsError: a name that is no part, or a value that makes no problem (see `Problem`).
@@ -145,26 +103,7 @@ def with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
         >>> dk.with_parts(problem, {"decay": 0.2}).medium.decay
         0.2
     """
-    if not isinstance(problem, Problem):
-        raise PhysicsError(f"parts are those of a Problem, not of {problem!r:.60}")
-    each = parts_of_images(problem, parts)
-    images = [_image_with_parts(*one) for one in zip(problem.images, each, strict=True)]
-    return Problem.batch(images) if problem.is_batch else images[0]
-
-
-def parts_of_images(problem: Problem, parts: Mapping[str, ArrayLike]) -> list[dict[str, Any]]:
-    """The parts of each image, from those of `with_parts`."""
-    check_names(parts, problem)
-    each = [dict(parts) for _ in problem.images]
-    for name, part in parts.items():
-        values = real_array(name, part)
-        if values.shape and is_per_image(name, values.shape, problem):
-            for image, value in zip(each, values, strict=True):
-                image[name] = value
-    return each
-
-
-def _image_with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
+    check_parts(parts, problem)
     medium, values, production, uptake = _changed(problem, parts)
     numbers = _numbers_of_uptake(parts)
     if uptake is not None and numbers:
@@ -173,10 +112,10 @@ def _image_with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Probl
 
 
 def with_unchecked_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
-    """What `with_parts` gives for one image, without its checks: the parts must be valid.
+    """What `with_parts` gives, without its checks: the parts must be valid.
 
     Args:
-        problem: one image.
+        problem: whose other parts stay.
         parts: of the lattice's shape where they are arrays; "values" only differ on fixed nodes.
     """
     others = {name: part for name, part in parts.items() if name != "decay"}
@@ -191,7 +130,7 @@ def with_unchecked_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Pr
 def _changed(
     problem: Problem, parts: Mapping[str, ArrayLike]
 ) -> tuple[Medium, NDArray[np.float64], NDArray[np.float64] | None, SaturatingUptake | None]:
-    """Medium, values and production of one image with some parts replaced, and its own uptake."""
+    """Medium, values and production with some parts replaced, and the problem's own uptake."""
     values, production = problem.values, problem.production
     if "values" in parts:
         values = real_array("values", parts["values"])
@@ -201,7 +140,7 @@ def _changed(
     kinds = {name.partition(".")[0] for name in parts}
     medium = problem.medium
     if kinds - {"values", "production", "uptake"}:
-        medium = _changed_medium(problem, parts_of_image(problem) | dict(parts))
+        medium = _changed_medium(problem, parts_of(problem) | dict(parts))
     return medium, values, production, problem.uptake
 
 

@@ -35,10 +35,11 @@ BoundarySpec = AxisSides | tuple[AxisSides, ...] | Mapping[str, Side]
 
 
 def canonical_boundary(spec: Any, dimensions: int | None = None) -> Any:
-    """What is given for the boundary: one side for all, or a tuple of what each axis has.
+    """What is given for the boundary: one side for all, a tuple of what each axis has, or sides by
+    name.
 
     An axis has one side for both, or a pair (low, high) if these differ. Sides that a mapping
-    doesn't name absorb.
+    doesn't name absorb. It stays a mapping where it may be one of two or of three axes.
 
     Args:
         spec: as for `Medium`.
@@ -48,7 +49,10 @@ def canonical_boundary(spec: Any, dimensions: int | None = None) -> Any:
         PhysicsError: an unknown side, or an axis that is periodic at one side only.
     """
     if isinstance(spec, Mapping):
-        return _from_names(spec, dimensions)
+        if dimensions or any(name in spec for name in SIDES[0]):
+            return sides_of_axes(spec, dimensions or len(SIDES))
+        sides_of_axes(spec, len(SIDES) - 1)  # an error for what is wrong in both dimensions
+        return {name: _side(name, side) for name, side in spec.items()}
     if isinstance(spec, np.ndarray):
         spec = spec.tolist()
     if not isinstance(spec, tuple | list):
@@ -62,11 +66,16 @@ def canonical_boundary(spec: Any, dimensions: int | None = None) -> Any:
     return tuple(map(_axis_sides, spec, SIDES[-len(spec) :]))
 
 
-def _from_names(spec: Mapping[Any, Any], dimensions: int | None) -> tuple[AxisSides, ...]:
-    in_space = any(name in spec for name in SIDES[0])
-    axes = SIDES[-dimensions:] if dimensions else SIDES if in_space else SIDES[1:]
-    _check_names(spec, axes, others=not dimensions)
-    return tuple(_axis_sides([spec.get(name, DEFAULT) for name in names], names) for names in axes)
+def sides_of_axes(boundary: Any, axes: int) -> tuple[AxisSides, ...]:
+    """What each axis has, of one side for all, a tuple of them, or sides by name."""
+    if isinstance(boundary, tuple):
+        return boundary
+    if not isinstance(boundary, Mapping):
+        return (boundary,) * axes
+    named = SIDES[-axes:]
+    _check_names(boundary, named)
+    each = ([boundary.get(name, DEFAULT) for name in names] for names in named)
+    return tuple(map(_axis_sides, each, named))
 
 
 def with_sides(sides: Sequence[AxisSides], changed: Mapping[str, Side]) -> dict[str, Side]:
@@ -81,19 +90,14 @@ def with_sides(sides: Sequence[AxisSides], changed: Mapping[str, Side]) -> dict[
     return dict(zip(known, each, strict=True)) | dict(changed)
 
 
-def _check_names(
-    names: Iterable[Any], axes: Sequence[tuple[str, str]], *, others: bool = True
-) -> list[str]:
-    """All sides of the axes; an error if one of the names is none of them.
-
-    `others` is whether the error names those in three dimensions, too.
-    """
+def _check_names(names: Iterable[Any], axes: Sequence[tuple[str, str]]) -> list[str]:
+    """All sides of the axes; an error if one of the names is none of them."""
     known = [name for pair in axes for name in pair]
     for name in names:
         if name not in known:
             raise PhysicsError(
                 f"the boundary has no side {name!r:.60}; its sides are {', '.join(known)}"
-                f"{', and in three dimensions front, back' if others and axes != SIDES else ''}"
+                f"{', and in three dimensions front, back' * (axes != SIDES)}"
             )
     return known
 

@@ -214,7 +214,7 @@ def production_of(image: NDArray, medium: Medium) -> NDArray[np.float64]:
     Far inside a wide source, the field is then the value of the source.
 
     Args:
-        image: x on the lattice, or a batch of such images [concentration].
+        image: x, (…, rows, columns) [concentration].
         medium: its decay is γ [1/time].
 
     Returns:

@@ -19,10 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.lattice import PLANE, SHAPES
 from diffkeras.physics.limits import FASTEST, LARGEST, SMALLEST
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.problem.node_values import NodeValues, check_axes, check_node_values
+from diffkeras.physics.problem.node_values import NodeValues, check_node_values
 from diffkeras.physics.problem.other_names import ExplainedKeywords
 from diffkeras.physics.read_only import ReadOnlyArrays
 from diffkeras.physics.real_arrays import largest, real_array
@@ -279,33 +278,24 @@ def _one_shape(*parts: Any) -> tuple[int, ...] | None:
 
 
 def medium_with_uptake(
-    medium: Medium, uptake: Any, lattice: tuple[int, ...] | None
+    medium: Medium, uptake: Any, lattice: tuple[int, ...]
 ) -> tuple[Medium, SaturatingUptake | None]:
     """The medium, whose decay includes a linear uptake; and a saturating one, or None.
 
     Raises:
-        PhysicsError: an uptake that is negative, not finite, or of another shape than the medium or
-            the problem, which has the `lattice` (rows, columns), or None if it isn't known yet.
+        PhysicsError: an uptake that is negative, not finite, or of another shape than the lattice.
     """
     if uptake is None or isinstance(uptake, SaturatingUptake):
         return medium, uptake
     if isinstance(uptake, tuple | list):
         uptake = real_array("the uptake", uptake)
-    if np.ndim(uptake) == medium.dimensions + 1:
-        hint = "; for one image of three axes give dimensions=3" * (medium.dimensions == PLANE)
-        raise PhysicsError(
-            f"the uptake has shape {np.shape(uptake)}; one of shape {SHAPES[medium.dimensions]} is "
-            f"used for all images of a batch; for different ones use Problem.batch{hint}"
-        )
     wanted = "≥ 0 and finite; what cells release is given by production"
     rate = check_node_values("uptake", uptake, 0.0, sys.float_info.max, wanted)
-    check_axes("uptake", rate, medium.dimensions)
-    for what, other in {"medium": medium.lattice, "source image or production": lattice}.items():
-        if np.ndim(rate) and other not in (None, np.shape(rate)):
-            raise PhysicsError(
-                f"the uptake has shape {np.shape(rate)}, the {what} {other}; give a number or an "
-                "array of that shape"
-            )
+    if np.ndim(rate) and np.shape(rate) != lattice:
+        raise PhysicsError(
+            f"the uptake has shape {np.shape(rate)}, the source image or production {lattice}; "
+            "give a number or an array of that shape"
+        )
     return replace(medium, decay=medium.decay + rate), None
 
 
@@ -318,11 +308,9 @@ def largest_capacity(uptake: SaturatingUptake, fixed: NDArray[np.bool_]) -> floa
 def check_uptake(uptake: SaturatingUptake, fixed: NDArray[np.bool_], medium: Medium) -> None:
     """Raise a PhysicsError for arrays of another shape, or rates beyond any tissue."""
     if uptake.lattice not in (None, fixed.shape):
-        volume = len(uptake.lattice or ()) > fixed.ndim
-        hint = "; give numbers or arrays of the problem's shape"
         raise PhysicsError(
-            f"the uptake has arrays of shape {uptake.lattice}, the problem {fixed.shape}"
-            f"{'; for a lattice of three axes give dimensions=3' if volume else hint}"
+            f"the uptake has arrays of shape {uptake.lattice}, the problem {fixed.shape}; give "
+            "numbers or arrays of the problem's shape"
         )
     maximum = largest_capacity(uptake, fixed)
     if not maximum:

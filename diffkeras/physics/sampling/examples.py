@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import cached_property, partial
 from itertools import islice
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PackingError, PhysicsError
 from diffkeras.physics.arguments import check_choice, check_count, check_truth, check_whole
-from diffkeras.physics.lattice import check_lattice
+from diffkeras.physics.lattice import PLANE, check_lattice
 from diffkeras.physics.problem.maps import MAPS, problem_of_maps
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.other_names import ExplainedKeywords
@@ -231,12 +230,6 @@ class ExampleRecipe(ExplainedKeywords):
         # rounding may lift the power beyond the end
         return float(np.float32(min(shortest * (longest / shortest) ** share, longest)))
 
-    def medium_with(self, diffusion_length: float | None) -> Medium:
-        """The medium with the decay γ = D/ℓ², D the larger diffusivity; without ℓ, `medium`."""
-        if diffusion_length is None:
-            return self.medium
-        return self.medium.with_diffusion_length(diffusion_length)
-
     def maps_of(self, split: str, k: int) -> dict[str, NDArray[np.float32]]:
         """The maps of the tissue of example k of a split, none without tissue.
 
@@ -247,23 +240,23 @@ class ExampleRecipe(ExplainedKeywords):
         tissue = self.tissue.sample(self.lattice, self.rng(split, k, TISSUE_KEY))
         return tissue.maps(self.lattice, self.medium)
 
-    def problem(
-        self,
-        source_image: NDArray,
-        diffusion_length: float | None = None,
-        maps: Mapping[str, NDArray] = MappingProxyType({}),
-    ) -> Problem:
-        """The problem of an example's parts: its source image, diffusion length and maps."""
-        medium = self.medium_with(diffusion_length)
-        if self.production:
-            return Problem(production=production_of(source_image, medium), medium=medium)
-        return problem_of_maps(source_image, medium, maps)
-
     def problem_of(self, drawn: Mapping[str, Any]) -> Problem:
-        """The problem of an example, by its names in a dataset; maps that don't vary may lack."""
-        length = drawn.get("diffusion_length")
-        maps = {name: drawn[name] for name in MAPS if name in drawn}
-        return self.problem(drawn["source_image"], length and float(length), maps)
+        """The problem of an example.
+
+        Args:
+            drawn: by the names of a dataset, its "source_image", the "diffusion_length" [length] if
+                examples differ in it, and the maps that vary; images with a channel or without.
+        """
+        arrays = {
+            name: _without_channel(drawn[name]) for name in ("source_image", *MAPS) if name in drawn
+        }
+        length, image = drawn.get("diffusion_length"), arrays.pop("source_image")
+        medium = self.medium
+        if length is not None:  # the decay is γ = D/ℓ², D the larger diffusivity
+            medium = medium.with_diffusion_length(float(length))
+        if self.production:
+            return Problem(production=production_of(image, medium), medium=medium)
+        return problem_of_maps(image, medium, arrays)
 
     def example(self, split: str, k: int) -> Example:
         """Example k of a split, solved."""
@@ -299,6 +292,11 @@ class ExampleRecipe(ExplainedKeywords):
 def check_split(split: str) -> str:
     """The name of a split, or of the stream, which has no end."""
     return check_choice("split", split, SPLIT_KEYS)
+
+
+def _without_channel(image: Any) -> NDArray:
+    values = np.asarray(image)
+    return values[..., 0] if values.ndim > PLANE else values
 
 
 def _solve_examples(recipe: ExampleRecipe, split: str, numbers: list[int]) -> list[Example]:

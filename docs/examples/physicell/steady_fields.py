@@ -52,9 +52,9 @@ def read(requests: BinaryIO, line: bytes) -> Request:
 
 def solved(request: Request, last: dict[str, NDArray]) -> NDArray:
     """The field of one problem, which becomes the start of the next one."""
-    lattice, (diffusivity, decay, step, tolerance), name, arrays = request
+    _, (diffusivity, decay, step, tolerance), name, arrays = request
     values, fixed, production, uptake = arrays
-    medium = dk.Medium(diffusivity, decay, step, boundary="reflecting", dimensions=len(lattice))
+    medium = dk.Medium(diffusivity, decay, step, boundary="reflecting")
     problem = dk.Problem(
         values, fixed=fixed > 0, production=production, uptake=uptake, medium=medium
     )

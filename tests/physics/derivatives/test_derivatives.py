@@ -98,43 +98,45 @@ def test_derivatives_and_solutions_can_be_pickled():
     assert not derivatives.adjoint.flags.writeable
 
 
-def test_a_batch_has_the_derivatives_of_its_images():
-    rng = np.random.default_rng(0)
-    images = [moderate_problem(7), dk.with_parts(moderate_problem(7), {"step": 1.5})]
-    batch = dk.solve(dk.Problem.batch(images), tolerance=1e-11)
-    weights = rng.normal(size=batch.problem.shape)
-    derivatives = batch.vjp(weights)
-    along = batch.jvp({"decay": np.array([1.0, 2.0])})
-    produced = batch.jvp({"production": 1.0})
-    quantity = batch.quantity(weights[0])
-    for number, image in enumerate(images):
-        alone = dk.solve(image, tolerance=1e-11)
-        each = alone.vjp(weights[number])
-        for name in each:
-            np.testing.assert_allclose(derivatives[name][number], each[name], atol=1e-9)
-        np.testing.assert_allclose(along[number], (1 + number) * alone.jvp({"decay": 1.0}), 1e-7)
-        np.testing.assert_allclose(produced[number], alone.jvp({"production": 1.0}))
-        assert quantity.value[number] == pytest.approx(alone.quantity(weights[0]).value)
-    assert derivatives.adjoint_bound.shape == batch.problem.shape
-    assert not derivatives.adjoint.flags.writeable
+def test_a_field_function_of_several_problems_has_the_derivatives_of_each():
+    problems = [moderate_problem(7), dk.with_parts(moderate_problem(7), {"step": 1.5})]
+    lattice = problems[0].lattice
+    weights = np.random.default_rng(0).normal(size=(2, *lattice))
+    shared = 0.1 + np.random.default_rng(1).random(lattice)
+    parts = {"decay": shared, "step": np.array([1.0, 1.5])}
+    function = FieldFunction(problems, parts, 1e-11)
+    field = function.field(*parts.values())
+    assert field.shape == function.shape == (2, *lattice)
+    decays, steps = function.pull_back(field, weights, *parts.values())
+    each = []
+    for k, problem in enumerate(problems):
+        problem = dk.with_parts(problem, {"decay": shared, "step": parts["step"][k]})
+        alone = dk.solve(problem, tolerance=1e-11)
+        np.testing.assert_allclose(field[k], alone.field, atol=1e-9)
+        each.append(alone.vjp(weights[k]))
+    np.testing.assert_allclose(decays, sum(one["decay"] for one in each), atol=1e-7)
+    np.testing.assert_allclose(steps, [one["step"] for one in each], rtol=1e-6)
 
 
-def test_parts_of_a_batch_make_the_same_batch():
-    images = [moderate_problem(7), dk.with_parts(moderate_problem(7), {"step": 1.5})]
-    batch = dk.Problem.batch(images)
-    parts = dk.parts_of(batch)
-    np.testing.assert_array_equal(parts["step"], [images[0].medium.step, 1.5])
-    assert parts["values"].shape == batch.shape
-    again = dk.with_parts(batch, {name: parts[name] for name in ("step", "values", "decay")})
-    for one, other in zip(again.images, images, strict=True):
-        assert one.medium == other.medium
-    with pytest.raises(PhysicsError, match="one for each along a first axis"):
-        dk.with_parts(batch, {"decay": np.ones(3)})
-    mixed = dk.Problem.batch(
-        [dk.Problem(np.eye(4)), dk.Problem(np.eye(4), uptake=CappedUptake(1, 1))]
-    )
-    assert "uptake.maximum" not in dk.parts_of(mixed)
-    assert "decay" in dk.solve(mixed).vjp(np.ones((2, 4, 4)))
+@pytest.mark.parametrize(
+    ("problems", "parts", "message"),
+    [
+        ([dk.Problem(np.eye(4))] * 2, {"decay": np.ones(3)}, r"decay has shape \(3,\); give"),
+        ([dk.Problem(np.eye(4))] * 2, {"values": np.ones(2)}, r"values has shape \(\); give"),
+        (dk.Problem(np.eye(4)), {"decay": np.ones(1)}, r"decay has shape \(1,\); give a number"),
+        ([dk.Problem(np.eye(4)), dk.Problem(np.eye(5))], {"decay": 1.0}, "of one lattice, not"),
+        ([], {"decay": 1.0}, "at least one Problem"),
+        (np.eye(4), {"decay": 1.0}, "give Problems in a list"),
+    ],
+)
+def test_a_field_function_refuses(problems, parts, message):
+    def check() -> None:
+        function = FieldFunction(problems, parts, 1e-10)
+        for name, part in parts.items():
+            function.check_part(name, "float64", np.shape(part))
+
+    with pytest.raises(PhysicsError, match=message):
+        check()
 
 
 def test_a_field_function_keeps_what_its_last_field_was_set_up_with(monkeypatch):
@@ -224,7 +226,7 @@ def test_a_rough_field_warns_where_uptake_saturates():
         (lambda s: dk.with_parts(s.problem, {"decay": -1.0}), "decay"),
         (lambda s: dk.with_parts(s.problem, {"uptake.maximum": 1.0}), "no part 'uptake.maximum'"),
         (lambda s: dk.with_parts(s.problem, {"uptake": 1.0}), "is part of the decay"),
-        (lambda s: dk.with_parts(s.problem, {"decay": np.ones((4, 8, 8))}), "Problem.batch"),
+        (lambda s: dk.with_parts(s.problem, {"decay": np.ones((4, 8, 8))}), "decay has shape"),
         (lambda s: dk.with_parts(s.problem, {"production": 1.0}), "production has shape .."),
     ],
 )

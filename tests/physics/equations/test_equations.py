@@ -60,14 +60,15 @@ def test_the_multigrid_cycle_is_set_up_once(monkeypatch):
     assert len(made) == 1
 
 
-def test_a_batch_keeps_no_equations():
-    batch = dk.solve(dk.Problem.batch([varying(), varying()]))
-    batch.quantity(ONES)
-    batch.jvp({"decay": 1.0})
+def test_many_solutions_keep_no_equations():
+    problems = [varying(), varying()]
+    solutions = dk.solve_many(problems)
+    certificates = dk.certify_many([solution.field for solution in solutions], problems)
+    assert not any(certificate.corrected.equations for certificate in certificates)
     gc.collect()
     # not `isinstance`, which makes lazy objects of other packages import theirs
     kept = [one for one in gc.get_objects() if type(one) is Equations]
-    assert not any(one.given_problem in batch.problem.images for one in kept)
+    assert not any(one.given_problem in problems for one in kept)
 
 
 def test_importing_the_package_changes_no_memory_settings():
@@ -138,8 +139,6 @@ def test_a_pickle_has_the_problem_only():
 
 
 def test_what_has_no_equations_is_refused():
-    with pytest.raises(PhysicsError, match=r"one image.*problem.images"):
-        Equations(dk.Problem(np.stack([IMAGE, IMAGE])))
     with pytest.raises(PhysicsError, match="decay"):
         dk.solve(Equations(varying()), decay=0.1)
     with pytest.raises(PhysicsError, match="those of a Problem, not of array"):

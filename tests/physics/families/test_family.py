@@ -50,9 +50,8 @@ def test_a_point_replaces_parts_on_its_region():
     same = family.problem_at(by_name)
     for name, part in dk.parts_of(problem).items():
         assert np.array_equal(part, dk.parts_of(same)[name])
-    batch = family.problem_at(family.draw(3, seed=0))
-    assert batch.is_batch
-    assert len(batch.images) == 3
+    with pytest.raises(dk.DiffkerasError, match="give one point"):
+        family.problem_at(family.draw(3, seed=0))
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -121,8 +120,8 @@ def test_a_rounding_beyond_an_end_is_that_end(extrapolate):
     points = np.array([[0.01 * (1 - 5e-13)], [0.1 + 5e-14]])
     assert family.contains(points).all()
     assert np.array_equal(family.points(points, extrapolate=extrapolate), [[0.01], [0.1]])
-    batch = family.problem_at(points, extrapolate=extrapolate)
-    assert [image.medium.decay for image in batch.images] == [0.01, 0.1]
+    for point, end in zip(points, (0.01, 0.1), strict=True):
+        assert family.problem_at(point, extrapolate=extrapolate).medium.decay == end
     basis = dk.ReducedBasis.train(family, 4)
     solution = basis.predict(points[0], 1e-3, extrapolate=extrapolate)
     assert solution.problem.medium.decay == 0.01

@@ -114,19 +114,20 @@ def test_a_range_of_few_numbers_is_predicted():
     check_prediction(basis, numbers[:1], 1e-3)
 
 
-def test_a_batch_is_the_same_as_its_points():
+def test_several_points_are_as_one_by_one():
     basis = tissue_basis()
     points = basis.family.draw(3, seed=2)
-    batch = basis.predict(points, 1e-3)
-    assert batch.field.shape == (3, 24, 24)
-    for point, image, field in zip(points, batch.images, batch.field, strict=True):
+    for point, solution in zip(points, basis.predict_many(points, 1e-3), strict=True):
         one = basis.predict(point, 1e-3)
-        np.testing.assert_allclose(field, one.field, rtol=0, atol=1e-6)
-        assert image.error_bound <= batch.error_bound
+        np.testing.assert_allclose(solution.field, one.field, rtol=0, atol=1e-6)
+        assert solution.error_bound == pytest.approx(one.error_bound, rel=1e-2)
+    with pytest.raises(dk.DiffkerasError, match="predict_many takes several"):
+        basis.predict(points)
     fields = basis.fields(points)
     assert fields.shape == (3, 24, 24)
     assert fields.dtype == np.float32
-    np.testing.assert_allclose(fields, basis.predict(points).field, atol=1e-6)
+    for field, solution in zip(fields, basis.predict_many(points), strict=True):
+        np.testing.assert_allclose(field, solution.field, atol=1e-6)
     by_name = dict(zip(basis.family.names, points[0], strict=True))
     assert same_to_rounding(basis.predict(by_name).field.astype(np.float32), fields[0])
 

@@ -39,14 +39,11 @@ def test_sides_that_are_not_named_absorb():
         absorbing,
     )
     # three axes, though no side of the third one is named
-    for more in ({"dimensions": 3}, {"diffusivity": (1.0, 2.0, 1.0)}):
-        assert Medium(boundary={"top": "neumann"}, **more).sides == (
-            absorbing,
-            ("reflecting", absorbing),
-            absorbing,
-        )
-    with pytest.raises(PhysicsError, match="no side 'front'; its sides are top, bottom"):
-        Medium(boundary={"front": "neumann"}, dimensions=2)
+    expected = (absorbing, ("reflecting", absorbing), absorbing)
+    named = Medium(boundary={"top": "neumann"})
+    assert named.on((4, 5, 6)).sides == expected
+    assert Medium((1.0, 2.0, 1.0), boundary={"top": "neumann"}).sides == expected
+    assert named.on((5, 6)).sides == named.sides == expected[1:]
 
 
 def test_given_values_and_fluxes_are_part_of_a_medium():
@@ -86,15 +83,6 @@ def test_a_membrane_against_its_formula():
         errors.append(abs(field - exact).max())
     assert errors[0] / errors[1] > 3.5
     assert errors[1] / errors[2] > 3.5
-
-
-def test_sides_of_a_batch_are_those_of_its_images():
-    batch = dk.Problem(production=np.ones((2, 8, 8)), boundary=FixedValue(1.0))
-    plain = batch.reduced
-    assert (plain.is_batch, plain.shape) == (True, (2, 8, 8))
-    assert np.array_equal(plain.production[1], batch.images[1].reduced.production)
-    assert batch.is_uniform
-    assert not dk.Problem(np.ones((2, 8, 8)), diffusivity=1 + np.eye(8)).is_uniform
 
 
 @pytest.mark.parametrize(

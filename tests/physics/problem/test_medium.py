@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from diffkeras.errors import PhysicsError
+from diffkeras.errors import PhysicsError, ProblemWarning
 from diffkeras.physics import (
     ExampleRecipe,
     Medium,
@@ -53,7 +53,7 @@ def test_a_medium_and_its_parts_as_keywords_give_the_same(function):
 )
 def test_signatures_show_the_parts_of_a_medium(function, more):
     shown = inspect.signature(function).parameters
-    parts = ["diffusivity", "decay", "step", "boundary", "dimensions"]
+    parts = ["diffusivity", "decay", "step", "boundary"]
     assert list(shown)[-len(parts + more) :] == parts + more
     defaults = {name: shown[name].default for name in ("diffusivity", "decay", "boundary")}
     assert defaults == {"diffusivity": 1.0, "decay": 1 / 400, "boundary": "absorbing"}
@@ -128,7 +128,7 @@ def test_media_are_equal_by_their_values():
 
 
 def test_its_repr_is_short():
-    shown = "diffusivity=1.0, decay=0.0025, step=1.0, boundary='absorbing', dimensions=2"
+    shown = "diffusivity=1.0, decay=0.0025, step=1.0, boundary='absorbing'"
     assert repr(Medium()) == f"Medium({shown})"
     assert "diffusivity=<12×10 float64, 1 to 2>" in repr(VARYING)
     assert len(repr(VARYING)) < 120
@@ -155,34 +155,60 @@ SIX = np.ones((3, 2, 2))
     ("parts", "dimensions"),
     [
         ({}, 2),
-        ({"dimensions": 3}, 3),
         ({"boundary": ("periodic", "absorbing", "absorbing")}, 3),
         ({"diffusivity": (1.0, 2.0, 3.0)}, 3),
-        ({"decay": SIX, "dimensions": 3}, 3),
+        ({"diffusivity": (1.0, 2.0)}, 2),
+        ({"decay": SIX}, 3),
+        ({"boundary": {"front": "reflecting"}}, 3),
     ],
 )
-def test_three_dimensions_are_asked_for_or_follow_from_one_value_for_each_axis(parts, dimensions):
+def test_the_axes_follow_from_parts_that_have_them(parts, dimensions):
     medium = Medium(**parts)
     assert medium.dimensions == medium.normalised().dimensions == dimensions
     assert len(medium.diffusivities) == len(medium.side_kinds) == dimensions
 
 
+@pytest.mark.parametrize("parts", [{}, {"decay": 0.1, "boundary": "reflecting", "step": 2.0}])
+def test_a_medium_without_axes_is_for_both_dimensions(parts):
+    image = np.zeros((4, 5, 6))
+    image[1, 2, 3] = 1.0
+    boundary = (parts.get("boundary", "absorbing"),) * 3
+    explicit = Medium(**{**parts, "boundary": boundary})
+    problem = Problem(image, medium=Medium(**parts))
+    assert problem.medium == explicit
+    assert problem.medium.with_unchecked_decay(0.3).dimensions == 3
+    assert same_solutions(solve(problem).field, solve(image, medium=explicit).field)
+    assert solve(image[1], **parts).field.shape == (5, 6)
+
+
 @pytest.mark.parametrize(
-    ("parts", "message"),
+    ("lattice", "parts", "message"),
     [
-        ({"dimensions": 1}, "dimensions must be 2 or 3, not 1"),
-        ({"dimensions": True}, "dimensions must be 2 or 3, not True"),
-        ({"dimensions": np.array([2, 3])}, r"dimensions must be 2 or 3, not array"),
-        ({"dimensions": 3, "boundary": ("periodic", "absorbing")}, "boundary has .* 2 axes, in 3"),
-        ({"dimensions": 2, "diffusivity": (1.0, 2.0, 3.0)}, "diffusivity has .* 3 axes, in 2"),
-        ({"diffusivity": (1.0, 2.0), "boundary": ("periodic",) * 3}, "diffusivity .* 2 axes, in 3"),
-        ({"decay": SIX}, r"decay .*\(3, 2, 2\); for a lattice of three axes give dimensions=3"),
-        ({"decay": np.ones((3, 2)), "dimensions": 3}, r"decay .*\(planes, rows, columns\)"),
+        ((2, 2), {"diffusivity": (1.0, 2.0), "boundary": ("periodic",) * 3}, "boundary for 3 axes"),
+        ((2, 2), {"decay": SIX, "diffusivity": (1.0, 2.0)}, "decay for 3 axes, diffusivity for 2"),
+        ((2, 2), {"decay": SIX, "diffusivity": np.ones((2, 2))}, "one shape, not"),
+        ((2, 2), {"decay": SIX}, r"shape \(3, 2, 2\), and the lattice is \(2, 2\)"),
+        ((3, 2, 2), {"decay": np.ones((2, 2))}, r"shape \(2, 2\), and the lattice is \(3, 2, 2\)"),
+        ((3, 2, 2), {"diffusivity": (1.0, 2.0)}, r"2 axes, and the lattice \(3, 2, 2\) has 3"),
+        ((2, 2), {"boundary": {"front": "neumann"}}, r"3 axes, and the lattice \(2, 2\) has 2"),
+        (
+            (3, 2, 2),
+            {"uptake": MichaelisMenten(np.ones((2, 2)), 1.0)},
+            "uptake has arrays of shape",
+        ),
     ],
 )
-def test_parts_of_other_dimensions_are_refused(parts, message):
+def test_parts_of_other_dimensions_are_refused(lattice, parts, message):
     with pytest.raises(PhysicsError, match=message):
-        Medium(**parts)
+        Problem(np.ones(lattice), **parts)
+
+
+def test_dimensions_are_those_of_arrays():
+    for call in (Medium, lambda **more: Problem(np.eye(4), **more)):
+        with pytest.raises(
+            TypeError, match="leave out dimensions: an array of three axes is a vol"
+        ):
+            call(dimensions=3)
 
 
 @pytest.mark.parametrize(
@@ -196,21 +222,13 @@ def test_parts_of_other_dimensions_are_refused(parts, message):
 )
 def test_what_is_for_two_dimensions_refuses_three(name, build):
     with pytest.raises(PhysicsError, match=f"{name} needs a medium of 2 dimensions, not of 3"):
-        build(Medium(dimensions=3))
+        build(Medium(boundary=("absorbing",) * 3))
 
 
-def test_an_array_of_three_axes_is_a_batch_in_two_dimensions_and_one_image_in_three():
-    image = np.zeros((4, 5, 6))
-    image[1:3, 2, 3] = 1.0
-    slices = solve(image)
-    assert [image.stats.ring_nodes for image in slices.images] == [0, 1, 1, 0]
-    assert not slices.field[0].any()
-    solid = solve(image, dimensions=3)
-    assert solid.stats.ring_nodes == 2
-    assert (solid.field > 0).all()
-    both = solve(np.stack([image, 2 * image]), medium=Medium(dimensions=3))
-    assert same_solutions(both.field[0], solid.field)
-    np.testing.assert_allclose(both.field[1], 2 * solid.field, rtol=1e-14)
-    certificates = certify(both.field, np.stack([image, 2 * image]), dimensions=3)
-    assert certificates.corrected.node_bound.shape == (2, 4, 5, 6)
-    assert certificates.error_bound < 1e-12
+def test_a_colour_picture_is_no_volume():
+    picture = np.random.default_rng(0).integers(0, 255, (20, 24, 3), np.uint8)
+    with pytest.raises(PhysicsError, match=r"volume of 3 columns of bytes; of a colour picture"):
+        Problem(picture)
+    with pytest.warns(ProblemWarning, match=r"volume of 4 columns; of a colour picture, give one"):
+        Problem(np.random.default_rng(0).random((20, 24, 4)))
+    assert Problem(picture[..., 0] / 255).lattice == (20, 24)

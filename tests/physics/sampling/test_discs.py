@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffkeras.errors import PackingError, PhysicsError
-from diffkeras.physics import Medium, Placement, Sources, sample_sources, solve
+from diffkeras.physics import Placement, Sources, sample_sources, solve
 from diffkeras.physics.sampling.placement import PlacementKind
 from tests.helpers.rounding import same_solutions
 
@@ -177,8 +177,6 @@ def test_balls_are_nodes_within_their_radius_and_solved_in_three_dimensions():
     sampled = sample_sources(3, (14, 15, 16), radius=2, rng=0)
     field = solve(sampled).field
     assert field.shape == sampled.lattice == (14, 15, 16)
-    assert same_solutions(field, solve(sampled.image(dtype=np.float64), dimensions=3).field)
-    with pytest.raises(PhysicsError, match=r"\(14, 15, 16\); .* give dimensions=3"):
-        solve(sampled, medium=Medium())
+    assert same_solutions(field, solve(sampled.image(dtype=np.float64)).field)
     with pytest.raises(PhysicsError, match="must have 3 sides"):
         sampled.image((14, 15))

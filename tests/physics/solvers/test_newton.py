@@ -68,16 +68,6 @@ def test_starts_where_all_uptake_is_at_its_maximum_are_given_up(cells):
     assert (bound >= 5 - 1e-6).all()
 
 
-def test_batches_share_an_uptake(vessels, cells):
-    uptake = MichaelisMenten(cells, 0.2)
-    images = np.stack([vessels, 0.5 * vessels])
-    initial = np.stack([vessels, vessels])
-    batch = solve(images, uptake=uptake, processes=2, initial=initial)
-    for image, field in zip(images, batch.field, strict=True):
-        assert abs(field - solve(image, uptake=uptake).field).max() <= 2e-10
-    assert batch.stats.newton_steps == sum(image.stats.newton_steps for image in batch.images)
-
-
 @pytest.mark.parametrize(
     ("values", "message"),
     [

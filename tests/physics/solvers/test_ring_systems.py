@@ -52,7 +52,7 @@ def test_no_convergence_is_an_error_with_a_way_out(monkeypatch):
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_blocks_in_space_nearly_give_the_inverse_symmetric_and_positive(boundary):
-    operator = spectral_operator(SPACE, Medium(decay=0.01, boundary=boundary, dimensions=3))
+    operator = spectral_operator(SPACE, Medium(decay=0.01, boundary=(boundary,) * 3))
     ring = find_ring(BALLS != 0, operator.medium.side_kinds)
     blocks = preconditioner._blocks(ring, SPACE, *preconditioner.SURFACES)
     assert sorted(np.concatenate(blocks)) == list(range(ring.size))
@@ -68,7 +68,7 @@ def test_blocks_in_space_nearly_give_the_inverse_symmetric_and_positive(boundary
 @pytest.mark.parametrize("decay", [1 / 400, 0.0])
 @pytest.mark.parametrize(("sources", "most"), [(BALLS, 20), (SHEETS, 45)], ids=["balls", "sheets"])
 def test_few_iterations_solve_balls_and_surfaces(sources, most, boundary, decay):
-    medium = Medium(decay=decay, boundary=boundary, dimensions=3)
+    medium = Medium(decay=decay, boundary=(boundary,) * 3)
     solution = solve(sources, method="ring-cg", medium=medium)
     assert solution.stats.iterations <= most
     missed = finite_volumes(SPACE, medium).apply(solution.field)

@@ -52,7 +52,7 @@ STEPS = "diffkeras.physics.equations.linear_steps"
 def noise(lattice: tuple[int, ...], contrast: float, decay: float) -> Problem:
     """Production in one node of a closed lattice whose diffusivity is noise."""
     diffusivity = contrast ** np.random.default_rng(0).uniform(-1, 0, lattice)
-    medium = Medium(diffusivity, decay, boundary="reflecting", dimensions=len(lattice))
+    medium = Medium(diffusivity, decay, boundary="reflecting")
     production = np.zeros(lattice)
     production[tuple(side // 3 for side in lattice)] = 1.0
     return Problem(production=production, medium=medium)
@@ -77,7 +77,7 @@ def test_closed_lattices_of_large_contrast_are_solved_directly(monkeypatch, latt
 @pytest.mark.parametrize("lattice", [(16, 64), (40, 40), (6, 7, 8)])
 @pytest.mark.parametrize("boundary", ["reflecting", "periodic"])
 def test_the_cost_of_factors_is_estimated(lattice, boundary):
-    medium = Medium(1.0, 0.1, boundary=boundary, dimensions=len(lattice))
+    medium = Medium(1.0, 0.1, boundary=boundary).on(lattice)
     matrix = finite_volumes(lattice, medium).matrix(np.dtype(np.float64))
     factors = sp.linalg.splu(matrix.tocsc(), "MMD_AT_PLUS_A", options={"SymmetricMode": True})
     entries = factors.L.nnz + factors.U.nnz
