@@ -1,4 +1,4 @@
-"""What studies cost, before anything starts."""
+"""What studies cost, before anything starts, and whether their runs train equally long."""
 
 import dataclasses
 
@@ -6,8 +6,8 @@ import pytest
 
 from diffkeras.errors import ConfigurationError
 from diffkeras.studies import cost
-from diffkeras.studies.cost import cost_in_words, cost_of
-from diffkeras.studies.plan import plan
+from diffkeras.studies.cost import budget_in_words, budget_of, cost_in_words, cost_of
+from diffkeras.studies.plan import Study, name_of, plan
 from diffkeras.studies.study_file import load_study
 from diffkeras.studies.study_run import check_batches
 from diffkeras.system.tensorflow_setup import visible_gpus
@@ -90,3 +90,39 @@ def test_gpus_have_the_names_of_the_environment(monkeypatch, named, found, names
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind] * found)
     assert visible_gpus() == names
+
+
+NEITHER = "Neither equal steps nor equal epochs: runs train for"
+HALF = {"data.train_fraction": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, "Equal steps: every run trains for 12 steps of 4 examples."),
+        ({**HALF, "training.epochs": 4}, "Equal steps: every run trains for 12 steps of 4"),
+        (HALF, "Equal epochs: every run trains for 2 epochs, which are 6 to 12"),
+        ({"training.epochs": 3}, f"{NEITHER} 12 to 18 steps"),
+        ({"training.steps_per_epoch": 3}, f"{NEITHER} 6 to 12 steps"),
+        ({"training.batch_size": 8}, "Equal epochs: every run trains for 2 epochs, which are 6"),
+    ],
+)
+def test_the_budget_says_what_is_equal(tiny, changed, words):
+    assert budget_in_words([tiny, tiny.with_overrides(changed)]).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("steps_per_epoch", "words"),
+    [
+        (None, ", after equal epochs, so the largest training set also has 5 times the steps"),
+        (7, ", after equal steps"),
+    ],
+)
+def test_the_training_time_of_each_size_is_named(tiny, steps_per_epoch, words):
+    settings = {"training.steps_per_epoch": steps_per_epoch, "training.batch_size": 4}
+    base = tiny.with_overrides(settings)
+    factors = {"data.train_examples": [16, 40, 80], "training.loss": ["absolute", "squared"]}
+    study = Study("sizes", "Sizes", base, factors, {"test": base})
+    assert budget_of(study, "data.train_examples") == words
+    assert budget_of(study, "training.loss") == ""
+    assert name_of("data.train_examples") == "training examples per source count"

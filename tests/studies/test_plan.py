@@ -7,8 +7,10 @@ from diffkeras.errors import ConfigurationError
 from diffkeras.studies.cost import cost_of
 from diffkeras.studies.plan import data_needed, plan
 from diffkeras.studies.study_file import load_study
+from diffkeras.training.batches import check_batch
 
 CONFIGS = Path(__file__).parents[2] / "configs"
+SHIPPED = sorted(path.stem for path in (CONFIGS / "studies").glob("*.yaml"))
 
 
 def test_factors_that_change_the_data_are_tested_on_the_base_test_set(study_file):
@@ -70,7 +72,6 @@ def test_any_configuration_is_the_base_of_a_study(base, study_file):
         ("name: a\nbase: tiny.yaml\nfactors: {training.seed: []}", "has no values"),
         ("name: a\nbase: tiny.yaml\nfactors: {training.seed: [1, 1]}", "both called"),
         ("name: a\nbase: tiny.yaml\nfactors: {training.sed: [1]}", "sed: unknown key; do you mean"),
-        ("name: a\nbase: tiny.yaml\nfactors: {training.loss: [cubic]}", r"training\.loss: "),
         ("name: a\nbase: tiny.yaml\nfactors: {physics.decay: [0.1]}", "can't be a factor"),
         *(
             (f"name: a\nbase: tiny.yaml\nfactors: {factors}", message)
@@ -83,7 +84,6 @@ def test_any_configuration_is_the_base_of_a_study(base, study_file):
                 ),
                 ("{data.train_fraction: [0.5, '0.5']}", "0.5 and '0.5' are both called '0.5' in"),
                 ("{training.loss: [mae, absolute]}", "are the same run"),
-                ("{data.sources: [1-2, '1,2']}", "are the same run"),
             )
         ),
         ("name: a\nbase: nosuch\nfactors: {training.seed: [1]}", "no configuration file 'nosuch'"),
@@ -96,18 +96,14 @@ def test_any_configuration_is_the_base_of_a_study(base, study_file):
             for more, message in (
                 ("test_sets: {}", "test_sets: name at least one test set"),
                 ("test_sets: {other: {data.sources: x}}", r"test_sets: other: data\.sources: "),
-                ("test_sets: {a: {data.source: 1}}", r"data\.source can't be set by"),
                 ("test_sets: {a: {physics: {decay: 1}}}", r"physics\.decay can't be set by"),
                 ("test_sets: {a: {training.seed: 3}}", r"training\.seed can't be set by"),
                 ("test_sets: {'': {}}", "test_sets: test set '': write a name"),
-                ("variants: {a: {}, a: {model.width: 4}}", "line 4.*duplicate key"),
                 ("variants: {'a ': {model.width: 4}}", "variant 'a ': write a name in one line"),
-                ('test_sets: {"a\\nb": {}}', r"test set 'a\\nb': write a name in one line"),
                 ("test_sets: {a$b$: {}}", r"test set 'a\$b\$': write a name"),
-                ("variants: {a: {model.widht: 4}}", "widht: unknown key; do you mean width"),
+                ('test_sets: {"a\\nb": {}}', r"test set 'a\\nb': write a name in one line"),
                 ("variants: {a: {training: {seed: 4}}}", r"training\.seed is also set by"),
                 ("variants: {a: {physics.decay: 0.1}}", "can't be set by the variant a"),
-                ("variants: {a: {name: b}}", "name can't be set by the variant a"),
                 ("variants: {a: {}, b: {model.width: 2}}", "are the same run"),
                 ("draws: {0: [1]}", r"training\.seed is also set by factors"),
             )
@@ -186,3 +182,17 @@ def test_a_study_computes_bounds_if_it_says_so(study_file):
     assert load_study(str(file), {"evaluation.bounds": 4}).test.evaluation.bounds == 4
     file.write_text(f"{text}settings: {{evaluation: {{bounds: 3}}}}\n")
     assert load_study(str(file)).test.evaluation.bounds == 3
+
+
+def test_a_handful_is_shipped_at_both_scales():
+    full = [name for name in SHIPPED if not name.endswith("_reduced")]
+    assert full == ["disjoint_subsets", "seeds", "size_and_loss", "source_counts"]
+    assert sorted([*full, *(f"{name}_reduced" for name in full)]) == SHIPPED
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_study_has_runs_whose_batches_fit(name):
+    study = load_study(f"studies/{name}")
+    assert study.name == name
+    for _, config in study.combinations:
+        check_batch(config, 1)

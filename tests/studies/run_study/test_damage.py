@@ -13,6 +13,7 @@ from diffkeras.studies import study_run as module
 from diffkeras.studies.evaluations import check_evaluation
 from diffkeras.studies.one_run import Outcome
 from diffkeras.studies.plan import plan
+from diffkeras.studies.study_directory import FailedRun, write_failed
 from diffkeras.studies.study_run import run_study
 from diffkeras.surrogates.run_directory import Run
 from tests.helpers.tables import read_csv
@@ -167,3 +168,11 @@ def test_networks_that_set_known_values_have_no_copy_that_sets_them(study, own):
     del content["methods"][SURROGATE + SET]
     file.write_text(json.dumps(content), encoding="utf-8")
     assert plan(study, runs)[0].done
+
+
+def test_a_list_of_failed_runs_of_the_user_stays(tmp_path):
+    (tmp_path / "failed.csv").write_text("theirs")
+    for failed in ([], [FailedRun("run", "0", "no memory")]):
+        with pytest.raises(OutputError, match=r"failed\.csv is no file of an earlier result"):
+            write_failed(tmp_path, failed)
+    assert (tmp_path / "failed.csv").read_text() == "theirs"
