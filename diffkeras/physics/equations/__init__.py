@@ -1,1 +1,1 @@
-"""The equations of a problem on its lattice, and transforms and multigrid cycles for them."""
+"""The equations of a problem on its lattice, and what inverts their linear part."""

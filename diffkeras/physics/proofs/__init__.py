@@ -1,1 +1,1 @@
-"""Proven bounds of errors."""
+"""Proven bounds of errors: what is checked, however a field was found."""

@@ -1,1 +1,1 @@
-"""The solvers, one file each."""
+"""Solvers of equations, and the correction that proves bounds of any field."""
