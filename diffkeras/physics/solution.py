@@ -13,9 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_relative_tolerance
-from diffkeras.physics.derivatives.adjoint import Derivatives
+from diffkeras.physics.derivatives.adjoint import Derivatives, tangent
 from diffkeras.physics.derivatives.quantity import Quantity
-from diffkeras.physics.derivatives.tangent import tangent
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.field_files import TIFFS, content_of_result, kind_of_file
 from diffkeras.physics.problem.problem import Problem
@@ -138,7 +137,7 @@ class Solution(ProvenField):
     field: NDArray[np.floating]
     problem: Problem = dataclass_field(repr=False)
     stats: SolveStatistics
-    proof: Proof | None = dataclass_field(repr=False)
+    proof: Proof = dataclass_field(default=Proof(), repr=False)
     equations: Equations | None = dataclass_field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -153,7 +152,6 @@ class Solution(ProvenField):
         a tolerance, with the field; otherwise when it is first read. That takes less time than the
         solution in double precision, and a few times as long in single precision.
         """
-        assert self.proof is not None
         return self.proof.error_bound(self.field, self._equations)
 
     @cached_property
@@ -164,7 +162,6 @@ class Solution(ProvenField):
         Where `error_bound` isn't proven with the field, it is proven by `certify` when it is first
         read.
         """
-        assert self.proof is not None
         bound = self.proof.node_bound(self.field, self._equations)
         bound.setflags(write=False)
         return bound
@@ -229,15 +226,14 @@ class Solution(ProvenField):
         """
         tolerance = check_relative_tolerance(tolerance)
         self._warn_of_doubt()
-        field = self.problem.with_fixed_values(self.field)
-        return tangent(self._equations, field, direction, tolerance)
+        return tangent(self._equations, self.field, direction, tolerance)
 
     @blas_threads()
     def quantity(self, weights: ArrayLike) -> Quantity:
         """The sum of weights times the field, with a proven bound of its error.
 
         The adjoint corrects it, so that its error is of second order: smaller by far than that of
-        the sum over this field (`derivatives.remainder`).
+        the sum over this field (`derivatives.quantity`).
 
         Args:
             weights: on each node, of the field's shape. For a mean over a region, 1/n on its n

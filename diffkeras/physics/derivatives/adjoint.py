@@ -1,4 +1,4 @@
-"""Derivatives of a field with respect to the parts of its problem, by the adjoint equation.
+"""Derivatives of a field by the parts of its problem: the adjoint and the tangent equation.
 
 At the solution u, F(u, p) = A u + φ(u) − s = 0 on the free nodes. For a scalar J(u) with the
 derivative w = ∂J/∂u, the adjoint λ solves
@@ -7,6 +7,9 @@ derivative w = ∂J/∂u, the adjoint λ solves
 
 a linear problem with the same operator, as A is symmetric. Then dJ/dp = −λᵀ F_p for every part p
 (`linearisation`), and dJ/dc = w − A λ on the fixed nodes (Giles & Pierce 2000; Plessix 2006).
+
+Along a change ṗ of the parts, the tangent u̇ solves (A + φ'(u)) u̇ = −F_p ṗ on the free nodes, and
+u̇ = ċ on the fixed ones.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,15 +17,18 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from diffkeras.physics.derivatives.linearisation import PullBack
+from diffkeras.errors import PhysicsError
+from diffkeras.physics.derivatives.linearisation import Linearisation, PullBack
 from diffkeras.physics.derivatives.linearised_equations import solve_linearised
-from diffkeras.physics.derivatives.remainder import adjoint_bound
+from diffkeras.physics.derivatives.quantity import Adjoint
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.problem.parts import parts_of
+from diffkeras.physics.problem.arrays import check_finite
+from diffkeras.physics.problem.parts import check_names, parts_of
+from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.read_only import ReadOnlyArrays
-from diffkeras.physics.solvers.correction import corrected
+from diffkeras.physics.real_arrays import real_array
 from diffkeras.system.blas_threads import blas_threads
 
 
@@ -38,8 +44,7 @@ class Derivatives(ReadOnlyArrays, Mapping[str, Any]):
         field: on the lattice, near the solution; its fixed nodes get their values.
         cotangent: ∂J/∂u on the lattice.
         tolerance: of λ, relative to its largest |value|.
-        node_bound: gives the bound of the field, if `adjoint_bound` is asked for; by default it is
-            proven then.
+        prove: proves the bound of the field node by node, if `adjoint_bound` is asked for.
 
     Attributes:
         problem: whose parts.
@@ -52,13 +57,13 @@ class Derivatives(ReadOnlyArrays, Mapping[str, Any]):
         field: NDArray[np.floating],
         cotangent: NDArray[np.float64],
         tolerance: float,
-        node_bound: Callable[[], NDArray[np.float64]] | None = None,
+        prove: Callable[[], NDArray[np.float64]],
     ) -> None:
         self._equations = equations
         self.problem = equations.given_problem
-        self._field = self.problem.with_fixed_values(field)
+        self._field = equations.held(field)
         self._cotangent = cotangent
-        self._node_bound = node_bound
+        self._prove = prove
         self.adjoint = solve_linearised(equations, self._field, cotangent, tolerance)
         self.adjoint.setflags(write=False)
         self._pull_back = PullBack(equations, self._field, self.adjoint)
@@ -91,16 +96,44 @@ class Derivatives(ReadOnlyArrays, Mapping[str, Any]):
     def adjoint_bound(self) -> NDArray[np.float64]:
         """At least |λ − λ*| node by node, λ* being the adjoint at the exact field.
 
-        It is proven (`remainder`), when it is first read. As λ = dJ/ds, it also bounds the error of
+        It is proven (`quantity`), when it is first read. As λ = dJ/ds, it also bounds the error of
         the derivative by the production.
 
         Raises:
             ConvergenceError: no bound was found.
         """
-        if self._node_bound is not None:
-            node_bound = self._node_bound()
-        else:
-            node_bound = corrected(self._field, self._equations).bound_of(self._field)
-        return adjoint_bound(
-            self._equations, self._field, node_bound, self.adjoint, self._cotangent
-        )
+        adjoint = Adjoint(self._equations, self._field, self._cotangent, self.adjoint)
+        return adjoint.bound(self._prove())
+
+
+def tangent(
+    equations: Equations,
+    field: NDArray[np.floating],
+    direction: Mapping[str, ArrayLike],
+    tolerance: float,
+) -> NDArray[np.float64]:
+    """u̇ on the lattice.
+
+    Raises:
+        PhysicsError: a name that is no part, a change of another shape than its part, or one that
+            is not finite.
+        ConvergenceError: the tolerance was not met.
+    """
+    changes, exact = _checked(equations.given_problem, direction), equations.held(field)
+    right_hand_side = -Linearisation(equations, exact).change(changes)
+    return solve_linearised(equations, exact, right_hand_side, tolerance, changes.get("values"))
+
+
+def _checked(problem: Problem, direction: Mapping[str, ArrayLike]) -> dict[str, Any]:
+    check_names(direction, problem)
+    parts, changes = parts_of(problem), {}
+    for name, change in direction.items():
+        values = real_array(f"the change of {name}", change)
+        if values.shape not in ((), np.shape(parts[name])):
+            raise PhysicsError(
+                f"the change of {name} has shape {values.shape}, and the part "
+                f"{np.shape(parts[name]) or 'is a number'}"
+            )
+        check_finite(f"the change of {name}", values)
+        changes[name] = np.broadcast_to(values, np.shape(parts[name]))
+    return changes

@@ -162,6 +162,12 @@ class Equations:
         np.copyto(field, self.values, where=self.fixed, casting="same_kind")
         return field
 
+    def held(self, field: NDArray[np.floating]) -> NDArray[np.float64]:
+        """A field in float64 with the values of the fixed nodes; itself if it has them."""
+        if np.array_equal(field[self.fixed], self.values[self.fixed]):
+            return field.astype(np.float64, copy=False)
+        return self.hold(field.astype(np.float64))
+
     @cached_property
     def ring_values(self) -> NDArray[np.float64]:
         """The ring's values in solvers' units, (m,)."""

@@ -184,12 +184,6 @@ class Problem(ShortRepr):
             )
         return values
 
-    def with_fixed_values(self, field: NDArray[np.floating]) -> NDArray[np.float64]:
-        """A field in float64 with the values of the fixed nodes; itself if it has them."""
-        if np.array_equal(field[self.fixed], self.values[self.fixed]):
-            return field.astype(np.float64, copy=False)
-        return np.where(self.fixed, self.values, field)
-
     @property
     def reduced(self) -> "Problem":
         """The same without given numbers of sides and without terms that are 0 on all free nodes.
