@@ -176,6 +176,8 @@ class ProblemFiles:
             return None
         array = {"source_file": "source_image", "fixed": "source_image"}.get(name, name)
         image = read_image(path, array, stack=self.batch, labels=labels)
+        if not self.batch:
+            warn_of_colours(str(path), image)
         if name == "source_file" and not (labels or self.fixed):
             numbers, white = image, 1
             if path.suffix.lower() in PICTURES and 0 < image.max() < DARK:
@@ -183,8 +185,6 @@ class ProblemFiles:
                 white = round(numbers.max() / image.max())
                 numbers = numbers.astype(int)
             warn_of_labels(numbers, str(path), use="`diffkeras solve --label`", white=white)
-        if not self.batch:
-            warn_of_colours(str(path), image)
         return image.astype(np.float64)
 
     def _maps(self, names: Sequence[str], axes: int) -> dict[str, Any]:

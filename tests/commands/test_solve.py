@@ -2,7 +2,10 @@
 
 import json
 import re
+import zipfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +13,58 @@ from PIL import Image
 
 import diffkeras as dk
 from diffkeras.commands.problem_files import read_image
-from tests.helpers.drawn_problems import exact_fields, problems_of
+from diffkeras.errors import DataError
+from diffkeras.physics.problem.sides import with_sides
+from tests.helpers.random_problems import TERMS, random_arguments
 from tests.helpers.refusals import files_below
 from tests.helpers.rounding import same_solutions
+
+
+def words_of(problem: dk.Problem, folder: Path) -> list[Any]:
+    """The words of the command that name the parts of a problem, each a number or a file."""
+
+    def part(name: str, value: Any) -> Any:
+        if np.ndim(value) == 0:
+            return float(value)
+        np.save(folder / f"{name}.npy", np.asarray(value, float))
+        return folder / f"{name}.npy"
+
+    medium, uptake = problem.medium, problem.uptake
+    parts = {
+        "fixed": problem.fixed,
+        "production": problem.production,
+        "diffusivity": medium.diffusivity,
+        "decay": medium.decay,
+        "uptake": getattr(uptake, "maximum", None),
+        "saturation": getattr(uptake, "constant", None),
+        "step": medium.step,
+    }
+    words = [part("sources", problem.values)]
+    for name, value in parts.items():
+        words += [f"--{name}", part(name, value)] if value is not None else []
+    for name, side in with_sides(medium.sides, {}).items():
+        form = str(side)
+        if not isinstance(side, str):
+            numbers = (str(part(f"{name}_{key}", value)) for key, value in side.parts.items())
+            form = f"{side.name}:{','.join(numbers)}"
+        words += ["--side", f"{name}={form}"]
+    return words
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_files_and_options_are_the_problem_that_python_solves(diffkeras, tmp_path, seed):
+    dimensions = 3 if seed % 5 == 0 else 2
+    given = random_arguments(seed, maybe=TERMS, dimensions=dimensions, moderate=True)
+    # what no option describes
+    if isinstance(given["uptake"], dk.physics.CappedUptake):
+        given["uptake"] = dk.MichaelisMenten(given["uptake"].maximum, 0.5)
+    if isinstance(given["medium"].diffusivity, tuple):
+        given["medium"] = replace(given["medium"], diffusivity=given["medium"].diffusivity[0])
+    problem = dk.Problem(**given)
+    words = words_of(problem, tmp_path)
+    result = diffkeras("solve", *words, "-o", tmp_path / "field.npy")
+    assert result.exit_code == 0, (words, result.output)
+    assert same_solutions(np.load(tmp_path / "field.npy"), dk.solve(problem).field)
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".NPY", ".npz", ".tif", ".vti"])
@@ -48,20 +100,59 @@ def read(path: Path) -> dict[str, np.ndarray]:
     return {name: np.zeros(0) for name in re.findall(r'Name="([^"]+)"', path.read_text())}
 
 
-def test_productions_come_in_stacks_and_archives(diffkeras, refused, tmp_path):
-    produced, both, output = (tmp_path / name for name in ("s.npy", "both.npz", "field.npy"))
-    images = np.random.default_rng(0).normal(size=(3, 10, 12))
-    np.save(produced, images)
-    words = ["solve", "--production", produced, "-o", output]
-    result = diffkeras(*words, "--batch", "--processes", 1, "--plot", tmp_path / "plot.png")
+def test_a_stack_has_fields_and_bounds_of_each_image(diffkeras, refused, tmp_path, monkeypatch):
+    from diffkeras.reporting import fields
+
+    drawn = []
+    draw = fields.solution_figure
+    monkeypatch.setattr(
+        fields, "solution_figure", lambda *args, **more: drawn.append(args) or draw(*args, **more)
+    )
+    images = np.zeros((3, 8, 9))
+    images[1:, 4, 4] = 1, 2
+    np.save(tmp_path / "stack.npy", images)
+    words = ["solve", tmp_path / "stack.npy", "-o", tmp_path / "fields.npz", "--batch"]
+    result = diffkeras(*words, "--plot", tmp_path / "plot.png", "--bound", tmp_path / "b.npy")
     assert result.exit_code == 0, result.output
-    assert same_solutions(np.load(output), exact_fields(problems_of(production=images)))
-    image = np.zeros((10, 12))
-    image[2:4, 5] = 1.0
-    np.savez(both, source_image=image, production=images[0])
-    result = diffkeras("solve", both, "--production", both, "-o", output, "--threads", 1)
+    assert "(3 images of 8×9 float64)" in result.stdout
+    solutions = dk.solve_many([dk.Problem(image) for image in images])
+    with np.load(tmp_path / "fields.npz") as found:
+        np.testing.assert_array_equal(found["values"], images)
+        assert found["step"].shape == (3,)
+    bounds = np.load(tmp_path / "b.npy")
+    np.testing.assert_allclose(bounds[1], solutions[1].node_bound, rtol=0.1)
+    problem, field, title, _ = drawn[0]  # the first image with sources
+    np.testing.assert_array_equal(problem.values, images[1])
+    assert same_solutions(field, solutions[1].field)
+    assert title == "field u, image 2 of 3"
+    summary = json.loads(diffkeras(*words, "--json", "--quiet").stdout)
+    assert (summary["images"], summary["maximum"]) == (3, 2.0)
+    np.save(tmp_path / "two.npy", images[:2])
+    assert "stacks have one number of images" in refused(
+        *words, "--production", tmp_path / "two.npy"
+    )
+
+
+def test_several_files_have_a_field_each(diffkeras, refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, value in (("a", 1.0), ("b", 2.0)):
+        np.save(f"{name}.npy", value * np.eye(8))
+    words = ["solve", "a.npy", "b.npy", "--decay", 0.1]
+    result = diffkeras(*words, "-o", "fields/{}.npz", "--plot", "{}.png")
     assert result.exit_code == 0, result.output
-    assert same_solutions(np.load(output), dk.solve(image, production=images[0]).field)
+    assert "wrote fields/b.npz (8×8 float64)" in result.stdout
+    for name, value in (("a", 1.0), ("b", 2.0)):
+        field = np.load(f"fields/{name}.npz")["field"]
+        assert same_solutions(field, dk.solve(value * np.eye(8), decay=0.1).field)
+        assert Path(f"{name}.png").exists()
+    assert "f.npy would hold the fields of 2 files; write {}" in refused(*words, "-o", "f.npy")
+    Path("other").mkdir()
+    np.save("other/a.npy", np.eye(8))
+    assert "have one name" in refused("solve", "a.npy", "other/a.npy", "-o", "{}.npz")
+    assert "--output and SOURCE_FILE are the same file" in refused(*words, "-o", "{}.npy")
+    np.save("b.npy", np.full((8, 8), np.nan))
+    assert "b.npy: the source image holds nan" in refused(*words, "-o", "new_{}.npy")
+    assert Path("new_a.npy").exists()  # what was written before stays
 
 
 REFUSED = (
@@ -87,6 +178,13 @@ REFUSED = (
     ("a.npy --field-unit M", "--field-unit is for the picture"),
     ("a.npy --slice plane=2", "No such option '--slice'. --plot chooses"),
     ("v.npy --batch -o f.vti", "a .vti can't hold a --batch"),
+    ("a.npy --batch", "not one of 3 or 4 axes"),
+    ("v.npy --dimensions 3", "No such option '--dimensions'. An array of three"),
+    ("rgb.npy", "volume of 3 columns of bytes"),
+    ("rgb.png", "give one grey picture"),
+    ("big.npy", "holds inf at"),
+    ("empty.npz", "can't be read: "),
+    ("a.npy --side left=value:empty.npz", "a number for each node of the left side"),
     ("a.npy --label 1:value=2", "'value' is unknown; choose one of fixed"),
     ("a.npy -o new/f.npy --decay -1", "decay must be"),
     ("a.npy --decay none.npy", "'none.npy' is neither a number nor a file"),
@@ -107,6 +205,7 @@ REFUSED = (
 )
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("words", "message"), REFUSED)
 def test_what_cant_be_solved_written_or_read_is_refused(
     refused, tmp_path, monkeypatch, words, message
@@ -115,6 +214,11 @@ def test_what_cant_be_solved_written_or_read_is_refused(
     np.save("a.npy", np.ones((3, 5)))
     np.save("b.npy", np.ones((4, 5)))
     np.save("v.npy", np.ones((2, 3, 4)))
+    np.save("big.npy", np.full((8, 8), np.longdouble("1e4000")))  # inf where that is float64
+    Path("empty.npz").write_bytes(b"PK\x03\x04")  # a zip that ends at once
+    picture = np.arange(1200, dtype=np.uint8).reshape(20, 20, 3)
+    np.save("rgb.npy", picture)
+    Image.fromarray(picture).save("rgb.png")
     Path("discs.yaml").write_text("sources: [{row: 8, column: 8, radius: 2, value: 1}]")
     before = files_below(tmp_path)
     output = [] if "-o" in words.split() else ["-o", "f.npy"]
@@ -143,57 +247,26 @@ def test_pictures_of_several_pages_are_refused(tmp_path, suffix):
         read_image(tmp_path / f"a{suffix}", "source_image")
     pages[0].save(tmp_path / f"b{suffix}")
     assert read_image(tmp_path / f"b{suffix}", "source_image").shape == (8, 8)
+    with zipfile.ZipFile(tmp_path / "bytes.npz", "w") as archive:
+        archive.writestr("source_image", b"no array")
+    with pytest.raises(DataError, match="source_image in it is no array"):
+        read_image(tmp_path / "bytes.npz", "source_image")
 
 
-def test_media_that_vary_come_as_maps(diffkeras, discs, tmp_path):
-    output, plot, uptake = (tmp_path / name for name in ("field.npy", "plot.png", "uptake.npy"))
-    decay = np.where(np.random.default_rng(0).random((24, 32)) < 0.2, 0.5, 1e-3)
-    diffusivity = np.linspace(1, 2, 24 * 32).reshape(24, 32)
-    np.save(uptake, decay)
-    np.savez(tmp_path / "tissue.npz", diffusivity=diffusivity, decay=decay)
-    words = ["solve", discs, "-o", output, "--decay", uptake]
-    result = diffkeras(*words, "--diffusivity", tmp_path / "tissue.npz", "--plot", plot)
-    assert result.exit_code == 0, result.output
-    exact = dk.solve(np.load(discs), diffusivity=diffusivity, decay=decay).field
-    assert same_solutions(np.load(output), exact)
-    assert plot.is_file()
-
-
-def test_sides_have_values_fluxes_and_exchange(diffkeras, refused, discs, tmp_path):
-    output, outside = tmp_path / "field.npy", tmp_path / "outside.npy"
-    np.save(outside, np.linspace(0, 1, 32))
-    words = ["solve", discs, "-o", output, "--boundary", "reflecting"]
-    sides = ["--side", f"top=value:{outside}", "--side", "left=flux:0.1"]
-    result = diffkeras(*words, *sides, "--side", "right=robin:0.2,0.5")
-    assert result.exit_code == 0, result.output
-    boundary = {
-        "top": dk.FixedValue(np.linspace(0, 1, 32)),
-        "bottom": "reflecting",
-        "left": dk.FixedFlux(0.1),
-        "right": dk.Robin(0.2, 0.5),
-    }
-    exact = dk.solve(np.load(discs), boundary=boundary).field
-    assert same_solutions(np.load(output), exact)
-    outside.write_bytes(b"PK\x03\x04")  # a zip that ends at once, for NumPy
-    said = refused(*words, *sides)
-    assert "outside.npy can't be read: " in said
-    assert "write a .npy with a number for each node of the top side" in said
-
-
-def test_cells_take_up(diffkeras, discs, tmp_path, monkeypatch):
+def test_the_picture_names_the_medium_and_the_log_the_proof(
+    diffkeras, discs, tmp_path, monkeypatch
+):
     captions: list[str] = []
     monkeypatch.setattr(
         "diffkeras.reporting.fields.field_figure", lambda *parts, **_: captions.append(parts[-1])
     )
     monkeypatch.setattr("diffkeras.reporting.style.to_image", lambda *_: b"")
-    output, cells = tmp_path / "field.npy", tmp_path / "cells.npy"
-    uptake = np.where(np.random.default_rng(0).random((24, 32)) < 0.3, 0.2, 0.0)
-    np.save(cells, uptake)
-    image, words = np.load(discs), ["solve", discs, "-o", output, "--uptake"]
-    for more, meant in (((), uptake), (("--saturation", 0.3), dk.MichaelisMenten(uptake, 0.3))):
-        result = diffkeras(*words, cells, *more, "--plot", tmp_path / "plot.png")
+    cells = np.where(np.random.default_rng(0).random((24, 32)) < 0.3, 0.2, 0.0)
+    np.save(tmp_path / "cells.npy", cells)
+    words = ["solve", discs, "-o", tmp_path / "field.npy", "--uptake", tmp_path / "cells.npy"]
+    for more in ((), ("--saturation", 0.3)):
+        result = diffkeras(*words, *more, "--plot", tmp_path / "plot.png")
         assert result.exit_code == 0, result.output
-        assert same_solutions(np.load(output), dk.solve(image, uptake=meant).field)
     assert captions[0] == "D = 1, γ = 0.0025 to 0.2025, h = 1, absorbing"
     assert captions[1].endswith("absorbing, uptake with maximum 0 to 0.2 and constant 0.3")
     assert "solved in float64; its error is proven to be at most " in result.stderr
@@ -205,3 +278,57 @@ def test_sides_alone_need_a_lattice(diffkeras, tmp_path):
     result = diffkeras(*words, "--side", "top=value:1", "--side", "bottom=absorbing")
     assert result.exit_code == 0, result.output
     np.testing.assert_allclose(np.load(output)[:, 1], [0.8, 0.6, 0.4, 0.2], atol=1e-12)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".png", ".tif"])
+def test_a_label_image_is_solved(diffkeras, refused, tmp_path, suffix):
+    labels = np.zeros((16, 20), np.uint8)
+    labels[2:4, 2:4], labels[6:12, 6:12] = 1, 2
+    file, output = tmp_path / f"labels{suffix}", tmp_path / "field.npy"
+    np.save(file, labels) if suffix == ".npy" else Image.fromarray(labels).save(file)
+    words = ["solve", file, "-o", output, "--decay", 0.1, "--step", 10, "--diffusivity", 1e5]
+    tissue = ["--label", "1:fixed=60", "--label", "2:uptake=100,saturation=3"]
+    result = diffkeras(*words, *tissue, "--label", "0:", "--boundary", "reflecting")
+    assert result.exit_code == 0, result.output
+    properties = {1: {"fixed": 60.0}, 2: {"uptake": 100.0, "saturation": 3.0}}
+    medium = {"diffusivity": 1e5, "decay": 0.1, "step": 10.0, "boundary": "reflecting"}
+    expected = dk.solve(dk.from_labels(labels, properties, **medium)).field
+    np.testing.assert_allclose(np.load(output), expected, rtol=1e-9)
+    output.unlink()
+    for more, message in (
+        (["--label", "1:fixed=60"], "give each of them some, or {} (in the command `--label N:`)"),
+        ([*tissue, "--uptake", 3], "--label describes each label; leave out --uptake"),
+        (["--label", "1:fixed"], "'1:fixed' is not N:NAME=NUMBER"),
+        ([*tissue, *tissue], "--label: a label occurs twice"),
+    ):
+        assert message in refused(*words, *more)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".png"])
+def test_labels_as_source_values_and_fields_of_nothing_are_warned_of(diffkeras, tmp_path, suffix):
+    labels = np.zeros((16, 20), np.uint8)
+    file = tmp_path / f"labels{suffix}"
+    held = "1/255 of them, because white (255)" if suffix == ".png" else "these values"
+    numbers = f"whole numbers 1, 2, and holds the field at {held}"
+    for image, warning in ((labels, "field is 0 everywhere"), (labels + 1, numbers)):
+        image[3:5, 4] *= 2
+        np.save(file, image) if suffix == ".npy" else Image.fromarray(image).save(file)
+        result = diffkeras("solve", file, "-o", tmp_path / "field.npy", "--quiet")
+        assert result.exit_code == 0, result.output
+        assert result.stdout == ""
+        [line] = result.stderr.splitlines()
+        assert line.startswith("warning: ")
+        assert warning in line
+
+
+def test_the_array_in_a_file_of_a_bound_is_named_bound(diffkeras, tmp_path):
+    np.save(tmp_path / "a.npy", np.eye(8))
+    for suffix in (".vti", ".npz"):
+        bound = tmp_path / f"bound{suffix}"
+        words = ["solve", tmp_path / "a.npy", "-o", tmp_path / "f.npy", "--bound", bound]
+        assert diffkeras(*words).exit_code == 0
+    assert np.load(tmp_path / "bound.npz").files == ["bound"]
+    content = (tmp_path / "bound.vti").read_text()
+    assert 'Scalars="bound"' in content
+    assert 'Name="bound"' in content

@@ -14,6 +14,7 @@ from diffkeras.system.result_folders import (
     MANIFEST,
     check_replaceable,
     claim,
+    remove_files,
     replacing_files,
 )
 from tests.helpers.counted_calls import CountedCalls
@@ -128,6 +129,14 @@ def test_files_are_claimed_one_by_one(tmp_path):
         claim(tmp_path, "failed.csv", LAST)
     write_result(tmp_path, {LAST: "2"})
     assert content(tmp_path) == {LAST: "2", "failed.csv": "theirs"}
+
+
+def test_what_lies_behind_a_link_is_not_removed(tmp_path):
+    write_files(tmp_path, {"a/b/c": "", "a/d": "", "e/f": ""})
+    (tmp_path / "link").symlink_to(tmp_path / "e")
+    remove_files(tmp_path, ["a/b/c", "link/f", "link", "missing", "e"])
+    assert content(tmp_path).keys() == {"a/d", "e/f", "link/f"}
+    assert not (tmp_path / "a" / "b").exists()
 
 
 def test_a_result_stopped_between_its_files_is_known_to_be_incomplete(tmp_path, monkeypatch):
