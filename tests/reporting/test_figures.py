@@ -45,29 +45,25 @@ def test_long_notes_stay_within_the_picture():
 
 
 @pytest.mark.parametrize(
-    ("sources", "row"),
+    ("values", "node"),
     [
-        ([], 2),  # through the lowest value
-        ([(2, 5, 4), (1, 2, 4)], 3),  # not next to it
-        ([(2, 4, 4)], 4),
-        ([(2, 2, 4)], 2),
-        ([(2, 3, 4), (2, 4, 4)], 3),
+        ({(2, 4, 4): 9.0, (0, 1, 1): 99.0}, (2, 4, 4)),  # not through one at a side
+        ({(3, 2, 5): -9.0, (2, 4, 4): 5.0}, (3, 2, 5)),  # the lowest value, where more is taken up
+        ({(2, 2, 2): 9.0, (2, 3, 2): 9.0, (2, 4, 2): 9.0}, (2, 3, 2)),  # through the middle
     ],
 )
-def test_three_slices_go_through_the_largest_gradient(sources, row):
+def test_three_slices_go_through_the_most_unusual_value(values, node):
     field = np.random.default_rng(0).random((6, 7, 8))
-    field[2, 4, 4], field[2, 2, 4] = 9.0, -9.0  # steepest between them
-    values = np.full(field.shape, np.nan)
-    for place in sources:
-        values[place] = field[place]
-    figure = field_figure({"u": values, "v": np.ones(field.shape)}, field)
+    for place, value in values.items():
+        field[place] = value
+    figure = field_figure({"v": np.ones(field.shape)}, field)
     panels = [axis for axis in figure.axes if axis.images]
-    titles = [axis.get_title() for axis in panels[2::3]]
-    assert [title.split(", ")[1] for title in titles] == ["plane 2", f"row {row}", "column 4"]
-    cuts = (field[2], field[:, row], field[:, :, 4])
-    for axis, expected in zip(panels[2::3], cuts, strict=True):
+    titles = [axis.get_title().split(", ")[1] for axis in panels[1::2]]
+    assert titles == [f"plane {node[0]}", f"row {node[1]}", f"column {node[2]}"]
+    cuts = (field[node[0]], field[:, node[1]], field[:, :, node[2]])
+    for axis, expected in zip(panels[1::2], cuts, strict=True):
         np.testing.assert_array_equal(axis.images[0].get_array(), expected)
-    assert [axis.get_ylabel() for axis in panels[::3]] == ["row", "plane", "plane"]
+    assert [axis.get_ylabel() for axis in panels[::2]] == ["row", "plane", "plane"]
 
 
 def test_slices_are_drawn_in_lengths():
