@@ -94,8 +94,7 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
 
         It needs matplotlib. The axes show numbers of nodes where the lattice step is 1 and no unit
         is given, otherwise lengths. In three dimensions, it has one plane, one row and one column:
-        those through the node where the field is steepest, or a source next to it; without sources,
-        through the lowest value.
+        those through the node inside whose value is farthest from the median.
 
         Args:
             unit: of lengths, such as "µm".
