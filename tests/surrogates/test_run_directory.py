@@ -186,3 +186,14 @@ def test_weights_of_another_network_are_refused_in_a_sentence(own_run, tiny):
         assert re.search(r"weights\.npz can't be read as weights of a network", refusal())
     np.savez(file, words=np.array(["no numbers"]))
     assert "is <U10 (1,) there" in refusal()
+
+
+def test_foreign_directories_are_no_runs(tmp_path):
+    (tmp_path / "a.txt").write_text("")
+    for place, message in (
+        (tmp_path / "none", "there is no run directory"),
+        (tmp_path / "a.txt", "there is no run directory"),
+        (tmp_path, "holds no diffkeras run"),
+    ):
+        with pytest.raises(RunError, match=message):
+            load_surrogate(place)
