@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from diffkeras.physics import Medium
-from diffkeras.physics.equations.finite_volumes import find_ring
+from diffkeras.physics.equations.finite_volumes import find_ring, finite_volumes
 from diffkeras.physics.equations.spectral import SpectralOperator
 from tests.helpers.green import green_matrix
 from tests.helpers.plain_equations import matrix_of
@@ -26,6 +26,15 @@ def test_the_inverse_solves_the_lattice_equation(medium, lattice):
         field += density.sum() / operator.inverse_weight
     scale = max(1.0, np.abs(field).max())
     assert np.abs(operator.apply(field) - density).max() < 1e-11 * scale
+
+
+def test_the_ring_is_the_fixed_nodes_with_a_free_neighbour(medium):
+    fixed = np.random.default_rng(5).random((7, 9, 4)[: medium.dimensions]) < 0.7
+    nodes = np.nonzero(fixed)
+    near = finite_volumes(fixed.shape, medium).inflow(~fixed * 1.0, nodes) > 0
+    ring = find_ring(fixed, medium.side_kinds)
+    assert 0 < ring.size < nodes[0].size
+    np.testing.assert_array_equal(ring.nodes, np.stack(nodes)[:, near])
 
 
 @pytest.mark.parametrize("lattice", LATTICES)
