@@ -33,8 +33,8 @@ class Linearisation:
     """F of one problem at its field, as a function of the parts.
 
     Attributes:
-        problem: of one image, with its given sides.
-        equations: its equations, A divided by the medium's unit.
+        problem: with its given sides.
+        equations: of the problem.
         field: u, float64, with the values of the fixed nodes.
     """
 

@@ -36,12 +36,7 @@ def solve_linearised(
 ) -> NDArray[np.float64]:
     """x on the lattice, right to about the tolerance times its largest |value|.
 
-    Args:
-        equations: of the problem.
-        field: at which d is taken.
-        right_hand_side: b on the lattice; it has no effect on fixed nodes.
-        tolerance: relative.
-        values: c, on the lattice; by default 0.
+    The right-hand side b has no effect on fixed nodes, whose values c are 0 by default.
 
     Raises:
         ConvergenceError: the tolerance was not met.

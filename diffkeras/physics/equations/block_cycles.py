@@ -61,8 +61,7 @@ class BlockCycle:
     def plus(self, added: NDArray[np.float64], spare: "BlockCycle | None" = None) -> "BlockCycle":
         """The cycle of A + diag(added), `added` being on the lattice, and 0 on fixed nodes.
 
-        `spare` is an earlier result that isn't used any more: it is changed into the new one, in
-        its own memory.
+        An earlier result that is no longer needed, `spare`, is changed into the new one.
         """
         other = spare or copy.copy(self)
         others = [None] * len(self._levels) if spare is None else spare._levels
@@ -86,9 +85,8 @@ class BlockCycle:
     @np.errstate(over="ignore", invalid="ignore")
     def __call__(self, residual: NDArray) -> NDArray:
         """The correction (n,) in the residual's precision."""
-        return self._cycle(0, residual.astype(SINGLE, copy=False)).astype(
-            residual.dtype, copy=False
-        )
+        correction = self._cycle(0, residual.astype(SINGLE, copy=False))
+        return correction.astype(residual.dtype, copy=False)
 
     def _cycle(self, number: int, right_hand_side: NDArray) -> NDArray:
         if number == len(self._levels) - 1:
@@ -189,10 +187,9 @@ Interpolation = tuple[sp.csr_array, sp.csc_array, tuple[int, ...]]
 
 @lru_cache(maxsize=32)
 def _interpolations(lattice: tuple[int, ...]) -> list[Interpolation]:
-    """Linear interpolation along each axis, from the last to the first.
+    """Linear interpolation along each axis, from the last to the first; constant at a wall.
 
-    Each is a matrix, its transpose, and the shape of what the matrix multiplies. At a wall, the
-    block's own value goes on.
+    Each is a matrix, its transpose, and the shape of what the matrix multiplies.
     """
     blocks = tuple((side + 1) // 2 for side in lattice)
     matrices: list[Interpolation] = []

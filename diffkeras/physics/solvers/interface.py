@@ -14,9 +14,8 @@ class SolveStatistics:
     Attributes:
         method: what solved it; "transform" for a production without fixed nodes, "reduced-basis"
             for the field of a family's surrogate.
-        ring_nodes: size of the ring system; 0 of "newton-cg", which has none.
-        iterations: products with the ring matrix; 0 where it was factorised. Of "newton-cg",
-            iterations of conjugate gradients.
+        ring_nodes: size of the ring system; 0 for "newton-cg".
+        iterations: of conjugate gradients; 0 where the ring system was factorised.
         reached: the error that is compared with the tolerance, relative to the largest |value|. It
             is proven for "newton-cg" and "reduced-basis"; for predictions of the latter without a
             tolerance it is their median error. For the others it is the largest mismatch on the

@@ -135,13 +135,10 @@ class NewtonRun:
         )
 
     def certify(self, prediction: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Correct a start until its proven error is a small share of the prediction's.
+        """Correct a prediction, which was the start, until its proven error is a small share.
 
         Or until it meets the smallest tolerance of solutions, or rounding ends that. The result is
         the bound of `rounded`.
-
-        Args:
-            prediction: the start as it was given.
 
         Raises:
             ConvergenceError: no bound was found.
@@ -169,7 +166,7 @@ class NewtonRun:
         Args:
             needed: gives the bound that is needed of the present field.
             first_share: if given, the first step stops once the estimated error is below this share
-                of its correction, even if a smaller or larger one is needed.
+                of its correction, whether a smaller or a larger one is needed.
 
         Returns:
             The smallest proven bound, whose field it leaves; None if there is none.
@@ -235,12 +232,11 @@ class NewtonRun:
             best, first_share = min(best, before), 0.0
 
     def _reachable(self, error: float) -> float:
-        """An estimated error to ask for: not below the rounding that the field has in the end.
+        """An estimated error to ask for: not below the field's final rounding.
 
-        In extended precision, where estimates have been too low, it may be below that.
+        In extended precision, where estimates have been too low, it may be.
         """
-        is_rounded = self._precision != EXTENDED
-        return max(error, FINAL_ROUNDING * self._size) if is_rounded else error
+        return error if self._precision == EXTENDED else max(error, FINAL_ROUNDING * self._size)
 
     def _reduction(self) -> float:
         """How well the next step is to be solved, by what the last one has left of F."""

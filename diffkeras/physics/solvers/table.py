@@ -126,7 +126,7 @@ def solve_equations(
         equations: of the problem.
         tolerance: relative to the field's largest |value|.
         method: one that solves the problem (`check_method`).
-        initial: a field to start from; methods for uniform media don't use it.
+        initial: a field to start from.
         may_be_single: whether the field is float32 if the tolerance allows it.
 
     Raises:
