@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diffkeras.physics.families.family import Family
-from diffkeras.physics.families.rows import rows_of_values
 from diffkeras.physics.problem.given_sides import plain_sides
 from diffkeras.physics.problem.parts import parts_of
 from diffkeras.system.packages import needs_packages
@@ -43,7 +42,7 @@ def export_basis(basis: "ReducedBasis", path: Path) -> None:
     def variable(values: Any, kind: Any) -> tf.Variable:
         return tf.Variable(values, trainable=False, dtype=kind)
 
-    rows = variable(np.concatenate([basis.rows, rows_of_values(family)]), tf.float32)
+    rows = variable(np.concatenate([basis.rows, family.rows_of_values()]), tf.float32)
     lengths = regression.spread * regression.lengths
     kernel = (regression.centre, lengths, regression.points, regression.weights)
     centre, divisor, points, weights = (variable(each, tf.float64) for each in kernel)

@@ -7,17 +7,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import qmc
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.families.parameters import parameters_of
-from diffkeras.physics.families.point_parts import parts_at, point_of, pulled_back
-from diffkeras.physics.families.ranges import Ranges, check_corners, drawn, lowest_point
+from diffkeras.physics.arguments import check_choice, check_whole
+from diffkeras.physics.families.corners import check_corners, lowest_point, smallest
+from diffkeras.physics.families.parameters import nodes_with_effect, parameters_of
 from diffkeras.physics.families.scaling import Scaling
-from diffkeras.physics.problem.parts import parts_of, with_parts, with_unchecked_parts
+from diffkeras.physics.problem.parts import ON_LATTICE, parts_of, with_parts, with_unchecked_parts
 from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.real_arrays import real_array
 
 # where the classes of uptake were when bases were stored first, wherever they are now
 UPTAKE_PATH = "diffkeras.physics.problem.uptake."
+ROUNDING = 1e-12  # of an end of a range, relative to it
+SAME = 1e-6  # relative difference of parts up to which a problem is one of the family
+METHODS = ("sobol", "latin_hypercube")  # of draws
+MOST_DRAWN = 1 << 24
 
 
 class Family:
@@ -85,12 +91,12 @@ class Family:
             )
         self.problem = problem
         self.parameters = parameters_of(problem, parameters, regions or {}, linear)
-        check_corners(problem, self.parameters)
         self.names = tuple(parameter.name for parameter in self.parameters)
         self.low = np.array([parameter.low for parameter in self.parameters])
         self.high = np.array([parameter.high for parameter in self.parameters])
-        self._ranges = Ranges.of(self.parameters)
         self.scaling = Scaling.of(problem, self.parameters)
+        self._smallest = smallest(self.parameters)
+        check_corners(self.parameters, self._problem_of)
 
     def __repr__(self) -> str:
         ranges = ", ".join(f"{p.name}: {p.low:g} to {p.high:g}" for p in self.parameters)
@@ -107,12 +113,54 @@ class Family:
             PhysicsError: names that are missing or unknown, numbers that are not finite, another
                 shape, or a number out of its range, unless `extrapolate`.
         """
-        return self._ranges.points(parameters, extrapolate)
+        values = real_array("parameters", self._in_order(parameters))
+        if values.ndim not in (1, 2) or values.shape[-1] != len(self.names) or not values.size:
+            raise PhysicsError(
+                f"parameters have shape ({len(self.names)},) or (n, {len(self.names)}), in the "
+                f"order of {', '.join(self.names)}, not {values.shape}"
+            )
+        if not np.isfinite(values).all():
+            row, number = np.argwhere(~np.isfinite(np.atleast_2d(values)))[0]
+            raise PhysicsError(
+                f"{self.names[number]} must be finite, not {np.atleast_2d(values)[row, number]}"
+            )
+        inside = self._are_inside(values)
+        if not (inside.all() or extrapolate):
+            row, number = np.argwhere(~np.atleast_2d(inside))[0]
+            raise PhysicsError(
+                f"{self.names[number]} is {np.atleast_2d(values)[row, number]}, out of its range "
+                f"{self.low[number]:g} to {self.high[number]:g}; extrapolate=True computes it all "
+                "the same, with its bound"
+            )
+        return np.where(inside, np.clip(values, self.low, self.high), values)
+
+    def _in_order(self, parameters: Mapping[str, ArrayLike] | ArrayLike) -> ArrayLike:
+        """Numbers by name as an array in the order of the names."""
+        if not isinstance(parameters, Mapping):
+            return parameters
+        if set(parameters) != set(self.names):
+            wrong = [name for name in parameters if name not in self.names]
+            lacking = [name for name in self.names if name not in parameters]
+            what = f"has no parameter {wrong[0]!r:.60}" if wrong else f"needs {lacking[0]!r}"
+            raise PhysicsError(f"this family {what}; its parameters are {', '.join(self.names)}")
+        columns = [real_array(name, parameters[name]) for name in self.names]
+        if len({column.shape for column in columns}) > 1:
+            shapes = ", ".join(str(column.shape) for column in columns)
+            raise PhysicsError(f"give one number or one array (n,) of each, not {shapes}")
+        return np.stack(columns, axis=-1)
+
+    def _are_inside(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether each number of points (…, p) is in its range, (…, p).
+
+        A rounding beyond an end, such as of a logarithm's exponential, is.
+        """
+        low = self.low - ROUNDING * np.abs(self.low)
+        return (values >= low) & (values <= self.high + ROUNDING * np.abs(self.high))
 
     def contains(self, parameters: Mapping[str, float] | ArrayLike) -> NDArray[np.bool_]:
         """Whether points are in the ranges: a truth value, or one for each of (n, p)."""
         points = self.points(parameters, extrapolate=True)
-        return np.asarray(self._ranges.contain(points).all(axis=-1))
+        return np.asarray(self._are_inside(points).all(axis=-1))
 
     def problem_at(
         self, parameters: Mapping[str, float] | ArrayLike, *, extrapolate: bool = False
@@ -125,15 +173,37 @@ class Family:
         values = self.points(parameters, extrapolate=extrapolate)
         if values.ndim > 1:
             raise PhysicsError("give one point; of several, call it for each one in a list")
-        return with_parts(self.problem, self._parts(values))
+        return self._problem_of(values)
 
     def point_of(self, problem: Problem) -> NDArray[np.float64]:
         """The parameters (p,) of one of the family's problems, within the ranges or not.
 
+        Where none of a parameter's nodes has an effect, it is the middle of its range.
+
         Raises:
             PhysicsError: a problem that differs from the family's in more than the parameters.
         """
-        return point_of(problem, self.problem, self._known_parts, self.parameters)
+        own, known = self.problem, self._known_parts
+        if not isinstance(problem, Problem):
+            raise PhysicsError(f"parameters are those of a Problem, not of {problem!r:.60}")
+        if problem.lattice != own.lattice:
+            raise PhysicsError(f"this family has the lattice {own.lattice}, not {problem.lattice}")
+        parts = parts_of(problem)
+        if not np.array_equal(problem.fixed, own.fixed):
+            raise PhysicsError("the problem has other fixed nodes than this family")
+        if problem.medium.side_kinds != own.medium.side_kinds or parts.keys() != known.keys():
+            raise PhysicsError("the problem has other sides, or another uptake, than this family")
+        point = np.array([parameter.number_in(parts, own) for parameter in self.parameters])
+        wanted = {**known, **self._parts(point)}
+        for name, part in parts.items():
+            where = nodes_with_effect(name, own)
+            one, other = (np.where(where, each, 0.0) for each in (part, wanted[name]))
+            if not np.allclose(one, other, rtol=SAME, atol=0):
+                raise PhysicsError(
+                    f"the problem has another {name} than this family where no parameter sets it; "
+                    f"the parameters are {', '.join(self.names)}"
+                )
+        return point
 
     def quick_problem_at(self, values: NDArray[np.float64]) -> Problem:
         """The problem of a point (p,), which isn't checked where the ranges say that it is one.
@@ -141,7 +211,8 @@ class Family:
         Raises:
             PhysicsError: a point that makes no problem.
         """
-        if not self._ranges.make_problems(values):
+        is_small = (np.abs(values) < self._smallest) & (values != 0)
+        if is_small.any() or not self._are_inside(values).all():
             return self.problem_at(values, extrapolate=True)
         return with_unchecked_parts(self.problem, self._parts(values))
 
@@ -157,7 +228,22 @@ class Family:
         Raises:
             PhysicsError: an unknown method, or a count or seed that is no whole number.
         """
-        return drawn(self.parameters, count, seed, method)
+        count, seed = check_whole("count", count, 1, MOST_DRAWN), check_whole("seed", seed, 0)
+        check_choice("method", method, METHODS)
+        size, rng = len(self.parameters), np.random.default_rng(seed)
+        if method == "latin_hypercube":
+            return self._from_unit_cube(qmc.LatinHypercube(size, rng=rng).random(count))
+        # a power of 2 keeps the points balanced; the first ones of a sequence are one, too
+        unit = qmc.Sobol(size, rng=rng).random_base2((count - 1).bit_length())
+        return self._from_unit_cube(unit[:count])
+
+    def _from_unit_cube(self, unit: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points (n, p) from points in the unit cube, even in the logarithm or in the number."""
+        is_logarithmic = np.array([parameter.is_logarithmic for parameter in self.parameters])
+        linear = self.low + unit * (self.high - self.low)
+        start, end = (np.where(is_logarithmic, each, 1.0) for each in (self.low, self.high))
+        powers = start * (end / start) ** unit
+        return np.clip(np.where(is_logarithmic, powers, linear), self.low, self.high)
 
     @property
     def lowest_point(self) -> NDArray[np.float64]:
@@ -183,7 +269,31 @@ class Family:
             >>> gradient.shape, bool(gradient[0] < 0)
             ((1,), True)
         """
-        return pulled_back(derivatives, self.problem, self.parameters)
+        own = self.problem
+        if not isinstance(derivatives, Mapping):
+            raise PhysicsError(f"derivatives are those of `vjp`, not {derivatives!r:.60}")
+        of = getattr(derivatives, "problem", own)
+        if not np.array_equal(of.fixed, own.fixed):
+            raise PhysicsError(
+                f"these derivatives are of another problem, on {of.lattice} nodes or with other "
+                f"fixed ones than this family on {own.lattice}: take `vjp` of a solution at one of "
+                "this family's problems"
+            )
+        return np.array([parameter.derivative(derivatives) for parameter in self.parameters])
+
+    def rows_of_values(self) -> NDArray[np.float64]:
+        """Rows (p + 1, n) whose product with the parameters and 1 are the fixed values on n nodes.
+
+        The row of a parameter is 1 on the nodes that it sets, and the last one contains what no
+        parameter sets.
+        """
+        values = self.problem.values
+        rows = np.zeros((len(self.parameters) + 1, values.size))
+        rows[-1] = values.ravel()
+        for row, parameter in zip(rows, self.parameters, strict=False):
+            if parameter.part == "values":
+                row[parameter.where], rows[-1, parameter.where] = 1.0, 0.0
+        return rows * self.problem.fixed.ravel()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -203,9 +313,28 @@ class Family:
         digest.update(np.array(numbers, np.float64).T.tobytes())
         return digest.hexdigest()
 
+    def _problem_of(self, point: NDArray[np.float64]) -> Problem:
+        """The checked problem of a point (p,)."""
+        return with_parts(self.problem, self._parts(point))
+
     def _parts(self, point: NDArray[np.float64]) -> dict[str, Any]:
-        """The parts of the problem of a point (p,) that parameters set."""
-        return parts_at(self._known_parts, self.parameters, point)
+        """The parts that parameters set, by name, with their numbers at a point (p,).
+
+        A part is a number, or an array of the lattice's shape where parameters have nodes of their
+        own; fixed values and production are always arrays.
+        """
+        parts: dict[str, Any] = {}
+        lattice = self.problem.lattice
+        for parameter, value in zip(self.parameters, point.tolist(), strict=True):
+            part = parameter.part
+            if parameter.nodes is None:
+                parts[part] = np.full(lattice, value) if part in ON_LATTICE else value
+                continue
+            if part not in parts:
+                known = np.broadcast_to(self._known_parts[part], lattice)
+                parts[part] = np.array(known, order="C")
+            parts[part].reshape(-1)[parameter.nodes] = value
+        return parts
 
     @cached_property
     def _known_parts(self) -> dict[str, Any]:

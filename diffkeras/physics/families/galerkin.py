@@ -23,7 +23,6 @@ from scipy.linalg.lapack import dgetrf, dgetrs
 
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.family import Family
-from diffkeras.physics.families.rows import rows_of_values
 from diffkeras.physics.families.shared_equations import SharedEquations
 
 KNOWN = ("decay", "production", "values", "uptake.")  # parts whose terms are known here
@@ -133,7 +132,7 @@ class Galerkin:
             field = mode.astype(np.float64).reshape(equations.lattice)
             row[:] = equations.volumes.apply(field).ravel()
         self._operator = _products(applied, rows)  # V A Rᵀ
-        self._of_values = _products(applied, rows_of_values(family))  # for parameters and 1
+        self._of_values = _products(applied, family.rows_of_values())  # for parameters and 1
         production = (
             np.zeros(nodes) if equations.production is None else equations.production.ravel()
         )

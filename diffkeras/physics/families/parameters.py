@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_number
-from diffkeras.physics.lattice import PLANE
 from diffkeras.physics.problem.parts import parts_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.real_arrays import real_array
 
 # parts that also act on fixed nodes, through their faces, and those that are no maps
 ON_ALL_NODES = ("diffusivity", "step", "boundary.")
+NEAR_ZERO = 1e-6  # share of a range that includes 0: nearer numbers may be too small for a problem
 
 
 class Parameter(NamedTuple):
@@ -50,13 +50,52 @@ class Parameter(NamedTuple):
 
     @property
     def middle(self) -> float:
-        """See `middle_of`."""
-        return middle_of(self.low, self.high, self.is_logarithmic)
+        """The geometric mean of the ends of the range, or the arithmetic one of a linear range."""
+        if self.is_logarithmic:
+            return math.sqrt(self.low) * math.sqrt(self.high)
+        return (self.low + self.high) / 2
 
+    @property
+    def nearest_to_zero(self) -> float:
+        """The number of the range that is nearest to 0, and not 0 itself."""
+        if self.low > 0 or self.high < 0:
+            return self.low if self.low > 0 else self.high
+        return NEAR_ZERO * (self.high if self.high >= -self.low else self.low)
 
-def middle_of(low: float, high: float, is_logarithmic: bool) -> float:
-    """The geometric mean of the ends of a range, or the arithmetic one of a linear range."""
-    return math.sqrt(low) * math.sqrt(high) if is_logarithmic else (low + high) / 2
+    def number_in(self, parts: Mapping[str, Any], own: Problem) -> float:
+        """Its number in the parts of a problem; the middle where none of its nodes has an effect.
+
+        `own` is the problem of the family.
+        """
+        part = np.asarray(parts[self.part])
+        with_effect = np.broadcast_to(nodes_with_effect(self.part, own), own.lattice)
+        nodes = np.arange(with_effect.size)[self.where]
+        nodes = nodes[with_effect.flat[nodes]]
+        if not nodes.size:  # regions have all nodes of the part
+            return self.middle
+        return float(part.flat[nodes[0] if part.shape == own.lattice else 0])
+
+    def derivative(self, derivatives: Mapping[str, Any]) -> float:
+        """The derivative by it: the sum of the derivatives by the part on its nodes (chain rule).
+
+        Raises:
+            PhysicsError: derivatives without the part, or by one number for a part of many.
+        """
+        if self.part not in derivatives:
+            raise PhysicsError(
+                f"these derivatives have no {self.part}: take `vjp` of a solution at one of this "
+                "family's problems"
+            )
+        each = np.asarray(derivatives[self.part])
+        if self.nodes is None:
+            return float(each.sum())
+        if not each.ndim:
+            raise PhysicsError(
+                f"these derivatives are of a problem whose {self.part} is one number for all "
+                f"nodes, and {self.name} has nodes of its own: take `vjp` of a solution of this "
+                "family's `problem_at`"
+            )
+        return float(each.flat[self.nodes].sum())
 
 
 def part_and_region(name: str) -> tuple[str, str | None]:
@@ -126,22 +165,15 @@ def _others(
     return None if left.all() else np.flatnonzero(left)
 
 
-def checked_mask(name: str, mask: Any, lattice: tuple[int, ...] | None = None) -> NDArray[np.bool_]:
-    """The mask of a region, whose nodes are those that are not 0.
-
-    Args:
-        name: of the region.
-        mask: an array of finite numbers.
-        lattice: its shape; None for any (rows, columns).
+def checked_mask(name: str, mask: Any, lattice: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The mask of a region, which has the nodes that are not 0 in an array of finite numbers.
 
     Raises:
         PhysicsError: another shape, numbers that are not finite, or no node in it.
     """
     what = f"the region {name!r:.60}"
     values = real_array(what, mask)
-    if lattice is None and values.ndim != PLANE:
-        raise PhysicsError(f"{what} has shape {values.shape}, and a mask has (rows, columns)")
-    if lattice not in (None, values.shape):
+    if lattice != values.shape:
         raise PhysicsError(
             f"{what} has shape {values.shape}, and the lattice {lattice}: give a mask of this "
             "shape, or another lattice"
@@ -173,23 +205,6 @@ def checked_range(name: str, pair: Any) -> tuple[float, float]:
     return low, high
 
 
-def mask_of(name: str, masks: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.bool_] | None:
-    """The mask of the region that a parameter's name has; None for the whole part.
-
-    Raises:
-        PhysicsError: there is no such region.
-    """
-    _, region = part_and_region(name)
-    if region is None:
-        return None
-    if region not in masks:
-        raise PhysicsError(
-            f"{name!r:.60} needs the region {region!r:.40}, and the regions are "
-            f"{', '.join(masks) or 'none'}: name one of these, or give its mask"
-        )
-    return masks[region]
-
-
 def nodes_of(
     name: str, problem: Problem, masks: Mapping[str, NDArray[np.bool_]]
 ) -> NDArray[np.intp] | None:
@@ -199,15 +214,20 @@ def nodes_of(
         PhysicsError: an unknown part or region, a part that is no map, or one that has no effect on
             some of the region's nodes.
     """
-    part, _ = part_and_region(name)
+    part, region = part_and_region(name)
     known = parts_of(problem)
     if part not in known:
         raise PhysicsError(
             f"{name!r:.60} names no part of this problem; its parts are {', '.join(known)}"
         )
-    mask = mask_of(name, masks)
-    if mask is None:
+    if region is None:
         return None
+    if region not in masks:
+        raise PhysicsError(
+            f"{name!r:.60} needs the region {region!r:.40}, and the regions are "
+            f"{', '.join(masks) or 'none'}: name one of these, or give its mask"
+        )
+    mask = masks[region]
     if part == "step" or part.startswith("boundary."):
         raise PhysicsError(
             f"{name!r:.60}: {part} is no map of the lattice, so leave the region out"

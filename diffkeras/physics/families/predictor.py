@@ -11,7 +11,6 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.fit import Fit
 from diffkeras.physics.families.galerkin import Galerkin
-from diffkeras.physics.families.rows import rows_of_values
 from diffkeras.physics.families.shared_equations import SharedEquations
 
 # share of a tolerance that modes which are left out may have: bounds are larger by some tens
@@ -47,7 +46,7 @@ class Predictor:
         self.regression = fit.regression.first(few)
         self._family = family
         self._fixed = np.flatnonzero(family.problem.fixed)
-        self._of_values = rows_of_values(family)[:, self._fixed]
+        self._of_values = family.rows_of_values()[:, self._fixed]
 
     def fields(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
         """The fields (n, *lattice) of points by regression, 0 on the fixed nodes."""

@@ -27,11 +27,10 @@ from diffkeras.physics.families.corrections import (
     PredictionProof,
     finite_prediction,
 )
-from diffkeras.physics.families.family import Family
+from diffkeras.physics.families.family import MOST_DRAWN, Family
 from diffkeras.physics.families.fit import Fit
 from diffkeras.physics.families.galerkin import Galerkin
 from diffkeras.physics.families.predictor import Predictor
-from diffkeras.physics.families.ranges import MOST_DRAWN
 from diffkeras.physics.families.snapshots import Snapshots
 from diffkeras.physics.families.training import Candidates, fitted
 from diffkeras.physics.problem.problem import Problem

@@ -5,7 +5,7 @@ import pytest
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
-from tests.helpers.random_families import random_family, tissue_family
+from tests.helpers.random_families import random_family
 from tests.helpers.rounding import same_solutions
 
 VESSELS = np.zeros((12, 12))
@@ -102,16 +102,6 @@ def test_derivatives_by_parameters_are_those_of_differences(seed):
         difference = (total(point + step) - total(point - step)) / (2 * step[number])
         scale = abs(weights).sum() * abs(solution.field).max() / value
         assert abs(gradient[number] - difference) < 1e-6 * scale, family.names[number]
-
-
-def test_derivatives_of_a_batch_have_one_row_for_each_image():
-    family = tissue_family()
-    points = family.draw(2, seed=1)
-    solution = dk.solve(family.problem_at(points))
-    weights = np.ones(family.problem.lattice)
-    gradients = family.pull_back(solution.vjp(np.stack([weights, weights])))
-    one = dk.solve(family.problem_at(points[1])).vjp(weights)
-    np.testing.assert_allclose(gradients[1], family.pull_back(one), rtol=1e-6)
 
 
 @pytest.mark.parametrize("extrapolate", [False, True])
@@ -341,7 +331,7 @@ def test_bad_points_are_refused(parameters, message):
 
 def test_other_bad_arguments_are_refused():
     family = dk.Family(PROBLEM, {"decay": (0.001, 0.1)})
-    with pytest.raises(PhysicsError, match="Problem of one image"):
+    with pytest.raises(PhysicsError, match="needs a Problem, not"):
         dk.Family(VESSELS, {"decay": (0.001, 0.1)})
     with pytest.raises(PhysicsError, match="linear names 'growth'"):
         dk.Family(PROBLEM, {"decay": (0.001, 0.1)}, linear=["growth"])

@@ -149,7 +149,7 @@ def test_damaged_files_and_other_families_are_refused(tmp_path):
             dk.ReducedBasis.load(file, tissue_family())
         for wrong in (arrays[name] * np.nan, arrays[name] + 1j, arrays[name].astype(str)):
             np.savez(file, **{**without, name: wrong})
-            with pytest.raises(DataError, match=f"{name} holds other things than real numbers"):
+            with pytest.raises(DataError, match=f"{name} contains other things than real numbers"):
                 dk.ReducedBasis.load(file, tissue_family())
     for name in ("mean", "points", "weights", "usual_row_sums", "correction_shares"):
         np.savez(file, **{**arrays, name: arrays[name][..., :-1]})
