@@ -25,7 +25,7 @@ from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.solvers.ring_systems import DenseRing, eliminate_constant
-from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.environment import blas_threads
 
 NUMBERS = (1, 3)  # how many `effective_strengths` may find for each disc
 

@@ -19,7 +19,7 @@ from diffkeras.physics.read_only import read_only_copy
 from diffkeras.physics.real_arrays import real_values
 from diffkeras.physics.solution import ProvenField, Solution
 from diffkeras.physics.solvers.correction import KnownBounds, corrected
-from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.environment import blas_threads
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -16,7 +16,7 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import Solution
 from diffkeras.physics.steady_state import Solver, warn_of_zero
-from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.environment import blas_threads
 from diffkeras.system.process_pool import AHEAD, shared_pool
 
 MOST_NODES = 1 << 16  # of the problems of a task, unless one problem has more

@@ -23,7 +23,7 @@ from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.solvers.correction import Proof
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.system.atomic_files import write_bytes
-from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.environment import blas_threads
 from diffkeras.system.messages import level_outside
 from diffkeras.system.packages import needs_packages
 

@@ -14,7 +14,7 @@ from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.table import check_method, solve_equations
-from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.environment import blas_threads
 from diffkeras.system.messages import level_outside
 
 

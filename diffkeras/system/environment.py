@@ -1,4 +1,4 @@
-"""The machine and the versions that results depend on: cores, memory, packages."""
+"""The machine and the versions that results depend on: packages, cores, threads, memory."""
 
 import contextlib
 import importlib.metadata
@@ -6,17 +6,22 @@ import os
 import platform
 import re
 import subprocess
+import threading
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+from scipy.fft import set_workers
+from threadpoolctl import LibController, ThreadpoolController
 
 from diffkeras._version import __version__
 
 # glibc's largest threshold, less what it adds to a block (mallopt(3), M_MMAP_THRESHOLD)
 LARGEST_BLOCK = 32 * 2**20 - 2**16
 PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scipy")
+
+_blas_lock = threading.Lock()
 
 
 def versions() -> dict[str, str]:
@@ -65,6 +70,43 @@ def _model_names() -> list[str]:
 def available_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def blas_threads(number: int = 1) -> Iterator[None]:
+    """Limit BLAS and SciPy's transforms to `number` threads, and restore that; also a decorator.
+
+    A solve calls BLAS thousands of times for small products. With more than one thread each call
+    waits for all of them, which takes ten times as long when another program keeps a core busy.
+    All threads of a process share the setting of BLAS. Of solves that run at the same time, the
+    first one sets and restores it: OpenBLAS obeys only the thread that was the first to set it.
+    """
+    with set_workers(number), _blas_limited(number):
+        yield
+
+
+@contextlib.contextmanager
+def _blas_limited(number: int) -> Iterator[None]:
+    if not _blas_lock.acquire(blocking=False):
+        yield
+        return
+    try:
+        others = [(blas, n) for blas in _libraries() if (n := blas.num_threads) != number]
+        try:
+            for blas, _ in others:
+                blas.set_num_threads(number)
+            yield
+        finally:
+            for blas, before in others:
+                blas.set_num_threads(before)
+    finally:
+        _blas_lock.release()
+
+
+@cache
+def _libraries() -> list[LibController]:
+    # finding them takes milliseconds, changing their setting microseconds
+    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 @cache

@@ -27,7 +27,7 @@ import threadpoolctl
 from tqdm import tqdm
 
 from diffkeras.errors import DiffkerasError
-from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.environment import blas_threads
 from diffkeras.system.progress import silent_stderr
 
 Task = TypeVar("Task")

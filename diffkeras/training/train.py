@@ -20,7 +20,7 @@ from diffkeras.identity import by_key, changed_keys
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import surrogate_of_run
-from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.environment import blas_threads
 from diffkeras.system.file_lock import locked
 from diffkeras.system.interruption import Interruption
 from diffkeras.system.saved_models import check_loadable

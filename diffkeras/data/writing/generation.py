@@ -20,7 +20,7 @@ from diffkeras.data.writing.staging import Staging
 from diffkeras.errors import DataError
 from diffkeras.reporting.text import format_bytes
 from diffkeras.system.atomic_files import names_unwritable
-from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.environment import blas_threads
 from diffkeras.system.process_pool import run_tasks
 
 TIMED_EXAMPLES = 2  # after one that fills the solver's tables

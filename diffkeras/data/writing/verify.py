@@ -13,7 +13,7 @@ from diffkeras.data.records import read_records
 from diffkeras.data.shards import REMEDY, check_identity, stored_splits
 from diffkeras.data.storage import check_dataset, check_features, dataset_path
 from diffkeras.errors import DataError
-from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.environment import blas_threads
 
 LEAST_EXAMPLES = 3  # solved again of each split, however small the share is
 # fields on different machines differ by about 1e-13 of the largest value in float64, so in float32

@@ -29,7 +29,7 @@ from diffkeras.physics.problem.parts import check_names, parts_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.read_only import ReadOnlyArrays
 from diffkeras.physics.real_arrays import real_array
-from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.environment import blas_threads
 
 
 class Derivatives(ReadOnlyArrays, Mapping[str, Any]):

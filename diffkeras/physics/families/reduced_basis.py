@@ -36,7 +36,7 @@ from diffkeras.physics.families.training import Candidates, fitted
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.interface import SolveStatistics
-from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.environment import blas_threads
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from diffkeras.physics.families.fit import Fit
 from diffkeras.physics.families.kernel_regression import KernelRegression
 from diffkeras.physics.families.snapshots import Modes, Snapshots
 from diffkeras.physics.real_arrays import largest
-from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.environment import blas_threads
 
 MODES = 100  # modes at most by default
 ERROR_RATIO = 1.5  # how much larger the error of fewer modes may be

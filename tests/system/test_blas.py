@@ -11,7 +11,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from diffkeras.physics import certify, solve
 from diffkeras.physics.equations.linear_steps import LinearSteps
 from diffkeras.physics.equations.spectral import SpectralOperator
-from diffkeras.system.blas_threads import blas_threads
+from diffkeras.system.environment import blas_threads
 from diffkeras.system.process_pool import run_tasks
 
 CONTROLLER = ThreadpoolController()
