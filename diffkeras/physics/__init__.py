@@ -4,7 +4,6 @@ threadpoolctl limits the threads of BLAS, and PyAMG is loaded where a medium nee
 """
 
 from diffkeras.physics.baselines import effective_strengths, superpose
-from diffkeras.physics.certificate import Certificate, certify
 from diffkeras.physics.derivatives.adjoint import Derivatives
 from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.equations.equations import Equations
@@ -25,7 +24,7 @@ from diffkeras.physics.sampling.examples import Example, ExampleRecipe
 from diffkeras.physics.sampling.placement import Placement
 from diffkeras.physics.sampling.tissue import Tissue
 from diffkeras.physics.sampling.tissue_sampler import TissueSampler
-from diffkeras.physics.solution import Solution
+from diffkeras.physics.solution import Certificate, ProvenField, Solution, certify
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.steady_state import solve
 
@@ -43,6 +42,7 @@ __all__ = [
     "MichaelisMenten",
     "Placement",
     "Problem",
+    "ProvenField",
     "Quantity",
     "ReducedBasis",
     "Robin",

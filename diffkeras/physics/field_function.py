@@ -114,7 +114,7 @@ class FieldFunction:
         solutions = []
         for one, problem in zip(fields, self._with_parts(parts), strict=True):
             checked = problem.check_field("field", one).view()  # which a solution makes read-only
-            solutions.append(Solution(checked, problem, stats))
+            solutions.append(Solution(checked, problem, stats=stats))
         return solutions
 
     def _with_parts(self, parts: Sequence[Any]) -> list[Problem]:

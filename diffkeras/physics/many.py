@@ -11,10 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_count
-from diffkeras.physics.certificate import Certificate, proven
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solution import Solution
+from diffkeras.physics.solution import Certificate, Solution, proven
 from diffkeras.physics.steady_state import Solver, warn_of_zero
 from diffkeras.system.environment import blas_threads
 from diffkeras.system.process_pool import AHEAD, shared_pool
@@ -157,8 +156,8 @@ def _shared(solver: Solver, task: Task, processes: int) -> Iterator[Solution]:
             results = pool.imap(partial(_solve_part, solver, memory.name), packed)
             for result, place, part in zip(results, places, parts, strict=True):
                 solved = _unpack(result, memory, place)
-                for (problem, _), known in zip(part, solved, strict=True):
-                    yield Solution(known[0], problem, *known[1:])
+                for (problem, _), (field, proof, stats) in zip(part, solved, strict=True):
+                    yield Solution(field, problem, proof, stats=stats)
     finally:
         memory.close()
         memory.unlink()
@@ -183,7 +182,7 @@ def _solve_part(solver: Solver, name: str, task: tuple[tuple[int, int], Packed])
     memory = SharedMemory(name)
     try:
         solutions = _solutions(solver, _unpack(packed, memory, place))
-        return _pack([(one.field, one.stats, one.proof) for one in solutions], memory, place)
+        return _pack([(one.field, one.proof, one.stats) for one in solutions], memory, place)
     finally:
         memory.close()
 

@@ -1,4 +1,4 @@
-"""A solved field, how it was solved, and proven bounds of its error."""
+"""A field with proven bounds of its error: solved, certified or predicted."""
 
 import warnings
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,12 +15,15 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_relative_tolerance
 from diffkeras.physics.derivatives.adjoint import Derivatives, tangent
 from diffkeras.physics.derivatives.quantity import Quantity
-from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.equations.equations import Equations, problem_and_equations
+from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.field_files import TIFFS, content_of_result, kind_of_file
+from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.read_only import ReadOnlyArrays, read_only_copy
+from diffkeras.physics.real_arrays import largest, real_values
 from diffkeras.physics.short_repr import ShortRepr
-from diffkeras.physics.solvers.correction import Proof
+from diffkeras.physics.solvers.correction import KnownBounds, Proof, corrected
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.system.atomic_files import write_bytes
 from diffkeras.system.environment import blas_threads
@@ -30,17 +33,76 @@ from diffkeras.system.packages import needs_packages
 ROUGH_ERROR = 0.01  # relative, from which slopes of uptake may be those of another field
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class ProvenField(ShortRepr, ReadOnlyArrays):
-    """A field with proven bounds of its error: a `Solution`, `Certificate` or `Prediction`.
+    """A field with proven bounds of its error: what a solution, certificate or prediction is.
 
-    Each has `field` and `problem`, `error_bound` and `node_bound` of that field, and the methods
-    `quantity`, `plot` and `save`.
+    Bounds are proofs, not estimates, and include the effect of rounding. u is the exact solution of
+    the lattice equation.
+
+    Attributes:
+        field: on the lattice. It can't be changed, so that the bounds hold; `copy()` it where
+            another one is needed.
+        problem: which it solves, or should.
+        proof: what is known for its bounds; None if its certificate is asked for them.
+        equations: as `solve` or `certify` set them up; None of results of `solve_many` and of
+            predictions, which set them up when one is first needed. They take several times the
+            memory of a field: of many results, keep the fields alone.
     """
 
     field: NDArray[np.floating]
-    problem: Problem
-    error_bound: Any  # an attribute or a property, as the next one
-    node_bound: Any
+    problem: Problem = dataclass_field(repr=False)
+    proof: Proof | None = dataclass_field(default=None, repr=False)
+    equations: Equations | None = dataclass_field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.field.setflags(write=False)
+
+    @cached_property
+    @blas_threads()
+    def error_bound(self) -> float:
+        """At least the largest |field − u|.
+
+        It is proven with the field where that is corrected until it is (by "newton-cg", `certify`,
+        and `ReducedBasis.predict` to a tolerance), and otherwise when it is first read. For a
+        solution that takes less time than solving it in double precision, and a few times as long
+        as in single precision.
+        """
+        if self.proof is None:
+            return self.certificate.error_bound
+        return self.proof.error_bound(self.field, self._equations)
+
+    @cached_property
+    @blas_threads()
+    def node_bound(self) -> NDArray[np.float64]:
+        """At least |field − u| node by node, on the lattice; it can't be changed.
+
+        Where `error_bound` isn't proven with the field, it is proven by `certify` when it is first
+        read.
+        """
+        if self.proof is None:
+            return self.certificate.node_bound
+        bound = self.proof.node_bound(self.field, self._equations)
+        bound.setflags(write=False)
+        return bound
+
+    @property
+    def relative_error_bound(self) -> float:
+        """`error_bound` relative to the largest |u|, as tolerances are; infinite if that may be 0.
+
+        At least, |u| is the largest value of a fixed node next to a free one, and that of the
+        field on the free nodes less the bound.
+        """
+        bound, equations = self.error_bound, self._equations
+        on_free_nodes = largest(self.field[equations.free]) - bound
+        size = max(largest(equations.values[equations.ring.nodes]), on_free_nodes)
+        return bound / size if size > 0 else np.inf if bound else 0.0
+
+    @cached_property
+    def certificate(self) -> "Certificate":
+        """What `certify` proves of the field, with a corrected one."""
+        equations = self.equations or Equations(self.problem)
+        return proven(self.field, equations, keep=self.equations is not None)
 
     def save(self, path: str | Path, *, unit: str | None = None) -> None:
         """Write the result to a file of the kind that its suffix names.
@@ -116,54 +178,45 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
             from diffkeras.reporting.fields import solution_figure
         return solution_figure(self.problem, self.field, unit=unit, field_unit=field_unit)
 
+    @blas_threads()
+    def quantity(self, weights: ArrayLike) -> Quantity:
+        """The sum of weights times the field, with a proven bound of its error.
+
+        The adjoint corrects it, so that its error is of second order: smaller by far than that of
+        the sum over this field (`derivatives.quantity`).
+
+        Args:
+            weights: on each node, of the field's shape. For a mean over a region, 1/n on its n
+                nodes.
+
+        Raises:
+            PhysicsError: weights that are not finite or of another shape than the field.
+
+        Example:
+            >>> import numpy as np, diffkeras as dk
+            >>> total = dk.solve(np.eye(16), tolerance=1e-3).quantity(np.ones((16, 16)))
+            >>> bool(total.error_bound < 1e-6 * total.value)
+            True
+        """
+        values = self.problem.check_field("array of weights", weights)
+        return Quantity.of(self._equations, self.field, self.node_bound, values)
+
+    @cached_property
+    def _equations(self) -> Equations:
+        return self.equations or Equations(self.problem)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Solution(ProvenField):
-    """The field of a problem, with proven bounds of its error.
+    """The solved field of a problem, with proven bounds of its error.
 
     Attributes:
-        field: (rows, columns), float64, or float32 where the tolerance allows it; equal to the
-            values of the fixed nodes there. It can't be changed, so that the bounds hold; `copy()`
-            it where another one is needed.
-        problem: what it solves.
+        field: on the lattice, float64, or float32 where the tolerance allows it; equal to the
+            values of the fixed nodes there.
         stats: how it was solved.
-        proof: what proves its bounds, used by the two properties below.
-        equations: as `solve` or `certify` set them up, which derivatives use; None of solutions of
-            `solve_many` and of predictions, which set them up when one is first asked for. They
-            take several times the memory of a field: of many solutions, keep the fields alone.
     """
 
-    field: NDArray[np.floating]
-    problem: Problem = dataclass_field(repr=False)
-    stats: SolveStatistics
-    proof: Proof = dataclass_field(default=Proof(), repr=False)
-    equations: Equations | None = dataclass_field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        self.field.setflags(write=False)
-
-    @cached_property
-    @blas_threads()
-    def error_bound(self) -> float:
-        """At least the largest |field − u|, u being the exact solution of the lattice equation.
-
-        It is proven, with all rounding: by the method "newton-cg", and by `ReducedBasis.predict` to
-        a tolerance, with the field; otherwise when it is first read. That takes less time than the
-        solution in double precision, and a few times as long in single precision.
-        """
-        return self.proof.error_bound(self.field, self._equations)
-
-    @cached_property
-    @blas_threads()
-    def node_bound(self) -> NDArray[np.float64]:
-        """At least |field − u| node by node, (rows, columns); it can't be changed.
-
-        Where `error_bound` isn't proven with the field, it is proven by `certify` when it is first
-        read.
-        """
-        bound = self.proof.node_bound(self.field, self._equations)
-        bound.setflags(write=False)
-        return bound
+    stats: SolveStatistics = dataclass_field(kw_only=True)
 
     @blas_threads()
     def vjp(self, cotangent: ArrayLike, tolerance: float = 1e-10) -> Derivatives:
@@ -227,33 +280,6 @@ class Solution(ProvenField):
         self._warn_of_doubt()
         return tangent(self._equations, self.field, direction, tolerance)
 
-    @blas_threads()
-    def quantity(self, weights: ArrayLike) -> Quantity:
-        """The sum of weights times the field, with a proven bound of its error.
-
-        The adjoint corrects it, so that its error is of second order: smaller by far than that of
-        the sum over this field (`derivatives.quantity`).
-
-        Args:
-            weights: on each node, of the field's shape. For a mean over a region, 1/n on its n
-                nodes.
-
-        Raises:
-            PhysicsError: weights that are not finite or of another shape than the field.
-
-        Example:
-            >>> import numpy as np, diffkeras as dk
-            >>> total = dk.solve(np.eye(16), tolerance=1e-3).quantity(np.ones((16, 16)))
-            >>> bool(total.error_bound < 1e-6 * total.value)
-            True
-        """
-        values = self.problem.check_field("array of weights", weights)
-        return Quantity.of(self._equations, self.field, self.node_bound, values)
-
-    @cached_property
-    def _equations(self) -> Equations:
-        return self.equations or Equations(self.problem)
-
     def _prove_nodes(self) -> NDArray[np.float64]:
         """`node_bound`, as a function that goes from one process to another."""
         return self.node_bound
@@ -277,3 +303,88 @@ class Solution(ProvenField):
                 "has two slopes: the derivatives are those of an uptake at its maximum",
                 stacklevel=level_outside(),
             )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Certificate(ProvenField):
+    """Proven bounds of a field's error.
+
+    Attributes:
+        field: (rows, columns) float64, a copy of the field that was certified.
+        corrected: the field that the proof computes, with its own bounds; often, but not always,
+            closer to u than `field`.
+    """
+
+    corrected: Solution = dataclass_field(kw_only=True)
+
+    def quantity(self, weights: ArrayLike) -> Quantity:
+        """The sum of weights times the exact field, with a proven bound (see `Solution.quantity`).
+
+        Its `of_field` is that of the certified field.
+        """
+        return self.corrected.quantity(weights).about(self.field, weights)
+
+
+@show_keywords
+@blas_threads()
+def certify(
+    field: ArrayLike,
+    problem: "Problem | Equations | ArrayLike | None" = None,
+    **keywords: Unpack[ProblemKeywords],
+) -> Certificate:
+    """Prove how far a field is from the exact one, and correct it.
+
+    The exact field is that of coefficients rounded to double precision: couplings and decays where
+    the medium varies or uptake saturates, and what given values and fluxes of sides add to the
+    production. With coefficients of more digits it may differ by about 1e-16 of the largest value.
+    The bounds are about the lattice's solution, not about its distance from the continuum's.
+
+    Args:
+        field: on the lattice, any finite numbers of any precision, however wrong. More axes of
+            length 1, such as a channel, are removed.
+        problem: the `Problem` that it should solve, its `Equations`, or its source image, as for
+            `solve`.
+        **keywords: those of `Problem`, as for `solve`.
+
+    Raises:
+        PhysicsError: a field that is not finite or of another shape than the problem, or no problem
+            (see `Problem`).
+        ConvergenceError: no bound was found, where diffusivity varies by many orders.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> image = np.zeros((64, 64))
+        >>> image[30:34, 30:34] = 1.0
+        >>> certificate = dk.certify(np.zeros((64, 64)), image)
+        >>> true_error = abs(certificate.field - dk.solve(image).field).max()
+        >>> bool(true_error <= certificate.error_bound)
+        True
+        >>> certificate.corrected.error_bound < certificate.error_bound
+        True
+    """
+    problem, equations = problem_and_equations(problem, keywords)
+    return proven(field, equations or Equations(problem), keep=True)
+
+
+def proven(field: Any, equations: Equations, *, keep: bool) -> Certificate:
+    """What `certify` proves of a field that should solve equations, which are kept or not."""
+    problem = equations.given_problem
+    rounded = read_only_copy(problem.check_field("field", field))
+    near, rounding = corrected(rounded, equations), _rounding(field, rounded)
+    node_bound = near.bound_of(rounded)
+    if np.any(rounding):
+        node_bound = (node_bound + rounding) * SLACK
+    kept = equations if keep else None
+    proof = KnownBounds(near.bound)
+    better = Solution(near.field, problem, proof, kept, stats=near.statistics)
+    return Certificate(rounded, problem, KnownBounds(node_bound), kept, corrected=better)
+
+
+def _rounding(field: Any, rounded: NDArray[np.float64]) -> NDArray[np.float64] | float:
+    """At least |field − rounded|, for fields in extended precision; 0 for others."""
+    values = real_values("the field", field)
+    if values.dtype.kind != "f" or values.dtype.itemsize <= rounded.itemsize:
+        return 0.0
+    rounding = np.abs(values.reshape(rounded.shape) - rounded).astype(np.float64)
+    # rounded up, with the sum that it is added in
+    return np.nextafter(rounding, np.inf) * (rounding != 0) * SLACK

@@ -131,4 +131,4 @@ class Solver:
                 equations, self.tolerance, method=self.method, initial=start
             )
         kept = equations if keep else None
-        return Solution(field, equations.given_problem, statistics, proof, kept)
+        return Solution(field, equations.given_problem, proof, kept, stats=statistics)

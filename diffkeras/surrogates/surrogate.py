@@ -165,7 +165,7 @@ class Surrogate:
             PhysicsError, RunError, ConvergenceError: as `predict`.
         """
         if tolerance is not None:
-            tolerance = check_relative_tolerance(tolerance)
+            check_relative_tolerance(tolerance)  # before anything is predicted
         predictions: list[Prediction] = []
         for _, group in groupby(problem_list(problems), lambda problem: problem.lattice):
             alike = list(group)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from diffkeras.physics import Medium, sample_sources, solve
-from diffkeras.physics.certificate import certify
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.rounding import inverse_norm_bound
+from diffkeras.physics.solution import certify
 from tests.helpers.plain_equations import matrix_of
 from tests.helpers.predictions import predict
 

@@ -38,7 +38,7 @@ def images():
 
 def test_bounds_are_computed_when_they_are_read(surrogate, images, monkeypatch):
     calls: list[Any] = []
-    monkeypatch.setattr("diffkeras.surrogates.prediction.certify", lambda *a, **k: calls.append(a))
+    monkeypatch.setattr("diffkeras.physics.solution.proven", lambda *a, **k: calls.append(a))
     prediction = surrogate.predict(images[0])
     assert not calls
     _ = prediction.certificate, prediction.certificate

@@ -118,7 +118,7 @@ class CertifiedCorrections:
             if bound <= share * size:
                 reached = bound / (size or 1.0)
                 stats = SolveStatistics(METHOD, 0, iterations, reached, newton_steps=steps)
-                return Solution(field, problem, stats, KnownBounds(proof.on_nodes))
+                return Solution(field, problem, KnownBounds(proof.on_nodes), stats=stats)
         start = min(
             (prediction, field), key=lambda each: float(np.linalg.norm(equations.residual(each)))
         )

@@ -188,7 +188,7 @@ class ReducedBasis:
         solved = Snapshots.of(family, points[:start], tolerance, processes)
         while True:
             basis = cls.fit(family, solved, modes)
-            proven = pool.prove(basis._relative_bound)
+            proven = pool.prove(basis.predict)
             if report is not None:
                 report(basis.snapshots, proven)
             if proven <= worst:
@@ -385,18 +385,7 @@ class ReducedBasis:
         """The regression's field, whose bounds are proven when they are read."""
         stats = SolveStatistics(METHOD, 0, reached=float(np.median(self.errors)))
         proof = PredictionProof(self._corrections)
-        return Solution(finite_prediction(field, problem), problem, stats, proof)
-
-    def _relative_bound(self, point: NDArray[np.float64]) -> float:
-        """The proven error of the prediction at a point, relative to the field's largest value.
-
-        That is at least the predicted field's largest value less the bound.
-        """
-        solution = self.predict(point)
-        if not solution.error_bound:  # also of a field that is 0
-            return 0.0
-        least = self._corrections.size(solution.field) - solution.error_bound
-        return solution.error_bound / least if least > 0 else np.inf
+        return Solution(finite_prediction(field, problem), problem, proof, stats=stats)
 
 
 def _check_family(family: Any) -> None:

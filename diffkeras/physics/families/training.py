@@ -17,6 +17,7 @@ from diffkeras.physics.families.fit import Fit
 from diffkeras.physics.families.kernel_regression import KernelRegression
 from diffkeras.physics.families.snapshots import Modes, Snapshots
 from diffkeras.physics.real_arrays import largest
+from diffkeras.physics.solution import Solution
 from diffkeras.system.environment import blas_threads
 
 MODES = 100  # modes at most by default
@@ -92,13 +93,15 @@ class Candidates:
         inputs = family.scaling.inputs(points)
         self._normal = inputs / np.where(inputs.std(axis=0) > 0, inputs.std(axis=0), 1.0)
 
-    def prove(self, bound: Callable[[NDArray[np.float64]], float]) -> float:
-        """The largest bound by a new basis.
+    def prove(self, predict: Callable[[NDArray[np.float64]], Solution]) -> float:
+        """The largest relative error bound of predictions by a new basis.
 
         Bounds that were too large before come first; while some still are, the others are left out.
         """
         for part in (self.bounds > self._worst, self.bounds <= self._worst):
-            self.bounds[part] = [bound(point) for point in self._points[part]]
+            self.bounds[part] = [
+                predict(point).relative_error_bound for point in self._points[part]
+            ]
             if (self.bounds > self._worst).any():
                 break
         return float(self.bounds.max())
