@@ -3,12 +3,12 @@
     python -m benchmarks.architectures                       # fixed values, 64² nodes: 25 minutes
     python -m benchmarks.architectures --problem production
 
-The problems are those of `quickstart` and `quickstart_production`. Missing datasets are generated.
+The problems are from `quickstart` and `quickstart_production`. Missing datasets are generated.
 
 Times are CPU time in one thread. The numbers of epochs are chosen so that no training run takes
-longer than that of the encoder-decoder, the first row. Runs of the same machine and packages that
+longer than the encoder-decoder, the first row. Runs of the same machine and packages that
 are in `--runs` aren't made again; rows name the versions of their training and of the measurement.
-The time per image is that of all test images, in batches of 100: the median of five rounds, in
+The time per image is for all test images, in batches of 100: the median of five rounds, in
 which all rows take turns. The last row is the exact solver, which takes them one by one.
 """
 

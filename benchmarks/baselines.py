@@ -6,7 +6,7 @@
 Each problem is measured on test images of its configuration. Errors are differences from `solve`,
 over all images. The time is CPU time in one thread, per image: of each call the fastest of five
 rounds, after one that isn't timed, and of these the mean over the images. In a round, methods take
-turns on each image. The table has the time divided by that of `solve` in the same run. Networks
+turns on each image. The table has the time divided by `solve`'s time in the same run. Networks
 take part if their runs are there, `saved_models/quickstart` and
 `saved_models/quickstart_production`. Their SavedModels, and the exact solver in TensorFlow, get all
 images in one batch, at the end of a round.

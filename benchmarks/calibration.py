@@ -8,16 +8,15 @@ before. Each field has a proven bound b of its error: with misfits r, both in un
 its log-likelihood is wrong by at most Σ (|r| b + b²/2). Both samplers compute fields to smaller
 tolerances until that is at most 0.1, and stop with an error if the smallest one doesn't suffice. So
 every density that either of them has seen is within a factor of e^0.1 of the exact one. The
-surrogate's fields are those of `predict`; the other one's are those of `solve` from the last field,
-which is that of another walker. The nearest snapshot is the better start (`benchmarks.families`),
+surrogate's fields are from `predict`; the other one's are from `solve`, starting at the last field,
+which belongs to another walker. The nearest snapshot is the better start (`benchmarks.families`),
 but the shipped basis has no snapshots.
 
 Posteriors are compared by the Wasserstein distance of each marginal, in its standard deviations.
-Its Monte-Carlo error is that of parts of the surrogate's own chain, as long as the other sampler's,
-from the rest: the median and the largest distance. The correlation of both is that of the longer
+The Monte-Carlo error is the median and the largest distance between the rest of the surrogate's
+chain and parts of it that are as long as the other sampler's. The correlation is from the longer
 chain, the largest of the six rates, which is uncertain if that chain is short; the caption has its
-length. At some samples of the surrogate, its log-likelihoods are also compared with those of fields
-by `solve` to 1e-9. Times are CPU times in one thread, in which the samplers take turns.
+length. At some samples of the surrogate, log-likelihoods are also computed by `solve` to 1e-9. Times are CPU times in one thread, in which the samplers take turns.
 """
 
 from itertools import islice
@@ -200,7 +199,7 @@ def draw(basis: ReducedBasis, chains: dict[str, Chain], path: Path) -> None:
 @command(
     __doc__,
     "calibration",
-    "the tables, that of the rates with _marginals; without .csv",
+    "the tables, without .csv and _marginals.csv",
 )
 @click.option("--fields", default=100_000, help="Fields by the surrogate.")
 @click.option("--solved", default=20_000, help="Fields by `solve`.")

@@ -4,13 +4,13 @@
 
 The problems have 20 discs with fixed values: a uniform medium, one whose 20 discs release instead,
 and a tissue of 20 regions of different diffusivity with 1,600 cells that take up in proportion, or
-saturating. "All derivatives" are those of the field's sum of squares by every part of the problem
+saturating. "All derivatives" are of the field's sum of squares by every part of the problem
 (`Solution.vjp`), by one adjoint equation. "Central differences" are two more fields for each of ten
 parameters. PyAMG solves the field's and the adjoint's equations (of the linear tissue, with one
 hierarchy), and computes no derivatives from them. torch-sla, where it is installed, computes the
 field and the derivatives by every entry of the matrix by LU (`pip install torch-sla`). Both get the
 assembled matrix. Fields and adjoints are solved to 1e-8, and `solve` proves the error of the field.
-"Memory" is the most that NumPy allocates, in float64 fields, above that of the field alone. All
+"Memory" is the most that NumPy allocates, in float64 fields, above the field's own memory. All
 times are CPU times, medians of rounds in one process and in one thread, in which every method has
 its turn.
 """

@@ -2,7 +2,7 @@
 
     python -m benchmarks.house [--paths]
 
-Files are those that git tracks. A circle is a set of modules that import each other. The paths are
+Only files that git tracks count. A circle is a set of modules that import each other. The paths are
 measured: a call is made twice, and the second time the files whose functions are entered are noted.
 `train` follows its configuration: a stay is a run of functions of one file that receive the
 configuration or a part of it, a return is a stay in a file that was left before.

@@ -4,7 +4,7 @@
 
 The problem is the quickstart's (fixed values, 64² nodes), with its 500 test images. Every run makes
 as many passes over its examples as that architecture in the table of `benchmarks.architectures`,
-whose runs are those of all 5,000 examples. Runs that are in `--runs` aren't made again, unless they
+whose runs use all 5,000 examples. Runs that are in `--runs` aren't made again, unless they
 are of another machine or other packages.
 """
 

@@ -171,7 +171,7 @@ def ship(run_dir: Path, output: Path) -> str:
 def score(surrogate: Surrogate, side: int, count: int, images: int, seed: int) -> dict[str, float]:
     """Errors and bounds of freshly drawn images of one lattice and source count.
 
-    Bounds are also those of the graph of a SavedModel, where it has any.
+    Bounds are also from the graph of a SavedModel, where it has any.
     """
     config = surrogate.config.with_overrides({"physics.lattice": side, "data.seed": seed})
     recipe = config.recipe(count)
@@ -225,7 +225,7 @@ def describe(path: Path) -> list[tuple[str, str]]:
     return [
         ("sources", "produce" if physics.sources == "production" else "hold fixed values"),
         ("medium", _medium_in_words(config)),
-        ("network", _network_in_words(config)),
+        ("architecture", _network_in_words(config)),
         ("learned numbers", f"{state['trainable_parameters']:,} ({size / 1e6:.2g} MB)"),
         ("lattices", str(config.model.lattices).removesuffix(" sides")),
         (
@@ -287,7 +287,7 @@ def write_card(path: Path, card: dict[str, Any]) -> None:
     lines = [subject.purpose, "", markdown_table(["", ""], describe(path), texts=[""])]
     lines += ["", "Limits:", "", *(f"- {limit}" for limit in subject.limits), ""]
     lines += [
-        f"Errors on images that are drawn as those of the training, with seed {card['seed']}, "
+        f"Errors on images that are drawn as in the training, with seed {card['seed']}, "
         "relative to the largest value of the exact field: mean over all nodes, the error that "
         "99 % of the nodes don't exceed, and the largest. The last columns are the proven bound "
         f"over the largest error of an image, in the median of the images and at least{in_graph}. "

@@ -3,13 +3,13 @@
     python -m benchmarks.pipeline                      # all tables
     python -m benchmarks.pipeline --only tissues --sides 64 --seconds 2
 
-There are three kinds of examples. Streams: those of the paper's problem, read from a dataset or
+There are three kinds of examples. Streams: of the paper's problem, read from a dataset or
 solved on the fly. Media: the same with one medium, or with diffusion lengths of 4 to 40 lattice
-steps. Tissues: those of the configuration `tissue`, with as many cells per node on each lattice,
+steps. Tissues: of the configuration `tissue`, with as many cells per node on each lattice,
 and with 3 sources per 64² nodes; "uniform medium" has the same sources, and the decay between the
 cells on all nodes.
 
-Rates are those of the batches that training gets (`training_batches`: source counts in turn,
+Rates are of the batches that training gets (`training_batches`: source counts in turn,
 shuffled, on the network's scale); what a table compares is measured in turn, in one process. The
 times of one example are CPU times of one thread. `certify` gets fields of zeros. The fastest round
 counts.

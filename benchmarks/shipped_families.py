@@ -6,7 +6,7 @@ Each basis is trained, saved into the package and read back. The card has its pa
 ranges, and what is proven at Sobol' points that the training didn't see: the bound of the
 prediction without a tolerance, the largest one of all points; and for tolerances, how many fields
 were proven without a correction, with corrections, and by the solver. Times are CPU times per field
-in one thread, means over 200 of the points, of which all methods take turns of eight; those of
+in one thread, means over 200 of the points, of which all methods take turns of eight; times of
 `solve` are from zeros, and from the nearest snapshot, to the same tolerance.
 """
 

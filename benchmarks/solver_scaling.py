@@ -5,7 +5,7 @@
 
 There are three series: n discs on the largest lattice, 20 discs on N² nodes, and a number of discs
 proportional to the number of nodes. Each is solved with `method="auto"` in its own process, in one
-thread. The peak memory is that of the process in the first call, with Python and its libraries. The
+thread. The peak memory is of the process in the first call, with Python and its libraries. The
 exponents are least-squares fits of log time to log n or log N over the upper half of each series.
 """
 

@@ -7,8 +7,8 @@ Balls of radius 5 hold their values between absorbing walls, D = 1, γ = 1/400. 
 its own process on one thread. The time is CPU time, of the first call and of the fastest of two to
 five within five seconds. PyAMG's solvers get the assembled matrix, and their relative residual is
 lowered by tens until the largest error is at most 1e-8 of the largest value, as `solve` is asked
-for. Errors are relative to a field of `solve` whose own bound `certify` proves. The peak is that of
-the resident memory in the first call, less what was resident before, in arrays of one float64 a
+for. Errors are relative to a field of `solve` whose own bound `certify` proves. The peak is
+the resident memory in the first call, less what was resident before, in arrays of one float64 per
 node. It includes all tables of diffkeras, and for PyAMG not the matrix, which is assembled before.
 """
 

@@ -196,7 +196,7 @@ def rows_of_substrates(side: int, rounds: int) -> list[list[str]]:
 @command(
     __doc__,
     "tissue",
-    "the table, without .csv; that of the substrates has _substrates in it",
+    "the tables, without .csv and _substrates.csv",
     published=("only",),
 )
 @click.option("--side", default=256, help="Nodes per side.")

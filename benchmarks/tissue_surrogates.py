@@ -5,8 +5,8 @@
 Trained on 128² nodes with 5 and 10 vessels, 100 to 400 cells and up to five regions of another
 diffusivity; measured there and on 256² nodes with 20 vessels, which no network has seen. "No
 network" is rounds of conjugate gradients with a multigrid cycle, which nobody trained. A proven
-error is that of `Surrogate.predict` with a tolerance, which solves from the prediction if needed;
-of the exact solver that of `solve` to this tolerance, and its field alone is solved to 1e-10. All
+error is from `Surrogate.predict` with a tolerance, which solves from the prediction if needed;
+for the exact solver from `solve` to this tolerance, and its field alone is solved to 1e-10. All
 times are CPU times per image in one thread of TensorFlow and of BLAS, medians over 16 images, of
 which all methods take turns. Images go through a network alone, or all at once.
 """

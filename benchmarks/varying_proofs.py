@@ -3,11 +3,11 @@
     python -m benchmarks.varying_proofs
 
 The media are tissues on 512² nodes with 1,600 cells that take up, of one diffusivity or of 20
-regions that differ in it; 20 discs are vessels. "Own conjugate gradients" are those of `solve`,
-with the equations and the multigrid cycle set up, and without a proof; they end, like those of
+regions that differ in it; 20 discs are vessels. "Own conjugate gradients" are the ones in `solve`,
+with the equations and the multigrid cycle set up, and without a proof. They end like
 PyAMG, when the residual is 1e-6 of the first one. PyAMG gets the assembled matrix and sets its
 hierarchy up. Starts and certified fields are the exact field with an error of 1e-2, smooth or noise
-from node to node. Iterations are those of conjugate gradients for field and bound together, each
+from node to node. Iterations are conjugate gradients' for field and bound together, each
 with a multigrid cycle. "Again" means with `Equations` that have been used before, so that they are
 set up. All times are CPU times, medians of rounds in one process and in one thread, in which every
 method has its turn.

@@ -46,7 +46,7 @@ def write_archive(
         The largest of the bounds.
 
     Raises:
-        DataError: the inputs are not those of the hash, or a field isn't verified.
+        DataError: the inputs don't match the hash, or a field isn't verified.
         OutputError: the file can't be written.
     """
     split.check()

@@ -71,7 +71,7 @@ def card(split: PublicSplit, file: str, size: int, sha256: str) -> dict[str, Any
         split: that the file holds.
         file: its name.
         size: its bytes.
-        sha256: the hash of its bytes, which differ between machines, unlike those of its inputs.
+        sha256: the hash of its bytes, which differ between machines, unlike its inputs.
     """
     config, (counts, each) = split.config(), split.numbers
     rows, columns = config.physics.lattice

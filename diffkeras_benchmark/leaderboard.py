@@ -221,7 +221,7 @@ def _places(column: pd.Series) -> pd.Series:
 
 
 def markdown(rows: pd.DataFrame, submissions: list[Submission]) -> str:
-    """The tables of the splits, best model first, and those of the models and their times.
+    """The tables of the splits, best model first, and tables of the models and their times.
 
     Args:
         rows: as of `make_leaderboard`, sorted.

@@ -20,7 +20,7 @@ def pyamg_field(problem: Problem, tolerance: float) -> NDArray[np.float64]:
 
     It solves A u = b on the free nodes (`finite_volumes`), from zeros, until ‖b − A u‖₂ is at most
     the tolerance times ‖b‖₂. Without fixed nodes in a uniform medium, all images share one
-    hierarchy of grids. Otherwise the matrix is that of the image, and assembling it and setting the
+    hierarchy of grids. Otherwise the matrix belongs to the image, and assembling it and setting the
     hierarchy up are part of the work.
 
     Args:

@@ -70,7 +70,7 @@ class ProblemScores:
     Args:
         name: of the problem.
         side: rows and columns of the lattice.
-        entries: the surrogates; those of other physics are left out.
+        entries: the surrogates; other physics are left out.
         effort: sizes of batches, numbers of images and of rounds.
         processes: processes of `solve`, for batches.
 

@@ -85,7 +85,7 @@ class Manifest(BaseModel):
     """Where the code is; the table links to it."""
 
     def times(self, *, batches: bool) -> tuple[float | None, float | None, float]:
-        """Milliseconds of a prediction, those of `solve`, and the fields from which a model pays.
+        """Milliseconds of a prediction and of `solve`, and the fields from which a model pays.
 
         From so many fields on, training, the solutions that it was trained on and the predictions
         take less time than `solve`; inf for never, NaN if a time is unknown. The trainings of other
@@ -120,7 +120,7 @@ class Submission:
 
         Raises:
             ConfigurationError: no manifest, or one with a missing, unknown or wrong field.
-            DataError: no predictions, predictions of an unknown split, or those of a seed missing.
+            DataError: no predictions, predictions of an unknown split, or a seed missing.
         """
         raw = read_yaml(path / MANIFEST)
         if not isinstance(raw, dict):

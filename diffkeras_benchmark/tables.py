@@ -59,7 +59,7 @@ def conditions(board: Mapping[str, Any]) -> str:
             f"TensorFlow on {board['device']} with {board['threads']} thread(s), the other methods "
             "in one thread"
             if board["device"]
-            else "all methods in one thread, those of TensorFlow left out"
+            else "all methods in one thread, without TensorFlow's"
         )
         + (
             f", `solve` in {board['processes']} processes for batches"

@@ -44,7 +44,7 @@ def verdict(row: Row, rows: Sequence[Row], size: str, cost: float | None) -> dic
 
     Returns:
         "equal_error": name and milliseconds of the fastest classical method whose mean error is at
-        most that of the learned one; "equal_time": name and mean error of the most exact one that
+        most the learned one's; "equal_time": name and mean error of the most exact one that
         takes at most its time, or None if there is none; "break_even": the number of images from
         which on data and training pay; None for never, or where the cost is unknown.
     """

@@ -34,7 +34,7 @@ extensions = [
     "tables_from_code",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}  # the gallery writes the latter
-exclude_patterns = ["_build", "examples/**", "gallery/*", "made/*", "results/*", "tests/*"]
+exclude_patterns = ["_build", "examples/**", "gallery/**", "made/*", "results/*", "tests/*"]
 default_role = "code"
 
 myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
@@ -64,6 +64,9 @@ sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "worked_examples",
     "filename_pattern": "plot_",
+    "subsection_order": [
+        f"gallery/{folder}" for folder in ("tissue", "checks", "fits", "training")
+    ],
     "within_subsection_order": "FileNameSortKey",
     "image_scrapers": "phone_figures.scraper",  # one panel a row on a phone
     "capture_repr": (),  # only what a page prints

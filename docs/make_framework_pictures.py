@@ -23,7 +23,7 @@ def main(target: Path) -> None:
     from docs.phone_figures import write_pictures
 
     for page in PAGES:
-        runpy.run_path(str(DOCS / "gallery" / f"{page}.py"))
+        runpy.run_path(str(DOCS / "gallery" / "training" / f"{page}.py"))
         write_pictures(pyplot.gcf(), target / f"{page}.png", dpi=100, style={})
 
 

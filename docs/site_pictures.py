@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image
 
 import diffkeras as dk
 from benchmarks.arbiter.__main__ import draw as arbiter_figure
@@ -51,6 +52,10 @@ def make(folder: Path = MADE) -> None:
     write_pictures(arbiter_figure(steady_fields()), folder / "arbiter.png", 100, {})
     write_pictures(scaling_figure(), folder / "solver_scaling.png", 200, PRINT_STYLE)
     write_pictures(learning_curves_figure(), folder / "learning_curves.png", 200, PRINT_STYLE)
+    for name in ("train_in_jax", "train_in_pytorch"):  # one panel of four, as a thumbnail
+        with Image.open(DOCS / "images" / f"{name}.png") as picture:
+            width, height = picture.size
+            picture.crop((width // 4, 0, width // 2, height)).save(folder / f"{name}.png")
     board = scoreboard.read()
     chart = scoreboard.chart(board["problems"], 9.0)
     narrow = scoreboard.chart(board["problems"], WIDTH)

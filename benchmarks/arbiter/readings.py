@@ -1,9 +1,9 @@
 """The readings of the tests' specifications, each as a problem with a proven steady value.
 
-The specifications are those of PerMedCoE (Appendix 1 of the README of
+The specifications are from PerMedCoE (Appendix 1 of the README of
 https://github.com/PerMedCoE/observatory_benchmark, commit 237de17b): a box with 10 µM of a
 substrate on its boundary, none inside at the start, D = 2000 µm²/min, no decay, and cells that take
-up "20 uM/min = 12044 substrates/min", followed for 10 minutes or until nothing changes any more.
+up "20 uM/min = 12044 substrates/min", followed for 10 minutes or until nothing changes.
 """
 
 from collections.abc import Callable

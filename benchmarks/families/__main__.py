@@ -4,7 +4,7 @@
     python -m benchmarks.families --side 128 --parameters 3 --snapshots 1000
     python -m benchmarks.families --side 256 --tissue stroma --snapshots 300
 
-The tissues are those of `benchmarks.families.tissues`. In "cells", few nodes take up; in "stroma"
+The tissues are in `benchmarks.families.tissues`. In "cells", few nodes take up; in "stroma"
 and "tumour", all that hold no value do. Parameters are drawn over a decade each, but for the
 vessels' value, over a factor of two.
 
@@ -21,7 +21,7 @@ speed-up otherwise. Even then, the worst of their errors may be larger, as nothi
 times are CPU times per field in one thread: of each point the least of three rounds, and of these
 the mean over the points, so that what fell back to `solve` counts. In a round the methods take
 turns of eight points each, and then comes a batch of 64, so that what else the machine does slows
-all of them. "Pays from" and the verdicts are those of `benchmarks.families.judged`.
+all of them. "Pays from" and the verdicts are from `benchmarks.families.judged`.
 """
 
 import time
@@ -93,7 +93,7 @@ def train(family: Family, snapshots: int, modes: int | None = None) -> Trained:
 class Points(NamedTuple):
     """Points whose fields are timed, their problems and exact fields, and what `solve` starts from.
 
-    The starts are those of each classical method, by its name, None for zeros.
+    The starts belong to each classical method, by its name, None for zeros.
     """
 
     points: NDArray[np.float64]
@@ -154,13 +154,13 @@ def predict_at(compute: Callable[[NDArray], Any], points: NDArray, number: int) 
 
 
 def _prediction(basis: ReducedBasis, accuracy: float | str) -> Callable[[NDArray], Any]:
-    """What predicts the field of a point, or those of several."""
+    """What predicts the field of a point, or the fields of several."""
     if isinstance(accuracy, str):
         return partial(basis.fields, galerkin=accuracy == GALERKIN)
     return partial(basis.predict, tolerance=accuracy)
 
 
-@command(__doc__, "families", "the tables, that of the verdicts with _verdicts; without .csv")
+@command(__doc__, "families", "the tables, without .csv and _verdicts.csv")
 @click.option("--side", "sides", multiple=True, type=int, help="Nodes per side of a plane.")
 @click.option("--volume", "volumes", multiple=True, type=int, help="Nodes per side of a volume.")
 @click.option(
@@ -195,7 +195,7 @@ def main(
     ]
     times = describe_times(f"means over points of the least of {ROUNDS} rounds", ("numpy", "scipy"))
     caption = (
-        "Speed-ups over the fastest of cold, nearest and last; those of unproven fields are over a "
+        "Speed-ups over the fastest of cold, nearest and last; for unproven fields they are over a "
         f"proven 1e-3, which their worst errors may exceed. {times}"
     )
     with threadpool_limits(limits=1):

@@ -1,9 +1,9 @@
 """The rows of `benchmarks.families`, and whether a basis pays, from times that were measured.
 
 "Pays from" is the number of fields from which snapshots, training and fields together take less
-time than the fastest of cold, nearest and last. The verdicts are those of fields to a proven 1e-3,
+time than the fastest of cold, nearest and last. The verdicts are about fields to a proven 1e-3,
 one by one: "yes" if they take at most half of the time of the fastest of cold, nearest and last,
-"hardly" if they take less time than that at all. Times are means over points, as the time of many
+"hardly" if they take less time at all. Times are means over points, as the time of many
 fields is their number times the mean.
 """
 

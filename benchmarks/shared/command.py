@@ -51,7 +51,7 @@ def command(
 
         @functools.wraps(main)
         def run(**options: Any) -> None:
-            version()  # is kept: that at the start, even if files change during the measurement
+            version()  # kept from the start, even if files change during the measurement
             source = click.get_current_context().get_parameter_source
             given = {name for name in options if source(name) != ParameterSource.DEFAULT}
             if given.difference(published, ("output",)) and "output" not in given:

@@ -20,7 +20,7 @@ PEAK = "in the first call" if os.access(FORGET, os.W_OK) else "up to the end of 
 
 
 def cpu_seconds(call: Callable[[], object]) -> float:
-    """The CPU seconds of one call, those of all threads."""
+    """The CPU seconds of one call, in all threads."""
     begin = time.process_time()
     call()
     return time.process_time() - begin
@@ -60,7 +60,7 @@ def cpu_seconds_in_turns(
     """The CPU seconds of each call for each item.
 
     The calls take turns of `turn` items each, and each turn begins with a call that isn't timed, so
-    that caches are those of a long run.
+    that caches are as in a long run.
     """
     times: list[list[float]] = [[] for _ in calls]
     for begin in range(0, len(items), turn):
@@ -79,7 +79,7 @@ class FirstCalls(NamedTuple, Generic[T]):
         first: its seconds.
         memory: the peak resident memory of the process, `PEAK`, with Python and its libraries.
         fastest: the seconds of the fastest of all calls.
-        others: those of the fastest call of each other function.
+        others: the seconds of the fastest call of each other function.
     """
 
     result: T
@@ -98,7 +98,7 @@ def first_calls(
     """Measure a call in a process that has not made it before.
 
     It is made once, and then once to `most` times, until that took some seconds. Others take turns
-    with it, eight calls each, so that caches are those of repeated calls; one of a slow call.
+    with it, eight calls each, so that caches are as in repeated calls; one of a slow call.
     """
     with suppress(OSError), open(FORGET, "w") as forget:
         forget.write("5")

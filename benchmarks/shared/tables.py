@@ -32,7 +32,7 @@ def describe_machine(
     """Processor, threads or cores, GPUs and versions, in one line.
 
     Args:
-        packages: packages whose versions are listed, if they are installed; by default those of
+        packages: packages whose versions are listed, if they are installed; by default the
             `PACKAGES` that this process has loaded.
         threads: that the libraries used; by default the line has the available cores instead.
         gpus: names of the GPUs that were used.
@@ -121,7 +121,7 @@ def write_rows(
     """Write rows into a table that may be there already, and keep its others.
 
     Rows are named by their first column. Those that are not in `order` come last. Rows with another
-    caption, so from another machine, are dropped; those of other versions of diffkeras stay.
+    caption, so from another machine, are dropped; rows of other versions of diffkeras stay.
 
     Raises:
         RunError: the file there is another table, or none.

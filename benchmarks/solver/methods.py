@@ -149,7 +149,7 @@ def fipy_implicit(image: NDArray) -> Run:
     return run
 
 
-PRODUCTION = "diffkeras production"  # another problem than that of the other methods
+PRODUCTION = "diffkeras production"  # another problem than for the other methods
 FLOOR = "transform pair"
 METHODS: dict[str, Method] = {
     FLOOR: transform_pair,

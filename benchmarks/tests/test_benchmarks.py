@@ -82,7 +82,7 @@ def test_more_numbers_a_disc_have_smaller_errors(tmp_path):
 
     rows = measure(Case("small", "quickstart", (3,)), 1, tmp_path)
     table: dict[str, list[Any]] = {row[1]: row[2:] for row in rows}
-    order = ("superposition", "1 number a disc", "3 numbers a disc")
+    order = ("superposition", "1 number per disc", "3 numbers per disc")
     errors = [float(table[name][0]) for name in order]
     assert errors == sorted(errors, reverse=True)
     assert table["exact solver"] == ["0", "0", "1"]

@@ -35,8 +35,8 @@ DISTINCT = 0.01  # relative difference up to which two curves are one
 STYLES = {
     SURROGATE: (BLUE, "o"),
     "superposition": (ORANGE, "s"),
-    "1 number a disc": ("#d98bc0", "<"),
-    "3 numbers a disc": ("#b4539f", "v"),
+    "1 number per disc": ("#d98bc0", "<"),
+    "3 numbers per disc": ("#b4539f", "v"),
     "mean medium": ("#8a5a2b", "s"),
     EXACT: ("#111111", "*"),
     ZERO_FIELD: (GREY, "D"),

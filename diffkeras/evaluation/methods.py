@@ -112,7 +112,7 @@ def _strengths(numbers: int, pattern: str) -> Method:
         return effective_strengths(sources, lattice, numbers=numbers, medium=problem.medium)
 
     return Method(
-        f"{numbers} number{'s' * (numbers > 1)} a disc",
+        f"{numbers} number{'s' * (numbers > 1)} per disc",
         image_by_image(computed),
         f"each disc keeps the densities that it has alone, {pattern}",
     )

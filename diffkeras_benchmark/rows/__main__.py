@@ -59,7 +59,7 @@ def write_leaderboard(submissions: Submissions, output: Path) -> None:
 @command(
     __doc__,
     "leaderboard",
-    "the table, without .md; that of the trials has _trials_BENCHMARK in it",
+    "the table, without .md; for the trials, _trials_BENCHMARK.csv",
     published=("benchmark", "times"),
 )
 @click.option("--benchmark", default="fixed_values_64", show_default=True)

@@ -146,7 +146,7 @@ class Board:
         return float(np.mean(took))
 
     def best_network(self) -> Network:
-        """The network with the smallest error of seed 0 on the validation split, of those that
+        """The network with the smallest error of seed 0 on the validation split, of the ones that
         don't know the equation."""
 
         def error(network: Network) -> float:

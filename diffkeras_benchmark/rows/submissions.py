@@ -27,7 +27,7 @@ SPLITS = ("test", *SHIFTS)
 TIMED_BATCH, TURNS = 64, 5
 # the most exact and the cheapest of `classical_methods`, as far as a problem has them
 CLASSICAL = (
-    *("zero field", "superposition", "1 number a disc", "mean medium"),
+    *("zero field", "superposition", "1 number per disc", "mean medium"),
     *(f"plain CG, {rounds} rounds" for rounds in ROUNDS),
     *("multigrid CG, 3 rounds", "Newton with multigrid, 4 rounds", "PyAMG, 0.01", "solve to 0.01"),
     EXACT,

@@ -40,7 +40,7 @@ def forget_older(gallery: Path) -> None:
     Sphinx-Gallery itself runs a page only if the page's own text has changed.
     """
     changed = max(Path(file).stat().st_mtime for file in (__file__, phone_figures.__file__))
-    for stamp in gallery.glob("*.py.md5"):
+    for stamp in gallery.rglob("*.py.md5"):
         if stamp.stat().st_mtime < changed:
             stamp.unlink()
 

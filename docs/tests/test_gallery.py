@@ -16,7 +16,7 @@ NEEDS = {"train_in_jax": "jax", "train_in_pytorch": "torch"}  # page → what ma
 
 
 def pages() -> list[pytest.ParameterSet]:
-    names = [page.stem.removeprefix("plot_") for page in sorted(GALLERY.glob("*.py"))]
+    names = [page.stem.removeprefix("plot_") for page in sorted(GALLERY.rglob("*.py"))]
     return [
         pytest.param(name, marks=[] if name in QUICK | {*NEEDS} else pytest.mark.slow)
         for name in names
@@ -27,7 +27,7 @@ def pages() -> list[pytest.ParameterSet]:
 def test_a_page_shows_what_it_claims(name, tmp_path):
     if name in NEEDS:
         pytest.importorskip(NEEDS[name])
-    [page] = [*GALLERY.glob(f"plot_{name}.py"), *GALLERY.glob(f"{name}.py")]
+    [page] = [*GALLERY.rglob(f"plot_{name}.py"), *GALLERY.rglob(f"{name}.py")]
     environment = os.environ | {"MPLBACKEND": "agg", "PYTHONPATH": str(GALLERY.parents[1])}
     run = subprocess.run(
         [sys.executable, page], cwd=tmp_path, env=environment, capture_output=True, text=True

@@ -40,7 +40,7 @@ KINDS: dict[str, dict[str, Any]] = {
     },
     "tissue": {"data.sources": "1", "data.tissue": {"cells": [3, 9], "regions": [2, 3]}},
 }
-DISCS = ("superposition", "1 number a disc", "3 numbers a disc")
+DISCS = ("superposition", "1 number per disc", "3 numbers per disc")
 METHODS = {
     "plain": ("surrogate", SET, *DISCS, EXACT, ZERO),
     "production": ("surrogate", EXACT, ZERO),

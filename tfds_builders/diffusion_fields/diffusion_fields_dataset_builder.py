@@ -56,14 +56,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     Args:
         examples: examples by split, e.g. {"train": 100, "validation": 10, "test": 10}. Other splits
-            are left out, and so are those of 0 examples. The numbers are not part of the dataset's
-            name: example k is the same in a small dataset and in a large one. By default those of
-            the paper, and if these take more than 1 GB, `download_and_prepare` and `tfds.load`
+            are left out, and so are counts of 0 examples. The numbers are not part of the dataset's
+            name: example k is the same in a small dataset and in a large one. The default is the
+            paper's sizes; if these take more than 1 GB, `download_and_prepare` and `tfds.load`
             raise a DataError instead of writing them; "paper" asks for them, and so does the
             command `tfds build`.
         beam: generate the examples in the Beam pipeline that `download_and_prepare` gets in its
             `DownloadConfig`.
-        **kwargs: those of `tfds.core.GeneratorBasedBuilder`.
+        **kwargs: passed to `tfds.core.GeneratorBasedBuilder`.
     """
 
     VERSION = tfds.core.Version(VERSION)

@@ -4,8 +4,7 @@ Walls of each kind
 
 The same four cells secrete into the same dish. What lies beyond its walls decides the rest: nothing
 that holds the substance (absorbing), glass (reflecting), the same dish again (periodic), a
-reservoir that holds a value, a pump with a given flux, or a membrane (Robin). What is released
-must decay or leave, and where we know what leaves, the balance is exact.
+reservoir that holds a value, a pump with a given flux, or a membrane (Robin).
 """
 
 import matplotlib.pyplot as plt
@@ -28,6 +27,8 @@ walls = {
 }
 
 
+# %%
+# What leaves through the walls, per µm of depth.
 def leaves(name, field):  # through the walls, per µm of depth and s
     edges = np.concatenate([field[0], field[-1], field[:, 0], field[:, -1]])
     if name == "absorbing":  # the value 0 is held one step outside
@@ -41,15 +42,32 @@ def leaves(name, field):  # through the walls, per µm of depth and s
     return 0.0
 
 
-figure, axes = plt.subplots(2, 3, figsize=(11, 5.6), layout="constrained")
+# %%
+# What is released must decay or leave, so the balance checks each field.
 released = cells.sum() * STEP**2
-for axis, (name, boundary) in zip(axes.flat, walls.items(), strict=True):
-    solution = dk.solve(production=cells, boundary=boundary, **medium)
-    decays = DECAY * solution.field.sum() * STEP**2
-    out = leaves(name, solution.field)
+fields = {}
+for name, boundary in walls.items():
+    fields[name] = dk.solve(production=cells, boundary=boundary, **medium).field
+    decays = DECAY * fields[name].sum() * STEP**2
+    out = leaves(name, fields[name])
     print(f"{name}: {released:.0f} released, {decays:.1f} decay, {out:.1f} leave")
     assert abs(released - decays - out) < 1e-6 * released
-    picture = axis.imshow(solution.field, vmin=0, vmax=40, extent=(0, 400, 300, 0))
+
+
+# %%
+# A membrane on the right lets some of the substance through.
+def show(axis, name):
     axis.set(title=name, xlabel="µm", ylabel="µm")
+    return axis.imshow(fields[name], vmin=0, vmax=40, extent=(0, 400, 300, 0))
+
+
+figure, axis = plt.subplots(figsize=(5.6, 4), layout="constrained")
+figure.colorbar(show(axis, [*walls][-1]), label="concentration", extend="max")
+
+# %%
+# All walls.
+figure, axes = plt.subplots(2, 3, figsize=(11, 5.6), layout="constrained")
+for axis, name in zip(axes.flat, walls, strict=True):
+    picture = show(axis, name)
 figure.colorbar(picture, ax=axes, label="concentration", extend="max")
 plt.show()

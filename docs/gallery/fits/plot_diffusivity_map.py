@@ -4,8 +4,7 @@ A map of diffusivity from noisy fields
 
 In a region of a tissue, a drug diffuses 5 times more slowly. Where? We let the drug enter from the
 left, then from above, and measure both fields. Every node has its own diffusivity, so there are
-2304 unknowns. A penalty on differences between neighbours, weighted so that the misfit equals the
-noise, makes the map smooth. One adjoint solution for each field (`vjp`) gives all derivatives.
+2304 unknowns.
 """
 
 import matplotlib.pyplot as plt
@@ -22,6 +21,9 @@ entries[0, :, 0] = entries[1, 0, :] = 1.0  # fixed nodes
 medium = {"decay": 0.001, "boundary": "reflecting"}
 
 
+# %%
+# One adjoint solution for each field (`vjp`) gives all derivatives. A penalty on differences
+# between neighbours, weighted so that the misfit equals the noise, makes the map smooth.
 def solve(logs):  # of the diffusivity
     problems = [dk.Problem(each, diffusivity=np.exp(logs), **medium) for each in entries]
     return dk.solve_many(problems, tolerance=1e-8)
@@ -41,6 +43,8 @@ def loss(flat):  # and its gradient
     return squares / 2, gradient.ravel()
 
 
+# %%
+# The fit.
 clean = np.stack([solution.field for solution in solve(np.log(true))])
 measured = clean + np.random.default_rng(3).normal(0, NOISE, clean.shape)
 fit = minimize(loss, np.zeros(48 * 48), jac=True, method="L-BFGS-B")
@@ -52,11 +56,18 @@ print(f"diffusivity in the slow region {inside:.2f} (true 0.2), elsewhere {outsi
 agreement = np.mean((found < 0.45) == slow)
 print(f"{100 * agreement:.1f} % of nodes are recognised as slow or not")
 assert np.allclose([inside, outside, agreement], [0.2, 1.0, 1.0], atol=0.06)
-axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")[1]
-plt.colorbar(axes[0].imshow(measured[0]), ax=axes[0], label="drug [concentration]")
-for axis, values in zip(axes[1:], (true, found), strict=True):
-    picture = axis.imshow(values, cmap="cividis", vmin=0, vmax=1.2)
-plt.colorbar(picture, ax=axes[1:], label="diffusivity [nodes²/time]")
-for axis, title in zip(axes, ("Measured, from the left", "True", "Found"), strict=True):
+
+
+# %%
+# The map that was found, the true one, and a measured field.
+def show(axis, title, values, label, **style):
+    axis.figure.colorbar(axis.imshow(values, **style), ax=axis, label=label)
     axis.set(title=title, xlabel="column", ylabel="row")
+
+
+map_of = {"label": "diffusivity [nodes²/s]", "cmap": "cividis", "vmin": 0, "vmax": 1.2}
+show(plt.subplots(figsize=(5.4, 4.4), layout="constrained")[1], "Found", found, **map_of)
+axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")[1]
+show(axes[0], "True", true, **map_of)
+show(axes[1], "Measured, from the left", measured[0], "drug [concentration]")
 plt.show()

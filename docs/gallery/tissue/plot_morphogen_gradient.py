@@ -4,9 +4,7 @@ A morphogen gradient
 
 Cells at the left edge release a morphogen, and the others switch genes where it exceeds a
 threshold. Far from the sides the gradient is an exponential with the diffusion length √(D/γ). So if
-the source releases twice as much, every border moves to the right by ln 2 diffusion lengths, by the
-same amount wherever it lies. If each cell degrades the morphogen at its own rate, borders become
-rough.
+the source releases twice as much, every border moves to the right by ln 2 diffusion lengths.
 """
 
 import matplotlib.pyplot as plt
@@ -28,6 +26,8 @@ def gradient(release, decay=DECAY):
     return dk.solve(production=release * source * 3e-3, medium=medium).field
 
 
+# %%
+# A border is where each row crosses the threshold, between nodes by the logarithm of the field.
 def border(field, threshold):  # µm, where each row crosses the threshold
     logs = np.log(field)
     last = (field >= threshold).sum(axis=1) - 1
@@ -36,6 +36,8 @@ def border(field, threshold):  # µm, where each row crosses the threshold
     return (last + 0.5 + part) * STEP
 
 
+# %%
+# If each cell degrades the morphogen at its own rate, borders become rough.
 once, twice, rough = gradient(1.0), gradient(2.0), gradient(1.0, DECAY * cells)
 for threshold in THRESHOLDS:
     shift = (border(twice, threshold) - border(once, threshold)).mean()
@@ -44,15 +46,27 @@ for threshold in THRESHOLDS:
     print(f"  if cells differ, it varies by ±{border(rough, threshold).std():.1f} µm")
     assert abs(shift - np.log(2) * LENGTH) < 0.01 * LENGTH
 
-axes = plt.subplots(4, 1, figsize=(8, 8.4), layout="constrained")[1]
-titles = ("Release 1", "Release 2", "Release 1, cells that differ")
-for axis, title, field in zip(axes, titles, (once, twice, rough), strict=False):
-    flag = np.digitize(field, THRESHOLDS[::-1])
+# %%
+# Three fates of cells, where these differ.
+shown = {"Release 1": once, "Release 2": twice, "Release 1, cells that differ": rough}
+
+
+def show(axis, title):
+    flag = np.digitize(shown[title], THRESHOLDS[::-1])
     axis.imshow(flag, cmap="Blues", vmax=2.5, extent=(0, 1000, 300, 0))
-    axis.set(title=f"{title}: three fates of cells", ylabel="µm")
-    axes[3].semilogy(np.arange(200) * STEP + STEP / 2, field[30], label=title)
+    axis.set(title=title, xlabel="µm", ylabel="µm")
+
+
+show(plt.subplots(figsize=(8, 3), layout="constrained")[1], [*shown][-1])
+
+# %%
+# The fates of equal cells, for both releases, and the gradients.
+axes = plt.subplots(3, 1, figsize=(8, 7.4), layout="constrained")[1]
+show(axes[0], "Release 1"), show(axes[1], "Release 2")
+for title, field in shown.items():
+    axes[2].semilogy(np.arange(200) * STEP + STEP / 2, field[30], label=title)
 for threshold in THRESHOLDS:
-    axes[3].axhline(threshold, color="0.6", linewidth=1, zorder=0)
-axes[3].set(xlabel="distance from the edge [µm]", ylabel="morphogen", xlim=(0, 1000))
-axes[3].legend()
+    axes[2].axhline(threshold, color="0.6", linewidth=1, zorder=0)
+axes[2].set(xlabel="distance from the edge [µm]", ylabel="morphogen", xlim=(0, 1000))
+axes[2].legend()
 plt.show()

@@ -4,9 +4,7 @@ Krogh's cylinder
 
 A capillary supplies the cylinder of tissue around it, which takes up oxygen at a constant rate, and
 nothing crosses the outer wall. August Krogh (1919) published its formula, which is still the first
-check of any program for oxygen. A diffusivity of a millionth outside of the cylinder closes its
-wall. On the lattice the capillary is a staircase, so the error falls about in proportion to the
-step: `dk.solve` is exact on the lattice, and the lattice is what has to be refined.
+check of any program for oxygen.
 """
 
 import matplotlib.pyplot as plt
@@ -23,6 +21,8 @@ def krogh(radius):  # mmHg
     return HELD - RATE / DIFFUSIVITY * fall
 
 
+# %%
+# On the lattice, a diffusivity of a millionth outside of the cylinder closes its wall.
 def solve(step):  # and the distance of each node from the axis
     places = np.arange(-45 + step / 2, 45, step)
     radius = np.hypot(places[:, None], places)
@@ -38,6 +38,9 @@ def solve(step):  # and the distance of each node from the axis
     return radius, solution
 
 
+# %%
+# The capillary is a staircase, so the error falls about in proportion to the step. `dk.solve` is
+# exact on the lattice, and the lattice is what has to be refined.
 steps, errors = (4.0, 2.0, 1.0, 0.5), []
 for step in steps:
     radius, solution = solve(step)
@@ -47,10 +50,16 @@ for step in steps:
     print(f"  within {solution.error_bound:.0e} mmHg of the lattice's solution, proven")
 assert errors[-1] < errors[0] / 4
 
-left, middle, right = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")[1]
+# %%
+# The field on the finest lattice.
 shown = np.where(radius <= WALL, solution.field, np.nan)
-plt.colorbar(left.imshow(shown, extent=(-45, 45, -45, 45)), ax=left, label="oxygen [mmHg]")
-left.set(title="Step 0.5 µm", xlabel="µm", ylabel="µm")
+axis = plt.subplots(figsize=(5.4, 4.4), layout="constrained")[1]
+plt.colorbar(axis.imshow(shown, extent=(-45, 45, -45, 45)), label="oxygen [mmHg]")
+axis.set(title="Step 0.5 µm", xlabel="µm", ylabel="µm")
+
+# %%
+# The field beside the formula, and the largest error at each step.
+middle, right = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")[1]
 middle.plot(radius[between], solution.field[between], ".", ms=2, label="lattice, step 0.5 µm")
 middle.plot(line := np.linspace(CAPILLARY, WALL), krogh(line), "k", label="Krogh's formula")
 middle.set(title="Over the distance", xlabel="distance from the axis [µm]", ylabel="mmHg")

@@ -2,10 +2,8 @@
 Ligand fields of a tissue section
 =================================
 
-Spatial transcriptomics says where cells express a ligand. Where does the ligand arrive? Each spot
-produces in proportion to its counts, the ligand diffuses and decays: D∇²c − λc + s = 0. All ligands
-of a section are a list of problems. How far a ligand reaches, √(D/λ), is rarely known, so we scan
-it, and look at which receivers are reached over the whole range.
+Spatial transcriptomics measures where cells express a ligand. Where does the ligand arrive? Each
+spot produces in proportion to its counts, and the ligand diffuses and decays: D∇²c − λc + s = 0.
 """
 
 import matplotlib.pyplot as plt
@@ -22,6 +20,8 @@ away = np.hypot(*(places[:, None] - niches).T).T
 counts = rng.poisson(30 * np.exp(-((away / 150) ** 2)))  # (spots, ligands)
 receivers = away[:, 1] > 300  # far from the niche of the second ligand
 
+# %%
+# The spots on a lattice. Outside of the section nearly nothing decays.
 nodes = tuple((places // STEP).astype(int).T)
 lattice = (60, 60)
 tissue = np.hypot(*(np.indices(lattice) * STEP - 590)) < 620  # the section; outside nothing decays
@@ -37,6 +37,9 @@ def fields(length):  # (ligands, rows, columns), in counts, with D = 1 and λ = 
     return dk.solve_many(problems)
 
 
+# %%
+# How far a ligand reaches, √(D/λ), is rarely known, so we scan it, and look at which receivers are
+# reached over the whole range.
 scan = {length: fields(length) for length in LENGTHS}
 reached = []
 for length, solutions in scan.items():
@@ -48,13 +51,20 @@ always = np.all([scan[length][1].field[nodes] > 0.5 for length in LENGTHS], axis
 print(f"{always.sum()} of {len(places)} spots are reached at every length")
 assert reached[0] < reached[-1]
 
-axes = plt.subplots(2, 4, figsize=(13, 6.4), layout="constrained")[1]
-for axis, name, solution in zip(axes[0], LIGANDS, scan[100.0], strict=False):
+# %%
+# The spots, with the counts of all ligands.
+axis = plt.subplots(figsize=(5, 4.6), layout="constrained")[1]
+plt.colorbar(axis.scatter(*places.T[::-1], c=counts.sum(axis=1), s=6), label="counts")
+axis.set(title="Spots", xlabel="µm", ylabel="µm", aspect="equal", ylim=(1200, 0))
+
+# %%
+# The fields of all ligands at 100 µm, and the field of one at each length (0.5 in white).
+axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained")[1]
+for axis, name, solution in zip(axes, LIGANDS, scan[100.0], strict=True):
     axis.imshow(solution.field, extent=(0, 1200, 1200, 0))
     axis.set(title=f"{name}, 100 µm", xlabel="µm")
-axes[0, 3].scatter(*places.T[::-1], c=counts.sum(axis=1), s=4)
-axes[0, 3].set(title="Spots, and their counts", aspect="equal", ylim=(1200, 0))
-for axis, (length, solutions) in zip(axes[1], scan.items(), strict=True):
+axes = plt.subplots(1, 4, figsize=(13, 3.4), layout="constrained")[1]
+for axis, (length, solutions) in zip(axes, scan.items(), strict=True):
     axis.imshow(solutions[1].field, vmin=0, vmax=8, extent=(0, 1200, 1200, 0))
     axis.contour(solutions[1].field, [0.5], colors="w", extent=(0, 1200, 0, 1200))
     axis.set(title=f"{LIGANDS[1]}, {length:.0f} µm", xlabel="µm")

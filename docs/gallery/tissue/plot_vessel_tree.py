@@ -3,9 +3,7 @@ A tree of vessels
 =================
 
 A vessel enters 1 mm² of tissue and branches. Each generation has branches of seven tenths of the
-length, and a thinner wall lets more oxygen through. How many generations does the tissue need? A
-vessel exchanges oxygen in proportion to the difference from its own 60 mmHg, so it is a production
-and a decay on its nodes. The mean of the tissue comes with a proof (`quantity`).
+length, and a thinner wall lets more oxygen through. How many generations does the tissue need?
 """
 
 import matplotlib.pyplot as plt
@@ -18,6 +16,8 @@ medium = {"diffusivity": 2000.0, "step": STEP, "boundary": "reflecting"}  # µm�
 uptake = dk.MichaelisMenten(8.0, 2.0)  # mmHg/s, mmHg
 
 
+# %%
+# The tree: each branch is its start (y, x), its angle and its length.
 def grow(branches):  # two branches from the end of each: (y, x, angle, length) in µm
     ends = branches[:, :2] + branches[:, 3:] * directions(branches)
     turned = [branches[:, 2:3] + turn for turn in (-0.62, 0.55)]
@@ -35,6 +35,9 @@ def draw(exchange, branches, rate):  # 1/s on the nodes of these branches
     exchange[tuple(nodes.T)] = rate
 
 
+# %%
+# A vessel exchanges oxygen in proportion to the difference from its own 60 mmHg, so it is a
+# production and a decay on its nodes. The mean of the tissue comes with a proof (`quantity`).
 branches, exchange = np.array([[500.0, 0.0, 0.0, 300.0]]), np.zeros((SIDE, SIDE))
 shares, solutions = [], []
 for generation in range(7):
@@ -49,11 +52,24 @@ for generation in range(7):
     branches = grow(branches)
 assert all(np.diff(shares) < 0)
 
-axes, extent = plt.subplots(1, 3, figsize=(11, 3.8), layout="constrained")[1], (0, 1000, 0, 1000)
-for axis, (generation, field) in zip(axes, solutions[2::2], strict=True):
+
+# %%
+# The tree of seven generations. Tissue below 5 mmHg is outlined in red.
+def show(axis, generation, field):
+    extent = (0, 1000, 0, 1000)
     picture = axis.imshow(field, extent=extent, origin="lower", vmin=0, vmax=HELD)
     axis.contour(field, [LIMIT], extent=extent, colors="r", linewidths=1)
     axis.set(title=f"{generation + 1} generations: {shares[generation]:.0f} %", xlabel="µm")
-plt.suptitle("Share of the tissue below 5 mmHg (red)")
-plt.colorbar(picture, ax=axes, label="oxygen [mmHg]")
+    return picture
+
+
+figure, axis = plt.subplots(figsize=(5.4, 4.4), layout="constrained")
+figure.colorbar(show(axis, *solutions[-1]), label="oxygen [mmHg]")
+
+# %%
+# Smaller trees, and the share of the tissue below 5 mmHg.
+figure, axes = plt.subplots(1, 3, figsize=(11, 3.8), layout="constrained")
+for axis, solved in zip(axes, solutions[:6:2], strict=True):
+    picture = show(axis, *solved)
+figure.colorbar(picture, ax=axes, label="oxygen [mmHg]")
 plt.show()

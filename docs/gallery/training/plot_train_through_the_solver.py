@@ -3,9 +3,8 @@ A network trained through the solver
 ====================================
 
 How much does tissue take up if its cells lie more or less densely? We see images of density and
-noisy fields, no uptake. A small Keras network makes a map of uptake from a density, the solver a
-field from the map, and the error of the *field* trains the network, as `dk.tensorflow.solve` passes
-gradients on. In the end the network knows the law of uptake.
+noisy fields, no uptake. The error of the *field* trains a small Keras network that maps density to
+uptake.
 """
 
 import keras
@@ -23,15 +22,20 @@ vessels[:, 4::8, 4::8] = 1.0  # fixed nodes; the noise is 1 % of their concentra
 problems = [dk.Problem(image, boundary="reflecting") for image in vessels]
 
 
+# %%
+# Random densities, and a law of uptake that the network has to find.
 def draw_densities():
     smooth = gaussian_filter(rng.normal(size=vessels.shape), (0, 2, 2), mode="wrap")
     return np.float32(1 / (1 + np.exp(-2 * smooth / smooth.std())))
 
 
-def true_uptake(density):  # 1/time; the network is not told this
+def true_uptake(density):  # 1/s; the network is not told this
     return 0.3 * density**2 * (1.6 - density)
 
 
+# %%
+# The network makes a map of uptake from a density, and the solver a field from the map.
+# `dk.tensorflow.solve` passes gradients on.
 class ThroughSolver(keras.Sequential):
     def train_step(self, data):
         with tf.GradientTape() as tape:
@@ -44,6 +48,9 @@ class ThroughSolver(keras.Sequential):
 
 dense, scale = keras.layers.Dense, keras.layers.Rescaling
 network = ThroughSolver([scale(4, -2), dense(8, "tanh"), dense(8, "tanh"), dense(1, "softplus")])
+
+# %%
+# The training, on fields with noise.
 density, new = draw_densities(), draw_densities()
 clean = np.array(dk.tensorflow.solve(problems, {"decay": true_uptake(density)}))
 measured = np.float32(clean + rng.normal(0, 0.01, clean.shape))
@@ -53,7 +60,10 @@ found, true = network.predict(new[..., None], verbose=0)[..., 0], true_uptake(ne
 error = 100 * np.abs(found - true).mean() / true.mean()
 print(f"error of fields {errors[-1] ** 0.5:.3f}, noise 0.01; of uptake in new images {error:.0f} %")
 assert error < 10
+
+# %%
+# The law that the network has found, in new images.
 plt.plot(np.linspace(0, 1), true_uptake(np.linspace(0, 1)), label="true")
 plt.plot(new.ravel(), found.ravel(), ".", markersize=2, label="learned from fields")
-plt.gca().set(xlabel="density of cells", ylabel="uptake [1/time]", title="The law, in new images")
+plt.gca().set(xlabel="density of cells", ylabel="uptake [1/s]", title="The law, in new images")
 plt.legend(), plt.show()

@@ -2,9 +2,7 @@
 Uptake of each cell from a noisy field
 ======================================
 
-30 cells take up oxygen at rates that we want to know from a noisy field. We minimise its squared
-misfit and a penalty on unusual rates, with one adjoint solution (`vjp`) for each gradient. Error
-bars follow from `jvp` (Laplace's approximation), and are wide for cells that lie in a vessel.
+30 cells take up oxygen at rates that we want to know from a noisy field.
 """
 
 import matplotlib.pyplot as plt
@@ -23,6 +21,9 @@ vessels = np.where(np.hypot(*offsets).min(axis=0) < 4, 40.0, 0.0)  # fixed nodes
 medium = dk.Medium(diffusivity=2000.0, step=2.0, decay=0.0, boundary="reflecting")  # µm²/s, µm
 
 
+# %%
+# We minimise the squared misfit and a penalty on unusual rates, with one adjoint solution (`vjp`)
+# for each gradient.
 def solve(logs):  # of the rates, relative to the usual one
     uptake = dk.MichaelisMenten(USUAL * np.exp(logs)[cell_of], constant=2.0)
     return dk.solve(vessels, uptake=uptake, medium=medium, tolerance=1e-8)
@@ -36,6 +37,9 @@ def loss(logs):  # and its gradient
     return ((misfit**2).sum() + (logs**2).sum() / SPREAD**2) / 2, gradient
 
 
+# %%
+# Error bars follow from `jvp` (Laplace's approximation). They are wide for cells that lie in a
+# vessel.
 true = rng.normal(0, SPREAD, CELLS)
 measured = solve(true).field + rng.normal(0, NOISE, (64, 64))
 fit = minimize(loss, np.zeros(CELLS), jac=True, method="L-BFGS-B", options={"ftol": 1e-6})
@@ -48,12 +52,16 @@ hits = np.sum(np.abs(fit.x - true) < bars)
 print(f"{hits} of {CELLS} rates lie within two standard errors; 28 or 29 are expected")
 print(f"misfit {(best.field - measured).std():.2f} mmHg, noise {NOISE} mmHg")
 assert hits >= 26
-left, right = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")[1]
-plt.colorbar(left.imshow(measured), ax=left, label="oxygen [mmHg]")
+
+# %%
+# The measured field, and the fitted rates.
+axis = plt.subplots(figsize=(5.4, 4.4), layout="constrained")[1]
+plt.colorbar(axis.imshow(measured), label="oxygen [mmHg]")
 for cell in cells:
-    left.contour(cell, [0.5], colors="w", linewidths=0.8)
-left.set(title="Measured oxygen, and the cells", xlabel="column, 2 µm each", ylabel="row")
-right.errorbar(rates, found, found * np.abs(np.exp([-bars, bars]) - 1), fmt=".")
-right.axline((15, 15), slope=1, color="0.6", zorder=0)
-right.set(title="Uptake [mmHg/s], ±2 standard errors", xlabel="true rate", ylabel="fitted rate")
+    axis.contour(cell, [0.5], colors="w", linewidths=0.8)
+axis.set(title="Measured oxygen, and the cells", xlabel="column, 2 µm each", ylabel="row")
+axis = plt.subplots(figsize=(5.4, 4.4), layout="constrained")[1]
+axis.errorbar(rates, found, found * np.abs(np.exp([-bars, bars]) - 1), fmt=".")
+axis.axline((15, 15), slope=1, color="0.6", zorder=0)
+axis.set(title="Uptake [mmHg/s], ±2 standard errors", xlabel="true rate", ylabel="fitted rate")
 plt.show()

@@ -3,9 +3,8 @@ Six rates of a tissue by MCMC, with proven fields
 =================================================
 
 64 probes measured oxygen in a tissue whose map is known. Which rates explain it? emcee samples
-their posterior by fields of a reduced basis of this tissue. Each has a proven bound b, so that with
-misfits r, in units of the noise, its log-likelihood is wrong by at most ``Σ (|r| b + b²/2)``. More
-than 0.1 takes a better field. For your tissue, change the masks, the ranges and what was measured.
+their posterior by fields of a reduced basis of this tissue. For your tissue, change the masks, the
+ranges and what was measured.
 """
 
 import emcee
@@ -21,6 +20,8 @@ tumour = (np.hypot(rows - 22, columns - 25) < 13) & ~vessels
 immune = (np.hypot(rows - 40, columns - 12) < 7) & ~vessels & ~tumour
 medium = dk.Medium(diffusivity=2000.0, step=10.0, decay=0.01, boundary="reflecting")  # µm²/s, µm
 problem = dk.Problem(40.0 * vessels, uptake=dk.MichaelisMenten(~vessels, 2.5), medium=medium)
+# %%
+# Ranges of the six rates make a family of problems, which a reduced basis learns.
 ranges = {"uptake.maximum[tumour]": (2.0, 20.0), "uptake.maximum[immune]": (1.0, 10.0)}  # mmHg/s
 ranges |= {"uptake.maximum": (0.3, 3.0), "uptake.constant": (1.0, 10.0)}  # elsewhere; mmHg
 ranges |= {"decay": (0.003, 0.03), "values[vessels]": (25.0, 50.0)}  # 1/s, mmHg
@@ -30,7 +31,11 @@ true, rng = np.array([8.0, 4.0, 1.2, 2.5, 0.01, 40.0]), np.random.default_rng(0)
 measured = dk.solve(family.problem_at(true)).field[3::6, 3::6] + rng.normal(0, NOISE, (8, 8))
 
 
-def log_posterior(logs):  # within the ranges, the logarithms are equally likely before
+# %%
+# Each field has a proven bound b. With misfits r, in units of the noise, its log-likelihood is
+# wrong by at most ``Σ (|r| b + b²/2)``. If this exceeds 0.1, a better field follows. Within the
+# ranges, all logarithms are equally likely before the measurement.
+def log_posterior(logs):
     if not family.contains(np.exp(logs)):
         return -np.inf
     for tolerance in (1e-4, 1e-6):
@@ -41,6 +46,8 @@ def log_posterior(logs):  # within the ranges, the logarithms are equally likely
     return -0.5 * np.sum(misfit**2)
 
 
+# %%
+# The chain.
 np.random.seed(0)  # noqa: NPY002 - emcee draws from this generator
 sampler = emcee.EnsembleSampler(WALKERS, 6, log_posterior)
 sampler.run_mcmc(np.log(true) + rng.uniform(-0.2, 0.2, (WALKERS, 6)), STEPS)
@@ -48,13 +55,16 @@ samples = np.exp(sampler.get_chain(discard=STEPS // 3, flat=True))
 hits = np.sum(np.abs(np.mean(samples < true, axis=0) - 0.5) < 0.475)
 print(f"{hits} of 6 rates lie in the middle 95 % of their samples")
 assert hits >= 4
-axes = plt.figure(figsize=(14, 5), layout="constrained").subplot_mosaic("aabcd;aaefg")
-plt.colorbar(axes["a"].imshow(basis.fields(true)), label="oxygen [mmHg]", location="left")
-axes["a"].contour(tumour | immune, [0.5], colors="w")
-axes["a"].plot(columns[3::6, 3::6], rows[3::6, 3::6], "r.")
-axes["a"].set(title="Tumour and immune cells (outlined), probes", xlabel="column, 10 µm each")
-for panel, name, chain, value in zip("bcdefg", ranges, samples.T, true, strict=True):
-    axes[panel].hist(chain, 25, range=ranges[name], color="0.7")
-    axes[panel].axvline(value, color="r")
-    axes[panel].set(title=name, yticks=[], xlim=ranges[name])
+# %%
+# The tissue, its probes (red), and the posteriors beside the true rates.
+axis = plt.subplots(figsize=(5.6, 4.4), layout="constrained")[1]
+plt.colorbar(axis.imshow(basis.fields(true)), label="oxygen [mmHg]")
+axis.contour(tumour | immune, [0.5], colors="w")
+axis.plot(columns[3::6, 3::6], rows[3::6, 3::6], "r.")
+axis.set(title="Tumour and immune cells", xlabel="column, 10 µm each", ylabel="row")
+axes = plt.subplots(2, 3, figsize=(10, 5), layout="constrained")[1]
+for axis, name, chain, value in zip(axes.flat, ranges, samples.T, true, strict=True):
+    axis.hist(chain, 25, range=ranges[name], color="0.7")
+    axis.axvline(value, color="r")
+    axis.set(title=name, yticks=[], xlim=ranges[name])
 plt.show()

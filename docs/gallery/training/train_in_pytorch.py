@@ -3,16 +3,13 @@ A network in PyTorch
 ====================
 
 `diffkeras_benchmark.load` gives sources and exact fields as arrays. We train a small network on 400
-of them. `dk.certify` proves how wrong it is for another image, without the exact field. (To be
-quick, we take the split `validation`. Train your model on `train`.)
-
-PyTorch isn't installed where the documentation is built. `make test-frameworks` runs this page, and
-`docs/make_framework_pictures.py` drew the picture.
+of them. PyTorch isn't installed where the documentation is built: ``make test-frameworks`` runs
+this page.
 
 .. image:: /images/train_in_pytorch.png
 """
 
-# sphinx_gallery_thumbnail_path = "images/train_in_pytorch.png"
+# sphinx_gallery_thumbnail_path = "made/train_in_pytorch.png"
 import tempfile
 
 import matplotlib.pyplot as plt
@@ -22,14 +19,17 @@ from torch import nn
 import diffkeras as dk
 import diffkeras_benchmark
 
+# %%
+# To be quick, we take the split `validation`, in which source counts take turns. Train on `train`.
 torch.manual_seed(0)
 torch.set_num_threads(1)  # layers are small
 with tempfile.TemporaryDirectory() as folder:
     split = diffkeras_benchmark.load("fixed_values_64", "validation", data_dir=folder)
-split = split.part(torch.randperm(len(split)).numpy())  # they are sorted by the number of discs
 images = torch.from_numpy(split.inputs).movedim(-1, 1)  # PyTorch wants channels first
 fields = torch.from_numpy(split.fields).movedim(-1, 1)
 
+# %%
+# The network and its training.
 layers = [nn.PixelUnshuffle(4)]  # 4² nodes become 16 channels, so kernels reach far
 for channels in (16, 24, 24, 24, 24):
     layers += [nn.Conv2d(channels, 24, 3, padding=1), nn.ReLU()]
@@ -43,6 +43,8 @@ for _ in range(10):  # epochs
         optimizer.step()
         schedule.step()
 
+# %%
+# `dk.certify` proves how wrong the network is for another image, without the exact field.
 with torch.no_grad():
     predicted = torch.where(images > 0, images, network(images))[-1, 0].numpy()  # sources hold
 exact, bound = split.fields[-1, ..., 0], dk.certify(predicted, split.problem(499)).node_bound

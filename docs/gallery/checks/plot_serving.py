@@ -2,11 +2,8 @@
 A surrogate behind TensorFlow Serving
 =====================================
 
-A program that talks HTTP needs neither Python nor TensorFlow: TensorFlow Serving answers its
-requests from an exported surrogate. We export one and send the request that a client would send,
-for the signature `certified`, whose reply has each field with its proven bound. What answers here
-is a stand-in of eleven lines, which calls this signature of the SavedModel as Serving's REST
-interface describes it. Serving itself is not run; `docs/examples/serving/Dockerfile` makes it.
+A program that uses HTTP needs neither Python nor TensorFlow: TensorFlow Serving answers its
+requests from an exported surrogate.
 """
 
 import json
@@ -22,6 +19,10 @@ import tensorflow as tf
 import diffkeras as dk
 
 
+# %%
+# What answers here is a stand-in of eleven lines, which calls a signature of the SavedModel as
+# Serving's REST interface describes it. Serving itself is not run;
+# ``docs/examples/serving/Dockerfile`` makes it.
 class StandIn(BaseHTTPRequestHandler):
     def do_POST(self):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -34,6 +35,8 @@ class StandIn(BaseHTTPRequestHandler):
         self.wfile.write(json.dumps({"predictions": rows}).encode())
 
 
+# %%
+# The export of a shipped surrogate, and the server.
 with tempfile.TemporaryDirectory() as folder:
     output = f"{folder}/default/1"
     dk.export("default", output=output, lattice=(64, 64))
@@ -41,6 +44,9 @@ with tempfile.TemporaryDirectory() as folder:
 server = HTTPServer(("localhost", 0), StandIn)  # Serving has the port 8501
 threading.Thread(target=server.handle_request).start()
 
+# %%
+# The request of a client, for the signature `certified`: its reply contains the field with its
+# bound.
 image = dk.sample_sources(4, (64, 64), radius=5, rng=5).image().astype(np.float32)
 url = f"http://localhost:{server.server_port}/v1/models/default:predict"
 body = {"signature_name": "certified", "instances": image[None, ..., None].tolist()}
@@ -52,9 +58,10 @@ print(f"the reply has {', '.join(sorted(fields))}")
 print(f"the surrogate is off by {true:.1e}, and, as the reply proves, by at most {bound:.1e}")
 assert true <= bound < 1e-2
 
-axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")[1]
-for axis, name in zip(axes, ("field", "node_bound"), strict=True):
-    picture = axis.imshow(fields[name][..., 0])
+# %%
+# What the client can show.
+for name in ("field", "node_bound"):
+    figure, axis = plt.subplots(figsize=(5.4, 4.2), layout="constrained")
+    figure.colorbar(axis.imshow(fields[name][..., 0]), label="concentration")
     axis.set(title=f"“{name}” of the reply", xlabel="column", ylabel="row")
-    plt.colorbar(picture, ax=axis)
 plt.show()

@@ -4,8 +4,8 @@ Ten parameters by gradients, and by ABC
 
 Three types of cells lie in a gel. Ten parameters are known to a factor of 4 only: each type's
 maximal uptake and its constant, decay, what some cells release, diffusivity in cells and in gel.
-Approximate Bayesian computation (ABC) takes the mean of the 50 random draws whose fields are
-nearest to the measured one, an optimizer follows gradients (`vjp`). Which needs fewer solutions?
+Which needs fewer solutions of the model: an optimizer that follows gradients (`vjp`), or
+approximate Bayesian computation (ABC)?
 """
 
 import matplotlib.pyplot as plt
@@ -24,6 +24,8 @@ masks = [(f"uptake.{of}", kind == each) for of in ("maximum", "constant") for ea
 masks += [("decay", 1), ("production", cells), ("diffusivity", kind < 3), ("diffusivity", kind > 2)]
 
 
+# %%
+# The model, for logarithms of the parameters.
 def solve(logs):
     maxima, constants, (decay, release, slow, fast) = np.split(np.exp(logs), [3, 6])
     uptake = dk.MichaelisMenten(np.append(maxima, 0)[kind], np.append(constants, 1)[kind])
@@ -31,6 +33,8 @@ def solve(logs):
     return dk.solve(production=inflow + release * cells, uptake=uptake, medium=medium)
 
 
+# %%
+# The misfit and its gradient, which needs one adjoint solution.
 def loss(logs):  # and its gradient
     tried.append(logs)
     misfit = ((solution := solve(logs)).field - measured) / NOISE
@@ -39,8 +43,13 @@ def loss(logs):  # and its gradient
     return (misfit**2).sum() / 2, gradient
 
 
+# %%
+# The fit by gradients, in two solutions per step.
 measured, tried = solve(TRUE).field + rng.normal(0, NOISE, (24, 24)), []
 minimize(loss, (low + high) / 2, jac=True, method="L-BFGS-B", bounds=np.c_[low, high])
+
+# %%
+# ABC takes the mean of the 50 random draws whose fields are nearest to the measured one.
 draws = rng.uniform(low, high, (2000, 10))
 gaps = np.array([np.linalg.norm(solve(draw).field - measured) for draw in draws])
 sizes = np.arange(100, 2001, 100)
@@ -51,6 +60,9 @@ equal = work[np.flatnonzero(errors > by_abc.min())[-1] + 1]  # from here on they
 print(f"ABC: error {by_abc.min():.2f} at best, with {sizes[by_abc.argmin()]} solutions")
 print(f"gradients: as good with {equal}, error {errors[-1]:.2f} in the end, with {work[-1]}")
 assert max(10 * equal / sizes[by_abc.argmin()], 3 * errors[-1] / by_abc.min()) < 1
+
+# %%
+# Errors against the number of solutions.
 plt.loglog(sizes, by_abc, ".-", label="ABC")
 plt.loglog(work, errors, ".-", label="gradients")
 plt.axhline(errors[0], color="0.6", zorder=0, label="middle of the ranges")

@@ -3,9 +3,8 @@ A spheroid with a hypoxic core, in three dimensions
 ===================================================
 
 A ball of tumour cells, 400 µm across, hangs in a drop of medium whose surface holds the oxygen of
-air. Cells take up by Michaelis and Menten. The middle has too little oxygen. Everything is in µm, s
-and mmHg, so the step is a choice of accuracy: the table shows what each step costs, and how much of
-the tumour is hypoxic (times of the machine that built this page).
+air. Cells take up by Michaelis and Menten, and the middle has too little oxygen. Everything is in
+µm, s and mmHg, so the step is a choice of accuracy.
 """
 
 import time
@@ -33,6 +32,9 @@ def oxygen(step):  # and which nodes are tumour
     return tumour, solution
 
 
+# %%
+# What each step costs, and how much of the tumour is hypoxic. The times are those of the machine
+# that built this page.
 oxygen(50.0)  # so that what is loaded once is not timed
 shares = []
 print(" step     nodes   CPU time   hypoxic    proven")
@@ -46,15 +48,21 @@ for step in (50.0, 25.0, 15.0, 10.0):
 assert abs(shares[-1] - shares[-2]) < abs(shares[-1] - shares[0])
 assert solution.error_bound < 0.02
 
-left, right = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")[1]
+# %%
+# The middle plane on the finest lattice.
 middle = len(tumour) // 2
 places, field = (np.arange(len(tumour)) + 0.5) * step - BOX / 2, solution.field[middle]
-plt.colorbar(left.pcolormesh(places, places, field, vmin=0), ax=left, label="oxygen [mmHg]")
-left.contour(places, places, tumour[middle], [0.5], colors="w")
-left.contour(places, places, field, [LIMIT], colors="r")
-left.set(title="The middle plane: tumour (white), 8 mmHg (red)", xlabel="µm", aspect="equal")
-right.plot(places, field[middle])
-right.axvspan(-RADIUS, RADIUS, color="0.9")
-right.axhline(LIMIT, color="r", linewidth=1)
-right.set(title="Through the centre: tumour (grey)", xlabel="µm", ylabel="oxygen [mmHg]")
+axis = plt.subplots(figsize=(5.6, 4.4), layout="constrained")[1]
+plt.colorbar(axis.pcolormesh(places, places, field, vmin=0), label="oxygen [mmHg]")
+axis.contour(places, places, tumour[middle], [0.5], colors="w")
+axis.contour(places, places, field, [LIMIT], colors="r")
+axis.set(title="Tumour (white), 8 mmHg (red)", xlabel="µm", ylabel="µm", aspect="equal")
+
+# %%
+# The same along a line through the centre.
+axis = plt.subplots(figsize=(6, 3.4), layout="constrained")[1]
+axis.plot(places, field[middle])
+axis.axvspan(-RADIUS, RADIUS, color="0.9")
+axis.axhline(LIMIT, color="r", linewidth=1)
+axis.set(title="Oxygen in the tumour (grey)", xlabel="µm", ylabel="oxygen [mmHg]")
 plt.show()
