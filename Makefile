@@ -56,10 +56,10 @@ test-clients: $(STAMP)  ## install AnnData as well, and test the examples for ot
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[clients]'
 	$(BIN)/python -m pytest docs/tests/test_clients.py
 
-test-playground: $(STAMP)  ## draw on the playground in headless Chromium, and take pictures of it
+test-playground: $(STAMP)  ## open the pages of `make docs` and draw on the playground in headless Chromium
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[browser]'
 	@mkdir -p docs/_build
-	$(BIN)/python -m pytest -m 'slow or not slow' --basetemp docs/_build/playground docs/tests/test_playground.py docs/tests/test_playground_page.py
+	$(BIN)/python -m pytest -m 'slow or not slow' --basetemp docs/_build/playground docs/tests/test_playground.py docs/tests/test_playground_page.py docs/tests/test_pages.py
 	@ls docs/_build/playground/*[0-9]/*.png 2>/dev/null || echo "no pictures: Chromium isn't installed (Debian: apt-get install chromium)"
 
 lint: $(STAMP)  ## check style, format, types and import rules

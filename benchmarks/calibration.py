@@ -16,7 +16,8 @@ Posteriors are compared by the Wasserstein distance of each marginal, in its sta
 The Monte-Carlo error is the median and the largest distance between the rest of the surrogate's
 chain and parts of it that are as long as the other sampler's. The correlation is from the longer
 chain, the largest of the six rates, which is uncertain if that chain is short; the caption has its
-length. At some samples of the surrogate, log-likelihoods are also computed by `solve` to 1e-9. Times are CPU times in one thread, in which the samplers take turns.
+length. At some samples of the surrogate, log-likelihoods are also computed by `solve` to 1e-9.
+Times are CPU times in one thread, in which the samplers take turns.
 """
 
 from itertools import islice

@@ -3,8 +3,8 @@
     make docs
     python docs/make_playground_picture.py
 
-writes docs/images/playground.webp. It needs `pip install '.[browser]'` and Chromium (Debian:
-`apt-get install chromium`).
+writes docs/images/playground.webp, and for phones playground_phone.webp with two maps per row. It
+needs `pip install '.[browser]'` and Chromium (Debian: `apt-get install chromium`).
 """
 
 import io
@@ -15,19 +15,20 @@ from pathlib import Path
 from PIL import Image
 
 from docs.browser import PAGE, Point, browser_path, choose, draw, opened
+from docs.phone_figures import phone_path
 
 PICTURE = Path(__file__).parent / "images" / "playground.webp"
-WIDTH = 920  # of the animation [pixels]
+SHAPES = {4: (920, 13), 2: (520, 15)}  # maps per row: width of the animation and letters [pixels]
 FRAME, LAST_FRAME = 90, 2500  # durations [milliseconds]
 QUALITY = 60
 
-# All maps in one row, without anything else
-IN_A_ROW = """
+# The maps in rows, without anything else
+IN_ROWS = """
 body > * { display: none !important; }
 body { background: white !important; padding: 4px; }
-body > .playground { display: block !important; font-size: 13px; }
+body > .playground { display: block !important; font-size: %dpx; }
 body > .playground > :not(.maps) { display: none !important; }
-.playground .maps { grid-template-columns: repeat(4, 1fr) !important; gap: 10px; }
+.playground .maps { grid-template-columns: repeat(%d, 1fr) !important; gap: 10px; }
 """
 MOVE = "document.body.append(document.getElementById('diffkeras-playground'))"
 
@@ -41,10 +42,11 @@ STROKES: Sequence[tuple[str, float, int, Sequence[Sequence[Point]]]] = (
 )
 
 
-def frames(page: Path) -> Iterator[Image.Image]:
+def frames(page: Path, columns: int) -> Iterator[Image.Image]:
     """The maps while they are drawn on."""
-    with opened(page, WIDTH) as view:
-        view.add_style_tag(content=IN_A_ROW)
+    width, letters = SHAPES[columns]
+    with opened(page, width) as view:
+        view.add_style_tag(content=IN_ROWS % (letters, columns))
         view.evaluate(MOVE)
         for part, value in {
             "side": "128",
@@ -61,23 +63,17 @@ def frames(page: Path) -> Iterator[Image.Image]:
 
 
 def main(page: Path = PAGE, picture: Path = PICTURE) -> None:
-    """Write the animation."""
+    """Write both animations."""
     if not page.is_file():
         sys.exit(f"there is no {page}; run `make docs` first")
     if browser_path() is None:
         sys.exit("Chromium isn't installed; on Debian: apt-get install chromium")
-    first, *others = frames(page)
-    durations = [FRAME] * len(others) + [LAST_FRAME]
-    first.save(
-        picture,
-        save_all=True,
-        append_images=others,
-        duration=durations,
-        loop=0,
-        quality=QUALITY,
-        method=6,
-    )
-    print(f"{picture}: {1 + len(others)} frames, {picture.stat().st_size / 1000:.0f} kB")
+    for columns, path in ((4, picture), (2, phone_path(picture))):
+        first, *others = frames(page, columns)
+        durations = [FRAME] * len(others) + [LAST_FRAME]
+        how = {"save_all": True, "append_images": others, "duration": durations, "loop": 0}
+        first.save(path, quality=QUALITY, method=6, **how)
+        print(f"{path}: {1 + len(others)} frames, {path.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ r"""Compare the exact solver with other solvers of the same equations.
 Each method runs on each problem in its own process, in one thread. The time is CPU time, which with
 one thread on a quiet machine equals wall time. It is the fastest of the repeated calls within two
 seconds, two at least, so tables that depend only on the lattice and the medium exist already.
-"Pairs" is this time in transform pairs, which take turns with the method in the same process. Ranks are by pairs, because processes run one after the other. The first call starts
-without tables. The peak memory is of the process in the first call, with what it held before:
-Python, its libraries, and the matrix; on other systems than Linux it is the peak until then.
-Differences are relative to the field of spsolve. FiPy takes part if it is installed, best outside
-of the environment:
+"Pairs" is this time in transform pairs, which take turns with the method in the same process. Ranks
+are by pairs, because processes run one after the other. The first call starts without tables. The
+peak memory is of the process in the first call, with what it held before: Python, its libraries,
+and the matrix; on other systems than Linux it is the peak until then. Differences are relative to
+the field of spsolve. FiPy takes part if it is installed, best outside of the environment:
 
     pip install --target /tmp/fipy --no-deps fipy==4.0.3
     PYTHONPATH=/tmp/fipy python -m benchmarks.solver

@@ -1,13 +1,11 @@
 """Directives that show the configuration, the commands and the network as the code defines them.
 
 `config-reference` lists every key of a configuration, `cli-reference` the help of each command,
-`architecture-table` the architectures, `layer-table` the layers of the network, and
-`measured` shows a table that a benchmark wrote.
+`architecture-table` the architectures, and `measured` shows a table that a benchmark wrote.
 """
 
 import inspect
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -32,7 +30,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("config-reference", ConfigReference)
     app.add_directive("cli-reference", CommandReference)
     app.add_directive("architecture-table", ArchitectureTable)
-    app.add_directive("layer-table", LayerTable)
     app.add_directive("measured", Measured)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -110,55 +107,16 @@ class ArchitectureTable(SphinxDirective):
         return [_table(["architecture", "network", "keys of model"], rows, code={0})]
 
 
-class LayerTable(SphinxDirective):
-    """The layers of the encoder-decoder, with channels, sides and parameters."""
-
-    option_spec: ClassVar = {
-        "width": directives.positive_int,
-        "depth": directives.positive_int,
-        "side": directives.positive_int,
-    }
-
-    def run(self) -> list[nodes.Node]:
-        """One row for each layer that has parameters or changes the side; no activations."""
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from diffkeras import nn
-
-        self.env.note_reread()
-        width, depth = self.options.get("width", 64), self.options.get("depth", 5)
-        side = self.options.get("side", 512)
-        model = nn.encoder_decoder(width=width, depth=depth, kernel_initializer="zeros")
-        rows, trainable = [], 0
-        for layer in model.layers:
-            kind = type(layer).__name__
-            if kind in ("InputLayer", "LeakyReLU"):
-                continue
-            if kind == "AveragePooling2D":
-                side //= 2
-            elif kind == "UpsampledConv3x3":
-                side *= 2
-            own = sum(int(v.shape.num_elements()) for v in layer.trainable_variables)
-            trainable += own
-            shape = f"{side} × {side} × {layer.output.shape[-1]}"
-            rows.append([layer.name, KINDS.get(kind, kind), shape, f"{own:,}" if own else ""])
-        rows.append(["total", "", "", f"{trainable:,}"])
-        table = _table(["layer", "kind", "output", "trainable parameters"], rows, code={0})
-        table["classes"].append("layers")
-        return [table]
-
-
 class Measured(SphinxDirective):
     """A benchmark's table, CSV or Markdown, given by its path from the documentation.
 
-    The type is small, because the tables have many columns. With `:ranks: 2` the page shows the
-    rows with rank 1 and 2, and the whole table when the reader unfolds it. With `:folded: TITLE` it
-    shows the line above the table, and the table when the reader unfolds it. With `:picture: PATH`,
-    too, picture, line and table are in one fold, which is open but on phones (folds.js).
+    The type is small, because the tables have many columns. With `:folded: TITLE` the page shows
+    the line above the table, and the table when the reader unfolds it. With `:picture: PATH`, too,
+    picture, line and table are in one fold, which is open but on phones (folds.js).
     """
 
     required_arguments = 1
     option_spec: ClassVar = {
-        "ranks": directives.positive_int,
         "folded": directives.unchanged,
         "picture": directives.uri,
     }
@@ -185,9 +143,7 @@ class Measured(SphinxDirective):
         found = nodes.container(classes=["measured"])
         row = re.search(r"^\|", text, re.MULTILINE)
         head, table = (text[: row.start()], text[row.start() :]) if row else (text, "")
-        if "ranks" in self.options:
-            head, title = best_rows(text, self.options["ranks"]), "All methods"
-        elif "folded" not in self.options or not table:
+        if "folded" not in self.options or not table:
             found += self.parse_text_to_nodes(text)
             return found
         found += self.parse_text_to_nodes(head)
@@ -195,24 +151,6 @@ class Measured(SphinxDirective):
         found += self.parse_text_to_nodes(table)
         found += nodes.raw("", "</details>", format="html")
         return found
-
-
-def best_rows(text: str, ranks: int) -> str:
-    """The text without the table's rows whose rank is missing or above `ranks`."""
-    lines = text.splitlines()
-    head = next(number for number, line in enumerate(lines) if line.startswith("|"))
-    column = [cell.strip() for cell in lines[head].split("|")].index("rank")
-    best = {str(rank) for rank in range(1, ranks + 1)}
-    rows = [line for line in lines[head + 2 :] if line.split("|")[column].strip() in best]
-    return "\n".join([*lines[: head + 2], *rows, ""])
-
-
-KINDS = {
-    "Conv3x3": "3×3 convolution",
-    "NormalizedConv3x3": "3×3 convolution, batch normalisation",
-    "AveragePooling2D": "2×2 average pooling",
-    "UpsampledConv3x3": "nearest ×2 upsampling, 3×3 convolution",
-}
 
 
 def _key_table(section: type, prefix: str, names: Sequence[str] = ()) -> nodes.table:

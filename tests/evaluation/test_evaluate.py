@@ -55,7 +55,7 @@ REPORTED = {
     ),
     "production": (
         ("Proven bounds", "divided by their maximum", "balances production", "<dt>exact"),
-        ("sources set", "rims", "a disc"),
+        ("sources set", "rims", "per disc"),
     ),
     "lengths": (("against the diffusion length", "diffusion lengths of 1 to 20"), ("in tissues",)),
     "tissue": (("in tissues of cells and regions",), ("diffusion length of",)),

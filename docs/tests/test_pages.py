@@ -1,0 +1,69 @@
+"""Every built page, as wide as a desktop and as a phone, in headless Chromium.
+
+It needs `make docs`, `pip install '.[browser]'` and Chromium; `make test-playground` calls it. The
+pictures of the pages stay in the folders of the tests.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docs import browser
+
+SITE = Path(__file__).parents[1] / "_build" / "html"
+HEIGHT = 900  # of a screen
+PICTURED = 12  # screens of a picture
+MOST_SCREENS = 12  # of a page at 1300 pixels, with all of its folds open
+REFERENCE = ("api_", "configuration", "cli", "genindex", "search")  # made from the code
+SCROLLS = "document.documentElement.scrollWidth > window.innerWidth + 1"
+OPENED = "document.querySelectorAll('article details').forEach((fold) => { fold.open = true; })"
+LOADED = (
+    "Promise.all([...document.images].map("
+    "(i) => { i.loading = 'eager'; return i.decode().catch(() => 0); }))"
+)
+MISSING = (
+    "[...document.images].filter((i) => i.offsetParent && i.complete && !i.naturalWidth)"
+    ".map((i) => i.src)"
+)
+SCREENS = f"document.documentElement.scrollHeight / {HEIGHT}"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    playwright = pytest.importorskip("playwright.sync_api")
+    if browser.browser_path() is None or not SITE.is_dir():
+        pytest.skip("Chromium isn't installed, or `make docs` has not run")
+    with playwright.sync_playwright() as running:
+        yield running.chromium.launch(executable_path=browser.browser_path())
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+def test_pages_fit_on_the_screen(width, chromium, tmp_path):
+    is_phone = width < browser.PHONE
+    size: Any = {"width": width, "height": HEIGHT}
+    view = chromium.new_page(viewport=size, is_mobile=is_phone, has_touch=is_phone)
+    view.set_default_timeout(120_000)
+    wrong: list[str] = []
+    view.on("pageerror", lambda error: wrong.append(f"a script fails: {error}"))
+    for page in sorted(SITE.rglob("*.html")):
+        if "_static" in page.parts or "_modules" in page.parts:
+            continue
+        name = str(page.relative_to(SITE).with_suffix(""))
+        view.goto(page.resolve().as_uri())
+        view.evaluate(LOADED)
+        height = min(view.evaluate(SCREENS), PICTURED) * HEIGHT
+        shown: Any = {"x": 0, "y": 0, "width": width, "height": height}
+        view.screenshot(path=tmp_path / f"{name.replace('/', '-')}.png", full_page=True, clip=shown)
+        view.evaluate(OPENED)
+        view.evaluate(LOADED)
+        wrong += [f"{name}: {source} is missing" for source in view.evaluate(MISSING)]
+        if view.evaluate(SCROLLS):
+            wrong.append(f"{name} scrolls sideways")
+        screens = view.evaluate(SCREENS)
+        if not is_phone and screens > MOST_SCREENS and not name.startswith(REFERENCE):
+            wrong.append(f"{name} has {screens:.0f} screens")
+    view.close()
+    assert not wrong, "\n".join(wrong)
