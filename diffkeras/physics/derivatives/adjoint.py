@@ -36,8 +36,8 @@ class Derivatives(ReadOnlyArrays, Mapping[str, Any]):
     """The derivatives of a scalar J(u) with respect to the parts of a problem.
 
     A mapping by the names of `parts_of`: numbers, and arrays of the parts' shapes. Each is computed
-    when it is read; that of the production is the adjoint. Where an uptake with a cap is at its
-    corner, they are those of an uptake at its maximum.
+    when it is read; the derivative by the production is the adjoint. Where an uptake with a cap is
+    at its corner, uptake at its maximum is taken.
 
     Args:
         equations: of the problem.

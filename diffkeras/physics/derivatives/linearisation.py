@@ -118,7 +118,7 @@ class Linearisation:
                 yield (slice(None),) * axis + (end,)
 
     def _of_rates(self, rates: list[NDArray[np.float64]]) -> FiniteVolumes:
-        """The change of A by those of r along each axis."""
+        """The change of A by the changes of r along each axis."""
         row_sums, couplings = np.zeros(self.problem.lattice), []
         for axis, rate in enumerate(rates):
             share = rate * (self.equations.unit / self._rate(axis)) ** 2

@@ -58,8 +58,8 @@ def _by_corrections(
 
     Each is computed in single precision, which may lose a slow decay beside the couplings. Then it
     leaves more than it estimates, which the next one finds by the residual in full precision. So
-    the estimate of a correction counts if that of the one before it has come true, and if it asks
-    no more of single precision than that one did.
+    the estimate of a correction counts if the one before it has come true, and if it asks no more
+    of single precision than before.
 
     In extreme media estimates can be far too small: iterations are many then, or a correction is
     much larger than its first estimate. There, only a correction that is within the tolerance

@@ -28,7 +28,7 @@ from diffkeras.physics.equations.finite_volumes import EPSILON, EXTENDED, SLACK,
 from diffkeras.physics.limits import FASTEST, SLOWEST
 from diffkeras.physics.solvers.correction import corrected
 
-# of the adjoint, whose error is multiplied by that of the field
+# of the adjoint, whose error is multiplied by the error of the field
 TOLERANCE = 1e-6
 
 
@@ -64,7 +64,7 @@ class Quantity:
         exact = equations.held(field)  # the proof takes the values of the fixed nodes to the bit
         try:
             values = solve_linearised(equations, exact, weights, TOLERANCE)
-        except ConvergenceError:  # without a correction, the bound is that of the nodes
+        except ConvergenceError:  # without a correction, the nodes alone bound it
             values = np.zeros(equations.lattice)
         adjoint = Adjoint(equations, exact, weights, values)
         return cls(*adjoint.quantity(node_bound), 0.0).about(field, weights)

@@ -84,7 +84,7 @@ class Axis:
 
     @property
     def period(self) -> int:
-        """Length of the periodic axis whose symmetric functions are those of this axis."""
+        """Length of the periodic axis whose symmetric functions are the functions of this axis."""
         match self.boundary:
             case "absorbing":
                 return 2 * (self.nodes + 1)
@@ -145,7 +145,7 @@ class Axis:
 
     @property
     def _kind(self) -> Kind | None:
-        """The kind of transform; None for that of a periodic axis."""
+        """The kind of transform; None for a periodic axis."""
         if isinstance(self.boundary, tuple):
             return "low" if self.boundary[0] == "absorbing" else "high"
         kinds: dict[str, Kind] = {"absorbing": "sine", "reflecting": "cosine"}

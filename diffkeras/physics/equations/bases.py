@@ -8,8 +8,8 @@ axes are even or odd about the axis' middle, so that two products of half the si
 A mixed axis, which absorbs on one side and reflects on the other, has those sines of an absorbing
 axis twice as long that are symmetric about its middle, the reflecting side. Nothing folds them.
 
-Coefficients are scaled as SciPy scales `dst(type=1)` and `dct(type=2)`; those of mixed axes as
-`dst(type=1)` of the longer axis.
+Coefficients are scaled as SciPy scales `dst(type=1)`, on mixed axes of the longer axis, and
+`dct(type=2)`.
 """
 
 from functools import lru_cache

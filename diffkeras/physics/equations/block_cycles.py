@@ -2,8 +2,8 @@
 
 Each level's nodes are blocks of the next finer level, two nodes long along each axis. The row sum
 of a block is the sum of its nodes', and the coupling of two blocks is half the sum of the couplings
-across their common side: the distance of two blocks is twice that of two nodes (Braess 1995; Notay
-2010). So any map of diffusivity and decay, and fixed nodes of any shape, give equations of
+across their common side: the distance of two blocks is twice the distance of nodes (Braess 1995;
+Notay 2010). So any map of diffusivity and decay, and fixed nodes of any shape, give equations of
 neighbours on all levels by sums of arrays, which take no time to set up. A cycle smooths by Jacobi
 steps and interpolates linearly. The steps are damped by the roots of a Chebyshev polynomial, which
 is small for the rough errors: those with D⁻¹A ≥ 0.3 on the finest level and 0.2 on the others, D
@@ -216,7 +216,7 @@ def _blocks_of(volumes: FiniteVolumes) -> FiniteVolumes:
 
 
 def _between_blocks(coupling: NDArray, axis: int) -> NDArray:
-    """The couplings of blocks along an axis, from those of their nodes."""
+    """The couplings of blocks along an axis, from the couplings of their nodes."""
     last = coupling[_at(axis, slice(1, None, 2))]
     if coupling.shape[axis] % 2:
         # the last block of a periodic axis stays coupled to the first

@@ -2,7 +2,7 @@
 
 φ increases, so F is the gradient of a strictly convex function, and an M-function (Rheinboldt
 1970; Ortega & Rheinboldt 1970, §13.5): F(v) ≥ F(u) on the free nodes and v ≥ u on the fixed ones
-give v ≥ u everywhere. The operator A is that of the normalised medium (`finite_volumes`).
+give v ≥ u everywhere. The operator A is in `finite_volumes`.
 
 Solvers see a problem in units of its own: rates are divided by `unit`, a power of 2, and fields by
 `scale`. `enter` and `leave` convert fields; nothing else does.
@@ -224,7 +224,7 @@ class Equations:
 
     @cached_property
     def is_positive(self) -> bool:
-        """Whether fixed values and productions are ≥ 0, so that u is, too."""
+        """Whether fixed values and productions are ≥ 0, so that u ≥ 0."""
         lowest = self.ring_values.min(initial=0.0)
         return bool(lowest >= 0 and (self.production is None or self.production.min() >= 0))
 
@@ -249,7 +249,7 @@ class Equations:
     def residual_and_largest_rounding(self, field: NDArray[np.float64]) -> tuple[NDArray, float]:
         """F(u) in double precision, and at least its error on any node.
 
-        The largest |u| stands for the terms of each node. So the bound is larger than that of
+        The largest |u| stands for the terms of each node. So the bound is larger than the one of
         `residual_with_rounding`, and takes less time.
         """
         terms = largest(field) * self.most_slopes + self.largest_production
@@ -289,7 +289,7 @@ class Equations:
             return 0.0
         slope, slack = self._uptake.slope(field), 4 * (self._uptake.rounding + 8) * EPSILON
         lower = field - radius
-        # no rounding, also that of k u, may miss a corner
+        # no rounding may miss a corner, nor the rounding of k u
         lower -= 4 * EPSILON * np.abs(lower)
         most = self._uptake.slope(lower) * (1 + slack)
         return np.maximum(most - slope, slope - self.least_slope(field, radius)) + slack * slope
@@ -316,7 +316,7 @@ def least_slope(
     """
     if not np.isfinite(radius).all():
         return 0.0
-    # the rounding of the slope is relative, and no other one, also that of k u, may miss a corner
+    # the rounding of the slope is relative; no other one may miss a corner, as in k u
     slack = 1 - 2 * (uptake.rounding + 8) * EPSILON
     upper = field + radius
     upper += 4 * EPSILON * np.abs(upper)

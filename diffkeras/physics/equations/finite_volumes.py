@@ -33,12 +33,12 @@ EPSILON = float(np.finfo(np.float64).eps)  # 2η of double precision
 EXTENDED = np.dtype(np.longdouble)  # where rounding to double precision is in the way
 
 # Roundings of each term of A u, κ (u_i − u_k) and σ u_i. Eight: difference, product, and the sums
-# of up to six neighbours. In a uniform medium two more are those of κ = D/h²; σ, whose term has no
+# of up to six neighbours. In a uniform medium κ = D/h² has two more; σ, whose term has no
 # difference, has up to six of the sides: 14, and two for the denominator and for the sizes of the
-# terms, which are computed and rounded, too.
+# terms, which are computed and rounded.
 STENCIL = 16
 
-# Roundings of each term of F (`equations`), without those of φ: 14 of A u as above, two of the sums
+# Roundings of each term of F (`equations`), without φ: 14 of A u as above, two of the sums
 # with φ and s, one of the sum of |F| and its rounding, and one for the denominator and the products
 # of roundings.
 EQUATION = 18
@@ -71,7 +71,7 @@ class FiniteVolumes:
     def apply(self, field: NDArray) -> NDArray:
         """A u in the field's precision, of fields (…, *lattice).
 
-        The differences of neighbours lose no digits, which those of a rounded diagonal would (Alfa,
+        The differences of neighbours lose no digits, which a rounded diagonal would (Alfa,
         Xue & Ye 2002 on why an M-matrix is known best by its row sums).
         """
         result = self.row_sums * field

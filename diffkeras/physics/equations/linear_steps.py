@@ -41,8 +41,8 @@ class Goal(NamedTuple):
     """When a solution x of b is good enough: at the first of these that it reaches.
 
     Attributes:
-        reduction: largest Euclidean norm of the residual, relative to that of b.
-        error: largest estimated |error|, which is that of a correction.
+        reduction: largest Euclidean norm of the residual, relative to the norm of b.
+        error: largest |error|, estimated by a correction.
         relative_error: the same, as a share of the largest |x|.
         condition: of x and its residual, (n,) each, in place of a reduction.
         provable: whether, with a small error, a bound of that size must also be provable: about
@@ -61,9 +61,9 @@ class LinearStep(NamedTuple):
 
     Attributes:
         solution: about A⁻¹b.
-        estimate: the largest |value| of the last correction, about that of the error before it; 0
-            if no estimate was asked for.
-        first_estimate: that of the first one: about the largest |A⁻¹b|.
+        estimate: the largest |value| of the last correction, about the error before it; 0 if no
+            estimate was asked for.
+        first_estimate: the largest |value| of the first correction, about the largest |A⁻¹b|.
         iterations: products with A.
         is_met: whether a goal was reached.
     """

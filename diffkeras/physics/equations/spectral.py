@@ -243,7 +243,7 @@ class SpectralOperator:
                     math.prod(sign for sign, _ in image),
                     flat.take(reduce(np.add, (offsets for _, offsets in image)), mode="clip"),
                 )
-                # those of axis 0 vary first
+                # images along axis 0 vary first
                 for image in itertools.product(*reversed(images))
             )
         return matrix

@@ -3,7 +3,7 @@
 Let û have the fixed values, b ≥ 0 be 0 on the fixed nodes, and d be at most the slopes of φ
 between û − b and û + b. If (A + d) b ≥ |F(û)| on the free nodes, then
 
-    F(û + b) = F(û) + A b + φ(û + b) − φ(û) ≥ F(û) + (A + d) b ≥ 0,    F(û − b) ≤ 0 likewise,
+    F(û + b) = F(û) + A b + φ(û + b) − φ(û) ≥ F(û) + (A + d) b ≥ 0,    F(û − b) ≤ 0,
 
 so û − b is a subsolution, û + b a supersolution, and |û − u| ≤ b node by node (`equations`). The
 inequality is checked on every node, with the rounding of the check; how b was found plays no part.
@@ -32,7 +32,7 @@ from diffkeras.physics.real_arrays import largest
 
 SHARP_MULTIPLE = 1.25  # t, from which iterations hardly sharpen the bound
 ATTEMPTS = 10  # single precision may take one digit each where D varies by orders
-# Share of ε up to which the largest rounding of any node may stand for that of each, which takes
+# Share of ε up to which the largest rounding of any node may stand for each node's, which takes
 # half of the time
 NEGLIGIBLE_ROUNDING = 1e-3
 CAUTION = 0.99  # share of a needed bound, as iterations see bounds in single precision

@@ -11,8 +11,8 @@ A_ff of the free nodes |A_ff⁻¹ρ| ≤ ‖A_ff⁻¹‖∞ max|ρ|, and both fa
 
 Where no axis absorbs, no node is fixed and decay is slow, 1/γ is large. There the mean of the error
 is known from the balance, (γΣf − Σs)/(γ · nodes), whose sums are exact. What is left of ρ has the
-mean 0, and for such ρ ‖A⁻¹ρ‖∞ ≤ ‖A⁻¹ρ‖₂ ≤ ‖ρ‖₂/κ, with A's least eigenvalue κ but that of
-constants.
+mean 0, and for such ρ ‖A⁻¹ρ‖∞ ≤ ‖A⁻¹ρ‖₂ ≤ ‖ρ‖₂/κ, with A's least eigenvalue κ of functions
+that aren't constant.
 """
 
 import math

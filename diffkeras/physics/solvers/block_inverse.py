@@ -6,8 +6,8 @@ smooth at the others. So with blocks of near nodes, usually whole sources,
 
     G ≈ D + P F Pᵀ,    D: G within each block,    F: G between the centres of different blocks,
 
-with a column of ones for each block in P. The densities D⁻¹P are those of blocks that are alone and
-have the value 1, and their sums C = PᵀD⁻¹P are the blocks' capacities. With V = D⁻¹P C^(−½),
+with a column of ones for each block in P. Blocks that are alone and have the value 1 have
+the densities D⁻¹P, and their sums C = PᵀD⁻¹P are the blocks' capacities. With V = D⁻¹P C^(−½),
 Woodbury's formula gives
 
     G⁻¹ ≈ D⁻¹ − V (1 − (1 + S)⁻¹) Vᵀ,    S = C^(½) F C^(½).

@@ -1,9 +1,9 @@
 """Bounds of the error of any field, by a corrected field and its own bounds.
 
 Any field is proven by an enclosure between a sub- and a supersolution (`proofs.enclosure`). Two
-kinds of fields in uniform media need none, because they satisfy the equation on the free nodes but
-for rounding, which is bounded after the fact (`proofs.rounding`): those of a production without
-fixed nodes, and those of the ring methods.
+kinds of fields in uniform media need none: fields of a production without fixed nodes, and of the
+ring methods. They satisfy the equation on the free nodes but for rounding, which is bounded after
+the fact (`proofs.rounding`).
 """
 
 from dataclasses import dataclass
@@ -85,9 +85,9 @@ def _by_enclosure(equations: Equations, field: NDArray[np.float64]) -> Corrected
 class Proof:
     """What proves bounds of the error of a field, when they are asked for.
 
-    A `Solution` holds one and gives it its field and its equations. So a proof has what it knows of
-    the run that made the field and nothing else, and can go from one process to another. This one
-    knows nothing, and corrects the field.
+    A `Solution` contains one and gives it its field and its equations. So a proof stores only what
+    the run that made the field has left, and can be pickled. This one stores nothing, and corrects
+    the field.
     """
 
     def error_bound(self, field: NDArray[np.floating], equations: Equations) -> float:

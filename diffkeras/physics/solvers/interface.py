@@ -23,7 +23,7 @@ class SolveStatistics:
             transforms: that is in `Solution.error_bound`, and with production estimated here.
         precision: "float32" or "float64", in which it was computed.
         newton_steps: of "newton-cg" where uptake saturates; 0 for linear problems. For
-            "reduced-basis" those of Galerkin's method; 0 where the field comes from the regression.
+            "reduced-basis" steps of Galerkin's method; 0 where the field is the regression's.
     """
 
     method: str

@@ -3,7 +3,7 @@
 Newton's step solves (A + φ'(û)) δ = −F(û) on the free nodes (`linear_steps`). Where φ is concave,
 its tangents lie above it, so û + δ is a subsolution: from the second iterate on the iterates ascend
 to the solution, from any start (Ortega & Rheinboldt 1970, §13.3). Fixed values and productions ≥ 0
-make 0 a subsolution, too, and the larger one of two subsolutions is one again. So iterates are
+make 0 a subsolution, and the larger one of two subsolutions is one again. So iterates are
 raised to 0, and no node is ever negative.
 
 Steps are solved only as well as they pay (inexact Newton, Dembo, Eisenstat & Steihaug 1982), so the
@@ -72,7 +72,7 @@ class NewtonRun:
         field: on the lattice; the ring has its values, and fixed nodes inside, which have no
             influence, are 0.
         bound: the smallest proven bound of its error, rounding to float64 included; infinite before
-            any. Once `solve` or `certify` has ended, it is that of the field.
+            any. Once `solve` or `certify` has ended, it belongs to the field.
         steps: of Newton's method, so far.
     """
 

@@ -10,7 +10,7 @@ Kullback-Leibler sense, Schäfer, Katzfuss & Owhadi 2021):
 
 LᵀL is symmetric positive definite for any pattern, as conjugate gradients require. Bisection groups
 nearby nodes into blocks, of any mask, discs or vessels. The blocks are ordered from coarse to fine,
-and the pattern of a block consists of those of its nine nearest blocks, itself included, that come
+and the pattern of a block consists of its nine nearest blocks, itself included, as far as they come
 before it; the first blocks have few or none. In three dimensions `block_inverse` takes the place of
 L.
 
@@ -155,7 +155,7 @@ class Window:
     ) -> tuple[Ring, NDArray[np.bool_]]:
         """Some of the ring's nodes in the window's coordinates, and which of them fall inside.
 
-        The last `count` nodes, those of a block, always do.
+        The last `count` nodes, which form a block, always do.
         """
         placed, inside = [], np.ones(nodes.size, dtype=bool)
         for axis, coordinates in enumerate(ring.part(nodes).nodes):
@@ -262,7 +262,7 @@ def _from_coarse_to_fine(blocks: list[NDArray[np.intp]]) -> list[NDArray[np.intp
 def _predecessors(
     blocks: list[NDArray[np.intp]], ring: Ring, operator: SpectralOperator
 ) -> list[NDArray[np.intp]]:
-    """For each block the numbers of those of its nearest ones that come before it."""
+    """For each block the numbers of its nearest blocks, as far as they come before it."""
     centres = np.array([[i[block].mean() for i in ring.nodes] for block in blocks])
     box = np.array([axis.nodes * (axis.boundary == "periodic") for axis in operator.axes])
     tree = scipy.spatial.cKDTree(centres, boxsize=box)

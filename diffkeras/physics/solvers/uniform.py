@@ -14,7 +14,7 @@ satisfies this there, a particular field. Then w = u − u_p satisfies A w = 0 o
 has the values c − u_p on the ring, which is the problem without production.
 
 Without fixed nodes u_p = A⁻¹s is the field itself. If A is deflated (`spectral`), A₀⁻¹s lacks the
-mean of the field, which is that of the production divided by γ. With fixed nodes the production on
+mean of the field, which is the mean production divided by γ. With fixed nodes the production on
 them plays no part: if A is deflated, equal densities on the ring make the sum of all 0, for which
 A₀⁻¹ is exact.
 
@@ -86,8 +86,8 @@ def _field_of_values(
     single precision, these transforms are in double precision.
 
     Returns:
-        The field, its residual on the ring, and the precision used: that of the options if it meets
-        the tolerance, which is absolute.
+        The field, its residual on the ring, and the precision used, which is the precision of the
+        options if that meets the tolerance (absolute).
     """
     operator, ring, tolerance = equations.operator, equations.ring, options.tolerance
     for dtype in dict.fromkeys((options.precision, np.dtype(np.float64))):
@@ -208,7 +208,7 @@ def particular_field(
     """A field u_p on the lattice with A u_p = source on the free nodes.
 
     A field that corrects another one has the mean 0 if A is deflated and no node is fixed: the mean
-    of the first one was exact, and that of a residual is rounding.
+    of the first one was exact, and the mean of a residual is rounding.
     """
     operator, ring = equations.operator, equations.ring
     if operator.is_deflated and ring.size:
