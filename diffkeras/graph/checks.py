@@ -18,10 +18,7 @@ LATTICE = [1, 2]  # axes of a lattice in a batch
 ROUNDED = 2.0**-20  # values in float32 may exceed limits by this share
 # float64 images of smaller values have no proof: products could underflow in some medium
 LEAST_PROVEN = 1e-200
-# integers of the same size, and the smallest source whose field is represented to full precision
-FLOATS = {tf.float32: (tf.int32, 1e-32), tf.float64: (tf.int64, 1e-290)}
-
-Wrong = Callable[[tf.Tensor], tf.Tensor]
+FLOATS = {tf.float32: tf.int32, tf.float64: tf.int64}  # and the integers of the same size
 
 
 def checked(tensor: tf.Tensor, condition: tf.Tensor, *message: Any) -> tf.Tensor:
@@ -33,31 +30,6 @@ def checked(tensor: tf.Tensor, condition: tf.Tensor, *message: Any) -> tf.Tensor
     data = [tf.convert_to_tensor(part) for part in message]
     with tf.control_dependencies([tf.raw_ops.Assert(condition=condition, data=data)]):
         return tf.identity(tensor)
-
-
-def checked_images(valid: tf.Tensor, values: tf.Tensor, wrong: Wrong, rule: str) -> tf.Tensor:
-    """The flags of images, (batch,); an InvalidArgumentError if one is False.
-
-    The error names the first wrong value and where it is.
-
-    Args:
-        valid: whether no value of each image is wrong, (batch,) bool.
-        values: (batch, rows, columns).
-        wrong: which of the values of images are wrong, (images, rows, columns) bool.
-        rule: what values must be.
-    """
-    all_valid = tf.reduce_all(valid)
-    if tf.executing_eagerly() and all_valid:
-        return valid
-    # a graph looks at no image if all are valid, so that the message costs nothing
-    image = first_true(~valid)
-    looked_at = values[image : image + 1]
-    node = first_true(tf.reshape(wrong(looked_at), [-1]))
-    value = tf.concat([tf.reshape(looked_at, [-1]), tf.zeros([1], values.dtype)], 0)[node]
-    columns = tf.shape(values)[2]
-    place = tf.stack([image, node // columns, node % columns])
-    message = (f"{rule}, not", value, "at [image row column]", place)
-    return checked(valid, all_valid, *message)
 
 
 def first_true(flags: tf.Tensor) -> tf.Tensor:
@@ -78,16 +50,15 @@ def as_tensor(values: Any, name: str, *, in_double: bool = False) -> tf.Tensor:
 
 
 def real_numbers(
-    values: Any, lattice: tuple[int, ...], name: str, *, or_shape: str = ""
+    values: Any, lattice: tuple[int, ...], name: str
 ) -> tuple[tf.Tensor, tf.DType | None]:
     """Real numbers (batch, *lattice) as they are, and their type if they are floats.
 
-    Types smaller than float32 become float32, which holds all their numbers. `or_shape` is what
-    else the caller takes, for the error.
+    Types smaller than float32 become float32, which holds all their numbers.
     """
     values = as_tensor(values, name)
     if not values.shape.is_compatible_with((None, *lattice)):
-        shape = f"{or_shape}(batch, {', '.join(map(str, lattice))})"
+        shape = f"(batch, {', '.join(map(str, lattice))})"
         raise PhysicsError(f"{name} must have shape {shape}, not {values.shape}")
     dtype = values.dtype
     if not (dtype.is_floating or dtype.is_integer or dtype.is_bool):
@@ -99,23 +70,15 @@ def real_numbers(
     return values if dtype in FLOATS else tf.cast(values, tf.float32), dtype
 
 
-def magnitudes(values: tf.Tensor) -> tf.Tensor:
-    """The bits of |values|, integers in the same order; those of NaN are the largest."""
-    integers, _ = FLOATS[values.dtype]
-    return tf.bitcast(values, integers) & integers.max
-
-
 def not_zero(values: tf.Tensor) -> tf.Tensor:
     """Which values are not 0, also where TensorFlow takes them for 0."""
-    return magnitudes(values) != 0 if values.dtype in FLOATS else tf.cast(values, tf.bool)
+    return _magnitudes(values) != 0 if values.dtype in FLOATS else tf.cast(values, tf.bool)
 
 
 def finite_numbers(name: str, values: tf.Tensor) -> tf.Tensor:
     """Whether all values of each image are finite, (batch,); an InvalidArgumentError if not."""
-    if values.dtype not in FLOATS:
-        return tf.ones(tf.shape(values)[:1], tf.bool)
-    valid = ~tf.reduce_any(_not_finite(values), LATTICE)
-    return checked_images(valid, values, _not_finite, f"{name} must be finite")
+    wrong = _not_finite if values.dtype in FLOATS else _none
+    return _right_images(values, wrong, f"{name} must be finite")
 
 
 def exact_numbers(name: str, values: tf.Tensor, raises: bool = True) -> tf.Tensor:
@@ -129,12 +92,10 @@ def exact_numbers(name: str, values: tf.Tensor, raises: bool = True) -> tf.Tenso
         rule = f"must be finite, and not below {least:.2g} in size, which TensorFlow takes for 0"
     else:
         wrong, rule = _rounded, "must be at most 2^53 in size, as float64 rounds larger integers"
-    valid = ~tf.reduce_any(wrong(values), LATTICE)
-    if raises:
-        valid = checked_images(valid, values, wrong, f"{name} {rule}")
+    valid = _right_images(values, wrong, f"{name} {rule}", raises)
     if values.dtype != tf.float64:  # a float32 that isn't 0 is large enough
         return valid
-    bits = tf.reduce_max(magnitudes(values), LATTICE)
+    bits = tf.reduce_max(_magnitudes(values), LATTICE)
     large = (bits == 0) | ~(tf.bitcast(bits, tf.float64) < LEAST_PROVEN)
     rule = f"the largest |value| of {name} is below {LEAST_PROVEN:g}; scale the image"
     return valid & (checked(large, tf.reduce_all(large), rule) if raises else large)
@@ -152,7 +113,6 @@ def check_range(
 
     `positive` ones must not be 0. An InvalidArgumentError if not.
     """
-    exact = exact_numbers(name, values)
 
     def wrong(values: tf.Tensor) -> tf.Tensor:
         values = tf.cast(values, tf.float64)
@@ -163,37 +123,64 @@ def check_range(
     sign = "positive" if positive else "not negative"
     limits = ("" if positive else "0 or ") + f"at least {least:g}" if least else sign
     limits += f" and at most {most:g}" if most < np.inf else ""
-    right = ~tf.reduce_any(wrong(values), LATTICE)
-    return exact & checked_images(right, values, wrong, f"{name} must be {limits}")
+    exact = exact_numbers(name, values)
+    return exact & _right_images(values, wrong, f"{name} must be {limits}")
 
 
-def power_of_two(sizes: tf.Tensor) -> tf.Tensor:
-    """The largest power of 2 up to each size, which is float64 and not negative; 1 for 0."""
-    exponent = _bits(np.inf, tf.float64)
-    power = tf.bitcast(tf.bitcast(sizes, tf.int64) & exponent, tf.float64)
-    return tf.stop_gradient(tf.where(power > 0, power, 1.0))
+def _right_images(
+    values: tf.Tensor, wrong: Callable[[tf.Tensor], tf.Tensor], rule: str, raises: bool = True
+) -> tf.Tensor:
+    """Whether no value of each image is wrong, (batch,).
+
+    Args:
+        values: (batch, rows, columns).
+        wrong: which of the values of images are wrong, (images, rows, columns) bool.
+        rule: what values must be.
+        raises: whether an InvalidArgumentError names the first wrong value and where it is.
+    """
+    valid = ~tf.reduce_any(wrong(values), LATTICE)
+    all_valid = tf.reduce_all(valid)
+    if not raises or (tf.executing_eagerly() and all_valid):
+        return valid
+    # a graph looks at no image if all are valid, so that the message costs nothing
+    image = first_true(~valid)
+    looked_at = values[image : image + 1]
+    node = first_true(tf.reshape(wrong(looked_at), [-1]))
+    value = tf.concat([tf.reshape(looked_at, [-1]), tf.zeros([1], values.dtype)], 0)[node]
+    columns = tf.shape(values)[2]
+    place = tf.stack([image, node // columns, node % columns])
+    return checked(valid, all_valid, f"{rule}, not", value, "at [image row column]", place)
+
+
+def _magnitudes(values: tf.Tensor) -> tf.Tensor:
+    """The bits of |values|, integers in the same order; those of NaN are the largest."""
+    integers = FLOATS[values.dtype]
+    return tf.bitcast(values, integers) & integers.max
+
+
+def _bits(number: float, dtype: tf.DType) -> int:
+    """The bits of a positive number, as an integer."""
+    return int(np.asarray(number, dtype.as_numpy_dtype).view(FLOATS[dtype].as_numpy_dtype))
+
+
+def _none(values: tf.Tensor) -> tf.Tensor:
+    return tf.zeros_like(values, tf.bool)
+
+
+def _not_finite(values: tf.Tensor) -> tf.Tensor:
+    return _magnitudes(values) >= _bits(np.inf, values.dtype)
 
 
 def _unusable(values: tf.Tensor) -> tf.Tensor:
     """Which numbers are not finite, or subnormal: TensorFlow's threads take these for 0."""
-    bits, normal = magnitudes(values), np.finfo(values.dtype.as_numpy_dtype).tiny
+    bits, normal = _magnitudes(values), np.finfo(values.dtype.as_numpy_dtype).tiny
     return _not_finite(values) | ((bits < _bits(normal, values.dtype)) & (bits > 0))
-
-
-def _not_finite(values: tf.Tensor) -> tf.Tensor:
-    return magnitudes(values) >= _bits(np.inf, values.dtype)
-
-
-def _bits(number: float, dtype: tf.DType) -> int:
-    """Those of a positive number, as an integer."""
-    integers, _ = FLOATS[dtype]
-    return int(np.asarray(number, dtype.as_numpy_dtype).view(integers.as_numpy_dtype))
 
 
 def _rounded(values: tf.Tensor) -> tf.Tensor:
     """Which integers float64 may round."""
     if values.dtype not in (tf.int64, tf.uint64):
-        return tf.zeros_like(values, tf.bool)
+        return _none(values)
     most = tf.constant(MOST_WHOLE, values.dtype)
     too_large = values > most
     return too_large if values.dtype == tf.uint64 else too_large | (values < -most)

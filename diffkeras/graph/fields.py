@@ -21,7 +21,7 @@ deflated, are corrected twice.
 
 To meet a tolerance, and for bounds of û that are hardly larger than its error, f also needs the
 right values on the ring, where its error is e = c − f. The dense ring systems G q = e are solved by
-the Cholesky factors of `TensorRingSystem`, and A⁻¹(q − r) is added to f, one transform pair. This
+the Cholesky factors of `RingSystems`, and A⁻¹(q − r) is added to f, one transform pair. This
 is iterative refinement (Wilkinson 1963; Higham 2002, §12): solutions in float32, residuals in
 float64. Once reduces the error to about the precision of the factors, 1e-4 to 1e-6, and two or
 three times to what float32 fields can hold.
@@ -34,8 +34,8 @@ import tensorflow as tf
 
 from diffkeras.graph.checks import LATTICE
 from diffkeras.graph.operator import TensorOperator
-from diffkeras.graph.problem import FixedNodes, ProblemTensors, all_finite, largest_of_each
-from diffkeras.graph.ring import TensorRingSystem, direct_field, find_rings
+from diffkeras.graph.problem import ProblemTensors, all_finite, largest_of_each, power_of_two
+from diffkeras.graph.ring import RingSystems
 from diffkeras.nn.equation.equations import equations_of
 from diffkeras.physics.equations.axis import least_barrier, longest_crossing
 from diffkeras.physics.equations.finite_volumes import rounding_of
@@ -53,45 +53,65 @@ class UniformFields:
     """Fields (batch, rows, columns) in float64 of a batch of problems, and their bounds.
 
     Attributes:
-        nodes: the fixed nodes.
         produces: whether there is a production.
+        ring_size: the largest |value| on the ring, (batch, 1, 1).
     """
 
     def __init__(self, operator: TensorOperator, problem: ProblemTensors) -> None:
         self._operator, self._problem = operator, problem
-        self._decays = problem.own_decays
-        self._singular = operator.is_deflated and operator.decay == 0 and self._decays is None
-        self.nodes = FixedNodes(problem, operator.boundaries)
+        self._singular = operator.is_singular and not problem.has_decays
         self.produces = problem.production is not None
-        self._free = tf.cast(self.nodes.free, tf.float64)
+        self._is_proven = problem.is_valid & problem.exact
+        self._is_free, self._free = ~problem.fixed, tf.cast(~problem.fixed, tf.float64)
+        self._any_ring = tf.reduce_any(problem.ring, LATTICE, keepdims=True)
+        self.ring_size = largest_of_each(tf.where(problem.ring, problem.values, 0.0))
         rates = [tf.constant(rate, tf.float64, (1, 1, 1)) for rate in operator.couplings]
         ones = tf.ones((1, *operator.lattice), tf.float64)
         self._equations = equations_of(rates, problem.decay, operator.boundaries, ones)
-        self._inverse_norm = tf.where(
-            tf.reduce_any(self.nodes.free, LATTICE, keepdims=True), self._bound_inverse(), 0.0
-        )
+        any_free = tf.reduce_any(self._is_free, LATTICE, keepdims=True)
+        self._inverse_norm = tf.where(any_free, self._bound_inverse(), 0.0)
 
     @property
     def has_ring_systems(self) -> tf.Tensor:
         """Whether the ring systems of the batch are small enough for a proof."""
         if not self._problem.has_sources:
             return tf.constant(True)
-        ring = tf.cast(self.nodes.ring, tf.float64)
+        ring = tf.cast(self._problem.ring, tf.float64)
         most = tf.reduce_max(tf.concat([[0.0], tf.reduce_sum(ring, LATTICE)], 0))
         return tf.cast(tf.shape(ring)[0], tf.float64) * most**2 <= MOST_PAIRS
 
+    def size(self, field: tf.Tensor) -> tf.Tensor:
+        """The largest |value| of a field on the ring and the free nodes, (batch, 1, 1)."""
+        return tf.maximum(self.ring_size, largest_of_each(tf.where(self._is_free, field, 0.0)))
+
+    def change(self, initial: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
+        """The largest finite |initial − field|, and at most the largest |field|, (batch, 1, 1)."""
+        change = tf.where(self._is_free & tf.math.is_finite(initial), initial - field, 0.0)
+        return tf.stop_gradient(tf.minimum(largest_of_each(change), self.size(field)))
+
+    def insert(self, field: tf.Tensor) -> tf.Tensor:
+        """The field with the fixed nodes at their values; NaN where an image isn't valid."""
+        return tf.where(self._is_free & self._problem.is_valid, field, self._problem.values)
+
     def direct(self) -> tf.Tensor:
-        """The fields by ring systems, as precise as the transforms' type."""
-        field = direct_field(self._operator, self._problem)
-        field = tf.where(self._problem.fixed, self._problem.images, field)
-        return tf.ensure_shape(field, (None, *self._operator.lattice))
+        """The fields, as precise as the transforms' type."""
+        production = self._problem.production
+        if not self._problem.has_sources:
+            return self._response(production)
+        correction = self._ring_correction()
+        if production is None:
+            return correction(None, None)
+        # If many nodes are fixed, the field of the production alone is far larger, so its density
+        # and that of the ring are inverted together. The ring, whose mismatch weighs most, is last.
+        field = correction(self._response(production), -production)
+        return field + correction(field, None)
 
     def corrected(self, initial: tf.Tensor) -> tf.Tensor:
         """The corrected field f of an initial one û, which may hold any numbers, also NaN.
 
         Without a ring f doesn't depend on û.
         """
-        field = tf.where(self.nodes.any_ring, self._plausible(initial), 0.0)
+        field = tf.where(self._any_ring, self._plausible(initial), 0.0)
         for _ in range(2 if self.produces or self._operator.is_deflated else 1):
             field = self._without_residual(self._centred(field))
         return self._centred(field) if self._singular else field
@@ -101,23 +121,26 @@ class UniformFields:
 
         What all calls of it need is prepared here, once: ring systems, which are factorised.
         """
-        operator = self._operator
         if not self._problem.has_sources:
             return self._without_residual
-        rings = find_rings(self._problem.fixed, operator.boundaries)
-        system = TensorRingSystem(operator, rings, self._decays)
+        correction = self._ring_correction()
+        return lambda field: field + correction(field, self._residual(field))
 
-        def improved(field: tf.Tensor) -> tf.Tensor:
-            error = self._mismatch(field)
-            size = _size_of_each(error)
-            values = tf.cast(tf.gather_nd(error / size, rings.nodes), operator.dtype)
-            densities, constants = (tf.cast(part, tf.float64) for part in system.solve(values))
-            added = tf.scatter_nd(rings.nodes, densities, tf.shape(field, tf.int64))
-            density, constant = self._balanced(self._residual(field))
-            field += self._inverse(size * added - density)
-            return field + size * constants - constant
+    def _ring_correction(self) -> Callable[[tf.Tensor | None, tf.Tensor | None], tf.Tensor]:
+        """A function that returns what removes a field's mismatch on the ring, and a residual.
 
-        return improved
+        None stands for a field of zeros, and for no residual.
+        """
+        systems = RingSystems(self._operator, self._problem)
+
+        def correction(field: tf.Tensor | None, residual: tf.Tensor | None) -> tf.Tensor:
+            density, constant = systems.densities(field)
+            if residual is not None:
+                balanced, of_residual = self._balanced(residual)
+                density, constant = density - balanced, constant - of_residual
+            return self._inverse(density, constant)
+
+        return correction
 
     def node_bound(self, field: tf.Tensor) -> tf.Tensor:
         """At least |field − u| of a field with the fixed values in it, (batch, rows, columns)."""
@@ -130,7 +153,7 @@ class UniformFields:
         )
         # maxima may ignore NaN; on the ring and free nodes f is finite where the residual is
         bound = tf.where(all_finite(residual) & (bound >= 0), bound, np.inf)
-        return self.nodes.extend(bound)
+        return tf.where(self._is_proven, tf.where(self._is_free, bound, 0.0), np.inf)
 
     def _plausible(self, initial: tf.Tensor) -> tf.Tensor:
         """A field of any numbers with 0 in place of those that are NaN or far from u.
@@ -138,7 +161,7 @@ class UniformFields:
         By the maximum principle no |value| of u is above the largest on the ring plus the largest
         of the production's field.
         """
-        most = self.nodes.ring_size
+        most = self.ring_size
         if self.produces:
             most += tf.math.multiply_no_nan(
                 self._inverse_norm, largest_of_each(self._problem.production)
@@ -152,14 +175,13 @@ class UniformFields:
 
     def _mismatch(self, field: tf.Tensor) -> tf.Tensor:
         """c − f on the ring, 0 elsewhere."""
-        return tf.where(self.nodes.ring, self.nodes.values - field, 0.0)
+        return tf.where(self._problem.ring, self._problem.values - field, 0.0)
 
     def _without_residual(self, field: tf.Tensor) -> tf.Tensor:
         return field - self._response(self._residual(field))
 
     def _response(self, density: tf.Tensor) -> tf.Tensor:
-        balanced, constant = self._balanced(density)
-        return self._inverse(balanced) + constant
+        return self._inverse(*self._balanced(density))
 
     def _balanced(self, density: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """A density of the free nodes to be inverted, and a constant to be added to its field.
@@ -172,18 +194,19 @@ class UniformFields:
         if not operator.is_deflated:
             return density, tf.zeros([], tf.float64)
         total = tf.reduce_sum(density, LATTICE, keepdims=True)
-        ring = tf.cast(self.nodes.ring, tf.float64)
+        ring = tf.cast(self._problem.ring, tf.float64)
         density -= tf.math.divide_no_nan(total, tf.reduce_sum(ring, LATTICE, keepdims=True)) * ring
-        factor = tf.cast(operator.inverse_factor(self._decays), tf.float64)
-        factor = tf.reshape(factor, (-1, 1, 1))
-        return density, tf.math.divide_no_nan(tf.where(~self.nodes.any_ring, total, 0.0), factor)
+        factor = tf.cast(operator.inverse_factor(self._problem.decay), tf.float64)
+        factor = factor[:, None, None]
+        return density, tf.math.divide_no_nan(tf.where(~self._any_ring, total, 0.0), factor)
 
-    def _inverse(self, density: tf.Tensor) -> tf.Tensor:
-        """A⁻¹, of the deflated operator where it is."""
+    def _inverse(self, density: tf.Tensor, constant: tf.Tensor) -> tf.Tensor:
+        """A⁻¹ of a density; where the operator is deflated, its field plus a constant."""
         # nothing overflows in the operator's precision
-        size = tf.stop_gradient(_size_of_each(density))
-        scaled = tf.cast(density / size, self._operator.dtype)
-        return size * tf.cast(self._operator.inverse(scaled, self._decays), tf.float64)
+        scale = power_of_two(largest_of_each(density))
+        scaled = tf.cast(density / scale, self._operator.dtype)
+        field = scale * tf.cast(self._operator.inverse(scaled, self._problem.decay), tf.float64)
+        return field + constant if self._operator.is_deflated else field
 
     def _centred(self, field: tf.Tensor) -> tf.Tensor:
         """The field plus a constant, with which positive and negative mismatch are alike.
@@ -192,10 +215,10 @@ class UniformFields:
         """
         if not self._operator.is_deflated:
             return field
-        error = self.nodes.values - field
-        most = tf.reduce_max(tf.where(self.nodes.ring, error, -np.inf), LATTICE, keepdims=True)
-        least = tf.reduce_min(tf.where(self.nodes.ring, error, np.inf), LATTICE, keepdims=True)
-        return field + tf.where(self.nodes.any_ring, (most + least) / 2, 0.0)
+        error = self._problem.values - field
+        most = tf.reduce_max(tf.where(self._problem.ring, error, -np.inf), LATTICE, keepdims=True)
+        least = tf.reduce_min(tf.where(self._problem.ring, error, np.inf), LATTICE, keepdims=True)
+        return field + tf.where(self._any_ring, (most + least) / 2, 0.0)
 
     def _bound_inverse(self) -> tf.Tensor:
         """A bound of ‖A_ff⁻¹‖∞ (batch, 1, 1) or (1, 1, 1).
@@ -216,21 +239,15 @@ class UniformFields:
         It is the response to unit density, whose sum the ring takes out again; infinite without a
         ring.
         """
-        nodes, equations = self.nodes, self._equations
-        barrier = tf.zeros_like(nodes.values)
+        ring, equations = self._problem.ring, self._equations
+        barrier = tf.zeros_like(self._problem.values)
         for _ in range(2):
             barrier += self._response(self._free * (1 - equations.apply(barrier)))
-        lowest = tf.reduce_min(tf.where(nodes.ring, barrier, np.inf), LATTICE, keepdims=True)
+        lowest = tf.reduce_min(tf.where(ring, barrier, np.inf), LATTICE, keepdims=True)
         # adding a constant K adds γK: no harm where K ≥ 0
         barrier -= tf.where(self._problem.decay > 0, tf.minimum(lowest, 0.0), lowest)
         applied = self._free * (equations.apply(barrier) - ROUNDING * equations.sizes(barrier))
         finite = all_finite(applied)  # minima may ignore NaN
-        least = tf.reduce_min(tf.where(nodes.free, applied, np.inf), LATTICE, keepdims=True)
-        most = tf.reduce_max(tf.where(nodes.free, barrier, 0.0), LATTICE, keepdims=True)
-        return tf.where(finite & (least > 0.5) & nodes.any_ring, most / least, np.inf)
-
-
-def _size_of_each(values: tf.Tensor) -> tf.Tensor:
-    """The largest |value| of each image, 1 where all are 0, (batch, 1, 1)."""
-    size = largest_of_each(values)
-    return tf.where(size > 0, size, 1.0)
+        least = tf.reduce_min(tf.where(self._is_free, applied, np.inf), LATTICE, keepdims=True)
+        most = tf.reduce_max(tf.where(self._is_free, barrier, 0.0), LATTICE, keepdims=True)
+        return tf.where(finite & (least > 0.5) & self._any_ring, most / least, np.inf)

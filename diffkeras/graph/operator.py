@@ -5,6 +5,7 @@ TensorFlow has no fast transforms of sines. Green's function comes from the meth
 (`physics.equations.axis`).
 """
 
+import math
 from copy import copy
 from functools import cached_property
 from typing import Any, Literal
@@ -29,38 +30,33 @@ class TensorOperator:
     field plus the constant Σq / `inverse_factor`.
 
     Densities q are those of production, and of the point sources that hold the fixed values. All
-    rates are divided by the medium's `unit`. The decays of images, (batch, 1, 1), are at least the
-    medium's, which is used if they are None.
+    rates are divided by the medium's `unit`. Methods take the decay γ of each image, (batch, 1, 1)
+    or (1, 1, 1), which is at least the medium's.
 
     Attributes:
         lattice: (rows, columns).
         dtype: of the transforms.
         axes, boundaries: of the lattice.
-        decay: γ.
         couplings: D/h² along each axis.
         is_deflated: whether γ is replaced.
+        is_singular: whether the medium's γ is 0 and no axis absorbs.
     """
 
     def __init__(self, lattice: tuple[int, int], medium: Medium, precision: Precision) -> None:
         self.lattice, self.dtype = lattice, tf.as_dtype(precision)
         normalised = medium.normalised()
-        self.decay, step = float(normalised.decay), normalised.step
+        self._decay, step = float(normalised.decay), normalised.step
         self.couplings = [float(part) / step**2 for part in normalised.diffusivities]
         self.boundaries = medium.boundary_names("the solver in TensorFlow")
         self.axes = lattice_axes(lattice, self.boundaries)
         with tf.init_scope():  # not in a graph that is being traced
-            modes = [
-                Modes.of(*axis, "float64") for axis in zip(lattice, self.boundaries, strict=True)
-            ]
-            along, across = (
-                c * each.eigenvalues for c, each in zip(self.couplings, modes, strict=True)
-            )
-            curvature = outer_sum(along, across).numpy()
-            bases = [each.waves.numpy() for each in modes]
+            modes = list(map(Modes.of, lattice, self.boundaries, ["float64"] * 2))
+            rates = [c * m.eigenvalues for c, m in zip(self.couplings, modes, strict=True)]
+            curvature, bases = outer_sum(*rates).numpy(), [mode.waves.numpy() for mode in modes]
         self._smallest = float(np.partition(curvature, 1, axis=None)[1])
-        self.is_deflated = (
-            all(axis.is_singular for axis in self.axes) and self.decay < self._smallest
-        )
+        self._is_closed = medium.is_closed
+        self.is_deflated = medium.is_closed and self._decay < self._smallest
+        self.is_singular = medium.is_closed and self._decay == 0
         # NumPy arrays, which become constants of each graph that uses them
         self._bases: list[Any] = [basis.astype(precision) for basis in bases]
         self._curvature: Any = curvature.astype(precision)
@@ -77,7 +73,7 @@ class TensorOperator:
         """The table of the medium's own decay."""
         # a larger table of unfolded offsets would save operations but not fit into the cache
         with tf.init_scope():
-            return self._tables_of(tf.constant([self.decay], tf.float64)).numpy()
+            return self._tables_of(tf.constant([self._decay], tf.float64)).numpy()
 
     def _tables_of(self, decays: tf.Tensor) -> tf.Tensor:
         """The periodic Green's functions at the offsets 0 … period // 2, for each decay.
@@ -86,11 +82,10 @@ class TensorOperator:
         """
         (rows, along), (columns, across) = map(_even_modes, self.axes)
         curvature = self.couplings[0] * along[:, None] + self.couplings[1] * across
-        if not all(axis.is_singular for axis in self.axes):
+        if not self._is_closed:
             curvature[0, 0] = 1.0  # of a mode that the images cancel
-        eigenvalues = self._deflated(
-            curvature + tf.reshape(tf.cast(decays, tf.float64), (-1, 1, 1))
-        )
+        decays = tf.reshape(tf.cast(decays, tf.float64), (-1, 1, 1))
+        eigenvalues = self._deflated(curvature + decays)
         tables = tf.matmul(rows, tf.matmul(1 / eigenvalues, columns, transpose_b=True))
         return tf.cast(tables, self.dtype)
 
@@ -98,30 +93,19 @@ class TensorOperator:
         # only the constant mode has a smaller eigenvalue
         return tf.maximum(eigenvalues, self._smallest) if self.is_deflated else eigenvalues
 
-    def inverse_factor(self, decays: tf.Tensor | None) -> tf.Tensor:
-        """Inverse of the constant per unit of Σq, 0 if A is singular, infinite if not deflated."""
-        decays = self._in_precision(decays)
-        nodes = self.lattice[0] * self.lattice[1]
-        return nodes * decays * (self._smallest / tf.nn.relu(self._smallest - decays))
+    def inverse_factor(self, decay: tf.Tensor) -> tf.Tensor:
+        """Inverse of the constant per unit of Σq, (batch,) or (1,).
 
-    def total(self, density: tf.Tensor) -> tf.Tensor:
-        """The sum of a density (batch, rows, columns), (batch,).
-
-        In float64, as small decays multiply its rounding.
+        0 if A is singular, infinite if it is not deflated.
         """
-        return tf.cast(tf.reduce_sum(tf.cast(density, tf.float64), axis=[1, 2]), self.dtype)
+        decay, nodes = tf.reshape(tf.cast(decay, self.dtype), [-1]), math.prod(self.lattice)
+        return nodes * decay * (self._smallest / tf.nn.relu(self._smallest - decay))
 
-    def _in_precision(self, decays: tf.Tensor | None) -> tf.Tensor:
-        """The images' decays, or by default the medium's."""
-        if decays is None:
-            return tf.constant(self.decay, self.dtype)
-        return tf.reshape(tf.cast(decays, self.dtype), [-1])
-
-    def inverse(self, density: tf.Tensor, decays: tf.Tensor | None = None) -> tf.Tensor:
+    def inverse(self, density: tf.Tensor, decay: tf.Tensor) -> tf.Tensor:
         """The deflated field of a density on the lattice, both (batch, rows, columns)."""
-        decays = tf.reshape(self._in_precision(decays), (-1, 1, 1, 1, 1))
+        decay = tf.reshape(tf.cast(decay, self.dtype), (-1, 1, 1, 1, 1))
         rows, columns = map(tf.convert_to_tensor, self._bases)
-        return scale_modes(density, rows, columns, 1 / self._deflated(self._curvature + decays))
+        return scale_modes(density, rows, columns, 1 / self._deflated(self._curvature + decay))
 
     def green_matrix(
         self, rows: tf.Tensor, columns: tf.Tensor, decays: tf.Tensor | None = None

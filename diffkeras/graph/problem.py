@@ -1,6 +1,5 @@
 """A batch of problems as tensors, checked once."""
 
-from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -9,7 +8,6 @@ import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
 from diffkeras.graph.checks import (
-    FLOATS,
     LATTICE,
     as_tensor,
     check_range,
@@ -31,8 +29,9 @@ class ProblemTensors(NamedTuple):
     Production and decay are divided by the medium's `unit`, which rounds nothing.
 
     Attributes:
-        images: (batch, rows, columns), 0 on the free nodes.
-        fixed: (batch, rows, columns) bool.
+        values: c of the fixed nodes, 0 on the free ones, (batch, rows, columns); all NaN where an
+            image is not valid.
+        fixed, ring: (batch, rows, columns) bool, the fixed nodes, and those next to free ones.
         has_sources: whether there are source images; without them no node is fixed.
         production: (batch, rows, columns), 0 on the fixed nodes; None if there is none.
         decay: γ, (batch, 1, 1) or (1, 1, 1).
@@ -44,8 +43,9 @@ class ProblemTensors(NamedTuple):
         exact: whether float64 has the numbers of the arguments, so that bounds are about them.
     """
 
-    images: tf.Tensor
+    values: tf.Tensor
     fixed: tf.Tensor
+    ring: tf.Tensor
     has_sources: bool
     production: tf.Tensor | None
     decay: tf.Tensor
@@ -73,73 +73,44 @@ class ProblemTensors(NamedTuple):
         """
         images, fixed, production, dtype = _check_shapes(lattice, source_images, fixed, production)
         given = {"source images": images, "production": production}
-        parts = {name: values for name, values in given.items() if values is not None}
-        exact = reduce(tf.logical_and, [exact_numbers(*part, proven) for part in parts.items()])
-        valid = exact if proven else _have_fields(parts, medium.unit)
-        if has_sources := images is not None:
-            images = tf.cast(images, tf.float64)
+        parts = [(name, values) for name, values in given.items() if values is not None]
+        exact = reduce(tf.logical_and, [exact_numbers(*part, proven) for part in parts])
+        valid = exact
+        if not proven:
+            valid = reduce(tf.logical_and, [finite_numbers(*part) for part in parts])
         if production is not None:
             production = tf.cast(production, tf.float64) / medium.unit
-        if not has_sources:
+        if has_sources := images is not None:
+            images = tf.cast(images, tf.float64)
+        else:
             images, fixed = tf.zeros_like(production), tf.zeros_like(production, tf.bool)
         decays, right = _check_decay(medium, decay, images)
         right &= _have_one_solution(medium, fixed, decays)
-        valid, exact = valid[:, None, None] & right, exact[:, None, None]
-        decays, has_decays = decays / medium.unit, decay is not None
-        return cls(images, fixed, has_sources, production, decays, has_decays, dtype, valid, exact)
-
-    @property
-    def own_decays(self) -> tf.Tensor | None:
-        """The decays of the images, (batch, 1, 1), None if all have the medium's."""
-        return self.decay if self.has_decays else None
-
-
-class FixedNodes:
-    """The fixed nodes of a batch of problems in proofs.
-
-    Attributes:
-        free, ring: masks of the free nodes, and of the fixed nodes next to them.
-        values: c on the fixed nodes, 0 elsewhere, (batch, rows, columns) float64; NaN everywhere
-            where an image is not valid.
-        is_valid: whether an image has a proof, (batch, 1, 1).
-        any_ring: whether there is a ring, (batch, 1, 1).
-        ring_size: the largest |value| on the ring, (batch, 1, 1).
-    """
-
-    def __init__(self, problem: ProblemTensors, boundaries: Sequence[str]) -> None:
-        self.is_valid = problem.is_valid & problem.exact
-        self.values = tf.where(self.is_valid, problem.images, np.nan)
-        self.free, self.ring = ~problem.fixed, ring_mask(problem.fixed, boundaries)
-        self.any_ring = tf.reduce_any(self.ring, LATTICE, keepdims=True)
-        self.ring_size = largest_of_each(tf.where(self.ring, self.values, 0.0))
-
-    def size(self, field: tf.Tensor) -> tf.Tensor:
-        """The largest |value| of a field on the ring and the free nodes, (batch, 1, 1)."""
-        return tf.maximum(self.ring_size, largest_of_each(tf.where(self.free, field, 0.0)))
-
-    def change(self, initial: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
-        """The largest finite |initial − field|, and at most the largest |field|, (batch, 1, 1)."""
-        change = tf.where(self.free & tf.math.is_finite(initial), initial - field, 0.0)
-        return tf.stop_gradient(tf.minimum(largest_of_each(change), self.size(field)))
-
-    def insert(self, field: tf.Tensor) -> tf.Tensor:
-        """The field with the fixed nodes at their values; NaN where an image isn't valid."""
-        return tf.where(self.is_valid, tf.where(self.free, field, self.values), np.nan)
-
-    def extend(self, bound: tf.Tensor) -> tf.Tensor:
-        """The bound of a field's error on the free nodes, as one on all, (batch, rows, columns)."""
-        bound = tf.where(self.free, bound, tf.zeros([], tf.float64))
-        return tf.where(self.is_valid, bound, np.inf)
-
-
-def ring_mask(fixed: tf.Tensor, boundaries: Sequence[str]) -> tf.Tensor:
-    """The fixed nodes with a free neighbour, of masks (batch, rows, columns) bool."""
-    return tf.cast(ring_of(tf.cast(fixed, tf.float32), boundaries), tf.bool)
+        valid = valid[:, None, None] & right
+        return cls(
+            values=tf.where(valid, images, np.nan),
+            fixed=fixed,
+            ring=tf.cast(ring_of(tf.cast(fixed, tf.float32), medium.side_kinds), tf.bool),
+            has_sources=has_sources,
+            production=production,
+            decay=decays / medium.unit,
+            has_decays=decay is not None,
+            dtype=dtype,
+            is_valid=valid,
+            exact=exact[:, None, None],
+        )
 
 
 def largest_of_each(values: tf.Tensor) -> tf.Tensor:
     """The largest |value| of each image, (batch, 1, 1). XLA's ignores NaN."""
     return tf.reduce_max(tf.abs(values), LATTICE, keepdims=True)
+
+
+def power_of_two(sizes: tf.Tensor) -> tf.Tensor:
+    """The largest power of 2 up to each size, which is float64 and not negative; 1 for 0."""
+    exponent = np.float64(np.inf).view(np.int64)  # all its bits
+    power = tf.bitcast(tf.bitcast(sizes, tf.int64) & exponent, tf.float64)
+    return tf.stop_gradient(tf.where(power > 0, power, 1.0))
 
 
 def all_finite(values: tf.Tensor) -> tf.Tensor:
@@ -189,27 +160,6 @@ def _check_shapes(
         production = same_shape("production", production, images)
         production = tf.where(fixed, tf.zeros_like(production), production)
     return images, fixed, production, dtype
-
-
-def _have_fields(parts: Mapping[str, tf.Tensor], unit: float) -> tf.Tensor:
-    """Whether each image and its production have a field in their type, (batch,).
-
-    An InvalidArgumentError if not.
-    """
-    valid = reduce(tf.logical_and, [finite_numbers(*part) for part in parts.items()])
-    sizes, zero, smallest = [], tf.constant(True), 0.0
-    for name, values in parts.items():
-        size = tf.reduce_max(tf.abs(tf.cast(values, tf.float64)), LATTICE)
-        sizes.append(size if name != "production" else tf.minimum(size, size / unit))
-        zero &= ~tf.reduce_any(not_zero(values), LATTICE)
-        if values.dtype in FLOATS:
-            smallest = max(smallest, FLOATS[values.dtype][1])
-    large = zero | ~(reduce(tf.maximum, sizes) < smallest)
-    message = (
-        "the largest |value| of a source image and its production, also divided by D/h², is below "
-        f"{smallest:g}; scale the image"
-    )
-    return valid & checked(large, tf.reduce_all(large), message)
 
 
 def _have_one_solution(medium: Medium, fixed: tf.Tensor, decay: tf.Tensor) -> tf.Tensor:

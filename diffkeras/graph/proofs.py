@@ -67,11 +67,11 @@ class TensorRun:
     """Fields (batch, rows, columns) in float64 of a batch of problems, and their proofs."""
 
     def __init__(self, fields: UniformFields) -> None:
-        self._fields, self._nodes = fields, fields.nodes
+        self._fields = fields
 
     def solution(self, dtype: tf.DType) -> TensorSolution:
         """The direct fields, of the precision of the transforms, in the type `dtype`."""
-        field = tf.cast(self._fields.direct(), dtype)
+        field = tf.cast(self._fields.insert(self._fields.direct()), dtype)
         own = tf.cast(tf.cast(field, proof_type(dtype)), tf.float64)
         near = self._fields.corrected(own)
         proof = self._certificate(own, near, self._fields.node_bound(near), proof_type(dtype))
@@ -85,7 +85,7 @@ class TensorRun:
         prediction = tf.cast(tf.cast(prediction, dtype), tf.float64)
 
         def permitted(field: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
-            share = UNIFORM_SHARE * self._nodes.change(prediction, field)
+            share = UNIFORM_SHARE * self._fields.change(prediction, field)
             return tf.where(self._fields.has_ring_systems, share, np.inf)
 
         # not in `dtype`, whose rounding is no part of the bound of the prediction
@@ -96,7 +96,7 @@ class TensorRun:
         self, prediction: tf.Tensor, field: tf.Tensor, bound: tf.Tensor, dtype: tf.DType
     ) -> TensorCertificate:
         """The proof of a prediction, which `dtype` holds, by a field and the bound of its error."""
-        field = self._nodes.insert(field)
+        field = self._fields.insert(field)
         node_bound = tf.abs(prediction - field) + bound + TINY
         # also where the prediction is not finite
         node_bound = tf.where(tf.math.is_finite(node_bound), node_bound, np.inf)
@@ -129,14 +129,14 @@ class TensorRun:
 
             Where u is 0 or all nodes are fixed, what rounding leaves of 0 in float32.
             """
-            size = self._nodes.ring_size
+            size = self._fields.ring_size
             if self._fields.produces:
-                size = tf.maximum(size, self._nodes.size(field) - bound)
+                size = tf.maximum(size, self._fields.size(field) - bound)
             return tf.where(size > 0, tolerance * size, 2 * TINY)
 
         start = self._fields.corrected(self._fields.direct() if initial is None else initial)
         state = self._improve(start, permitted, proof_type(dtype))
-        field = self._nodes.insert(state.field)
+        field = self._fields.insert(state.field)
         if raises:
             most = permitted(state.field, state.bound)
             field = _met(field, state.bound, most, tolerance)
@@ -147,7 +147,7 @@ class TensorRun:
 
         def state_of(field: tf.Tensor) -> _State:
             node_bound = self._fields.node_bound(field)
-            returned = _rounded(self._nodes.insert(field), node_bound, dtype)
+            returned = _rounded(self._fields.insert(field), node_bound, dtype)
             bound = tf.cast(returned.error_bound, tf.float64)[:, None, None]
             return _State(field, node_bound, bound, bound > permitted(field, bound))
 

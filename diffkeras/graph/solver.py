@@ -134,12 +134,10 @@ class TensorSolver:
             PhysicsError: tensors of another shape or type; neither source images nor production.
             tf.errors.InvalidArgumentError: when it runs, for values that are not finite (the first
                 one is named), decays out of range, a problem without a unique solution (decay 0, no
-                absorbing boundary and no fixed node), values of an image and its production so
-                small that parts of its field would underflow (the largest, also divided by D/h², is
-                below 1e-32 in float32), and a tolerance that is not positive or below what rounding
-                permits: the message has the smallest that can be promised for these images, some
-                1e-7 for float32 fields. Where XLA must compile it and nodes are fixed, the error
-                names `XLA_cannot_compile_ring_systems`.
+                absorbing boundary and no fixed node), and a tolerance that is not positive or below
+                what rounding permits: the message has the smallest that can be promised for these
+                images, some 1e-7 for float32 fields. Where XLA must compile it and nodes are fixed,
+                the error names `XLA_cannot_compile_ring_systems`.
 
         Example:
             >>> import numpy as np
@@ -190,8 +188,9 @@ class TensorSolver:
 
         Raises:
             PhysicsError: as for `solve`, and for a field of another shape or type.
-            tf.errors.InvalidArgumentError: as for `solve`, and for subnormal values (which
-                TensorFlow takes for 0) and integers above 2^53.
+            tf.errors.InvalidArgumentError: as for `solve`, and for values that have no proof:
+                subnormal ones (which TensorFlow takes for 0), images whose largest |value| is below
+                1e-200, and integers above 2^53.
 
         Example:
             >>> import numpy as np
@@ -262,7 +261,7 @@ class TensorSolver:
     ) -> tuple[tf.Tensor, tf.DType | None]:
         """A field of the problems in float64, and its type if it is a float."""
         field, dtype = real_numbers(field, self.lattice, name)
-        return same_shape(name, tf.cast(field, tf.float64), problem.images), dtype
+        return same_shape(name, tf.cast(field, tf.float64), problem.values), dtype
 
 
 def is_solved_by_transforms(medium: Medium) -> bool:
