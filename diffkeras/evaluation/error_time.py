@@ -3,16 +3,19 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 
 from diffkeras.reporting.figures import log_ticks
-from diffkeras.reporting.labels import label_points
 from diffkeras.reporting.style import new_figure
 
 CLASSICAL, LEARNED, FRONT = "#1f5a80", "#c25510", "#9aa5ad"
 FEW = 10  # methods
+LETTERS = 9  # points, the size of labels
+OUTLINE = withStroke(linewidth=3, foreground="white")  # so that lines don't cross a label
 SMALLEST = 1e-11  # smaller errors are rounding, and are drawn at this height
 
 
@@ -133,3 +136,64 @@ def _marks(points: Sequence[Point]) -> list[Line2D]:
     drawn = {point.learned for point in points}
     front = Line2D([], [], color=FRONT, label="Pareto front")
     return [*(mark for learned, mark in kinds.items() if learned in drawn), front]
+
+
+def label_points(axis: Axes, labels: Sequence[str], points: Any, colors: Sequence[Any]) -> None:
+    """Write a label next to each point, where it covers no other label and no point.
+
+    Call it after everything is drawn and all limits are set.
+    """
+    size = _size(axis)
+    places = _fractions(axis, points) * size
+    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in places]
+    order = np.argsort(places[:, 1])
+    for number in order:
+        (x, y), width = places[number], 0.58 * LETTERS * len(labels[number])
+        spots = [
+            (x + dx if dx > 0 else x + dx - width, y + dy)
+            for dy in (0, 9, -9, 18, -18, 27, -27, 36, -36, 45, -45)
+            for dx in (8, -8)
+        ]
+        boxes = [(left, at - 6, left + width, at + 6) for left, at in spots]
+        free = [
+            box
+            for box in boxes
+            if box[0] >= 0
+            and box[2] <= size[0]
+            and box[1] >= 0
+            and box[3] <= size[1]
+            and not any(_overlap(box, other) for other in taken)
+        ]
+        box = free[0] if free else boxes[0]
+        taken.append((box[0] - 3, box[1], box[2] + 3, box[3]))  # "3" and "2" must not read 32
+        right = box[0] > x
+        axis.annotate(
+            labels[number],
+            points[number],
+            (box[0] - x if right else box[2] - x, box[1] + 6 - y),
+            textcoords="offset points",
+            color=colors[number],
+            size=LETTERS,
+            va="center",
+            ha="left" if right else "right",
+            arrowprops={"arrowstyle": "-", "color": colors[number], "linewidth": 0.5},
+            path_effects=[OUTLINE],
+        )
+
+
+def _fractions(axis: Axes, points: Any) -> Any:
+    """Points in fractions of the axes' width and height."""
+    axis.get_xlim(), axis.get_ylim()  # the transforms don't find the limits themselves
+    return (axis.transScale + axis.transLimits).transform(np.asarray(points, float))
+
+
+def _size(axis: Axes) -> Any:
+    """About the width and height of the axes in points; labels around them take the rest."""
+    figure = axis.get_figure(root=True)
+    assert figure is not None
+    box = axis.get_position()  # before the layout makes room for labels, nearly the final one
+    return figure.get_size_inches() * 72 * (box.width, box.height)
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

@@ -26,7 +26,6 @@ from diffkeras.reporting.figures import (
     new_axis,
     tissue_figure,
 )
-from diffkeras.reporting.labels import label_lines
 from diffkeras.reporting.style import BLUE, GREY, ORANGE, new_figure
 
 LENGTH_BINS = 10
@@ -132,6 +131,17 @@ def _drawable(values: Any) -> NDArray[np.float64]:
     return np.where(array > ROUNDING, array, np.nan)
 
 
+def _draw_curve(axis: Axes, places: Any, values: Any, style: Mapping[str, Any]) -> None:
+    """Draw a curve, unless all of it is rounding."""
+    drawn = _drawable(values)
+    if np.isfinite(drawn).any():
+        axis.plot(places, drawn, **style)
+
+
+def _name_curves(axis: Axes) -> None:
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
+
+
 def error_per_count_figure(errors: pd.DataFrame, styles: Styles = STYLES) -> Figure:
     """Error of each method against the number of sources, on a logarithmic scale."""
     figure, axis = new_axis(
@@ -139,9 +149,9 @@ def error_per_count_figure(errors: pd.DataFrame, styles: Styles = STYLES) -> Fig
     )
     for name, own in errors.groupby("method", sort=False):
         means = own.groupby("sources")["mae"].mean()
-        axis.plot(means.index, _drawable(means), **_style(str(name), styles))
+        _draw_curve(axis, means.index, means, _style(str(name), styles))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    label_lines(axis)
+    _name_curves(axis)
     return figure
 
 
@@ -157,9 +167,9 @@ def error_per_length_figure(errors: pd.DataFrame, step: float, styles: Styles = 
             axis.plot(lengths, _drawable(own["mae"]), ".", color=BLUE, alpha=0.2, markersize=3)
         bins = np.searchsorted(edges[1:-1], lengths, side="right")
         means = own["mae"].groupby(bins).mean().reindex(range(LENGTH_BINS))
-        axis.plot(middles, _drawable(means), **_style(str(name), styles))
+        _draw_curve(axis, middles, means, _style(str(name), styles))
     log_ticks(axis, "x")
-    label_lines(axis)
+    _name_curves(axis)
     return figure
 
 
@@ -173,7 +183,7 @@ def distribution_figure(errors: pd.DataFrame, styles: Styles = STYLES) -> Figure
         if drawn.any():
             style = _style(str(name), styles, marked=False)
             axis.step(ordered[drawn], share[drawn], where="post", **style)
-    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
+    _name_curves(axis)
     return figure
 
 
@@ -184,13 +194,11 @@ def spectrum_figure(spectra: Mapping[str, NDArray[np.float64]], styles: Styles =
     """
     figure, axis = _log_axes("wavenumber [periods a side]", "root of the spectrum")
     for name, spectrum in spectra.items():
-        values = _drawable(np.sqrt(spectrum[1:]))
         style: dict[str, Any] = {"color": "0.1", "linestyle": "--", "label": name, "zorder": 3}
         if name != TRUE:
             style = _style(name, styles, marked=False)
-        if np.isfinite(values).any():
-            axis.plot(np.arange(1, len(spectrum)), values, **style)
-    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
+        _draw_curve(axis, np.arange(1, len(spectrum)), np.sqrt(spectrum[1:]), style)
+    _name_curves(axis)
     return figure
 
 

@@ -1,7 +1,12 @@
+import itertools
 from types import SimpleNamespace
 
+from matplotlib.text import Text
+
+from diffkeras.evaluation.error_time import label_points
 from diffkeras.evaluation.figures import cost_figure, training_figure
 from diffkeras.evaluation.measurement import ALL
+from diffkeras.reporting.figures import new_axis
 
 
 def test_losses_that_alternate_have_one_curve_each():
@@ -23,3 +28,20 @@ def test_a_field_of_zeros_does_not_stretch_the_axis_of_times():
     figure = cost_figure(metrics, SimpleNamespace(all_methods=[]))
     assert figure.axes[0].get_xlim()[0] > 0.1
     assert "zero field" in [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_labels_of_points_cover_no_other_label_or_point():
+    figure, axis = new_axis(7.5, 5.0, xscale="log", yscale="log")
+    points = [(1.0, 1e-2), (1.02, 1.1e-2), (1.01, 0.9e-2), (0.9, 1e-2), (1.0, 1e-8)]
+    names = [f"method {number}" for number in range(len(points))]
+    for point in points:
+        axis.plot(*point, "o")
+    axis.set(xlim=(0.1, 10), ylim=(1e-9, 1))
+    label_points(axis, names, points, ["black"] * len(points))
+    figure.canvas.draw()
+    boxes = [Text.get_window_extent(text) for text in axis.texts]  # without the arrows
+    assert sorted(text.get_text() for text in axis.texts) == names
+    for one, other in itertools.combinations(boxes, 2):
+        assert not one.overlaps(other)
+    for place in axis.transData.transform(points):
+        assert not any(box.contains(*place) for box in boxes)
