@@ -189,18 +189,7 @@ def _compared(
 def evaluate_baselines(
     config: Config, data_dir: Path, output: Path, *, threads: int | None = None
 ) -> Evaluation:
-    """Measure the baselines of a configuration alone, without a report.
-
-    Args:
-        config: of the test data.
-        data_dir: where the datasets are.
-        output: directory of the results.
-        threads: threads that read data.
-
-    Raises:
-        DataError: datasets are missing or damaged.
-        OutputError: as for `evaluate`.
-    """
+    """Measure the baselines of a configuration alone, without a report; see `evaluate`."""
     options = _Options(threads, report=False)
     _check(config, data_dir, output, options)
     return _evaluate(Subject([]), config, data_dir, output, options)

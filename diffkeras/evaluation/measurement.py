@@ -88,11 +88,9 @@ class Measurement:
     def errors(self) -> pd.DataFrame:
         """A row for each method and image: `method`, `sources`, `example`, and its errors.
 
-        They are those of `image_errors` and `field_metrics`.
-
-        Methods are in their order, and images in that of the test split. A copy of a method that
-        differs from it nowhere, as the network sets the known values itself, is left out. If media
-        vary, there is `diffusion_length` too.
+        Errors are those of `image_errors` and `field_metrics`. A copy of a method that differs from
+        it nowhere, because the network sets the known values itself, is left out. If media vary,
+        there is `diffusion_length`.
         """
         errors = pd.concat(self._errors, ignore_index=True)
         for method in self.methods:
@@ -140,14 +138,10 @@ def _equal(errors: pd.DataFrame, one: str, other: str) -> bool:
 
 
 def measure_bounds(predictions: NDArray, batch: ImageBatch) -> pd.DataFrame:
-    """Proven bounds and true errors of predictions and of corrected fields, a row for each image.
+    """Proven bounds and true errors of predictions and of corrected fields, a row per image.
 
-    They are on the dataset's scale: divided by the maximum of the field where the dataset's are.
-    Without fixed nodes, the corrected field is exact, so it has no error to compare, but NaN.
-
-    Args:
-        predictions: (images, rows, columns), in the unit of the source values.
-        batch: the images.
+    `predictions` are in the unit of the source values, and the results on the dataset's scale.
+    Without fixed nodes the corrected field is exact, and its error NaN.
     """
     certificates = certify_many(predictions, batch.problems)
     corrected = [certificate.corrected for certificate in certificates]

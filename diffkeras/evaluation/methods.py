@@ -261,18 +261,14 @@ def of_predictions(
     """The fields in a file, which are looked up and so take no time that is measured.
 
     Args:
-        path: a `.npz` with an array (images, rows, columns) for each source count n, named
-            `sources_NN`, in the order of the test split. Fields are on the dataset's scale. If they
-            are of a file of test images, they are of all its images, of which the test data may be
-            a part.
-        config: of the test data.
+        path: for `read_predictions`, with all images of the test split or of `images`.
+        config: of the test data, which may be a part of `images`.
         exact: their fields by source count, in batches (images, rows, columns).
         name: of the model.
         images: the file of the test images; None for datasets.
 
     Raises:
-        DataError: a missing or damaged file, a missing array, one of another shape, predictions of
-            other test images, or predictions of which some are swapped.
+        DataError: see `read_predictions` and `check_order`.
         ConfigurationError: the test data have a range of diffusion lengths.
     """
     if config.data.diffusion_length is not None:

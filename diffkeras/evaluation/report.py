@@ -38,15 +38,9 @@ def write_results(
     figures: Mapping[str, Figure] | None,
     figure_format: str = "png",
 ) -> None:
-    """Write `FILES` and the figures into a directory.
+    """Write `FILES`, and the figures as PNG and in a format of `FORMATS`, into a directory.
 
-    Args:
-        path: the directory.
-        measured: what was measured.
-        subject: on what.
-        tested: the configuration of the test data.
-        figures: by name; None for no `figures/` and no `report.html`.
-        figure_format: one of `FORMATS`, in which they are written besides PNG.
+    Without figures there are no `figures/` and no `report.html`.
     """
     metrics = measured.metrics()
     learned = subject.run.config() if subject.run else None

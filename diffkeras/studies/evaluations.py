@@ -35,12 +35,9 @@ def without_baselines(test: Config) -> Config:
 
 
 def read_errors(path: Path) -> tuple[str | None, pd.DataFrame]:
-    """Read the metrics of the evaluation in a directory.
+    """The identity of the evaluated run, None without one, and a row per method and source count.
 
-    Returns:
-        The identity of the run, None without one; and a row for each method and source count:
-        `method`, `sources` ("all", "1", …), `images`, and the errors of
-        `diffkeras.evaluation.errors.ERRORS`.
+    Columns: `method`, `sources` ("all", "1", …), `images`, and the errors of `ERRORS`.
 
     Raises:
         RunError: the file is missing or damaged.
@@ -59,11 +56,7 @@ def read_errors(path: Path) -> tuple[str | None, pd.DataFrame]:
 
 
 def read_evaluation(path: Path) -> tuple[str | None, pd.DataFrame, pd.DataFrame]:
-    """Read the evaluation of a run.
-
-    Returns:
-        What `read_errors` returns, and a row for each image, of the surrogate: `sources`,
-        `example`, and the same errors.
+    """What `read_errors` returns, and the surrogate's errors per image, `sources` and `example`.
 
     Raises:
         RunError: a file is missing or damaged.

@@ -25,10 +25,8 @@ MOST_LINES = 9  # of a second factor; further ones are averaged over
 def draw(data: StudyData, factors: Sequence[str]) -> bytes:
     """The errors of the main test set as an SVG image, a panel for each region.
 
-    Args:
-        data: the measurements.
-        factors: the varied settings, the one that explains most first. It is the axis, the second
-            one has a line for each value, and further ones are averaged over.
+    The first factor is the axis, the second one has a line for each value, and further ones are
+    averaged over.
     """
     return to_image(_figure(data, factors), "svg", style={**STYLE, "svg.fonttype": "none"})
 

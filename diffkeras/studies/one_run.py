@@ -26,19 +26,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunTask:
-    """The work on one run.
-
-    Attributes:
-        run: what is missing of it is to be done.
-        study: whose run it is.
-        data_dir: where the datasets are.
-        threads: threads that read data.
-    """
+    """The work on one run of a study, of which something is missing."""
 
     run: PlannedRun
     study: Study
     data_dir: Path
-    threads: int
+    threads: int  # that read data
 
 
 @dataclass(frozen=True)

@@ -78,12 +78,10 @@ def read_results(
     factors: Mapping[str, Sequence[str]],
     of_baselines: Mapping[str, Path],
 ) -> StudyData:
-    """The measurements of a study.
+    """The measurements of a study of some factors, whose values are text.
 
-    Args:
-        runs: those that are done, at least one, each with the same test sets.
-        factors: name of each varied setting → its values as text.
-        of_baselines: label of a test set → directory with the errors of the baselines on it.
+    `runs` are those that are done, at least one, each with the same test sets. `of_baselines` are
+    directories with the errors of the baselines, by test set.
 
     Raises:
         RunError: a file is missing or damaged.

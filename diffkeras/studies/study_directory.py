@@ -28,17 +28,11 @@ REPORT = "report.html"  # the last file of a study's results
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run of a study that ended with an error.
+    """A run of a study that ended with an error."""
 
-    Attributes:
-        title: the factors' values, for people.
-        run: its identity.
-        error: what went wrong, in one line.
-    """
-
-    title: str
-    run: str
-    error: str
+    title: str  # the factors' values, for people
+    run: str  # its identity
+    error: str  # in one line
 
 
 def identify(study: Study) -> dict[str, Any]:

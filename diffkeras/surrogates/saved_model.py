@@ -111,12 +111,9 @@ def describe(
     functions: Mapping[str, Any] | None = None,
     proof_lattice: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
-    """The description of an export, for people and programs without diffkeras.
+    """The description of an export with these functions, by default `serve` alone.
 
-    Args:
-        surrogate: what is exported.
-        functions: of the export, by name; None for `serve` alone.
-        proof_lattice: (rows, columns) of `certified` and `refined`, if there are any.
+    `proof_lattice` is that of `certified` and `refined`, if there are any.
     """
     config, view = surrogate.config, surrogate.config.view
     physics = {**config.physics.to_dict(), "lattice": surrogate.lattice}

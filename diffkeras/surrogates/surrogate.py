@@ -144,7 +144,10 @@ class Surrogate:
             as_problem(problem, keywords, SurrogateKeywords)  # an error if there are some
         else:
             problem = self.problem(problem, **keywords)
-        return self.predict_many([problem], tolerance=tolerance)[0]
+        if tolerance is not None:
+            tolerance = check_relative_tolerance(tolerance)
+        prediction = Prediction(self._fields([problem])[0], problem)
+        return prediction if tolerance is None else prediction.within(tolerance)
 
     def predict_many(
         self,
@@ -203,7 +206,7 @@ class Surrogate:
     def check_lattice(self, lattice: tuple[int, ...]) -> None:
         """Raise a PhysicsError if the network takes no lattice of so many rows and columns."""
         self.config.model.lattices.check(lattice)
-        if self.config.model.is_own and lattice not in self._lattices:
+        if lattice not in self._lattices and self.config.model.is_own:
             check_lattice(self.model, lattice)
             self._lattices.add(lattice)
 
@@ -214,7 +217,7 @@ class Surrogate:
         return f"Surrogate({self.config.name!r}, trained on {rows}×{columns} nodes{produce})"
 
     def _fields(
-        self, problems: Sequence[Problem], batch_size: int | None, *, divided: bool = False
+        self, problems: Sequence[Problem], batch_size: int | None = None, *, divided: bool = False
     ) -> NDArray[np.float32]:
         """The network's fields of problems of one lattice, with warnings of unusual inputs."""
         size = self.config.evaluation.batch_size if batch_size is None else batch_size

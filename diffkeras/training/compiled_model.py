@@ -21,21 +21,13 @@ from diffkeras.training.process_group import ProcessGroup
 
 @dataclass(frozen=True)
 class CompiledModel:
-    """A network that is ready for training.
+    """A network that is ready for training."""
 
-    Attributes:
-        model: the network, with its optimizer built.
-        loss: compiled into it.
-        terms: the metric that sees the terms of the loss.
-        counts: the metric of errors per source count.
-        metrics: all metrics by name, the mean loss included.
-    """
-
-    model: keras.Model
+    model: keras.Model  # with its optimizer built
     loss: NodeLoss
-    terms: UnweightedError
+    terms: UnweightedError  # the metric that sees the terms of the loss
     counts: SourceCountError
-    metrics: dict[str, keras.metrics.Metric]
+    metrics: dict[str, keras.metrics.Metric]  # all, by name, the mean loss included
 
     @property
     def parameters(self) -> int:

@@ -76,12 +76,7 @@ class SourceCountErrors(keras.callbacks.Callback):
     """Read the validation errors per source count, for other callbacks.
 
     Reading a metric adds up the values of all replicas, so all processes must do it at the same
-    time. Warns once if the surrogate is no better than a field of zeros after some epochs.
-
-    Args:
-        metric: compiled into the model.
-        state: of the run; keeps the validation MAE of a field of zeros.
-        epochs: number of epochs after which the surrogate is compared with zeros.
+    time. Warns if the surrogate is no better than a field of zeros after `epochs` epochs.
     """
 
     def __init__(self, metric: SourceCountError, state: TrainingState, *, epochs: int) -> None:

@@ -162,12 +162,9 @@ def _of_slurm(environment: Mapping[str, str]) -> Cluster:
 def join_process_group(settings: Mapping[str, Any] | None = None) -> ProcessGroup:
     """The group of processes that the environment describes, once all of them are there.
 
-    Several processes are connected by MultiWorkerMirroredStrategy, which waits for all. A single
-    one has a MirroredStrategy over its GPUs or logical CPUs; with one CPU device, the default
-    strategy.
-
-    Args:
-        settings: what must be equal in all processes, by name.
+    Several processes are connected by MultiWorkerMirroredStrategy. A single one has a
+    MirroredStrategy over its GPUs or logical CPUs; with one CPU device, the default strategy.
+    `settings` must be equal in all processes.
 
     Raises:
         ConfigurationError: TF_CONFIG or Slurm's variables are malformed, or another process has

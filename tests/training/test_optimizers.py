@@ -7,15 +7,12 @@ import tensorflow as tf
 
 from diffkeras import train
 from diffkeras.config import Config
-from diffkeras.data import mixed_dataset
 from diffkeras.nn import (
     ConvolutionalMuon,
     encoder_decoder,
     fourier_neural_operator,
     joined_pair,
-    unpack_target,
 )
-from diffkeras.surrogates.surrogate import load_surrogate
 from diffkeras.training.optimizers import (
     averaged_weights,
     build_optimizer,
@@ -150,7 +147,9 @@ def test_the_average_is_exchanged_and_put_back_exactly(tiny):
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", pytest.param("muon", marks=pytest.mark.slow)])
-def test_each_optimizer_trains_and_its_averaged_model_is_kept(tiny, data_dir, tmp_path, optimizer):
+def test_each_optimizer_trains_and_its_averaged_model_is_kept(
+    tiny, data_dir, tmp_path, optimizer, validation_errors
+):
     config = tiny.with_overrides(
         {
             "training.optimizer": optimizer,
@@ -167,15 +166,7 @@ def test_each_optimizer_trains_and_its_averaged_model_is_kept(tiny, data_dir, tm
     rows = read_csv(run.path / "history.csv")
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     assert float(rows[-1]["learning_rate"]) == pytest.approx(0, abs=1e-9)
-    surrogate = load_surrogate(run.path)
-    inverse = config.model.get_transform().inverse
-    errors = [
-        np.abs(
-            inverse(surrogate.model(x).numpy()) - inverse(unpack_target(y).field.numpy()[..., None])
-        )
-        for x, y in mixed_dataset(config, "validation", data_dir)
-    ]
-    kept = float(np.mean(np.concatenate(errors)))
+    kept = float(np.mean(validation_errors(run.path, config, data_dir)))
     assert kept == pytest.approx(run.state()["validation"]["mae"], rel=1e-5)
 
 

@@ -2,14 +2,12 @@ import importlib.metadata
 import json
 import os
 import signal
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from diffkeras import train
-from diffkeras.config import Config, load_config
-from diffkeras.data import raw_dataset
+from diffkeras.config import load_config
 from diffkeras.errors import ConfigurationError, DataError, Interrupted, RunError
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.surrogates.surrogate import load_surrogate
@@ -18,18 +16,6 @@ from diffkeras.training.session import TrainingSession
 from tests.helpers.refusals import files_below
 from tests.helpers.stopped_training import session_at_start
 from tests.helpers.tables import read_csv
-
-
-def validation_mae(run_dir: Path, config: Config, data_dir: Path) -> float:
-    surrogate = load_surrogate(run_dir)
-    errors = [
-        np.abs(
-            surrogate.predict(example["source_image"][..., 0]).field - example["field"][..., 0]
-        ).mean()
-        for count in config.data.sources
-        for example in raw_dataset(config, count, "validation", data_dir).as_numpy_iterator()
-    ]
-    return float(np.mean(errors))
 
 
 def test_the_run_directory_is_complete(run_dir, tiny):
@@ -48,12 +34,15 @@ def test_the_run_directory_is_complete(run_dir, tiny):
         assert all(np.isfinite(float(row[name])) for row in rows)
 
 
-def test_the_kept_model_is_the_best_on_the_validation_split(tiny, data_dir, tmp_path):
+def test_the_kept_model_is_the_best_on_the_validation_split(
+    tiny, data_dir, tmp_path, validation_errors
+):
     # such a learning rate makes the error go up and down
     config = tiny.with_overrides({"training.learning_rate": 0.3, "training.epochs": 3})
     run = train(config, data_dir, tmp_path / "run")
     errors = [float(row["val_mae"]) for row in read_csv(run.path / "history.csv")]
-    assert validation_mae(run.path, config, data_dir) == pytest.approx(min(errors), rel=1e-4)
+    kept = np.mean(validation_errors(run.path, config, data_dir))
+    assert kept == pytest.approx(min(errors), rel=1e-4)
     assert run.state()["best_epoch"] == int(np.argmin(errors)) + 1
 
 

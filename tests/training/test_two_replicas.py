@@ -5,8 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffkeras.data import raw_dataset
-from diffkeras.surrogates.surrogate import load_surrogate
 from tests.helpers.new_process import NewProcess
 from tests.helpers.tables import read_csv
 
@@ -23,15 +21,12 @@ def test_two_replicas_take_the_steps_of_one_with_any_optimizer(name, tiny_file, 
     check(tiny_file, data_dir, tmp_path / "run", name)
 
 
-def test_two_replicas_train_and_validate_on_all_examples(tiny_file, tiny, data_dir, tmp_path):
+def test_two_replicas_train_and_validate_on_all_examples(
+    tiny_file, tiny, data_dir, tmp_path, validation_errors
+):
     run = tmp_path / "run"
     check(tiny_file, data_dir, run, "trains")
-    surrogate = load_surrogate(run)
-    errors = [
-        np.abs(surrogate.predict(example["source_image"][..., 0]).field - example["field"][..., 0])
-        for count in tiny.data.sources
-        for example in raw_dataset(tiny, count, "validation", data_dir).as_numpy_iterator()
-    ]
+    errors = validation_errors(run, tiny, data_dir)
     best = min(read_csv(run / "history.csv"), key=lambda row: float(row["val_mae"]))
     assert np.mean(errors) == pytest.approx(float(best["val_mae"]), rel=1e-4)
     assert np.max(errors) == pytest.approx(float(best["val_max_error"]), rel=1e-4)
