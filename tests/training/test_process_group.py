@@ -28,43 +28,41 @@ SLURM = {
 }
 
 
-def of(cluster: Any, kind: str, index: Any) -> Cluster | None:
-    text = json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})
-    return find_cluster({"TF_CONFIG": text})
+def of(cluster: Any, kind: str, index: Any) -> dict[str, str]:
+    """The environment of a task."""
+    task = {"type": kind, "index": index}
+    return {"TF_CONFIG": json.dumps({"cluster": cluster, "task": task})}
 
 
-def test_one_process_needs_no_cluster():
-    assert find_cluster({}) is None
-    assert find_cluster({"TF_CONFIG": "  "}) is None
-    assert of({"worker": ["a:1000"]}, "worker", 0) is None
-    assert find_cluster({"SLURM_STEP_NUM_TASKS": "1"}) is None
+CHIEF = {"chief": ["c:1"], "worker": ["a:1000"]}  # the first worker under either name
 
 
-def test_the_chief_is_the_first_worker_under_either_name():
-    assert find_cluster({"TF_CONFIG": TWO.tf_config()}) == TWO
-    jobs = {"chief": ["c:1"], "worker": ["a:1000"]}
-    assert of(jobs, "chief", 0) == Cluster(("c:1", "a:1000"), 0)
-    assert of(jobs, "worker", 0) == Cluster(("c:1", "a:1000"), 1)
-
-
-def test_slurm_gives_the_tasks_of_a_step():
-    addresses = ("n2:15700", "n10:15700", "n10:15701")
-    assert find_cluster(SLURM) == Cluster(addresses, 2)
-    assert find_cluster({**SLURM, "TF_CONFIG": TWO.tf_config()}) == TWO
+@pytest.mark.parametrize(
+    ("environment", "cluster"),
+    [
+        ({}, None),
+        ({"TF_CONFIG": "  "}, None),
+        (of({"worker": ["a:1000"]}, "worker", 0), None),
+        ({"SLURM_STEP_NUM_TASKS": "1"}, None),
+        ({"TF_CONFIG": TWO.tf_config()}, TWO),
+        (of(CHIEF, "chief", 0), Cluster(("c:1", "a:1000"), 0)),
+        (of(CHIEF, "worker", 0), Cluster(("c:1", "a:1000"), 1)),
+        (SLURM, Cluster(("n2:15700", "n10:15700", "n10:15701"), 2)),
+        ({**SLURM, "TF_CONFIG": TWO.tf_config()}, TWO),
+    ],
+)
+def test_the_cluster_is_the_one_of_the_environment(environment, cluster):
+    assert find_cluster(environment) == cluster
 
 
 @pytest.mark.parametrize(
     "environment",
     [
         {"TF_CONFIG": "{"},
-        {"TF_CONFIG": "[]"},
-        {"TF_CONFIG": "{}"},
         {"TF_CONFIG": '{"cluster": {"worker": "a:1"}, "task": {"type": "worker", "index": 0}}'},
         {"TF_CONFIG": '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}'},
         {"TF_CONFIG": TWO.tf_config().replace('"index": 1', '"index": 2')},
         {"TF_CONFIG": TWO.tf_config().replace('"index": 1', '"index": -1')},
-        {"TF_CONFIG": TWO.tf_config().replace('"type": "worker"', '"type": "ps"')},
-        {**SLURM, "SLURM_PROCID": "3"},
         {**SLURM, "SLURM_STEP_NUM_TASKS": "4"},
         {"SLURM_STEP_NUM_TASKS": "2"},
     ],
