@@ -63,12 +63,11 @@ class Run:
         *,
         overwrite: bool = False,
         restart: bool = False,
-        **details: Any,
     ) -> "Run":
         """Start a run in a directory, or continue the unfinished run in it.
 
         `overwrite` first renames a finished run to `<path>.previous`, and `restart` an unfinished
-        one. `details` are written into `run.json`.
+        one.
         """
         run = cls(path)
         run.check(config, overwrite=overwrite, restart=restart)
@@ -80,7 +79,7 @@ class Run:
                     run.set_aside()
             path.mkdir(parents=True, exist_ok=True)
         # first, because a call that is killed leaves a directory that the next one must know
-        run.write_state("running", seed=config.training.seed, **details)
+        run.write_state("running", seed=config.training.seed)
         write_text(path / CONFIG, config.to_yaml())
         return run
 
