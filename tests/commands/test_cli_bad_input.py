@@ -5,7 +5,9 @@ Bad values of options are in `test_bad_values.py`, and of keys in `tests/config/
 
 import pytest
 
+from diffkeras.surrogates.run_directory import SHIPPED
 from diffkeras.system.result_folders import claim
+from tests.helpers.refusals import files_below
 
 
 @pytest.fixture
@@ -42,3 +44,23 @@ def test_a_directory_of_another_study(refused, tiny_file, tmp_path, option):
     (directory / "study.json").write_text('{"name": "t", "factors": {"training.seed": ["0"]}}')
     assert "another study" in refused("study", *words)
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("command", ["evaluate", "export"])
+def test_results_of_a_shipped_surrogate_need_a_place(refused, command):
+    before = files_below(SHIPPED)
+    assert "--output" in refused(command, "default")
+    assert files_below(SHIPPED) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "config"), [("default", "models/default"), ("quickstart", "quickstart")]
+)
+def test_an_evaluation_without_data_names_the_configuration(
+    refused, name, config, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    words = ["evaluate", name, "--output", "here"]
+    assert f"run `diffkeras generate --config {config}`" in refused(*words)
+    other = refused(*words, "--set", "data.radius=3")
+    assert "run `diffkeras generate` with the same configuration" in other

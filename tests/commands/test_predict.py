@@ -45,6 +45,16 @@ def test_a_prediction_is_certified(diffkeras, run_dir, source_file, tmp_path, ti
     assert files["plot"].read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_shipped_surrogate_has_a_name(diffkeras, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image = dk.sample_sources(2, (32, 48), rng=0).image()
+    np.save("sources.npy", image)
+    result = diffkeras("predict", "default", "sources.npy", "-o", "field.npy", "--certify")
+    assert result.exit_code == 0, result.output
+    assert "a proven error of at most" in result.output
+    np.testing.assert_allclose(np.load("field.npy"), dk.solve(image).field, rtol=0, atol=0.01)
+
+
 def test_a_bound_in_fewer_digits_is_a_bound(diffkeras, run_dir, source_file, tmp_path):
     np.save(source_file, 0.1 * np.load(source_file))
     bounds = []
@@ -90,6 +100,7 @@ IMAGE = np.eye(32)  # of a lattice that the surrogate was not trained on
         (IMAGE, ["--bound", "a.npy"], "--bound and SOURCE_FILE are the same file"),
         (IMAGE, ["--corrected", "field.npy"], "are the same file"),
         (IMAGE, ["--diffusion-length", "5"], "was trained for one medium"),
+        (IMAGE, ["--decay", "a.npy"], "has the decay 0 to 1 instead of 0.05"),
         (IMAGE, ["--saturation", "5"], "--saturation needs --uptake"),
         (-IMAGE, [], "surrogates take source values between 0 and 1e+30, and the problem has -1"),
         (np.nan * IMAGE, [], "holds nan"),
