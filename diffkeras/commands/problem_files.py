@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from diffkeras.commands.options import INPUT, Command, map_option
 from diffkeras.errors import ConvergenceError, DataError, PhysicsError
 from diffkeras.physics import Medium, MichaelisMenten, Problem, from_labels
-from diffkeras.physics.lattice import PLANE, SHAPES, SPACE
+from diffkeras.physics.arguments import PLANE, SHAPES, SPACE
 from diffkeras.physics.problem.arrays import warn_of_colours, warn_of_labels
 from diffkeras.physics.problem.given_sides import KINDS
 from diffkeras.physics.problem.maps import MAPS

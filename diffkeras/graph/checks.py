@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.real_arrays import MOST_WHOLE
+from diffkeras.physics.arguments import MOST_WHOLE
 
 LATTICE = [1, 2]  # axes of a lattice in a batch
 ROUNDED = 2.0**-20  # values in float32 may exceed limits by this share

@@ -20,7 +20,7 @@ from diffkeras.graph.checks import (
 )
 from diffkeras.nn.equation.transforms import ring_of
 from diffkeras.physics import Medium
-from diffkeras.physics.limits import FASTEST, SLOWEST
+from diffkeras.physics.arguments import FASTEST, SLOWEST
 
 
 class ProblemTensors(NamedTuple):

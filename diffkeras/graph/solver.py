@@ -15,8 +15,7 @@ from diffkeras.graph.operator import Precision, TensorOperator
 from diffkeras.graph.problem import ProblemTensors, same_shape
 from diffkeras.graph.proofs import TensorCertificate, TensorRun, TensorSolution, proof_type
 from diffkeras.physics import Medium
-from diffkeras.physics.arguments import check_choice
-from diffkeras.physics.lattice import check_lattice
+from diffkeras.physics.arguments import check_choice, check_lattice
 from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
 
 ANISOTROPIC = 10.0  # float32 loses digits where diffusivities differ by a larger factor

@@ -10,10 +10,8 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.reduced_basis import ReducedBasis
 from diffkeras.physics.families.shipped import load_family
-from diffkeras.physics.many import certify_many, solve_many
 from diffkeras.physics.problem.given_sides import FixedFlux, FixedValue, Robin
-from diffkeras.physics.problem.label_images import from_labels
-from diffkeras.physics.problem.maps import maps_of, problem_of_maps
+from diffkeras.physics.problem.maps import from_labels, maps_of, problem_of_maps
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.parts import parts_of, with_parts
 from diffkeras.physics.problem.problem import Problem
@@ -26,7 +24,7 @@ from diffkeras.physics.sampling.tissue import Tissue
 from diffkeras.physics.sampling.tissue_sampler import TissueSampler
 from diffkeras.physics.solution import Certificate, ProvenField, Solution, certify
 from diffkeras.physics.solvers.interface import SolveStatistics
-from diffkeras.physics.steady_state import solve
+from diffkeras.physics.steady_state import certify_many, solve, solve_many
 
 __all__ = [
     "CappedUptake",

@@ -1,16 +1,23 @@
-"""Checks of arguments: numbers, names and generators of random numbers.
+"""Checks of arguments: numbers, names, lattices and arrays, and the limits of what solvers take.
 
-Each returns what was meant, or raises a PhysicsError for anything else.
+Each check returns what was meant, or raises a PhysicsError for anything else.
 """
 
 import math
 import numbers
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
+
+# No tissue comes close to these limits, in units that are not absurd, and within them no number of
+# the solvers over- or underflows.
+SMALLEST, LARGEST = 1e-30, 1e30  # limits of D, h and source values
+SLOWEST, FASTEST = 1e-20, 1e10  # limits of γh²/D
+
 
 MOST_PARALLEL = 4096
 SMALLEST_TOLERANCE = 1e-13  # rounding allows no less
@@ -101,3 +108,118 @@ def check_relative_tolerance(value: Any, name: str = "tolerance") -> float:
             name,
         )
     return tolerance
+
+
+PLANE, SPACE = 2, 3  # dimensions
+# axes of arrays on the lattice, in words
+SHAPES = {PLANE: "(rows, columns)", SPACE: "(planes, rows, columns)"}
+
+
+def check_lattice(lattice: Any) -> tuple[int, int]:
+    """(rows, columns) of a pair, or of one number for both."""
+    rows, columns = check_sides(lattice, 2)
+    return rows, columns
+
+
+def check_sides(lattice: Any, dimensions: int | None = None) -> tuple[int, ...]:
+    """The sides of a lattice of two or three dimensions; one number stands for each of them."""
+    sides = lattice.tolist() if isinstance(lattice, np.ndarray) else lattice
+    if not isinstance(sides, tuple | list):
+        sides = (sides,) * (dimensions or PLANE)
+    wanted = (dimensions,) if dimensions else (PLANE, SPACE)
+    if len(sides) not in wanted:
+        raise PhysicsError(
+            f"the lattice must have {' or '.join(map(str, wanted))} sides, not {lattice!r:.60}"
+        )
+    return tuple(check_whole("a side of the lattice", side, 1) for side in sides)
+
+
+MOST_WHOLE = 2**53  # float64 rounds larger whole numbers
+
+
+def real_array(what: str, values: Any) -> NDArray[np.float64]:
+    """Values as an array of float64 in C order, in which nodes are numbered."""
+    return real_values(what, values).astype(np.float64, order="C", copy=False)
+
+
+def real_values(what: str, values: Any) -> NDArray:
+    """Values as an array of their own real type."""
+    if np.ma.isMaskedArray(values):
+        raise PhysicsError(f"{what} is a masked array, which has no meaning here; fill it")
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise PhysicsError(f"{what} is no array: {error}") from None
+    if array.dtype.kind not in "biuf":
+        kind = type(values).__name__
+        if hasattr(values, "field"):  # of `solve` or `predict`
+            raise PhysicsError(f"{what} is a {kind}, not an array; give its .field")
+        if array.ndim == 0:  # such as the name of a file, or a Problem
+            raise PhysicsError(f"{what} is a {kind}, not an array of numbers")
+        if hasattr(array.flat[0] if array.size else None, "medium"):
+            raise PhysicsError(
+                f"{what} is a {kind} of Problems; of several use solve_many, certify_many or "
+                "predict_many"
+            )
+        raise PhysicsError(
+            f"{what} holds {array.dtype} values, not real numbers; convert it to numbers, "
+            "such as by astype(float)"
+        )
+    if array.dtype in (np.int64, np.uint64):
+        rounded = (array > MOST_WHOLE) | (array < -MOST_WHOLE)
+        if rounded.any():
+            raise PhysicsError(
+                f"{what} holds {array[rounded].flat[0]}; whole numbers must be at most 2^53 in "
+                "size, as float64 rounds larger ones"
+            )
+    return array
+
+
+def largest(values: NDArray[np.floating]) -> float:
+    """The largest |value|, 0 of none, NaN if one is NaN: two passes and no copy."""
+    return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+
+
+# one number for all nodes, or an array with one for each, on the lattice or along a side
+NodeValues = float | NDArray[np.float64]
+T = TypeVar("T")
+
+
+def one_or_each(name: str, value: Any, check: Callable[[str, Any], T]) -> T | tuple[T, ...]:
+    """One checked value, or a tuple of them for the axes."""
+    if not isinstance(value, tuple | list):
+        return check(name, value)
+    if len(value) not in SHAPES:
+        shown = f"{len(value)} values" if len(value) > SPACE else value
+        raise PhysicsError(
+            f"must be one value or one for each of 2 or 3 axes, not {shown!s:.60}", name
+        )
+    return tuple(check(name, each) for each in value)
+
+
+def check_positive_values(name: str, value: Any) -> NodeValues:
+    """Positive values within the limits of D and h."""
+    wanted = f"positive, between {SMALLEST:g} and {LARGEST:g}"
+    return check_node_values(name, value, SMALLEST, LARGEST, wanted)
+
+
+def check_node_values(name: str, value: Any, least: float, most: float, wanted: str) -> NodeValues:
+    """A number in [least, most], or an array of them on a lattice that can't be changed."""
+    if not isinstance(value, tuple | list) and np.ndim(value) == 0:
+        number = check_number(name, value)
+        if not least <= number <= most:
+            raise PhysicsError(f"must be {wanted}, not {number}", name)
+        return number
+    values = np.array(real_array(name, value))
+    values.setflags(write=False)
+    if values.ndim not in SHAPES or values.size == 0:
+        raise PhysicsError(
+            f"must be a number or an array {' or '.join(SHAPES.values())}, not one of shape "
+            f"{values.shape}",
+            name,
+        )
+    bad = ~((values >= least) & (values <= most))  # NaN is bad, too
+    if bad.any():
+        node = tuple(map(int, np.argwhere(bad)[0]))
+        raise PhysicsError(f"must be {wanted}, not {float(values[node])} at node {node}", name)
+    return values

@@ -18,9 +18,9 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import check_lattice
 from diffkeras.physics.equations.finite_volumes import Ring, find_ring
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
-from diffkeras.physics.lattice import check_lattice
 from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import Sources

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.lattice import PLANE, SPACE
+from diffkeras.physics.arguments import PLANE, SPACE
 from diffkeras.physics.problem.parts import parts_of
 
 FORMATS = (".npy", ".npz", ".tif", ".tiff", ".vti")

@@ -1,21 +1,27 @@
-"""The exact solver: one call from a problem to its steady-state field."""
+"""The exact solver: from a problem to its steady-state field, and from a list of them."""
 
+import pickle
 import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate, pairwise
+from multiprocessing.shared_memory import SharedMemory
 from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diffkeras.errors import ProblemWarning
+from diffkeras.errors import PhysicsError, ProblemWarning
 from diffkeras.physics.arguments import check_count, check_relative_tolerance
 from diffkeras.physics.equations.equations import Equations, problem_and_equations
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.solution import Solution
+from diffkeras.physics.solution import Certificate, Solution, proven
 from diffkeras.physics.solvers.table import check_method, solve_equations
 from diffkeras.system.environment import blas_threads
 from diffkeras.system.messages import level_outside
+from diffkeras.system.process_pool import AHEAD, shared_pool
 
 
 @show_keywords
@@ -132,3 +138,197 @@ class Solver:
             )
         kept = equations if keep else None
         return Solution(field, equations.given_problem, proof, kept, stats=statistics)
+
+
+MOST_NODES = 1 << 16  # of the problems of a task, unless one problem has more
+BYTES = 32  # of shared memory for each node of a task: four arrays in double precision
+
+Task = list[tuple[Problem, NDArray | None]]  # problems, with the fields to start from
+Packed = tuple[bytes, list[int]]  # a pickle, and the sizes of the arrays that are beside it
+
+
+def solve_many(
+    problems: Iterable[Problem],
+    *,
+    tolerance: float = 1e-10,
+    initial: Sequence[ArrayLike | None] | None = None,
+    method: str = "auto",
+    processes: int | None = None,
+    threads: int | None = None,
+) -> list[Solution]:
+    """The solutions of several problems, each as `solve` finds it.
+
+    Problems may have different lattices. What is set up for a medium and its fixed nodes serves for
+    the next problem, too, if that has the same ones.
+
+    Args:
+        problems: a list of `Problem`.
+        tolerance: as for `solve`, of each field.
+        initial: for each problem a field to start from, or None.
+        method: as for `solve`.
+        processes: that share the problems; by default one. A script that uses several needs
+            `if __name__ == "__main__":`.
+        threads: of transforms and BLAS in each process; by default one.
+
+    Raises:
+        PhysicsError, ConvergenceError: as `solve`.
+
+    Warns:
+        ProblemWarning: all fields are 0 everywhere.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> problems = [dk.Problem(np.eye(16), decay=decay) for decay in (0.01, 0.1)]
+        >>> [solution.field.shape for solution in dk.solve_many(problems)]
+        [(16, 16), (16, 16)]
+    """
+    solver = Solver.of(tolerance, method, threads)
+    solutions = solve_silently(problems, solver, initial=initial, processes=processes)
+    if solutions and not any(solution.field.any() for solution in solutions):
+        warn_of_zero()
+    return solutions
+
+
+def solve_silently(
+    problems: Iterable[Problem],
+    solver: Solver,
+    *,
+    initial: Sequence[ArrayLike | None] | None = None,
+    processes: int | None = None,
+) -> list[Solution]:
+    """`solve_many` without its warning, for problems that the user has not written one by one."""
+    processes, problems = check_count("processes", processes), problem_list(problems)
+    given = [None] * len(problems) if initial is None else list(initial)
+    _check_length("initial fields", given, problems)
+    starts = map(solver.start, problems, given)
+    task = list(zip(problems, starts, strict=True))
+    if processes == 1 or len(task) < 2:
+        return list(_solutions(solver, task))
+    return list(_shared(solver, task, processes))
+
+
+def certify_many(fields: Iterable[ArrayLike], problems: Iterable[Problem]) -> list[Certificate]:
+    """The certificates of several fields, each as `certify` proves it.
+
+    Args:
+        fields: one for each problem, such as an array (batch, rows, columns).
+        problems: a list of `Problem`.
+
+    Raises:
+        PhysicsError, ConvergenceError: as `certify`; or another number of fields than problems.
+    """
+    problems, fields = problem_list(problems), list(fields)
+    _check_length("fields", fields, problems)
+    with blas_threads():
+        each = zip(fields, _equations(problems), strict=True)
+        return [proven(field, equations, keep=False) for field, equations in each]
+
+
+def problem_list(problems: Any) -> list[Problem]:
+    """Problems as a list.
+
+    Raises:
+        PhysicsError: something else, such as one problem or an array of images.
+    """
+    each = list(problems) if isinstance(problems, Iterable) else [problems]
+    if isinstance(problems, Problem) or not all(isinstance(one, Problem) for one in each):
+        raise PhysicsError(
+            f"give Problems in a list, [dk.Problem(image) for image in images], not in a "
+            f"{type(problems).__name__}"
+        )
+    return each
+
+
+def _check_length(what: str, given: list[Any], problems: list[Problem]) -> None:
+    if len(given) != len(problems):
+        raise PhysicsError(f"there are {len(problems)} problems, and {len(given)} {what}")
+
+
+def _equations(problems: Iterable[Problem]) -> Iterator[Equations]:
+    """The equations of each problem, which share what is the same as in the last one."""
+    last: Equations | None = None
+    for problem in problems:
+        same = last is not None and last.given_problem.medium == problem.medium
+        last = Equations(problem, like=last if same else None)
+        yield last
+
+
+def _solutions(solver: Solver, task: Task) -> Iterator[Solution]:
+    for equations, (_, start) in zip(_equations(one for one, _ in task), task, strict=True):
+        yield solver.solve(equations, start)
+
+
+def _shared(solver: Solver, task: Task, processes: int) -> Iterator[Solution]:
+    """The solutions, in order, by several processes.
+
+    Arrays pass through memory that the processes share: pipes would take as long as the solver.
+    Threads would gain little: a solve consists of many short operations that hold the interpreter's
+    lock, LAPACK's among them.
+    """
+    parts = list(_parts(task, processes))
+    room = BYTES * max(sum(problem.fixed.size for problem, _ in part) for part in parts)
+    rooms = AHEAD * processes  # the pool holds no more tasks at a time
+    memory = SharedMemory(create=True, size=rooms * room)
+    places = [(number % rooms * room, room) for number in range(len(parts))]
+    packed = (
+        (place, _pack(part, memory, place)) for place, part in zip(places, parts, strict=True)
+    )
+    try:
+        with shared_pool(processes) as pool:
+            results = pool.imap(partial(_solve_part, solver, memory.name), packed)
+            for result, place, part in zip(results, places, parts, strict=True):
+                solved = _unpack(result, memory, place)
+                for (problem, _), (field, proof, stats) in zip(part, solved, strict=True):
+                    yield Solution(field, problem, proof, stats=stats)
+    finally:
+        memory.close()
+        memory.unlink()
+
+
+def _parts(task: Task, processes: int) -> Iterator[Task]:
+    """The tasks of workers: problems in their order, with so many nodes that calls take a while."""
+    most = -(-len(task) // processes)
+    part: Task = []
+    for each in task:
+        nodes = sum(problem.fixed.size for problem, _ in [*part, each])
+        if part and (nodes > MOST_NODES or len(part) == most):
+            yield part
+            part = []
+        part.append(each)
+    yield part
+
+
+def _solve_part(solver: Solver, name: str, task: tuple[tuple[int, int], Packed]) -> Packed:
+    """What is known of the solutions of a worker's problems, with arrays in shared memory."""
+    place, packed = task
+    memory = SharedMemory(name)
+    try:
+        solutions = _solutions(solver, _unpack(packed, memory, place))
+        return _pack([(one.field, one.proof, one.stats) for one in solutions], memory, place)
+    finally:
+        memory.close()
+
+
+def _pack(value: Any, memory: SharedMemory, place: tuple[int, int]) -> Packed:
+    """A value, with arrays in a place (start, length) of shared memory as far as they fit there."""
+    start, room = place
+    sizes: list[int] = []
+    shared: Any = memory.buf
+
+    def is_in_pickle(buffer: pickle.PickleBuffer) -> bool:
+        with buffer.raw() as raw:
+            begin = start + sum(sizes)
+            if begin + raw.nbytes > start + room:
+                return True
+            shared[begin : begin + raw.nbytes] = raw
+            sizes.append(raw.nbytes)
+        return False
+
+    return pickle.dumps(value, 5, buffer_callback=is_in_pickle), sizes
+
+
+def _unpack(packed: Packed, memory: SharedMemory, place: tuple[int, int]) -> Any:
+    content, sizes = packed
+    ends = accumulate(sizes, initial=place[0])
+    shared: Any = memory.buf
+    return pickle.loads(content, buffers=[bytearray(shared[a:b]) for a, b in pairwise(ends)])

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
+from diffkeras.physics.arguments import PLANE
 from diffkeras.physics.field_files import check_unit
-from diffkeras.physics.lattice import PLANE
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import sides_in_words
 from diffkeras.reporting.style import NO_VALUE, new_figure

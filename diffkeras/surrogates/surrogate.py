@@ -18,8 +18,8 @@ from diffkeras.errors import PhysicsError, RunError
 from diffkeras.nn.architectures.own import check_lattice
 from diffkeras.physics import Medium, Problem, Sources
 from diffkeras.physics.arguments import check_relative_tolerance, check_whole
-from diffkeras.physics.many import problem_list
 from diffkeras.physics.problem.problem import as_problem
+from diffkeras.physics.steady_state import problem_list
 from diffkeras.surrogates.build import build_model, load_weights
 from diffkeras.surrogates.prediction import Prediction
 from diffkeras.surrogates.run_directory import Run, shipped_surrogates

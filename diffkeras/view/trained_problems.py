@@ -18,7 +18,7 @@ from diffkeras.physics import (
     maps_of,
     parts_of,
 )
-from diffkeras.physics.limits import LARGEST
+from diffkeras.physics.arguments import LARGEST
 from diffkeras.physics.problem.keywords import MediumKeywords, ProblemKeywords
 from diffkeras.physics.problem.sides import sides_in_words
 from diffkeras.physics.problem.sources import production_of

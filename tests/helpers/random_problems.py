@@ -18,7 +18,7 @@ from diffkeras.physics import (
     Problem,
     Robin,
 )
-from diffkeras.physics.limits import LARGEST
+from diffkeras.physics.arguments import LARGEST
 from diffkeras.physics.problem.sides import AxisSides
 from tests.helpers.plain_equations import reference
 

@@ -7,7 +7,7 @@ import pytest
 
 import diffkeras as dk
 from diffkeras.errors import ConvergenceError, PhysicsError
-from diffkeras.physics import many
+from diffkeras.physics import steady_state
 from tests.helpers.random_problems import moderate_problem
 from tests.helpers.rounding import same_solutions
 
@@ -25,8 +25,8 @@ def problems():
 
 @pytest.mark.parametrize("processes", [None, 2])
 def test_solutions_are_those_of_single_problems(problems, processes, monkeypatch):
-    monkeypatch.setattr(many, "MOST_NODES", 200)  # several tasks, some of several problems
-    monkeypatch.setattr(many, "BYTES", 20)  # some arrays don't fit
+    monkeypatch.setattr(steady_state, "MOST_NODES", 200)  # several tasks, some of several problems
+    monkeypatch.setattr(steady_state, "BYTES", 20)  # some arrays don't fit
     solutions = dk.solve_many(problems, processes=processes)
     for solution, problem in zip(solutions, problems, strict=True):
         alone = dk.solve(problem)

@@ -15,7 +15,7 @@ import pytest
 
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics import Medium, Problem, certify, solve
-from diffkeras.physics.limits import LARGEST
+from diffkeras.physics.arguments import LARGEST
 from diffkeras.physics.solvers.table import METHODS
 from tests.helpers.random_problems import (
     TERMS,

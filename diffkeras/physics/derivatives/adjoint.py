@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import real_array
 from diffkeras.physics.derivatives.linearisation import Linearisation, PullBack
 from diffkeras.physics.derivatives.linearised_equations import solve_linearised
 from diffkeras.physics.derivatives.quantity import Adjoint
@@ -27,8 +28,7 @@ from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.arrays import check_finite
 from diffkeras.physics.problem.parts import check_names, parts_of
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.read_only import ReadOnlyArrays
-from diffkeras.physics.real_arrays import real_array
+from diffkeras.physics.values import ReadOnlyArrays
 from diffkeras.system.environment import blas_threads
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EXTENDED
 from diffkeras.physics.equations.linear_steps import (
@@ -18,7 +19,6 @@ from diffkeras.physics.equations.linear_steps import (
     Goal,
     LinearSteps,
 )
-from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solvers.table import solve_equations
 
 LATER_REDUCTION = 1e-5  # of corrections after the first, so that two of them meet most tolerances

@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import ConvergenceError
+from diffkeras.physics.arguments import FASTEST, SLOWEST
 from diffkeras.physics.derivatives.linearised_equations import solve_linearised
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, EXTENDED, SLACK, STENCIL
-from diffkeras.physics.limits import FASTEST, SLOWEST
 from diffkeras.physics.solvers.correction import corrected
 
 # of the adjoint, whose error is multiplied by the error of the field

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.finite_volumes import (
     EPSILON,
@@ -32,7 +33,6 @@ from diffkeras.physics.problem.keywords import ProblemKeywords
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem, as_problem
 from diffkeras.physics.problem.uptake import SaturatingUptake
-from diffkeras.physics.real_arrays import largest
 from diffkeras.system.environment import keep_freed_memory
 
 SIMILAR = 1e-3  # see `Equations.cycle_at`

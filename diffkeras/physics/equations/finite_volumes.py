@@ -25,9 +25,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import DTypeLike, NDArray
 
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sides import AxisBoundary, both_sides
-from diffkeras.physics.real_arrays import largest
 
 EPSILON = float(np.finfo(np.float64).eps)  # 2η of double precision
 EXTENDED = np.dtype(np.longdouble)  # where rounding to double precision is in the way

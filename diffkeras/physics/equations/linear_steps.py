@@ -20,10 +20,10 @@ from scipy.linalg import get_blas_funcs
 from scipy.sparse.linalg import splu
 
 from diffkeras.errors import ConvergenceError
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import SINGLE
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import FiniteVolumes
-from diffkeras.physics.real_arrays import largest
 
 SINGLE_REDUCTION = 1e-4  # single precision gives no more digits of a residual in one step
 MOST_CYCLES, MOST_DOUBLE_CYCLES = 25, 100  # of one step, in single and in double precision

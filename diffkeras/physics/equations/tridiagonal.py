@@ -16,8 +16,8 @@ import copy
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.axis import Axis
-from diffkeras.physics.real_arrays import largest
 
 NEGLIGIBLE = 1e-30  # share of the largest right-hand side, far below any precision's rounding
 FLUSHED_ROWS = 16

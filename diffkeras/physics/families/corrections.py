@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import BlockCycle
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
@@ -23,7 +24,6 @@ from diffkeras.physics.families.fit import Barriers
 from diffkeras.physics.families.shared_equations import SharedEquations, SharedOperator
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.proofs.barrier import Barrier, BarrierBound, BarrierChoice
-from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solution import Solution
 from diffkeras.physics.solvers.correction import KnownBounds, Proof, corrected
 from diffkeras.physics.solvers.interface import SolveStatistics

@@ -10,13 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import qmc
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_choice, check_whole
+from diffkeras.physics.arguments import check_choice, check_whole, real_array
 from diffkeras.physics.families.corners import check_corners, lowest_point, smallest
 from diffkeras.physics.families.parameters import nodes_with_effect, parameters_of
 from diffkeras.physics.families.scaling import Scaling
 from diffkeras.physics.problem.parts import ON_LATTICE, parts_of, with_parts, with_unchecked_parts
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.real_arrays import real_array
 
 # where the classes of uptake were when bases were stored first, wherever they are now
 UPTAKE_PATH = "diffkeras.physics.problem.uptake."

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_number
+from diffkeras.physics.arguments import check_number, real_array
 from diffkeras.physics.problem.parts import parts_of
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.real_arrays import real_array
 
 # parts that also act on fixed nodes, through their faces, and those that are no maps
 ON_ALL_NODES = ("diffusivity", "step", "boundary.")

@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import LARGEST, largest
 from diffkeras.physics.families.family import Family
-from diffkeras.physics.limits import LARGEST
-from diffkeras.physics.many import solve_silently
-from diffkeras.physics.real_arrays import largest
-from diffkeras.physics.steady_state import Solver
+from diffkeras.physics.steady_state import Solver, solve_silently
 
 NODES_AT_A_TIME = 1 << 15  # in double precision
 PROBLEMS_AT_A_TIME = 16

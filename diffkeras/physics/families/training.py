@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.fit import Fit
 from diffkeras.physics.families.kernel_regression import KernelRegression
 from diffkeras.physics.families.snapshots import Modes, Snapshots
-from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solution import Solution
 from diffkeras.system.environment import blas_threads
 

@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError, ProblemWarning
-from diffkeras.physics.lattice import SHAPES, SPACE
-from diffkeras.physics.limits import LARGEST, SMALLEST
+from diffkeras.physics.arguments import LARGEST, SHAPES, SMALLEST, SPACE, largest, real_array
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.real_arrays import largest, real_array
 from diffkeras.system.messages import level_outside
 
 COLOURS = (3, 4)  # channels of a picture

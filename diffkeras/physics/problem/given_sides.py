@@ -14,13 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_number
-from diffkeras.physics.limits import LARGEST
-from diffkeras.physics.problem.node_values import NodeValues
-from diffkeras.physics.problem.other_names import ExplainedKeywords
-from diffkeras.physics.read_only import ReadOnlyArrays
-from diffkeras.physics.real_arrays import real_array
-from diffkeras.physics.short_repr import ShortRepr
+from diffkeras.physics.arguments import LARGEST, NodeValues, check_number, real_array
+from diffkeras.physics.values import ExplainedKeywords, ReadOnlyArrays, ShortRepr
 
 BoundaryName = Literal["absorbing", "reflecting", "periodic"]
 Terms = tuple[NodeValues, NodeValues]  # of a decay and a production, or their derivatives

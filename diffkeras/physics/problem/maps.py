@@ -1,19 +1,22 @@
-"""The maps of a problem: what may vary from node to node, by the names in data and networks."""
+"""Problems of images: of maps, by their names in data and networks, and of labels of tissues."""
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from numbers import Real
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_choice
+from diffkeras.errors import PhysicsError, ProblemWarning
+from diffkeras.physics.arguments import SHAPES, check_choice, check_number, real_array
+from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.parts import parts_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.uptake import MichaelisMenten
-from diffkeras.physics.real_arrays import real_array
+from diffkeras.system.messages import level_outside
 
 # the part (`parts_of`) that each map shows, in the order of a network's channels
 MAPS = {
@@ -94,3 +97,134 @@ def problem_of_maps(
         fixed=fixed,
         medium=replace(medium, **varying),
     )
+
+
+PROPERTIES = ("fixed", "production", "uptake", "saturation", "diffusivity", "decay")
+SHOWN = 8  # labels in a message
+
+
+@show_keywords
+def from_labels(
+    labels: ArrayLike,
+    properties: Mapping[int, Mapping[str, float]],
+    *,
+    medium: Medium | None = None,
+    **parts: Unpack[MediumKeywords],
+) -> Problem:
+    """The problem of a label image, in which whole numbers name vessels, tumour, stroma and so on.
+
+    Args:
+        labels: (rows, columns) or (planes, rows, columns), a whole number on each node.
+        properties: of each label, numbers by name; {} for the medium alone. Label 0 needs
+            no entry.
+
+            - "fixed": the value that the nodes hold, which may be 0,
+            - "production": s [concentration/time], what a node releases,
+            - "uptake": its rate k [1/time] in proportion to the concentration; or, with
+              "saturation", the maximum v [concentration/time] of Michaelis–Menten uptake,
+            - "saturation": K [concentration], at which half of v is taken up,
+            - "diffusivity" and "decay": D and γ of these nodes, in place of the medium's.
+        medium: where the field diffuses; by default `Medium()`.
+        **parts: diffusivity, decay, step and boundary of `Medium`, in place of `medium`.
+
+    Returns:
+        The problem, for `solve` and `certify`.
+
+    Raises:
+        PhysicsError: values that are no whole numbers, a label of the image without properties,
+            a label that is no whole number, another property, or properties that make no problem
+            (see `Problem`).
+
+    Warns:
+        ProblemWarning: properties of a label that no node has.
+
+    Example:
+        >>> import numpy as np, diffkeras as dk
+        >>> labels = np.zeros((64, 64), int)
+        >>> labels[20:50, 20:50] = 2  # tumour
+        >>> labels[10:14, 30:34] = 1  # a vessel
+        >>> properties = {1: {"fixed": 60.0}, 2: {"uptake": 100.0, "saturation": 3.0}}
+        >>> problem = dk.from_labels(labels, properties, diffusivity=1e5, decay=0.1, step=10.0)
+        >>> bool(dk.solve(problem).field[labels == 1].min() == 60.0)
+        True
+    """
+    image = real_array("the label image", labels)
+    if image.ndim not in SHAPES:
+        raise PhysicsError(
+            f"a label image is {' or '.join(SHAPES.values())}, not of shape {image.shape}"
+        )
+    present = np.unique(image)
+    if not np.array_equal(present, np.rint(present)):  # also not, where one is NaN
+        raise PhysicsError("a label image holds whole numbers, and this one holds others")
+    if not isinstance(properties, Mapping):
+        raise PhysicsError(
+            f"the properties of labels are {{label: {{name: number}}}}, not {properties!r:.60}"
+        )
+    given = {_whole(label): _checked(label, each) for label, each in properties.items()}
+    if without := sorted({*present.astype(int).tolist()} - {0, *given}):
+        raise PhysicsError(
+            f"labels {_shown(without)} of the image have no properties; give each of them some, or "
+            "{} (in the command `--label N:`) for the medium alone"
+        )
+    if absent := sorted(label for label, each in given.items() if each and label not in present):
+        warnings.warn(
+            f"no node of the label image has label {_shown(absent)}, so the properties given for "
+            "it have no effect",
+            ProblemWarning,
+            stacklevel=level_outside(),
+        )
+
+    def on_nodes(name: str, default: Any = 0.0, *, labels: Iterable[int] = given) -> NDArray:
+        """A property on each node: of these labels their own, elsewhere the default."""
+        array = np.array(np.broadcast_to(default, image.shape))
+        for label in labels:
+            if name in given[label]:
+                array[image == label] = given[label][name]
+        return array
+
+    medium = Medium.of(medium, parts).on(image.shape)
+    names = {name for each in given.values() for name in each}
+    if "diffusivity" in names and isinstance(medium.diffusivity, tuple):
+        raise PhysicsError("must be the same along all axes where labels differ", "diffusivity")
+    maps: dict[str, NDArray] = {
+        name: on_nodes(name, getattr(medium, name)) for name in {"diffusivity", "decay"} & names
+    }
+    if "production" in names:
+        maps["production"] = on_nodes("production")
+    saturating = [label for label, each in given.items() if "saturation" in each]
+    if saturating:
+        maps["uptake"] = on_nodes("uptake", labels=saturating)
+        maps["saturation"] = on_nodes("saturation", given[saturating[0]]["saturation"])
+    rate = on_nodes("uptake", labels=given.keys() - saturating)
+    if rate.any():
+        maps["decay"] = maps.get("decay", medium.decay) + rate
+    fixed = np.isin(image, [label for label, each in given.items() if "fixed" in each])
+    return problem_of_maps(on_nodes("fixed"), medium, maps, fixed)
+
+
+def _shown(labels: Sequence[int]) -> str:
+    return f"{', '.join(map(str, labels[:SHOWN]))}{' …' * (len(labels) > SHOWN)}"
+
+
+def _whole(label: Any) -> int:
+    if isinstance(label, bool) or not (isinstance(label, Real) and float(label).is_integer()):
+        raise PhysicsError(
+            f"a label is a whole number, as on the nodes of the image, not {label!r:.60}"
+        )
+    return int(float(label))
+
+
+def _checked(label: Any, properties: Any) -> dict[str, float]:
+    """The properties of a label."""
+    if not isinstance(properties, Mapping):
+        raise PhysicsError(f"label {label} has properties by name, not {properties!r:.60}")
+    names = [check_choice(f"property of label {label}:", name, PROPERTIES) for name in properties]
+    if "saturation" in names and "uptake" not in names:
+        raise PhysicsError(f"label {label} has a saturation and no uptake; give both or neither")
+    numbers = {name: check_number(f"{name} of label {label}", properties[name]) for name in names}
+    if not numbers.get("uptake", 0.0) >= 0:
+        raise PhysicsError(
+            f"must be ≥ 0, not {numbers['uptake']}; what cells release is a production",
+            f"uptake of label {label}",
+        )
+    return numbers

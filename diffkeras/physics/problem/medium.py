@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_number
-from diffkeras.physics.lattice import PLANE
-from diffkeras.physics.limits import FASTEST, SLOWEST
-from diffkeras.physics.problem.given_sides import BoundaryName
-from diffkeras.physics.problem.node_values import (
+from diffkeras.physics.arguments import (
+    FASTEST,
+    PLANE,
+    SLOWEST,
     NodeValues,
     check_node_values,
+    check_number,
     check_positive_values,
     one_or_each,
 )
-from diffkeras.physics.problem.other_names import ExplainedKeywords, unknown_keyword
+from diffkeras.physics.problem.given_sides import BoundaryName
 from diffkeras.physics.problem.sides import (
     AxisBoundary,
     AxisSides,
@@ -31,8 +31,7 @@ from diffkeras.physics.problem.sides import (
     sides_in_words,
     sides_of_axes,
 )
-from diffkeras.physics.read_only import ReadOnlyArrays
-from diffkeras.physics.short_repr import ShortRepr
+from diffkeras.physics.values import ExplainedKeywords, ReadOnlyArrays, ShortRepr, unknown_keyword
 
 # ratio of a uniform medium's diffusivities up to which the ring system keeps enough digits
 MOST_ANISOTROPIC = 1e3

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
+from diffkeras.physics.arguments import real_array
 from diffkeras.physics.problem.given_sides import GivenSide
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import with_sides
 from diffkeras.physics.problem.uptake import SaturatingUptake
-from diffkeras.physics.real_arrays import real_array
 
 ON_LATTICE = ("values", "production")
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.limits import LARGEST, SLOWEST
+from diffkeras.physics.arguments import LARGEST, SLOWEST, real_array
 from diffkeras.physics.problem.arrays import (
     check_balance,
     check_finite,
@@ -20,7 +20,6 @@ from diffkeras.physics.problem.arrays import (
 )
 from diffkeras.physics.problem.keywords import MediumKeywords, ProblemKeywords, show_keywords
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.problem.other_names import unknown_keyword
 from diffkeras.physics.problem.side_terms import without_sides
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.problem.uptake import (
@@ -30,8 +29,7 @@ from diffkeras.physics.problem.uptake import (
     largest_capacity,
     medium_with_uptake,
 )
-from diffkeras.physics.real_arrays import real_array
-from diffkeras.physics.short_repr import ShortRepr
+from diffkeras.physics.values import ShortRepr, unknown_keyword
 
 LARGEST_FIELD = LARGEST / SLOWEST  # of the largest production with the slowest decay
 ATTRIBUTES = ("medium", "values", "fixed", "production", "uptake")

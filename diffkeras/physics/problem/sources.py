@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.lattice import check_sides
+from diffkeras.physics.arguments import check_sides, real_array
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.problem.other_names import ExplainedKeywords
-from diffkeras.physics.real_arrays import real_array
-from diffkeras.physics.short_repr import ShortRepr
+from diffkeras.physics.values import ExplainedKeywords, ShortRepr
 
 LARGEST_PLACE = 2.0**30  # lattice steps
 PLURALS = {

@@ -13,19 +13,23 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.limits import FASTEST, LARGEST, SMALLEST
+from diffkeras.physics.arguments import (
+    FASTEST,
+    LARGEST,
+    SMALLEST,
+    NodeValues,
+    check_node_values,
+    largest,
+    real_array,
+)
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.problem.node_values import NodeValues, check_node_values
-from diffkeras.physics.problem.other_names import ExplainedKeywords
-from diffkeras.physics.read_only import ReadOnlyArrays
-from diffkeras.physics.real_arrays import largest, real_array
-from diffkeras.physics.short_repr import ShortRepr
+from diffkeras.physics.values import ExplainedKeywords, ReadOnlyArrays, ShortRepr
 
 USUAL_ERROR = 1e-9  # of fields, relative
 
@@ -41,6 +45,7 @@ class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
 
     maximum: NodeValues
     rounding = 8.0
+    RATES: ClassVar[tuple[str, ...]] = ("maximum",)  # numbers per unit of time
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -67,7 +72,13 @@ class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     @property
     def lattice(self) -> tuple[int, ...] | None:
         """The sides of the lattice of its arrays; None if it is the same on all nodes."""
-        raise NotImplementedError
+        shapes = {np.shape(part) for part in self.parts.values()} - {()}
+        if len(shapes) > 1:
+            raise PhysicsError(
+                f"the arrays of an uptake have shapes {' and '.join(map(str, sorted(shapes)))}; "
+                "give arrays of the lattice's shape, or numbers"
+            )
+        return next(iter(shapes), None)
 
     @property
     def steepest(self) -> float:
@@ -94,9 +105,18 @@ class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         """Where φ jumps as its maximum begins to grow."""
         return False
 
-    def in_unit(self, unit: float) -> "SaturatingUptake":
+    def in_unit(self, unit: float) -> Self:
         """This uptake with rates in another unit of time, of which they are 1/`unit`."""
-        raise NotImplementedError
+        rates = {name: getattr(self, name) / unit for name in self.RATES}
+        return self if unit == 1 else type(self)(**{**self.parts, **rates})
+
+    def _check(self, name: str, least: float = 0.0) -> None:
+        value = getattr(self, name)
+        words = "saturation constant" if name == "constant" else name.replace("_", " ")
+        most = LARGEST if least else sys.float_info.max
+        wanted = f"positive, between {least:g} and {most:g}" if least else "≥ 0 and finite"
+        checked = check_node_values(f"the uptake's {words}", value, least, most, wanted)
+        object.__setattr__(self, name, checked)
 
 
 def michaelis_menten_rate(maximum: Any, constant: Any, field: Any, xp: Any = np) -> Any:
@@ -138,15 +158,9 @@ class MichaelisMenten(SaturatingUptake):
     constant: NodeValues
 
     def __post_init__(self) -> None:
-        _set(self, "maximum", self.maximum, 0.0, "≥ 0 and finite")
-        wanted = f"positive, between {SMALLEST:g} and {LARGEST:g}"
-        _set(self, "constant", self.constant, SMALLEST, wanted)
-        _one_shape(self.maximum, self.constant)
-
-    @property
-    def lattice(self) -> tuple[int, ...] | None:
-        """See `SaturatingUptake`."""
-        return _one_shape(self.maximum, self.constant)
+        self._check("maximum")
+        self._check("constant", SMALLEST)
+        _ = self.lattice  # an error for arrays of different shapes
 
     @property
     def steepest(self) -> float:
@@ -171,10 +185,6 @@ class MichaelisMenten(SaturatingUptake):
             return share
         return -self.maximum * share / (self.constant + np.maximum(field, 0))
 
-    def in_unit(self, unit: float) -> "MichaelisMenten":
-        """See `SaturatingUptake`."""
-        return self if unit == 1 else MichaelisMenten(self.maximum / unit, self.constant)
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CappedUptake(SaturatingUptake):
@@ -196,16 +206,12 @@ class CappedUptake(SaturatingUptake):
 
     maximum: NodeValues
     rate_constant: NodeValues
+    RATES = ("maximum", "rate_constant")
 
     def __post_init__(self) -> None:
-        _set(self, "maximum", self.maximum, 0.0, "≥ 0 and finite")
-        _set(self, "rate_constant", self.rate_constant, 0.0, "≥ 0 and finite")
-        _one_shape(self.maximum, self.rate_constant)
-
-    @property
-    def lattice(self) -> tuple[int, ...] | None:
-        """See `SaturatingUptake`."""
-        return _one_shape(self.maximum, self.rate_constant)
+        self._check("maximum")
+        self._check("rate_constant")
+        _ = self.lattice  # an error for arrays of different shapes
 
     @property
     def capacity(self) -> NodeValues:
@@ -252,29 +258,6 @@ class CappedUptake(SaturatingUptake):
         """See `SaturatingUptake`: from 0 to k u, where the maximum is 0 and u < 0."""
         is_closed = np.equal(self.maximum, 0) & np.greater(self.rate_constant, 0)
         return is_closed & (field < -USUAL_ERROR * largest(field))
-
-    def in_unit(self, unit: float) -> "CappedUptake":
-        """See `SaturatingUptake`."""
-        if unit == 1:
-            return self
-        return CappedUptake(self.maximum / unit, self.rate_constant / unit)
-
-
-def _set(uptake: SaturatingUptake, name: str, value: ArrayLike, least: float, wanted: str) -> None:
-    most = LARGEST if least else sys.float_info.max
-    words = "saturation constant" if name == "constant" else name.replace("_", " ")
-    checked = check_node_values(f"the uptake's {words}", value, least, most, wanted)
-    object.__setattr__(uptake, name, checked)
-
-
-def _one_shape(*parts: Any) -> tuple[int, ...] | None:
-    shapes = {np.shape(part) for part in parts} - {()}
-    if len(shapes) > 1:
-        raise PhysicsError(
-            f"the arrays of an uptake have shapes {' and '.join(map(str, sorted(shapes)))}; "
-            "give arrays of the lattice's shape, or numbers"
-        )
-    return next(iter(shapes), None)
 
 
 def medium_with_uptake(

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK, FiniteVolumes
 from diffkeras.physics.equations.linear_steps import Goal, LinearSteps
-from diffkeras.physics.real_arrays import largest
 
 LOOKED_AT = 1000  # nodes at most, to choose a barrier
 TRIED = 2  # barriers before the safest one

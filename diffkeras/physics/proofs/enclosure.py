@@ -24,11 +24,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from diffkeras.errors import ConvergenceError
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.block_cycles import SINGLE
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, SLACK, STENCIL, rounding_of
 from diffkeras.physics.equations.linear_steps import Goal, LinearSteps
-from diffkeras.physics.real_arrays import largest
 
 SHARP_MULTIPLE = 1.25  # t, from which iterations hardly sharpen the bound
 ATTEMPTS = 10  # single precision may take one digit each where D varies by orders

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PackingError, PhysicsError
-from diffkeras.physics.arguments import check_number, check_rng, check_whole
-from diffkeras.physics.lattice import check_sides
+from diffkeras.physics.arguments import check_number, check_rng, check_sides, check_whole
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.sampling.placement import Placement, place
 

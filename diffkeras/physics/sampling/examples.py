@@ -15,11 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PackingError, PhysicsError
-from diffkeras.physics.arguments import check_choice, check_count, check_truth, check_whole
-from diffkeras.physics.lattice import PLANE, check_lattice
+from diffkeras.physics.arguments import (
+    PLANE,
+    check_choice,
+    check_count,
+    check_lattice,
+    check_truth,
+    check_whole,
+)
 from diffkeras.physics.problem.maps import MAPS, problem_of_maps
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.problem.other_names import ExplainedKeywords
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sources import Sources, production_of
 from diffkeras.physics.sampling.discs import (
@@ -34,8 +39,8 @@ from diffkeras.physics.sampling.discs import (
 from diffkeras.physics.sampling.held_out import few_images, split_of
 from diffkeras.physics.sampling.placement import Placement
 from diffkeras.physics.sampling.tissue_sampler import TissueSampler
-from diffkeras.physics.short_repr import ShortRepr
 from diffkeras.physics.steady_state import solve
+from diffkeras.physics.values import ExplainedKeywords, ShortRepr
 from diffkeras.system.process_pool import ProcessPool
 
 # a stream's examples are those of no split

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.lattice import check_lattice
+from diffkeras.physics.arguments import check_lattice
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import Sources
-from diffkeras.physics.short_repr import ShortRepr
+from diffkeras.physics.values import ShortRepr
 
 Map = NDArray[np.float32]
 

@@ -10,9 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_rng, check_whole, check_within
-from diffkeras.physics.lattice import check_lattice
-from diffkeras.physics.limits import FASTEST, LARGEST, SLOWEST, SMALLEST
+from diffkeras.physics.arguments import (
+    FASTEST,
+    LARGEST,
+    SLOWEST,
+    SMALLEST,
+    check_lattice,
+    check_rng,
+    check_whole,
+    check_within,
+)
 from diffkeras.physics.problem.medium import Medium
 from diffkeras.physics.problem.sources import LARGEST_PLACE, Sources
 from diffkeras.physics.sampling.tissue import Tissue, numbers_of

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.proofs.rounding import rounding_allowance
-from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.solvers.newton import NewtonRun
 from diffkeras.physics.solvers.uniform import particular_field

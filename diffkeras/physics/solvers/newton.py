@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
-from diffkeras.physics.arguments import SMALLEST_TOLERANCE
+from diffkeras.physics.arguments import SMALLEST_TOLERANCE, largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EXTENDED, SLACK, rounding_of
 from diffkeras.physics.equations.linear_steps import (
@@ -30,7 +30,6 @@ from diffkeras.physics.equations.linear_steps import (
     helpful_decay,
 )
 from diffkeras.physics.proofs.enclosure import Enclosure
-from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
 
 MOST_STEPS, MOST_PROOFS = 60, 12  # reached only where rounding is in the way

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrs, spotrs
 
 from diffkeras.errors import ConvergenceError
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.finite_volumes import Ring
 from diffkeras.physics.equations.linear_steps import conjugate_gradients
 from diffkeras.physics.equations.spectral import SpectralOperator
-from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solvers.preconditioner import RingPreconditioner
 
 MOST_ITERATIONS_A_PRECISION = 500

@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_choice
+from diffkeras.physics.arguments import LARGEST, SMALLEST, check_choice, largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import SLACK
-from diffkeras.physics.limits import LARGEST, SMALLEST
 from diffkeras.physics.problem.problem import Problem
-from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solvers.correction import KnownBounds, Proof, RingProof
 from diffkeras.physics.solvers.interface import (
     Options,

@@ -31,10 +31,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.errors import ConvergenceError
+from diffkeras.physics.arguments import largest
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.equations.finite_volumes import EPSILON, EXTENDED
 from diffkeras.physics.equations.spectral import SpectralOperator
-from diffkeras.physics.real_arrays import largest
 from diffkeras.physics.solvers.interface import Options, Solved, SolveStatistics
 from diffkeras.physics.solvers.ring_systems import RingSystem
 

@@ -1,8 +1,55 @@
-"""What other programs, papers and libraries call the arguments of a problem."""
+"""What value objects have in common: fixed arrays, a short `repr`, answers to wrong keywords."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def read_only_copy(values: NDArray) -> NDArray:
+    """The same values, in C order and in memory that nobody can change."""
+    copy = np.array(values, order="C")
+    copy.setflags(write=False)
+    return copy
+
+
+class ReadOnlyArrays:
+    """An object whose arrays can't be changed, also after it was pickled, which forgets that."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for value in state.values():
+            for part in value if isinstance(value, tuple) else (value,):
+                if isinstance(part, np.ndarray):
+                    part.setflags(write=False)
+        self.__dict__.update(state)
+
+
+LONGEST_TUPLE_IN_FULL = 4
+
+
+class ShortRepr:
+    """A dataclass whose `repr` shows shapes and ranges of arrays in place of their values."""
+
+    def __repr__(self) -> str:
+        # it is a mix-in of dataclasses
+        parts = (f"{f.name}={_shown(getattr(self, f.name))}" for f in fields(self) if f.repr)  # type: ignore[arg-type]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, np.ndarray) and value.ndim:
+        shape = "×".join(map(str, value.shape))
+        values = f", {value.min():.3g} to {value.max():.3g}" if value.size else ""
+        return f"<{shape} {value.dtype}{values}>"
+    if isinstance(value, tuple) and len(value) > LONGEST_TUPLE_IN_FULL:
+        return f"<{len(value)} × {type(value[0]).__name__}>"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_shown, value))})"
+    return repr(value)
+
 
 # without hyphens and underscores → ours
 OTHER_NAMES = {
