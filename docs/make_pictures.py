@@ -25,6 +25,7 @@ from diffkeras.evaluation.errors import ERRORS
 from diffkeras.evaluation.figures import draw_cases, error_per_count_figure
 from diffkeras.evaluation.methods import SET, of_surrogate
 from diffkeras.reporting import figures
+from diffkeras.reporting.text import markdown_table
 from diffkeras.surrogates.run_directory import Run
 from docs.phone_figures import write_pictures
 from docs.site_pictures import readme_figure
@@ -105,59 +106,23 @@ def results(run_dir: Path) -> str:
         f"Trained in {state['seconds']:.0f} s on: {state['machine']}; TensorFlow "
         f"{versions['tensorflow']}, Keras {versions['keras']}, "
         f"diffkeras {versions['diffkeras']}.",
-        "",
-        "Errors over all test images:",
-        "",
-        _row(["method", *COLUMNS.values()]),
-        _row(["---", *("---:" for _ in COLUMNS)]),
     ]
-    for method, found in metrics["methods"].items():
-        lines.append(_row([method, *(_number(found["all"][name]) for name in COLUMNS)]))
+    errors = [
+        [method, *(_number(found["all"][name]) for name in COLUMNS)]
+        for method, found in metrics["methods"].items()
+    ]
     counts = [key for key in metrics["methods"]["surrogate"] if key != "all"]
-    lines += [
-        "",
-        "Lattice MAE per source count:",
-        "",
-        _row(["method", *(f"n = {count}" for count in counts)]),
-        _row(["---", *("---:" for _ in counts)]),
+    per_count = [
+        [method, *(_number(found[count]["mae"]) for count in counts)]
+        for method, found in metrics["methods"].items()
     ]
-    for method, found in metrics["methods"].items():
-        lines.append(_row([method, *(_number(found[count]["mae"]) for count in counts)]))
-    if metrics.get("bounds"):
-        lines += ["", *_bounds(metrics["bounds"])]
+    tables = {
+        "Errors over all test images:": (COLUMNS.values(), errors),
+        "Lattice MAE per source count:": ([f"n = {count}" for count in counts], per_count),
+    }
+    for title, (columns, rows) in tables.items():
+        lines += ["", title, "", markdown_table(["method", *columns], rows, ["method"])]
     return "\n".join(lines) + "\n"
-
-
-def _bounds(proven: dict) -> list[str]:
-    """The table of bounds; corrected fields of production are exact, so they have no errors."""
-    corrected = "corrected_mae" in proven["all"]
-    text = (
-        f"Proven bounds over {proven['all']['images']} of the test images: the largest bound, the "
-        "largest true error and the mean absolute error (MAE), for predictions and for corrected "
-        "fields:"
-    )
-    if not corrected:
-        text = text.replace(
-            ", for predictions and for corrected fields:",
-            " of the predictions, divided by the maximum of the field, and the largest bound of "
-            "the corrected fields, which are exact up to rounding:",
-        )
-    head = ["sources", "prediction: bound", "true", "MAE", "corrected: bound"]
-    head += ["true", "MAE"] if corrected else []
-    lines = [text, "", _row(head), _row(["---", *["---:"] * (len(head) - 1)])]
-    for count, found in proven.items():
-        values = [
-            value["max"] if isinstance(value, dict) else value
-            for name in ("prediction", "corrected")
-            for key in ("bound", "max_error", "mae")
-            if (value := found.get(f"{name}_{key}")) is not None
-        ]
-        lines.append(_row([count, *map(_number, values)]))
-    return lines
-
-
-def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _number(value: float | None) -> str:

@@ -1,13 +1,10 @@
 """The tables and the chart of "Should I use a surrogate?", from the JSON of a scoreboard.
 
-    diffkeras-benchmark compare … --output scoreboard
-    python -m docs.scoreboard scoreboard
+    diffkeras-benchmark compare … --output benchmarks/results/scoreboard
 
-puts the problems of a directory's scoreboard into benchmarks/results/scoreboard/scoreboard.json, if
-machine and threads are the same. The build of the documentation makes tables and chart from it.
+measures it again. The build of the documentation makes tables and chart.
 """
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +12,7 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 
 from diffkeras.reporting.style import BLUE, GREY, ORANGE, new_figure
-from diffkeras.system.atomic_files import read_json, write_json
+from diffkeras.system.atomic_files import read_json
 from diffkeras_benchmark.classical import WARM
 from diffkeras_benchmark.learned import TOLERANCES
 from diffkeras_benchmark.tables import conditions
@@ -147,17 +144,6 @@ def proven_rows(problem: Mapping[str, Any]) -> Iterator[list[str]]:
                 yield [problem["problem"], nodes, size, f"{tolerance:g}", ratios[0], warm]
 
 
-def with_problems(board: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """A scoreboard with the problems of another one, which must be of the same machine."""
-    for key in ("machine", "device", "threads", "processes"):
-        if board[key] != new[key]:
-            raise SystemExit(f"{key} of the new scoreboard is {new[key]}, not {board[key]}")
-    names = {(problem["problem"], problem["side"]) for problem in new["problems"]}
-    kept = [p for p in board["problems"] if (p["problem"], p["side"]) not in names]
-    load = max(board["load"], new["load"]) if kept else new["load"]
-    return {**board, "load": load, "problems": [*kept, *new["problems"]]}
-
-
 def in_words(ratio: float, break_even: float | None, *, tie: bool) -> str:
     """Whether a surrogate pays that takes `ratio` times as long as the classical method."""
     if tie:
@@ -167,8 +153,3 @@ def in_words(ratio: float, break_even: float | None, *, tie: bool) -> str:
     if break_even is None:
         return "cost of training unknown"
     return f"after {break_even:,.0f} images"
-
-
-if __name__ == "__main__":
-    [given] = sys.argv[1:]
-    write_json(BOARD, with_problems(read(), read_json(Path(given, "scoreboard.json"))))

@@ -73,15 +73,3 @@ def test_times_to_a_proven_error_are_compared_cold_and_warm():
     found = list(scoreboard.proven_rows({**problem(None, 4.0), "methods": methods}))
     assert len(found) == 1  # no surrogate proves 1e-3
     assert found[0] == ["tissue", "64×64", "64", "0.01", "0.5", "1.5"]
-
-
-def test_only_boards_of_one_machine_are_joined():
-    same = {"machine": "A", "device": "the CPU", "threads": 1, "processes": 1}
-    old = {**same, "load": 0.5, "problems": [problem(None, 4.0)]}
-    new = {**same, "load": 1.5, "problems": [{**problem(None, 2.0), "problem": "other"}]}
-    joined = scoreboard.with_problems(old, new)
-    assert [p["problem"] for p in joined["problems"]] == ["tissue", "other"]
-    assert joined["load"] == 1.5
-    assert scoreboard.with_problems(joined, old)["problems"][-1] == old["problems"][0]
-    with pytest.raises(SystemExit, match="machine of the new scoreboard is B"):
-        scoreboard.with_problems(old, {**new, "machine": "B"})
