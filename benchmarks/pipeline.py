@@ -35,7 +35,7 @@ from benchmarks.shared.measures import cpu_seconds
 from benchmarks.shared.tables import describe_machine, write_table
 from diffkeras.config import Config, load_config
 from diffkeras.data import generate
-from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.dataset import DatasetConfig
 from diffkeras.data.reading.batches import training_batches
 from diffkeras.data.records import compress_rows, make_record
 from diffkeras.physics import Example, certify, solve
@@ -57,7 +57,7 @@ class Examples:
     @cached_property
     def solved(self) -> list[Example]:
         """The examples of the first source count."""
-        return list(self.datasets[0].recipe().examples("train", range(TIMED)))
+        return list(self.datasets[0].recipe.examples("train", range(TIMED)))
 
     @property
     def records(self) -> list[bytes]:

@@ -22,7 +22,7 @@ CHECK = f"import sys; loaded = {HEAVY} & set(sys.modules); assert not loaded, lo
         "image = numpy.zeros((16, 16)); image[8, 8] = 1\n"
         "assert diffkeras.solve(image).field.shape == (16, 16)",
         "import diffkeras; diffkeras.load_config('quickstart')",
-        "import diffkeras.data.storage, diffkeras.data.generate_datasets",
+        "import diffkeras.data.stored, diffkeras.data.generate_datasets",
         "from click.testing import CliRunner; from diffkeras.commands import main\n"
         "for words in ['--help'], ['--version'], ['train', '--help'], ['study', '--help']:\n"
         "    assert CliRunner().invoke(main, words).exit_code == 0",

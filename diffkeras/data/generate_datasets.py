@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.dataset import DatasetConfig
+from diffkeras.data.replacing import remove_leftovers
 from diffkeras.data.section import SPLITS
-from diffkeras.data.storage import dataset_status
-from diffkeras.data.writing.replacing import remove_leftovers
+from diffkeras.data.stored import dataset_status
 from diffkeras.errors import ConfigurationError, DataError, DiffkerasError
 from diffkeras.reporting.text import duration
 from diffkeras.system.atomic_files import check_directory, temporary
 from diffkeras.system.progress import progress_bar
 
 if TYPE_CHECKING:
-    from diffkeras.data.writing.generation import Generation
+    from diffkeras.data.generation import Generation
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def _generate_missing(
     from diffkeras.system.tensorflow_setup import load_tensorflow
 
     load_tensorflow()
-    from diffkeras.data.writing.generation import prepare_generation
+    from diffkeras.data.generation import prepare_generation
     from diffkeras.reporting.text import format_bytes
 
     config.training.get_loss()  # so that training, hours later, accepts the configuration too
@@ -125,7 +125,7 @@ def verify(
     """
     if not 0 <= share <= 1:
         raise ConfigurationError(f"the share of examples must be from 0 to 1, not {share}")
-    from diffkeras.data.writing.verify import verify_dataset
+    from diffkeras.data.verification import verify_dataset
 
     findings, counts = [], config.data.sources
     examples = len(counts) * sum(config.data.examples(split) for split in SPLITS)

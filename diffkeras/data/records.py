@@ -1,12 +1,14 @@
-"""Records of TFRecord files: what an example becomes, and how files of them are read.
+"""Records of TFRecord files: what an example becomes, and how files of them are written and read.
 
 The bytes of a record depend on the example alone. A `tf.train.Example` keeps its features in a
 map, which Protobuf may write in any order; here the order is fixed.
 """
 
+import errno
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +17,84 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from numpy.typing import NDArray
 
-from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.features import encoding_of, make_example
-from diffkeras.data.shards import FILE_REMEDY, Shard, find_records
-from diffkeras.errors import DataError
+from diffkeras.data.dataset import DatasetConfig
+from diffkeras.data.shards import FILE_REMEDY, RECORD_OVERHEAD, Shard, find_records
+from diffkeras.errors import DataError, OutputError
+from diffkeras.physics import Sources
+from diffkeras.physics.problem.maps import MAPS
+from diffkeras.system.atomic_files import replacing
+from diffkeras.system.tensorflow_setup import tensorflow_os_errors
+
+SCALARS = ("maximum", "diffusion_length")
+HOMEPAGE = "https://arxiv.org/abs/2302.03786"
+FLUSH_BYTES = 8 << 20
+
+
+def dataset_features(
+    dataset: DatasetConfig, *, any_count: bool = False
+) -> tfds.features.FeaturesDict:
+    """The features of a dataset's examples; with `any_count`, of any source count."""
+    count = None if any_count else dataset.count
+    return tfds.features.FeaturesDict(
+        {name: _feature(name, dataset, count) for name in dataset.record}
+    )
+
+
+def _feature(name: str, dataset: DatasetConfig, count: int | None) -> Any:
+    """The feature of a name, of so many sources."""
+    if name == "sources":
+        return {part: _tensor((count,), dtype) for part, dtype in Sources.ARRAYS.items()}
+    if name in SCALARS:
+        return _tensor(())
+    return _tensor((*dataset.physics.lattice, 1), encoding=_encoding_of(name))
+
+
+def _encoding_of(name: str) -> tfds.features.Encoding:
+    """How a record holds a feature: as numbers, as bytes, or as compressed bytes."""
+    if name == "field":  # a megabyte, which compression makes little smaller
+        return tfds.features.Encoding.BYTES
+    # a source image is mostly zeros and takes a few kB compressed; maps have few different values
+    # and take a tenth of a field's bytes, or less
+    if name in ("source_image", *MAPS):
+        return tfds.features.Encoding.ZLIB
+    return tfds.features.Encoding.NONE
+
+
+def _tensor(shape: tuple[int | None, ...], dtype: Any = np.float32, **options: Any) -> Any:
+    return tfds.features.Tensor(shape=shape, dtype=dtype, **options)
+
+
+def info_arguments(dataset: DatasetConfig) -> dict[str, Any]:
+    """Arguments of `tfds.core.DatasetInfo` that depend on the dataset.
+
+    A supervised pair has all that the field depends on, and the field.
+    """
+    first, *others = dataset.given
+    given = {name: name for name in (first, *others)} if others else first
+    return {
+        "features": dataset_features(dataset),
+        "supervised_keys": (given, "field"),
+        "homepage": HOMEPAGE,
+        # Record k is example k, so that subsets are nested and examples can be checked.
+        "disable_shuffling": True,
+        "metadata": tfds.core.MetadataDict(dataset.identity),
+    }
 
 
 def make_record(dataset: DatasetConfig, split: str, k: int) -> bytes:
     """Solve example k of a split and serialize it; every process makes the same bytes."""
-    return serialize(make_example(dataset, split, k))
-
-
-def serialize(values: Mapping[str, Any]) -> bytes:
-    """Serialize the values of `make_example`, in the encodings of `dataset_features`."""
     record = tf.train.Example()
-    _fill(record.features.feature, values)
+    _fill(record.features.feature, dataset.example(split, k))
     return record.SerializeToString(deterministic=True)
 
 
 def _fill(target: Any, values: Mapping[str, Any], prefix: str = "") -> None:
+    """Write values in the encodings of `dataset_features`."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             _fill(target, value, f"{prefix}{name}/")
             continue
-        feature, encoding = target[f"{prefix}{name}"], encoding_of(name)
+        feature, encoding = target[f"{prefix}{name}"], _encoding_of(name)
         if encoding is tfds.features.Encoding.ZLIB:
             feature.bytes_list.value.append(compress_rows(value))
         elif encoding is tfds.features.Encoding.BYTES:
@@ -62,6 +118,53 @@ def compress_rows(image: NDArray[np.float32]) -> bytes:
     for run in np.split(rows, starts):
         blocks += [compressor.compress(run.tobytes()), compressor.flush(zlib.Z_FULL_FLUSH)]
     return b"".join([*blocks, compressor.flush()])
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """A shard that has to be written to a directory."""
+
+    dataset: DatasetConfig
+    shard: Shard
+    directory: Path
+
+
+def write_shard(task: ShardTask, tick: Callable[[], None] = lambda: None) -> None:
+    """Solve the examples of a shard and write them; the bytes are the same in every process.
+
+    The file gets its name when it is complete, so that after a crash of the process or the machine
+    it is either complete or missing.
+    """
+    size = flushed = 0
+    try:
+        with replacing(task.directory / task.shard.name) as partial, tensorflow_os_errors():
+            with tf.io.TFRecordWriter(str(partial)) as writer:
+                for k in task.shard.numbers:
+                    record = make_record(task.dataset, task.shard.split, k)
+                    writer.write(record)
+                    size += len(record) + RECORD_OVERHEAD
+                    if size - flushed >= FLUSH_BYTES:
+                        writer.flush()
+                        _start_writeback(partial)
+                        flushed = size
+                    tick()
+            if partial.stat().st_size != size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OutputError as error:
+        raise OutputError(
+            f"{error}; finished files are kept: free disk space or change the permissions, then "
+            "run the same command again"
+        ) from None
+
+
+def _start_writeback(path: Path) -> None:
+    # the disk writes while the next example is solved, instead of everything at the end
+    if hasattr(os, "posix_fadvise"):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
 
 
 def read_records(shard: Shard, path: Path) -> Iterator[tuple[int, bytes]]:

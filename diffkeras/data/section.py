@@ -179,7 +179,7 @@ class PhysicsConfig(Section):
             )
         _ = self.medium
 
-    @property
+    @cached_property
     def produces(self) -> bool:
         """Whether sources produce; otherwise they hold the field at their values."""
         return self.sources == "production"
@@ -325,6 +325,12 @@ class DataConfig(Section):
     def train_examples_used(self) -> int:
         """Training examples per source count and epoch, after `train_fraction`; at least one."""
         return max(1, round(self.train_examples * self.train_fraction))
+
+    @cached_property
+    def numbers(self) -> Mapping[Split, range]:
+        """Numbers of the examples that are used of each split, of each source count."""
+        held_out = (range(self.validation_examples), range(self.test_examples))
+        return dict(zip(SPLITS, (self.train_numbers, *held_out), strict=True))
 
     @cached_property
     def train_numbers(self) -> range:

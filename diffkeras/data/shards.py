@@ -1,28 +1,16 @@
-"""Which examples are in which file: the shards of a dataset, and the metadata of a stored one."""
+"""Which examples are in which file: the shards of a dataset."""
 
 import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from diffkeras.data.dataset_config import (
-    NAME,
-    VERSION,
-    DatasetConfig,
-)
-from diffkeras.data.section import SPLITS
-from diffkeras.errors import DataError, RunError
-from diffkeras.identity import differing_datasets
-from diffkeras.system.atomic_files import read_json
-from diffkeras.system.messages import short
-from diffkeras.system.plain_data import in_words
+from diffkeras.data.dataset import NAME
 
 SHARD_BYTES = 64 << 20  # TFDS recommends at least as many
 SHARD_EXAMPLES = 256  # with more, few processes could share the work on small ones
 RECORD_OVERHEAD = 16  # bytes of a record's length, its CRC and the CRC of the data in TFRecord
-REMEDY = "delete its directory and run `diffkeras generate` again"
 FILE_REMEDY = "delete this file and run `diffkeras generate`, which makes only this file again"
 
 
@@ -107,100 +95,3 @@ def has_records(path: Path, number: int) -> bool:
     except OSError:
         return False
     return complete and len(offsets) == number
-
-
-@dataclass(frozen=True)
-class StoredSplit:
-    """One split of a dataset, by its metadata.
-
-    Attributes:
-        name: train, validation or test.
-        files: the file of each of its shards, in order.
-        bytes: total size of the files.
-    """
-
-    name: str
-    files: Mapping[Shard, Path]
-    bytes: int
-
-    @property
-    def examples(self) -> int:
-        """Number of examples."""
-        return sum(shard.examples for shard in self.files)
-
-    def check_size(self) -> None:
-        """Find truncated files by the total size, without reading them.
-
-        Flipped bits are found when a record is read, by its checksum.
-        """
-        found = sum(path.stat().st_size for path in self.files.values())
-        if found == self.bytes:
-            return
-        for shard, path in self.files.items():
-            if not has_records(path, shard.examples):
-                raise DataError(f"{path} is truncated or damaged; {FILE_REMEDY}")
-        raise DataError(
-            f"dataset_info.json in {next(iter(self.files.values())).parent} is damaged: the files "
-            f"of the {self.name} split have {found} bytes instead of {self.bytes}; {REMEDY}"
-        )
-
-
-def stored_splits(path: Path) -> list[StoredSplit]:
-    """The splits of the dataset in a directory, by its metadata."""
-    file = path / "dataset_info.json"
-    info = read_object(file)
-    try:
-        return [_stored_split(path, split) for split in info["splits"]]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(f"{file} is damaged ({error!r}); {REMEDY}") from None
-
-
-def _stored_split(path: Path, split: Mapping[str, Any]) -> StoredSplit:
-    if split["name"] not in SPLITS:
-        raise ValueError(f"a split is named {short(split['name'])}, not {', '.join(SPLITS)}")
-    lengths, size = [int(length) for length in split["shardLengths"]], int(split["numBytes"])
-    files, first = {}, 0
-    for index, length in enumerate(lengths):
-        shard = Shard(split["name"], index, first, length)
-        files[shard] = path / shard.final_name(len(lengths))
-        first += length
-    return StoredSplit(split["name"], files, size + RECORD_OVERHEAD * first)
-
-
-def check_identity(dataset: DatasetConfig, path: Path) -> None:
-    """Check that the dataset in a directory is the one that a configuration asks for.
-
-    TFDS compares the features when it opens the dataset. Here their file is only read.
-    """
-    file = path / "dataset_info.json"
-    info = read_object(file)
-    named = {
-        "name": NAME,
-        "configName": dataset.name,
-        "version": VERSION,
-        "fileFormat": "tfrecord",
-    }
-    for key, value in named.items():
-        if info.get(key) != value:
-            raise DataError(
-                f"{file} is damaged, or of another dataset: {key} is {short(info.get(key))} "
-                f"instead of {short(value)}; {REMEDY}"
-            )
-    wanted, found = dataset.identity(), read_object(path / "metadata.json")
-    if found != wanted:
-        raise DataError(
-            f"{path} has a dataset of other physics than the configuration: "
-            + "; ".join(in_words(differing_datasets(found, wanted)))
-            + "; use another --data-dir"
-        )
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file of a dataset."""
-    try:
-        content = read_json(path)
-    except RunError as error:
-        raise DataError(f"{error}; {REMEDY}") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path} is missing or damaged: it has no object; {REMEDY}")
-    return content

@@ -9,8 +9,8 @@ from typing import Any
 from diffkeras.config import Config
 from diffkeras.data import check_dataset
 from diffkeras.data.reading.examples import explain_damage
-from diffkeras.data.storage import with_stored_examples
-from diffkeras.data.writing.replacing import keep_datasets
+from diffkeras.data.replacing import keep_datasets
+from diffkeras.data.stored import dataset_paths, with_stored_examples
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.figures import FIGURES, draw_figures
 from diffkeras.evaluation.images import SUFFIX, ImageBatch, ImageFile, read_batches
@@ -163,7 +163,7 @@ def _subject(run: Run | Path, config: Config, data_dir: Path, name: str) -> Subj
             for batch in read_batches(config, count, data_dir)
         )
         images = ImageFile.open(data_dir) if data_dir.suffix == SUFFIX else None
-        with explain_damage(config, data_dir):
+        with explain_damage(dataset_paths(config, data_dir)):
             return of_predictions(run, config, exact, name, images)
     run.history()  # if it is damaged, the error should come before the work
     surrogate = surrogate_of_run(run)
@@ -211,7 +211,8 @@ def _evaluate(
     subject: Subject, config: Config, data_dir: Path, path: Path, options: _Options
 ) -> Evaluation:
     measured = Measurement([*subject.all_methods, *baselines(config)])
-    with keep_datasets(config, data_dir), explain_damage(config, data_dir):
+    places = dataset_paths(config, data_dir)
+    with keep_datasets(places), explain_damage(places):
         _measure(measured, subject, config, data_dir, options)
         figures = draw_figures(measured, subject, config, data_dir) if options.report else None
     with replacing_files(path, last="metrics.json") as partial:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.dataset import DatasetConfig
 from diffkeras.data.section import SPLITS, format_counts
 from diffkeras.reporting.text import duration, format_bytes, value_text
 from diffkeras.studies.plan import PlannedRun, Study, data_needed, of_shard, plan, time_left

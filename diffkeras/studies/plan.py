@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.dataset import DatasetConfig
 from diffkeras.data.section import SPLITS
 from diffkeras.identity import DIGITS, run_identity, test_set_identity
 from diffkeras.reporting.text import value_text

@@ -128,7 +128,7 @@ class ModelConfig(_Parameters):
             return own_architecture(self.architecture)
         return ARCHITECTURES[self.architecture]
 
-    @property
+    @cached_property
     def is_own(self) -> bool:
         """Whether a function of the user builds the network."""
         return ":" in self.architecture
@@ -149,7 +149,7 @@ class ModelConfig(_Parameters):
         used = {*common, *(["arguments"] if self.is_own else self.parameters)}
         return tuple(key for key in self.to_dict() if key in used)
 
-    @property
+    @cached_property
     def solves_equation(self) -> bool:
         """Whether the field is corrected by the equation."""
         return self.corrections > 0

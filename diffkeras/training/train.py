@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from diffkeras._version import __version__
 from diffkeras.config import Config
 from diffkeras.data.reading.examples import explain_damage
-from diffkeras.data.writing.replacing import keep_datasets
+from diffkeras.data.replacing import keep_datasets
+from diffkeras.data.stored import dataset_paths
 from diffkeras.errors import ConfigurationError, Interrupted
 from diffkeras.identity import by_key, changed_keys
 from diffkeras.surrogates.build import build_model
@@ -108,7 +109,8 @@ def train(
         stack.enter_context(deterministic_operations(config.training.deterministic))
         if config.data.stream:  # here, because BLAS obeys one thread, and tf.data has several
             stack.enter_context(blas_threads())
-        stack.enter_context(keep_datasets(config, data_dir))
+        places = dataset_paths(config, data_dir)
+        stack.enter_context(keep_datasets(places))
         existing = {"overwrite": overwrite, "restart": restart}
         resumes = _check_directory(config, run_dir, group, **existing)
         # only now: a loss may hold a variable, and TensorFlow connects no processes after the first
@@ -116,7 +118,7 @@ def train(
         if config.model.is_own:  # its errors are found here
             build_model(config)
         initial = None if resumes else _initial_model(config)
-        with explain_damage(config, data_dir):  # a cache reads all examples here
+        with explain_damage(places):  # a cache reads all examples here
             batches = TrainingBatches(config, data_dir, group, threads=threads)
             batches.training(0, 0)
         group.gather(0)  # no process begins the run before all have looked at the directory

@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 
 import tfds_builders
 from diffkeras.config import DataConfig, PhysicsConfig, load_config
-from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.dataset import DatasetConfig
 from diffkeras.errors import ConfigurationError, DataError
 from tests.helpers.rounding import same_solutions
 from tfds_builders import Builder, DiffusionFieldsConfig
@@ -37,7 +37,7 @@ def test_the_paper_has_a_configuration_per_source_count():
         config = DiffusionFieldsConfig.of_config(20, load_config(name))
         assert config.name == f"sources_20{ending}"
         registered = Builder.builder_configs[config.name]
-        assert config.dataset.identity() == registered.dataset.identity()
+        assert config.dataset.identity == registered.dataset.identity
 
 
 def test_a_name_of_the_paper_isnt_for_other_data(tmp_path):

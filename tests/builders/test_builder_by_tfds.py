@@ -10,7 +10,7 @@ pytest.importorskip("dill", reason="TFDS's test case imports dill")
 import tensorflow_datasets as tfds
 
 from diffkeras.config import DataConfig, PhysicsConfig
-from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.dataset import DatasetConfig
 from tfds_builders import Builder, DiffusionFieldsConfig
 
 SMALL = DiffusionFieldsConfig.of(

@@ -94,8 +94,7 @@ def test_a_failed_pipeline_leaves_the_former_dataset(tmp_path, monkeypatch):
     def fail(dataset, split, k):
         raise ArithmeticError("no luck")
 
-    module = "tfds_builders.diffusion_fields.diffusion_fields_dataset_builder"
-    monkeypatch.setattr(f"{module}.make_example", fail)
+    monkeypatch.setattr("diffkeras.data.dataset.DatasetConfig.example", fail)
     with pytest.raises(DataError, match=r"the Beam pipeline failed: .*no luck"):
         generate(tiny_config(), tmp_path, beam_options=["--runner=DirectRunner"])
     assert dataset_hash(tiny_config(8), tmp_path) == before

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from diffkeras.config import DataConfig, PhysicsConfig, load_config, parse_config
-from diffkeras.data.dataset_config import DatasetConfig
+from diffkeras.data.dataset import DatasetConfig
 from diffkeras.identity import differing_datasets
 
 SIDES = {"top": {"value": 0.8}, "bottom": {"flux": 0.03}, "left": "reflecting"}
@@ -71,7 +71,7 @@ def test_seeds_splits_counts_and_numbers_give_different_examples():
 
     def image(count: int, seed: int, split: str, k: int) -> bytes:
         dataset = DatasetConfig(count, physics, DataConfig(radius=2.0, seed=seed))
-        return dataset.recipe().example(split, k).source_image.tobytes()
+        return dataset.recipe.example(split, k).source_image.tobytes()
 
     keys = [
         (count, seed, split, k)
@@ -104,22 +104,22 @@ def test_names_of_earlier_datasets_stay(changes, name):
 
 def test_an_identity_says_what_is_drawn():
     assert dataset(OF_THE_PAPER).name == "sources_05-production"
-    identity = dataset(OVERLAPPING).identity()
+    identity = dataset(OVERLAPPING).identity
     assert (identity["production"], identity["placement"]["overlap"]) == (True, True)
     assert "5 discs of production" in dataset(PRODUCTION).description
     assert "5 discs of fixed value" in dataset({}).description
-    lengths = dataset({"data.diffusion_length": [4, 40]}).identity()
+    lengths = dataset({"data.diffusion_length": [4, 40]}).identity
     assert lengths["diffusion_length"] == [4, 40]
     assert "decay" not in lengths
     parts = {"cells", "cell_radius", "uptake", "regions", "diffusivity"}
-    assert dataset(TISSUE).identity()["tissue"].keys() == parts
-    assert not {"tissue", "diffusion_length"} & dataset({}).identity().keys()
+    assert dataset(TISSUE).identity["tissue"].keys() == parts
+    assert not {"tissue", "diffusion_length"} & dataset({}).identity.keys()
 
 
 def test_differences_of_identities_name_what_is_left_out():
     fixed = parse_config({})
     production = fixed.with_overrides({"physics.sources": "production"})
-    here, there = (DatasetConfig.of(5, c).identity() for c in (fixed, production))
+    here, there = (DatasetConfig.of(5, c).identity for c in (fixed, production))
     assert differing_datasets(there, here) == {"production": (True, False)}
     assert differing_datasets(here, there) == {"production": (False, True)}
     assert differing_datasets(here, here) == {}

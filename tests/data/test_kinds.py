@@ -12,7 +12,7 @@ import diffkeras as dk
 from diffkeras.config import Config
 from diffkeras.data import generate, raw_dataset, verify
 from diffkeras.data.reading.batches import stream_batches, training_batches
-from diffkeras.data.storage import dataset_path
+from diffkeras.data.stored import dataset_path
 from diffkeras.physics import ExampleRecipe, Medium, TissueSampler
 from diffkeras.physics.problem.maps import MAPS
 from diffkeras.view.target import unpack_target

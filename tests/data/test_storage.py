@@ -6,9 +6,9 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.data import check_dataset, dataset_status, generate, verify
-from diffkeras.data.dataset_config import VERSION
-from diffkeras.data.storage import check_records
-from diffkeras.data.writing.replacing import keep_datasets
+from diffkeras.data.dataset import VERSION
+from diffkeras.data.replacing import keep_datasets
+from diffkeras.data.stored import check_records, dataset_paths
 from diffkeras.errors import DataError, InUseError, OutputError, PackingError
 from tests.helpers.generation_tools import generate_dataset
 from tests.helpers.lean_runs import lean_training
@@ -26,7 +26,7 @@ def test_what_was_generated_is_there(tiny, data_dir):
     assert status.suffices(tiny)
     assert not status.suffices(tiny.with_overrides({"data.test_examples": 6}))
     assert status.suffices(tiny.with_overrides({"data.test_examples": 6}), ("train", "validation"))
-    check_records(tiny, 2, data_dir)
+    check_records(status.path)
     generate(tiny, data_dir)  # removes the locks of trainings that other tests have killed
     assert [file.name for file in data_dir.iterdir()] == ["diffusion_fields"]
 
@@ -120,7 +120,7 @@ def test_a_dataset_that_is_read_is_not_replaced(tiny, own_data):
     larger = tiny.with_overrides({"data.train_examples": 20})
     name = dataset_status(tiny, 1, own_data).path.parent.name
     (own_data / f".reading-{name}-0123abcd.lock").touch()  # of a process that was killed
-    with keep_datasets(tiny, own_data):
+    with keep_datasets(dataset_paths(tiny, own_data)):
         with pytest.raises(InUseError, match=f"the dataset {name} in .* by process {os.getpid()}"):
             generate(larger, own_data)
         generate(tiny, own_data)  # has nothing to do
@@ -146,7 +146,7 @@ def test_two_processes_dont_make_the_same_dataset(tiny, tmp_path):
     assert sum(solved) == 21
     assert f"process {os.getpid()}" in refusals[0]
     for count in (1, 2):
-        check_records(tiny, count, tmp_path)
+        check_records(dataset_status(tiny, count, tmp_path).path)
 
 
 def test_the_files_are_the_same_wherever_and_however_often_they_are_made(tiny, data_dir, tmp_path):

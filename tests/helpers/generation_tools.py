@@ -9,9 +9,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from diffkeras.config import Config, parse_config
+from diffkeras.data.generation import prepare_generation
 from diffkeras.data.section import SPLITS
-from diffkeras.data.storage import dataset_path
-from diffkeras.data.writing.generation import prepare_generation
+from diffkeras.data.stored import dataset_path
 
 SHARD = 8  # examples, in the tests
 

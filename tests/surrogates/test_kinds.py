@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.features import make_example
+from diffkeras.data.dataset import DatasetConfig
 from diffkeras.errors import PhysicsError, RunError
 from diffkeras.surrogates.saved_model import export_saved_model
 from tests.helpers.drawn_problems import drawn_problems, exact_fields
@@ -199,7 +198,7 @@ def test_a_network_sees_in_predictions_what_it_is_trained_on(tiny, overrides):
     count = config.data.sources[-1]
     dataset, view = DatasetConfig.of(count, config), config.view
     for number in range(10):
-        example = make_example(dataset, "train", number)
+        example = dataset.example("train", number)
         x, y = view.pair(example, tf.experimental.numpy)
         inputs = view.inputs([view.recipe.problem_of(example)])
         seen = []

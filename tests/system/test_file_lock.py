@@ -56,3 +56,12 @@ def test_only_a_lock_that_nobody_holds_is_removed(tmp_path):
     with locked(file, "it"):
         remove_stale(file)
         assert file.exists()
+
+
+def test_a_file_that_is_no_lock_is_kept(tmp_path):
+    file = tmp_path / ".run.lock"
+    file.write_text("precious")
+    remove_stale(file)
+    with pytest.raises(OutputError, match="run.lock is no lock of diffkeras"), locked(file, "it"):
+        pass
+    assert file.read_text() == "precious"

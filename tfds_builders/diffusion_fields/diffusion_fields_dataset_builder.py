@@ -8,16 +8,16 @@ from typing import Any, ClassVar, Literal
 import tensorflow_datasets as tfds
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import (
+from diffkeras.data.dataset import (
     PAPER_DATA,
     RELEASE_NOTES,
     VERSION,
     DatasetConfig,
     paper_dataset,
 )
-from diffkeras.data.features import info_arguments, make_example
+from diffkeras.data.generation import estimate_example
+from diffkeras.data.records import info_arguments
 from diffkeras.data.section import SPLITS
-from diffkeras.data.writing.generation import estimate_example
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.reporting.text import duration, format_bytes
 
@@ -89,7 +89,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         if isinstance(config, DiffusionFieldsConfig):
             # TFDS knows the paper's configurations by name and refuses any other object.
             registered = self.builder_configs.get(config.name, config)
-            if registered.dataset.identity() == config.dataset.identity():
+            if registered.dataset.identity == config.dataset.identity:
                 kwargs["config"] = registered
         super().__init__(**kwargs)
 
@@ -145,7 +145,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         dataset, numbers = self.builder_config.dataset, range(self._examples[split])
         if self._beam:
             return _examples_by_beam(dataset, split, numbers)
-        return ((k, make_example(dataset, split, k)) for k in numbers)
+        return ((k, dataset.example(split, k)) for k in numbers)
 
 
 def _checked(examples: Any) -> dict[str, int]:
@@ -165,6 +165,6 @@ def _examples_by_beam(dataset: DatasetConfig, split: str, numbers: range) -> Any
     import apache_beam as beam
 
     def make(k: int) -> tuple[int, dict[str, Any]]:
-        return k, make_example(dataset, split, k)
+        return k, dataset.example(split, k)
 
     return beam.Create(numbers) | beam.Reshuffle() | beam.Map(make)

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from diffkeras.config import Config
+from diffkeras.data.dataset import DatasetConfig
 from diffkeras.data.reading.examples import (
-    example_numbers,
     example_reader,
     solved_examples,
     with_threads,
@@ -167,7 +167,7 @@ def _indexed_pairs(
 
     The examples of one source count are consecutive.
     """
-    numbers = example_numbers(config, split)
+    numbers = config.data.numbers[split]
     part = shares.of(len(numbers))
     own = numbers[part.start : part.stop]
     read = example_reader(config, config.data.sources, split, data_dir, own)
@@ -215,7 +215,7 @@ def stream_batches(
     """
     size, counts = config.training.batch_size, config.data.sources
     own = shares.of(size)
-    solve = solved_examples(config, counts, "stream")
+    solve = solved_examples([DatasetConfig.of(n, config) for n in counts], "stream")
     convert = partial(config.view.pair, xp=tf.experimental.numpy)
 
     def pair(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

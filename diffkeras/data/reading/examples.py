@@ -15,11 +15,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.features import dataset_features, make_example
+from diffkeras.data.dataset import DatasetConfig
+from diffkeras.data.records import dataset_features
 from diffkeras.data.section import Split
-from diffkeras.data.shards import FILE_REMEDY, Shard, find_records, stored_splits
-from diffkeras.data.storage import check_dataset, check_records, dataset_path
+from diffkeras.data.shards import FILE_REMEDY, Shard, find_records
+from diffkeras.data.stored import check_dataset, check_records, stored_splits
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.system.tensorflow_setup import without_autograph
 
@@ -60,15 +60,10 @@ def raw_dataset(
         DataError: see `check_dataset`.
     """
     if numbers is None:
-        numbers = example_numbers(config, split)
+        numbers = config.data.numbers[split]
     read = example_reader(config, [count], split, data_dir, numbers)
     positions = tf.data.Dataset.range(len(numbers))
     return with_threads(positions.map(read, num_parallel_calls=tf.data.AUTOTUNE), threads)
-
-
-def example_numbers(config: Config, split: Split) -> range:
-    """Numbers of the examples of a split that the configuration uses, of each source count."""
-    return config.data.train_numbers if split == "train" else range(config.data.examples(split))
 
 
 def example_reader(
@@ -85,10 +80,10 @@ def example_reader(
         raise ConfigurationError(
             "data.stream: the training examples of a stream are not stored; choose stream: false"
         )
-    stored = all(dataset_path(config, count, data_dir).exists() for count in counts)
-    if split == "test" or stored:
+    datasets = [DatasetConfig.of(count, config) for count in counts]
+    if split == "test" or all(dataset.path(data_dir).exists() for dataset in datasets):
         return stored_examples(config, counts, split, data_dir, numbers)
-    solve = solved_examples(config, counts, split)
+    solve = solved_examples(datasets, split)
     return lambda p: solve(p // len(numbers), p % len(numbers) + numbers.start)
 
 
@@ -103,7 +98,7 @@ def stored_examples(
     files: list[tuple[Shard, Path, range]] = []
     for count in counts:
         check_dataset(config, count, data_dir, (split,))
-        path = dataset_path(config, count, data_dir)
+        path = DatasetConfig.of(count, config).path(data_dir)
         stored = {each.name: each.files for each in stored_splits(path)}
         before = len(files)
         for shard, file in stored.get(split, {}).items():
@@ -146,27 +141,25 @@ def _record_offsets(shard: Shard, file: Path, places: range) -> NDArray[np.int64
 
 
 def solved_examples(
-    config: Config, counts: Sequence[int], split: str
+    datasets: Sequence[DatasetConfig], split: str
 ) -> Callable[[tf.Tensor, tf.Tensor], dict[str, Any]]:
     """A function, for the graph of a tf.data pipeline, that solves an example.
 
-    Its arguments are the position of a source count in `counts`, and the number of the example in
-    the split. The examples are equal to stored ones. The threads of tf.data solve at the same time,
-    so iterate within `blas_threads`, as training does: several threads of each would wait for each
-    other.
+    Its arguments are the position of the dataset, and the number of the example in the split. The
+    examples are equal to stored ones. The threads of tf.data solve at the same time, so iterate
+    within `blas_threads`, as training does: several threads of each would wait for each other.
 
     Raises:
         PackingError: the discs of a source count don't fit.
         ConvergenceError: the first example of a source count can't be solved.
     """
-    datasets = [DatasetConfig.of(count, config) for count in counts]
     for dataset in datasets:
-        dataset.recipe().example(split, 0)
-    features = dataset_features(datasets[0], any_count=len(counts) > 1)
+        dataset.recipe.example(split, 0)
+    features = dataset_features(datasets[0], any_count=len(datasets) > 1)
     specs = tf.nest.flatten(features.get_tensor_spec())
 
-    def make(index: np.int64, number: np.int64) -> list[NDArray]:
-        values = tf.nest.flatten(make_example(datasets[index], split, int(number)))
+    def make(index: int, number: int) -> list[NDArray]:
+        values = tf.nest.flatten(datasets[index].example(split, int(number)))
         return [
             np.asarray(value, spec.dtype.as_numpy_dtype)
             for value, spec in zip(values, specs, strict=True)
@@ -184,14 +177,17 @@ def solved_examples(
 
 
 @contextmanager
-def explain_damage(config: Config, data_dir: str | Path) -> Iterator[None]:
-    """Replace TensorFlow's error about a damaged record by one that names the file."""
+def explain_damage(places: Sequence[Path]) -> Iterator[None]:
+    """Replace TensorFlow's error about a damaged record by one that names the file.
+
+    Args:
+        places: the directories of the datasets that are read.
+    """
     try:
         yield
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError):
-        for count in config.data.sources:
-            if dataset_path(config, count, data_dir).exists():
-                check_records(config, count, data_dir)
+        for place in filter(Path.exists, places):
+            check_records(place)
         raise
 
 

@@ -6,8 +6,7 @@ import threadpoolctl
 
 from diffkeras import train
 from diffkeras.data import dataset_status, generate, mixed_dataset, raw_dataset
-from diffkeras.data.features import make_example
-from diffkeras.data.reading import examples
+from diffkeras.data.dataset import DatasetConfig
 from diffkeras.data.reading.batches import stream_batches
 from diffkeras.errors import ConfigurationError, DataError, PackingError
 from tests.helpers.lean_runs import lean_training
@@ -50,14 +49,16 @@ def test_epochs_are_new_and_training_needs_no_dataset(stream, tmp_path, monkeypa
     config = stream.with_overrides({"training.epochs": 1})
     seen = []
 
+    solved = DatasetConfig.example
+
     def spy(*arguments):
         seen.append(blas())
-        return make_example(*arguments)
+        return solved(*arguments)
 
     with threadpoolctl.threadpool_limits(2, user_api="blas"), lean_training():
         samples(stream_batches(stream), 1)
         assert blas() == {2}  # as before
-        monkeypatch.setattr(examples, "make_example", spy)
+        monkeypatch.setattr(DatasetConfig, "example", spy)
         assert train(config, tmp_path / "none", tmp_path / "run").weights_file.exists()
         assert blas() == {2}
     used = config.steps * config.training.batch_size

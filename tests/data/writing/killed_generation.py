@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import diffkeras.data.shards
-from diffkeras.data import generate
-from diffkeras.data.writing import shard_files
+from diffkeras.data import generate, records
 from tests.helpers.generation_tools import SHARD, tiny_config
 
 
 def main(data_dir: str, train: int, moment: int) -> None:
-    events, make_record = 0, shard_files.make_record
+    events, make_record = 0, records.make_record
 
     def count(event: str, arguments: Any) -> None:
         nonlocal events
@@ -33,7 +32,7 @@ def main(data_dir: str, train: int, moment: int) -> None:
         return make_record(*arguments)
 
     diffkeras.data.shards.SHARD_EXAMPLES = SHARD
-    shard_files.make_record = make_audited_record
+    records.make_record = make_audited_record
     sys.addaudithook(count)
     generate(tiny_config(train), Path(data_dir))
     print(events)

@@ -8,10 +8,10 @@ import pytest
 import tensorflow_datasets as tfds
 
 from diffkeras.data import check_dataset, generate
+from diffkeras.data.generation import Estimate, prepare_generation
 from diffkeras.data.shards import SHARD_EXAMPLES, examples_per_shard
 from diffkeras.data.shards import plan_shards as plan
-from diffkeras.data.storage import dataset_path
-from diffkeras.data.writing.generation import Estimate, prepare_generation
+from diffkeras.data.stored import dataset_path
 from diffkeras.errors import DataError
 from tests.helpers.generation_tools import (
     SHARD,

@@ -11,8 +11,8 @@ import pytest
 
 import diffkeras.system.atomic_files
 from diffkeras.data import dataset_status, generate
-from diffkeras.data.storage import dataset_path
-from diffkeras.data.writing.generation import prepare_generation
+from diffkeras.data.generation import prepare_generation
+from diffkeras.data.stored import dataset_path
 from diffkeras.errors import OutputError
 from tests.helpers.generation_tools import (
     SHARD,

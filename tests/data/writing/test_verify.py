@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from diffkeras.commands import main
 from diffkeras.data import verify
-from diffkeras.data.writing.verify import differences_of
+from diffkeras.data.verification import differences_of
 from diffkeras.errors import ConfigurationError, DataError
 from tests.helpers.damaged_files import flip_a_bit
 from tests.helpers.generation_tools import SHARD, generate_dataset, tiny_config
@@ -92,7 +92,7 @@ def test_a_missing_shard_and_a_missing_dataset(data_dir):
 
 def test_files_that_were_swapped(data_dir, monkeypatch):
     """They are found whichever examples are drawn, as each file's first one is solved again."""
-    monkeypatch.setattr("diffkeras.data.writing.verify.LEAST_EXAMPLES", 0)
+    monkeypatch.setattr("diffkeras.data.verification.LEAST_EXAMPLES", 0)
     one, other = shard(data_dir, 1), shard(data_dir, 2)
     beside = one.with_name("beside")
     one.rename(beside)
@@ -106,7 +106,7 @@ def test_files_that_were_swapped(data_dir, monkeypatch):
 
 
 def test_an_example_in_another_ones_place_is_found_if_it_is_solved_again(data_dir, monkeypatch):
-    monkeypatch.setattr("diffkeras.data.writing.verify.LEAST_EXAMPLES", 0)
+    monkeypatch.setattr("diffkeras.data.verification.LEAST_EXAMPLES", 0)
     rewrite(shard(data_dir, 1), lambda rs: [*rs[:3], rs[4], rs[3], *rs[5:]])
     assert verify(tiny_config(), data_dir, share=0) == []
     for k, finding in zip((11, 12), verify(tiny_config(), data_dir, share=1), strict=True):

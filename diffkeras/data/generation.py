@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.records import make_record
+from diffkeras.data.dataset import DatasetConfig
+from diffkeras.data.records import make_record, write_shard
+from diffkeras.data.replacing import check_unread, lock_dataset, restore_dataset
 from diffkeras.data.section import SPLITS
-from diffkeras.data.shards import RECORD_OVERHEAD, Shard, stored_splits
-from diffkeras.data.storage import check_features, dataset_path, dataset_status
-from diffkeras.data.writing.replacing import check_unread, lock_dataset, restore_dataset
-from diffkeras.data.writing.shard_files import write_shard
-from diffkeras.data.writing.staging import Staging
+from diffkeras.data.shards import RECORD_OVERHEAD, Shard
+from diffkeras.data.staging import Staging
+from diffkeras.data.stored import check_features, dataset_status, stored_splits
 from diffkeras.errors import DataError
 from diffkeras.reporting.text import format_bytes
 from diffkeras.system.atomic_files import names_unwritable
@@ -138,10 +137,8 @@ def prepare_generation(
     with contextlib.ExitStack() as stack:
         with names_unwritable(data_dir):
             for count in counts:
-                dataset, place = (
-                    DatasetConfig.of(count, config),
-                    dataset_path(config, count, data_dir),
-                )
+                dataset = DatasetConfig.of(count, config)
+                place = dataset.path(data_dir)
                 stack.enter_context(lock_dataset(place))
                 restore_dataset(place)
                 status = dataset_status(config, count, data_dir, allow_missing=True)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,6 +55,27 @@ class DatasetConfig:
         """The dataset of `count` sources that a configuration asks for."""
         return cls(count, config.physics, config.data)
 
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Everything that an example depends on besides its split and number, as plain data."""
+        return dataset_identity(self.count, self.physics, self.data)
+
+    @cached_property
+    def name(self) -> str:
+        """The name of its directory, and of its TFDS configuration."""
+        production = self.physics.produces
+        kind = "-tissue" if self.data.maps else "-production" if production else ""
+        name = f"sources_{self.count:02d}{kind}"
+        if self.identity == paper_dataset(self.count, production=production).identity:
+            return name
+        rows, columns = self.physics.lattice
+        content = {key: value for key, value in self.identity.items() if key != "sources"}
+        return f"{name}-{rows}x{columns}-{fingerprint(content)}"
+
+    def path(self, data_dir: str | Path) -> Path:
+        """Its directory, whether or not it exists."""
+        return Path(data_dir) / NAME / self.name / VERSION
+
     @property
     def given(self) -> tuple[str, ...]:
         """The features of a supervised pair, besides the field."""
@@ -64,17 +87,6 @@ class DatasetConfig:
         length = () if self.data.diffusion_length is None else ("diffusion_length",)
         maximum = ("maximum",) if self.data.divide_by_maximum else ()
         return ("sources", *self.given, *length, "field", *maximum)
-
-    @property
-    def name(self) -> str:
-        """The name of its directory, and of its TFDS configuration."""
-        kind = "-tissue" if self.data.maps else "-production" if self.physics.produces else ""
-        name, identity = f"sources_{self.count:02d}{kind}", self.identity()
-        if identity == paper_dataset(self.count, production=self.physics.produces).identity():
-            return name
-        rows, columns = self.physics.lattice
-        content = {key: value for key, value in identity.items() if key != "sources"}
-        return f"{name}-{rows}x{columns}-{fingerprint(content)}"
 
     @property
     def in_words(self) -> str:
@@ -90,24 +102,21 @@ class DatasetConfig:
         tissues = " in tissues of cells and regions" if self.data.maps else ""
         return f"Fields of {discs} of {sources}{tissues} on a lattice of {rows}×{columns} nodes."
 
-    def identity(self) -> dict[str, Any]:
-        """Everything that an example depends on besides its split and number, as plain data."""
-        return dataset_identity(self.count, self.physics, self.data)
-
+    @cached_property
     def recipe(self) -> ExampleRecipe:
         """The recipe of its examples."""
         return self.data.recipe(self.count, self.physics)
 
-
-def by_feature(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of an example by feature: images with a channel, and discs as arrays."""
-    return {
-        name: value.arrays() if isinstance(value, Sources) else _with_channel(value)
-        for name, value in values.items()
-    }
+    def example(self, split: str, k: int) -> dict[str, Any]:
+        """Example k of a split, solved: its values by feature, images with a channel."""
+        example = self.recipe.example(split, k)
+        values: Mapping[str, Any] = {**vars(example), **example.maps}
+        return {name: _feature_value(values[name]) for name in self.record}
 
 
-def _with_channel(value: Any) -> Any:
+def _feature_value(value: Any) -> Any:
+    if isinstance(value, Sources):
+        return value.arrays()
     array = np.asarray(value, np.float32)
     return array[..., None] if array.ndim == 2 else array[()]
 

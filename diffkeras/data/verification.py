@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 
 from diffkeras.config import Config
-from diffkeras.data.dataset_config import DatasetConfig
-from diffkeras.data.features import dataset_features, make_example
-from diffkeras.data.records import read_records
-from diffkeras.data.shards import REMEDY, check_identity, stored_splits
-from diffkeras.data.storage import check_dataset, check_features, dataset_path
+from diffkeras.data.dataset import DatasetConfig
+from diffkeras.data.records import dataset_features, read_records
+from diffkeras.data.stored import (
+    REMEDY,
+    check_dataset,
+    check_features,
+    check_identity,
+    stored_splits,
+)
 from diffkeras.errors import DataError
 from diffkeras.system.environment import blas_threads
 
@@ -36,7 +40,7 @@ def verify_dataset(
         those of other data.
     """
     dataset, rng = DatasetConfig.of(count, config), np.random.default_rng()
-    directory, first = dataset_path(config, count, data_dir), ""
+    directory, first = dataset.path(data_dir), ""
     try:
         check_dataset(config, count, data_dir)
     except DataError as error:  # of the first file with a wrong size, for example
@@ -59,7 +63,7 @@ def verify_dataset(
                 for k, record in read_records(shard, path):
                     if k in again or k == shard.first:
                         with blas_threads():
-                            new = make_example(dataset, split.name, k)
+                            new = dataset.example(split.name, k)
                         if wrong := _error_in(record, features, new):
                             example = f"example {k} of the {split.name} split"
                             yield f"{path}: {example} {wrong}; {REMEDY}"

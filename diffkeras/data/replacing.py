@@ -7,9 +7,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from diffkeras.config import Config
-from diffkeras.data.shards import stored_splits
-from diffkeras.data.storage import dataset_path
+from diffkeras.data.stored import stored_splits
 from diffkeras.errors import InUseError, OutputError
 from diffkeras.system.atomic_files import replacing, sync
 from diffkeras.system.file_lock import locked, remove_stale
@@ -25,16 +23,15 @@ def lock_dataset(place: Path) -> contextlib.AbstractContextManager[None]:
 
 
 @contextlib.contextmanager
-def keep_datasets(config: Config, data_dir: Path) -> Iterator[None]:
-    """Keep all processes from replacing the datasets of a configuration while they are read."""
+def keep_datasets(places: Iterable[Path]) -> Iterator[None]:
+    """Keep all processes from replacing the datasets in these directories while they are read."""
     with contextlib.ExitStack() as stack:
-        for count in config.data.sources:
-            place = dataset_path(config, count, data_dir)
+        for place in places:
             _remove_stale_readers(place)
             if place.exists():
                 name = f".reading-{place.parent.name}-{secrets.token_hex(4)}.lock"
                 with contextlib.suppress(OutputError):  # nobody replaces what can't be written
-                    stack.enter_context(locked(data_dir / name, str(place)))
+                    stack.enter_context(locked(place.parents[2] / name, str(place)))
         yield
 
 

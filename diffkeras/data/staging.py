@@ -14,8 +14,9 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from diffkeras.data.dataset_config import NAME, RELEASE_NOTES, VERSION, DatasetConfig
-from diffkeras.data.features import dataset_features, info_arguments
+from diffkeras.data.dataset import NAME, RELEASE_NOTES, VERSION, DatasetConfig
+from diffkeras.data.records import ShardTask, dataset_features, info_arguments
+from diffkeras.data.replacing import METADATA, check_names, link_or_copy, replace_dataset
 from diffkeras.data.section import SPLITS
 from diffkeras.data.shards import (
     RECORD_OVERHEAD,
@@ -24,8 +25,6 @@ from diffkeras.data.shards import (
     has_records,
     plan_shards,
 )
-from diffkeras.data.writing.replacing import METADATA, check_names, link_or_copy, replace_dataset
-from diffkeras.data.writing.shard_files import ShardTask
 from diffkeras.system.atomic_files import names_unwritable
 from diffkeras.system.plain_data import fingerprint
 from diffkeras.system.result_folders import remove_files
@@ -69,7 +68,7 @@ class Staging:
         """The staging directory of a dataset with that many examples by split."""
         per_shard = examples_per_shard(record_bytes)
         content = {
-            "identity": dataset.identity(),
+            "identity": dataset.identity,
             "version": VERSION,
             "features": dataset_features(dataset).to_json(),
             "per_shard": per_shard,

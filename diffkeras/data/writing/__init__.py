@@ -1,1 +1,0 @@
-"""Generate and verify TFRecord datasets."""
