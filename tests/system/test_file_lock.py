@@ -62,6 +62,6 @@ def test_a_file_that_is_no_lock_is_kept(tmp_path):
     file = tmp_path / ".run.lock"
     file.write_text("precious")
     remove_stale(file)
-    with pytest.raises(OutputError, match="run.lock is no lock of diffkeras"), locked(file, "it"):
+    with pytest.raises(OutputError, match="is no lock of diffkeras"), locked(file, "it"):
         pass
     assert file.read_text() == "precious"
