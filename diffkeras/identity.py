@@ -4,6 +4,7 @@ An identity is plain data that are equal for the same thing. Values that are def
 so that a new key changes no identity.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -65,6 +66,7 @@ def differing_datasets(
     return differences({**_defaults(), **found}, {**_defaults(), **wanted})
 
 
+@functools.cache
 def _defaults() -> dict[str, Any]:
     values = DataConfig().to_dict()
     return {"production": False, **{key: values[key] for key in OF_DATASETS}}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class DatasetConfig:
     @classmethod
     def of(cls, count: int, config: Config) -> "DatasetConfig":
         """The dataset of `count` sources that a configuration asks for."""
-        return cls(count, config.physics, config.data)
+        return _dataset(count, config.physics, config.data)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -114,6 +114,9 @@ class DatasetConfig:
         return {name: _feature_value(values[name]) for name in self.record}
 
 
+_dataset = lru_cache(DatasetConfig)  # its name and its recipe are made once
+
+
 def _feature_value(value: Any) -> Any:
     if isinstance(value, Sources):
         return value.arrays()
@@ -121,6 +124,7 @@ def _feature_value(value: Any) -> Any:
     return array[..., None] if array.ndim == 2 else array[()]
 
 
+@cache
 def paper_dataset(count: int, *, production: bool = False) -> DatasetConfig:
     """The dataset of the paper's text, or the one that its authors' program computes."""
     if production:

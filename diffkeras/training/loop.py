@@ -5,8 +5,6 @@ from contextlib import closing, nullcontext, suppress
 
 import keras
 
-from diffkeras.data.reading.examples import explain_damage
-from diffkeras.data.stored import dataset_paths
 from diffkeras.errors import ConvergenceError, WorkerError
 from diffkeras.surrogates.build import build_model, save_weights
 from diffkeras.surrogates.saved_model import export_saved_model
@@ -54,7 +52,6 @@ def run_epochs(session: TrainingSession) -> None:
     state, model, batches = session.state, session.model, session.batches
     with (
         closing(TrainingProgress(session)) as progress,
-        explain_damage(dataset_paths(session.config, session.data_dir)),
         within_memory(session.config),
     ):
         callbacks = make_callbacks(session, progress)

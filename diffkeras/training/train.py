@@ -139,7 +139,8 @@ def train(
             session.model.set_weights(initial.weights)
             session.state.initial_model = initial.sha256
             logger.info(f"starting from the weights of {config.training.initial_model}")
-        train_to_the_end(session)
+        with explain_damage(places):
+            train_to_the_end(session)
         _check_signal(interruption, run)
     return run
 
