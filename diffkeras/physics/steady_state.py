@@ -85,7 +85,8 @@ def solve(
     solver = Solver.of(tolerance, method, threads)
     problem, equations = problem_and_equations(problem, keywords)
     start = solver.start(problem, initial)
-    solution = solver.solve(equations or Equations(problem), start, keep=True)
+    with blas_threads(solver.threads):
+        solution = solver.solve(equations or Equations(problem), start, keep=True)
     if not solution.field.any():
         warn_of_zero()
     return solution
@@ -131,11 +132,13 @@ class Solver:
     def solve(
         self, equations: Equations, start: NDArray[np.float64] | None = None, *, keep: bool = False
     ) -> Solution:
-        """The solution of equations, which it keeps or not, from the field of `start`."""
-        with blas_threads(self.threads):
-            field, statistics, proof = solve_equations(
-                equations, self.tolerance, method=self.method, initial=start
-            )
+        """The solution of equations, which it keeps or not, from the field of `start`.
+
+        The caller sets the threads.
+        """
+        field, statistics, proof = solve_equations(
+            equations, self.tolerance, method=self.method, initial=start
+        )
         kept = equations if keep else None
         return Solution(field, equations.given_problem, proof, kept, stats=statistics)
 
@@ -203,7 +206,8 @@ def solve_silently(
     starts = map(solver.start, problems, given)
     task = list(zip(problems, starts, strict=True))
     if processes == 1 or len(task) < 2:
-        return list(_solutions(solver, task))
+        with blas_threads(solver.threads):
+            return list(_solutions(solver, task))
     return list(_shared(solver, task, processes))
 
 
@@ -248,9 +252,16 @@ def _equations(problems: Iterable[Problem]) -> Iterator[Equations]:
     """The equations of each problem, which share what is the same as in the last one."""
     last: Equations | None = None
     for problem in problems:
-        same = last is not None and last.given_problem.medium == problem.medium
-        last = Equations(problem, like=last if same else None)
+        like = last if last and _share(last.given_problem, problem) else None
+        last = Equations(problem, like=like)
         yield last
+
+
+def _share(one: Problem, other: Problem) -> bool:
+    """Whether setting up less for the other problem pays: in uniform media only the ring costs."""
+    if one.medium is not other.medium and one.medium != other.medium:
+        return False
+    return not one.medium.is_uniform or np.array_equal(one.fixed, other.fixed)
 
 
 def _solutions(solver: Solver, task: Task) -> Iterator[Solution]:
@@ -303,7 +314,8 @@ def _solve_part(solver: Solver, name: str, task: tuple[tuple[int, int], Packed])
     place, packed = task
     memory = SharedMemory(name)
     try:
-        solutions = _solutions(solver, _unpack(packed, memory, place))
+        with blas_threads(solver.threads):
+            solutions = list(_solutions(solver, _unpack(packed, memory, place)))
         return _pack([(one.field, one.proof, one.stats) for one in solutions], memory, place)
     finally:
         memory.close()
