@@ -40,6 +40,13 @@ def test_free_keys_are_whole_keys_or_sections(tiny, free, found):
     assert bool(changed_keys(tiny, tiny.with_overrides({"model.width": 4}), (free,))) is found
 
 
+@pytest.mark.parametrize(("schedule", "stops"), [("constant", False), ("cosine", True)])
+def test_other_epochs_stop_a_run_if_its_learning_rate_depends_on_them(tiny, schedule, stops):
+    config = tiny.with_overrides({"training.schedule": schedule})
+    longer = config.with_overrides({"training.epochs": 4, "evaluation.cases": 1})
+    assert keys_that_stop(config, longer) == ["training.epochs 2 there, 4 here"] * stops
+
+
 @pytest.mark.parametrize(
     ("error", "state"),
     [
@@ -154,14 +161,6 @@ def test_a_run_of_another_version_is_refused_with_what_makes_it_again(
     assert command in refused("export", own_run)
     with pytest.raises(RunError, match="of another version of diffkeras"):
         Run.begin(own_run, tiny, overwrite=True)
-
-
-def test_other_ends_of_lines_change_nothing(own_run):
-    for name in ("config.yaml", "history.csv"):
-        file = own_run / name
-        file.write_bytes(file.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
-    assert Run.open(own_run).config()
-    assert Run.open(own_run).history()
 
 
 def test_weights_of_another_network_are_refused_in_a_sentence(own_run, tiny):

@@ -214,20 +214,6 @@ def test_files_of_the_user_among_the_checkpoints_stay(tmp_path):
     assert left == {*theirs}
 
 
-def test_a_changed_configuration_is_refused(config, data_dir, unfinished):
-    changed = config.with_overrides(
-        {"training.learning_rate": 0.5, "training.epochs": 4, "evaluation.cases": 1}
-    )
-    with pytest.raises(RunError) as refusal:
-        train(changed, data_dir, unfinished)
-    message = str(refusal.value)
-    assert "training.learning_rate 0.01 there, 0.5 here" in message
-    assert "training.epochs 3 there, 4 here" in message  # the schedule depends on them
-    assert "evaluation.cases" not in message
-    assert "--restart" in message
-    assert (unfinished / "checkpoints").is_dir()
-
-
 @pytest.mark.slow
 def test_more_epochs_may_be_asked_for_under_a_constant_learning_rate(tiny, data_dir, tmp_path):
     stop_at(7, lambda: train(tiny, data_dir, tmp_path / "run"))
