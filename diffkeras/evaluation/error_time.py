@@ -143,8 +143,11 @@ def label_points(axis: Axes, labels: Sequence[str], points: Any, colors: Sequenc
 
     Call it after everything is drawn and all limits are set.
     """
-    size = _size(axis)
-    places = _fractions(axis, points) * size
+    figure = axis.get_figure(root=True)
+    assert figure is not None
+    points_per_pixel, extents = 72 / figure.dpi, np.asarray(axis.get_window_extent().extents)
+    places = points_per_pixel * axis.transData.transform(np.asarray(points, float))
+    left, bottom, right, top = points_per_pixel * extents
     taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in places]
     order = np.argsort(places[:, 1])
     for number in order:
@@ -154,45 +157,31 @@ def label_points(axis: Axes, labels: Sequence[str], points: Any, colors: Sequenc
             for dy in (0, 9, -9, 18, -18, 27, -27, 36, -36, 45, -45)
             for dx in (8, -8)
         ]
-        boxes = [(left, at - 6, left + width, at + 6) for left, at in spots]
+        boxes = [(start, at - 6, start + width, at + 6) for start, at in spots]
         free = [
             box
             for box in boxes
-            if box[0] >= 0
-            and box[2] <= size[0]
-            and box[1] >= 0
-            and box[3] <= size[1]
+            if left <= box[0]
+            and box[2] <= right
+            and bottom <= box[1]
+            and box[3] <= top
             and not any(_overlap(box, other) for other in taken)
         ]
         box = free[0] if free else boxes[0]
         taken.append((box[0] - 3, box[1], box[2] + 3, box[3]))  # "3" and "2" must not read 32
-        right = box[0] > x
+        ahead = box[0] > x
         axis.annotate(
             labels[number],
             points[number],
-            (box[0] - x if right else box[2] - x, box[1] + 6 - y),
+            (box[0] - x if ahead else box[2] - x, box[1] + 6 - y),
             textcoords="offset points",
             color=colors[number],
             size=LETTERS,
             va="center",
-            ha="left" if right else "right",
+            ha="left" if ahead else "right",
             arrowprops={"arrowstyle": "-", "color": colors[number], "linewidth": 0.5},
             path_effects=[OUTLINE],
         )
-
-
-def _fractions(axis: Axes, points: Any) -> Any:
-    """Points in fractions of the axes' width and height."""
-    axis.get_xlim(), axis.get_ylim()  # the transforms don't find the limits themselves
-    return (axis.transScale + axis.transLimits).transform(np.asarray(points, float))
-
-
-def _size(axis: Axes) -> Any:
-    """About the width and height of the axes in points; labels around them take the rest."""
-    figure = axis.get_figure(root=True)
-    assert figure is not None
-    box = axis.get_position()  # before the layout makes room for labels, nearly the final one
-    return figure.get_size_inches() * 72 * (box.width, box.height)
 
 
 def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
