@@ -187,26 +187,18 @@ def test_initial_weights(tiny, initial_weights, biased):
     assert np.any(biases[0] != 0) == biased
 
 
-@pytest.mark.parametrize("pad", [False, True])
-@pytest.mark.parametrize("architecture", ["encoder_decoder", "joined_pair"])
-def test_diffusion_lengths_are_a_channel(tiny, pad, architecture):
-    changes = {**LENGTHS, "model.architecture": architecture, "model.pad": pad}
-    model = build_model(tiny.with_overrides(changes))
-    assert model.name == architecture + "_padded" * pad
-    side = 15 if pad else 16
-    assert tuple(model(np.ones((1, side, side, 2), np.float32)).shape) == (1, side, side, 1)
-
-
 @pytest.mark.parametrize(
-    ("change", "channels"),
+    ("kind", "change", "channels"),
     [
-        ({"data.tissue.cells": [0, 0]}, 2),
-        ({"data.tissue.diffusivity": [1, 1]}, 2),
-        ({"model.architecture": "unrolled_cg"}, 3),
-        ({"model.architecture": "encoder_decoder"}, 3),
-        ({"model.architecture": "joined_pair", "model.corrections": 0}, 3),
+        ("lengths", {}, 2),
+        ("lengths", {"model.architecture": "joined_pair", "model.pad": True}, 2),
+        ("tissue", {"data.tissue.cells": [0, 0]}, 2),
+        ("tissue", {"data.tissue.diffusivity": [1, 1]}, 2),
+        ("tissue", {"model.architecture": "unrolled_cg"}, 3),
+        ("tissue", {"model.architecture": "encoder_decoder"}, 3),
+        ("tissue", {"model.architecture": "joined_pair", "model.corrections": 0}, 3),
     ],
 )
-def test_maps_that_vary_are_channels(tiny, change, channels):
-    model = build_model(tiny.with_overrides(KINDS["tissue"]).with_overrides(change))
+def test_what_varies_is_a_channel(tiny, kind, change, channels):
+    model = build_model(tiny.with_overrides(KINDS[kind]).with_overrides(change))
     assert model.input_shape == (None, None, None, channels)
