@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TEST_PROCESSES ?= 2
 STUDY_JOBS ?= 2
 
-.PHONY: help house quickstart studies test test-slow test-machines test-wheel test-frameworks test-clients test-playground lint format docs pictures findings check clean
+.PHONY: help house quickstart studies test test-slow test-machines test-wheel test-frameworks test-clients test-playground lint format docs pictures check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -77,9 +77,6 @@ docs: $(STAMP)  ## build the documentation into docs/_build/html
 
 pictures: $(STAMP)  ## draw the documentation's pictures, from the run of `make quickstart`
 	$(BIN)/python docs/make_pictures.py saved_models/quickstart
-
-findings: $(STAMP)  ## make what the pages on the paper show, from the rows in paper/results/studies
-	$(BIN)/python -m paper
 
 house: $(STAMP)  ## count files and lines by room, and the files that three calls enter
 	$(BIN)/python -m benchmarks.house --paths 2>/dev/null

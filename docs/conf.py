@@ -13,6 +13,7 @@ import docs.quiet_tensorflow  # noqa: E402, F401
 
 from diffkeras import __version__  # noqa: E402
 from docs import site_pictures  # noqa: E402
+from paper.__main__ import write_all  # noqa: E402
 
 project = "diffkeras"
 author = "The diffkeras authors"
@@ -92,6 +93,7 @@ html_show_sourcelink = False
 def setup(app: Any) -> None:
     """Make the pictures of the pages, and that of links: the last frame of README's animation."""
     site_pictures.make()
+    write_all()
 
     def write(app: Any, error: Exception | None) -> None:
         if error is None and app.builder.format == "html":

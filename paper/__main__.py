@@ -1,41 +1,65 @@
-"""Make everything again that the pages on the paper show, from the rows of studies.
+"""Make what the pages on the paper show, from the committed rows: tables, figures and costs.
 
-    python -m paper                              # or make findings
+    python -m paper                              # the build of the documentation does it too
     python -m paper --from saved_models/studies  # copy the rows of finished studies first
 
-It writes the tables of statistics, the figures, the verdicts and the costs into paper/results.
+It writes into paper/results/findings, which is not committed.
 """
 
 import docs.quiet_tensorflow  # noqa: F401
 
+import shutil
 from pathlib import Path
 
 import click
 
-from benchmarks.shared.command import PATH, RESULTS
 from diffkeras import DiffkerasError
+from docs.phone_figures import write_pictures
 from paper.costs import write_costs
-from paper.findings import write_findings
-from paper.verdicts.tables import write_tables
+from paper.drawing import STYLE
+from paper.figures import BENCHMARKS, FIGURES, RESULTS, draw
+from paper.study_data import STUDY_FILE, read_study
+from paper.verdicts.claims import judged
+from paper.verdicts.tables import write_errors, write_tables
 
-ROOT = Path(__file__).parents[1]
+ROWS = (STUDY_FILE, "runs.csv", "baselines.csv", "searches.csv")  # of a study, what is committed
+
+
+def copy_rows(source: Path, studies: Path) -> None:
+    """Replace the rows of finished studies."""
+    for mark in sorted(source.glob(f"*/{STUDY_FILE}")):
+        target = studies / mark.parent.name
+        target.mkdir(parents=True, exist_ok=True)
+        for file in (mark.parent / name for name in ROWS):
+            if file.is_file():
+                shutil.copyfile(file, target / file.name)
+
+
+def write_all(directory: Path = RESULTS / "findings") -> None:
+    """Write all tables and figures into a directory."""
+    write_tables(list(judged(RESULTS, BENCHMARKS)), directory)
+    write_errors(
+        read_study(RESULTS / "studies" / "optimizers_reduced"), directory / "optimizers.md"
+    )
+    write_costs(directory / "costs.md")
+    for name in FIGURES:
+        write_pictures(draw(name), directory / f"{name}.svg", 100, STYLE)
 
 
 @click.command(help=str(__doc__).partition("\n")[0])
-@click.option("--from", "source", type=PATH, help="Directory of studies whose rows are copied.")
-@click.option("--root", type=PATH, default=ROOT, help="Of docs/ and paper/results/.", hidden=True)
-def main(source: Path | None, root: Path) -> None:
-    if source is not None and not source.is_dir():
-        raise click.UsageError(f"--from {source} is no directory of studies")
-    results = root / "paper" / "results"
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Directory of studies whose rows are copied.",
+)
+def main(source: Path | None) -> None:
     try:
-        missing = write_findings(root, source)
-        write_tables(results / "studies", RESULTS, results / "findings")
-        write_costs(results / "findings" / "costs.md")
+        if source is not None:
+            copy_rows(source, RESULTS / "studies")
+        write_all()
     except DiffkerasError as error:
         raise click.ClickException(str(error)) from error
-    if missing:
-        raise click.ClickException(f"no study has what pages show: {', '.join(missing)}")
 
 
 if __name__ == "__main__":

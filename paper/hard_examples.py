@@ -11,7 +11,9 @@ run again.
 
 import docs.quiet_tensorflow  # noqa: F401
 
+import platform
 from pathlib import Path
+from typing import Literal
 
 import click
 import keras
@@ -19,16 +21,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.shared.command import command
-from benchmarks.shared.images import ImageBatch, drawn_images
-from benchmarks.shared.tables import CAPTION, describe_machine, with_versions
-from diffkeras import load_config
+from diffkeras import __version__, load_config
 from diffkeras.config import Config
 from diffkeras.evaluation.errors import image_errors, summarise
+from diffkeras.evaluation.images import ImageBatch, draw_images, joined
 from diffkeras.surrogates.build import build_model
 from paper.study_data import SEED, SIZE, VARIANT, read_table, write_table
 from paper.verdicts.comparisons import HARD, HARDEST, RANDOM
 
+RESULTS = Path(__file__).parent / "results"
 RECIPE = {
     "data.train_examples": 400,  # per source count
     "model.initial_weights": "pytorch",
@@ -40,6 +41,13 @@ SHARE, ADDED = 0.25, 100  # of all examples in the first training set; that join
 STEPS, MORE_STEPS = 2400, 1200
 HARD_SHARE = 0.05  # of the test images, those on which the first network is worst
 NONE = "none"
+
+
+def drawn_images(config: Config, split: Literal["train", "test"] = "test") -> ImageBatch:
+    """The images of a split with their fields, in the order of the source counts."""
+    numbers = range(config.data.examples(split))
+    drawn = [draw_images(config, count, numbers, split) for count in config.data.sources]
+    return joined(drawn).solve(divide_by_maximum=True)
 
 
 def inputs(batch: ImageBatch) -> NDArray[np.float32]:
@@ -68,7 +76,7 @@ def errors(model: keras.Model, batch: ImageBatch) -> pd.DataFrame:
 def rows_of(config: Config, seed: int, test: ImageBatch) -> list[dict[str, object]]:
     """The three networks of a seed."""
     keras.utils.set_random_seed(seed)
-    drawn = drawn_images(config.with_overrides({"data.seed": seed}), split="train")
+    drawn = drawn_images(config.with_overrides({"data.seed": seed}), "train")
     place = np.arange(len(drawn)) % config.data.train_examples  # within its source count
     first = np.flatnonzero(place < SHARE * config.data.train_examples)
     others = np.flatnonzero(place >= SHARE * config.data.train_examples)
@@ -94,8 +102,9 @@ def rows_of(config: Config, seed: int, test: ImageBatch) -> list[dict[str, objec
     return rows
 
 
-@command(__doc__, Path(__file__).parent / "results" / "hard_examples.csv", "the rows of the runs")
+@click.command(help=str(__doc__).partition("\n")[0])
 @click.option("--seeds", default=5, show_default=True)
+@click.option("--output", default=RESULTS / "hard_examples.csv", type=click.Path(path_type=Path))
 def main(seeds: int, output: Path) -> None:
     config = load_config("reduced_production", RECIPE)
     known = {SEED: "str", VARIANT: "str"}
@@ -104,7 +113,7 @@ def main(seeds: int, output: Path) -> None:
     for seed in range(seeds):
         if str(seed) not in set(table[SEED]):
             rows = pd.DataFrame(rows_of(config, seed, test))
-            rows[CAPTION] = with_versions(describe_machine())
+            rows["measured on"] = f"{platform.platform()}, diffkeras {__version__}"
             table = pd.concat([table, rows] if len(table) else [rows])
             write_table(output, table)
 

@@ -1,12 +1,8 @@
-"""The tables of a study, which `diffkeras study` writes: the input of all statistics.
-
-Also those that are written here: tables of statistics, and searches for worst cases.
-"""
+"""The tables of a study, which `diffkeras study` writes: the input of all statistics."""
 
 import contextlib
 import io
 import json
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +17,6 @@ from diffkeras.evaluation.errors import ERRORS, MAES
 from diffkeras.view.target import REGIONS
 
 STUDY_FILE = "study.json"  # file that identifies the directory of a study
-EXAMPLES = "examples.csv.gz"
 SIZE = "training_examples"
 SIZE_KEYS = ("data.train_fraction", "data.train_examples")  # factors that change SIZE
 LOSS = "training.loss"
@@ -32,20 +27,13 @@ TRAIN_PART = "data.train_part"
 DRAW = "data.seed"  # other training examples, drawn again
 TRAINED_SOURCES = "trained_sources"
 ALL = "all"
+ZERO_FIELD = "zero field"
 TEXT = ("run", "test_set", "sources", TRAINED_SOURCES, "method")  # text columns besides factors
-# columns of worst-case searches: largest errors, and numbers that add up
-SEARCH_ERRORS = ("start_error", "test_max_error", "random_error", "found_error")
-SEARCH_SUMS = ("evaluations", "certified_images", "violations")
-SEARCH_NUMBERS = (*SEARCH_ERRORS, *SEARCH_SUMS, "ratio", "search")
 REGION_ERRORS = dict(zip(REGIONS, MAES, strict=True))  # region → column with its error
 
 
 class TooFewRunsError(Exception):
-    """A statistic needs more runs than there are. The report says "Not computed:" and its text."""
-
-
-class NoImagesError(TooFewRunsError):
-    """A statistic needs the errors of single images, and there are none."""
+    """A statistic needs more runs than there are."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +51,12 @@ class StudyData:
             `diffkeras.evaluation.errors.ERRORS` (NaN where a region has no nodes).
         baselines: a row for each method, test set and source count: `method`, `test_set`,
             `sources`, and the same errors. Empty if the study measures none.
-        examples: a row for each run and test image: `run`, `test_set`, `sources` (int), `example`
-            (int), and the same errors. None where a study was read from committed tables that
-            leave it out.
         searches: a row for each search of `paper.worst_cases`; None if there is none.
     """
 
     factors: dict[str, list[str]]
     runs: pd.DataFrame
     baselines: pd.DataFrame
-    examples: pd.DataFrame | None = None
     searches: pd.DataFrame | None = None
 
     def varies(self, *names: str) -> bool:
@@ -129,26 +113,31 @@ class StudyData:
         runs = self.runs
         return runs[(runs["test_set"] == self.test_sets[0]) & (runs["sources"] == ALL)]
 
-    @property
-    def regions(self) -> pd.DataFrame:
-        """One row for each region and run: `overall` in long form, without regions without nodes.
+    def with_ln(self, error: str = "mae", runs: pd.DataFrame | None = None) -> pd.DataFrame:
+        """One row a run, of `overall` or given ones, with an `error` and its logarithm `ln_error`.
 
-        The columns with errors are replaced by `region`, its mean absolute `error` and `ln_error`.
-        Runs are in the order of their seeds, whose values are also in `seed`, as one text. `draw`
-        has the draw of the training examples; "" if all runs have the same, or each its own. `unit`
-        is equal for runs of a setting that are not independent.
+        `seed` has the values of all seeds as one text; `draw` the draw of the training examples, ""
+        if all runs have the same, or each its own. `unit` is equal for runs of a setting that are
+        not independent.
         """
-        seeds = [name for name in (SEED, ORDER_SEED) if name in self.runs]
-        runs = with_seed(self.overall)
-        runs = runs.assign(draw=runs[DRAW] if self.draws else "", unit=runs[self.unit]).sort_values(
-            seeds, kind="stable", ignore_index=True
-        )
-        parts = [
-            runs.drop(columns=list(ERRORS)).assign(region=region, error=runs[column])
-            for region, column in REGION_ERRORS.items()
-        ]
-        rows = pd.concat(parts).sort_index(kind="stable").dropna(subset=["error"])
-        return rows.assign(ln_error=np.log(rows["error"])).reset_index(drop=True)
+        rows = with_seed(self.overall if runs is None else runs)
+        names = [name for name in (SEED, ORDER_SEED) if name in rows]
+        rows = rows.sort_values(names, kind="stable", ignore_index=True)
+        values = rows[error].astype(float)
+        draw = rows[DRAW] if self.draws else ""
+        return rows.assign(error=values, ln_error=np.log(values), draw=draw, unit=rows[self.unit])
+
+    def ln_errors(
+        self, by: str, error: str = "mae", runs: pd.DataFrame | None = None
+    ) -> pd.DataFrame:
+        """units × values of a column: ln error, as a mean over the runs of each unit."""
+        return self.with_ln(error, runs).pivot_table("ln_error", "unit", by, sort=False)
+
+    def zeros(self, error: str = "mae", sources: str = ALL) -> float:
+        """The error of a field of zeros on the main test set."""
+        table = self.baselines
+        chosen = (table["method"] == ZERO_FIELD) & (table["sources"] == sources)
+        return float(table[chosen & (table["test_set"] == self.test_sets[0])][error].iloc[0])
 
     def settings(self, *, without: Sequence[str] = ()) -> list[str]:
         """The varied factors other than seeds, of examples too, and other than those left out."""
@@ -178,20 +167,20 @@ def counts_in(text: str) -> tuple[int, ...]:
 def with_seed(runs: pd.DataFrame) -> pd.DataFrame:
     """Runs with a column `seed`: the values of all seeds of each as one text, such as "0/1"."""
     names = [name for name in (SEED, ORDER_SEED) if name in runs]
-    seeds = runs[names].astype(str).agg("/".join, axis=1) if names else ""
+    if not names:
+        return runs.assign(seed="")
+    seeds = runs[names[0]].astype(str)
+    for name in names[1:]:
+        seeds = seeds + "/" + runs[name].astype(str)
     return runs.assign(seed=seeds)
 
 
 def own_seeds(runs: pd.DataFrame) -> int:
     """The largest number of seeds of a draw of the examples; 0 if draws share several seeds."""
-    pairs = with_seed(runs)[[DRAW, "seed"]].drop_duplicates()
+    names = [name for name in (DRAW, SEED, ORDER_SEED) if name in runs]
+    pairs = with_seed(runs[names].drop_duplicates())[[DRAW, "seed"]].drop_duplicates()
     shared = pairs["seed"].duplicated().any() and pairs["seed"].nunique() > 1
     return 0 if shared else int(pairs[DRAW].value_counts().max())
-
-
-def certified_columns(searches: pd.DataFrame) -> list[str]:
-    """The columns of searches with the errors of certified fields, and with their bounds."""
-    return [str(name) for name in searches if str(name).startswith(("error_of_", "bound_of_"))]
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -224,16 +213,8 @@ def read_table(path: Path, types: Mapping[str, str]) -> pd.DataFrame:
         raise RunError(f"{path} is missing or damaged: {error}") from None
 
 
-def types_of(table: pd.DataFrame) -> dict[str, str]:
-    """The type of each column, for `read_table`."""
-    return {
-        str(name): "str" if pd.api.types.is_object_dtype(kind) else str(kind)
-        for name, kind in table.dtypes.items()
-    }
-
-
 def read_study(directory: Path) -> StudyData:
-    """The measurements of a study from its tables; `examples` is None if they leave it out.
+    """The measurements of a study from its tables.
 
     Raises:
         RunError: study.json or a table is missing or damaged.
@@ -249,21 +230,7 @@ def read_study(directory: Path) -> StudyData:
         if missing := set(needed) - set(table):
             raise RunError(f"{file} is damaged: it has no column {min(missing)}")
     searches = read_table(files["searches"], text) if files["searches"].is_file() else None
-    return StudyData(factors, runs, baselines, _read_examples(directory), searches)
-
-
-def _read_examples(directory: Path) -> pd.DataFrame | None:
-    """The errors of single images; None if there is no such file."""
-    file = directory / EXAMPLES
-    if not file.is_file():
-        return None
-    try:
-        table = pd.read_csv(file, dtype={"run": str, "test_set": str})
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise RunError(f"{file} is damaged: {error}") from None
-    if missing := {"run", "test_set", "sources", "example", *ERRORS} - set(table):
-        raise RunError(f"{file} is damaged: it has no column {min(missing)}")
-    return table
+    return StudyData(factors, runs, baselines, searches)
 
 
 @contextlib.contextmanager

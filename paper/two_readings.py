@@ -16,14 +16,14 @@ from typing import NamedTuple
 
 import click
 import numpy as np
+import pandas as pd
 
 import diffkeras as dk
-from benchmarks.shared.command import command, whole_numbers
-from benchmarks.shared.print_style import new_axis
-from benchmarks.shared.tables import write_table
 from diffkeras.physics import Example, ExampleRecipe, production_of
+from diffkeras.reporting.text import markdown_table
 from diffkeras.view.target import region_mask
 from docs.phone_figures import write_pictures
+from paper.drawing import STYLE, panels
 
 RESULTS = Path(__file__).parent / "results" / "two_readings"
 REGIONS = {"r1": "R1", "r2": "R2", "r3": "R3"}
@@ -92,9 +92,8 @@ def measure(count: int, examples: int, processes: int) -> Measured:
 
 def draw(measured: dict[int, Measured], path: Path) -> None:
     """The shares against n, of both readings and of the authors' plot."""
-    figure, axis = new_axis(
-        xlabel="number of sources n", ylabel="share of the lattice", yscale="log"
-    )
+    figure, [axis] = panels(1, height=2.8)
+    axis.set(xlabel="number of sources n", ylabel="share of the lattice", yscale="log")
     counts = list(measured)
     for place, (region, name) in enumerate(REGIONS.items()):
         color = COLORS[region]
@@ -107,16 +106,22 @@ def draw(measured: dict[int, Measured], path: Path) -> None:
         axis.plot([], [], style, color="black", label=name)
     axis.set(xticks=[1, 5, 10, 15, 20], xlim=(0, 22.8))
     axis.legend()
-    write_pictures(figure, path)
+    write_pictures(figure, path, 200, STYLE)
 
 
-@command(__doc__, RESULTS, "the table and the picture, without .csv and .png")
-@click.option("--counts", default=",".join(map(str, range(1, 21))), callback=whole_numbers)
+@click.command(help=str(__doc__).partition("\n")[0])
+@click.option("--counts", default=",".join(map(str, range(1, 21))))
 @click.option("--examples", default=400, help="Examples per source count.")
 @click.option("--processes", default=1, help="Processes that solve.")
-def main(counts: list[int], examples: int, processes: int, output: Path) -> None:
+@click.option(
+    "--output",
+    default=RESULTS,
+    type=click.Path(path_type=Path),
+    help="Path of the table and the picture, without .md, .csv and .png.",
+)
+def main(counts: str, examples: int, processes: int, output: Path) -> None:
     measured = {}
-    for count in counts:
+    for count in map(int, counts.split(",")):
         measured[count] = measure(count, examples, processes)
         click.echo(f"n = {count} done", err=True)
     rows = []
@@ -127,7 +132,10 @@ def main(counts: list[int], examples: int, processes: int, output: Path) -> None
                 plot = f"{AUTHORS[count][place]:g}" if count in AUTHORS else ""
                 cells += [f"{found.fixed[place]:.4f}", f"{found.production[place]:.4f}", plot]
             rows.append([*cells, f"{found.difference:.4f}", f"{found.touching:.0%}"])
-    write_table(rows, COLUMNS, output, f"512×512 nodes, means over {examples} examples of each n")
+    pd.DataFrame(rows, columns=COLUMNS).to_csv(output.with_suffix(".csv"), index=False)
+    caption = f"512×512 nodes, means over {examples} examples of each n."
+    text = f"{caption}\n\n{markdown_table(COLUMNS, rows)}\n"
+    output.with_suffix(".md").write_text(text, encoding="utf-8")
     draw(measured, output.with_suffix(".png"))
 
 

@@ -1,1 +1,1 @@
-"""What several analyses compute: comparisons of runs, analyses of variance, fits of laws."""
+"""What several rules compute: ratios of errors, shares of variance, fits of laws, spreads."""

@@ -3,8 +3,7 @@
 The errors of a run are exact by construction: over all images, the mean absolute error of a region
 is `REGION_FACTORS[region] × factors × law(size) × (1 + noise of its seeds)`, where `factors` is the
 product of those of the loss, the variant and the test set. Errors grow with the source count n as
-1 + n. Errors of single images vary around the mean of their count: some images are hard for every
-surrogate, and each run adds a little of its own.
+1 + n.
 """
 
 import itertools
@@ -22,7 +21,6 @@ from paper.study_data import (
     ALL,
     DRAW,
     ERRORS,
-    EXAMPLES,
     LOSS,
     ORDER_SEED,
     SEED,
@@ -46,7 +44,6 @@ REGION_FACTORS = {
     "max_error": 20.0,
 }
 BASELINES = {"superposition": 0.03, "2 rounds": 1e-6, "zero field": 0.25}  # lattice MAE
-METRICS = list(ERRORS)
 
 
 def log_law(size: float) -> float:
@@ -74,7 +71,6 @@ class Design:
         trained: label of a variant → the source counts it is trained on, as text; default: all.
         test_sets: label → factor of its error, the main one first.
         sources: source counts.
-        images: test images of each source count.
         law: error against the number of training examples of all source counts.
         noise: relative standard deviation over seeds of the weights at the smallest size.
         draw_noise: the same over draws of the examples, alike for all losses and seeds.
@@ -95,7 +91,6 @@ class Design:
     trained: Mapping[str, str] = field(default_factory=dict)
     test_sets: Mapping[str, float] = field(default_factory=lambda: {"test": 1.0})
     sources: Sequence[int] = (1, 2, 3, 4, 5)
-    images: int = 20
     law: Callable[[float], float] = log_law
     noise: float = 0.05
     draw_noise: float = 0.0
@@ -137,50 +132,25 @@ def synthetic_study(design: Design | None = None, **changes: Any) -> StudyData:
     """A study of a design, or of the default one (6 sizes × 3 losses × 3 seeds) with changes."""
     design = design or Design(**changes)
     rng = np.random.default_rng(design.random)
-    images = _images(design, rng)
     noises: dict[tuple[str, ...], float] = {}
-    runs, factors = [], []
+    rows: list[dict[str, Any]] = []
     for number, combination in enumerate(itertools.product(*design.factors.values())):
         values = dict(zip(design.factors, combination, strict=True))
         if design.own_seeds and int(values[SEED]) // design.seeds != int(values[DRAW]):
             continue
         trained = design.trained.get(values.get(VARIANT, ""), _in_words(design.sources))
         run = {**values, "run": f"{number:012x}", TRAINED_SOURCES: trained}
-        runs.append({**run, **_cost(design, design.size(values), rng)})
-        truth = {n: design.truth(values, n) for n in design.sources}
+        run |= _cost(design, design.size(values), rng)
         noise = 1 + _noise(design, values, noises, rng)
-        factors.append(noise * images["sources"].map(truth).to_numpy())
-    names = [run["run"] for run in runs]
-    examples = pd.concat([images] * len(runs), ignore_index=True)
-    examples.insert(0, "run", np.repeat(names, len(images)))
-    # the noise of single images has a mean of 0 for each run, test set and source count
-    apart = rng.normal(scale=0.1, size=(len(runs), len(images) // design.images, design.images))
-    apart -= apart.mean(axis=2, keepdims=True)
-    hard = images[METRICS].to_numpy()
-    level = np.array([REGION_FACTORS[name] for name in METRICS])
-    level = np.where(np.isnan(hard).any(axis=0), 0, level)  # a mean of 0 over all images only
-    errors = (hard + apart.reshape(len(runs), -1, 1) * level).clip(min=0)
-    examples[METRICS] = (errors * np.array(factors)[..., None]).reshape(-1, len(METRICS))
-    table = pd.DataFrame(runs).merge(_summaries(examples), on="run")
-    return StudyData(design.factors, table, _baselines(design), examples)
-
-
-def _images(design: Design, rng: np.random.Generator) -> pd.DataFrame:
-    """How hard each image is, as a factor; the first image of the first count has no R3."""
-    parts = []
-    for test_set, factor in design.test_sets.items():
-        for count in design.sources:
-            hard = rng.lognormal(sigma=0.4, size=design.images)
-            part = pd.DataFrame(
-                {"test_set": test_set, "sources": count, "example": range(design.images)}
-            )
-            for name in METRICS:
-                part[name] = factor * REGION_FACTORS[name] * hard / hard.mean()
-            if count == design.sources[0]:
-                part.loc[0, "mae_r3"] = np.nan
-                part["mae_r3"] *= factor * REGION_FACTORS["mae_r3"] / part["mae_r3"].mean()
-            parts.append(part)
-    return pd.concat(parts, ignore_index=True)
+        truth = {str(n): noise * design.truth(values, n) for n in design.sources}
+        truth = {ALL: float(np.mean(list(truth.values()))), **truth}
+        rows += [
+            {**run, "test_set": test_set, "sources": sources}
+            | {name: error * factor * REGION_FACTORS[name] for name in ERRORS}
+            for test_set, factor in design.test_sets.items()
+            for sources, error in truth.items()
+        ]
+    return StudyData(design.factors, pd.DataFrame(rows), _baselines(design))
 
 
 def _noise(
@@ -218,17 +188,6 @@ def _cost(design: Design, size: int, rng: np.random.Generator) -> dict[str, floa
         "seconds": seconds + 3,
         "best_epoch": design.epochs or 8,
     }
-
-
-def _summaries(examples: pd.DataFrame) -> pd.DataFrame:
-    """The errors of each run over all images of each test set, for all counts and for each."""
-    how = {name: "max" if name == "max_error" else "mean" for name in ERRORS}
-    counted = examples.assign(sources=examples["sources"].astype(str))
-    both = pd.concat([examples.assign(sources=ALL), counted])
-    for name in ("test_set", "sources"):
-        both[name] = pd.Categorical(both[name], both[name].unique())  # the order of the groups
-    found = both.groupby(["run", "test_set", "sources"], observed=True).agg(how).reset_index()
-    return found.astype({"test_set": "str", "sources": "str"})
 
 
 def _baselines(design: Design) -> pd.DataFrame:
@@ -273,8 +232,6 @@ def write_study(directory: Path, data: StudyData) -> None:
     write_table(directory / "baselines.csv", data.baselines)
     if data.searches is not None:
         write_table(directory / "searches.csv", data.searches)
-    if data.examples is not None:
-        write_table(directory / EXAMPLES, data.examples)
     number = len(data.overall)
     description = {
         "name": directory.name,

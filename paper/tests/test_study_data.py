@@ -2,13 +2,7 @@ import pandas as pd
 import pytest
 
 from diffkeras.errors import RunError
-from paper.study_data import (
-    StudyData,
-    read_study,
-    read_table,
-    types_of,
-    write_table,
-)
+from paper.study_data import StudyData, read_study
 from paper.tests.synthetic_study import synthetic_study, write_study
 
 
@@ -20,7 +14,7 @@ def data():
         fractions=(0.05, 1.0), losses={"a": 1.0}, seeds=2, variants=variants, trained={"1": "1"}
     )
     searches = pd.DataFrame({"run": ["000000000001"], "sources": ["3"], "found_error": [0.5]})
-    return StudyData(found.factors, found.runs, found.baselines, found.examples, searches)
+    return StudyData(found.factors, found.runs, found.baselines, searches)
 
 
 @pytest.fixture
@@ -29,30 +23,12 @@ def directory(data, tmp_path):
     return tmp_path
 
 
-def test_a_study_is_read_back_from_its_committed_tables(data, directory):
-    text = pd.read_csv(directory / "examples.csv.gz", dtype={"run": str})
-    pd.testing.assert_frame_equal(text, data.examples)
-    (directory / "examples.csv.gz").unlink()
+def test_a_study_is_read_back_from_its_rows(data, directory):
     found = read_study(directory)
     assert found.factors == data.factors
     pd.testing.assert_frame_equal(found.runs, data.runs)
     pd.testing.assert_frame_equal(found.baselines, data.baselines)
     pd.testing.assert_frame_equal(found.searches, data.searches)
-    assert found.examples is None
-
-
-def test_types_of_a_table_survive(tmp_path):
-    table = pd.DataFrame(
-        {
-            "subset": ["1", "2", "NA"],
-            "runs": [1, 2, 3],
-            "best": [True, False, True],
-            "p": [0.1, float("nan"), 1e-300],
-        }
-    )
-    write_table(tmp_path / "t.csv", table)
-    found = read_table(tmp_path / "t.csv", types_of(table))
-    pd.testing.assert_frame_equal(found, table)
 
 
 @pytest.mark.parametrize("name", ["study.json", "runs.csv", "baselines.csv"])

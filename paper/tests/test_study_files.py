@@ -70,10 +70,3 @@ def test_the_readme_has_the_number_of_runs_of_each_study():
     assert listed == expected
     distinct = set().union(*map(identities, REDUCED))
     assert f"train {len(distinct)} different runs" in page
-
-
-def test_the_page_has_the_runs_of_each_study():
-    """What studies cost is on a page; a changed study needs `make findings`."""
-    page = ROOT / "paper" / "results" / "findings" / "costs.md"
-    listed = re.findall(r"^\| `(\w+)` \| ([\d,]+) \|", page.read_text("utf-8"), re.MULTILINE)
-    assert {n: int(k.replace(",", "")) for n, k in listed} == {n: len(runs(n)) for n in STUDIES}

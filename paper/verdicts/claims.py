@@ -1,17 +1,14 @@
-"""The paper's claims: the rule of each, and the studies and tables that it is applied to."""
+"""The paper's claims and our questions: the rule of each, and what it is applied to."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import pandas as pd
 
-from benchmarks.shared.tables import CAPTION
-from benchmarks.solver.methods import FLOOR, PRODUCTION
 from diffkeras.errors import RunError
-from paper import verdicts as rules
+from paper.prediction import ROWS, lattice_is_a_proxy, rows_of
 from paper.study_data import (
     ALL,
     SEED,
@@ -23,125 +20,301 @@ from paper.study_data import (
     read_study,
     read_table,
 )
+from paper.verdicts import comparisons, others, sizes
 from paper.verdicts.verdict import Verdict
 
-T = TypeVar("T")
-SIDE, DISCS = "512", "20"  # of the paper's largest images, where times are compared
+FINDINGS, FRAMING, QUESTIONS = "The paper's findings", "Its framing", "Our questions"
+EPOCHS = {
+    "64², equal epochs": "size_production_epochs_64",
+    "128², equal epochs": "size_production_epochs_128",
+}
+STEPS = {
+    "64², equal steps": "size_production_steps_64",
+    "128², equal steps": "size_production_steps_128",
+}
+# of the recipe of the reduced studies, which is not the paper's
+OWN = {
+    "64², equal steps, own recipe": "size_and_loss_production_reduced",
+    "64², equal steps, own recipe, fixed values": "size_and_loss_reduced",
+}
+OF_TIME = {"64², equal epochs, own recipe, fixed values": "training_time_reduced"}
+
+
+def reduced(name: str) -> dict[str, str]:
+    """Both readings of a reduced study."""
+    return {
+        "64², own recipe": f"{name}_production_reduced",
+        "64², own recipe, fixed values": f"{name}_reduced",
+    }
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What the paper claims, the rule, and the studies that it is applied to: label → name."""
+    """What the paper says, or a question of ours.
 
-    words: str
+    Attributes:
+        anchor: of its section on the page.
+        name: in a few words.
+        block: of the table on the page.
+        sentence: of the paper, or the question.
+        ranges: of the paper, and ours.
+        rule: of the verdict.
+        studies: label → name; the first one is nearest to the paper.
+        elsewhere: further studies, which other claims or an appendix are about.
+    """
+
+    anchor: str
+    name: str
+    block: str
+    sentence: str
+    ranges: str
     rule: Callable[..., Verdict]
     studies: dict[str, str]
+    elsewhere: dict[str, str]
 
 
-def studies_of(name: str, designed: str = "") -> dict[str, str]:
-    """The studies of a claim by what is varied: reduced ones, and those with the paper's recipe."""
-    found = {
-        "fixed values, equal steps": f"{name}_reduced",
-        "production, equal steps": f"{name}_production_reduced",
-    }
-    return found | {
-        f"production, equal {budget}, paper's recipe, {side}²": f"{designed}_{budget}_{side}"
-        for budget in ("epochs", "steps")
-        for side in (64, 128)
-        if designed
-    }
-
-
-SIZES = studies_of("size_and_loss", "size_production")
-COUNTS = studies_of("source_counts")
-EPOCHS = {"fixed values, equal epochs": "training_time_reduced"}
+SIZE_RANGE = "4,000–320,000 examples; 25–2,000"
 CLAIMS = (
-    Claim("1. Size matters most", rules.size_matters_most, SIZES),
     Claim(
-        "2. The error falls with the logarithm of the size",
-        rules.error_falls_with_logarithm,
-        SIZES | EPOCHS,
-    ),
-    Claim("3a. The fluctuation falls with the size", rules.spread_falls, SIZES | EPOCHS),
-    Claim(
-        "3b. The same, relative to the error",
-        rules.spread_falls_relative_to_the_error,
-        SIZES | EPOCHS,
-    ),
-    Claim("4. The training time is linear in the size", rules.time_is_linear, EPOCHS),
-    Claim("5a. Weights in the loss help near the sources", rules.weights_help, SIZES),
-    Claim(
-        "5b. Toggled or random losses, or transforms, lower the error",
-        rules.variant_helps,
-        {"production, equal epochs, paper's recipe, 64²": "losses_production_64"},
+        "more-data",
+        "More data",
+        FINDINGS,
+        "“Increasing the size … has a substantial effect on reducing … overall error”",
+        SIZE_RANGE,
+        sizes.more_data_helps,
+        EPOCHS,
+        OF_TIME,
     ),
     Claim(
-        "6. No one surrogate is best for every number of sources",
-        rules.best_for_each_count,
-        COUNTS,
+        "size-first",
+        "Size first",
+        FINDINGS,
+        "“the factor that contributes the most to performance is the data set size”",
+        "9 losses; 2 losses, 2 or 3 seeds",
+        sizes.size_matters_most,
+        EPOCHS,
+        {},
     ),
     Claim(
-        "7a. Which of several random subsets is trained on matters",
-        rules.subsets_differ,
-        studies_of("disjoint_subsets")
-        | {"production, paper's recipe, 64²": "subsets_production_64"},
+        "logarithm",
+        "Logarithm",
+        FINDINGS,
+        "“The performance … exhibits a logarithmic dependence on the training set size”",
+        SIZE_RANGE,
+        sizes.error_falls_with_logarithm,
+        EPOCHS,
+        OF_TIME,
     ),
     Claim(
-        "7b. Where the sources lie in training matters (not of the paper)",
-        rules.loses_outside_its_placement,
-        studies_of("placements"),
+        "fluctuation",
+        "Fluctuation",
+        FINDINGS,
+        "More data have “a substantial effect on reducing performance fluctuations”",
+        SIZE_RANGE,
+        sizes.spread_falls,
+        EPOCHS,
+        OF_TIME,
     ),
-    Claim("8. Edge cases exist", rules.edge_cases_exist, studies_of("worst_cases")),
     Claim(
-        "9. Encoder-decoders are particularly well suited",
-        rules.architecture_is_best,
+        "training-time",
+        "Training time",
+        FINDINGS,
+        "The training time is linear in the number of examples",
+        "4,000–320,000 examples; 15–1,200",
+        sizes.time_is_linear,
+        OF_TIME,
+        {},
+    ),
+    Claim(
+        "source-counts",
+        "Source counts",
+        FINDINGS,
+        "For each number of sources, another model is best",
+        "1–20 sources; 1–6",
+        comparisons.best_for_each_count,
+        reduced("source_counts"),
+        {},
+    ),
+    Claim(
+        "subsets",
+        "Subsets",
+        FINDINGS,
+        "“… the importance of sampling the configurational space in an optimal manner”",
+        "4,000 and 16,000 examples; 25 and 100",
+        comparisons.subsets_differ,
+        {"64², equal steps": "subsets_production_64"},
+        reduced("disjoint_subsets"),
+    ),
+    Claim(
+        "edge-cases",
+        "Edge cases",
+        FINDINGS,
+        "A bound from tests “does not guarantee that edge cases with errors larger than the bound "
+        "do not exist”",
+        "80,000 test images; 500",
+        others.edge_cases_exist,
+        reduced("worst_cases"),
+        {},
+    ),
+    Claim(
+        "architecture",
+        "Architecture",
+        FRAMING,
+        "Encoder-decoders are “particularly well suited”",
+        "50 million weights; 310,000",
+        comparisons.architecture_is_best,
         {
-            "production, equal parameters": "architectures_production_parameters_64",
-            "production, equal time": "architectures_production_time_64",
+            "64², equal weights and epochs": "architectures_production_parameters_64",
+            "64², equal weights and time": "architectures_production_time_64",
         },
+        {},
+    ),
+    Claim(
+        "equal-steps",
+        "Equal steps",
+        QUESTIONS,
+        "Does the size also matter most after equally many steps?",
+        "not asked; 25–2,000 examples",
+        sizes.size_matters_most,
+        STEPS,
+        OWN,
+    ),
+    Claim(
+        "number-of-sources",
+        "Number of sources",
+        QUESTIONS,
+        "Does the error grow linearly with the number of sources?",
+        "1–20 sources; 1–20",
+        comparisons.error_is_linear_in_sources,
+        {"128², equal epochs": "size_production_epochs_128"},
+        {"128², equal steps": "size_production_steps_128"},
+    ),
+    Claim(
+        "near-the-sources",
+        "Near the sources",
+        QUESTIONS,
+        "Does a small error on the lattice say little of the error on the sources?",
+        "9 losses; 2 losses, 6 runs each",
+        comparisons.lattice_says_little_of_sources,
+        EPOCHS | STEPS,
+        OWN,
+    ),
+    Claim(
+        "weights",
+        "Weights",
+        QUESTIONS,
+        "Does a weight in the loss lower the error near the sources?",
+        "9 losses; 2 losses",
+        comparisons.weights_help,
+        EPOCHS | STEPS,
+        OWN,
+    ),
+    Claim(
+        "losses-and-transforms",
+        "Losses and transforms",
+        QUESTIONS,
+        "Do toggled or random losses, or transforms, lower the error?",
+        "100 epochs; 30",
+        comparisons.variant_helps,
+        {"64², equal epochs": "losses_production_64"},
+        {},
+    ),
+    Claim(
+        "placements",
+        "Placements",
+        QUESTIONS,
+        "Does it matter where the sources lie in training?",
+        "not asked; 3 placements",
+        comparisons.loses_outside_its_placement,
+        reduced("placements"),
+        {},
+    ),
+    Claim(
+        "relative-fluctuation",
+        "Relative fluctuation",
+        QUESTIONS,
+        "Does the fluctuation fall faster than the error?",
+        SIZE_RANGE,
+        sizes.spread_falls_relative_to_the_error,
+        EPOCHS,
+        STEPS | OWN | OF_TIME,
     ),
 )
-HARD_EXAMPLES = "11. Hard examples in the training set lower the error"
-HARD_ROWS = "hard_examples.csv"  # of paper.hard_examples
-SPEED = "10. A surrogate is faster by several orders of magnitude"
-# of benchmarks.solver, solvers of at least the accuracy of a float32 network
-TABLES = {"fixed values": "solver.csv", "production": "solver_production.csv"}
-RULES: dict[str, Callable[..., Verdict]] = {claim.words: claim.rule for claim in CLAIMS}
-RULES |= {SPEED: rules.orders_of_magnitude_faster, HARD_EXAMPLES: rules.hard_examples_help}
+HARD_EXAMPLES = Claim(
+    "hard-examples",
+    "Hard examples",
+    QUESTIONS,
+    "Do hard examples in the training set lower the error more than random ones?",
+    "2,000 join; 100",
+    comparisons.hard_examples_help,
+    {"64², equal steps": "hard_examples.csv"},  # of paper.hard_examples
+    {},
+)
+SPEED = Claim(
+    "speed",
+    "Speed",
+    FRAMING,
+    "Surrogates are faster by “several orders of magnitude”",
+    "not timed; one image, CPU",
+    others.orders_of_magnitude_faster,
+    {},
+    {},
+)
+SCALE = Claim(
+    "scale",
+    "Scale",
+    QUESTIONS,
+    "Is a small lattice a proxy of the paper's?",
+    "512²; 64² to 512², equal nodes",
+    lattice_is_a_proxy,
+    {},
+    {},
+)
+ALL_CLAIMS = (*CLAIMS, SPEED, HARD_EXAMPLES, SCALE)
+# which rules that are not applied to studies of sizes here are, beside the paper's budget
+BESIDE = (sizes.more_data_helps, sizes.error_falls_with_logarithm, sizes.spread_falls)
+STEPPING, BEST = "explicit stepping", "diffkeras"  # methods of the benchmark of solvers
 
 
-def judged(studies: Path, benchmarks: Path) -> Iterator[tuple[str, str, Verdict]]:
-    """The verdict on each claim by each study that has results: claim, study, verdict.
+@dataclass(frozen=True)
+class Judged:
+    """The verdict on a claim by a study."""
+
+    claim: Claim
+    label: str
+    verdict: Verdict
+    nearest: bool  # of the studies that the page's table is about
+
+
+def judged(results: Path, benchmarks: Path) -> Iterator[Judged]:
+    """The verdict on each claim by each study that has results.
 
     Args:
-        studies: the directory of all studies; the rows of the hard examples are beside it.
+        results: the directory of results, with the rows of studies and of the hard examples.
         benchmarks: the directory of the benchmarks' tables.
     """
     for claim in CLAIMS:
-        for label, verdict in of_studies(claim.rule, claim.studies, studies):
-            yield claim.words, label, verdict
-    for reading, measured in times(benchmarks):
-        yield SPEED, f"{reading}, {SIDE}², CPU", RULES[SPEED](*measured)
-    if (file := studies.parent / HARD_ROWS).is_file():
-        yield HARD_EXAMPLES, "production, paper's recipe, 64²", _hard_examples(file)
+        if claim.block == QUESTIONS and claim.anchor == "equal-steps":
+            yield from _speeds(benchmarks)
+        more = STEPS | OWN if claim.rule in BESIDE else {}
+        for label, name in {**claim.studies, **claim.elsewhere, **more}.items():
+            if (results / "studies" / name / STUDY_FILE).is_file():
+                data = read_study(results / "studies" / name)
+                with _names_rows(results / "studies" / name):
+                    yield Judged(claim, label, claim.rule(data), label in claim.studies)
+    if (file := results / HARD_EXAMPLES.studies["64², equal steps"]).is_file():
+        verdict = HARD_EXAMPLES.rule(hard_examples(file))
+        yield Judged(HARD_EXAMPLES, "64², equal steps", verdict, True)
+    if (file := results / ROWS).is_file():
+        yield Judged(SCALE, "equal nodes", SCALE.rule(rows_of(file)), True)
 
 
-def of_studies(
-    compute: Callable[[StudyData], T], names: dict[str, str], studies: Path
-) -> Iterator[tuple[str, T]]:
-    """What is computed of each study that has results, with its label.
-
-    Args:
-        compute: from the rows of a study.
-        names: label → name.
-        studies: the directory of all.
-    """
-    for label, name in names.items():
-        if (studies / name / STUDY_FILE).is_file():
-            data = read_study(studies / name)
-            with _names_rows(studies / name):
-                found = compute(data)
-            yield label, found
+def hard_examples(file: Path) -> StudyData:
+    """The rows of the hard examples, whose runs are in two stages and no study's."""
+    runs = read_table(file, {VARIANT: "str", SEED: "str"}).assign(test_set="test", sources=ALL)
+    with names_damaged([file]):
+        factors = {name: list(runs[name].unique()) for name in (VARIANT, SEED)}
+        return StudyData(factors, runs.assign(run=runs.index), runs.iloc[:0])
 
 
 @contextmanager
@@ -154,50 +327,56 @@ def _names_rows(study: Path) -> Iterator[None]:
         raise RunError(f"{study} has too few runs: {error}") from None
 
 
-def _hard_examples(file: Path) -> Verdict:
-    """The verdict on the hard examples, whose runs are in two stages and no study's."""
-    runs = read_table(file, {VARIANT: "str", SEED: "str"}).assign(test_set="test", sources=ALL)
-    with names_damaged([file]):
-        factors = {name: list(runs[name].unique()) for name in (VARIANT, SEED)}
-        return RULES[HARD_EXAMPLES](StudyData(factors, runs, runs.iloc[:0]))
+def _speeds(benchmarks: Path) -> Iterator[Judged]:
+    for label, (network, solvers, machines) in times(benchmarks).items():
+        nearest = label != "512², fixed values, fastest solver"
+        yield Judged(SPEED, label, SPEED.rule(network, solvers, machines), nearest)
 
 
-def times(benchmarks: Path) -> Iterator[tuple[str, tuple[float, dict[str, float], str]]]:
-    """Each reading with the arguments of `orders_of_magnitude_faster`."""
-    file = benchmarks / "training.csv"
-    if not file.is_file():
-        return
-    networks = read_table(file, {})
+def times(benchmarks: Path) -> dict[str, tuple[float, dict[str, float], str]]:
+    """What is compared → times [s] of an image with the network, and of solvers, and machines.
+
+    Explicit stepping is what the authors' program does. Tissues have no symmetry that a fast
+    transform could use.
+    """
+    network = _rows(benchmarks / "training.csv", {"nodes": "512²", "PyTorch": "inference"})
+    speed, of_network = 1 / network["diffkeras [1/s]"].max(), _machine(network)
+    cases = {"512², fixed values": "solver", "512², production": "solver_production"}
+    found: dict[str, tuple[float, dict[str, float], str]] = {}
+    for label, name in cases.items():
+        rows = _rows(benchmarks / f"{name}.csv", {"side": "512", "discs": "20"})
+        produces = rows["method"] == "diffkeras production"
+        own = rows["method"].str.startswith(BEST)
+        rows = rows[produces if name.endswith("production") else ~(produces & own)]
+        rows = rows[rows["method"] != "transform pair"]
+        solvers = dict(zip(rows["method"], rows["time [ms]"] / 1e3, strict=True))
+        machines = f"network: {of_network}; solvers: {_machine(rows)}"
+        if STEPPING in solvers:
+            stepping = {STEPPING: solvers.pop(STEPPING)}
+            found[f"512², {STEPPING}"] = (speed, stepping, machines)
+        found[f"{label}, fastest solver"] = (speed, solvers, machines)
+    tissue = _rows(benchmarks / "tissue_surrogates.csv", {"nodes": "256²"}).set_index("method")
+    of_tissue = tissue["alone [ms]"] / 1e3
+    exact = {"exact solver": float(of_tissue["exact solver"])}
+    found["256², tissue"] = (float(of_tissue["U-Net, fixed values"]), exact, _machine(tissue))
+    return dict(sorted(found.items(), key=lambda item: "production" not in item[0]))
+
+
+def _rows(file: Path, where: dict[str, str]) -> pd.DataFrame:
+    """The rows with these values of a benchmark's table.
+
+    Raises:
+        RunError: there are none.
+    """
+    table = read_table(file, dict.fromkeys(where, "str"))
     with names_damaged([file]):
-        rows = networks[(networks["nodes"] == f"{SIDE}²") & (networks["PyTorch"] == "inference")]
-        rows = _measured(rows, "diffkeras [1/s]", file, f"inference on {SIDE}² nodes")
-        network = 1 / float(rows["diffkeras [1/s]"].max())
-        of_network = _machine(rows)
-    for reading, name in TABLES.items():
-        table = read_table(benchmarks / name, {"side": "str", "discs": "str"})
-        with names_damaged([benchmarks / name]):
-            rows = table[(table["side"] == SIDE) & (table["discs"] == DISCS)]
-            produces, bare = (rows["method"] == method for method in (PRODUCTION, FLOOR))
-            rows = rows[produces if reading == "production" else ~(produces | bare)]
-            what = f"a solver on {SIDE}² nodes with {DISCS} discs"
-            rows = _measured(rows, "time [ms]", benchmarks / name, what)
-            solvers = dict(zip(rows["method"], rows["time [ms]"] / 1e3, strict=True))
-            machines = f"network: {of_network}; solvers: {_machine(rows)}"
-        yield reading, (network, solvers, machines)
+        for name, value in where.items():
+            table = table[table[name] == value]
+    if table.empty:
+        raise RunError(f"{file} has no row for {where}; measure it, and run this again")
+    return table
 
 
 def _machine(rows: pd.DataFrame) -> str:
     """The caption of a table without the versions of programs."""
-    return str(rows[CAPTION].iloc[0]).partition(";")[0]
-
-
-def _measured(rows: pd.DataFrame, column: str, file: Path, what: str) -> pd.DataFrame:
-    """The rows with a figure in a column.
-
-    Raises:
-        RunError: there is none.
-    """
-    found = rows[rows[column].notna()]
-    if found.empty:
-        raise RunError(f"{file} has no figure for {what}; measure it, and run this again")
-    return found
+    return str(rows["measured on"].iloc[0]).partition("; Python")[0]

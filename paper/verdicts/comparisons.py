@@ -1,237 +1,341 @@
-"""Claims that compare surrogates of one size: losses, source counts, subsets, placements."""
+"""Claims that compare surrogates: losses, architectures, source counts, subsets, placements."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterator
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 
-from paper.analyses import variance_components
-from paper.analyses.loss_comparisons import unweighted
-from paper.analysis import grouped
-from paper.statistics.comparison import holm
+from paper.statistics.anova import complete_design
+from paper.statistics.components import components
+from paper.statistics.ratios import Ratio, holm, ratios
 from paper.study_data import (
     ALL,
     LOSS,
     REGION_ERRORS,
     SIZE,
-    SIZE_KEYS,
+    TRAIN_PART,
     TRAINED_SOURCES,
     VARIANT,
     StudyData,
     TooFewRunsError,
     counts_in,
-    label_of,
 )
 from paper.verdicts.verdict import (
-    HOLDS,
     LEVEL,
     MARGIN,
-    NOT,
-    OPEN,
-    Ratio,
     Verdict,
     decide,
-    error_ratio,
+    the_same_without_any_size,
 )
 
 HARD, RANDOM = "hard", "random"  # examples that joined the training set
 HARDEST = "mae_of_hardest"  # on the test images on which the first network is worst
 OF_THE_AUTHORS = ("exponential", "tanh")
 NEAR_SOURCES = ("sources", "r1")
+WEIGHTED = " × "  # between the error and its weight, in the name of a loss
+# options of the weight, which the name of a weighted loss has among those of the error
+OF_THE_WEIGHT = re.compile(r"(?:, )?weight_(?:from|gradient)=\w+")
+FEWEST_SUBSETS, FEWEST_SEEDS = 3, 2
+SEEN_SHARE = 0.5  # correlation
 
 
-@dataclass(frozen=True)
-class Weighted:
-    """A loss with a weight against the same error without it, in one region."""
-
-    loss: str
-    reference: str
-    region: str
-    ratio: Ratio
-    p_holm: float
+def unweighted(loss: str) -> str:
+    """The name of the same error without its weight; "" for a loss without one."""
+    error, _, weight = loss.partition(WEIGHTED)
+    return OF_THE_WEIGHT.sub("", error).replace("(, ", "(").replace("()", "") if weight else ""
 
 
-def weighted_losses(data: StudyData) -> list[Weighted]:
-    """Each weighted loss of the largest size whose error the study has without the weight, too."""
-    runs = data.overall[data.overall[SIZE] == data.sizes[-1]]
-    losses = data.factors[LOSS]
-    pairs = [(loss, unweighted(loss)) for loss in losses if unweighted(loss) in losses]
-    found = [
-        (*pair, region, error_ratio(*(runs[runs[LOSS] == loss] for loss in pair), error=column))
-        for pair in pairs
-        for region, column in REGION_ERRORS.items()
-    ]
-    corrected = holm(pd.Series([ratio.p for *_, ratio in found]))
-    return [Weighted(*each, p) for each, p in zip(found, corrected, strict=True)]
+def weighted_losses(
+    data: StudyData, regions: Collection[str] = tuple(REGION_ERRORS)
+) -> dict[tuple[str, str], Ratio]:
+    """(weighted loss, region) → its error / the same error without the weight, at the largest size.
+
+    Only losses whose error the study has without the weight, too.
+    """
+    runs, losses = data.overall, data.factors[LOSS]
+    found: dict[tuple[str, str], Ratio] = {}
+    for region in regions:
+        column = REGION_ERRORS[region]
+        *others, largest = (
+            data.ln_errors(LOSS, column, runs[runs[SIZE] == size]) for size in data.sizes
+        )
+        for plain in dict.fromkeys(map(unweighted, losses)):
+            if plain in losses:
+                of_plain = ratios(largest, plain, others)
+                found |= {
+                    (loss, region): of_plain[loss] for loss in losses if unweighted(loss) == plain
+                }
+    return found
 
 
+@the_same_without_any_size
 def weights_help(data: StudyData) -> Verdict:
-    """With all examples, each loss with a weight of the authors (exponential, tanh) against the
+    """At the largest size, each loss with a weight of the authors (exponential, tanh) against the
     same error without it, on the sources and in R1. Holds if the interval of the ratio of one lies
-    below 1 and p < 0.05 (paired t test over seeds, corrected by Holm's method for all weighted
-    losses and regions). Does not hold if all intervals lie above 0.95: no weight lowers the error
-    there by 5 %. If both are so, it holds."""
-    weighted = weighted_losses(data)
-    if not any(name in each.loss for each in weighted for name in OF_THE_AUTHORS):
+    below 1 and p < 0.05 (t test with the scatter of all losses and sizes, corrected by Holm's
+    method for all weighted losses and both regions). Does not hold if all intervals lie above 0.95.
+    If both are
+    so, it holds."""
+    near = {
+        key: ratio
+        for key, ratio in weighted_losses(data, NEAR_SOURCES).items()
+        if any(name in key[0] for name in OF_THE_AUTHORS)
+    }
+    if not near:
         raise TooFewRunsError("no weight of the authors was run with and without the weight")
-    near = [each for each in weighted if each.region in NEAR_SOURCES]
-    authors = [each for each in near if any(name in each.loss for name in OF_THE_AUTHORS)]
-    outcome = decide(
-        holds=any(each.ratio.high < 1 and each.p_holm < LEVEL for each in authors),
-        fails=all(each.ratio.low > 1 - MARGIN for each in authors),
+    p = holm({key: ratio.p for key, ratio in near.items()})
+    best = min((key for key in near if key[1] == "sources"), key=lambda key: near[key].value)
+    words = (
+        f"{loss}, {region}: {r}, p = {p[loss, region]:.2g}" for (loss, region), r in near.items()
     )
-    best = [
-        min((each for each in authors if each.region == region), key=lambda each: each.ratio.value)
-        for region in NEAR_SOURCES
-    ]
-    own = [each for each in near if each not in authors]
-    words = [f"{e.region} {e.ratio}, p = {e.p_holm:.2g} ({e.loss})" for e in best]
-    others = [f"{e.region} {e.ratio} ({e.loss})" for e in own]
     return Verdict(
-        outcome,
-        f"smallest ratio of a weight of the authors: {'; '.join(words)}"
-        + f". Our own weight: {'; '.join(others)}" * bool(others),
-        key=f"smallest ratio on the sources: {best[0].ratio}",
+        decide(
+            holds=any(ratio.high < 1 and p[key] < LEVEL for key, ratio in near.items()),
+            fails=all(ratio.low > 1 - MARGIN for ratio in near.values()),
+            powerless=near[best].seen > MARGIN,
+        ),
+        f"the best weight changes the error on the sources by {near[best].value - 1:+.0%}",
+        f"error / error without the weight: {'; '.join(words)}",
+        near[best].seen_in_words,
     )
+
+
+def variants(data: StudyData, error: str = "mae") -> dict[str, Ratio]:
+    """Variant → its error / the error of the first one."""
+    names = data.factors[VARIANT]
+    return ratios(data.ln_errors(VARIANT, error)[names], names[0])
 
 
 def variant_helps(data: StudyData) -> Verdict:
     """Each variant of training against the first one, the plain one, by the lattice MAE. Holds if
-    the interval of the ratio of one lies below 1 and p < 0.05 (paired t test over seeds, corrected
-    by Holm's method for all variants). Does not hold if all intervals lie above 0.95: none lowers
-    the error by 5 %. If both are so, it holds."""
-    runs = data.overall
-    first, *others = data.factors[VARIANT]
-    plain = runs[runs[VARIANT] == first]
-    ratios = {name: error_ratio(runs[runs[VARIANT] == name], plain) for name in others}
-    corrected = holm(pd.Series({name: ratio.p for name, ratio in ratios.items()}))
-    outcome = decide(
-        holds=any(ratio.high < 1 and corrected[name] < LEVEL for name, ratio in ratios.items()),
-        fails=all(ratio.low > 1 - MARGIN for ratio in ratios.values()),
-    )
-    words = (f"{name} {ratio}, p = {corrected[name]:.2g}" for name, ratio in ratios.items())
-    best = min(ratios, key=lambda name: ratios[name].value)
+    the interval of the ratio of one lies below 1 and p < 0.05 (t test with the scatter of all
+    variants, corrected by Holm's method for their number). Does not hold if all intervals lie above
+    0.95: none lowers the error by 5 %. If both are so, it holds."""
+    found = variants(data)
+    p = holm({name: ratio.p for name, ratio in found.items()})
+    words = (f"{name} {ratio}, p = {p[name]:.2g}" for name, ratio in found.items())
+    best = min(found, key=lambda name: found[name].value)
     return Verdict(
-        outcome, f"error / error of {first}: {'; '.join(words)}", key=f"{best}: {ratios[best]}"
+        decide(
+            holds=any(ratio.high < 1 and p[name] < LEVEL for name, ratio in found.items()),
+            fails=all(ratio.low > 1 - MARGIN for ratio in found.values()),
+            powerless=found[best].seen > MARGIN,
+        ),
+        f"the best one, {best}, changes the error by {found[best].value - 1:+.0%}",
+        f"error / error of {data.factors[VARIANT][0]}: {'; '.join(words)}",
+        found[best].seen_in_words,
     )
 
 
 def hard_examples_help(data: StudyData) -> Verdict:
     """The network whose training set the hardest examples have joined, against the one that as many
-    random examples have joined, by the lattice MAE. Holds if the interval of the ratio lies below 1
-    (paired by seed). Does not hold if it lies above 0.95: the hardest examples don't lower the
-    error by 5 % more than others. If both are so, it holds."""
-    runs = data.overall
-    hard, chance = (runs[runs[VARIANT] == name] for name in (HARD, RANDOM))
-    ratio = error_ratio(hard, chance)
-    outcome = decide(holds=ratio.high < 1, fails=ratio.low > 1 - MARGIN)
-    on_hardest = error_ratio(hard, chance, error=HARDEST)
+    random examples have joined, by the lattice MAE. Holds if the interval of the ratio lies below
+    1. Does not hold if it lies above 0.95: the hardest examples don't lower the error by 5 % more
+    than others. If both are so, it holds."""
+    ratio = _hard(data, "mae")
     return Verdict(
-        outcome,
+        decide(holds=ratio.high < 1, fails=ratio.low > 1 - MARGIN, powerless=ratio.seen > MARGIN),
+        f"they change the error by {ratio.value - 1:+.0%}",
         f"error with the hardest / with random examples: {ratio}, p = {ratio.p:.2g}; on the 5 % of "
-        f"the test images on which the first network is worst: {on_hardest}",
-        key=f"error with the hardest / with random ones: {ratio}",
+        f"the test images on which the first network is worst: {_hard(data, HARDEST)}",
+        ratio.seen_in_words,
     )
 
 
-def best_for_each_count(data: StudyData) -> Verdict:
-    """For each number of sources, the surrogates whose error is not clearly above the smallest one
-    (p < 0.05, paired t test over seeds, corrected by Holm's method for all surrogates and numbers).
-    Holds, that no surrogate is the best one for all numbers, if none is among these for every
-    number. Does not hold if one is the only one for every number."""
-    best = _best_of_counts(data)
-    everywhere = set.intersection(*map(set, best.values()))
-    single = all(len(names) == 1 for names in best.values())
-    outcome = decide(holds=not everywhere, fails=bool(everywhere) and single)
-    words = (f"{count}: {' or '.join(names)}" for count, names in best.items())
+def _hard(data: StudyData, error: str) -> Ratio:
+    return ratios(data.ln_errors(VARIANT, error)[[RANDOM, HARD]], RANDOM)[HARD]
+
+
+def hard_by_region(data: StudyData) -> dict[str, Ratio]:
+    """Region → the error with the hardest / with random examples."""
+    return {name: _hard(data, column) for name, column in REGION_ERRORS.items()}
+
+
+def architecture_is_best(data: StudyData) -> Verdict:
+    """The first architecture of the study (the encoder-decoder) against each other one, with equal
+    parameters, or in equal time, as the study says. Holds if its lattice MAE is smaller than that
+    of each other one (interval of the ratio other / first above 1). Does not hold if that of one
+    other is smaller by at least 5 %, or if each ratio lies between 0.95 and 1.05. If both are so,
+    it does not hold."""
+    found = variants(data)
+    equal = all(r.low > 1 - MARGIN and r.high < 1 + MARGIN for r in found.values())
+    best = min(found, key=lambda name: found[name].value)
     return Verdict(
-        outcome,
-        f"best for each number of sources, with all ties: {'; '.join(words)}; "
-        f"among the best for every number: {' or '.join(sorted(everywhere)) or 'none'}",
-        key=f"among the best for every number: {len(everywhere)} of {len(data.factors[VARIANT])}",
+        decide(
+            holds=all(ratio.low > 1 for ratio in found.values()) and not equal,
+            fails=equal or any(ratio.high < 1 - MARGIN for ratio in found.values()),
+            powerless=found[best].seen > MARGIN,
+        ),
+        f"{best} has {found[best].value:.2f} times its error",
+        f"error / error of {data.factors[VARIANT][0]}: "
+        + ", ".join(f"{name} {ratio}" for name, ratio in found.items()),
+        found[best].seen_in_words,
     )
 
 
-def _by_count(data: StudyData) -> Iterator[tuple[int, pd.DataFrame]]:
+def by_count(data: StudyData) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Each number of sources with its rows of the main test set."""
     runs = data.runs[(data.runs["sources"] != ALL) & (data.runs["test_set"] == data.test_sets[0])]
     for count in sorted(map(int, runs["sources"].unique())):
         yield count, runs[runs["sources"] == str(count)]
 
 
-def _best_of_counts(data: StudyData) -> dict[int, list[str]]:
-    """Number of sources → the variant with the smallest error, and those not clearly worse."""
+def best_for_each_count(data: StudyData) -> Verdict:
+    """For each number of sources, the surrogates whose error is not clearly above the smallest one
+    (p < 0.05, t test with the scatter of all surrogates on this number, corrected by Holm's method
+    for all surrogates and numbers). Holds, that no surrogate is the best one for all numbers, if
+    none is among these for every number. Does not hold if one is the only one for every number."""
     best: dict[int, list[str]] = {}
-    ratios: dict[tuple[int, str], Ratio] = {}
-    for count, rows in _by_count(data):
-        groups = {str(name): group for name, group in rows.groupby(VARIANT, sort=False)}
-        first, *others = best[count] = sorted(groups, key=lambda name: groups[name]["mae"].mean())
-        ratios |= {(count, name): error_ratio(groups[name], groups[first]) for name in others}
-    corrected = holm(pd.Series([ratio.p for ratio in ratios.values()]))
-    for ((count, name), ratio), p in zip(ratios.items(), corrected, strict=True):
-        if ratio.value > 1 and p < LEVEL:
-            best[count].remove(name)
-    return best
+    found: dict[tuple[int, str], Ratio] = {}
+    for count, rows in by_count(data):
+        wide = data.ln_errors(VARIANT, runs=rows)
+        first = str(wide.mean().idxmin())
+        best[count] = [first]
+        found |= {(count, name): ratio for name, ratio in ratios(wide, first).items()}
+    p = holm({key: ratio.p for key, ratio in found.items()})
+    for count, name in found:
+        if p[count, name] >= LEVEL:
+            best[count].append(name)
+    everywhere = sorted(set.intersection(*map(set, best.values())))
+    single = all(len(names) == 1 for names in best.values())
+    seen = max(ratio.seen for ratio in found.values())
+    words = (f"{count}: {' or '.join(names)}" for count, names in best.items())
+    number = f"{len(everywhere)} of {len(data.factors[VARIANT])}"
+    return Verdict(
+        decide(holds=not everywhere, fails=bool(everywhere) and single, powerless=seen > MARGIN),
+        f"{number} surrogates are among the best for every number of sources",
+        f"best for each number of sources, with all ties: {'; '.join(words)}",
+        f"{seen:.0%} of the error, before the correction",
+    )
 
 
 def joint_against_single(data: StudyData) -> dict[int, Ratio]:
     """Number of sources → the error of the surrogate of all numbers / that of this number alone."""
-    joint = max(data.runs[TRAINED_SOURCES].unique(), key=lambda text: len(counts_in(text)))
-    ratios = {}
-    for count, rows in _by_count(data):
-        own = rows[rows[TRAINED_SOURCES] == str(count)]
-        if len(own):
-            ratios[count] = error_ratio(rows[rows[TRAINED_SOURCES] == joint], own)
-    return ratios
+    trained = data.runs.drop_duplicates(VARIANT).set_index(VARIANT)[TRAINED_SOURCES]
+    joint = max(trained.index, key=lambda name: len(counts_in(trained[name])))
+    single = {text: name for name, text in trained.items()}
+    return {
+        count: ratios(data.ln_errors(VARIANT, runs=rows), single[str(count)])[joint]
+        for count, rows in by_count(data)
+        if str(count) in single
+    }
 
 
+def subset_parts(data: StudyData, error: str = "mae") -> dict[int, pd.DataFrame]:
+    """Size → the components subset, seed and both together of ln error."""
+    found = {}
+    for size, group in data.with_ln(error).groupby(SIZE):
+        design = complete_design(group, [TRAIN_PART], ["seed"])
+        subsets, seeds = group[TRAIN_PART].nunique(), design["seed"].nunique()
+        if subsets < FEWEST_SUBSETS or seeds < FEWEST_SEEDS:
+            raise TooFewRunsError(
+                f"{subsets} subsets with {seeds} seeds that all of them share; at least "
+                f"{FEWEST_SUBSETS} subsets with {FEWEST_SEEDS} seeds are needed"
+            )
+        names = ("subset", "seed", "both")
+        found[int(str(size))] = components(design, (TRAIN_PART, "seed"), names)
+    return found
+
+
+@the_same_without_any_size
 def subsets_differ(data: StudyData) -> Verdict:
     """Disjoint subsets of equal size, drawn alike, as in the paper: the standard deviation of the
     error between subsets, relative to the error. Holds if it is not 0 (p < 0.05, corrected by
     Holm's method for all sizes) for one of the sizes, does not hold if p ≥ 0.05 and its upper limit
     lies below 5 % of the error for all."""
-    table = variance_components.disjoint_subsets(data)
-    sizes = [name for name in SIZE_KEYS if name in table]
-    outcomes, words, spread = [], [], []
-    table = table[table["error"] == "mae"]
-    corrected = holm(table.loc[table["component"] == "subset", "p"])
-    for (place, rows), p in zip(grouped(table, sizes), corrected, strict=True):
-        parts = {str(row["component"]): row for row in rows.to_dict("records")}
-        high = float(parts["subset"]["high"])
-        outcomes.append(decide(holds=p < LEVEL, fails=p >= LEVEL and high < MARGIN))
-        spread.append(float(parts["subset"]["sd"]))
-        spreads = (
-            f"{name} {parts[name]['sd']:.1%} [{parts[name]['low']:.1%}, {parts[name]['high']:.1%}]"
-            for name in ("subset", "seed")
+    parts = subset_parts(data)
+    p = holm({size: table["p"]["subset"] for size, table in parts.items()})
+    high = max(table["high"]["subset"] for table in parts.values())
+    words = (
+        ", ".join(
+            f"{name} {row['sd']:.1%} [{row['low']:.1%}, {row['high']:.1%}]"
+            for name, row in table.loc[["subset", "seed"]].iterrows()
         )
-        where = f" ({label_of(place)})" if place else ""
-        words.append(f"{', '.join(spreads)}, subset p = {p:.2g}{where}")
-    outcome = HOLDS if HOLDS in outcomes else OPEN if OPEN in outcomes else NOT
-    number = " to ".join(dict.fromkeys(f"{size:,}" for size in (data.sizes[0], data.sizes[-1])))
-    return Verdict(
-        outcome,
-        f"standard deviation, relative to the error, with {number} examples: {'; '.join(words)}",
-        key=f"largest spread between subsets: {max(spread):.1%} of the error",
+        + f", subset p = {p[size]:.2g} ({size:,} examples)"
+        for size, table in parts.items()
     )
+    shown = " and ".join(
+        f"{table['sd']['subset']:.1%} of the error with {size:,} examples"
+        for size, table in parts.items()
+    )
+    return Verdict(
+        decide(
+            holds=any(value < LEVEL for value in p.values()),
+            fails=all(value >= LEVEL for value in p.values()) and high < MARGIN,
+            powerless=True,
+        ),
+        f"subsets differ by {shown}",
+        f"standard deviation, relative to the error: {'; '.join(words)}",
+        f"{high:.0%} of the error",
+    )
+
+
+def placements(data: StudyData) -> dict[tuple[str, str], Ratio]:
+    """(trained on, tested on) → the error / that of the surrogate that was trained there."""
+    runs = data.runs[data.runs["sources"] == ALL]
+    found: dict[tuple[str, str], Ratio] = {}
+    for place in data.test_sets:
+        wide = data.ln_errors(VARIANT, runs=runs[runs["test_set"] == place])
+        found |= {(name, place): ratio for name, ratio in ratios(wide, place).items()}
+    return found
 
 
 def loses_outside_its_placement(data: StudyData) -> Verdict:
     """On each placement of the sources, the surrogate that was trained on it against the others.
     Holds if all others are clearly worse there (interval of the ratio above 1). Does not hold if
     one is clearly better, or as good within 5 % and not clearly worse."""
-    outcomes, words, ratios = [], [], []
-    runs = data.runs[data.runs["sources"] == ALL]
-    for place in data.test_sets:
-        on_it = runs[runs["test_set"] == place]
-        own = on_it[on_it[VARIANT] == place]
-        for other in data.factors[VARIANT]:
-            if other != place:
-                ratio = error_ratio(on_it[on_it[VARIANT] == other], own)
-                outcomes.append(decide(holds=ratio.low > 1, fails=ratio.high < 1 + MARGIN))
-                words.append(f"{other} on {place} {ratio}")
-                ratios.append(ratio.value)
-    outcome = NOT if NOT in outcomes else OPEN if OPEN in outcomes else HOLDS
+    found = placements(data)
+    least = min(found.values(), key=lambda ratio: ratio.value)
+    values = [ratio.value for ratio in found.values()]
+    clear = all(ratio.low > 1 for ratio in found.values())
     return Verdict(
-        outcome,
-        f"error / error of the surrogate of that placement: {'; '.join(words)}",
-        key=f"error of another one / of that placement's: {min(ratios):.3g} to {max(ratios):.3g}",
+        decide(
+            holds=clear,
+            fails=any(ratio.high < 1 + MARGIN and ratio.low <= 1 for ratio in found.values()),
+            powerless=least.seen > MARGIN,
+        ),
+        f"elsewhere the error is {min(values):.2f} to {max(values):.2f} times as large",
+        "error / error of the surrogate of that placement: "
+        + "; ".join(f"{name} on {place} {ratio}" for (name, place), ratio in found.items()),
+        least.seen_in_words,
+    )
+
+
+@the_same_without_any_size
+def lattice_says_little_of_sources(data: StudyData) -> Verdict:
+    """The Spearman correlation, over the losses and runs of the largest size, of the lattice MAE
+    with the MAE on the sources. Holds, that a small error on the lattice says little of the error
+    on the sources, if its 95 % interval (Fisher's z) lies below 0.5; does not hold if it lies above
+    0.5."""
+    runs = data.overall[data.overall[SIZE] == data.sizes[-1]]
+    value = float(stats.spearmanr(runs["mae"], runs["mae_sources"]).statistic)
+    if len(runs) < 5:
+        raise TooFewRunsError("a correlation needs five runs")
+    reach = 1.96 / np.sqrt(len(runs) - 3)
+    low, high = np.tanh(np.arctanh(np.clip(value, -0.999, 0.999)) + reach * np.array([-1, 1]))
+    return Verdict(
+        decide(holds=high < SEEN_SHARE, fails=low > SEEN_SHARE, powerless=high - low > SEEN_SHARE),
+        f"the correlation of the two errors is {value:.2f}",
+        f"Spearman's correlation over {len(runs)} runs {value:.2f} [{low:.2f}, {high:.2f}]",
+        f"a correlation that differs by {(high - low) / 2 * 1.43:.2f}",
+    )
+
+
+@the_same_without_any_size
+def error_is_linear_in_sources(data: StudyData) -> Verdict:
+    """The lattice MAE of the largest size with the absolute loss, as a mean over the runs, against
+    the number of sources. Holds if a line explains at least 95 % of its variance, does not hold
+    below 80 %."""
+    runs = data.runs[data.runs[SIZE] == data.sizes[-1]]
+    runs = runs[runs[LOSS] == "absolute"] if data.varies(LOSS) else runs
+    means = {n: rows["mae"].mean() for n, rows in by_count(StudyData(data.factors, runs, runs))}
+    fit = stats.linregress(list(means), list(means.values()))
+    share = float(fit.rvalue**2)
+    return Verdict(
+        decide(holds=share >= 0.95, fails=share < 0.8),
+        f"{fit.slope:.2g} per source explains {share:.1%} of the variance",
+        f"slope {fit.slope:.3g} ± {1.96 * fit.stderr:.2g}, intercept {fit.intercept:.3g}, "
+        f"correlation {fit.rvalue:.3f}",
     )

@@ -4,7 +4,7 @@
 
 Each search starts from another one of the worst test images of a run, and maximises the largest
 error over the images of the data's distribution. It needs the finished study in
-saved_models/studies/NAME, and writes searches.csv there: `paper.analyses.worst_cases` reads it.
+saved_models/studies/NAME, and writes searches.csv there: `paper.verdicts.others` reads it.
 """
 
 import docs.quiet_tensorflow  # noqa: F401
@@ -19,7 +19,6 @@ import click
 import numpy as np
 import pandas as pd
 
-from benchmarks.shared.command import PATH
 from diffkeras import DiffkerasError, load_surrogate
 from diffkeras.config import Config
 from diffkeras.surrogates.surrogate import Surrogate
@@ -36,6 +35,7 @@ from paper.worst_cases.image_space import Candidate, ImageSpace
 from paper.worst_cases.search import Search, search_at_random, search_from
 
 STUDIES = Path("saved_models/studies")
+PATH = click.Path(path_type=Path)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the claims are judged by."""
+"""What the claims are judged by, and the tables and figures that pages show."""
 
 import re
 import shutil
@@ -8,9 +8,17 @@ import pandas as pd
 import pytest
 
 from diffkeras.errors import RunError
+from paper import figures
 from paper.verdicts import claims
+from paper.verdicts.claims import ALL_CLAIMS, judged
+from paper.verdicts.tables import all_rows, page_rows, rule_rows
+from paper.verdicts.verdict import HOLDS, NOT, OPEN, UNDERPOWERED
 
-RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"
+UNNAMED = ("equal-steps", "relative-fluctuation")  # their outcomes are in other words
+ROOT = Path(__file__).parents[3]
+BENCHMARKS = ROOT / "benchmarks" / "results"
+RESULTS = ROOT / "paper" / "results"
+PAGE = (ROOT / "docs" / "does_the_paper_hold.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -18,16 +26,94 @@ RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"
     [
         ("training", "nodes", "512²"),
         ("solver", "side", "512"),
-        ("solver_production", "time [ms]", ""),
+        ("tissue_surrogates", "nodes", "256²"),
     ],
 )
 def test_a_speed_that_was_not_measured_is_an_error(tmp_path, name, column, value):
     """Not a verdict of its own: a comparison with NaN decides nothing."""
-    for file in ("training.csv", *claims.TABLES.values()):
-        shutil.copy(RESULTS / file, tmp_path)
+    for file in ("training", "solver", "solver_production", "tissue_surrogates"):
+        shutil.copy(BENCHMARKS / f"{file}.csv", tmp_path)
     file = tmp_path / f"{name}.csv"
     rows = pd.read_csv(file, dtype=str, keep_default_na=False)
-    rows = rows[rows[column] != value] if value else rows.assign(**{column: value})
-    rows.to_csv(file, index=False)
-    with pytest.raises(RunError, match=rf"{re.escape(str(file))} has no figure for .* 512² nodes"):
-        list(claims.times(tmp_path))
+    rows[rows[column] != value].to_csv(file, index=False)
+    with pytest.raises(RunError, match=rf"{re.escape(str(file))} has no row for"):
+        claims.times(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """The verdicts by the studies that are judged quickly, of copies of their rows."""
+    results = tmp_path_factory.mktemp("results")
+    for name in (
+        "source_counts_reduced",
+        "worst_cases_reduced",
+        "architectures_production_time_64",
+    ):
+        shutil.copytree(RESULTS / "studies" / name, results / "studies" / name)
+    return list(judged(results, BENCHMARKS))
+
+
+def test_verdicts_are_of_the_rows_of_runs(found):
+    outcomes = {(each.claim.anchor, each.label): each.verdict.outcome for each in found}
+    assert outcomes["source-counts", "64², own recipe, fixed values"] == HOLDS
+    assert outcomes["edge-cases", "64², own recipe, fixed values"] == HOLDS
+    assert outcomes["architecture", "64², equal weights and time"] == HOLDS
+    assert outcomes["speed", "512², production, fastest solver"] == NOT
+    assert outcomes["speed", "512², explicit stepping"] == OPEN
+
+
+def test_the_page_has_a_row_for_each_claim_that_was_judged(found):
+    rows = list(page_rows(found))
+    assert [row[0] for row in rows if not row[1]] == [
+        "**The paper's findings**",
+        "**Its framing**",
+        "**Our questions**",
+    ]
+    names = [row[0] for row in rows if row[1]]
+    assert names == [
+        f"[{n}](#{n.lower().replace(' ', '-')})"
+        for n in ("Source counts", "Edge cases", "Architecture", "Speed")
+    ]
+    assert len(list(all_rows(found))) == len(found)
+    assert [row[0] for row in rule_rows()] == [claim.name for claim in ALL_CLAIMS]
+
+
+def test_each_claim_has_a_section_with_its_outcome():
+    outcomes = (HOLDS, NOT, UNDERPOWERED, OPEN)
+    for claim in ALL_CLAIMS:
+        section = PAGE.partition(f"({claim.anchor})=")[2].partition("\n(")[0]
+        assert section, claim.anchor
+        bold = {text.rstrip(".").lower() for text in re.findall(r"\*\*(.*?)\*\*", section)}
+        assert bold & {*outcomes} or claim.anchor in UNNAMED
+
+
+@pytest.mark.slow
+def test_the_page_says_what_the_rows_give():
+    said, given = {}, {}
+    for each in judged(RESULTS, BENCHMARKS):
+        anchor = each.claim.anchor
+        if each.nearest and anchor not in given and anchor not in UNNAMED:
+            section = PAGE.partition(f"({anchor})=")[2]
+            given[anchor] = each.verdict.outcome
+            said[anchor] = re.findall(r"\*\*(.*?)\.?\*\*", section)[0].lower()
+    assert said == given
+
+
+def test_each_figure_of_the_page_is_drawn():
+    shown = re.findall(r"results/findings/([\w-]+)\.svg", PAGE)
+    assert set(shown) == set(figures.FIGURES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_figures_have_content(name):
+    assert all(axis.has_data() for axis in figures.draw(name).axes)
+
+
+def test_damaged_rows_are_named(tmp_path):
+    study = tmp_path / "studies" / "source_counts_reduced"
+    shutil.copytree(RESULTS / "studies" / "source_counts_reduced", study)
+    rows = pd.read_csv(study / "runs.csv", dtype=str, keep_default_na=False)
+    rows[rows["training.seed"] == "0"].to_csv(study / "runs.csv", index=False)
+    with pytest.raises(RunError, match=r"source_counts_reduced has too few runs: .* two common"):
+        list(judged(tmp_path, BENCHMARKS))

@@ -5,29 +5,28 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paper.analyses import size_laws, variance
+from paper.statistics import laws, shares
 from paper.study_data import SEED, SIZE, StudyData
-from paper.tests.synthetic_study import log_law, power_law, synthetic_study
-from paper.verdicts import (
-    HOLDS,
-    NOT,
-    OPEN,
+from paper.tests.synthetic_study import log_law, synthetic_study
+from paper.verdicts.sizes import (
     error_falls_with_logarithm,
+    more_data_helps,
     size_matters_most,
     spread_falls,
     spread_falls_relative_to_the_error,
     time_is_linear,
 )
+from paper.verdicts.verdict import HOLDS, NOT, OPEN, UNDERPOWERED
 
 
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch):
     """Fewer draws of intervals, for speed."""
-    monkeypatch.setattr(variance, "DRAWS", 60)
-    monkeypatch.setattr(size_laws, "RESAMPLES", 60)
+    monkeypatch.setattr(shares, "DRAWS", 60)
+    monkeypatch.setattr(laws, "RESAMPLES", 60)
 
 
-SMALL: dict[str, Any] = {"images": 2, "sources": (1, 2)}
+SMALL: dict[str, Any] = {"sources": (1, 2)}
 ALIKE = {"absolute": 1.0, "squared": 1.03}
 APART = {"absolute": 1.0, "squared": 4.0}
 
@@ -45,7 +44,7 @@ def test_a_seed_that_is_better_everywhere_leaves_it_open():
     data = synthetic_study(**SMALL, losses=ALIKE, noise=0.04)
     assert size_matters_most(data).outcome == HOLDS
     data.runs["mae"] *= data.runs[SEED].map({"0": 0.7, "1": 1.0, "2": 1.4})
-    assert size_matters_most(data).outcome == OPEN
+    assert size_matters_most(data).outcome == UNDERPOWERED
 
 
 def test_a_lead_that_hangs_on_the_smallest_size_is_not_decided():
@@ -63,22 +62,24 @@ def test_a_lead_that_hangs_on_the_smallest_size_is_not_decided():
 
 @pytest.mark.parametrize(
     ("law", "noise", "outcome"),
-    [(log_law, 0.01, HOLDS), (power_law, 0.01, NOT), (log_law, 0.2, OPEN)],
+    [(log_law, 0.003, HOLDS), (lambda n: 0.3 * n**-0.3, 0.003, NOT), (log_law, 0.3, OPEN)],
 )
 def test_the_law_of_the_error_is_found(law, noise, outcome):
     data = synthetic_study(**SMALL, losses={"absolute": 1.0}, law=law, noise=noise, fall=0)
-    assert error_falls_with_logarithm(data).outcome == outcome
+    found = error_falls_with_logarithm(data).outcome
+    assert found == outcome or (outcome == OPEN and found == UNDERPOWERED)
 
 
 @pytest.mark.parametrize(
-    ("fall", "absolute", "relative"), [(0.4, HOLDS, HOLDS), (-0.6, NOT, NOT), (0.0, HOLDS, OPEN)]
+    ("fall", "absolute", "relative"), [(0.4, HOLDS, HOLDS), (-0.6, NOT, NOT), (0.0, HOLDS, None)]
 )
 def test_the_spread_falls_if_its_exponent_is_negative(fall, absolute, relative):
     data = synthetic_study(
         **SMALL, losses={"absolute": 1.0}, seeds=12, noise=0.01, fall=fall, law=lambda n: n**-0.4
     )
     assert spread_falls(data).outcome == absolute
-    assert spread_falls_relative_to_the_error(data).outcome == relative
+    found = spread_falls_relative_to_the_error(data).outcome
+    assert found == relative or (relative is None and found in (OPEN, UNDERPOWERED))
 
 
 @pytest.mark.parametrize(
@@ -115,3 +116,17 @@ def test_what_one_draw_of_examples_does_is_no_effect_of_the_size(draws, named):
     assert found.outcome != HOLDS
     once: StudyData = synthetic_study(**design, **sizes)
     assert "draw" not in size_matters_most(once).evidence
+
+
+@pytest.mark.parametrize(
+    ("law", "noise", "outcome"),
+    [
+        (lambda n: n**-0.2, 0.02, HOLDS),
+        (lambda n: n**-0.2 * (1 + 0.5 * (n > 300)), 0.005, OPEN),
+        (lambda n: 1.0, 0.005, NOT),
+        (lambda n: n**-0.01, 0.3, UNDERPOWERED),
+    ],
+)
+def test_more_data_help_if_no_size_is_clearly_worse(law, noise, outcome):
+    data = synthetic_study(**SMALL, losses={"absolute": 1.0}, law=law, noise=noise, fall=0)
+    assert more_data_helps(data).outcome == outcome

@@ -1,0 +1,357 @@
+"""The figures of docs/does_the_paper_hold.md, one for each finding, from the rows of studies."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from paper.drawing import COLORS, STYLE, forest, log_axis, panels, style
+from paper.prediction import LARGE, LAST_STEP, ROWS, known_prediction, rows_of
+from paper.statistics.shares import shares_of
+from paper.statistics.spread import spread_of
+from paper.study_data import LOSS, SIZE, VARIANT, StudyData
+from paper.study_data import read_study as read
+from paper.verdicts.claims import EPOCHS, HARD_EXAMPLES, STEPS, hard_examples, times
+from paper.verdicts.comparisons import (
+    by_count,
+    hard_by_region,
+    placements,
+    subset_parts,
+    variants,
+    weighted_losses,
+)
+from paper.verdicts.others import beyond_the_test_set
+from paper.verdicts.sizes import laws_of, line_of, plain
+
+RESULTS = Path(__file__).parent / "results"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks" / "results"
+BUDGETS = {"equal epochs": EPOCHS, "equal steps": STEPS}
+REGIONS = {"lattice": "lattice", "sources": "sources", "field": "field", "r1": "R1", "r2": "R2"}
+REGIONS |= {"r3": "R3"}
+TANH = " × tanh"
+
+
+@cache
+def study(name: str) -> StudyData:
+    """The rows of a study."""
+    return read(RESULTS / "studies" / name)
+
+
+def by_budget(draw: Callable[[Axes, StudyData, int, str], None], label: str) -> Figure:
+    """Two panels, equal epochs and equal steps, with both lattices in each."""
+    figure, axes = panels(2, sharey=True)
+    for axis, (budget, names) in zip(axes, BUDGETS.items(), strict=True):
+        for index, (lattice, name) in enumerate(names.items()):
+            draw(axis, study(name), index, lattice.partition(",")[0])
+        axis.set(title=budget, xlabel="training examples")
+        log_axis(axis, "x")
+        axis.legend()
+    axes[0].set_ylabel(label)
+    log_axis(axes[0], "y")
+    return figure
+
+
+def more_data() -> Figure:
+    """The error against the size, relative to a field of zeros."""
+
+    def draw(axis: Axes, data: StudyData, index: int, lattice: str) -> None:
+        found = plain(data)
+        relative = found.overall["mae"] / data.zeros()
+        axis.plot(found.overall[SIZE], relative, ".", color=COLORS[index], alpha=0.5)
+        means = found.ln_errors(SIZE)[found.sizes].mean()
+        axis.plot(found.sizes, np.exp(means) / data.zeros(), color=COLORS[index], label=lattice)
+
+    return by_budget(draw, "lattice MAE / that of zeros")
+
+
+def fluctuation() -> Figure:
+    """The standard deviation over seeds against the size."""
+
+    def draw(axis: Axes, data: StudyData, index: int, lattice: str) -> None:
+        found = spread_of(data, relative=False)
+        table = found.by_size
+        reach = [table["sd"] - table["low"], table["high"] - table["sd"]]
+        label = f"{lattice}: N^{found.exponent:.2f} [{found.low:.2f}, {found.high:.2f}]"
+        axis.errorbar(table.index, table["sd"], reach, capsize=2, label=label, **style(index))
+
+    return by_budget(draw, "standard deviation of the MAE")
+
+
+def size_first() -> Figure:
+    """The shares of the variance of the four studies."""
+    figure, axes = panels(1, height=2.2)
+    axis, labels, colors = axes[0], [], dict[str, str]()
+    for place, (label, name) in enumerate((EPOCHS | STEPS).items()):
+        labels.append(label)
+        table, left = shares_of(study(name)).table, 0.0
+        for row in table[~table["factor"].str.contains(", ")].to_dict("records"):
+            kind = "draw and seed" if row["factor"] in ("seed", "draw and seed") else row["factor"]
+            color = colors.setdefault(kind, COLORS[len(colors)])
+            first = kind if kind not in axis.get_legend_handles_labels()[1] else None
+            axis.barh(place, row["share"], left=left, color=color, label=first)
+            left += row["share"]
+    axis.set_yticks(range(len(labels)), labels)
+    axis.invert_yaxis()
+    axis.set(xlim=(0, 1), xlabel="share of the variance of ln MAE")
+    axis.grid(False)
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+def logarithm() -> Figure:
+    """Both laws with the means of the sizes, equal epochs."""
+    figure, axes = panels(2)
+    for axis, (label, name) in zip(axes, EPOCHS.items(), strict=True):
+        found, laws = plain(study(name)), laws_of(study(name))
+        axis.plot(found.overall[SIZE], found.overall["mae"], ".", color="0.5", label="runs")
+        for index, (law, words) in enumerate((("log", "a − b ln N"), ("power", "power of N"))):
+            axis.plot(
+                found.sizes, laws.curves[law], ("-", "--")[index], c=COLORS[index], label=words
+            )
+        axis.set(title=label, xlabel="training examples", ylabel="lattice MAE")
+        log_axis(axis, "x")
+        log_axis(axis, "y")
+        axis.legend()
+    return figure
+
+
+def training_time() -> Figure:
+    """The time of the steps against the size, with the line, and what is left."""
+    data = study("training_time_reduced")
+    line, runs = line_of(data), data.overall
+    figure, axes = panels(2)
+    on_it = line.start + line.slope * runs[SIZE]
+    axes[0].plot(runs[SIZE], runs["step_seconds"], "o", color=COLORS[0])
+    axes[0].plot([0, 1200], [line.start, line.start + 1200 * line.slope], color=COLORS[1])
+    axes[0].set(xlabel="training examples", ylabel="seconds in steps", ylim=(0, None))
+    axes[1].plot(runs[SIZE], 100 * (runs["step_seconds"] / on_it - 1), "o", color=COLORS[0])
+    axes[1].axhline(0, color=COLORS[1])
+    axes[1].set(xlabel="training examples", ylabel="off the line [%]")
+    return figure
+
+
+def source_counts() -> Figure:
+    """The error of each surrogate on each number of sources, relative to the best one."""
+    figure, axes = panels(2, height=2.8, sharey=True)
+    titles = {"production": "source_counts_production_reduced"}
+    titles |= {"fixed values": "source_counts_reduced"}
+    for axis, (title, name) in zip(axes, titles.items(), strict=True):
+        data = study(name)
+        tables = {n: data.ln_errors(VARIANT, runs=rows).mean() for n, rows in by_count(data)}
+        for index, variant in enumerate(data.factors[VARIANT]):
+            ratios = [np.exp(table[variant] - table.min()) for table in tables.values()]
+            axis.plot(list(tables), ratios, label=variant, **style(index))
+        axis.set(title=title, xlabel="sources in the test images")
+        log_axis(axis, "y")
+    axes[0].set_ylabel("MAE / that of the best")
+    handles = axes[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=4, title="trained on")
+    return figure
+
+
+def subsets() -> Figure:
+    """The standard deviation between subsets and between seeds."""
+    figure, axes = panels(1)
+    names = {"subsets_production_64": "64², paper's recipe"}
+    names |= {"disjoint_subsets_production_reduced": "own recipe"}
+    labels: list[str] = []
+    for study_name, words in names.items():
+        for size, table in subset_parts(study(study_name)).items():
+            for index, part in enumerate(("subset", "seed")):
+                row, place = 100 * table.loc[part], len(labels) + 0.2 * index - 0.1
+                axes[0].hlines(place, row["low"], row["high"], color=COLORS[index])
+                first = None if labels else part
+                axes[0].plot(row["sd"], place, ls="", label=first, **style(index))
+            labels.append(f"{size:,} examples,\n{words}")
+    axes[0].set_yticks(range(len(labels)), labels)
+    axes[0].set(xlim=(0, 25), xlabel="standard deviation [% of the MAE]")
+    axes[0].invert_yaxis()
+    axes[0].legend()
+    return figure
+
+
+def edge_cases() -> Figure:
+    """What searches and random images reach, relative to the test set."""
+    figure, axes = panels(1)
+    place = 0
+    for name, words in (("_production", "production"), ("", "fixed values")):
+        for _, row in beyond_the_test_set(study(f"worst_cases{name}_reduced")).iterrows():
+            for index, kind in enumerate(("search", "random")):
+                label = {"search": "search", "random": "2,000 random images"}[kind]
+                axes[0].plot(row[kind], place, ls="", label=label * (not place), **style(index))
+            axes[0].text(1.43, place, words, va="center", fontsize=7)
+            place += 1
+    axes[0].axvline(1, color="0.2", linewidth=0.8)
+    axes[0].set_yticks(range(place), [f"seed {k % 3}" for k in range(place)])
+    axes[0].set(xlim=(0.85, 1.6), xlabel="largest error / largest of the test set")
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+def architecture() -> Figure:
+    """The errors of other architectures, relative to the encoder-decoder."""
+    figure, axes = panels(2, height=1.6, sharey=True)
+    for axis, budget in zip(axes, ("parameters", "time"), strict=True):
+        forest(axis, variants(study(f"architectures_production_{budget}_64")))
+        equal = "epochs" if budget == "parameters" else "CPU time"
+        axis.set(title=f"equal weights and {equal}", xlabel="MAE / encoder-decoder's")
+        log_axis(axis, "x")
+    return figure
+
+
+def speed() -> Figure:
+    """The time of one image."""
+    found, bars = times(BENCHMARKS), dict[str, float]()
+    for label, (network, solvers, _) in found.items():
+        bars |= {f"{name} ({label.split(', ')[0]})": s for name, s in solvers.items()}
+        kind = "U-Net" if "tissue" in label else "paper's network"
+        bars[f"{kind} ({label.split(', ')[0]})"] = network
+    ordered = sorted(bars, key=bars.__getitem__)
+    figure, axes = panels(1, height=3.0)
+    colors = [COLORS["network" in name or "U-Net" in name] for name in ordered]
+    axes[0].barh(ordered, [1e3 * bars[name] for name in ordered], color=colors)
+    axes[0].set_xlabel("one image [ms]")
+    log_axis(axes[0], "x")
+    axes[0].invert_yaxis()
+    return figure
+
+
+def number_of_sources() -> Figure:
+    """The error against the number of sources."""
+    figure, axes = panels(2, sharey=True)
+    for axis, (budget, names) in zip(axes, BUDGETS.items(), strict=True):
+        data = study(names["128², " + budget])
+        runs = plain(data).runs
+        for index, size in enumerate((data.sizes[-1], data.sizes[3])):
+            chosen = StudyData(data.factors, runs[runs[SIZE] == size], data.baselines)
+            means = {n: rows["mae"].mean() for n, rows in by_count(chosen)}
+            label = f"{size:,} examples"
+            axis.plot(list(means), list(means.values()), label=label, **style(index))
+        axis.set(title=f"128², {budget}", xlabel="sources", ylim=(0, None))
+        axis.legend()
+    axes[0].set_ylabel("lattice MAE")
+    return figure
+
+
+def near_the_sources() -> Figure:
+    """The error on the sources against that on the lattice, both relative to zeros."""
+    figure, axes = panels(2)
+    for axis, (budget, names) in zip(axes, BUDGETS.items(), strict=True):
+        for index, (lattice, name) in enumerate(names.items()):
+            data = study(name)
+            runs = data.overall[data.overall[SIZE] == data.sizes[-1]]
+            for filled, rows in runs.groupby(runs[LOSS].str.contains(TANH, regex=False)):
+                look = style(index) | ({} if filled else {"markerfacecolor": "none"})
+                x, y = (rows[name] / data.zeros(name) for name in ("mae", "mae_sources"))
+                label = lattice.partition(",")[0] + (", tanh weight" if filled else "")
+                axis.plot(x, y, ls="", label=label, **look)
+        axis.set(title=budget, xlabel="lattice MAE / that of zeros")
+        log_axis(axis, "x")
+        log_axis(axis, "y")
+    axes[0].set_ylabel("MAE on the sources / that of zeros")
+    axes[0].legend()
+    return figure
+
+
+def weights() -> Figure:
+    """What the tanh weight does to the error in each region."""
+    figure, axes = panels(2, sharey=True)
+    for axis, (budget, names) in zip(axes, BUDGETS.items(), strict=True):
+        for index, (lattice, name) in enumerate(names.items()):
+            found = weighted_losses(study(name))
+            shown = {REGIONS[region]: ratio for (_, region), ratio in found.items()}
+            forest(axis, shown, index, 0.2 * index - 0.1, lattice.partition(",")[0])
+        axis.set(title=budget, xlabel="MAE with the tanh weight / without")
+        axis.set_xscale("log")
+        axis.set_xlim(0.4, 2.5)
+        log_axis(axis, "x")
+    axes[0].legend()
+    return figure
+
+
+def losses_and_transforms() -> Figure:
+    """The errors of other losses and transforms, relative to the plain loss."""
+    figure, axes = panels(1, height=1.9)
+    forest(axes[0], variants(study("losses_production_64")))
+    axes[0].set_xlabel("lattice MAE / that of the absolute error")
+    log_axis(axes[0], "x")
+    return figure
+
+
+def placements_of_sources() -> Figure:
+    """The errors outside of the placement trained on."""
+    figure, axes = panels(2, height=2.2, sharey=True)
+    for axis, name in zip(axes, ("placements_production", "placements"), strict=True):
+        found = placements(study(f"{name}_reduced"))
+        forest(axis, {f"{trained} on {tested}": r for (trained, tested), r in found.items()})
+        title = "production" if "production" in name else "fixed values"
+        axis.set(title=title, xlabel="MAE / that of the one trained there")
+        log_axis(axis, "x")
+    return figure
+
+
+def hard() -> Figure:
+    """What hard examples do to the error in each region."""
+    figure, axes = panels(1, height=2.0)
+    found = hard_by_region(hard_examples(RESULTS / HARD_EXAMPLES.studies["64², equal steps"]))
+    forest(axes[0], {REGIONS[region]: ratio for region, ratio in found.items()})
+    axes[0].set_xlabel("MAE with hard examples / with random ones")
+    return figure
+
+
+def scale() -> Figure:
+    """The relative error against the steps, and against the lattice with the prediction."""
+    figure, [left, right] = panels(2)
+    rows = rows_of(RESULTS / ROWS)
+    largest = rows["patches"].max()
+    for index, (side, group) in enumerate(rows.groupby("lattice")):
+        of_largest = group[(group["patches"] == largest) & (group["step"] <= LAST_STEP)]
+        means = np.exp(of_largest.groupby("step")["ln_error"].mean())
+        left.plot(means.index, means, label=f"{side}²", **style(index))
+    last = rows[rows["step"] == LAST_STEP]
+    for index, (patches, group) in enumerate(last.groupby("patches")):
+        means = np.exp(group.groupby("lattice")["ln_error"].mean())
+        label = f"{int(str(patches)) // 64} × 512² nodes"
+        right.plot(means.index, means, label=label, **style(index))
+    for index, found in enumerate(known_prediction()["relative_mae"].values()):
+        place = LARGE * 1.06 ** (index - 1)
+        right.vlines(place, found["low"], found["high"], color=COLORS[index], alpha=0.5)
+        right.plot(place, found["predicted"], "_", color=COLORS[index], markersize=9)
+    left.set(xlabel="steps", ylabel="lattice MAE / that of zeros", title="largest training set")
+    right.set(xlabel="side of the lattice", title=f"after {LAST_STEP:,} steps")
+    for axis in (left, right):
+        log_axis(axis, "x")
+        log_axis(axis, "y")
+        axis.legend()
+    return figure
+
+
+def draw(name: str) -> Figure:
+    """A figure in the style, by which matplotlib sizes titles and legends when it adds them."""
+    with matplotlib.rc_context(STYLE):
+        return FIGURES[name]()
+
+
+FIGURES: dict[str, Callable[[], Figure]] = {
+    "more-data": more_data,
+    "size-first": size_first,
+    "logarithm": logarithm,
+    "fluctuation": fluctuation,
+    "training-time": training_time,
+    "source-counts": source_counts,
+    "subsets": subsets,
+    "edge-cases": edge_cases,
+    "architecture": architecture,
+    "speed": speed,
+    "number-of-sources": number_of_sources,
+    "near-the-sources": near_the_sources,
+    "weights": weights,
+    "losses-and-transforms": losses_and_transforms,
+    "placements": placements_of_sources,
+    "hard-examples": hard,
+    "scale": scale,
+}

@@ -1,0 +1,72 @@
+"""The prediction for 512² from smaller lattices, on rows whose law is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from paper.prediction import (
+    LAST_STEP,
+    PER_STEP,
+    lattice_is_a_proxy,
+    main,
+    outcome,
+    predict,
+    rows_of,
+)
+from paper.verdicts.verdict import HOLDS, NOT, UNDERPOWERED
+
+
+def rows(law, noise: float = 0.02, lattices=(64, 128, 256), seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    places = [(n, p, s) for n in lattices for p in (1280, 5120, 20480) for s in (1, 2, 3)]
+    table = pd.DataFrame(places, columns=["lattice", "patches", "seed"])
+    errors = [law(n) * p**-0.1 * np.exp(rng.normal(scale=noise)) for n, p, _ in places]
+    fixed = {"split": "test", "weights": "averaged", "width": 8, "rate": 1e-3, "step": LAST_STEP}
+    return table.assign(**fixed, relative_mae=errors, relative_mae_se=0.0)
+
+
+def read(table: pd.DataFrame, folder) -> pd.DataFrame:
+    table.to_csv(folder / "rows.csv", index=False)
+    return rows_of(folder / "rows.csv")
+
+
+@pytest.mark.parametrize("model", ["density", "side", "last"])
+def test_the_interval_contains_what_each_model_says(model, tmp_path):
+    laws = {
+        "density": lambda n: 0.1 * PER_STEP[n] ** -0.5,
+        "side": lambda n: 0.001 * n**0.7,
+        "last": lambda n: 0.03 if n < 256 else 0.1,
+    }
+    prediction = predict(read(rows(laws[model], 0.005), tmp_path))
+    there = read(rows(laws[model], 0.005, (512,)), tmp_path)
+    found = outcome(there, prediction)
+    assert all(inside for _, inside in found.values())
+    if model == "density":
+        values = [prediction["relative_mae"][str(size)]["predicted"] for size in found]
+        assert values == pytest.approx([value for value, _ in found.values()], rel=0.03)
+    wrong = outcome(there.assign(ln_error=there["ln_error"] + 3), prediction)
+    assert not any(inside for _, inside in wrong.values())
+
+
+def test_a_prediction_comes_before_the_runs(tmp_path):
+    words = ["--rows", str(tmp_path / "rows.csv"), "--output", str(tmp_path / "p.json")]
+    read(rows(lambda n: 0.1), tmp_path)
+    assert CliRunner().invoke(main, words).exit_code == 0
+    read(rows(lambda n: 0.1, lattices=(64, 128, 256, 512)), tmp_path)
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 1
+    assert "a prediction comes before" in result.output
+
+
+@pytest.mark.parametrize(
+    ("law", "noise", "verdict"),
+    [
+        (lambda n: 0.1, 0.004, HOLDS),
+        (lambda n: 0.1 * n / 64, 0.02, NOT),
+        (lambda n: 0.1, 0.3, UNDERPOWERED),
+    ],
+)
+def test_a_small_lattice_is_a_proxy_if_errors_are_equal(law, noise, verdict, tmp_path):
+    found = read(rows(law, noise, lattices=(64, 128, 256, 512)), tmp_path)
+    assert lattice_is_a_proxy(found).outcome == verdict

@@ -1,0 +1,63 @@
+"""The runs on several lattices: equal nodes, resumable, growing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from paper import scale
+from paper.scale import ScaleRun, Trainer, main, training_pairs
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(scale, "RECORDS", (1, 2, 4))
+    monkeypatch.setattr(scale, "TEST_PATCHES", 4)
+    monkeypatch.setattr(scale, "BATCH", 4)
+    scale.test_images.cache_clear()
+
+
+@pytest.mark.parametrize("patches", scale.SIZES)
+def test_sizes_and_batches_have_equal_nodes_on_all_lattices(patches):
+    runs = [ScaleRun(lattice, patches, 1) for lattice in scale.SOURCES]
+    assert len({run.examples * run.lattice**2 for run in runs}) == 1
+    scale.BATCH = 64
+    assert len({run.batch * run.lattice**2 for run in runs}) == 1
+
+
+def test_a_smaller_size_is_the_beginning_of_a_draw_and_draws_differ():
+    few, many, other = (training_pairs(128, *of) for of in ((1, 3), (1, 4), (2, 4)))
+    for first, second, third in zip(few, many, other, strict=True):
+        np.testing.assert_array_equal(first, second[:3])
+        assert not (second == third).all()
+    assert many[1].max(axis=(1, 2, 3)) == pytest.approx(1)
+
+
+def test_a_step_does_not_depend_on_which_images_share_its_nodes():
+    """As it would with statistics of the batch: then the network's output would change with it."""
+    trainer = Trainer(ScaleRun(64, 4, 1, width=2))
+    images = training_pairs(64, 1, 4)[0]
+    together = trainer.model(images, training=True)
+    alone = [trainer.model(images[k : k + 1], training=True) for k in range(4)]
+    np.testing.assert_allclose(together, np.concatenate(alone), atol=1e-6)
+
+
+def call(folder, *options: str) -> pd.DataFrame:
+    words = ["--lattice", "64", "--patches", "4,8", "--width", "2", "--seeds", "1"]
+    words += ["--output", str(folder / "rows.csv"), "--runs-dir", str(folder), *options]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+    return pd.read_csv(folder / "rows.csv").drop(columns="step_cpu_seconds")
+
+
+def test_more_steps_and_sizes_train_what_is_new_and_give_the_same(tmp_path):
+    (tmp_path / "whole").mkdir()
+    whole = call(tmp_path / "whole", "--steps", "4")
+    assert len(whole) == 1 + 2 * 3 * 2  # zeros; sizes, steps, kinds of weights
+    call(tmp_path, "--steps", "2", "--patches", "4")
+    before = (tmp_path / "rows.csv").read_text().splitlines()
+    grown = call(tmp_path, "--steps", "4")
+    assert set(before) <= set((tmp_path / "rows.csv").read_text().splitlines())
+    pd.testing.assert_frame_equal(grown, whole, rtol=1e-3)
+    zeros = whole[whole["weights"] == scale.ZEROS]
+    assert zeros["relative_mae"].to_numpy() == pytest.approx([1])
