@@ -285,12 +285,11 @@ def _shared(solver: Solver, task: Task, processes: int) -> Iterator[Solution]:
         (place, _pack(part, memory, place)) for place, part in zip(places, parts, strict=True)
     )
     try:
-        with shared_pool(processes) as pool:
-            results = pool.imap(partial(_solve_part, solver, memory.name), packed)
-            for result, place, part in zip(results, places, parts, strict=True):
-                solved = _unpack(result, memory, place)
-                for (problem, _), (field, proof, stats) in zip(part, solved, strict=True):
-                    yield Solution(field, problem, proof, stats=stats)
+        results = shared_pool(processes).imap(partial(_solve_part, solver, memory.name), packed)
+        for result, place, part in zip(results, places, parts, strict=True):
+            solved = _unpack(result, memory, place)
+            for (problem, _), (field, proof, stats) in zip(part, solved, strict=True):
+                yield Solution(field, problem, proof, stats=stats)
     finally:
         memory.close()
         memory.unlink()

@@ -67,7 +67,7 @@ class ProcessPool(ProcessPoolExecutor):
     ) -> None:
         context = multiprocessing.get_context("spawn")
         self.workers, self.gpu = workers, gpu
-        self.broken, self.users = False, 0
+        self.broken = False
         # workers read from the one end, and exit when the other is closed here
         receiver, self._sender = context.Pipe(duplex=False)
         start = partial(_become_trainer, gpu=gpu) if trains else _become_worker
@@ -125,40 +125,22 @@ class ProcessPool(ProcessPoolExecutor):
         super().shutdown(wait, cancel_futures=cancel_futures)
 
 
-# each with what shuts it down, by process and number of workers
-_shared: dict[tuple[int, int], tuple[ProcessPool, Finalize]] = {}
-_lock = threading.RLock()  # for the choice of a pool, not for its use
+_shared: dict[tuple[int, int], ProcessPool] = {}  # by process and number of workers
+_lock = threading.Lock()  # for the choice of a pool, not for its use
 
 
-@contextlib.contextmanager
-def shared_pool(workers: int) -> Iterator[ProcessPool]:
-    """A pool that stays for later calls, since starting processes takes a second.
+def shared_pool(workers: int) -> ProcessPool:
+    """A pool that stays until this process ends, since starting workers takes a second.
 
-    It ends when a call asks for another number of workers, unless another thread uses it then. A
-    forked child gets its own: the workers of its parent don't answer it.
+    A forked child gets its own: the workers of its parent don't answer it.
     """
+    key = os.getpid(), workers
     with _lock:
-        pool = _chosen_pool(workers)
-        pool.users += 1
-    try:
-        yield pool
-    finally:
-        with _lock:
-            pool.users -= 1
-
-
-def _chosen_pool(workers: int) -> ProcessPool:
-    """The shared pool of so many workers; those of other numbers end if nobody uses them."""
-    process = os.getpid()
-    for (owner, number), (pool, end) in [*_shared.items()]:
-        if owner == process and (pool.broken or not (pool.users or number == workers)):
-            del _shared[owner, number]
-            end()
-    if (process, workers) not in _shared:
-        pool = ProcessPool(workers)
-        # a child process of `multiprocessing` waits for its own children before it exits
-        _shared[process, workers] = pool, Finalize(None, pool.shutdown, exitpriority=0)
-    return _shared[process, workers][0]
+        if key not in _shared or _shared[key].broken:
+            _shared[key] = ProcessPool(workers)
+            # a child process of `multiprocessing` waits for its own children before it exits
+            Finalize(None, _shared[key].shutdown, exitpriority=0)
+        return _shared[key]
 
 
 def run_tasks(
