@@ -50,7 +50,7 @@ SOURCES: list[tuple[str, bytes]] = [
     (".npy", saved(np.array([["a", "b"]]))),
     (".npy", saved(np.array([[object()]], object))),
     (".npy", saved(np.eye(4) * 1j)),
-    (".npy", saved(np.ones((2, 8, 8)))),
+    (".npy", saved(np.ones((2, 2, 8, 8)))),
     (".npy", saved(np.full((8, 8), np.nan))),
     (".npy", saved(np.full((8, 8), np.inf))),
     (".png", PNG.replace(b"IDAT", b"IDAX")),

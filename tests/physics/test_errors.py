@@ -233,6 +233,12 @@ def test_every_error_is_the_packages_own_and_a_python_kind():
     assert issubclass(PhysicsError, DiffkerasError)
 
 
+@pytest.mark.parametrize("length", [0, -10, 1e200, math.nan, math.inf, "long"])
+def test_a_diffusion_length_is_a_length(length):
+    with pytest.raises(PhysicsError, match="diffusion length must be"):
+        Medium().with_diffusion_length(length)
+
+
 def test_the_diffusion_length_comes_with_the_medium():
     assert Medium().diffusion_length == 20
     assert Medium(diffusivity=(1.0, 4.0), decay=0.25).diffusion_length == 4

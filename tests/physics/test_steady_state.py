@@ -1,4 +1,4 @@
-"""Properties that the exact solver's fields must have, and what a solution keeps."""
+"""Solved fields: properties, productions, precision, and numbers at the ends of what is allowed."""
 
 import gc
 import itertools
@@ -9,8 +9,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from diffkeras.physics import Problem, solve
-from tests.helpers.plain_equations import assembled
+from diffkeras.errors import PhysicsError
+from diffkeras.physics import Medium, MichaelisMenten, Problem, certify, sample_sources, solve
+from tests.helpers.plain_equations import assembled, solve_reference
 from tests.helpers.random_problems import random_arguments
 
 SIDES = ("periodic", *itertools.combinations_with_replacement(("absorbing", "reflecting"), 2))
@@ -94,3 +95,168 @@ def test_solutions_and_their_problems_are_freed_at_once():
         assert [part() for part in kept] == [None] * 3
     finally:
         gc.enable()
+
+
+PLANE = (19, 26)
+
+
+def productions() -> list[np.ndarray]:
+    """Discs of both signs, noise, the same everywhere."""
+    rows, columns = np.indices(PLANE)
+    discs = 1.0 * (np.hypot(rows - 6, columns - 8) <= 4) - 0.4 * (np.hypot(rows, columns - 20) <= 3)
+    return [discs, np.random.default_rng(1).standard_normal(PLANE), np.full(PLANE, 0.02)]
+
+
+def test_a_net_production_that_nothing_takes_away_has_no_steady_state():
+    production = np.zeros(PLANE)
+    production[3, 4], production[7, 7] = 2.0, -0.75
+    with pytest.raises(PhysicsError, match=r"no steady state.* sum to 1\.25 .*fixed node"):
+        solve(production=production, decay=0.0, boundary="reflecting")
+    production[7, 7] = -2.0
+    with pytest.raises(PhysicsError, match="every constant solves"):
+        solve(production=production, decay=0.0, boundary="reflecting")
+
+
+def test_a_production_alone_takes_one_pair_of_transforms():
+    for tolerance, dtype in ((1e-10, np.float64), (1e-4, np.float32)):
+        for method in ("auto", "ring", "ring-cg"):
+            solution = solve(production=productions()[0], method=method, tolerance=tolerance)
+            assert solution.stats.method == "transform"
+            assert (solution.stats.ring_nodes, solution.stats.iterations) == (0, 0)
+            assert solution.field.dtype == dtype
+    certificate = certify(0 * solution.field, production=productions()[0])
+    assert certificate.corrected.error_bound <= 1e-9 * certificate.corrected.field.max()
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("tolerance", [1e-4, 1e-6, 1e-10])
+@pytest.mark.parametrize("is_fixed", [False, True])
+def test_the_error_bound_is_that_of_the_worst_node(seed, tolerance, is_fixed):
+    image = sample_sources(6, (128, 128), rng=seed).image(dtype=np.float64)
+    production = sample_sources(6, (128, 128), rng=seed + 5).image(dtype=np.float64) / 400
+    source_image = image if is_fixed else None
+    solution = solve(source_image, production=production, tolerance=tolerance)
+    sharp = solution.node_bound.max()
+    if is_fixed and tolerance < 1e-6:  # where this bound takes longer than the solution
+        assert sharp <= solution.error_bound <= tolerance * solution.field.max()
+    else:
+        assert solution.error_bound == pytest.approx(sharp, rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["ring-cg", "newton-cg"])
+def test_a_field_far_below_that_without_fixed_nodes_is_as_exact(method):
+    # without the fixed nodes the field would be 200 times as large
+    side = 200
+    image, fixed = np.zeros((side, side)), np.zeros((side, side), dtype=bool)
+    fixed[3::6, 3::6] = True
+    production = np.ones((side, side))
+    exact = solve_reference(image, fixed=fixed, production=production, decay=0.0)
+    assert solve(production=production, decay=0.0).field.max() > 200 * exact.max()
+    for tolerance in (1e-10, 1e-13):  # residuals of free nodes count in the second
+        options = {"tolerance": tolerance, "method": method, "decay": 0.0}
+        solution = solve(image, fixed=fixed, production=production, **options)
+        assert np.abs(solution.field - exact).max() <= tolerance * exact.max() * 1.5
+
+
+def test_a_field_that_single_precision_doesnt_hold_is_refused():
+    production, medium = np.full((3, 4), 1e25), Medium(decay=1e-10, boundary="periodic")
+    assert solve(production=production, medium=medium).field.max() == pytest.approx(1e35)
+    with pytest.raises(PhysicsError, match=r"largest \|value\| is 1e\+35, and in single"):
+        solve(production=production, medium=medium, tolerance=1e-6)
+
+
+@pytest.mark.parametrize("uptake", [None, MichaelisMenten(0.1, 0.5)])
+def test_fields_that_float32_does_not_hold_are_in_double_precision(uptake):
+    image = np.zeros((16, 16))
+    image[5:11, 5:11], image[7:9, 7:9] = 1e-42, 1.0
+    solution = solve(image, uptake=uptake, tolerance=1e-6)
+    assert solution.node_bound[image == 0].max() <= 1e-6 * 1e-42
+
+
+def test_double_precision_steps_in_where_single_does_not_do():
+    # opposing values on neighbouring nodes, and a fast axis along which G is nearly constant
+    medium = Medium(diffusivity=(1, 1e3), decay=1e-6, boundary="reflecting")
+    rng = np.random.default_rng(0)
+    image = rng.choice([-1.0, 1.0], (72, 72)) * (rng.random((72, 72)) < 0.4)
+    solution = solve(image, medium=medium, tolerance=1e-6, method="ring-cg")
+    assert solution.stats.precision == "float64"
+    assert solution.stats.reached <= 1e-6
+    assert np.abs(solution.field - solve_reference(image, medium=medium)).max() <= 1e-6
+
+
+def test_zero_values_are_solved_without_a_division():
+    fixed = np.zeros((12, 10), dtype=bool)
+    fixed[3:9, 5] = True
+    solution = solve(np.zeros((12, 10)), fixed=fixed)
+    assert not solution.field.any()
+    assert solution.stats.reached == 0.0
+
+
+DISCS = sample_sources(12, (64, 60), radius=3, rng=np.random.default_rng(0)).image(
+    (64, 60), np.float64
+)
+DISCS[40, 8] = -0.5  # and a sink
+
+
+@pytest.mark.parametrize("diffusivity", [1.0, np.linspace(0.5, 1, 4096).reshape(64, 64)])
+def test_values_inside_sources_play_no_part(diffusivity):
+    image = np.zeros((64, 64))
+    image[20:30, 20:30] = 1.0
+    plain = certify(np.zeros((64, 64)), image, diffusivity=diffusivity)
+    image[24, 24] = 1e12
+    certificate = certify(np.zeros((64, 64)), image, diffusivity=diffusivity)
+    # a value of 1e12 would loosen it by orders
+    assert certificate.corrected.error_bound <= 2 * plain.corrected.error_bound
+    assert certificate.corrected.field[24, 24] == 1e12
+
+
+@pytest.mark.parametrize(
+    ("medium", "message"),
+    [
+        ({"decay": 1e39}, "1e\\+39 D/h²"),
+        ({"decay": 1e-309}, "it must be 0 or 1e-20 to 1e\\+10 of that"),
+        ({"decay": np.diag(np.full(60, 1e-40))}, "1e-40 D/h²"),
+        ({"diffusivity": 1e31}, "between 1e-30 and 1e\\+30"),
+        ({"step": 1e-31}, "between 1e-30 and 1e\\+30"),
+        ({"diffusivity": (1.0, 2e3)}, "factor of 1000"),
+        ({"diffusivity": np.linspace(1e-9, 1, 3600).reshape(60, 60)}, "factor of 1e\\+08"),
+    ],
+)
+def test_what_no_tissue_has_is_refused(medium, message):
+    with pytest.raises(PhysicsError, match=message):
+        solve(DISCS, **medium)
+
+
+@pytest.mark.parametrize("value", [1e31, 1e-31, -1e31])
+def test_values_of_an_absurd_unit_are_refused(value):
+    image = np.zeros((8, 8))
+    image[3, 4] = value
+    with pytest.raises(PhysicsError, match="of a fixed node is 1e"):
+        solve(image)
+    image[3, 4], image[5, 5] = 1e-40, 1.0  # next to others it is as good as 0
+    assert solve(image).field[3, 4] == 1e-40
+
+
+def test_predictions_of_an_absurd_size_are_refused():
+    with pytest.raises(PhysicsError, match=r"the field holds 1e\+51"):
+        certify(np.full(DISCS.shape, 1e51), DISCS)
+
+
+@pytest.mark.parametrize("boundary", ["absorbing", "reflecting", "periodic"])
+def test_fields_of_the_largest_production_are_certified(boundary):
+    medium = Medium(decay=1e-6, boundary=boundary)
+    production = np.full((8, 9), 2.0**99)  # nearly 1e30
+    field = solve(production=production, medium=medium).field
+    for factor in (1.0, 1.5):
+        certificate = certify(factor * field, production=production, medium=medium)
+        scaled = certify(factor * field / 2**99, production=production / 2**99, medium=medium)
+        np.testing.assert_allclose(certificate.error_bound / 2**99, scaled.error_bound)
+
+
+@pytest.mark.parametrize("decay", [1e-20, 1 / 400, 1e10])
+def test_bounds_of_the_largest_predictions_do_not_overflow(decay):
+    prediction = np.full(DISCS.shape, 1e50)
+    for problem in (Problem(DISCS, decay=decay), Problem(production=DISCS, decay=decay)):
+        certificate = certify(prediction, problem)
+        assert 0.99e50 < certificate.error_bound < np.inf
+        assert np.isfinite(certificate.corrected.field).all()

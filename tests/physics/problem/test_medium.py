@@ -99,6 +99,13 @@ def test_what_is_no_medium_is_named(function):
         function(medium={"decay": 0.1})
 
 
+@pytest.mark.parametrize("uptake", [0.3, np.linspace(0, 1, 120).reshape(LATTICE)])
+def test_uptake_in_proportion_adds_to_the_decay(uptake):
+    problem = Problem(IMAGE, uptake=uptake, decay=0.01)
+    np.testing.assert_allclose(problem.medium.decay, 0.01 + uptake, rtol=1e-15)
+    assert problem.uptake is None
+
+
 def test_a_medium_that_varies_knows_its_lattice():
     assert (VARYING.is_uniform, VARYING.lattice) == (False, LATTICE)
     assert (Medium().is_uniform, Medium().lattice) == (True, None)
