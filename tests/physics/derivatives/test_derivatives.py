@@ -83,6 +83,14 @@ def test_adjoints_of_extreme_media_meet_their_tolerance(seed):
         assert np.abs(adjoint - exact).max() <= tolerance * np.abs(exact).max()
 
 
+def test_cotangents_may_have_any_size():
+    image = np.where(np.random.default_rng(0).random((130, 130)) < 0.18, 1.0, 0.0)
+    solution = dk.solve(image, tolerance=1e-4)
+    assert solution.stats.method == "ring-cg"  # whose products of tiny numbers would underflow
+    one, tiny = (solution.vjp(size * np.ones(image.shape), 1e-8).adjoint for size in (1, 1e-200))
+    np.testing.assert_allclose(1e200 * tiny, one, rtol=0, atol=1e-7 * one.max())
+
+
 def test_derivatives_keep_the_cotangent_that_they_are_of():
     cotangent = np.ones((8, 8))
     derivatives = dk.solve(np.eye(8)).vjp(cotangent)

@@ -41,6 +41,13 @@ def test_bounds_are_close_to_the_errors(options):
     assert bounds[25:, :4].max() < 0.1 * bounds.max()
 
 
+def test_the_error_in_the_statistics_is_relative_to_the_field():
+    options: dict[str, Any] = {"production": 1e-6 * IMAGE, **TISSUES["varying"]}
+    corrected = certify(1.01 * solve(**options).field, **options).corrected
+    size = corrected.field.max()
+    assert corrected.stats.reached == pytest.approx(corrected.error_bound / size, rel=0.02)
+
+
 @pytest.mark.parametrize("share", [0.3, 0.999, 0.9995])
 def test_closed_lattices_whose_cells_take_up_hardly_more_have_bounds(share):
     rng = np.random.default_rng(1)

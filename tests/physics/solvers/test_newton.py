@@ -10,6 +10,8 @@ import diffkeras as dk
 from diffkeras.errors import ConvergenceError, PhysicsError
 from diffkeras.physics import CappedUptake, Medium, MichaelisMenten, Problem, certify, solve
 from diffkeras.physics.equations import linear_steps
+from diffkeras.physics.equations.equations import Equations
+from diffkeras.physics.solvers import newton
 from tests.helpers.plain_equations import reference
 
 LATTICE = (14, 18)
@@ -58,6 +60,14 @@ def test_a_near_start_saves_steps_and_no_start_costs_digits(vessels, cells):
     for initial in (np.full(LATTICE, 1e30), np.full(LATTICE, -5.0), cold.field):
         again = solve(vessels, uptake=uptake, initial=initial)
         assert abs(again.field - cold.field).max() <= 2e-10
+
+
+def test_a_bound_beyond_the_radius_of_its_slopes_is_not_taken():
+    cells = MichaelisMenten(1.0, 0.01)  # at 0, the start, far steeper than at the solution
+    problem = Problem(production=np.ones((8, 8)), uptake=cells, decay=0.1, boundary="reflecting")
+    bound = newton.NewtonRun(Equations(problem))._prove(0.0, 1e-9, may_fail=False)
+    assert bound is not None
+    assert (bound >= solve(problem).field).all()
 
 
 def test_starts_where_all_uptake_is_at_its_maximum_are_given_up(cells):
