@@ -1,10 +1,7 @@
-r"""Compare the exact solver with other solvers of the same equations.
+"""Compare the exact solver with other solvers of the same equations.
 
     python -m benchmarks.solver                      # everything, about nine minutes
     python -m benchmarks.solver --sides 128 --counts 1,20    # a minute
-    python -m benchmarks.solver --sides 2048 --counts 1000 \
-        --methods "diffkeras float64,diffkeras float32,PyAMG" \
-        --output benchmarks/results/solver_large
 
 Each method runs on each problem in its own process, in one thread. The time is CPU time, which with
 one thread on a quiet machine equals wall time. It is the fastest of the repeated calls within two
