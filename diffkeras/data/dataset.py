@@ -10,9 +10,8 @@ import numpy as np
 
 from diffkeras.config import Config
 from diffkeras.data.section import DataConfig, PhysicsConfig
-from diffkeras.identity import VERSION, dataset_identity
+from diffkeras.identity import VERSION, dataset_identity, fingerprint
 from diffkeras.physics import ExampleRecipe, Placement, Sources
-from diffkeras.system.plain_data import fingerprint
 
 NAME = "diffusion_fields"
 RELEASE_NOTES = {

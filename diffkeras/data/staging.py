@@ -25,8 +25,8 @@ from diffkeras.data.shards import (
     has_records,
     plan_shards,
 )
+from diffkeras.identity import fingerprint
 from diffkeras.system.atomic_files import names_unwritable
-from diffkeras.system.plain_data import fingerprint
 from diffkeras.system.result_folders import remove_files
 
 logger = logging.getLogger(__name__)

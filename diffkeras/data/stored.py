@@ -11,10 +11,9 @@ from diffkeras.data.dataset import NAME, VERSION, DatasetConfig
 from diffkeras.data.section import SPLITS, Split
 from diffkeras.data.shards import FILE_REMEDY, RECORD_OVERHEAD, Shard, has_records
 from diffkeras.errors import DataError, RunError
-from diffkeras.identity import differing_datasets
+from diffkeras.identity import differing_datasets, in_words
 from diffkeras.system.atomic_files import read_json
 from diffkeras.system.messages import short
-from diffkeras.system.plain_data import in_words
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,10 @@ from typing import Any
 from diffkeras.config import Config
 from diffkeras.data.dataset import DatasetConfig
 from diffkeras.data.section import SPLITS
-from diffkeras.identity import DIGITS, run_identity, test_set_identity
+from diffkeras.identity import DIGITS, fingerprint, run_identity, test_set_identity
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.evaluations import check_baselines, check_evaluation, passes
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.system.plain_data import fingerprint
 
 LOSS = "training.loss"
 SEED = "training.seed"

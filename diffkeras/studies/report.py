@@ -13,6 +13,7 @@ import pandas as pd
 from diffkeras.config import Config
 from diffkeras.errors import RunError
 from diffkeras.evaluation.errors import ERRORS
+from diffkeras.identity import fingerprint
 from diffkeras.reporting.html import write_report
 from diffkeras.reporting.text import Table, duration, mark_best, number, value_text
 from diffkeras.studies.answer import answer, in_words, mean_and_ends
@@ -32,7 +33,6 @@ from diffkeras.studies.study_directory import (
 from diffkeras.surrogates.run_directory import Run
 from diffkeras.system.atomic_files import read_json, write_bytes, write_csv, write_json
 from diffkeras.system.messages import low_to_high
-from diffkeras.system.plain_data import fingerprint
 from diffkeras.system.result_folders import replacing_files
 
 DATE = "date"

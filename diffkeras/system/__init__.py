@@ -3,6 +3,6 @@
 - Files: `atomic_files` (text, JSON, CSV, directories), `array_files`, `yaml_io`, `saved_models`,
   `result_folders`, `file_lock`.
 - Processes: `process_pool`, `interruption` (signals).
-- Messages: `messages`, `progress`. Settings: `plain_data`.
+- Messages: `messages`, `progress`. Settings: `section`.
 - What is installed: `packages`, `environment`, `tensorflow_setup`, `keras_compat`.
 """

@@ -11,12 +11,12 @@ import shutil
 import socket
 import tempfile
 import threading
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from diffkeras.errors import OutputError, RunError
-from diffkeras.system.plain_data import fingerprint
 
 PARTIAL = ".partial"
 # a full disk, a full quota, the limit of a file's size, and a disk that has failed
@@ -52,7 +52,7 @@ def temporary(folder: Path, name: str) -> Path:
 
     What processes of this machine that were killed have left under such a path is removed.
     """
-    start = f"{PARTIAL}.{fingerprint({'host': socket.gethostname()})}"
+    start = f"{PARTIAL}.{zlib.crc32(socket.gethostname().encode()):08x}"
     known = re.compile(rf"{re.escape(start)}\.(\d+)\.\d+\.{re.escape(name)}")
     with contextlib.suppress(OSError):
         for entry in folder.iterdir():

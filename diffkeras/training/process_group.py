@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from diffkeras.errors import ConfigurationError, WorkerError
-from diffkeras.system.plain_data import fingerprint
+from diffkeras.identity import fingerprint
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from diffkeras.config import (
     settings,
 )
 from diffkeras.errors import ConfigurationError
-from diffkeras.system.plain_data import fingerprint
+from diffkeras.identity import fingerprint
 
 # key → values that it refuses
 REFUSED: dict[str, tuple[Any, ...]] = {
