@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from diffkeras.nn.equation.transforms import Modes, outer_sum, scale_modes
 from diffkeras.physics import Medium
-from diffkeras.physics.equations.axis import Axis, lattice_axes, sum_of_images
+from diffkeras.physics.equations.axis import Axis, sum_of_images
 
 Precision = Literal["float32", "float64"]
 
@@ -48,7 +48,7 @@ class TensorOperator:
         self._decay, step = float(normalised.decay), normalised.step
         self.couplings = [float(part) / step**2 for part in normalised.diffusivities]
         self.boundaries = medium.boundary_names("the solver in TensorFlow")
-        self.axes = lattice_axes(lattice, self.boundaries)
+        self.axes = tuple(map(Axis, lattice, self.boundaries))
         with tf.init_scope():  # not in a graph that is being traced
             modes = list(map(Modes.of, lattice, self.boundaries, ["float64"] * 2))
             rates = [c * m.eigenvalues for c, m in zip(self.couplings, modes, strict=True)]

@@ -86,7 +86,7 @@ def test_the_field_is_that_of_the_formula(numbers):
         inside = labels == disc + 1
         rim = inside & ~binary_erosion(inside)
         alone = solve(np.where(rim, sources.values[disc], 0.0), fixed=rim, medium=medium).field
-        densities = np.where(rim, operator.apply(alone), 0.0)
+        densities = np.where(rim, operator.volumes.apply(alone), 0.0)
         rows = np.arange(30)[:, None] - sources.rows[disc]
         angle = np.arctan2(rows, np.arange(42) - sources.columns[disc])
         waves = [np.ones(lattice), np.cos(angle), np.sin(angle)][:numbers]

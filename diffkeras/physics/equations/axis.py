@@ -200,11 +200,6 @@ def sum_of_images(terms: Iterable[tuple[float, Any]]) -> Any:
     return total
 
 
-def lattice_axes(lattice: Sequence[int], boundaries: Sequence[AxisBoundary]) -> tuple[Axis, ...]:
-    """The axes of a lattice of two or three sides."""
-    return tuple(map(Axis, lattice, boundaries))
-
-
 def least_barrier(axes: Sequence[Axis], couplings: Sequence[float]) -> float:
     """The least bound of ‖A⁻¹‖∞ [time] by an axis' barrier, for κ = D/h² [1/time] along each."""
     pairs = zip(axes, couplings, strict=True)

@@ -83,12 +83,13 @@ class LinearSteps:
 
     Attributes:
         iterations: of conjugate gradients, so far.
+        needs_double: whether to go on in double precision.
     """
 
     def __init__(self, equations: Equations) -> None:
         self.iterations = 0
         self._equations = equations
-        self._needs_double = False
+        self.needs_double = False
         self._precondition: Function | None = None
 
     def solve(self, slope: NDArray | float, right_hand_side: NDArray, goal: Goal) -> LinearStep:
@@ -97,24 +98,20 @@ class LinearSteps:
         if not size:
             return LinearStep(np.zeros(right_hand_side.shape))
         result: LinearStep | None = None
-        if not self._needs_double:
+        if not self.needs_double:
             cycle = self._equations.cycle_at(slope)
             single = np.empty(right_hand_side.shape, SINGLE)
             single = np.divide(right_hand_side, size, out=single, casting="same_kind").ravel()
             height = cycle.height if goal.provable else 0.0
             result = _iterate(cycle.matrix.dot, cycle, single, goal, size, MOST_CYCLES, height)
             self.iterations += result.iterations
-            self._needs_double = not result.is_met
+            self.needs_double = not result.is_met
         if result is None or not result.is_met:
             scaled = (right_hand_side / size).astype(np.float64)
             result = self._solve_in_double(slope, scaled.ravel(), goal, size)
         solution = np.multiply(result.solution, size, dtype=np.float64)
         estimates = size * result.estimate, size * result.first_estimate
         return LinearStep(solution.reshape(right_hand_side.shape), *estimates, result.iterations)
-
-    def take_double(self) -> None:
-        """Go on in double precision."""
-        self._needs_double = True
 
     def _solve_in_double(
         self, slope: NDArray | float, scaled: NDArray[np.float64], goal: Goal, size: float
@@ -131,7 +128,7 @@ class LinearSteps:
         if result is None or not result.is_met or result.iterations > MOST_CYCLES_OF_OTHER_SLOPE:
             self._precondition = None
         if result is None or not result.is_met:
-            self._needs_double = False  # for other slopes
+            self.needs_double = False  # for other slopes
             raise ConvergenceError(f"the equations can't be solved: {self._obstacle}")
         return result
 

@@ -27,7 +27,6 @@ from scipy.linalg.lapack import dpotrf, spotrf
 from diffkeras.physics.equations.axis import (
     Axis,
     LatticeTransforms,
-    lattice_axes,
     least_barrier,
     outer_sum,
     sum_of_images,
@@ -57,7 +56,7 @@ class SpectralOperator:
         self.lattice = lattice
         self.medium = medium
         self.decay = float(medium.decay)
-        self.axes = lattice_axes(lattice, medium.side_kinds)
+        self.axes = tuple(map(Axis, lattice, medium.side_kinds))
         self.is_singular = medium.is_closed and self.decay == 0
         slow = self.decay < DEFLATED * self.constant_eigenvalue
         self.is_deflated = medium.is_closed and (slow if deflate is None else deflate)
@@ -99,10 +98,6 @@ class SpectralOperator:
     def volumes(self) -> FiniteVolumes:
         """A by its stencil."""
         return finite_volumes(self.lattice, self.medium)
-
-    def apply(self, field: NDArray) -> NDArray:
-        """A u by the stencil of a node and its next ones, in the field's precision."""
-        return self.volumes.apply(field)
 
     def inverse(self, density: NDArray) -> NDArray:
         """A⁻¹q (A₀⁻¹q where deflated), of densities on the lattice, in q's own precision."""

@@ -127,7 +127,9 @@ class Enclosure:
         np.copyto(residual, 0.0, where=self._equations.fixed)
         size = largest(residual)
         if not size:
-            size = self._negligible(field)
+            # it stands for |F|, far below the rounding of A û
+            most = largest(field) * float(self._equations.volumes.diagonal.max())
+            size = max(EPSILON**2 * most, float(np.finfo(np.float64).tiny))
             residual = np.where(self._equations.free, size, 0.0).astype(precision)
         residual /= size
         return residual, size
@@ -139,11 +141,6 @@ class Enclosure:
             if rounding <= NEGLIGIBLE_ROUNDING * _root_mean_square(residual):
                 return residual, rounding
         return self._equations.residual_with_rounding(field, precision)
-
-    def _negligible(self, field: NDArray) -> float:
-        """What stands for |F| where it is exactly 0: a number far below the rounding of A û."""
-        product = largest(field) * float(self._equations.volumes.diagonal.max())
-        return max(EPSILON**2 * float(product), float(np.finfo(np.float64).tiny))
 
 
 class _Test:

@@ -280,7 +280,7 @@ class NewtonRun:
         Single precision may round a slow decay away, and then steps lead astray.
         """
         if change > max(self._last_change / 2, SINGLE_REDUCTION * self._size):
-            self._linear.take_double()
+            self._linear.needs_double = True
         self._last_change = change
 
     def _prove(

@@ -153,7 +153,7 @@ def _field_of_production(equations: Equations, system: RingSystem, options: Opti
         if residual <= tolerance or not np.isfinite(residual):
             break
         field = field.astype(EXTENDED)
-        missing = equations.production - equations.operator.apply(field)
+        missing = equations.production - equations.volumes.apply(field)
         np.copyto(missing, 0.0, where=equations.fixed)
         off = equations.ring_values - field[equations.ring.nodes]
         step, particular, mismatch = _produced(

@@ -82,7 +82,7 @@ def test_a_thousand_discs_on_2048_nodes_a_side():
     solution = solve(image)
     assert solution.stats.method == "ring-cg"
     assert solution.stats.iterations < 15
-    defect = spectral_operator(image.shape, Medium()).apply(solution.field)
+    defect = finite_volumes(image.shape, Medium()).apply(solution.field)
     # what the fixed nodes were off by before they were put in, times the four couplings
     assert np.abs(defect[image == 0]).max() < 4e-10
     assert solution.stats.reached < 1e-10
