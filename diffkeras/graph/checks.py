@@ -38,10 +38,7 @@ def first_true(flags: tf.Tensor) -> tf.Tensor:
 
 
 def as_tensor(values: Any, name: str, *, in_double: bool = False) -> tf.Tensor:
-    """Values as a tensor of any shape and type.
-
-    TensorFlow rounds Python's numbers to float32, but with `in_double`.
-    """
+    """Values as a tensor; TensorFlow rounds Python's numbers to float32, but with `in_double`."""
     try:
         given = np.asarray(values) if in_double and not tf.is_tensor(values) else values
         return tf.convert_to_tensor(given)

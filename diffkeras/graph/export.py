@@ -122,8 +122,8 @@ def solver_arguments(
 ) -> dict[str, tf.Tensor]:
     """The arguments of a solver for source images x, (batch, rows, columns, 1).
 
-    Sources fix the field at x, or produce γx in float64, as `physics.production_of` computes it
-    from arrays. `diffusion_length`, (batch,), is that of each image, where lengths differ.
+    Sources fix the field at x, or produce γx in float64 (see `physics.production_of`).
+    `diffusion_length`, (batch,), belongs to each image, where lengths differ.
     """
     images, decay, arguments = source_images[..., 0], medium.decay, {}
     if diffusion_length is not None:
@@ -145,8 +145,7 @@ def proof_functions(
 ) -> dict[str, Any]:
     """The functions `certified` and `refined` of a SavedModel, by their names.
 
-    `certified` bounds the error of the predicted field. `refined` solves from the predicted field
-    to a tolerance.
+    `certified` bounds the error of the predicted field; `refined` solves from it to a tolerance.
 
     Args:
         predict: turns its inputs into fields (batch, rows, columns, 1), and checks them.

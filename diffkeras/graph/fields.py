@@ -4,27 +4,24 @@ A field û of the problem u = c on the fixed nodes, Au = s on the others, gives 
 
     f = û − A⁻¹r,    r = Aû − s on the free nodes, 0 on the fixed ones.
 
-It satisfies the equation on every free node, so its error is largest on the ring, the fixed nodes
-next to free ones. Transforms are float32 in general, so f satisfies the equation only nearly. But
-for any f, however it was computed, the discrete maximum principle for M-matrices (Varga 2000, §3.5;
-Ciarlet 1970) bounds its error by its residuals,
+It satisfies the equation on the free nodes, up to the rounding of the transforms, which are float32
+in general. So its error is largest on the ring, the fixed nodes next to free ones. For any f,
+however it was computed, the discrete maximum principle for M-matrices (Varga 2000, §3.5; Ciarlet
+1970) bounds its error by its residuals,
 
     |f − u| ≤ B = max over the ring of |f − c| + ‖A_ff⁻¹‖∞ · max over the free nodes of |Af − s|.
 
-So f is a float64 array, the sum of û and float32 corrections. Both maxima are computed from it in
+f is a float64 array, the sum of û and float32 corrections. Both maxima are computed from it in
 float64, where A costs little, with an allowance for rounding: Af − s is wrong by at most
-`ROUNDINGS` unit roundoffs times the sum of the |terms| (Higham 2002, §3.1).
-
-One correction leaves a residual of about 1e-6 · A · |A⁻¹r|, from the float32 transforms. With fixed
-values this is far below the mismatch on the ring. Fields of production, and of an operator that is
-deflated, are corrected twice.
+`ROUNDINGS` unit roundoffs times the sum of the |terms| (Higham 2002, §3.1). One correction leaves a
+residual of about 1e-6 · |r|, which is far below the mismatch on the ring. Fields of production, and
+of an operator that is deflated, are corrected twice.
 
 To meet a tolerance, and for bounds of û that are hardly larger than its error, f also needs the
-right values on the ring, where its error is e = c − f. The dense ring systems G q = e are solved by
-the Cholesky factors of `RingSystems`, and A⁻¹(q − r) is added to f, one transform pair. This
-is iterative refinement (Wilkinson 1963; Higham 2002, §12): solutions in float32, residuals in
-float64. Once reduces the error to about the precision of the factors, 1e-4 to 1e-6, and two or
-three times to what float32 fields can hold.
+right values on the ring, where its error is e = c − f. `RingSystems` solve G q = e, and A⁻¹(q − r)
+is added to f, one transform pair. This is iterative refinement (Wilkinson 1963; Higham 2002, §12):
+solutions in float32, residuals in float64. Once reduces the error to about the precision of the
+systems, 1e-4 to 1e-6, and two or three times to what float32 fields can hold.
 """
 
 from collections.abc import Callable
@@ -158,8 +155,7 @@ class UniformFields:
     def _plausible(self, initial: tf.Tensor) -> tf.Tensor:
         """A field of any numbers with 0 in place of those that are NaN or far from u.
 
-        By the maximum principle no |value| of u is above the largest on the ring plus the largest
-        of the production's field.
+        By the maximum principle |u| is at most the largest on the ring plus the production's.
         """
         most = self.ring_size
         if self.produces:
@@ -221,10 +217,7 @@ class UniformFields:
         return field + tf.where(self._any_ring, (most + least) / 2, 0.0)
 
     def _bound_inverse(self) -> tf.Tensor:
-        """A bound of ‖A_ff⁻¹‖∞ (batch, 1, 1) or (1, 1, 1).
-
-        It comes from the barriers of `physics.proofs.rounding`; infinite if there is none.
-        """
+        """A bound of ‖A_ff⁻¹‖∞ by barriers (`physics.proofs`), (batch, 1, 1) or (1, 1, 1)."""
         operator = self._operator
         axes = operator.axes, operator.couplings
         bound = tf.minimum(1 / self._problem.decay, tf.constant(least_barrier(*axes), tf.float64))
@@ -236,8 +229,7 @@ class UniformFields:
     def _barrier_of_ring(self) -> tf.Tensor:
         """The bound max ψ of a field ψ ≥ 0 with Aψ ≥ 1 on the free nodes, (batch, 1, 1).
 
-        It is the response to unit density, whose sum the ring takes out again; infinite without a
-        ring.
+        ψ is the response to unit density, whose sum the ring takes out again; infinite without one.
         """
         ring, equations = self._problem.ring, self._equations
         barrier = tf.zeros_like(self._problem.values)

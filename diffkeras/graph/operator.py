@@ -94,10 +94,7 @@ class TensorOperator:
         return tf.maximum(eigenvalues, self._smallest) if self.is_deflated else eigenvalues
 
     def inverse_factor(self, decay: tf.Tensor) -> tf.Tensor:
-        """Inverse of the constant per unit of Σq, (batch,) or (1,).
-
-        0 if A is singular, infinite if it is not deflated.
-        """
+        """1/constant per unit of Σq, (batch,) or (1,); 0 if A is singular, ∞ if not deflated."""
         decay, nodes = tf.reshape(tf.cast(decay, self.dtype), [-1]), math.prod(self.lattice)
         return nodes * decay * (self._smallest / tf.nn.relu(self._smallest - decay))
 

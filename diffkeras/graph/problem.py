@@ -121,10 +121,7 @@ def all_finite(values: tf.Tensor) -> tf.Tensor:
 def same_shape(
     name: str, values: tf.Tensor, images: tf.Tensor, *, shared: bool = False
 ) -> tf.Tensor:
-    """The values, of the shape of images or of its first axes; an error if they have another one.
-
-    `shared`, a batch of 1 may stand for all images.
-    """
+    """Values of the shape of images or of its first axes; if `shared`, also of a batch of 1."""
     axes = values.shape.rank
     if shared and values.shape[0] == 1:
         return values

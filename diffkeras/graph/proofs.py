@@ -15,9 +15,7 @@ from diffkeras.physics.solvers.newton import UNIFORM_SHARE
 TINY, TINY_DOUBLE = 2.0**-126, 2.0**-1022
 MOST_ROUNDS = 20
 STALLED_SHARE = 0.5  # of a bound, left by the last round
-# What the error of an unmet tolerance multiplies the bound by that was reached, for its advice: a
-# run to another tolerance takes other steps.
-MARGIN = 1.01
+MARGIN = 1.01  # on the tolerance that an error promises: a run to it takes other steps
 
 # from a field and its bound, to the largest bound that is small enough, (batch, 1, 1)
 Permitted = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -42,8 +40,7 @@ class TensorCertificate(NamedTuple):
 
     Attributes:
         field: (batch, rows, columns), the input.
-        error_bound: (batch,), at least max |field − u|.
-        node_bound: (batch, rows, columns), at least |field − u| node by node.
+        error_bound, node_bound: as of a `TensorSolution`.
         corrected: the fields that the proofs compute, with bounds of their own; not always
             closer to the exact ones.
     """
@@ -78,10 +75,7 @@ class TensorRun:
         return TensorSolution(field, proof.error_bound, proof.node_bound)
 
     def certify(self, prediction: tf.Tensor, dtype: tf.DType) -> TensorCertificate:
-        """Bounds of the errors of fields, in the type `dtype`.
-
-        Fields are corrected until their bounds are a small share of what was corrected.
-        """
+        """Bounds, in the type `dtype`, which are a small share above what was corrected."""
         prediction = tf.cast(tf.cast(prediction, dtype), tf.float64)
 
         def permitted(field: tf.Tensor, _: tf.Tensor) -> tf.Tensor:

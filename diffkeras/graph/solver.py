@@ -30,10 +30,9 @@ class TensorSolver:
     as the proof. In a `tf.function`, bounds that aren't used aren't computed.
 
     Fields of discs or of production differ from `diffkeras.solve` by at most 2e-6 of the largest
-    value, and fields of random fixed nodes by at most 6e-6 (`tests/graph/test_solver.py`). They are
-    differentiable with respect to the source values, production and decays.
-    `diffkeras.tensorflow.solve` solves all other problems: media that vary, uptake, and sides that
-    differ or have given values.
+    value, and fields of random fixed nodes by at most 6e-6. They are differentiable with respect to
+    the source values, production and decays. `diffkeras.tensorflow.solve` solves all other
+    problems: media that vary, uptake, and sides that differ or have given values.
 
     Values that can't be used raise an error. XLA, which compiles what needs no ring systems, drops
     such checks: then the field of the image is NaN, and its bounds are infinite.
@@ -105,12 +104,11 @@ class TensorSolver:
         A = −D∇² + γ, and s is production. Without source images no node is fixed, and the graph of
         the field is one transform and its inverse.
 
-        With a tolerance, fields are improved until their proven bounds are at most the tolerance.
-        An image whose initial field meets it after one correction costs no ring system. Without a
-        tolerance, fields are solved directly in the solver's precision.
-
-        An image takes about 40m² + O(rows · columns) bytes in float32, where m is the largest
-        number of ring nodes in the batch, about 28 for a disc of radius 5.
+        With a tolerance, fields are improved until their proven bounds meet it. An image whose
+        initial field meets it after one correction costs no ring system. Without a tolerance,
+        fields are solved directly in the solver's precision. An image takes about 40m² + O(rows ·
+        columns) bytes in float32, where m is the largest number of ring nodes in the batch, about
+        28 for a disc of radius 5.
 
         Args:
             source_images: (batch, rows, columns), real; read on the fixed nodes.
@@ -168,13 +166,11 @@ class TensorSolver:
     ) -> TensorCertificate:
         """Bound the errors of fields, and correct them, as `diffkeras.certify` does.
 
-        The bounds are proofs also where transforms and ring systems are float32: the corrected
-        field's residual and its mismatch on the fixed nodes are computed in float64, with an
-        allowance for rounding, and all bounds are rounded up. Ring systems bring the corrected
-        field so close to the exact one that `error_bound` is hardly larger than the error; without
-        fixed nodes transforms suffice, which XLA compiles. A batch whose ring systems would take
-        more than about 1 GB gets valid bounds without them, which are a few times as large. Fields
-        and bounds are differentiable with respect to the input field and the problem.
+        The bounds are proofs also where transforms and ring systems are float32 (`fields.py` in
+        this package has the method). `error_bound` is hardly larger than the error. A batch whose
+        ring systems would take more than about 1 GB gets valid bounds without them, which are a few
+        times as large. Fields and bounds are differentiable with respect to the input field and the
+        problem.
 
         Args:
             field: (batch, rows, columns), any numbers. The bound is infinite on nodes where it is

@@ -16,7 +16,7 @@ _MODULES = {
     "get_loss": "diffkeras.nn.losses",
     "joined_pair": "diffkeras.nn.architectures.joined_pair",
     "pack_target": "diffkeras.view.target",
-    "padded": "diffkeras.nn.lattice",
+    "padded": "diffkeras.nn.layers",
     "region_metrics": "diffkeras.nn.metrics",
     "u_net": "diffkeras.nn.architectures.u_net",
     "unpack_target": "diffkeras.view.target",

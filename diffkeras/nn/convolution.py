@@ -1,33 +1,39 @@
-"""Convolutions of 3×3, alone and with a normalisation, in fast, mathematically equal forms."""
+"""Convolutions of 3×3, in fast, mathematically equal forms, and those of an architecture."""
 
+import itertools
+import math
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-# On a CPU, kernels with at least this many weights are applied as a matrix product. oneDNN
+# On a CPU, kernels with at least this many weights are applied as a matrix product: oneDNN
 # rearranges the kernel before each convolution, which takes longer than the convolution itself if
-# the kernel is large and the map is small. In training, the gradient makes the matrix product more
-# expensive, so the limit is higher.
+# the map is small. In training, the gradient of the matrix product costs more.
 LARGE_KERNEL = 2**20
 LARGE_KERNEL_IN_TRAINING = 2**22
 
 # SUMS[row of a pair, parity, row of the kernel], see `UpsampledConv3x3`.
 SUMS = np.array([[[1, 1, 0], [1, 0, 0]], [[0, 0, 1], [0, 1, 1]]])
 
+NEGATIVE_SLOPE = 0.02
+# Source images are 0 on more than 99 % of the nodes. The variance of the first features is
+# therefore about as small as Keras' default epsilon, 1e-3, which would suppress them.
+NORM_EPSILON = 1e-5
+# With Keras' default, 0.99, validation would use outdated statistics for some hundred steps.
+NORM_MOMENTUM = 0.9
+
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class Conv3x3(layers.Conv2D):
     """`keras.layers.Conv2D` with a 3×3 window, stride 1 and "same" padding.
 
-    It has the same weights and, up to rounding, the same output. On a CPU, large kernels are
-    applied as one matrix product, which is faster.
+    On a CPU, large kernels are applied as one matrix product, which is faster.
 
     Args:
         filters: channels of the output.
-        **options: those of `keras.layers.Conv2D`, except kernel size, strides, padding, data
-            format, dilation rate and groups.
+        **options: of `keras.layers.Conv2D`, except those in `fixed`.
 
     Shape: (batch, height, width, channels) → (batch, height, width, `filters`).
     """
@@ -60,16 +66,14 @@ class Conv3x3(layers.Conv2D):
 class UpsampledConv3x3(Conv3x3):
     """Nearest ×2 upsampling, then a 3×3 convolution with stride 1 and "same" padding.
 
-    It has the same weights and, up to rounding, the same output as `keras.layers.UpSampling2D`
-    followed by `Conv2D`, but never stores the upsampled map and needs 16/36 of the
-    multiplications. Row r of the upsampled map is row ⌊r/2⌋ of the input x, so three of its rows
-    cover two rows of the input. With the kernel's rows k₀, k₁, k₂, the rows of the output are
+    It equals `keras.layers.UpSampling2D` followed by `Conv2D`, but never stores the upsampled map
+    and needs 16/36 of the multiplications. Row r of the upsampled map is row ⌊r/2⌋ of the input x,
+    so with the kernel's rows k₀, k₁, k₂, the rows of the output are
 
     y₂ᵢ₋₁ = (k₀ + k₁) xᵢ₋₁ + k₂ xᵢ and y₂ᵢ = k₀ xᵢ₋₁ + (k₁ + k₂) xᵢ.
 
-    The same holds for columns. The layer is therefore a 2×2 convolution with four times as many
-    filters, followed by interleaving the four maps. Zero padding of the input is the same as zero
-    padding of the upsampled map.
+    and columns likewise. The layer is therefore a 2×2 convolution with four times as many filters,
+    whose four maps are interleaved. Zero padding of the input pads the upsampled map with zeros.
 
     Args:
         filters: channels of the output.
@@ -96,15 +100,13 @@ class UpsampledConv3x3(Conv3x3):
 class NormalizedConv3x3(Conv3x3):
     """A 3×3 convolution followed by batch normalisation over the global batch.
 
-    It has the same weights and, up to rounding, the same output as `Conv3x3` followed by
-    `keras.layers.BatchNormalization`, synchronized over replicas. It is faster for inputs of few
-    channels. The convolution's output y = Wᵀp + b is linear in the window p, so its statistics
-    over the batch follow from those of the windows:
+    It equals `Conv3x3` followed by `keras.layers.BatchNormalization`, synchronized over replicas,
+    and is faster for inputs of few channels. The convolution's output y = Wᵀp + b is linear in the
+    window p, so its statistics over the batch follow from the statistics of the windows:
 
     mean(y) = Wᵀ mean(p) + b and variance(y) = diag(Wᵀ cov(p) W).
 
-    Normalising y then amounts to a convolution with another kernel and bias. Neither y nor its
-    gradient is stored or read.
+    Normalising y then is a convolution with another kernel and bias, and y is never stored.
 
     Args:
         filters: channels of the output.
@@ -242,3 +244,77 @@ def _interleaved(phases: Any) -> Any:
     blocks = ops.reshape(phases, (-1, height, width, 2, 2, filters))
     blocks = ops.transpose(blocks, (0, 1, 3, 2, 4, 5))
     return ops.reshape(blocks, (-1, 2 * height, 2 * width, filters))
+
+
+class Convolutions:
+    """Makes the convolutions of one network, and numbers them for the seeds of their weights.
+
+    Args:
+        initializer: of all kernels (see `encoder_decoder`).
+        first_number: added to the seed of the first convolution's initializer.
+    """
+
+    def __init__(self, initializer: Any, first_number: int = 0) -> None:
+        self._initializer = initializer
+        self._number = itertools.count(first_number)
+
+    def apply(
+        self,
+        features: Any,
+        filters: int,
+        name: str,
+        kind: type[Conv3x3] = Conv3x3,
+        fan_in: int | None = None,
+        **options: Any,
+    ) -> Any:
+        """The maps of a new convolution; `fan_in` is PyTorch's, by default 9 · channels."""
+        fan_in = 9 * features.shape[-1] if fan_in is None else fan_in
+        weights = _initializers(self._initializer, next(self._number), fan_in)
+        return kind(filters, **weights, name=name, **options)(features)
+
+    def apply_normalized(self, features: Any, filters: int, name: str) -> Any:
+        """As `apply`, followed by batch normalisation over the global batch."""
+        options: dict[str, Any] = {"momentum": NORM_MOMENTUM, "epsilon": NORM_EPSILON}
+        return self.apply(features, filters, name, NormalizedConv3x3, **options)
+
+    def encode(self, source_image: Any, width: int, depth: int) -> list[Any]:
+        """The features of each level, from the lattice itself to the one halved `depth` times.
+
+        Level k has `width`·2^k channels. Batch normalisation comes before the first activation.
+        """
+        levels, features = [], source_image
+        for k in range(depth + 1):
+            apply = self.apply_normalized if k == 0 else self.apply
+            features = apply(features, width * 2**k, f"encoder_conv_{k}")
+            features = activation(features, f"encoder_activation_{k}")
+            levels.append(features)
+            if k < depth:
+                features = layers.AveragePooling2D(2, name=f"encoder_pool_{k}")(features)
+        return levels
+
+
+def activation(features: Any, name: str, **options: Any) -> Any:
+    """LeakyReLU with the slope of all architectures."""
+    return layers.LeakyReLU(NEGATIVE_SLOPE, name=name, **options)(features)
+
+
+def _initializers(initializer: Any, number: int, fan_in: int) -> dict[str, Any]:
+    """The initializers of a layer's kernel and bias, as its options.
+
+    Args:
+        initializer: a Keras initializer of kernels, or its name; biases are then 0. "pytorch" for
+            PyTorch's default: kernels and biases uniform on ±1/√fan_in.
+        number: of the layer, added to the seed of the initializer, which returns the same numbers
+            on each call.
+        fan_in: of the layer in PyTorch: nodes of the window · channels of the input of a `Conv2d`,
+            of the output of a `ConvTranspose2d`.
+    """
+    if initializer == "pytorch":
+        bound = 1 / math.sqrt(fan_in)
+        names = ("kernel_initializer", "bias_initializer")
+        return {name: keras.initializers.RandomUniform(-bound, bound) for name in names}
+    initializer = keras.initializers.get(initializer)
+    config = initializer.get_config()
+    if isinstance(config.get("seed"), int):
+        config["seed"] += number
+    return {"kernel_initializer": type(initializer).from_config(config)}

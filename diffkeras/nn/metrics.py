@@ -16,21 +16,16 @@ TERMS = ("target", "prediction", "error", "weight")  # each is computed from tho
 class LinearScaleMetric(keras.metrics.Metric):
     """Base of the metrics, which convert target and prediction to the linear scale first.
 
-    Errors and the thresholds of regions are defined on the linear scale.
-
     Args:
-        transform: name of the transform that target and prediction are on, a key of
-            `diffkeras.view.scales.TRANSFORMS`.
+        transform: of target and prediction, a key of `diffkeras.view.scales.TRANSFORMS`.
         name: of the metric.
-        dtype: of the computation and the accumulators. With the default, float32, each batch adds
-            a relative rounding error of at most 6e-8.
+        dtype: of the computation and the accumulators, by default float32.
 
     Update:
-        y_true: packed target (see `pack_target`), or the field alone, (batch, height, width, 1), if
-            the metric needs neither the source image nor the source count.
+        y_true: packed target (see `pack_target`), or (batch, height, width, 1), the field alone, if
+            the metric needs no more.
         y_pred: prediction, (batch, height, width, 1).
-        sample_weight: (batch,), one weight an example, or (batch, height, width), one weight a
-            node.
+        sample_weight: one weight per example, (batch,), or per node, (batch, height, width).
 
     Raises:
         ValueError: unknown transform; when updated, if shapes don't match.
@@ -66,10 +61,9 @@ class LinearScaleMetric(keras.metrics.Metric):
 
 
 class LinearScaleMean(LinearScaleMetric):
-    """Base of the metrics that are a weighted mean over all batches.
+    """Base of the metrics that are a weighted mean over all batches, also of different sizes.
 
-    It accumulates a sum and a count, so batches of different sizes are weighted correctly. The
-    result is NaN while the count is 0: a 0 would look like a perfect prediction.
+    The result is NaN while the count is 0: a 0 would look like a perfect prediction.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -94,8 +88,7 @@ class RegionMeanAbsoluteError(LinearScaleMean):
     The result is NaN if no example has a node in the region.
 
     Args:
-        region: a key of `diffkeras.view.target.REGIONS`. The rings r1, r2 and r3 are
-            defined by values of the target. All but "lattice" need the source image.
+        region: a key of `diffkeras.view.target.REGIONS`. All but "lattice" need the source image.
         arguments, options: those of `LinearScaleMetric`.
 
     Raises:
@@ -125,8 +118,8 @@ class RegionMeanAbsoluteError(LinearScaleMean):
 class RelativeL2Error(LinearScaleMean):
     """Mean over examples of ‖û − u‖₂ / ‖u‖₂, on the linear scale.
 
-    Examples whose target is 0 everywhere are ignored, because they have no relative error. Of
-    sample weights per node, the mean over each example is used.
+    Examples whose target is 0 everywhere are ignored. Of sample weights per node, the mean over
+    each example is used.
     """
 
     default_name = "relative_l2"
@@ -166,8 +159,7 @@ class MaximumError(LinearScaleMetric):
 
     def result(self) -> Any:
         """Largest error so far."""
-        # When Keras reads a variable under tf.distribute, it adds up the values of all replicas.
-        # This reads them one by one and takes the largest. Elsewhere there is only one value.
+        # under tf.distribute, Keras would add up the values of all replicas
         replicas = getattr(self.maximum.value, "values", None)
         if isinstance(replicas, tuple):
             return largest_or_nan(keras.ops.stack([keras.ops.copy(v) for v in replicas]))
@@ -177,10 +169,7 @@ class MaximumError(LinearScaleMetric):
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class SourceCountError(LinearScaleMetric):
-    """The largest mean absolute error of any source count, on the linear scale.
-
-    `per_count` returns the error of each source count, and `zero_field` the error that a prediction
-    of 0 everywhere would have. Sample weights are ignored.
+    """The largest mean absolute error of any source count; sample weights are ignored.
 
     Args:
         counts: source counts; examples with another or an unknown one are ignored.
@@ -252,16 +241,9 @@ class SourceCountError(LinearScaleMetric):
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class UnweightedError(keras.metrics.Mean):
-    """Mean error of a loss without its weight, on the network's scale.
+    """Mean error of a loss without its weight, on the network's scale; ignores sample weights.
 
     It also records which terms of the loss were not finite, to explain why a run failed.
-
-    Args:
-        loss: the loss.
-        **options: those of `keras.metrics.Mean`.
-
-    Update:
-        y_true, y_pred, sample_weight: as for the loss. Sample weights are ignored.
     """
 
     def __init__(self, loss: NodeLoss, name: str = "error", **options: Any) -> None:
@@ -304,8 +286,7 @@ def largest_or_nan(values: Any) -> Any:
 def region_metrics(transform: str = "linear") -> list[LinearScaleMetric]:
     """Mean absolute error over each region: "mae" (whole lattice), "mae_sources", … "mae_r3".
 
-    Args:
-        transform: name of the transform that target and prediction are on.
+    `transform` is the one of target and prediction.
     """
     return [
         RegionMeanAbsoluteError(
@@ -316,10 +297,7 @@ def region_metrics(transform: str = "linear") -> list[LinearScaleMetric]:
 
 
 def default_metrics(transform: str = "linear") -> list[LinearScaleMetric]:
-    """The region metrics, "relative_l2" and "max_error".
-
-    Args:
-        transform: name of the transform that target and prediction are on.
+    """The region metrics, "relative_l2" and "max_error", of values on the scale of `transform`.
 
     Example:
 

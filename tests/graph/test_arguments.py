@@ -41,85 +41,94 @@ def test_a_problem_without_a_unique_solution_raises():
     np.testing.assert_allclose(field[:, 3, 3], [2.0, 4.0], rtol=1e-6)
 
 
+ZEROS, ONES = np.zeros((2, 8, 9)), np.ones((2, 8, 9))
+OTHER_MEDIA = [
+    {"decay": np.ones((8, 9))},
+    {"diffusivity": np.ones((8, 9))},
+    {"boundary": (("absorbing", "reflecting"), "periodic")},
+    {"boundary": (dk.FixedValue(1.0), "periodic")},
+]
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "named"),
     [
-        (
-            (16, Medium(boundary=("absorbing",) * 3)),
-            {},
-            "TensorSolver needs a medium of 2 dimensions",
-        ),
+        ((16, Medium(boundary=("absorbing",) * 3)), {}, "TensorSolver needs a medium of 2"),
         ((16, Medium()), {"decay": 0.1}, "decay"),
         ((16, 0.1), {}, "float"),
-        ((0,), {}, "0"),
-        ((2.5,), {}, "2.5"),
-        (((4, 5, 6),), {}, "(4, 5, 6)"),
+        *(((lattice,), {}, str(lattice)) for lattice in (0, 2.5, (4, 5, 6))),
         (("16",), {}, "'16'"),
         ((16, None, "float16"), {}, "float16"),
         *(
             (((8, 9),), medium, "in any other medium take diffkeras.tensorflow.solve")
-            for medium in (
-                {"decay": np.ones((8, 9))},
-                {"diffusivity": np.ones((8, 9))},
-                {"boundary": (("absorbing", "reflecting"), "periodic")},
-                {"boundary": (dk.FixedValue(1.0), "periodic")},
-            )
+            for medium in OTHER_MEDIA
         ),
     ],
 )
-def test_bad_arguments(arguments, options, named):
+def test_solvers_that_are_refused(arguments, options, named):
     with pytest.raises(PhysicsError, match=re.escape(named)):
         TensorSolver(*arguments, **options)
 
 
 @pytest.mark.parametrize(
-    ("images", "named"),
+    ("arguments", "named"),
     [
-        (np.zeros((8, 8), np.float32), "(8, 8)"),
-        (np.zeros((1, 8, 9), np.float32), "(1, 8, 9)"),
-        (np.zeros((1, 8, 8, 1), np.float32), "(1, 8, 8, 1)"),
-        (np.zeros((1, 8, 8), np.complex64), "complex64"),
-        ("image", "()"),
-        ([[[0.0, 1.0], [2.0]]], "array of real numbers"),
+        ({}, "give source images, which fixed nodes need, or production"),
+        ({"fixed": ONES != 0, "production": ZEROS}, "give source images"),
+        ({"source_images": ZEROS[0]}, "source images must have shape (batch, 8, 9), not (8, 9)"),
+        ({"source_images": ZEROS[:, 1:]}, "not (2, 7, 9)"),
+        ({"source_images": ZEROS[..., None]}, "(2, 8, 9, 1)"),
+        ({"source_images": ZEROS.astype(np.complex64)}, "real numbers, not complex64"),
+        ({"source_images": "image"}, "not ()"),
+        ({"source_images": [[[0.0, 1.0], [2.0]]]}, "array of real numbers"),
+        ({"production": ZEROS[0]}, "production must have shape (batch, 8, 9), not (8, 9)"),
+        ({"source_images": ZEROS, "production": ZEROS[:1]}, "(1, 8, 9)"),
+        ({"source_images": ZEROS, "fixed": ZEROS[:1] != 0}, "mask"),
+        ({"source_images": ONES, "fixed": ZEROS[0] != 0}, "not (8, 9)"),
+        ({"source_images": ONES, "fixed": True}, "the fixed mask must have shape"),
+        *(
+            ({"source_images": ONES, "initial": field, "tolerance": 0.1}, "the initial field")
+            for field in (ZEROS[0], ZEROS[:1], ZEROS[:, 1:], "field")
+        ),
+        (
+            {"source_images": ONES, "decay": 0.2},
+            "decay must have shape (batch,), one number for each image, not ()",
+        ),
+        (
+            {"source_images": ONES, "decay": np.full(3, 0.2)},
+            "decay has shape (3,), the source images (2, 8, 9); give one for each",
+        ),
+        (
+            {"source_images": ONES, "decay": np.full((2, 8, 9), 0.2)},
+            "not (2, 8, 9); diffkeras.tensorflow.solve takes a decay of",
+        ),
+        (
+            {"source_images": ONES, "decay": [[0.2], [0.2, 0.3]]},
+            "decay must be an array of real numbers",
+        ),
     ],
 )
-def test_bad_source_images(images, named):
+def test_problems_that_are_refused(arguments, named):
     with pytest.raises(PhysicsError, match=re.escape(named)):
-        TensorSolver(8).solve(images)
+        TensorSolver((8, 9), decay=0.1).solve(**arguments)
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ({}, "production"),
-        ({"fixed": np.ones((1, 8, 8), bool), "production": np.zeros((1, 8, 8))}, "source images"),
-        ({"production": np.zeros((8, 8))}, "production must have shape (batch, 8, 8), not (8, 8)"),
-        ({"production": "image"}, "production must"),
-        ({"production": np.zeros((1, 8, 8), np.complex64)}, "complex64"),
-        ({"source_images": np.zeros((2, 8, 8)), "production": np.zeros((1, 8, 8))}, "(1, 8, 8)"),
-        ({"source_images": np.zeros((2, 8, 8)), "fixed": np.zeros((1, 8, 8), bool)}, "mask"),
-        ({"source_images": np.ones((8, 8, 8)), "fixed": np.zeros((8, 8), bool)}, "not (8, 8)"),
-        ({"source_images": np.ones((8, 8, 8)), "fixed": True}, "the fixed mask must have shape"),
+        ({"source_images": ONES, "decay": np.array([0.2, 0.05])}, "decay must be at least"),
+        ({"source_images": ONES, "decay": np.array([0.2, np.nan])}, "decay must be finite"),
+        *(
+            ({"source_images": ONES, "tolerance": tolerance}, "positive and finite")
+            for tolerance in (0.0, -1.0, np.nan)
+        ),
     ],
 )
-def test_bad_combinations(arguments, named):
-    with pytest.raises(PhysicsError, match=re.escape(named)):
-        TensorSolver(8, decay=0.1).solve(**arguments)
-
-
-@pytest.mark.parametrize(
-    ("decay", "named"),
-    [
-        (0.2, "decay must have shape (batch,), one number for each image, not ()"),
-        (np.full(3, 0.2), "decay has shape (3,), the source images (2, 8, 9); give one for each"),
-        (np.full((2, 8, 9), 0.2), "not (2, 8, 9); diffkeras.tensorflow.solve takes a decay of"),
-        ([[0.2], [0.2, 0.3]], "decay must be an array of real numbers"),
-    ],
-)
-def test_decays_are_those_of_images(decay, named):
-    solver, images = TensorSolver((8, 9), decay=0.1), np.ones((2, 8, 9))
-    with pytest.raises(PhysicsError, match=re.escape(named)):
-        solver.solve(images, decay=decay)
+def test_numbers_that_are_refused_when_the_graph_runs(arguments, named):
+    solver = TensorSolver((8, 9), decay=0.1)
+    for call in (solver.solve, tf.function(solver.solve, autograph=False)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=named):
+            call(**arguments)
 
 
 def test_decays_and_images_must_be_equally_many_in_a_graph_or_one_for_all():

@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 
 import diffkeras as dk
-from diffkeras.errors import PhysicsError
 from diffkeras.graph import TensorSolver, fields
 from diffkeras.graph.proofs import rounded_up
 from diffkeras.physics import Medium
@@ -133,10 +132,3 @@ def test_smaller_floats_and_integers_are_proven_as_given_or_not_at_all():
     for images in (whole[:1], np.where(whole[:1], np.float16(6e-8), np.float16(0))):
         bound = solver.certify(np.zeros((1, 16, 16)), images).error_bound
         assert images.max() <= bound < 1.1 * float(images.max())
-
-
-def test_predictions_of_another_shape_raise():
-    solver, images = TensorSolver(16, decay=0.1), images_of((16, 16), (1, 4))
-    for prediction in (np.zeros((16, 16)), np.zeros((3, 16, 16)), np.zeros((2, 16, 15)), "field"):
-        with pytest.raises(PhysicsError, match="the field"):
-            solver.certify(prediction, images)

@@ -23,13 +23,6 @@ def test_a_tolerance_below_rounding_names_the_smallest_that_can_be_promised():
     assert (np.abs(field - exact_fields(problems_of(source_image=images))) <= 1e-9).all()
 
 
-@pytest.mark.parametrize("tolerance", [0.0, -1.0, np.nan])
-def test_a_tolerance_that_is_none_raises(tolerance):
-    images = images_of((16, 16), (1,))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="positive and finite"):
-        TensorSolver(16).solve(images, tolerance=tolerance)
-
-
 def test_images_that_meet_the_tolerance_are_only_corrected():
     images, solver = images_of((32, 32), (1, 1, 2)), TensorSolver(32, precision="float32")
     exact = exact_fields(problems_of(source_image=images)).astype(np.float32)

@@ -32,10 +32,8 @@ def fourier_neural_operator(
     each node. The last of these has no GELU. Two dense layers, with 2·`width` channels between
     them, make the field (projection).
 
-    With the defaults it is the network of the original program for two dimensions, but for its
-    128 channels in the projection. There the lattice is padded once, before the first K, and W
-    acts on the padding too; here each K pads. The original has one frequency more along rows,
-    −`modes`, and the exact GELU.
+    The original program for two dimensions has 128 channels in the projection, pads the lattice
+    once, before the first K, has one frequency more along rows, −`modes`, and the exact GELU.
 
     Args:
         width: channels, at least 1.

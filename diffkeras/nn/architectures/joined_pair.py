@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from diffkeras.nn.architectures.encoder_decoder import encoder_decoder
-from diffkeras.nn.architectures.pooling import pooling_architecture
+from diffkeras.nn.architectures.encoder_decoder import encoder_decoder, pooling_architecture
 
 if TYPE_CHECKING:
     import keras
@@ -26,17 +25,14 @@ def joined_pair(
     distances. The second has six 3×3 convolutions at the resolution of the lattice, with 4, 8, 16,
     8, 4 and 1 channels, for what is lost by pooling.
 
-    The prior work (Front. Physiol. 12:667828, 2021) joins two such networks by a weighted sum. The
-    channels of the plain network are those of its program, and so are those of the encoder with the
-    default `width` and `depth`. The rest is our reading:
+    The prior work (Front. Physiol. 12:667828, 2021) joins two such networks by a weighted sum, with
+    the same channels as here by default. It differs in three points:
 
-    - There the user sets the two weights, and a batch normalisation at the end of each network
-      learns a gain. Here the two weights are learned instead.
-    - There the decoder has transposed convolutions with stride 2. Here it is that of
-      arXiv 2302.03786.
-    - There both networks have dropout, and the plain one has batch normalisation after each
-      convolution. Here there is no dropout, and only the first convolution of each network is
-      normalised.
+    - The user sets the two weights, and a batch normalisation at the end of each network learns a
+      gain.
+    - The decoder has transposed convolutions with stride 2; here it is the one of arXiv 2302.03786.
+    - Both networks have dropout, and the plain one has batch normalisation after each convolution;
+      here only the first convolution of each network is normalised.
 
     Args:
         width: channels of the encoder-decoder's first convolution, even and at least 2.
@@ -63,7 +59,7 @@ def joined_pair(
     import keras
     from keras import layers
 
-    from diffkeras.nn.architectures.convolutions import Convolutions
+    from diffkeras.nn.convolution import Convolutions
 
     first = encoder_decoder(width, depth, channels=channels, kernel_initializer=kernel_initializer)
     # seeds follow those of the encoder-decoder
@@ -85,7 +81,7 @@ def _plain_network(channels: int, convolutions: Any) -> "keras.Model":
     """Convolutions without pooling."""
     import keras
 
-    from diffkeras.nn.architectures.convolutions import activation
+    from diffkeras.nn.convolution import activation
 
     source_image = features = keras.Input((None, None, channels), name="source_image")
     for k, filters in enumerate(PLAIN_CHANNELS[:-1]):

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from functools import partial
 from importlib import import_module
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from diffkeras.errors import ConfigurationError, PhysicsError
@@ -90,23 +91,12 @@ def _imported(place: str) -> Any:
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)  # at the end, where it hides no package
     try:
-        found: Any = import_module(module)
+        found = attrgetter(function)(import_module(module))
     except (Exception, SystemExit) as error:
-        missing = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
-        if missing and f"{module}.".startswith(f"{missing}."):
-            raise ConfigurationError(
-                f"{KEY}: {place} names the module {missing}, which is neither on Python's path "
-                f"nor in {here}"
-            ) from None
         raise ConfigurationError(
-            f"{KEY}: importing {module} of {place} raised {_in_words(error)}"
+            f"{KEY}: importing {place} raised {_in_words(error)}; modules are looked for on "
+            f"Python's path and in {here}"
         ) from error
-    file = getattr(found, "__file__", None) or module
-    for name in function.split("."):
-        try:
-            found = getattr(found, name)
-        except AttributeError:
-            raise ConfigurationError(f"{KEY}: {place} names {name}, which {file} lacks") from None
     if not callable(found):
         raise ConfigurationError(f"{KEY}: {place} is {short(found)}, not a function")
     return found

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from diffkeras.nn.architectures.pooling import pooling_architecture
+from diffkeras.nn.architectures.encoder_decoder import pooling_architecture
 from diffkeras.physics.arguments import check_whole
 
 if TYPE_CHECKING:
@@ -19,21 +19,15 @@ def u_net(
 ) -> "keras.Model":
     """U-Net surrogate of a steady-state diffusion solver.
 
-    The encoder is that of `encoder_decoder`: `depth` + 1 convolutions (3×3) with `width`·2^k
-    channels, batch normalisation after the first one, and 2×2 average pooling between them. The
-    decoder goes back level by level. On each, it doubles the lattice by an upsampled convolution,
-    appends the encoder's features of that level (skip connection), and joins both in a second
-    convolution, all with `width`·2^k channels. A last convolution gives the field. LeakyReLU with
-    slope 0.02 follows every convolution. So details of the size of a node, such as the rims of
-    sources, don't have to pass through the pooling.
+    The encoder is that of `encoder_decoder`. The decoder goes back level by level. On each, it
+    doubles the lattice by an upsampled convolution and adds a convolution of the encoder's features
+    of that level (skip connection), all with `width`·2^k channels. A last convolution gives the
+    field. LeakyReLU with slope 0.02 follows each level. So details of the size of a node, such as
+    the rims of sources, don't have to pass through the pooling.
 
     Args:
         width: channels of the first convolution, at least 1.
-        depth: number of poolings, at least 1.
-        channels: of the input (see `encoder_decoder`).
-        kernel_initializer: of all convolutions (see `encoder_decoder`). "pytorch" is PyTorch's
-            default for ordinary convolutions.
-        name: of the model.
+        depth, channels, kernel_initializer, name: as for `encoder_decoder`.
 
     Returns:
         A functional model with the input and output of `encoder_decoder`, for the same lattices.
@@ -53,9 +47,8 @@ def u_net(
     import keras
     from keras import layers
 
-    from diffkeras.nn.architectures.convolutions import Convolutions, activation
-    from diffkeras.nn.convolution import UpsampledConv3x3
-    from diffkeras.nn.lattice import LatticeCheck
+    from diffkeras.nn.convolution import Convolutions, UpsampledConv3x3, activation
+    from diffkeras.nn.layers import LatticeCheck
 
     width, depth = check_whole("width", width, 1), check_whole("depth", depth, 1)
     channels = check_whole("channels", channels, 1)

@@ -20,10 +20,8 @@ def unrolled_cg(
 ) -> "keras.Model":
     """Surrogate of a few learned numbers: rounds of conjugate gradients from a field of zeros.
 
-    In a uniform medium, each round has a window of 28 learned numbers, its preconditioner (see
-    `RingCorrections`). In media that vary, it is a multigrid cycle with 10 learned numbers (see
-    `MultigridCorrections`). The model shows what corrections do without a network in front of them,
-    and is the baseline that a network with corrections has to beat.
+    They are the rounds of `RingCorrections` or, in media that vary, of `MultigridCorrections`. The
+    model is the baseline that a network with corrections has to beat.
 
     Args:
         operator: of the media.

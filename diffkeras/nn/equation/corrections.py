@@ -36,10 +36,10 @@ def with_fixed_values(model: keras.Model) -> keras.Model:
 def with_corrections(model: keras.Model, operator: LatticeOperator, rounds: int) -> keras.Model:
     """The network, followed by corrections by the equation.
 
-    In a uniform medium, the field û becomes û − A⁻¹r with its residual r on the free nodes, which
-    solves the equation there. Rounds of conjugate gradients then bring it closer to the fixed
-    values on the rims of the sources (see `RingCorrections`). Altogether `rounds` + 1 transform
-    pairs. In media that vary, each round is a multigrid cycle (see `MultigridCorrections`).
+    In a uniform medium, the field first is made to solve the equation on the free nodes. Rounds of
+    conjugate gradients then bring it closer to the fixed values on the rims of the sources (see
+    `RingCorrections`). In media that vary, each round is a multigrid cycle (see
+    `MultigridCorrections`).
 
     Args:
         model: functional, source image → field, both on the linear scale.
@@ -86,11 +86,7 @@ class Corrections(layers.Layer):
 
     Args:
         operator: of the media, or its saved configuration.
-        rounds: at least 0.
-        **options: those of `keras.layers.Layer`.
-
-    Raises:
-        ValueError: `rounds` is out of range.
+        rounds: at least 0; others raise a ValueError.
     """
 
     def __init__(self, operator: Any = None, rounds: int = 0, **options: Any) -> None:
@@ -130,11 +126,10 @@ class RingCorrections(Corrections):
 
     p = K ∗ m on the ring, minus its projections on earlier p; α = ⟨m, p⟩ / ⟨p, A⁻¹p⟩.
 
-    K is a window of 13×13 numbers of its own in each round, symmetric under the symmetries of the
-    square (28 numbers). α is the exact line search, so for any K no round makes the energy
-    ⟨e, G⁻¹e⟩ of the error e on the ring larger (G is A⁻¹ restricted to the ring). At the end, the
-    fixed values are written onto the sources. A round costs two transform pairs, one of them for
-    the convolution.
+    K is a window of 13×13 numbers per round, symmetric under the symmetries of the square (28
+    numbers). α is the exact line search, so for any K no round makes the energy ⟨e, G⁻¹e⟩ of the
+    error e on the ring larger (G is A⁻¹ restricted to the ring). At the end, the fixed values are
+    written onto the sources. A round costs two transform pairs, one of them for the convolution.
 
     Source: Notay (2000) for conjugate gradients with a preconditioner that varies.
     """
@@ -200,13 +195,12 @@ class MultigridCorrections(Corrections):
 
     p = cycle(r), minus its projections on earlier p; α = ⟨r, p⟩ / ⟨p, Ap⟩.
 
-    α is the exact line search, so with any cycle no round makes the energy ⟨e, Ae⟩ of the
-    error e larger. What cells release is part of r. Where uptake φ saturates, each round is an
-    inexact step of Newton's method: r = s − Aû − φ(û), A + φ'(û) stands for A, and p is conjugate
-    to the last direction only. The damping of each level before and after the coarser ones is
-    learned, for each round of its own, and so are the factors of coarser couplings, for all rounds
-    together: 10 numbers a round and 4 more. Rounds are one loop of the graph, which
-    takes as long to trace for many rounds as for one.
+    α is the exact line search, so with any cycle no round makes the energy ⟨e, Ae⟩ of the error e
+    larger. r includes what cells release. Where uptake φ saturates, each round is an inexact step
+    of Newton's method: r = s − Aû − φ(û), A + φ'(û) stands for A, and p is conjugate to the last
+    direction only. Learned are the damping of each level before and after the coarser ones (10
+    numbers per round) and the factors of coarser couplings (4, for all rounds). Rounds are one loop
+    of the graph, which takes as long to trace for many rounds as for one.
 
     Source: Notay (2000) for conjugate gradients with a preconditioner that varies.
     """

@@ -1,7 +1,7 @@
 """The five-point equations of batches of media, and those of a network's input, on every backend.
 
-They are those of `physics.equations.finite_volumes`, to the rounding of the arrays. Fields of fixed
-values depend only on ratios, so the operator of a network's input is in units of D₀/h², with the
+They equal `physics.equations.finite_volumes` to the rounding of the arrays. Fields of fixed values
+depend only on ratios, so the operator of a network's input is in units of D₀/h², with the
 diffusivity D₀ of the uniform medium, or of the one from which maps differ.
 """
 
@@ -182,9 +182,8 @@ class LatticeOperator:
             also {"value": v} for ghost nodes of the value v [concentration], {"flux": j h/D₀} for a
             flux j that comes in, {"coefficient": α h/D₀, "value": v} for a flux α (u − v) that goes
             out, and a pair (low, high) where sides differ.
-        lengths: shortest and longest diffusion length in lattice steps, if that of each image is in
-            the second channel of the network's input (see `view.scales`). Then
-            `decay` is not used.
+        lengths: shortest and longest diffusion length in lattice steps, if the second channel of
+            the input has each image's (see `view.scales`). Then `decay` is not used.
         maps: which of `physics.problem.maps.MAPS` follow the source image in the input, in their
             order there; none in a uniform medium.
 

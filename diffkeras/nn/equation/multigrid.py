@@ -1,11 +1,11 @@
 """One multigrid cycle for the free nodes of media that vary, on every backend.
 
-A level's nodes are 2×2 blocks of the next finer level. The row sum of a block is the sum of its
-nodes', and the coupling of two blocks is the sum of the couplings across their common side, times a
-factor. Without a factor (Galerkin's choice) couplings of blocks are too stiff: the distance of two
-blocks is twice that of two nodes, so it is 1/2 for smooth fields (Braess 1995; Notay 2010). So any
-map of diffusivity and decay, and fixed nodes of any shape, give five-point equations on all levels,
-by sums alone, and there is no setup to speak of.
+A level's nodes are 2×2 blocks of the next finer level. The row sum of a block is the sum over its
+nodes, and the coupling of two blocks is the sum of the couplings across their common side, times a
+factor. Without a factor (Galerkin's choice) couplings of blocks are too stiff: blocks are twice as
+far apart as nodes, so the factor is 1/2 for smooth fields (Braess 1995; Notay 2010). So any map of
+diffusivity and decay, and fixed nodes of any shape, give five-point equations on all levels, by
+sums alone.
 
 A cycle smooths by damped Jacobi steps and interpolates linearly. The dampings and the factors are
 numbers that can be learned.

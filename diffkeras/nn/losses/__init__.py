@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from diffkeras.nn.losses.alternating import PARTS, AlternateLosses, AlternatingLoss
-from diffkeras.nn.losses.arguments import build
 from diffkeras.nn.losses.errors import (
     AbsoluteError,
     HuberError,
@@ -22,6 +21,7 @@ from diffkeras.nn.losses.weights import (
     TanhWeight,
     UniformWeight,
     WeightMap,
+    build,
     get_weight,
 )
 
@@ -44,8 +44,7 @@ def get_loss(config: Mapping[str, Any] | str) -> NodeLoss:
 
     Args:
         config: a key of `LOSSES`, or a mapping with that key as "error" and the arguments of the
-            class, such as "weight" (see `get_weight`). In those of "alternating", "first" and
-            "second" are configurations of losses.
+            class, such as "weight" (see `get_weight`), or "first" and "second", configurations too.
 
     Raises:
         ValueError: unknown error, weight or parameter, or a parameter that is missing or out of

@@ -19,14 +19,12 @@ class AlternatingLoss(NodeLoss):
     """One of two losses, in turn or chosen at random.
 
     Training is divided into periods of `every` epochs, or of one batch. The callback
-    `AlternateLosses` selects the loss of each period. The choice depends only on the seed and the
-    number of the period, so all replicas use the same loss, and a resumed run makes the same
-    choices as an uninterrupted one. Without the callback the first loss is always used. The
-    validation loss is the one that is selected when it is computed.
+    `AlternateLosses` selects the loss of each period, from the seed and the number of the period
+    alone, so all replicas and a resumed run make the same choices. Without the callback the first
+    loss is used. The validation loss is the one that is selected when it is computed.
 
     Args:
-        first: a loss.
-        second: another loss, whose error and weight may both differ.
+        first, second: losses, whose errors and weights may both differ.
         schedule: "toggle" selects the first loss in even periods and the second in odd ones;
             "random" selects the first with `probability` in each period.
         every: number of epochs of a period, or "batch" for periods of one batch.
@@ -78,18 +76,13 @@ class AlternatingLoss(NodeLoss):
         self.every = every if isinstance(every, str) else check_whole("every", every, 1)
         self.seed = check_whole("seed", seed, 0, 2**32 - 1)
         self.probability = probability
-        # A compiled step treats a Python number as a constant, so this is a variable. It is a float
-        # because TensorFlow keeps 32-bit integers on the host.
+        # a variable, as a compiled step takes numbers for constants; TensorFlow keeps integers on
+        # the host
         self.selector = keras.Variable(0.0, trainable=False, dtype="float32", name="selector")
         self._selected = 0
 
     def choice(self, position: int) -> int:
-        """The loss at a position of training: 0 for the first, 1 for the second.
-
-        Args:
-            position: number of epochs since the start of training, or of batches if `every` is
-                "batch", from 0.
-        """
+        """0 for the first loss, 1 for the second, after so many epochs or batches of training."""
         period = position if isinstance(self.every, str) else position // self.every
         if self.schedule == "toggle":
             return period % 2
@@ -143,19 +136,17 @@ def _both_terms(loss: WeightedError, y_true: Any, y_pred: Any) -> tuple[Any, Any
 class AlternateLosses(keras.callbacks.Callback):
     """Select the loss of an `AlternatingLoss` before each epoch or batch.
 
-    The number of a batch is epoch · steps per epoch + its position in the epoch. The optimizer's
-    iterations would be wrong, because they are not counted when float16 training skips a step. If
-    `steps_per_execution` is above 1, all steps of one execution use the same loss.
+    A batch's number is epoch · steps per epoch + its position in the epoch; the optimizer doesn't
+    count steps that float16 training skips. If `steps_per_execution` is above 1, all steps of one
+    execution use the same loss.
 
     Args:
-        first_step: called at the start of each epoch, returns the number of its first batch since
-            the start of training. `fit` does not know this number if training resumes within an
-            epoch.
+        first_step: returns, at the start of each epoch, the number of its first batch since the
+            start of training, which `fit` doesn't have if training resumes within an epoch.
 
     Raises:
         ValueError: at the start of training, if the compiled loss does not alternate.
-        NotImplementedError: at the start of training under JAX with a compiled step, which treats
-            the selection as a constant. Pass `run_eagerly=True` to `compile` there.
+        NotImplementedError: at the start of training under JAX without `run_eagerly=True`.
 
     Example:
 

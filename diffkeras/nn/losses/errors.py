@@ -4,8 +4,7 @@ from typing import Any
 
 import keras
 
-from diffkeras.nn.losses.arguments import arguments_of
-from diffkeras.nn.losses.weights import WeightMap, get_weight
+from diffkeras.nn.losses.weights import WeightMap, arguments_of, get_weight
 from diffkeras.physics.arguments import check_choice, check_positive, check_truth
 from diffkeras.view.target import shapes_differ, target_and_prediction
 
@@ -17,10 +16,8 @@ SMALLEST = 1e-30
 class NodeLoss(keras.losses.Loss):
     """Base of the losses, whose `call` returns one value per node.
 
-    Keras reduces these values and divides by the number of replicas. It does not divide a loss that
-    returns a scalar, which would train with N times the gradient on N replicas.
-
-    A subclass implements `terms`.
+    Keras reduces these values and divides by the number of replicas. A loss that returned a scalar
+    would train with N times the gradient on N replicas. A subclass implements `terms`.
     """
 
     def terms(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
@@ -45,14 +42,11 @@ class WeightedError(NodeLoss):
 
     A subclass implements `error` and stores its own arguments as attributes of the same names.
 
-    `call` returns one value per node, which Keras reduces.
-
     Args:
         weight: weight map, or its name or configuration (see `get_weight`); None for no weight.
         weight_from: the field that the map is evaluated on, "target" or "prediction".
-        weight_gradient: whether the gradient also flows through a weight that is computed from the
-            prediction. It then drives predictions towards values of little weight, which lowers the
-            loss without lowering the error.
+        weight_gradient: whether the gradient also flows through a weight of the prediction, which
+            drives predictions towards values of little weight.
         normalize_weight: whether to divide each example's weights by their mean over the lattice,
             so that losses with different maps have similar magnitudes. False in arXiv 2302.03786.
         reduction: of the values of all nodes, as in `keras.losses.Loss`.
@@ -64,7 +58,7 @@ class WeightedError(NodeLoss):
             scale and the source image on the linear scale (see `pack_target`). The field alone,
             (batch, height, width, 1), is enough if the weight map does not need the source image.
         y_pred: predicted field on the network's scale, (batch, height, width, 1).
-        sample_weight: (batch,), one weight an example, or (batch, height, width), one a node.
+        sample_weight: (batch,), one weight per example, or (batch, height, width), one per node.
 
     Raises:
         ValueError: an argument is not one of the allowed values; when called, if shapes do not
@@ -114,7 +108,7 @@ class WeightedError(NodeLoss):
         if shapes_differ(weights.shape, values.shape):
             raise ValueError(
                 f"{type(self.weight).__name__} must return weights of shape {tuple(values.shape)}, "
-                f"one a node, not {tuple(weights.shape)}"
+                f"one per node, not {tuple(weights.shape)}"
             )
         if self.normalize_weight:
             weights = weights / keras.ops.mean(weights, axis=(1, 2), keepdims=True)
@@ -130,11 +124,9 @@ class WeightedError(NodeLoss):
 def per_node_weight(sample_weight: Any, values: Any) -> Any:
     """Sample weights, (batch, height, width), in the dtype of `values`.
 
-    Keras broadcasts from the last axis, so weights of shape (batch,) against values of shape
-    (batch, height, width) would weigh columns of the lattice instead of examples.
-
-    `sample_weight` is one weight an example, (batch,), or one a node, (batch, height, width), also
-    with further axes of length 1. Another shape raises a ValueError.
+    `sample_weight` is one weight per example, (batch,), or per node, (batch, height, width), also
+    with further axes of length 1. Another shape raises a ValueError: Keras broadcasts from the last
+    axis, so weights (batch,) would weigh columns of the lattice.
     """
     weight = keras.ops.convert_to_tensor(sample_weight, dtype=values.dtype)
     shape, lattice = tuple(weight.shape), tuple(values.shape)
@@ -148,8 +140,8 @@ def per_node_weight(sample_weight: Any, values: Any) -> Any:
         matches = not shapes_differ(shape, lattice)
     if not matches:
         raise ValueError(
-            f"sample_weight must have shape (batch,) = {lattice[:1]}, one weight an example, or "
-            f"(batch, height, width) = {lattice}, one weight a node; got {shape}"
+            f"sample_weight must have shape (batch,) = {lattice[:1]}, one weight per example, or "
+            f"(batch, height, width) = {lattice}, one weight per node; got {shape}"
         )
     return weight * keras.ops.ones_like(values)
 

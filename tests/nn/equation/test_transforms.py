@@ -12,15 +12,20 @@ PAIRS = list(itertools.product(BOUNDARIES, BOUNDARIES))
 LATTICE = (12, 17)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 2e-5), (np.float64, 1e-13)])
 @pytest.mark.parametrize("boundaries", PAIRS)
-def test_the_operator_and_its_inverse_are_those_of_physics(boundaries):
-    exact = SpectralOperator(LATTICE, Medium(decay=0.03, boundary=boundaries))
-    field = np.random.default_rng(0).standard_normal((2, *LATTICE)).astype(np.float32)
-    ones = np.ones_like(field)
-    density = np.asarray(equations_of([ones, ones], 0.03, boundaries, ones).apply(field))
-    np.testing.assert_allclose(density, exact.apply(field), atol=1e-5)
-    expected = [exact.inverse(one.astype(np.float64)) for one in density]
-    np.testing.assert_allclose(inverse(density, 0.03, boundaries), expected, atol=2e-5)
+def test_the_operator_and_its_inverse_are_those_of_physics(boundaries, dtype, tolerance):
+    for lattice in (LATTICE, (1, 2), (3, 1)):
+        exact = SpectralOperator(lattice, Medium(decay=0.03, boundary=boundaries))
+        field = np.random.default_rng(0).standard_normal((2, *lattice)).astype(dtype)
+        ones = np.ones_like(field)
+        density = np.asarray(equations_of([ones, ones], 0.03, boundaries, ones).apply(field))
+        assert density.dtype == dtype
+        np.testing.assert_allclose(density, exact.apply(field), atol=tolerance)
+        expected = [exact.inverse(one.astype(np.float64)) for one in density]
+        result = np.asarray(inverse(density, 0.03, boundaries))
+        assert result.dtype == dtype
+        np.testing.assert_allclose(result, expected, atol=10 * tolerance)
 
 
 def test_a_window_is_applied_as_a_convolution():
