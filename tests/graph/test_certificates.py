@@ -115,6 +115,13 @@ def test_the_corrected_field_is_differentiable_as_the_exact_one(boundary):
     np.testing.assert_allclose(tape.gradient(total, prediction), np.zeros(images.shape), atol=1e-9)
 
 
+def test_a_bound_includes_the_rounding_of_the_residual():
+    """Of a field whose computed residual is 0; slow decay multiplies what rounding may hide."""
+    solver, production = TensorSolver(4, decay=1e-6, boundary="periodic"), np.full((1, 4, 4), 1e-6)
+    bound = solver.certify(np.ones((1, 4, 4)), production=production).error_bound
+    assert 1e-15 < bound < 1e-13
+
+
 def test_half_precision_gets_float32_results():
     images = images_of((16, 16), (1, 4))
     proof = TensorSolver(16, decay=0.1).certify(images.astype(np.float16), images)

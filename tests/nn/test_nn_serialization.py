@@ -89,7 +89,7 @@ def test_every_public_class_is_covered():
     public = {
         member
         for module in (nn, layers, losses, metrics)
-        for name in dir(module)
+        for name in getattr(module, "__all__", dir(module))
         if inspect.isclass(member := getattr(module, name))
         and member.__module__.startswith("diffkeras.nn")
         and not issubclass(member, keras.callbacks.Callback)

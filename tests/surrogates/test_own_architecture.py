@@ -102,7 +102,7 @@ def test_the_commands_take_it_like_a_shipped_one(folder, tiny, data_dir, diffker
     assert "another network than own_network:build builds now: " in refused("evaluate", run)
     module.unlink()
     del sys.modules["own_network"]
-    assert "names the module own_network, which is neither" in refused("evaluate", run)
+    assert "No module named 'own_network'; modules are looked for" in refused("evaluate", run)
 
 
 @pytest.mark.usefixtures("lean_training")

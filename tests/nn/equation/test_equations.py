@@ -47,6 +47,8 @@ def test_the_equations_are_those_of_physics(boundaries, names):
     field = rng.standard_normal(LATTICE).astype(np.float32)
     applied = unit * np.asarray(equations.apply(field[None]))[0]
     np.testing.assert_allclose(applied, exact.apply(field), rtol=1e-4, atol=2e-4)
+    sizes = unit * np.asarray(equations.sizes(field[None]))[0]
+    np.testing.assert_allclose(sizes, exact.apply_with_sizes(field)[1], rtol=1e-4)
 
 
 @pytest.mark.parametrize("names", [("decay",), ("diffusivity", "decay"), ("decay", "production")])
