@@ -145,19 +145,6 @@ class StudyData:
         return [name for name in self.factors if self.varies(name) and name not in hidden]
 
 
-def label_of(values: Mapping[str, str]) -> str:
-    """Factors and their values, such as "train fraction 0.5, absolute"."""
-    return ", ".join(
-        value if name in (LOSS, VARIANT) else f"{name_of(name)} {value}"
-        for name, value in values.items()
-    )
-
-
-def name_of(factor: str) -> str:
-    """The last part of a key, in words; of the seed of the examples, what it changes."""
-    return "draw" if factor == DRAW else factor.split(".")[-1].replace("_", " ")
-
-
 def counts_in(text: str) -> tuple[int, ...]:
     """The source counts of a text such as "1-3,5"."""
     ends = [part.split("-") for part in text.split(",")]

@@ -134,7 +134,7 @@ class PlannedRun:
 
 
 def label_of(values: Mapping[str, Any]) -> str:
-    """Factors and their values, such as "train fraction 0.5, absolute"."""
+    """The values of a run's factors in words, such as "training fraction 0.5, absolute"."""
     return ", ".join(
         value_text(value) if name in (LOSS, VARIANT) else f"{name_of(name)} {value_text(value)}"
         for name, value in values.items()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from diffkeras.evaluation.errors import ERRORS
 from diffkeras.reporting.text import markdown_table
-from paper.study_data import StudyData, label_of
+from diffkeras.studies import label_of
+from paper.study_data import StudyData
 from paper.verdicts.claims import (
     ALL_CLAIMS,
     FINDINGS,
