@@ -1,4 +1,4 @@
-"""Generate the datasets of a configuration, and verify them."""
+"""Generate the datasets of a configuration."""
 
 import logging
 import shutil
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from diffkeras.config import Config
 from diffkeras.data.dataset import DatasetConfig
 from diffkeras.data.replacing import remove_leftovers
-from diffkeras.data.section import SPLITS
 from diffkeras.data.stored import dataset_status
 from diffkeras.errors import ConfigurationError, DataError, DiffkerasError
 from diffkeras.reporting.text import duration
@@ -99,45 +98,6 @@ def _generate_missing(
             return
         with progress_bar(estimate.examples, "Solving", "examples", shown=show_progress) as bar:
             generation.run(processes, on_examples=bar.update)
-
-
-def verify(
-    config: Config,
-    data_dir: str | Path,
-    *,
-    share: float = 0.01,
-    show_progress: bool = False,
-) -> list[str]:
-    """Read every record of the datasets, and solve a random share of the examples again.
-
-    Args:
-        config: physics, source counts, sizes and seed.
-        data_dir: the directory of all datasets.
-        share: share of the examples that are solved again, at least three of each split; so is the
-            first example of each file.
-        show_progress: whether to draw a progress bar.
-
-    Raises:
-        ConfigurationError: `share` is not from 0 to 1.
-
-    Returns:
-        A line for each error, with the file and the example.
-    """
-    if not 0 <= share <= 1:
-        raise ConfigurationError(f"the share of examples must be from 0 to 1, not {share}")
-    from diffkeras.data.verification import verify_dataset
-
-    findings, counts = [], config.data.sources
-    examples = len(counts) * sum(config.data.examples(split) for split in SPLITS)
-    with progress_bar(examples, "Reading", "examples", shown=show_progress) as bar:
-        for count in counts:
-            for finding in verify_dataset(config, count, Path(data_dir), share, bar.update):
-                findings.append(finding)
-                logger.warning(finding)
-    number = "1 error" if len(findings) == 1 else f"{len(findings) or 'no'} errors"
-    datasets = "1 dataset" if len(counts) == 1 else f"{len(counts)} datasets"
-    logger.info(f"{datasets}: {number}")
-    return findings
 
 
 def parse_options(options: Sequence[str]) -> Any:

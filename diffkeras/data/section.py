@@ -16,7 +16,7 @@ from diffkeras.system.messages import short
 from diffkeras.system.section import Form, KeyProblem, Limits, Section
 
 Quantity = Annotated[float, Limits(1e-30, 1e30)]
-Radius = Annotated[float, Limits(0, 1e6)]  # lattice steps
+Radius = Annotated[float, Limits(0, 1_000_000)]  # lattice steps
 Side = Annotated[int, Limits(1, 10_000_000)]
 # per source count: listing the files of more would take hours
 Examples = Annotated[int, Limits(1, 10_000_000)]
@@ -152,7 +152,7 @@ class PhysicsConfig(Section):
         diffusivity: Diffusivity D [length²/time].
         decay: Decay rate γ [1/time]. It doesn't follow the diffusivity: give both. Not used if
             data.diffusion_length is set.
-        boundary: absorbing, reflecting, periodic, {value: V} or {flux: J}, or a list of two:
+        boundary: One of absorbing, reflecting, periodic, {value: V}, {flux: J}, or a list of two:
             [rows, columns]. Where the two sides of an axis differ, each may be a list of two:
             [top, bottom] and [left, right]; or sides are named, such as {top: {value: 0.8},
             bottom: {flux: 0.01}, left: reflecting}; those that are not named absorb. V is the

@@ -1,5 +1,6 @@
 """Verifying a dataset: read every record, and solve a random share of the examples again."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from diffkeras.config import Config
 from diffkeras.data.dataset import DatasetConfig
 from diffkeras.data.records import dataset_features, read_records
+from diffkeras.data.section import SPLITS
 from diffkeras.data.stored import (
     REMEDY,
     check_dataset,
@@ -16,8 +18,11 @@ from diffkeras.data.stored import (
     check_identity,
     stored_splits,
 )
-from diffkeras.errors import DataError
+from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.system.environment import blas_threads
+from diffkeras.system.progress import progress_bar
+
+logger = logging.getLogger(__name__)
 
 LEAST_EXAMPLES = 3  # solved again of each split, however small the share is
 # fields on different machines differ by about 1e-13 of the largest value in float64, so in float32
@@ -26,7 +31,44 @@ RELATIVE = 2.4e-7
 ABSOLUTE = 1e-9  # share of the feature's largest value
 
 
-def verify_dataset(
+def verify(
+    config: Config,
+    data_dir: str | Path,
+    *,
+    share: float = 0.01,
+    show_progress: bool = False,
+) -> list[str]:
+    """Read every record of the datasets, and solve a random share of the examples again.
+
+    Args:
+        config: physics, source counts, sizes and seed.
+        data_dir: the directory of all datasets.
+        share: share of the examples that are solved again, at least three of each split; so is the
+            first example of each file.
+        show_progress: whether to draw a progress bar.
+
+    Raises:
+        ConfigurationError: `share` is not from 0 to 1.
+
+    Returns:
+        A line for each error, with the file and the example.
+    """
+    if not 0 <= share <= 1:
+        raise ConfigurationError(f"the share of examples must be from 0 to 1, not {share}")
+    findings, counts = [], config.data.sources
+    examples = len(counts) * sum(config.data.examples(split) for split in SPLITS)
+    with progress_bar(examples, "Reading", "examples", shown=show_progress) as bar:
+        for count in counts:
+            for finding in _verify_dataset(config, count, Path(data_dir), share, bar.update):
+                findings.append(finding)
+                logger.warning(finding)
+    number = "1 error" if len(findings) == 1 else f"{len(findings) or 'no'} errors"
+    datasets = "1 dataset" if len(counts) == 1 else f"{len(counts)} datasets"
+    logger.info(f"{datasets}: {number}")
+    return findings
+
+
+def _verify_dataset(
     config: Config, count: int, data_dir: Path, share: float, on_examples: Callable[[int], None]
 ) -> Iterator[str]:
     """Read every record of a dataset, and compare some with newly solved examples.

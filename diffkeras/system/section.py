@@ -56,7 +56,7 @@ class Limits:
         """The limits in words."""
         words = ("at least", "at most", "more than", "less than")
         limits = zip(words, (self.least, self.most, self.above, self.below), strict=True)
-        parts = [f"{word} {number:,.9g}" for word, number in limits if math.isfinite(number)]
+        parts = [f"{word} {number:,}" for word, number in limits if math.isfinite(number)]
         parts += [f"a multiple of {self.multiple}"] if self.multiple > 1 else []
         return " and ".join(parts)
 

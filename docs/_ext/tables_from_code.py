@@ -173,7 +173,7 @@ def _key_rows(section: type, prefix: str, names: Sequence[str]) -> Iterator[list
         if not is_dataclass(kind):
             text = description_of(section, field).replace("None ", "null ")
             default = _default(kind, field)
-            yield [key, default, f"{text[:1].upper()}{text[1:]}\n{_in_words(kind)}"]
+            yield [key, default, f"{text}\n{_in_words(kind)}"]
         for part in (kind, *get_args(kind)):  # a section, or null
             if isinstance(part, type) and is_dataclass(part):
                 yield from _key_rows(part, f"{key}.", ())
@@ -212,8 +212,10 @@ def description_of(section: type, field: Field) -> str:
     """What the docstring of a section says of a field, or its metadata."""
     attributes = (inspect.getdoc(section) or "").partition("Attributes:\n")[2].partition("\n\n")[0]
     found = re.search(rf"^ {{4}}{field.name}: (.*(?:\n {{8}}.*)*)", attributes, re.MULTILINE)
-    text = found[1] if found else field.metadata.get("description", "")
-    return " ".join(text.split())
+    if not found:
+        return field.metadata.get("description", "")
+    text = " ".join(found[1].split())
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def _section(title: str, identifier: str, *children: nodes.Node) -> nodes.section:

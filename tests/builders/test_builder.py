@@ -8,8 +8,9 @@ import pytest
 import tensorflow_datasets as tfds
 
 import tfds_builders
-from diffkeras.config import DataConfig, PhysicsConfig, load_config
+from diffkeras.config import load_config
 from diffkeras.data.dataset import DatasetConfig
+from diffkeras.data.section import DataConfig, PhysicsConfig
 from diffkeras.errors import ConfigurationError, DataError
 from tests.helpers.rounding import same_solutions
 from tfds_builders import Builder, DiffusionFieldsConfig

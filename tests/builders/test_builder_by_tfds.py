@@ -9,8 +9,8 @@ pytest.importorskip("dill", reason="TFDS's test case imports dill")
 
 import tensorflow_datasets as tfds
 
-from diffkeras.config import DataConfig, PhysicsConfig
 from diffkeras.data.dataset import DatasetConfig
+from diffkeras.data.section import DataConfig, PhysicsConfig
 from tfds_builders import Builder, DiffusionFieldsConfig
 
 SMALL = DiffusionFieldsConfig.of(

@@ -4,14 +4,10 @@ from typing import Any
 
 import pytest
 
-from diffkeras.config import (
-    Config,
-    load_config,
-    parse_config,
-    settings,
-)
+from diffkeras.config import Config, parse_config, settings
+from diffkeras.data.section import format_counts, parse_counts
 from diffkeras.errors import ConfigurationError
-from diffkeras.identity import fingerprint
+from diffkeras.physics import FixedFlux, FixedValue, Medium
 
 # key → values that it refuses
 REFUSED: dict[str, tuple[Any, ...]] = {
@@ -89,41 +85,6 @@ def test_overrides_change_no_value_that_was_given(tiny):
     assert given == before
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("training", {"batch_size": 3}),
-        ("data", {"placement": {"kind": "edge"}, "radius": 1}),
-        ("data.placement", {"kind": "edge"}),
-        ("training", {"loss": {"error": "absolute"}}),
-        ("training", {}),
-    ],
-)
-def test_a_mapping_is_merged_into_a_section(tiny, tmp_path, key, value):
-    base = tiny.with_overrides(
-        {"data.placement.spread": 3, "training.loss": {"error": "huber", "delta": 0.1}}
-    )
-    one_by_one = base.with_overrides(settings(key, value))
-    assert settings(key, value).keys() <= {
-        "training.batch_size",
-        "training.loss",
-        "data.placement.kind",
-        "data.radius",
-    }
-    assert base.with_overrides({key: value}) == one_by_one
-    assert one_by_one.training.epochs == base.training.epochs
-    assert one_by_one.data.placement.spread == 3
-    file = tmp_path / "a.yaml"
-    file.write_text(base.to_yaml())
-    assert load_config(file, {key: value}) == one_by_one
-
-
-@pytest.mark.parametrize("value", [None, 3, "x", [1]])
-def test_a_section_takes_only_a_mapping(tiny, value):
-    with pytest.raises(ConfigurationError, match=r"^training: .* mapping, not .*training\.KEY"):
-        tiny.with_overrides({"training": value})
-
-
 def test_every_kind_of_value_is_taken_or_refused_by_its_key(tiny):
     garbage = (None, True, -1, 2.5, math.inf, 10**30, "x", "", [], ["x"], [1, 2, 3], {}, {"a": 1})
     for section, values in tiny.to_dict().items():
@@ -135,19 +96,28 @@ def test_every_kind_of_value_is_taken_or_refused_by_its_key(tiny):
                     assert str(error).startswith(f"{section}.")  # noqa: PT017
 
 
-def test_train_fraction_counts_at_least_one_example(tiny):
-    used = [
-        tiny.with_overrides({"data.train_fraction": fraction}).data.train_examples_used
-        for fraction in (1, 0.5, 0.25, 0.0001)
-    ]
-    assert used == [12, 6, 3, 1]
+def test_a_mapping_for_a_section_is_merged_into_it(tiny):
+    base = tiny.with_overrides({"data.placement.spread": 3})
+    for key, value in (
+        ("training", {"batch_size": 3, "loss": {"error": "absolute"}}),
+        ("data", {"placement": {"kind": "edge"}, "radius": 1}),
+        ("data.placement", {"kind": "edge"}),
+        ("training", {}),
+    ):
+        changed = base.with_overrides({key: value})
+        assert changed == base.with_overrides(settings(key, value))
+        assert changed.data.placement.spread == 3
+        assert changed.training.epochs == base.training.epochs
+    for wrong in (None, 3, "x", [1]):
+        with pytest.raises(ConfigurationError, match=r"^training: .* mapping, not .*training\.KEY"):
+            tiny.with_overrides({"training": wrong})
 
 
-def test_the_parts_of_the_training_examples_don_t_overlap(tiny):
+def test_fractions_of_the_training_examples_are_disjoint_parts(tiny):
     quarter = tiny.with_overrides({"data.train_fraction": 0.25})
     parts = [quarter.with_overrides({"data.train_part": part}) for part in range(4)]
-    numbers = [list(part.data.train_numbers) for part in parts]
-    assert numbers == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]]
+    assert [k for part in parts for k in part.data.train_numbers] == list(range(12))
+    assert tiny.with_overrides({"data.train_fraction": 0.0001}).data.train_examples_used == 1
 
 
 def test_the_steps_of_a_run(tiny):
@@ -159,11 +129,6 @@ def test_the_steps_of_a_run(tiny):
     # 12 of each share in batches of 5 of each: what is left over is dropped
     shares = {"data.shares": 2, "training.batch_size": 10}
     assert tiny.with_overrides(shares).steps == 2 * 2
-
-
-def test_fingerprints_tell_values_apart_and_ignore_their_order():
-    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
-    assert len({fingerprint({"a": value}) for value in (1, 1.5, "1", [1], None)}) == 5
 
 
 def test_baselines_are_all_that_make_sense_unless_they_are_chosen():
@@ -262,3 +227,85 @@ TAKEN: list[dict[str, Any]] = [
 def test_what_goes_together_is_taken(tiny, changes):
     config = tiny.with_overrides(changes)
     assert parse_config(config.to_dict()) == config
+
+
+@pytest.mark.parametrize(
+    ("given", "counts", "text"),
+    [
+        ("1-20", tuple(range(1, 21)), "1-20"),
+        ("1,5,20", (1, 5, 20), "1,5,20"),
+        ("1-3,7", (1, 2, 3, 7), "1-3,7"),
+        (" 3 - 4 , 1 ", (1, 3, 4), "1,3-4"),
+        ("7,1-3", (1, 2, 3, 7), "1-3,7"),
+        ("5", (5,), "5"),
+        (5, (5,), "5"),
+        ([20, 1], (1, 20), "1,20"),
+        (["1-2", 4], (1, 2, 4), "1-2,4"),
+    ],
+)
+def test_counts_are_read_and_written(given, counts, text):
+    assert parse_counts(given) == counts
+    assert format_counts(counts) == text
+    assert parse_counts(text) == counts
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a", "1-", "-1", "1,,2", "1.5", "²", "1-2-3", "5-1", "5-1,2", "1-100001", "١-٢", "1_0"],
+)
+def test_text_that_is_no_list_of_counts_is_refused(text):
+    with pytest.raises(ValueError, match=r"source count|backwards|more than"):
+        parse_counts(text)
+
+
+@pytest.mark.parametrize("given", ["1,2,1", "1-3,2", [20, 1, 20], "1-100000," * 1000 + "1"])
+def test_a_count_that_is_named_twice_is_refused(given):
+    with pytest.raises(ValueError, match="is named twice"):
+        parse_counts(given)
+
+
+NAMED = {"top": "reflecting", "bottom": "reflecting", "left": "periodic", "right": "periodic"}
+
+
+@pytest.mark.parametrize(
+    ("given", "boundary"),
+    [
+        ({"value": 2}, FixedValue(2.0)),
+        ([{"flux": -0.5}, "no-flux"], (FixedFlux(-0.5), "reflecting")),
+        ([[{"value": 1}, "dirichlet"], "periodic"], ((FixedValue(1.0), "absorbing"), "periodic")),
+        ({**NAMED, "top": {"value": 1}}, ((FixedValue(1.0), "reflecting"), "periodic")),
+        ({**NAMED, "bottom": {"flux": 1}}, {**NAMED, "bottom": FixedFlux(1.0)}),
+    ],
+)
+def test_sides_are_those_of_a_medium(tiny, given, boundary):
+    config = tiny.with_overrides({"physics.boundary": given})
+    assert config.physics.medium.sides == Medium(boundary=boundary).sides
+    assert parse_config(config.to_dict()) == config
+    assert hash(config.physics) != hash(tiny.physics)
+
+
+def test_sides_have_one_spelling(tiny):
+    named = {"top": "dirichlet", "bottom": "no-flux", "left": "periodic", "right": "periodic"}
+    pairs = [["absorbing", "reflecting"], "periodic"]
+    mixed = [["absorbing", "reflecting"], "absorbing"]  # sides that aren't named absorb
+    for given, plain in ((named, pairs), (pairs, pairs), ({"bottom": "no_flux"}, mixed)):
+        config = tiny.with_overrides({"physics.boundary": given})
+        assert config.to_dict()["physics"]["boundary"] == plain
+
+
+@pytest.mark.parametrize(
+    ("boundary", "key_and_value"),
+    [
+        ({**NAMED, "top": {"value": 1, "flux": 2}}, "a value, a flux.*'value': 1"),
+        ({**NAMED, "top": {"value": math.nan}}, "value of a side .* nan"),
+        ({**NAMED, "top": {"valu": 1}}, "boundary top {'valu': 1} is unknown"),
+        ({"front": "absorbing"}, "no side 'front'; its sides are top, "),
+        ([{"value": 1}] * 3, "for each of 2 axes"),
+    ],
+)
+def test_what_is_no_boundary_is_refused(tiny, boundary, key_and_value):
+    with pytest.raises(
+        ConfigurationError, match=rf"^physics\.boundary: .*{key_and_value}"
+    ) as caught:
+        tiny.with_overrides({"physics.boundary": boundary})
+    assert "\n" not in str(caught.value)

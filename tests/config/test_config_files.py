@@ -37,20 +37,6 @@ def test_both_readings_differ_in_the_sources_alone(name):
     assert as_fixed == fixed
 
 
-def test_every_value_comes_back_from_yaml(tiny, tmp_path):
-    config = tiny.with_overrides(
-        {
-            "physics.lattice": [16, 32],
-            "data.radius": [1, 2.5],
-            "data.sources": "1-3,9",
-            "training.loss": {"error": "huber", "delta": 1e-05, "weight": {"name": "step"}},
-        }
-    )
-    file = tmp_path / "a.yaml"
-    file.write_text(config.to_yaml(), encoding="utf-8")
-    assert load_config(file) == config
-
-
 def test_the_paper_is_at_full_scale():
     paper = load_config("paper")
     assert paper.physics.lattice == (512, 512)

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from diffkeras.config import Config
+from diffkeras import identity
+from diffkeras.config import Config, load_config
 from diffkeras.errors import RunError
 from diffkeras.identity import by_key, run_identity
 from diffkeras.surrogates.run_directory import Run
+from diffkeras.system.plain_data import fingerprint
 
 # another value of each key that changes what a run computes, with what it needs beside it
 OTHERS: dict[str, Any] = {
@@ -75,6 +77,15 @@ OTHERS: dict[str, Any] = {
     "training.symmetries": True,
     "training.initial_model": "saved_models/first",
 }
+PUBLISHED = [
+    ("paper", "85a2df9859f7", "f54fc1fa0428"),
+    ("paper_production", "caa9f8be9ca4", "b5c5095da014"),
+    ("quickstart", "f34c91cecbc4", "c9f4e7c8dfd4"),
+    ("reduced_production", "18fc6e2ecb6d", "20de04ecf36e"),
+    ("tissue", "97790037a188", "05530a283d42"),
+    ("varying_diffusion_length", "52b828c33d70", "3ae5fea5a38f"),
+    ("prior_work", "e68a8157e2a8", "afc3e878cfe7"),
+]
 FREE: dict[str, Any] = {
     "name": "other",
     "data.test_examples": 3,
@@ -165,3 +176,14 @@ def test_another_spelling_continues_an_unfinished_run(one, other, tiny, tmp_path
     assert run.checkpoints.is_dir()
     with pytest.raises(RunError, match=r"another configuration: model\.width 2 there, 4 here"):
         Run.begin(run.path, second.with_overrides({"model.width": 4}))
+
+
+def test_fingerprints_tell_values_apart_and_ignore_their_order():
+    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+    assert len({fingerprint({"a": value}) for value in (1, 1.5, "1", [1], None)}) == 5
+
+
+@pytest.mark.parametrize(("name", "run", "tests"), PUBLISHED)
+def test_identities_of_published_runs_and_test_sets_stay(name, run, tests):
+    config = load_config(name)
+    assert (run_identity(config), identity.test_set_identity(config)) == (run, tests)

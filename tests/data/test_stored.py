@@ -6,10 +6,10 @@ import pytest
 
 from diffkeras.config import Config
 from diffkeras.data import check_dataset, dataset_status, generate, verify
-from diffkeras.data.dataset import VERSION
 from diffkeras.data.replacing import keep_datasets
 from diffkeras.data.stored import check_records, dataset_paths
 from diffkeras.errors import DataError, InUseError, OutputError, PackingError
+from diffkeras.identity import VERSION
 from tests.helpers.generation_tools import generate_dataset
 from tests.helpers.lean_runs import lean_training
 from tests.helpers.refusals import files_below

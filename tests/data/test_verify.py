@@ -150,8 +150,5 @@ def test_command(data_dir, tmp_path):
     done = CliRunner().invoke(main, [*options, "--verify", "0.5"])
     assert done.exit_code == 1
     assert "-00004-of-00005 is missing" in done.output
-    wrong = ("--verify 2", "--verify --beam", "--verify --processes 2", "--beam-options -x")
-    for words in wrong:
-        assert CliRunner().invoke(main, [*options, *words.split()]).exit_code == 1
     with pytest.raises(ConfigurationError, match="not nan"):
         verify(tiny_config(), data_dir, share=float("nan"))

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from diffkeras.config import DataConfig, PhysicsConfig, load_config, parse_config
+from diffkeras.config import load_config, parse_config
 from diffkeras.data.dataset import DatasetConfig
+from diffkeras.data.section import DataConfig, PhysicsConfig
 from diffkeras.identity import differing_datasets
 
 SIDES = {"top": {"value": 0.8}, "bottom": {"flux": 0.03}, "left": "reflecting"}

@@ -5,7 +5,6 @@ import tensorflow as tf
 from diffkeras.config import Config
 from diffkeras.data import mixed_dataset, raw_dataset
 from diffkeras.data.reading.batches import training_batches
-from diffkeras.data.reading.order import DataShares
 from diffkeras.errors import DataError
 from diffkeras.physics import ExampleRecipe
 from diffkeras.view.scales import TRANSFORMS, get_transform
@@ -64,14 +63,6 @@ def test_the_parts_of_the_training_examples_are_disjoint(tiny, data_dir, cache):
     parts = [images(half.with_overrides({"data.train_part": part})) for part in range(2)]
     assert [len(part) for part in parts] == [12, 12]
     assert sorted(parts[0] + parts[1]) == sorted(images(tiny))
-
-
-def test_several_shares_read_a_part(tiny, data_dir):
-    config = tiny.with_overrides({"data.train_fraction": 1 / 3, "data.train_part": 2})
-    shares = [DataShares(range(share, share + 1), 2) for share in range(2)]
-    own = [set(order(training_batches(config, data_dir, shares=s).take(2))) for s in shares]
-    assert [len(images) for images in own] == [4, 4]
-    assert own[0] | own[1] == set(order(training_batches(config, data_dir).take(2)))
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
