@@ -78,8 +78,8 @@ class Config(Section):
         self.evaluation.check_pictures(self.data.sources)
         if self.training.symmetries and self.data.stream:
             raise KeyProblem(OF_NO_STREAM, "training", "symmetries")
-        self._check_network()
         self._check_sides()
+        self._check_network()
 
     def _check_recipe(self) -> None:
         """Check that examples can be drawn and solved."""

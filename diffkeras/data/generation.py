@@ -150,7 +150,7 @@ def prepare_generation(
                     split: max(config.data.examples(split), status.examples.get(split, 0))
                     for split in SPLITS
                 }
-                staging = Staging.of(dataset, place, data_dir, examples, per_example.bytes)
+                staging = Staging.of(dataset, data_dir, examples, per_example.bytes)
                 stack.callback(staging.leave)
                 stored: dict[Shard, Path] = {}
                 if status.examples:

@@ -60,7 +60,6 @@ class Staging:
     def of(
         cls,
         dataset: DatasetConfig,
-        place: Path,
         data_dir: Path,
         examples: Mapping[str, int],
         record_bytes: int,
@@ -74,7 +73,7 @@ class Staging:
             "per_shard": per_shard,
         }
         directory = data_dir / f".staging-{dataset.name}-{fingerprint(content)}"
-        return cls(dataset, place, directory, plan_shards(examples, per_shard))
+        return cls(dataset, dataset.path(data_dir), directory, plan_shards(examples, per_shard))
 
     def prepare(self, stored: Mapping[Shard, Path]) -> None:
         """Make the directory, remove unfinished files, and link the shards of a smaller dataset."""
