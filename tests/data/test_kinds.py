@@ -109,7 +109,7 @@ def test_stored_examples_are_those_of_the_recipe_with_a_proven_field(config, mad
         for name, values in example["sources"].items():
             np.testing.assert_array_equal(values, getattr(own.sources, name))
         # what is stored is what was solved
-        problem = recipe.problem(example["source_image"][..., 0], own.diffusion_length, maps)
+        problem = recipe.problem_of(example)
         field = example["field"][..., 0].astype(np.float64) * example.get("maximum", 1)
         assert dk.certify(field, problem).error_bound < 1e-6 * field.max()
         assert own.maximum is None or example["field"].max() == 1
