@@ -106,6 +106,10 @@ class Section:
     def check(self) -> None:
         """Raise a KeyProblem, or a PhysicsError about a key, if values don't go together."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The values alone, for another process; what follows from them is computed there again."""
+        return {name: getattr(self, name) for name in types_of(type(self))}  # type: ignore[arg-type]
+
     @classmethod
     def read(cls, values: Any) -> Self:
         """The section of a mapping of its keys to plain data."""

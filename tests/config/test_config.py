@@ -1,4 +1,5 @@
 import math
+import pickle
 from copy import deepcopy
 from typing import Any
 
@@ -118,6 +119,11 @@ def test_fractions_of_the_training_examples_are_disjoint_parts(tiny):
     parts = [quarter.with_overrides({"data.train_part": part}) for part in range(4)]
     assert [k for part in parts for k in part.data.train_numbers] == list(range(12))
     assert tiny.with_overrides({"data.train_fraction": 0.0001}).data.train_examples_used == 1
+
+
+def test_a_configuration_goes_to_other_processes(tiny):
+    assert tiny.model.definition.parameters.keys()  # which is kept, and can't be pickled
+    assert pickle.loads(pickle.dumps(tiny)) == tiny
 
 
 def test_the_steps_of_a_run(tiny):
