@@ -8,9 +8,8 @@ import pytest
 from diffkeras import identity
 from diffkeras.config import Config, load_config
 from diffkeras.errors import RunError
-from diffkeras.identity import by_key, run_identity
+from diffkeras.identity import by_key, fingerprint, run_identity
 from diffkeras.surrogates.run_directory import Run
-from diffkeras.system.plain_data import fingerprint
 
 # another value of each key that changes what a run computes, with what it needs beside it
 OTHERS: dict[str, Any] = {
