@@ -184,6 +184,14 @@ CONFLICTS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"data.divide_by_maximum": True}, rf"^data\.divide_by_maximum: {OF_FIXED_VALUES}"),
     ({"data.placement.overlap": True}, rf"^data\.placement\.overlap: {OF_FIXED_VALUES}"),
+    *(
+        ({"data.stream": True, key: value}, rf"^{key}: a stream has no end, and each example")
+        for key, value in (
+            ("data.cache", True),
+            ("data.train_fraction", 0.5),
+            ("training.symmetries", True),
+        )
+    ),
     ({"training.weight_decay": 0.1}, r"^training\.weight_decay: adam"),
     (
         {**PRODUCTION, "physics.decay": 0},
