@@ -123,6 +123,13 @@ def lattice_is_a_proxy(rows: pd.DataFrame) -> Verdict:
     found = ratios(largest, SMALL[0], [each for each in others if each.shape == largest.shape])
     side = max(largest.columns)
     ratio = found[str(side)]
+    words = [f"{name}² {each}" for name, each in found.items()]
+    if side == LARGE:
+        predicted = known_prediction()
+        for size, (value, inside) in outcome(rows, predicted).items():
+            of = predicted["relative_mae"][str(size)]
+            interval = f"{of['predicted']:.3g} [{of['low']:.2g}, {of['high']:.2g}]"
+            words.append(f"predicted {interval}, found {value:.3g}{'' if inside else ', outside'}")
     return Verdict(
         decide(
             holds=ratio.low > 1 - MARGIN and ratio.high < 1 + MARGIN,
@@ -130,7 +137,7 @@ def lattice_is_a_proxy(rows: pd.DataFrame) -> Verdict:
             powerless=ratio.seen > MARGIN,
         ),
         f"at {side}² the relative error is {ratio.value:.1f} times that at 64²",
-        f"relative error / that at 64²: {', '.join(f'{n}² {r}' for n, r in found.items())}",
+        f"relative error / that at 64²: {'; '.join(words)}",
         ratio.seen_in_words,
     )
 

@@ -115,7 +115,8 @@ def training_pairs(lattice: int, seed: int, examples: int) -> Pairs:
 def network(width: int) -> keras.Model:
     """The paper's network, narrower, whose normalisation is an affine map.
 
-    The statistics of a batch would make a step depend on how many images share its nodes.
+    The statistics of a batch would make a step depend on how many images share its nodes. Call it
+    without `training`, which would win over the False here.
     """
     image = keras.Input((None, None, 1))
     inner = encoder_decoder(width, DEPTH, kernel_initializer="pytorch")

@@ -18,10 +18,10 @@ def small(monkeypatch):
 
 
 @pytest.mark.parametrize("patches", scale.SIZES)
-def test_sizes_and_batches_have_equal_nodes_on_all_lattices(patches):
+def test_sizes_and_batches_have_equal_nodes_on_all_lattices(patches, monkeypatch):
+    monkeypatch.setattr(scale, "BATCH", 64)
     runs = [ScaleRun(lattice, patches, 1) for lattice in scale.SOURCES]
     assert len({run.examples * run.lattice**2 for run in runs}) == 1
-    scale.BATCH = 64
     assert len({run.batch * run.lattice**2 for run in runs}) == 1
 
 
@@ -33,13 +33,27 @@ def test_a_smaller_size_is_the_beginning_of_a_draw_and_draws_differ():
     assert many[1].max(axis=(1, 2, 3)) == pytest.approx(1)
 
 
-def test_a_step_does_not_depend_on_which_images_share_its_nodes():
-    """As it would with statistics of the batch: then the network's output would change with it."""
+def test_no_statistics_of_batches_enter_a_step():
+    """They would make it depend on how many images share its nodes."""
     trainer = Trainer(ScaleRun(64, 4, 1, width=2))
-    images = training_pairs(64, 1, 4)[0]
-    together = trainer.model(images, training=True)
-    alone = [trainer.model(images[k : k + 1], training=True) for k in range(4)]
-    np.testing.assert_allclose(together, np.concatenate(alone), atol=1e-6)
+    kept = [v for v in trainer.model.non_trainable_variables if "moving" in v.path]
+    before = [variable.numpy() for variable in kept]
+    weights = trainer.model.get_weights()
+    trainer.advance(training_pairs(64, 1, 4), 1)
+    assert len(kept) == 2
+    for variable, value in zip(kept, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    assert any((a != b).any() for a, b in zip(trainer.model.get_weights(), weights, strict=True))
+
+
+def test_records_do_not_change_the_order_of_the_examples():
+    pairs, run = training_pairs(64, 1, 8), ScaleRun(64, 8, 1, width=2)
+    at_once, with_records = Trainer(run), Trainer(run)
+    at_once.advance(pairs, 3)
+    with_records.advance(pairs, 1)
+    with_records.advance(pairs, 3)
+    for one, other in zip(at_once.variables, with_records.variables, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-4, atol=1e-6)
 
 
 def call(folder, *options: str) -> pd.DataFrame:

@@ -54,12 +54,13 @@ def weighted_losses(
 
     Only losses whose error the study has without the weight, too.
     """
-    runs, losses = data.overall, data.factors[LOSS]
+    losses = data.factors[LOSS]
     found: dict[tuple[str, str], Ratio] = {}
     for region in regions:
-        column = REGION_ERRORS[region]
+        rows = data.with_ln(REGION_ERRORS[region])
         *others, largest = (
-            data.ln_errors(LOSS, column, runs[runs[SIZE] == size]) for size in data.sizes
+            rows[rows[SIZE] == size].pivot_table("ln_error", "unit", LOSS, sort=False)
+            for size in data.sizes
         )
         for plain in dict.fromkeys(map(unweighted, losses)):
             if plain in losses:
