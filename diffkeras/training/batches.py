@@ -108,9 +108,9 @@ def check_batch(config: Config, replicas: int) -> int:
             raise ConfigurationError(
                 f"{key}: {examples} example(s) per source count are fewer than the {parts} {what}"
             )
-    examples = len(config.data.sources) * config.data.train_examples_used
-    fills_one = batch <= examples and config.steps_per_epoch_in(shares)
-    if not config.training.steps_per_epoch and not fills_one:
+    # what is left of a count when it is shared evenly is not trained on
+    examples = len(config.data.sources) * (config.data.train_examples_used // shares) * shares
+    if not config.training.steps_per_epoch and batch > examples:
         raise ConfigurationError(
             f"training.batch_size: {batch} is more than all {examples} training examples; choose "
             "a smaller one"

@@ -34,6 +34,11 @@ class Replicas(ProcessGroup):
         (1, {"training.batch_size": 25}, "batch_size: 25 is more than all 24"),
         (
             1,
+            {"data.shares": 2, "data.train_examples": 3, "training.batch_size": 6},
+            "batch_size: 6 is more than all 4",  # each share has one example of each count
+        ),
+        (
+            1,
             {"training.steps_per_epoch": 6, "training.steps_per_execution": 4},
             "steps_per_execution: 4 doesn't divide the 6",
         ),
