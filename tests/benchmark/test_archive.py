@@ -126,8 +126,8 @@ def test_a_file_of_the_user_is_not_replaced(tmp_path, name):
 
 def test_a_field_that_is_not_verified_is_not_written(tiny_split, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "diffkeras.evaluation.images.solve",
-        lambda problem: SimpleNamespace(field=0.99 * problem.values),
+        "diffkeras.evaluation.images.solve_many",
+        lambda problems: [SimpleNamespace(field=0.99 * one.values) for one in problems],
     )
     with pytest.raises(DataError, match="only proven to be right within"):
         write_archive(tiny_split("fixed_values"), tmp_path / "split.npz")

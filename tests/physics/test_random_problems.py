@@ -118,6 +118,8 @@ def _check_bounds(rng: np.random.Generator, known: KnownProblem) -> str:
     assert (errors <= corrected.error_bound).all(), "error bound of the corrected"
     errors = known.errors(prediction)
     assert (errors <= certificate.node_bound).all(), "node bound violated"
+    share = float(errors.max()) / known.size
+    assert share <= certificate.relative_error_bound, "relative bound below the error"
     if problem.uptake is not None:
         return ""
     free = ~problem.fixed

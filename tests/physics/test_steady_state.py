@@ -207,6 +207,8 @@ def test_values_inside_sources_play_no_part(diffusivity):
     certificate = certify(np.zeros((64, 64)), image, diffusivity=diffusivity)
     # a value of 1e12 would loosen it by orders
     assert certificate.corrected.error_bound <= 2 * plain.corrected.error_bound
+    relative = [one.corrected.relative_error_bound for one in (plain, certificate)]
+    assert relative[1] > relative[0] / 2  # it is no size that errors are relative to
     assert certificate.corrected.field[24, 24] == 1e12
 
 
