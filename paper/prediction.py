@@ -33,7 +33,7 @@ RESULTS = Path(__file__).parent / "results"
 ROWS = "scale.csv"
 SMALL, LARGE = (64, 128, 256), 512
 LAST_STEP, DRAWS = 2000, 3
-RATE, WIDTH = 1e-3, 8
+RATE, WIDTH, STEP_PATCHES = 1e-3, 8, 64
 CONFIDENCE = 0.95
 # mean number of sources on a lattice, times 64²-patches per step over those of a lattice
 PER_STEP = {64: 64 * 1.0, 128: 16 * 1.5, 256: 4 * 3.0, 512: 10.5}
@@ -44,6 +44,7 @@ def rows_of(file: Path) -> pd.DataFrame:
     rows = pd.read_csv(file)
     chosen = (rows["split"] == "test") & (rows["weights"] == "averaged")
     chosen &= (rows["width"] == WIDTH) & np.isclose(rows["rate"], RATE)
+    chosen &= rows["step_patches"] == STEP_PATCHES
     return rows[chosen].assign(ln_error=np.log(rows["relative_mae"]))
 
 

@@ -3,6 +3,7 @@
     python -m paper.scale                              # 64, 128 and 256 nodes a side, three draws
     python -m paper.scale --lattice 512                # after the prediction is written
     python -m paper.scale --lattice 64 --width 4,16    # the capacity axis
+    python -m paper.scale --lattice 64 --step-patches 10  # as few sources per step as at 512²
     python -m paper.scale --split validation --rate 3e-4,1e-3,3e-3 --lattice 64 --seeds 1
 
 Lengths and density are the paper's: discs of radius 5, a diffusion length of 20 lattice steps, and
@@ -51,18 +52,25 @@ Pairs = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class ScaleRun:
-    """A run: `patches` is its number of examples times that of 64×64 patches in each."""
+    """A run: `patches` is its number of examples times that of 64×64 patches in each.
+
+    `step_patches` is the same of the examples of a step.
+    """
 
     lattice: int
     patches: int
     seed: int
     width: int = WIDTH
     rate: float = RATE
+    step_patches: int = BATCH
 
     @property
     def name(self) -> str:
         """Of the file with its state."""
-        return "_".join(f"{key}{value:g}" for key, value in asdict(self).items())
+        values = asdict(self)
+        if self.step_patches == BATCH:
+            del values["step_patches"]
+        return "_".join(f"{key}{value:g}" for key, value in values.items())
 
     @property
     def examples(self) -> int:
@@ -72,7 +80,7 @@ class ScaleRun:
     @property
     def batch(self) -> int:
         """Number of examples of a step."""
-        return BATCH * PATCH // self.lattice**2
+        return self.step_patches * PATCH // self.lattice**2
 
 
 def configuration(lattice: int, seed: int) -> Config:
@@ -214,7 +222,7 @@ class Records:
         self.file = file
         self.rows: list[dict[Any, Any]] = []
         if file.exists():
-            self.rows = pd.read_csv(file).to_dict("records")
+            self.rows = pd.read_csv(file).fillna({"step_patches": BATCH}).to_dict("records")
 
     def has(self, **key: Any) -> bool:
         """Whether there is a row with these values."""
@@ -227,7 +235,8 @@ class Records:
         beside = self.file.with_suffix(".new.csv")
         columns = list(rows[0])
         table = pd.DataFrame(self.rows, columns=columns)
-        keys = ["split", "lattice", "width", "rate", "patches", "seed", "step", "weights"]
+        keys = ["split", "lattice", "width", "rate", "step_patches", "patches", "seed"]
+        keys += ["step", "weights"]
         table.sort_values(keys).to_csv(beside, index=False, float_format="%.6g")
         beside.replace(self.file)
 
@@ -283,6 +292,7 @@ def numbers(kind: type) -> Any:
 @click.option("--patches", default=",".join(map(str, SIZES)), callback=numbers(int))
 @click.option("--width", default=str(WIDTH), callback=numbers(int), show_default=True)
 @click.option("--rate", default=str(RATE), callback=numbers(float), show_default=True)
+@click.option("--step-patches", default=str(BATCH), callback=numbers(int), show_default=True)
 @click.option("--seeds", default=3, show_default=True, help="Number of draws.")
 @click.option("--steps", default=2000, show_default=True)
 @click.option("--split", default="test", type=click.Choice(["test", "validation"]))
@@ -297,6 +307,7 @@ def main(
     patches: list[int],
     width: list[int],
     rate: list[float],
+    step_patches: list[int],
     seeds: int,
     steps: int,
     split: str,
@@ -306,8 +317,8 @@ def main(
     records = Records(output)
     for seed, side in product(range(1, seeds + 1), lattice):
         largest = max(patches) * PATCH // side**2
-        for size, of_width, of_rate in product(patches, width, rate):
-            run = ScaleRun(side, size, seed, of_width, of_rate)
+        for size, *others in product(patches, width, rate, step_patches):
+            run = ScaleRun(side, size, seed, *others)
             train(run, steps, split, largest, records, runs_dir)
 
 

@@ -22,7 +22,14 @@ def rows(law, noise: float = 0.02, lattices=(64, 128, 256), seed: int = 0) -> pd
     places = [(n, p, s) for n in lattices for p in (1280, 5120, 20480) for s in (1, 2, 3)]
     table = pd.DataFrame(places, columns=["lattice", "patches", "seed"])
     errors = [law(n) * p**-0.1 * np.exp(rng.normal(scale=noise)) for n, p, _ in places]
-    fixed = {"split": "test", "weights": "averaged", "width": 8, "rate": 1e-3, "step": LAST_STEP}
+    fixed = {
+        "split": "test",
+        "weights": "averaged",
+        "width": 8,
+        "rate": 1e-3,
+        "step_patches": 64,
+        "step": LAST_STEP,
+    }
     return table.assign(**fixed, relative_mae=errors, relative_mae_se=0.0)
 
 

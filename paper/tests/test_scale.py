@@ -13,13 +13,11 @@ from paper.scale import ScaleRun, Trainer, main, training_pairs
 def small(monkeypatch):
     monkeypatch.setattr(scale, "RECORDS", (1, 2, 4))
     monkeypatch.setattr(scale, "TEST_PATCHES", 4)
-    monkeypatch.setattr(scale, "BATCH", 4)
     scale.test_images.cache_clear()
 
 
 @pytest.mark.parametrize("patches", scale.SIZES)
-def test_sizes_and_batches_have_equal_nodes_on_all_lattices(patches, monkeypatch):
-    monkeypatch.setattr(scale, "BATCH", 64)
+def test_sizes_and_batches_have_equal_nodes_on_all_lattices(patches):
     runs = [ScaleRun(lattice, patches, 1) for lattice in scale.SOURCES]
     assert len({run.examples * run.lattice**2 for run in runs}) == 1
     assert len({run.batch * run.lattice**2 for run in runs}) == 1
@@ -35,7 +33,7 @@ def test_a_smaller_size_is_the_beginning_of_a_draw_and_draws_differ():
 
 def test_no_statistics_of_batches_enter_a_step():
     """They would make it depend on how many images share its nodes."""
-    trainer = Trainer(ScaleRun(64, 4, 1, width=2))
+    trainer = Trainer(ScaleRun(64, 4, 1, width=2, step_patches=4))
     kept = [v for v in trainer.model.non_trainable_variables if "moving" in v.path]
     before = [variable.numpy() for variable in kept]
     weights = trainer.model.get_weights()
@@ -47,7 +45,7 @@ def test_no_statistics_of_batches_enter_a_step():
 
 
 def test_records_do_not_change_the_order_of_the_examples():
-    pairs, run = training_pairs(64, 1, 8), ScaleRun(64, 8, 1, width=2)
+    pairs, run = training_pairs(64, 1, 8), ScaleRun(64, 8, 1, width=2, step_patches=4)
     at_once, with_records = Trainer(run), Trainer(run)
     at_once.advance(pairs, 3)
     with_records.advance(pairs, 1)
@@ -58,6 +56,7 @@ def test_records_do_not_change_the_order_of_the_examples():
 
 def call(folder, *options: str) -> pd.DataFrame:
     words = ["--lattice", "64", "--patches", "4,8", "--width", "2", "--seeds", "1"]
+    words += ["--step-patches", "4"]
     words += ["--output", str(folder / "rows.csv"), "--runs-dir", str(folder), *options]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 0, result.output
