@@ -317,8 +317,8 @@ def main(
     records = Records(output)
     for seed, side in product(range(1, seeds + 1), lattice):
         largest = max(patches) * PATCH // side**2
-        for size, *others in product(patches, width, rate, step_patches):
-            run = ScaleRun(side, size, seed, *others)
+        for size, of_width, of_rate, of_step in product(patches, width, rate, step_patches):
+            run = ScaleRun(side, size, seed, of_width, of_rate, of_step)
             train(run, steps, split, largest, records, runs_dir)
 
 
