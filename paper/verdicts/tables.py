@@ -17,7 +17,7 @@ from paper.verdicts.claims import (
 )
 from paper.verdicts.verdict import OPEN, UNDERPOWERED, Verdict
 
-PAGE = ("finding", "in the paper; its range; ours", "answer", "confidence")
+PAGE = ("in the paper, or our question", "its range; ours", "answer", "confidence")
 ALL = ("finding", "study", "verdict", "without one size", "without one draw", "measured")
 
 
@@ -30,8 +30,8 @@ def page_rows(found: Sequence[Judged]) -> Iterator[list[str]]:
             if claim.block == block and own:
                 first, others = own[0], own[1:]
                 yield [
-                    f"[{claim.name}](#{claim.anchor})",
-                    f"{claim.sentence} ({claim.ranges})",
+                    f"[{claim.name}](#{claim.anchor}): {claim.sentence}",
+                    claim.ranges,
                     f"**{first.verdict.outcome}** ({first.label}): {first.verdict.answer}",
                     "; ".join([*doubts(first.verdict), *map(_beside, others)]) or "one study",
                 ]
