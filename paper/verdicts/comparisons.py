@@ -203,11 +203,13 @@ def best_for_each_count(data: StudyData) -> Verdict:
     single = all(len(names) == 1 for names in best.values())
     seen = max(ratio.seen for ratio in found.values())
     words = (f"{count}: {' or '.join(names)}" for count, names in best.items())
+    joint = joint_against_single(data)
     number = f"{len(everywhere)} of {len(data.factors[VARIANT])}"
     return Verdict(
         decide(holds=not everywhere, fails=bool(everywhere) and single, powerless=seen > MARGIN),
         f"{number} surrogates are among the best for every number of sources",
-        f"best for each number of sources, with all ties: {'; '.join(words)}",
+        f"best for each number of sources, with all ties: {'; '.join(words)}; error of the joint "
+        f"surrogate / of this number's: {'; '.join(f'{n}: {r}' for n, r in joint.items())}",
         f"{seen:.0%} of the error, before the correction",
     )
 
