@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from paper.drawing import COLORS, STYLE, forest, log_axis, panels, style
-from paper.prediction import LARGE, LAST_STEP, ROWS, known_prediction, rows_of
+from paper.prediction import DRAWS, LARGE, LAST_STEP, ROWS, known_prediction, rows_of
 from paper.statistics.shares import shares_of
 from paper.statistics.spread import spread_of
 from paper.study_data import LOSS, SIZE, VARIANT, StudyData
@@ -309,8 +309,8 @@ def scale() -> Figure:
     rows = rows_of(RESULTS / ROWS)
     largest = rows["patches"].max()
     for index, (side, group) in enumerate(rows.groupby("lattice")):
-        of_largest = group[(group["patches"] == largest) & (group["step"] <= LAST_STEP)]
-        means = np.exp(of_largest.groupby("step")["ln_error"].mean())
+        by_step = group[group["patches"] == largest].groupby("step")["ln_error"]
+        means = np.exp(by_step.mean()[by_step.size() == DRAWS])
         left.plot(means.index, means, label=f"{side}²", **style(index))
     last = rows[rows["step"] == LAST_STEP]
     for index, (patches, group) in enumerate(last.groupby("patches")):
