@@ -296,7 +296,7 @@ def find_config(name: str | Path) -> Path:
     if not isinstance(name, str | Path):
         raise ConfigurationError(
             f"give the name of a file, or of a shipped configuration, not {short(name)}; "
-            "of values, make a Config"
+            "to use values, make a Config"
         )
     path = Path(name)
     if os.path.isfile(path):  # where pathlib raises an error, such as for long names, it says no

@@ -35,7 +35,7 @@ class NamedType(click.ParamType):
 
 @command()
 @click.argument("run", required=False, type=PATH)
-@config_option(None, "Configuration of the test data.  [default: that of the run]")
+@config_option(None, "Configuration of the test data.  [default: the run's]")
 @click.option(
     "--test-set",
     metavar="FILE",
@@ -48,7 +48,7 @@ class NamedType(click.ParamType):
     "--data-dir",
     metavar="DIR",
     type=PATH,
-    help="Directory of the datasets.  [default: that of the training, if it is there, else data]",
+    help="Directory of the datasets.  [default: the training's, if it is there, else data]",
 )
 @threads_option
 @click.option(
@@ -116,12 +116,14 @@ def evaluate(
         if key.partition(".")[0] not in SECTIONS:
             raise click.BadParameter(f"{key} has no effect on an evaluation", param_hint="--set")
     if test_set is not None and (config_file or data_dir):
-        raise click.UsageError("--test-set stands for --config and --data-dir; leave them out.")
+        raise click.UsageError("--test-set excludes --config and --data-dir; leave them out.")
     if predictions is not None:
         if predictions.suffix.lower() != ".npz":
-            raise click.BadParameter(f"{predictions} is no .npz", param_hint="--predictions")
+            raise click.BadParameter(
+                f"{predictions} isn't an .npz file", param_hint="--predictions"
+            )
         if run:
-            raise click.UsageError("--predictions stands for RUN; leave out RUN.")
+            raise click.UsageError("Give RUN or --predictions, not both.")
         if not (config_file or test_set) or output is None:
             raise click.UsageError("--predictions needs --config or --test-set, and --output.")
     elif run is None:

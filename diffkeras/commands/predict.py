@@ -48,14 +48,14 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--certify",
     is_flag=True,
-    help="Print a proven upper bound on the largest error, and on that of the corrected field if "
-    "it is smaller.",
+    help="Print a proven upper bound on the largest error, and a smaller one of the corrected "
+    "field, if there is one.",
 )
 @file_option("--corrected", "The corrected field, which the proof yields.")
 @number_option(
     "--tolerance",
-    help="Largest error, relative to the largest value. Where this is not proven of the "
-    "prediction, the corrected or else the solved field is written, and its name printed.",
+    help="Largest error, relative to the largest value. If the prediction isn't proven to meet it, "
+    "the corrected field is written; if that isn't either, the solved one. Its name is printed.",
 )
 def predict(
     run: Path,

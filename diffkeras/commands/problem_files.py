@@ -158,9 +158,12 @@ class ProblemFiles:
             keywords["uptake"] = MichaelisMenten(keywords["uptake"], saturation)
         each = [given]
         if self.batch:
-            if len(counts := {len(image) for image in given.values()}) > 1:
-                raise PhysicsError(f"stacks have one number of images, not {counts}")
-            each = [{name: stack[k] for name, stack in given.items()} for k in range(counts.pop())]
+            if len(counts := sorted({len(image) for image in given.values()})) > 1:
+                raise PhysicsError(
+                    f"the stacks have {' and '.join(map(str, counts))} images; give stacks of "
+                    "equal length"
+                )
+            each = [{name: stack[k] for name, stack in given.items()} for k in range(counts[0])]
         return [make(one.pop("source_file", None), **one, **keywords) for one in each]
 
     @property

@@ -114,6 +114,15 @@ def _with_sides(value: Any) -> Any:
     return side
 
 
+def _sides(value: Any) -> Any:
+    """The rows and columns of a lattice."""
+    if isinstance(value, int):
+        return value, value
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"must be a whole number or [rows, columns], not {short(value)}")
+    return value
+
+
 SourceCounts = Annotated[
     tuple[int, ...],
     Form(
@@ -123,7 +132,7 @@ SourceCounts = Annotated[
 Lattice = Annotated[
     tuple[Side, Side],
     Form(
-        lambda value: (value, value) if isinstance(value, int) else value,
+        _sides,
         lambda value: value[0] if value[0] == value[1] else list(value),
         "integer ≥ 1, or [integer, integer]",
     ),
@@ -225,7 +234,7 @@ class DataConfig(Section):
     """
 
     GONE: ClassVar = {
-        "family": "is no key any longer; in Python, train a ReducedBasis on a Family, which needs "
+        "family": "was removed; in Python, train a ReducedBasis on a Family, which needs "
         "no configuration"
     }
 

@@ -78,7 +78,7 @@ class Measurement:
     def add_times(self, count: int, batch: ImageBatch, rounds: int) -> None:
         """Time the methods on a batch of one source count.
 
-        A `Method.copy_of` another one has the time of that.
+        A method with `copy_of` gets the time of the method that it copies.
         """
         timed = [method for method in self.methods if method.timed and method.copy_of is None]
         for name, times in measure_times(timed, batch, len(batch), rounds).items():
@@ -88,9 +88,9 @@ class Measurement:
     def errors(self) -> pd.DataFrame:
         """A row for each method and image: `method`, `sources`, `example`, and its errors.
 
-        Errors are those of `image_errors` and `field_metrics`. A copy of a method that differs from
-        it nowhere, because the network sets the known values itself, is left out. If media vary,
-        there is `diffusion_length`.
+        Errors are computed by `image_errors` and `field_metrics`. If the network sets the known
+        values itself, the copy equals the method and is left out. If media vary, there is
+        `diffusion_length`.
         """
         errors = pd.concat(self._errors, ignore_index=True)
         for method in self.methods:

@@ -122,7 +122,7 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
             unit: of lengths, such as "µm", for a `.tif`.
 
         Raises:
-            PhysicsError: another suffix, a unit that is no short text or not for a `.tif`, or a
+            PhysicsError: another suffix, a unit that isn't a short text or not for a `.tif`, or a
                 field that such a file can't hold.
             ConvergenceError: no bound was found.
             OutputError: the file can't be written.
@@ -265,7 +265,7 @@ class Solution(ProvenField):
             tolerance: relative to the largest |value|; there is also the field's own.
 
         Raises:
-            PhysicsError: a name that is no part, a change of another shape, or one not finite.
+            PhysicsError: a name that isn't a part, a change of another shape, or one not finite.
             ConvergenceError: the tolerance was not met.
 
         Example:
@@ -283,14 +283,14 @@ class Solution(ProvenField):
         return self.node_bound
 
     def _warn_of_doubt(self) -> None:
-        """Warn where derivatives may be those of another field, or one of two."""
+        """Warn where derivatives may belong to another field, or are one of two."""
         uptake = self.problem.reduced.uptake
         if uptake is None:
             return
         if self.stats.reached > ROUGH_ERROR:
             warnings.warn(
                 f"the field is known to {self.stats.reached:.1g} of its largest value only, and "
-                "uptake saturates: the derivatives may be those of another field; solve with a "
+                "uptake saturates: the derivatives may belong to another field; solve with a "
                 "smaller tolerance, or read `adjoint_bound`",
                 stacklevel=level_outside(),
             )
@@ -298,7 +298,7 @@ class Solution(ProvenField):
         if corner.any():
             warnings.warn(
                 f"CappedUptake is at its corner on {corner.sum()} of {corner.size} nodes, where it "
-                "has two slopes: the derivatives are those of an uptake at its maximum",
+                "has two slopes: the derivatives assume that uptake is at its maximum",
                 stacklevel=level_outside(),
             )
 
@@ -318,7 +318,7 @@ class Certificate(ProvenField):
     def quantity(self, weights: ArrayLike) -> Quantity:
         """The sum of weights times the exact field, with a proven bound (see `Solution.quantity`).
 
-        Its `of_field` is that of the certified field.
+        Its `of_field` is computed from the certified field.
         """
         return self.corrected.quantity(weights).about(self.field, weights)
 

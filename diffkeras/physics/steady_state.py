@@ -48,15 +48,15 @@ def solve(
             `solve(image, decay=0.01)` is `solve(Problem(image, decay=0.01))`, and an array of three
             axes is a volume. Or the `Equations` of a Problem, to which the caller keeps what is set
             up for solutions, certificates and derivatives. For several problems, see `solve_many`.
-        tolerance: largest error of the field, relative to its largest |value|; without production
-            that is the one of a fixed node next to a free one. From 1e-6 on the field is float32.
-            Where D varies by many orders, tolerances below 1e-11 may not be provable. A field is
-            not a smooth function of the medium, uptake and production on the scale of its
+        tolerance: largest error of the field, relative to its largest |value|; without production,
+            this is the largest value of a fixed node next to a free one. From 1e-6 on the field is
+            float32. Where D varies by many orders, tolerances below 1e-11 may not be provable. A
+            field is not a smooth function of the medium, uptake and production on the scale of its
             tolerance, nor of `initial`. So fit parameters, and take differences of fields, with a
             tolerance far below the differences: 1e-10 or less.
-        initial: a field from which "newton-cg" starts, such as a prediction or that of a similar
-            problem. It saves time and does not change the tolerance. The other methods, in uniform
-            media, don't use it.
+        initial: a field from which "newton-cg" starts, such as a prediction, or the field of a
+            similar problem. It saves time and does not change the tolerance. The other methods, in
+            uniform media, don't use it.
         method: "ring", "ring-cg", "newton-cg", or "auto", the one that is likely to
             take the least time.
         threads: of transforms and BLAS; by default one.

@@ -119,7 +119,9 @@ def _check_images(path: Path, errors: pd.DataFrame, methods: Iterable[str], test
     }
     # a network that sets the known values itself has no copy that sets them
     if any(images.get(m, wanted if m.endswith(SET) else None) != wanted for m in methods):
-        raise RunError(f"{path} is of another test set, or of other methods, than the study's")
+        raise RunError(
+            f"{path} was measured on another test set or with other methods than the study"
+        )
 
 
 def passes(check: Callable[..., object], *arguments: Any) -> bool:

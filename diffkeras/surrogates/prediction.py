@@ -20,22 +20,24 @@ class Prediction(ProvenField):
     Attributes:
         field: (rows, columns), float32 or float64, in the unit of the source values.
         problem: which it should solve.
-        kind: what the field is: "prediction", the network's field; "corrected field", where only
-            that is proven to be within the tolerance; or "solved field", by the exact solver, where
-            neither is.
+        kind: what the field is:
+
+            - "prediction": the network's field;
+            - "corrected field", if only this is proven to be within the tolerance;
+            - "solved field", of the exact solver, if neither is.
     """
 
     kind: str = "prediction"
 
     @property
     def corrected(self) -> Solution:
-        """A better field, with its own bounds; that of the certificate."""
+        """The certificate's corrected field: a better one, with its own bounds."""
         return self.certificate.corrected
 
     def quantity(self, weights: ArrayLike) -> Quantity:
         """The sum of weights times the exact field, with a proven bound (see `Solution.quantity`).
 
-        Its `of_field` is that of the predicted field.
+        Its `of_field` is computed from the predicted field.
         """
         return self.certificate.quantity(weights)
 
@@ -48,7 +50,7 @@ class Prediction(ProvenField):
         more than a tolerance below about 1e-11, the bound is above it.
 
         Args:
-            tolerance: the largest error, relative as that of `diffkeras.solve`.
+            tolerance: the largest error, relative, as in `diffkeras.solve`.
 
         Raises:
             PhysicsError, ConvergenceError: as `diffkeras.solve`.

@@ -29,10 +29,9 @@ def replacing_files(path: Path, last: str) -> Iterator[Path]:
     """Yield an empty directory whose files replace the result in `path` at the end of the block.
 
     Files of the earlier result that the new one doesn't have are removed. Everything else in the
-    folder stays. `last` is the file that shows that a result is complete, and of which command it
-    is. It is removed before the other files change, and the new one comes when they are on the
-    disk, so after a crash there is the earlier result, the new one, or one that is known to be
-    incomplete.
+    folder stays. `last` is the file that marks a complete result and names its command. It is
+    removed before the other files change, and the new one comes when they are on the disk, so after
+    a crash there is the earlier result, the new one, or one that is known to be incomplete.
 
     Raises:
         OutputError: the folder can't be written, or the result would replace a file of the user.

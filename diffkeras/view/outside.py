@@ -89,7 +89,7 @@ def _outside_sources(view: NetworkView, images: NDArray[np.float32]) -> Iterator
     if outside:
         yield (
             f"the surrogate was trained on sources of radius {low_to_high(*radii)}, of "
-            f"{low_to_high(least, largest)} nodes, and this image has another one, of {outside[0]} "
+            f"{low_to_high(least, largest)} nodes, and this image has a source of {outside[0]} "
             f"nodes{BOUNDS_HOLD}"
         )
 

@@ -128,7 +128,7 @@ def test_a_stack_has_fields_and_bounds_of_each_image(diffkeras, refused, tmp_pat
     summary = json.loads(diffkeras(*words, "--json", "--quiet").stdout)
     assert (summary["images"], summary["maximum"]) == (3, 2.0)
     np.save(tmp_path / "two.npy", images[:2])
-    assert "stacks have one number of images" in refused(
+    assert "the stacks have 2 and 3 images; give" in refused(
         *words, "--production", tmp_path / "two.npy"
     )
 

@@ -15,7 +15,7 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "physics.decay": (-0.1, "often", math.nan, True),
     "physics.diffusivity": (0, math.inf),
     "physics.step": (0, 1e300),
-    "physics.lattice": (0, "a", 8200, [1, 2, 3]),
+    "physics.lattice": (0, "a", 64.0, 8200, [1, 2, 3]),
     "physics.boundary": ("leaky",),
     "physics.sources": ("flux",),
     "physics": (3,),

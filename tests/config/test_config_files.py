@@ -50,7 +50,7 @@ def test_the_paper_is_at_full_scale():
     ("name", "overrides", "message"),
     [
         ("paperr", {}, r"'paperr'.* such as paper, "),
-        ({"training": {}}, {}, r"not {'training': {}}; of values, make a Config"),
+        ({"training": {}}, {}, r"not {'training': {}}; to use values, make a Config"),
         (Path(__file__).parent, {}, "is a directory; give the file"),
         ("studies/seeds_reduced", {}, "by `diffkeras study --config studies/seeds"),
         ("quickstart", {"model.modes": 5}, r"model\.modes: the architecture encoder_decoder"),

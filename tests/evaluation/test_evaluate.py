@@ -365,6 +365,8 @@ def test_the_command_says_what_it_needs(refused, tmp_path, run_dir):
     file.write_text("")
     needs = "needs --config or --test-set, and --output"
     assert needs in refused("evaluate", "--predictions", file)
-    assert "stands for RUN" in refused("evaluate", run_dir, "--predictions", file)
+    assert "Give RUN or --predictions, not both" in refused(
+        "evaluate", run_dir, "--predictions", file
+    )
     # a model from elsewhere is code that diffkeras doesn't run
     assert "No such option" in refused("evaluate", "--model", run_dir / "saved_model")

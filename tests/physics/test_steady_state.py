@@ -215,9 +215,9 @@ def test_values_inside_sources_play_no_part(diffusivity):
 @pytest.mark.parametrize(
     ("medium", "message"),
     [
-        ({"decay": 1e39}, "1e\\+39 D/h²"),
-        ({"decay": 1e-309}, "it must be 0 or 1e-20 to 1e\\+10 of that"),
-        ({"decay": np.diag(np.full(60, 1e-40))}, "1e-40 D/h²"),
+        ({"decay": 1e39}, "here it is 1e\\+39 times that"),
+        ({"decay": 1e-309}, "must be 0, or 1e-20 to 1e\\+10 times D/h²"),
+        ({"decay": np.diag(np.full(60, 1e-40))}, "here it is 1e-40 times that"),
         ({"diffusivity": 1e31}, "between 1e-30 and 1e\\+30"),
         ({"step": 1e-31}, "between 1e-30 and 1e\\+30"),
         ({"diffusivity": (1.0, 2e3)}, "factor of 1000"),

@@ -84,7 +84,7 @@ def test_more_sources_are_warned_of_in_any_image_of_a_batch(config):
 @pytest.mark.parametrize(("radius", "nodes"), [(1, 5), (4, 49), (8, 197)])
 def test_other_radii_are_warned_of(config, radius, nodes):
     (sentence,) = warnings(config, discs(2, 2), discs(1, radius))
-    expected = rf"of 13 to 29 nodes, and this image has another one, of {nodes} nodes;"
+    expected = rf"of 13 to 29 nodes, and this image has a source of {nodes} nodes;"
     assert re.search(expected, sentence)
 
 
@@ -94,7 +94,7 @@ def test_shapes_that_are_no_discs_are_warned_of(config):
     ramp[5:20, 5:20] = np.linspace(0.3, 1, 15)  # more nodes than three discs of any radius
     for image, nodes in ((wall, 23), (ramp, 225)):
         (sentence,) = warnings(config, image)
-        assert f"another one, of {nodes} nodes;" in sentence
+        assert f"has a source of {nodes} nodes;" in sentence
 
 
 def test_discs_that_touch_are_not_taken_for_a_larger_one(config):

@@ -78,7 +78,9 @@ class FixedValues(layers.Layer):
 
 
 class Corrections(layers.Layer):
-    """Base of the corrections, which compute in float32, also in mixed precision, on any lattice.
+    """Base class of corrections.
+
+    They work on any lattice, in float32 even under mixed precision.
 
     Shape: [field (batch, rows, columns, 1), network input (batch, rows, columns, channels)], or
     the network input alone, to start from zeros → corrected field (batch, rows, columns, 1), on the

@@ -71,7 +71,7 @@ class Equations:
 
     def __init__(self, problem: Problem, like: "Equations | None" = None) -> None:
         if not isinstance(problem, Problem):
-            raise PhysicsError(f"equations are those of a Problem, not of {problem!r:.60}")
+            raise PhysicsError(f"Equations needs a Problem, not {problem!r:.60}")
         if not (like is None or isinstance(like, Equations)):
             raise PhysicsError(f"like must be the Equations of a problem, not {like!r:.60}")
         keep_freed_memory()  # here, as all that takes much of it comes from equations

@@ -134,7 +134,9 @@ class CertifiedCorrections:
     def corrected(
         self, equations: Equations, field: NDArray[np.float64], needed: float
     ) -> Corrected:
-        """A prediction, corrected until its error is proven to be at most `needed`, if it is.
+        """A prediction, corrected until its error is proven to be at most `needed`.
+
+        Without such a proof, `proof` is None.
 
         Args:
             equations: of a problem of the family.

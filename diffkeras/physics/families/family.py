@@ -184,7 +184,7 @@ class Family:
         """
         own, known = self.problem, self._known_parts
         if not isinstance(problem, Problem):
-            raise PhysicsError(f"parameters are those of a Problem, not of {problem!r:.60}")
+            raise PhysicsError(f"point_of needs a Problem, not {problem!r:.60}")
         if problem.lattice != own.lattice:
             raise PhysicsError(f"this family has the lattice {own.lattice}, not {problem.lattice}")
         parts = parts_of(problem)
@@ -270,7 +270,7 @@ class Family:
         """
         own = self.problem
         if not isinstance(derivatives, Mapping):
-            raise PhysicsError(f"derivatives are those of `vjp`, not {derivatives!r:.60}")
+            raise PhysicsError(f"pull_back needs the derivatives of `vjp`, not {derivatives!r:.60}")
         of = getattr(derivatives, "problem", own)
         if not np.array_equal(of.fixed, own.fixed):
             raise PhysicsError(

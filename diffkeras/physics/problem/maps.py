@@ -131,8 +131,8 @@ def from_labels(
         The problem, for `solve` and `certify`.
 
     Raises:
-        PhysicsError: values that are no whole numbers, a label of the image without properties,
-            a label that is no whole number, another property, or properties that make no problem
+        PhysicsError: values that aren't whole numbers, a label of the image without properties,
+            a label that isn't a whole number, another property, or properties that make no problem
             (see `Problem`).
 
     Warns:
@@ -154,8 +154,10 @@ def from_labels(
             f"a label image is {' or '.join(SHAPES.values())}, not of shape {image.shape}"
         )
     present = np.unique(image)
-    if not np.array_equal(present, np.rint(present)):  # also not, where one is NaN
-        raise PhysicsError("a label image holds whole numbers, and this one holds others")
+    if (other := present[present != np.rint(present)]).size:  # NaN differs from itself
+        raise PhysicsError(
+            f"a label image must hold whole numbers; this one also holds {other[0]:.9g}"
+        )
     if not isinstance(properties, Mapping):
         raise PhysicsError(
             f"the properties of labels are {{label: {{name: number}}}}, not {properties!r:.60}"

@@ -352,9 +352,10 @@ def _check_speed_of_decay(medium: Medium) -> None:
     # no array, so that it is infinite without a warning where it is too fast
     slow, fast = (each / medium._largest * medium.step * medium.step for each in _range_of(decay))
     if not (slow >= SLOWEST and fast <= FASTEST):
+        given = " to ".join(dict.fromkeys(f"{rate:.0e}" for rate in (slow, fast)))
         raise PhysicsError(
-            f"is {slow:.0e} to {fast:.0e} D/h², the rate of diffusion over one lattice step; it "
-            f"must be 0 or {SLOWEST:g} to {FASTEST:g} of that",
+            f"must be 0, or {SLOWEST:g} to {FASTEST:g} times D/h², the rate of diffusion over one "
+            f"lattice step; here it is {given} times that",
             "decay",
         )
 

@@ -32,7 +32,7 @@ def parts_of(problem: Problem) -> dict[str, Any]:
     A production that isn't given is a read-only array of 0.
     """
     if not isinstance(problem, Problem):
-        raise PhysicsError(f"parts are those of a Problem, not of {problem!r:.60}")
+        raise PhysicsError(f"parts_of needs a Problem, not {problem!r:.60}")
     medium, uptake = problem.medium, problem.uptake
     parts: dict[str, Any] = {
         "values": problem.values,
@@ -60,7 +60,7 @@ def given_sides(problem: Problem) -> dict[str, GivenSide]:
 
 
 def check_names(names: Any, problem: Problem) -> None:
-    """Raise an error for a name that is no part of the problem."""
+    """Raise an error for a name that isn't a part of the problem."""
     if not isinstance(names, Mapping):
         raise PhysicsError(f"give parts by name, such as {{'decay': 0.1}}, not {names!r:.60}")
     known = list(parts_of(problem))
@@ -73,7 +73,7 @@ def check_names(names: Any, problem: Problem) -> None:
 
 
 def check_parts(parts: Mapping[str, ArrayLike], problem: Problem) -> None:
-    """Raise an error for a name that is no part of the problem, or a part of another shape."""
+    """Raise an error for a name that isn't a part of the problem, or a part of another shape."""
     check_names(parts, problem)
     for name, part in parts.items():
         check_shape(name, real_array(name, part).shape, problem)
@@ -95,7 +95,7 @@ def with_parts(problem: Problem, parts: Mapping[str, ArrayLike]) -> Problem:
         parts: numbers or arrays by the names of `parts_of`.
 
     Raises:
-        PhysicsError: a name that is no part, or a value that makes no problem (see `Problem`).
+        PhysicsError: a name that isn't a part, or a value that makes no problem (see `Problem`).
 
     Example:
         >>> import numpy as np, diffkeras as dk

@@ -170,7 +170,9 @@ class ExampleRecipe(ExplainedKeywords):
         if self.production:
             raise PhysicsError("needs sources of fixed values; leave out production", "tissue")
         if self.diffusion_length is not None:
-            raise PhysicsError("and diffusion_length both set the decay; leave one out", "tissue")
+            raise PhysicsError(
+                "excludes diffusion_length, as both set the decay; leave one out", "tissue"
+            )
         self.tissue.check(self.lattice, self.medium)
 
     def rng(self, split: str, *numbers: int) -> np.random.Generator:

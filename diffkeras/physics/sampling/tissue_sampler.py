@@ -198,8 +198,8 @@ class TissueSampler:
         if self.saturation is not None:
             rates += f" over saturation {self.saturation[0]:g}"
         return (
-            f"{rates} is {share:.1e} D/h², the rate of diffusion over one lattice step; it must be "
-            f"{SLOWEST:g} to {FASTEST:g} of that"
+            f"{rates} must be {SLOWEST:g} to {FASTEST:g} times D/h², the rate of diffusion over "
+            f"one lattice step; here it is {share:.1e} times that"
         )
 
     def _check_lattice(self, lattice: Any) -> tuple[int, int]:

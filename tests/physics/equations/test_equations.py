@@ -141,7 +141,7 @@ def test_a_pickle_has_the_problem_only():
 def test_what_has_no_equations_is_refused():
     with pytest.raises(PhysicsError, match="decay"):
         dk.solve(Equations(varying()), decay=0.1)
-    with pytest.raises(PhysicsError, match="those of a Problem, not of array"):
+    with pytest.raises(PhysicsError, match="Equations needs a Problem, not array"):
         Equations(IMAGE)
     with pytest.raises(PhysicsError, match="like must be the Equations of a problem, not Problem"):
         Equations(varying(), varying())

@@ -67,8 +67,8 @@ def test_tissues_differ_in_saturation_in_a_volume():
     ("labels", "properties", "message"),
     [
         (LABELS, {1: {"fixed": 1.0}}, "labels 2, 3, 4 of the image have no properties"),
-        (LABELS + 0.5, {}, "holds whole numbers"),
-        (np.full((3, 4), np.nan), {}, "holds whole numbers"),
+        (LABELS + 0.5, {}, "must hold whole numbers; this one also holds 0.5"),
+        (np.full((3, 4), np.nan), {}, "this one also holds nan"),
         (np.zeros(5), {}, r"is \(rows, columns\) or \(planes, rows, columns\)"),
         (LABELS > 0, {1: {"value": 1.0}}, "'value' is unknown; choose one of fixed, production"),
         (LABELS > 0, {1: {"saturation": 1.0}}, "label 1 has a saturation and no uptake"),
