@@ -73,7 +73,7 @@ def _defaults() -> dict[str, Any]:
     return {"production": False, **{key: values[key] for key in OF_DATASETS}}
 
 
-def test_set_identity(test: Config) -> str:
+def identity_of_tests(test: Config) -> str:
     """Twelve hexadecimal digits that are equal for configurations of the same test set.
 
     They depend on the datasets, the number of images, and the number of those with proven bounds.

@@ -130,6 +130,10 @@ def evaluate(
         raise click.UsageError("Missing argument 'RUN', a directory that `diffkeras train` wrote.")
     if len(dict(compare)) < len(compare):
         raise click.BadParameter("two models have one name", param_hint="--compare")
+    if test_set is not None:
+        from diffkeras.evaluation.images import ImageFile
+
+        ImageFile.open(test_set)  # or it is refused, also if it might name a directory of datasets
     config = None
     if config_file is not None:
         from diffkeras.config import load_config

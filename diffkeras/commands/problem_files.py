@@ -101,6 +101,8 @@ class ProblemFiles:
             raise PhysicsError("--fixed needs SOURCE_FILE, which has the values of fixed nodes")
         if self.lattice is not None and (self.source_file or self.production):
             raise PhysicsError("images have a lattice of their own; leave out --lattice")
+        if self.lattice is not None and self.batch:
+            raise PhysicsError("--batch is for stacks of images; leave it out with --lattice")
         if self.labels:
             for name in ("production", "fixed", "uptake", "saturation", "batch"):
                 if getattr(self, name):

@@ -170,11 +170,13 @@ def solve(labels: tuple[tuple[int, dict[str, float]], ...], **options: Any) -> N
 def _report(files: FieldFiles, solutions: list[Solution]) -> None:
     """Say how problems were solved, and what was written."""
     stats = [solution.stats for solution in solutions]
+    methods = sorted({one.method for one in stats})
+    precisions = " and ".join(sorted({one.precision for one in stats}))
     error = f"its error is about {max(one.reached for one in stats):.1e} of its largest value"
-    if stats[0].method == "newton-cg":  # which has proven it
+    if methods == ["newton-cg"]:  # which has proven it
         bound = max(solution.error_bound for solution in solutions)
         error = f"its error is proven to be at most {rounded_up(bound, 2)}"
-    logger.info(f"solved in {stats[0].precision}; {error}")
+    logger.info(f"solved in {precisions}; {error}")
     least = min(float(solution.field.min()) for solution in solutions)
     if least < -NEGLIGIBLE * max(float(abs(solution.field).max()) for solution in solutions):
         logger.warning(
@@ -182,7 +184,7 @@ def _report(files: FieldFiles, solutions: list[Solution]) -> None:
             "productions and fluxes"
         )
     more: dict[str, Any] = {
-        "method": stats[0].method,
+        "method": ", ".join(methods),
         "iterations": sum(one.iterations for one in stats),
     }
     if files.as_json:

@@ -9,9 +9,7 @@ from diffkeras.system.packages import lazy_names
 _MODULES = {
     "generate": "diffkeras.data.generate_datasets",
     "verify": "diffkeras.data.verification",
-    "dataset_status": "diffkeras.data.stored",
     "mixed_dataset": "diffkeras.data.reading.batches",
-    "check_dataset": "diffkeras.data.stored",
     "raw_dataset": "diffkeras.data.reading.examples",
 }
 

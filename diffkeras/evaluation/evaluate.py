@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config
-from diffkeras.data import check_dataset
 from diffkeras.data.reading.examples import explain_damage
 from diffkeras.data.replacing import keep_datasets
-from diffkeras.data.stored import dataset_paths, with_stored_examples
+from diffkeras.data.stored import check_dataset, dataset_paths, with_stored_examples
 from diffkeras.errors import ConfigurationError, DataError
 from diffkeras.evaluation.figures import FIGURES, draw_figures
-from diffkeras.evaluation.images import SUFFIX, ImageBatch, ImageFile, read_batches
+from diffkeras.evaluation.images import ImageBatch, ImageFile, is_image_file, read_batches
 from diffkeras.evaluation.measurement import Measurement
 from diffkeras.evaluation.methods import (
     PREDICTIONS,
@@ -25,7 +24,7 @@ from diffkeras.evaluation.methods import (
     of_predictions,
     of_surrogate,
 )
-from diffkeras.evaluation.report import FILES, overall_table, write_results
+from diffkeras.evaluation.report import FILES, FORMATS, overall_table, write_results
 from diffkeras.reporting.text import Table
 from diffkeras.surrogates.run_directory import DATA, Run, shipped_config
 from diffkeras.surrogates.surrogate import surrogate_of_run
@@ -110,7 +109,7 @@ def evaluate(
         OutputError: `output` can't be written, or holds other files.
         ConfigurationError: predictions without test images or `output`, or of test data with a
             range of diffusion lengths; two methods of one name, or a name that is empty or can't be
-            drawn.
+            drawn; another format of figures.
     """
     run, learned, config_name = _opened(model), None, None
     if isinstance(run, Path):
@@ -138,10 +137,11 @@ def _test_config(
     given: Config | None, learned: Config | None, data_dir: Path, overrides: Mapping[str, Any]
 ) -> Config:
     """The configuration of the test images; see `evaluate`."""
-    if data_dir.suffix == SUFFIX:
+    if is_image_file(data_dir):
+        file = ImageFile.open(data_dir)
         if given:
             raise ConfigurationError(f"{data_dir} has its own configuration; leave out config")
-        return ImageFile.open(data_dir).part(overrides)
+        return file.part(overrides)
     if (config := given or learned) is None:
         raise ConfigurationError("predictions name no test images: give config, too")
     config = config.with_overrides(overrides)
@@ -162,7 +162,7 @@ def _subject(run: Run | Path, config: Config, data_dir: Path, name: str) -> Subj
             for count in config.data.sources
             for batch in read_batches(config, count, data_dir)
         )
-        images = ImageFile.open(data_dir) if data_dir.suffix == SUFFIX else None
+        images = ImageFile.open(data_dir) if is_image_file(data_dir) else None
         with explain_damage(dataset_paths(config, data_dir)):
             return of_predictions(run, config, exact, name, images)
     run.history()  # if it is damaged, the error should come before the work
@@ -199,7 +199,12 @@ def _check(
     config: Config, data_dir: Path, path: Path, options: _Options, config_name: str | None = None
 ) -> None:
     """Raise an error, before any work, if test images are missing or results can't be written."""
-    if data_dir.suffix != SUFFIX:
+    if options.figure_format not in FORMATS:
+        raise ConfigurationError(
+            f"figures are {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not "
+            f"{options.figure_format!r:.60}; choose another figure_format"
+        )
+    if not is_image_file(data_dir):
         for count in config.data.sources:
             check_dataset(config, count, data_dir, ("test",), config_name=config_name)
     kinds = {"png", options.figure_format} if options.report else ()

@@ -222,11 +222,16 @@ class ImageFile:
         return replace(drawn, fields=fields, maxima=maxima)
 
 
+def is_image_file(place: Path) -> bool:
+    """Whether test images are in a file, for `ImageFile.open`, or in datasets."""
+    return place.suffix.lower() == SUFFIX or place.is_file()
+
+
 def read_batches(
     config: Config, count: int, data_dir: Path, threads: int | None = None
 ) -> Iterator[ImageBatch]:
     """The test split of one source count, in order; `data_dir` may be a file of test images."""
-    if data_dir.suffix == SUFFIX:
+    if is_image_file(data_dir):
         file, size = ImageFile.open(data_dir), config.evaluation.batch_size
         for start in range(0, config.data.test_examples, size):
             yield file.images(count, range(start, min(start + size, config.data.test_examples)))
@@ -241,7 +246,7 @@ def read_batches(
 
 def read_image(config: Config, count: int, number: int, data_dir: Path) -> ImageBatch:
     """A batch of one: example `number` of the test split of one source count."""
-    if data_dir.suffix == SUFFIX:
+    if is_image_file(data_dir):
         return ImageFile.open(data_dir).images(count, [number])
     dataset = data.raw_dataset(config, count, "test", data_dir, numbers=range(number, number + 1))
     return _as_batch(next(dataset.batch(1).as_numpy_iterator()), config, number)

@@ -1,6 +1,6 @@
 """Predictions of other programs in files, `.npz`: an array `sources_NN` for each source count NN.
 
-Predictions of test images in a file (`evaluation.image_files`) also hold its `name` and `sha256`.
+Predictions of test images in a file (`evaluation.images`) also hold its `name` and `sha256`.
 """
 
 from collections.abc import Iterable, Mapping

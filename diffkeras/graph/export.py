@@ -6,7 +6,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import keras
 import numpy as np
@@ -21,6 +21,9 @@ from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_choice
 from diffkeras.system.result_folders import check_replaceable
 from diffkeras.system.saved_models import FILES, SAVED_MODEL, named_function, write_saved_model
+
+if TYPE_CHECKING:
+    from diffkeras.graph.solver import TensorSolver
 
 Kind = Literal["surrogate", "solver", "basis"]
 SourceMeaning = Literal["fixed_value", "production"]
@@ -101,19 +104,6 @@ def names_of_inputs(functions: Mapping[str, Any]) -> dict[str, list[str]]:
     }
 
 
-class GraphSolver(Protocol):
-    """What an export needs of `TensorSolver`."""
-
-    lattice: tuple[int, int]
-    medium: Medium
-
-    @property
-    def solve(self) -> Callable[..., TensorSolution]: ...  # noqa: D102
-
-    @property
-    def certify(self) -> Callable[..., TensorCertificate]: ...  # noqa: D102
-
-
 def solver_arguments(
     source_images: tf.Tensor,
     sources: SourceMeaning,
@@ -139,7 +129,7 @@ def solver_arguments(
 
 def proof_functions(
     predict: Callable[..., tf.Tensor],
-    solver: GraphSolver,
+    solver: "TensorSolver",
     sources: SourceMeaning,
     inputs: Sequence[tf.TensorSpec],
 ) -> dict[str, Any]:
@@ -185,7 +175,7 @@ def proof_functions(
 
 
 def write_solver(
-    path: Path, solver: GraphSolver, arrays: Sequence[tf.Tensor], sources: SourceMeaning
+    path: Path, solver: "TensorSolver", arrays: Sequence[tf.Tensor], sources: SourceMeaning
 ) -> None:
     """Write the SavedModel of a solver whose graphs share arrays, as `TensorSolver.export` does."""
     check_choice("sources", sources, get_args(SourceMeaning))
@@ -216,7 +206,7 @@ def write_solver(
     write_saved_model(path, functions, arrays, description)
 
 
-def _field_functions(solver: GraphSolver, sources: SourceMeaning) -> dict[str, Any]:
+def _field_functions(solver: "TensorSolver", sources: SourceMeaning) -> dict[str, Any]:
     """The functions that return fields alone, by their names."""
 
     def serve(source_images: tf.Tensor) -> tf.Tensor:

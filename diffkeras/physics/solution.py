@@ -97,10 +97,10 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
         return bound / size if size > 0 else np.inf if bound else 0.0
 
     @cached_property
+    @blas_threads()
     def certificate(self) -> "Certificate":
         """What `certify` proves of the field, with a corrected one."""
-        equations = self.equations or Equations(self.problem)
-        return proven(self.field, equations, keep=self.equations is not None)
+        return proven(self.field, self._equations, keep=True)
 
     def save(self, path: str | Path, *, unit: str | None = None) -> None:
         """Write the result to a file of the kind that its suffix names.
@@ -308,7 +308,7 @@ class Certificate(ProvenField):
     """Proven bounds of a field's error.
 
     Attributes:
-        field: (rows, columns) float64, a copy of the field that was certified.
+        field: of the lattice's shape, float64, a copy of the field that was certified.
         corrected: the field that the proof computes, with its own bounds; often, but not always,
             closer to u than `field`.
     """

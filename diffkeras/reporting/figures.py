@@ -17,8 +17,6 @@ from diffkeras.reporting.style import NO_VALUE, new_figure
 Case = tuple[str, NDArray, NDArray, NDArray]  # title, source image, field, prediction
 
 ROUNDING = 1e-7  # smaller errors are rounding in single precision, and are not drawn
-WIDE = 3.0  # factor between values above which an axis is logarithmic
-ACROSS = 3  # panels of a grid
 MOST_DECADES = 7  # of an axis, that are labelled
 TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7))  # of each decade, ever closer
 POINTS = 512  # along a side, of which outlines are drawn

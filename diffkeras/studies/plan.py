@@ -10,7 +10,7 @@ from typing import Any
 from diffkeras.config import Config
 from diffkeras.data.dataset import DatasetConfig
 from diffkeras.data.section import SPLITS
-from diffkeras.identity import DIGITS, fingerprint, run_identity, test_set_identity
+from diffkeras.identity import DIGITS, fingerprint, identity_of_tests, run_identity
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.evaluations import check_baselines, check_evaluation, passes
 from diffkeras.surrogates.run_directory import Run
@@ -148,7 +148,7 @@ def name_of(factor: str) -> str:
 
 def plan(study: Study, runs_dir: Path) -> list[PlannedRun]:
     """All runs of a study in the pool `runs_dir`, the first factor varying slowest."""
-    ids = {label: test_set_identity(test) for label, test in study.test_sets.items()}
+    ids = {label: identity_of_tests(test) for label, test in study.test_sets.items()}
     runs = []
     for values, config in study.combinations:
         identity = run_identity(config)
@@ -186,7 +186,7 @@ def baselines_of(study: Study, runs_dir: Path, *, measured: bool) -> dict[str, P
     """Test set → directory of its baselines' errors, where they are measured, or where not."""
     directories = {}
     for label, test in study.test_sets.items():
-        identity = {"test": test_set_identity(test), "baselines": list(test.baselines())}
+        identity = {"test": identity_of_tests(test), "baselines": list(test.baselines())}
         path = runs_dir / "baselines" / fingerprint(identity, DIGITS)
         if test.baselines() and passes(check_baselines, path, test) == measured:
             directories[label] = path

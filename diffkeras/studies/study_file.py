@@ -17,7 +17,7 @@ from diffkeras.config import (
 )
 from diffkeras.data.section import Seed
 from diffkeras.errors import ConfigurationError
-from diffkeras.identity import run_identity, test_set_identity
+from diffkeras.identity import identity_of_tests, run_identity
 from diffkeras.reporting.text import value_text
 from diffkeras.studies.plan import DRAW, SEED, Study, label_of
 from diffkeras.system.section import Form, KeyProblem, Section
@@ -229,7 +229,7 @@ def load_study(name: str | Path, overrides: Mapping[str, Any] | None = None) -> 
     try:
         runs = [(label_of(values), run_identity(config)) for values, config in study.combinations]
         _check_distinct(runs, "factors", "run")
-        tests = [(label, test_set_identity(test)) for label, test in study.test_sets.items()]
+        tests = [(label, identity_of_tests(test)) for label, test in study.test_sets.items()]
         _check_distinct(tests, "test_sets", "test set")
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from None

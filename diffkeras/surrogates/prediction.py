@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from diffkeras.physics import Equations, ProvenField, Quantity, Solution, certify, solve
+from diffkeras.physics import ProvenField, Quantity, Solution, solve
 from diffkeras.physics.arguments import check_relative_tolerance
 from diffkeras.physics.solvers.correction import KnownBounds
 
@@ -56,13 +56,12 @@ class Prediction(ProvenField):
             PhysicsError, ConvergenceError: as `diffkeras.solve`.
         """
         tolerance = check_relative_tolerance(tolerance)
-        equations = Equations(self.problem)
-        proof = certify(self.field, equations)
+        proof = self.certificate
         results = {"prediction": proof, "corrected field": proof.corrected}
         for kind, result in results.items():
             if result.relative_error_bound <= tolerance:
                 field = self.field if result is proof else result.field
                 return Prediction(field, self.problem, result.proof, kind=kind)
-        solution = solve(equations, initial=proof.corrected.field, tolerance=tolerance)
+        solution = solve(self._equations, initial=proof.corrected.field, tolerance=tolerance)
         known = KnownBounds(np.full(self.field.shape, solution.error_bound))
         return Prediction(solution.field, self.problem, known, kind="solved field")

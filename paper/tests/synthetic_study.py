@@ -51,11 +51,6 @@ def log_law(size: float) -> float:
     return 0.107 - 0.01 * math.log(size)
 
 
-def power_law(size: float) -> float:
-    """Error with a floor, c + a N^(−α): 0.075 at 15, 0.027 at 1200."""
-    return 0.02 + 0.25 * size**-0.5
-
-
 @dataclass(frozen=True)
 class Design:
     """What a synthetic study varies, and the truth about it.

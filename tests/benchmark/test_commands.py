@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diffkeras.errors import ConfigurationError, OutputError, RunError
+from diffkeras.errors import ConfigurationError, DataError, OutputError, RunError
+from diffkeras.evaluation.evaluate import evaluate
 from diffkeras.system.result_folders import MANIFEST, claim
 from diffkeras_benchmark import comparison
 from diffkeras_benchmark.archive import read_archive
@@ -123,6 +124,7 @@ def test_a_split_in_a_file_is_a_test_set(
     assert benchmark("data", tiny.benchmark, split, "-o", file).exit_code == 0
     exact = read_archive(file)
     mine = exact.write_predictions(tmp_path / "mine.npz", 0.5 * exact.fields)
+    file = file.rename(tmp_path / "SET.NPZ")
     words = ["evaluate", "--test-set", file, "--predictions", mine, "--output", tmp_path / "out"]
     words += ["--set", "evaluation.baselines=[zero_field]", "--set", "evaluation.bounds=1"]
     result = diffkeras(*words)
@@ -146,9 +148,11 @@ def test_other_files_are_no_test_sets(tiny_split, benchmark, refused, tmp_path):
 
     tiny, file = tiny_split("fixed_values"), tmp_path / "set.npz"
     (tmp_path / "mine.npz").write_text("")  # it is not reached
-    assert "fixed_values_64 is no .npz of test images; `diffkeras-benchmark data NAME" in refusal(
-        "fixed_values_64"
-    )
+    (tmp_path / "set.csv").write_text("")
+    for name in ("fixed_values_64", tmp_path / "set.csv"):
+        assert f"{name} is no .npz of test images; `diffkeras-benchmark data" in refusal(name)
+    with pytest.raises(DataError, match=r"set\.csv is no \.npz of test images"):
+        evaluate(tmp_path / "mine.npz", tmp_path / "set.csv", output=tmp_path / "out")
     write_split(tiny.benchmark, "test", file)
     exact = read_archive(file)
     exact.write_predictions(tmp_path / "mine.npz", exact.fields)

@@ -155,6 +155,17 @@ def test_several_files_have_a_field_each(diffkeras, refused, tmp_path, monkeypat
     assert Path("new_a.npy").exists()  # what was written before stays
 
 
+def test_a_stack_names_all_methods_and_is_proven_only_if_all_are(diffkeras, tmp_path):
+    images = np.zeros((2, 90, 90))
+    images[0] = np.random.default_rng(0).integers(0, 2, (90, 90))
+    images[1, 3, 3] = 1
+    np.save(tmp_path / "stack.npy", images)
+    words = ("solve", tmp_path / "stack.npy", "-o", tmp_path / "fields.npy", "--batch", "--json")
+    result = diffkeras(*words)
+    assert json.loads(result.stdout)["method"] == "newton-cg, ring"
+    assert "its error is about" in result.stderr
+
+
 REFUSED = (
     ("", "Missing argument 'SOURCE_FILE'; or give --production FILE"),
     ("--production a.npy --fixed b.npy", "--fixed needs SOURCE_FILE"),
@@ -165,6 +176,7 @@ REFUSED = (
     ("a.npy -o f.npy --plot f.npy", "--plot and --output are the same file"),
     ("a.npy --decay b.npy -o b.npy", "are the same file"),
     ("a.npy --lattice 16", "leave out --lattice"),
+    ("--batch --lattice 8 --side top=value:1", "--batch is for stacks of images; leave it out"),
     (
         "--production a.npy --decay 0 --boundary periodic",
         "no steady state: the productions of all nodes sum to 15",

@@ -185,4 +185,4 @@ def test_fingerprints_tell_values_apart_and_ignore_their_order():
 @pytest.mark.parametrize(("name", "run", "tests"), PUBLISHED)
 def test_identities_of_published_runs_and_test_sets_stay(name, run, tests):
     config = load_config(name)
-    assert (run_identity(config), identity.test_set_identity(config)) == (run, tests)
+    assert (run_identity(config), identity.identity_of_tests(config)) == (run, tests)

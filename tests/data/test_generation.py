@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffkeras.data import check_dataset, generate
+from diffkeras.data import generate
 from diffkeras.data.generation import Estimate, prepare_generation
 from diffkeras.data.records import compress_rows
 from diffkeras.data.shards import SHARD_EXAMPLES, examples_per_shard
 from diffkeras.data.shards import plan_shards as plan
-from diffkeras.data.stored import dataset_path
+from diffkeras.data.stored import check_dataset, dataset_path
 from diffkeras.errors import DataError
 from tests.helpers.generation_tools import (
     SHARD,

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import diffkeras.system.atomic_files
-from diffkeras.data import dataset_status, generate
+from diffkeras.data import generate
 from diffkeras.data.generation import prepare_generation
-from diffkeras.data.stored import dataset_path
+from diffkeras.data.stored import dataset_path, dataset_status
 from diffkeras.errors import OutputError
 from tests.helpers.generation_tools import (
     SHARD,

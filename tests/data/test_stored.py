@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from diffkeras.config import Config
-from diffkeras.data import check_dataset, dataset_status, generate, verify
+from diffkeras.data import generate, verify
 from diffkeras.data.replacing import keep_datasets
-from diffkeras.data.stored import check_records, dataset_paths
+from diffkeras.data.stored import check_dataset, check_records, dataset_paths, dataset_status
 from diffkeras.errors import DataError, InUseError, OutputError, PackingError
 from diffkeras.identity import VERSION
 from tests.helpers.generation_tools import generate_dataset

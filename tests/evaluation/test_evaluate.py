@@ -258,6 +258,8 @@ def test_what_would_fail_is_refused_before_the_work(
     (place / "figures" / "media.pdf").write_text("mine")
     with pytest.raises(OutputError, match=r"media\.pdf is no file of an earlier result"):
         evaluate(run_dir, data_dir, output=place, figure_format="pdf")
+    with pytest.raises(ConfigurationError, match=r"figures are png, pdf or svg, not 'bmp'"):
+        evaluate(run_dir, data_dir, output=place, figure_format="bmp")
     for other in (own_run, own_run / "weights.npz", Path("/proc/diffkeras")):
         with pytest.raises(OutputError, match=r"choose another|can't be written"):
             evaluate(own_run, data_dir, output=other)

@@ -6,8 +6,6 @@ import pytest
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
 
-WEIGHTS = np.random.default_rng(3).normal(size=(5, 6))
-
 
 def saturating():
     """A problem with every kind of part, and some of its parts."""

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-KINDS = ("noise", "smooth", "relative", "zeros", "float32", "garbage", "checkerboard")
-
 
 def predict(kind: str, field: np.ndarray, seed: int = 0) -> np.ndarray:
     """A prediction of the field, wrong in some way."""

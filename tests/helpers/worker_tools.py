@@ -32,14 +32,6 @@ def threads(number: int) -> list[int]:
     return [library["num_threads"] for library in threadpoolctl.threadpool_info()]
 
 
-def count_on_bar(number: int) -> int:
-    from diffkeras.system.progress import progress_bar
-
-    with progress_bar(number, "Counting", "ones") as bar:
-        bar.update(number)
-        return bar.n
-
-
 def wait_long(mark: str) -> None:
     """Leave a file at the end."""
     time.sleep(600)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 import diffkeras as dk
 from diffkeras.errors import PhysicsError
+from diffkeras.physics import Equations
 from diffkeras.surrogates.build import build_model
 from diffkeras.surrogates.saved_model import describe, export_saved_model
 from diffkeras.surrogates.surrogate import Surrogate
@@ -43,6 +44,17 @@ def test_bounds_are_computed_when_they_are_read(surrogate, images, monkeypatch):
     assert not calls
     _ = prediction.certificate, prediction.certificate
     assert len(calls) == 1
+
+
+def test_equations_are_set_up_once(surrogate, images, monkeypatch):
+    set_up, counted = Equations.__init__, []
+    monkeypatch.setattr(Equations, "__init__", lambda *args: counted.append(None) or set_up(*args))
+    prediction = surrogate.predict(images[0])
+    assert 0 < prediction.relative_error_bound < np.inf
+    for tolerance in (1e-3, 1e-9):
+        assert prediction.within(tolerance).kind != "prediction"
+    assert prediction.corrected.relative_error_bound < prediction.relative_error_bound
+    assert len(counted) == 1
 
 
 @pytest.mark.parametrize("tolerance", [None, "x", 2, True, [0.1]])

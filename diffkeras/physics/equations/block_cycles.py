@@ -13,7 +13,7 @@ so that the cycle is symmetric positive definite in any medium (Adams, Brezina, 
 
 With it, conjugate gradients converge in about five iterations in tissues, whose diffusivity is
 constant over regions. Where it jumps by orders of magnitude from node to node, algebraic multigrid
-is better (`solvers.linear_steps`).
+is better (`equations.linear_steps`).
 """
 
 import copy

@@ -38,8 +38,9 @@ class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     """A rate φ(u) for each node, increasing and concave, with φ(0) = 0.
 
     Attributes:
-        maximum: the rate that it never exceeds, a number or (rows, columns).
-        capacity: the rate that it comes near at high concentrations, a number or (rows, columns).
+        maximum: the rate that it never exceeds, a number or an array of the lattice's shape.
+        capacity: the rate that it comes near at high concentrations, a number or an array of the
+            lattice's shape.
         rounding: of `rate` and `slope`, relative to them, in unit roundoffs.
     """
 
@@ -86,15 +87,15 @@ class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         raise NotImplementedError
 
     def rate(self, field: NDArray) -> NDArray:
-        """φ(u), (rows, columns) [concentration/time]."""
+        """φ(u), of the field's shape [concentration/time]."""
         raise NotImplementedError
 
     def slope(self, field: NDArray) -> NDArray:
-        """dφ/du, (rows, columns) [1/time]."""
+        """dφ/du, of the field's shape [1/time]."""
         raise NotImplementedError
 
     def partial(self, name: str, field: NDArray) -> NDArray:
-        """dφ/dp of a number p by its attribute's name, (rows, columns)."""
+        """dφ/dp of a number p by its attribute's name, of the field's shape."""
         raise NotImplementedError
 
     def at_corner(self, field: NDArray) -> NDArray | bool:
@@ -136,7 +137,7 @@ class MichaelisMenten(SaturatingUptake):
 
     Attributes:
         maximum: v ≥ 0 [concentration/time], the rate at high concentrations; a number, or an array
-            (rows, columns), 0 where no cell is.
+            of the lattice's shape, 0 where no cell is.
         constant: K > 0 [concentration], at which the rate is half of the maximum; a number or an
             array. In configurations, datasets, surrogates and commands it is called saturation.
 
@@ -191,8 +192,8 @@ class CappedUptake(SaturatingUptake):
     """Uptake in proportion up to a maximum, φ(u) = min(v, k u), as in CompuCell3D.
 
     Attributes:
-        maximum: v ≥ 0 [concentration/time]; a number or an array (rows, columns), 0 where no cell
-            is. CompuCell3D's `MaxUptake`.
+        maximum: v ≥ 0 [concentration/time]; a number or an array of the lattice's shape, 0
+            where no cell is. CompuCell3D's `MaxUptake`.
         rate_constant: k ≥ 0 [1/time]; a number or an array. CompuCell3D's `RelativeUptakeRate`.
 
     Raises:

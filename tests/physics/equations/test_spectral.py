@@ -9,7 +9,6 @@ from diffkeras.physics.equations.spectral import SpectralOperator
 from tests.helpers.green import green_matrix
 from tests.helpers.plain_equations import matrix_of
 
-Lattice = tuple[int, ...]
 # a medium of two dimensions takes the first two sides
 LATTICES = [(12, 17, 5), (17, 12, 4), (1, 9, 6), (9, 1, 3), (2, 2, 2), (16, 256, 3)]
 
