@@ -32,12 +32,12 @@ def solve(
 
     Returns:
         The field, on the lattice or (batch, *lattice), in the parts' precision, but float32 at
-        least; float64 needs JAX's `jax_enable_x64`. Its gradients are those of `Solution.vjp`, in
+        least; float64 needs JAX's `jax_enable_x64`. Its gradients come from `Solution.vjp`, in
         reverse mode only.
 
     Raises:
-        PhysicsError: a name that is no part, or a bad tolerance. Values that make no problem, and a
-            tolerance that was not met, raise JAX's error with the message.
+        PhysicsError: a name that isn't a part, or a bad tolerance. Values that make no problem, and
+            a tolerance that was not met, raise JAX's error with the message.
 
     Example:
         >>> import jax, numpy as np, diffkeras as dk, diffkeras.jax

@@ -33,11 +33,11 @@ def solve(
 
     Returns:
         The field, on the lattice or (batch, *lattice), in the highest precision of the parts, but
-        float32 at least. Its gradients are those of `Solution.vjp`.
+        float32 at least. Its gradients come from `Solution.vjp`.
 
     Raises:
-        PhysicsError: a name that is no part, a value that makes no problem, or a bad tolerance; in
-            a graph, TensorFlow's error with the message.
+        PhysicsError: a name that isn't a part, a value that makes no problem, or a bad tolerance;
+            in a graph, TensorFlow's error with the message.
         ConvergenceError: the tolerance was not met.
 
     Example:

@@ -36,11 +36,11 @@ def solve(
 
     Returns:
         The field, on the lattice or (batch, *lattice), in the parts' precision, but float32 at
-        least, and on their device. Its gradients are those of `Solution.vjp`; second derivatives
+        least, and on their device. Its gradients come from `Solution.vjp`; second derivatives
         raise an error.
 
     Raises:
-        PhysicsError: a name that is no part, a value that makes no problem, or a bad tolerance.
+        PhysicsError: a name that isn't a part, a value that makes no problem, or a bad tolerance.
         ConvergenceError: the tolerance was not met.
 
     Example:

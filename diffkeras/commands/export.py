@@ -37,7 +37,7 @@ from diffkeras.system.packages import EXPORTS, check_format
     metavar="N|ROWSxCOLUMNS",
     type=LatticeType(),
     help="Lattice on which the file is checked; a SavedModel proves errors on no other.  "
-    "[default: that of the training]",
+    "[default: the training's]",
 )
 @click.option(
     "--solver",

@@ -99,7 +99,7 @@ class FieldFiles:
             if several and (file := getattr(self, part)) and "{}" not in str(file):
                 raise PhysicsError(
                     f"{file} would hold the fields of {len(inputs)} files; write {{}} in its name, "
-                    "which stands for theirs"
+                    "which becomes the name of each file"
                 )
         for name, files in named.items():
             yield inputs[name], files, inputs[name].source_file if several else None

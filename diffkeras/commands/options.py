@@ -225,12 +225,12 @@ def read_config(config_file: str, flags: dict[str, Any]) -> "Config":
     ctx = click.get_current_context(silent=True)
     source = ctx and ctx.get_parameter_source("config_file")
     if source is ParameterSource.DEFAULT:
-        logger.info(f"configuration: {config_file}, the default; --config names another one")
+        logger.info(f"configuration: {config_file}, the default; choose another with --config")
     return load_config(config_file, collect_overrides(flags))
 
 
 def is_given(name: str) -> bool:
-    """Whether the running command was given an option or argument, be it the default's value."""
+    """Whether the running command was given an option or argument, even if it is the default."""
     source = click.get_current_context().get_parameter_source(name)
     return source is not ParameterSource.DEFAULT
 

@@ -270,6 +270,6 @@ def _others(config: Config, count: int, data_dir: Path) -> str:
         pairs = differing_datasets(read_object(file), dataset.identity)
         different = [f"{key} {there}" for key, (there, _) in pairs.items()]
         if version != VERSION:
-            different.append(f"version {version}, which isn't read any more")
+            different.append(f"version {version}, which is no longer read")
         others.append(f"{name} with {', '.join(different)}")
     return f"; it has {'; '.join(others)}" if others else ""

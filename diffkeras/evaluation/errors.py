@@ -43,8 +43,8 @@ METRICS = {
     "balance": "balance",
 }
 EXPLANATIONS = {
-    "RMSE": "the root of the mean squared error over the lattice. Divided by that of a field of "
-    "zeros, it is the nRMSE, the relative L2 error in the table above.",
+    "RMSE": "the root of the mean squared error over the lattice. Divided by the RMSE of a field "
+    "of zeros, it is the nRMSE, the relative L2 error in the table above.",
     "relative L∞": "the largest error divided by the largest value of the true field.",
     "boundary RMSE": "the RMSE over the outermost nodes of the lattice.",
     "Fourier RMSE": "the root of the error's spectrum, as a mean over the wavenumbers of a band: "

@@ -187,7 +187,7 @@ class ImageFile:
             raise ConfigurationError(f"{self.name} has no images of {absent[0]} sources")
         if part.data != whole:
             logger.warning(
-                f"a part of {self.name} is measured: such errors can't be compared with those of "
+                f"a part of {self.name} is measured: such errors can't be compared with errors on "
                 "the whole set"
             )
         return part

@@ -229,8 +229,8 @@ def of_surrogate(surrogate: "Surrogate", run: Run, name: str = SURROGATE) -> Sub
 def different_physics(learned: Config, tested: Config) -> list[str]:
     """What of the physics of test images a network was not trained on, in words.
 
-    The lattice may be another one that the network takes, and a range of diffusion lengths a part
-    of the trained one.
+    The lattice may be any that the network takes, and a range of diffusion lengths a part of the
+    trained range.
     """
     keys = ("physics.", "data.divide_by_maximum")
     changed = [d for d in changed_keys(learned, tested) if d.startswith(keys)]

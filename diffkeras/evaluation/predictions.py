@@ -150,7 +150,7 @@ def check_order(path: Path, predictions: Mapping[int, NDArray], exact: Iterable[
         nearest = (found[named] @ fields.T - 2 * ~seems[named].toarray()).argmax(axis=1)
         names = [f"{name_of(n)}[{k}]" for n, part in predictions.items() for k in range(len(part))]
         words = ", ".join(
-            f"{names[i]} is that of {names[j]}" for i, j in zip(named, nearest, strict=True)
+            f"{names[i]} matches {names[j]}" for i, j in zip(named, nearest, strict=True)
         )
         raise DataError(
             f"{path}: {swapped.size} of the {len(names)} predictions match the field of another "

@@ -94,7 +94,7 @@ def _write_pages(
         title=_title(subject, tested),
         lead=f"Evaluated on {_tests_in_words(tested)}"
         + (", which were used neither for training nor for choosing the model." if learned else ".")
-        + ("" if learned else f" Here “{name}” stands for {subject.models[0].description}."),
+        + ("" if learned else f" Here “{name}” is {subject.models[0].description}."),
         pictures=pictures,
         configuration=(learned or tested).to_yaml(without=() if learned else ("model", "training")),
         model=_in_words(subject),

@@ -26,8 +26,8 @@ TOLERANCE = 1e-6  # where none is given
 class TensorSolver:
     """Fields of batches of problems in a uniform medium with proven bounds, in any graph.
 
-    Methods are those of `diffkeras.solve`: transforms and ring systems, with the maximum principle
-    as the proof. In a `tf.function`, bounds that aren't used aren't computed.
+    It uses the methods of `diffkeras.solve`: transforms and ring systems, with the maximum
+    principle as the proof. In a `tf.function`, bounds that aren't used aren't computed.
 
     Fields of discs or of production differ from `diffkeras.solve` by at most 2e-6 of the largest
     value, and fields of random fixed nodes by at most 6e-6. They are differentiable with respect to

@@ -89,7 +89,7 @@ class RegionMeanAbsoluteError(LinearScaleMean):
 
     Args:
         region: a key of `diffkeras.view.target.REGIONS`. All but "lattice" need the source image.
-        arguments, options: those of `LinearScaleMetric`.
+        arguments, options: as for `LinearScaleMetric`.
 
     Raises:
         ValueError: unknown region; when updated, if it needs the source image, which is missing.
@@ -173,7 +173,7 @@ class SourceCountError(LinearScaleMetric):
 
     Args:
         counts: source counts; examples with another or an unknown one are ignored.
-        arguments, options: those of `LinearScaleMetric`.
+        arguments, options: as for `LinearScaleMetric`.
 
     Raises:
         ValueError: when updated, if the target has no source count.

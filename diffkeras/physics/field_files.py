@@ -35,7 +35,7 @@ def kind_of_file(path: Path) -> str:
 
 
 def check_unit(unit: Any) -> None:
-    """Raise a PhysicsError for a unit that is no short text."""
+    """Raise a PhysicsError for a unit that isn't a short text."""
     if unit is None:
         return
     if not isinstance(unit, str):

@@ -33,7 +33,7 @@ class FieldFunction:
     def __init__(
         self, problem: Problem | Sequence[Problem], parts: Mapping[str, Any], tolerance: float
     ) -> None:
-        """Raises a PhysicsError for no name or one that is no part, or a bad tolerance."""
+        """Raises a PhysicsError for no name or one that isn't a part, or a bad tolerance."""
         alone = isinstance(problem, Problem)
         self.problems = problem_list([problem] if alone else problem)
         lattices = {one.lattice for one in self.problems}

@@ -39,8 +39,7 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
     the lattice equation.
 
     Attributes:
-        field: on the lattice. It can't be changed, so that the bounds hold; `copy()` it where
-            another one is needed.
+        field: on the lattice. It can't be changed, so that the bounds hold; change a `copy()`.
         problem: which it solves, or should.
         proof: what is known for its bounds; None if its certificate is asked for them.
         equations: as `solve` or `certify` set them up; None of results of `solve_many` and of
@@ -88,8 +87,8 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
     def relative_error_bound(self) -> float:
         """`error_bound` relative to the largest |u|, as tolerances are; infinite if that may be 0.
 
-        At least, |u| is the largest value of a fixed node next to a free one, and that of the
-        field on the free nodes less the bound.
+        The largest |u| is at least the largest value of a fixed node next to a free one, and at
+        least the field's largest |value| on the free nodes minus the bound.
         """
         bound, equations = self.error_bound, self._equations
         on_free_nodes = largest(self.field[equations.free]) - bound
@@ -180,8 +179,8 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
     def quantity(self, weights: ArrayLike) -> Quantity:
         """The sum of weights times the field, with a proven bound of its error.
 
-        The adjoint corrects it, so that its error is of second order: smaller by far than that of
-        the sum over this field (`derivatives.quantity`).
+        The adjoint corrects it, so that its error is of second order, far smaller than the error
+        of the sum over this field (`derivatives.quantity`).
 
         Args:
             weights: on each node, of the field's shape. For a mean over a region, 1/n on its n
@@ -239,8 +238,8 @@ class Solution(ProvenField):
             ConvergenceError: the tolerance was not met.
 
         Warns:
-            UserWarning: uptake saturates, and the field is so rough that the derivatives may be of
-                another one; or a `CappedUptake` is at its corner, so that they are one-sided.
+            UserWarning: uptake saturates, and the field is so rough that the derivatives may belong
+                to another field; or a `CappedUptake` is at its corner, so that they are one-sided.
 
         Example:
             >>> import numpy as np, diffkeras as dk
@@ -342,7 +341,7 @@ def certify(
             length 1, such as a channel, are removed.
         problem: the `Problem` that it should solve, its `Equations`, or its source image, as for
             `solve`.
-        **keywords: those of `Problem`, as for `solve`.
+        **keywords: as for `solve`.
 
     Raises:
         PhysicsError: a field that is not finite or of another shape than the problem, or no problem

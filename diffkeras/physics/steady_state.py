@@ -36,12 +36,12 @@ def solve(
 ) -> Solution:
     """The steady state of ∇·(D∇u) − γu − φ(u) + s = 0 on the free nodes, u = c on the fixed ones.
 
-    Equal to `scipy.sparse.linalg.spsolve` on the equations of the free nodes (five-point, in
-    three dimensions seven-point) to rounding. In a uniform medium the field is that of the
-    production s, by one pair of transforms, and of point sources on the rims of the fixed nodes,
-    whose strengths solve a dense system: directly ("ring"), or by conjugate gradients ("ring-cg").
-    Where the medium varies or uptake saturates, "newton-cg" takes Newton steps by conjugate
-    gradients with multigrid.
+    Equal to `scipy.sparse.linalg.spsolve` on the equations of the free nodes (five-point, in three
+    dimensions seven-point) to rounding. In a uniform medium the field is the sum of the
+    production's field, by one pair of transforms, and the field of point sources on the rims of the
+    fixed nodes, whose strengths solve a dense system: directly ("ring"), or by conjugate gradients
+    ("ring-cg"). Where the medium varies or uptake saturates, "newton-cg" takes Newton steps by
+    conjugate gradients with multigrid.
 
     Args:
         problem: a `Problem`; or, as its short form, a source image, to which the keywords belong:

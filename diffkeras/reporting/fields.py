@@ -120,7 +120,7 @@ def field_figure(
         field_unit: of the field and of fixed values, such as "mmHg".
 
     Raises:
-        PhysicsError: a unit that is no short text.
+        PhysicsError: a unit that isn't a short text.
     """
     for each in (unit, field_unit):
         check_unit(each)

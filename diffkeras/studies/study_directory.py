@@ -82,8 +82,8 @@ def _check_identity(directory: Path, study: Study) -> None:
             lost = [value for value in values if value not in expected["factors"].get(factor, [])]
             if lost:
                 raise RunError(
-                    f"{directory} has runs of {factor} {', '.join(lost)}, which the study doesn't "
-                    f"name any more: a study can grow, but not shrink; {advice}"
+                    f"{directory} has runs of {factor} {', '.join(lost)}, which the study no "
+                    f"longer names: a study can grow, but not shrink; {advice}"
                 )
 
 

@@ -104,7 +104,7 @@ def export(
         format: "saved_model" or "onnx".
         output: the file, or the directory of a SavedModel; by default `saved_model` or `model.onnx`
             in the run directory; a shipped surrogate needs it. An earlier export is replaced.
-        lattice: (rows, columns) on which the file is checked; by default that of the training. The
+        lattice: (rows, columns) on which the file is checked; by default the training's. The
             functions `certified` and `refined` of a SavedModel work on no other.
 
     Raises:

@@ -40,7 +40,7 @@ Runner = Callable[[Inputs], NDArray[np.float32]]  # runs an exported file
 NOT_FINITE = (
     "the surrogate predicts values that are not finite: the source images and the medium leave the "
     "range of float32, or the model is damaged; choose units in which sources have values of about "
-    "1 and the diffusivity is about that of the training"
+    "1 and the diffusivity is close to the training's"
 )
 
 

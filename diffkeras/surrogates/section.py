@@ -107,7 +107,7 @@ class ModelConfig(_Parameters):
             )
         if self.arguments and not self.is_own:
             raise KeyProblem(
-                f"are those of a function of your own, and {name} has keys of its own; write them "
+                f"are for a function of your own, and {name} has keys of its own; write them "
                 "beside `architecture`",
                 "arguments",
             )

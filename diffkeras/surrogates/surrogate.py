@@ -69,7 +69,7 @@ class Surrogate:
         view = self.config.view
         if view.varying:
             raise PhysicsError(
-                f"{view.in_words}; it has no single medium, but those of its problems: "
+                f"{view.in_words}, so it has no single medium; each problem has its own: "
                 "`surrogate.problem(…).medium`"
             )
         return self.config.physics.medium
@@ -81,9 +81,9 @@ class Surrogate:
             image: (rows, columns), or `Sources`: 0 outside the sources, and on a source's
                 nodes its value x. Sources hold the field at x, or, if `production`, add γx to it
                 per time.
-            **keywords: those of `diffkeras.Problem`. Parts of the medium that are left out are
-                those of the training, but what differs between the media of the training, `maps`,
-                must be given. `diffusion_length` [length] stands for the decay D/ℓ².
+            **keywords: as for `diffkeras.Problem`. Parts of the medium that are left out keep the
+                training's values, but what differs between the media of the training, `maps`, must
+                be given. `diffusion_length` [length] sets the decay D/ℓ².
 
         Raises:
             PhysicsError: something is missing, or makes no problem.
@@ -161,8 +161,8 @@ class Surrogate:
         Args:
             problems: a list of `Problem`, of one lattice or several.
             tolerance: as for `predict`.
-            batch_size: images that go through the network at once; by default that of the
-                evaluation.
+            batch_size: images that go through the network at once; by default the
+                evaluation's.
 
         Raises:
             PhysicsError, RunError, ConvergenceError: as `predict`.

@@ -122,6 +122,6 @@ def limit_threads(number: int) -> None:
         threading.set_inter_op_parallelism_threads(number)
     except RuntimeError:  # not for a number that was set before
         raise ConfigurationError(
-            f"TensorFlow runs already, and can't be limited to {number} thread(s) any more; call "
+            f"TensorFlow runs already, so it can't be limited to {number} thread(s); call "
             "this first in a new process"
         ) from None

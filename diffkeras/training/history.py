@@ -95,7 +95,7 @@ class SourceCountErrors(keras.callbacks.Callback):
         if epoch + 1 == self._epochs and not error < zero_field_mae:
             logger.warning(
                 f"after {self._epochs} epoch(s) the validation MAE {error:.3g} is not "
-                f"below that of a field of zeros, {zero_field_mae:.3g}; check training.loss "
+                f"below {zero_field_mae:.3g}, the MAE of a field of zeros; check training.loss "
                 "and training.learning_rate"
             )
 

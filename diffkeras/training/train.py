@@ -177,7 +177,7 @@ def _initial_model(config: Config) -> _InitialModel | None:
 
     Raises:
         RunError: there is no finished run of that name, or it is damaged.
-        ConfigurationError: its network is another one.
+        ConfigurationError: its network differs.
     """
     name = config.training.initial_model
     if name is None:
@@ -194,7 +194,7 @@ def _initial_model(config: Config) -> _InitialModel | None:
         )
     if other:
         raise ConfigurationError(
-            f"training.initial_model: the network of {name} is another one: {'; '.join(other)}"
+            f"training.initial_model: the network of {name} differs: {'; '.join(other)}"
         )
     return _InitialModel(surrogate.model.get_weights(), digest(run.weights_file))
 

@@ -313,7 +313,7 @@ def test_sides_have_one_spelling(tiny):
         ({**NAMED, "top": {"value": 1, "flux": 2}}, "a value, a flux.*'value': 1"),
         ({**NAMED, "top": {"value": math.nan}}, "value of a side .* nan"),
         ({**NAMED, "top": {"valu": 1}}, "boundary top {'valu': 1} is unknown"),
-        ({"front": "absorbing"}, "no side 'front'; its sides are top, "),
+        ({"front": "absorbing"}, "no side 'front'; its sides are top, bottom, left, right$"),
         ([{"value": 1}] * 3, "for each of 2 axes"),
     ],
 )

@@ -71,7 +71,7 @@ def test_metadata_of_other_physics_are_refused(tiny, own_data):
 def test_a_dataset_of_an_unreleased_version_is_refused(tiny, own_data):
     path = dataset_status(tiny, 1, own_data).path
     path.rename(path.with_name("1.0.0"))
-    message = r"version 1\.0\.0, which isn't read any more; .*`diffkeras generate`"
+    message = r"version 1\.0\.0, which is no longer read; .*`diffkeras generate`"
     with pytest.raises(DataError, match=message):
         check_dataset(tiny, 1, own_data)
     generate(tiny, own_data)  # makes the present version beside it

@@ -112,10 +112,10 @@ def test_predictions_in_their_order_are_taken(drawn, exact, monkeypatch, at_once
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        ([3, 8], r"2 of the 60 .*: \S*1\[3\] is that of \S*1\[8\], \S*1\[8\] is that of .*; keep"),
-        ([10, 41], r"sources_01\[10\] is that of \S*2\[21\], \S*2\[21\] is .*(1\[10|2\[0)\];"),
-        ([1, 5, 9], r"3 of the 60 .*: \S*1\[1\] is that of \S*1\[5\], \S*1\[5\] is .*1\[9\], "),
-        (list(range(NUMBER)), r"\[0\] is that of \S*\[1\], .* \S*\[4\] is .*\[5\], …; keep"),
+        ([3, 8], r"2 of the 60 .*: \S*1\[3\] matches \S*1\[8\], \S*1\[8\] matches .*; keep"),
+        ([10, 41], r"sources_01\[10\] matches \S*2\[21\], \S*2\[21\] matches .*(1\[10|2\[0)\];"),
+        ([1, 5, 9], r"3 of the 60 .*: \S*1\[1\] matches \S*1\[5\], \S*1\[5\] matches .*1\[9\], "),
+        (list(range(NUMBER)), r"\[0\] matches \S*\[1\], .* \S*\[4\] matches .*\[5\], …; keep"),
     ],
 )
 def test_swapped_and_shifted_predictions_are_named(exact, model, images, message, monkeypatch):

@@ -115,7 +115,7 @@ def tangent(
     """u̇ on the lattice.
 
     Raises:
-        PhysicsError: a name that is no part, a change of another shape than its part, or one that
+        PhysicsError: a name that isn't a part, a change of another shape than its part, or one that
             is not finite.
         ConvergenceError: the tolerance was not met.
     """

@@ -27,9 +27,9 @@ class Barriers(NamedTuple):
             the one with the slowest decay, by their own and by slopes; 0 if the diffusivity varies.
         regression_bound: the upper quartile of the bounds of predictions by regression alone,
             relative to the field's size.
-        try_above: the lowest decile of the bounds of predictions by Galerkin's method, or by a
-            network, likewise. Where so large a bound is enough, a proof is tried without a
-            correction.
+        try_above: the lowest decile of the bounds of predictions by Galerkin's method or a network,
+            relative to the field's size. Where so large a bound is enough, a proof is tried without
+            a correction.
         correction_shares: (2,), the size of the last correction as a share of the field's bound, at
             the upper quartile of bounds, and at most 1: of fields that are corrected once, and
             twice. Corrections aim at this share of the needed bound.

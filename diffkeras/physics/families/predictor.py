@@ -34,7 +34,7 @@ class Predictor:
     """A basis with its regression.
 
     Attributes:
-        fit: which one; another one with the same modes and regression may take its place.
+        fit: of the basis; another fit with the same modes and regression may replace it.
         rows: (q + 1, n) float32, what coefficients are multiplied by: r modes, the mean, and the
             modes that only Galerkin's method uses.
     """

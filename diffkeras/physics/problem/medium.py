@@ -237,7 +237,7 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     def with_unchecked_decay(self, decay: NodeValues) -> "Medium":
         """This medium with another decay, which is known to be in its range.
 
-        That takes a fifth of the time. An array is not copied, and can't be changed any more.
+        That takes a fifth of the time. An array is not copied and becomes read-only.
         """
         if isinstance(decay, np.ndarray):
             decay.setflags(write=False)

@@ -60,8 +60,8 @@ class Problem(ShortRepr):
         medium: D, γ with a linear uptake, h and the boundary.
         values: c on the lattice, float64; read on the fixed nodes only.
         fixed: the fixed nodes.
-        production: s without that of sides; None if none is given.
-        uptake: a saturating uptake, also one that takes up nothing; None without one.
+        production: s without the terms of sides; None if none is given.
+        uptake: a saturating uptake, even if it takes up nothing; or None.
 
     Raises:
         PhysicsError: an image of another dimension or not finite, a medium out of its range, or a
@@ -136,7 +136,7 @@ class Problem(ShortRepr):
     ) -> "Problem":
         """The problem of attributes that are checked already.
 
-        Arrays are not copied, and can't be changed any more. Values may be None where no node is
+        Arrays are not copied and become read-only. Values may be None where no node is
         fixed.
         """
         made = object.__new__(Problem)

@@ -27,6 +27,7 @@ ALIASES: dict[str, BoundaryName] = {
 }
 # (low, high) of each axis; in two dimensions of the last two
 SIDES = (("front", "back"), ("top", "bottom"), ("left", "right"))
+IN_SPACE = ", and in three dimensions front, back"
 _WITHOUT_SEPARATORS = str.maketrans("", "", "-_ ")
 
 Side = BoundaryName | GivenSide
@@ -51,7 +52,8 @@ def canonical_boundary(spec: Any, dimensions: int | None = None) -> Any:
     if isinstance(spec, Mapping):
         if dimensions or any(name in spec for name in SIDES[0]):
             return sides_of_axes(spec, dimensions or len(SIDES))
-        sides_of_axes(spec, len(SIDES) - 1)  # an error for what is wrong in both dimensions
+        # an error for what is wrong in both dimensions
+        sides_of_axes(spec, len(SIDES) - 1, IN_SPACE)
         return {name: _side(name, side) for name, side in spec.items()}
     if isinstance(spec, np.ndarray):
         spec = spec.tolist()
@@ -66,14 +68,17 @@ def canonical_boundary(spec: Any, dimensions: int | None = None) -> Any:
     return tuple(map(_axis_sides, spec, SIDES[-len(spec) :]))
 
 
-def sides_of_axes(boundary: Any, axes: int) -> tuple[AxisSides, ...]:
-    """What each axis has, of one side for all, a tuple of them, or sides by name."""
+def sides_of_axes(boundary: Any, axes: int, more: str = "") -> tuple[AxisSides, ...]:
+    """What each axis has, of one side for all, a tuple of them, or sides by name.
+
+    `more` follows the names of sides in an error.
+    """
     if isinstance(boundary, tuple):
         return boundary
     if not isinstance(boundary, Mapping):
         return (boundary,) * axes
     named = SIDES[-axes:]
-    _check_names(boundary, named)
+    _check_names(boundary, named, more)
     each = ([boundary.get(name, DEFAULT) for name in names] for names in named)
     return tuple(map(_axis_sides, each, named))
 
@@ -90,14 +95,15 @@ def with_sides(sides: Sequence[AxisSides], changed: Mapping[str, Side]) -> dict[
     return dict(zip(known, each, strict=True)) | dict(changed)
 
 
-def _check_names(names: Iterable[Any], axes: Sequence[tuple[str, str]]) -> list[str]:
+def _check_names(
+    names: Iterable[Any], axes: Sequence[tuple[str, str]], more: str = ""
+) -> list[str]:
     """All sides of the axes; an error if one of the names is none of them."""
     known = [name for pair in axes for name in pair]
     for name in names:
         if name not in known:
             raise PhysicsError(
-                f"the boundary has no side {name!r:.60}; its sides are {', '.join(known)}"
-                f"{', and in three dimensions front, back' * (axes != SIDES)}"
+                f"the boundary has no side {name!r:.60}; its sides are {', '.join(known)}{more}"
             )
     return known
 

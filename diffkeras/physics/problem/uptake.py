@@ -56,7 +56,7 @@ class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     def with_unchecked_parts(self, parts: Mapping[str, Any]) -> Self:
         """The same law with other numbers, which are known to be in their ranges.
 
-        Arrays are not copied, and can't be changed any more.
+        Arrays are not copied and become read-only.
         """
         other = copy.copy(self)
         for name, part in parts.items():
