@@ -6,7 +6,7 @@ double precision on the linear scale. A region's error over many images is the m
 nodes in all of them, not a mean of means: images have regions of different sizes. The relative
 errors and the other metrics are means over images.
 
-The metrics of `METRICS` are those of PDEBench (Takamoto et al., NeurIPS 2022, appendix B) on a
+The metrics of `METRICS` are as in PDEBench (Takamoto et al., NeurIPS 2022, appendix B) on a
 lattice of length 1, but for `relative_max`. PDEBench's nRMSE is `relative_l2`.
 """
 

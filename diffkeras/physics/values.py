@@ -86,7 +86,7 @@ def unknown_keyword(name: str, own: Sequence[str] = ()) -> TypeError:
 
     Args:
         name: of the argument.
-        own: those that are expected; by default those of a problem.
+        own: the expected keywords; by default a problem's.
     """
     plain = name.lower().replace("_", "")
     if plain in ("dimensions", "dim", "dims", "ndim"):

@@ -67,7 +67,7 @@ def to_png(figure: Figure, dpi: int = 120) -> bytes:
 def to_image(figure: Figure, kind: str, dpi: int = 120, style: Any = STYLE) -> bytes:
     """The figure as a file of a kind in `METADATA`; the same file whenever it is the same figure.
 
-    Matplotlib draws by the style that is set then, so it should be that of `new_figure`.
+    Matplotlib draws by the style that is set then, so use the style of `new_figure`.
     """
     buffer = io.BytesIO()
     with matplotlib.rc_context({**style, "svg.hashsalt": "diffkeras"}):

@@ -110,8 +110,8 @@ def export(
     Raises:
         RunError: the run can't be used.
         ExportError: there is no such format, a package is missing, the format can't hold the
-            network, the network can't take the lattice, or the file's fields differ from those of
-            the Keras model by more than 1e-5 of the largest value.
+            network, the network can't take the lattice, or the file's fields differ from the
+            Keras model's by more than 1e-5 of the largest value.
         OutputError: the output can't be written, or exists and is no export.
     """
     check_format(format)

@@ -289,7 +289,7 @@ def load_surrogate(run_dir: str | Path) -> Surrogate:
 
 
 def surrogate_of_run(run: Run) -> Surrogate:
-    """The surrogate of a run; its errors are those of `load_surrogate`."""
+    """The surrogate of a run; it raises the errors of `load_surrogate`."""
     config = run.config()
     model = build_model(config)
     load_weights(run.weights_file, model, config.model)

@@ -60,7 +60,7 @@ class TrainingConfig(Section):
         symmetries: Turn and mirror the training examples: pass by pass, each is seen in the 8
             symmetries of the square (4 if the lattice is not square, or the boundaries of rows and
             columns differ).
-        order_seed: Seed of the order of the examples alone. null: that of seed.
+        order_seed: Seed of the order of the examples alone. null: the value of seed.
         initial_model: Start from the weights of the best model of this finished run
             (fine-tuning): its directory, or the name of a shipped surrogate. Its network must be
             the same. null: random weights.

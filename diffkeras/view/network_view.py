@@ -113,7 +113,7 @@ class NetworkView(TrainedProblems):
         Args:
             network: from network input to its field, on the network's scale.
             inputs: by name, float32; others than the network's have no effect.
-            divided: whether to leave fields divided by their maximum, if those of the dataset are.
+            divided: whether to leave fields divided by their maximum, if the dataset's fields are.
             xp: array namespace of the arrays.
 
         Returns:

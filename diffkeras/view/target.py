@@ -5,7 +5,7 @@ three are packed into it. It has one row and one column more than the lattice: a
 unpack it, such as Keras' "mae", raises an error about shapes. Otherwise the prediction's channel
 would broadcast against both channels of the target.
 
-Regions of the lattice are those of arXiv 2302.03786. The three rings R1 to R3 around the sources
+Regions of the lattice are as in arXiv 2302.03786. The three rings R1 to R3 around the sources
 are defined by the target field u, never by a prediction. Only operators are used, so arrays of
 NumPy and tensors of any Keras backend work.
 """

@@ -253,7 +253,7 @@ class Family:
         """The derivatives by the parameters, (p,), from those by the parts of a problem.
 
         Args:
-            derivatives: those of `Solution.vjp` at a problem of this family.
+            derivatives: from `Solution.vjp`, at a problem of this family.
 
         Raises:
             PhysicsError: derivatives of another problem: without one of the parts, on another

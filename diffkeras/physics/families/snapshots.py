@@ -1,6 +1,6 @@
 """Snapshots of a family, and their principal modes.
 
-The modes are those of a proper orthogonal decomposition: the first right singular vectors of the
+The modes come from a proper orthogonal decomposition: the first right singular vectors of the
 matrix whose rows are the snapshots' deviations from their mean. They come from the eigenvectors of
 its product with its transpose, which is small (method of snapshots, Sirovich 1987).
 """

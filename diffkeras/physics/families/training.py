@@ -53,7 +53,7 @@ def fitted(family: Family, solved: Snapshots, modes: int | None = None) -> Fit:
 def _enough_modes(solved: Snapshots, basis: Modes, regression: KernelRegression) -> int:
     """The number of modes beyond which the largest errors hardly fall.
 
-    They are those of some snapshots that are left out of the regression; their median counts.
+    They belong to some snapshots that are left out of the regression; their median counts.
     """
     numbers = np.arange(0, len(solved.points), -(-len(solved.points) // MODE_SNAPSHOTS))
     coefficients = basis.coefficients[numbers] - regression.left_out[numbers]

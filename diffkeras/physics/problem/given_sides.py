@@ -92,7 +92,7 @@ class GivenSide(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
 class FixedValue(GivenSide):
     """A side outside of which the field has a given value (Dirichlet).
 
-    The value is that of the ghost nodes, one step beyond the outermost nodes; 0 is an absorbing
+    Ghost nodes hold the value, one step beyond the outermost nodes; 0 is an absorbing
     side.
 
     Attributes:
