@@ -157,7 +157,12 @@ def _prediction(basis: ReducedBasis, accuracy: float | str) -> Callable[[NDArray
     """What predicts the field of a point, or the fields of several."""
     if isinstance(accuracy, str):
         return partial(basis.fields, galerkin=accuracy == GALERKIN)
-    return partial(basis.predict, tolerance=accuracy)
+
+    def predict(points: NDArray) -> Any:
+        call = basis.predict if points.ndim == 1 else basis.predict_many
+        return call(points, accuracy)
+
+    return predict
 
 
 @command(__doc__, "families", "the tables, without .csv and _verdicts.csv")

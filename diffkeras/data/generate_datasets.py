@@ -103,6 +103,7 @@ def _generate_missing(
 def parse_options(options: Sequence[str]) -> Any:
     """Beam's `PipelineOptions` from words of a command line."""
     try:
+        import apache_beam  # noqa: F401 - asked for first, as its modules may be loaded already
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError:
         raise ConfigurationError(

@@ -28,7 +28,7 @@ def broken(monkeypatch):
         def fail(*args: Any, **options: Any) -> None:
             raise error
 
-        monkeypatch.setattr("diffkeras.commands.solve.solve_problem", fail)
+        monkeypatch.setattr("diffkeras.commands.solve.solve_many", fail)
 
     return break_with
 

@@ -78,7 +78,7 @@ def test_the_equation_is_that_of_each_diffusion_length(tiny):
     for length in (4.0, 10.0):
         prediction = surrogate.predict(image, diffusion_length=length)
         field, medium = prediction.field.astype(np.float64), prediction.problem.medium
-        balance = SpectralOperator((16, 16), medium).apply(field)[far]
+        balance = SpectralOperator((16, 16), medium).volumes.apply(field)[far]
         assert np.abs(balance).max() < 1e-3 * float(medium.decay) * np.abs(field[far]).max()
 
 
@@ -148,7 +148,10 @@ LENGTHS = {"physics.decay": 1 / 400, "data.diffusion_length": [1, 9]}
             {"model.architecture": "fourier_neural_operator"},
             r"physics\.lattice: the lattice has 16 rows, .* at least 23; .* fewer model\.modes",
         ),
-        ({"model.corrections": 1}, r"model\.transform: corrections 1 .* not sqrt; choose linear"),
+        (
+            {"model.corrections": 1},
+            r"model\.corrections: 1 need.* choose model\.transform: linear, not sqrt",
+        ),
         (
             {**LINEAR, "model.corrections": 1, "physics.decay": 0, "physics.boundary": "periodic"},
             r"model\.corrections: .* decay is as small as 0; choose",

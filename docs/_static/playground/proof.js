@@ -1,4 +1,4 @@
-/* Proven bounds of the error of any field û, as in diffkeras/physics/solvers/enclosure.py.
+/* Proven bounds of the error of any field û, as in diffkeras/physics/proofs/enclosure.py.
 
    Let b ≥ 0 be 0 on the fixed nodes, and d at most the slopes of φ between û − b and û + b. If
    (A + d) b ≥ |F(û)| on the free nodes, û − b is a subsolution and û + b a supersolution, and the

@@ -67,7 +67,7 @@ def saturating_problem(seed):
 def test_a_correction_solves_the_equation_on_free_nodes(field):
     prediction = field + 0.1 * np.random.default_rng(0).standard_normal(LATTICE)
     filled = np.where(FREE, prediction, IMAGE)
-    expected = filled - EXACT.inverse(np.where(FREE, EXACT.apply(filled), 0.0))
+    expected = filled - EXACT.inverse(np.where(FREE, EXACT.volumes.apply(filled), 0.0))
     corrected = RingCorrections(UNIFORM)([batch(prediction), batch(IMAGE)])[0, ..., 0]
     np.testing.assert_allclose(corrected, np.where(FREE, expected, IMAGE), atol=1e-5)
 
