@@ -5,6 +5,9 @@ exits with status 1. From Python, `DiffkerasError` catches all of them. Where a 
 work of a command, messages name that command's options, and `--run-dir` is the argument `run_dir`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class DiffkerasError(Exception):
     """Base of every error that diffkeras raises on purpose."""
@@ -26,6 +29,15 @@ class PhysicsError(DiffkerasError, ValueError):
     def __init__(self, problem: str, argument: str | None = None) -> None:
         super().__init__(problem if argument is None else f"{argument} {problem}")
         self.problem, self.argument = problem, argument
+
+
+@contextmanager
+def numbered(what: str, number: int) -> Iterator[None]:
+    """Name one of several things in the PhysicsError that it raises, as in "image 2: …"."""
+    try:
+        yield
+    except PhysicsError as error:
+        raise PhysicsError(f"{what} {number}: {error}") from None
 
 
 class ProblemWarning(UserWarning):

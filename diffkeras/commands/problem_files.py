@@ -1,7 +1,7 @@
 """What `diffkeras solve` and `predict` read: the options of a problem, and its files."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.commands.options import INPUT, Command, map_option
-from diffkeras.errors import ConvergenceError, DataError, PhysicsError
+from diffkeras.errors import ConvergenceError, DataError, PhysicsError, numbered
 from diffkeras.physics import Medium, MichaelisMenten, Problem, from_labels
 from diffkeras.physics.arguments import PLANE, SHAPES, SPACE
 from diffkeras.physics.problem.arrays import warn_of_colours, warn_of_labels
@@ -166,7 +166,11 @@ class ProblemFiles:
                     "equal length"
                 )
             each = [{name: stack[k] for name, stack in given.items()} for k in range(counts[0])]
-        return [make(one.pop("source_file", None), **one, **keywords) for one in each]
+        problems = []
+        for number, one in enumerate(each):
+            with numbered("image", number) if self.batch else nullcontext():
+                problems.append(make(one.pop("source_file", None), **one, **keywords))
+        return problems
 
     @property
     def _axes(self) -> int:

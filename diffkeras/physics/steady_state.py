@@ -12,7 +12,7 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diffkeras.errors import PhysicsError, ProblemWarning
+from diffkeras.errors import PhysicsError, ProblemWarning, numbered
 from diffkeras.physics.arguments import check_count, check_relative_tolerance
 from diffkeras.physics.equations.equations import Equations, problem_and_equations
 from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
@@ -224,8 +224,11 @@ def certify_many(fields: Iterable[ArrayLike], problems: Iterable[Problem]) -> li
     problems, fields = problem_list(problems), list(fields)
     _check_length("fields", fields, problems)
     with blas_threads():
-        each = zip(fields, _equations(problems), strict=True)
-        return [proven(field, equations, keep=False) for field, equations in each]
+        certificates = []
+        for number, equations in enumerate(_equations(problems)):
+            with numbered("field", number):
+                certificates.append(proven(fields[number], equations, keep=False))
+        return certificates
 
 
 def problem_list(problems: Any) -> list[Problem]:
@@ -235,10 +238,11 @@ def problem_list(problems: Any) -> list[Problem]:
         PhysicsError: something else, such as one problem or an array of images.
     """
     each = list(problems) if isinstance(problems, Iterable) else [problems]
-    if isinstance(problems, Problem) or not all(isinstance(one, Problem) for one in each):
+    others = [type(one).__name__ for one in each if not isinstance(one, Problem)]
+    if isinstance(problems, Problem) or others:
+        what = f"a list with {others[0]}" if others else "one Problem"
         raise PhysicsError(
-            f"give Problems in a list, [dk.Problem(image) for image in images], not in a "
-            f"{type(problems).__name__}"
+            f"give Problems in a list, [dk.Problem(image) for image in images], not {what}"
         )
     return each
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.config import Config
-from diffkeras.errors import PhysicsError, RunError
+from diffkeras.errors import PhysicsError, RunError, numbered
 from diffkeras.nn.architectures.own import check_lattice
 from diffkeras.physics import Medium, Problem, Sources
 from diffkeras.physics.arguments import check_relative_tolerance, check_whole
@@ -27,6 +27,8 @@ from diffkeras.view.outside import outside_training
 from diffkeras.view.trained_problems import SurrogateKeywords
 
 logger = logging.getLogger(__name__)
+
+BATCH_AXES = 3  # batch, rows, columns
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -186,7 +188,8 @@ class Surrogate:
         """The predicted fields alone, (batch, rows, columns).
 
         Args:
-            images: source images, (batch, rows, columns), or problems of one lattice.
+            images: source images, (batch, rows, columns), also with an axis of one channel; or
+                problems of one lattice.
             batch_size: as for `predict_many`.
             divided: whether fields are on the scale of the dataset's, if those are divided by their
                 maximum (`data.divide_by_maximum`): as the network predicts them, with a maximum of
@@ -196,9 +199,19 @@ class Surrogate:
         Raises:
             PhysicsError, RunError: as `predict`; or no image.
         """
+        if isinstance(images, np.ndarray):
+            if images.ndim == BATCH_AXES + 1 and images.shape[-1] == 1:
+                images = images[..., 0]
+            if images.ndim != BATCH_AXES:
+                raise PhysicsError(
+                    f"images have the shape (batch, rows, columns), not {images.shape}; of one "
+                    "image use predict"
+                )
         each: list[Any] = list(images)  # type: ignore[arg-type]  # an array, too
         if keywords or not all(isinstance(one, Problem) for one in each):
-            each = [self.problem(image, **keywords) for image in each]
+            for number, image in enumerate(each):
+                with numbered("image", number):
+                    each[number] = self.problem(image, **keywords)
         if len({problem.lattice for problem in each}) != 1:
             raise PhysicsError("give at least one image, and images of one lattice")
         return self._fields(each, batch_size, divided=divided)

@@ -191,7 +191,7 @@ class TrainedProblems:
         if len(problem.lattice) != 2:
             raise PhysicsError(
                 "surrogates are for two dimensions, and an array of three axes is a volume, here "
-                f"{problem.lattice}; of several images use predict_many or fields"
+                f"{problem.lattice}; for several images use fields"
             )
         if not is_known:
             self._check_medium(problem.medium)

@@ -88,13 +88,17 @@ PROBLEM = dk.Problem(np.eye(4))
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: dk.solve_many(PROBLEM), r"give Problems in a list, .* not in a Problem"),
-        (lambda: dk.solve_many(np.ones((2, 4, 4))), "not in a ndarray"),
-        (lambda: dk.solve_many(None), "not in a NoneType"),
+        (lambda: dk.solve_many(PROBLEM), r"give Problems in a list, .* not one Problem"),
+        (lambda: dk.solve_many(np.ones((2, 4, 4))), "not a list with ndarray"),
+        (lambda: dk.solve_many(None), "not a list with NoneType"),
         (lambda: dk.solve_many([PROBLEM], initial=[]), "1 problems, and 0 initial fields"),
         (lambda: dk.solve_many([PROBLEM], initial=[np.ones(3)]), r"initial field has shape \(3,\)"),
         (lambda: dk.solve_many([PROBLEM] * 2, processes=2, method="magic"), "'magic' is unknown"),
         (lambda: dk.certify_many([], [PROBLEM]), "1 problems, and 0 fields"),
+        (
+            lambda: dk.certify_many([np.eye(4), np.eye(5)], [PROBLEM] * 2),
+            r"field 1: the field has shape \(5, 5\)",
+        ),
         (lambda: dk.solve([PROBLEM]), "a list of Problems; of several use solve_many"),
     ],
 )

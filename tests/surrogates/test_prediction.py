@@ -142,12 +142,22 @@ def test_a_description_lists_what_the_network_uses(tiny):
         ((16,), "a source image has shape"),
         ((0,), "a source image has shape"),
         ((16, 17), "17"),
-        ((3, 16, 16), r"two dimensions, .* use predict_many"),
+        ((3, 16, 16), r"two dimensions, .* use fields"),
     ],
 )
 def test_other_shapes_are_refused(surrogate, shape, message):
     with pytest.raises(PhysicsError, match=message):
         surrogate.predict(np.zeros(shape))
+
+
+def test_fields_take_a_stack_with_or_without_a_channel(surrogate):
+    images = np.stack([np.eye(16), np.eye(16)[::-1]])
+    np.testing.assert_array_equal(surrogate.fields(images), surrogate.fields(images[..., None]))
+    with pytest.raises(PhysicsError, match=r"\(batch, rows, columns\), not \(16, 16\)"):
+        surrogate.fields(images[0])
+    images[1, 3, 4] = np.nan
+    with pytest.raises(PhysicsError, match=r"image 1: .* nan"):
+        surrogate.fields(images)
 
 
 def test_a_padded_model_takes_any_side(tiny):
