@@ -168,7 +168,7 @@ def test_predictions_that_cannot_be_used_are_refused(split, tmp_path):
     order = np.arange(len(split))
     order[[3, 8]] = 8, 3
     split.write_predictions(file, 0.5 * split.fields[order])
-    with pytest.raises(DataError, match=r"2 of .*: sources_02\[3\] is that of sources_02\[8\], "):
+    with pytest.raises(DataError, match=r"2 of .*: sources_02\[3\] matches sources_02\[8\], "):
         predictions_of(file, split)
     with np.load(split.write_predictions(file, split.fields)) as stored:
         arrays = dict(stored)

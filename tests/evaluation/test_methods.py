@@ -26,7 +26,7 @@ def test_predictions_are_found_by_their_numbers(tiny, tmp_path, divided):
     exact = part.fields if part.maxima is None else part.fields * part.maxima[:, None, None]
     np.testing.assert_allclose(subject.predict(part), exact, atol=1e-6)
     np.savez(tmp_path / "mine.npz", sources_02=batch.fields[[0, 2, 1]])
-    with pytest.raises(DataError, match=r"sources_02\[1\] is that of sources_02\[2\]"):
+    with pytest.raises(DataError, match=r"sources_02\[1\] matches sources_02\[2\]"):
         of_predictions(tmp_path / "mine.npz", config, [batch.fields])
 
 
