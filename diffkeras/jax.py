@@ -31,9 +31,9 @@ def solve(
         tolerance: of the field and of its derivatives, relative to the largest |value|.
 
     Returns:
-        The field, on the lattice or (batch, *lattice), in the parts' precision, but float32 at
-        least; float64 needs JAX's `jax_enable_x64`. Its gradients come from `Solution.vjp`, in
-        reverse mode only.
+        The field, with the batch as its first axis for several problems, in the parts' precision,
+        but float32 at least; float64 needs JAX's `jax_enable_x64`. Its gradients come from
+        `Solution.vjp`, in reverse mode only.
 
     Raises:
         PhysicsError: a name that isn't a part, or a bad tolerance. Values that make no problem, and

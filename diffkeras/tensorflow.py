@@ -32,8 +32,8 @@ def solve(
         tolerance: of the field and of its derivatives, relative to the largest |value|.
 
     Returns:
-        The field, on the lattice or (batch, *lattice), in the highest precision of the parts, but
-        float32 at least. Its gradients come from `Solution.vjp`.
+        The field, with the batch as its first axis for several problems, in the highest precision
+        of the parts, but float32 at least. Its gradients come from `Solution.vjp`.
 
     Raises:
         PhysicsError: a name that isn't a part, a value that makes no problem, or a bad tolerance;

@@ -35,9 +35,9 @@ def solve(
         tolerance: of the field and of its derivatives, relative to the largest |value|.
 
     Returns:
-        The field, on the lattice or (batch, *lattice), in the parts' precision, but float32 at
-        least, and on their device. Its gradients come from `Solution.vjp`; second derivatives
-        raise an error.
+        The field, with the batch as its first axis for several problems, in the parts' precision,
+        but float32 at least, and on their device. Its gradients come from `Solution.vjp`; second
+        derivatives raise an error.
 
     Raises:
         PhysicsError: a name that isn't a part, a value that makes no problem, or a bad tolerance.
