@@ -40,13 +40,14 @@ def page_rows(found: Sequence[Judged]) -> Iterator[list[str]]:
 def doubts(verdict: Verdict) -> Iterator[str]:
     """Why a verdict is none, in words."""
     if verdict.outcome == UNDERPOWERED:
-        yield f"would have seen {verdict.seen}"
+        yield f"could detect {verdict.seen}"
     elif verdict.outcome == OPEN and verdict.left_out:
         most = max(verdict.left_out.values(), key=[*verdict.left_out.values()].count)
         sizes = [f"{size:,}" for size, o in verdict.left_out.items() if o != most]
-        yield f"{most}, but not without {', '.join(sizes)} examples" if sizes else "no law is ahead"
+        without = f"{most}, unless the set of {' or '.join(sizes)} examples is left out"
+        yield without if sizes else "no law is ahead"
     elif verdict.left_out:
-        yield "the same without any size"
+        yield "the same with any one size left out"
 
 
 def _beside(each: Judged) -> str:
