@@ -79,7 +79,7 @@ def size_matters_most(data: StudyData) -> Verdict:
         f"the size explains {table['share'][size]:.0%} of the variance of the error",
         f"shares of the variance: {', '.join(shares)}; lead of the size {lead:.0%} "
         f"[{low:.0%}, {high:.0%}]",
-        f"a lead of {seen:.0%}" if seen < 1 else "no lead, however large",
+        f"a lead of {seen:.0%}" if seen < 1 else "no lead at all with so few seeds",
     )
 
 
