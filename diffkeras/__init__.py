@@ -4,8 +4,6 @@ The public names are loaded when they are first used: importing diffkeras loads 
 nor Keras, and `diffkeras.solve` never does.
 """
 
-from typing import Any
-
 from diffkeras._version import __version__
 from diffkeras.errors import DiffkerasError
 from diffkeras.system.packages import lazy_names
@@ -46,20 +44,7 @@ _OTHER_FRAMEWORKS = ("jax", "torch")  # that diffkeras doesn't install
 
 __all__ = ["DiffkerasError", "__version__", *_MODULES, *_SUBPACKAGES]
 
-_MOVED = {
-    "load_benchmark": "diffkeras_benchmark.load, of the distribution diffkeras-benchmark",
-    "tf_solver": "diffkeras.graph",
-    "workflows": "diffkeras.train, evaluate and export, diffkeras.data.generate and verify, and "
-    "diffkeras.studies.run_study",
-}
-
-_load, _ = lazy_names(__name__, _MODULES, _SUBPACKAGES + _OTHER_FRAMEWORKS)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MOVED:
-        raise AttributeError(f"diffkeras.{name} is now {_MOVED[name]}")
-    return _load(name)
+__getattr__, _ = lazy_names(__name__, _MODULES, _SUBPACKAGES + _OTHER_FRAMEWORKS)
 
 
 def __dir__() -> list[str]:

@@ -29,8 +29,6 @@ COMMANDS = {
         "export": "Export a surrogate or the exact solver.",
     },
 }
-# earlier subcommands, and those of `diffkeras-benchmark` that replace them
-MOVED = {"benchmark": "compare", "benchmark-data": "data", "leaderboard": "leaderboard"}
 NAMES = [name for group in COMMANDS.values() for name in group]
 
 
@@ -60,27 +58,6 @@ class _Main(DiffkerasGroup):
         }
         super().__init__(headings=headings, **options)
         self.commands = _Commands()  # type: ignore[assignment]  # Click only reads it
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A subcommand by its name; one that moved is found, but not listed."""
-        return super().get_command(ctx, cmd_name) or (
-            _moved(cmd_name) if cmd_name in MOVED else None
-        )
-
-
-def _moved(name: str) -> click.Command:
-    """A subcommand that ends in a line, whatever its options are."""
-
-    def end(words: tuple[str, ...]) -> None:
-        raise click.ClickException(
-            f"`diffkeras {name}` is now `diffkeras-benchmark {MOVED[name]}`, of the distribution "
-            "diffkeras-benchmark; in a checkout, `pip install ./distributions/benchmark` installs "
-            f"it, or run `python -m diffkeras_benchmark {MOVED[name]}`"
-        )
-
-    words = click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)
-    settings = {"ignore_unknown_options": True, "help_option_names": []}
-    return DiffkerasCommand(name, params=[words], callback=end, context_settings=settings)
 
 
 @click.group(

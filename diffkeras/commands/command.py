@@ -22,15 +22,6 @@ UNEXPECTED = 70  # exit status of an error that diffkeras didn't foresee, EX_SOF
 INTERRUPTED, TERMINATED = 130, 143  # what shells expect after Ctrl-C and SIGTERM
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
 DEBUG, QUIET, WORDS = "diffkeras.debug", "diffkeras.quiet", "diffkeras.words"
-GONE = {
-    "--lattice": "Images have a lattice of their own.",
-    "--parameter": "A dk.ReducedBasis predicts the fields of a family, and exports them.",
-    "--tflops": "--dry-run prints the time left at the speed of the finished runs.",
-    "--worst-cases": "python -m paper.worst_cases searches for them, in a checkout.",
-    "--worker-timeout": "TensorFlow waits until all processes have started.",
-    "--dimensions": "An array of three axes is a volume; --batch is for a stack of images.",
-    "--slice": "--plot chooses the slices; write a .vti to look at others in ParaView.",
-}
 LONGEST_LINE = 1500  # characters of a message
 
 
@@ -197,9 +188,6 @@ class DiffkerasGroup(click.Group):
             return super().invoke(ctx)
         except click.ClickException as error:
             vars(error)["message"] = _cut_line(error.message)  # Click declares it final
-            if isinstance(error, click.NoSuchOption) and error.option_name in GONE:
-                message = f"{error.message} {GONE[error.option_name]}"
-                vars(error).update(message=message, possibilities=None)
             raise _like_others(error) from None
 
     def make_context(

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from diffkeras.physics import ExampleRecipe, Medium, Placement, TissueSampler
 from diffkeras.physics.arguments import check_number
@@ -232,11 +232,6 @@ class DataConfig(Section):
             separately and contributes equally to every batch. With a fixed number, the batches are
             the same on every number of replicas that divides it. null: one share per replica.
     """
-
-    GONE: ClassVar = {
-        "family": "was removed; in Python, train a ReducedBasis on a Family, which needs "
-        "no configuration"
-    }
 
     sources: SourceCounts = tuple(range(1, 21))
     radius: Radius | tuple[Radius, Radius] = 5.0

@@ -12,7 +12,6 @@ from diffkeras.system.messages import short
 from diffkeras.system.section import Form, KeyProblem, Limits, Section, taken
 from diffkeras.view.scales import TRANSFORMS, Transform, get_transform
 
-MOVED = ("deeponet", "transformer")
 SUMMARIES = "; ".join(f"{name}: {each.summary}" for name, each in ARCHITECTURES.items())
 
 
@@ -87,13 +86,6 @@ class ModelConfig(_Parameters):
     def check(self) -> None:
         """Check that there is such an architecture, and the arguments of one's own."""
         name = self.architecture
-        if name in MOVED:
-            raise KeyProblem(
-                f"{name} has moved to benchmarks/ of the repository: choose "
-                f"benchmarks.own_architectures.{name}:build, with its width, depth and others in "
-                "model.arguments",
-                "architecture",
-            )
         if self.is_own:
             try:
                 check_place(name)

@@ -14,7 +14,6 @@ from types import NoneType, UnionType
 from typing import (
     Annotated,
     Any,
-    ClassVar,
     Literal,
     Self,
     Union,
@@ -91,9 +90,6 @@ class Section:
         KeyProblem: a value of another type than its field's, out of its limits, or one that
             excludes others.
     """
-
-    GONE: ClassVar[Mapping[str, str]] = {}
-    """Keys that there were, with what to do instead."""
 
     def __post_init__(self) -> None:
         for name, kind in types_of(type(self)).items():  # type: ignore[arg-type]
@@ -199,8 +195,7 @@ def _read(section: type, values: Any) -> Any:
     types = types_of(section)
     for key in values:
         if key not in types:
-            gone = getattr(section, "GONE", {}).get(key)
-            raise KeyProblem(gone or _unknown(str(key), [*types]), short(key).strip("'"))
+            raise KeyProblem(_unknown(str(key), [*types]), short(key).strip("'"))
     for field in fields(section):
         if field.name not in values and field.default is field.default_factory is MISSING:
             raise KeyProblem("is missing", field.name)

@@ -36,25 +36,3 @@ def test_each_command_has_short_help_with_an_example_and_all_options(command, di
 def test_unknown_commands_and_options_are_refused(refused):
     assert "No such command 'trian'" in refused("trian")
     assert "--epoch" in refused("train", "--epoch", "3")
-
-
-@pytest.mark.parametrize(
-    ("earlier", "now"),
-    [
-        ("benchmark", "diffkeras-benchmark compare"),
-        ("benchmark-data", "diffkeras-benchmark data"),
-        ("leaderboard", "diffkeras-benchmark leaderboard"),
-        ("load_benchmark", "diffkeras_benchmark.load"),
-        ("workflows", "diffkeras.train"),
-        ("tf_solver", "diffkeras.graph"),
-    ],
-)
-def test_what_moved_is_named_by_its_earlier_name(refused, earlier, now):
-    if now.startswith("diffkeras-"):
-        assert earlier not in main.commands
-        message = refused(earlier, "--an-option", "x", "--help")
-    else:
-        with pytest.raises(AttributeError) as error:
-            getattr(package, earlier)
-        message = str(error.value)
-    assert f"is now `{now}`" in message or f"is now {now}" in message

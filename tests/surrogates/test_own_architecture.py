@@ -185,8 +185,6 @@ def test_modules_that_are_not_imported(name, text, message, folder, tiny, data_d
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ({"architecture": "transformer"}, "choose benchmarks.own_architectures.transformer:build"),
-        ({"architecture": "deeponet"}, "deeponet has moved"),
         (
             {"architecture": "resnet"},
             "must be encoder_decoder, .* module:function .*, not 'resnet'",
