@@ -14,9 +14,9 @@ from diffkeras.commands.options import INPUT, Command, map_option
 from diffkeras.errors import ConvergenceError, DataError, PhysicsError, numbered
 from diffkeras.physics import Medium, MichaelisMenten, Problem, from_labels
 from diffkeras.physics.arguments import PLANE, SHAPES, SPACE
-from diffkeras.physics.problem.arrays import warn_of_colours, warn_of_labels
 from diffkeras.physics.problem.given_sides import KINDS
 from diffkeras.physics.problem.maps import MAPS
+from diffkeras.physics.problem.problem import warn_of_colours, warn_of_labels
 from diffkeras.physics.problem.sides import SIDES, Side, with_sides
 from diffkeras.system.array_files import ARRAYS, PICTURES, read_numbers
 
@@ -188,12 +188,10 @@ class ProblemFiles:
         if not self.batch:
             warn_of_colours(str(path), image)
         if name == "source_file" and not (labels or self.fixed):
-            numbers, white = image, 1
+            numbers = image
             if path.suffix.lower() in PICTURES and 0 < image.max() < DARK:
-                numbers = read_numbers(path, (array,), labels=True)
-                white = round(numbers.max() / image.max())
-                numbers = numbers.astype(int)
-            warn_of_labels(numbers, str(path), use="`diffkeras solve --label`", white=white)
+                numbers = read_numbers(path, (array,), labels=True).astype(int)
+            warn_of_labels(str(path), numbers, "`diffkeras solve --label`")
         return image.astype(np.float64)
 
     def _maps(self, names: Sequence[str], axes: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Packages that an installation may lack: `diffkeras-solver` has those of the solver alone."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -52,7 +53,9 @@ def lazy_names(
         with needs_packages(f"{package}.{name}"):
             if name in modules:
                 module, _, other = modules[name].partition(":")
-                return getattr(import_module(module), other or name)
+                value = getattr(import_module(module), other or name)
+                setattr(sys.modules[package], name, value)  # which then needs no loading
+                return value
             if name in submodules:
                 return import_module(f"{package}.{name}")
         raise AttributeError(f"module {package!r} has no attribute {name!r}")

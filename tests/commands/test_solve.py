@@ -319,8 +319,7 @@ def test_a_label_image_is_solved(diffkeras, refused, tmp_path, suffix):
 def test_labels_as_source_values_and_fields_of_nothing_are_warned_of(diffkeras, tmp_path, suffix):
     labels = np.zeros((16, 20), np.uint8)
     file = tmp_path / f"labels{suffix}"
-    held = "1/255 of them, because white (255)" if suffix == ".png" else "these values"
-    numbers = f"whole numbers 1, 2, and holds the field at {held}"
+    numbers = "whole numbers 1, 2; if they are labels of tissues, use `diffkeras solve --label`"
     for image, warning in ((labels, "field is 0 everywhere"), (labels + 1, numbers)):
         image[3:5, 4] *= 2
         np.save(file, image) if suffix == ".npy" else Image.fromarray(image).save(file)

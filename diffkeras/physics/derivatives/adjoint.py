@@ -25,9 +25,8 @@ from diffkeras.physics.derivatives.linearisation import Linearisation, PullBack
 from diffkeras.physics.derivatives.linearised_equations import solve_linearised
 from diffkeras.physics.derivatives.quantity import Adjoint
 from diffkeras.physics.equations.equations import Equations
-from diffkeras.physics.problem.arrays import check_finite
 from diffkeras.physics.problem.parts import check_names, parts_of
-from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.problem import Problem, check_finite
 from diffkeras.physics.values import ReadOnlyArrays
 from diffkeras.system.environment import blas_threads
 

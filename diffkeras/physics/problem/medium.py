@@ -25,7 +25,6 @@ from diffkeras.physics.problem.sides import (
     AxisBoundary,
     AxisSides,
     BoundarySpec,
-    both_sides,
     canonical_boundary,
     kinds_of,
     sides_in_words,
@@ -200,7 +199,7 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     @property
     def is_closed(self) -> bool:
         """Whether no side absorbs or holds a value, so that nothing is lost at the boundary."""
-        return not any("absorbing" in both_sides(boundary) for boundary in self.side_kinds)
+        return not any("absorbing" in boundary for boundary in self.side_kinds)
 
     @property
     def has_homogeneous_sides(self) -> bool:

@@ -1,5 +1,7 @@
 """A problem: what is asked of a solver, checked once."""
 
+import math
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Unpack
@@ -7,16 +9,16 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import LARGEST, SLOWEST, real_array
-from diffkeras.physics.problem.arrays import (
-    check_balance,
-    check_finite,
-    check_production_size,
-    checked_production,
-    fixed_values,
-    warn_of_colours,
-    warn_of_labels,
+from diffkeras.errors import PhysicsError, ProblemWarning
+from diffkeras.physics.arguments import (
+    LARGEST,
+    SHAPES,
+    SLOWEST,
+    SMALLEST,
+    SPACE,
+    largest,
+    real_array,
+    real_values,
 )
 from diffkeras.physics.problem.keywords import MediumKeywords, ProblemKeywords, show_keywords
 from diffkeras.physics.problem.medium import Medium
@@ -24,14 +26,16 @@ from diffkeras.physics.problem.side_terms import without_sides
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.problem.uptake import (
     SaturatingUptake,
-    check_capacity,
-    check_uptake,
     largest_capacity,
     medium_with_uptake,
 )
 from diffkeras.physics.values import ShortRepr, unknown_keyword
+from diffkeras.system.messages import level_outside
 
 LARGEST_FIELD = LARGEST / SLOWEST  # of the largest production with the slowest decay
+COLOURS = (3, 4)  # channels of a picture
+SMALLEST_PICTURE = 16  # rows and columns, of one that is warned of
+NEGLIGIBLE_NET_SHARE = 1e-12  # of the sum of all |productions|
 ATTRIBUTES = ("medium", "values", "fixed", "production", "uptake")
 
 
@@ -109,20 +113,18 @@ class Problem(ShortRepr):
             source_image = source_image.image(dtype=np.float64)
         if fixed is None:
             warn_of_colours("the source image", source_image)
-            warn_of_labels(source_image)
-        values, mask = fixed_values(source_image, fixed, production)
-        production = checked_production(production, mask)
-        medium, law = medium_with_uptake(medium.on(mask.shape), uptake, mask.shape)
-        if law is not None:
-            check_uptake(law, mask, medium)
+            warn_of_labels("the source image", source_image, "diffkeras.from_labels")
+        if production is not None:
+            production = _on_lattice("production", production)
+        values, mask = _fixed_values(source_image, fixed, production)
+        medium, law = medium.on(mask.shape), None
+        if uptake is not None:
+            medium, law = medium_with_uptake(medium, uptake, mask)
         problem = cls.unchecked(medium, values, mask, production, law)
         reduced = problem.reduced
-        check_production_size(reduced.production, reduced.medium)
+        _check_size_of_production(reduced)
         if reduced.medium.is_closed and not np.any(reduced.medium.decay) and not mask.any():
-            if reduced.uptake is not None:
-                check_capacity(reduced.uptake, reduced.production, mask.shape)
-            else:
-                check_balance(reduced.production)
+            _check_balance(reduced)
         return problem
 
     @classmethod
@@ -134,10 +136,9 @@ class Problem(ShortRepr):
         production: NDArray[np.float64] | None,
         uptake: SaturatingUptake | None,
     ) -> "Problem":
-        """The problem of attributes that are checked already.
+        """The problem of checked attributes, whose arrays become read-only and are not copied.
 
-        Arrays are not copied and become read-only. Values may be None where no node is
-        fixed.
+        Values may be None where no node is fixed.
         """
         made = object.__new__(Problem)
         if values is None:
@@ -159,9 +160,7 @@ class Problem(ShortRepr):
         return self.values.shape
 
     def check_field(self, name: str, field: Any) -> NDArray[np.float64]:
-        """A field on the lattice as float64.
-
-        More axes of length 1, such as a channel of PyTorch or Keras, are removed.
+        """A field on the lattice as float64, without further axes of length 1, such as a channel.
 
         Raises:
             PhysicsError: another shape, or numbers that are not finite or absurdly large.
@@ -186,8 +185,7 @@ class Problem(ShortRepr):
     def reduced(self) -> "Problem":
         """The same without given numbers of sides and without terms that are 0 on all free nodes.
 
-        Sides add to its production and decay (`problem.side_terms`). It has the same field, and
-        is what the solvers see.
+        It has the same field, and is what the solvers see.
         """
         other = self._reduced
         return self if other is None else other
@@ -220,12 +218,7 @@ class Problem(ShortRepr):
 def as_problem(
     problem: Any, keywords: ProblemKeywords, known: type[ProblemKeywords] = ProblemKeywords
 ) -> Problem:
-    """The problem of a function that takes either one or the arguments of one.
-
-    Args:
-        problem: a Problem, or a source image.
-        keywords: as given.
-        known: keywords of the function.
+    """The problem of a function with the `known` keywords that takes one or the arguments of one.
 
     Raises:
         TypeError: a keyword that the function doesn't have.
@@ -247,3 +240,119 @@ def as_problem(
 
 def _longer(shape: tuple[int, ...]) -> list[int]:
     return [length for length in shape if length != 1]
+
+
+def warn_of_labels(what: str, image: Any, use: str) -> None:
+    """Warn where the values of fixed nodes look like labels of tissues, which `use` takes."""
+    if not isinstance(image, np.ndarray) or image.dtype.kind not in "iu":
+        return
+    numbers = np.unique(image[image != 0])
+    if numbers.size > 1 and 1 in numbers:
+        shown = f"{', '.join(map(str, numbers[:4]))}{', …' * (numbers.size > 4)}"
+        warnings.warn(
+            f"{what} contains the whole numbers {shown}; if they are labels of tissues, use {use}; "
+            "if they are values of the field, give them as floats, such as in a .npy",
+            ProblemWarning,
+            stacklevel=level_outside(),
+        )
+
+
+def warn_of_colours(what: str, image: Any) -> None:
+    """Warn of a volume that looks like a colour picture, or raise an error for one of bytes."""
+    if not (isinstance(image, np.ndarray) and image.ndim == SPACE and image.shape[-1] in COLOURS):
+        return
+    shape = image.shape
+    said = f"{what} has shape {shape}, which is a volume of {shape[-1]} columns"
+    instead = "of a colour picture, give one channel, such as image[..., 0]"
+    if image.dtype == np.uint8:
+        raise PhysicsError(f"{said} of bytes; {instead}, and a volume as floats")
+    if min(shape[:-1]) >= SMALLEST_PICTURE:
+        warnings.warn(f"{said}; {instead}", ProblemWarning, stacklevel=level_outside())
+
+
+def check_finite(what: str, values: NDArray[np.float64]) -> float:
+    """The largest |value|, or a PhysicsError that names the first value that is not finite."""
+    size = largest(values)
+    if not math.isfinite(size):
+        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        where = f" at node {bad}" if bad else ""
+        raise PhysicsError(f"{what} holds {values[bad]}{where}")
+    return size
+
+
+def _on_lattice(name: str, array: Any) -> NDArray[np.float64]:
+    """Finite numbers on a lattice, copied."""
+    values = real_values(f"the {name}", array).astype(np.float64, order="C")
+    if values.ndim not in SHAPES or values.size == 0:
+        hint = "; for several images use diffkeras.solve_many" * (values.ndim > SPACE)
+        raise PhysicsError(
+            f"a {name} has shape {' or '.join(SHAPES.values())} with at least one node, not "
+            f"{values.shape}{hint}"
+        )
+    check_finite(f"the {name}", values)
+    return values
+
+
+def _fixed_values(
+    source_image: Any, fixed: Any, production: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_]]:
+    """The values of fixed nodes, None without an image, and which nodes are fixed."""
+    if source_image is None:
+        if production is None or fixed is not None:
+            raise PhysicsError(
+                "there is no source image: give one, which holds the values of fixed nodes, "
+                "or a production without fixed nodes"
+            )
+        return None, np.zeros(production.shape, dtype=bool)
+    values = _on_lattice("source image", source_image)
+    numbers = values if fixed is None else real_array("the fixed mask", fixed)
+    check_finite("the fixed mask", numbers)
+    others = {"fixed mask": numbers, "production": values if production is None else production}
+    for name, other in others.items():
+        if other.shape != values.shape:
+            raise PhysicsError(
+                f"the {name} has shape {other.shape}, the source image {values.shape}"
+            )
+    mask = numbers != 0
+    size = largest(values if fixed is None else values[mask])
+    if size and not SMALLEST <= size <= LARGEST:
+        raise PhysicsError(
+            f"the largest |value| of a fixed node is {size:.3g}; it must be 0 or "
+            f"{SMALLEST:g} to {LARGEST:g}: choose other units"
+        )
+    return values, mask
+
+
+def _check_size_of_production(reduced: Problem) -> None:
+    """Raise an error for a production, sides included, in absurd units."""
+    if reduced.production is None:
+        return
+    size = largest(reduced.production)
+    step = size / reduced.medium.unit
+    if not SMALLEST <= step <= LARGEST:
+        raise PhysicsError(
+            f"the largest |production| is {size:.3g} (sides included), and about {step:.3g} in the "
+            "time h²/D in which the field diffuses over one lattice step; that must be 0 or "
+            f"{SMALLEST:g} to {LARGEST:g}: choose other units"
+        )
+
+
+def _check_balance(reduced: Problem) -> None:
+    """Raise an error unless cells take up the production, where nothing else takes it away."""
+    production = np.zeros(1) if reduced.production is None else reduced.production
+    net, capacity = math.fsum(production.ravel().tolist()), 0.0
+    if reduced.uptake is not None:
+        each = np.broadcast_to(reduced.uptake.capacity, reduced.lattice)
+        capacity = math.fsum(each.ravel().tolist())
+    elif abs(net) <= NEGLIGIBLE_NET_SHARE * float(np.abs(production).sum()):
+        raise PhysicsError(
+            "no node is fixed, and with decay 0 and no absorbing boundary every constant "
+            "solves the problem: fix a node, or give decay, uptake or an absorbing boundary"
+        )
+    if not 0 <= net < capacity:
+        raise PhysicsError(
+            f"there is no steady state: the productions of all nodes sum to {net:.6g} (sides "
+            f"included), cells take up less than {capacity:.6g} in all, and with decay 0, no "
+            "absorbing boundary and no fixed node nothing else balances that; give decay, uptake, "
+            "an absorbing boundary or a fixed node"
+        )

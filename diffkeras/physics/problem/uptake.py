@@ -9,7 +9,6 @@ exponent above 1 are not concave.
 """
 
 import copy
-import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -262,24 +261,22 @@ class CappedUptake(SaturatingUptake):
 
 
 def medium_with_uptake(
-    medium: Medium, uptake: Any, lattice: tuple[int, ...]
+    medium: Medium, uptake: Any, fixed: NDArray[np.bool_]
 ) -> tuple[Medium, SaturatingUptake | None]:
     """The medium, whose decay includes a linear uptake; and a saturating one, or None.
 
     Raises:
-        PhysicsError: an uptake that is negative, not finite, or of another shape than the lattice.
+        PhysicsError: an uptake that is negative, not finite, of another shape than the lattice, or
+            with rates beyond any tissue.
     """
-    if uptake is None or isinstance(uptake, SaturatingUptake):
+    if isinstance(uptake, SaturatingUptake):
+        _check_rates(uptake, fixed, medium)
         return medium, uptake
     if isinstance(uptake, tuple | list):
         uptake = real_array("the uptake", uptake)
     wanted = "≥ 0 and finite; what cells release is given by production"
     rate = check_node_values("uptake", uptake, 0.0, sys.float_info.max, wanted)
-    if np.ndim(rate) and np.shape(rate) != lattice:
-        raise PhysicsError(
-            f"the uptake has shape {np.shape(rate)}, the source image or production {lattice}; "
-            "give a number or an array of that shape"
-        )
+    _check_shape(np.shape(rate), fixed.shape)
     return replace(medium, decay=medium.decay + rate), None
 
 
@@ -289,13 +286,16 @@ def largest_capacity(uptake: SaturatingUptake, fixed: NDArray[np.bool_]) -> floa
     return float(np.max(capacity, where=~fixed, initial=0.0))
 
 
-def check_uptake(uptake: SaturatingUptake, fixed: NDArray[np.bool_], medium: Medium) -> None:
-    """Raise a PhysicsError for arrays of another shape, or rates beyond any tissue."""
-    if uptake.lattice not in (None, fixed.shape):
+def _check_shape(shape: tuple[int, ...] | None, lattice: tuple[int, ...]) -> None:
+    if shape and shape != lattice:
         raise PhysicsError(
-            f"the uptake has arrays of shape {uptake.lattice}, the problem {fixed.shape}; give "
-            "numbers or arrays of the problem's shape"
+            f"the uptake has shape {shape}, the source image or production {lattice}; give numbers "
+            "or arrays of that shape"
         )
+
+
+def _check_rates(uptake: SaturatingUptake, fixed: NDArray[np.bool_], medium: Medium) -> None:
+    _check_shape(uptake.lattice, fixed.shape)
     maximum = largest_capacity(uptake, fixed)
     if not maximum:
         return
@@ -305,26 +305,4 @@ def check_uptake(uptake: SaturatingUptake, fixed: NDArray[np.bool_], medium: Med
             f"the uptake's largest rate is {maximum:.3g} and its largest slope {steepest:.3g} "
             f"D/h², the rate of diffusion over one lattice step; these may be {LARGEST:g} and "
             f"{FASTEST:g} at most: choose other units"
-        )
-
-
-def check_capacity(
-    uptake: SaturatingUptake, production: NDArray[np.float64] | None, lattice: tuple[int, ...]
-) -> None:
-    """Raise an error unless cells can take up the production where nothing else takes it away."""
-    net = 0.0 if production is None else math.fsum(production.ravel().tolist())
-    capacity = math.fsum(np.broadcast_to(uptake.capacity, lattice).ravel().tolist())
-    alone = "with decay 0, no absorbing boundary and no fixed node nothing else takes it away"
-    if net >= capacity:
-        raise PhysicsError(
-            f"there is no steady state: the productions of all nodes sum to {net:.6g}, and cells "
-            f"take up less than {capacity:.6g}, the sum of their maxima; {alone}; lower the "
-            "production, or give more uptake, a positive decay, an absorbing boundary or a fixed "
-            "node"
-        )
-    if net < 0:
-        raise PhysicsError(
-            f"there is no steady state ≥ 0: the productions of all nodes sum to {net:.6g}, and "
-            "with decay 0, no absorbing boundary and no fixed node nothing supplies that; give "
-            "productions ≥ 0 or fix a node"
         )

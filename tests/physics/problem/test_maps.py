@@ -102,7 +102,7 @@ def test_properties_without_effect_are_warned_of(recwarn):
 
 
 def test_a_label_image_as_a_source_image_warns(recwarn):
-    with pytest.warns(ProblemWarning, match=r"the whole numbers 1, 2, 3, 4, .*from_labels"):
+    with pytest.warns(ProblemWarning, match=r"the whole numbers 1, 2, 3, 4; .*from_labels"):
         dk.solve(LABELS)
     recwarn.clear()
     dk.solve(LABELS.astype(float))

@@ -201,7 +201,7 @@ def test_a_medium_without_axes_is_for_both_dimensions(parts):
         (
             (3, 2, 2),
             {"uptake": MichaelisMenten(np.ones((2, 2)), 1.0)},
-            "uptake has arrays of shape",
+            "uptake has shape",
         ),
     ],
 )

@@ -102,9 +102,9 @@ def test_problems_that_have_no_solution_are_refused(vessels, cells):
     with pytest.raises(PhysicsError, match=r"there is no steady state: .* take up less than"):
         solve(production=1.01 * production, uptake=uptake, **closed)
     assert solve(production=0.9 * production, uptake=uptake, **closed).field.min() > 0
-    with pytest.raises(PhysicsError, match="there is no steady state ≥ 0"):
+    with pytest.raises(PhysicsError, match=r"there is no steady state: .* sum to -"):
         solve(production=-production, uptake=uptake, **closed)
-    with pytest.raises(PhysicsError, match=r"the uptake has arrays of shape \(2, 3\)"):
+    with pytest.raises(PhysicsError, match=r"the uptake has shape \(2, 3\)"):
         solve(vessels, uptake=MichaelisMenten(np.ones((2, 3)), 0.2))
     with pytest.raises(PhysicsError, match="method 'ring' needs a linear problem"):
         solve(vessels, uptake=uptake, method="ring")
