@@ -16,7 +16,7 @@ from diffkeras.graph.problem import ProblemTensors, same_shape
 from diffkeras.graph.proofs import TensorCertificate, TensorRun, TensorSolution, proof_type
 from diffkeras.physics import Medium
 from diffkeras.physics.arguments import check_choice, check_lattice
-from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
+from diffkeras.physics.problem.medium import MediumKeywords, show_keywords
 
 ANISOTROPIC = 10.0  # float32 loses digits where diffusivities differ by a larger factor
 MOST_NODES = 16384  # longer sides have matrices of more than 0.5 GB in float32
@@ -76,7 +76,7 @@ class TensorSolver:
     ) -> None:
         self.lattice = check_lattice(lattice)
         self.medium = Medium.of(medium, parts)
-        self.medium.require_plane("TensorSolver")
+        self.medium.require("TensorSolver", "plane")
         if not is_solved_by_transforms(self.medium):
             raise PhysicsError(
                 "TensorSolver needs a uniform medium with the same boundary at both sides of each "

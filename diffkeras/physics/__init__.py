@@ -17,11 +17,9 @@ from diffkeras.physics.problem.parts import parts_of, with_parts
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sources import Sources, production_of
 from diffkeras.physics.problem.uptake import CappedUptake, MichaelisMenten
-from diffkeras.physics.sampling.discs import sample_sources
+from diffkeras.physics.sampling.discs import Placement, sample_sources
 from diffkeras.physics.sampling.examples import Example, ExampleRecipe
-from diffkeras.physics.sampling.placement import Placement
-from diffkeras.physics.sampling.tissue import Tissue
-from diffkeras.physics.sampling.tissue_sampler import TissueSampler
+from diffkeras.physics.sampling.tissue import Tissue, TissueSampler
 from diffkeras.physics.solution import Certificate, ProvenField, Solution, certify
 from diffkeras.physics.solvers.interface import SolveStatistics
 from diffkeras.physics.steady_state import certify_many, solve, solve_many

@@ -21,8 +21,7 @@ from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import check_lattice
 from diffkeras.physics.equations.finite_volumes import Ring, find_ring
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
-from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
-from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.medium import Medium, MediumKeywords, show_keywords
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.solvers.ring_systems import DenseRing, eliminate_constant
 from diffkeras.system.environment import blas_threads
@@ -149,8 +148,7 @@ def _checked(
     what: str, sources: Sources, lattice: Any, medium: Medium
 ) -> tuple[Medium, tuple[int, int]]:
     """Medium and lattice; an error for those that a baseline doesn't take, and for an image."""
-    for require in (medium.require_uniform, medium.require_plane, medium.require_homogeneous_sides):
-        require(what)
+    medium.require(what, "uniform", "plane", "plain")
     if not isinstance(sources, Sources):
         raise PhysicsError(
             f"give the discs as Sources, not as {type(sources).__name__}: an image doesn't tell "

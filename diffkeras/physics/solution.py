@@ -12,17 +12,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_relative_tolerance, largest, real_values
+from diffkeras.physics.arguments import (
+    ReadOnlyArrays,
+    ShortRepr,
+    check_relative_tolerance,
+    largest,
+    read_only_copy,
+    real_values,
+)
 from diffkeras.physics.derivatives.adjoint import Derivatives, tangent
 from diffkeras.physics.derivatives.quantity import Quantity
 from diffkeras.physics.equations.equations import Equations, problem_and_equations
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.field_files import TIFFS, content_of_result, kind_of_file
-from diffkeras.physics.problem.keywords import ProblemKeywords, show_keywords
-from diffkeras.physics.problem.problem import Problem
+from diffkeras.physics.problem.medium import show_keywords
+from diffkeras.physics.problem.problem import Problem, ProblemKeywords
 from diffkeras.physics.solvers.correction import KnownBounds, Proof, corrected
 from diffkeras.physics.solvers.interface import SolveStatistics
-from diffkeras.physics.values import ReadOnlyArrays, ShortRepr, read_only_copy
 from diffkeras.system.atomic_files import write_bytes
 from diffkeras.system.environment import blas_threads
 from diffkeras.system.messages import level_outside

@@ -19,7 +19,8 @@ from diffkeras.physics import (
     parts_of,
 )
 from diffkeras.physics.arguments import LARGEST
-from diffkeras.physics.problem.keywords import MediumKeywords, ProblemKeywords
+from diffkeras.physics.problem.medium import MediumKeywords
+from diffkeras.physics.problem.problem import ProblemKeywords
 from diffkeras.physics.problem.sides import sides_in_words
 from diffkeras.physics.problem.sources import production_of
 from diffkeras.system.messages import low_to_high

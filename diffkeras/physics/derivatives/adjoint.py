@@ -20,14 +20,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import real_array
+from diffkeras.physics.arguments import ReadOnlyArrays, real_array
 from diffkeras.physics.derivatives.linearisation import Linearisation, PullBack
 from diffkeras.physics.derivatives.linearised_equations import solve_linearised
 from diffkeras.physics.derivatives.quantity import Adjoint
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.problem.parts import check_names, parts_of
 from diffkeras.physics.problem.problem import Problem, check_finite
-from diffkeras.physics.values import ReadOnlyArrays
 from diffkeras.system.environment import blas_threads
 
 

@@ -29,9 +29,8 @@ from diffkeras.physics.equations.finite_volumes import (
     rounding_of,
 )
 from diffkeras.physics.equations.spectral import SpectralOperator, spectral_operator
-from diffkeras.physics.problem.keywords import ProblemKeywords
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.problem.problem import Problem, as_problem
+from diffkeras.physics.problem.problem import Problem, ProblemKeywords, as_problem
 from diffkeras.physics.problem.uptake import SaturatingUptake
 from diffkeras.system.environment import keep_freed_memory
 

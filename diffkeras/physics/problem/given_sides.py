@@ -14,8 +14,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import LARGEST, NodeValues, check_number, real_array
-from diffkeras.physics.values import ExplainedKeywords, ReadOnlyArrays, ShortRepr
+from diffkeras.physics.arguments import (
+    LARGEST,
+    ExplainedKeywords,
+    NodeValues,
+    ReadOnlyArrays,
+    ShortRepr,
+    check_number,
+    real_array,
+)
 
 BoundaryName = Literal["absorbing", "reflecting", "periodic"]
 Terms = tuple[NodeValues, NodeValues]  # of a decay and a production, or their derivatives

@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError, ProblemWarning
 from diffkeras.physics.arguments import SHAPES, check_choice, check_number, real_array
-from diffkeras.physics.problem.keywords import MediumKeywords, show_keywords
-from diffkeras.physics.problem.medium import Medium
+from diffkeras.physics.problem.medium import Medium, MediumKeywords, show_keywords
 from diffkeras.physics.problem.parts import parts_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.uptake import MichaelisMenten

@@ -1,24 +1,30 @@
 """The medium: diffusivity, decay, lattice step and boundaries."""
 
+import inspect
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, TypedDict, TypeVar, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import (
     FASTEST,
     PLANE,
     SLOWEST,
+    ExplainedKeywords,
     NodeValues,
+    ReadOnlyArrays,
+    ShortRepr,
     check_node_values,
     check_number,
     check_positive_values,
     one_or_each,
+    unknown_keyword,
 )
 from diffkeras.physics.problem.given_sides import BoundaryName
 from diffkeras.physics.problem.sides import (
@@ -30,7 +36,6 @@ from diffkeras.physics.problem.sides import (
     sides_in_words,
     sides_of_axes,
 )
-from diffkeras.physics.values import ExplainedKeywords, ReadOnlyArrays, ShortRepr, unknown_keyword
 
 # ratio of a uniform medium's diffusivities up to which the ring system keeps enough digits
 MOST_ANISOTROPIC = 1e3
@@ -105,10 +110,6 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     def of(cls, medium: "Medium | None", parts: Mapping[str, Any]) -> "Medium":
         """The medium of a function that takes either `medium=` or its parts as keywords.
 
-        Args:
-            medium: None unless it is given.
-            parts: attributes by name, in place of a medium; none of them gives the default one.
-
         Raises:
             TypeError: a part that no medium has.
             PhysicsError: both, or something else than a Medium, or values as for `Medium`.
@@ -150,7 +151,7 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         """This medium on a lattice, with a boundary for each of three axes.
 
         Raises:
-            PhysicsError: it has arrays of another shape, or parts for another number of axes.
+            PhysicsError: arrays of another shape, or parts for another number of axes.
         """
         if self.lattice not in (None, lattice):
             raise PhysicsError(
@@ -181,15 +182,13 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     @cached_property
     def diffusivities(self) -> tuple[NodeValues, ...]:
         """Diffusivity along each axis."""
-        return self._each(self.diffusivity)
+        each = self.diffusivity
+        return each if isinstance(each, tuple) else (each,) * self.dimensions
 
     @cached_property
     def sides(self) -> tuple[AxisSides, ...]:
         """The boundary of each axis, one for both sides or a pair (low, high)."""
         return sides_of_axes(self.boundary, self.dimensions)
-
-    def _each(self, value: Any) -> Any:
-        return value if isinstance(value, tuple) else (value,) * self.dimensions
 
     @cached_property
     def side_kinds(self) -> tuple[AxisBoundary, ...]:
@@ -214,7 +213,7 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
     @property
     def diffusion_length(self) -> float:
         """l_D = √(D/γ) [length] of a uniform medium, D the larger one; infinite without decay."""
-        self.require_uniform("the diffusion length")
+        self.require("the diffusion length", "uniform")
         return math.sqrt(self._largest / float(self.decay)) if self.decay else math.inf
 
     def with_diffusion_length(self, length: float) -> "Medium":
@@ -227,17 +226,14 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
             >>> Medium(diffusivity=2.0).with_diffusion_length(10.0).decay
             0.02
         """
-        self.require_uniform("the diffusion length")
+        self.require("the diffusion length", "uniform")
         length = check_number("diffusion length", length)
         if not 1e-100 < length < 1e100:
             raise PhysicsError(f"diffusion length must be positive and finite, not {length}")
         return replace(self, decay=self._largest / length**2)
 
     def with_unchecked_decay(self, decay: NodeValues) -> "Medium":
-        """This medium with another decay, which is known to be in its range.
-
-        That takes a fifth of the time. An array is not copied and becomes read-only.
-        """
+        """This medium with another decay in its range, which becomes read-only without a copy."""
         if isinstance(decay, np.ndarray):
             decay.setflags(write=False)
         return self._with("decay", decay)
@@ -249,34 +245,24 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         object.__setattr__(other, name, part)
         return other
 
-    def require_uniform(self, what: str) -> None:
-        """Raise a PhysicsError that names what needs a uniform medium, unless this is one."""
-        if not self.is_uniform:
-            raise PhysicsError(
-                f"{what} needs a uniform medium, and diffusivity or decay vary over the lattice "
-                "here; `solve` and `certify` take such a medium"
-            )
+    def require(self, what: str, *wanted: str) -> None:
+        """Raise a PhysicsError that names what needs a "uniform", "plane" or "plain" medium.
 
-    def require_plane(self, what: str) -> None:
-        """Raise a PhysicsError that names what needs two dimensions, unless these are two."""
-        if self.dimensions != PLANE:
-            raise PhysicsError(f"{what} needs a medium of 2 dimensions, not of {self.dimensions}")
-
-    def require_homogeneous_sides(self, what: str) -> None:
-        """Raise a PhysicsError that names what takes no side with a given value or flux."""
-        if not self.has_homogeneous_sides:
-            raise PhysicsError(
-                f"{what} takes no side with a given value or flux, and here are sides of "
-                f"{sides_in_words(self.sides)}; `solve` and `certify` take them"
-            )
+        A plain one has no side with a given value or flux.
+        """
+        if "uniform" in wanted and not self.is_uniform:
+            needed = "a uniform medium, and diffusivity or decay vary over the lattice here"
+        elif "plane" in wanted and self.dimensions != PLANE:
+            needed = f"a medium of 2 dimensions, not of {self.dimensions}"
+        elif "plain" in wanted and not self.has_homogeneous_sides:
+            needed = f"sides without given numbers, and here are {sides_in_words(self.sides)}"
+        else:
+            return
+        raise PhysicsError(f"{what} needs {needed}; `solve` and `certify` take such media")
 
     def boundary_names(self, what: str) -> tuple[BoundaryName, ...]:
-        """The boundary of each axis for `what`, which needs the same one at both sides of an axis.
-
-        Raises:
-            PhysicsError: the sides of an axis differ, or have given values or fluxes.
-        """
-        self.require_homogeneous_sides(what)
+        """The boundary of each axis for `what`, which needs the same one at both sides."""
+        self.require(what, "plain")
         names = tuple(name for name in self.side_kinds if isinstance(name, str))
         if len(names) < self.dimensions:
             raise PhysicsError(
@@ -286,11 +272,10 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         return names
 
     def normalised(self) -> "Medium":
-        """This medium in units in which h and the largest D lie in [1, 2).
+        """This medium without given numbers of sides, in units with h and the largest D in [1, 2).
 
         The units are powers of 2, so that its operator is this one's divided by `unit` to the bit,
-        and the field is the same. (Given values and fluxes of sides, which have a unit, are left
-        out.) No unit lets numbers over- or underflow within the solver.
+        and the field is the same. No unit lets numbers over- or underflow within the solver.
         """
         rate = _power_of_two(self._largest)
         if rate == 1 and _power_of_two(self.step) == 1:
@@ -324,6 +309,38 @@ class Medium(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         if not self.is_uniform:
             raise TypeError("a medium that varies over the lattice can't be hashed")
         return hash((self.diffusivities, self.decay, self.step, self.sides))
+
+
+class MediumKeywords(TypedDict, total=False):
+    """The attributes of a `Medium` as keyword arguments: `solve(image, decay=0.1)`."""
+
+    diffusivity: ArrayLike | tuple[ArrayLike, ...]
+    decay: ArrayLike
+    step: float
+    boundary: BoundarySpec
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def show_keywords(function: F) -> F:
+    """Show the names of `**keywords` in a function's signature, for `help` and notebooks.
+
+    Its last parameter is `**name: Unpack[…]` of a TypedDict. The shown signature has no types,
+    which are pages long for arrays.
+    """
+    signature = inspect.signature(function)
+    *named, keywords = signature.parameters.values()
+    (taken,) = get_args(keywords.annotation)
+    defaults = {field.name: field.default for field in fields(Medium)}
+    named += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name))
+        for name in taken.__annotations__
+        if name not in signature.parameters and name != "source_image"
+    ]
+    plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in named]
+    function.__signature__ = inspect.Signature(plain)  # type: ignore[attr-defined]  # `inspect` reads it
+    return function
 
 
 @cache

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Unpack
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from diffkeras.errors import PhysicsError, ProblemWarning
 from diffkeras.physics.arguments import (
@@ -16,20 +16,20 @@ from diffkeras.physics.arguments import (
     SLOWEST,
     SMALLEST,
     SPACE,
+    ShortRepr,
     largest,
     real_array,
     real_values,
+    unknown_keyword,
 )
-from diffkeras.physics.problem.keywords import MediumKeywords, ProblemKeywords, show_keywords
-from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.problem.side_terms import without_sides
+from diffkeras.physics.problem.medium import Medium, MediumKeywords, show_keywords
+from diffkeras.physics.problem.sides import without_sides
 from diffkeras.physics.problem.sources import Sources
 from diffkeras.physics.problem.uptake import (
     SaturatingUptake,
     largest_capacity,
     medium_with_uptake,
 )
-from diffkeras.physics.values import ShortRepr, unknown_keyword
 from diffkeras.system.messages import level_outside
 
 LARGEST_FIELD = LARGEST / SLOWEST  # of the largest production with the slowest decay
@@ -37,6 +37,16 @@ COLOURS = (3, 4)  # channels of a picture
 SMALLEST_PICTURE = 16  # rows and columns, of one that is warned of
 NEGLIGIBLE_NET_SHARE = 1e-12  # of the sum of all |productions|
 ATTRIBUTES = ("medium", "values", "fixed", "production", "uptake")
+
+
+class ProblemKeywords(MediumKeywords, total=False):
+    """The arguments of a `Problem`, which its short forms take: `solve(image, fixed=…)`."""
+
+    source_image: Any
+    production: ArrayLike | None
+    uptake: ArrayLike | SaturatingUptake | None  # k(x), or a rate φ(x, u)
+    fixed: ArrayLike | None
+    medium: Medium | None
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)

@@ -4,14 +4,19 @@ A side absorbs, reflects or continues on the opposite side (periodic), or has gi
 (`given_sides`), and then absorbs or reflects apart from these.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.problem.given_sides import BoundaryName, GivenSide
+
+if TYPE_CHECKING:
+    from diffkeras.physics.problem.medium import Medium
 
 AxisBoundary = BoundaryName | tuple[BoundaryName, BoundaryName]  # of both sides, or (low, high)
 BOUNDARIES: tuple[BoundaryName, ...] = ("absorbing", "reflecting", "periodic")
@@ -188,3 +193,61 @@ def kinds_of(sides: AxisSides) -> AxisBoundary:
 def both_sides(boundary: Any) -> tuple[Any, Any]:
     """(low, high) of what is given for an axis: one for both sides, or a pair."""
     return boundary if isinstance(boundary, tuple) else (boundary, boundary)
+
+
+def without_sides(
+    medium: "Medium", production: NDArray[np.float64] | None, lattice: tuple[int, ...]
+) -> tuple["Medium", NDArray[np.float64] | None]:
+    """The medium whose sides have no given numbers, and the production with theirs.
+
+    Each side adds a decay and a production on the nodes next to it (`GivenSide.terms`), and is then
+    one that absorbs or reflects.
+
+    Raises:
+        PhysicsError: an array of another shape than its side, numbers that underflow, or a decay
+            that is out of range with those of sides.
+    """
+    decays, productions, draining = np.zeros(lattice), np.zeros(lattice), []
+    for axis, end, side in _given_sides(medium):
+        name, shape = SIDES[axis - len(lattice)][end], lattice[:axis] + lattice[axis + 1 :]
+        for part, numbers in side.parts.items():
+            if np.ndim(numbers) and np.shape(numbers) != shape:
+                raise PhysicsError(
+                    f"the {part} of the {name} side has shape {np.shape(numbers)}, and the "
+                    f"side {shape}; give a number or an array of this shape"
+                )
+        diffusivity = np.broadcast_to(medium.diffusivities[axis], lattice)
+        added = side.terms(np.moveaxis(diffusivity, axis, 0)[end], medium.step)
+        if _underflows(side, added[1]):
+            raise PhysicsError(
+                f"the {' or the '.join(side.parts)} of the {name} side is so small that what it "
+                "adds to the production underflows: choose other units"
+            )
+        for total, term in zip((decays, productions), added, strict=True):
+            np.moveaxis(total, axis, 0)[end] += term
+        draining += [name] * bool(np.any(added[0]))
+    if production is not None:
+        productions += production
+    medium = replace(medium, boundary=medium.side_kinds)
+    if draining:
+        try:
+            medium = replace(medium, decay=medium.decay + decays)
+        except PhysicsError as error:
+            raise PhysicsError(
+                f"the decay, with what leaves at the {' and '.join(draining)}, {error.problem}"
+            ) from None
+    return medium, productions if productions.any() else None
+
+
+def _given_sides(medium: "Medium") -> Iterator[tuple[int, int, GivenSide]]:
+    """Axis, end (0 or −1) and side."""
+    for axis, entry in enumerate(medium.sides):
+        for end, side in zip((0, -1), both_sides(entry), strict=True):
+            if not isinstance(side, str):
+                yield axis, end, side
+
+
+def _underflows(side: GivenSide, production: float | NDArray[np.float64]) -> bool:
+    """Whether a node gets no production, and no number of the side is 0 there."""
+    *numbers, added = np.broadcast_arrays(*side.parts.values(), production)
+    return bool(np.any(np.all(numbers, axis=0) & (added == 0)))

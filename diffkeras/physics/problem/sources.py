@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from diffkeras.errors import PhysicsError
-from diffkeras.physics.arguments import check_sides, real_array
+from diffkeras.physics.arguments import ExplainedKeywords, ShortRepr, check_sides, real_array
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.values import ExplainedKeywords, ShortRepr
 
 LARGEST_PLACE = 2.0**30  # lattice steps
 PLURALS = {

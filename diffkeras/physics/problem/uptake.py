@@ -22,13 +22,15 @@ from diffkeras.physics.arguments import (
     FASTEST,
     LARGEST,
     SMALLEST,
+    ExplainedKeywords,
     NodeValues,
+    ReadOnlyArrays,
+    ShortRepr,
     check_node_values,
     largest,
     real_array,
 )
 from diffkeras.physics.problem.medium import Medium
-from diffkeras.physics.values import ExplainedKeywords, ReadOnlyArrays, ShortRepr
 
 USUAL_ERROR = 1e-9  # of fields, relative
 

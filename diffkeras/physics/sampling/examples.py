@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from diffkeras.errors import PackingError, PhysicsError
 from diffkeras.physics.arguments import (
     PLANE,
+    ExplainedKeywords,
+    ShortRepr,
     check_choice,
     check_count,
     check_lattice,
@@ -29,6 +31,7 @@ from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sources import Sources, production_of
 from diffkeras.physics.sampling.discs import (
     UNIFORM,
+    Placement,
     Radius,
     ValueDistribution,
     check_placement,
@@ -37,10 +40,8 @@ from diffkeras.physics.sampling.discs import (
     sample_sources,
 )
 from diffkeras.physics.sampling.held_out import few_images, split_of
-from diffkeras.physics.sampling.placement import Placement
-from diffkeras.physics.sampling.tissue_sampler import TissueSampler
+from diffkeras.physics.sampling.tissue import TissueSampler
 from diffkeras.physics.steady_state import solve
-from diffkeras.physics.values import ExplainedKeywords, ShortRepr
 from diffkeras.system.process_pool import ProcessPool
 
 # a stream's examples are those of no split
@@ -128,8 +129,7 @@ class ExampleRecipe(ExplainedKeywords):
         check_radius(self.radius)
         check_values(self.values)
         check_placement(self.placement)
-        self.medium.require_uniform("ExampleRecipe")
-        self.medium.require_plane("ExampleRecipe")
+        self.medium.require("ExampleRecipe", "uniform", "plane")
         if self.diffusion_length is not None:
             ends = self.diffusion_length if isinstance(self.diffusion_length, tuple | list) else ()
             decays = [self.medium.with_diffusion_length(length).decay for length in ends]

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkeras.physics.problem.sources import Sources
-from diffkeras.physics.sampling.discs import Radius, ValueDistribution, check_radius
-from diffkeras.physics.sampling.placement import Placement
+from diffkeras.physics.sampling.discs import Placement, Radius, ValueDistribution, check_radius
 
 SYMMETRIES = 3  # binary digits of the images in an orbit, at most: a square has 8 symmetries
 # Splits draw independently from 2⁴¹ orbits or more. With the paper's 16,000 training and 4,800

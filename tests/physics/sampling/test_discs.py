@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from diffkeras.errors import PackingError, PhysicsError
 from diffkeras.physics import Placement, Sources, sample_sources, solve
-from diffkeras.physics.sampling.placement import PlacementKind
+from diffkeras.physics.sampling.discs import PlacementKind
 from tests.helpers.rounding import same_solutions
 
 
