@@ -11,6 +11,8 @@ the field of production divided by its maximum. The last column is the share of 
 all of them.
 """
 
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,14 +79,15 @@ def measure(count: int, examples: int, processes: int) -> Measured:
 
     fixed, production = recipe("paper"), recipe("paper_production")
     numbers = range(examples)
-    of_fixed = [
-        (*shares(example), difference(example, fixed.medium))
-        for example in fixed.examples("train", numbers, processes)
-    ]
-    of_production = [
-        (*shares(example), touch(example.sources))
-        for example in production.examples("train", numbers, processes)
-    ]
+    with ProcessPoolExecutor(processes) as pool:
+        of_fixed = [
+            (*shares(example), difference(example, fixed.medium))
+            for example in pool.map(partial(fixed.example, "train"), numbers)
+        ]
+        of_production = [
+            (*shares(example), touch(example.sources))
+            for example in pool.map(partial(production.example, "train"), numbers)
+        ]
     *shares_fixed, apart = np.mean(of_fixed, axis=0)
     *shares_production, touching = np.mean(of_production, axis=0)
     return Measured(shares_fixed, shares_production, apart, touching)

@@ -4,8 +4,7 @@ threadpoolctl limits the threads of BLAS, and PyAMG is loaded where a medium nee
 """
 
 from diffkeras.physics.baselines import effective_strengths, superpose
-from diffkeras.physics.derivatives.adjoint import Derivatives
-from diffkeras.physics.derivatives.quantity import Quantity
+from diffkeras.physics.derivatives.adjoint import Derivatives, Quantity
 from diffkeras.physics.equations.equations import Equations
 from diffkeras.physics.families.family import Family
 from diffkeras.physics.families.reduced_basis import ReducedBasis

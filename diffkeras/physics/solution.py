@@ -20,8 +20,7 @@ from diffkeras.physics.arguments import (
     read_only_copy,
     real_values,
 )
-from diffkeras.physics.derivatives.adjoint import Derivatives, tangent
-from diffkeras.physics.derivatives.quantity import Quantity
+from diffkeras.physics.derivatives.adjoint import Derivatives, Quantity, tangent
 from diffkeras.physics.equations.equations import Equations, problem_and_equations
 from diffkeras.physics.equations.finite_volumes import SLACK
 from diffkeras.physics.field_files import TIFFS, content_of_result, kind_of_file
@@ -186,7 +185,7 @@ class ProvenField(ShortRepr, ReadOnlyArrays):
         """The sum of weights times the field, with a proven bound of its error.
 
         The adjoint corrects it, so that its error is of second order, far smaller than the error
-        of the sum over this field (`derivatives.quantity`).
+        of the sum over this field.
 
         Args:
             weights: on each node, of the field's shape. For a mean over a region, 1/n on its n

@@ -1,12 +1,9 @@
 """The exact solver: from a problem to its steady-state field, and from a list of them."""
 
-import pickle
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate, pairwise
-from multiprocessing.shared_memory import SharedMemory
 from typing import Any, Unpack
 
 import numpy as np
@@ -21,7 +18,7 @@ from diffkeras.physics.solution import Certificate, Solution, proven
 from diffkeras.physics.solvers.table import check_method, solve_equations
 from diffkeras.system.environment import blas_threads
 from diffkeras.system.messages import level_outside
-from diffkeras.system.process_pool import AHEAD, shared_pool
+from diffkeras.system.process_pool import map_arrays
 
 
 @show_keywords
@@ -112,30 +109,19 @@ class Solver:
 
     @classmethod
     def of(cls, tolerance: Any, method: Any = "auto", threads: Any = None) -> "Solver":
-        """The solver of unchecked arguments.
-
-        Raises:
-            PhysicsError: one of a wrong type or out of its range.
-        """
+        """The solver of unchecked arguments."""
         threads = check_count("threads", threads)
         return cls(check_relative_tolerance(tolerance), method, threads)
 
     def start(self, problem: Problem, initial: Any) -> NDArray[np.float64] | None:
-        """The field to start from, or None.
-
-        Raises:
-            PhysicsError: one of another shape, or a method that the problem can't be solved by.
-        """
+        """The checked field to start from, or None, of a problem that the method can solve."""
         check_method(self.method, problem)
         return None if initial is None else problem.check_field("initial field", initial)
 
     def solve(
         self, equations: Equations, start: NDArray[np.float64] | None = None, *, keep: bool = False
     ) -> Solution:
-        """The solution of equations, which it keeps or not, from the field of `start`.
-
-        The caller sets the threads.
-        """
+        """The solution of equations, which it keeps or not; the caller sets the threads."""
         field, statistics, proof = solve_equations(
             equations, self.tolerance, method=self.method, initial=start
         )
@@ -147,7 +133,6 @@ MOST_NODES = 1 << 16  # of the problems of a task, unless one problem has more
 BYTES = 32  # of shared memory for each node of a task: four arrays in double precision
 
 Task = list[tuple[Problem, NDArray | None]]  # problems, with the fields to start from
-Packed = tuple[bytes, list[int]]  # a pickle, and the sizes of the arrays that are beside it
 
 
 def solve_many(
@@ -232,11 +217,7 @@ def certify_many(fields: Iterable[ArrayLike], problems: Iterable[Problem]) -> li
 
 
 def problem_list(problems: Any) -> list[Problem]:
-    """Problems as a list.
-
-    Raises:
-        PhysicsError: something else, such as one problem or an array of images.
-    """
+    """Problems as a list; a PhysicsError for one problem, an array of images and so on."""
     each = list(problems) if isinstance(problems, Iterable) else [problems]
     others = [type(one).__name__ for one in each if not isinstance(one, Problem)]
     if isinstance(problems, Problem) or others:
@@ -276,27 +257,21 @@ def _solutions(solver: Solver, task: Task) -> Iterator[Solution]:
 def _shared(solver: Solver, task: Task, processes: int) -> Iterator[Solution]:
     """The solutions, in order, by several processes.
 
-    Arrays pass through memory that the processes share: pipes would take as long as the solver.
     Threads would gain little: a solve consists of many short operations that hold the interpreter's
     lock, LAPACK's among them.
     """
     parts = list(_parts(task, processes))
     room = BYTES * max(sum(problem.fixed.size for problem, _ in part) for part in parts)
-    rooms = AHEAD * processes  # the pool holds no more tasks at a time
-    memory = SharedMemory(create=True, size=rooms * room)
-    places = [(number % rooms * room, room) for number in range(len(parts))]
-    packed = (
-        (place, _pack(part, memory, place)) for place, part in zip(places, parts, strict=True)
-    )
-    try:
-        results = shared_pool(processes).imap(partial(_solve_part, solver, memory.name), packed)
-        for result, place, part in zip(results, places, parts, strict=True):
-            solved = _unpack(result, memory, place)
-            for (problem, _), (field, proof, stats) in zip(part, solved, strict=True):
-                yield Solution(field, problem, proof, stats=stats)
-    finally:
-        memory.close()
-        memory.unlink()
+    results = map_arrays(partial(_solve_part, solver), parts, processes, room)
+    for part, solved in zip(parts, results, strict=True):
+        for (problem, _), (field, proof, stats) in zip(part, solved, strict=True):
+            yield Solution(field, problem, proof, stats=stats)
+
+
+def _solve_part(solver: Solver, part: Task) -> list[tuple[Any, ...]]:
+    """What is known of the solutions of a worker's problems."""
+    with blas_threads(solver.threads):
+        return [(one.field, one.proof, one.stats) for one in _solutions(solver, part)]
 
 
 def _parts(task: Task, processes: int) -> Iterator[Task]:
@@ -310,40 +285,3 @@ def _parts(task: Task, processes: int) -> Iterator[Task]:
             part = []
         part.append(each)
     yield part
-
-
-def _solve_part(solver: Solver, name: str, task: tuple[tuple[int, int], Packed]) -> Packed:
-    """What is known of the solutions of a worker's problems, with arrays in shared memory."""
-    place, packed = task
-    memory = SharedMemory(name)
-    try:
-        with blas_threads(solver.threads):
-            solutions = list(_solutions(solver, _unpack(packed, memory, place)))
-        return _pack([(one.field, one.proof, one.stats) for one in solutions], memory, place)
-    finally:
-        memory.close()
-
-
-def _pack(value: Any, memory: SharedMemory, place: tuple[int, int]) -> Packed:
-    """A value, with arrays in a place (start, length) of shared memory as far as they fit there."""
-    start, room = place
-    sizes: list[int] = []
-    shared: Any = memory.buf
-
-    def is_in_pickle(buffer: pickle.PickleBuffer) -> bool:
-        with buffer.raw() as raw:
-            begin = start + sum(sizes)
-            if begin + raw.nbytes > start + room:
-                return True
-            shared[begin : begin + raw.nbytes] = raw
-            sizes.append(raw.nbytes)
-        return False
-
-    return pickle.dumps(value, 5, buffer_callback=is_in_pickle), sizes
-
-
-def _unpack(packed: Packed, memory: SharedMemory, place: tuple[int, int]) -> Any:
-    content, sizes = packed
-    ends = accumulate(sizes, initial=place[0])
-    shared: Any = memory.buf
-    return pickle.loads(content, buffers=[bytearray(shared[a:b]) for a, b in pairwise(ends)])

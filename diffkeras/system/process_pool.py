@@ -11,6 +11,7 @@ import importlib
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections import deque
@@ -18,8 +19,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from itertools import islice
+from itertools import accumulate, islice, pairwise
 from multiprocessing.connection import Connection
+from multiprocessing.shared_memory import SharedMemory
 from multiprocessing.util import Finalize
 from typing import Any, TypeVar
 
@@ -33,6 +35,7 @@ from diffkeras.system.progress import silent_stderr
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Tick = Callable[[], None]
+Packed = tuple[bytes, list[int]]  # a pickle, and the sizes of the arrays that are beside it
 
 THREADS = (
     "OMP_NUM_THREADS",
@@ -141,6 +144,65 @@ def shared_pool(workers: int) -> ProcessPool:
             # a child process of `multiprocessing` waits for its own children before it exits
             Finalize(None, _shared[key].shutdown, exitpriority=0)
         return _shared[key]
+
+
+def map_arrays(
+    function: Callable[[Task], Result], tasks: Sequence[Task], workers: int, room: int
+) -> Generator[Result]:
+    """Yield the result of each task, in order; arrays pass through memory that is shared.
+
+    Pipes would take as long as a solver. `room` are the bytes for each task; arrays that don't fit
+    are sent through pipes.
+    """
+    rooms = AHEAD * workers  # the pool holds no more tasks at a time
+    memory = SharedMemory(create=True, size=rooms * room)
+    starts = [number % rooms * room for number in range(len(tasks))]
+    packed = (
+        (start, _pack(task, memory, start, room)) for start, task in zip(starts, tasks, strict=True)
+    )
+    work = partial(_do_packed, function, memory.name, room)
+    try:
+        results = shared_pool(workers).imap(work, packed)
+        for start, result in zip(starts, results, strict=True):
+            yield _unpack(result, memory, start)
+    finally:
+        memory.close()
+        memory.unlink()
+
+
+def _do_packed(
+    function: Callable[[Any], Any], name: str, room: int, task: tuple[int, Packed]
+) -> Packed:
+    start, packed = task
+    memory = SharedMemory(name)
+    try:
+        return _pack(function(_unpack(packed, memory, start)), memory, start, room)
+    finally:
+        memory.close()
+
+
+def _pack(value: Any, memory: SharedMemory, start: int, room: int) -> Packed:
+    """A value, whose arrays are in shared memory from a start on as far as there is room."""
+    sizes: list[int] = []
+    shared: Any = memory.buf
+
+    def is_in_pickle(buffer: pickle.PickleBuffer) -> bool:
+        with buffer.raw() as raw:
+            begin = start + sum(sizes)
+            if begin + raw.nbytes > start + room:
+                return True
+            shared[begin : begin + raw.nbytes] = raw
+            sizes.append(raw.nbytes)
+        return False
+
+    return pickle.dumps(value, 5, buffer_callback=is_in_pickle), sizes
+
+
+def _unpack(packed: Packed, memory: SharedMemory, start: int) -> Any:
+    content, sizes = packed
+    shared: Any = memory.buf
+    ends = pairwise(accumulate(sizes, initial=start))
+    return pickle.loads(content, buffers=[bytearray(shared[a:b]) for a, b in ends])
 
 
 def run_tasks(

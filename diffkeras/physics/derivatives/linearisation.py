@@ -10,7 +10,6 @@ as κ = 2 r_i r_k/(r_i + r_k) (`equations.finite_volumes`).
 """
 
 import math
-import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,20 +22,12 @@ from diffkeras.physics.problem.given_sides import GivenSide
 from diffkeras.physics.problem.parts import given_sides, parts_of
 from diffkeras.physics.problem.problem import Problem
 from diffkeras.physics.problem.sides import SIDES, both_sides
-from diffkeras.physics.problem.uptake import SaturatingUptake
-from diffkeras.system.messages import level_outside
 
 NODES_AT_A_TIME = 1 << 14
 
 
 class Linearisation:
-    """F of one problem at its field, as a function of the parts.
-
-    Attributes:
-        problem: with its given sides.
-        equations: of the problem.
-        field: u, float64, with the values of the fixed nodes.
-    """
+    """F of one problem, with its given sides, at its field as a function of the parts."""
 
     def __init__(self, equations: Equations, field: NDArray[np.float64]) -> None:
         self.problem = equations.given_problem
@@ -74,8 +65,6 @@ class Linearisation:
             yield (), self.field
         elif name.startswith("uptake."):
             assert self.problem.uptake is not None
-            if name == "uptake.maximum":
-                self._warn_of_jumps(self.problem.uptake)
             yield (), self.problem.uptake.partial(name.partition(".")[2], self.field)
         axes = self._axes_of(name)
         for side, given in given_sides(self.problem).items():
@@ -87,16 +76,6 @@ class Linearisation:
                 part = name.rpartition(".")[2]
             if part:
                 yield index, self._slope_of_side(given, axis, index, part)
-
-    def _warn_of_jumps(self, uptake: SaturatingUptake) -> None:
-        jumps = uptake.jumps(self.field) & self.equations.free
-        if jumps.any():
-            warnings.warn(
-                f"the field is negative on {jumps.sum()} of {jumps.size} nodes, and the maximum of "
-                "CappedUptake is 0 there: as it grows the uptake jumps, and has no derivative by "
-                "it; 0 is taken",
-                stacklevel=level_outside(),
-            )
 
     def _slope_of_side(self, side: GivenSide, axis: int, index: Index, part: str) -> NDArray:
         medium = self.problem.medium

@@ -27,7 +27,6 @@ from diffkeras.physics.arguments import (
     ReadOnlyArrays,
     ShortRepr,
     check_node_values,
-    largest,
     real_array,
 )
 from diffkeras.physics.problem.medium import Medium
@@ -36,17 +35,10 @@ USUAL_ERROR = 1e-9  # of fields, relative
 
 
 class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
-    """A rate φ(u) for each node, increasing and concave, with φ(0) = 0.
+    """A rate φ(u) for each node, increasing and concave, with φ(0) = 0."""
 
-    Attributes:
-        maximum: the rate that it never exceeds, a number or an array of the lattice's shape.
-        capacity: the rate that it comes near at high concentrations, a number or an array of the
-            lattice's shape.
-        rounding: of `rate` and `slope`, relative to them, in unit roundoffs.
-    """
-
-    maximum: NodeValues
-    rounding = 8.0
+    maximum: NodeValues  # the rate that it never exceeds
+    rounding = 8.0  # of `rate` and `slope`, relative to them, in unit roundoffs
     RATES: ClassVar[tuple[str, ...]] = ("maximum",)  # numbers per unit of time
 
     @property
@@ -55,10 +47,7 @@ class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]  # every kind is a dataclass
 
     def with_unchecked_parts(self, parts: Mapping[str, Any]) -> Self:
-        """The same law with other numbers, which are known to be in their ranges.
-
-        Arrays are not copied and become read-only.
-        """
+        """The same law with other numbers in their ranges; arrays become read-only, not copied."""
         other = copy.copy(self)
         for name, part in parts.items():
             if isinstance(part, np.ndarray):
@@ -68,7 +57,7 @@ class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
 
     @property
     def capacity(self) -> NodeValues:
-        """See the attributes."""
+        """The rate that it comes near at high concentrations."""
         return self.maximum
 
     @property
@@ -101,10 +90,6 @@ class SaturatingUptake(ShortRepr, ReadOnlyArrays, ExplainedKeywords):
 
     def at_corner(self, field: NDArray) -> NDArray | bool:
         """Where φ has no derivative by u, to within the error that fields usually have."""
-        return False
-
-    def jumps(self, field: NDArray) -> NDArray | bool:
-        """Where φ jumps as its maximum begins to grow."""
         return False
 
     def in_unit(self, unit: float) -> Self:
@@ -240,10 +225,7 @@ class CappedUptake(SaturatingUptake):
         return np.where(tangent * field < self.maximum, tangent, 0.0)
 
     def partial(self, name: str, field: NDArray) -> NDArray:
-        """See `SaturatingUptake`; at the corner that with the slope 0, where the maximum counts.
-
-        So it is for a maximum of 0, of which any concentration is above the corner.
-        """
+        """See `SaturatingUptake`; at the corner, and where the maximum is 0, the maximum counts."""
         rate = self.rate_constant * field
         is_capped = (rate >= self.maximum) & (rate > 0)
         if name == "maximum":
@@ -255,11 +237,6 @@ class CappedUptake(SaturatingUptake):
         tangent = self._tangent
         near = np.isclose(tangent * field, self.maximum, rtol=USUAL_ERROR, atol=0.0)
         return near & (tangent > 0)
-
-    def jumps(self, field: NDArray) -> NDArray:
-        """See `SaturatingUptake`: from 0 to k u, where the maximum is 0 and u < 0."""
-        is_closed = np.equal(self.maximum, 0) & np.greater(self.rate_constant, 0)
-        return is_closed & (field < -USUAL_ERROR * largest(field))
 
 
 def medium_with_uptake(

@@ -7,8 +7,7 @@ nothing else, so every worker, restart or subset gives the same one.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from functools import cached_property, partial
-from itertools import islice
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,6 @@ from diffkeras.physics.arguments import (
     ExplainedKeywords,
     ShortRepr,
     check_choice,
-    check_count,
     check_lattice,
     check_truth,
     check_whole,
@@ -42,14 +40,12 @@ from diffkeras.physics.sampling.discs import (
 from diffkeras.physics.sampling.held_out import few_images, split_of
 from diffkeras.physics.sampling.tissue import TissueSampler
 from diffkeras.physics.steady_state import solve
-from diffkeras.system.process_pool import ProcessPool
 
 # a stream's examples are those of no split
 SPLIT_KEYS = {"train": 0, "validation": 1, "test": 2, "stream": 3}
 MAX_DRAWS = 1000  # enough for a split with a sixteenth of the images
 # after an example's own key, for the generators of its diffusion length and of its tissue
 LENGTH_KEY, TISSUE_KEY = 1, 2
-CHUNK = 8  # examples in a worker's task: long compared with the hand-over, short with a shard
 
 
 @dataclass(frozen=True, repr=False)
@@ -276,24 +272,13 @@ class ExampleRecipe(ExplainedKeywords):
         maps = {name: drawn.pop(name) for name in MAPS if name in drawn}
         return Example(problem, field.astype(np.float32), maximum=maximum, maps=maps, **drawn)
 
-    def examples(self, split: str, numbers: Iterable[int], processes: int = 1) -> Iterator[Example]:
-        """The examples of these numbers, in their order, solved by so many processes.
-
-        A script that asks for several needs its `if __name__ == "__main__":`, as for any use of
-        `multiprocessing` with the spawn method.
-        """
+    def examples(self, split: str, numbers: Iterable[int]) -> Iterator[Example]:
+        """The examples of these numbers, in their order."""
         if not isinstance(numbers, Iterable):
             raise PhysicsError(
                 f"give the numbers of the examples, such as range(3), not {numbers!r:.60}"
             )
-        if check_count("processes", processes) == 1:
-            yield from (self.example(split, k) for k in numbers)
-            return
-        tasks = iter(numbers)
-        chunks = iter(lambda: list(islice(tasks, CHUNK)), [])
-        with ProcessPool(processes) as pool:
-            for examples in pool.imap(partial(_solve_examples, self, split), chunks):
-                yield from examples
+        return (self.example(split, k) for k in numbers)
 
 
 def check_split(split: str) -> str:
@@ -304,7 +289,3 @@ def check_split(split: str) -> str:
 def _without_channel(image: Any) -> NDArray:
     values = np.asarray(image)
     return values[..., 0] if values.ndim > PLANE else values
-
-
-def _solve_examples(recipe: ExampleRecipe, split: str, numbers: list[int]) -> list[Example]:
-    return [recipe.example(split, k) for k in numbers]
