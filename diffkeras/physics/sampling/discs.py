@@ -125,33 +125,29 @@ def sample_sources(
         (3, 1.0)
     """
     count, lattice = check_whole("the source count", count, 0), check_sides(lattice)
-    smallest, largest = check_radius(radius)
-    check_values(values)
-    check_placement(placement)
+    smallest, largest = check_distribution(radius, values, placement)
     rng = check_rng(rng)
     if count == 0:
         none = Sources.from_lists([], [], [], [], [] if len(lattice) == 3 else None)
         return replace(none, lattice=lattice, overlap=placement.overlap)
+    sides, what = "×".join(map(str, lattice)), "disc" if len(lattice) == 2 else "ball"
+    size = f"radius {smallest:g}" if smallest == largest else f"radii {smallest:g} to {largest:g}"
+    wanted, instead = f"{count} {what}s of {size} don't fit on {sides}", "choose fewer sources"
     # the range decides, not the drawn radii, so that every draw of a range gives the same answer
     side = 2 * math.ceil(float(np.float32(largest))) + 1
-    sides, what = "×".join(map(str, lattice)), "disc" if len(lattice) == 2 else "ball"
     if side > min(lattice):
-        needed = "×".join([str(side)] * len(lattice))
         raise PackingError(
-            f"a {what} of radius {largest:g} needs {needed} nodes and doesn't fit on "
-            f"{sides}: 0 fit; choose a smaller radius or a larger lattice"
+            f"{wanted}: one needs {side} nodes along each axis; choose a smaller radius or a "
+            "larger lattice"
         )
-    size = f"radius {smallest:g}" if smallest == largest else f"radii {smallest:g} to {largest:g}"
-    nodes, most = math.prod(lattice), 0
-    if count > nodes and not placement.overlap:
+    if count > math.prod(lattice) and not placement.overlap:
         raise PackingError(
-            f"{count} {what}s of {size} don't fit on {sides} without overlap: at most {nodes} fit "
-            "on as many nodes; choose fewer sources, or a larger lattice"
+            f"{wanted} without overlap: at most one fits per node; {instead}, or a larger lattice"
         )
     radii = np.full(count, smallest, dtype=np.float32)
     if largest > smallest:
         radii = np.sort(rng.uniform(smallest, largest, count).astype(np.float32))[::-1].copy()
-    restarts = min(RESTARTS, 2 + PLACEMENTS // count)
+    most, restarts = 0, min(RESTARTS, 2 + PLACEMENTS // count)
     for _ in range(restarts):
         centres = place(radii, lattice, rng, placement)
         if len(centres) == count:
@@ -159,13 +155,22 @@ def sample_sources(
         most = max(most, len(centres))
     else:
         raise PackingError(
-            f"{count} {what}s of {size} don't fit on {sides} without overlap: at "
-            f"most {most} fit in {restarts} random placements; choose fewer sources, a smaller "
-            "radius or a larger lattice"
+            f"{wanted} without overlap: at most {most} fit in {restarts} random placements; "
+            f"{instead}, a smaller radius or a larger lattice"
         )
     *planes, rows, columns = (i.copy() for i in np.array(centres, dtype=np.int32).T)
     drawn = _draw_values(values, count, rng)
     return Sources(rows, columns, radii, drawn, lattice, placement.overlap, *planes)
+
+
+def check_distribution(
+    radius: Radius, values: ValueDistribution, placement: Placement
+) -> tuple[float, float]:
+    """The range (smallest, largest) of radii, or a PhysicsError for an argument that is none."""
+    _check_values(values)
+    if not isinstance(placement, Placement):
+        raise PhysicsError(f"must be a Placement, not {placement!r:.60}", "placement")
+    return check_radius(radius)
 
 
 def check_radius(radius: Radius) -> tuple[float, float]:
@@ -181,25 +186,19 @@ def check_radius(radius: Radius) -> tuple[float, float]:
     return pair[0], pair[1]
 
 
-def check_values(values: ValueDistribution) -> None:
+def _check_values(values: ValueDistribution) -> None:
     """Raise a PhysicsError for an unknown distribution, or a smallest value out of (0, 1]."""
-    if isinstance(values, tuple | list):
-        named = len(values) == 2 and values[0] in ("log_uniform", "scaled_uniform")
-        if named and 0 < check_number("the smallest value", values[1]) <= 1:
-            return
-    elif isinstance(values, str) and values in ("uniform", "constant"):
-        return
-    raise PhysicsError(
-        "must be uniform, constant, (log_uniform, smallest) or (scaled_uniform, smallest) with a "
-        f"smallest value in (0, 1], not {values!r:.60}",
-        "values",
-    )
-
-
-def check_placement(placement: Placement) -> None:
-    """Raise a PhysicsError for anything but a `Placement`."""
-    if not isinstance(placement, Placement):
-        raise PhysicsError(f"must be a Placement, not {placement!r:.60}", "placement")
+    if isinstance(values, tuple | list) and len(values) == 2:
+        known = values[0] in ("log_uniform", "scaled_uniform")
+        known = known and 0 < check_number("the smallest value", values[1]) <= 1
+    else:
+        known = values in ("uniform", "constant")
+    if not known:
+        raise PhysicsError(
+            "must be uniform, constant, (log_uniform, smallest) or (scaled_uniform, smallest) with "
+            f"a smallest value in (0, 1], not {values!r:.60}",
+            "values",
+        )
 
 
 def _draw_values(

@@ -32,9 +32,7 @@ from diffkeras.physics.sampling.discs import (
     Placement,
     Radius,
     ValueDistribution,
-    check_placement,
-    check_radius,
-    check_values,
+    check_distribution,
     sample_sources,
 )
 from diffkeras.physics.sampling.held_out import few_images, split_of
@@ -122,9 +120,7 @@ class ExampleRecipe(ExplainedKeywords):
         if not isinstance(self.medium, Medium):
             raise PhysicsError(f"must be a Medium, not a {type(self.medium).__name__}", "medium")
         check_whole("seed", self.seed, 0, 2**128)
-        check_radius(self.radius)
-        check_values(self.values)
-        check_placement(self.placement)
+        check_distribution(self.radius, self.values, self.placement)
         self.medium.require("ExampleRecipe", "uniform", "plane")
         if self.diffusion_length is not None:
             ends = self.diffusion_length if isinstance(self.diffusion_length, tuple | list) else ()
@@ -134,46 +130,40 @@ class ExampleRecipe(ExplainedKeywords):
                     f"must be a range [shortest, longest], not {self.diffusion_length!r:.60}",
                     "diffusion_length",
                 )
-        self._check_kind()
-        self._check_tissue()
+        for name in ("production", "divide_by_maximum"):
+            check_truth(name, getattr(self, name))
+        if self.production:
+            self._check_production()
+        elif self.divide_by_maximum or self.placement.overlap:
+            raise PhysicsError(
+                "True needs sources that produce",
+                "divide_by_maximum" if self.divide_by_maximum else "placement.overlap",
+            )
+        if self.tissue is not None:
+            self._check_tissue(self.tissue)
 
-    def _check_kind(self) -> None:
-        check_truth("production", self.production)
-        check_truth("divide_by_maximum", self.divide_by_maximum)
-        if not self.production and self.divide_by_maximum:
-            raise PhysicsError(
-                "True needs sources that produce; fields of fixed values have the maximum 1 "
-                "already",
-                "divide_by_maximum",
-            )
-        if not self.production and self.placement.overlap:
-            raise PhysicsError(
-                "True needs sources that produce; a node can't hold the values of two discs",
-                "placement.overlap",
-            )
-        if self.production and self.diffusion_length is None and not self.medium.decay:
+    def _check_production(self) -> None:
+        if self.tissue is not None:
+            raise PhysicsError("needs sources of fixed values; leave out production", "tissue")
+        if self.diffusion_length is None and not self.medium.decay:
             raise PhysicsError(
                 "0 gives fields of 0, as sources that produce add the decay times their value; "
                 "choose a larger one, or sources of fixed values",
                 "decay",
             )
 
-    def _check_tissue(self) -> None:
-        if self.tissue is None:
-            return
-        if not isinstance(self.tissue, TissueSampler):
-            raise PhysicsError(f"must be a TissueSampler, not {self.tissue!r:.60}", "tissue")
-        if self.production:
-            raise PhysicsError("needs sources of fixed values; leave out production", "tissue")
+    def _check_tissue(self, tissue: TissueSampler) -> None:
+        if not isinstance(tissue, TissueSampler):
+            raise PhysicsError(f"must be a TissueSampler, not {tissue!r:.60}", "tissue")
         if self.diffusion_length is not None:
             raise PhysicsError(
                 "excludes diffusion_length, as both set the decay; leave one out", "tissue"
             )
-        self.tissue.check(self.lattice, self.medium)
+        tissue.check(self.lattice, self.medium)
 
     def rng(self, split: str, *numbers: int) -> np.random.Generator:
         """The generator of an example of a split, or of the stream, which has no end."""
-        check_split(split)
+        check_choice("split", split, SPLIT_KEYS)
         numbers = tuple(check_whole("an example's number", k, 0, 2**63) for k in numbers)
         key = (SPLIT_KEYS[split], self.count, *numbers)
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
@@ -221,23 +211,17 @@ class ExampleRecipe(ExplainedKeywords):
         return few_images(self.count, self.lattice, self.radius, self.placement, self.values)
 
     def length_of(self, split: str, k: int) -> float | None:
-        """ℓ of example k of a split [length], None where all examples share one medium.
-
-        It is log-uniform, from a generator of its own, so that sources don't depend on it; and
-        rounded to float32 before anything is solved, so that what is stored is what was solved.
-        """
+        """ℓ of example k of a split [length], None where all examples share one medium."""
         if self.diffusion_length is None:
             return None
         shortest, longest = self.diffusion_length
+        # of a generator of its own, as sources don't depend on it; and in float32, as it is stored
         share = self.rng(split, k, LENGTH_KEY).random()
         # rounding may lift the power beyond the end
         return float(np.float32(min(shortest * (longest / shortest) ** share, longest)))
 
     def maps_of(self, split: str, k: int) -> dict[str, NDArray[np.float32]]:
-        """The maps of the tissue of example k of a split, none without tissue.
-
-        The tissue comes from a generator of its own, so that sources don't depend on it.
-        """
+        """The maps of the tissue of example k of a split, none without tissue."""
         if self.tissue is None:
             return {}
         tissue = self.tissue.sample(self.lattice, self.rng(split, k, TISSUE_KEY))
@@ -279,11 +263,6 @@ class ExampleRecipe(ExplainedKeywords):
                 f"give the numbers of the examples, such as range(3), not {numbers!r:.60}"
             )
         return (self.example(split, k) for k in numbers)
-
-
-def check_split(split: str) -> str:
-    """The name of a split, or of the stream, which has no end."""
-    return check_choice("split", split, SPLIT_KEYS)
 
 
 def _without_channel(image: Any) -> NDArray:

@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 
 from diffkeras.errors import PhysicsError
 from diffkeras.physics.arguments import (
-    FASTEST,
     LARGEST,
-    SLOWEST,
     SMALLEST,
     ShortRepr,
     check_lattice,
@@ -44,7 +42,6 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 WHOLE = ("cells", "regions", "secreting_cells")
 OPTIONAL = ("saturation",)
-Map = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,12 +67,10 @@ class Tissue(ShortRepr):
     saturation: float | None = None
     secreting: Sources | None = None
 
-    def maps(self, lattice: Any, medium: Medium) -> dict[str, Map]:
-        """What varies from node to node of a lattice, in a tissue within a uniform medium.
+    def maps(self, lattice: Any, medium: Medium) -> dict[str, NDArray[np.float32]]:
+        """What varies in a tissue within a uniform medium: (rows, columns) each, as `maps_of`.
 
-        Returns:
-            (rows, columns) each, by the names of `maps_of`: uptake and saturation only
-            where cells saturate, production only where some secrete.
+        Uptake and saturation only where cells saturate, production only where some secrete.
         """
         diffusivity, decay = numbers_of(medium)
         spread = self.diffusivity_map(lattice, diffusivity)
@@ -91,27 +86,23 @@ class Tissue(ShortRepr):
         return maps
 
     def decay_map(self, lattice: Any, decay: float) -> NDArray[np.float32]:
-        """γ + k of the cell on each node, the largest k where cells overlap.
+        """γ + k of the cell on each node [1/time], the largest k where cells overlap.
 
         Args:
             lattice: (rows, columns), or a side.
             decay: γ of the medium between the cells [1/time].
-
-        Returns:
-            (rows, columns) [1/time].
         """
         uptake = self.cells.image(lattice, np.float64)
         return (decay + uptake).astype(np.float32)
 
     def diffusivity_map(self, lattice: Any, diffusivity: float = 1.0) -> NDArray[np.float32]:
-        """The diffusivity of each node: that of the region whose node is nearest.
+        """The diffusivity on each node [length²/time], of the region whose node is nearest.
+
+        Of nodes that are equally near, the first counts.
 
         Args:
             lattice: (rows, columns), or a side.
             diffusivity: D of the medium [length²/time], which the regions' are multiples of.
-
-        Returns:
-            (rows, columns) [length²/time]. Of nodes that are equally near, the first counts.
         """
         rows, columns = np.ogrid[tuple(slice(side) for side in check_lattice(lattice))]
         least = np.full((rows.size, columns.size), np.iinfo(np.int64).max)
@@ -121,9 +112,8 @@ class Tissue(ShortRepr):
             distance = (rows - row) ** 2 + (columns - column) ** 2
             nearest[distance < least] = region
             np.minimum(least, distance, out=least)
-        return (diffusivity * self.region_diffusivities.astype(np.float64))[nearest].astype(
-            np.float32
-        )
+        each = diffusivity * self.region_diffusivities.astype(np.float64)
+        return each[nearest].astype(np.float32)
 
 
 def numbers_of(medium: Medium) -> tuple[float, float]:
@@ -177,8 +167,7 @@ class TissueSampler:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            checked = check_range(field.name, getattr(self, field.name))
-            object.__setattr__(self, field.name, checked)
+            object.__setattr__(self, field.name, _range(field.name, getattr(self, field.name)))
 
     def sample(self, lattice: Any, rng: int | np.random.Generator) -> Tissue:
         """A random tissue.
@@ -201,17 +190,10 @@ class TissueSampler:
         if self.saturation is not None:
             saturation = float(_log_uniform(self.saturation, 1, rng)[0])
         if self.secretes:
-            secreting = self._sample_cells(
-                self.secreting_cells, self.secretion, (rows, columns), rng
-            )
-        return Tissue(
-            cells,
-            (nodes // columns).astype(np.int32),
-            (nodes % columns).astype(np.int32),
-            diffusivities,
-            saturation,
-            secreting,
-        )
+            numbers = self.secreting_cells, self.secretion
+            secreting = self._sample_cells(*numbers, (rows, columns), rng)
+        row, column = (part.astype(np.int32) for part in divmod(nodes, columns))
+        return Tissue(cells, row, column, diffusivities, saturation, secreting)
 
     @property
     def secretes(self) -> bool:
@@ -257,16 +239,7 @@ class TissueSampler:
         return Sources.from_lists(centres[:, 0], centres[:, 1], radii[order], drawn[order])
 
     def check(self, lattice: Any, medium: Medium) -> None:
-        """Check that all tissues that may be drawn have a field.
-
-        Args:
-            lattice: (rows, columns), or a side.
-            medium: the uniform medium between the cells.
-
-        Raises:
-            PhysicsError: more regions than nodes, a diffusivity or decay beyond the limits of
-                `Medium`, or tissues in which nothing may take up what the sources give.
-        """
+        """Raise a PhysicsError unless all tissues that may be drawn in a medium have a field."""
         self._check_lattice(lattice)
         diffusivity, decay = numbers_of(medium)
         if medium.is_closed and not (decay or self.cells[0]):
@@ -282,19 +255,8 @@ class TissueSampler:
             replace(medium, diffusivity=part)
             try:
                 replace(medium, diffusivity=part, decay=rates)
-            except PhysicsError:
-                raise PhysicsError(self._extreme_uptake(medium, diffusivity)) from None
-
-    def _extreme_uptake(self, medium: Medium, diffusivity: float) -> str:
-        """What is wrong with an uptake that leaves the limits of a decay."""
-        share = self.fastest_uptake / (diffusivity * self.diffusivity[0]) * medium.step**2
-        rates = f"uptake {self.uptake[1]:g}"
-        if self.saturation is not None:
-            rates += f" over saturation {self.saturation[0]:g}"
-        return (
-            f"{rates} must be {SLOWEST:g} to {FASTEST:g} times D/h², the rate of diffusion over "
-            f"one lattice step; here it is {share:.1e} times that"
-        )
+            except PhysicsError as error:
+                raise PhysicsError(f"the decay with the fastest uptake {error.problem}") from None
 
     def _check_lattice(self, lattice: Any) -> tuple[int, int]:
         rows, columns = check_lattice(lattice)
@@ -307,28 +269,21 @@ class TissueSampler:
         return rows, columns
 
 
-def check_range(name: str, value: Any) -> Any:
-    """The range (smallest, largest) that an attribute of `TissueSampler` stands for, or None.
-
-    Raises:
-        PhysicsError: neither a number nor an ascending range within `LIMITS`.
-    """
+def _range(name: str, value: Any) -> Any:
+    """The range (smallest, largest) that an attribute of `TissueSampler` stands for, or None."""
     if value is None and name in OPTIONAL:
         return None
     pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
     least, most = LIMITS[name]
-    kind = "whole number" if name in WHOLE else "number"
-    if len(pair) != 2:
+    ends = [
+        check_whole(name, end, int(least), int(most))
+        if name in WHOLE
+        else check_within(name, end, least, most)
+        for end in pair[:3]
+    ]
+    if len(ends) != 2 or ends[0] > ends[1]:
         raise PhysicsError(
-            f"must be a {kind} or a range (smallest, largest), not {value!r:.60}", name
-        )
-    if name in WHOLE:
-        ends: list[float] = [check_whole(name, end, int(least), int(most)) for end in pair]
-    else:
-        ends = [check_within(name, end, least, most) for end in pair]
-    if ends[0] > ends[1]:
-        raise PhysicsError(
-            f"must be a range (smallest, largest) that ascends, not {value!r:.60}", name
+            f"must be a number or a range (smallest, largest), not {value!r:.60}", name
         )
     return tuple(ends)
 

@@ -67,7 +67,7 @@ def test_nothing_is_full_where_discs_may_overlap():
     image = s.image()
     assert image.max() > 10
     assert image.sum() == pytest.approx(81 * s.values.sum(), rel=1e-5)
-    with pytest.raises(PackingError, match="doesn't fit on 8×8"):
+    with pytest.raises(PackingError, match="don't fit on 8×8"):
         sample_sources(1, (8, 8), placement=Placement(overlap=True), rng=0)
 
 

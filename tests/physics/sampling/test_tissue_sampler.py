@@ -90,14 +90,14 @@ def test_tissues_without_a_field():
     with pytest.raises(PhysicsError, match="differ by a factor"):
         TissueSampler(diffusivity=(1e-9, 1.0)).check(16, Medium())
     with pytest.raises(
-        PhysicsError, match=r"1\.0e\+12 times that"
+        PhysicsError, match=r"1e\+12 times that"
     ):  # where all regions are the slowest
         TissueSampler(uptake=1e6, diffusivity=(1e-6, 1.0)).check(16, Medium())
     with pytest.raises(PhysicsError, match="both axes"):
         TissueSampler().check(16, Medium(diffusivity=(1.0, 2.0)))
     with pytest.raises(PhysicsError, match="at most 64"):
         TissueSampler(regions=65).sample(8, rng=0)
-    with pytest.raises(PhysicsError, match=r"1\.0e\+12 times that"):
+    with pytest.raises(PhysicsError, match=r"1e\+12 times that"):
         TissueSampler(uptake=1.0, saturation=1e-6, diffusivity=(1e-6, 1.0)).check(16, Medium())
 
 
