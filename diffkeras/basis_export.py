@@ -71,11 +71,8 @@ def export_basis(basis: "ReducedBasis", path: Path) -> None:
         },
         equation=EQUATION,
         functions={"serve": ["parameters"]},
-        proof_lattice=None,
         input=f"parameters, float64 (batch, {len(names)}), in the order of physics.parameters",
         output="fields, float32 (batch, *lattice)",
-        model=None,
-        trained_on=None,
     )
     functions = {"serve": named_function(serve, [spec])}
     write_saved_model(path, functions, [rows, centre, divisor, points, weights], description)

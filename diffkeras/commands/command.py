@@ -9,7 +9,6 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import click
@@ -21,7 +20,6 @@ from diffkeras.system.packages import missing_package
 UNEXPECTED = 70  # exit status of an error that diffkeras didn't foresee, EX_SOFTWARE of BSD
 INTERRUPTED, TERMINATED = 130, 143  # what shells expect after Ctrl-C and SIGTERM
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
-DEBUG, QUIET, WORDS = "diffkeras.debug", "diffkeras.quiet", "diffkeras.words"
 LONGEST_LINE = 1500  # characters of a message
 
 
@@ -29,12 +27,12 @@ class StatusHandler(logging.Handler):
     """Prints log records on standard error, since standard output holds results alone."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a record; warnings are marked."""
+        """Print a record; warnings and errors are marked."""
         from tqdm import tqdm
 
         line = _cut_line(self.format(record))
         if record.levelno >= logging.WARNING:
-            mark = "warning:"
+            mark = f"{record.levelname.lower()}:"
             line = f"{click.style(mark, fg='yellow') if sys.stderr.isatty() else mark} {line}"
         # RuntimeError: a signal handler prints while another line is being printed
         with contextlib.suppress(RuntimeError, OSError):
@@ -68,36 +66,24 @@ def printed_log(lowest: int = logging.INFO) -> Iterator[None]:
         package.propagate = True
 
 
+def _note(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    """Note a flag that may stand before or after the command's name."""
+    ctx.meta[str(param.name)] = value or ctx.meta.get(str(param.name), False)
+    return value
+
+
 def debug_option() -> click.Option:
-    """`--debug`, which may stand before or after the command's name."""
-
-    def note(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-        if value:
-            ctx.meta[DEBUG] = True
-
-    return click.Option(
-        ["--debug"],
-        is_flag=True,
-        expose_value=False,
-        callback=note,
-        help="Print the traceback of an error.",
-    )
+    """`--debug`."""
+    flag: dict[str, Any] = {"is_flag": True, "expose_value": False, "callback": _note}
+    return click.Option(["--debug"], help="Print the traceback of an error.", **flag)
 
 
-def quiet_option(command: Any) -> Any:
-    """`--quiet`."""
-
-    def note(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
-        ctx.meta[QUIET] = value
-        return value
-
-    option = click.option(
-        "--quiet",
-        is_flag=True,
-        callback=note,
-        help="Print nothing but warnings, errors, and what --json prints.",
-    )
-    return option(command)
+quiet_option = click.option(
+    "--quiet",
+    is_flag=True,
+    callback=_note,
+    help="Print nothing but warnings, errors, and what --json prints.",
+)
 
 
 class DiffkerasCommand(click.Command):
@@ -116,7 +102,7 @@ class DiffkerasCommand(click.Command):
         """Run the command."""
         _check_environment()
         try:
-            lowest = logging.WARNING if ctx.meta.get(QUIET) else logging.INFO
+            lowest = logging.WARNING if ctx.meta.get("quiet") else logging.INFO
             with raising_sigterm(), printed_log(lowest):
                 return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
@@ -124,11 +110,12 @@ class DiffkerasCommand(click.Command):
         except KeyboardInterrupt as error:
             message = "; ".join(filter(None, ("interrupted", self.interrupted)))
             status = TERMINATED if isinstance(error, Terminated) else INTERRUPTED
-            raise _failure(message, status) from error
+            raise _with_status(click.ClickException(message), status) from error
         except Exception as error:
-            if ctx.meta.get(DEBUG):
+            if ctx.meta.get("debug"):
                 traceback.print_exc()
-            raise _failure(*self._explain(error, ctx)) from error
+            message, status = self._explain(error, ctx)
+            raise _with_status(click.ClickException(message), status) from error
 
     def _explain(self, error: Exception, ctx: click.Context) -> tuple[str, int]:
         """The line and the exit status for an error."""
@@ -145,12 +132,8 @@ class DiffkerasCommand(click.Command):
             return _discard_output(error), 1
         if isinstance(error, OSError) and error.filename and error.strerror:
             return f"{error.filename}: {error.strerror}", 1  # such as too long a name
-        paths = [value for value in ctx.params.values() if isinstance(value, str | Path) and value]
-        there = ", ".join(str(path) for path in paths if os.path.lexists(path))
-        return (
-            f"{ctx.command_path} failed{' on ' if there else ''}{there}: {type(error).__name__}: "
-            f"{words[:500]}; --debug prints the traceback"
-        ), UNEXPECTED
+        unexpected = f"{ctx.command_path} failed: {type(error).__name__}: {words[:500]}"
+        return f"{unexpected}; --debug prints the traceback", UNEXPECTED
 
 
 def _check_environment() -> None:
@@ -188,7 +171,9 @@ class DiffkerasGroup(click.Group):
             return super().invoke(ctx)
         except click.ClickException as error:
             vars(error)["message"] = _cut_line(error.message)  # Click declares it final
-            raise _like_others(error) from None
+            # wrong options have the exit status of values that are refused later
+            usage = isinstance(error, click.UsageError)
+            raise _with_status(error, 1 if usage else error.exit_code) from None
 
     def make_context(
         self, info_name: str | None, args: list[str], *more: Any, **options: Any
@@ -197,22 +182,15 @@ class DiffkerasGroup(click.Group):
         words = list(args)
         try:
             context = super().make_context(info_name, args, *more, **options)
-            context.meta[WORDS] = words
+            context.meta["words"] = words
             return context
         except click.UsageError as error:
-            raise _like_others(error) from None
+            raise _with_status(error, 1) from None
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command line."""
         if sys.stderr is None:  # closed by `2>&-`; what it would get is no result
             sys.stderr = open(os.devnull, "w")  # noqa: SIM115, for the whole process
-        try:
-            os.getcwd()
-        except OSError:
-            click.echo(
-                "Error: the working directory doesn't exist; change to another one", err=True
-            )
-            sys.exit(1)
         for stream in (sys.stdout, sys.stderr):
             # a terminal or a file of another encoding than UTF-8 gets \\xd7 for ×, and no error
             if hasattr(stream, "reconfigure"):
@@ -226,7 +204,7 @@ class DiffkerasGroup(click.Group):
 
 def command_line() -> str:
     """The command that is running, as it would be typed in a shell."""
-    return shlex.join(["diffkeras", *click.get_current_context().meta[WORDS]])
+    return shlex.join(["diffkeras", *click.get_current_context().meta["words"]])
 
 
 def _cut_line(text: str) -> str:
@@ -237,17 +215,9 @@ def _cut_line(text: str) -> str:
     return f"{text[:half]} … {text[-half:]}"
 
 
-def _like_others(error: click.ClickException) -> click.ClickException:
-    """An error of Click's, whose exit status is that of values which are refused later."""
-    if isinstance(error, click.UsageError):
-        vars(error)["exit_code"] = 1
+def _with_status(error: click.ClickException, status: int) -> click.ClickException:
+    vars(error)["exit_code"] = status
     return error
-
-
-def _failure(message: str, status: int) -> click.ClickException:
-    failure = click.ClickException(message)
-    vars(failure)["exit_code"] = status
-    return failure
 
 
 def _discard_output(error: OSError) -> str:

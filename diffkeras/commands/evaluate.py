@@ -8,9 +8,11 @@ import click
 from diffkeras.commands.options import (
     INPUT,
     PATH,
+    check_together,
     collect_overrides,
     command,
     config_option,
+    once_each,
     override_options,
     path_option,
     start_tensorflow,
@@ -70,6 +72,7 @@ class NamedType(click.ParamType):
     metavar="NAME=RUN|FILE",
     type=NamedType(),
     multiple=True,
+    callback=once_each,
     help="Another model for the same tables and figures: a run or a shipped surrogate of the same "
     "physics, or a .npz of predictions. Repeatable. The first model alone has bounds, and decides "
     "which cases are shown.",
@@ -115,21 +118,14 @@ def evaluate(
     for key in overrides:
         if key.partition(".")[0] not in SECTIONS:
             raise click.BadParameter(f"{key} has no effect on an evaluation", param_hint="--set")
-    if test_set is not None and (config_file or data_dir):
-        raise click.UsageError("--test-set excludes --config and --data-dir; leave them out.")
-    if predictions is not None:
-        if predictions.suffix.lower() != ".npz":
-            raise click.BadParameter(
-                f"{predictions} isn't an .npz file", param_hint="--predictions"
-            )
-        if run:
-            raise click.UsageError("Give RUN or --predictions, not both.")
-        if not (config_file or test_set) or output is None:
-            raise click.UsageError("--predictions needs --config or --test-set, and --output.")
-    elif run is None:
+    check_together(
+        needs=[("predictions", "config_file", "test_set"), ("predictions", "output")],
+        excludes=[("test_set", "config_file", "data_dir"), ("predictions", "run")],
+    )
+    if predictions and predictions.suffix.lower() != ".npz":
+        raise click.BadParameter(f"{predictions} isn't an .npz file", param_hint="--predictions")
+    if not (predictions or run):
         raise click.UsageError("Missing argument 'RUN', a directory that `diffkeras train` wrote.")
-    if len(dict(compare)) < len(compare):
-        raise click.BadParameter("two models have one name", param_hint="--compare")
     if test_set is not None:
         from diffkeras.evaluation.images import ImageFile
 

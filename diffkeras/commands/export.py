@@ -9,8 +9,8 @@ from diffkeras.commands.options import (
     PATH,
     LatticeType,
     boundary_option,
+    check_together,
     command,
-    is_given,
     number_option,
     path_option,
     start_tensorflow,
@@ -59,8 +59,8 @@ from diffkeras.system.packages import EXPORTS, check_format
 def export(
     run: Path | None,
     format: str,
-    output: Path | None,
-    lattice: tuple[int, int] | None,
+    output: Any,
+    lattice: Any,
     solver: bool,
     **options: Any,
 ) -> None:
@@ -79,16 +79,27 @@ def export(
       diffkeras export saved_models/quickstart --lattice 128
       diffkeras export --solver --lattice 512 --decay 0.01 --boundary periodic -o solver
     """
+    check_together(
+        needs=[
+            ("solver", "lattice"),
+            ("solver", "output"),
+            *((name, "solver") for name in options),
+        ],
+        excludes=[("solver", "run", "format")],
+    )
     if solver:
-        _export_solver(run, format, output, lattice, **options)
+        start_tensorflow()
+        from diffkeras.graph import TensorSolver
+
+        sources = options.pop("sources")
+        TensorSolver(lattice, **options).export(output, sources=sources)
+        rows, columns = lattice
+        click.echo(f"wrote {output} (SavedModel of the exact solver on {rows}×{columns} nodes)")
         return
     if run is None:
         raise click.UsageError("Missing argument 'RUN'; or give --solver.")
     if output and output.suffix.lower() == ".onnx" and format != "onnx":
         raise click.UsageError(f"{output} is the name of another format; give --format onnx.")
-    for name in options:
-        if is_given(name):
-            raise click.UsageError(f"--{name} is for --solver; RUN has its own physics.")
     check_format(format)
     start_tensorflow()
     from diffkeras import export
@@ -100,26 +111,3 @@ def export(
         f"its fields of {done.images} test images of {rows}×{columns} nodes are within "
         f"{done.difference:.1e} of the Keras model's, relative to the largest value"
     )
-
-
-def _export_solver(
-    run: Path | None,
-    format: str,
-    output: Path | None,
-    lattice: tuple[int, int] | None,
-    *,
-    sources: Any,
-    **medium: Any,
-) -> None:
-    if run is not None:
-        raise click.UsageError("Give RUN or --solver, not both.")
-    if format != "saved_model":
-        raise click.UsageError("--solver writes a SavedModel; leave out --format.")
-    if output is None or lattice is None:
-        raise click.UsageError("--solver needs --lattice and -o.")
-    start_tensorflow()
-    from diffkeras.graph import TensorSolver
-
-    TensorSolver(lattice, **medium).export(output, sources=sources)
-    rows, columns = lattice
-    click.echo(f"wrote {output} (SavedModel of the exact solver on {rows}×{columns} nodes)")

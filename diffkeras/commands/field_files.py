@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -87,22 +87,18 @@ class FieldFiles:
         }
         return replace(self, **named)
 
-    def of_inputs(
-        self, inputs: Mapping[str, ProblemFiles]
-    ) -> "Iterator[tuple[ProblemFiles, FieldFiles, Path | None]]":
-        """The files of each input, all of them checked; and its own, if there are several."""
-        several = len(inputs) > 1
+    def of_inputs(self, inputs: Mapping[str, ProblemFiles]) -> "dict[str, FieldFiles]":
+        """The files of each input by its name, all of them checked."""
         named = {name: self.named(name) for name in inputs}
         for name, files in named.items():
             files.check(inputs[name].inputs, stack=inputs[name].batch)
         for part in FILES:
-            if several and (file := getattr(self, part)) and "{}" not in str(file):
+            if len(inputs) > 1 and (file := getattr(self, part)) and "{}" not in str(file):
                 raise PhysicsError(
                     f"{file} would hold the fields of {len(inputs)} files; write {{}} in its name, "
                     "which becomes the name of each file"
                 )
-        for name, files in named.items():
-            yield inputs[name], files, inputs[name].source_file if several else None
+        return named
 
     @property
     def fields(self) -> dict[str, Path]:
@@ -132,8 +128,6 @@ class FieldFiles:
             )
         if self.unit is not None and not (self.plot or kinds & {*TIFFS}):
             raise PhysicsError("--unit is for a picture or a .tif; give --plot FILE, too")
-        if self.field_unit is not None and not self.plot:
-            raise PhysicsError("--field-unit is for the picture; give --plot FILE, too")
         check_unit(self.unit)
         check_unit(self.field_unit)
         for path in filter(None, (*self.fields.values(), self.plot)):

@@ -9,6 +9,7 @@ import click
 
 from diffkeras.commands.options import (
     FILE,
+    check_together,
     command,
     config_option,
     count_option,
@@ -86,15 +87,14 @@ def generate(
       diffkeras generate --config paper --beam --beam-options \\
           "--runner=DirectRunner --direct_num_workers=8 --direct_running_mode=multi_processing"
     """
-    flag = {"--beam": beam, "--verify": share is not None, "--preview": preview is not None}
-    ways = [name for name, given in flag.items() if given]
-    if len(ways) > 1:
-        raise click.UsageError(f"{' and '.join(ways)} exclude each other; leave out one")
-    if ways and processes is not None:
-        more = "; use --beam-options, e.g. --direct_num_workers=8" if beam else ""
-        raise click.UsageError(f"--processes has no effect with {ways[0]}{more}")
-    if beam_options is not None and not beam:
-        raise click.UsageError("--beam-options needs --beam")
+    check_together(
+        needs=[("beam_options", "beam")],
+        excludes=[
+            ("preview", "share", "beam", "processes"),
+            ("share", "beam", "processes"),
+            ("beam", "processes"),
+        ],
+    )
     config = read_config(config_file, flags)
     if preview is not None:
         draw_examples(config, preview)

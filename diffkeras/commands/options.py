@@ -1,9 +1,9 @@
 """Options that several commands share, and the configuration that they give."""
 
 import logging
-import math
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,9 @@ logger = logging.getLogger(__name__)
 
 Command = Callable[..., Any]
 T = TypeVar("T")
-BYTES_PER_NODE = 16  # a source image and a field of float64; solvers take more
+Names = tuple[str, ...]
+SIDE = re.compile(r"[1-9]\d{0,5}", re.ASCII)  # nodes
+SPLITS = {"train": "Training", "validation": "Validation", "test": "Test"}
 PATH = click.Path(path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -56,52 +58,36 @@ class LatticeType(click.ParamType):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...] | int:
         """Parse; one number is a pair, but in `space` itself."""
-        sides = [part.strip() for part in str(value).lower().replace("×", "x").split("x")]
-        most = 3 if self.space else 2
-        if len(sides) > most or not all(
-            s.isascii() and s.isdecimal() and len(s) < 10 and int(s) for s in sides
-        ):
+        sides = str(value).lower().replace("×", "x").split("x")
+        if len(sides) > 2 + self.space or not all(map(SIDE.fullmatch, sides)):
             self.fail(f"{str(value)[:40]!r} is no lattice; write e.g. 128 or 128x256", param, ctx)
         numbers = tuple(map(int, sides))
-        pair = numbers * 2 if len(numbers) == 1 else numbers
-        self._check_memory(math.prod(pair), value, param, ctx)
-        return numbers[0] if self.space and len(numbers) == 1 else pair
-
-    def _check_memory(self, nodes: int, value: Any, param: Any, ctx: Any) -> None:
-        """Refuse what memory can't hold, because the system may end the process that takes it."""
-        from diffkeras.system.environment import available_memory
-
-        needed, available = nodes * BYTES_PER_NODE, available_memory()
-        if needed > available:
-            self.fail(
-                f"{value} has {nodes:,} nodes, which take at least {needed / 1e9:.3g} GB of "
-                f"memory, and {available / 1e9:.3g} GB are available; choose a coarser one",
-                param,
-                ctx,
-            )
+        if len(numbers) > 1:
+            return numbers
+        return numbers[0] if self.space else numbers * 2
 
 
 number_option = partial(click.option, metavar="NUMBER", type=float, show_default=True)
 map_option = partial(click.option, metavar="NUMBER|FILE", type=NumberOrMap(), show_default=True)
-_INTEGER = {"metavar": "N", "type": int}
+
+
+def _whole(help: str) -> dict[str, Any]:
+    return {"metavar": "N", "type": int, "help": help}
+
+
 # flag → the keys of the configuration that it sets, and the attributes of its option
 OVERRIDES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "sources": (
         ("data.sources",),
         {"metavar": "LIST", "help": 'Source counts, e.g. "1-20" or "1,5,20".'},
     ),
-    "train_examples": (
-        ("data.train_examples",),
-        {**_INTEGER, "help": "Training examples per source count."},
-    ),
-    "validation_examples": (
-        ("data.validation_examples",),
-        {**_INTEGER, "help": "Validation examples per source count."},
-    ),
-    "test_examples": (
-        ("data.test_examples",),
-        {**_INTEGER, "help": "Test examples per source count."},
-    ),
+    **{
+        f"{split}_examples": (
+            (f"data.{split}_examples",),
+            _whole(f"{name} examples per source count."),
+        )
+        for split, name in SPLITS.items()
+    },
     "stream": (
         ("data.stream",),
         {
@@ -110,14 +96,13 @@ OVERRIDES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "help": "Solve training examples when they are needed instead of storing them.",
         },
     ),
-    "epochs": (("training.epochs",), {**_INTEGER, "help": "Passes over the training examples."}),
+    "epochs": (("training.epochs",), _whole("Passes over the training examples.")),
     "seed": (
         ("data.seed", "training.seed"),
-        {
-            **_INTEGER,
-            "help": "Seed of the datasets and of training; for one of them use --set data.seed=N "
-            "or --set training.seed=N.",
-        },
+        _whole(
+            "Seed of the datasets and of training; for one of them use --set data.seed=N or --set "
+            "training.seed=N."
+        ),
     ),
 }
 
@@ -149,17 +134,13 @@ def override_options(*names: str) -> Callable[[Command], Command]:
 
 
 def path_option(
-    name: str, help: str, metavar: str = "DIR", **attributes: Any
+    name: str, help: str, metavar: str = "DIR", type: Any = PATH, **attributes: Any
 ) -> Callable[[Command], Command]:
     """An option that names a directory, or anything else, to be written."""
-    return click.option(*name.split(), metavar=metavar, type=PATH, help=help, **attributes)
+    return click.option(*name.split(), metavar=metavar, type=type, help=help, **attributes)
 
 
-def file_option(name: str, help: str, **attributes: Any) -> Callable[[Command], Command]:
-    """An option that names a file to be written."""
-    return click.option(*name.split(), metavar="FILE", type=FILE, help=help, **attributes)
-
-
+file_option = partial(path_option, metavar="FILE", type=FILE)
 data_dir_option = path_option(
     "--data-dir", "Directory of the datasets.", default=Path("data"), show_default=True
 )
@@ -229,10 +210,36 @@ def read_config(config_file: str, flags: dict[str, Any]) -> "Config":
     return load_config(config_file, collect_overrides(flags))
 
 
-def is_given(name: str) -> bool:
-    """Whether the running command was given an option or argument, even if it is the default."""
-    source = click.get_current_context().get_parameter_source(name)
-    return source is not ParameterSource.DEFAULT
+def once_each(ctx: click.Context, param: click.Parameter, value: tuple[Any, ...]) -> Any:
+    """Refuse values of a repeated option that begin alike, such as two of one name."""
+    names = [name for name, *_ in value]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise click.BadParameter(f"{twice[0]} occurs twice; leave one out", ctx, param)
+    return value
+
+
+def check_together(needs: Sequence[Names] = (), excludes: Sequence[Names] = ()) -> None:
+    """Refuse options that don't go together, by the names of the running command's parameters.
+
+    Args:
+        needs: an option, and those of which it needs one.
+        excludes: an option, and those that can't be given with it.
+    """
+    ctx = click.get_current_context()
+    shown = {
+        str(p.name): p.opts[-1]
+        if isinstance(p, click.Option)
+        else p.human_readable_name.strip("[].")
+        for p in ctx.command.params
+    }
+    default = ParameterSource.DEFAULT
+    given = {name for name in shown if ctx.get_parameter_source(name) is not default}
+    for name, *others in needs:
+        if name in given and not given & {*others}:
+            raise click.UsageError(f"{shown[name]} needs {' or '.join(shown[o] for o in others)}.")
+    for name, *others in excludes:
+        if name in given and (both := [other for other in others if other in given]):
+            raise click.UsageError(f"{shown[name]} excludes {shown[both[0]]}; leave one out.")
 
 
 def start_tensorflow(threads: int | None = None) -> None:

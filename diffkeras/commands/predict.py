@@ -11,6 +11,7 @@ import click
 from diffkeras.commands.field_files import FieldFiles, field_options, kinds_of, largest_bound
 from diffkeras.commands.options import (
     PATH,
+    check_together,
     command,
     file_option,
     map_option,
@@ -18,8 +19,7 @@ from diffkeras.commands.options import (
     start_tensorflow,
     taken,
 )
-from diffkeras.commands.problem_files import ProblemFiles, naming, problem_options
-from diffkeras.errors import PhysicsError
+from diffkeras.commands.problem_files import ProblemFiles, do_each, problem_options
 from diffkeras.reporting.text import rounded_up
 
 if TYPE_CHECKING:
@@ -80,24 +80,23 @@ def predict(
     start_tensorflow()
     from diffkeras.surrogates.surrogate import load_surrogate
 
+    check_together(excludes=[("tolerance", "corrected")])
     files = taken(FieldFiles, options)
-    if tolerance is not None and files.corrected:
-        raise PhysicsError(
-            "with --tolerance, the field is corrected where it needs to be; leave out --corrected "
-            "or --tolerance"
-        )
-    given = list(files.of_inputs(ProblemFiles.each(options)))
+    inputs = ProblemFiles.each(options)
+    outputs = files.of_inputs(inputs)
     surrogate = load_surrogate(run)
     length: Any = {} if diffusion_length is None else {"diffusion_length": diffusion_length}
-    for problem_files, named, file in given:
-        with naming(file):
-            problems = problem_files.read(partial(surrogate.problem, **length))
-            predictions = surrogate.predict_many(problems, tolerance=tolerance)
-            notes = None
-            if certify or files.plot:  # before anything is written, as it may fail
-                notes = f"proven: off by at most {rounded_up(largest_bound(predictions))}"
-            named.write(predictions, kinds_of(predictions), notes)
-        _report(named, predictions, certify, tolerance)
+
+    def work(name: str, given: ProblemFiles) -> None:
+        problems = given.read(partial(surrogate.problem, **length))
+        predictions = surrogate.predict_many(problems, tolerance=tolerance)
+        notes = None
+        if certify or files.plot:  # before anything is written, as it may fail
+            notes = f"proven: off by at most {rounded_up(largest_bound(predictions))}"
+        outputs[name].write(predictions, kinds_of(predictions), notes)
+        _report(outputs[name], predictions, certify, tolerance)
+
+    do_each(inputs, work)
     produce, hold = "produce the decay rate times their value", "hold the field at their value"
     logger.info(f"sources {produce if surrogate.production else hold}")
 

@@ -1,7 +1,8 @@
 """What `diffkeras solve` and `predict` read: the options of a problem, and its files."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkeras.commands.options import INPUT, Command, map_option
+from diffkeras.commands.options import INPUT, Command, check_together, map_option
 from diffkeras.errors import ConvergenceError, DataError, PhysicsError, numbered
 from diffkeras.physics import Medium, MichaelisMenten, Problem, from_labels
 from diffkeras.physics.arguments import PLANE, SHAPES, SPACE
@@ -20,8 +21,20 @@ from diffkeras.physics.problem.problem import warn_of_colours, warn_of_labels
 from diffkeras.physics.problem.sides import SIDES, Side, with_sides
 from diffkeras.system.array_files import ARRAYS, PICTURES, read_numbers
 
+logger = logging.getLogger(__name__)
+
 DARK = 0.1  # grey pictures whose largest value is below may be label images
-DOUBLE = np.dtype(np.float64)
+# options, by the names of their parameters: see `check_together`
+NEEDS = (
+    ("saturation", "uptake"),
+    ("fixed", "source_files"),
+    ("labels", "source_files"),
+    ("field_unit", "plot"),
+)
+EXCLUDES = (
+    ("lattice", "source_files", "production", "batch"),
+    ("labels", "production", "fixed", "uptake", "saturation", "batch"),
+)
 SideFile = tuple[str, str, tuple[float | Path, ...]]
 
 
@@ -68,9 +81,6 @@ class ProblemFiles:
             numbers of that kind or the files of them.
         lattice: its sides, or one for all, where sides alone supply the field.
         labels: the properties of each label of SOURCE_FILE, as for `from_labels`.
-
-    Raises:
-        PhysicsError: options that don't go together.
     """
 
     source_file: Path | None = None
@@ -87,38 +97,24 @@ class ProblemFiles:
     batch: bool = False
     labels: Mapping[int, Mapping[str, float]] | None = None
 
-    def __post_init__(self) -> None:
-        if not (self.source_file or self.production or (self.sides and self.lattice)):
-            raise PhysicsError(
-                "Missing argument 'SOURCE_FILE'; or give --production FILE, or --side and --lattice"
-            )
-        named = [side for side, *_ in self.sides]
-        if twice := [side for side in named if named.count(side) > 1]:
-            raise PhysicsError(f"--side {twice[0]} occurs twice; leave one out")
-        if self.saturation is not None and self.uptake is None:
-            raise PhysicsError("--saturation needs --uptake, the maximum that cells take up")
-        if self.fixed and not self.source_file:
-            raise PhysicsError("--fixed needs SOURCE_FILE, which has the values of fixed nodes")
-        if self.lattice is not None and (self.source_file or self.production):
-            raise PhysicsError("images have a lattice of their own; leave out --lattice")
-        if self.lattice is not None and self.batch:
-            raise PhysicsError("--batch is for stacks of images; leave it out with --lattice")
-        if self.labels:
-            for name in ("production", "fixed", "uptake", "saturation", "batch"):
-                if getattr(self, name):
-                    raise PhysicsError(f"--label describes each label; leave out --{name}")
-            if not self.source_file:
-                raise PhysicsError("--label needs SOURCE_FILE, the label image")
-
     @classmethod
     def each(cls, options: dict[str, Any]) -> "dict[str, ProblemFiles]":
-        """The files of each problem by the name of its SOURCE_FILE, which leave the options."""
+        """The files of each problem by the name of its SOURCE_FILE, which leave the options.
+
+        Raises:
+            click.UsageError: options that don't go together.
+        """
+        check_together(NEEDS, EXCLUDES)
         sources = options.pop("source_files") or (None,)
-        files = {file.stem if file else "": file for file in sources}
-        if len(files) < len(sources):
-            raise PhysicsError("several SOURCE_FILEs have one name, and so would their fields")
         parts = [field.name for field in fields(cls) if field.name in options]
         rest = {name: options.pop(name) for name in parts}
+        if not (sources[0] or rest["production"] or (rest.get("sides") and rest["lattice"])):
+            raise click.UsageError(
+                "Missing argument 'SOURCE_FILE'; or give --production FILE, or --side and --lattice"
+            )
+        files = {file.stem if file else "": file for file in sources}
+        if len(files) < len(sources):
+            raise click.UsageError("several SOURCE_FILEs have one name, and so would their fields")
         return {name: cls(source_file=file, **rest) for name, file in files.items()}
 
     @property
@@ -207,15 +203,24 @@ class ProblemFiles:
         return {name: value for name, value in maps.items() if value is not None}
 
 
-@contextmanager
-def naming(file: Path | None) -> Iterator[None]:
-    """Begin errors of a problem with its file, if that is one of several."""
-    try:
-        yield
-    except (PhysicsError, ConvergenceError) as error:
-        if file is None or str(file) in str(error):
-            raise
-        raise type(error)(f"{file}: {error}") from None
+def do_each(inputs: Mapping[str, ProblemFiles], work: Callable[[str, ProblemFiles], None]) -> None:
+    """Do the work of each input; the failure of one of several doesn't stop the others.
+
+    Raises:
+        DataError: some of several failed; it names them, and the log says why.
+    """
+    failed = []
+    for name, files in inputs.items():
+        try:
+            work(name, files)
+        except (PhysicsError, ConvergenceError, DataError) as error:
+            if len(inputs) == 1:
+                raise
+            failed.append(str(files.source_file))
+            words = str(error)
+            logger.error(words if failed[-1] in words else f"{failed[-1]}: {words}")
+    if failed:
+        raise DataError(f"{len(failed)} of {len(inputs)} files failed: {', '.join(failed)}")
 
 
 def read_image(path: Path, array: str, *, stack: bool = False, labels: bool = False) -> NDArray:
@@ -237,33 +242,21 @@ def read_image(path: Path, array: str, *, stack: bool = False, labels: bool = Fa
         )
     image = read_numbers(path, (array, "source_image"), labels=labels)
     if image.ndim - stack not in SHAPES or not image.size:
-        hint = "; --batch is for stacks of images" * (image.ndim > SPACE)
+        hint = "; --batch is for stacks of images" * (stack or image.ndim > SPACE)
         raise PhysicsError(
             f"{path} holds an array of shape {image.shape}, not one of {PLANE + stack} or "
             f"{SPACE + stack} axes{hint}"
         )
-    if image.dtype.itemsize > DOUBLE.itemsize:
-        with np.errstate(over="ignore"):  # what float64 doesn't hold is refused as not finite
-            return image.astype(DOUBLE)
     return image
 
 
 def read_side(side: SideFile) -> tuple[str, Side]:
-    """The name of a side and what it does.
-
-    Raises:
-        DataError: a file that can't be read, see `read_numbers`.
-        PhysicsError: a number out of its range.
-    """
+    """The name of a side and what it does."""
     name, kind, numbers = side
     if kind not in KINDS:
         return name, kind  # type: ignore[return-value]  # Medium checks it
+    parts = [read_numbers(p, ("side",)) if isinstance(p, Path) else p for p in numbers]
     try:
-        parts = [read_numbers(p, ("side",)) if isinstance(p, Path) else p for p in numbers]
         return name, KINDS[kind](*parts)
-    except DataError as error:
-        raise DataError(
-            f"{error}; write a .npy with a number for each node of the {name} side"
-        ) from None
     except PhysicsError as error:
         raise PhysicsError(f"--side {name}: {error}") from None

@@ -15,9 +15,10 @@ from diffkeras.commands.options import (
     count_option,
     map_option,
     number_option,
+    once_each,
     taken,
 )
-from diffkeras.commands.problem_files import ProblemFiles, naming, problem_options
+from diffkeras.commands.problem_files import ProblemFiles, do_each, problem_options
 from diffkeras.physics import Solution, solve_many
 from diffkeras.physics.problem.given_sides import KINDS
 from diffkeras.physics.solvers.table import METHODS
@@ -98,6 +99,7 @@ class LabelType(click.ParamType):
     metavar=f"SIDE={'|'.join(FORMS)}",
     type=SideType(),
     multiple=True,
+    callback=once_each,
     help="What one side does; may be repeated. Other sides keep --boundary. SIDE is top, bottom, "
     f"left or right, and in three dimensions front or back; {MEANINGS}. Each is a number, or a "
     ".npy file with one for each node.",
@@ -115,6 +117,7 @@ class LabelType(click.ParamType):
     metavar="N:[NAME=NUMBER,...]",
     type=LabelType(),
     multiple=True,
+    callback=once_each,
     help="SOURCE_FILE is a label image, whose nodes of number N have these properties: fixed (the "
     "value that they hold), production, uptake, saturation, diffusivity, decay. Once for each "
     "label; N: without properties is the medium alone. Label 0 needs no option.",
@@ -155,16 +158,17 @@ def solve(labels: tuple[tuple[int, dict[str, float]], ...], **options: Any) -> N
       diffkeras solve volume.npy -o field.vti --plot slices.png
       diffkeras solve monday.png tuesday.png -o 'fields/{}.npz'
     """
-    if len(dict(labels)) < len(labels):
-        raise click.BadParameter("a label occurs twice", param_hint="--label")
     options["labels"] = dict(labels) or None
     files = taken(FieldFiles, options)
-    for given, named, file in files.of_inputs(ProblemFiles.each(options)):
-        with naming(file):
-            problems = given.read()
-            solutions = solve_many(problems, **options)
-            named.write(solutions)
-        _report(named, solutions)
+    inputs = ProblemFiles.each(options)
+    outputs = files.of_inputs(inputs)
+
+    def work(name: str, given: ProblemFiles) -> None:
+        solutions = solve_many(given.read(), **options)
+        outputs[name].write(solutions)
+        _report(outputs[name], solutions)
+
+    do_each(inputs, work)
 
 
 def _report(files: FieldFiles, solutions: list[Solution]) -> None:

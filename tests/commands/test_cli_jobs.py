@@ -3,7 +3,8 @@
 import pytest
 
 from diffkeras.commands.options import collect_overrides, read_config
-from diffkeras.surrogates.run_directory import Run
+from diffkeras.surrogates.run_directory import SHIPPED, Run
+from tests.helpers.refusals import files_below
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
 
@@ -23,10 +24,7 @@ def test_flags_win_over_settings_and_settings_over_the_file(tiny_file):
     ("settings", "values"),
     [
         (["a.b = 1e-3"], {"a.b": 0.001}),  # text to YAML 1.1
-        (
-            ["a.b={error: huber, delta: 0.1}"],
-            {"a.b": {"error": "huber", "delta": 0.1}},
-        ),
+        (["a.b={error: huber, delta: 1}"], {"a.b": {"error": "huber", "delta": 1}}),
         (["a.b=1-3"], {"a.b": "1-3"}),
         (["a.b=x=y"], {"a.b": "x=y"}),
         (["a.b="], {"a.b": None}),
@@ -56,19 +54,17 @@ def test_train_and_evaluate_print_where_things_are(diffkeras, tiny_file, data_di
     evaluated = diffkeras("evaluate", *words, "--set", baselines)
     assert evaluated.exit_code == 0, evaluated.output
     lines = evaluated.stdout.splitlines()
-    assert [line.split("  ")[0] for line in lines[2:6]] == [
-        "surrogate",
-        "surrogate, sources set",
-        "superposition",
-        "zero field",
-    ]
+    methods = ["surrogate", "surrogate, sources set", "superposition", "zero field"]
+    assert [line.split("  ")[0] for line in lines[2:6]] == methods
     report = tmp_path / "run" / "evaluation" / "report.html"
     assert lines[-1] == f"report: {report}"
     assert report.is_file()
 
 
-def test_a_study_can_be_listed_without_being_run(diffkeras, tiny_file, tmp_path):
-    study = tmp_path / "s.yaml"
+def test_a_study_is_listed_or_run_with_the_command_that_was_typed(
+    diffkeras, tiny_file, tmp_path, monkeypatch
+):
+    study = tmp_path / "my study.yaml"
     study.write_text(f"name: s\nbase: {tiny_file}\nfactors: {{training.seed: [0, 1]}}\n")
     result = diffkeras(
         "study", "--config", study, "--run-dir", tmp_path / "s", "--dry-run", "--epochs", 3
@@ -84,14 +80,35 @@ def test_a_study_can_be_listed_without_being_run(diffkeras, tiny_file, tmp_path)
     assert time == "time: not known until a run has finished"
     assert result.stderr == ""
     assert not (tmp_path / "s").exists()
-
-
-def test_a_study_is_given_the_command_that_was_typed(diffkeras, tiny_file, tmp_path, monkeypatch):
-    study = tmp_path / "my study.yaml"
-    study.write_text(f"name: s\nbase: {tiny_file}\nfactors: {{training.seed: [0, 1]}}\n")
     given = []
     module = "diffkeras.studies.study_run"
     monkeypatch.setattr(f"{module}.run_study", lambda *_, command, **__: given.append(command))
-    result = diffkeras("study", "--config", study)
-    assert result.exit_code == 0, result.output
+    assert diffkeras("study", "--config", study).exit_code == 0
     assert given == [f"diffkeras study --config '{study}'"]
+
+
+def test_a_lattice_larger_than_a_record_is_refused_first(refused, tiny_file, tmp_path):
+    words = ["--config", tiny_file, "--data-dir", tmp_path / "data"]
+    message = refused("generate", *words, "--set", "physics.lattice=[8192, 8200]")
+    assert "8192×8200 are 67,174,400 nodes" in message
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("command", ["evaluate", "export"])
+def test_results_of_a_shipped_surrogate_need_a_place(refused, command):
+    before = files_below(SHIPPED)
+    assert "--output" in refused(command, "default")
+    assert files_below(SHIPPED) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "config"), [("default", "models/default"), ("quickstart", "quickstart")]
+)
+def test_an_evaluation_without_data_names_the_configuration(
+    refused, name, config, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    words = ["evaluate", name, "--output", "here"]
+    assert f"run `diffkeras generate --config {config}`" in refused(*words)
+    other = refused(*words, "--set", "data.radius=3")
+    assert "run `diffkeras generate` with the same configuration" in other

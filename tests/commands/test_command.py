@@ -36,11 +36,10 @@ def broken(monkeypatch):
 @pytest.mark.parametrize(
     ("error", "status", "words"),
     [
-        (KeyError("some\nkey"), 70, "solve failed on {discs}: KeyError: "),
+        (KeyError("some\nkey"), 70, "solve failed: KeyError: "),
         (ValueError("x" * 10**7), 70, "; --debug prints the traceback"),
         (PhysicsError("x" * 10**7 + "; take fewer"), 1, "x … x"),
         (MemoryError("1 TiB"), 1, "out of memory: 1 TiB; choose a coarser --lattice"),
-        (OSError(errno.ENAMETOOLONG, "File name too long", "n" * 300), 1, "File name too long"),
         (OSError(errno.ELOOP, "Too many levels of symbolic links", "loop"), 1, "loop: Too many"),
     ],
     ids=lambda value: type(value).__name__,
@@ -54,7 +53,7 @@ def test_an_error_of_any_kind_is_one_short_line(
     [line] = result.stderr.splitlines()
     assert (result.exit_code, result.stdout) == (status, "")
     assert line.startswith("Error: ")
-    assert words.format(discs=discs) in line
+    assert words in line
     assert len(line) < 1600
 
 
@@ -99,22 +98,13 @@ def test_another_backend_of_keras_is_refused_in_a_sentence(diffkeras, tmp_path, 
 
 
 OUTSIDE = {
-    "full disk": (
-        'exec "$@" >/dev/full',
-        1,
-        "",
-        "standard output can't be written: No space",
-    ),
+    "full disk": ('exec "$@" >/dev/full', 1, "", "standard output can't be written: No space"),
     "full disk, buffered": ('exec "$@" --help >/dev/full', 1, "", "can't be written: No space"),
     "nobody reads": ('"$@" | true', 0, "", "solved in float64"),
     "no standard error": ('exec "$@" 2>&-', 0, "wrote {field} (24×32 float64)", ""),
     "no such character": (
         'PYTHONIOENCODING=koi8-r exec "$@"',
         *(0, "wrote {field} (24\\xd732 float64)", "solved in float64"),
-    ),
-    "no working directory": (
-        'cd "$(mktemp -d)"; rmdir "$PWD"; exec "$@"',
-        *(1, "", "Error: the working directory doesn't exist; change to another one"),
     ),
 }
 

@@ -45,11 +45,9 @@ def test_what_training_would_refuse_is_refused_before_anything_is_solved(tiny, t
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--preview", "a.png", "--beam"), "--beam and --preview exclude each other"),
-        (("--preview", "a.png", "--verify"), "--verify and --preview exclude each other"),
+        (("--preview", "a.png", "--beam"), "--preview excludes --beam; leave one out"),
         (("--preview", "data.html"), "name ends in .png, unlike"),
-        (("--verify", "--processes", 2), "--processes has no effect with --verify"),
-        (("--beam", "--processes", 2), "use --beam-options, e.g. --direct_num_workers"),
+        (("--verify", "--processes", 2), "--verify excludes --processes"),
         (("--beam-options", "--runner=DirectRunner"), "--beam-options needs --beam"),
         (("--beam",), "Apache Beam isn't installed; install the extra: pip install"),
     ],

@@ -11,14 +11,7 @@ import pytest
 
 from tests.helpers.refusals import files_below
 
-FILES = (
-    "figures/fig1.pdf",
-    "metrics.json",
-    "assets/vocabulary.txt",
-    "saved_model.pb",
-    "weights.npz",
-    "study.json",
-)
+FILES = ("figures/fig1.pdf", "metrics.json", "saved_model.pb", "weights.npz", "study.json")
 
 
 def write(folder: Path, *names: str) -> dict[str, bytes]:

@@ -1,6 +1,5 @@
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +7,7 @@ import tensorflow as tf
 
 from diffkeras.errors import OutputError, PhysicsError
 from diffkeras.graph import TensorSolver
-from diffkeras.graph.export import Description, solver_arguments
+from diffkeras.graph.export import solver_arguments
 from diffkeras.physics import Medium, sample_sources, solve
 from tests.helpers.drawn_problems import exact_fields, problems_of
 from tests.helpers.rounding import same_to_rounding
@@ -150,11 +149,6 @@ def test_the_description_names_lattice_and_medium(exported, loaded):
     assert Medium(**physics) == MEDIUM
     for name, inputs in description["functions"].items():
         assert {*loaded.signatures[name].structured_input_signature[1]} == {*inputs}
-
-
-def test_the_schema_of_descriptions_is_the_one_that_the_site_has():
-    file = Path(__file__).parents[2] / "docs" / "_static" / "diffkeras.schema.json"
-    assert json.loads(file.read_text()) == Description.model_json_schema()
 
 
 def test_sources_that_produce_are_what_a_surrogate_s_are(exported, images, tmp_path):
