@@ -102,7 +102,7 @@ class ProblemFiles:
         """The files of each problem by the name of its SOURCE_FILE, which leave the options.
 
         Raises:
-            click.UsageError: options that don't go together.
+            click.ClickException: options that don't go together.
         """
         check_together(NEEDS, EXCLUDES)
         sources = options.pop("source_files") or (None,)
@@ -114,7 +114,9 @@ class ProblemFiles:
             )
         files = {file.stem if file else "": file for file in sources}
         if len(files) < len(sources):
-            raise click.UsageError("several SOURCE_FILEs have one name, and so would their fields")
+            raise click.ClickException(
+                "several SOURCE_FILEs have one name, and so would their fields"
+            )
         return {name: cls(source_file=file, **rest) for name, file in files.items()}
 
     @property

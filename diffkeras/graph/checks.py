@@ -127,13 +127,9 @@ def check_range(
 def _right_images(
     values: tf.Tensor, wrong: Callable[[tf.Tensor], tf.Tensor], rule: str, raises: bool = True
 ) -> tf.Tensor:
-    """Whether no value of each image is wrong, (batch,).
+    """Whether no value of each image is wrong, (batch,); `rule` is what values must be.
 
-    Args:
-        values: (batch, rows, columns).
-        wrong: which of the values of images are wrong, (images, rows, columns) bool.
-        rule: what values must be.
-        raises: whether an InvalidArgumentError names the first wrong value and where it is.
+    With `raises`, an InvalidArgumentError names the first wrong value and where it is.
     """
     valid = ~tf.reduce_any(wrong(values), LATTICE)
     all_valid = tf.reduce_all(valid)

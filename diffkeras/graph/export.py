@@ -109,13 +109,8 @@ def proof_functions(
 ) -> dict[str, Any]:
     """The functions `certified` and `refined` of a SavedModel, by their names.
 
-    `certified` bounds the error of the predicted field; `refined` solves from it to a tolerance.
-
-    Args:
-        predict: turns its inputs into fields (batch, rows, columns, 1), and checks them.
-        solver: of the equation, which gives the proofs.
-        sources: what source images stand for.
-        inputs: of `predict`: source images, and `diffusion_length` if images differ in it.
+    `certified` bounds the error of the field that `predict` returns for `inputs`, source images and
+    perhaps `diffusion_length`; `refined` solves from it to a tolerance.
     """
 
     def prepared(source_images: tf.Tensor, lengths: dict[str, tf.Tensor]) -> tuple[Any, Any]:

@@ -12,16 +12,14 @@ however it was computed, the discrete maximum principle for M-matrices (Varga 20
     |f − u| ≤ B = max over the ring of |f − c| + ‖A_ff⁻¹‖∞ · max over the free nodes of |Af − s|.
 
 f is a float64 array, the sum of û and float32 corrections. Both maxima are computed from it in
-float64, where A costs little, with an allowance for rounding: Af − s is wrong by at most
-`ROUNDINGS` unit roundoffs times the sum of the |terms| (Higham 2002, §3.1). One correction leaves a
-residual of about 1e-6 · |r|, which is far below the mismatch on the ring. Fields of production, and
-of an operator that is deflated, are corrected twice.
+float64, with an allowance for rounding: Af − s is wrong by at most `ROUNDINGS` unit roundoffs times
+the sum of the |terms| (Higham 2002, §3.1). Fields of production, and of an operator that is
+deflated, are corrected twice.
 
 To meet a tolerance, and for bounds of û that are hardly larger than its error, f also needs the
 right values on the ring, where its error is e = c − f. `RingSystems` solve G q = e, and A⁻¹(q − r)
-is added to f, one transform pair. This is iterative refinement (Wilkinson 1963; Higham 2002, §12):
-solutions in float32, residuals in float64. Once reduces the error to about the precision of the
-systems, 1e-4 to 1e-6, and two or three times to what float32 fields can hold.
+is added to f: iterative refinement (Wilkinson 1963; Higham 2002, §12) with solutions in float32 and
+residuals in float64.
 """
 
 from collections.abc import Callable
@@ -114,20 +112,14 @@ class UniformFields:
         return self._centred(field) if self._singular else field
 
     def improver(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        """A function from a field to a better one.
-
-        What all calls of it need is prepared here, once: ring systems, which are factorised.
-        """
+        """A function from a field to a better one, whose ring systems are factorised once, here."""
         if not self._problem.has_sources:
             return self._without_residual
         correction = self._ring_correction()
         return lambda field: field + correction(field, self._residual(field))
 
     def _ring_correction(self) -> Callable[[tf.Tensor | None, tf.Tensor | None], tf.Tensor]:
-        """A function that returns what removes a field's mismatch on the ring, and a residual.
-
-        None stands for a field of zeros, and for no residual.
-        """
+        """What removes a field's mismatch on the ring, and a residual; None for 0 of either."""
         systems = RingSystems(self._operator, self._problem)
 
         def correction(field: tf.Tensor | None, residual: tf.Tensor | None) -> tf.Tensor:

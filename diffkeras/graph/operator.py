@@ -29,9 +29,8 @@ class TensorOperator:
     operator then replaces γ by the smallest other eigenvalue λ' ("deflation"): A⁻¹q is the deflated
     field plus the constant Σq / `inverse_factor`.
 
-    Densities q are those of production, and of the point sources that hold the fixed values. All
-    rates are divided by the medium's `unit`. Methods take the decay γ of each image, (batch, 1, 1)
-    or (1, 1, 1), which is at least the medium's.
+    All rates are divided by the medium's `unit`. Methods take the decay γ of each image, (batch, 1,
+    1) or (1, 1, 1), which is at least the medium's.
 
     Attributes:
         lattice: (rows, columns).

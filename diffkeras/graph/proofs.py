@@ -107,14 +107,10 @@ class TensorRun:
         *,
         raises: bool,
     ) -> TensorSolution:
-        """Fields whose proven bounds meet the tolerance.
+        """Fields from `initial`, or the direct ones, whose proven bounds meet the tolerance.
 
-        Args:
-            initial: (batch, rows, columns) float64; None for the direct fields.
-            tolerance: largest error relative to the largest |value| of the field; one number, or
-                (batch,).
-            dtype: of the fields; their bounds are of its `proof_type`.
-            raises: whether an InvalidArgumentError follows where a bound is above the tolerance.
+        `tolerance` is relative to the largest |value| of the field, one number or (batch,). With
+        `raises`, an InvalidArgumentError follows where a bound is above it.
         """
         tolerance = _checked_tolerance(tolerance)
 

@@ -167,10 +167,9 @@ class TensorSolver:
         """Bound the errors of fields, and correct them, as `diffkeras.certify` does.
 
         The bounds are proofs also where transforms and ring systems are float32 (`fields.py` in
-        this package has the method). `error_bound` is hardly larger than the error. A batch whose
-        ring systems would take more than about 1 GB gets valid bounds without them, which are a few
-        times as large. Fields and bounds are differentiable with respect to the input field and the
-        problem.
+        this package has the method). A batch whose ring systems would take more than about 1 GB
+        gets valid bounds without them, which are a few times as large. Fields and bounds are
+        differentiable with respect to the input field and the problem.
 
         Args:
             field: (batch, rows, columns), any numbers. The bound is infinite on nodes where it is
@@ -186,15 +185,6 @@ class TensorSolver:
             tf.errors.InvalidArgumentError: as for `solve`, and for values that have no proof:
                 subnormal ones (which TensorFlow takes for 0), images whose largest |value| is below
                 1e-200, and integers above 2^53.
-
-        Example:
-            >>> import numpy as np
-            >>> solver = TensorSolver(64, decay=0.01)
-            >>> images = np.zeros((1, 64, 64), np.float32)
-            >>> images[0, 30:34, 30:34] = 1.0
-            >>> certificate = solver.certify(0.9 * images, images)
-            >>> float(certificate.corrected.error_bound[0]) < float(certificate.error_bound[0])
-            True
         """
         problem = self._problem(source_images, fixed, production, decay, proven=True)
         prediction, dtype = self._field(field, problem, "the field")
@@ -223,15 +213,6 @@ class TensorSolver:
             PhysicsError: sources of another name, or that produce 0 because the decay is 0.
             OutputError: the directory can't be written, or contains something other than a
                 SavedModel.
-
-        Example:
-            >>> import tempfile
-            >>> import tensorflow as tf
-            >>> path = tempfile.mkdtemp()
-            >>> TensorSolver((16, 20), decay=0.05).export(path)
-            >>> solver = tf.saved_model.load(path)
-            >>> solver.serve(tf.zeros((2, 16, 20, 1))).shape
-            TensorShape([2, 16, 20, 1])
         """
         write_solver(Path(path), *self.with_shared_arrays(), sources)
 

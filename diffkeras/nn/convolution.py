@@ -70,10 +70,9 @@ class UpsampledConv3x3(Conv3x3):
     and needs 16/36 of the multiplications. Row r of the upsampled map is row ⌊r/2⌋ of the input x,
     so with the kernel's rows k₀, k₁, k₂, the rows of the output are
 
-    y₂ᵢ₋₁ = (k₀ + k₁) xᵢ₋₁ + k₂ xᵢ and y₂ᵢ = k₀ xᵢ₋₁ + (k₁ + k₂) xᵢ.
+    y₂ᵢ₋₁ = (k₀ + k₁) xᵢ₋₁ + k₂ xᵢ and y₂ᵢ = k₀ xᵢ₋₁ + (k₁ + k₂) xᵢ,
 
-    and columns likewise. The layer is therefore a 2×2 convolution with four times as many filters,
-    whose four maps are interleaved. Zero padding of the input pads the upsampled map with zeros.
+    a 2×2 convolution with four times as many filters, whose four maps are interleaved.
 
     Args:
         filters: channels of the output.
@@ -211,10 +210,7 @@ def windows_of(inputs: Any, rows: int, columns: int) -> Any:
 
 
 def by_product(kernel: Any, training: bool | None) -> bool:
-    """Whether a kernel is applied as a matrix product.
-
-    It never is on an accelerator, where the windows would take too much memory.
-    """
+    """Whether a kernel is applied as a product; its windows would fill an accelerator's memory."""
     limit = LARGE_KERNEL_IN_TRAINING if training else LARGE_KERNEL
     # Keras can't list the devices of PyTorch
     if np.prod(kernel.shape) < limit or keras.backend.backend() == "torch":
@@ -247,12 +243,7 @@ def _interleaved(phases: Any) -> Any:
 
 
 class Convolutions:
-    """Makes the convolutions of one network, and numbers them for the seeds of their weights.
-
-    Args:
-        initializer: of all kernels (see `encoder_decoder`).
-        first_number: added to the seed of the first convolution's initializer.
-    """
+    """Makes the convolutions of one network, numbered for the seeds of their weights."""
 
     def __init__(self, initializer: Any, first_number: int = 0) -> None:
         self._initializer = initializer
@@ -278,10 +269,7 @@ class Convolutions:
         return self.apply(features, filters, name, NormalizedConv3x3, **options)
 
     def encode(self, source_image: Any, width: int, depth: int) -> list[Any]:
-        """The features of each level, from the lattice itself to the one halved `depth` times.
-
-        Level k has `width`·2^k channels. Batch normalisation comes before the first activation.
-        """
+        """The features of each level k = 0 … `depth`, halved k times, with `width`·2^k channels."""
         levels, features = [], source_image
         for k in range(depth + 1):
             apply = self.apply_normalized if k == 0 else self.apply
@@ -299,13 +287,11 @@ def activation(features: Any, name: str, **options: Any) -> Any:
 
 
 def _initializers(initializer: Any, number: int, fan_in: int) -> dict[str, Any]:
-    """The initializers of a layer's kernel and bias, as its options.
+    """The initializers of a layer's kernel and bias, as its options; see `encoder_decoder`.
 
     Args:
-        initializer: a Keras initializer of kernels, or its name; biases are then 0. "pytorch" for
-            PyTorch's default: kernels and biases uniform on ±1/√fan_in.
-        number: of the layer, added to the seed of the initializer, which returns the same numbers
-            on each call.
+        initializer: of kernels; biases are then 0. Or "pytorch".
+        number: of the layer, added to the seed of the initializer.
         fan_in: of the layer in PyTorch: nodes of the window · channels of the input of a `Conv2d`,
             of the output of a `ConvTranspose2d`.
     """

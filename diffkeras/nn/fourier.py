@@ -21,10 +21,9 @@ class SpectralConvolution(layers.Layer):
     coefficients for l < 0 are the conjugate ones, so y is real.
 
     Fields don't repeat periodically, so x is padded at the far ends with a quarter of its side in
-    zeros before the transform, and y is cropped. The padding is never stored: as few frequencies
-    are kept, the transforms are products with small matrices, which train faster on CPUs than fast
-    transforms and work in every exported format. The layer runs on any lattice whose sides are at
-    least 2·`modes` − 1, and on a finer lattice it computes the same function.
+    zeros before the transform, and y is cropped. As few frequencies are kept, the transforms are
+    products with small matrices, which work in every exported format. The layer runs on any lattice
+    whose sides are at least 2·`modes` − 1, and on a finer lattice it computes the same function.
 
     Shape: (batch, rows, columns, channels) → (batch, rows, columns, `filters`).
 

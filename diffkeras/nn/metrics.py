@@ -24,8 +24,7 @@ class LinearScaleMetric(keras.metrics.Metric):
     Update:
         y_true: packed target (see `pack_target`), or (batch, height, width, 1), the field alone, if
             the metric needs no more.
-        y_pred: prediction, (batch, height, width, 1).
-        sample_weight: one weight per example, (batch,), or per node, (batch, height, width).
+        y_pred, sample_weight: as for `WeightedError`.
 
     Raises:
         ValueError: unknown transform; when updated, if shapes don't match.
@@ -90,9 +89,6 @@ class RegionMeanAbsoluteError(LinearScaleMean):
     Args:
         region: a key of `diffkeras.view.target.REGIONS`. All but "lattice" need the source image.
         arguments, options: as for `LinearScaleMetric`.
-
-    Raises:
-        ValueError: unknown region; when updated, if it needs the source image, which is missing.
 
     Source: arXiv 2302.03786.
     """
@@ -169,15 +165,7 @@ class MaximumError(LinearScaleMetric):
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class SourceCountError(LinearScaleMetric):
-    """The largest mean absolute error of any source count; sample weights are ignored.
-
-    Args:
-        counts: source counts; examples with another or an unknown one are ignored.
-        arguments, options: as for `LinearScaleMetric`.
-
-    Raises:
-        ValueError: when updated, if the target has no source count.
-    """
+    """The largest mean absolute error of any of some source counts; ignores sample weights."""
 
     default_name = "mae_worst_count"
 
@@ -284,10 +272,7 @@ def largest_or_nan(values: Any) -> Any:
 
 
 def region_metrics(transform: str = "linear") -> list[LinearScaleMetric]:
-    """Mean absolute error over each region: "mae" (whole lattice), "mae_sources", … "mae_r3".
-
-    `transform` is the one of target and prediction.
-    """
+    """Mean absolute error over each region: "mae" (whole lattice), "mae_sources", … "mae_r3"."""
     return [
         RegionMeanAbsoluteError(
             region, transform, name="mae" if region == "lattice" else f"mae_{region}"
@@ -297,12 +282,5 @@ def region_metrics(transform: str = "linear") -> list[LinearScaleMetric]:
 
 
 def default_metrics(transform: str = "linear") -> list[LinearScaleMetric]:
-    """The region metrics, "relative_l2" and "max_error", of values on the scale of `transform`.
-
-    Example:
-
-    ```python
-    model.compile("adam", get_loss("mae"), metrics=default_metrics("sqrt"))
-    ```
-    """
+    """The region metrics, "relative_l2" and "max_error", of values on the scale of `transform`."""
     return [*region_metrics(transform), RelativeL2Error(transform), MaximumError(transform)]

@@ -20,7 +20,6 @@ ABSTRACT = {
 }
 WEIGHTS = [
     None,
-    losses.UniformWeight(),
     losses.ExponentialWeight(0.4),
     losses.TanhWeight(30.0, 2.0),
     losses.StepWeight(7.0),
@@ -44,7 +43,7 @@ LOSSES = [
         weight_from="prediction",
         weight_gradient=True,
     ),
-    losses.InverseHuberError(0.1, weight=losses.UniformWeight()),
+    losses.InverseHuberError(0.1, weight="tanh"),
     losses.RelativeError(0.01),
     losses.AbsoluteError(),
 ]

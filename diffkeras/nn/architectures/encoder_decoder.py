@@ -48,8 +48,8 @@ def encoder_decoder(
     normalisation the first one (`NormalizedConv3x3`).
 
     With the defaults it is the network of arXiv 2302.03786, with 50,307,969 trainable parameters.
-    The paper's decoder uses transposed convolutions. With stride 1 and "same" padding, these are
-    ordinary convolutions with flipped kernels, so both networks represent the same functions.
+    The paper's decoder has transposed convolutions, which with stride 1 and "same" padding are
+    ordinary ones with flipped kernels.
 
     Args:
         width: channels of the first convolution, even and at least 2.
@@ -58,9 +58,8 @@ def encoder_decoder(
             the medium.
         kernel_initializer: of all convolutions, a name or a `keras.initializers.Initializer`, of
             which each gets a copy with a seed of its own. The default preserves the variance of
-            features through LeakyReLU (arXiv 1502.01852). "pytorch" is PyTorch's default: kernels
-            and biases uniform on ±1/√fan_in; in the decoder for transposed convolutions, as in the
-            paper's program.
+            features (arXiv 1502.01852). "pytorch" is PyTorch's default: kernels and biases uniform
+            on ±1/√fan_in; in the decoder for transposed convolutions, as in the paper's program.
         name: of the model.
 
     Returns:
@@ -77,8 +76,6 @@ def encoder_decoder(
     model = encoder_decoder(width=8, depth=2)
     model.predict(np.zeros((1, 32, 64, 1))).shape  # (1, 32, 64, 1)
     ```
-
-    Source: arXiv 2302.03786.
     """
     import keras
 
@@ -108,12 +105,7 @@ def encoder_decoder(
 
 
 def pooling_architecture(name: str, summary: str, network: Callable[..., Any]) -> Architecture:
-    """The architecture of networks that halve the lattice `depth` times.
-
-    Args:
-        name, summary: see `Architecture`.
-        network: of width, depth, channels and kernel_initializer.
-    """
+    """The architecture of networks (width, depth, …) that halve the lattice `depth` times."""
 
     def build(width: int, depth: int, pad: bool, initial_weights: str, channels: int) -> Any:
         from diffkeras.nn.layers import padded

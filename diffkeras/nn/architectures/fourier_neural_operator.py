@@ -3,13 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from diffkeras.nn.architectures.architecture import (
-    DEPTH,
-    MODES,
-    WIDTH,
-    Architecture,
-    LatticeRule,
-)
+from diffkeras.nn.architectures.architecture import DEPTH, MODES, WIDTH, Architecture, LatticeRule
 from diffkeras.physics.arguments import check_whole
 
 if TYPE_CHECKING:
@@ -48,13 +42,6 @@ def fourier_neural_operator(
 
     Raises:
         ValueError: an argument is out of range.
-
-    Example:
-
-    ```python
-    model = fourier_neural_operator(width=8, depth=2, modes=6)
-    model.predict(np.zeros((1, 30, 50, 1))).shape  # (1, 30, 50, 1)
-    ```
 
     Source: Li et al., arXiv 2010.08895; https://github.com/neuraloperator/neuraloperator.
     """

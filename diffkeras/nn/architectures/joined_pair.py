@@ -25,36 +25,18 @@ def joined_pair(
     distances. The second has six 3×3 convolutions at the resolution of the lattice, with 4, 8, 16,
     8, 4 and 1 channels, for what is lost by pooling.
 
-    The prior work (Front. Physiol. 12:667828, 2021) joins two such networks by a weighted sum, with
-    the same channels as here by default. It differs in three points:
-
-    - The user sets the two weights, and a batch normalisation at the end of each network learns a
-      gain.
-    - The decoder has transposed convolutions with stride 2; here it is the one of arXiv 2302.03786.
-    - Both networks have dropout, and the plain one has batch normalisation after each convolution;
-      here only the first convolution of each network is normalised.
+    The prior work (Front. Physiol. 12:667828, 2021) has the same channels. There, the user sets the
+    two weights, the decoder has transposed convolutions with stride 2, and dropout and further
+    batch normalisations follow the convolutions.
 
     Args:
-        width: channels of the encoder-decoder's first convolution, even and at least 2.
-        depth: number of its poolings, at least 1.
-        channels: of the input (see `encoder_decoder`).
-        kernel_initializer: of all convolutions (see `encoder_decoder`).
-        name: of the model.
+        width, depth, channels, kernel_initializer, name: as for `encoder_decoder`.
 
     Returns:
         A functional model with the input and output of `encoder_decoder`, for the same lattices.
 
     Raises:
         ValueError: `width`, `depth` or `channels` is out of range.
-
-    Example:
-
-    ```python
-    model = joined_pair(width=8, depth=2)
-    model.predict(np.zeros((1, 32, 64, 1))).shape  # (1, 32, 64, 1)
-    ```
-
-    Source: Front. Physiol. 12:667828 (2021).
     """
     import keras
     from keras import layers

@@ -23,7 +23,7 @@ def u_net(
     doubles the lattice by an upsampled convolution and adds a convolution of the encoder's features
     of that level (skip connection), all with `width`·2^k channels. A last convolution gives the
     field. LeakyReLU with slope 0.02 follows each level. So details of the size of a node, such as
-    the rims of sources, don't have to pass through the pooling.
+    the rims of sources, bypass the pooling.
 
     Args:
         width: channels of the first convolution, at least 1.
@@ -34,13 +34,6 @@ def u_net(
 
     Raises:
         ValueError: `width`, `depth` or `channels` is out of range.
-
-    Example:
-
-    ```python
-    model = u_net(width=8, depth=2)
-    model.predict(np.zeros((1, 32, 64, 1))).shape  # (1, 32, 64, 1)
-    ```
 
     Source: arXiv 1505.04597.
     """

@@ -36,13 +36,6 @@ def unrolled_cg(
     Raises:
         ValueError: `rounds` or `channels` is out of range.
 
-    Example:
-
-    ```python
-    model = unrolled_cg(operator=LatticeOperator(decay=0.01), rounds=3)
-    model.predict(np.zeros((1, 30, 50, 1))).shape  # (1, 30, 50, 1)
-    ```
-
     Source: Notay (2000).
     """
     import keras

@@ -22,12 +22,6 @@ def with_fixed_values(model: keras.Model) -> keras.Model:
 
     Args:
         model: functional, source image → field on the same scale.
-
-    Example:
-
-    ```python
-    model = with_fixed_values(encoder_decoder(width=8, depth=2))
-    ```
     """
     field = FixedValues(name="fixed_values", dtype="float32")([model.output, model.input])
     return keras.Model(model.input, field, name=model.name)
@@ -45,12 +39,6 @@ def with_corrections(model: keras.Model, operator: LatticeOperator, rounds: int)
         model: functional, source image → field, both on the linear scale.
         operator: of the media.
         rounds: at least 0.
-
-    Example:
-
-    ```python
-    model = with_corrections(u_net(width=8, depth=2), LatticeOperator(decay=0.01), rounds=2)
-    ```
     """
     field = correction_layer(operator, rounds)([model.output, model.input])
     return keras.Model(model.input, field, name=model.name)
@@ -128,10 +116,9 @@ class RingCorrections(Corrections):
 
     p = K ∗ m on the ring, minus its projections on earlier p; α = ⟨m, p⟩ / ⟨p, A⁻¹p⟩.
 
-    K is a window of 13×13 numbers per round, symmetric under the symmetries of the square (28
-    numbers). α is the exact line search, so for any K no round makes the energy ⟨e, G⁻¹e⟩ of the
-    error e on the ring larger (G is A⁻¹ restricted to the ring). At the end, the fixed values are
-    written onto the sources. A round costs two transform pairs, one of them for the convolution.
+    K is a window of 13×13 numbers per round with the symmetries of the square (28 numbers). α is
+    the exact line search, so for any K no round makes the energy ⟨e, G⁻¹e⟩ of the error e on the
+    ring larger (G is A⁻¹ restricted to the ring). A round costs two transform pairs.
 
     Source: Notay (2000) for conjugate gradients with a preconditioner that varies.
     """

@@ -99,8 +99,7 @@ def equations_of(
         rates: D/h² along the rows and along the columns, each (batch, rows, columns), or with
             sides of 1 where it doesn't vary. So are the couplings.
         decay: γ, likewise.
-        boundaries: of both axes: absorbing, reflecting or periodic, or a pair (low, high). What
-            sides with given numbers add comes from `given_terms`.
+        boundaries: of both axes: absorbing, reflecting or periodic, or a pair (low, high).
         ones: (batch, rows, columns).
     """
     row_sums, couplings = decay, []
@@ -121,13 +120,9 @@ def given_terms(
 ) -> Iterator[tuple[Any, Any]]:
     """What each side with given numbers adds to the decay and the production of all nodes.
 
-    Both are (batch, rows, columns), and 0 on nodes that are not next to the side.
-
-    Args:
-        sides: of both axes, see `GivenSide.terms`.
-        diffusivities: D along the rows and along the columns, of shapes that `ones` broadcasts.
-        step: h.
-        ones: (batch, rows, columns).
+    Both are (batch, rows, columns), and 0 on nodes that are not next to the side. `diffusivities`
+    are D along the rows and along the columns, of shapes that `ones` (batch, rows, columns)
+    broadcasts.
     """
     for axis, (pair, diffusivity) in enumerate(zip(sides, diffusivities, strict=True), 1):
         for side, end, edge in zip(both_sides(pair), (0, -1), edges(ones, axis), strict=True):
@@ -233,10 +228,7 @@ class LatticeOperator:
         return equations_of([diffusivity] * 2, decay, kinds, ones)
 
     def uniform_decay(self, network_input: Any) -> Any:
-        """γh²/D of each image (batch, 1, 1), or the number that all have.
-
-        `network_input` is (batch, rows, columns, channels).
-        """
+        """γh²/D of each image (batch, 1, 1), or the number that all have."""
         if self.lengths is None:
             return self.decay
         shortest, longest = self.lengths

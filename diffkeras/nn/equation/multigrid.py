@@ -2,13 +2,10 @@
 
 A level's nodes are 2×2 blocks of the next finer level. The row sum of a block is the sum over its
 nodes, and the coupling of two blocks is the sum of the couplings across their common side, times a
-factor. Without a factor (Galerkin's choice) couplings of blocks are too stiff: blocks are twice as
-far apart as nodes, so the factor is 1/2 for smooth fields (Braess 1995; Notay 2010). So any map of
-diffusivity and decay, and fixed nodes of any shape, give five-point equations on all levels, by
-sums alone.
-
-A cycle smooths by damped Jacobi steps and interpolates linearly. The dampings and the factors are
-numbers that can be learned.
+factor: 1/2 for smooth fields, as blocks are twice as far apart as nodes (Braess 1995; Notay 2010).
+So any medium and fixed nodes of any shape give five-point equations on all levels, by sums alone.
+A cycle smooths by damped Jacobi steps and interpolates linearly; dampings and factors can be
+learned.
 """
 
 from collections.abc import Sequence
@@ -44,12 +41,9 @@ class Level(NamedTuple):
 
 
 def hierarchy(equations: LinearEquations, factors: Any, levels: int) -> list[Level]:
-    """Levels from the finest to the coarsest.
+    """Levels of the equations of free nodes, from the finest to the coarsest.
 
-    Args:
-        equations: of the free nodes.
-        factors: (levels − 1,) of the couplings of each coarser level.
-        levels: how many; a lattice of any side gets them, if need be of one node.
+    `factors` (levels − 1,) are of the couplings of each coarser level.
     """
     result = [Level.of(equations)]
     for k in range(levels - 1):
@@ -94,10 +88,7 @@ def pairs(values: Any, axis: int) -> Any:
 def cycle(levels: Sequence[Level], damping: Any, residual: Any) -> Any:
     """About A⁻¹r by one V-cycle, (batch, rows, columns).
 
-    Args:
-        levels: of `hierarchy`.
-        damping: (levels, 2) of the Jacobi step before and of the one after the coarser levels.
-        residual: r, (batch, rows, columns).
+    `damping` (levels, 2) is of the Jacobi steps before and after the coarser levels.
     """
     level, *coarser = levels
     field = damping[0, 0] * level.inverse * residual

@@ -10,11 +10,8 @@ Every mode is even or odd about the middle of its axis. Folding the lattice into
 therefore halves the work.
 
 Matrix products run on every backend, in every exported format and on any lattice, also one that is
-known only when the graph runs. They take O(side³) operations; `diffkeras.physics` has the fast
-transforms.
-
-Where no axis absorbs, constant fields have the eigenvalue γ. If it is far below the others, A⁻¹
-loses digits, and without decay A has no inverse (`diffkeras.graph` replaces γ there). On GPUs,
+known only when the graph runs. They take O(side³) operations. Where no axis absorbs, constant
+fields have the eigenvalue γ: if it is far below the others, A⁻¹ loses digits. On GPUs,
 TensorFloat-32 rounds the factors of products to ten bits; switch it off there.
 """
 
@@ -94,12 +91,10 @@ def inverse(density: Any, decay: Any, boundaries: Sequence[str]) -> Any:
 
 
 def convolve(values: Any, window: Any, boundaries: Sequence[str]) -> Any:
-    """The convolution of values (batch, rows, columns) with a symmetric window.
+    """The convolution of values (batch, rows, columns) with a symmetric window, a transform pair.
 
-    Beyond the boundaries the values go on as fields do, so modes are eigenvectors and the
-    convolution is one transform pair.
-
-    `window` is (reach + 1, reach + 1): the numbers for offsets 0 … reach along both axes.
+    Beyond the boundaries the values go on as fields do. `window` is (reach + 1, reach + 1): the
+    numbers for offsets 0 … reach along both axes.
     """
     rows, columns = _modes_of(values, boundaries)
     offset = ops.arange(window.shape[0], dtype=rows.waves.dtype)
@@ -122,12 +117,9 @@ def outer_sum(rows: Any, columns: Any) -> Any:
 
 
 def scale_modes(values: Any, rows: Any, columns: Any, factors: Any) -> Any:
-    """Values (batch, rows, columns) after one transform pair.
+    """Values (batch, rows, columns) after one transform pair by the `Modes.waves` of both axes.
 
-    Args:
-        values: of nodes.
-        rows, columns: `Modes.waves` of both axes.
-        factors: of products of modes, (2, 2, h_r, h_c) or with a batch before.
+    `factors` of products of modes are (2, 2, h_r, h_c), or have a batch before.
     """
     height, width = ops.shape(values)[1:]
     rows = rows[:, None]

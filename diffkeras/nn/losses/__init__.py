@@ -19,7 +19,6 @@ from diffkeras.nn.losses.weights import (
     ExponentialWeight,
     StepWeight,
     TanhWeight,
-    UniformWeight,
     WeightMap,
     build,
     get_weight,
@@ -53,7 +52,6 @@ def get_loss(config: Mapping[str, Any] | str) -> NodeLoss:
     Example:
 
     ```python
-    get_loss("mae")
     get_loss({"error": "huber", "delta": 0.1, "weight": {"name": "exponential", "scale": 0.5}})
     get_loss({"error": "alternating", "first": "mae", "second": "mse", "every": 5})
     ```

@@ -33,8 +33,7 @@ class AlternatingLoss(NodeLoss):
         **options: `reduction`, `name` and `dtype`, as in `keras.losses.Loss`.
 
     Raises:
-        ValueError: an argument is not one of the allowed values, or a loss has a reduction of its
-            own.
+        ValueError: an argument is not one of these, or a loss has a reduction of its own.
 
     Example:
 
@@ -136,9 +135,7 @@ def _both_terms(loss: WeightedError, y_true: Any, y_pred: Any) -> tuple[Any, Any
 class AlternateLosses(keras.callbacks.Callback):
     """Select the loss of an `AlternatingLoss` before each epoch or batch.
 
-    A batch's number is epoch · steps per epoch + its position in the epoch; the optimizer doesn't
-    count steps that float16 training skips. If `steps_per_execution` is above 1, all steps of one
-    execution use the same loss.
+    If `steps_per_execution` is above 1, all steps of one execution use the same loss.
 
     Args:
         first_step: returns, at the start of each epoch, the number of its first batch since the
@@ -147,12 +144,6 @@ class AlternateLosses(keras.callbacks.Callback):
     Raises:
         ValueError: at the start of training, if the compiled loss does not alternate.
         NotImplementedError: at the start of training under JAX without `run_eagerly=True`.
-
-    Example:
-
-    ```python
-    model.fit(x, y, epochs=100, callbacks=[AlternateLosses()])
-    ```
     """
 
     def __init__(self, first_step: Callable[[], int] | None = None) -> None:

@@ -14,10 +14,10 @@ SMALLEST = 1e-30
 
 
 class NodeLoss(keras.losses.Loss):
-    """Base of the losses, whose `call` returns one value per node.
+    """Base of the losses, whose `call` returns one value per node: Keras reduces them.
 
-    Keras reduces these values and divides by the number of replicas. A loss that returned a scalar
-    would train with N times the gradient on N replicas. A subclass implements `terms`.
+    A loss that returned a scalar would train with N times the gradient on N replicas. A subclass
+    implements `terms`.
     """
 
     def terms(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
@@ -90,12 +90,7 @@ class WeightedError(NodeLoss):
         self.normalize_weight = check_truth("normalize_weight", normalize_weight)
 
     def error(self, difference: Any, target: Any) -> Any:
-        """Error of each node; subclasses implement it.
-
-        Args:
-            difference: ŷ − y, (batch, height, width).
-            target: y, the same shape.
-        """
+        """Error of each node from ŷ − y and y, all (batch, height, width)."""
         raise NotImplementedError
 
     def terms(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
@@ -125,33 +120,25 @@ def per_node_weight(sample_weight: Any, values: Any) -> Any:
     """Sample weights, (batch, height, width), in the dtype of `values`.
 
     `sample_weight` is one weight per example, (batch,), or per node, (batch, height, width), also
-    with further axes of length 1. Another shape raises a ValueError: Keras broadcasts from the last
-    axis, so weights (batch,) would weigh columns of the lattice.
+    with further axes of length 1. Keras would broadcast (batch,) over columns of the lattice.
     """
-    weight = keras.ops.convert_to_tensor(sample_weight, dtype=values.dtype)
-    shape, lattice = tuple(weight.shape), tuple(values.shape)
-    if 1 <= len(shape) <= 4 and shape[1:] == (1,) * (len(shape) - 1):
-        matches = not shapes_differ(shape[:1], lattice[:1])
-        weight = keras.ops.reshape(weight, (-1, 1, 1))
-    elif len(shape) == 4:
-        matches = not shapes_differ(shape, (*lattice, 1))
+    weight, lattice = keras.ops.convert_to_tensor(sample_weight, dtype=values.dtype), values.shape
+    while len(weight.shape) > 1 and weight.shape[-1] == 1:
         weight = weight[..., 0]
-    else:
-        matches = not shapes_differ(shape, lattice)
+    shape = tuple(weight.shape)
+    matches = not shapes_differ(shape, lattice[:1] if len(shape) == 1 else lattice)
     if not matches:
         raise ValueError(
-            f"sample_weight must have shape (batch,) = {lattice[:1]}, one weight per example, or "
-            f"(batch, height, width) = {lattice}, one weight per node; got {shape}"
+            f"sample_weight must have shape (batch,) = {tuple(lattice[:1])}, one weight per "
+            f"example, or (batch, height, width) = {tuple(lattice)}, one per node; got {shape}"
         )
+    weight = keras.ops.reshape(weight, (-1, 1, 1)) if len(shape) == 1 else weight
     return weight * keras.ops.ones_like(values)
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class AbsoluteError(WeightedError):
-    """w(y) · |e| with e = ŷ − y. The mean without a weight is the mean absolute error (MAE).
-
-    Source: arXiv 2302.03786.
-    """
+    """w(y) · |e| with e = ŷ − y. The mean without a weight is the mean absolute error (MAE)."""
 
     def error(self, difference: Any, target: Any) -> Any:
         """|e|."""
@@ -160,10 +147,7 @@ class AbsoluteError(WeightedError):
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class SquaredError(WeightedError):
-    """w(y) · e² with e = ŷ − y. The mean without a weight is the mean squared error (MSE).
-
-    Source: arXiv 2302.03786.
-    """
+    """w(y) · e² with e = ŷ − y. The mean without a weight is the mean squared error (MSE)."""
 
     def error(self, difference: Any, target: Any) -> Any:
         """e²."""
@@ -172,14 +156,10 @@ class SquaredError(WeightedError):
 
 @keras.saving.register_keras_serializable(package="diffkeras")
 class PowerError(WeightedError):
-    """w(y) · |e|^α with e = ŷ − y.
-
-    The gradient is set to 0 if |e| < 1e-30. For α < 1 it would be infinite at e = 0.
+    """w(y) · |e|^α with e = ŷ − y. The gradient is 0 where |e| < 1e-30.
 
     Args:
         alpha: exponent α, above 0.
-
-    Source: arXiv 2302.03786.
     """
 
     def __init__(self, alpha: float, **options: Any) -> None:
@@ -204,7 +184,7 @@ class HuberError(WeightedError):
     Args:
         delta: δ, above 0, in units of the field on the network's scale.
 
-    Source: P. J. Huber, Ann. Math. Statist. 35 (1964) 73; used in arXiv 2302.03786.
+    Source: P. J. Huber, Ann. Math. Statist. 35 (1964) 73.
     """
 
     def __init__(self, delta: float, **options: Any) -> None:
@@ -225,12 +205,8 @@ class HuberError(WeightedError):
 class InverseHuberError(WeightedError):
     """w(y) · (|e| if |e| < δ, else (e² + δ²)/(2δ)) with e = ŷ − y, also known as berHu.
 
-    At |e| = δ both branches have the value δ and the slope 1.
-
     Args:
         delta: δ, above 0, in units of the field on the network's scale.
-
-    Source: arXiv 2302.03786.
     """
 
     def __init__(self, delta: float, **options: Any) -> None:

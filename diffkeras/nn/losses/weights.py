@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
@@ -22,28 +22,20 @@ class WeightMap:
         needs_source_image: whether `call` reads the source image.
 
     Raises:
-        ValueError: an argument of a dataclass is not a finite number above 0.
+        ValueError: an argument is not a finite number above 0.
     """
 
     needs_source_image = False
 
     def __post_init__(self) -> None:
-        for name in self.get_config():
-            setattr(self, name, check_positive(name, getattr(self, name)))
+        for name, value in self.get_config().items():
+            setattr(self, name, check_positive(name, value))
 
     def __call__(self, field: Any, source_image: Any = None) -> Any:
-        """Weight of each node.
+        """Weights of the shape of `field`, y on the network's scale, (batch, height, width).
 
-        Args:
-            field: y on the network's scale, (batch, height, width). A predicted field may be
-                negative; weights must not be.
-            source_image: on the linear scale, the shape of `field`; None if it is unknown.
-
-        Returns:
-            Weights, the shape of `field`.
-
-        Raises:
-            ValueError: the map needs the source image, which is None.
+        A predicted field may be negative; weights must not be. Raises a ValueError if the map needs
+        the source image, on the linear scale and of the shape of `field`, and it is None.
         """
         if self.needs_source_image and source_image is None:
             raise ValueError(
@@ -58,7 +50,7 @@ class WeightMap:
 
     def get_config(self) -> dict[str, Any]:
         """Constructor's arguments."""
-        return {name: getattr(self, name) for name in arguments_of(type(self))}
+        return asdict(self)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "WeightMap":
@@ -67,21 +59,12 @@ class WeightMap:
 
 
 @keras.saving.register_keras_serializable(package="diffkeras")
-class UniformWeight(WeightMap):
-    """w = 1 at every node, as without a weight map."""
-
-    def call(self, field: Any, source_image: Any) -> Any:
-        """Ones."""
-        return keras.ops.ones_like(field)
-
-
-@keras.saving.register_keras_serializable(package="diffkeras")
 @dataclass(eq=False)
 class ExponentialWeight(WeightMap):
     """w(y) = exp(−|1 − y|/b), which is 1 for y = 1 and smaller elsewhere.
 
     Args:
-        scale: b, above 0, in units of the field on the network's scale. The paper states no value.
+        scale: b, above 0, in units of the field on the network's scale; no value in the paper.
 
     Source: arXiv 2302.03786.
     """
@@ -138,7 +121,6 @@ class StepWeight(WeightMap):
 
 
 WEIGHTS: dict[str, type[WeightMap]] = {
-    "uniform": UniformWeight,
     "exponential": ExponentialWeight,
     "tanh": TanhWeight,
     "step": StepWeight,
@@ -155,13 +137,6 @@ def get_weight(config: WeightMap | Mapping[str, Any] | str | None) -> WeightMap 
 
     Raises:
         ValueError: unknown name or parameter, or a parameter that is missing or out of range.
-
-    Example:
-
-    ```python
-    get_weight("tanh")
-    get_weight({"name": "step", "amplitude": 100})
-    ```
     """
     if isinstance(config, Mapping) and "class_name" in config:
         config = keras.saving.deserialize_keras_object(dict(config))
@@ -171,16 +146,10 @@ def get_weight(config: WeightMap | Mapping[str, Any] | str | None) -> WeightMap 
 
 
 def build(kind: str, key: str, table: Mapping[str, type], config: Any) -> Any:
-    """Make an object from the name and the arguments in a configuration.
+    """Make an object of a class of `table`, from a name or a mapping with the name at `key`.
 
-    Args:
-        kind: what the table contains, for messages.
-        key: of the name.
-        table: the class of each name.
-        config: a name, or a mapping with the name and the arguments of the class.
-
-    Raises:
-        ValueError: an unknown name or argument, or one that is missing; it lists those that work.
+    Raises a ValueError for an unknown name or argument, or a missing one; `kind` is what the table
+    contains, for messages.
     """
     if isinstance(config, str):
         config = {key: config}
@@ -195,16 +164,11 @@ def build(kind: str, key: str, table: Mapping[str, type], config: Any) -> Any:
     if not isinstance(name, str) or name not in table:
         raise ValueError(f"no {kind} is named {name!r}; choose one of {', '.join(table)}")
     known = {k: value for k, value in arguments_of(table[name]).items() if k != "name"}  # Keras'
-    unknown = [argument for argument in arguments if argument not in known]
-    if unknown:
-        takes = ", ".join(known) or "none"
+    if unknown := [argument for argument in arguments if argument not in known]:
+        takes = ", ".join(known)
         raise ValueError(f"{kind} {name!r} has no parameter {unknown[0]!r}; it takes {takes}")
-    missing = [
-        argument
-        for argument, parameter in known.items()
-        if parameter.default is parameter.empty and argument not in arguments
-    ]
-    if missing:
+    required = [k for k, parameter in known.items() if parameter.default is parameter.empty]
+    if missing := [argument for argument in required if argument not in arguments]:
         raise ValueError(f"{kind} {name!r} needs a value for {', '.join(missing)}")
     return table[name](**arguments)
 

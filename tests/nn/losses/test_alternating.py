@@ -23,7 +23,7 @@ def test_an_overflow_of_the_other_loss_has_no_effect(jit):
         {
             "error": "alternating",
             "first": {"error": "power", "alpha": 200},
-            "second": {"error": "absolute", "weight": "uniform"},
+            "second": {"error": "absolute", "weight": {"name": "step", "amplitude": 1}},
         }
     )
     prediction = tf.Variable(IMAGE + 5)
