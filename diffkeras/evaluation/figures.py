@@ -217,10 +217,7 @@ def training_figure(history: Sequence[Mapping[str, float]], best_epoch: int | No
     for axis, (name, title) in zip(grid.flat, curves.items(), strict=True):
         active = np.array([row.get("active_loss", 0) for row in history])
         parts = {1: "first", 2: "second"} if name == "loss" and active.any() else {}
-        for key, label, color in (
-            (name, "training", ORANGE),
-            (f"val_{name}", "validation", BLUE),
-        ):
+        for key, label, color in ((name, "training", ORANGE), (f"val_{name}", "validation", BLUE)):
             values = np.array([row.get(key, np.nan) for row in history])
             for number, part in (parts or {0: ""}).items():
                 own = active == number if parts else np.full(len(history), True)

@@ -14,9 +14,7 @@ from diffkeras.errors import ConfigurationError
 from diffkeras.evaluation.images import ImageBatch, ImageFile
 from diffkeras.evaluation.predictions import check_order, read_predictions
 from diffkeras.evaluation.section import Baseline
-from diffkeras.identity import changed_keys
 from diffkeras.physics import Problem, Sources, effective_strengths, solve, solve_many, superpose
-from diffkeras.reporting.text import value_text
 from diffkeras.surrogates.run_directory import Run
 
 if TYPE_CHECKING:
@@ -232,22 +230,9 @@ def different_physics(learned: Config, tested: Config) -> list[str]:
     The lattice may be any that the network takes, and a range of diffusion lengths a part of the
     trained range.
     """
-    keys = ("physics.", "data.divide_by_maximum")
-    changed = [d for d in changed_keys(learned, tested) if d.startswith(keys)]
-    different = [d for d in changed if not d.startswith("physics.lattice ")]
-    rule = learned.model.lattices
-    if not rule.takes(tested.physics.lattice):
-        lattice = value_text(tested.physics.lattice)
+    different, rule = learned.view.differences(tested.view), learned.model.lattices
+    if not rule.takes(lattice := tested.physics.lattice):
         different.append(f"physics.lattice {lattice} here, and the network takes {rule}")
-    own, other = learned.data.diffusion_length, tested.data.diffusion_length
-    if own != other and not (own and other and own[0] <= other[0] and other[1] <= own[1]):
-        different.append(
-            f"data.diffusion_length {value_text(own)} there, {value_text(other)} here; choose a "
-            "range within the trained one"
-        )
-    if learned.view.maps != tested.view.maps:
-        names = [", ".join(maps) or "none" for maps in (learned.view.maps, tested.view.maps)]
-        different.append("maps that vary (data.tissue): {} there, {} here".format(*names))
     return different
 
 

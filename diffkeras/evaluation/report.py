@@ -11,13 +11,7 @@ from diffkeras.config import Config
 from diffkeras.data.section import format_counts
 from diffkeras.evaluation.errors import ERRORS, EXPLANATIONS, METRICS
 from diffkeras.evaluation.measurement import ALL, Measurement
-from diffkeras.evaluation.methods import (
-    EXACT,
-    PREDICTIONS,
-    SURROGATE,
-    Subject,
-    baselines,
-)
+from diffkeras.evaluation.methods import EXACT, PREDICTIONS, SURROGATE, Subject, baselines
 from diffkeras.identity import run_identity
 from diffkeras.reporting.html import write_report
 from diffkeras.reporting.style import to_image
@@ -75,12 +69,7 @@ def describe_clock() -> str:
     )
 
 
-def _write_pages(
-    path: Path,
-    measured: Measurement,
-    subject: Subject,
-    tested: Config,
-) -> None:
+def _write_pages(path: Path, measured: Measurement, subject: Subject, tested: Config) -> None:
     metrics, proven, name = measured.metrics(), measured.proven(), subject.name
     names = [model.name for model in subject.models]
     learned = subject.run.config() if subject.run else None

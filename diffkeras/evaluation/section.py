@@ -11,12 +11,7 @@ from diffkeras.system.section import KeyProblem, Limits, Section
 Count = Annotated[int, Limits(1, 1_000_000)]
 # methods that an evaluation can measure next to the surrogate
 Baseline = Literal[
-    "superposition",
-    "one_number",
-    "three_numbers",
-    "mean_medium",
-    "exact_solver",
-    "zero_field",
+    "superposition", "one_number", "three_numbers", "mean_medium", "exact_solver", "zero_field"
 ]
 BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 # Baselines that put fields of discs together, which is the exact field if sources produce, and not

@@ -15,13 +15,10 @@ from diffkeras.system.array_files import read_arrays, write_arrays
 
 
 def build_model(config: Config) -> keras.Model:
-    """The network of a configuration, with new weights, from and to the network's scale.
-
-    Its input has channels for the diffusion length or the maps of the media that vary.
-    """
+    """The network of a configuration, with new weights, from and to the network's scale."""
     section = config.model
     facts: dict[str, Callable[[], Any]] = {
-        "channels": lambda: 1 + len(config.view.varying),
+        "channels": lambda: len(config.view.names),
         "lattice": lambda: config.physics.lattice,
         "operator": lambda: make_operator(config),
         "rounds": lambda: section.corrections,
@@ -37,17 +34,17 @@ def build_model(config: Config) -> keras.Model:
 
 def make_operator(config: Config) -> Any:
     """The lattice operator of a configuration, `nn.LatticeOperator`."""
-    medium, lengths, maps = config.physics.medium, config.data.diffusion_length, config.view.maps
-    diffusivity = float(medium.diffusivities[0])
-    if maps:
-        boundaries: Any = plain_sides(medium.sides, unit=diffusivity / medium.step)
+    view = config.view
+    medium, lengths = view.recipe.medium, view.ranges.get("diffusion_length")
+    if view.maps:
+        boundaries: Any = plain_sides(medium.sides, unit=view.diffusivity / view.step)
     else:
         boundaries = medium.boundary_names("a network that knows the equation in a uniform medium")
     return nn.LatticeOperator(
-        decay=float(medium.decay) / (diffusivity / medium.step**2),
+        decay=float(medium.decay) / (view.diffusivity / view.step**2),
         boundaries=boundaries,
-        lengths=None if lengths is None else [length / medium.step for length in lengths],
-        maps=maps,
+        lengths=lengths and [length / view.step for length in lengths],
+        maps=view.maps,
     )
 
 

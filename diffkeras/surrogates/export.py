@@ -31,39 +31,27 @@ logger = logging.getLogger(__name__)
 Lattice = tuple[int, int]
 
 TOLERANCE = 1e-5  # largest difference of a field, relative to the largest value of its problem
+TINY = np.float32(1e-30)  # in place of a largest value of 0
 IMAGES = 2  # tried of the smallest source count, and of the largest
 SPLIT = "stream"  # on tiny lattices there may be no images for the test split
 FACTOR = 40  # multiplies the last image's values: the network is not trained on such
 
 
 class Format(NamedTuple):
-    """A format that a surrogate can be exported to.
+    """A format that a surrogate can be exported to."""
 
-    Attributes:
-        label: its name for people.
-        file_name: of an export in its run directory.
-        check_output: raises an OutputError, before the work, if something else than an export is at
-            a path.
-        replacing: yields an export beside a path, which it replaces at the end of the block. It
-            takes the surrogate, the path, and the lattice of proofs.
-        load: an export, as its runtime runs it.
-    """
-
-    label: str
-    file_name: str
-    check_output: Callable[[Path], None]
+    label: str  # for people
+    file_name: str  # of an export in its run directory
+    check_output: Callable[[Path], None]  # that nothing but an export is at a path
+    # yields an export beside a path, which it replaces at the end of the block; the lattice is that
+    # of proofs
     replacing: Callable[[Surrogate, Path, Lattice], AbstractContextManager[Path]]
-    load: Callable[[Path], Runner]
+    load: Callable[[Path], Runner]  # an export, as its runtime runs it
 
 
+_SAVED_MODEL = check_saved_model_output, replacing_by_saved_model, load_saved_model
 FORMATS = {
-    "saved_model": Format(
-        "SavedModel",
-        "saved_model",
-        check_saved_model_output,
-        replacing_by_saved_model,
-        load_saved_model,
-    ),
+    "saved_model": Format("SavedModel", "saved_model", *_SAVED_MODEL),
     "onnx": Format("ONNX", "model.onnx", check_onnx_output, replacing_onnx, load_onnx),
 }
 
@@ -153,28 +141,16 @@ def size_of(path: Path) -> int:
 
 @dataclass(frozen=True)
 class Trial:
-    """Source images, and their fields by the surrogate in Keras.
-
-    Attributes:
-        inputs: of the exported file, by name.
-        fields: (images, rows, columns, 1).
-        largest: (images,), the largest value of each image's problem, to which differences are
-            relative: that of its sources, or, if they produce, of its field.
-    """
+    """Source images, and their fields by the surrogate in Keras."""
 
     inputs: Inputs
-    fields: NDArray[np.float32]
+    fields: NDArray[np.float32]  # (images, rows, columns, 1)
+    # (images,), to which differences are relative: of sources, or, if they produce, of the field
     largest: NDArray[np.float32]
 
     @classmethod
     def of(cls, surrogate: Surrogate, lattice: tuple[int, int]) -> "Trial":
-        """Test images of the surrogate's smallest and largest source count, on a lattice.
-
-        The last one has values beyond those of the training.
-
-        Raises:
-            ExportError: the sources that it was trained on don't fit on the lattice.
-        """
+        """Test images of the surrogate's smallest and largest source count, on a lattice."""
         problems = _problems(surrogate, lattice)
         inputs = surrogate.config.view.inputs(problems)
         fields = surrogate.fields(problems)[..., None]
@@ -184,19 +160,16 @@ class Trial:
         return cls(inputs, fields, largest)
 
     def difference(self, run: Runner) -> float:
-        """The largest difference between a file's fields and the surrogate's.
+        """The largest relative difference between a file's fields and the surrogate's.
 
-        Relative to `largest`. Images go through the file one by one, and all at once.
-
-        Raises:
-            ExportError: the difference is above 1e-5.
+        Images go through the file one by one, and all at once.
         """
         together = run(self.inputs)
         alone = [
             run({name: value[k : k + 1] for name, value in self.inputs.items()})
             for k in range(len(self.fields))
         ]
-        differences = []
+        largest = 0.0
         for fields in (together, np.concatenate(alone)):
             if fields.shape != self.fields.shape:
                 raise ExportError(
@@ -204,11 +177,8 @@ class Trial:
                     f"{self.fields.shape}; nothing was written"
                 )
             error = np.abs(fields - self.fields).max(axis=(1, 2, 3))
-            scale = self.largest
-            differences.append(
-                np.divide(error, scale, out=np.where(error == 0, 0, np.inf), where=scale > 0)
-            )
-        largest = float(np.max(differences))
+            relative = np.where(error == 0, 0, error / np.maximum(self.largest, TINY))
+            largest = float(np.maximum(largest, relative.max()))  # NaN for NaN
         if not largest <= TOLERANCE:
             raise ExportError(
                 f"the file's fields differ from the Keras model's by {largest:.1e} of the largest "
@@ -218,7 +188,7 @@ class Trial:
 
 
 def _problems(surrogate: Surrogate, lattice: tuple[int, int]) -> list[Problem]:
-    """Problems of the surrogate's smallest and largest source count."""
+    """Problems of the smallest and the largest source count, the last beyond trained values."""
     config, problems = surrogate.config, []
     counts = config.data.sources
     # of values beyond those of the training, where images are scaled

@@ -47,12 +47,7 @@ def check_onnx_output(path: Path) -> None:
 
 @contextmanager
 def replacing_onnx(surrogate: Surrogate, path: Path, _: Any = None) -> Iterator[Path]:
-    """Yield an ONNX file beside the path, which it replaces at the end of the block.
-
-    Raises:
-        OutputError: the file can't be written.
-        ExportError: ONNX can't hold the surrogate.
-    """
+    """Yield an ONNX file beside the path, which it replaces at the end of the block."""
     if (precision := surrogate.config.training.precision) != "float32":
         raise ExportError(
             f"ONNX files hold networks in float32, and this one was trained in {precision}; export "
@@ -85,12 +80,7 @@ def load_onnx(path: Path) -> Runner:
 
 
 def fields_function(surrogate: Surrogate) -> Any:
-    """A TensorFlow function from source images to fields, both on the linear scale.
-
-    It is `serve` of the SavedModel without the checks of the input, for which ONNX has no
-    operations: a `tf.function` of the inputs of `input_specs`, which returns a dictionary with
-    `field`, (batch, rows, columns, 1).
-    """
+    """`serve` of the SavedModel without its checks, for which ONNX has no operations."""
 
     def network(x: tf.Tensor) -> tf.Tensor:
         return surrogate.model(x, training=False)
@@ -106,11 +96,9 @@ def _converted(surrogate: Surrogate) -> bytes:
     import onnx
     import tf2onnx
 
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL + 1)
     function = fields_function(surrogate)
-    with _silent("tf2onnx"):
-        model, _ = tf2onnx.convert.from_function(
-            function, function.function_spec.input_signature, opset=OPSET
-        )
+    model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
     for value in (*model.graph.input, *model.graph.output):
         axes = value.type.tensor_type.shape.dim
         for axis, name in zip(axes, AXES, strict=False):
@@ -134,15 +122,3 @@ def _is_export(path: Path) -> bool:
     except DecodeError:
         return False
     return KEY in {entry.key for entry in model.metadata_props}
-
-
-@contextmanager
-def _silent(package: str) -> Iterator[None]:
-    """Log nothing of a package."""
-    log = logging.getLogger(package)
-    before = log.level
-    log.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        log.setLevel(before)

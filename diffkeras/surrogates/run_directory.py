@@ -12,18 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from diffkeras.config import Config, find_config, parse_config
-from diffkeras.errors import (
-    ConfigurationError,
-    Interrupted,
-    OutputError,
-    RunError,
-    WorkerError,
-)
-from diffkeras.identity import (
-    changed_keys,
-    keys_that_stop,
-    run_identity,
-)
+from diffkeras.errors import ConfigurationError, Interrupted, OutputError, RunError, WorkerError
+from diffkeras.identity import changed_keys, keys_that_stop, run_identity
 from diffkeras.system.atomic_files import (
     PARTIAL,
     names_unwritable,
@@ -57,12 +47,7 @@ class Run:
 
     @classmethod
     def begin(
-        cls,
-        path: Path,
-        config: Config,
-        *,
-        overwrite: bool = False,
-        restart: bool = False,
+        cls, path: Path, config: Config, *, overwrite: bool = False, restart: bool = False
     ) -> "Run":
         """Start a run in a directory, or continue the unfinished run in it.
 

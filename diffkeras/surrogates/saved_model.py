@@ -1,8 +1,7 @@
 """SavedModels: surrogates for TensorFlow programs that don't have diffkeras."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,8 @@ from numpy.typing import NDArray
 
 from diffkeras.graph import TensorSolver
 from diffkeras.graph.checks import check_range, checked
-from diffkeras.graph.export import (
-    SourceMeaning,
-    describe_export,
-    names_of_inputs,
-    proof_functions,
-)
+from diffkeras.graph.export import SourceMeaning, describe_export, names_of_inputs, proof_functions
 from diffkeras.graph.solver import is_solved_by_transforms
-from diffkeras.physics.sampling.discs import check_radius
 from diffkeras.surrogates.surrogate import Surrogate
 from diffkeras.system.result_folders import check_replaceable
 from diffkeras.system.saved_models import (
@@ -47,21 +40,9 @@ NOT_FINITE = (
 def export_saved_model(
     surrogate: Surrogate, path: Path, lattice: tuple[int, int] | None = None
 ) -> None:
-    """Write a SavedModel: source images in, fields out, both on the linear scale.
+    """Write a SavedModel with the functions in `docs/savedmodel.md`, which needs TensorFlow only.
 
-    Its `serve` function, which is also the default signature, takes float32 (batch, height, width,
-    1) and returns the same shape. It needs TensorFlow only. If the surrogate was trained on several
-    diffusion lengths, `serve` takes them as well, as float32 (batch,), and if it was trained on
-    media that vary, the maps of `surrogate.maps`, some of `diffusivity`, `decay`, `uptake`,
-    `saturation` and `production`, of the shape of the images. The graph checks its input: source
-    values that are negative or not finite, sides that the network doesn't divide, diffusion lengths
-    outside the trained range, and maps of another shape or with values that no medium has raise
-    `tf.errors.InvalidArgumentError`. Fields are those of `Surrogate.predict`. `diffkeras.json` in
-    the same directory names the physics that the surrogate was trained for.
-
-    In a uniform medium there are also the functions and signatures `certified` and `refined` of
-    `TensorSolver.export`, with the inputs of `serve`. They work on `lattice`, by default the one
-    that it was trained on.
+    In a uniform medium, `certified` and `refined` work on `lattice`, by default the training's.
     """
     with replacing_by_saved_model(surrogate, path, lattice):
         pass
@@ -82,7 +63,7 @@ def replacing_by_saved_model(
         tracked += arrays
         sources: SourceMeaning = "production" if surrogate.production else "fixed_value"
         functions |= proof_functions(serve, solver, sources, serve.input_signature)
-    description = describe(surrogate, functions, proofs)
+    description = describe(surrogate, names_of_inputs(functions), proofs)
     with replacing_saved_model(path, functions, tracked, description) as partial:
         yield partial
 
@@ -108,56 +89,22 @@ def load_saved_model(path: Path) -> Runner:
 
 def describe(
     surrogate: Surrogate,
-    functions: Mapping[str, Any] | None = None,
+    functions: Mapping[str, Sequence[str]] | None = None,
     proof_lattice: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
-    """The description of an export with these functions, by default `serve` alone.
+    """The description of an export with these functions and inputs, by default `serve` alone.
 
     `proof_lattice` is that of `certified` and `refined`, if there are any.
     """
-    config, view = surrogate.config, surrogate.config.view
-    physics = {**config.physics.to_dict(), "lattice": surrogate.lattice}
-    images, further = "float32 (batch, rows, columns, 1), linear scale", ""
-    if "diffusion_length" in view.varying:
-        del physics["decay"]  # each image has its own, D/ℓ²
-        physics["diffusion_length"] = list(view.ranges["diffusion_length"])
-        further = (
-            "; diffusion_length, float32 (batch,), in the unit of step, within the range in physics"
-        )
-    if view.maps:
-        physics = {name: part for name, part in physics.items() if name not in view.maps}
-        further = f"; {' and '.join(view.maps)}, of the shape of the source images"
-    content = f"source images, {images}{further}"
-    inputs = {"serve": [spec.name for spec in input_specs(surrogate)]}
+    config = surrogate.config
     network = {key: getattr(config.model, key) for key in config.model.keys_used}
     return describe_export(
         "surrogate",
-        physics=physics,
-        equation=_equation(surrogate),
-        functions=inputs if functions is None else names_of_inputs(functions),
+        **config.view.described(config.physics.to_dict()),
+        functions=functions or {"serve": [*config.view.names]},
         proof_lattice=proof_lattice,
-        input=content,
-        output=f"fields, {images}",
         model={**network, "numbers": surrogate.model.count_params()},
-        trained_on={
-            "source_counts": list(config.data.sources),
-            "radii": list(check_radius(config.data.radius)),
-            "divide_by_maximum": config.data.divide_by_maximum,
-            "tissue": config.data.tissue and asdict(config.data.tissue),
-        },
     )
-
-
-def _equation(surrogate: Surrogate) -> str:
-    """What fields satisfy, in words."""
-    if surrogate.production:
-        return "D∇²u − γu + γx = 0 with the source image x"
-    balance = "D∇²u − γu"
-    if surrogate.maps:
-        balance = "∇·(D∇u) − γu"
-        balance += " − uptake·u/(saturation + u)" if "uptake" in surrogate.maps else ""
-        balance += " + production" if "production" in surrogate.maps else ""
-    return f"{balance} = 0 outside sources, u = source image on them"
 
 
 def _serve(surrogate: Surrogate) -> Any:
@@ -183,40 +130,33 @@ def _serve(surrogate: Surrogate) -> Any:
 
 
 def input_specs(surrogate: Surrogate) -> list[tf.TensorSpec]:
-    """Shapes and types of a surrogate's inputs, all float32, by their names.
-
-    `source_images` (batch, rows, columns, 1); then `diffusion_length`, (batch,) [length], or maps
-    of the shape of the images.
-    """
-    shapes = {"diffusion_length": (None,)}
-    return [
-        tf.TensorSpec(shapes.get(name, (None, None, None, 1)), tf.float32, name=name)
-        for name in surrogate.config.view.names
-    ]
+    """Shapes and types of a surrogate's inputs, all float32, by their names."""
+    shapes = surrogate.config.view.shapes
+    return [tf.TensorSpec(shape, tf.float32, name=name) for name, shape in shapes.items()]
 
 
 def _usable(surrogate: Surrogate, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """Which images have usable inputs, (batch,); an InvalidArgumentError if one hasn't."""
     rule, view = surrogate.config.model.lattices, surrogate.config.view
-    images = inputs["source_images"]
-    shape, sides = tf.shape(images), tf.shape(images)[1:3]
-    is_taken = tf.reduce_all((sides % rule.divisor == 0) & (sides >= rule.shortest))
-    images = checked(images, is_taken, f"source_images must have {rule}, not", sides)
-    usable = is_taken & check_range("source_images", images[..., 0])
-    for name in view.maps:
-        values = inputs[name]
-        same = tf.reduce_all(tf.shape(values) == shape)
-        message = f"{name} must have the shape of source_images, not"
-        values = checked(values, same, message, tf.shape(values))
-        usable &= same & check_range(name, values[..., 0], positive=name in POSITIVE_MAPS)
-    if (name := "diffusion_length") in view.varying:
-        (low, high), lengths = view.ranges[name], inputs[name]
-        count, wanted = tf.shape(lengths)[0], "give one diffusion length, or one for each source"
-        as_many = (count == shape[0]) | (count == 1)
-        lengths = checked(
-            lengths, as_many, f"{wanted} image, not", count, "for", shape[0], "images"
-        )
-        inside = (lengths >= np.float32(low)) & (lengths <= np.float32(high))
-        message = f"{name} must lie within {low:g} to {high:g}, not"
-        usable &= checked(inside, tf.reduce_all(inside), message, lengths)
+    shape = tf.shape(inputs["source_images"])
+    sides = shape[1:3]
+    usable = tf.reduce_all((sides % rule.divisor == 0) & (sides >= rule.shortest))
+    taken = checked(sides, usable, f"source_images must have {rule}, not", sides)
+    with tf.control_dependencies([taken]):  # before their values
+        inputs = {name: tf.identity(values) for name, values in inputs.items()}
+    for name, values in inputs.items():
+        own = tf.shape(values)
+        if name == "diffusion_length":
+            (low, high), wanted = view.ranges[name], "give one diffusion length, or one for each"
+            as_many = (own[0] == shape[0]) | (own[0] == 1)
+            found = own[0], "for", shape[0], "images"
+            values = checked(values, as_many, f"{wanted} source image, not", *found)
+            inside = (values >= np.float32(low)) & (values <= np.float32(high))
+            message = f"{name} must lie within {low:g} to {high:g}, not"
+            usable &= checked(inside, tf.reduce_all(inside), message, values)
+        else:
+            same = tf.reduce_all(own == shape)
+            message = f"{name} must have the shape of source_images, not"
+            values = checked(values, same, message, own)
+            usable &= same & check_range(name, values[..., 0], positive=name in POSITIVE_MAPS)
     return usable

@@ -17,12 +17,13 @@ same û gives a size that is off by 0.05 %, and one with independent errors of 0
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from diffkeras.physics.problem.sides import both_sides
+from diffkeras.physics.sampling.discs import check_radius
 from diffkeras.view.scales import (
     CONCENTRATIONS,
     Transform,
@@ -63,6 +64,48 @@ class NetworkView(TrainedProblems):
         What sides of a given value or flux supply can't be divided.
         """
         return self.recipe.medium.has_homogeneous_sides
+
+    @property
+    def shapes(self) -> dict[str, tuple[int | None, ...]]:
+        """Of the inputs by name; None for the batch, and for rows and columns."""
+        image = (None, None, None, 1)
+        return {name: (None,) if name == "diffusion_length" else image for name in self.names}
+
+    @property
+    def equation(self) -> str:
+        """What fields satisfy, in words."""
+        if self.recipe.production:
+            return "D∇²u − γu + γx = 0 with the source image x"
+        balance = "D∇²u − γu"
+        if self.maps:
+            balance = "∇·(D∇u) − γu"
+            balance += " − uptake·u/(saturation + u)" if "uptake" in self.maps else ""
+            balance += " + production" if "production" in self.maps else ""
+        return f"{balance} = 0 outside sources, u = source image on them"
+
+    def described(self, physics: Mapping[str, Any]) -> dict[str, Any]:
+        """The part of `diffkeras.json` about problems; `physics` is the configuration's."""
+        physics = {name: part for name, part in physics.items() if name not in self.maps}
+        images, further = "float32 (batch, rows, columns, 1), linear scale", ""
+        if self.maps:
+            further = f"; {' and '.join(self.maps)}, of the shape of the source images"
+        elif self.varying:
+            del physics["decay"]  # each image has its own, D/ℓ²
+            physics["diffusion_length"] = list(self.ranges["diffusion_length"])
+            further = "; diffusion_length, float32 (batch,), in the unit of step, within the range "
+            further += "in physics"
+        return {
+            "physics": physics,
+            "equation": self.equation,
+            "input": f"source images, {images}{further}",
+            "output": f"fields, {images}",
+            "trained_on": {
+                "source_counts": list(self.counts),
+                "radii": list(check_radius(self.recipe.radius)),
+                "divide_by_maximum": self.recipe.divide_by_maximum,
+                "tissue": self.recipe.tissue and asdict(self.recipe.tissue),
+            },
+        }
 
     def scaled(self, inputs: Mapping[str, Any], xp: Any = np) -> tuple[dict[str, Any], Any]:
         """The inputs with images of largest value 1, and the scale by which they were divided.

@@ -61,16 +61,8 @@ TRANSFORMS: dict[str, Transform] = {
     t.name: t
     for t in (
         Transform("linear", lambda x, xp: x, lambda z, xp: z),
-        Transform(
-            "sqrt",
-            lambda x, xp: _odd_power(x, 0.5, xp),
-            lambda z, xp: z * xp.abs(z),
-        ),
-        Transform(
-            "log",
-            lambda x, xp: xp.log1p(x) / LN_10,
-            lambda z, xp: xp.expm1(z * LN_10),
-        ),
+        Transform("sqrt", lambda x, xp: _odd_power(x, 0.5, xp), lambda z, xp: z * xp.abs(z)),
+        Transform("log", lambda x, xp: xp.log1p(x) / LN_10, lambda z, xp: xp.expm1(z * LN_10)),
         Transform(
             "power",
             lambda x, xp: _odd_power(x, 0.25, xp),

@@ -96,6 +96,37 @@ class TrainedProblems:
         lengths, medium = self.recipe.diffusion_length, self.recipe.medium
         return medium if lengths is None else medium.with_diffusion_length(lengths[1])
 
+    def differences(self, tested: "TrainedProblems") -> list[str]:
+        """What of other problems, but for the lattice, is not the training's, in words.
+
+        Their range of diffusion lengths may be a part of the trained one.
+        """
+        own, here = self._compared, tested._compared
+        found = [f"{k} {own[k]} there, {here[k]} here" for k in own if own[k] != here[k]]
+        ranges = [view.recipe.diffusion_length for view in (self, tested)]
+        (shortest, longest), (low, high) = (ends or (np.inf, 0.0) for ends in ranges)
+        if ranges[0] != ranges[1] and not shortest <= low <= high <= longest:
+            there, now = (ends and low_to_high(*ends) for ends in ranges)
+            found.append(
+                f"data.diffusion_length {there} there, {now} here; choose a range within the "
+                "trained one"
+            )
+        return found
+
+    @property
+    def _compared(self) -> dict[str, Any]:
+        """What two networks' problems have in common, by keys of the configuration."""
+        medium = self.recipe.medium
+        return {
+            "physics.step": medium.step,
+            "physics.diffusivity": medium.diffusivity,
+            "physics.decay": medium.decay,
+            "physics.boundary": sides_in_words(medium.sides),
+            "physics.sources": "production" if self.recipe.production else "fixed_value",
+            "data.divide_by_maximum": self.recipe.divide_by_maximum,
+            "maps that vary (data.tissue):": ", ".join(self.maps) or "none",
+        }
+
     @property
     def in_words(self) -> str:
         """The media of the training, as the beginning of a sentence."""
@@ -135,15 +166,17 @@ class TrainedProblems:
         return Problem(**own)
 
     def inputs(self, problems: Sequence[Problem]) -> dict[str, NDArray[np.float32]]:
-        """The inputs of the network for problems of one lattice, by the `names`.
-
-        Raises:
-            PhysicsError: the network was not trained for one of the problems.
-        """
-        media: set[int] = set()  # problems may share one
+        """The inputs of the network for problems of one lattice; a PhysicsError for others."""
         for problem in problems:
-            self._check(problem, is_known=id(problem.medium) in media)
-            media.add(id(problem.medium))
+            if len(problem.lattice) != 2:
+                raise PhysicsError(
+                    "surrogates are for two dimensions, and an array of three axes is a volume, "
+                    f"here {problem.lattice}; for several images use fields"
+                )
+        for medium in {id(problem.medium): problem.medium for problem in problems}.values():
+            self._check_medium(medium)
+        for problem in problems:
+            self._check(problem)
         sources = [problem.values for problem in problems]
         if self.recipe.production:  # the inverse of `production_of`
             sources = [
@@ -183,19 +216,8 @@ class TrainedProblems:
                 raise PhysicsError(f"{self.in_words}; give the {name.replace('_', ' ')}")
         return replace(base, **parts)
 
-    def _check(self, problem: Problem, *, is_known: bool) -> None:
-        """Raise a PhysicsError if the network was not trained for a problem.
-
-        It may have other source images, and other values of what differs in the training.
-        `is_known` is whether its medium was checked before.
-        """
-        if len(problem.lattice) != 2:
-            raise PhysicsError(
-                "surrogates are for two dimensions, and an array of three axes is a volume, here "
-                f"{problem.lattice}; for several images use fields"
-            )
-        if not is_known:
-            self._check_medium(problem.medium)
+    def _check(self, problem: Problem) -> None:
+        """Raise a PhysicsError if the network was not trained for a problem, but for its medium."""
         if "uptake" not in self.maps and problem.reduced.uptake is not None:
             raise PhysicsError(f"{self.in_words}, and uptake saturates in the problem")
         if "uptake" in self.maps and not isinstance(problem.uptake, MichaelisMenten):

@@ -234,9 +234,9 @@ def test_other_test_data_than_the_runs(tiny, run_dir, tmp_path, changes, images)
 OTHER_PHYSICS = (
     ("plain", {"physics.decay": 0.2}, r"other physics.*decay 0.05 there, 0.2 here"),
     ("plain", KINDS["production"], r"data\.divide_by_maximum False there, True here"),
-    ("plain", {"physics.lattice": [16, 17], "model.pad": True}, r"16,17 here, .* multiples of 2"),
-    ("lengths", {"data.diffusion_length": [2, 21]}, r"data\.diffusion_length 1\.0,20\.0 there"),
-    ("lengths", {"data.diffusion_length": None}, r"data\.diffusion_length 1\.0,20\.0 there"),
+    ("plain", {"physics.lattice": [16, 17], "model.pad": True}, r"17\) here, .* multiples of 2"),
+    ("lengths", {"data.diffusion_length": [2, 21]}, r"data\.diffusion_length 1 to 20 there"),
+    ("lengths", {"data.diffusion_length": None}, r"data\.diffusion_length 1 to 20 there"),
 )
 
 

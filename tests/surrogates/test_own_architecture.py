@@ -109,10 +109,7 @@ def test_the_commands_take_it_like_a_shipped_one(folder, tiny, data_dir, diffker
 def test_a_source_that_changes_does_not_resume(folder, tiny, data_dir):
     config, run = own(tiny), folder / "run"
     stop_at(8, lambda: train(config, data_dir, run))
-    for old, new in (
-        ("width=4", "width=5"),
-        ("Normalization()", "Normalization(center=False)"),
-    ):
+    for old, new in (("width=4", "width=5"), ("Normalization()", "Normalization(center=False)")):
         Path("own_network.py").write_text(NETWORK.replace(old, new), encoding="utf-8")
         sys.modules.pop("own_network")
         with pytest.raises(RunError, match=r"fit the network, which may have changed since: ."):

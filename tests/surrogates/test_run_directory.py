@@ -172,10 +172,7 @@ def test_weights_of_another_network_are_refused_in_a_sentence(own_run, tiny):
     file = own_run / "weights.npz"
     content = file.read_bytes()
     for change, words in (
-        (
-            {"model.width": 4},
-            r"encoder_conv_0/kernel is float32 \(3, 3, 1, 4\) there",
-        ),
+        ({"model.width": 4}, r"encoder_conv_0/kernel is float32 \(3, 3, 1, 4\) there"),
         ({"model.depth": 2}, r"decoder_conv_0/kernel is float32 \(3, 3, 4, 8\) there"),
     ):
         save_weights(file, build_model(tiny.with_overrides(change)))

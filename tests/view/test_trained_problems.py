@@ -15,19 +15,12 @@ KINDS: dict[str, dict[str, Any]] = {
     "lengths": {"physics.decay": 1 / 400, "data.diffusion_length": [1.1, 20]},
     "tissue": {"data.tissue": {"cells": [3, 9], "regions": [2, 3]}},
     "cells": {
-        "data.tissue": {
-            "cells": [3, 9],
-            "saturation": [0.1, 0.4],
-            "secreting_cells": [1, 3],
-        }
+        "data.tissue": {"cells": [3, 9], "saturation": [0.1, 0.4], "secreting_cells": [1, 3]}
     },
     "production": {"physics.sources": "production"},
 }
 MAPS = {"diffusivity": np.full((16, 16), 0.5), "decay": np.full((16, 16), 0.1)}
-CELLS: dict[str, Any] = {
-    "uptake": MichaelisMenten(np.full((16, 16), 0.3), 0.2),
-    "diffusivity": 0.5,
-}
+CELLS: dict[str, Any] = {"uptake": MichaelisMenten(np.full((16, 16), 0.3), 0.2), "diffusivity": 0.5}
 COMPLETE: dict[str, dict[str, Any]] = {
     "one medium": {},
     "lengths": {"diffusion_length": 5.0},
